@@ -1,0 +1,1 @@
+"""Everything after the windows: networks, signals, backtest, verdict, report, commands."""

@@ -1,0 +1,1 @@
+"""From a source of prices to windows for a network. Never imports keras or click."""

@@ -1,0 +1,37 @@
+"""What can go wrong with a person's input. Every message says what was needed, what was got and what to do."""
+
+
+class ForecastError(Exception):
+    """Wrong usage or input: the command line prints the message as one line and exits with 2."""
+
+
+class BadFileError(ForecastError):
+    """A file that cannot be read as what it should hold."""
+
+
+class BadPricesError(ForecastError):
+    """Prices that cannot be prices, or too many of them to drop."""
+
+
+class UnknownSymbolError(ForecastError):
+    """A symbol that no source or store knows, or that is not a symbol at all."""
+
+
+class TooFewBarsError(ForecastError):
+    """Too little history for the windows and folds that were asked for."""
+
+
+class SourceError(ForecastError):
+    """A data provider that did not answer, or answered with nonsense."""
+
+
+class StoreError(ForecastError):
+    """The price store cannot be read or written."""
+
+
+class ConfigError(ForecastError):
+    """An experiment that asks for something impossible."""
+
+
+class RunError(ForecastError):
+    """A run's folder that is missing, incomplete or damaged."""

@@ -1,0 +1,163 @@
+"""The types that prices travel in: ticks, bars, and the corporate actions between them."""
+
+import re
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import BadPricesError, UnknownSymbolError
+
+Times = NDArray[np.datetime64]  # datetime64[ns], UTC
+Floats = NDArray[np.float64]
+Adjustment = Literal["raw", "forward", "back"]
+
+_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.\-=^_]{0,31}")
+
+
+def check_symbol(text: str) -> str:
+    """The symbol in upper case, safe as part of a path and of an address.
+
+    Raises:
+        UnknownSymbolError: empty, too long, or with a character that no exchange uses.
+    """
+    symbol = text.strip().upper()
+    if text.isprintable() and _SYMBOL.fullmatch(symbol) and ".." not in symbol:
+        return symbol
+    raise UnknownSymbolError(
+        f"Need a symbol of 1 to 32 letters, digits or . - = ^ _ (for example AAPL, BRK-B, ^GSPC), got {text[:40]!r}."
+    )
+
+
+def _freeze(holder: Any, length: int) -> None:
+    """Casts every array field to its type, checks its shape and makes it read-only."""
+    for each in fields(holder):
+        value = getattr(holder, each.name)
+        if each.metadata.get("dtype") is None:
+            continue
+        array = np.ascontiguousarray(value, dtype=each.metadata["dtype"])
+        if array.shape != (length,):
+            raise ValueError(f"{each.name} must have shape ({length},). Received: {array.shape}.")
+        if array is value and array.flags.writeable:
+            array = array.copy()
+        array.flags.writeable = False
+        object.__setattr__(holder, each.name, array)
+
+
+def _times() -> Any:
+    return field(metadata={"dtype": "datetime64[ns]"})
+
+
+def _floats() -> Any:
+    return field(metadata={"dtype": np.float64})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ticks:
+    """Trades in time order; equal times are kept in the order in which they came.
+
+    time: UTC, shape (ticks,), never decreasing. price: in the quote currency, positive. size: not negative.
+    """
+
+    symbol: str
+    time: Times = _times()
+    price: Floats = _floats()
+    size: Floats = _floats()
+    currency: str = ""
+    calendar: str = "24/7"
+
+    def __post_init__(self) -> None:
+        _freeze(self, len(self.time))
+        if np.any(np.diff(self.time.view(np.int64)) < 0):
+            raise BadPricesError(f"{self.symbol}: ticks must be in time order. Clean them first.")
+        if not (np.all(np.isfinite(self.price)) and np.all(self.price > 0)):
+            raise BadPricesError(f"{self.symbol}: tick prices must be positive and finite. Clean them first.")
+        if not (np.all(np.isfinite(self.size)) and np.all(self.size >= 0)):
+            raise BadPricesError(f"{self.symbol}: tick sizes must be finite, 0 or more. Clean them first.")
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bars:
+    """Bars of one symbol, each array of shape (bars,).
+
+    opened_at, closed_at: UTC; a bar is known at closed_at and not before. open, high, low, close: in the quote
+    currency, positive, low <= open, close <= high. volume: shares or contracts, 0 or more.
+    interval: "1d", "5m", "tick:500". calendar: an exchange_calendars name. adjusted: "raw" as traded, "forward"
+    based on the first bar (no later action touches an earlier bar), "back" based on the last bar (as Yahoo shows).
+    """
+
+    symbol: str
+    interval: str
+    opened_at: Times = _times()
+    closed_at: Times = _times()
+    open: Floats = _floats()
+    high: Floats = _floats()
+    low: Floats = _floats()
+    close: Floats = _floats()
+    volume: Floats = _floats()
+    currency: str = ""
+    calendar: str = "24/7"
+    adjusted: Adjustment = "raw"
+
+    def __post_init__(self) -> None:
+        _freeze(self, len(self.opened_at))
+        opened, closed = self.opened_at.view(np.int64), self.closed_at.view(np.int64)
+        if np.any(closed < opened) or np.any(opened[1:] < closed[:-1]):
+            raise BadPricesError(f"{self.symbol}: bars must follow each other in time. Clean them first.")
+        prices = np.stack([self.open, self.high, self.low, self.close])
+        if not (np.all(np.isfinite(prices)) and np.all(prices > 0)):
+            raise BadPricesError(f"{self.symbol}: bar prices must be positive and finite. Clean them first.")
+        if np.any(prices.max(axis=0) > self.high) or np.any(prices.min(axis=0) < self.low):
+            raise BadPricesError(f"{self.symbol}: open and close must lie between low and high. Clean them first.")
+        if not (np.all(np.isfinite(self.volume)) and np.all(self.volume >= 0)):
+            raise BadPricesError(f"{self.symbol}: volume must be finite, 0 or more. Clean them first.")
+
+    def __len__(self) -> int:
+        return len(self.opened_at)
+
+    def rows(self, chosen: slice) -> "Bars":
+        """The same bars, fewer of them."""
+        arrays = {
+            each.name: getattr(self, each.name)[chosen]
+            for each in fields(self)
+            if each.metadata.get("dtype") is not None
+        }
+        rest = {
+            each.name: getattr(self, each.name) for each in fields(self) if each.metadata.get("dtype") is None
+        }
+        return Bars(**rest, **arrays)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Actions:
+    """Dividends and splits of one symbol, each array of shape (actions,), in time order.
+
+    ex_at: UTC, the open of the first session without the right to it. dividend: cash per share as it was paid then,
+    0 for none. split: new shares for one old (2.0 for a two-for-one), 1 for none.
+    """
+
+    symbol: str
+    ex_at: Times = _times()
+    dividend: Floats = _floats()
+    split: Floats = _floats()
+
+    def __post_init__(self) -> None:
+        _freeze(self, len(self.ex_at))
+        if np.any(np.diff(self.ex_at.view(np.int64)) <= 0):
+            raise BadPricesError(f"{self.symbol}: actions must be in time order, one row a day.")
+        if np.any(self.dividend < 0) or not np.all(np.isfinite(self.dividend)):
+            raise BadPricesError(f"{self.symbol}: a dividend must be finite, 0 or more.")
+        if np.any(self.split <= 0) or not np.all(np.isfinite(self.split)):
+            raise BadPricesError(f"{self.symbol}: a split must be a positive ratio.")
+
+    def __len__(self) -> int:
+        return len(self.ex_at)
+
+    @classmethod
+    def none(cls, symbol: str) -> "Actions":
+        """No dividends, no splits."""
+        return cls(symbol=symbol, ex_at=np.array([], "datetime64[ns]"), dividend=np.array([]), split=np.array([]))
