@@ -1,0 +1,65 @@
+"""`python -m forecast` and the `forecast` console script: runs a command, turns errors into one line and an exit code."""
+
+import errno
+import os
+import sys
+import traceback
+
+import click
+
+from forecast.cli import cli
+from pipelines.errors import ForecastError
+
+_DISK = {
+    errno.ENOSPC: "the disk is full. Free some space and run the same command again.",
+    errno.EDQUOT: "the disk quota is used up. Free some space and run the same command again.",
+    errno.EACCES: "no permission. Choose another folder with --data-dir or --reports-dir.",
+    errno.EPERM: "no permission. Choose another folder with --data-dir or --reports-dir.",
+    errno.EROFS: "the file system is read-only. Choose another folder with --data-dir or --reports-dir.",
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs one command line and exits: 0 done, 2 wrong usage or input, 130 on Ctrl-C, 1 anything else."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line and returns its exit code."""
+    debug = "--debug" in arguments
+    try:
+        return int(cli.main(args=arguments, prog_name="forecast", standalone_mode=False) or 0)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.UsageError as error:
+        where = f" Try '{error.ctx.command_path} --help'." if error.ctx else ""
+        return _fail(f"{error.format_message()}{where}", debug=debug, code=2)
+    except click.ClickException as error:
+        return _fail(error.format_message(), debug=debug, code=2)
+    except ForecastError as error:
+        return _fail(str(error), debug=debug, code=2)
+    except (KeyboardInterrupt, click.Abort):
+        print("Stopped. What was finished is kept; the same command goes on from there.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno in _DISK:
+            return _fail(f"{error.filename or 'Writing'}: {_DISK[error.errno]}", debug=debug, code=2)
+        return _fail(f"{type(error).__name__}: {error}", debug=debug, code=1)
+    except Exception as error:
+        hint = "" if debug else " This is a defect of forecast; --debug shows where."
+        return _fail(f"{type(error).__name__}: {error}.{hint}", debug=debug, code=1)
+
+
+def _fail(message: str, *, debug: bool, code: int) -> int:
+    if debug:
+        traceback.print_exc()
+    print("Error: " + " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""A run's folder, `data/runs/<run-id>/`: the only code that reads or writes it."""
+
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipelines.errors import RunError
+from pipelines.files import write_atomically
+
+_NAME = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.\-=^_]{0,120}")
+_PREDICTIONS = [
+    "symbol", "model", "fold", "seed", "decided_at", "entry_at", "exit_at",
+    "probability", "target", "forward_return",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backtest:
+    """One backtest of a run, as it was saved: `backtests/<name>/`."""
+
+    name: str
+    config: Mapping[str, Any]
+    signals: pd.DataFrame
+    ledger: pd.DataFrame
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished or unfinished run on disk."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def finished(self) -> bool:
+        """Whether every member was trained and the predictions are whole."""
+        return (self.folder / "predictions.parquet").exists()
+
+    def describe(self) -> dict[str, Any]:
+        """run.json: config, data fingerprint, fold dates, seeds, versions, backend."""
+        return _read_json(self.folder / "run.json")
+
+    def predictions(self) -> pd.DataFrame:
+        """Out-of-sample rows: one per model, fold, seed and decision."""
+        if not self.finished:
+            raise RunError(f"Run {self.name} is not finished. Run its 'forecast train' again: it goes on.")
+        return _read_parquet(self.folder / "predictions.parquet", columns=_PREDICTIONS)
+
+    def bars(self) -> pd.DataFrame:
+        """The bars that the run used, adjusted forward from the first."""
+        return _read_parquet(self.folder / "bars.parquet")
+
+    def history(self) -> pd.DataFrame:
+        """Learning curves: model, fold, seed, epoch, loss, val_loss, seconds."""
+        return _read_parquet(self.folder / "history.parquet")
+
+    def backtests(self) -> list[str]:
+        """Names of the saved backtests, oldest first."""
+        found = (self.folder / "backtests").glob("*/metrics.json")
+        return [path.parent.name for path in sorted(found, key=lambda path: path.stat().st_mtime_ns)]
+
+    def backtest(self, name: str) -> Backtest:
+        """One saved backtest, whole."""
+        folder = self.folder / "backtests" / name
+        return Backtest(
+            name=name,
+            config=_read_json(folder / "config.json"),
+            signals=_read_parquet(folder / "signals.parquet"),
+            ledger=_read_parquet(folder / "ledger.parquet"),
+            metrics=_read_json(folder / "metrics.json"),
+        )
+
+    def save_backtest(self, backtest: Backtest) -> Path:
+        """Writes `backtests/<name>/`; metrics.json comes last and says that the rest is whole."""
+        folder = self.folder / "backtests" / backtest.name
+        (folder / "metrics.json").unlink(missing_ok=True)
+        write_json(folder / "config.json", backtest.config)
+        write_parquet(folder / "signals.parquet", backtest.signals)
+        write_parquet(folder / "ledger.parquet", backtest.ledger)
+        write_json(folder / "metrics.json", backtest.metrics)
+        return folder
+
+
+def list_runs(runs: Path) -> list[Run]:
+    """The runs below a folder, newest first, unfinished ones included."""
+    found = [path.parent for path in runs.glob("*/run.json")] if runs.is_dir() else []
+    return [
+        Run(folder)
+        for folder in sorted(found, key=lambda f: (f / "run.json").stat().st_mtime_ns, reverse=True)
+    ]
+
+
+def open_run(runs: Path, name: str = "latest") -> Run:
+    """The run of that name, or the newest one.
+
+    Raises:
+        RunError: no such run.
+    """
+    if name == "latest":
+        pointer = runs / "latest"
+        if not pointer.exists():
+            raise RunError(f"Need a run, found none in {runs}. Train one: forecast train SYMBOL.")
+        name = pointer.read_text(encoding="utf-8").strip()
+    if not _NAME.fullmatch(name) or not (runs / name / "run.json").exists():
+        known = ", ".join(run.name for run in list_runs(runs)[:3]) or "none"
+        raise RunError(f"Need a run that exists, got {name[:120]!r}. Newest runs: {known}.")
+    return Run(runs / name)
+
+
+def set_latest(runs: Path, run: Run) -> None:
+    """Makes `latest` name this run."""
+    write_atomically(runs / "latest", run.name.encode())
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> Path:
+    """JSON as people and other programs read it: no NaN, no infinity."""
+    return write_atomically(path, json.dumps(content, indent=2, allow_nan=False).encode())
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> Path:
+    """Parquet with times in UTC nanoseconds."""
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return write_atomically(path, buffer.getvalue())
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError) as error:
+        raise _damaged(path, error) from error
+    if not isinstance(content, dict):
+        raise _damaged(path, "not a JSON object")
+    return content
+
+
+def _read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path, columns=columns)
+    except (FileNotFoundError, ValueError, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, why: object) -> RunError:
+    reason = "is missing" if isinstance(why, FileNotFoundError) else f"cannot be read ({why})"
+    return RunError(
+        f"{path.name} of run folder {path.parent} {reason}. Train it again: forecast train --fresh."
+    )
