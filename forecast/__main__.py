@@ -1,4 +1,4 @@
-"""`python -m forecast` and the `forecast` console script: runs a command, turns errors into one line and an exit code."""
+"""`python -m forecast` and the `forecast` console script: one command, errors as one line and an exit code."""
 
 import errno
 import os

@@ -58,9 +58,7 @@ def trade(
     whatever is held is sold (or bought back) and paid for.
     """
     if len(opens) != len(positions) + 1 or len(opened_at) != len(opens):
-        raise ValueError(
-            f"opens must be one longer than positions. Received: {len(opens)}, {len(positions)}."
-        )
+        raise ValueError(f"opens must be one longer than positions. Received: {len(opens)}, {len(positions)}.")
     held = np.append(np.asarray(positions, dtype=np.float64), 0.0)
     earned = np.append(opens[1:] / opens[:-1] - 1.0, 0.0)
     gross = held * earned

@@ -94,10 +94,7 @@ class Run:
 def list_runs(runs: Path) -> list[Run]:
     """The runs below a folder, newest first, unfinished ones included."""
     found = [path.parent for path in runs.glob("*/run.json")] if runs.is_dir() else []
-    return [
-        Run(folder)
-        for folder in sorted(found, key=lambda f: (f / "run.json").stat().st_mtime_ns, reverse=True)
-    ]
+    return [Run(folder) for folder in sorted(found, key=lambda f: (f / "run.json").stat().st_mtime_ns, reverse=True)]
 
 
 def open_run(runs: Path, name: str = "latest") -> Run:
@@ -153,6 +150,4 @@ def _read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 def _damaged(path: Path, why: object) -> RunError:
     reason = "is missing" if isinstance(why, FileNotFoundError) else f"cannot be read ({why})"
-    return RunError(
-        f"{path.name} of run folder {path.parent} {reason}. Train it again: forecast train --fresh."
-    )
+    return RunError(f"{path.name} of run folder {path.parent} {reason}. Train it again: forecast train --fresh.")

@@ -112,9 +112,7 @@ class Bars:
         if not (np.all(np.isfinite(prices)) and np.all(prices > 0)):
             raise BadPricesError(f"{self.symbol}: bar prices must be positive and finite. Clean them first.")
         if np.any(prices.max(axis=0) > self.high) or np.any(prices.min(axis=0) < self.low):
-            raise BadPricesError(
-                f"{self.symbol}: open and close must lie between low and high. Clean them first."
-            )
+            raise BadPricesError(f"{self.symbol}: open and close must lie between low and high. Clean them first.")
         if not (np.all(np.isfinite(self.volume)) and np.all(self.volume >= 0)):
             raise BadPricesError(f"{self.symbol}: volume must be finite, 0 or more. Clean them first.")
 
@@ -128,9 +126,7 @@ class Bars:
             for each in fields(self)
             if each.metadata.get("dtype") is not None
         }
-        rest = {
-            each.name: getattr(self, each.name) for each in fields(self) if each.metadata.get("dtype") is None
-        }
+        rest = {each.name: getattr(self, each.name) for each in fields(self) if each.metadata.get("dtype") is None}
         return Bars(**rest, **arrays)
 
 
@@ -162,6 +158,4 @@ class Actions:
     @classmethod
     def none(cls, symbol: str) -> "Actions":
         """No dividends, no splits."""
-        return cls(
-            symbol=symbol, ex_at=np.array([], "datetime64[ns]"), dividend=np.array([]), split=np.array([])
-        )
+        return cls(symbol=symbol, ex_at=np.array([], "datetime64[ns]"), dividend=np.array([]), split=np.array([]))
