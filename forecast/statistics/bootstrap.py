@@ -1,0 +1,54 @@
+"""The stationary bootstrap of Politis and Romano (1994), all draws at once."""
+
+import numpy as np
+
+from pipelines.market import Floats
+
+_CHUNK = 1_000_000  # blocks drawn at a time, so that memory stays below 100 MB
+
+
+def block_length(series: Floats) -> float:
+    """Mean block length for the stationary bootstrap of a mean: Politis and White (2004), as corrected in 2009.
+
+    series: shape (observations,), not constant. At least 1, at most a third of the observations.
+    """
+    from arch.bootstrap import optimal_block_length
+
+    found = float(optimal_block_length(series)["stationary"].iloc[0])
+    return float(np.clip(found, 1.0, len(series) / 3)) if np.isfinite(found) else 1.0
+
+
+def resampled_means(series: Floats, *, block: float, draws: int, rng: np.random.Generator) -> Floats:
+    """Means of resampled series, shape (draws, columns).
+
+    series: shape (observations, columns); every column is resampled at the same times, so that what the columns
+    have in common stays in common. block: mean length of a block, 1 or more. A block that runs over the end goes
+    on at the beginning. Sums of blocks come from running sums, never from the resampled rows themselves.
+    """
+    length, columns = series.shape
+    running = np.concatenate([np.zeros((1, columns)), np.cumsum(np.concatenate([series, series]), axis=0)])
+    expected = length / block
+    blocks = min(length, int(expected + 6.0 * np.sqrt(expected) + 10))
+    means = np.empty((draws, columns))
+    chunk = max(1, _CHUNK // blocks)
+    for first in range(0, draws, chunk):
+        rows = min(chunk, draws - first)
+        starts = rng.integers(0, length, size=(rows, blocks), dtype=np.int32)
+        ends = starts + _lengths(rng, rows=rows, blocks=blocks, total=length, block=block)
+        for column in range(columns):
+            sums = running[:, column].take(ends) - running[:, column].take(starts)
+            means[first : first + rows, column] = sums.sum(axis=1) / length
+    return means
+
+
+def _lengths(
+    rng: np.random.Generator, *, rows: int, blocks: int, total: int, block: float
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+    """Geometric block lengths with the given mean, cut so that each row sums to total, shape (rows, blocks)."""
+    if block <= 1.0:
+        return np.ones((rows, blocks), dtype=np.int32)
+    wait = rng.standard_exponential(size=(rows, blocks), dtype=np.float32)
+    lengths = np.minimum(1.0 + np.floor(wait / -np.log1p(-1.0 / block)), total).astype(np.int32)
+    ends = np.minimum(np.cumsum(lengths, axis=1, dtype=np.int32), total)
+    ends[:, -1] = total
+    return np.diff(ends, axis=1, prepend=np.int32(0))

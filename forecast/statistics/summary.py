@@ -1,0 +1,117 @@
+"""All the numbers of one backtest, ready for metrics.json."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from forecast.backtest import Ledger
+from forecast.statistics.comparison import Comparison, Sessions, paired_difference
+from forecast.statistics.performance import Metrics, performance
+from forecast.statistics.prediction import prediction_quality
+from forecast.statistics.verdict import LEVEL, PAIR, RIVALS, rival_level, verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ENSEMBLE = "ensemble"
+
+
+def summarise(
+    ledgers: Sequence[Ledger],
+    predictions: "pd.DataFrame",
+    *,
+    bars_per_year: float,
+    sessions: Sessions | None,
+    config: Mapping[str, Any],
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Period, performance, prediction quality, comparisons and the verdict, in natural units (0.05 is 5 %).
+
+    ledgers: one symbol, the same bars; every model has an "ensemble" member, networks one member a seed besides.
+    predictions: a run's predictions.parquet. sessions: the session date of each ledger row, datetime64[D], shape
+    (bars,), or None where bars are not to be summed to days. config: policy, band, fee_bps and slippage_bps, kept
+    beside the numbers that follow from them. seed: of the bootstrap; the same seed gives the same digits.
+
+    Raises:
+        ValueError: no ledgers, or ledgers of several symbols or of different bars.
+    """
+    if not ledgers or len({each.symbol for each in ledgers}) != 1:
+        raise ValueError(f"Need ledgers of one symbol. Received: {sorted({each.symbol for each in ledgers})}.")
+    time = ledgers[0].time
+    if any(not np.array_equal(each.time, time) for each in ledgers):
+        raise ValueError("All ledgers must have the same times.")
+    first, last = (f"{np.datetime_as_string(at, unit='s')}Z" for at in (time[0], time[-1]))
+    made = comparisons(ledgers, sessions=sessions, seed=seed)
+    return {
+        "config": dict(config),
+        "period": {
+            "first": first,
+            "last": last,
+            "bars": len(time) - 1,
+            "years": (len(time) - 1) / bars_per_year,
+            "bars_per_year": bars_per_year,
+        },
+        "performance": _by_model(
+            {(each.model, each.member): performance(each, bars_per_year=bars_per_year) for each in ledgers}
+        ),
+        "prediction": _by_model(_qualities(predictions)),
+        "comparisons": [asdict(each) for each in made],
+        "verdict": verdict(made, symbol=ledgers[0].symbol, first=first, last=last),
+    }
+
+
+def comparisons(ledgers: Sequence[Ledger], *, sessions: Sessions | None, seed: int) -> list[Comparison]:
+    """LSTM - SimpleRNN at 95 %, then each network against each simple rival at the level Bonferroni asks for."""
+    ensembles = {each.model: each for each in ledgers if each.member == ENSEMBLE}
+    pairs = [PAIR] if all(model in ensembles for model in PAIR) else []
+    networks = [model for model in ensembles if model not in RIVALS]
+    rivals = [(model, rival) for rival in RIVALS if rival in ensembles for model in networks]
+    levels = [LEVEL] * len(pairs) + [rival_level(len(rivals))] * len(rivals)
+    streams = np.random.default_rng(seed).spawn(len(levels))
+    return [
+        paired_difference(ensembles[model], ensembles[rival], sessions=sessions, rng=stream, level=level)
+        for (model, rival), level, stream in zip(pairs + rivals, levels, streams, strict=True)
+    ]
+
+
+def _qualities(predictions: "pd.DataFrame") -> dict[tuple[str, str], Metrics]:
+    """Scores of each model's seeds, and of the mean over seeds at each decision."""
+    found = {}
+    for model, rows in predictions.groupby("model", sort=False):
+        mean = rows.groupby(["symbol", "decided_at"])[["target", "probability"]].mean()
+        found[str(model), ENSEMBLE] = prediction_quality(mean["target"].to_numpy(), mean["probability"].to_numpy())
+        for seed, each in rows.groupby("seed"):
+            quality = prediction_quality(each["target"].to_numpy(), each["probability"].to_numpy())
+            found[str(model), str(seed)] = quality
+    return found
+
+
+def _by_model(metrics: Mapping[tuple[str, str], Metrics]) -> dict[str, Any]:
+    """{model: {"ensemble": ..., "seeds": {"0": ...}, "spread": {metric: {mean, std, min, max}}}}."""
+    result: dict[str, Any] = {}
+    for (model, member), values in metrics.items():
+        entry = result.setdefault(model, {ENSEMBLE: None, "seeds": {}})
+        if member == ENSEMBLE:
+            entry[ENSEMBLE] = values
+        else:
+            entry["seeds"][member] = values
+    for entry in result.values():
+        entry["spread"] = _spread(list(entry["seeds"].values()))
+    return result
+
+
+def _spread(seeds: Sequence[Metrics]) -> dict[str, Metrics]:
+    """Over seeds; std with one degree of freedom taken off, None for a single seed; None where a seed has none."""
+    spread: dict[str, Metrics] = {}
+    for metric in seeds[0] if seeds else ():
+        values = [value for each in seeds if (value := each[metric]) is not None]
+        if len(values) < len(seeds):
+            spread[metric] = dict.fromkeys(("mean", "std", "min", "max"))
+            continue
+        std = float(np.std(values, ddof=1)) if len(values) > 1 else None
+        spread[metric] = {
+            "mean": float(np.mean(values)), "std": std, "min": float(min(values)), "max": float(max(values)),
+        }  # fmt: skip
+    return spread

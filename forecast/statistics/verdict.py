@@ -1,0 +1,129 @@
+"""The rule, fixed before any result is seen, that turns comparisons into sentences.
+
+1. LSTM - SimpleRNN (ensembles, net of costs): an interval at 95 %. Above zero is "better", below is "worse",
+   anything else is "cannot tell". This one comparison is the verdict.
+2. Each network against each simple rival, all m of them at once: intervals at 1 - 0.05 / m (Bonferroni), so that
+   the chance of even one false "better" or "worse" among them is at most 5 %.
+Where only one network was trained there is no first comparison, and the verdict is about its rivals.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from forecast.statistics.comparison import Comparison
+
+PAIR = ("lstm", "simple_rnn")
+RIVALS = ("buy_and_hold", "always_flat")
+LEVEL = 0.95
+
+_NAMES = {
+    "lstm": "the LSTM",
+    "simple_rnn": "the SimpleRNN",
+    "buy_and_hold": "buying and holding",
+    "always_flat": "holding nothing",
+}
+
+
+def rival_level(comparisons: int) -> float:
+    """The level of each interval at which all of them together are still right 95 times in 100."""
+    return 1.0 - (1.0 - LEVEL) / max(1, comparisons)
+
+
+def verdict(comparisons: Sequence[Comparison], *, symbol: str, first: str, last: str) -> dict[str, Any]:
+    """The answer, its sentence, and one sentence each on the simple rivals and on how many were compared.
+
+    first, last: ISO dates of the period. Returns answer, sentence and details (sentences, the most important first).
+    """
+    pair = [each for each in comparisons if (each.model, each.rival) == PAIR]
+    rivals = [each for each in comparisons if (each.model, each.rival) != PAIR]
+    where = f"on {symbol}, {_period(first, last)}, after costs"
+    details = ([_rivals_sentence(rivals)] if rivals else []) + [_counting_sentence(pair, rivals)]
+    if pair:
+        return {
+            "answer": pair[0].answer,
+            "sentence": f"{pair[0].answer.capitalize()}: {where}, {_difference(pair[0])}.",
+            "details": [*details, *(f"{_capital(_difference(each))}." for each in rivals)],
+        }
+    return {
+        "answer": _together(rivals),
+        "sentence": f"One network only, {where}: {_rivals_sentence(rivals)}" if rivals else "Nothing to compare.",
+        "details": [*details[1:], *(f"{_capital(_difference(each))}." for each in rivals)],
+    }
+
+
+def name(model: str) -> str:
+    """How a sentence calls a model."""
+    return _NAMES.get(model, model.replace("_", " "))
+
+
+def percent(value: float) -> str:
+    """A small fraction as a percentage with two significant digits: 0.00012 -> "0.012 %"."""
+    text = f"{100 * value:.2g}"
+    return f"{f'{100 * value:.6f}'.rstrip('0').rstrip('.') if 'e' in text else text} %".replace("-", "−")
+
+
+def _signed(value: float) -> str:
+    return ("+" if value > 0 else "") + percent(value)
+
+
+def _difference(each: Comparison) -> str:
+    more = "more" if each.mean_difference > 0 else "less"
+    amount = f"{percent(abs(each.mean_difference))} a {each.unit} {more} than"
+    if not each.mean_difference:
+        amount = "the same as"
+    sentence = f"{name(each.model)} earned {amount} {name(each.rival)}"
+    if each.low is None or each.high is None:
+        return f"{sentence}; {each.reason}"
+    return f"{sentence}, {_level(each.level)} interval {_signed(each.low)} to {_signed(each.high)}"
+
+
+def _rivals_sentence(rivals: Sequence[Comparison]) -> str:
+    """What the networks were against the simplest things one could have done."""
+    if all(each.answer == "cannot tell" for each in rivals):
+        models = {each.model: None for each in rivals}
+        who = "Neither network" if len(models) > 1 else f"{_capital(name(next(iter(models))))}"
+        can = "can" if len(models) > 1 else "cannot"
+        return f"{who} {can} be told apart from {_either([name(r) for r in {e.rival: None for e in rivals}])}."
+    said = []
+    for word in ("better", "worse"):
+        found = [f"{name(each.model)} than {name(each.rival)}" for each in rivals if each.answer == word]
+        said += [f"{word}: {', '.join(found)}"] if found else []
+    untold = [f"{name(each.model)} and {name(each.rival)}" for each in rivals if each.answer == "cannot tell"]
+    said += [f"cannot tell: {', '.join(untold)}"] if untold else []
+    return f"Against simple rivals, {'; '.join(said)}."
+
+
+def _counting_sentence(pair: Sequence[Comparison], rivals: Sequence[Comparison]) -> str:
+    made = len(pair) + len(rivals)
+    noun = "comparison was" if made == 1 else "comparisons were"
+    text = f"{made} {noun} made"
+    if len(rivals) > 1:
+        text += (
+            f"; the {len(rivals)} with simple rivals use wider, {_level(rivals[0].level)} intervals, so that all of "
+            "them together hold at 95 %"
+        )
+    return f"{text}."
+
+
+def _together(rivals: Sequence[Comparison]) -> str:
+    answers: Mapping[str, None] = {each.answer: None for each in rivals}
+    return next(iter(answers)) if len(answers) == 1 else "cannot tell"
+
+
+def _either(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _level(level: float) -> str:
+    return f"{100 * level:.4g} %"
+
+
+def _period(first: str, last: str) -> str:
+    """Years where the period spans several, days where it does not."""
+    if first[:4] != last[:4]:
+        return f"{first[:4]}–{last[:4]}"
+    return first[:10] if first[:10] == last[:10] else f"{first[:10]} to {last[:10]}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,177 @@
+"""The bootstrap, the paired difference and the sentences that follow from it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from arch.bootstrap import StationaryBootstrap
+
+from forecast.backtest import Ledger
+from forecast.statistics.bootstrap import resampled_means
+from forecast.statistics.comparison import Comparison, daily_sums, paired_difference
+from forecast.statistics.verdict import percent, rival_level, verdict
+
+
+def account(net: np.ndarray, model: str = "lstm") -> Ledger:
+    rows = np.append(net, 0.0)
+    times = np.datetime64("2020-01-01", "ns") + np.arange(len(rows)) * np.timedelta64(1, "D")
+    flat = np.zeros(len(rows))
+    return Ledger(
+        symbol="TEST", model=model, member="ensemble", time=times, position=flat, gross=rows, cost=flat, net=rows
+    )
+
+
+def compare(a: np.ndarray, b: np.ndarray, **more: object) -> Comparison:
+    options = {"sessions": None, "rng": np.random.default_rng(0), **more}
+    return paired_difference(account(a), account(b, "simple_rnn"), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("block", [1.0, 2.5, 20.0])
+def test_the_bootstrap_has_the_spread_that_arch_finds(block: float) -> None:
+    rng = np.random.default_rng(1)
+    series = np.convolve(rng.standard_normal(520), np.ones(5), "valid")[:500]
+    ours = resampled_means(series[:, None], block=block, draws=20_000, rng=rng)[:, 0]
+    theirs = StationaryBootstrap(block, series, seed=2).apply(np.mean, 4_000)[:, 0]
+    assert ours.mean() == pytest.approx(series.mean(), abs=4 * series.std() / np.sqrt(500 * 200))
+    assert ours.std() == pytest.approx(theirs.std(), rel=0.05)
+
+
+def test_blocks_of_one_resample_as_if_independent() -> None:
+    series = np.random.default_rng(3).standard_normal((400, 1))
+    means = resampled_means(series, block=1.0, draws=20_000, rng=np.random.default_rng(4))
+    assert means.std() == pytest.approx(series.std() / 20, rel=0.02)
+
+
+def test_columns_are_resampled_at_the_same_times() -> None:
+    series = np.random.default_rng(5).standard_normal((200, 1))
+    means = resampled_means(np.hstack([series, -series]), block=4.0, draws=500, rng=np.random.default_rng(6))
+    assert np.allclose(means.sum(axis=1), 0)
+
+
+def test_nineteen_of_twenty_intervals_hold_the_true_mean() -> None:
+    rng = np.random.default_rng(7)
+    held = 0
+    for _ in range(200):
+        low, high = _interval(rng.standard_t(4, size=250) * 0.01, rng)
+        held += low <= 0 <= high
+    assert 180 <= held <= 199  # 190 expected, standard deviation 3.1
+
+
+def _interval(difference: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
+    result = compare(difference, np.zeros(len(difference)), rng=rng, draws=500)
+    assert result.low is not None
+    assert result.high is not None
+    return result.low, result.high
+
+
+def test_a_clear_gain_is_better_and_its_mirror_worse() -> None:
+    edge = np.random.default_rng(8).normal(0.002, 0.01, 1000)
+    assert compare(edge, np.zeros(1000)).answer == "better"
+    assert compare(np.zeros(1000), edge).answer == "worse"
+    assert compare(edge - edge.mean(), np.zeros(1000)).answer == "cannot tell"
+
+
+def test_the_same_seed_gives_the_same_digits() -> None:
+    edge = np.random.default_rng(9).normal(0.0, 0.01, 300)
+    assert compare(edge, np.zeros(300)) == compare(edge, np.zeros(300))
+
+
+def test_both_pay_for_closing_what_they_hold() -> None:
+    net = np.random.default_rng(10).normal(0, 0.01, 100)
+    a = account(net)
+    closing = replace(a, net=np.append(net, -0.01))
+    result = paired_difference(closing, a, sessions=None, rng=np.random.default_rng(0))
+    assert result.mean_difference == pytest.approx(-0.01 * (1 + net[-1]) / 100)
+
+
+@pytest.mark.parametrize(
+    ("difference", "reason"),
+    [
+        (np.zeros(100), "both did exactly the same"),
+        (np.full(100, 0.001), "never varied"),
+        (np.random.default_rng(0).normal(0, 1, 19), "19 bars are too few: at least 20"),
+        (np.eye(1, 100, 50)[0], "differed on 1 bars only"),
+        (np.append(np.full(50, 0.1), np.nan), "not finite"),
+        (np.array([]), "0 bars are too few"),
+    ],
+)
+def test_where_chance_cannot_be_measured_it_cannot_be_told(difference: np.ndarray, reason: str) -> None:
+    result = compare(difference, np.zeros(len(difference)))
+    assert (result.answer, result.low, result.high, result.block) == ("cannot tell", None, None, None)
+    assert reason in result.reason
+
+
+def test_bars_are_summed_to_days_where_there_are_days_enough() -> None:
+    days = np.repeat(np.arange("2020-01-01", "2020-01-21", dtype="datetime64[D]"), 3)
+    values = np.arange(60.0)
+    sums, unit = daily_sums(values, sessions=np.append(days, days[-1]))
+    assert unit == "day"
+    assert list(sums[:2]) == [0 + 1 + 2, 3 + 4 + 5]
+    assert daily_sums(values, sessions=np.repeat(days[:1], 61))[1] == "bar"
+
+
+def test_ledgers_of_different_bars_are_refused() -> None:
+    with pytest.raises(ValueError, match="same times"):
+        paired_difference(
+            account(np.zeros(30)), account(np.zeros(31), "b"), sessions=None, rng=np.random.default_rng(0)
+        )
+
+
+def told(model: str, rival: str, mean: float, low: float | None, high: float | None, level: float = 0.95) -> Comparison:
+    if low is None or high is None:
+        reason, answer = "both did exactly the same", "cannot tell"
+    else:
+        reason, answer = "", "better" if low > 0 else "worse" if high < 0 else "cannot tell"
+    return Comparison(
+        model=model, rival=rival, mean_difference=mean, low=low, high=high, level=level, unit="day",
+        observations=2000, block=1.5, answer=answer, reason=reason,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def speak(*made: Comparison) -> dict[str, object]:
+    return verdict(made, symbol="AAPL", first="2005-01-03T14:30:00Z", last="2013-03-01T14:30:00Z")
+
+
+def test_the_verdict_is_a_sentence_for_a_person() -> None:
+    said = speak(told("lstm", "simple_rnn", -0.00012, -0.0005, 0.0003))
+    assert said["answer"] == "cannot tell"
+    assert said["sentence"] == (
+        "Cannot tell: on AAPL, 2005–2013, after costs, the LSTM earned 0.012 % a day less than the SimpleRNN, "
+        "95 % interval −0.05 % to +0.03 %."
+    )
+    assert speak(told("lstm", "simple_rnn", 0.001, 0.0004, 0.0016))["answer"] == "better"
+    assert str(speak(told("lstm", "simple_rnn", 0.0, None, None))["sentence"]).endswith(
+        "the LSTM earned the same as the SimpleRNN; both did exactly the same."
+    )
+
+
+def test_the_second_sentence_is_about_simple_rivals_and_the_third_counts_comparisons() -> None:
+    pair = told("lstm", "simple_rnn", 0.0001, -0.001, 0.001)
+    none = [told(m, r, 0.0, -0.1, 0.1, 0.9875) for r in ("buy_and_hold", "always_flat") for m in ("simple_rnn", "lstm")]
+    details = speak(pair, *none)["details"]
+    assert isinstance(details, list)
+    assert details[0] == "Neither network can be told apart from buying and holding or holding nothing."
+    assert details[1].startswith("5 comparisons were made; the 4 with simple rivals use wider, 98.75 % intervals")
+    some = [told("lstm", "buy_and_hold", -0.1, -0.2, -0.05, 0.975), told("lstm", "always_flat", 0.1, 0.05, 0.2, 0.975)]
+    details = speak(pair, *some)["details"]
+    assert isinstance(details, list)
+    assert details[0] == (
+        "Against simple rivals, better: the LSTM than holding nothing; worse: the LSTM than buying and holding."
+    )
+
+
+def test_a_single_network_is_judged_against_its_rivals() -> None:
+    said = speak(told("lstm", "always_flat", 0.1, 0.05, 0.2))
+    assert (said["answer"], str(said["sentence"])[:11]) == ("better", "One network")
+    assert speak()["answer"] == "cannot tell"
+
+
+def test_four_comparisons_share_one_twentieth() -> None:
+    assert rival_level(4) == 0.9875
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.00012, "0.012 %"), (-0.25, "−25 %"), (1e-8, "0.000001 %"), (0.0, "0 %"), (12.0, "1200 %")]
+)
+def test_percentages_have_two_digits_and_no_exponent(value: float, text: str) -> None:
+    assert percent(value) == text

@@ -1,0 +1,40 @@
+"""Scores of probabilities, by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from forecast.statistics.prediction import prediction_quality
+
+
+def test_hand_worked_scores() -> None:
+    result = prediction_quality(np.array([1.0, 0, 1, 1]), np.array([0.8, 0.4, 0.3, 0.6]))
+    assert result["log_loss"] == pytest.approx(-math.log(0.8 * 0.6 * 0.3 * 0.6) / 4)
+    assert result["brier"] == pytest.approx((0.04 + 0.16 + 0.49 + 0.16) / 4)
+    assert result["accuracy"] == 0.75
+    assert result["base_rate"] == 0.75
+    assert result["auc"] == pytest.approx(2 / 3)  # 0.8 and 0.6 beat 0.4, 0.3 does not
+    assert result["observations"] == 4
+
+
+def test_a_coin_scores_ln_2_and_a_quarter() -> None:
+    result = prediction_quality(np.array([1.0, 0]), np.array([0.5, 0.5]))
+    assert (result["log_loss"], result["brier"]) == (pytest.approx(math.log(2)), 0.25)
+
+
+def test_one_class_has_no_auc_but_every_other_score() -> None:
+    result = prediction_quality(np.ones(3), np.array([0.9, 0.6, 0.4]))
+    assert result["auc"] is None
+    assert result["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_rows_without_a_known_target_are_left_out() -> None:
+    assert prediction_quality(np.array([1.0, np.nan]), np.array([0.7, 0.1]))["observations"] == 1
+    assert prediction_quality(np.array([np.nan]), np.array([0.1]))["log_loss"] is None
+
+
+def test_certainty_that_was_wrong_is_finite() -> None:
+    log_loss = prediction_quality(np.array([1.0, 0.0]), np.array([0.0, 0.0]))["log_loss"]
+    assert log_loss is not None
+    assert math.isfinite(log_loss)

@@ -1,0 +1,96 @@
+"""metrics.json: its shape, and that it is JSON."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.backtest import Costs, Ledger, trade
+from forecast.statistics.summary import comparisons, summarise
+
+
+def experiment(bars: int = 300) -> tuple[list[Ledger], pd.DataFrame]:
+    rng = np.random.default_rng(0)
+    opens = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, bars)))
+    times = np.datetime64("2020-01-01T14:30", "ns") + np.arange(bars) * np.timedelta64(1, "D")
+    wanted = {
+        (model, member): rng.integers(0, 2, bars - 1).astype(float)
+        for model in ("simple_rnn", "lstm")
+        for member in ("ensemble", "0", "1")
+    }
+    wanted |= {("buy_and_hold", "ensemble"): np.ones(bars - 1), ("always_flat", "ensemble"): np.zeros(bars - 1)}
+    ledgers = [
+        trade(
+            position, symbol="TEST", model=model, member=member, opened_at=times, opens=opens,
+            costs=Costs(fee_bps=1, slippage_bps=2),
+        )
+        for (model, member), position in wanted.items()
+    ]  # fmt: skip
+    target = rng.integers(0, 2, bars - 1).astype(float)
+    predictions = pd.concat(
+        pd.DataFrame(
+            {
+                "symbol": "TEST", "model": model, "fold": 0, "seed": seed, "decided_at": times[:-1],
+                "probability": rng.uniform(0.3, 0.7, bars - 1), "target": target,
+            }
+        )
+        for model in ("simple_rnn", "lstm")
+        for seed in (0, 1)
+    )  # fmt: skip
+    return ledgers, predictions
+
+
+def summary(ledgers: list[Ledger], predictions: pd.DataFrame) -> dict[str, object]:
+    return summarise(ledgers, predictions, bars_per_year=252, sessions=None, config={"policy": "long-flat"})
+
+
+def test_the_summary_is_plain_json_in_the_agreed_shape() -> None:
+    result = json.loads(json.dumps(summary(*experiment()), allow_nan=False))
+    assert set(result) == {"config", "period", "performance", "prediction", "comparisons", "verdict"}
+    assert result["period"]["bars"] == 299
+    assert set(result["performance"]) == {"simple_rnn", "lstm", "buy_and_hold", "always_flat"}
+    assert set(result["performance"]["lstm"]) == {"ensemble", "seeds", "spread"}
+    assert set(result["prediction"]) == {"simple_rnn", "lstm"}
+    assert [(each["model"], each["rival"]) for each in result["comparisons"]] == [
+        ("lstm", "simple_rnn"),
+        ("simple_rnn", "buy_and_hold"), ("lstm", "buy_and_hold"),
+        ("simple_rnn", "always_flat"), ("lstm", "always_flat"),
+    ]  # fmt: skip
+
+
+def test_the_ensemble_is_the_mean_probability_over_seeds() -> None:
+    ledgers, predictions = experiment()
+    opposite = predictions.assign(probability=np.where(predictions["seed"] == 0, 0.9, 0.1))
+    quality = summary(ledgers, opposite)["prediction"]
+    assert quality["lstm"]["ensemble"]["brier"] == pytest.approx(0.25)  # type: ignore[index]
+
+
+def test_the_spread_over_seeds_by_hand() -> None:
+    ledgers, predictions = experiment()
+    performance = summary(ledgers, predictions)["performance"]["lstm"]  # type: ignore[index]
+    one, two = (performance["seeds"][seed]["total_return"] for seed in "01")
+    spread = performance["spread"]["total_return"]
+    assert spread["mean"] == pytest.approx((one + two) / 2)
+    assert spread["std"] == pytest.approx(abs(one - two) / np.sqrt(2))
+    assert (spread["min"], spread["max"]) == (min(one, two), max(one, two))
+
+
+def test_a_single_seed_has_no_standard_deviation() -> None:
+    ledgers, predictions = experiment()
+    few = [each for each in ledgers if each.member != "1"]
+    assert summary(few, predictions)["performance"]["lstm"]["spread"]["sharpe"]["std"] is None  # type: ignore[index]
+
+
+def test_holding_nothing_against_itself_is_never_compared() -> None:
+    ledgers, _ = experiment()
+    only = [each for each in ledgers if each.model in ("lstm", "always_flat")]
+    assert [(each.model, each.rival) for each in comparisons(only, sessions=None, seed=0)] == [("lstm", "always_flat")]
+
+
+def test_two_symbols_or_different_bars_are_refused() -> None:
+    ledgers, predictions = experiment()
+    with pytest.raises(ValueError, match="same times"):
+        summary([*ledgers, experiment(200)[0][0]], predictions)
+    with pytest.raises(ValueError, match="one symbol"):
+        summary([], predictions)
