@@ -1,17 +1,24 @@
 """A run's folder, `data/runs/<run-id>/`: the only code that reads or writes it."""
 
+import fcntl
+import hashlib
 import io
 import json
 import re
-from collections.abc import Mapping
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipelines.errors import RunError
 from pipelines.files import write_atomically
+from pipelines.market import Floats
 
 _NAME = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.\-=^_]{0,120}")
 _PREDICTIONS = [
@@ -64,6 +71,73 @@ class Run:
         """Learning curves: model, fold, seed, epoch, loss, val_loss, seconds."""
         return _read_parquet(self.folder / "history.parquet")
 
+    def member(self, model: str, fold: int, seed: int) -> Path:
+        """Where a member's weights are; its description is the .json of the same name."""
+        return self.folder / "weights" / model / f"fold-{fold}" / f"seed-{seed}.weights.h5"
+
+    def save_member(
+        self,
+        model: str,
+        fold: int,
+        seed: int,
+        *,
+        weights: bytes,
+        description: Mapping[str, Any],
+        found: Mapping[str, Floats],
+    ) -> None:
+        """Saves a fitted member. What it found (probabilities, learning curve) comes last and marks it as finished."""
+        path = self.member(model, fold, seed)
+        write_atomically(path, weights)
+        write_json(_beside(path), {**description, "sha256": hashlib.sha256(weights).hexdigest()})
+        buffer = io.BytesIO()
+        np.savez(buffer, **dict(found))  # type: ignore[arg-type]  # numpy types a name of its own
+        write_atomically(self._found(model, fold, seed), buffer.getvalue())
+
+    def found(self, model: str, fold: int, seed: int) -> dict[str, Floats] | None:
+        """What a finished member found, None where it is not finished (or its file is damaged: it is trained again)."""
+        path = self._found(model, fold, seed)
+        try:
+            with np.load(path, allow_pickle=False) as content:
+                return {name: content[name] for name in content.files}
+        except (FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile, KeyError):
+            return None
+
+    def describe_member(self, model: str, fold: int, seed: int) -> dict[str, Any]:
+        """A member's architecture, features and scaler; its weights must have the sha256 that was written with them."""
+        path = self.member(model, fold, seed)
+        description = _read_json(_beside(path))
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except FileNotFoundError as error:
+            raise _damaged(path, error) from error
+        if digest != description.get("sha256"):
+            raise _damaged(path, "the weights are not the ones that were saved")
+        return description
+
+    def finish(self, *, predictions: pd.DataFrame, history: pd.DataFrame, seconds: float) -> None:
+        """Writes what all members found together; the parts are no longer needed."""
+        write_json(self.folder / "run.json", {**self.describe(), "seconds": round(seconds, 1)})
+        write_parquet(self.folder / "history.parquet", history)
+        write_parquet(self.folder / "predictions.parquet", predictions)
+        shutil.rmtree(self.folder / "members", ignore_errors=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Only one process trains a run at a time.
+
+        Raises:
+            RunError: another one does.
+        """
+        with (self.folder / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunError(f"Run {self.name} is being trained by another process. Wait for it to end.") from error
+            yield
+
+    def _found(self, model: str, fold: int, seed: int) -> Path:
+        return self.folder / "members" / f"{model}-fold-{fold}-seed-{seed}.npz"
+
     def backtests(self) -> list[str]:
         """Names of the saved backtests, oldest first."""
         found = (self.folder / "backtests").glob("*/metrics.json")
@@ -114,6 +188,20 @@ def open_run(runs: Path, name: str = "latest") -> Run:
     return Run(runs / name)
 
 
+def create_run(runs: Path, name: str, *, description: Mapping[str, Any], bars: pd.DataFrame) -> Run:
+    """The run of that name: a new folder with its bars and run.json, or the one that is there to be gone on with."""
+    run = Run(runs / name)
+    if not (run.folder / "run.json").exists():
+        write_parquet(run.folder / "bars.parquet", bars)
+        write_json(run.folder / "run.json", description)
+    return run
+
+
+def discard(run: Run) -> None:
+    """Removes a run's folder, so that it can be trained anew."""
+    shutil.rmtree(run.folder, ignore_errors=True)
+
+
 def set_latest(runs: Path, run: Run) -> None:
     """Makes `latest` name this run."""
     write_atomically(runs / "latest", run.name.encode())
@@ -146,6 +234,10 @@ def _read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
         return pd.read_parquet(path, columns=columns)
     except (FileNotFoundError, ValueError, OSError) as error:
         raise _damaged(path, error) from error
+
+
+def _beside(weights: Path) -> Path:
+    return weights.with_name(weights.name.replace(".weights.h5", ".json"))
 
 
 def _damaged(path: Path, why: object) -> RunError:

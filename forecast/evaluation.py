@@ -1,0 +1,142 @@
+"""A run's predictions + rules + costs -> a saved backtest: signals, ledgers and what can be said about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.backtest import Costs, Ledger, trade
+from forecast.runs import Backtest, Run
+from forecast.signals import ENSEMBLE, decide, members, positions
+from forecast.statistics.summary import summarise
+from pipelines.calendars import session_of
+from pipelines.errors import RunError
+from pipelines.market import Floats, Times
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """How probabilities become trades, and what a trade costs."""
+
+    policy: str
+    band: float
+    costs: Costs
+
+    @property
+    def name(self) -> str:
+        """The backtest's folder: the same rules give the same name."""
+        return f"{self.policy}_band-{self.band:g}_fee-{self.costs.fee_bps:g}_slippage-{self.costs.slippage_bps:g}"
+
+    def to_json(self) -> dict[str, Any]:
+        """config.json."""
+        return {
+            "policy": self.policy,
+            "band": self.band,
+            "fee_bps": self.costs.fee_bps,
+            "slippage_bps": self.costs.slippage_bps,
+        }
+
+
+def evaluate(run: Run, *, rules: Rules) -> Backtest:
+    """Trades every member of a run and its two baselines, compares them, saves and returns the backtest.
+
+    Raises:
+        RunError: an unfinished or damaged run.
+    """
+    described, predictions, bars = run.describe(), run.predictions(), run.bars()
+    decisions = members(predictions)
+    decisions["signal"] = decide(decisions["probability"].to_numpy(), band=rules.band)
+    opened_at, opens = _traded_bars(decisions, bars)
+    ledgers = [
+        trade(
+            positions(each["signal"].to_numpy().astype(np.str_), policy=rules.policy),
+            symbol=str(symbol),
+            model=str(model),
+            member=str(member),
+            opened_at=opened_at,
+            opens=opens,
+            costs=rules.costs,
+        )
+        for (symbol, model, member), each in decisions.groupby(["symbol", "model", "member"], sort=True)
+    ]
+    for name, position in (("buy_and_hold", 1.0), ("always_flat", 0.0)):
+        ledgers.append(
+            trade(
+                np.full(len(opens) - 1, position),
+                symbol=ledgers[0].symbol,
+                model=name,
+                member=ENSEMBLE,
+                opened_at=opened_at,
+                opens=opens,
+                costs=rules.costs,
+            )
+        )
+    data = described["data"]
+    metrics = summarise(
+        ledgers,
+        predictions,
+        bars_per_year=data["bars_per_year"],
+        sessions=session_of(opened_at, data["calendar"]),
+        config=rules.to_json(),
+    )
+    columns = ["symbol", "model", "member", "decided_at", "signal"]
+    backtest = Backtest(
+        name=rules.name,
+        config=rules.to_json(),
+        signals=decisions[columns],
+        ledger=_ledger_frame(ledgers),
+        metrics=metrics,
+    )
+    run.save_backtest(backtest)
+    return backtest
+
+
+def _traded_bars(decisions: pd.DataFrame, bars: pd.DataFrame) -> tuple[Times, Floats]:
+    """Open times and opens from the first entry to the last exit: one bar more than there are decisions.
+
+    The decisions of every member must follow each other bar by bar, as walk-forward folds without gaps give them.
+    """
+    opened_at = bars["opened_at"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
+    groups = [each["entry_at"] for _, each in decisions.groupby(["symbol", "model", "member"])]
+    entries = groups[0].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
+    first = _first_bar(opened_at, entries)
+    if first is None or any(
+        len(each) != len(entries) or (each.to_numpy() != groups[0].to_numpy()).any() for each in groups
+    ):
+        raise RunError(
+            "Predictions and bars of the run do not belong together. Train it again: forecast train --fresh."
+        )
+    chosen = slice(first, first + len(entries) + 1)
+    return opened_at[chosen], bars["open"].to_numpy()[chosen]
+
+
+def _first_bar(opened_at: Times, entries: Times) -> int | None:
+    """The bar at which the first entry is made; several bars may open at one time, then the one that fits all."""
+    left, right = (int(np.searchsorted(opened_at, entries[0], side=side)) for side in ("left", "right"))
+    for first in range(left, right):
+        if np.array_equal(opened_at[first : first + len(entries)], entries) and first + len(entries) < len(opened_at):
+            return first
+    return None
+
+
+def _ledger_frame(ledgers: Sequence[Ledger]) -> pd.DataFrame:
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "symbol": each.symbol,
+                    "model": each.model,
+                    "member": each.member,
+                    "time": pd.DatetimeIndex(each.time).tz_localize("UTC"),
+                    "position": each.position,
+                    "gross_return": each.gross,
+                    "cost": each.cost,
+                    "net_return": each.net,
+                }
+            )
+            for each in ledgers
+        ],
+        ignore_index=True,
+    )

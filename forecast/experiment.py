@@ -1,0 +1,123 @@
+"""What an experiment is: everything that decides its result, checked once, read from options or from a TOML file."""
+
+import dataclasses
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import ConfigError
+from pipelines.features import FEATURES
+from pipelines.market import check_symbol
+
+MODELS = ("simple_rnn", "lstm")
+
+_LEAST = {"window": 1, "horizon": 1, "units": 1, "folds": 1, "seeds": 1, "epochs": 1, "patience": 0, "batch": 1}
+_MOST = {"window": 5_000, "horizon": 1_000, "units": 4_096, "folds": 200, "seeds": 200, "epochs": 10_000,
+         "patience": 10_000, "batch": 65_536}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One comparison: a symbol, its bars, the windows, the networks and how they are trained.
+
+    bars: None for the store's bars of `interval`, or how to build them from ticks ("tick:500", "time:5m").
+    window, horizon: in bars. patience: epochs without a better validation loss before a member stops; 0 trains all.
+    start, end: the first and the last session used, both included.
+    """
+
+    symbol: str
+    interval: str = "1d"
+    bars: str | None = None
+    window: int = 30
+    horizon: int = 1
+    models: tuple[str, ...] = MODELS
+    units: int = 32
+    folds: int = 6
+    seeds: int = 3
+    epochs: int = 30
+    patience: int = 5
+    batch: int = 128
+    learning_rate: float = 0.001
+    features: tuple[str, ...] = tuple(FEATURES)
+    start: date | None = None
+    end: date | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "symbol", check_symbol(self.symbol))
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= _MOST[name]:
+                raise ConfigError(f"Need --{name} as a whole number from {least} to {_MOST[name]}, got {value!r}.")
+        if not (isinstance(self.learning_rate, float) and 0 < self.learning_rate <= 1):
+            raise ConfigError(f"Need learning_rate above 0 and at most 1, got {self.learning_rate!r}.")
+        for name, known in (("models", MODELS), ("features", tuple(FEATURES))):
+            chosen = getattr(self, name)
+            unknown = [str(each) for each in chosen if each not in known]
+            if unknown or not chosen or len(set(chosen)) < len(chosen):
+                raise ConfigError(
+                    f"Need {name} out of {', '.join(known)}, each once, got {', '.join(map(str, chosen)) or 'none'}."
+                )
+        if self.start and self.end and self.start > self.end:
+            raise ConfigError(f"Need --start before --end, got {self.start} and {self.end}.")
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dict from which `Experiment(**...)` gives the same experiment again."""
+        return {
+            name: value.isoformat() if isinstance(value, date) else list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(self).items()
+        }
+
+    @classmethod
+    def from_options(cls, options: dict[str, Any]) -> "Experiment":
+        """From the values of a command line, a TOML file or run.json; lists become tuples, dates may be text."""
+        known = {each.name for each in dataclasses.fields(cls)}
+        unknown = sorted(set(options) - known)
+        if unknown:
+            raise ConfigError(f"Need settings out of {', '.join(sorted(known))}, got {', '.join(unknown)}.")
+        if "symbol" not in options:
+            raise ConfigError("Need a symbol, got none. Name one: forecast train AAPL.")
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
+        }
+        for name in ("start", "end"):
+            if isinstance(values.get(name), str):
+                values[name] = _date(name, values[name])
+        if type(values.get("learning_rate")) is int:
+            values["learning_rate"] = float(values["learning_rate"])
+        for name in ("symbol", "interval", "bars"):
+            if not isinstance(values.get(name, ""), str | None):
+                raise ConfigError(f"Need {name} as text, got {values[name]!r}.")
+        return cls(**values)
+
+    def fingerprint(self, **more: Any) -> str:
+        """sha256 over the experiment and whatever else decides its result (data, versions, backend)."""
+        content = json.dumps({"experiment": self.to_json(), **more}, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The settings of a TOML file, under the names of the command line's options (`model`, `min-size` or `min_size`).
+
+    Raises:
+        ConfigError: no such file, or not TOML.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"Need a TOML file, found none at {path}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"Need TOML in {path}, got something else: {error}.") from error
+    renamed = {"model": "models"}
+    settings = {name.replace("-", "_"): value for name, value in content.items()}
+    return {renamed.get(name, name): value for name, value in settings.items()}
+
+
+def _date(name: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"Need --{name} as a date like 2020-12-31, got {text!r}.") from error
