@@ -46,7 +46,8 @@ def is_session(dates: Dates, calendar: str) -> NDArray[np.bool_]:
     known = schedule(calendar)
     found = np.isin(days, known.date)
     before = days < known.date[0]
-    return found | (before & np.is_busday(days))
+    trades: NDArray[np.bool_] = found | (before & np.is_busday(days))
+    return trades
 
 
 def sessions_between(first: Any, last: Any, calendar: str) -> Dates:

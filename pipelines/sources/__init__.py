@@ -1,1 +1,1 @@
-"""One module a source of prices."""
+"""Where prices come from. Each module reads one kind of source and returns a Delivery."""

@@ -1,0 +1,55 @@
+"""What a store holds, from the statistics of its files alone."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+COLUMNS = ["symbol", "kind", "interval", "rows", "first", "last", "currency", "calendar"]
+
+
+def series(files: Mapping[str, "pa.Table | None"]) -> "pd.DataFrame":
+    """One row a series, from kind (bars, ticks) -> what delta-rs says about the table's files."""
+    import pandas as pd
+
+    found = [_series(table, kind) for kind, table in files.items() if table is not None and table.num_rows]
+    every = pd.concat(found or [pd.DataFrame(columns=COLUMNS)])
+    return every[COLUMNS].sort_values(["symbol", "kind", "interval"], ignore_index=True)
+
+
+def _series(files: "pa.Table", kind: str) -> "pd.DataFrame":
+    frame: pd.DataFrame = files.to_pandas()
+    frame["interval"] = frame["partition.interval"] if kind == "bars" else ""
+    groups: pd.DataFrame = frame.groupby(["partition.symbol", "interval"], as_index=False).agg(
+        rows=("num_records", "sum"),
+        first=("min.session", "min"),
+        last=("max.session", "max"),
+        currency=("max.currency", "max"),
+        calendar=("max.calendar", "max"),
+    )
+    return groups.rename(columns={"partition.symbol": "symbol"}).assign(kind=kind)
+
+
+def what_is_there(known: "pd.DataFrame", where: Mapping[str, str], start: object, end: object) -> str:
+    """The message for a series that is not in the store: what was needed, what is there, how to bring it.
+
+    where: the symbol, and the interval where bars were asked for.
+    """
+    symbol, interval = where["symbol"], where.get("interval", "")
+    own = known[known["symbol"] == symbol]
+    wanted = f"{interval} bars" if interval else "ticks"
+    same = own[own["interval"] == interval]
+    if len(same):
+        span = f"{same['first'].iloc[0]} to {same['last'].iloc[0]}"
+        return f"Need {wanted} of {symbol} from {start or 'the start'} to {end or 'the end'}, the store has {span}."
+    more = "" if interval in ("1d", "") else f" --interval {interval}"
+    if len(own):
+        has = ", ".join(f"{each} bars" if each else "ticks" for each in own["interval"])
+        if not interval:
+            return f"Need ticks of {symbol}, the store has its {has}. Fetch a file of trades with --source csv --file."
+        ticks = ", or make bars of the ticks with --bars tick:500" if "" in set(own["interval"]) else ""
+        return f"Need {wanted} of {symbol}, the store has its {has}; bring them with `forecast fetch {symbol}{more}`{ticks}."
+    there = ", ".join(sorted(set(known["symbol"]))[:12]) or "nothing yet"
+    return f"Need a symbol in the store ({there}), got {symbol}. Bring it with `forecast fetch {symbol}{more}`."

@@ -1,0 +1,140 @@
+"""Delta tables that lose nothing: rows of one partition replaced at once, on disk before it is reported.
+
+delta-rs writes a commit atomically (kill -9 leaves the table as before or after) but never calls fsync, so the new
+files, the log and their folders are synced here after each commit. Two processes that write different partitions
+retry each other's commits; two that write the same partition wait for each other at a lock file.
+"""
+
+import fcntl
+import json
+import random
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from pipelines.errors import StoreError
+from pipelines.files import sync_file, sync_folder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ATTEMPTS = 20
+
+
+class Table:
+    """One Delta table below the store's folder. Made by the first write."""
+
+    def __init__(self, root: Path, name: str, partition_by: tuple[str, ...]) -> None:
+        self.path = root / name
+        self.partition_by = partition_by
+        self._locks = root / ".locks"
+
+    def exists(self) -> bool:
+        return (self.path / "_delta_log").is_dir() and self._open() is not None
+
+    def files(self) -> "pa.Table | None":
+        """One row a data file: partition.*, num_records, min.*, max.*; None where there is no table."""
+        import pyarrow as pa
+
+        found = self._open()
+        return None if found is None else pa.table(found.get_add_actions(flatten=True))
+
+    def read(self, where: Mapping[str, str], condition: Any = None, columns: list[str] | None = None) -> "pa.Table":
+        """The rows of one partition that meet a pyarrow.dataset condition, in no particular order.
+
+        Raises:
+            StoreError: the table is missing or cannot be read.
+        """
+        found = self._open()
+        if found is None:
+            raise StoreError(f"Need a price store at {self.path.parent}, there is none. Run `forecast fetch` first.")
+        try:
+            dataset = found.to_pyarrow_dataset(
+                file_pruning_predicate=[(name, "=", value) for name, value in where.items()]
+            )
+            return dataset.to_table(filter=condition, columns=columns)
+        except (OSError, ValueError) as error:
+            raise self._damaged(error) from error
+
+    def replace(self, rows: "pa.Table", where: Mapping[str, str], *, column: str, first: int, last: int) -> None:
+        """Puts rows in the place of those of one partition whose column lies in first..last, both included.
+
+        Raises:
+            StoreError: the disk is full, there is no permission, the table is damaged.
+        """
+        from deltalake import WriterProperties, write_deltalake
+        from deltalake.exceptions import CommitFailedError, DeltaError
+
+        same = [f"\"{name}\" = '{value}'" for name, value in where.items()]
+        predicate = " AND ".join([*same, f'"{column}" >= {first}', f'"{column}" <= {last}'])
+        properties = WriterProperties(compression="ZSTD")
+        for attempt in range(_ATTEMPTS):
+            found = self._open()
+            try:
+                if found is None:
+                    write_deltalake(self.path, rows, partition_by=list(self.partition_by), writer_properties=properties)
+                else:
+                    write_deltalake(found, rows, mode="overwrite", predicate=predicate, writer_properties=properties)
+                break
+            except CommitFailedError as error:  # somebody else committed first
+                if attempt + 1 == _ATTEMPTS:
+                    raise StoreError(f"{self.path} is written by too many at once. Run the command again.") from error
+                time.sleep(random.uniform(0, 0.02) * 2 ** min(attempt, 5))  # noqa: S311 - jitter, not a secret
+            except (DeltaError, OSError) as error:
+                if found is None and self._open() is not None:
+                    continue  # two processes made the table at once
+                raise self._damaged(error) from error
+        self._sync(0 if found is None else found.version())
+
+    @contextmanager
+    def lock(self, where: Mapping[str, str]) -> Iterator[None]:
+        """Held while one partition is compared and written, so that two processes never interleave."""
+        name = quote("-".join([self.path.name, *where.values()]), safe="^=")
+        try:
+            self._locks.mkdir(parents=True, exist_ok=True)
+            with (self._locks / f"{name}.lock").open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+        except (PermissionError, NotADirectoryError) as error:
+            raise StoreError(
+                f"Need a folder that can be written for the price store, got {self.path.parent} ({error.strerror}). "
+                "Choose another with --data-dir."
+            ) from error
+
+    def _open(self) -> Any:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError, TableNotFoundError
+
+        if not (self.path / "_delta_log").is_dir():
+            return None
+        try:
+            return DeltaTable(self.path)
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> StoreError:
+        reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+        return StoreError(f"{self.path} cannot be read or written: {reason}. Check the disk and its permissions.")
+
+    def _sync(self, since: int) -> None:
+        """Syncs what the commits from a version on have added, then the log; the table's folder last."""
+        log = self.path / "_delta_log"
+        for checkpoint in (*log.glob("*.checkpoint*.parquet"), *log.glob("_last_checkpoint")):
+            sync_file(checkpoint)
+        commits = [path for path in log.glob("*.json") if path.stem.isdigit() and int(path.stem) >= since]
+        for commit in sorted(commits):
+            for line in commit.read_text().splitlines():
+                added = json.loads(line).get("add")
+                if added and (file := self.path / unquote(added["path"])).exists():
+                    sync_file(file)
+                    sync_folder(file.parent)
+                    sync_folder(file.parent.parent)
+            sync_file(commit)
+        sync_folder(log)
+        sync_folder(self.path)
+        sync_folder(self.path.parent)

@@ -1,0 +1,70 @@
+"""The sample that ships with forecast: five stocks, daily 2000 to 2013, and E-mini S&P 500 trades of two sessions."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines import calendars, clean
+from pipelines.errors import BadFileError, UnknownSymbolError
+from pipelines.market import Actions, Ticks
+from pipelines.sources.delivery import Delivery
+
+STOCKS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
+FUTURE = "ES"
+SYMBOLS = (*STOCKS, FUTURE)
+
+
+def read(symbol: str) -> Delivery:
+    """Daily bars and actions of a stock, or the trades of ES.
+
+    Raises:
+        UnknownSymbolError: not one of SYMBOLS.
+        BadFileError: a sample that is not there or damaged.
+    """
+    if symbol == FUTURE:
+        return _trades()
+    if symbol not in STOCKS:
+        raise UnknownSymbolError(f"Need a symbol of the sample ({', '.join(SYMBOLS)}), got {symbol!r}.")
+    return _daily(symbol)
+
+
+def _daily(symbol: str) -> Delivery:
+    table = _table("daily")
+    bars, report = clean.bars(
+        table[table["symbol"] == symbol], symbol=symbol, interval="1d", calendar="XNYS", currency="USD"
+    )
+    paid = _table("actions")
+    paid = paid[paid["symbol"] == symbol]
+    ex_at, _ = calendars.daily_times(paid["date"].to_numpy().astype("datetime64[D]"), "XNYS")
+    actions = Actions(symbol=symbol, ex_at=ex_at, dividend=paid["dividend"].to_numpy(), split=paid["split"].to_numpy())
+    return Delivery(prices=bars, actions=actions, report=report)
+
+
+def _trades() -> Delivery:
+    table = _table("ticks")
+    ticks = Ticks(
+        symbol=FUTURE,
+        time=table["time_ms"].to_numpy().astype("datetime64[ms]"),
+        price=table["price_quarters"].to_numpy() / 4,
+        size=table["size"].to_numpy().astype(np.float64),
+        currency="USD",
+        calendar="CMES",
+    )
+    return Delivery(prices=ticks, actions=None, report=clean.CleaningReport.all_kept(len(ticks)))
+
+
+def _table(name: str) -> Any:
+    import pandas
+
+    path = _folder() / f"{name}.parquet"
+    try:
+        return pandas.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise BadFileError(f"Need the sample file {path}, got: {error}. Install forecast again.") from error
+
+
+def _folder() -> Path:
+    """Inside the installed package, or data/sample of a checkout."""
+    packaged = Path(__file__).parent / "sample_data"
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "data" / "sample"

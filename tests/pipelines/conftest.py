@@ -1,0 +1,14 @@
+"""Where the real data sets are, for the tests that use them."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data sets beside the project; a test that needs it is skipped where it is absent."""
+    folder = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the real data sets beside the project (../shared/data)")
+    return folder
