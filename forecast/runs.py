@@ -97,7 +97,7 @@ class Run:
         """What a finished member found, None where it is not finished (or its file is damaged: it is trained again)."""
         path = self._found(model, fold, seed)
         try:
-            with np.load(path, allow_pickle=False) as content:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
                 return {name: content[name] for name in content.files}
         except (FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile, KeyError):
             return None

@@ -1,0 +1,40 @@
+"""`forecast demo`: the whole chain on the sample that ships with forecast."""
+
+import click
+
+from forecast.commands.settings import Settings
+
+_DAILY = {"symbol": "AAPL"}
+_TICKS = {"symbol": "ES", "bars": "tick:200"}
+
+
+@click.command("demo")
+@click.option("--ticks", is_flag=True, help="E-mini S&P 500 trades in bars of 200 instead of daily Apple shares.")
+@click.option("--jobs", type=int, help="Worker processes  [default: as many as cores]")
+@click.pass_context
+def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
+    """Train both networks on the shipped sample, trade their signals out of sample, costs paid, write the report.
+
+    Takes a minute or two the first time; a second time it finds the finished run.
+
+    \b
+    Examples:
+      forecast demo
+      forecast demo --ticks
+    """
+    from forecast.commands.backtest import evaluate_and_report
+    from forecast.commands.options import jobs_or_cores, make_rules
+    from forecast.commands.train import train_one
+    from forecast.experiment import Experiment
+    from pipelines.sources import sample
+    from pipelines.store import Store
+
+    settings: Settings = ctx.obj
+    chosen = _TICKS if ticks else _DAILY
+    experiment = Experiment.from_options(dict(chosen))
+    sample.fetch(Store(settings.store), experiment.symbol)
+    what = "E-mini S&P 500 trades of 2013" if ticks else "daily prices of Apple, 2000 to 2013"
+    settings.note(f"Sample: {what}. 2 networks x {experiment.folds} folds x {experiment.seeds} seeds.")
+    run = train_one(ctx, experiment, jobs=jobs_or_cores(jobs), fresh=False)
+    rules = make_rules(policy="long-flat", band=0.0, fee_bps=1.0, slippage_bps=2.0)
+    evaluate_and_report(settings, run, rules, say=True)

@@ -1,0 +1,100 @@
+"""Today's signal: the newest window of the store through the members of a run's last fold."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from forecast import backend
+from forecast.dataset import load_bars
+from forecast.experiment import Experiment
+from forecast.runs import Run
+from forecast.signals import decide
+from pipelines import features, windows
+from pipelines.calendars import session_of
+from pipelines.errors import RunError, TooFewBarsError
+from pipelines.market import Times
+from pipelines.scaling import Scaler
+from pipelines.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Today:
+    """One network's signal. probability: mean over its members; members: each one's, shape (seeds,)."""
+
+    model: str
+    signal: str
+    probability: float
+    members: tuple[float, ...]
+    decided_at: np.datetime64
+    price: float
+    bars_since_training: int
+
+
+def signals(run: Run, *, store: Store, band: float) -> list[Today]:
+    """The signal at the close of the newest bar in the store, one a network, from the members of the last fold.
+
+    Raises:
+        RunError: an unfinished or damaged run.
+        TooFewBarsError: the store holds too little for one window.
+    """
+    described = run.describe()
+    if not run.finished:
+        raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it goes on.")
+    experiment = Experiment.from_options({**described["config"], "start": _first_session(described), "end": None})
+    prices, scale = load_bars(store, experiment)
+    matrix = features.compute(prices, names=experiment.features).astype(np.float32)
+    end = len(prices) - 1
+    if windows.first_end(matrix, steps=experiment.window) > end:
+        raise TooFewBarsError(f"{experiment.symbol}: too few bars in the store for one window. Fetch more history.")
+    fitting = backend.load_fitting()
+    fold = experiment.folds - 1
+    found = []
+    for model in experiment.models:
+        each = []
+        for seed in range(experiment.seeds):
+            member = run.describe_member(model, fold, seed)
+            probability = fitting.predict(
+                matrix,
+                ends=np.array([end]),
+                scaler=_scaler(member, experiment),
+                architecture=fitting.models.from_json(member["architecture"]),
+                weights=run.member(model, fold, seed),
+            )
+            each.append(float(probability[0]))
+        mean = float(np.mean(each))
+        found.append(
+            Today(
+                model=model,
+                signal=str(decide(np.array([mean]), band=band)[0]),
+                probability=mean,
+                members=tuple(each),
+                decided_at=prices.closed_at[end],
+                price=float(prices.close[end] * scale),
+                bars_since_training=_bars_after(prices.closed_at, described["data"]["last"]),
+            )
+        )
+    return found
+
+
+def _first_session(described: dict[str, Any]) -> date:
+    """The run's own first session: prices are adjusted from there, so the same bars give the same features."""
+    data = described["data"]
+    first: date = session_of(np.array([_utc(data["first"])]), data["calendar"])[0].item()
+    return first
+
+
+def _scaler(member: dict[str, Any], experiment: Experiment) -> Scaler:
+    mean, scale = (np.asarray(member["scaler"][name], dtype=np.float64) for name in ("mean", "scale"))
+    if mean.shape != (len(experiment.features),) or scale.shape != mean.shape or not np.all(scale > 0):
+        raise RunError("The scaler of a member does not fit its features. Train it again: forecast train --fresh.")
+    return Scaler(mean=mean, scale=scale)
+
+
+def _bars_after(closed_at: Times, last: str) -> int:
+    return int(np.sum(closed_at > _utc(last)))
+
+
+def _utc(text: str) -> np.datetime64:
+    return np.datetime64(text.removesuffix("+00:00"), "ns")

@@ -1,0 +1,57 @@
+from datetime import date
+
+import pytest
+
+from forecast.experiment import Experiment, read_config
+from pipelines.errors import ConfigError, ForecastError
+
+
+def test_an_experiment_survives_its_json():
+    made = Experiment(symbol="aapl", window=60, start=date(2001, 2, 3), models=("lstm",))
+    assert made.symbol == "AAPL"
+    assert Experiment.from_options(made.to_json()) == made
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"window": 0}, "Need --window as a whole number from 1 to 5000, got 0"),
+        ({"units": 3_000_000_000}, "Need --units as a whole number from 1 to 4096"),
+        ({"folds": 2.5}, "Need --folds as a whole number"),
+        ({"seeds": True}, "Need --seeds as a whole number"),
+        ({"patience": -1}, "Need --patience as a whole number from 0"),
+        ({"learning_rate": 0.0}, "Need learning_rate above 0"),
+        ({"models": ["gru"]}, "Need models out of simple_rnn, lstm, each once, got gru"),
+        ({"models": ["lstm", "lstm"]}, "each once, got lstm, lstm"),
+        ({"features": []}, "Need features out of"),
+        ({"start": "2020-13-01"}, "Need --start as a date like 2020-12-31, got '2020-13-01'"),
+        ({"start": "2020-02-01", "end": "2020-01-01"}, "Need --start before --end"),
+        ({"symbol": "../../x"}, "Need a symbol of 1 to 32 letters"),
+        ({"colour": 1}, "got colour"),
+        ({"bars": 500}, "Need bars as text, got 500"),
+    ],
+)
+def test_an_impossible_experiment_says_what_was_needed(wrong, message):
+    with pytest.raises(ForecastError, match=message):
+        Experiment.from_options({"symbol": "AAPL", **wrong})
+
+
+def test_every_setting_and_every_further_cause_changes_the_fingerprint():
+    made = Experiment(symbol="AAPL")
+    same = Experiment(symbol="AAPL").fingerprint(data="x")
+    assert made.fingerprint(data="x") == same
+    assert made.fingerprint(data="y") != same
+    assert Experiment(symbol="AAPL", units=33).fingerprint(data="x") != same
+
+
+def test_a_toml_file_speaks_the_names_of_the_command_line(tmp_path):
+    path = tmp_path / "experiment.toml"
+    path.write_text('model = ["lstm"]\nwindow = 12\nlearning-rate = 0.01\nstart = 2020-01-02\n')
+    settings = read_config(path)
+    assert settings == {"models": ["lstm"], "window": 12, "learning_rate": 0.01, "start": date(2020, 1, 2)}
+    assert Experiment.from_options({"symbol": "A", **settings}).models == ("lstm",)
+    path.write_text("window = = 3")
+    with pytest.raises(ConfigError, match="Need TOML in"):
+        read_config(path)
+    with pytest.raises(ConfigError, match="Need a TOML file, found none"):
+        read_config(tmp_path / "none.toml")
