@@ -50,6 +50,7 @@ def what_is_there(known: "pd.DataFrame", where: Mapping[str, str], start: object
         if not interval:
             return f"Need ticks of {symbol}, the store has its {has}. Fetch a file of trades with --source csv --file."
         ticks = ", or make bars of the ticks with --bars tick:500" if "" in set(own["interval"]) else ""
-        return f"Need {wanted} of {symbol}, the store has its {has}; bring them with `forecast fetch {symbol}{more}`{ticks}."
+        bring = f"bring them with `forecast fetch {symbol}{more}`{ticks}"
+        return f"Need {wanted} of {symbol}, the store has its {has}; {bring}."
     there = ", ".join(sorted(set(known["symbol"]))[:12]) or "nothing yet"
     return f"Need a symbol in the store ({there}), got {symbol}. Bring it with `forecast fetch {symbol}{more}`."

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
-from market_examples import actions, bars_and_actions, daily_bars
+from tests.pipelines.market_examples import actions, bars_and_actions, daily_bars
 
 from pipelines import calendars
 from pipelines.adjust import adjust

@@ -7,7 +7,7 @@ import pytest
 from deltalake import DeltaTable
 from hypothesis import given
 from hypothesis import strategies as st
-from market_examples import actions, daily_bars
+from tests.pipelines.market_examples import actions, daily_bars
 
 from pipelines.errors import StoreError, UnknownSymbolError
 from pipelines.market import Actions, Bars, Ticks
