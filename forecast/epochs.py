@@ -27,7 +27,7 @@ class Program:
         self.batch = batch
         self.optimizer = keras.optimizers.Adam(learning_rate, global_clipnorm=_CLIP)
         self.optimizer.build(network.trainable_variables)
-        self._fresh_optimizer = [np.array(variable) for variable in self.optimizer.variables]
+        self._fresh_optimizer = [keras.ops.convert_to_numpy(each) for each in self.optimizer.variables]
         self._offsets = tf.range(1 - network.input_shape[1], 1, dtype=tf.int64)
         values = tf.TensorSpec([None, network.input_shape[2]], tf.float32)
         ends, rows = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None, None], tf.int64)

@@ -1,0 +1,49 @@
+# make demo: the whole chain on the shipped sample. make test: the tests. Both make their own environment first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo demo-ticks install test slow lint format bench clean
+
+demo: $(VENV)/.installed
+	$(BIN)/forecast demo
+
+demo-ticks: $(VENV)/.installed
+	$(BIN)/forecast demo --ticks
+
+install: $(VENV)/.installed-dev
+
+test: $(VENV)/.installed-dev
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --skip-empty --fail-under=90
+
+slow: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow --timeout=3600
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/benchmarks -m benchmark --benchmark-only -s
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Need Python 3.11 to 3.13: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*

@@ -1,0 +1,181 @@
+"""Tests that need the network library; it is imported once, in this process."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from forecast import backend
+from pipelines.errors import RunError
+from pipelines.scaling import fit_scaler
+from pipelines.splits import walk_forward
+from tests.pipelines.test_windows import make
+
+
+@pytest.fixture(scope="module")
+def fitting():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the network library's own imports
+        return backend.load_fitting()
+
+
+@pytest.fixture(scope="module")
+def task():
+    _, windows = make(bars=420, steps=7)
+    fold = walk_forward(windows, folds=2)[0]
+    return windows, fold, fit_scaler(windows, rows=fold.train)
+
+
+def architecture(fitting, model, **sizes):
+    return fitting.models.Architecture(model=model, **({"steps": 7, "features": 8, "units": 5} | sizes))
+
+
+def budget(fitting, **changes):
+    return fitting.Budget(**({"epochs": 3, "patience": 0, "batch": 32, "learning_rate": 0.01} | changes))
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def forward(model, weights, window):
+    """Both cells written out by hand (Hochreiter & Schmidhuber 1997 with forget gate; Keras' gate order i, f, g, o)."""
+    kernel, recurrent, bias, head, head_bias = weights
+    units = recurrent.shape[0]
+    h, c = np.zeros(units), np.zeros(units)
+    for x in window:
+        z = x @ kernel + h @ recurrent + bias
+        if model == "simple_rnn":
+            h = np.tanh(z)
+        else:
+            i, f, g, o = np.split(z, 4)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+    return float((h @ head + head_bias)[0])
+
+
+@pytest.mark.parametrize("model", ["simple_rnn", "lstm"])
+def test_the_network_equals_the_cell_written_out_in_numpy(fitting, model):
+    network = fitting.models.build(architecture(fitting, model), seed=1)
+    windows = np.random.default_rng(0).normal(size=(4, 7, 8)).astype(np.float32)
+    weights = [each.astype(np.float64) for each in network.get_weights()]
+    expected = [forward(model, weights, window.astype(np.float64)) for window in windows]
+    np.testing.assert_allclose(np.array(network(windows))[:, 0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters"), [("simple_rnn", 5 * (5 + 8 + 1) + 6), ("lstm", 4 * 5 * (5 + 8 + 1) + 6)]
+)
+def test_the_number_of_parameters_is_the_textbook_one(fitting, task, model, parameters):
+    windows, fold, scaler = task
+    fitted = fitting.fit(
+        windows, fold, scaler, architecture=architecture(fitting, model), seed=0, budget=budget(fitting, epochs=1)
+    )
+    assert fitted.parameters == parameters
+
+
+@pytest.mark.parametrize("model", ["simple_rnn", "lstm"])
+def test_an_epoch_in_one_compiled_call_equals_a_plain_keras_loop(fitting, task, model):
+    import keras
+
+    from pipelines import windows as views
+
+    windows, fold, scaler = task
+    chosen, made = architecture(fitting, model), budget(fitting, epochs=2)
+    fitted = fitting.fit(windows, fold, scaler, architecture=chosen, seed=3, budget=made)
+    weight_seed, order_seed = (int(each) for each in np.random.SeedSequence((3, fold.number)).generate_state(2))
+    network = fitting.models.build(chosen, seed=weight_seed)
+    network.compile(keras.optimizers.Adam(0.01, global_clipnorm=1.0), keras.losses.BinaryCrossentropy(from_logits=True))
+    shuffle = np.random.default_rng(order_seed)
+    scaled = scaler.apply(windows.values)
+    for epoch in range(2):
+        order = shuffle.permutation(fold.train)
+        losses = []
+        for start in range(0, len(order), 32):
+            rows = order[start : start + 32]
+            batch = views.gather(scaled, windows.ends[rows], steps=7)
+            losses.append(float(network.train_on_batch(batch, windows.targets[rows])))
+            network.reset_metrics()
+        sizes = [min(32, len(order) - start) for start in range(0, len(order), 32)]
+        assert fitted.loss[epoch] == pytest.approx(np.average(losses, weights=sizes), abs=1e-5)
+    test_windows = views.gather(scaled, windows.ends[fold.test], steps=7)
+    np.testing.assert_allclose(
+        fitted.probability, sigmoid(np.array(network(test_windows), dtype=float)[:, 0]), atol=1e-5
+    )
+
+
+def test_the_same_seed_gives_the_same_digits_whatever_was_trained_before(fitting, task):
+    windows, fold, scaler = task
+
+    def once(model, seed):
+        return fitting.fit(
+            windows, fold, scaler, architecture=architecture(fitting, model), seed=seed, budget=budget(fitting)
+        )
+
+    first = once("lstm", 0)
+    once("simple_rnn", 5)
+    other = once("lstm", 1)
+    again = once("lstm", 0)
+    np.testing.assert_array_equal(first.probability, again.probability)
+    np.testing.assert_array_equal(first.loss, again.loss)
+    assert (first.probability != other.probability).all()
+
+
+def test_scrambling_the_test_rows_changes_neither_training_nor_stopping(fitting, task):
+    windows, fold, scaler = task
+    changed = windows.values.copy()
+    changed[windows.ends[fold.test[0]] + 1 :] = np.random.default_rng(9).normal(size=changed.shape[1])
+    targets = windows.targets.copy()
+    targets[fold.test] = 1 - targets[fold.test]
+    scrambled = type(windows)(**{**windows.__dict__, "values": changed, "targets": targets})
+    chosen, made = architecture(fitting, "lstm"), budget(fitting, epochs=6, patience=2)
+    before = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=made)
+    after = fitting.fit(scrambled, fold, scaler, architecture=chosen, seed=0, budget=made)
+    np.testing.assert_array_equal(before.val_loss, after.val_loss)
+    assert before.probability[0] == after.probability[0]  # its window ends before the scrambled rows
+    assert (before.probability[7:] != after.probability[7:]).all()
+
+
+def test_early_stopping_keeps_the_weights_of_the_best_epoch(fitting, task):
+    windows, fold, scaler = task
+    chosen = architecture(fitting, "lstm", units=16)
+    stopped = fitting.fit(
+        windows,
+        fold,
+        scaler,
+        architecture=chosen,
+        seed=0,
+        budget=budget(fitting, epochs=40, patience=3, learning_rate=0.05),
+    )
+    best = int(np.argmin(stopped.val_loss)) + 1
+    assert len(stopped.val_loss) == best + 3
+    shorter = fitting.fit(
+        windows, fold, scaler, architecture=chosen, seed=0, budget=budget(fitting, epochs=best, learning_rate=0.05)
+    )
+    np.testing.assert_array_equal(shorter.probability, stopped.probability)
+
+
+def test_a_stored_member_predicts_the_same_digits_one_window_at_a_time(fitting, task, tmp_path):
+    windows, fold, scaler = task
+    chosen = architecture(fitting, "simple_rnn")
+    fitted = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=budget(fitting))
+    path = tmp_path / "seed-0.weights.h5"
+    path.write_bytes(fitted.weights)
+    for number in (0, 1, 50, len(fold.test) - 1):
+        end = windows.ends[fold.test[number]]
+        alone = fitting.predict(
+            windows.values[: end + 1], ends=np.array([end]), scaler=scaler, architecture=chosen, weights=path
+        )
+        assert alone[0] == fitted.probability[number]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"units": 3_000_000_000}, {"units": 0}, {"steps": 10**9}, {"features": 2.5}, {"model": "gpt"}, {"model": None}],
+)
+def test_a_description_that_asks_for_the_absurd_is_refused_before_anything_is_built(fitting, wrong):
+    described = {"model": "lstm", "steps": 7, "features": 8, "units": 5} | wrong
+    with pytest.raises(RunError):
+        fitting.models.from_json(described)
+    with pytest.raises(RunError, match="Need model, steps, features and units"):
+        fitting.models.from_json({"model": "lstm"})
