@@ -4,7 +4,6 @@ Importing this module imports the network library: it runs in the worker process
 """
 
 import time
-from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,40 +14,15 @@ from numpy.typing import NDArray
 
 from forecast import models
 from forecast.epochs import Program
+from forecast.member import Architecture, Budget, Fitted
 from pipelines.market import Floats
 from pipelines.scaling import Scaler
 from pipelines.splits import Fold
 from pipelines.windows import Rows, Windows
 
 
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """How long a member may learn, the same for every model."""
-
-    epochs: int
-    patience: int
-    batch: int
-    learning_rate: float
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Fitted:
-    """A fitted member: its weights as the bytes of an HDF5 file, its out-of-sample probabilities, its history.
-
-    probability: shape (test rows,). loss, val_loss: mean log loss, seconds: wall time; each shape (epochs,).
-    """
-
-    architecture: dict[str, int | str]
-    parameters: int
-    weights: bytes
-    probability: Floats
-    loss: Floats
-    val_loss: Floats
-    seconds: Floats
-
-
 def fit(
-    windows: Windows, fold: Fold, scaler: Scaler, *, architecture: models.Architecture, seed: int, budget: Budget
+    windows: Windows, fold: Fold, scaler: Scaler, *, architecture: Architecture, seed: int, budget: Budget
 ) -> Fitted:
     """Trains one member with early stopping and predicts the fold's test rows.
 
@@ -79,7 +53,7 @@ def fit(
         program.network.set_weights(best_weights)
     table = np.array(history, dtype=np.float64)
     return Fitted(
-        architecture=asdict(architecture),
+        architecture=architecture,
         parameters=program.network.count_params(),
         weights=_weights_file(program.network),
         probability=models.sigmoid(program.logits(values, ends=windows.ends[fold.test])),
@@ -90,7 +64,7 @@ def fit(
 
 
 def predict(
-    values: NDArray[np.float32], *, ends: Rows, scaler: Scaler, architecture: models.Architecture, weights: Path
+    values: NDArray[np.float32], *, ends: Rows, scaler: Scaler, architecture: Architecture, weights: Path
 ) -> Floats:
     """Probabilities of a stored member at the windows ending at `ends`; values: unscaled features (bars, features)."""
     program = _program(architecture, 0.001, 1)
@@ -99,7 +73,7 @@ def predict(
 
 
 @lru_cache(maxsize=8)
-def _program(architecture: models.Architecture, learning_rate: float, batch: int) -> Program:
+def _program(architecture: Architecture, learning_rate: float, batch: int) -> Program:
     return Program(models.build(architecture, seed=0), learning_rate=learning_rate, batch=batch)
 
 

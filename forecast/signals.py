@@ -28,7 +28,10 @@ def members(predictions: pd.DataFrame) -> pd.DataFrame:
     seeds = predictions.assign(member=predictions["seed"].astype(str))
     columns = ["symbol", "model", "member", "decided_at", "entry_at", "probability"]
     both = pd.concat([mean[columns], seeds[columns]], ignore_index=True)
-    return both.sort_values(["symbol", "model", "member", "entry_at"], kind="stable", ignore_index=True)
+    ordered: pd.DataFrame = both.sort_values(
+        ["symbol", "model", "member", "entry_at"], kind="stable", ignore_index=True
+    )
+    return ordered
 
 
 def decide(probability: Floats, *, band: float) -> Signals:

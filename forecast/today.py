@@ -9,6 +9,7 @@ import numpy as np
 from forecast import backend
 from forecast.dataset import load_bars
 from forecast.experiment import Experiment
+from forecast.member import Architecture
 from forecast.runs import Run
 from forecast.signals import decide
 from pipelines import features, windows
@@ -59,7 +60,7 @@ def signals(run: Run, *, store: Store, band: float) -> list[Today]:
                 matrix,
                 ends=np.array([end]),
                 scaler=_scaler(member, experiment),
-                architecture=fitting.models.from_json(member["architecture"]),
+                architecture=Architecture.from_json(member["architecture"]),
                 weights=run.member(model, fold, seed),
             )
             each.append(float(probability[0]))

@@ -84,7 +84,7 @@ def _fit_members(run: Run, dataset: Dataset, experiment: Experiment, *, jobs: in
         scaler = dataset.scalers[number]
         content = {name: getattr(fitted, name) for name in ("probability", "loss", "val_loss", "seconds")}
         description = {
-            "architecture": fitted.architecture,
+            "architecture": fitted.architecture.to_json(),
             "parameters": fitted.parameters,
             "features": list(experiment.features),
             "scaler": {"mean": scaler.mean.tolist(), "scale": scaler.scale.tolist()},

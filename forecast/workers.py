@@ -12,6 +12,7 @@ from typing import Any
 from forecast import backend
 from forecast.dataset import Dataset
 from forecast.experiment import Experiment
+from forecast.member import Architecture, Budget, Fitted
 from pipelines.errors import RunError
 
 Task = tuple[str, int, int]  # model, fold number, seed
@@ -27,7 +28,7 @@ def cores() -> int:
 
 def fit_all(
     tasks: Sequence[Task], *, dataset: Dataset, experiment: Experiment, jobs: int, note: Callable[[str], None]
-) -> Iterator[tuple[Task, Any]]:
+) -> Iterator[tuple[Task, Fitted]]:
     """Yields each task with its fitted member as it finishes, in any order; what it yields depends on no order.
 
     Raises:
@@ -84,23 +85,24 @@ def _end_with(parent: Any) -> None:
     os._exit(1)
 
 
-def _fit(task: Task) -> Any:
+def _fit(task: Task) -> Fitted:
     if _shared is None:
         raise RuntimeError("the worker was not started by fit_all")
     fitting, dataset, experiment = _shared
     model, number, seed = task
-    return fitting.fit(
+    fitted: Fitted = fitting.fit(
         dataset.windows,
         dataset.folds[number],
         dataset.scalers[number],
-        architecture=fitting.models.Architecture(
+        architecture=Architecture(
             model=model, steps=experiment.window, features=len(experiment.features), units=experiment.units
         ),
         seed=seed,
-        budget=fitting.Budget(
+        budget=Budget(
             epochs=experiment.epochs,
             patience=experiment.patience,
             batch=experiment.batch,
             learning_rate=experiment.learning_rate,
         ),
     )
+    return fitted

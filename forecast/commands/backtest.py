@@ -16,6 +16,7 @@ from forecast.commands.settings import Settings, json_option, print_json
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     names: tuple[str, ...],
     policy: str,
     band: float,

@@ -4,7 +4,7 @@ import sys
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Display
 
 
@@ -24,7 +24,7 @@ class TrainingProgress:
             disable=not self._console.is_terminal,
         )
         self._done = self._total = 0
-        self._bar = None
+        self._bar: TaskID | None = None
 
     def __enter__(self) -> "TrainingProgress":
         self._display.start()

@@ -16,7 +16,7 @@ from forecast.commands.settings import Settings, json_option, print_json
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, symbols: tuple[str, ...], jobs: int | None, fresh: bool, as_json: bool, **options: Any
+    ctx: click.Context, /, symbols: tuple[str, ...], jobs: int | None, fresh: bool, as_json: bool, **options: Any
 ) -> None:
     """Train the networks walk-forward on SYMBOL's bars in the store; each symbol is a run of its own.
 

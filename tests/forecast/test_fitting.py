@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from forecast import backend
+from forecast.member import Architecture, Budget
 from pipelines.errors import RunError
 from pipelines.scaling import fit_scaler
 from pipelines.splits import walk_forward
@@ -27,11 +28,11 @@ def task():
 
 
 def architecture(fitting, model, **sizes):
-    return fitting.models.Architecture(model=model, **({"steps": 7, "features": 8, "units": 5} | sizes))
+    return Architecture(model=model, **({"steps": 7, "features": 8, "units": 5} | sizes))
 
 
 def budget(fitting, **changes):
-    return fitting.Budget(**({"epochs": 3, "patience": 0, "batch": 32, "learning_rate": 0.01} | changes))
+    return Budget(**({"epochs": 3, "patience": 0, "batch": 32, "learning_rate": 0.01} | changes))
 
 
 def sigmoid(x):
@@ -176,6 +177,6 @@ def test_a_stored_member_predicts_the_same_digits_one_window_at_a_time(fitting, 
 def test_a_description_that_asks_for_the_absurd_is_refused_before_anything_is_built(fitting, wrong):
     described = {"model": "lstm", "steps": 7, "features": 8, "units": 5} | wrong
     with pytest.raises(RunError):
-        fitting.models.from_json(described)
+        Architecture.from_json(described)
     with pytest.raises(RunError, match="Need model, steps, features and units"):
-        fitting.models.from_json({"model": "lstm"})
+        Architecture.from_json({"model": "lstm"})
