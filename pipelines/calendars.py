@@ -104,8 +104,24 @@ def is_open(times: Times, calendar: str) -> NDArray[np.bool_]:
     known = schedule(calendar)
     moments = np.asarray(times, "datetime64[ns]")
     row = np.minimum(np.searchsorted(known.close, moments), len(known.date) - 1)
-    inside: NDArray[np.bool_] = (known.open[row] <= moments) & (moments <= known.close[row])
-    return inside
+    inside = (known.open[row] <= moments) & (moments <= known.close[row])
+    found: NDArray[np.bool_] = inside | (moments < known.open[0])
+    return found
+
+
+def starts_open(times: Times, calendar: str) -> NDArray[np.bool_]:
+    """Whether the exchange trades just after each time: within hours, close not included, shape (times,)."""
+    nanoseconds = np.asarray(times, "datetime64[ns]").view(np.int64)
+    return is_open((nanoseconds + 1).view("datetime64[ns]"), calendar)
+
+
+def next_close(times: Times, calendar: str) -> Times:
+    """The first close after each time, shape (times,); the time itself where none is recorded."""
+    known = schedule(calendar)
+    moments = np.asarray(times, "datetime64[ns]")
+    row = np.searchsorted(known.close, moments, side="right")
+    closes: Times = np.where(row < len(known.close), known.close[np.minimum(row, len(known.close) - 1)], moments)
+    return closes
 
 
 @lru_cache(maxsize=16)

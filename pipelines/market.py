@@ -45,6 +45,13 @@ def _freeze(holder: Any, length: int) -> None:
         object.__setattr__(holder, each.name, array)
 
 
+def _chosen(holder: Any, rows: Any) -> dict[str, Any]:
+    """The fields of a holder of arrays, each array with the chosen rows only."""
+    values = {each.name: getattr(holder, each.name) for each in fields(holder)}
+    arrays = [each.name for each in fields(holder) if each.metadata.get("dtype") is not None]
+    return values | {name: values[name][rows] for name in arrays}
+
+
 def _times() -> Any:
     return field(metadata={"dtype": "datetime64[ns]"})
 
@@ -78,6 +85,10 @@ class Ticks:
 
     def __len__(self) -> int:
         return len(self.time)
+
+    def rows(self, chosen: Any) -> "Ticks":
+        """The same ticks, fewer of them: a slice, row numbers or a mask."""
+        return Ticks(**_chosen(self, chosen))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -119,15 +130,9 @@ class Bars:
     def __len__(self) -> int:
         return len(self.opened_at)
 
-    def rows(self, chosen: slice) -> "Bars":
-        """The same bars, fewer of them."""
-        arrays = {
-            each.name: getattr(self, each.name)[chosen]
-            for each in fields(self)
-            if each.metadata.get("dtype") is not None
-        }
-        rest = {each.name: getattr(self, each.name) for each in fields(self) if each.metadata.get("dtype") is None}
-        return Bars(**rest, **arrays)
+    def rows(self, chosen: Any) -> "Bars":
+        """The same bars, fewer of them: a slice, row numbers or a mask."""
+        return Bars(**_chosen(self, chosen))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -159,3 +164,7 @@ class Actions:
     def none(cls, symbol: str) -> "Actions":
         """No dividends, no splits."""
         return cls(symbol=symbol, ex_at=np.array([], "datetime64[ns]"), dividend=np.array([]), split=np.array([]))
+
+    def rows(self, chosen: Any) -> "Actions":
+        """The same actions, fewer of them: a slice, row numbers or a mask."""
+        return Actions(**_chosen(self, chosen))

@@ -2,14 +2,21 @@
 
 from dataclasses import dataclass
 
-from pipelines.clean import CleaningReport
+import numpy as np
+
 from pipelines.market import Actions, Bars, Ticks
+from pipelines.sieve import CleaningReport
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Delivery:
-    """Clean raw prices of one symbol, its actions (None where the source knows none), and what was dropped."""
+    """Clean raw prices of one symbol, its actions (None where the source knows none), and what was dropped.
+
+    actions_since, actions_until: the time for which the actions are all there are; None for first and last of them.
+    """
 
     prices: Bars | Ticks
     actions: Actions | None
     report: CleaningReport
+    actions_since: np.datetime64 | None = None
+    actions_until: np.datetime64 | None = None

@@ -8,6 +8,7 @@ import numpy as np
 from pipelines import calendars, clean
 from pipelines.errors import BadFileError, UnknownSymbolError
 from pipelines.market import Actions, Ticks
+from pipelines.sieve import CleaningReport
 from pipelines.sources.delivery import Delivery
 
 STOCKS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
@@ -51,7 +52,7 @@ def _trades() -> Delivery:
         currency="USD",
         calendar="CMES",
     )
-    return Delivery(prices=ticks, actions=None, report=clean.CleaningReport.all_kept(len(ticks)))
+    return Delivery(prices=ticks, actions=None, report=CleaningReport.all_kept(len(ticks)))
 
 
 def _table(name: str) -> Any:

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
-from tests.pipelines.market_examples import actions, bars_and_actions, daily_bars
 
 from pipelines import calendars
 from pipelines.adjust import adjust
 from pipelines.errors import BadPricesError
 from pipelines.market import Actions, Bars
+from tests.pipelines.market_examples import actions, bars_and_actions, daily_bars
 
 
 def test_a_dividend_of_1_after_a_close_of_100_takes_1_percent_off_the_past() -> None:

@@ -7,11 +7,11 @@ import pytest
 from deltalake import DeltaTable
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.pipelines.market_examples import actions, daily_bars
 
 from pipelines.errors import StoreError, UnknownSymbolError
 from pipelines.market import Actions, Bars, Ticks
 from pipelines.store import Store
+from tests.pipelines.market_examples import actions, daily_bars
 
 _BARS = ("opened_at", "closed_at", "open", "high", "low", "close", "volume")
 

@@ -1,0 +1,156 @@
+"""`forecast fetch`: prices from a source into the store."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forecast.commands.settings import Settings, json_option, print_json
+
+if TYPE_CHECKING:
+    from pipelines.ingest import Ingested
+    from pipelines.sources.delivery import Delivery
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command()
+@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
+@click.option(
+    "--source",
+    type=click.Choice(["yahoo", "csv", "sample"]),
+    default="yahoo",
+    show_default=True,
+    help="Yahoo Finance, files of your own, or the sample that ships with forecast.",
+)
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="csv: a .csv, .csv.gz or .parquet file of bars or trades.",
+)
+@click.option("--interval", default="1d", show_default=True, help="Interval of the bars: 1d, 1h, 15m, 5m, 1m.")
+@click.option("--start", type=_DAY, help="First session, YYYY-MM-DD.")
+@click.option("--end", type=_DAY, help="Last session, YYYY-MM-DD.")
+@click.option("--tz", help="csv: time zone of the file's times, e.g. America/New_York.")
+@click.option("--calendar", help="The exchange's calendar: XNYS, XLON, 24/7  [default: by symbol, XNYS for csv]")
+@click.option("--currency", help="csv: currency of the prices, e.g. USD.")
+@click.option(
+    "--max-dropped",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="Share of bad rows that may be dropped before the prices are refused.",
+)
+@json_option
+@click.pass_obj
+def command(settings: Settings, /, symbols: tuple[str, ...], source: str, as_json: bool, **options: Any) -> None:
+    """Bring prices into the store: the sample, files of your own, or Yahoo.
+
+    Prices are stored as traded, with dividends and splits beside them. Rows that cannot be prices are dropped,
+    counted and named. Fetching again updates; the same data twice changes nothing.
+
+    \b
+    Examples:
+      forecast fetch AAPL MSFT --start 2010-01-01
+      forecast fetch AAPL MSFT ES --source sample
+      forecast fetch ACME --source csv --file acme.csv.gz
+      forecast fetch ES --source csv --file trades.csv --tz America/Chicago --calendar CMES
+    """
+    from pipelines.errors import ForecastError
+    from pipelines.ingest import ingest
+    from pipelines.store import Store
+
+    options["start"], options["end"] = (_date(options[name]) for name in ("start", "end"))
+    _check(source, symbols, options)
+    store = Store(settings.store)
+    done: list[Ingested] = []
+    failed: dict[str, ForecastError] = {}
+    for symbol in dict.fromkeys(symbols):
+        try:
+            done.append(ingest(store, _deliver(source, symbol, options)))
+        except ForecastError as error:
+            failed[symbol] = error
+            if len(symbols) > 1:
+                settings.note(f"{symbol}: {error}")
+            continue
+        if done[-1].report.dropped or done[-1].report.notes:
+            settings.note(f"{done[-1].symbol}: {done[-1].report.summary()}.")
+    if as_json:
+        print_json({"fetched": [_as_json(each) for each in done], "failed": {k: str(v) for k, v in failed.items()}})
+    else:
+        _print(done)
+    if failed:
+        if len(symbols) == 1:
+            raise next(iter(failed.values()))
+        raise ForecastError(
+            f"Fetched {len(done)} of {len(done) + len(failed)} symbols, not {', '.join(failed)} (reasons above)."
+        )
+
+
+def _check(source: str, symbols: tuple[str, ...], options: dict[str, Any]) -> None:
+    if source == "csv" and not options["files"]:
+        raise click.UsageError("Need --file with --source csv, for example --file prices.csv.")
+    if source == "csv" and len(set(symbols)) != 1:
+        raise click.UsageError(f"Need one symbol with --source csv, got {len(set(symbols))}.")
+    if source != "csv" and options["files"]:
+        raise click.UsageError(f"--file goes with --source csv, not with {source}.")
+    if options["start"] and options["end"] and options["start"] > options["end"]:
+        raise click.UsageError(f"Need --start before --end, got {options['start']} after {options['end']}.")
+
+
+def _deliver(source: str, symbol: str, options: dict[str, Any]) -> "Delivery":
+    """Asks the one source; only it is imported."""
+    from dataclasses import replace
+
+    from pipelines.ingest import between
+    from pipelines.market import check_symbol
+
+    symbol = check_symbol(symbol)
+    start, end = options["start"], options["end"]
+    if source == "yahoo":
+        from pipelines.sources import yahoo
+
+        return yahoo.read(symbol, interval=options["interval"], start=start, end=end, calendar=options["calendar"])
+    if source == "csv":
+        from pipelines.sources import csv
+
+        names = ("files", "interval", "tz", "calendar", "currency", "max_dropped")
+        delivery = csv.read(symbol, **{name: options[name] for name in names})
+    else:
+        from pipelines.sources import sample
+
+        delivery = sample.read(symbol)
+    return replace(delivery, prices=between(delivery.prices, start, end))
+
+
+def _date(moment: datetime | None) -> Any:
+    return None if moment is None else moment.date()
+
+
+def _as_json(each: "Ingested") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(each)
+
+
+def _print(done: "list[Ingested]") -> None:
+    from forecast.commands.listing import print_table
+
+    print_table(
+        ["symbol", "what", ">rows", "first", "last", "in", ">actions"],
+        [
+            [
+                each.symbol,
+                f"{each.interval} bars" if each.interval else "ticks",
+                f"{each.rows:,}",
+                each.first,
+                each.last,
+                each.currency or "–",
+                f"{each.actions}",
+            ]
+            for each in done
+        ],
+    )
