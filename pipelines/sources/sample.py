@@ -1,19 +1,38 @@
 """The sample that ships with forecast: five stocks, daily 2000 to 2013, and E-mini S&P 500 trades of two sessions."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from pipelines import calendars, clean
 from pipelines.errors import BadFileError, UnknownSymbolError
-from pipelines.market import Actions, Ticks
+from pipelines.market import Actions, Bars, Ticks
 from pipelines.sieve import CleaningReport
 from pipelines.sources.delivery import Delivery
 
 STOCKS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 FUTURE = "ES"
 SYMBOLS = (*STOCKS, FUTURE)
+
+
+class _Store(Protocol):
+    """What this module needs of pipelines.store.Store, which sources do not import."""
+
+    def write_bars(self, bars: Bars) -> int: ...
+    def write_ticks(self, ticks: Ticks) -> int: ...
+    def write_actions(self, actions: Actions) -> int: ...
+
+
+def fetch(store: _Store, symbol: str) -> None:
+    """Puts one symbol of the sample into a store; nothing is written where it is there already."""
+    delivery = read(symbol)
+    if delivery.actions is not None:
+        store.write_actions(delivery.actions)
+    if isinstance(delivery.prices, Bars):
+        store.write_bars(delivery.prices)
+    else:
+        store.write_ticks(delivery.prices)
 
 
 def read(symbol: str) -> Delivery:
