@@ -20,17 +20,19 @@ POLICIES = {  # what a signal does to the position; hold keeps it
 def members(predictions: pd.DataFrame) -> pd.DataFrame:
     """Probability per symbol, model, member and decision: every seed by its number, and the mean over them as ensemble.
 
-    predictions: columns symbol, model, seed, decided_at, entry_at, probability. Returns symbol, model, member,
-    decided_at, entry_at, probability, in order of time within each member.
+    predictions: columns symbol, model, seed, decided_at, entry_at, probability; the decisions of each seed in order of
+    time. Decisions are told apart by their number, since bars of trades can open and close within one time stamp.
+    Returns symbol, model, member, decision, decided_at, entry_at, probability, in order within each member.
     """
-    key = ["symbol", "model", "decided_at", "entry_at"]
-    mean = predictions.groupby(key, as_index=False, sort=False)["probability"].mean().assign(member=ENSEMBLE)
-    seeds = predictions.assign(member=predictions["seed"].astype(str))
-    columns = ["symbol", "model", "member", "decided_at", "entry_at", "probability"]
-    both = pd.concat([mean[columns], seeds[columns]], ignore_index=True)
-    ordered: pd.DataFrame = both.sort_values(
-        ["symbol", "model", "member", "entry_at"], kind="stable", ignore_index=True
+    seeds = predictions.assign(
+        member=predictions["seed"].astype(str),
+        decision=predictions.groupby(["symbol", "model", "seed"], sort=False).cumcount(),
     )
+    key = ["symbol", "model", "decision", "decided_at", "entry_at"]
+    mean = seeds.groupby(key, as_index=False, sort=False)["probability"].mean().assign(member=ENSEMBLE)
+    columns = ["symbol", "model", "member", "decision", "decided_at", "entry_at", "probability"]
+    both = pd.concat([mean[columns], seeds[columns]], ignore_index=True)
+    ordered: pd.DataFrame = both.sort_values(["symbol", "model", "member", "decision"], ignore_index=True)
     return ordered
 
 

@@ -34,21 +34,38 @@ def test_a_position_depends_on_no_later_signal(signals, cut):
     np.testing.assert_array_equal(positions(np.array(signals[:cut]), policy="long-short"), all_of_them[:cut])
 
 
+def prediction(model, seed, time, probability):
+    time = pd.Timestamp(time, tz="UTC")
+    return {
+        "symbol": "A",
+        "model": model,
+        "seed": seed,
+        "decided_at": time,
+        "entry_at": time,
+        "probability": probability,
+    }
+
+
 def test_the_ensemble_is_the_mean_probability_over_seeds_of_one_model():
-    times = pd.to_datetime(["2020-01-02", "2020-01-01"], utc=True)
     rows = [
-        {"symbol": "A", "model": model, "seed": seed, "decided_at": time, "entry_at": time, "probability": p}
-        for model, seed, time, p in [
-            ("lstm", 0, times[0], 0.2),
-            ("lstm", 1, times[0], 0.6),
-            ("lstm", 0, times[1], 0.9),
-            ("lstm", 1, times[1], 0.7),
-            ("simple_rnn", 0, times[0], 0.1),
-        ]
+        prediction("lstm", 0, "2020-01-01", 0.9),
+        prediction("lstm", 0, "2020-01-02", 0.2),
+        prediction("lstm", 1, "2020-01-01", 0.7),
+        prediction("lstm", 1, "2020-01-02", 0.6),
+        prediction("simple_rnn", 0, "2020-01-01", 0.1),
     ]
     found = members(pd.DataFrame(rows))
     ensemble = found[(found.model == "lstm") & (found.member == "ensemble")]
-    assert ensemble.entry_at.tolist() == [times[1], times[0]]
+    assert ensemble.entry_at.dt.day.tolist() == [1, 2]
     assert ensemble.probability.tolist() == pytest.approx([0.8, 0.4])
     assert found[found.member == "1"].probability.tolist() == [0.7, 0.6]
     assert len(found) == 5 + 3
+
+
+def test_two_decisions_within_one_time_stamp_stay_two():
+    rows = [
+        prediction("lstm", seed, "2020-01-01", probability)
+        for seed, probability in ((0, 0.2), (0, 0.9), (1, 0.4), (1, 0.7))
+    ]
+    found = members(pd.DataFrame(rows))
+    assert found[found.member == "ensemble"].probability.tolist() == pytest.approx([0.3, 0.8])
