@@ -1,0 +1,6 @@
+"""A run and one of its backtests -> one HTML page that loads nothing from anywhere."""
+
+from forecast.report.index import write_index
+from forecast.report.page import write_report
+
+__all__ = ["write_index", "write_report"]

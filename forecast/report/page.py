@@ -1,0 +1,132 @@
+"""One run -> one page. What is written here can be mailed: scripts, styles and data are all inside."""
+
+import json
+import shlex
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from forecast.report import charts, learning, prices, tables, words
+from forecast.report.charts import Figure
+from forecast.report.material import Material, gather
+from forecast.runs import Run
+from pipelines.files import write_atomically
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def write_report(run: Run, *, backtest: str, folder: Path) -> Path:
+    """Writes `<folder>/<run-id>.html` and returns its path.
+
+    Raises:
+        RunError: the run or the backtest is missing or damaged.
+    """
+    material = gather(run, backtest=backtest)
+    html = environment().get_template("report.html.j2").render(**_context(material))
+    return write_atomically(folder / f"{run.name}.html", html.encode())
+
+
+def environment() -> "Environment":
+    """The templates beside this module; whatever a variable holds is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    templates = Path(__file__).parent / "templates"
+    found = Environment(
+        loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    found.filters["whole"] = lambda text: text.replace(" %", "\u00a0%")  # no line begins with a percent sign
+    return found
+
+
+def script_json(content: Any) -> str:
+    """JSON that may stand inside <script>: it can neither close it nor open anything else."""
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _context(material: Material) -> dict[str, Any]:
+    from plotly.offline import get_plotlyjs
+
+    small = learning.learning(material)
+    figures = {
+        "growth": charts.growth(material),
+        "certainty": charts.certainty(material.metrics["comparisons"]),
+        "drawdown": charts.drawdown(material),
+        "prices": prices.prices(material),
+        "folds": learning.folds(material),
+        **{f"learning-{number}": figure for number, (_, figure) in enumerate(small)},
+    }
+    return {
+        "title": f"{material.symbol}: {' and '.join(map(words.label, material.networks))}",
+        "eyebrow": _eyebrow(material),
+        "verdict": material.metrics["verdict"],
+        "done": _done(material),
+        "alt": {name: figure["alt"] for name, figure in figures.items()},
+        "learning": [title for title, _ in small],
+        "figures": script_json({name: _drawn(figure) for name, figure in figures.items()}),
+        "plotly": get_plotlyjs(),
+        "performance": tables.performance(material),
+        "prediction": tables.prediction(material),
+        "comparisons": tables.comparisons(material),
+        "folds": tables.folds(material),
+        "setup": tables.setup(material),
+        "intraday": not material.daily,
+        "cost": _cost(material),
+        "run": material.name,
+        "created": _moment(material.about.get("created_at")),
+        "commands": _commands(material),
+        "networks": [words.label(model) for model in material.networks],
+    }  # fmt: skip
+
+
+def _drawn(figure: Figure) -> Figure:
+    return {"data": figure["data"], "layout": figure["layout"]}
+
+
+def _eyebrow(material: Material) -> str:
+    period, config = material.metrics["period"], material.about["config"]
+    kind = config.get("bars") or config.get("interval") or ""
+    bars = {"1d": "daily bars", "1wk": "weekly bars"}.get(kind, f"{kind} bars")
+    return f"{material.symbol} · {bars} · {words.day(period['first'])} to {words.day(period['last'])}"
+
+
+def _done(material: Material) -> str:
+    """What was done, in one line."""
+    config, period = material.about["config"], material.metrics["period"]
+    networks = " and ".join(f"a {words.label(model)}" if model != "lstm" else "an LSTM" for model in material.networks)
+    policy = str(material.policy.get("policy", "")).replace("-", " or ")
+    return (
+        f"{networks[:1].upper()}{networks[1:]}, {config.get('units', '?')} units each, read the last "
+        f"{config.get('window', '?')} bars and gave the chance of a rise; "
+        f"{words.plural(len(material.about['folds']), 'fold')} in time order, "
+        f"{words.plural(len(material.about.get('seeds') or []), 'seed')} each; their mean was traded {policy} over "
+        f"{words.plural(period['bars'], 'bar')} that no network had seen, at the next open, "
+        f"paying {_cost(material)} on every change of position."
+    )
+
+
+def _cost(material: Material) -> str:
+    policy = material.policy
+    total = sum(float(policy.get(part) or 0) for part in ("fee_bps", "slippage_bps"))
+    return f"{total:g} basis point{'' if total == 1 else 's'}"
+
+
+def _commands(material: Material) -> list[str]:
+    options = {
+        name: material.policy[name] for name in ("policy", "band", "fee_bps", "slippage_bps") if name in material.policy
+    }
+    spoken = " ".join(f"--{name.replace('_', '-')} {words.value(given)}" for name, given in options.items())
+    run = shlex.quote(material.name)
+    again = [str(material.about["command"])] if material.about.get("command") else []
+    return [*again, f"forecast backtest {run} {spoken}", f"forecast report {run}"]
+
+
+def _moment(text: Any) -> str:
+    try:
+        return f"{datetime.fromisoformat(str(text)):%Y-%m-%d %H:%M}"
+    except ValueError:
+        return "at an unknown time"
