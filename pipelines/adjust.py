@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from pipelines.errors import BadPricesError
-from pipelines.market import Actions, Bars, Floats
+from pipelines.market import Actions, Bars, Floats, Times
 
 
 def adjust(bars: Bars, actions: Actions, *, base: Literal["forward", "back"]) -> Bars:
@@ -40,6 +40,34 @@ def adjust(bars: Bars, actions: Actions, *, base: Literal["forward", "back"]) ->
         volume=bars.volume / share,
         adjusted=base,
     )
+
+
+def as_traded(bars: Bars, actions: Actions) -> tuple[Bars, Actions, bool]:
+    """Undoes an adjustment for splits, where the prices show that there was one.
+
+    Yahoo and many files give prices, volumes and dividends in shares of today. Around a split of raw prices the
+    close changes by about its ratio; adjusted prices go on. The splits vote, weighted by how far from 1 they are.
+    Returns bars and actions as traded, and whether something was undone.
+    """
+    votes = 0.0
+    for ex_at, split in zip(actions.ex_at, actions.split, strict=True):
+        row = int(np.searchsorted(bars.closed_at, ex_at, side="right"))
+        if split != 1 and 0 < row < len(bars):
+            jump = np.log(bars.close[row - 1] / bars.open[row])
+            votes += abs(jump - np.log(split)) - abs(jump)
+    if votes <= 0:
+        return bars, actions, False
+    later = split_after(bars.opened_at, actions)
+    prices = {name: getattr(bars, name) * later for name in ("open", "high", "low", "close")}
+    dividend = actions.dividend * split_after(actions.ex_at, actions)
+    return replace(bars, volume=bars.volume / later, **prices), replace(actions, dividend=dividend), True
+
+
+def split_after(times: Times, actions: Actions) -> Floats:
+    """The product of the splits whose ex date is after each time, shape (times,): shares now for one then."""
+    product = _product_after(np.append(1.0, actions.split))
+    later: Floats = product[np.searchsorted(actions.ex_at, times, side="right")]
+    return later
 
 
 def _factors(bars: Bars, actions: Actions) -> tuple[Floats, Floats]:

@@ -1,6 +1,7 @@
 """How many rows were dropped, and why."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +33,10 @@ class CleaningReport:
     def all_kept(cls, rows: int) -> "CleaningReport":
         """Nothing dropped, nothing to say."""
         return cls(rows_in=rows, rows_out=rows)
+
+    def noting(self, notes: Sequence[str]) -> "CleaningReport":
+        """The same report with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
 
     def summary(self) -> str:
         """One line for a person.

@@ -1,0 +1,141 @@
+"""Bars or trades from files of one's own: .csv, .csv.gz or .parquet, told apart by their columns."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from pipelines import calendars, clean
+from pipelines.adjust import as_traded
+from pipelines.errors import BadFileError, ConfigError
+from pipelines.market import Actions, Bars, Times
+from pipelines.sources import cells, columns, tables
+from pipelines.sources.delivery import Delivery
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read(
+    symbol: str,
+    *,
+    files: Sequence[Path],
+    interval: str = "1d",
+    tz: str | None = None,
+    calendar: str | None = None,
+    currency: str | None = None,
+    max_dropped: float = clean.MAX_DROPPED,
+    names: Mapping[str, str] | None = None,
+    time_format: str | None = None,
+    stamp: Literal["start", "end"] = "start",
+) -> Delivery:
+    """One symbol's bars (with dividends and splits, where the file has such columns) or trades.
+
+    tz: the zone of times that name none. calendar: XNYS unless given. names: needed column -> the file's name for it.
+    time_format: a strptime format, for times that are not ISO 8601. stamp: whether an intraday bar's time is its start.
+
+    Raises:
+        BadFileError: a file that cannot be read, a missing column, a cell that is no number or no time.
+        ConfigError: a time zone or an interval that is needed and missing.
+        BadPricesError: too many rows that cannot be prices.
+    """
+    frames, found = [], None
+    for path in files:
+        part, found = _read_one(path, tz=tz, names=names, time_format=time_format)
+        frames.append(part)
+    if found is None:
+        raise BadFileError(f"{symbol}: need at least one file.")
+    import pandas as pd
+
+    frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    if not len(frame):
+        raise BadFileError(f"Need rows below the header, got {files[0]} without any.")
+    market: dict[str, Any] = {"calendar": calendar or "XNYS", "currency": currency or "", "max_dropped": max_dropped}
+    if found.kind == "ticks":
+        ticks, report = clean.ticks(frame.rename(columns={"at": "time"}), symbol=symbol, **market)
+        return Delivery(prices=ticks, actions=None, report=report.noting(found.notes))
+    frame, notes = _bar_times(frame, interval, stamp=stamp, path=files[0])
+    bars, report = clean.bars(frame, symbol=symbol, interval=interval, **market)
+    actions = _actions(frame, bars) if found.actions else None
+    if actions is not None:
+        bars, actions, undone = as_traded(bars, actions)
+        notes += ("prices were adjusted for splits: undone",) if undone else ()
+    return Delivery(prices=bars, actions=actions, report=report.noting((*found.notes, *notes)))
+
+
+def _read_one(
+    path: Path, *, tz: str | None, names: Mapping[str, str] | None, time_format: str | None
+) -> "tuple[pd.DataFrame, columns.Columns]":
+    """Columns `at` (UTC) and `date` (NaT where the file has times of day), and the numbers, as in the file."""
+    import pandas as pd
+    import pyarrow.compute as pc
+
+    parts: dict[str, list[Any]] = {}
+    found, row = None, 0
+    for table in tables.read(path):
+        found = found or columns.find(table.column_names, path, given=names)
+        chunk: dict[str, Any] = {}
+        time = table[found.time[0]]
+        if len(found.time) == 2:
+            time = pc.binary_join_element_wise(time.cast("string"), table[found.time[1]].cast("string"), " ")
+        name = " ".join(found.time)
+        day = None if time_format else cells.dates(time)
+        if day is not None and found.kind == "bars":
+            chunk["date"], chunk["at"] = day, np.full(len(table), "NaT", "datetime64[ns]")
+        else:
+            chunk["at"] = cells.times(time, tz=tz, shape=time_format, path=path, name=name, row=row)
+            chunk["date"] = np.full(len(table), "NaT", "datetime64[ns]")
+        for needed, column in {**found.values, **found.actions}.items():
+            chunk[needed] = cells.numbers(table[column], path=path, name=column, row=row)
+        for needed, values in chunk.items():
+            parts.setdefault(needed, []).append(values)
+        row += len(table)
+    if found is None or row == 0:
+        raise BadFileError(f"Need rows below the header, got {path} without any.")
+    frame = pd.DataFrame({needed: np.concatenate(values) for needed, values in parts.items()})
+    if found.kind == "bars" and "volume" not in frame:
+        frame["volume"] = 0.0
+    return frame, found
+
+
+def _bar_times(
+    frame: "pd.DataFrame", interval: str, *, stamp: str, path: Path
+) -> "tuple[pd.DataFrame, tuple[str, ...]]":
+    """The frame with `date` for daily bars, or `opened_at` for the bars of an interval, not with both."""
+    daily = frame["at"].isna() & frame["date"].notna()
+    if daily.any() and interval != "1d":
+        raise ConfigError(f"{path}: need times of day for bars of {interval}, got dates alone. Use --interval 1d.")
+    if interval == "1d" and daily.any():
+        return frame.drop(columns="at"), ()
+    if interval == "1d":
+        step = np.diff(np.sort(frame["at"].dropna().to_numpy()))
+        usual = int(np.median(step[step > np.timedelta64(0)]) / np.timedelta64(1, "m")) if len(step) else 0
+        raise ConfigError(
+            f"{path}: need dates for daily bars, got times of day about {usual} minutes apart. "
+            f"Name the interval, for example --interval {usual or 1}m."
+        )
+    shift = clean.length(interval) if stamp == "end" else np.timedelta64(0, "s")
+    frame["opened_at"] = frame["at"].to_numpy() - shift
+    return frame.drop(columns=["at", "date"]), ()
+
+
+def _actions(frame: "pd.DataFrame", bars: Bars) -> Actions:
+    """The rows with a dividend or a split; 0 and 1 both mean no split."""
+    dividend = frame["dividend"].fillna(0).to_numpy() if "dividend" in frame else np.zeros(len(frame))
+    split = frame["split"].fillna(0).to_numpy() if "split" in frame else np.zeros(len(frame))
+    split = np.where(split == 0, 1.0, split)
+    happened = (dividend != 0) | (split != 1)
+    days = _days(frame, bars)[happened]
+    order = np.argsort(days, kind="stable")
+    days, dividend, split = days[order], dividend[happened][order], split[happened][order]
+    known = np.append(days[1:] != days[:-1], True) & calendars.is_session(days, bars.calendar)
+    ex_at, _ = calendars.daily_times(days[known], bars.calendar)
+    return Actions(symbol=bars.symbol, ex_at=ex_at, dividend=dividend[known], split=split[known])
+
+
+def _days(frame: "pd.DataFrame", bars: Bars) -> Any:
+    if "date" in frame:
+        return frame["date"].to_numpy().astype("datetime64[D]")
+    opened: Times = frame["opened_at"].to_numpy().astype("datetime64[ns]")
+    return calendars.session_of(opened + np.timedelta64(1, "ns"), bars.calendar)
