@@ -166,7 +166,7 @@ def _since_1970(values: Floats, column: "pa.ChunkedArray", *, path: Path, name: 
         if abs(middle) >= least:
             if pa.types.is_floating(column.type) or not np.array_equal(values, np.floor(values)):
                 # a float holds a time of today to a quarter of a microsecond
-                return (np.round(values * (factor / 1000)) * 1000).astype(np.int64).view("datetime64[ns]")
+                return np.round(values * (factor / 1000)).astype("datetime64[us]").astype("datetime64[ns]")
             whole: NDArray[np.int64] = column.cast(pa.int64()).to_numpy()
             return (whole * factor).astype("datetime64[ns]")
     raise BadFileError(
