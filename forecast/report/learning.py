@@ -51,7 +51,7 @@ def _fold(material: Material, history: pd.DataFrame, sight: list[float], last: i
                         "name": f"{escape(words.label(model))}, {'validation' if column == 'val_loss' else 'training'}",
                         "legendgroup": f"{escape(model)} {column}",
                         "showlegend": index == 0,
-                        "x": (each["epoch"] + 1).tolist(),
+                        "x": each["epoch"].tolist(),
                         "y": rounded(each[column].to_numpy(np.float64)),
                         "line": {"color": colour(model), "dash": dash, "width": width},
                         "hovertemplate": "%{y:.4f}",
@@ -60,7 +60,7 @@ def _fold(material: Material, history: pd.DataFrame, sight: list[float], last: i
         if len(rows):
             told.append(f"{words.label(model)} lowest validation loss {rows['val_loss'].min():.4f}")
     layout = {
-        "xaxis": {"range": [0.5, max(last + 1.5, 2.5)], "title": {"text": "epoch"}, "tickformat": "d"},
+        "xaxis": {"range": [0.5, max(last + 0.5, 2.5)], "title": {"text": "epoch"}, "tickformat": "d"},
         "yaxis": {"range": sight, "tickformat": ".2f", "nticks": 5},
         "shapes": [
             {

@@ -80,7 +80,8 @@ def _qualities(predictions: "pd.DataFrame") -> dict[tuple[str, str], Metrics]:
     """Scores of each model's seeds, and of the mean over seeds at each decision."""
     found = {}
     for model, rows in predictions.groupby("model", sort=False):
-        mean = rows.groupby(["symbol", "decided_at"])[["target", "probability"]].mean()
+        decision = rows.groupby("seed").cumcount()  # bars of trades can close within one time stamp
+        mean = rows.groupby(decision)[["target", "probability"]].mean()
         found[str(model), ENSEMBLE] = prediction_quality(mean["target"].to_numpy(), mean["probability"].to_numpy())
         for seed, each in rows.groupby("seed"):
             quality = prediction_quality(each["target"].to_numpy(), each["probability"].to_numpy())

@@ -190,7 +190,7 @@ def _history(*, folds: int, seeds: int, networks: tuple[str, ...], rng: np.rando
                 rows.append(
                     pd.DataFrame(
                         {
-                            "model": model, "fold": fold, "seed": seed, "epoch": np.arange(epochs), "loss": loss,
+                            "model": model, "fold": fold, "seed": seed, "epoch": np.arange(1, epochs + 1), "loss": loss,
                             "val_loss": val, "seconds": rng.uniform(0.1, 0.2, epochs),
                         }
                     )

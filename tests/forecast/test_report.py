@@ -1,0 +1,203 @@
+"""What stands in a report, without a browser."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecast.__main__ import run as command_line
+from forecast.cli import cli
+from forecast.report import charts, learning, page, prices, tables, words, write_index, write_report
+from forecast.report.material import Material, gather
+from forecast.report.thin import thin
+from forecast.runs import Run
+from pipelines.errors import RunError
+from tests.forecast.report_fixtures import build_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return build_run(tmp_path_factory.mktemp("data") / "runs", bars=500)
+
+
+@pytest.fixture(scope="module")
+def material(run: Run) -> Material:
+    return gather(run, backtest="default")
+
+
+def test_the_page_begins_with_the_verdict_and_loads_nothing(run: Run, tmp_path: Path) -> None:
+    html = write_report(run, backtest="default", folder=tmp_path).read_text()
+    sentence = run.backtest("default").metrics["verdict"]["sentence"]
+    start = re.sub(r"<[^>]*>", "", html[html.index("<h1>") : html.index("</h1>")]).replace("\u00a0", " ")
+    assert start == sentence
+    ours = html.replace(re.search(r"<script>/\*\*.*?</script>", html, re.DOTALL)[0], "")  # type: ignore[index]
+    assert "http" not in re.sub(r"http-equiv", "", ours)
+    assert "src=" not in ours
+    assert list(tmp_path.iterdir()) == [tmp_path / f"{run.name}.html"]
+
+
+def test_the_last_point_of_growth_is_the_total_return(run: Run, material: Material) -> None:
+    metrics = run.backtest("default").metrics["performance"]
+    for trace in charts.growth(material)["data"]:
+        if "name" in trace:
+            model = trace["legendgroup"]
+            assert trace["y"][-1] == pytest.approx(1 + metrics[model]["ensemble"]["total_return"], rel=1e-5)
+            assert trace["y"][0] == 1
+
+
+def test_a_mark_stands_at_the_open_at_which_the_position_changed(material: Material) -> None:
+    account = material.ensemble("lstm")
+    bars = material.bars.assign(date=material.bars["opened_at"].dt.strftime("%Y-%m-%d")).set_index("date")
+    bought = np.flatnonzero(np.diff(account.position, prepend=0.0) > 0)
+    (buys,) = [trace for trace in prices.prices(material)["data"] if trace.get("name") == "LSTM buys"]
+    assert buys["x"] == [str(day) for day in account.time[bought].astype("datetime64[D]")]
+    assert buys["y"] == pytest.approx((bars.loc[buys["x"], "open"] * 7.5).tolist(), rel=1e-5)
+
+
+def test_every_purchase_is_followed_by_a_sale(material: Material) -> None:
+    traces = {trace.get("name"): trace for trace in prices.prices(material)["data"]}
+    for model in ("LSTM", "SimpleRNN"):
+        assert len(traces[f"{model} buys"]["x"]) == len(traces[f"{model} sells"]["x"])
+
+
+def test_the_folds_are_drawn_from_their_first_to_their_last_row(material: Material) -> None:
+    train = learning.folds(material)["data"][0]
+    first = material.about["folds"][0]["train"]
+    assert train["base"][0] == first["first"][:19]
+    assert np.datetime64(train["base"][0]) + np.timedelta64(int(train["x"][0]), "ms") == np.datetime64(
+        first["last"][:19]
+    )
+
+
+def test_many_folds_are_thinned_to_twelve(tmp_path: Path) -> None:
+    many = gather(build_run(tmp_path / "runs", bars=600, folds=20, seeds=1), backtest="default")
+    titles = [title for title, _ in learning.learning(many)]
+    assert (len(titles), titles[0], titles[-1]) == (12, "Fold 0", "Fold 19")
+
+
+def test_a_week_has_dashes_and_says_why(tmp_path: Path) -> None:
+    short = gather(build_run(tmp_path / "runs", bars=400, interval="tick:500"), backtest="default")
+    table = tables.performance(short)
+    assert {row["name"]: row["cells"][0]["value"] for row in table["rows"]}["Sharpe ratio"] == words.DASH
+    assert "too short to speak of a year" in table["note"]
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=500), st.integers(2, 60))
+def test_thinning_keeps_the_ends_and_the_extremes(values: list[float], limit: int) -> None:
+    series = np.array(values)
+    rows = thin(series, limit=limit)
+    assert np.all(np.diff(rows) > 0)
+    assert len(rows) <= limit + 5
+    assert (rows[0], rows[-1]) == (0, len(series) - 1)
+    assert (series[rows].min(), series[rows].max()) == (series.min(), series.max())
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.1234, "12.3 %"), (-0.00012, "−0.012 %"), (0.0, "0.0 %"), (-1e-9, "0.0000 %"), (12.5, "1\u202f250.0 %")],
+)
+def test_percentages_for_people(value: float, text: str) -> None:
+    assert words.percent(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "not set"), (True, "yes"), ([], "none"), ([1, 2], "1, 2"), (0.001, "0.001"), ("x", "x")]
+)
+def test_settings_for_people(value: object, text: str) -> None:
+    assert words.value(value) == text
+
+
+def test_json_in_a_page_can_close_nothing() -> None:
+    text = page.script_json({"</script><!--": "\u2028&"})
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == {"</script><!--": "\u2028&"}
+
+
+def test_charts_are_small_numbers_of_significant_digits() -> None:
+    assert charts.rounded(np.array([123456.789, 0.00012345678, 0.0, -1.5])) == [123457.0, 0.000123457, 0.0, -1.5]
+
+
+def test_the_index_tells_runs_apart(run: Run, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    bare = build_run(runs, name="bare", bars=400, seeds=1, folds=1, backtest=None)
+    unfinished = build_run(runs, name="unfinished", bars=400, seeds=1, folds=1, backtest=None)
+    (unfinished.folder / "predictions.parquet").unlink()
+    damaged = build_run(runs, name="damaged", bars=400, seeds=1, folds=1, backtest=None)
+    (damaged.folder / "run.json").write_text("{")
+    write_report(run, backtest="default", folder=tmp_path)
+    html = write_index([run, bare, unfinished, damaged], folder=tmp_path).read_text()
+    assert f'<a href="{run.name}.html">' in html
+    assert "No backtest yet: forecast backtest bare" in html
+    assert "Not finished." in html
+    assert "Cannot be read: run.json of run folder" in html
+    assert html.count("<a ") == 1
+
+
+def test_an_empty_index_says_what_to_do(tmp_path: Path) -> None:
+    assert "forecast demo" in write_index([], folder=tmp_path).read_text()
+
+
+@pytest.mark.parametrize("name", ["bars.parquet", "history.parquet", "backtests/default/ledger.parquet"])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    run = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1)
+    (run.folder / name).unlink()
+    with pytest.raises(RunError, match=Path(name).name):
+        write_report(run, backtest="default", folder=tmp_path)
+    assert not list(tmp_path.glob("*.html"))
+
+
+@pytest.mark.parametrize(("name", "part"), [("run.json", "folds"), ("backtests/default/metrics.json", "verdict")])
+def test_a_missing_part_is_named(tmp_path: Path, name: str, part: str) -> None:
+    run = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1)
+    content = json.loads((run.folder / name).read_text())
+    del content[part]
+    (run.folder / name).write_text(json.dumps(content))
+    with pytest.raises(RunError, match=f"lacks {part}"):
+        write_report(run, backtest="default", folder=tmp_path)
+
+
+def arguments(run: Run, reports: Path, *more: str) -> list[str]:
+    return ["--data-dir", str(run.folder.parent.parent), "--reports-dir", str(reports), "report", *more]
+
+
+def test_the_command_writes_page_and_index_and_says_where(run: Run, tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, arguments(run, tmp_path, "--json"))
+    said = json.loads(result.stdout)
+    assert Path(said["report"]).stat().st_size == said["bytes"]
+    assert Path(said["index"]) == tmp_path / "index.html"
+    assert said["verdict"].startswith("Cannot tell")
+    plain = CliRunner().invoke(cli, arguments(run, tmp_path, run.name, "--backtest", "default"))
+    assert plain.stdout.startswith(said["report"])
+    assert plain.stderr.strip() == said["verdict"]
+
+
+def test_without_a_backtest_it_says_how_to_make_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bare = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1, backtest=None)
+    assert command_line(arguments(bare, tmp_path)) == 2
+    assert f"Make one: forecast backtest {bare.name}." in capsys.readouterr().err
+    assert command_line(arguments(bare, tmp_path, "nosuchrun")) == 2
+
+
+def test_an_unknown_backtest_is_answered_with_the_known_ones(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line(arguments(run, tmp_path, "--backtest", "other")) == 2
+    assert "default. Got 'other'" in capsys.readouterr().err
+
+
+def test_the_network_library_stays_out(run: Run, tmp_path: Path) -> None:
+    program = (
+        "import sys; from forecast.__main__ import run; code = run(sys.argv[1:]); "
+        "print(code, *({'keras', 'tensorflow', 'arch', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments(run, tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0"
