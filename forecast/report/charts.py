@@ -15,6 +15,7 @@ from pipelines.market import Floats, Times
 Figure = dict[str, Any]
 
 DASHES = {"lstm": "solid", "simple_rnn": "6px,2px", "buy_and_hold": "2px,2px", "always_flat": "9px,4px,2px,4px"}
+_WIDE = 5  # growth that differs by more than this is drawn on a logarithmic scale at first
 _UNIFIED = {"hovermode": "x unified", "legend": {"traceorder": "reversed"}}
 _COLOURS = {"lstm": "lstm", "simple_rnn": "rnn", "buy_and_hold": "hold", "always_flat": "flat"}
 
@@ -48,7 +49,10 @@ def growth(material: Material) -> Figure:
         curve = equity_curve(held_returns(account))
         traces.append(_line(material, model, account.time, curve))
         said.append(f"{words.label(model)} {words.number(float(curve[-1]))}")
-    layout = {"yaxis": {"title": {"text": "1 grew to"}, "tickformat": ".3~g"}, **_UNIFIED}
+    seen = np.concatenate([trace["y"] for trace in traces])
+    wide = bool(seen.min() > 0 and seen.max() / seen.min() > _WIDE)
+    scale = {"type": "log", "dtick": "D2"} if wide else {"type": "linear"}
+    layout = {"yaxis": {"title": {"text": "1 grew to"}, "tickformat": ".3~g", **scale}, **_UNIFIED}
     return {"data": traces, "layout": layout, "alt": f"Growth of 1 unit of money. At the end: {', '.join(said)}."}
 
 

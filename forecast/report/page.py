@@ -69,6 +69,7 @@ def _context(material: Material) -> dict[str, Any]:
         "learning": [title for title, _ in small],
         "figures": script_json({name: _drawn(figure) for name, figure in figures.items()}),
         "plotly": get_plotlyjs(),
+        "scale": figures["growth"]["layout"]["yaxis"]["type"],
         "performance": tables.performance(material),
         "prediction": tables.prediction(material),
         "comparisons": tables.comparisons(material),

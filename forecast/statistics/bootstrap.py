@@ -1,5 +1,7 @@
 """The stationary bootstrap of Politis and Romano (1994), all draws at once."""
 
+import math
+
 import numpy as np
 
 from pipelines.market import Floats
@@ -8,14 +10,28 @@ _CHUNK = 1_000_000  # blocks drawn at a time, so that memory stays below 100 MB
 
 
 def block_length(series: Floats) -> float:
-    """Mean block length for the stationary bootstrap of a mean: Politis and White (2004), as corrected in 2009.
+    """Mean block length for the stationary bootstrap of a mean: Politis and White (2004), corrected with Patton (2009).
 
     series: shape (observations,), not constant. At least 1, at most a third of the observations.
     """
-    from arch.bootstrap import optimal_block_length
-
-    found = float(optimal_block_length(series)["stationary"].iloc[0])
-    return float(np.clip(found, 1.0, len(series) / 3)) if np.isfinite(found) else 1.0
+    centered, length = series - series.mean(), len(series)
+    quiet = max(5, int(math.log10(length)))  # so many insignificant correlations in a row end the search
+    lags = np.arange(min(math.ceil(math.sqrt(length)) + quiet, length - 2) + 1)
+    product = np.array([centered[lag:] @ centered[: length - lag] for lag in lags])
+    squares = np.concatenate([[0.0], np.cumsum(np.square(centered))])
+    scale = np.sqrt((squares[-1] - squares[lags + 1]) * squares[length - 1 - lags])
+    loud = np.abs(product) > 2.0 * math.sqrt(math.log10(length) / length) * scale
+    silent = np.convolve(loud[1:-1], np.ones(quiet), "valid") == 0
+    width = min(2 * (int(np.argmax(silent)) + 1) if silent.any() else int(lags[-1]), int(lags[-1]))
+    covariance = product / length
+    lag = np.arange(1, width + 1)
+    weight = np.minimum(1.0, 2.0 * (1.0 - lag / width))  # the flat-top window: 1 up to one half, then falling to 0
+    curvature = 2.0 * float((weight * lag * covariance[1 : width + 1]).sum())
+    spectrum = float(covariance[0] + 2.0 * (weight * covariance[1 : width + 1]).sum())
+    if not spectrum:
+        return 1.0
+    found = (curvature**2 / spectrum**2) ** (1.0 / 3.0) * length ** (1.0 / 3.0)
+    return float(np.clip(found, 1.0, math.ceil(min(3.0 * math.sqrt(length), length / 3.0))))
 
 
 def resampled_means(series: Floats, *, block: float, draws: int, rng: np.random.Generator) -> Floats:

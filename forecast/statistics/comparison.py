@@ -107,12 +107,12 @@ def mean_interval(
     series: Floats, *, block: float, level: float, draws: int, rng: np.random.Generator
 ) -> tuple[float, float]:
     """The expanded percentile interval of a mean. series: shape (observations,)."""
-    from scipy.stats import norm, t
+    from scipy.special import ndtri, stdtrit
 
     tail = (1.0 - level) / 2.0
     means = resampled_means(series[:, None], block=block, draws=draws, rng=rng)[:, 0]
     center = float(series.mean())
-    stretch = float(t.ppf(1.0 - tail, max(1.0, len(series) / block - 1.0)) / norm.ppf(1.0 - tail))
+    stretch = float(stdtrit(max(1.0, len(series) / block - 1.0), 1.0 - tail) / ndtri(1.0 - tail))
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return center + (float(low) - center) * stretch, center + (float(high) - center) * stretch
 

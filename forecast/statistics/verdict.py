@@ -23,6 +23,17 @@ _NAMES = {
     "always_flat": "holding nothing",
 }
 
+_ALONE = {
+    "better": "did better than",
+    "worse": "did worse than",
+    "cannot tell": "cannot be told apart from",
+}
+_ALIKE = {
+    "better": ("both", "did better than"),
+    "worse": ("both", "did worse than"),
+    "cannot tell": ("neither", "can be told apart from"),
+}
+
 
 def rival_level(comparisons: int) -> float:
     """The level of each interval at which all of them together are still right 95 times in 100."""
@@ -78,19 +89,20 @@ def _difference(each: Comparison) -> str:
 
 
 def _rivals_sentence(rivals: Sequence[Comparison]) -> str:
-    """What the networks were against the simplest things one could have done."""
-    if all(each.answer == "cannot tell" for each in rivals):
-        models = {each.model: None for each in rivals}
-        who = "Neither network" if len(models) > 1 else f"{_capital(name(next(iter(models))))}"
-        can = "can" if len(models) > 1 else "cannot"
-        return f"{who} {can} be told apart from {_either([name(r) for r in {e.rival: None for e in rivals}])}."
-    said = []
-    for word in ("better", "worse"):
-        found = [f"{name(each.model)} than {name(each.rival)}" for each in rivals if each.answer == word]
-        said += [f"{word}: {', '.join(found)}"] if found else []
-    untold = [f"{name(each.model)} and {name(each.rival)}" for each in rivals if each.answer == "cannot tell"]
-    said += [f"cannot tell: {', '.join(untold)}"] if untold else []
-    return f"Against simple rivals, {'; '.join(said)}."
+    """What the networks were against the simplest things one could have done, one clause a rival."""
+    networks = list({each.model: None for each in rivals})
+    clauses: list[str] = []
+    for rival in {each.rival: None for each in rivals}:
+        answers = {each.model: each.answer for each in rivals if each.rival == rival}
+        alike = len(set(answers.values())) == 1
+        if alike and len(networks) > 1:
+            who, did = _ALIKE[answers[networks[0]]]
+            noun = "" if clauses else " networks" if who == "both" else " network"
+            clauses.append(f"{who}{noun} {did} {name(rival)}")
+            continue
+        said = [f"{name(model)} {_ALONE[found]} {name(rival)}" for model, found in answers.items()]
+        clauses.append(" while ".join([said[0], *(each.replace(name(rival), "it") for each in said[1:])]))
+    return f"{_capital('; '.join(clauses))}."
 
 
 def _counting_sentence(pair: Sequence[Comparison], rivals: Sequence[Comparison]) -> str:
@@ -108,10 +120,6 @@ def _counting_sentence(pair: Sequence[Comparison], rivals: Sequence[Comparison])
 def _together(rivals: Sequence[Comparison]) -> str:
     answers: Mapping[str, None] = {each.answer: None for each in rivals}
     return next(iter(answers)) if len(answers) == 1 else "cannot tell"
-
-
-def _either(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _level(level: float) -> str:

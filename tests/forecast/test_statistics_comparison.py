@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from arch.bootstrap import StationaryBootstrap
+from arch.bootstrap import StationaryBootstrap, optimal_block_length
 
 from forecast.backtest import Ledger
-from forecast.statistics.bootstrap import resampled_means
+from forecast.statistics.bootstrap import block_length, resampled_means
 from forecast.statistics.comparison import Comparison, daily_sums, paired_difference
 from forecast.statistics.verdict import percent, rival_level, verdict
 
@@ -34,6 +34,19 @@ def test_the_bootstrap_has_the_spread_that_arch_finds(block: float) -> None:
     theirs = StationaryBootstrap(block, series, seed=2).apply(np.mean, 4_000)[:, 0]
     assert ours.mean() == pytest.approx(series.mean(), abs=4 * series.std() / np.sqrt(500 * 200))
     assert ours.std() == pytest.approx(theirs.std(), rel=0.05)
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.3, 0.8, -0.4])
+@pytest.mark.parametrize("length", [20, 77, 1000])
+def test_the_block_length_is_the_one_that_arch_finds(memory: float, length: int) -> None:
+    rng = np.random.default_rng(11)
+    for _ in range(20):
+        noise = rng.standard_normal(length)
+        series = noise.copy()
+        for row in range(1, length):
+            series[row] += memory * series[row - 1]
+        theirs = float(optimal_block_length(series)["stationary"].iloc[0])
+        assert block_length(series) == pytest.approx(max(1.0, theirs))
 
 
 def test_blocks_of_one_resample_as_if_independent() -> None:
@@ -150,14 +163,31 @@ def test_the_second_sentence_is_about_simple_rivals_and_the_third_counts_compari
     none = [told(m, r, 0.0, -0.1, 0.1, 0.9875) for r in ("buy_and_hold", "always_flat") for m in ("simple_rnn", "lstm")]
     details = speak(pair, *none)["details"]
     assert isinstance(details, list)
-    assert details[0] == "Neither network can be told apart from buying and holding or holding nothing."
+    assert details[0] == (
+        "Neither network can be told apart from buying and holding; neither can be told apart from holding nothing."
+    )
     assert details[1].startswith("5 comparisons were made; the 4 with simple rivals use wider, 98.75 % intervals")
     some = [told("lstm", "buy_and_hold", -0.1, -0.2, -0.05, 0.975), told("lstm", "always_flat", 0.1, 0.05, 0.2, 0.975)]
     details = speak(pair, *some)["details"]
     assert isinstance(details, list)
-    assert details[0] == (
-        "Against simple rivals, better: the LSTM than holding nothing; worse: the LSTM than buying and holding."
+    assert details[0] == ("The LSTM did worse than buying and holding; the LSTM did better than holding nothing.")
+
+
+def test_two_alike_are_named_together() -> None:
+    pair = told("lstm", "simple_rnn", 0.0001, -0.001, 0.001)
+    holding = [told(model, "buy_and_hold", 0.0, -0.1, 0.1) for model in ("lstm", "simple_rnn")]
+    nothing = [told(model, "always_flat", 0.1, 0.05, 0.2) for model in ("lstm", "simple_rnn")]
+    assert speak(pair, *holding, *nothing)["details"][0] == (  # type: ignore[index]
+        "Neither network can be told apart from buying and holding; both did better than holding nothing."
     )
+    assert speak(pair, *nothing)["details"][0] == "Both networks did better than holding nothing."  # type: ignore[index]
+
+
+def test_networks_that_differ_against_one_rival_are_told_apart() -> None:
+    mixed = [told("lstm", "always_flat", 0.1, 0.05, 0.2), told("simple_rnn", "always_flat", 0.1, -0.05, 0.2)]
+    details = speak(told("lstm", "simple_rnn", 0.0001, -0.001, 0.001), *mixed)["details"]
+    assert isinstance(details, list)
+    assert details[0] == ("The LSTM did better than holding nothing while the SimpleRNN cannot be told apart from it.")
 
 
 def test_a_single_network_is_judged_against_its_rivals() -> None:

@@ -4,6 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import log_loss, roc_auc_score
 
 from forecast.statistics.prediction import prediction_quality
 
@@ -16,6 +19,16 @@ def test_hand_worked_scores() -> None:
     assert result["base_rate"] == 0.75
     assert result["auc"] == pytest.approx(2 / 3)  # 0.8 and 0.6 beat 0.4, 0.3 does not
     assert result["observations"] == 4
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 1).map(lambda p: round(p, 2))), min_size=2, max_size=200))
+def test_scikit_learn_agrees(rows: list[tuple[bool, float]]) -> None:
+    up, chance = np.array([up for up, _ in rows]), np.array([chance for _, chance in rows])
+    result = prediction_quality(up.astype(float), chance)
+    assert result["log_loss"] == pytest.approx(log_loss(up, chance, labels=[False, True]))
+    assert result["brier"] == pytest.approx(((chance - up) ** 2).mean())
+    if 0 < up.sum() < len(up):
+        assert result["auc"] == pytest.approx(roc_auc_score(up, chance))
 
 
 def test_a_coin_scores_ln_2_and_a_quarter() -> None:

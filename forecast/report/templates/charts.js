@@ -50,7 +50,10 @@
     const drawn = colours({ data: figures[name].data, layout: frame(figures[name].layout) }, style);
     if (name === "prices" && touch) { drawn.layout.dragmode = "pan"; }
     if (name === "prices") drawn.layout.yaxis.fixedrange = true;
-    if (target.dataset.scale) drawn.layout.yaxis.type = target.dataset.scale;
+    if (target.dataset.scale) {
+      drawn.layout.yaxis.type = target.dataset.scale;
+      drawn.layout.yaxis.dtick = target.dataset.scale === "log" ? "D2" : null;
+    }
     return Plotly.react(target, drawn.data, drawn.layout, {
       responsive: true, displayModeBar: false, doubleClick: "reset",
     });
@@ -105,7 +108,7 @@
       const target = document.querySelector(`[data-chart="${button.dataset.of}"]`);
       target.dataset.scale = button.dataset.scale;
       press(button);
-      Plotly.relayout(target, { "yaxis.type": button.dataset.scale, "yaxis.autorange": true });
+      Plotly.relayout(target, { "yaxis.type": button.dataset.scale, "yaxis.dtick": button.dataset.scale === "log" ? "D2" : null, "yaxis.autorange": true });
     } else if (button.dataset.bars) {
       press(button);
       look(Number(button.dataset.bars));
