@@ -1,0 +1,130 @@
+"""A Yahoo on this machine: the chart endpoint over HTTP, with recorded or made answers, and with faults on demand.
+
+The real yfinance client talks to it through a requests session whose https adapter goes to 127.0.0.1 instead.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+_NOT_FOUND = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
+
+
+@dataclass
+class FakeYahoo:
+    """charts: symbol -> the body that Yahoo would answer for its whole history. faults: used up one a chart request."""
+
+    charts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    always: str = ""
+    asked: list[str] = field(default_factory=list)
+    base: str = ""
+
+    def session(self) -> requests.Session:
+        session = requests.Session()
+        session.mount("https://", _ToHere(self.base))
+        return session
+
+    def answer(self, path: str) -> tuple[int, bytes, dict[str, str], str]:
+        """Status, body, headers, and how to send it (whole, cut off, slow)."""
+        parts = urlsplit(path)
+        if "/v8/finance/chart/" not in parts.path:
+            return 200, b"crumb", {}, ""
+        self.asked.append(path)
+        fault = self.always or (self.faults.pop(0) if self.faults else "")
+        if fault.startswith("status "):
+            _, status, *after = fault.split()
+            return int(status), b"Too Many Requests", {"Retry-After": after[0]} if after else {}, ""
+        if fault == "html":
+            return 200, b"<html><body>Will you accept our cookies?</body></html>", {}, ""
+        symbol = unquote(parts.path.rsplit("/", 1)[1])
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        if symbol not in self.charts:
+            body = {"chart": {"result": None, "error": _NOT_FOUND}}
+            return 404, json.dumps(body).encode(), {}, ""
+        return 200, json.dumps(cut(self.charts[symbol], query)).encode(), {}, fault
+
+
+def cut(body: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
+    """The answer for the asked time only, as Yahoo gives it."""
+    if "period1" not in query:
+        return body
+    first, last = int(query["period1"]), int(query["period2"])
+    result = body["chart"]["result"][0]
+    if "timestamp" not in result:
+        return body
+    kept = [row for row, stamp in enumerate(result["timestamp"]) if first <= stamp < last]
+    quote = {name: [values[row] for row in kept] for name, values in result["indicators"]["quote"][0].items()}
+    indicators: dict[str, Any] = {"quote": [quote]}
+    if "adjclose" in result["indicators"]:
+        values = result["indicators"]["adjclose"][0]["adjclose"]
+        indicators["adjclose"] = [{"adjclose": [values[row] for row in kept]}]
+    events = {
+        kind: {key: event for key, event in each.items() if first <= event["date"] < last}
+        for kind, each in result.get("events", {}).items()
+    }
+    stamps = [result["timestamp"][row] for row in kept]
+    made = {"meta": result["meta"], "timestamp": stamps, "indicators": indicators, "events": events}
+    return {"chart": {"result": [made], "error": None}}
+
+
+@contextmanager
+def serving(fake: FakeYahoo) -> Iterator[FakeYahoo]:
+    """Serves until the end of the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            status, body, headers, how = fake.answer(self.path)
+            if how == "slow":
+                time.sleep(0.6)
+            try:
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[: len(body) // 2] if how == "truncated" else body)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # the client did not wait
+            self.close_connection = how == "truncated"
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    fake.base = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield fake
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _ToHere(HTTPAdapter):
+    def __init__(self, base: str) -> None:
+        super().__init__()
+        self._base = base
+
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
+        parts = urlsplit(request.url or "")
+        request.url = self._base + parts.path + (f"?{parts.query}" if parts.query else "")
+        options["verify"] = False
+        return super().send(request, *arguments, **options)
