@@ -9,7 +9,7 @@ from forecast.backtest import Ledger
 from forecast.report import words
 from forecast.report.charts import Figure, axis_times, colour, rounded
 from forecast.report.material import Material, utc
-from forecast.report.thin import PRICE_LIMIT, SVG_LIMIT, thin
+from forecast.report.thin import PRICE_LIMIT, thin
 from pipelines.errors import RunError
 from pipelines.market import Floats, Times
 
@@ -27,14 +27,13 @@ def prices(material: Material) -> Figure:
     unit = material.about["data"].get("currency") or "quote currency"
     traces: list[dict[str, Any]] = [
         {
-            "type": "scattergl" if len(rows) > SVG_LIMIT else "scatter",
+            "type": "scatter",
             "mode": "lines",
             "name": "Price",
             "x": axis_times(at[rows], daily=material.daily),
             "y": rounded(close[rows]),
             "line": {"color": "var(--price)", "width": 1.25},
             "hovertemplate": "close %{y:,.2f}<extra></extra>",
-            "meta": "fit",
         }
     ]
     layout: dict[str, Any] = {"hovermode": "closest", "yaxis": {"title": {"text": escape(unit)}, "domain": [0.36, 1]}}
@@ -74,7 +73,7 @@ def _marks(account: Ledger, *, at: Times, opens: Floats, daily: bool) -> list[di
         edge = "var(--paper)" if filled else colour(account.model)
         traces.append(
             {
-                "type": "scattergl" if len(rows) > SVG_LIMIT // 5 else "scatter",
+                "type": "scatter",
                 "mode": "markers",
                 "name": f"{name} {word}",
                 "x": axis_times(at[rows], daily=daily),

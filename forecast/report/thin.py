@@ -9,9 +9,7 @@ LINE_LIMIT = 5_000
 """Points of an equity or drawdown line; beyond it each stretch keeps its lowest and highest."""
 
 PRICE_LIMIT = 100_000
-"""Points of the price line, drawn by WebGL above SVG_LIMIT."""
-
-SVG_LIMIT = 10_000
+"""Points of the price line that the page carries; it draws those in sight."""
 
 
 def thin(values: Floats, *, limit: int) -> NDArray[np.intp]:

@@ -43,49 +43,71 @@
     return merged(base, layout);
   };
 
+  const chart = (name) => document.querySelector(`[data-chart="${name}"]`);
+  const plain = (at) => String(at).replace(" ", "T");
+  // times are ISO text of one format, so that text order is time order
+  const from = (times, at) => { let low = 0, high = times.length; while (low < high) { const mid = (low + high) >> 1; if (times[mid] < at) low = mid + 1; else high = mid; } return low; };
+
+  // lowest and highest of each stretch: the same picture from fewer points
+  const thinned = (trace, most) => {
+    const width = Math.ceil(trace.x.length / (most / 2));
+    if (width < 2) return trace;
+    const x = [], y = [];
+    for (let start = 0; start < trace.x.length; start += width) {
+      const stop = Math.min(start + width, trace.x.length);
+      let low = start, high = start;
+      for (let row = start; row < stop; row++) { if (trace.y[row] < trace.y[low]) low = row; if (trace.y[row] > trace.y[high]) high = row; }
+      for (const row of low < high ? [low, high] : high < low ? [high, low] : [low]) { x.push(trace.x[row]); y.push(trace.y[row]); }
+    }
+    return { ...trace, x, y };
+  };
+
+  // of the price chart only what is in sight is drawn, and as much again on either side for dragging
+  let sight = figures.prices.layout.xaxis.range;
+  const inSight = () => {
+    const line = figures.prices.data[0], first = from(line.x, sight[0]), last = from(line.x, sight[1]), width = last - first + 1;
+    const [begin, end] = [line.x[Math.max(0, first - width)], line.x[Math.min(line.x.length - 1, last + width)]];
+    const near = figures.prices.data.map((trace) => {
+      const start = Math.max(0, from(trace.x, begin) - 1), stop = from(trace.x, end) + 2;
+      return { ...trace, x: trace.x.slice(start, stop), y: trace.y.slice(start, stop) };
+    });
+    const marks = near.filter((trace) => trace.mode === "markers");
+    const many = marks.reduce((sum, trace) => sum + trace.x.length, 0) > 9000;
+    document.getElementById("many").hidden = !many;
+    const data = near.map((trace) => trace.mode !== "markers" ? thinned(trace, 8000) : many ? { ...trace, x: [null], y: [null] } : trace);
+    let low = Infinity, high = -Infinity;
+    for (let row = first; row <= Math.min(last, line.y.length - 1); row++) { low = Math.min(low, line.y[row]); high = Math.max(high, line.y[row]); }
+    const margin = 0.07 * (high - low) || 0.01 * high || 1;
+    const layout = merged(figures.prices.layout, { xaxis: { range: sight }, yaxis: { fixedrange: true, range: [low - margin, high + margin] }, dragmode: touch ? "pan" : "zoom" });
+    return { data, layout };
+  };
+
   const draw = (name) => {
-    const target = document.querySelector(`[data-chart="${name}"]`);
+    const target = chart(name);
     if (!target) return null;
-    const style = getComputedStyle(document.documentElement);
-    const drawn = colours({ data: figures[name].data, layout: frame(figures[name].layout) }, style);
-    if (name === "prices" && touch) { drawn.layout.dragmode = "pan"; }
-    if (name === "prices") drawn.layout.yaxis.fixedrange = true;
+    const figure = name === "prices" ? inSight() : figures[name];
+    const drawn = colours({ data: figure.data, layout: frame(figure.layout) }, getComputedStyle(document.documentElement));
+    if (name === "prices") drawn.layout.uirevision = sight.join();
     if (target.dataset.scale) {
       drawn.layout.yaxis.type = target.dataset.scale;
       drawn.layout.yaxis.dtick = target.dataset.scale === "log" ? "D2" : null;
     }
-    return Plotly.react(target, drawn.data, drawn.layout, {
-      responsive: true, displayModeBar: false, doubleClick: "reset",
-    });
+    return Plotly.react(target, drawn.data, drawn.layout, { responsive: true, displayModeBar: false, doubleClick: name === "prices" ? false : "reset" });
   };
 
-  // the price axis shows what is in sight, not eight years of it
-  const fit = () => {
-    const target = document.querySelector('[data-chart="prices"]');
-    const line = figures.prices.data.find((trace) => trace.meta === "fit");
-    const [from, to] = target.layout.xaxis.range.map((at) => String(at).replace(" ", "T"));
-    let low = Infinity, high = -Infinity;
-    line.x.forEach((at, row) => {
-      if (at >= from.slice(0, at.length) && at <= to) { low = Math.min(low, line.y[row]); high = Math.max(high, line.y[row]); }
-    });
-    if (low > high) return;
-    const margin = 0.07 * (high - low) || 0.01 * high;
-    Plotly.relayout(target, { "yaxis.range": [low - margin, high + margin] });
-  };
+  const see = (range) => { sight = range; return draw("prices"); };
 
   const look = (bars, shift = 0) => {
-    const target = document.querySelector('[data-chart="prices"]');
-    const times = figures.prices.data.find((trace) => trace.meta === "fit").x;
+    const times = figures.prices.data[0].x;
     let last = times.length - 1, first = bars ? Math.max(0, last - bars) : 0;
     if (shift) {
-      const [from, to] = target.layout.xaxis.range.map((at) => String(at).replace(" ", "T"));
-      first = Math.max(0, times.findIndex((at) => at >= from.slice(0, at.length)));
-      last = times.findLastIndex((at) => at <= to);
-      const width = Math.max(1, last - first), step = Math.round(0.8 * width) * shift;
-      first = Math.min(Math.max(0, first + step), times.length - 1 - width);
+      first = Math.min(from(times, sight[0]), last);
+      last = Math.min(from(times, sight[1]), last);
+      const width = Math.max(1, last - first);
+      first = Math.min(Math.max(0, first + Math.round(0.8 * width) * shift), times.length - 1 - width);
       last = first + width;
     }
-    Plotly.relayout(target, { "xaxis.range": [times[Math.max(0, first)], times[last]] });
+    return see([times[first], times[last]]);
   };
 
   const press = (button) => {
@@ -93,11 +115,17 @@
   };
 
   const drawAll = () => Promise.all(Object.keys(figures).map(draw));
+  if (narrow()) {
+    const times = figures.prices.data[0].x;
+    sight = [times[Math.max(0, times.length - 64)], times[times.length - 1]];
+    press(document.querySelector('[data-bars="63"]'));
+  }
   drawAll().then(() => {
-    const price = document.querySelector('[data-chart="prices"]');
-    price.on("plotly_relayout", (change) => { if (Object.keys(change).some((key) => key.startsWith("xaxis"))) fit(); });
-    if (narrow()) press(document.querySelector('[data-bars="63"]')), look(63);
-    else fit();
+    chart("prices").on("plotly_relayout", (change) => {
+      const range = change["xaxis.range"] || (change["xaxis.range[0]"] && [change["xaxis.range[0]"], change["xaxis.range[1]"]]);
+      if (range) see(range.map(plain));
+    });
+    chart("prices").on("plotly_doubleclick", () => { press(document.querySelector('[data-bars="0"]')); look(0); });
     document.documentElement.dataset.drawn = "yes";
   });
 
@@ -105,7 +133,7 @@
     const button = event.target.closest("button");
     if (!button) return;
     if (button.dataset.scale) {
-      const target = document.querySelector(`[data-chart="${button.dataset.of}"]`);
+      const target = chart(button.dataset.of);
       target.dataset.scale = button.dataset.scale;
       press(button);
       Plotly.relayout(target, { "yaxis.type": button.dataset.scale, "yaxis.dtick": button.dataset.scale === "log" ? "D2" : null, "yaxis.autorange": true });
