@@ -15,6 +15,9 @@ _DISK = {
     errno.EDQUOT: "the disk quota is used up. Free some space and run the same command again.",
     errno.EACCES: "no permission. Choose another folder with --data-dir or --reports-dir.",
     errno.EPERM: "no permission. Choose another folder with --data-dir or --reports-dir.",
+    errno.EFBIG: "the file is larger than this system lets it be. Free some space and run the same command again.",
+    errno.ENOTDIR: "a file is where a folder is needed. Choose another one with --data-dir or --reports-dir.",
+    errno.EEXIST: "a file is where a folder is needed. Choose another one with --data-dir or --reports-dir.",
     errno.EROFS: "the file system is read-only. Choose another folder with --data-dir or --reports-dir.",
 }
 

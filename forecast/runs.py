@@ -21,6 +21,7 @@ from pipelines.files import write_atomically
 from pipelines.market import Floats
 
 _NAME = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.\-=^_]{0,120}")
+_DESCRIBED = ("config", "data", "versions")
 _PREDICTIONS = [
     "symbol", "model", "fold", "seed", "decided_at", "entry_at", "exit_at",
     "probability", "target", "forward_return",
@@ -55,7 +56,11 @@ class Run:
 
     def describe(self) -> dict[str, Any]:
         """run.json: config, data fingerprint, fold dates, seeds, versions, backend."""
-        return _read_json(self.folder / "run.json")
+        path = self.folder / "run.json"
+        content = _read_json(path)
+        if lacking := [name for name in _DESCRIBED if not isinstance(content.get(name), dict)]:
+            raise _damaged(path, f"it lacks {', '.join(lacking)}")
+        return content
 
     def predictions(self) -> pd.DataFrame:
         """Out-of-sample rows: one per model, fold, seed and decision."""

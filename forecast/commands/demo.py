@@ -26,13 +26,14 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
     from forecast.commands.options import jobs_or_cores, make_rules
     from forecast.commands.train import train_one
     from forecast.experiment import Experiment
+    from pipelines.ingest import ingest
     from pipelines.sources import sample
     from pipelines.store import Store
 
     settings: Settings = ctx.obj
     chosen = _TICKS if ticks else _DAILY
     experiment = Experiment.from_options(dict(chosen))
-    sample.fetch(Store(settings.store), experiment.symbol)
+    ingest(Store(settings.store), sample.read(experiment.symbol))
     what = "E-mini S&P 500 trades of 2013" if ticks else "daily prices of Apple, 2000 to 2013"
     settings.note(f"Sample: {what}. 2 networks x {experiment.folds} folds x {experiment.seeds} seeds.")
     run = train_one(ctx, experiment, jobs=jobs_or_cores(jobs), fresh=False)

@@ -14,7 +14,7 @@ BARS = pd.DataFrame({"symbol": ["A"], "open": [1.0]})
 
 @pytest.fixture
 def run(tmp_path):
-    return runs.create_run(tmp_path, "A-1d-0123456789", description={"run": "A-1d-0123456789"}, bars=BARS)
+    return runs.create_run(tmp_path, "A-1d-0123456789", description={"config": {}, "data": {}, "versions": {}}, bars=BARS)
 
 
 def test_a_member_is_finished_only_when_what_it_found_is_on_disk(run):

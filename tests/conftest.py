@@ -1,0 +1,60 @@
+"""Fixtures that run the real command line, and one small trained run that many tests read."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Forecast = Callable[..., "subprocess.CompletedProcess[str]"]
+
+SMALL = ("--folds", "2", "--seeds", "2", "--epochs", "3", "--units", "4", "--window", "10", "--end", "2003-12-31")
+
+
+def forecast_in(folder: Path) -> Forecast:
+    """A function that runs `forecast ARGUMENTS` as a process of its own with data and reports below a folder."""
+
+    def run(*arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
+        done = subprocess.run(
+            command_line(folder, *arguments), capture_output=True, text=True, env=environment(), timeout=240, cwd=folder
+        )
+        assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
+
+
+def command_line(folder: Path, *arguments: str) -> list[str]:
+    return [
+        sys.executable, "-m", "forecast",
+        "--data-dir", str(folder / "data"), "--reports-dir", str(folder / "reports"), *arguments,
+    ]  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "COLUMNS": "100"}
+
+
+@pytest.fixture
+def forecast(tmp_path: Path) -> Forecast:
+    """The command line on an empty folder."""
+    return forecast_in(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with AAPL and MSFT in the store and a small finished run of AAPL. Tests only read it."""
+    folder = tmp_path_factory.mktemp("trained")
+    run = forecast_in(folder)
+    run("fetch", "AAPL", "MSFT", "--source", "sample")
+    run("train", "AAPL", *SMALL)
+    return folder
+
+
+def only_line(text: str) -> str:
+    """The one line of an error message."""
+    lines = text.strip().splitlines()
+    assert len(lines) == 1, text
+    return lines[0]
