@@ -65,7 +65,7 @@ def chart(
         }
     about = {
         "currency": "USD", "symbol": "XYZ", "exchangeName": "NMS", "instrumentType": "EQUITY", "dataGranularity": "1d",
-        "exchangeTimezoneName": "America/New_York", "timezone": "EST", "gmtoffset": -18000, "validRanges": ["1d"],
+        "exchangeTimezoneName": "America/New_York", "timezone": "EST", "gmtoffset": -18000, "validRanges": ["max"],
     }  # fmt: skip
     result = {
         "meta": about | meta,
