@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from forecast import backend, runs, workers
+from forecast import backend, runs, trials, workers
 from forecast.dataset import Dataset, bars_per_year, fingerprint, load_bars, prepare
 from forecast.experiment import Experiment
 from forecast.runs import Run
@@ -61,6 +61,7 @@ def train(
             "versions": versions,
             "backend": backend.name(),
         }
+        trials.record(folder, experiment, run=run.name)
         runs.create_run(folder, run.name, description=description, bars=_bars_frame(prices))
         with run.locked():
             _fit_members(run, dataset, experiment, jobs=jobs, progress=progress)
