@@ -47,7 +47,7 @@ def prepare(prices: Bars, experiment: Experiment) -> Dataset:
     matrix = features.compute(prices, names=experiment.features)
     known = labels.next_open_direction(prices, horizon=experiment.horizon)
     ready = windows.build(matrix, known, steps=experiment.window)
-    folds = tuple(walk_forward(ready, folds=experiment.folds))
+    folds = tuple(walk_forward(ready, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo))
     scalers = tuple(fit_scaler(ready, rows=fold.train) for fold in folds)
     return Dataset(bars=prices, windows=ready, folds=folds, scalers=scalers)
 

@@ -12,6 +12,7 @@ from typing import Any
 from pipelines.errors import ConfigError
 from pipelines.features import FEATURES
 from pipelines.market import check_symbol
+from pipelines.splits import SPLITS, time_span
 
 MODELS = ("simple_rnn", "lstm")
 
@@ -26,6 +27,7 @@ class Experiment:
 
     bars: None for the store's bars of `interval`, or how to build them from ticks ("tick:500", "time:5m").
     window, horizon: in bars. patience: epochs without a better validation loss before a member stops; 0 trains all.
+    split, embargo: as pipelines.splits.walk_forward takes them.
     start, end: the first and the last session used, both included.
     """
 
@@ -37,6 +39,8 @@ class Experiment:
     models: tuple[str, ...] = MODELS
     units: int = 32
     folds: int = 6
+    split: str = "expanding"
+    embargo: str = "0d"
     seeds: int = 3
     epochs: int = 30
     patience: int = 5
@@ -61,6 +65,9 @@ class Experiment:
                 raise ConfigError(
                     f"Need {name} out of {', '.join(known)}, each once, got {', '.join(map(str, chosen)) or 'none'}."
                 )
+        if self.split not in SPLITS:
+            raise ConfigError(f"Need --split out of {', '.join(SPLITS)}, got {self.split!r}.")
+        time_span(self.embargo)
         if self.start and self.end and self.start > self.end:
             raise ConfigError(f"Need --start before --end, got {self.start} and {self.end}.")
 
@@ -88,7 +95,7 @@ class Experiment:
                 values[name] = _date(name, values[name])
         if type(values.get("learning_rate")) is int:
             values["learning_rate"] = float(values["learning_rate"])
-        for name in ("symbol", "interval", "bars"):
+        for name in ("symbol", "interval", "bars", "embargo"):
             if not isinstance(values.get(name, ""), str | None):
                 raise ConfigError(f"Need {name} as text, got {values[name]!r}.")
         return cls(**values)

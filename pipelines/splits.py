@@ -1,5 +1,6 @@
 """Windows -> folds in time order, purged: no training label is known later than the first decision it is tested on."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,10 @@ from pipelines.windows import Rows, Windows
 
 _FIRST_TRAIN_SHARE = 0.4  # of all windows before the first test row: enough to learn from, most left to test on
 _VALIDATION_SHARE = 0.15  # of the rows before a test block, the latest ones
+SPLITS = ("expanding", "rolling")
+
+_SECONDS = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
+_NO_TIME = np.timedelta64(0, "ns")
 _FEWEST_ROWS = {"train": 50, "validation": 10, "test": 5}
 
 
@@ -22,29 +27,36 @@ class Fold:
     test: Rows
 
 
-def walk_forward(windows: Windows, *, folds: int) -> list[Fold]:
-    """Expanding walk-forward folds: each block of test rows is predicted from all that was known before it.
+def walk_forward(windows: Windows, *, folds: int, split: str = "expanding", embargo: str = "0d") -> list[Fold]:
+    """Walk-forward folds: each block of test rows is predicted from what was known before it.
 
     The test blocks are equal in length (the first ones a row longer where it does not divide) and follow each other
     without a gap from 40 % of the windows on. The last 15 % of the rows before a block are its validation rows.
+    split: "expanding" learns from all that came before, "rolling" from as many rows as the first block had before it.
+    embargo: a time span ("5d", "30min") that a label must be known earlier still (Lopez de Prado 2018, ch. 7).
 
     Raises:
-        ConfigError: fewer than 1 fold.
+        ConfigError: fewer than 1 fold, another split, or an embargo that is no time span.
         TooFewBarsError: a fold with too few rows to train, validate or test on.
     """
     if folds < 1:
         raise ConfigError(f"Need 1 fold or more, got {folds}.")
+    if split not in SPLITS:
+        raise ConfigError(f"Need a split out of {', '.join(SPLITS)}, got {split!r}.")
+    apart = time_span(embargo)
     rows = np.arange(len(windows), dtype=np.int64)
     first_test = int(len(rows) * _FIRST_TRAIN_SHARE)
+    longest = first_test if split == "rolling" else len(rows)
     blocks = np.array_split(rows[first_test:], folds)
-    return [_fold(windows, number=number, test=block) for number, block in enumerate(blocks)]
+    return [_fold(windows, number, test=block, longest=longest, embargo=apart) for number, block in enumerate(blocks)]
 
 
-def _fold(windows: Windows, *, number: int, test: Rows) -> Fold:
-    before = np.arange(test[0] if len(test) else 0, dtype=np.int64)
-    usable = purge(windows, before, tested=test)
+def _fold(windows: Windows, number: int, *, test: Rows, longest: int, embargo: np.timedelta64) -> Fold:
+    last = int(test[0]) if len(test) else 0
+    before = np.arange(max(0, last - longest), last, dtype=np.int64)
+    usable = purge(windows, before, tested=test, embargo=embargo)
     validation = usable[len(usable) - int(len(usable) * _VALIDATION_SHARE) :]
-    train = purge(windows, usable[: len(usable) - len(validation)], tested=validation)
+    train = purge(windows, usable[: len(usable) - len(validation)], tested=validation, embargo=embargo)
     for name, rows in {"train": train, "validation": validation, "test": test}.items():
         if len(rows) < _FEWEST_ROWS[name]:
             raise TooFewBarsError(
@@ -54,8 +66,20 @@ def _fold(windows: Windows, *, number: int, test: Rows) -> Fold:
     return Fold(number=number, train=train, validation=validation, test=test)
 
 
-def purge(windows: Windows, rows: Rows, *, tested: Rows) -> Rows:
-    """The rows whose label is known before the first decision among `tested`."""
+def purge(windows: Windows, rows: Rows, *, tested: Rows, embargo: np.timedelta64 = _NO_TIME) -> Rows:
+    """The rows whose label is known before the first decision among `tested`, by the embargo and more."""
     if not len(tested):
         return rows[:0]
-    return np.asarray(rows[windows.exit_at[rows] < windows.decided_at[tested[0]]])
+    return np.asarray(rows[windows.exit_at[rows] + embargo < windows.decided_at[tested[0]]])
+
+
+def time_span(text: str) -> np.timedelta64:
+    """ "5d", "2h", "30min" or "10s" as nanoseconds.
+
+    Raises:
+        ConfigError: something else.
+    """
+    found = re.fullmatch(r"(\d{1,6}) ?(d|h|min|s)", text.strip().lower())
+    if found is None:
+        raise ConfigError(f"Need a time span such as 5d, 2h or 30min, got {text!r}.")
+    return np.timedelta64(int(found[1]) * _SECONDS[found[2]] * 10**9, "ns")

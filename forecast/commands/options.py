@@ -24,6 +24,16 @@ _TRAINING = (
     ),
     click.option("--units", type=int, default=32, show_default=True, help="Units of the recurrent cell."),
     click.option("--folds", type=int, default=6, show_default=True, help="Walk-forward test blocks."),
+    click.option(
+        "--split",
+        type=click.Choice(["expanding", "rolling"]),
+        default="expanding",
+        show_default=True,
+        help="Learn from all that came before a block, or from as much as the first block had.",
+    ),
+    click.option(
+        "--embargo", default="0d", show_default=True, help="Time between a label and its test: 5d, 2h, 30min."
+    ),
     click.option("--seeds", type=int, default=3, show_default=True, help="Members a network and fold."),
     click.option("--epochs", type=int, default=30, show_default=True, help="Epochs at most."),
     click.option(

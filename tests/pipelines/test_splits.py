@@ -4,17 +4,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import ConfigError, TooFewBarsError
-from pipelines.splits import purge, walk_forward
+from pipelines.splits import SPLITS, purge, walk_forward
 from tests.pipelines.test_windows import make
 
 
 @settings(max_examples=60, deadline=None)
-@given(bars=st.integers(400, 900), steps=st.integers(1, 40), horizon=st.integers(1, 12), folds=st.integers(1, 6))
-def test_every_training_label_is_known_before_the_first_decision_it_is_tested_on(bars, steps, horizon, folds):
+@given(
+    bars=st.integers(400, 900),
+    steps=st.integers(1, 40),
+    horizon=st.integers(1, 12),
+    folds=st.integers(1, 6),
+    split=st.sampled_from(SPLITS),
+    embargo=st.integers(0, 10),
+)
+def test_every_training_label_is_known_before_the_first_decision_it_is_tested_on(
+    bars, steps, horizon, folds, split, embargo
+):
     _, made = make(bars=bars, steps=steps, horizon=horizon)
-    for fold in walk_forward(made, folds=folds):
-        assert made.exit_at[fold.train].max() < made.decided_at[fold.validation].min()
-        assert made.exit_at[fold.validation].max() < made.decided_at[fold.test].min()
+    apart = np.timedelta64(embargo, "D")
+    for fold in walk_forward(made, folds=folds, split=split, embargo=f"{embargo}d"):
+        assert made.exit_at[fold.train].max() + apart < made.decided_at[fold.validation].min()
+        assert made.exit_at[fold.validation].max() + apart < made.decided_at[fold.test].min()
         for rows in (fold.train, fold.validation, fold.test):
             assert (np.diff(rows) == 1).all()
 
@@ -56,3 +66,28 @@ def test_the_gap_before_a_test_block_is_the_horizon_where_bars_are_evenly_spaced
     fold = walk_forward(made, folds=4)[2]
     gap = fold.test[0] - fold.validation[-1] - 1
     assert gap == 3  # horizon rows decided too late to be known
+
+
+def test_a_rolling_fold_learns_from_as_many_rows_as_the_first_one_had():
+    _, made = make(bars=800)
+    folds = walk_forward(made, folds=4, split="rolling")
+    first = int(len(made) * 0.4)
+    for fold in folds:
+        assert fold.train[0] == fold.test[0] - first
+        assert fold.validation[-1] == fold.test[0] - 2  # the label of the row between is known too late
+    expanding = walk_forward(made, folds=4)
+    assert all(fold.train[0] == 0 for fold in expanding)
+    assert [list(fold.test) for fold in folds] == [list(fold.test) for fold in expanding]
+
+
+@pytest.mark.parametrize("embargo", ["soon", "-1d", "", "NaT"])
+def test_an_embargo_that_is_no_time_span_is_refused(embargo):
+    _, made = make(bars=400)
+    with pytest.raises(ConfigError, match="Need a time span such as 5d, 2h or 30min"):
+        walk_forward(made, folds=2, embargo=embargo)
+
+
+def test_another_split_is_refused():
+    _, made = make(bars=400)
+    with pytest.raises(ConfigError, match="split out of expanding, rolling, got 'random'"):
+        walk_forward(made, folds=2, split="random")
