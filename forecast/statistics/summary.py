@@ -8,6 +8,7 @@ import numpy as np
 
 from forecast.backtest import Ledger
 from forecast.statistics.comparison import Comparison, Sessions, paired_difference
+from forecast.statistics.evidence import evidence, forecast_tests, waiting
 from forecast.statistics.performance import Metrics, performance
 from forecast.statistics.prediction import prediction_quality
 from forecast.statistics.verdict import LEVEL, PAIR, RIVALS, rival_level, verdict
@@ -26,6 +27,7 @@ def summarise(
     sessions: Sessions | None,
     config: Mapping[str, Any],
     seed: int = 0,
+    trials: int | None = None,
 ) -> dict[str, Any]:
     """Period, performance, prediction quality, comparisons and the verdict, in natural units (0.05 is 5 %).
 
@@ -33,6 +35,7 @@ def summarise(
     predictions: a run's predictions.parquet. sessions: the session date of each ledger row, datetime64[D], shape
     (bars,), or None where bars are not to be summed to days. config: policy, band, fee_bps and slippage_bps, kept
     beside the numbers that follow from them. seed: of the bootstrap; the same seed gives the same digits.
+    trials: configurations tried before this one was shown, itself included; as many as networks when not given.
 
     Raises:
         ValueError: no ledgers, or ledgers of several symbols or of different bars.
@@ -44,6 +47,16 @@ def summarise(
         raise ValueError("All ledgers must have the same times.")
     first, last = (f"{np.datetime_as_string(at, unit='s')}Z" for at in (time[0], time[-1]))
     made = comparisons(ledgers, sessions=sessions, seed=seed)
+    accounts: dict[str, dict[str, Ledger]] = {}
+    for each in ledgers:
+        accounts.setdefault(each.model, {})[each.member] = each
+    networks = sum(model not in RIVALS for model in accounts)
+    per_year = _units_per_year(made, bars=len(time) - 1, bars_per_year=bars_per_year)
+    more = evidence(
+        accounts, sessions=sessions, per_year=per_year, trials=trials or max(1, networks),
+        rng=np.random.default_rng([seed, 1]),
+    )  # fmt: skip
+    wait = waiting(made[0], per_year=per_year) if made and (made[0].model, made[0].rival) == PAIR else None
     return {
         "config": dict(config),
         "period": {
@@ -58,8 +71,14 @@ def summarise(
         ),
         "prediction": _by_model(_qualities(predictions)),
         "comparisons": [asdict(each) for each in made],
-        "verdict": verdict(made, symbol=ledgers[0].symbol, first=first, last=last),
+        "evidence": {**more, **forecast_tests(predictions), "waiting": wait},
+        "verdict": verdict(made, symbol=ledgers[0].symbol, first=first, last=last, wait=wait),
     }
+
+
+def _units_per_year(made: Sequence[Comparison], *, bars: int, bars_per_year: float) -> float:
+    """Days (or bars, whichever was compared) a year."""
+    return bars_per_year * made[0].observations / bars if made and bars else bars_per_year
 
 
 def comparisons(ledgers: Sequence[Ledger], *, sessions: Sessions | None, seed: int) -> list[Comparison]:

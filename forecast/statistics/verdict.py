@@ -40,15 +40,24 @@ def rival_level(comparisons: int) -> float:
     return 1.0 - (1.0 - LEVEL) / max(1, comparisons)
 
 
-def verdict(comparisons: Sequence[Comparison], *, symbol: str, first: str, last: str) -> dict[str, Any]:
+def verdict(
+    comparisons: Sequence[Comparison],
+    *,
+    symbol: str,
+    first: str,
+    last: str,
+    wait: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     """The answer, its sentence, and one sentence each on the simple rivals and on how many were compared.
 
-    first, last: ISO dates of the period. Returns answer, sentence and details (sentences, the most important first).
+    first, last: ISO dates of the period. wait: years that were there and years needed to tell, where it cannot be told
+    and that is known. Returns answer, sentence and details (sentences, the most important first).
     """
     pair = [each for each in comparisons if (each.model, each.rival) == PAIR]
     rivals = [each for each in comparisons if (each.model, each.rival) != PAIR]
     where = f"on {symbol}, {_period(first, last)}, after costs"
     details = ([_rivals_sentence(rivals)] if rivals else []) + [_counting_sentence(pair, rivals)]
+    details += [_waiting_sentence(wait)] if wait else []
     if pair:
         return {
             "answer": pair[0].answer,
@@ -115,6 +124,22 @@ def _counting_sentence(pair: Sequence[Comparison], rivals: Sequence[Comparison])
             "them together hold at 95 %"
         )
     return f"{text}."
+
+
+def _waiting_sentence(wait: Mapping[str, float]) -> str:
+    needed, years = wait["needed"], wait["years"]
+    if needed > 1_000:
+        return "At the difference that was measured, a thousand years would not be enough to tell."
+    return (
+        f"If the true difference is the one measured, about {_years(needed)} of such data would tell it 4 times in 5; "
+        f"there were {_years(years)}."
+    )
+
+
+def _years(years: float) -> str:
+    if years < 1 / 12:
+        return f"{365.25 * years:.2g} days"
+    return f"{12 * years:.2g} months" if years < 2 else f"{years:.0f} years"
 
 
 def _together(rivals: Sequence[Comparison]) -> str:

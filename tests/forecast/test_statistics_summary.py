@@ -1,6 +1,7 @@
 """metrics.json: its shape, and that it is JSON."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,7 @@ def experiment(bars: int = 300) -> tuple[list[Ledger], pd.DataFrame]:
         pd.DataFrame(
             {
                 "symbol": "TEST", "model": model, "fold": 0, "seed": seed, "decided_at": times[:-1],
+                "entry_at": times[:-1], "exit_at": times[1:],
                 "probability": rng.uniform(0.3, 0.7, bars - 1), "target": target,
             }
         )
@@ -47,7 +49,7 @@ def summary(ledgers: list[Ledger], predictions: pd.DataFrame) -> dict[str, objec
 
 def test_the_summary_is_plain_json_in_the_agreed_shape() -> None:
     result = json.loads(json.dumps(summary(*experiment()), allow_nan=False))
-    assert set(result) == {"config", "period", "performance", "prediction", "comparisons", "verdict"}
+    assert set(result) == {"config", "period", "performance", "prediction", "comparisons", "evidence", "verdict"}
     assert result["period"]["bars"] == 299
     assert set(result["performance"]) == {"simple_rnn", "lstm", "buy_and_hold", "always_flat"}
     assert set(result["performance"]["lstm"]) == {"ensemble", "seeds", "spread"}
@@ -74,6 +76,55 @@ def test_the_spread_over_seeds_by_hand() -> None:
     assert spread["mean"] == pytest.approx((one + two) / 2)
     assert spread["std"] == pytest.approx(abs(one - two) / np.sqrt(2))
     assert (spread["min"], spread["max"]) == (min(one, two), max(one, two))
+
+
+def test_the_evidence_names_every_network_and_says_why_where_there_is_none() -> None:
+    ledgers, predictions = experiment()
+    found = summary(ledgers, predictions)["evidence"]
+    assert isinstance(found, dict)
+    assert set(found["confidence_set"]) == {"simple_rnn", "lstm", "buy_and_hold", "always_flat"}
+    assert set(found["direction"]) == set(found["sharpe"]) == set(found["break_even"]) == {"simple_rnn", "lstm"}
+    assert (found["seeds_and_days"]["model"], found["diebold_mariano"]["model"]) == ("lstm", "lstm")
+    assert found["seeds_and_days"]["low"] < found["seeds_and_days"]["mean"] < found["seeds_and_days"]["high"]
+    one_seed = summary([each for each in ledgers if each.member != "1"], predictions)["evidence"]
+    assert one_seed["seeds_and_days"]["reason"] == "at least two seeds are needed"  # type: ignore[index]
+
+
+def test_more_trials_deflate_a_sharpe_ratio() -> None:
+    ledgers, predictions = experiment()
+    few, many = (
+        summarise(ledgers, predictions, bars_per_year=252, sessions=None, config={}, trials=trials)["evidence"][
+            "sharpe"
+        ]
+        for trials in (2, 200)
+    )
+    assert many["lstm"]["deflated"] < few["lstm"]["deflated"] < few["lstm"]["probability"]
+
+
+def test_a_model_that_never_trades_has_evidence_too() -> None:
+    ledgers, predictions = experiment()
+    idle = [each for each in ledgers if each.model != "lstm"]
+    idle += [replace(ledgers[-1], model="lstm", member=member) for member in ("ensemble", "0", "1")]
+    result = json.loads(json.dumps(summary(idle, predictions), allow_nan=False))
+    assert result["evidence"]["sharpe"]["lstm"] == {"probability": None, "deflated": None, "trials": 2}
+    assert result["evidence"]["break_even"]["lstm"]["reason"] == "no difference in trading"
+
+
+def test_few_bars_have_no_evidence_but_a_verdict() -> None:
+    ledgers, predictions = experiment(15)
+    result = summary(ledgers, predictions)
+    assert "confidence_set" not in result["evidence"]  # type: ignore[operator]
+    assert result["verdict"]["answer"] == "cannot tell"  # type: ignore[index]
+
+
+def test_where_it_cannot_be_told_it_says_how_long_it_would_take() -> None:
+    ledgers, predictions = experiment()
+    result = summary(ledgers, predictions)
+    pair, wait = result["comparisons"][0], result["evidence"]["waiting"]  # type: ignore[index]
+    error = (pair["high"] - pair["low"]) / 2 / 1.96
+    needed = 299 / 252 * (2.80 * error / pair["mean_difference"]) ** 2
+    assert wait["needed"] == pytest.approx(max(needed, 299 / 252), rel=0.01)
+    assert any("4 times in 5" in each or "thousand years" in each for each in result["verdict"]["details"])  # type: ignore[index]
 
 
 def test_a_single_seed_has_no_standard_deviation() -> None:

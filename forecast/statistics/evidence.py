@@ -1,0 +1,155 @@
+"""Everything else that speaks for or against a network, beside the one comparison that decides the verdict."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from forecast.backtest import Ledger
+from forecast.statistics.comparison import FEWEST, Comparison, Sessions, daily_sums
+from forecast.statistics.economics import break_even, years_to_tell
+from forecast.statistics.forecasts import diebold_mariano, label_horizon, log_losses, pesaran_timmermann
+from forecast.statistics.performance import held_returns, position_changes
+from forecast.statistics.ranking import common_block, confidence_set, superior_predictive_ability
+from forecast.statistics.seeds import seeds_and_days
+from forecast.statistics.sharpe import deflated_sharpe, minimum_backtest_length, moments, probabilistic_sharpe
+from pipelines.market import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVEL = 0.95
+DRAWS = 5_000
+HOLDING, FLAT = "buy_and_hold", "always_flat"
+
+Accounts = Mapping[str, Mapping[str, Ledger]]
+
+
+def evidence(
+    accounts: Accounts, *, sessions: Sessions | None, per_year: float, trials: int, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Seeds, ranking, Sharpe ratios and costs of one backtest, JSON-ready; empty with fewer than 20 days (or bars).
+
+    accounts: model -> member -> ledger, over the same bars. per_year: days (or bars, whatever daily_sums makes of
+    sessions) in a year. trials: configurations tried before this one was shown, itself included.
+    """
+    networks = [model for model in accounts if model not in (HOLDING, FLAT)]
+    nets = {
+        (model, member): daily_sums(held_returns(each), sessions=sessions)
+        for model, members in accounts.items()
+        for member, each in members.items()
+    }
+    values = {key: daily for key, (daily, _) in nets.items()}
+    unit = next(unit for _, unit in nets.values())
+    days = len(next(iter(values.values())))
+    if days < FEWEST or not networks or not all(np.all(np.isfinite(daily)) for daily in values.values()):
+        return {}
+    ensembles = {model: values[model, "ensemble"] for model in accounts}
+    table = np.stack(list(ensembles.values()), axis=1)
+    block = common_block(table)
+    shared: dict[str, Any] = {"block": block, "draws": DRAWS, "rng": rng}
+    found: dict[str, Any] = {"unit": unit, "observations": days, "block": block, "draws": DRAWS}
+    if len(networks) > 1:
+        found["seeds_and_days"] = _seeds(values, networks[:2], shared)
+    if HOLDING in accounts:
+        chosen = np.stack([ensembles[model] for model in networks], axis=1)
+        p_value = superior_predictive_ability(chosen, ensembles[HOLDING], **shared)
+        found["superior"] = {"benchmark": HOLDING, "strategies": len(networks), "p_value": p_value}
+    found["confidence_set"] = confidence_set(table, list(ensembles), **shared)
+    found["sharpe"] = _sharpe(values, networks, trials=trials)
+    found["minimum_length"] = {"trials": trials, "years": minimum_backtest_length(trials, sharpe=1.0)}
+    found["years"] = days / per_year
+    found["break_even"] = _costs(accounts, networks, sessions=sessions, shared=shared)
+    return found
+
+
+def forecast_tests(predictions: "pd.DataFrame") -> dict[str, Any]:
+    """Diebold-Mariano on the log loss of the first two networks, and Pesaran-Timmermann on each one's directions.
+
+    predictions: a run's predictions.parquet; each network's probability is the mean over its seeds.
+    """
+    means: dict[str, pd.DataFrame] = {}
+    for model, rows in predictions.groupby("model", sort=False):
+        decision = rows.groupby("seed").cumcount()
+        known = rows.groupby(decision).agg(
+            target=("target", "first"), probability=("probability", "mean"),
+            entry_at=("entry_at", "first"), exit_at=("exit_at", "first"),
+        )  # fmt: skip
+        means[str(model)] = known[np.isfinite(known["target"])]
+    directions = {
+        model: asdict(pesaran_timmermann(each["target"].to_numpy() > 0.5, each["probability"].to_numpy() > 0.5))
+        for model, each in means.items()
+    }
+    found: dict[str, Any] = {"direction": directions}
+    names = sorted(means, key=lambda model: model != "lstm")[:2]
+    if len(names) == 2 and len(means[names[0]]) == len(means[names[1]]):
+        first, second = (means[model] for model in names)
+        a, b = (log_losses(each["target"].to_numpy(), each["probability"].to_numpy()) for each in (first, second))
+        horizon = label_horizon(first["entry_at"].to_numpy(), first["exit_at"].to_numpy())
+        outcome = diebold_mariano(a, b, horizon=horizon)
+        difference = float(a.mean() - b.mean())
+        found["diebold_mariano"] = {
+            "model": names[0], "rival": names[1], "horizon": horizon, "mean_difference": difference, **asdict(outcome),
+        }  # fmt: skip
+    return found
+
+
+def waiting(pair: Comparison, *, per_year: float) -> dict[str, float] | None:
+    """How many years it would take to tell a difference as large as the measured one; None where it is told or zero."""
+    if pair.answer != "cannot tell" or pair.low is None or pair.high is None:
+        return None
+    years = pair.observations / per_year
+    needed = years_to_tell(pair.mean_difference, low=pair.low, high=pair.high, years=years)
+    return None if needed is None else {"years": years, "needed": max(needed, years), "power": 0.8}
+
+
+def _seeds(values: Mapping[tuple[str, str], Floats], pair: Sequence[str], shared: Mapping[str, Any]) -> dict[str, Any]:
+    """The difference of single seeds, the LSTM first where it is there."""
+    first, second = sorted(pair, key=lambda model: model != "lstm")
+    a, b = (
+        [daily for (model, member), daily in values.items() if model == wanted and member != "ensemble"]
+        for wanted in (first, second)
+    )
+    named = {"model": first, "rival": second, "seeds": min(len(a), len(b)), "level": LEVEL}
+    found = seeds_and_days(np.stack(a, axis=1), np.stack(b, axis=1), level=LEVEL, **shared) if a and b else None
+    if found is None:
+        return {**named, "mean": None, "low": None, "high": None, "reason": "at least two seeds are needed"}
+    return {**named, "mean": found[0], "low": found[1], "high": found[2], "reason": ""}
+
+
+def _sharpe(values: Mapping[tuple[str, str], Floats], networks: Sequence[str], *, trials: int) -> dict[str, Any]:
+    """Of each network's ensemble: how sure its Sharpe ratio is above zero, before and after counting the trials."""
+    members = {key: moments(daily) for key, daily in values.items() if key[0] in networks}
+    ratios = [each[0] for each in members.values() if each is not None]
+    variance = float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0
+    found: dict[str, Any] = {}
+    for model in networks:
+        each = members[model, "ensemble"]
+        if each is None:
+            found[model] = {"probability": None, "deflated": None, "trials": trials}
+            continue
+        ratio, skew, kurtosis = each
+        known: dict[str, Any] = {
+            "observations": len(values[model, "ensemble"]), "skew": skew, "kurtosis": kurtosis,
+        }  # fmt: skip
+        found[model] = {
+            "probability": probabilistic_sharpe(ratio, benchmark=0.0, **known),
+            "deflated": deflated_sharpe(ratio, trials=trials, trial_variance=variance, **known),
+            "trials": trials,
+        }
+    return found
+
+
+def _costs(
+    accounts: Accounts, networks: Sequence[str], *, sessions: Sessions | None, shared: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Break-even cost of each network's ensemble, as a fraction of what is traded."""
+    found = {}
+    for model in networks:
+        each = accounts[model]["ensemble"]
+        changes = position_changes(each)
+        traded = np.append(changes[:-2], changes[-2:].sum())  # closing belongs to the last bar held
+        gross, turnover = (daily_sums(values, sessions=sessions)[0] for values in (each.gross[:-1], traded))
+        found[model] = asdict(break_even(gross, turnover, level=LEVEL, **shared))
+    return found
