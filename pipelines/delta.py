@@ -42,21 +42,36 @@ class Table:
         found = self._open()
         return None if found is None else pa.table(found.get_add_actions(flatten=True))
 
-    def read(self, where: Mapping[str, str], condition: Any = None, columns: list[str] | None = None) -> "pa.Table":
+    def version(self) -> int:
+        """The number of the last commit, -1 where there is no table."""
+        found = self._open()
+        return -1 if found is None else int(found.version())
+
+    def read(
+        self,
+        where: Mapping[str, str],
+        condition: Any = None,
+        columns: list[str] | None = None,
+        version: int | None = None,
+    ) -> "pa.Table":
         """The rows of one partition that meet a pyarrow.dataset condition, in no particular order.
 
         Raises:
             StoreError: the table is missing or cannot be read.
         """
+        from deltalake.exceptions import DeltaError
+
         found = self._open()
         if found is None:
             raise StoreError(f"Need a price store at {self.path.parent}, there is none. Run `forecast fetch` first.")
         try:
+            if version is not None:
+                found.load_as_version(version)
             dataset = found.to_pyarrow_dataset(
                 file_pruning_predicate=[(name, "=", value) for name, value in where.items()]
             )
             return dataset.to_table(filter=condition, columns=columns)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, DeltaError) as error:
             raise self._damaged(error) from error
 
     def replace(self, rows: "pa.Table", where: Mapping[str, str], *, column: str, first: int, last: int) -> None:

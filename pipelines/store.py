@@ -64,14 +64,24 @@ class Store:
         where = {"symbol": check_symbol(actions.symbol)}
         return self._write(self._actions, where, columns, "ex_at", since, until)
 
-    def read_bars(self, symbol: str, *, interval: str = "1d", start: object = None, end: object = None) -> Bars:
+    def read_bars(
+        self,
+        symbol: str,
+        *,
+        interval: str = "1d",
+        start: object = None,
+        end: object = None,
+        version: int | None = None,
+    ) -> Bars:
         """Raw bars, whole sessions from start to end (dates, both included; None for all).
+
+        version: of the table of bars, to read what was there before; see version().
 
         Raises:
             UnknownSymbolError: nothing of that symbol and interval, with what is there and how to fetch it.
         """
         where = {"symbol": check_symbol(symbol), "interval": interval}
-        rows = self._read(self._bars, where, start, end)
+        rows = self._read(self._bars, where, start, end, version)
         order = np.argsort(rows["opened_at"], kind="stable")
         return Bars(
             symbol=where["symbol"],
@@ -166,7 +176,13 @@ class Store:
                     f"Use --{name} {old}, or another --data-dir."
                 )
 
-    def _read(self, table: Table, where: dict[str, str], start: object, end: object) -> "pa.Table":
+    def version(self) -> int:
+        """The version of the table of bars, one more with each change; -1 before the first."""
+        return self._bars.version()
+
+    def _read(
+        self, table: Table, where: dict[str, str], start: object, end: object, version: int | None = None
+    ) -> "pa.Table":
         import pyarrow.dataset as ds
 
         condition = None
@@ -174,7 +190,7 @@ class Store:
             if bound is not None:
                 part = getattr(ds.field("session"), compare)(np.datetime64(str(bound), "D").astype(object))
                 condition = part if condition is None else condition & part
-        rows = table.read(where, condition) if table.exists() else None
+        rows = table.read(where, condition, version=version) if table.exists() else None
         if rows is None or rows.num_rows == 0:
             raise UnknownSymbolError(what_is_there(self.catalogue(), where, start, end))
         return rows

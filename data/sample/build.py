@@ -35,7 +35,7 @@ def actions(symbol: str, rows: pd.DataFrame) -> pd.DataFrame:
     close, adjusted = rows["close"].to_numpy(), rows["adj close"].to_numpy()
     growth = (adjusted[1:] / close[1:]) / (adjusted[:-1] / close[:-1])
     split = np.array(SPLITS)[np.abs(growth[:, None] / np.array(SPLITS) - 1).argmin(axis=1)]
-    dividend = np.round(close[1:] * (growth / split - 1), 6)
+    dividend = np.round(close[1:] * (growth / split - 1), 6) + 0.0  # no minus zeros
     happened = (dividend != 0) | (split != 1)
     return pd.DataFrame(
         {
