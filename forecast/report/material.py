@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,8 @@ BASELINES = ("buy_and_hold", "always_flat")
 class Material:
     """Everything that the charts and tables show.
 
-    about: run.json. policy: the backtest's config.json. metrics: its metrics.json. bars, history: the run's tables.
-    ledgers: every model and member, in the order in which they were saved.
+    about: run.json. policy: the backtest's config.json. metrics: its metrics.json. bars, history, predictions: the
+    run's tables. ledgers: every model and member, in the order in which they were saved.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Material:
     metrics: Mapping[str, Any]
     bars: pd.DataFrame
     history: pd.DataFrame
+    predictions: pd.DataFrame
     ledgers: Sequence[Ledger]
 
     @property
@@ -52,6 +54,16 @@ class Material:
     @property
     def symbol(self) -> str:
         return str(self.about["config"]["symbol"])
+
+    @cached_property
+    def traded(self) -> slice:
+        """The bars that were traded; several bars may open at one time, then the place that fits all."""
+        opened, times = utc(self.bars["opened_at"]), self.ensemble(self.models[0]).time
+        first, last = (int(np.searchsorted(opened, times[0], side=side)) for side in ("left", "right"))
+        for start in range(first, last):
+            if np.array_equal(opened[start : start + len(times)], times):
+                return slice(start, start + len(times))
+        raise RunError("Bars and ledger of the run do not belong together. Train it again: forecast train --fresh.")
 
     def ensemble(self, model: str) -> Ledger:
         return next(each for each in self.ledgers if (each.model, each.member) == (model, ENSEMBLE))
@@ -87,6 +99,7 @@ def gather(run: Run, *, backtest: str) -> Material:
         metrics=saved.metrics,
         bars=run.bars(),
         history=run.history(),
+        predictions=run.predictions(),
         ledgers=ledgers,
     )
 

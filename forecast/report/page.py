@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forecast.report import charts, learning, prices, tables, words
+from forecast.report import charts, evidence, learning, prices, tables, words
 from forecast.report.charts import Figure
 from forecast.report.material import Material, gather
 from forecast.runs import Run
@@ -58,6 +58,7 @@ def _context(material: Material) -> dict[str, Any]:
         "drawdown": charts.drawdown(material),
         "prices": prices.prices(material),
         "folds": learning.folds(material),
+        "reliability": evidence.reliability(material),
         **{f"learning-{number}": figure for number, (_, figure) in enumerate(small)},
     }
     return {
@@ -72,6 +73,7 @@ def _context(material: Material) -> dict[str, Any]:
         "scale": figures["growth"]["layout"]["yaxis"]["type"],
         "performance": tables.performance(material),
         "prediction": tables.prediction(material),
+        "evidence": evidence.answers(material),
         "comparisons": tables.comparisons(material),
         "folds": tables.folds(material),
         "setup": tables.setup(material),

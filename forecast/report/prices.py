@@ -10,7 +10,6 @@ from forecast.report import words
 from forecast.report.charts import Figure, axis_times, colour, rounded
 from forecast.report.material import Material, utc
 from forecast.report.thin import PRICE_LIMIT, thin
-from pipelines.errors import RunError
 from pipelines.market import Floats, Times
 
 _VIEW = 250  # bars in sight at first: marks can be told apart, and buttons show the rest
@@ -20,7 +19,7 @@ def prices(material: Material) -> Figure:
     """Closing prices as they were traded, a triangle at each open where a network changed its position."""
     scale = float(material.about["data"].get("price_scale") or 1.0)
     opened, closed = utc(material.bars["opened_at"]), utc(material.bars["closed_at"])
-    tested = _tested(opened, material.ensemble(material.models[0]).time)
+    tested = material.traded
     at = (opened + (closed - opened) // 2 if material.daily else closed)[tested]  # the middle names the session's date
     close, opens = material.bars["close"].to_numpy()[tested] * scale, material.bars["open"].to_numpy()[tested] * scale
     rows = thin(close, limit=PRICE_LIMIT)
@@ -51,15 +50,6 @@ def prices(material: Material) -> Figure:
     shown = axis_times(at[[max(0, len(at) - _VIEW), -1]], daily=material.daily)
     layout["xaxis"] = {"range": shown, "anchor": f"y{1 + len(material.networks[:2])}"}
     return {"data": traces, "layout": layout, "alt": f"Price with buy and sell marks. {'; '.join(told)}."}
-
-
-def _tested(opened: Times, traded: Times) -> slice:
-    """The bars that were traded; several bars may open at one time, then the place that fits all."""
-    first, last = np.searchsorted(opened, traded[0], side="left"), np.searchsorted(opened, traded[0], side="right")
-    for start in range(int(first), int(last)):
-        if np.array_equal(opened[start : start + len(traded)], traded):
-            return slice(start, start + len(traded))
-    raise RunError("Bars and ledger of the run do not belong together. Train it again: forecast train --fresh.")
 
 
 def _marks(account: Ledger, *, at: Times, opens: Floats, daily: bool) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from forecast.statistics.comparison import FEWEST, Comparison, Sessions, daily_s
 from forecast.statistics.economics import break_even, years_to_tell
 from forecast.statistics.forecasts import diebold_mariano, label_horizon, log_losses, pesaran_timmermann
 from forecast.statistics.performance import held_returns, position_changes
+from forecast.statistics.prediction import ensembles
 from forecast.statistics.ranking import common_block, confidence_set, superior_predictive_ability
 from forecast.statistics.seeds import seeds_and_days
 from forecast.statistics.sharpe import deflated_sharpe, minimum_backtest_length, moments, probabilistic_sharpe
@@ -69,14 +70,7 @@ def forecast_tests(predictions: "pd.DataFrame") -> dict[str, Any]:
 
     predictions: a run's predictions.parquet; each network's probability is the mean over its seeds.
     """
-    means: dict[str, pd.DataFrame] = {}
-    for model, rows in predictions.groupby("model", sort=False):
-        decision = rows.groupby("seed").cumcount()
-        known = rows.groupby(decision).agg(
-            target=("target", "first"), probability=("probability", "mean"),
-            entry_at=("entry_at", "first"), exit_at=("exit_at", "first"),
-        )  # fmt: skip
-        means[str(model)] = known[np.isfinite(known["target"])]
+    means = {model: each[np.isfinite(each["target"])] for model, each in ensembles(predictions).items()}
     directions = {
         model: asdict(pesaran_timmermann(each["target"].to_numpy() > 0.5, each["probability"].to_numpy() > 0.5))
         for model, each in means.items()

@@ -10,7 +10,7 @@ from forecast.backtest import Ledger
 from forecast.statistics.comparison import Comparison, Sessions, paired_difference
 from forecast.statistics.evidence import evidence, forecast_tests, waiting
 from forecast.statistics.performance import Metrics, performance
-from forecast.statistics.prediction import prediction_quality
+from forecast.statistics.prediction import ensembles, prediction_quality
 from forecast.statistics.verdict import LEVEL, PAIR, RIVALS, rival_level, verdict
 
 if TYPE_CHECKING:
@@ -97,10 +97,10 @@ def comparisons(ledgers: Sequence[Ledger], *, sessions: Sessions | None, seed: i
 
 def _qualities(predictions: "pd.DataFrame") -> dict[tuple[str, str], Metrics]:
     """Scores of each model's seeds, and of the mean over seeds at each decision."""
+    means = ensembles(predictions)
     found = {}
     for model, rows in predictions.groupby("model", sort=False):
-        decision = rows.groupby("seed").cumcount()  # bars of trades can close within one time stamp
-        mean = rows.groupby(decision)[["target", "probability"]].mean()
+        mean = means[str(model)]
         found[str(model), ENSEMBLE] = prediction_quality(mean["target"].to_numpy(), mean["probability"].to_numpy())
         for seed, each in rows.groupby("seed"):
             quality = prediction_quality(each["target"].to_numpy(), each["probability"].to_numpy())

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from forecast.__main__ import run as command_line
 from forecast.cli import cli
-from forecast.report import charts, learning, page, prices, tables, words, write_index, write_report
+from forecast.report import charts, evidence, learning, page, prices, tables, words, write_index, write_report
 from forecast.report.material import Material, gather
 from forecast.report.thin import thin
 from forecast.runs import Run
@@ -87,6 +88,60 @@ def test_a_week_has_dashes_and_says_why(tmp_path: Path) -> None:
     table = tables.performance(short)
     assert {row["name"]: row["cells"][0]["value"] for row in table["rows"]}["Sharpe ratio"] == words.DASH
     assert "too short to speak of a year" in table["note"]
+
+
+def test_every_question_has_an_answer(material: Material) -> None:
+    answers = {row["question"]: row["answer"] for row in evidence.answers(material)}
+    assert len(answers) == 9
+    assert all(answers.values())
+    assert (
+        "basis points" in answers["What could a trade have cost?"] or "lost" in answers["What could a trade have cost?"]
+    )
+
+
+def test_a_run_without_evidence_has_fewer_answers(material: Material) -> None:
+    bare = replace(material, metrics={**material.metrics, "evidence": {}})
+    assert [row["question"] for row in evidence.answers(bare)] == ["Do they just repeat the last return?"]
+
+
+def test_an_echo_of_the_last_return_is_found(material: Material) -> None:
+    close, first = material.bars["close"].to_numpy(), material.traded.start
+    last = close[first - 1 : -1] / close[first - 2 : -2] - 1.0
+    predictions = material.predictions.copy()
+    decisions = predictions.groupby(["model", "seed"]).cumcount().to_numpy()
+    predictions["probability"] = 0.5 + 5 * last[decisions]
+    echo = evidence.answers(replace(material, predictions=predictions))[-1]["answer"]
+    assert "LSTM 1.00, SimpleRNN 1.00" in echo
+
+
+def test_answers_for_awkward_numbers() -> None:
+    found = {
+        "unit": "day",
+        "seeds_and_days": {
+            "model": "lstm",
+            "rival": "simple_rnn",
+            "mean": None,
+            "reason": "at least two seeds are needed",
+        },
+        "diebold_mariano": {"p_value": None, "reason": "3 decisions are too few"},
+        "direction": {"lstm": {"p_value": None, "reason": "only one direction came"}},
+        "superior": {"p_value": 0.0001},
+        "confidence_set": {"always_flat": 0.01, "lstm": 1.0},
+        "sharpe": {"lstm": {"deflated": None, "trials": 2}},
+        "break_even": {"lstm": {"cost": None}, "simple_rnn": {"cost": -0.001}},
+        "waiting": {"years": 0.01, "needed": 5000.0},
+    }
+    said = [answer(found) for _, answer in evidence._QUESTIONS]
+    assert said == [
+        "Unknown: at least two seeds are needed.",
+        "Unknown: 3 decisions are too few.",
+        "LSTM: unknown, only one direction came (Pesaran-Timmermann).",
+        "Yes, p below 0.001, allowing for having picked the better one afterwards (Hansen's SPA test).",
+        "Only LSTM, at 95 % (model confidence set).",
+        "",
+        "LSTM did not trade; SimpleRNN lost before any costs.",
+        "More than a thousand years, if the true difference is the one measured; there were 4 days.",
+    ]
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=500), st.integers(2, 60))

@@ -3,12 +3,14 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss, roc_auc_score
+from statsmodels.stats.proportion import proportion_confint
 
-from forecast.statistics.prediction import prediction_quality
+from forecast.statistics.prediction import correlation, ensembles, prediction_quality, reliability
 
 
 def test_hand_worked_scores() -> None:
@@ -29,6 +31,33 @@ def test_scikit_learn_agrees(rows: list[tuple[bool, float]]) -> None:
     assert result["brier"] == pytest.approx(((chance - up) ** 2).mean())
     if 0 < up.sum() < len(up):
         assert result["auc"] == pytest.approx(roc_auc_score(up, chance))
+
+
+def test_reliability_by_hand() -> None:
+    target, probability = np.array([0.0, 1, 0, 1, 1, 1, np.nan]), np.array([0.4, 0.45, 0.35, 0.6, 0.7, 0.65, 0.9])
+    found = reliability(target, probability, groups=2)
+    assert found.count.tolist() == [3, 3]
+    assert found.said == pytest.approx([0.4, 0.65])
+    assert found.came == pytest.approx([1 / 3, 1.0])
+    low, high = proportion_confint(np.array([1, 3]), 3, method="wilson")
+    assert found.low == pytest.approx(low)
+    assert found.high == pytest.approx(high)
+
+
+def test_correlation_with_the_last_return() -> None:
+    assert correlation(np.array([0.4, 0.5, 0.6]), np.array([-1.0, 0.0, 1.0])) == pytest.approx(1.0)
+    assert correlation(np.array([0.5, 0.5, 0.5]), np.array([-1.0, 0.0, 1.0])) is None
+
+
+def test_ties_in_time_are_different_decisions() -> None:
+    same = pd.to_datetime(["2020-01-01"] * 4, utc=True)
+    rows = pd.DataFrame(
+        {
+            "model": "lstm", "seed": [0, 0, 1, 1], "decided_at": same, "entry_at": same, "exit_at": same,
+            "target": [1.0, 0.0, 1.0, 0.0], "probability": [0.8, 0.2, 0.6, 0.4],
+        }
+    )  # fmt: skip
+    assert ensembles(rows)["lstm"]["probability"].tolist() == pytest.approx([0.7, 0.3])
 
 
 def test_a_coin_scores_ln_2_and_a_quarter() -> None:

@@ -1,0 +1,215 @@
+"""What else speaks for or against the networks: questions with their answers, and the reliability chart."""
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from forecast.report import words
+from forecast.report.charts import Figure, colour, rounded
+from forecast.report.material import Material
+from forecast.statistics.prediction import correlation, ensembles
+from forecast.statistics.prediction import reliability as groups_of
+
+_GROUPS = 10
+_SURE = 0.05
+
+Found = Mapping[str, Any]
+
+
+def answers(material: Material) -> list[dict[str, str]]:
+    """Questions and answers, those that this run has numbers for."""
+    found = material.metrics.get("evidence") or {}
+    rows = [{"question": question, "answer": answer(found)} for question, answer in _QUESTIONS if answer(found)]
+    echo = _echo(material)
+    return [*rows, {"question": "Do they just repeat the last return?", "answer": echo}] if echo else rows
+
+
+def reliability(material: Material) -> Figure:
+    """What came where which chance was said, in tenths of the decisions; on the diagonal is right."""
+    traces: list[dict[str, Any]] = []
+    told = []
+    means = ensembles(material.predictions)
+    seen: list[float] = [0.5]
+    said: list[float] = []
+    for model in [each for each in material.networks if each in means]:
+        rows = means[model]
+        each = groups_of(rows["target"].to_numpy(), rows["probability"].to_numpy(), groups=_GROUPS)
+        said += [*each.said]
+        seen += [*each.low, *each.high]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": escape(words.label(model)),
+                "x": rounded(each.said),
+                "y": rounded(each.came),
+                "customdata": each.count.tolist(),
+                "error_y": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": rounded(each.high - each.came),
+                    "arrayminus": rounded(each.came - each.low),
+                    "thickness": 1,
+                    "width": 3,
+                    "color": colour(model, alpha=0.6),
+                },
+                "line": {"color": colour(model), "width": 1},
+                "marker": {"color": colour(model), "size": 8, "symbol": "circle" if model == "lstm" else "square-open"},
+                "hovertemplate": "said %{x:.1%}, came %{y:.1%}<br>%{customdata} decisions<extra></extra>",
+            }
+        )
+        told.append(f"{words.label(model)} said {words.percent(each.said[0])} to {words.percent(each.said[-1])}")
+    ends = [max(0.0, min(seen) - 0.02), min(1.0, max(seen) + 0.02)]
+    sides = [min(said, default=0.5) - 0.01, max(said, default=0.5) + 0.01]
+    line = {"color": "var(--muted)", "width": 1, "dash": "4px,3px"}
+    layout = {
+        "xaxis": {"title": {"text": "chance of a rise that was said"}, "tickformat": ".0~%", "range": sides},
+        "yaxis": {"title": {"text": "share that rose"}, "tickformat": ".0%", "range": ends},
+        "shapes": [{"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "line": line}],
+        "hovermode": "closest",
+    }
+    return {"data": traces, "layout": layout, "alt": f"Said chances against what came. {'; '.join(told)}."}
+
+
+def _seeds(found: Found) -> str:
+    each = found.get("seeds_and_days")
+    if not each:
+        return ""
+    if each["mean"] is None:
+        return f"Unknown: {each['reason']}."
+    who = f"{words.label(each['model'])} − {words.label(each['rival'])}"
+    told = "" if each["low"] > 0 or each["high"] < 0 else " That contains zero: it could turn round."
+    return (
+        f"The mean difference of single trainings, {who}, is {words.percent(each['mean'])} a {found['unit']}; "
+        f"with other {found['unit']}s and other seeds it would lie between {words.percent(each['low'])} and "
+        f"{words.percent(each['high'])} (95 %).{told}"
+    )
+
+
+def _probabilities(found: Found) -> str:
+    each = found.get("diebold_mariano")
+    if not each or each["p_value"] is None:
+        return f"Unknown: {each['reason']}." if each else ""
+    better, other = (each["model"], each["rival"]) if each["mean_difference"] < 0 else (each["rival"], each["model"])
+    if each["p_value"] >= _SURE:
+        return f"Cannot tell: {_p(each['p_value'])} (Diebold-Mariano on the log loss)."
+    return (
+        f"Yes, the {words.label(better)}'s are better than the {words.label(other)}'s, {_p(each['p_value'])} "
+        "(Diebold-Mariano on the log loss). Better chances need not earn more."
+    )
+
+
+def _directions(found: Found) -> str:
+    said = []
+    for model, each in _ordered(found.get("direction")):
+        if each["p_value"] is None:
+            said.append(f"{words.label(model)}: unknown, {each['reason']}")
+        else:
+            told = "yes" if each["p_value"] < _SURE else "not that one could tell"
+            said.append(f"{words.label(model)}: {told}, {_p(each['p_value'])}")
+    return f"{'; '.join(said)} (Pesaran-Timmermann)." if said else ""
+
+
+def _superior(found: Found) -> str:
+    each = found.get("superior")
+    if not each:
+        return ""
+    told = "Yes" if each["p_value"] < _SURE else "Not that one could tell"
+    return f"{told}, {_p(each['p_value'])}, allowing for having picked the better one afterwards (Hansen's SPA test)."
+
+
+def _best(found: Found) -> str:
+    values = found.get("confidence_set") or {}
+    inside = [words.label(model) for model, p_value in reversed(values.items()) if p_value > _SURE]
+    if not inside:
+        return ""
+    if len(inside) == 1:
+        return f"Only {inside[0]}, at 95 % (model confidence set)."
+    rest = "" if len(inside) < len(values) else ": none can be ruled out"
+    return f"{', '.join(inside[:-1])} or {inside[-1]}, at 95 % (model confidence set){rest}."
+
+
+def _sharpe(found: Found) -> str:
+    rows = [(model, each) for model, each in _ordered(found.get("sharpe")) if each["deflated"] is not None]
+    if not rows:
+        return ""
+    said, trials = [f"{words.label(model)} {_odds(each['deflated'])}" for model, each in rows], rows[0][1]["trials"]
+    return (
+        f"{', '.join(said)}, counting {words.plural(trials, 'configuration')} tried (deflated Sharpe ratio). "
+        "Above zero is no skill yet: holding a stock that rises is, too."
+    )
+
+
+def _break_even(found: Found) -> str:
+    paid, unpaid = [], []
+    for model, each in _ordered(found.get("break_even")):
+        if each["cost"] is None:
+            unpaid.append(f"{words.label(model)} did not trade")
+        elif each["cost"] < 0:
+            unpaid.append(f"{words.label(model)} lost before any costs")
+        else:
+            ends = f" ({_basis(each['low'])} to {_basis(each['high'])})" if each["low"] is not None else ""
+            paid.append(f"{words.label(model)} {_basis(each['cost'])} basis points{ends}")
+    rest = [f"{', '.join(paid)} on every trade, before the gain is gone"] if paid else []
+    return f"{'; '.join([*rest, *unpaid])}." if paid or unpaid else ""
+
+
+def _waiting(found: Found) -> str:
+    each = found.get("waiting")
+    if not each:
+        return ""
+    length = "More than a thousand years" if each["needed"] > 1_000 else f"About {_years(each['needed'])}"
+    return f"{length}, if the true difference is the one measured; there were {_years(each['years'])}."
+
+
+_QUESTIONS: list[tuple[str, Callable[[Found], str]]] = [
+    ("Would other seeds have said the same?", _seeds),
+    ("Are one network's probabilities better?", _probabilities),
+    ("Do they call directions better than chance?", _directions),
+    ("Is the better network better than holding?", _superior),
+    ("Which may be the best of all?", _best),
+    ("How sure is a Sharpe ratio above zero?", _sharpe),
+    ("What could a trade have cost?", _break_even),
+    ("How much data would it take to tell?", _waiting),
+]
+
+
+def _echo(material: Material) -> str:
+    """The "yesterday's price" check: correlation of what was said with the return just seen."""
+    close, first = material.bars["close"].to_numpy(), material.traded.start
+    said = []
+    for model, rows in _ordered(ensembles(material.predictions)):
+        decided = first - 1 + np.arange(len(rows))
+        if decided[0] < 1 or decided[-1] >= len(close):
+            return ""
+        found = correlation(rows["probability"].to_numpy(), close[decided] / close[decided - 1] - 1.0)
+        if found is not None:
+            said.append(f"{words.label(model)} {words.number(found)}")
+    if not said:
+        return ""
+    return f"Correlation of the chance with the return just seen: {', '.join(said)}. Near 1 or −1 it were an echo."
+
+
+def _ordered(by_model: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """The LSTM before the others, as everywhere in the report."""
+    return sorted((by_model or {}).items(), key=lambda item: item[0] != "lstm")
+
+
+def _p(value: float) -> str:
+    return "p below 0.001" if value < 0.001 else f"p = {words.number(value, 3 if value < 0.1 else 2)}"
+
+
+def _odds(value: float) -> str:
+    return "above 99.9 %" if value > 0.999 else words.percent(value)
+
+
+def _basis(value: float) -> str:
+    return words.number(10_000 * value, 0 if abs(value) >= 0.001 else 1)
+
+
+def _years(years: float) -> str:
+    if years < 0.25:
+        return words.plural(round(365.25 * years), "day")
+    return f"{words.number(years, 1 if years < 10 else 0)} years"
