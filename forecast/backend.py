@@ -1,38 +1,85 @@
-"""Loading the network library once, quietly, deterministic and on one thread a process."""
+"""Choosing the network library and loading it once: quietly, deterministic, on one thread a process."""
 
 import importlib
 import importlib.metadata
+import importlib.util
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-_LIBRARY = "tensorflow"
-_RESULTS_DEPEND_ON = ("tick-forecast", "keras", _LIBRARY, "numpy", "scikit-learn")
+from pipelines.errors import ConfigError, RunError
+
+DEFAULT = "tensorflow"
+BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib")}  # the packages that decide its results
+_FASTEST_FIRST = ("jax", "tensorflow")
+_loading = threading.Lock()
 
 
-def name() -> str:
-    """The backend that members are trained on."""
-    return _LIBRARY
+def choose(asked: str = DEFAULT) -> str:
+    """The backend meant by `tensorflow`, `jax`, or `auto`: the fastest one installed.
+
+    Raises:
+        ConfigError: another name, or a backend that is not installed.
+    """
+    if asked not in (*BACKENDS, "auto"):
+        raise ConfigError(f"Need --backend out of {', '.join(BACKENDS)}, auto, got {asked!r}.")
+    here = installed()
+    if asked == "auto" and here:
+        return next(each for each in _FASTEST_FIRST if each in here)
+    if asked not in here:
+        extra = "[jax]" if asked == "jax" else ""
+        raise ConfigError(f"Backend {asked} is not installed. Install it: pip install 'tick-forecast{extra}'.")
+    return asked
 
 
-def versions() -> dict[str, str]:
-    """Versions that decide a run's result, read without importing anything heavy."""
-    found = {package: importlib.metadata.version(package) for package in _RESULTS_DEPEND_ON}
-    return {"python": ".".join(map(str, sys.version_info[:3])), **found}
+def installed() -> tuple[str, ...]:
+    """The backends that are here, found without importing one."""
+    return tuple(each for each, packages in BACKENDS.items() if all(map(importlib.util.find_spec, packages)))
 
 
-def load_fitting() -> ModuleType:
-    """`forecast.fitting`, with the network library behind it: 10 to 15 s the first time."""
-    os.environ["KERAS_BACKEND"] = _LIBRARY
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
-    with _silenced_stderr():
-        fitting = importlib.import_module("forecast.fitting")
-        tensorflow = importlib.import_module(_LIBRARY)
-        tensorflow.config.experimental.enable_op_determinism()
+def versions(name: str = DEFAULT) -> dict[str, str]:
+    """Versions that decide a run's result, read without importing anything heavy; "missing" where one is."""
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for package in ("tick-forecast", "keras", *BACKENDS[name], "numpy", "scikit-learn"):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "missing"
+    return found
+
+
+def load_fitting(name: str = DEFAULT) -> ModuleType:
+    """`forecast.fitting`, with the network library behind it: 3 s (JAX) to 10 s (TensorFlow) the first time.
+
+    Raises:
+        RunError: this process has already loaded the other one.
+    """
+    with _loading:
+        if "forecast.fitting" not in sys.modules:
+            os.environ |= _environment(name)
+            with _silenced_stderr():
+                importlib.import_module("forecast.fitting")
+                if name == "tensorflow":
+                    importlib.import_module(name).config.experimental.enable_op_determinism()
+        fitting = sys.modules["forecast.fitting"]
+    if fitting.keras.backend.backend() != name:
+        raise RunError(f"Need backend {name}, but this process works with {fitting.keras.backend.backend()} already.")
     return fitting
+
+
+def _environment(name: str) -> dict[str, str]:
+    """One thread a process (the processes fill the cores), the same kernels every time, no chatter."""
+    xla = (os.environ.get("XLA_FLAGS", ""), "--xla_cpu_multi_thread_eigen=false", "--xla_gpu_deterministic_ops=true")
+    return {
+        "KERAS_BACKEND": name,
+        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
+        "TF_NUM_INTRAOP_THREADS": "1",
+        "TF_NUM_INTEROP_THREADS": "1",
+        "XLA_FLAGS": " ".join(filter(None, xla)),
+    }
 
 
 @contextmanager

@@ -1,85 +1,275 @@
-"""Whole epochs inside one compiled call, with the windows gathered there by index (TensorFlow).
+"""All epochs of a member inside one compiled call: shuffled batches, Adam, validation and early stopping.
 
-One program is compiled a network shape; members are trained on it one after another by resetting its variables.
+A member is three vectors (parameters, Adam's two moments), handed in and out: nothing is built or compiled a second
+time for another member. Shapes depend on the length of the data alone, in coarse steps, so that neither another fold
+nor a few more bars compile again; how many batches a fold really has is a number handed in. Written in keras.ops, so
+that every backend runs the same lines; windows are gathered inside, by index, and never laid out.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 from numpy.typing import NDArray
 
+from forecast.autodiff import compiled, value_and_gradient
 from pipelines.windows import Rows
 
-_PREDICT_BATCH = 512
+Vector = NDArray[np.float32]
+
 _CLIP = 1.0  # global gradient norm: plain recurrent networks meet exploding gradients
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # Adam as in Kingma & Ba (2015), epsilon as in Keras
+_PREDICT_BATCH = 128
+_MOST_ORDER = 2**24  # row numbers handed over in one call: 64 MiB
+
+
+class State(NamedTuple):
+    """Where a member stands. parameters, first, second, best: shape (parameters,); losses: shape (epochs,)."""
+
+    epoch: Any
+    step: Any
+    waited: Any
+    best_loss: Any
+    parameters: Any
+    first: Any
+    second: Any
+    best: Any
+    loss: Any
+    val_loss: Any
+
+
+class Material(NamedTuple):
+    """What a fold's members learn from, in the backend's arrays; padded to sizes that other folds share.
+
+    values: scaled features, shape (bars, features). ends, targets: shape (windows,). validation: window numbers in
+    batches, filled up with -1; batches, validation_batches: how many of the padded batches hold windows.
+    """
+
+    values: Any
+    ends: Any
+    targets: Any
+    validation: Any
+    batches: Any
+    validation_batches: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A trained member: its parameters, and its mean log losses, each of shape (epochs trained,)."""
+
+    parameters: Vector
+    loss: NDArray[np.float64]
+    val_loss: NDArray[np.float64]
 
 
 class Program:
-    """The compiled training epoch and prediction of one network shape.
-
-    Sizes of the data are free: another fold does not compile again.
-    """
+    """The compiled training and prediction of one network shape. It has no state: threads may share it."""
 
     def __init__(self, network: keras.Model, *, learning_rate: float, batch: int) -> None:
         self.network = network
         self.batch = batch
-        self.optimizer = keras.optimizers.Adam(learning_rate, global_clipnorm=_CLIP)
-        self.optimizer.build(network.trainable_variables)
-        self._fresh_optimizer = [keras.ops.convert_to_numpy(each) for each in self.optimizer.variables]
-        self._offsets = tf.range(1 - network.input_shape[1], 1, dtype=tf.int64)
-        values = tf.TensorSpec([None, network.input_shape[2]], tf.float32)
-        ends, rows = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None, None], tf.int64)
-        targets = tf.TensorSpec([None], tf.float32)
-        self._train = tf.function(self._train_epoch, input_signature=[values, ends, targets, rows])
-        self._logits = tf.function(self._all_logits, input_signature=[values, rows])
+        self._rate = learning_rate
+        self._shapes = [tuple(each.shape) for each in network.trainable_variables]
+        self._fixed = [np.array(each) for each in network.non_trainable_variables]
+        self._steps = network.input_shape[1]
+        self._gradient = value_and_gradient(self._loss)
+        self._train = compiled(self._train_epochs)
+        self._logits = compiled(self._forward)
 
-    def reset(self, weights: list[NDArray[np.float32]]) -> None:
-        """Starts a member: these weights and a fresh optimizer."""
-        self.network.set_weights(weights)
-        for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
-            variable.assign(value)
+    def material(
+        self, values: Vector, *, ends: Rows, targets: NDArray[np.floating[Any]], train: Rows, validation: Rows
+    ) -> Material:
+        """The arrays of one fold, moved to the backend once for all its members."""
+        room = roomy(len(ends))
+        bars = np.zeros((roomy(len(values)), values.shape[1]), dtype=np.float32)
+        bars[: len(values)] = values
+        size = max(self.batch, _PREDICT_BATCH)
+        return Material(
+            values=ops.convert_to_tensor(bars),
+            ends=ops.convert_to_tensor(_filled(ends, room)),
+            targets=ops.convert_to_tensor(_filled(targets, room).astype(np.float32)),
+            validation=ops.convert_to_tensor(_filled(validation, -(-room // size) * size).reshape(-1, size)),
+            batches=np.int32(-(-len(train) // self.batch)),
+            validation_batches=np.int32(-(-len(validation) // size)),
+        )
 
-    def train(self, values: Any, *, ends: Rows, targets: NDArray[np.float32], order: Rows) -> float:
-        """One epoch over the windows in `order`; the mean loss over its rows while they were learned."""
-        return float(self._train(values, ends, targets, _batches(order, self.batch)))
+    def train(
+        self,
+        start: Vector,
+        material: Material,
+        *,
+        train: Rows,
+        shuffle: np.random.Generator,
+        epochs: int,
+        patience: int,
+    ) -> Trained:
+        """Trains from the parameters `start` until `epochs` or until `patience` epochs brought no better validation.
 
-    def logits(self, values: Any, *, ends: Rows) -> NDArray[np.float32]:
-        """One logit a window, shape (ends,)."""
-        flat = self._logits(values, _batches(ends, _PREDICT_BATCH)).numpy()
-        return np.asarray(flat[: len(ends)])
+        train: window numbers; every epoch sees them in a new order drawn from `shuffle`. patience 0: all epochs, and
+        the last parameters; otherwise those of the epoch with the lowest validation loss.
+        """
+        room = -(-len(material.ends) // self.batch) * self.batch
+        chunk = max(1, min(epochs, _MOST_ORDER // room))
+        state = _begin(start, epochs)
+        while not finished(state, epochs=epochs, patience=patience):
+            first = int(state.epoch)
+            orders = np.full((chunk, room), -1, dtype=np.int32)
+            for row in orders[: epochs - first]:
+                row[: len(train)] = shuffle.permutation(train)
+            until = np.int32(min(epochs, first + chunk))
+            state = State(
+                *self._train(
+                    tuple(state), tuple(material), orders.reshape(chunk, -1, self.batch), until, np.int32(patience)
+                )
+            )
+        done = int(state.epoch)
+        return Trained(
+            parameters=np.array(state.best if patience else state.parameters),
+            loss=np.array(state.loss, dtype=np.float64)[:done],
+            val_loss=np.array(state.val_loss, dtype=np.float64)[:done],
+        )
 
-    def _windows(self, values: tf.Tensor, ends: tf.Tensor) -> tf.Tensor:
-        return tf.gather(values, ends[:, None] + self._offsets)
+    def logits(self, parameters: Vector, windows: Vector) -> Vector:
+        """One logit a window; windows: shape (any number, steps, features). A window's digits depend on it alone."""
+        found = np.empty(len(windows), dtype=np.float32)
+        for first in range(0, len(windows), _PREDICT_BATCH):
+            batch = windows[first : first + _PREDICT_BATCH]
+            filled = np.zeros((_PREDICT_BATCH, *windows.shape[1:]), dtype=np.float32)
+            filled[: len(batch)] = batch
+            found[first : first + len(batch)] = np.array(self._logits(parameters, filled))[: len(batch)]
+        return found
 
-    def _train_epoch(self, values: tf.Tensor, ends: tf.Tensor, targets: tf.Tensor, batches: tf.Tensor) -> tf.Tensor:
-        total, seen = tf.constant(0.0), tf.constant(0.0)
-        for rows in batches:
-            weight = tf.cast(rows >= 0, tf.float32)  # the last batch is filled up with -1
-            chosen = tf.maximum(rows, 0)
-            windows = self._windows(values, tf.gather(ends, chosen))
-            with tf.GradientTape() as tape:
-                logit = self.network(windows, training=True)[:, 0]
-                each = tf.nn.sigmoid_cross_entropy_with_logits(tf.gather(targets, chosen), logit)
-                summed = tf.reduce_sum(each * weight)
-                loss = summed / tf.reduce_sum(weight)
-            variables = self.network.trainable_variables
-            self.optimizer.apply(tape.gradient(loss, variables), variables)
-            total += summed
-            seen += tf.reduce_sum(weight)
+    def weights(self, parameters: Any) -> list[Any]:
+        """A member's parameters as the network's weights, in Keras' order."""
+        found, position = [], 0
+        for shape in self._shapes:
+            size = int(np.prod(shape))
+            found.append(ops.reshape(parameters[position : position + size], shape))
+            position += size
+        return found
+
+    def _forward(self, parameters: Any, windows: Any) -> Any:
+        return self.network.stateless_call(self.weights(parameters), self._fixed, windows)[0][:, 0]
+
+    def _loss(self, parameters: Any, material: Material, rows: Any) -> Any:
+        """Mean log loss of a batch, from logits: max(z, 0) - z x target + log(1 + exp(-|z|))."""
+        weight = ops.cast(rows >= 0, "float32")
+        return self._summed(parameters, material, rows) / ops.sum(weight)
+
+    def _summed(self, parameters: Any, material: Material, rows: Any) -> Any:
+        weight, chosen = ops.cast(rows >= 0, "float32"), ops.maximum(rows, 0)
+        offsets = ops.arange(1 - self._steps, 1, dtype="int32")
+        ends = ops.take(material.ends, chosen, axis=0)
+        windows = ops.take(material.values, ends[:, None] + offsets, axis=0)
+        logits, targets = self._forward(parameters, windows), ops.take(material.targets, chosen, axis=0)
+        each = ops.maximum(logits, 0.0) - logits * targets + ops.log1p(ops.exp(-ops.abs(logits)))
+        return ops.sum(each * weight)
+
+    def _train_epochs(self, state: Any, material: Any, orders: Any, until: Any, patience: Any) -> Any:
+        material, start = Material(*material), State(*state)
+        first = start.epoch
+
+        def more(*state: Any) -> Any:
+            now = State(*state)
+            return ops.logical_and(now.epoch < until, ops.logical_or(patience == 0, now.waited < patience))
+
+        def epoch(*state: Any) -> Any:
+            now = State(*state)
+            return tuple(self._epoch(now, material, orders[now.epoch - first]))
+
+        return ops.while_loop(more, epoch, tuple(start))
+
+    def _epoch(self, state: State, material: Material, order: Any) -> State:
+        def batch(number: Any, seen: Any, total: Any, step: Any, parameters: Any, first: Any, second: Any) -> Any:
+            rows = order[number]
+            loss, gradient = self._gradient(parameters, material, rows)
+            size = ops.sum(ops.cast(rows >= 0, "float32"))
+            step, parameters, first, second = self._adam(step, parameters, first, second, gradient)
+            return number + 1, seen + size, total + loss * size, step, parameters, first, second
+
+        zero = ops.zeros((), "float32")
+        _, seen, total, step, parameters, first, second = ops.while_loop(
+            lambda number, *_: number < material.batches,
+            batch,
+            (ops.zeros((), "int32"), zero, zero, state.step, state.parameters, state.first, state.second),
+        )
+        val_loss = self._validate(parameters, material)
+        better = val_loss < state.best_loss
+        return State(
+            epoch=state.epoch + 1,
+            step=step,
+            waited=ops.where(better, 0, state.waited + 1),
+            best_loss=ops.where(better, val_loss, state.best_loss),
+            parameters=parameters,
+            first=first,
+            second=second,
+            best=ops.where(better, parameters, state.best),
+            loss=_put(state.loss, state.epoch, total / seen),
+            val_loss=_put(state.val_loss, state.epoch, val_loss),
+        )
+
+    def _validate(self, parameters: Any, material: Material) -> Any:
+        def batch(number: Any, seen: Any, total: Any) -> Any:
+            rows = material.validation[number]
+            size = ops.sum(ops.cast(rows >= 0, "float32"))
+            return number + 1, seen + size, total + self._summed(parameters, material, rows)
+
+        zero = ops.zeros((), "float32")
+        _, seen, total = ops.while_loop(
+            lambda number, *_: number < material.validation_batches, batch, (ops.zeros((), "int32"), zero, zero)
+        )
         return total / seen
 
-    def _all_logits(self, values: tf.Tensor, batches: tf.Tensor) -> tf.Tensor:
-        found = tf.TensorArray(tf.float32, size=tf.shape(batches)[0], element_shape=[None])
-        for number in tf.range(tf.shape(batches)[0]):
-            windows = self._windows(values, tf.maximum(batches[number], self.network.input_shape[1] - 1))
-            found = found.write(number, self.network(windows, training=False)[:, 0])
-        return found.concat()
+    def _adam(self, step: Any, parameters: Any, first: Any, second: Any, gradient: Any) -> Any:
+        norm = ops.sqrt(ops.sum(gradient * gradient))
+        gradient = gradient * (_CLIP / ops.maximum(norm, _CLIP))
+        step = step + 1.0
+        rate = self._rate * ops.sqrt(1.0 - ops.power(_BETA_2, step)) / (1.0 - ops.power(_BETA_1, step))
+        first = first + (gradient - first) * (1.0 - _BETA_1)
+        second = second + (gradient * gradient - second) * (1.0 - _BETA_2)
+        return step, parameters - rate * first / (ops.sqrt(second) + _EPSILON), first, second
 
 
-def _batches(rows: Rows, size: int) -> Rows:
-    """Rows in batches of one size, shape (batches, size), the last one filled up with -1."""
-    filled = np.full(-(-len(rows) // size) * size, -1, dtype=np.int64)
+def finished(state: State, *, epochs: int, patience: int) -> bool:
+    """Whether a member has learned for all its epochs or waited too long for a better validation loss."""
+    return int(state.epoch) >= epochs or bool(patience and int(state.waited) >= patience)
+
+
+def roomy(length: int) -> int:
+    """The length that arrays are padded to: at least 256, a quarter of a power of two at a time (1280, 1536, 1792)."""
+    step = max(256, 1 << max(0, (length - 1).bit_length() - 3))
+    return -(-length // step) * step
+
+
+def flat(weights: list[NDArray[np.float32]]) -> Vector:
+    """A network's weights one after another, shape (parameters,)."""
+    return np.concatenate([each.ravel() for each in weights]).astype(np.float32)
+
+
+def _begin(parameters: Vector, epochs: int) -> State:
+    nothing, losses = np.zeros_like(parameters), np.zeros(epochs, dtype=np.float32)
+    return State(
+        epoch=np.int32(0),
+        step=np.float32(0),
+        waited=np.int32(0),
+        best_loss=np.float32(np.inf),
+        parameters=parameters,
+        first=nothing,
+        second=nothing,
+        best=parameters,
+        loss=losses,
+        val_loss=losses,
+    )
+
+
+def _put(curve: Any, epoch: Any, value: Any) -> Any:
+    return ops.slice_update(curve, (epoch,), ops.reshape(value, (1,)))
+
+
+def _filled(rows: NDArray[Any], room: int) -> NDArray[Any]:
+    """Rows with -1 behind them, int32 where they are numbers of rows."""
+    filled = np.full(room, -1, dtype=np.int32 if rows.dtype.kind == "i" else rows.dtype)
     filled[: len(rows)] = rows
-    return filled.reshape(-1, size)
+    return filled

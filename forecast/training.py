@@ -1,19 +1,24 @@
-"""Windows + folds + experiment -> fitted members and their out-of-sample predictions, saved one by one."""
+"""Experiments + store -> finished runs: every member that is missing is fitted and saved as soon as it is there."""
 
 import time
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
 
-from forecast import backend, runs, trials, workers
-from forecast.dataset import Dataset, bars_per_year, fingerprint, load_bars, prepare
+from forecast import backend, contents, engine, runs, trials
+from forecast.dataset import Dataset, fingerprint, load_bars, prepare
+from forecast.engine import Engine, Failure
 from forecast.experiment import Experiment
+from forecast.handover import Shared
+from forecast.member import Architecture, Budget, Fitted
+from forecast.orders import Order, Task
 from forecast.runs import Run
-from forecast.workers import Task
-from pipelines.market import Bars, Floats, Times
+from pipelines.errors import RunError
+from pipelines.market import Floats
 from pipelines.store import Store
 
 
@@ -23,144 +28,166 @@ class Progress(Protocol):
     def begin(self, *, total: int, done: int) -> None:
         """So many members, of which so many were finished before."""
 
-    def advance(self, task: Task, *, epochs: int) -> None:
+    def advance(self, name: str, *, epochs: int) -> None:
         """One more member is saved."""
 
     def note(self, message: str) -> None:
         """Something a person should know."""
 
 
-def train(
-    experiment: Experiment, *, store: Store, folder: Path, command: str, jobs: int, fresh: bool, progress: Progress
-) -> Run:
-    """Trains every member that is not finished yet and returns the finished run, which becomes the latest.
+@dataclass(kw_only=True, eq=False)
+class _Ongoing:
+    """A run that is being trained. found: what each finished member found."""
 
-    The run's name follows from the experiment, the bars and the versions, so the same command finds the same run:
+    run: Run
+    experiment: Experiment
+    dataset: Dataset
+    members: list[Task]
+    found: dict[Task, dict[str, Floats]] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+
+def train(experiment: Experiment, **options: Any) -> Run:
+    """One experiment alone; the options are those of `train_all`."""
+    return train_all([experiment], **options)[0]
+
+
+def train_all(
+    experiments: Sequence[Experiment],
+    *,
+    store: Store,
+    folder: Path,
+    command: str,
+    fresh: bool,
+    progress: Progress,
+    workers: Engine,
+) -> list[Run]:
+    """Trains every member that is not finished yet and returns the finished runs; the last becomes the latest.
+
+    A run's name follows from its experiment, bars, versions and backend, so the same command finds the same run:
     finished, it is returned as it is; interrupted, it goes on from the last finished member. fresh: train it anew.
+    The members of all runs share the workers, so that none of them waits for the end of a run.
 
     Raises:
-        ForecastError: no such prices, too little history, an impossible experiment, dying workers.
+        ForecastError: no such prices, too little history, an impossible experiment, members that keep failing.
     """
-    prices, price_scale = load_bars(store, experiment)
-    dataset = prepare(prices, experiment)
-    versions, data = backend.versions(), fingerprint(prices)
-    identity = experiment.fingerprint(data=data, versions=versions, backend=backend.name())
-    kind = (experiment.bars or experiment.interval).replace(":", "-")
-    run = Run(folder / f"{experiment.symbol}-{kind}-{identity[:10]}")
-    if fresh:
-        runs.discard(run)
-    if not run.finished:
-        description = {
-            "run": run.name,
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": command,
-            "config": experiment.to_json(),
-            "data": {**_describe_bars(prices), "fingerprint": data, "price_scale": price_scale},
-            "folds": [_describe_fold(dataset, number) for number in range(experiment.folds)],
-            "seeds": list(range(experiment.seeds)),
-            "versions": versions,
-            "backend": backend.name(),
-        }
-        trials.record(folder, experiment, run=run.name)
-        runs.create_run(folder, run.name, description=description, bars=_bars_frame(prices))
-        with run.locked():
-            _fit_members(run, dataset, experiment, jobs=jobs, progress=progress)
-    runs.set_latest(folder, run)
-    return run
+    versions = backend.versions(workers.backend)
+    ongoing: list[_Ongoing] = []
+    found: list[Run] = []
+    with ExitStack() as locks:
+        for experiment in experiments:
+            prices, price_scale = load_bars(store, experiment)
+            data = fingerprint(prices)
+            identity = experiment.fingerprint(data=data, versions=versions, backend=workers.backend)
+            kind = (experiment.bars or experiment.interval).replace(":", "-")
+            run = Run(folder / f"{experiment.symbol}-{kind}-{identity[:10]}")
+            found.append(run)
+            if fresh:
+                runs.discard(run)
+            if run.finished:
+                continue
+            workers.start()  # they load the network library while the windows are made
+            dataset = prepare(prices, experiment)
+            description = contents.describe_run(
+                experiment,
+                dataset,
+                name=run.name,
+                command=command,
+                fingerprint=data,
+                price_scale=price_scale,
+                versions=versions,
+                backend=workers.backend,
+            )
+            trials.record(folder, experiment, run=run.name)
+            runs.create_run(folder, run.name, description=description, bars=contents.bars(prices))
+            locks.enter_context(run.locked())
+            ongoing.append(_resume(run, experiment, dataset))
+        if ongoing:
+            _fit_members(ongoing, tuple(versions.items()), workers=workers, progress=progress)
+    for run in found:
+        runs.set_latest(folder, run)
+    return found
 
 
-def _fit_members(run: Run, dataset: Dataset, experiment: Experiment, *, jobs: int, progress: Progress) -> None:
-    began = time.monotonic()
-    members: list[Task] = [
+def _resume(run: Run, experiment: Experiment, dataset: Dataset) -> _Ongoing:
+    members = [
         (model, fold.number, seed)
         for fold in dataset.folds
         for seed in range(experiment.seeds)
         for model in experiment.models
     ]
     found = {task: content for task in members if (content := run.found(*task)) is not None}
-    left = [task for task in members if task not in found]
-    progress.begin(total=len(members), done=len(found))
-    for task, fitted in workers.fit_all(left, dataset=dataset, experiment=experiment, jobs=jobs, note=progress.note):
-        model, number, seed = task
-        scaler = dataset.scalers[number]
-        content = {name: getattr(fitted, name) for name in ("probability", "loss", "val_loss", "seconds")}
-        description = {
-            "architecture": fitted.architecture.to_json(),
-            "parameters": fitted.parameters,
-            "features": list(experiment.features),
-            "scaler": {"mean": scaler.mean.tolist(), "scale": scaler.scale.tolist()},
-            "fold": number,
-            "seed": seed,
-        }
-        run.save_member(model, number, seed, weights=fitted.weights, description=description, found=content)
-        found[task] = content
-        progress.advance(task, epochs=len(fitted.loss))
-    run.finish(
-        predictions=pd.concat([_predictions(dataset, task, found[task]) for task in members], ignore_index=True),
-        history=pd.concat([_history(task, found[task]) for task in members], ignore_index=True),
-        seconds=time.monotonic() - began,
+    return _Ongoing(run=run, experiment=experiment, dataset=dataset, members=members, found=found)
+
+
+def _fit_members(
+    ongoing: list[_Ongoing], versions: tuple[tuple[str, str], ...], *, workers: Engine, progress: Progress
+) -> None:
+    progress.begin(total=sum(len(each.members) for each in ongoing), done=sum(len(each.found) for each in ongoing))
+    owners: list[_Ongoing] = []
+    work: list[tuple[Any, Order]] = []
+    for each in ongoing:
+        dataset = each.dataset
+        data = workers.share(Shared(windows=dataset.windows, folds=dataset.folds, scalers=dataset.scalers))
+        for task in each.members:
+            if task not in each.found:
+                owners.append(each)
+                work.append((data, _order(each, task, backend=workers.backend, versions=versions)))
+    failures: list[Failure] = []
+    for owner in ongoing:
+        _finish_if_whole(owner)
+    for number, result in engine.fit_all(workers, work, note=progress.note):
+        if isinstance(result, Failure):
+            failures.append(result)
+            progress.note(f"{result.order.name} failed: {result.reason}. The rest goes on.")
+            continue
+        owner, order = owners[number], work[number][1]
+        _save(owner, order.task, result)
+        progress.advance(order.name, epochs=len(result.loss))
+        _finish_if_whole(owner)
+    if failures:
+        raise RunError(
+            f"{len(failures)} of {len(work)} members failed three times: "
+            + "; ".join(f"{each.order.name} ({each.reason})" for each in failures[:3])
+            + ". The others are kept. Lower --jobs if memory is short, and run the same command again: it goes on."
+        )
+
+
+def _order(each: _Ongoing, task: Task, *, backend: str, versions: tuple[tuple[str, str], ...]) -> Order:
+    (model, number, seed), experiment = task, each.experiment
+    return Order(
+        symbol=experiment.symbol,
+        architecture=Architecture(
+            model=model, steps=experiment.window, features=len(experiment.features), units=experiment.units
+        ),
+        fold=number,
+        seed=seed,
+        budget=Budget(
+            epochs=experiment.epochs,
+            patience=experiment.patience,
+            batch=experiment.batch,
+            learning_rate=experiment.learning_rate,
+        ),
+        rows=len(each.dataset.folds[number].train),
+        backend=backend,
+        versions=versions,
     )
 
 
-def _predictions(dataset: Dataset, task: Task, found: dict[str, Floats]) -> pd.DataFrame:
-    model, number, seed = task
-    windows, rows = dataset.windows, dataset.folds[number].test
-    return pd.DataFrame(
-        {
-            "symbol": dataset.bars.symbol,
-            "model": model,
-            "fold": number,
-            "seed": seed,
-            "decided_at": _utc(windows.decided_at[rows]),
-            "entry_at": _utc(windows.entry_at[rows]),
-            "exit_at": _utc(windows.exit_at[rows]),
-            "probability": found["probability"],
-            "target": windows.targets[rows].astype(np.int8),
-            "forward_return": windows.forward_return[rows],
-        }
+def _save(owner: _Ongoing, task: Task, fitted: Fitted) -> None:
+    content = {name: getattr(fitted, name) for name in contents.FOUND}
+    description = contents.describe_member(fitted, task, dataset=owner.dataset, experiment=owner.experiment)
+    owner.run.save_member(*task, weights=fitted.weights, description=description, found=content)
+    owner.found[task] = content
+
+
+def _finish_if_whole(owner: _Ongoing) -> None:
+    if len(owner.found) < len(owner.members):
+        return
+    found = owner.found
+    predictions = [contents.predictions(owner.dataset, task, found[task]) for task in owner.members]
+    owner.run.finish(
+        predictions=pd.concat(predictions, ignore_index=True),
+        history=pd.concat([contents.history(task, found[task]) for task in owner.members], ignore_index=True),
+        seconds=time.monotonic() - owner.began,
     )
-
-
-def _history(task: Task, found: dict[str, Floats]) -> pd.DataFrame:
-    model, number, seed = task
-    curves = {name: found[name] for name in ("loss", "val_loss", "seconds")}
-    return pd.DataFrame(
-        {"model": model, "fold": number, "seed": seed, "epoch": np.arange(1, len(found["loss"]) + 1), **curves}
-    )
-
-
-def _bars_frame(prices: Bars) -> pd.DataFrame:
-    values = {name: getattr(prices, name) for name in ("open", "high", "low", "close", "volume")}
-    times = {"opened_at": _utc(prices.opened_at), "closed_at": _utc(prices.closed_at)}
-    return pd.DataFrame({"symbol": prices.symbol, **times, **values})
-
-
-def _describe_bars(prices: Bars) -> dict[str, Any]:
-    return {
-        "bars": len(prices),
-        "first": _iso(prices.closed_at[0]),
-        "last": _iso(prices.closed_at[-1]),
-        "interval": prices.interval,
-        "currency": prices.currency,
-        "calendar": prices.calendar,
-        "adjusted": prices.adjusted,
-        "bars_per_year": bars_per_year(prices),
-    }
-
-
-def _describe_fold(dataset: Dataset, number: int) -> dict[str, Any]:
-    fold, decided = dataset.folds[number], dataset.windows.decided_at
-    parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
-    described: dict[str, Any] = {
-        name: {"rows": len(rows), "first": _iso(decided[rows[0]]), "last": _iso(decided[rows[-1]])}
-        for name, rows in parts.items()
-    }
-    return {"number": fold.number, **described}
-
-
-def _iso(time: np.datetime64) -> str:
-    return pd.Timestamp(time).tz_localize("UTC").isoformat()
-
-
-def _utc(times: Times) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(times).tz_localize("UTC")

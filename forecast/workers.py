@@ -1,24 +1,20 @@
-"""Tasks spread over spawned processes; results as they finish, a killed worker costs one task, no orphans."""
+"""Local processes as an executor: spawned, one task at a time each, no orphans, a killed one costs one task."""
 
 import multiprocessing
 import os
+import queue
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from forecast import backend
-from forecast.dataset import Dataset
-from forecast.experiment import Experiment
-from forecast.member import Architecture, Budget, Fitted
-from pipelines.errors import RunError
 
-Task = tuple[str, int, int]  # model, fold number, seed
 
-_MOST_BREAKDOWNS = 3
-_shared: tuple[Any, Dataset, Experiment] | None = None
+class WorkerDiedError(Exception):
+    """The process that worked on a task was killed; the task itself may be fine."""
 
 
 def cores() -> int:
@@ -26,83 +22,80 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def fit_all(
-    tasks: Sequence[Task], *, dataset: Dataset, experiment: Experiment, jobs: int, note: Callable[[str], None]
-) -> Iterator[tuple[Task, Fitted]]:
-    """Yields each task with its fitted member as it finishes, in any order; what it yields depends on no order.
+class Processes(Executor):
+    """So many spawned processes, each with the backend loaded once.
 
-    Raises:
-        RunError: workers that keep dying.
+    Each is a ProcessPoolExecutor of one: a pool of several is lost whole when one of its processes is killed. A task
+    whose process died fails with WorkerDiedError, and the next task gets a new process.
     """
-    left = list(tasks)
-    breakdowns = 0
-    while left:
+
+    def __init__(self, jobs: int, *, backend: str) -> None:
+        self._backend = backend
+        self._waiting: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], Any, Any] | None] = queue.SimpleQueue()
+        self._closed = False
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(jobs)]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """One task more; it must be picklable."""
+        future: Future[Any] = Future()
+        self._waiting.put((future, fn, args, kwargs))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Ends the processes: after the tasks that wait, or at once with `cancel_futures`, which kills them."""
+        self._closed = self._closed or cancel_futures
+        for _ in self._threads:
+            self._waiting.put(None)
+        if cancel_futures:
+            kill_children()
+        if wait:
+            for thread in self._threads:
+                thread.join()
+
+    def _work(self) -> None:
+        pool = self._pool()
+        while (item := self._waiting.get()) is not None and not self._closed:
+            future, fn, args, kwargs = item
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(pool.submit(fn, *args, **kwargs).result())
+            except BrokenProcessPool:
+                future.set_exception(WorkerDiedError("its process was killed, or ran out of memory"))
+                if not self._closed:
+                    pool = self._pool()
+            except BaseException as error:
+                future.set_exception(error)
+        pool.shutdown(wait=False, cancel_futures=True)
+
+    def _pool(self) -> ProcessPoolExecutor:
         pool = ProcessPoolExecutor(
-            max_workers=min(jobs, len(left)),
+            max_workers=1,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_start,
-            initargs=(dataset, experiment),
+            initargs=(self._backend,),
         )
-        try:
-            futures = {pool.submit(_fit, task): task for task in left}
-            for future in as_completed(futures):
-                fitted = future.result()
-                left.remove(futures[future])
-                yield futures[future], fitted
-            pool.shutdown()
-        except BrokenProcessPool as error:
-            breakdowns += 1
-            _kill_workers()
-            if breakdowns == _MOST_BREAKDOWNS:
-                raise RunError(
-                    f"A worker process died {breakdowns} times (killed, or out of memory), {len(left)} members are "
-                    "left. Free some memory or lower --jobs, and run the same command again: it goes on."
-                ) from error
-            note("A worker process died; going on with a new one.")
-        except BaseException:
-            _kill_workers()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        pool.submit(int)  # starts the process now: it loads the backend while the data are prepared
+        return pool
 
 
-def _kill_workers() -> None:
+def kill_children() -> None:
+    """Kills the processes that this one started."""
     for child in multiprocessing.active_children():
         child.kill()
 
 
-def _start(dataset: Dataset, experiment: Experiment) -> None:
+def _start(name: str) -> None:
     """Once a worker: Ctrl-C is the parent's business, and a worker whose parent is gone ends."""
-    global _shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    _shared = (backend.load_fitting(), dataset, experiment)
+    backend.load_fitting(name)
 
 
 def _end_with(parent: Any) -> None:
     parent.join()
     os._exit(1)
-
-
-def _fit(task: Task) -> Fitted:
-    if _shared is None:
-        raise RuntimeError("the worker was not started by fit_all")
-    fitting, dataset, experiment = _shared
-    model, number, seed = task
-    fitted: Fitted = fitting.fit(
-        dataset.windows,
-        dataset.folds[number],
-        dataset.scalers[number],
-        architecture=Architecture(
-            model=model, steps=experiment.window, features=len(experiment.features), units=experiment.units
-        ),
-        seed=seed,
-        budget=Budget(
-            epochs=experiment.epochs,
-            patience=experiment.patience,
-            batch=experiment.batch,
-            learning_rate=experiment.learning_rate,
-        ),
-    )
-    return fitted

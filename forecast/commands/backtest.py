@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from forecast.commands.options import jobs_or_cores, make_experiment, make_rules, trading_options, training_options
+from forecast.commands.options import how, make_experiment, make_rules, trading_options, training_options
 from forecast.commands.settings import Settings, json_option, print_json
 
 
@@ -23,6 +23,8 @@ def command(
     fee_bps: float,
     slippage_bps: float,
     jobs: int | None,
+    backend: str,
+    cluster: str | None,
     fresh: bool,
     as_json: bool,
     **options: Any,
@@ -46,7 +48,8 @@ def command(
             from forecast.commands.train import train_one
 
             settings.note(f"No finished run of {name.upper()} yet: training one first.")
-            run = train_one(ctx, make_experiment(ctx, name, options), jobs=jobs_or_cores(jobs), fresh=fresh)
+            where = how(jobs=jobs, backend=backend, cluster=cluster)
+            run = train_one(ctx, make_experiment(ctx, name, options), fresh=fresh, **where)
         results.append(evaluate_and_report(settings, run, rules, say=not as_json))
     if as_json:
         print_json({"backtests": results})

@@ -55,7 +55,7 @@ def _versions() -> dict[str, str]:
 def _backend() -> str:
     from forecast import backend
 
-    return backend.name()
+    return ", ".join(backend.installed()) or "none: pip install tick-forecast"
 
 
 def _cores() -> int:

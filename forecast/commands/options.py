@@ -48,6 +48,14 @@ _TRAINING = (
         help="TOML file with any of these settings (and learning_rate, features); the command line wins.",
     ),
     click.option("--jobs", type=int, help="Worker processes  [default: as many as cores]"),
+    click.option(
+        "--backend",
+        type=click.Choice(["tensorflow", "jax", "auto"]),
+        default="tensorflow",
+        show_default=True,
+        help="Network library; auto: the fastest one installed.",
+    ),
+    click.option("--cluster", metavar="ADDRESS", help="Dask scheduler (tcp://host:8786), or local to start one."),
     click.option("--fresh", is_flag=True, help="Train anew even if this very run is finished."),
 )
 
@@ -101,12 +109,19 @@ def make_rules(*, policy: str, band: float, fee_bps: float, slippage_bps: float)
     return Rules(policy=policy, band=band, costs=Costs(fee_bps=fee_bps, slippage_bps=slippage_bps))
 
 
+def how(*, jobs: int | None, backend: str, cluster: str | None) -> dict[str, Any]:
+    """Where members are trained, checked: none of it changes what a run is, except the backend."""
+    return {"jobs": jobs_or_cores(jobs), "backend": backend, "cluster": cluster}
+
+
 def jobs_or_cores(jobs: int | None) -> int:
-    """The number of worker processes, checked."""
+    """The number of worker processes, checked; a line on stderr where they would wait for each other."""
     from forecast.workers import cores
 
     if jobs is None:
         return cores()
     if jobs < 1:
         raise click.UsageError(f"Need --jobs of 1 or more, got {jobs}.")
+    if jobs > cores():
+        click.echo(f"{jobs} jobs share {cores()} cores: --jobs {cores()} is as fast and takes less memory.", err=True)
     return jobs

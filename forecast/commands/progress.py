@@ -40,13 +40,12 @@ class TrainingProgress:
         self._done, self._total = done, total
         if done:
             self.note(f"Going on: {done} of {total} members were finished before.")
-        self._bar = self._display.add_task("Starting workers (about 15 s)", total=total, completed=done)
+        self._bar = self._display.add_task("Starting workers", total=total, completed=done)
 
-    def advance(self, task: tuple[str, int, int], *, epochs: int) -> None:
+    def advance(self, name: str, *, epochs: int) -> None:
         """One more member is saved."""
         self._done += 1
-        model, fold, seed = task
-        name = f"{model} fold {fold} seed {seed} ({epochs} epochs)"
+        name = f"{name} ({epochs} epochs)"
         if self._console.is_terminal and self._bar is not None:
             self._display.update(self._bar, completed=self._done, description=name)
         elif self._done == self._total or self._done % max(1, self._total // 6) == 0:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from forecast.commands.options import jobs_or_cores, make_experiment, training_options
+from forecast.commands.options import how, make_experiment, training_options
 from forecast.commands.settings import Settings, json_option, print_json
 
 
@@ -16,22 +16,31 @@ from forecast.commands.settings import Settings, json_option, print_json
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, /, symbols: tuple[str, ...], jobs: int | None, fresh: bool, as_json: bool, **options: Any
+    ctx: click.Context,
+    /,
+    symbols: tuple[str, ...],
+    jobs: int | None,
+    backend: str,
+    cluster: str | None,
+    fresh: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Train the networks walk-forward on SYMBOL's bars in the store; each symbol is a run of its own.
 
-    An interrupted training goes on where it stopped when the same command is run again.
+    An interrupted training goes on where it stopped when the same command is run again. All symbols share the
+    workers: processes of this machine, or those of a Dask cluster (a trusted one: whoever reaches a cluster's port
+    can run programs on it).
 
     \b
     Examples:
       forecast train AAPL
       forecast train ES --bars tick:500 --window 60 --seeds 5
+      forecast train AAPL MSFT --backend auto --cluster tcp://scheduler:8786
       forecast train AAPL --config experiment.toml --folds 4
     """
-    done = [
-        train_one(ctx, make_experiment(ctx, symbol, options), jobs=jobs_or_cores(jobs), fresh=fresh)
-        for symbol in symbols
-    ]
+    experiments = [make_experiment(ctx, symbol, options) for symbol in symbols]
+    done = _train(ctx, experiments, fresh=fresh, **how(jobs=jobs, backend=backend, cluster=cluster))
     if as_json:
         print_json({"runs": [{"run": run.name, **run.describe()} for run in done]})
         return
@@ -39,20 +48,46 @@ def command(
         click.echo(f"Run {run.name} is trained. Next: forecast backtest {run.name}")
 
 
-def train_one(ctx: click.Context, experiment: Any, *, jobs: int, fresh: bool) -> Any:
-    """Trains one experiment with a progress display; the finished run."""
+def train_one(ctx: click.Context, experiment: Any, *, fresh: bool, **workers: Any) -> Any:
+    """Trains one experiment with a progress display; the finished run. workers: what `options.how` gives."""
+    return _train(ctx, [experiment], fresh=fresh, **workers)[0]
+
+
+def _train(
+    ctx: click.Context,
+    experiments: list[Any],
+    *,
+    fresh: bool,
+    jobs: int,
+    backend: str = "tensorflow",
+    cluster: str | None = None,
+) -> list[Any]:
+    from forecast.backend import choose
     from forecast.commands.progress import TrainingProgress
-    from forecast.training import train
+    from forecast.training import train_all
     from pipelines.store import Store
 
     settings: Settings = ctx.obj
-    with TrainingProgress(quiet=settings.quiet) as progress:
-        return train(
-            experiment,
+    with (
+        TrainingProgress(quiet=settings.quiet) as progress,
+        _workers(jobs=jobs, backend=choose(backend), cluster=cluster) as workers,
+    ):
+        return train_all(
+            experiments,
             store=Store(settings.store),
             folder=settings.runs,
             command=shlex.join(["forecast", *sys.argv[1:]]),
-            jobs=jobs,
             fresh=fresh,
             progress=progress,
+            workers=workers,
         )
+
+
+def _workers(*, jobs: int, backend: str, cluster: str | None) -> Any:
+    if cluster is None:
+        from forecast.engine import LocalEngine
+
+        return LocalEngine(backend=backend, jobs=jobs)
+    from forecast.cluster import ClusterEngine
+
+    return ClusterEngine(cluster, backend=backend, jobs=jobs)

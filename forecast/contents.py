@@ -1,0 +1,121 @@
+"""What a run's files hold: run.json, predictions, learning curves and bars, as frames and JSON-ready dicts."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.dataset import Dataset, bars_per_year
+from forecast.experiment import Experiment
+from forecast.member import Fitted
+from forecast.orders import Task
+from pipelines.market import Bars, Floats, Times
+
+FOUND = ("probability", "loss", "val_loss", "seconds")  # what is kept of a member besides its weights
+
+
+def describe_run(
+    experiment: Experiment,
+    dataset: Dataset,
+    *,
+    name: str,
+    command: str,
+    fingerprint: str,
+    price_scale: float,
+    versions: dict[str, str],
+    backend: str,
+) -> dict[str, Any]:
+    """run.json."""
+    return {
+        "run": name,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "config": experiment.to_json(),
+        "data": {**_describe_bars(dataset.bars), "fingerprint": fingerprint, "price_scale": price_scale},
+        "folds": [_describe_fold(dataset, number) for number in range(experiment.folds)],
+        "seeds": list(range(experiment.seeds)),
+        "versions": versions,
+        "backend": backend,
+    }
+
+
+def describe_member(fitted: Fitted, task: Task, *, dataset: Dataset, experiment: Experiment) -> dict[str, Any]:
+    """What stands beside a member's weights: all that is needed to predict with them."""
+    _, number, seed = task
+    scaler = dataset.scalers[number]
+    return {
+        "architecture": fitted.architecture.to_json(),
+        "parameters": fitted.parameters,
+        "features": list(experiment.features),
+        "scaler": {"mean": scaler.mean.tolist(), "scale": scaler.scale.tolist()},
+        "fold": number,
+        "seed": seed,
+    }
+
+
+def predictions(dataset: Dataset, task: Task, found: dict[str, Floats]) -> pd.DataFrame:
+    """A member's out-of-sample rows."""
+    model, number, seed = task
+    windows, rows = dataset.windows, dataset.folds[number].test
+    return pd.DataFrame(
+        {
+            "symbol": dataset.bars.symbol,
+            "model": model,
+            "fold": number,
+            "seed": seed,
+            "decided_at": _utc(windows.decided_at[rows]),
+            "entry_at": _utc(windows.entry_at[rows]),
+            "exit_at": _utc(windows.exit_at[rows]),
+            "probability": found["probability"],
+            "target": windows.targets[rows].astype(np.int8),
+            "forward_return": windows.forward_return[rows],
+        }
+    )
+
+
+def history(task: Task, found: dict[str, Floats]) -> pd.DataFrame:
+    """A member's learning curve."""
+    model, number, seed = task
+    curves = {name: found[name] for name in ("loss", "val_loss", "seconds")}
+    return pd.DataFrame(
+        {"model": model, "fold": number, "seed": seed, "epoch": np.arange(1, len(found["loss"]) + 1), **curves}
+    )
+
+
+def bars(prices: Bars) -> pd.DataFrame:
+    """The bars that the run used."""
+    values = {name: getattr(prices, name) for name in ("open", "high", "low", "close", "volume")}
+    times = {"opened_at": _utc(prices.opened_at), "closed_at": _utc(prices.closed_at)}
+    return pd.DataFrame({"symbol": prices.symbol, **times, **values})
+
+
+def _describe_bars(prices: Bars) -> dict[str, Any]:
+    return {
+        "bars": len(prices),
+        "first": _iso(prices.closed_at[0]),
+        "last": _iso(prices.closed_at[-1]),
+        "interval": prices.interval,
+        "currency": prices.currency,
+        "calendar": prices.calendar,
+        "adjusted": prices.adjusted,
+        "bars_per_year": bars_per_year(prices),
+    }
+
+
+def _describe_fold(dataset: Dataset, number: int) -> dict[str, Any]:
+    fold, decided = dataset.folds[number], dataset.windows.decided_at
+    parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
+    described: dict[str, Any] = {
+        name: {"rows": len(rows), "first": _iso(decided[rows[0]]), "last": _iso(decided[rows[-1]])}
+        for name, rows in parts.items()
+    }
+    return {"number": fold.number, **described}
+
+
+def _iso(time: np.datetime64) -> str:
+    return pd.Timestamp(time).tz_localize("UTC").isoformat()
+
+
+def _utc(times: Times) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(times).tz_localize("UTC")

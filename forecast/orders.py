@@ -1,0 +1,79 @@
+"""What is sent to a worker and done there: one member to fit. Imports no network library until a worker does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from forecast import backend, handover
+from forecast.member import Architecture, Budget, Fitted
+from pipelines.errors import RunError
+
+Task = tuple[str, int, int]  # model, fold number, seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One member to fit, and what it must be fitted with to repeat to the last digit. rows: how many it learns from."""
+
+    symbol: str
+    architecture: Architecture
+    fold: int
+    seed: int
+    budget: Budget
+    rows: int
+    backend: str
+    versions: tuple[tuple[str, str], ...]
+
+    @property
+    def task(self) -> Task:
+        """The key under which its result is kept."""
+        return self.architecture.model, self.fold, self.seed
+
+    @property
+    def name(self) -> str:
+        """For a person."""
+        return f"{self.symbol} {self.architecture.model} fold {self.fold} seed {self.seed}"
+
+    @property
+    def work(self) -> int:
+        """How long it takes, in no unit: multiplications an epoch. The longest are started first."""
+        size, cell = self.architecture, {"lstm": 4}.get(self.architecture.model, 1)
+        return cell * size.units * (size.units + size.features) * size.steps * self.rows
+
+
+def fit(data: Path | Mapping[str, Any], order: Order) -> Fitted:
+    """Fits one member, in a worker. data: the folder that `handover.write` filled, or the arrays themselves.
+
+    Raises:
+        RunError: this worker has other versions, or no such backend.
+    """
+    check_versions(order.backend, order.versions)
+    shared = handover.read(data) if isinstance(data, Path) else handover.from_arrays(data)
+    fitted: Fitted = backend.load_fitting(order.backend).fit(
+        shared.windows,
+        shared.folds[order.fold],
+        shared.scalers[order.fold],
+        architecture=order.architecture,
+        seed=order.seed,
+        budget=order.budget,
+    )
+    return fitted
+
+
+@lru_cache
+def check_versions(name: str, expected: tuple[tuple[str, str], ...]) -> None:
+    """Whether results made here have the digits that the run promises.
+
+    Raises:
+        RunError: another version of something that decides them.
+    """
+    here = backend.versions(name)
+    other = [
+        f"{package} {here[package]} instead of {version}" for package, version in expected if here[package] != version
+    ]
+    if other:
+        raise RunError(
+            f"Need workers with the versions of this machine, got {', '.join(other)}. Install the same there."
+        )
