@@ -74,14 +74,14 @@ def certainty(comparisons: list[Mapping[str, Any]]) -> Figure:
     rows = [each for each in comparisons if each["low"] is not None]
     traces = []
     for place, each in enumerate(rows):
-        who = f"{escape(words.label(each['model']))} − {escape(words.label(each['rival']).lower())}"
+        who = escape(f"{words.label(each['model'])} − {words.within(each['rival'])}")
         interval = f"{words.percent(each['low'])} to {words.percent(each['high'])}"
         traces.append(
             {
                 "type": "scatter",
                 "mode": "markers",
                 "x": [each["mean_difference"]],
-                "y": [who if each["rival"] != "simple_rnn" else f"{words.label(each['model'])} − SimpleRNN"],
+                "y": [who],
                 "error_x": {
                     "type": "data",
                     "symmetric": False,

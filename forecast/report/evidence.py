@@ -122,13 +122,14 @@ def _superior(found: Found) -> str:
 
 def _best(found: Found) -> str:
     values = found.get("confidence_set") or {}
-    inside = [words.label(model) for model, p_value in reversed(values.items()) if p_value > _SURE]
+    inside = [words.within(model) for model, p_value in reversed(values.items()) if p_value > _SURE]
     if not inside:
         return ""
     if len(inside) == 1:
         return f"Only {inside[0]}, at 95 % (model confidence set)."
     rest = "" if len(inside) < len(values) else ": none can be ruled out"
-    return f"{', '.join(inside[:-1])} or {inside[-1]}, at 95 % (model confidence set){rest}."
+    text = f"{', '.join(inside[:-1])} or {inside[-1]}, at 95 % (model confidence set){rest}."
+    return text[:1].upper() + text[1:]
 
 
 def _sharpe(found: Found) -> str:
@@ -156,6 +157,23 @@ def _break_even(found: Found) -> str:
     return f"{'; '.join([*rest, *unpaid])}." if paid or unpaid else ""
 
 
+def _even(found: Found) -> str:
+    each = found.get("even")
+    if not each or each["cost"] is None:
+        return ""
+    busier = each["busier"]
+    calmer = each["rival"] if busier == each["model"] else each["model"]
+    if each["cost"] <= 0:
+        ahead = each["model"] if each["gross"] > 0 else each["rival"]
+        amount = "less" if ahead == calmer else "more"
+        return f"None: the {words.label(ahead)} gained more before costs and traded {amount}."
+    ends = f" (95 %: {_basis(each['low'])} to {_basis(each['high'])})" if each["low"] is not None else ""
+    return (
+        f"{_basis(each['cost'])} basis points{ends}: below that the {words.label(busier)}, which trades more, "
+        f"earned more; above it the {words.label(calmer)}."
+    )
+
+
 def _waiting(found: Found) -> str:
     each = found.get("waiting")
     if not each:
@@ -172,6 +190,7 @@ _QUESTIONS: list[tuple[str, Callable[[Found], str]]] = [
     ("Which may be the best of all?", _best),
     ("How sure is a Sharpe ratio above zero?", _sharpe),
     ("What could a trade have cost?", _break_even),
+    ("At what cost would they earn the same?", _even),
     ("How much data would it take to tell?", _waiting),
 ]
 
@@ -189,7 +208,7 @@ def _echo(material: Material) -> str:
             said.append(f"{words.label(model)} {words.number(found)}")
     if not said:
         return ""
-    return f"Correlation of the chance with the return just seen: {', '.join(said)}. Near 1 or −1 it were an echo."
+    return f"Correlation of the chance with the last return: {', '.join(said)}. Near 1 or −1 it would be an echo."
 
 
 def _ordered(by_model: Mapping[str, Any] | None) -> list[tuple[str, Any]]:

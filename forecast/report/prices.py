@@ -104,7 +104,7 @@ def _strip(account: Ledger, *, bottom: float) -> dict[str, Any]:
         "domain": [bottom, bottom + 0.09],
         "range": [1.05 * low, 1.05],
         "tickvals": [low, 1] if low else [0, 1],
-        "ticktext": ["short" if low else "out", "in"],
+        "ticktext": ["short", "long"] if low else ["out", "in"],
         "fixedrange": True,
         "showgrid": False,
     }

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from forecast.report import words
-from forecast.report.material import BASELINES, ENSEMBLE, Material
+from forecast.report.material import ENSEMBLE, Material
 
 Write = Callable[[float], str]
 
@@ -70,10 +70,9 @@ def comparisons(material: Material) -> list[dict[str, str]]:
     rows = []
     for each in material.metrics["comparisons"]:
         known = each["low"] is not None
-        rival = words.label(each["rival"])
         rows.append(
             {
-                "who": f"{words.label(each['model'])} − {rival.lower() if each['rival'] in BASELINES else rival}",
+                "who": f"{words.label(each['model'])} − {words.within(each['rival'])}",
                 "difference": words.percent(each["mean_difference"]),
                 "interval": f"{words.percent(each['low'])} to {words.percent(each['high'])}" if known else words.DASH,
                 "level": f"{100 * each['level']:.4g} %",

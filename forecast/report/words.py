@@ -13,6 +13,11 @@ def label(model: str) -> str:
     return NAMES.get(model, model.replace("_", " "))
 
 
+def within(model: str) -> str:
+    """A model's name inside a sentence: "LSTM", but "buy and hold"."""
+    return label(model) if model in ("lstm", "simple_rnn") else label(model).lower()
+
+
 def percent(value: float) -> str:
     """0.1234 -> "12.3 %", 0.00012 -> "0.012 %"; a true minus sign."""
     size = abs(100 * value)

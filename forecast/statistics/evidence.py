@@ -61,8 +61,7 @@ def evidence(
     found["sharpe"] = _sharpe(values, networks, trials=trials)
     found["minimum_length"] = {"trials": trials, "years": minimum_backtest_length(trials, sharpe=1.0)}
     found["years"] = days / per_year
-    found["break_even"] = _costs(accounts, networks, sessions=sessions, shared=shared)
-    return found
+    return {**found, **_costs(accounts, networks, sessions=sessions, shared=shared)}
 
 
 def forecast_tests(predictions: "pd.DataFrame") -> dict[str, Any]:
@@ -138,12 +137,22 @@ def _sharpe(values: Mapping[tuple[str, str], Floats], networks: Sequence[str], *
 def _costs(
     accounts: Accounts, networks: Sequence[str], *, sessions: Sessions | None, shared: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Break-even cost of each network's ensemble, as a fraction of what is traded."""
-    found = {}
-    for model in networks:
-        each = accounts[model]["ensemble"]
-        changes = position_changes(each)
-        traded = np.append(changes[:-2], changes[-2:].sum())  # closing belongs to the last bar held
-        gross, turnover = (daily_sums(values, sessions=sessions)[0] for values in (each.gross[:-1], traded))
-        found[model] = asdict(break_even(gross, turnover, level=LEVEL, **shared))
+    """Cost, as a fraction of what is traded, at which each ensemble gains nothing, and at which two gain the same."""
+    traded = {model: _gross_and_turnover(accounts[model]["ensemble"], sessions=sessions) for model in networks}
+    found: dict[str, Any] = {
+        "break_even": {model: asdict(break_even(*each, level=LEVEL, **shared)) for model, each in traded.items()}
+    }
+    if len(networks) > 1:
+        model, rival = sorted(networks[:2], key=lambda each: each != "lstm")
+        gross, turnover = (one - two for one, two in zip(traded[model], traded[rival], strict=True))
+        even = asdict(break_even(gross, turnover, level=LEVEL, **shared))
+        busier = model if turnover.mean() > 0 else rival
+        found["even"] = {"model": model, "rival": rival, "busier": busier, "gross": float(gross.mean()), **even}
     return found
+
+
+def _gross_and_turnover(account: Ledger, *, sessions: Sessions | None) -> tuple[Floats, Floats]:
+    """Gross return and size of the trades of each day; closing belongs to the last bar held."""
+    changes = position_changes(account)
+    turnover = np.append(changes[:-2], changes[-2:].sum())
+    return daily_sums(account.gross[:-1], sessions=sessions)[0], daily_sums(turnover, sessions=sessions)[0]

@@ -92,7 +92,7 @@ def test_a_week_has_dashes_and_says_why(tmp_path: Path) -> None:
 
 def test_every_question_has_an_answer(material: Material) -> None:
     answers = {row["question"]: row["answer"] for row in evidence.answers(material)}
-    assert len(answers) == 9
+    assert len(answers) == 10
     assert all(answers.values())
     assert (
         "basis points" in answers["What could a trade have cost?"] or "lost" in answers["What could a trade have cost?"]
@@ -112,6 +112,21 @@ def test_an_echo_of_the_last_return_is_found(material: Material) -> None:
     predictions["probability"] = 0.5 + 5 * last[decisions]
     echo = evidence.answers(replace(material, predictions=predictions))[-1]["answer"]
     assert "LSTM 1.00, SimpleRNN 1.00" in echo
+
+
+@pytest.mark.parametrize(
+    ("cost", "gross", "busier", "said"),
+    [
+        (0.001, 0.1, "lstm", "10 basis points (95 %: 5.0 to 20): below that the LSTM, which trades more, earned more; "
+                             "above it the SimpleRNN."),
+        (-0.001, 0.1, "simple_rnn", "None: the LSTM gained more before costs and traded less."),
+        (-0.001, -0.1, "lstm", "None: the SimpleRNN gained more before costs and traded less."),
+        (None, 0.1, "lstm", ""),
+    ],
+)  # fmt: skip
+def test_the_cost_at_which_both_are_even(cost: float | None, gross: float, busier: str, said: str) -> None:
+    even = {"model": "lstm", "rival": "simple_rnn", "busier": busier, "gross": gross, "cost": cost}
+    assert evidence._even({"even": {**even, "low": 0.0005, "high": 0.002}}) == said
 
 
 def test_answers_for_awkward_numbers() -> None:
@@ -140,6 +155,7 @@ def test_answers_for_awkward_numbers() -> None:
         "Only LSTM, at 95 % (model confidence set).",
         "",
         "LSTM did not trade; SimpleRNN lost before any costs.",
+        "",
         "More than a thousand years, if the true difference is the one measured; there were 4 days.",
     ]
 
