@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.experiment import Experiment
-from pipelines import adjust, bars, features, labels, windows
+from pipelines import adjust, bars, features, labels, scaling, splits, windows
 from pipelines.calendars import session_of, sessions_per_year
-from pipelines.market import Bars
-from pipelines.scaling import Scaler, fit_scaler
-from pipelines.splits import Fold, walk_forward
+from pipelines.market import Actions, Bars, Ticks
+from pipelines.scaling import Scaler
+from pipelines.splits import Fold
 from pipelines.store import Store
 from pipelines.windows import Windows
 
@@ -25,21 +25,45 @@ class Dataset:
     scalers: tuple[Scaler, ...]
 
 
-def load_bars(store: Store, experiment: Experiment) -> tuple[Bars, float]:
-    """The experiment's bars, adjusted forward from the first, and the factor that makes the last price as traded.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Source:
+    """What the store holds of a symbol, before anything is made of it: raw bars or ticks, and the actions."""
+
+    raw: Bars | Ticks
+    actions: Actions
+
+
+def load(store: Store, experiment: Experiment) -> Source:
+    """The raw prices that an experiment is about."""
+    symbol, between = experiment.symbol, {"start": experiment.start, "end": experiment.end}
+    if experiment.bars is not None:
+        return Source(raw=store.read_ticks(symbol, **between), actions=Actions.none(symbol))
+    raw = store.read_bars(symbol, interval=experiment.interval, **between)
+    return Source(raw=raw, actions=store.read_actions(symbol))
+
+
+def make_bars(source: Source, experiment: Experiment) -> Bars:
+    """The experiment's bars, adjusted forward from the first, or built from ticks.
 
     Forward, because a dividend or split that comes later then changes no number of an earlier bar.
     """
-    if experiment.bars is not None:
-        ticks = store.read_ticks(experiment.symbol, start=experiment.start, end=experiment.end)
-        return bars.from_ticks(ticks, experiment.bars), 1.0
-    raw = store.read_bars(experiment.symbol, interval=experiment.interval, start=experiment.start, end=experiment.end)
-    adjusted = adjust.adjust(raw, store.read_actions(experiment.symbol), base="forward")
-    return adjusted, float(raw.close[-1] / adjusted.close[-1])
+    if isinstance(source.raw, Ticks):
+        return bars.from_ticks(source.raw, str(experiment.bars))
+    return adjust.adjust(source.raw, source.actions, base="forward")
 
 
-def prepare(prices: Bars, experiment: Experiment) -> Dataset:
+def load_bars(store: Store, experiment: Experiment) -> tuple[Bars, float]:
+    """The experiment's bars and the factor that makes the last price as traded."""
+    source = load(store, experiment)
+    made = make_bars(source, experiment)
+    traded = source.raw.close[-1] if isinstance(source.raw, Bars) else made.close[-1]
+    return made, float(traded / made.close[-1])
+
+
+def prepare(prices: Bars, experiment: Experiment, *, planned: int | None = None) -> Dataset:
     """Windows, folds and scalers of an experiment.
+
+    planned: lays the folds out for so many windows, where only the first of them are there yet (the certificate).
 
     Raises:
         TooFewBarsError: too little history for the windows and folds.
@@ -47,8 +71,12 @@ def prepare(prices: Bars, experiment: Experiment) -> Dataset:
     matrix = features.compute(prices, names=experiment.features)
     known = labels.next_open_direction(prices, horizon=experiment.horizon)
     ready = windows.build(matrix, known, steps=experiment.window)
-    folds = tuple(walk_forward(ready, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo))
-    scalers = tuple(fit_scaler(ready, rows=fold.train) for fold in folds)
+    folds = tuple(
+        splits.walk_forward(
+            ready, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned
+        )
+    )
+    scalers = tuple(scaling.fit_scaler(ready, rows=fold.train) for fold in folds)
     return Dataset(bars=prices, windows=ready, folds=folds, scalers=scalers)
 
 

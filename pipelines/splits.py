@@ -27,13 +27,17 @@ class Fold:
     test: Rows
 
 
-def walk_forward(windows: Windows, *, folds: int, split: str = "expanding", embargo: str = "0d") -> list[Fold]:
+def walk_forward(
+    windows: Windows, *, folds: int, split: str = "expanding", embargo: str = "0d", planned: int | None = None
+) -> list[Fold]:
     """Walk-forward folds: each block of test rows is predicted from what was known before it.
 
     The test blocks are equal in length (the first ones a row longer where it does not divide) and follow each other
     without a gap from 40 % of the windows on. The last 15 % of the rows before a block are its validation rows.
     split: "expanding" learns from all that came before, "rolling" from as many rows as the first block had before it.
     embargo: a time span ("5d", "30min") that a label must be known earlier still (Lopez de Prado 2018, ch. 7).
+    planned: how many windows the blocks are laid out for, where the last of them are not there yet; the folds are then
+    those whose test block has begun (with 5 rows).
 
     Raises:
         ConfigError: fewer than 1 fold, another split, or an embargo that is no time span.
@@ -44,10 +48,13 @@ def walk_forward(windows: Windows, *, folds: int, split: str = "expanding", emba
     if split not in SPLITS:
         raise ConfigError(f"Need a split out of {', '.join(SPLITS)}, got {split!r}.")
     apart = time_span(embargo)
-    rows = np.arange(len(windows), dtype=np.int64)
+    rows = np.arange(len(windows) if planned is None else planned, dtype=np.int64)
     first_test = int(len(rows) * _FIRST_TRAIN_SHARE)
     longest = first_test if split == "rolling" else len(rows)
     blocks = np.array_split(rows[first_test:], folds)
+    if planned is not None:
+        begun = (block[block < len(windows)] for block in blocks)
+        blocks = [block for block in begun if len(block) >= _FEWEST_ROWS["test"]]
     return [_fold(windows, number, test=block, longest=longest, embargo=apart) for number, block in enumerate(blocks)]
 
 
