@@ -10,6 +10,7 @@ from forecast.report import charts, evidence, learning, prices, tables, words
 from forecast.report.charts import Figure
 from forecast.report.material import Material, gather
 from forecast.runs import Run
+from pipelines.errors import RunError
 from pipelines.files import write_atomically
 
 if TYPE_CHECKING:
@@ -23,7 +24,11 @@ def write_report(run: Run, *, backtest: str, folder: Path) -> Path:
         RunError: the run or the backtest is missing or damaged.
     """
     material = gather(run, backtest=backtest)
-    html = environment().get_template("report.html.j2").render(**_context(material))
+    try:
+        context = _context(material)
+    except (KeyError, TypeError) as error:
+        raise RunError(f"The files of run {run.name} do not hold {error}. Train it again: forecast train.") from error
+    html = environment().get_template("report.html.j2").render(**context)
     return write_atomically(folder / f"{run.name}.html", html.encode())
 
 

@@ -234,6 +234,15 @@ def test_a_missing_part_is_named(tmp_path: Path, name: str, part: str) -> None:
         write_report(run, backtest="default", folder=tmp_path)
 
 
+def test_a_fold_without_its_dates_is_a_damaged_run(tmp_path: Path) -> None:
+    run = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1)
+    content = json.loads((run.folder / "run.json").read_text())
+    del content["folds"][0]["test"]
+    (run.folder / "run.json").write_text(json.dumps(content))
+    with pytest.raises(RunError, match="do not hold 'test'"):
+        write_report(run, backtest="default", folder=tmp_path)
+
+
 def arguments(run: Run, reports: Path, *more: str) -> list[str]:
     return ["--data-dir", str(run.folder.parent.parent), "--reports-dir", str(reports), "report", *more]
 
