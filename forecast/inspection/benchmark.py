@@ -1,0 +1,135 @@
+"""The textbook case at many lengths: trained in processes of their own, kept training by training, read back."""
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from forecast.inspection import textbook
+from forecast.inspection.textbook import TASKS, Budget
+from forecast.runs import write_parquet
+from pipelines.errors import ConfigError, RunError
+
+LENGTHS = (10, 20, 50, 100, 150, 200)
+SEEDS = 5
+CELLS = ("simple_rnn", "lstm")
+SOLVED = 0.12
+"""Learnt is an error below 12 % of guessing's: 0.02 on the adding problem, whose guess errs by 0.167."""
+
+_LONGEST = 1_000
+_KEY = ["task", "cell", "length"]
+_COLUMNS = [*_KEY, "seed", "units", "parameters", "guess", "error", "steps", "most_steps",
+            "batch", "learning_rate", "clip", "check", "good"]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Benchmark:
+    """table: a row a task, cell, length and seed, with its mean squared error on new sequences and steps taken."""
+
+    table: pd.DataFrame
+
+    def reach(self, task: str, cell: str) -> int:
+        """The greatest length up to which most seeds learnt at every length tried; 0 where none did."""
+        rows = self.table[(self.table["task"] == task) & (self.table["cell"] == cell)]
+        learnt = (rows["error"] < SOLVED * rows["guess"]).groupby(rows["length"]).mean() > 0.5
+        good = learnt.sort_index().cummin()
+        return int(good[good].index.max()) if good.any() else 0
+
+
+def cached(folder: Path) -> Benchmark | None:
+    """What was trained before, None where nothing was.
+
+    Raises:
+        RunError: a file that does not hold that.
+    """
+    path = folder / "benchmark.parquet"
+    if not path.exists():
+        return None
+    try:
+        return Benchmark(table=pd.read_parquet(path, columns=_COLUMNS))
+    except (ValueError, OSError, KeyError) as error:
+        raise RunError(f"{path} cannot be read. Train it again: forecast inspect --benchmark --fresh.") from error
+
+
+def run(
+    folder: Path,
+    *,
+    lengths: Sequence[int],
+    seeds: int,
+    jobs: int,
+    budget: Budget,
+    tell: Callable[[str], None],
+    tasks: Sequence[str] = tuple(TASKS),
+) -> Benchmark:
+    """Trains what is not there yet, the short lengths first, and keeps each training as soon as it is done.
+
+    Raises:
+        ConfigError: lengths or seeds that make no benchmark.
+    """
+    if not lengths or any(not 2 <= length <= _LONGEST for length in lengths):
+        raise ConfigError(f"Need lengths from 2 to {_LONGEST}, got {', '.join(map(str, lengths)) or 'none'}.")
+    if not 1 <= seeds <= 50:
+        raise ConfigError(f"Need 1 to 50 seeds for the benchmark, got {seeds}.")
+    before = cached(folder)
+    table = before.table if before else pd.DataFrame(columns=_COLUMNS)
+    if not _same(table, seeds=seeds, budget=budget):
+        table = table.iloc[:0]
+    here = set(table[_KEY].itertuples(index=False, name=None))
+    wanted = [(task, cell, int(length)) for length in sorted(set(lengths)) for task in tasks for cell in CELLS]
+    left = [each for each in wanted if each not in here]
+    if left:
+        tell(f"{len(left)} of {len(wanted)} trainings of {seeds} seeds are left, the short ones first.")
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _one_thread) as pool:
+            waiting = {pool.submit(textbook.train, *each[:2], length=each[2], seeds=seeds, budget=budget): each
+                       for each in left}  # fmt: skip
+            try:
+                for done in as_completed(waiting):
+                    rows = _rows(waiting[done], done.result(), budget)
+                    table = rows if table.empty else pd.concat([table, rows], ignore_index=True)
+                    write_parquet(folder / "benchmark.parquet", table)
+                    task, cell, length = waiting[done]
+                    error, guess = float(rows["error"].median()), TASKS[task][1]
+                    tell(f"{task}, length {length}, {cell}: median error {error:.4f}, guessing {guess:.4f}")
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return Benchmark(table=table.sort_values([*_KEY, "seed"], ignore_index=True))
+
+
+def _rows(key: tuple[str, str, int], learnt: textbook.Learnt, budget: Budget) -> pd.DataFrame:
+    task, cell, length = key
+    return pd.DataFrame(
+        {
+            "task": task,
+            "cell": cell,
+            "length": length,
+            "seed": np.arange(len(learnt.error)),
+            "units": learnt.units,
+            "parameters": learnt.parameters,
+            "guess": TASKS[task][1],
+            "error": learnt.error,
+            **{name: value for name, value in asdict(budget).items() if name not in ("steps", "parameters")},
+            "steps": learnt.steps,
+            "most_steps": budget.steps,
+        }
+    )
+
+
+def _same(table: pd.DataFrame, *, seeds: int, budget: Budget) -> bool:
+    """Whether a table was trained with this budget and as many seeds."""
+    names = [name for name in asdict(budget) if name not in ("steps", "parameters")]
+    agreed = all((table[name] == getattr(budget, name)).all() for name in names)
+    return agreed and (table["most_steps"] == budget.steps).all() and set(table["seed"]) <= set(range(seeds)) and (
+        table.empty or table["seed"].max() == seeds - 1
+    )
+
+
+def _one_thread() -> None:
+    """A process a training: more threads in each would only wait for one another."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)

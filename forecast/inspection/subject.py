@@ -1,0 +1,164 @@
+"""A run on disk -> what can be looked into: its windows, and each member's weights before and after training."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast import backend, dataset
+from forecast.dataset import Dataset
+from forecast.experiment import Experiment
+from forecast.inspection.cells import GATES, Array, Weights
+from forecast.member import Architecture
+from forecast.runs import Run
+from pipelines.errors import ConfigError, RunError
+from pipelines.market import Bars, Times
+from pipelines.scaling import Scaler
+from pipelines.windows import Rows, gather
+
+STAGES = ("initial", "trained")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Member:
+    """One network of a run; initial: the weights that its training began with."""
+
+    model: str
+    fold: int
+    seed: int
+    initial: Weights
+    trained: Weights
+    scaler: Scaler
+
+    def weights(self, stage: str) -> Weights:
+        return self.trained if stage == "trained" else self.initial
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """A finished run, its data as it was trained on, and those of its networks that can be looked into."""
+
+    run: Run
+    about: dict[str, Any]
+    experiment: Experiment
+    data: Dataset
+    models: tuple[str, ...]
+
+    def windows(self, member: Member, rows: Rows, *, dtype: type = np.float64) -> Array:
+        """The member's scaled windows that end at these window numbers, time-major: (steps, rows, features)."""
+        views = self.data.windows
+        ends = views.ends[rows]
+        first = int(ends.min()) - views.steps + 1
+        values = member.scaler.apply(views.values[first : int(ends.max()) + 1])
+        return np.ascontiguousarray(gather(values, ends - first, steps=views.steps).transpose(1, 0, 2), dtype=dtype)
+
+
+def open_subject(run: Run) -> Subject:
+    """Rebuilds a run's windows from the bars that it keeps.
+
+    Raises:
+        RunError: an unfinished or damaged run, or bars other than it was trained on.
+        ConfigError: features or networks that this version does not know.
+    """
+    about = run.describe()
+    if not run.finished:
+        raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it goes on.")
+    try:
+        experiment = Experiment.from_options(about["config"])
+    except ConfigError as error:
+        raise ConfigError(f"Run {run.name} is not of this version: {error} Train it again.") from error
+    bars = _bars(run, about["data"])
+    if dataset.fingerprint(bars) != about["data"].get("fingerprint"):
+        raise RunError(f"bars.parquet of run {run.name} are not the bars it was trained on. Train it again: --fresh.")
+    known = tuple(model for model in experiment.models if model in GATES)
+    if not known:
+        raise RunError(f"Need a run with a network out of simple_rnn, lstm, got {', '.join(experiment.models)}.")
+    return Subject(
+        run=run, about=about, experiment=experiment, data=dataset.prepare(bars, experiment), models=known
+    )
+
+
+def members(subject: Subject) -> Iterator[Member]:
+    """Every member of the run, fold by fold. Loads the network library, 3 s (JAX) to 10 s (TensorFlow).
+
+    Raises:
+        RunError: weights that are missing, truncated, swapped, or of a shape that the run does not have.
+    """
+    experiment = subject.experiment
+    described = {
+        (model, fold, seed): _describe(subject, model, fold, seed)
+        for fold in range(experiment.folds)
+        for model in subject.models
+        for seed in range(experiment.seeds)
+    }  # all of them are checked before the network library is loaded
+    fitting = backend.load_fitting(backend.choose(subject.about.get("backend", backend.DEFAULT)))
+    for (model, fold, seed), (architecture, scaler) in described.items():
+        start = int(np.random.SeedSequence((seed, fold)).generate_state(2)[0])  # as forecast.fitting.fit draws it
+        network = fitting.models.build(architecture, seed=start)
+        initial = _read(network, architecture)
+        path = subject.run.member(model, fold, seed)
+        try:
+            network.load_weights(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise RunError(
+                f"{path.name} of run folder {path.parent} does not hold the weights of a {model} of "
+                f"{architecture.units} units. Train it again: forecast train --fresh."
+            ) from error
+        trained = _read(network, architecture)
+        yield Member(model=model, fold=fold, seed=seed, initial=initial, trained=trained, scaler=scaler)
+
+
+def _read(network: Any, architecture: Architecture) -> Weights:
+    return Weights.from_keras(
+        architecture.model, network.get_weights(), features=architecture.features, units=architecture.units
+    )
+
+
+def _describe(subject: Subject, model: str, fold: int, seed: int) -> tuple[Architecture, Scaler]:
+    """A member's architecture and scaler, both as its run has them, or an error that says what differs."""
+    experiment = subject.experiment
+    path = subject.run.member(model, fold, seed)
+    described = subject.run.describe_member(model, fold, seed)
+    architecture = Architecture.from_json(described.get("architecture", {}))
+    for name, expected, got in (
+        ("model", model, architecture.model),
+        ("steps", experiment.window, architecture.steps),
+        ("features", len(experiment.features), architecture.features),
+        ("units", experiment.units, architecture.units),
+        ("fold", fold, described.get("fold", fold)),
+        ("seed", seed, described.get("seed", seed)),
+        ("features", list(experiment.features), described.get("features", list(experiment.features))),
+    ):
+        if got != expected:
+            raise RunError(f"Need {name} {expected} in the description of {path}, got {got!r:.80}. Train it again.")
+    try:
+        mean, scale = (np.asarray(described["scaler"][name], dtype=np.float64) for name in ("mean", "scale"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"Need a scaler with mean and scale in the description of {path}. Train it again.") from error
+    if mean.shape != (architecture.features,) or scale.shape != mean.shape or not np.all(scale > 0):
+        raise RunError(f"The scaler in the description of {path} does not fit its features. Train it again.")
+    return architecture, Scaler(mean=mean, scale=scale)
+
+
+def _bars(run: Run, data: dict[str, Any]) -> Bars:
+    frame = run.bars()
+    try:
+        prices = {name: frame[name].to_numpy(np.float64) for name in ("open", "high", "low", "close", "volume")}
+        return Bars(
+            symbol=str(frame["symbol"].iloc[0]),
+            interval=data["interval"],
+            opened_at=_utc(frame["opened_at"]),
+            closed_at=_utc(frame["closed_at"]),
+            currency=data["currency"],
+            calendar=data["calendar"],
+            adjusted=data["adjusted"],
+            **prices,
+        )
+    except (KeyError, IndexError) as error:
+        raise RunError(f"bars.parquet or run.json of run {run.name} lacks {error}. Train it again: --fresh.") from error
+
+
+def _utc(times: "pd.Series[Any]") -> Times:
+    return np.asarray(pd.to_datetime(times, utc=True).dt.tz_localize(None).to_numpy(), dtype="datetime64[ns]")
