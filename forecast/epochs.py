@@ -7,7 +7,7 @@ that every backend runs the same lines; windows are gathered inside, by index, a
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,44 +15,11 @@ from keras import ops
 from numpy.typing import NDArray
 
 from forecast.autodiff import compiled, value_and_gradient
+from forecast.descent import Material, State, Vector, adam, begin, filled, finished, put, roomy
 from pipelines.windows import Rows
 
-Vector = NDArray[np.float32]
-
-_CLIP = 1.0  # global gradient norm: plain recurrent networks meet exploding gradients
-_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # Adam as in Kingma & Ba (2015), epsilon as in Keras
 _PREDICT_BATCH = 128
 _MOST_ORDER = 2**24  # row numbers handed over in one call: 64 MiB
-
-
-class State(NamedTuple):
-    """Where a member stands. parameters, first, second, best: shape (parameters,); losses: shape (epochs,)."""
-
-    epoch: Any
-    step: Any
-    waited: Any
-    best_loss: Any
-    parameters: Any
-    first: Any
-    second: Any
-    best: Any
-    loss: Any
-    val_loss: Any
-
-
-class Material(NamedTuple):
-    """What a fold's members learn from, in the backend's arrays; padded to sizes that other folds share.
-
-    values: scaled features, shape (bars, features). ends, targets: shape (windows,). validation: window numbers in
-    batches, filled up with -1; batches, validation_batches: how many of the padded batches hold windows.
-    """
-
-    values: Any
-    ends: Any
-    targets: Any
-    validation: Any
-    batches: Any
-    validation_batches: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +34,8 @@ class Trained:
 class Program:
     """The compiled training and prediction of one network shape. It has no state: threads may share it."""
 
-    def __init__(self, network: keras.Model, *, learning_rate: float, batch: int) -> None:
+    def __init__(self, network: keras.Model) -> None:
         self.network = network
-        self.batch = batch
-        self._rate = learning_rate
         self._shapes = [tuple(each.shape) for each in network.trainable_variables]
         self._fixed = [np.array(each) for each in network.non_trainable_variables]
         self._steps = network.input_shape[1]
@@ -79,20 +44,29 @@ class Program:
         self._logits = compiled(self._forward)
 
     def material(
-        self, values: Vector, *, ends: Rows, targets: NDArray[np.floating[Any]], train: Rows, validation: Rows
+        self,
+        values: Vector,
+        *,
+        ends: Rows,
+        targets: NDArray[np.floating[Any]],
+        train: Rows,
+        validation: Rows,
+        batch: int,
+        rate: float,
     ) -> Material:
-        """The arrays of one fold, moved to the backend once for all its members."""
+        """The arrays of one fold, moved to the backend."""
         room = roomy(len(ends))
         bars = np.zeros((roomy(len(values)), values.shape[1]), dtype=np.float32)
         bars[: len(values)] = values
-        size = max(self.batch, _PREDICT_BATCH)
+        size = max(batch, _PREDICT_BATCH)
         return Material(
             values=ops.convert_to_tensor(bars),
-            ends=ops.convert_to_tensor(_filled(ends, room)),
-            targets=ops.convert_to_tensor(_filled(targets, room).astype(np.float32)),
-            validation=ops.convert_to_tensor(_filled(validation, -(-room // size) * size).reshape(-1, size)),
-            batches=np.int32(-(-len(train) // self.batch)),
+            ends=ops.convert_to_tensor(filled(ends, room)),
+            targets=ops.convert_to_tensor(filled(targets, room).astype(np.float32)),
+            validation=ops.convert_to_tensor(filled(validation, -(-room // size) * size).reshape(-1, size)),
+            batches=np.int32(-(-len(train) // batch)),
             validation_batches=np.int32(-(-len(validation) // size)),
+            rate=np.float32(rate),
         )
 
     def train(
@@ -101,6 +75,7 @@ class Program:
         material: Material,
         *,
         train: Rows,
+        batch: int,
         shuffle: np.random.Generator,
         epochs: int,
         patience: int,
@@ -110,20 +85,17 @@ class Program:
         train: window numbers; every epoch sees them in a new order drawn from `shuffle`. patience 0: all epochs, and
         the last parameters; otherwise those of the epoch with the lowest validation loss.
         """
-        room = -(-len(material.ends) // self.batch) * self.batch
+        room = -(-len(material.ends) // batch) * batch
         chunk = max(1, min(epochs, _MOST_ORDER // room))
-        state = _begin(start, epochs)
+        state = begin(start, epochs)
         while not finished(state, epochs=epochs, patience=patience):
             first = int(state.epoch)
             orders = np.full((chunk, room), -1, dtype=np.int32)
             for row in orders[: epochs - first]:
                 row[: len(train)] = shuffle.permutation(train)
             until = np.int32(min(epochs, first + chunk))
-            state = State(
-                *self._train(
-                    tuple(state), tuple(material), orders.reshape(chunk, -1, self.batch), until, np.int32(patience)
-                )
-            )
+            batches = orders.reshape(chunk, -1, batch)
+            state = State(*self._train(tuple(state), tuple(material), batches, until, np.int32(patience)))
         done = int(state.epoch)
         return Trained(
             parameters=np.array(state.best if patience else state.parameters),
@@ -186,7 +158,7 @@ class Program:
             rows = order[number]
             loss, gradient = self._gradient(parameters, material, rows)
             size = ops.sum(ops.cast(rows >= 0, "float32"))
-            step, parameters, first, second = self._adam(step, parameters, first, second, gradient)
+            step, parameters, first, second = adam(step, parameters, first, second, gradient, rate=material.rate)
             return number + 1, seen + size, total + loss * size, step, parameters, first, second
 
         zero = ops.zeros((), "float32")
@@ -206,8 +178,8 @@ class Program:
             first=first,
             second=second,
             best=ops.where(better, parameters, state.best),
-            loss=_put(state.loss, state.epoch, total / seen),
-            val_loss=_put(state.val_loss, state.epoch, val_loss),
+            loss=put(state.loss, state.epoch, total / seen),
+            val_loss=put(state.val_loss, state.epoch, val_loss),
         )
 
     def _validate(self, parameters: Any, material: Material) -> Any:
@@ -221,55 +193,3 @@ class Program:
             lambda number, *_: number < material.validation_batches, batch, (ops.zeros((), "int32"), zero, zero)
         )
         return total / seen
-
-    def _adam(self, step: Any, parameters: Any, first: Any, second: Any, gradient: Any) -> Any:
-        norm = ops.sqrt(ops.sum(gradient * gradient))
-        gradient = gradient * (_CLIP / ops.maximum(norm, _CLIP))
-        step = step + 1.0
-        rate = self._rate * ops.sqrt(1.0 - ops.power(_BETA_2, step)) / (1.0 - ops.power(_BETA_1, step))
-        first = first + (gradient - first) * (1.0 - _BETA_1)
-        second = second + (gradient * gradient - second) * (1.0 - _BETA_2)
-        return step, parameters - rate * first / (ops.sqrt(second) + _EPSILON), first, second
-
-
-def finished(state: State, *, epochs: int, patience: int) -> bool:
-    """Whether a member has learned for all its epochs or waited too long for a better validation loss."""
-    return int(state.epoch) >= epochs or bool(patience and int(state.waited) >= patience)
-
-
-def roomy(length: int) -> int:
-    """The length that arrays are padded to: at least 256, a quarter of a power of two at a time (1280, 1536, 1792)."""
-    step = max(256, 1 << max(0, (length - 1).bit_length() - 3))
-    return -(-length // step) * step
-
-
-def flat(weights: list[NDArray[np.float32]]) -> Vector:
-    """A network's weights one after another, shape (parameters,)."""
-    return np.concatenate([each.ravel() for each in weights]).astype(np.float32)
-
-
-def _begin(parameters: Vector, epochs: int) -> State:
-    nothing, losses = np.zeros_like(parameters), np.zeros(epochs, dtype=np.float32)
-    return State(
-        epoch=np.int32(0),
-        step=np.float32(0),
-        waited=np.int32(0),
-        best_loss=np.float32(np.inf),
-        parameters=parameters,
-        first=nothing,
-        second=nothing,
-        best=parameters,
-        loss=losses,
-        val_loss=losses,
-    )
-
-
-def _put(curve: Any, epoch: Any, value: Any) -> Any:
-    return ops.slice_update(curve, (epoch,), ops.reshape(value, (1,)))
-
-
-def _filled(rows: NDArray[Any], room: int) -> NDArray[Any]:
-    """Rows with -1 behind them, int32 where they are numbers of rows."""
-    filled = np.full(room, -1, dtype=np.int32 if rows.dtype.kind == "i" else rows.dtype)
-    filled[: len(rows)] = rows
-    return filled

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast import models
-from forecast.epochs import Program, Vector, flat
+from forecast.descent import Vector, flat
+from forecast.epochs import Program
 from forecast.member import Architecture, Budget, Fitted
 from pipelines.market import Floats
 from pipelines.scaling import Scaler
@@ -34,15 +35,22 @@ def fit(
     call: `seconds` is its wall time in equal parts.
     """
     began = time.perf_counter()
-    program = _program(architecture, budget.learning_rate, budget.batch)
+    program = _program(architecture)
     member_seed, order_seed = (int(each) for each in np.random.SeedSequence((seed, fold.number)).generate_state(2))
     values = scaler.apply(windows.values)
     trained = program.train(
         flat(models.build(architecture, seed=member_seed).get_weights()),
         program.material(
-            values, ends=windows.ends, targets=windows.targets, train=fold.train, validation=fold.validation
+            values,
+            ends=windows.ends,
+            targets=windows.targets,
+            train=fold.train,
+            validation=fold.validation,
+            batch=budget.batch,
+            rate=budget.learning_rate,
         ),
         train=fold.train,
+        batch=budget.batch,
         shuffle=np.random.default_rng(order_seed),
         epochs=budget.epochs,
         patience=budget.patience,
@@ -63,7 +71,7 @@ def predict(
     values: NDArray[np.float32], *, ends: Rows, scaler: Scaler, architecture: Architecture, weights: Path
 ) -> Floats:
     """Probabilities of a stored member at the windows ending at `ends`; values: unscaled features (bars, features)."""
-    program = _program(architecture, 0.001, 1)
+    program = _program(architecture)
     with _writing:
         program.network.load_weights(weights)
         parameters = flat(program.network.get_weights())
@@ -71,8 +79,8 @@ def predict(
 
 
 @lru_cache(maxsize=8)
-def _program(architecture: Architecture, learning_rate: float, batch: int) -> Program:
-    return Program(models.build(architecture, seed=0), learning_rate=learning_rate, batch=batch)
+def _program(architecture: Architecture) -> Program:
+    return Program(models.build(architecture, seed=0))
 
 
 def _probabilities(program: Program, parameters: Vector, values: Vector, ends: Rows) -> Floats:

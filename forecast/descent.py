@@ -1,0 +1,102 @@
+"""Where a member stands between two steps of its training, what it learns from, and the step itself (Adam).
+
+Importing this module imports keras.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float32]
+
+_CLIP = 1.0  # global gradient norm: plain recurrent networks meet exploding gradients
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # Adam as in Kingma & Ba (2015), epsilon as in Keras
+
+
+class State(NamedTuple):
+    """Where a member stands. parameters, first, second, best: shape (parameters,); losses: shape (epochs,)."""
+
+    epoch: Any
+    step: Any
+    waited: Any
+    best_loss: Any
+    parameters: Any
+    first: Any
+    second: Any
+    best: Any
+    loss: Any
+    val_loss: Any
+
+
+class Material(NamedTuple):
+    """What a fold's members learn from, in the backend's arrays; padded to sizes that other folds share.
+
+    values: scaled features, shape (bars, features). ends, targets: shape (windows,). validation: window numbers in
+    batches, filled up with -1; batches, validation_batches: how many of the padded batches hold windows. rate: Adam's.
+    """
+
+    values: Any
+    ends: Any
+    targets: Any
+    validation: Any
+    batches: Any
+    validation_batches: Any
+    rate: Any
+
+
+def finished(state: State, *, epochs: int, patience: int) -> bool:
+    """Whether a member has learned for all its epochs or waited too long for a better validation loss."""
+    return int(state.epoch) >= epochs or bool(patience and int(state.waited) >= patience)
+
+
+def roomy(length: int) -> int:
+    """The length that arrays are padded to: at least 256, a quarter of a power of two at a time (1280, 1536, 1792)."""
+    step = max(256, 1 << max(0, (length - 1).bit_length() - 3))
+    return -(-length // step) * step
+
+
+def flat(weights: list[NDArray[np.float32]]) -> Vector:
+    """A network's weights one after another, shape (parameters,)."""
+    return np.concatenate([each.ravel() for each in weights]).astype(np.float32)
+
+
+def begin(parameters: Vector, epochs: int) -> State:
+    """A member before its first epoch, with a fresh optimizer."""
+    nothing, losses = np.zeros_like(parameters), np.zeros(epochs, dtype=np.float32)
+    return State(
+        epoch=np.int32(0),
+        step=np.float32(0),
+        waited=np.int32(0),
+        best_loss=np.float32(np.inf),
+        parameters=parameters,
+        first=nothing,
+        second=nothing,
+        best=parameters,
+        loss=losses,
+        val_loss=losses,
+    )
+
+
+def put(curve: Any, epoch: Any, value: Any) -> Any:
+    """The curve with this value at this epoch."""
+    return ops.slice_update(curve, (epoch,), ops.reshape(value, (1,)))
+
+
+def filled(rows: NDArray[Any], room: int) -> NDArray[Any]:
+    """Rows with -1 behind them, int32 where they are numbers of rows."""
+    filled = np.full(room, -1, dtype=np.int32 if rows.dtype.kind == "i" else rows.dtype)
+    filled[: len(rows)] = rows
+    return filled
+
+
+def adam(step: Any, parameters: Any, first: Any, second: Any, gradient: Any, *, rate: Any) -> Any:
+    """One step of Adam on a gradient whose norm is held at 1; (step, parameters, both moments)."""
+    norm = ops.sqrt(ops.sum(gradient * gradient))
+    gradient = gradient * (_CLIP / ops.maximum(norm, _CLIP))
+    step = step + 1.0
+    rate = rate * ops.sqrt(1.0 - ops.power(_BETA_2, step)) / (1.0 - ops.power(_BETA_1, step))
+    first = first + (gradient - first) * (1.0 - _BETA_1)
+    second = second + (gradient * gradient - second) * (1.0 - _BETA_2)
+    return step, parameters - rate * first / (ops.sqrt(second) + _EPSILON), first, second
