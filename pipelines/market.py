@@ -36,6 +36,8 @@ def _freeze(holder: Any, length: int) -> None:
         value = getattr(holder, each.name)
         if each.metadata.get("dtype") is None:
             continue
+        if value is None and each.metadata.get("optional"):
+            continue
         array = np.ascontiguousarray(value, dtype=each.metadata["dtype"])
         if array.shape != (length,):
             raise ValueError(f"{each.name} must have shape ({length},). Received: {array.shape}.")
@@ -49,7 +51,7 @@ def _chosen(holder: Any, rows: Any) -> dict[str, Any]:
     """The fields of a holder of arrays, each array with the chosen rows only."""
     values = {each.name: getattr(holder, each.name) for each in fields(holder)}
     arrays = [each.name for each in fields(holder) if each.metadata.get("dtype") is not None]
-    return values | {name: values[name][rows] for name in arrays}
+    return values | {name: values[name][rows] for name in arrays if values[name] is not None}
 
 
 def _times() -> Any:
@@ -58,6 +60,10 @@ def _times() -> Any:
 
 def _floats() -> Any:
     return field(metadata={"dtype": np.float64})
+
+
+def _more_floats() -> Any:
+    return field(default=None, metadata={"dtype": np.float64, "optional": True})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,6 +105,8 @@ class Bars:
     currency, positive, low <= open, close <= high. volume: shares or contracts, 0 or more.
     interval: "1d", "5m", "tick:500". calendar: an exchange_calendars name. adjusted: "raw" as traded, "forward"
     based on the first bar (no later action touches an earlier bar), "back" based on the last bar (as Yahoo shows).
+    vwap: mean price weighted by size, trades: how many, signed_volume: volume of trades at rising prices less that at
+    falling ones (tick rule); of bars made from ticks, else None.
     """
 
     symbol: str
@@ -113,6 +121,9 @@ class Bars:
     currency: str = ""
     calendar: str = "24/7"
     adjusted: Adjustment = "raw"
+    vwap: Floats | None = _more_floats()
+    trades: Floats | None = _more_floats()
+    signed_volume: Floats | None = _more_floats()
 
     def __post_init__(self) -> None:
         _freeze(self, len(self.opened_at))

@@ -64,34 +64,19 @@ class Store:
         where = {"symbol": check_symbol(actions.symbol)}
         return self._write(self._actions, where, columns, "ex_at", since, until)
 
-    def read_bars(
-        self,
-        symbol: str,
-        *,
-        interval: str = "1d",
-        start: object = None,
-        end: object = None,
-        version: int | None = None,
-    ) -> Bars:
+    def read_bars(self, symbol: str, *, interval: str = "1d", start: object = None, end: object = None) -> Bars:
         """Raw bars, whole sessions from start to end (dates, both included; None for all).
-
-        version: of the table of bars, to read what was there before; see version().
 
         Raises:
             UnknownSymbolError: nothing of that symbol and interval, with what is there and how to fetch it.
         """
         where = {"symbol": check_symbol(symbol), "interval": interval}
-        rows = self._read(self._bars, where, start, end, version)
-        order = np.argsort(rows["opened_at"], kind="stable")
-        return Bars(
-            symbol=where["symbol"],
-            interval=interval,
-            opened_at=_as_times(rows["opened_at"])[order],
-            closed_at=_as_times(rows["closed_at"])[order],
-            **{name: rows[name].to_numpy()[order] for name in _PRICES},
-            currency=str(rows["currency"][-1]),
-            calendar=str(rows["calendar"][-1]),
-        )
+        return _as_bars(where, self._read(self._bars, where, start, end))
+
+    def bars_at(self, version: int, symbol: str, *, interval: str = "1d") -> Bars:
+        """Raw bars as they were in an earlier version; see version()."""
+        where = {"symbol": check_symbol(symbol), "interval": interval}
+        return _as_bars(where, self._read(self._bars, where, None, None, version))
 
     def read_ticks(self, symbol: str, *, start: object = None, end: object = None) -> Ticks:
         """All trades of whole sessions from start to end (dates, both included; None for all), in their order.
@@ -217,6 +202,23 @@ def _plain(columns: dict[str, Any]) -> dict[str, Any]:
         else pa.array(values)
         for name, values in columns.items()
     }
+
+
+def _as_bars(where: dict[str, str], rows: "pa.Table") -> Bars:
+    order = np.argsort(rows["opened_at"], kind="stable")
+    return Bars(
+        symbol=where["symbol"],
+        interval=where["interval"],
+        opened_at=_as_times(rows["opened_at"])[order],
+        closed_at=_as_times(rows["closed_at"])[order],
+        open=rows["open"].to_numpy()[order],
+        high=rows["high"].to_numpy()[order],
+        low=rows["low"].to_numpy()[order],
+        close=rows["close"].to_numpy()[order],
+        volume=rows["volume"].to_numpy()[order],
+        currency=str(rows["currency"][-1]),
+        calendar=str(rows["calendar"][-1]),
+    )
 
 
 def _as_times(column: Any) -> NDArray[np.datetime64]:

@@ -118,7 +118,7 @@ def check(settings: Settings, /, symbol: str, interval: str, repair: bool, undo:
 
     store = Store(settings.store)
     if undo is not None:
-        rows = store.write_bars(store.read_bars(symbol, interval=interval, version=undo))
+        rows = store.write_bars(store.bars_at(undo, symbol, interval=interval))
         settings.note(f"{symbol.upper()}: {rows:,} bars are again as in version {undo}.")
     bars, actions = store.read_bars(symbol, interval=interval), store.read_actions(symbol)
     found = quality.check(bars, actions)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deltalake import DeltaTable
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import StoreError, UnknownSymbolError
@@ -68,6 +68,7 @@ def test_start_and_end_are_sessions_both_included(tmp_path: Path) -> None:
     assert store.read_bars("XYZ", end=np.datetime64("2024-01-01") + 1).close.tolist() == [10]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.integers(10**18, 10**18 + 40), max_size=60), st.lists(st.integers(10**18, 10**18 + 40), max_size=60))
 def test_ticks_keep_their_nanoseconds_and_the_order_of_equal_times(
     tmp_path_factory: pytest.TempPathFactory, first: list[int], second: list[int]
