@@ -1,6 +1,7 @@
 """From a source's delivery into the store."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +27,10 @@ class Ingested:
     calendar: str
     actions: int
     report: CleaningReport
+
+    def noting(self, notes: Sequence[str]) -> "Ingested":
+        """The same with more notes."""
+        return replace(self, report=self.report.noting(notes))
 
 
 def ingest(store: Store, delivery: Delivery) -> Ingested:

@@ -10,7 +10,7 @@ from forecast.commands.settings import Settings, json_option, print_json
 
 if TYPE_CHECKING:
     from pipelines.ingest import Ingested
-    from pipelines.sources.delivery import Delivery
+    from pipelines.store import Store
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -60,21 +60,22 @@ def command(settings: Settings, /, symbols: tuple[str, ...], source: str, as_jso
       forecast fetch ES --source csv --file trades.csv --tz America/Chicago --calendar CMES
     """
     from pipelines.errors import ForecastError
-    from pipelines.ingest import ingest
     from pipelines.store import Store
 
     options["start"], options["end"] = (_date(options[name]) for name in ("start", "end"))
     _check(source, symbols, options)
-    store = Store(settings.store)
+    store, client = Store(settings.store), new_client() if source == "yahoo" else None
     done: list[Ingested] = []
     failed: dict[str, ForecastError] = {}
     for symbol in dict.fromkeys(symbols):
         try:
-            done.append(ingest(store, _deliver(source, symbol, options)))
+            done.append(_bring(store, source, symbol, options, client))
         except ForecastError as error:
             failed[symbol] = error
             if len(symbols) > 1:
                 settings.note(f"{symbol}: {error}")
+            if type(error).__name__ == "RateLimitedError":
+                break  # it will not answer for the others either
             continue
         if done[-1].report.dropped or done[-1].report.notes:
             settings.note(f"{done[-1].symbol}: {done[-1].report.summary()}.")
@@ -85,8 +86,12 @@ def command(settings: Settings, /, symbols: tuple[str, ...], source: str, as_jso
     if failed:
         if len(symbols) == 1:
             raise next(iter(failed.values()))
+        missing = [
+            symbol for symbol in dict.fromkeys(symbols) if symbol.strip().upper() not in {d.symbol for d in done}
+        ]
         raise ForecastError(
-            f"Fetched {len(done)} of {len(done) + len(failed)} symbols, not {', '.join(failed)} (reasons above)."
+            f"Fetched {len(done)} of {len(done) + len(missing)} symbols, not {', '.join(missing)} (reasons above). "
+            "The others are kept; the same command goes on from there."
         )
 
 
@@ -101,19 +106,26 @@ def _check(source: str, symbols: tuple[str, ...], options: dict[str, Any]) -> No
         raise click.UsageError(f"Need --start before --end, got {options['start']} after {options['end']}.")
 
 
-def _deliver(source: str, symbol: str, options: dict[str, Any]) -> "Delivery":
-    """Asks the one source; only it is imported."""
+def _bring(store: "Store", source: str, symbol: str, options: dict[str, Any], client: Any) -> "Ingested":
+    """One symbol from its source into the store; only that source is imported."""
     from dataclasses import replace
 
-    from pipelines.ingest import between
+    from pipelines.ingest import between, ingest
     from pipelines.market import check_symbol
 
     symbol = check_symbol(symbol)
-    start, end = options["start"], options["end"]
     if source == "yahoo":
         from pipelines.sources import yahoo
+        from pipelines.update import update
 
-        return yahoo.read(symbol, interval=options["interval"], start=start, end=end, calendar=options["calendar"])
+        wanted = {name: options[name] for name in ("interval", "end", "calendar", "max_dropped")}
+        return update(
+            store,
+            symbol,
+            interval=options["interval"],
+            start=options["start"],
+            read=lambda start: yahoo.read(symbol, start=start, client=client, **wanted),
+        )
     if source == "csv":
         from pipelines.sources import csv
 
@@ -123,7 +135,14 @@ def _deliver(source: str, symbol: str, options: dict[str, Any]) -> "Delivery":
         from pipelines.sources import sample
 
         delivery = sample.read(symbol)
-    return replace(delivery, prices=between(delivery.prices, start, end))
+    return ingest(store, replace(delivery, prices=between(delivery.prices, options["start"], options["end"])))
+
+
+def new_client() -> Any:
+    """What asks Yahoo, one for all symbols of a command."""
+    from pipelines.sources.yahoo_client import Client
+
+    return Client()
 
 
 def _date(moment: datetime | None) -> Any:

@@ -82,3 +82,28 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pyt
     (tmp_path / "data").write_text("a file")
     assert forecast(tmp_path, "fetch", "FB", "--source", "sample") == 2
     assert "--data-dir" in capsys.readouterr().err
+
+
+def test_yahoo_stops_at_its_limit_keeps_what_it_has_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import yfinance
+
+    from forecast.commands import fetch
+    from pipelines.sources.yahoo_client import Client, Patience
+    from tests.pipelines.fake_yahoo import FakeYahoo, serving
+    from tests.pipelines.test_yahoo import chart
+
+    yfinance.set_tz_cache_location(str(tmp_path / "yfinance"))
+    with serving(FakeYahoo(charts={"AAA": chart([10, 11]), "CCC": chart([12, 13])})) as fake:
+        patience = Patience(sleep=lambda _: None, pause=0, attempts=2)
+        monkeypatch.setattr(fetch, "new_client", lambda: Client(session=fake.session(), patience=patience))
+        assert forecast(tmp_path, "fetch", "AAA") == 0
+        fake.always = "status 429"
+        assert forecast(tmp_path, "fetch", "AAA", "CCC") == 2
+        assert "it goes on from there" in capsys.readouterr().err
+        fake.always = ""
+        assert forecast(tmp_path, "fetch", "AAA", "BBB", "CCC", "--json") == 2
+        out, err = capsys.readouterr()
+        assert [each["symbol"] for each in json.loads(out)["fetched"]] == ["AAA", "CCC"]
+        assert "Need a symbol that Yahoo knows, got BBB" in err
