@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
 from forecast import handover, orders
+from forecast.backend import load_fitting
 from forecast.handover import Shared
 from forecast.member import Fitted
 from forecast.orders import Order
-from forecast.workers import Processes, WorkerDiedError, kill_children
+from forecast.workers import Inline, Processes, WorkerDiedError
 from pipelines.errors import ForecastError
 
 _MOST_ATTEMPTS = 3
@@ -43,6 +45,24 @@ class Failure:
     reason: str
 
 
+class InlineEngine:
+    """This very process, one member after another: for notebooks and tests."""
+
+    ahead = 1
+
+    def __init__(self, *, backend: str) -> None:
+        self.backend = backend
+
+    def start(self) -> Executor:
+        return Inline()
+
+    def share(self, shared: Shared) -> Any:
+        return handover.to_arrays(shared)
+
+    def lost(self) -> ForecastError | None:
+        return None
+
+
 class LocalEngine:
     """Processes of this machine, one task at a time each; nothing is started before it is needed."""
 
@@ -66,7 +86,7 @@ class LocalEngine:
 
     def start(self) -> Executor:
         if self._executor is None:
-            self._executor = Processes(self._jobs, backend=self.backend)
+            self._executor = Processes(self._jobs, prepare=partial(load_fitting, self.backend))
         return self._executor
 
     def share(self, shared: Shared) -> Path:
@@ -119,6 +139,3 @@ def fit_all(
     finally:
         for future in running:
             future.cancel()
-
-
-__all__ = ["Engine", "Failure", "LocalEngine", "fit_all", "kill_children"]

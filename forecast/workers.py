@@ -1,4 +1,4 @@
-"""Local processes as an executor: spawned, one task at a time each, no orphans, a killed one costs one task."""
+"""Executors of this machine: spawned processes, of which a killed one costs one task, and none at all."""
 
 import multiprocessing
 import os
@@ -9,8 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
-
-from forecast import backend
 
 
 class WorkerDiedError(Exception):
@@ -23,14 +21,14 @@ def cores() -> int:
 
 
 class Processes(Executor):
-    """So many spawned processes, each with the backend loaded once.
+    """So many spawned processes, each prepared once by `prepare` (picklable).
 
     Each is a ProcessPoolExecutor of one: a pool of several is lost whole when one of its processes is killed. A task
     whose process died fails with WorkerDiedError, and the next task gets a new process.
     """
 
-    def __init__(self, jobs: int, *, backend: str) -> None:
-        self._backend = backend
+    def __init__(self, jobs: int, *, prepare: Callable[[], object]) -> None:
+        self._prepare = prepare
         self._waiting: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], Any, Any] | None] = queue.SimpleQueue()
         self._closed = False
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(jobs)]
@@ -75,10 +73,23 @@ class Processes(Executor):
             max_workers=1,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_start,
-            initargs=(self._backend,),
+            initargs=(self._prepare,),
         )
-        pool.submit(int)  # starts the process now: it loads the backend while the data are prepared
+        pool.submit(int)  # starts the process now: it loads the network library while the data are prepared
         return pool
+
+
+class Inline(Executor):
+    """No process at all: a task is done when it is submitted."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """The task's result, there already."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
 def kill_children() -> None:
@@ -87,13 +98,13 @@ def kill_children() -> None:
         child.kill()
 
 
-def _start(name: str) -> None:
+def _start(prepare: Callable[[], object]) -> None:
     """Once a worker: Ctrl-C is the parent's business, and a worker whose parent is gone ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    backend.load_fitting(name)
+    prepare()
 
 
 def _end_with(parent: Any) -> None:

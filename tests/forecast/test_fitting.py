@@ -1,5 +1,9 @@
-"""Tests that need the network library; it is imported once, in this process."""
+"""Tests that need the network library; it is imported once, in this process.
 
+FORECAST_TEST_BACKEND names the backend; test_backends.py runs this file on the other one in a process of its own.
+"""
+
+import os
 import warnings
 
 import numpy as np
@@ -17,7 +21,7 @@ from tests.pipelines.test_windows import make
 def fitting():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the network library's own imports
-        return backend.load_fitting()
+        return backend.load_fitting(os.environ.get("FORECAST_TEST_BACKEND", backend.DEFAULT))
 
 
 @pytest.fixture(scope="module")
