@@ -10,11 +10,20 @@ from forecast.report import words
 from forecast.report.material import Material
 from forecast.report.thin import LINE_LIMIT, thin
 from forecast.statistics.performance import equity_curve, held_returns
+from forecast.statistics.verdict import RIVALS, is_network
 from pipelines.market import Floats, Times
 
 Figure = dict[str, Any]
 
-DASHES = {"lstm": "solid", "simple_rnn": "6px,2px", "buy_and_hold": "2px,2px", "always_flat": "9px,4px,2px,4px"}
+DASHES = {
+    "lstm": "solid",
+    "simple_rnn": "6px,2px",
+    "buy_and_hold": "2px,2px",
+    "always_flat": "9px,4px,2px,4px",
+    "logistic": "10px,3px",
+    "boosting": "4px,4px",
+    "previous_sign": "1px,3px",
+}
 _WIDE = 5  # growth that differs by more than this is drawn on a logarithmic scale at first
 _UNIFIED = {"hovermode": "x unified", "legend": {"traceorder": "reversed"}}
 _COLOURS = {"lstm": "lstm", "simple_rnn": "rnn", "buy_and_hold": "hold", "always_flat": "flat"}
@@ -59,7 +68,7 @@ def growth(material: Material) -> Figure:
 def drawdown(material: Material) -> Figure:
     """How far below its last peak each account stood."""
     traces, said = [], []
-    for model in reversed([each for each in material.models if each != "always_flat"]):
+    for model in reversed([each for each in material.models if is_network(each) or each == "buy_and_hold"]):
         account = material.ensemble(model)
         curve = equity_curve(held_returns(account))
         below = curve / np.maximum.accumulate(curve) - 1.0
@@ -118,11 +127,13 @@ def certainty(comparisons: list[Mapping[str, Any]]) -> Figure:
 
 def _line(material: Material, model: str, times: Times, values: Floats) -> dict[str, Any]:
     rows = thin(values, limit=LINE_LIMIT)
+    aside = not is_network(model) and model not in RIVALS
     return {
         "type": "scatter",
         "mode": "lines",
         "name": escape(words.label(model)),
         "legendgroup": escape(model),
+        "visible": "legendonly" if aside else True,
         "x": axis_times(times[rows], daily=material.daily),
         "y": rounded(values[rows]),
         "line": {

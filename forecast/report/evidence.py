@@ -200,6 +200,8 @@ def _echo(material: Material) -> str:
     close, first = material.bars["close"].to_numpy(), material.traded.start
     said = []
     for model, rows in _ordered(ensembles(material.predictions)):
+        if model not in material.networks:
+            continue
         decided = first - 1 + np.arange(len(rows))
         if decided[0] < 1 or decided[-1] >= len(close):
             return ""

@@ -10,11 +10,11 @@ import pandas as pd
 
 from forecast.backtest import Ledger
 from forecast.runs import Run
+from forecast.statistics.verdict import RIVALS, is_network
 from pipelines.errors import RunError
 from pipelines.market import Times
 
 ENSEMBLE = "ensemble"
-BASELINES = ("buy_and_hold", "always_flat")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +37,15 @@ class Material:
 
     @property
     def models(self) -> list[str]:
-        """Networks first, the LSTM before the others, then the simple rivals."""
+        """Networks first, the LSTM before the others, then holding, nothing, and the other baselines."""
         found = list(dict.fromkeys(each.model for each in self.ledgers))
-        networks = sorted((each for each in found if each not in BASELINES), key=lambda model: model != "lstm")
-        return networks + [each for each in BASELINES if each in found]
+        networks = sorted((each for each in found if is_network(each)), key=lambda model: model != "lstm")
+        simple = [each for each in RIVALS if each in found]
+        return networks + simple + [each for each in found if each not in networks and each not in simple]
 
     @property
     def networks(self) -> list[str]:
-        return [model for model in self.models if model not in BASELINES]
+        return [model for model in self.models if is_network(model)]
 
     @property
     def daily(self) -> bool:

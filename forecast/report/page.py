@@ -75,6 +75,7 @@ def _context(material: Material) -> dict[str, Any]:
         "learning": [title for title, _ in small],
         "figures": script_json({name: _drawn(figure) for name, figure in figures.items()}),
         "plotly": get_plotlyjs(),
+        "more_lines": any(trace.get("visible") == "legendonly" for trace in figures["growth"]["data"]),
         "scale": figures["growth"]["layout"]["yaxis"]["type"],
         "performance": tables.performance(material),
         "prediction": tables.prediction(material),

@@ -50,7 +50,7 @@ def performance(material: Material) -> dict[str, Any]:
 def prediction(material: Material) -> dict[str, Any]:
     """Scores of the networks, and what knowing nothing scores."""
     found = material.metrics.get("prediction", {})
-    models = [model for model in material.networks if model in found]
+    models = [model for model in material.models if model in found]
     rates = [found[model][ENSEMBLE]["base_rate"] for model in models if found[model][ENSEMBLE]["base_rate"] is not None]
     nothing = {"accuracy": words.percent(max(rates[0], 1 - rates[0]))} if rates else {}
     rows = [

@@ -5,7 +5,15 @@ from typing import Any
 
 DASH = "–"
 
-NAMES = {"lstm": "LSTM", "simple_rnn": "SimpleRNN", "buy_and_hold": "Buy and hold", "always_flat": "Always flat"}
+NAMES = {
+    "lstm": "LSTM",
+    "simple_rnn": "SimpleRNN",
+    "buy_and_hold": "Buy and hold",
+    "always_flat": "Always flat",
+    "previous_sign": "Last direction",
+    "logistic": "Logistic regression",
+    "boosting": "Gradient boosting",
+}
 
 
 def label(model: str) -> str:

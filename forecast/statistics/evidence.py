@@ -15,6 +15,7 @@ from forecast.statistics.prediction import ensembles
 from forecast.statistics.ranking import common_block, confidence_set, superior_predictive_ability
 from forecast.statistics.seeds import seeds_and_days
 from forecast.statistics.sharpe import deflated_sharpe, minimum_backtest_length, moments, probabilistic_sharpe
+from forecast.statistics.verdict import is_network
 from pipelines.market import Floats
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 DRAWS = 5_000
-HOLDING, FLAT = "buy_and_hold", "always_flat"
+HOLDING = "buy_and_hold"
 
 Accounts = Mapping[str, Mapping[str, Ledger]]
 
@@ -35,7 +36,7 @@ def evidence(
     accounts: model -> member -> ledger, over the same bars. per_year: days (or bars, whatever daily_sums makes of
     sessions) in a year. trials: configurations tried before this one was shown, itself included.
     """
-    networks = [model for model in accounts if model not in (HOLDING, FLAT)]
+    networks = [model for model in accounts if is_network(model)]
     nets = {
         (model, member): daily_sums(held_returns(each), sessions=sessions)
         for model, members in accounts.items()
@@ -69,7 +70,9 @@ def forecast_tests(predictions: "pd.DataFrame") -> dict[str, Any]:
 
     predictions: a run's predictions.parquet; each network's probability is the mean over its seeds.
     """
-    means = {model: each[np.isfinite(each["target"])] for model, each in ensembles(predictions).items()}
+    means = {
+        model: each[np.isfinite(each["target"])] for model, each in ensembles(predictions).items() if is_network(model)
+    }
     directions = {
         model: asdict(pesaran_timmermann(each["target"].to_numpy() > 0.5, each["probability"].to_numpy() > 0.5))
         for model, each in means.items()

@@ -9,9 +9,9 @@ import numpy as np
 from forecast.backtest import Ledger
 from forecast.statistics.comparison import Comparison, Sessions, paired_difference
 from forecast.statistics.evidence import evidence, forecast_tests, waiting
-from forecast.statistics.performance import Metrics, performance
+from forecast.statistics.performance import Metrics, held_returns, performance
 from forecast.statistics.prediction import ensembles, prediction_quality
-from forecast.statistics.verdict import LEVEL, PAIR, RIVALS, rival_level, verdict
+from forecast.statistics.verdict import LEVEL, PAIR, RIVALS, is_network, rival_level, verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,10 +50,11 @@ def summarise(
     accounts: dict[str, dict[str, Ledger]] = {}
     for each in ledgers:
         accounts.setdefault(each.model, {})[each.member] = each
-    networks = sum(model not in RIVALS for model in accounts)
+    networks = [model for model in accounts if is_network(model)]
+    idle = [model for model in networks if not np.any(accounts[model][ENSEMBLE].position)]
     per_year = _units_per_year(made, bars=len(time) - 1, bars_per_year=bars_per_year)
     more = evidence(
-        accounts, sessions=sessions, per_year=per_year, trials=trials or max(1, networks),
+        accounts, sessions=sessions, per_year=per_year, trials=trials or max(1, len(networks)),
         rng=np.random.default_rng([seed, 1]),
     )  # fmt: skip
     wait = waiting(made[0], per_year=per_year) if made and (made[0].model, made[0].rival) == PAIR else None
@@ -72,7 +73,7 @@ def summarise(
         "prediction": _by_model(_qualities(predictions)),
         "comparisons": [asdict(each) for each in made],
         "evidence": {**more, **forecast_tests(predictions), "waiting": wait},
-        "verdict": verdict(made, symbol=ledgers[0].symbol, first=first, last=last, wait=wait),
+        "verdict": verdict(made, symbol=ledgers[0].symbol, first=first, last=last, wait=wait, idle=idle),
     }
 
 
@@ -82,12 +83,14 @@ def _units_per_year(made: Sequence[Comparison], *, bars: int, bars_per_year: flo
 
 
 def comparisons(ledgers: Sequence[Ledger], *, sessions: Sessions | None, seed: int) -> list[Comparison]:
-    """LSTM - SimpleRNN at 95 %, then each network against each simple rival at the level Bonferroni asks for."""
+    """LSTM - SimpleRNN at 95 %, then each network against its rivals at the level Bonferroni asks for (see verdict)."""
     ensembles = {each.model: each for each in ledgers if each.member == ENSEMBLE}
     pairs = [PAIR] if all(model in ensembles for model in PAIR) else []
-    networks = [model for model in ensembles if model not in RIVALS]
-    rivals = [(model, rival) for rival in RIVALS if rival in ensembles for model in networks]
-    levels = [LEVEL] * len(pairs) + [rival_level(len(rivals))] * len(rivals)
+    networks = [model for model in ensembles if is_network(model)]
+    simple = [model for model in ensembles if not is_network(model)]
+    best = sorted(set(simple) - set(RIVALS), key=lambda model: float(held_returns(ensembles[model]).sum()))[-1:]
+    rivals = [(model, rival) for rival in [*RIVALS, *best] if rival in ensembles for model in networks]
+    levels = [LEVEL] * len(pairs) + [rival_level(len(networks) * len(simple))] * len(rivals)
     streams = np.random.default_rng(seed).spawn(len(levels))
     return [
         paired_difference(ensembles[model], ensembles[rival], sessions=sessions, rng=stream, level=level)

@@ -2,14 +2,16 @@
 
 1. LSTM - SimpleRNN (ensembles, net of costs): an interval at 95 %. Above zero is "better", below is "worse",
    anything else is "cannot tell". This one comparison is the verdict.
-2. Each network against each simple rival, all m of them at once: intervals at 1 - 0.05 / m (Bonferroni), so that
-   the chance of even one false "better" or "worse" among them is at most 5 %.
+2. Each network against holding, against nothing, and against the baseline that did best: intervals at 1 - 0.05 / m
+   (Bonferroni), where m counts every baseline, the ones not shown too, since the best was picked afterwards. The chance
+   of even one false "better" or "worse" among them is at most 5 %.
 Where only one network was trained there is no first comparison, and the verdict is about its rivals.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from forecast.experiment import BASELINES
 from forecast.statistics.comparison import Comparison
 
 PAIR = ("lstm", "simple_rnn")
@@ -21,6 +23,9 @@ _NAMES = {
     "simple_rnn": "the SimpleRNN",
     "buy_and_hold": "buying and holding",
     "always_flat": "holding nothing",
+    "previous_sign": "repeating the last direction",
+    "logistic": "logistic regression",
+    "boosting": "gradient boosting",
 }
 
 _ALONE = {
@@ -35,6 +40,11 @@ _ALIKE = {
 }
 
 
+def is_network(model: str) -> bool:
+    """Whether a model is one of those the experiment is about, and not something simple beside them."""
+    return model not in RIVALS and model not in BASELINES
+
+
 def rival_level(comparisons: int) -> float:
     """The level of each interval at which all of them together are still right 95 times in 100."""
     return 1.0 - (1.0 - LEVEL) / max(1, comparisons)
@@ -47,11 +57,13 @@ def verdict(
     first: str,
     last: str,
     wait: Mapping[str, float] | None = None,
+    idle: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The answer, its sentence, and one sentence each on the simple rivals and on how many were compared.
 
-    first, last: ISO dates of the period. wait: years that were there and years needed to tell, where it cannot be told
-    and that is known. Returns answer, sentence and details (sentences, the most important first).
+    first, last: ISO dates of the period. wait: years that were there and years needed to tell, where it cannot be
+    told and that is known. idle: models that never held anything. Returns answer, sentence and details (sentences,
+    the most important first).
     """
     pair = [each for each in comparisons if (each.model, each.rival) == PAIR]
     rivals = [each for each in comparisons if (each.model, each.rival) != PAIR]
@@ -61,7 +73,7 @@ def verdict(
     if pair:
         return {
             "answer": pair[0].answer,
-            "sentence": f"{pair[0].answer.capitalize()}: {where}, {_difference(pair[0])}.",
+            "sentence": f"{pair[0].answer.capitalize()}: {where}, {_difference(pair[0])}{_idle(idle)}.",
             "details": [*details, *(f"{_capital(_difference(each))}." for each in rivals)],
         }
     return {
@@ -107,11 +119,25 @@ def _rivals_sentence(rivals: Sequence[Comparison]) -> str:
         if alike and len(networks) > 1:
             who, did = _ALIKE[answers[networks[0]]]
             noun = "" if clauses else " networks" if who == "both" else " network"
-            clauses.append(f"{who}{noun} {did} {name(rival)}")
+            clauses.append(f"{who}{noun} {did} {_rival(rival)}")
             continue
-        said = [f"{name(model)} {_ALONE[found]} {name(rival)}" for model, found in answers.items()]
-        clauses.append(" while ".join([said[0], *(each.replace(name(rival), "it") for each in said[1:])]))
+        said = [
+            f"{name(model)} {_ALONE[found]} {'it' if row else _rival(rival)}"
+            for row, (model, found) in enumerate(answers.items())
+        ]
+        clauses.append(" while ".join(said))
     return f"{_capital('; '.join(clauses))}."
+
+
+def _rival(model: str) -> str:
+    return f"{name(model)}, the best baseline" if model in BASELINES else name(model)
+
+
+def _idle(idle: Sequence[str]) -> str:
+    """A network that stood aside may look good or bad without having done anything: that must be said."""
+    if not idle:
+        return ""
+    return f"; {' and '.join(name(model) for model in idle)} never held anything"
 
 
 def _counting_sentence(pair: Sequence[Comparison], rivals: Sequence[Comparison]) -> str:

@@ -99,6 +99,16 @@ def test_every_question_has_an_answer(material: Material) -> None:
     )
 
 
+def test_baselines_stand_behind_the_networks_and_wait_in_the_legend(tmp_path: Path) -> None:
+    every = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1, networks=("logistic", "simple_rnn", "lstm"))
+    material = gather(every, backtest="default")
+    assert material.models == ["lstm", "simple_rnn", "buy_and_hold", "always_flat", "logistic"]
+    waiting = [trace["name"] for trace in charts.growth(material)["data"] if trace.get("visible") == "legendonly"]
+    assert waiting == ["Logistic regression"]
+    assert tables.prediction(material)["columns"] == ["LSTM", "SimpleRNN", "Logistic regression", "Knowing nothing"]
+    assert len(material.metrics["comparisons"]) == 1 + 2 * 3
+
+
 def test_a_run_without_evidence_has_fewer_answers(material: Material) -> None:
     bare = replace(material, metrics={**material.metrics, "evidence": {}})
     assert [row["question"] for row in evidence.answers(bare)] == ["Do they just repeat the last return?"]

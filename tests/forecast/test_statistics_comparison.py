@@ -190,6 +190,20 @@ def test_networks_that_differ_against_one_rival_are_told_apart() -> None:
     assert details[0] == ("The LSTM did better than holding nothing while the SimpleRNN cannot be told apart from it.")
 
 
+def test_the_best_baseline_is_called_so() -> None:
+    pair = told("lstm", "simple_rnn", 0.0001, -0.001, 0.001)
+    best = [told(model, "logistic", -0.1, -0.2, -0.05) for model in ("lstm", "simple_rnn")]
+    assert speak(pair, *best)["details"][0] == (  # type: ignore[index]
+        "Both networks did worse than logistic regression, the best baseline."
+    )
+
+
+def test_a_network_that_never_held_anything_is_named_in_the_verdict() -> None:
+    pair = told("lstm", "simple_rnn", 0.001, 0.0005, 0.002)
+    said = verdict([pair], symbol="ES", first="2013-09-03", last="2013-09-03", idle=["lstm"])["sentence"]
+    assert said.endswith("to +0.2 %; the LSTM never held anything.")
+
+
 def test_a_single_network_is_judged_against_its_rivals() -> None:
     said = speak(told("lstm", "always_flat", 0.1, 0.05, 0.2))
     assert (said["answer"], str(said["sentence"])[:11]) == ("better", "One network")

@@ -139,6 +139,22 @@ def test_holding_nothing_against_itself_is_never_compared() -> None:
     assert [(each.model, each.rival) for each in comparisons(only, sessions=None, seed=0)] == [("lstm", "always_flat")]
 
 
+def test_networks_meet_the_best_baseline_as_if_all_had_been_compared() -> None:
+    ledgers, _ = experiment()
+    rng = np.random.default_rng(1)
+    time, flat = ledgers[0].time, np.zeros(300)
+    for model, gain in (("logistic", 0.001), ("boosting", 0.002), ("previous_sign", -0.001)):
+        net = np.append(rng.normal(gain, 0.001, 299), 0.0)
+        ledgers.append(
+            Ledger(
+                symbol="TEST", model=model, member="ensemble", time=time, position=flat, gross=net, cost=flat, net=net
+            )
+        )  # fmt: skip
+    made = comparisons(ledgers, sessions=None, seed=0)
+    assert [each.rival for each in made[1:]] == ["buy_and_hold"] * 2 + ["always_flat"] * 2 + ["boosting"] * 2
+    assert {each.level for each in made[1:]} == {1 - 0.05 / (2 * 5)}
+
+
 def test_two_symbols_or_different_bars_are_refused() -> None:
     ledgers, predictions = experiment()
     with pytest.raises(ValueError, match="same times"):
