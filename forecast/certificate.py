@@ -19,7 +19,7 @@ from forecast.dataset import Dataset, Source, make_bars, prepare
 from forecast.experiment import Experiment
 from pipelines import features
 from pipelines.errors import ForecastError
-from pipelines.market import Actions, Ticks
+from pipelines.market import Actions, Floats, Ticks
 
 _PRICES = ("open", "high", "low", "close", "volume")
 
@@ -65,6 +65,22 @@ def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: i
         cuts=tuple(_day(dataset.bars.closed_at[bar]) for bar in places),
         compared=compared,
         failures=tuple(dict.fromkeys(failures)),
+    )
+
+
+def truncated_in_first_test(source: Source, experiment: Experiment, dataset: Dataset) -> Dataset:
+    """The dataset as it stood in the middle of the first test block: a network trained on it must be the same one."""
+    first = dataset.folds[0]
+    cut = dataset.bars.closed_at[dataset.windows.ends[first.test[len(first.test) // 2]]]
+    return prepare(make_bars(truncated(source, cut), experiment), experiment, planned=len(dataset.windows))
+
+
+def retrained(certificate: Certificate, model: str, *, expected: Floats, again: Floats) -> Certificate:
+    """With one more comparison: probabilities of a member, and of the same one trained on truncated history."""
+    same = 0 < len(again) <= len(expected) and _same(again, expected[: len(again)])
+    failure = () if same else (f"{model} predicts otherwise when it is trained on truncated history",)
+    return replace(
+        certificate, compared=certificate.compared + 1, failures=tuple(dict.fromkeys(certificate.failures + failure))
     )
 
 

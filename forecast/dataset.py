@@ -3,11 +3,9 @@
 import hashlib
 from dataclasses import dataclass
 
-import numpy as np
-
 from forecast.experiment import Experiment
 from pipelines import adjust, bars, features, labels, scaling, splits, windows
-from pipelines.calendars import session_of, sessions_per_year
+from pipelines.calendars import session_of, sessions_between, sessions_per_year
 from pipelines.market import Actions, Bars, Ticks
 from pipelines.scaling import Scaler
 from pipelines.splits import Fold
@@ -56,8 +54,12 @@ def load_bars(store: Store, experiment: Experiment) -> tuple[Bars, float]:
     """The experiment's bars and the factor that makes the last price as traded."""
     source = load(store, experiment)
     made = make_bars(source, experiment)
-    traded = source.raw.close[-1] if isinstance(source.raw, Bars) else made.close[-1]
-    return made, float(traded / made.close[-1])
+    return made, price_scale(source, made)
+
+
+def price_scale(source: Source, made: Bars) -> float:
+    """What an adjusted price has to be multiplied by so that the last one is as traded."""
+    return float(source.raw.close[-1] / made.close[-1]) if isinstance(source.raw, Bars) else 1.0
 
 
 def prepare(prices: Bars, experiment: Experiment, *, planned: int | None = None) -> Dataset:
@@ -81,9 +83,10 @@ def prepare(prices: Bars, experiment: Experiment, *, planned: int | None = None)
 
 
 def bars_per_year(prices: Bars) -> float:
-    """Sessions a year of the exchange x bars a session in this history."""
-    sessions = np.unique(session_of(prices.closed_at, prices.calendar))
-    return sessions_per_year(prices.calendar) * len(prices) / len(sessions)
+    """Sessions a year of the exchange x bars a session, over all sessions from the first to the last."""
+    first, last = session_of(prices.closed_at[[0, -1]], prices.calendar)
+    sessions = len(sessions_between(first, last, prices.calendar))
+    return sessions_per_year(prices.calendar) * len(prices) / max(1, sessions)
 
 
 def fingerprint(prices: Bars) -> str:

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast import trials
 from forecast.backtest import Costs, Ledger, trade
 from forecast.runs import Backtest, Run
 from forecast.signals import ENSEMBLE, decide, members, positions
 from forecast.statistics.summary import summarise
 from pipelines.calendars import session_of
 from pipelines.errors import RunError
-from pipelines.market import Floats, Times
+from pipelines.market import Times
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class Rules:
     @property
     def name(self) -> str:
         """The backtest's folder: the same rules give the same name."""
-        return f"{self.policy}_band-{self.band:g}_fee-{self.costs.fee_bps:g}_slippage-{self.costs.slippage_bps:g}"
+        return f"{self.policy}_band-{self.band}_fee-{self.costs.fee_bps}_slippage-{self.costs.slippage_bps}"
 
     def to_json(self) -> dict[str, Any]:
         """config.json."""
@@ -45,10 +46,11 @@ def evaluate(run: Run, *, rules: Rules) -> Backtest:
     Raises:
         RunError: an unfinished or damaged run.
     """
-    described, predictions, bars = run.describe(), run.predictions(), run.bars()
+    described, bars, predictions = run.describe(), run.bars(), run.predictions()
     decisions = members(predictions)
     decisions["signal"] = decide(decisions["probability"].to_numpy(), band=rules.band)
-    opened_at, opens = _traded_bars(decisions, bars)
+    traded = _traded_bars(decisions, bars)
+    opened_at, opens = _times(traded["opened_at"]), traded["open"].to_numpy()
     ledgers = [
         trade(
             positions(each["signal"].to_numpy().astype(np.str_), policy=rules.policy),
@@ -78,8 +80,9 @@ def evaluate(run: Run, *, rules: Rules) -> Backtest:
         ledgers,
         predictions,
         bars_per_year=data["bars_per_year"],
-        sessions=session_of(opened_at, data["calendar"]),
+        sessions=session_of(_times(traded["closed_at"]), data["calendar"]),
         config=rules.to_json(),
+        trials=max(1, trials.count(run.folder.parent, symbol=ledgers[0].symbol)),
     )
     columns = ["symbol", "model", "member", "decided_at", "signal"]
     backtest = Backtest(
@@ -93,23 +96,23 @@ def evaluate(run: Run, *, rules: Rules) -> Backtest:
     return backtest
 
 
-def _traded_bars(decisions: pd.DataFrame, bars: pd.DataFrame) -> tuple[Times, Floats]:
-    """Open times and opens from the first entry to the last exit: one bar more than there are decisions.
+def _traded_bars(decisions: pd.DataFrame, bars: pd.DataFrame) -> pd.DataFrame:
+    """The bars from the first entry to the last exit: one more than there are decisions.
 
     The decisions of every member must follow each other bar by bar, as walk-forward folds without gaps give them.
     """
-    opened_at = bars["opened_at"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
-    groups = [each["entry_at"] for _, each in decisions.groupby(["symbol", "model", "member"])]
-    entries = groups[0].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
-    first = _first_bar(opened_at, entries)
-    if first is None or any(
-        len(each) != len(entries) or (each.to_numpy() != groups[0].to_numpy()).any() for each in groups
-    ):
+    groups = [each["entry_at"].to_numpy() for _, each in decisions.groupby(["symbol", "model", "member"])]
+    entries = decisions["entry_at"].iloc[: len(groups[0])]
+    first = _first_bar(_times(bars["opened_at"]), _times(entries))
+    if first is None or not all(np.array_equal(each, groups[0]) for each in groups):
         raise RunError(
-            "Predictions and bars of the run do not belong together. Train it again: forecast train --fresh."
+            "Predictions and bars of the run do not belong together. Train it again: forecast train SYMBOL --fresh."
         )
-    chosen = slice(first, first + len(entries) + 1)
-    return opened_at[chosen], bars["open"].to_numpy()[chosen]
+    return bars.iloc[first : first + len(entries) + 1]
+
+
+def _times(column: pd.Series) -> Times:
+    return column.dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
 
 
 def _first_bar(opened_at: Times, entries: Times) -> int | None:

@@ -15,6 +15,7 @@ from pipelines.market import check_symbol
 from pipelines.splits import SPLITS, time_span
 
 MODELS = ("simple_rnn", "lstm")
+BASELINES = ("previous_sign", "logistic", "boosting")
 
 _LEAST = {"window": 1, "horizon": 1, "units": 1, "folds": 1, "seeds": 1, "epochs": 1, "patience": 0, "batch": 1}
 _MOST = {"window": 5_000, "horizon": 1_000, "units": 4_096, "folds": 200, "seeds": 200, "epochs": 10_000,
@@ -37,6 +38,7 @@ class Experiment:
     window: int = 30
     horizon: int = 1
     models: tuple[str, ...] = MODELS
+    baselines: tuple[str, ...] = BASELINES
     units: int = 32
     folds: int = 6
     split: str = "expanding"
@@ -58,10 +60,11 @@ class Experiment:
                 raise ConfigError(f"Need --{name} as a whole number from {least} to {_MOST[name]}, got {value!r}.")
         if not (isinstance(self.learning_rate, float) and 0 < self.learning_rate <= 1):
             raise ConfigError(f"Need learning_rate above 0 and at most 1, got {self.learning_rate!r}.")
-        for name, known in (("models", MODELS), ("features", tuple(FEATURES))):
+        for name, known in (("models", MODELS), ("baselines", BASELINES), ("features", tuple(FEATURES))):
             chosen = getattr(self, name)
             unknown = [str(each) for each in chosen if each not in known]
-            if unknown or not chosen or len(set(chosen)) < len(chosen):
+            missing = not chosen and name != "baselines"
+            if unknown or missing or len(set(chosen)) < len(chosen):
                 raise ConfigError(
                     f"Need {name} out of {', '.join(known)}, each once, got {', '.join(map(str, chosen)) or 'none'}."
                 )

@@ -2,20 +2,18 @@
 
 import fcntl
 import hashlib
-import io
-import json
 import re
 import shutil
-import zipfile
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from forecast.run_files import damaged, read_arrays, read_json, read_parquet, write_arrays, write_json, write_parquet
 from pipelines.errors import RunError
 from pipelines.files import write_atomically
 from pipelines.market import Floats
@@ -51,30 +49,39 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether every member was trained and the predictions are whole."""
-        return (self.folder / "predictions.parquet").exists()
+        """Whether every member was trained and nothing that a backtest needs is missing."""
+        return self.described and (self.folder / "predictions.parquet").exists()
+
+    @property
+    def described(self) -> bool:
+        """Whether run.json can be read and the bars are there."""
+        try:
+            self.describe()
+        except RunError:
+            return False
+        return (self.folder / "bars.parquet").exists()
 
     def describe(self) -> dict[str, Any]:
         """run.json: config, data fingerprint, fold dates, seeds, versions, backend."""
         path = self.folder / "run.json"
-        content = _read_json(path)
+        content = read_json(path)
         if lacking := [name for name in _DESCRIBED if not isinstance(content.get(name), dict)]:
-            raise _damaged(path, f"it lacks {', '.join(lacking)}")
+            raise damaged(path, f"it lacks {', '.join(lacking)}")
         return content
 
     def predictions(self) -> pd.DataFrame:
         """Out-of-sample rows: one per model, fold, seed and decision."""
-        if not self.finished:
+        if not (self.folder / "predictions.parquet").exists():
             raise RunError(f"Run {self.name} is not finished. Run its 'forecast train' again: it goes on.")
-        return _read_parquet(self.folder / "predictions.parquet", columns=_PREDICTIONS)
+        return read_parquet(self.folder / "predictions.parquet", columns=_PREDICTIONS)
 
     def bars(self) -> pd.DataFrame:
         """The bars that the run used, adjusted forward from the first."""
-        return _read_parquet(self.folder / "bars.parquet")
+        return read_parquet(self.folder / "bars.parquet")
 
     def history(self) -> pd.DataFrame:
         """Learning curves: model, fold, seed, epoch, loss, val_loss, seconds."""
-        return _read_parquet(self.folder / "history.parquet")
+        return read_parquet(self.folder / "history.parquet")
 
     def member(self, model: str, fold: int, seed: int) -> Path:
         """Where a member's weights are; its description is the .json of the same name."""
@@ -94,29 +101,22 @@ class Run:
         path = self.member(model, fold, seed)
         write_atomically(path, weights)
         write_json(_beside(path), {**description, "sha256": hashlib.sha256(weights).hexdigest()})
-        buffer = io.BytesIO()
-        np.savez(buffer, **dict(found))  # type: ignore[arg-type]  # numpy types a name of its own
-        write_atomically(self._found(model, fold, seed), buffer.getvalue())
+        write_arrays(self._found(model, fold, seed), found)
 
     def found(self, model: str, fold: int, seed: int) -> dict[str, Floats] | None:
         """What a finished member found, None where it is not finished (or its file is damaged: it is trained again)."""
-        path = self._found(model, fold, seed)
-        try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
-                return {name: content[name] for name in content.files}
-        except (FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile, KeyError):
-            return None
+        return read_arrays(self._found(model, fold, seed))
 
     def describe_member(self, model: str, fold: int, seed: int) -> dict[str, Any]:
         """A member's architecture, features and scaler; its weights must have the sha256 that was written with them."""
         path = self.member(model, fold, seed)
-        description = _read_json(_beside(path))
+        description = read_json(_beside(path))
         try:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
         except FileNotFoundError as error:
-            raise _damaged(path, error) from error
+            raise damaged(path, error) from error
         if digest != description.get("sha256"):
-            raise _damaged(path, "the weights are not the ones that were saved")
+            raise damaged(path, "the weights are not the ones that were saved")
         return description
 
     def finish(self, *, predictions: pd.DataFrame, history: pd.DataFrame, seconds: float) -> None:
@@ -128,12 +128,13 @@ class Run:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Only one process trains a run at a time.
+        """Only one process trains a run at a time. The lock lies beside the folder, so that it outlives it.
 
         Raises:
             RunError: another one does.
         """
-        with (self.folder / ".lock").open("w") as file:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with (self.folder.parent / f".{self.name}.lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -142,6 +143,15 @@ class Run:
 
     def _found(self, model: str, fold: int, seed: int) -> Path:
         return self.folder / "members" / f"{model}-fold-{fold}-seed-{seed}.npz"
+
+    def save_certificate(self, content: Mapping[str, Any]) -> None:
+        """Writes certificate.json: what was compared to show that nothing looks ahead."""
+        write_json(self.folder / "certificate.json", content)
+
+    def certificate(self) -> dict[str, Any] | None:
+        """The certificate of no lookahead, None for a run without one."""
+        path = self.folder / "certificate.json"
+        return read_json(path) if path.exists() else None
 
     def backtests(self) -> list[str]:
         """Names of the saved backtests, oldest first."""
@@ -153,10 +163,10 @@ class Run:
         folder = self.folder / "backtests" / name
         return Backtest(
             name=name,
-            config=_read_json(folder / "config.json"),
-            signals=_read_parquet(folder / "signals.parquet"),
-            ledger=_read_parquet(folder / "ledger.parquet"),
-            metrics=_read_json(folder / "metrics.json"),
+            config=read_json(folder / "config.json"),
+            signals=read_parquet(folder / "signals.parquet"),
+            ledger=read_parquet(folder / "ledger.parquet"),
+            metrics=read_json(folder / "metrics.json"),
         )
 
     def save_backtest(self, backtest: Backtest) -> Path:
@@ -196,15 +206,18 @@ def open_run(runs: Path, name: str = "latest") -> Run:
 def create_run(runs: Path, name: str, *, description: Mapping[str, Any], bars: pd.DataFrame) -> Run:
     """The run of that name: a new folder with its bars and run.json, or the one that is there to be gone on with."""
     run = Run(runs / name)
-    if not (run.folder / "run.json").exists():
+    if not run.described:
         write_parquet(run.folder / "bars.parquet", bars)
         write_json(run.folder / "run.json", description)
     return run
 
 
 def discard(run: Run) -> None:
-    """Removes a run's folder, so that it can be trained anew."""
-    shutil.rmtree(run.folder, ignore_errors=True)
+    """Removes a run's folder, so that it can be trained anew: out of its place first, then file by file."""
+    if run.folder.exists():
+        aside = Path(tempfile.mkdtemp(dir=run.folder.parent, prefix=".discarded-"))
+        run.folder.rename(aside / run.name)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def set_latest(runs: Path, run: Run) -> None:
@@ -212,39 +225,5 @@ def set_latest(runs: Path, run: Run) -> None:
     write_atomically(runs / "latest", run.name.encode())
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> Path:
-    """JSON as people and other programs read it: no NaN, no infinity."""
-    return write_atomically(path, json.dumps(content, indent=2, allow_nan=False).encode())
-
-
-def write_parquet(path: Path, frame: pd.DataFrame) -> Path:
-    """Parquet with times in UTC nanoseconds."""
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
-    return write_atomically(path, buffer.getvalue())
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError) as error:
-        raise _damaged(path, error) from error
-    if not isinstance(content, dict):
-        raise _damaged(path, "not a JSON object")
-    return content
-
-
-def _read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path, columns=columns)
-    except (FileNotFoundError, ValueError, OSError) as error:
-        raise _damaged(path, error) from error
-
-
 def _beside(weights: Path) -> Path:
     return weights.with_name(weights.name.replace(".weights.h5", ".json"))
-
-
-def _damaged(path: Path, why: object) -> RunError:
-    reason = "is missing" if isinstance(why, FileNotFoundError) else f"cannot be read ({why})"
-    return RunError(f"{path.name} of run folder {path.parent} {reason}. Train it again: forecast train --fresh.")

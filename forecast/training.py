@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from forecast import backend, contents, engine, runs, trials
-from forecast.dataset import Dataset, fingerprint, load_bars, prepare
+from forecast import backend, baselines, certificate, contents, engine, runs, trials
+from forecast.dataset import Dataset, Source, fingerprint, load, make_bars, prepare, price_scale
 from forecast.engine import Engine, Failure
 from forecast.experiment import Experiment
 from forecast.handover import Shared
@@ -37,13 +37,15 @@ class Progress(Protocol):
 
 @dataclass(kw_only=True, eq=False)
 class _Ongoing:
-    """A run that is being trained. found: what each finished member found."""
+    """A run that is being trained. found: what each finished member found; again: what it predicts for the proof."""
 
     run: Run
     experiment: Experiment
+    source: Source
     dataset: Dataset
     members: list[Task]
     found: dict[Task, dict[str, Floats]] = field(default_factory=dict)
+    again: dict[str, Floats] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
 
@@ -76,12 +78,16 @@ def train_all(
     found: list[Run] = []
     with ExitStack() as locks:
         for experiment in experiments:
-            prices, price_scale = load_bars(store, experiment)
+            source = load(store, experiment)
+            prices = make_bars(source, experiment)
             data = fingerprint(prices)
             identity = experiment.fingerprint(data=data, versions=versions, backend=workers.backend)
             kind = (experiment.bars or experiment.interval).replace(":", "-")
             run = Run(folder / f"{experiment.symbol}-{kind}-{identity[:10]}")
+            if run in found:
+                continue
             found.append(run)
+            locks.enter_context(run.locked())
             if fresh:
                 runs.discard(run)
             if run.finished:
@@ -94,14 +100,13 @@ def train_all(
                 name=run.name,
                 command=command,
                 fingerprint=data,
-                price_scale=price_scale,
+                price_scale=price_scale(source, prices),
                 versions=versions,
                 backend=workers.backend,
             )
             trials.record(folder, experiment, run=run.name)
             runs.create_run(folder, run.name, description=description, bars=contents.bars(prices))
-            locks.enter_context(run.locked())
-            ongoing.append(_resume(run, experiment, dataset))
+            ongoing.append(_resume(run, experiment, source, dataset))
         if ongoing:
             _fit_members(ongoing, tuple(versions.items()), workers=workers, progress=progress)
     for run in found:
@@ -109,7 +114,7 @@ def train_all(
     return found
 
 
-def _resume(run: Run, experiment: Experiment, dataset: Dataset) -> _Ongoing:
+def _resume(run: Run, experiment: Experiment, source: Source, dataset: Dataset) -> _Ongoing:
     members = [
         (model, fold.number, seed)
         for fold in dataset.folds
@@ -117,7 +122,7 @@ def _resume(run: Run, experiment: Experiment, dataset: Dataset) -> _Ongoing:
         for model in experiment.models
     ]
     found = {task: content for task in members if (content := run.found(*task)) is not None}
-    return _Ongoing(run=run, experiment=experiment, dataset=dataset, members=members, found=found)
+    return _Ongoing(run=run, experiment=experiment, source=source, dataset=dataset, members=members, found=found)
 
 
 def _fit_members(
@@ -133,17 +138,25 @@ def _fit_members(
             if task not in each.found:
                 owners.append(each)
                 work.append((data, _order(each, task, backend=workers.backend, versions=versions)))
+    members = len(work)
+    for each in ongoing:
+        past = certificate.truncated_in_first_test(each.source, each.experiment, each.dataset)
+        data = workers.share(Shared(windows=past.windows, folds=past.folds, scalers=past.scalers))
+        for model in each.experiment.models:
+            owners.append(each)
+            work.append((data, _order(each, (model, 0, 0), backend=workers.backend, versions=versions)))
     failures: list[Failure] = []
-    for owner in ongoing:
-        _finish_if_whole(owner)
     for number, result in engine.fit_all(workers, work, note=progress.note):
         if isinstance(result, Failure):
             failures.append(result)
             progress.note(f"{result.order.name} failed: {result.reason}. The rest goes on.")
             continue
         owner, order = owners[number], work[number][1]
-        _save(owner, order.task, result)
-        progress.advance(order.name, epochs=len(result.loss))
+        if number < members:
+            _save(owner, order.task, result)
+            progress.advance(order.name, epochs=len(result.loss))
+        else:
+            owner.again[order.architecture.model] = result.probability
         _finish_if_whole(owner)
     if failures:
         raise RunError(
@@ -182,10 +195,18 @@ def _save(owner: _Ongoing, task: Task, fitted: Fitted) -> None:
 
 
 def _finish_if_whole(owner: _Ongoing) -> None:
-    if len(owner.found) < len(owner.members):
+    found, dataset, experiment = owner.found, owner.dataset, owner.experiment
+    if len(found) < len(owner.members) or len(owner.again) < len(experiment.models):
         return
-    found = owner.found
-    predictions = [contents.predictions(owner.dataset, task, found[task]) for task in owner.members]
+    predictions = [contents.predictions(dataset, task, found[task]) for task in owner.members]
+    for name in experiment.baselines:
+        for fold in range(experiment.folds):
+            probability = baselines.predict(dataset, fold=fold, name=name)
+            predictions.append(contents.predictions(dataset, (name, fold, 0), {"probability": probability}))
+    shown = certificate.certify(owner.source, experiment, dataset)
+    for model, again in owner.again.items():
+        shown = certificate.retrained(shown, model, expected=found[model, 0, 0]["probability"], again=again)
+    owner.run.save_certificate(shown.to_json())
     owner.run.finish(
         predictions=pd.concat(predictions, ignore_index=True),
         history=pd.concat([contents.history(task, found[task]) for task in owner.members], ignore_index=True),

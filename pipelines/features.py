@@ -11,6 +11,8 @@ import numpy as np
 from pipelines.errors import ConfigError
 from pipelines.market import Bars, Floats
 
+_ROUNDING = 1e-12  # a volatility below this is what is left of equal returns in float64
+
 
 def _lagged(values: Floats, lag: int) -> Floats:
     """values[t - lag], NaN where there is none."""
@@ -73,9 +75,10 @@ def volatility(bars: Bars) -> Floats:
 
 
 def _momentum(bars: Bars, steps: int) -> Floats:
-    """Log return over `steps` bars in units of its volatility; 0 where prices stood still."""
+    """Log return over `steps` bars in units of its volatility; 0 where there is none but for rounding."""
     change = np.log(bars.close / _lagged(bars.close, steps))
-    return _ratio(np.asarray(change), volatility(bars) * np.sqrt(steps))
+    deviation = volatility(bars)
+    return _ratio(np.asarray(change), np.where(deviation < _ROUNDING, 0.0, deviation) * np.sqrt(steps))
 
 
 def momentum_5(bars: Bars) -> Floats:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from forecast.backtest import Costs, Ledger, trade
-from forecast.runs import Backtest, Run, set_latest, write_json, write_parquet
+from forecast.run_files import write_json, write_parquet
+from forecast.runs import Backtest, Run, set_latest
 from forecast.statistics.summary import summarise
 
 NETWORKS = ("simple_rnn", "lstm")

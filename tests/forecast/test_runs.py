@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from forecast import runs
+from forecast.run_files import write_json
 from forecast.runs import Backtest, Run
 from pipelines.errors import RunError
 
@@ -14,7 +15,8 @@ BARS = pd.DataFrame({"symbol": ["A"], "open": [1.0]})
 
 @pytest.fixture
 def run(tmp_path):
-    return runs.create_run(tmp_path, "A-1d-0123456789", description={"config": {}, "data": {}, "versions": {}}, bars=BARS)
+    described = {"config": {}, "data": {}, "versions": {}}
+    return runs.create_run(tmp_path, "A-1d-0123456789", description=described, bars=BARS)
 
 
 def test_a_member_is_finished_only_when_what_it_found_is_on_disk(run):
@@ -28,8 +30,10 @@ def test_a_member_is_finished_only_when_what_it_found_is_on_disk(run):
 def test_a_truncated_member_is_trained_again_and_swapped_weights_are_refused(run):
     run.save_member("lstm", 0, 1, weights=b"w", description={}, found={"loss": np.array([1.0])})
     part = next((run.folder / "members").iterdir())
-    part.write_bytes(part.read_bytes()[:40])
-    assert run.found("lstm", 0, 1) is None
+    whole = part.read_bytes()
+    for damaged in (whole[:40], b"", whole[:-1], whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]):
+        part.write_bytes(damaged)
+        assert run.found("lstm", 0, 1) is None
     run.member("lstm", 0, 1).write_bytes(b"other")
     with pytest.raises(RunError, match="the weights are not the ones that were saved"):
         run.describe_member("lstm", 0, 1)
@@ -63,7 +67,7 @@ def test_the_latest_run_is_the_one_that_was_set_and_a_missing_one_is_named(tmp_p
 
 def test_a_damaged_file_is_named_in_one_line(run):
     (run.folder / "run.json").write_text("{")
-    with pytest.raises(RunError, match=r"run\.json of run folder .* cannot be read .*forecast train --fresh"):
+    with pytest.raises(RunError, match=r"run\.json of run folder .* cannot be read .*forecast train SYMBOL --fresh"):
         run.describe()
     (run.folder / "run.json").write_text("[]")
     with pytest.raises(RunError, match="not a JSON object"):
@@ -94,8 +98,28 @@ def test_one_process_trains_a_run_at_a_time(run):
 
 def test_json_never_holds_nan(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
-        runs.write_json(tmp_path / "x.json", {"x": float("nan")})
+        write_json(tmp_path / "x.json", {"x": float("nan")})
     assert os.listdir(tmp_path) == []
-    runs.write_json(tmp_path / "x.json", {"x": 1})
+    write_json(tmp_path / "x.json", {"x": 1})
     assert json.loads((tmp_path / "x.json").read_text()) == {"x": 1}
     assert os.listdir(tmp_path) == ["x.json"]
+
+
+def test_a_run_that_lacks_its_description_or_bars_is_not_finished(run):
+    run.finish(predictions=BARS, history=BARS, seconds=1)
+    assert run.finished
+    (run.folder / "bars.parquet").unlink()
+    assert not run.finished
+    runs.create_run(run.folder.parent, run.name, description={"config": {}, "data": {}, "versions": {}}, bars=BARS)
+    assert run.finished
+    (run.folder / "run.json").write_text("{}")
+    assert not run.finished
+
+
+def test_a_discarded_run_is_gone_and_its_lock_still_holds(run):
+    with run.locked():
+        runs.discard(run)
+        assert not run.folder.exists()
+        with pytest.raises(RunError, match="another process"), Run(run.folder).locked():
+            pytest.fail("two processes held the lock")
+    runs.discard(run)
