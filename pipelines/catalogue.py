@@ -21,7 +21,7 @@ def series(files: Mapping[str, "pa.Table | None"]) -> "pd.DataFrame":
 
 def _series(files: "pa.Table", kind: str) -> "pd.DataFrame":
     frame: pd.DataFrame = files.to_pandas()
-    frame["interval"] = frame["partition.interval"] if kind == "bars" else ""
+    frame["interval"] = frame["partition.frequency"] if kind == "bars" else ""
     groups: pd.DataFrame = frame.groupby(["partition.symbol", "interval"], as_index=False).agg(
         rows=("num_records", "sum"),
         first=("min.session", "min"),
@@ -35,9 +35,9 @@ def _series(files: "pa.Table", kind: str) -> "pd.DataFrame":
 def what_is_there(known: "pd.DataFrame", where: Mapping[str, str], start: object, end: object) -> str:
     """The message for a series that is not in the store: what was needed, what is there, how to bring it.
 
-    where: the symbol, and the interval where bars were asked for.
+    where: the symbol, and the frequency where bars were asked for.
     """
-    symbol, interval = where["symbol"], where.get("interval", "")
+    symbol, interval = where["symbol"], where.get("frequency", "")
     own = known[known["symbol"] == symbol]
     wanted = f"{interval} bars" if interval else "ticks"
     same = own[own["interval"] == interval]

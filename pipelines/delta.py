@@ -104,6 +104,24 @@ class Table:
                 raise self._damaged(error) from error
         self._sync(0 if found is None else found.version())
 
+    def compact(self) -> int:
+        """Merges small files; nothing that is read changes. Returns how many files fewer there are."""
+        from deltalake import WriterProperties
+        from deltalake.exceptions import CommitFailedError, DeltaError
+
+        found = self._open()
+        if found is None:
+            return 0
+        before = found.version()
+        try:
+            done = found.optimize.compact(writer_properties=WriterProperties(compression="ZSTD"))
+        except CommitFailedError as error:
+            raise StoreError(f"{self.path} is being written. Run `forecast data compact` again later.") from error
+        except (DeltaError, OSError) as error:
+            raise self._damaged(error) from error
+        self._sync(before)
+        return int(done["numFilesRemoved"]) - int(done["numFilesAdded"])
+
     @contextmanager
     def lock(self, where: Mapping[str, str]) -> Iterator[None]:
         """Held while one partition is compared and written, so that two processes never interleave."""

@@ -1,5 +1,6 @@
 """`forecast data`: what is in the store, and whether it can be trusted."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +21,7 @@ def command() -> None:
       forecast data list
       forecast data show AAPL --rows 5 --adjust back
       forecast data check AAPL
+      forecast data export AAPL aapl.csv
     """
 
 
@@ -133,6 +135,59 @@ def check(settings: Settings, /, symbol: str, interval: str, repair: bool, undo:
         return
     click.echo(f"{bars.symbol}: {len(bars):,} bars, {len(found)} {'finding' if len(found) == 1 else 'findings'}.")
     print_table(["session", "what", "how much", "repair"], [[f.session, f.kind, f.size, f.repair] for f in found])
+
+
+@command.command("compact")
+@json_option
+@click.pass_obj
+def compact(settings: Settings, /, as_json: bool) -> None:
+    """Merge the small files of many updates into large ones. Earlier versions stay readable.
+
+    \b
+    Example:
+      forecast data compact
+    """
+    from pipelines.store import Store
+
+    fewer = Store(settings.store).compact()
+    if as_json:
+        print_json({"files_fewer": fewer})
+    else:
+        click.echo(f"{fewer:,} files fewer.")
+
+
+@command.command("export")
+@click.argument("symbol")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--interval", default="1d", show_default=True, help="Interval of the bars, or ticks.")
+@click.option(
+    "--adjust",
+    type=click.Choice(["raw", "forward", "back"]),
+    default="raw",
+    show_default=True,
+    help="As traded, or adjusted for splits and dividends from the first or to the last bar.",
+)
+@click.pass_obj
+def export(settings: Settings, /, symbol: str, file: Path, interval: str, adjust: str) -> None:
+    """Write a series to a .parquet or .csv file.
+
+    In a CSV file, text that a spreadsheet would run as a formula is made plain with a leading apostrophe.
+
+    \b
+    Examples:
+      forecast data export AAPL aapl.csv --adjust back
+      forecast data export ES trades.parquet --interval ticks
+    """
+    from pipelines.export import write_frame
+    from pipelines.store import Store
+
+    if file.suffix not in (".csv", ".parquet"):
+        raise click.UsageError(f"Need a file that ends in .csv or .parquet, got {file.name!r}.")
+    store = Store(settings.store)
+    frame = _ticks(store, symbol) if interval == "ticks" else _bars(store, symbol, interval, adjust)
+    frame.insert(0, "symbol", symbol.strip().upper())
+    write_frame(frame, file)
+    click.echo(f"{len(frame):,} rows in {file}")
 
 
 def _bars(store: Any, symbol: str, interval: str, adjustment: str) -> "pd.DataFrame":
