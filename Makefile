@@ -23,7 +23,7 @@ slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow --timeout=3600
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest tests/benchmarks -m benchmark --benchmark-only -s
+	$(BIN)/python -m tests.benchmarks
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -1,0 +1,56 @@
+"""What the benchmarks work on: windows made of a seeded random walk, and the sample's daily shares."""
+
+from pathlib import Path
+
+import numpy as np
+
+from forecast.dataset import Dataset, load, make_bars, prepare
+from forecast.experiment import Experiment
+from forecast.handover import Shared
+from pipelines.scaling import fit_scaler
+from pipelines.sources import sample
+from pipelines.splits import walk_forward
+from pipelines.store import Store
+from pipelines.windows import Windows
+
+SHAPES = ((30, 8, 32, 128), (60, 16, 64, 256))  # steps, features, units, batch
+CELLS = ("lstm", "simple_rnn")
+
+
+def windows(*, bars: int, steps: int, features: int) -> Windows:
+    """Random features of a market that cannot be forecast."""
+    rng = np.random.default_rng(0)
+    ends = np.arange(steps - 1, bars - 2)
+    at = np.datetime64("2000-01-01", "ns") + np.arange(bars) * np.timedelta64(1, "D")
+    returns = rng.normal(size=len(ends))
+    return Windows(
+        steps=steps,
+        values=rng.normal(size=(bars, features)).astype(np.float32),
+        ends=ends,
+        targets=(returns > 0).astype(np.float64),
+        forward_return=returns,
+        decided_at=at[ends],
+        entry_at=at[ends + 1],
+        exit_at=at[ends + 2],
+    )
+
+
+def shared(*, bars: int, steps: int = 30, features: int = 8, folds: int = 1) -> Shared:
+    """Windows of that many bars with folds and scalers."""
+    made = windows(bars=bars, steps=steps, features=features)
+    chosen = tuple(walk_forward(made, folds=folds))
+    return Shared(windows=made, folds=chosen, scalers=tuple(fit_scaler(made, rows=fold.train) for fold in chosen))
+
+
+def store(folder: Path) -> Store:
+    """A store with the sample's daily shares of Apple, 3,270 bars."""
+    made = Store(folder)
+    if not folder.exists():
+        sample.fetch(made, "AAPL")
+    return made
+
+
+def daily(folder: Path, *, epochs: int) -> Dataset:
+    """The comparison of row (a): 6 folds, 3 seeds, 2 networks on the sample."""
+    experiment = Experiment(symbol="AAPL", epochs=epochs, patience=0)
+    return prepare(make_bars(load(store(folder), experiment), experiment), experiment)

@@ -1,0 +1,141 @@
+"""Rows (d) windowing, (e) many backtests, (f) growth, (g) start-up."""
+
+import importlib.util
+import json
+import resource
+import sys
+import time
+
+import numpy as np
+
+from pipelines.market import Floats
+from tests.benchmarks import material
+from tests.benchmarks.ledger_material import opens_and_probabilities
+from tests.benchmarks.measure import by_turns, middle, process, python, row
+from tests.benchmarks.training_rows import OURS
+
+BARS, STEPS, BATCH = 200_000, 60, 256
+
+
+def windowing(*, rounds: int) -> list[str]:
+    """(d) Every window of a long history once, in shuffled batches."""
+    contenders = {
+        each: lambda each=each: python("tests.benchmarks.other_rows", each) for each in ("idle", "gathered", "keras")
+    }
+    found = by_turns(contenders, rounds=rounds)
+    idle = middle([each["MiB"] for each in found["idle"]])
+    lines = [row(f"(d) {BARS:,} windows of {STEPS} x 8", "seconds", "MiB above the data")]
+    for name, label in (("gathered", "forecast, by index"), ("keras", "timeseries_dataset_from_array")):
+        base = idle if name == "gathered" else middle([each["before"] for each in found["keras"]])
+        peak = middle([each["MiB"] for each in found[name]]) - base
+        lines.append(row(label, f"{middle([each['seconds'] for each in found[name]]):.2f}", f"{peak:.1f}"))
+    return lines
+
+
+def windowing_side(how: str) -> dict[str, float]:
+    """One contender of row (d), in its own process."""
+    from pipelines.windows import gather
+
+    windows = material.windows(bars=BARS, steps=STEPS, features=8)
+    dataset = None
+    if how == "keras":
+        import keras
+
+        keras.utils.timeseries_dataset_from_array(np.zeros((100, 8)), np.zeros(100), 4)
+    before = _peak()
+    began, total = time.perf_counter(), 0
+    if how == "gathered":
+        order = np.random.default_rng(0).permutation(len(windows))
+        for first in range(0, len(order), BATCH):
+            total += len(gather(windows.values, windows.ends[order[first : first + BATCH]], steps=STEPS))
+    if how == "keras":
+        dataset = keras.utils.timeseries_dataset_from_array(
+            windows.values, windows.targets, STEPS, batch_size=BATCH, shuffle=True, seed=0
+        )
+        for batch, _ in dataset:
+            total += len(batch)
+    return {"seconds": time.perf_counter() - began, "MiB": _peak(), "before": before, "windows": total}
+
+
+def backtests(*, rounds: int) -> list[str]:
+    """(e) 1,000 bands and costs over 5,000 bars: probabilities to signals, positions and a ledger each."""
+    from forecast.backtest import Costs, equity, trade
+    from forecast.signals import decide, positions
+
+    opened_at, opens, probability = opens_and_probabilities(bars=5_000)
+
+    def ours() -> float:
+        began = time.perf_counter()
+        for number in range(1_000):
+            held = positions(decide(probability, band=number / 2_500), policy="long-short")
+            costs = Costs(fee_bps=float(number % 10), slippage_bps=2.0)
+            ledger = trade(held, symbol="X", model="lstm", member="0", opened_at=opened_at, opens=opens, costs=costs)
+            equity(ledger.net)
+        return time.perf_counter() - began
+
+    lines = [row("(e) 1,000 backtests x 5,000 bars", "seconds")]
+    lines.append(row("forecast", f"{middle([ours() for _ in range(rounds)]):.2f}"))
+    return [*lines, row("vectorbt", _vectorbt(opens, probability) or "not installed")]
+
+
+def _vectorbt(opens: Floats, probability: Floats) -> str:
+    """The same in vectorbt, all columns at once, after a first call that compiles."""
+    if importlib.util.find_spec("vectorbt") is None:
+        return ""
+    import vectorbt
+
+    bands = np.arange(1_000) / 2_500
+    fees = (np.arange(1_000) % 10 + 2.0) / 10_000
+    above, below = probability[:, None] > 0.5 + bands, probability[:, None] < 0.5 - bands
+
+    def once() -> None:
+        vectorbt.Portfolio.from_signals(
+            np.repeat(opens[:-1, None], 1_000, axis=1), entries=above, short_entries=below, fees=fees
+        ).value()
+
+    once()
+    began = time.perf_counter()
+    once()
+    return f"{time.perf_counter() - began:.2f}"
+
+
+def growth(*, rounds: int) -> list[str]:
+    """(f) One LSTM at 20,000 bars and its multiples; members one after another."""
+    lines = [row("(f) growth", "1", "2", "4", "8", "8 / 1, linear is 8", "MiB at 1", "MiB at 8")]
+    for name in OURS:
+        for what in ("bars", "members"):
+            found = by_turns(
+                {
+                    str(times): lambda name=name, what=what, times=times: python(
+                        "tests.benchmarks.ours", "growth", name, what, times
+                    )
+                    for times in (1, 2, 4, 8)
+                },
+                rounds=rounds,
+            )
+            seconds = [middle([each["seconds"] for each in found[str(times)]]) for times in (1, 2, 4, 8)]
+            memory = [middle([each["MiB"] for each in found[str(times)]]) for times in (1, 8)]
+            lines.append(
+                row(f"{name}, {what}", *(f"{each:.2f} s" for each in seconds), f"{seconds[3] / seconds[0]:.2f}",
+                    *(f"{each:.0f}" for each in memory))
+            )  # fmt: skip
+    return lines
+
+
+def startup(*, rounds: int) -> list[str]:
+    """(g) Until a command answers."""
+    from forecast.cli import _COMMANDS
+
+    lines = [row("(g) start-up", "seconds")]
+    for name in ("--version", *(f"{each} --help" for each in _COMMANDS), "doctor"):
+        walls = [process([sys.executable, "-m", "forecast", *name.split()]).wall for _ in range(rounds)]
+        lines.append(row(f"forecast {name}", f"{middle(walls):.2f}"))
+    return lines
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    print(json.dumps(windowing_side(sys.argv[1])))

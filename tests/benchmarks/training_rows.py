@@ -1,0 +1,101 @@
+"""Rows (a) the whole comparison, (b) training speed a core, (c) as a share of the machine's matrix product."""
+
+import importlib.util
+import math
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from tests.benchmarks import material
+from tests.benchmarks.measure import ONE_THREAD, by_turns, fastest_of, middle, process, python, row
+
+OURS = [name for name in ("tensorflow", "jax") if importlib.util.find_spec(name)]
+TORCH = os.environ.get("FORECAST_BENCH_TORCH")  # an interpreter that has torch and numpy
+
+
+def whole(*, rounds: int, epochs: int = 15) -> list[str]:
+    """(a) 3,270 daily bars x 6 folds x 3 seeds x 2 networks, all epochs: from the command to the last prediction."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder)
+        material.store(data / "store")
+
+        def ours(name: str, jobs: int):
+            return lambda: process(
+                [sys.executable, "-m", "forecast", "--data-dir", folder, "--quiet", "train", "AAPL", "--fresh",
+                 "--epochs", str(epochs), "--patience", "0", "--backend", name, "--jobs", str(jobs)]
+            )  # fmt: skip
+
+        plain = [sys.executable, "-m", "tests.benchmarks.plain_keras", "whole", str(data / "store"), str(epochs)]
+        contenders = {"plain Keras loop": lambda: process(plain)}
+        contenders |= {f"forecast, {name}, 2 workers": ours(name, 2) for name in OURS}
+        contenders |= {f"forecast, {name}, 1 worker": ours(name, 1) for name in OURS}
+        found = by_turns(contenders, rounds=rounds)
+    lines = [row("(a) whole comparison", "wall s", "processor s", "times plain: wall", "processor")]
+    base = found["plain Keras loop"]
+    for name, costs in found.items():
+        wall = middle([b.wall / c.wall for b, c in zip(base, costs, strict=True)])
+        used = middle([b.processor / c.processor for b, c in zip(base, costs, strict=True)])
+        lines.append(
+            row(name, f"{middle([c.wall for c in costs]):.1f}", f"{middle([c.processor for c in costs]):.1f}",
+                f"{wall:.1f}", f"{used:.1f}")
+        )  # fmt: skip
+    for name in OURS:
+        one, two = found[f"forecast, {name}, 1 worker"], found[f"forecast, {name}, 2 workers"]
+        gain = middle([a.wall / b.wall for a, b in zip(one, two, strict=True)])
+        lines.append(row(f"two workers against one, {name}", "", "", f"{gain:.2f}", ""))
+    return lines
+
+
+def cells(*, rounds: int) -> list[str]:
+    """(b) and (c): windows a second on one core for both cells at two shapes."""
+    lines = [row("(b) one core", "plain Keras", "PyTorch", *OURS, "(c) sgemm GFLOP/s", *(f"{n} share" for n in OURS))]
+    gains: dict[str, list[float]] = {}
+    for shape in material.SHAPES:
+        for cell in material.CELLS:
+            asked = [cell, *shape, 64 * shape[3]]
+            contenders = {
+                "plain": lambda asked=asked: python("tests.benchmarks.plain_keras", *asked, **ONE_THREAD),
+                **{
+                    name: lambda name=name, asked=asked: python("tests.benchmarks.ours", "speed", name, *asked)
+                    for name in OURS
+                },
+                "sgemm": lambda: python("tests.benchmarks.training_rows", **ONE_THREAD),
+            }
+            if TORCH:
+                contenders["torch"] = lambda asked=asked: python(
+                    "tests.benchmarks.pytorch", *asked, interpreter=TORCH, **ONE_THREAD
+                )
+            found = {name: middle(values) for name, values in by_turns(contenders, rounds=rounds).items()}
+            for name in OURS:
+                gains.setdefault(f"{name} / plain Keras", []).append(found[name] / found["plain"])
+                if TORCH:
+                    gains.setdefault(f"{name} / PyTorch", []).append(found[name] / found["torch"])
+            shares = [f"{found[name] * flops(cell, shape) / found['sgemm']:.0%}" for name in OURS]
+            speeds = [f"{found[name]:,.0f}" for name in OURS]
+            torch = f"{found['torch']:,.0f}" if TORCH else "not installed"
+            lines.append(
+                row(f"{cell} {shape}", f"{found['plain']:,.0f}", torch, *speeds, f"{found['sgemm'] / 1e9:.0f}", *shares)
+            )
+    for name, each in gains.items():
+        lines.append(row(f"geometric mean of {name}", f"{math.prod(each) ** (1 / len(each)):.2f}"))
+    return lines
+
+
+def flops(cell: str, shape: tuple[int, int, int, int]) -> int:
+    """Multiplications and additions of the matrix products for one window: forward once, backward twice."""
+    steps, features, units, _ = shape
+    return 3 * 2 * steps * (features + units) * units * {"lstm": 4, "simple_rnn": 1}[cell]
+
+
+def sgemm() -> float:
+    """FLOP/s of numpy's float32 matrix product."""
+    size = 1500
+    matrix = np.random.default_rng(0).random((size, size), dtype=np.float32)
+    return 2 * size**3 / fastest_of(lambda: matrix @ matrix, times=7)
+
+
+if __name__ == "__main__":
+    print(sgemm())
