@@ -50,13 +50,6 @@ def make_bars(source: Source, experiment: Experiment) -> Bars:
     return adjust.adjust(source.raw, source.actions, base="forward")
 
 
-def load_bars(store: Store, experiment: Experiment) -> tuple[Bars, float]:
-    """The experiment's bars and the factor that makes the last price as traded."""
-    source = load(store, experiment)
-    made = make_bars(source, experiment)
-    return made, price_scale(source, made)
-
-
 def price_scale(source: Source, made: Bars) -> float:
     """What an adjusted price has to be multiplied by so that the last one is as traded."""
     return float(source.raw.close[-1] / made.close[-1]) if isinstance(source.raw, Bars) else 1.0

@@ -112,7 +112,8 @@ def _traded_bars(decisions: pd.DataFrame, bars: pd.DataFrame) -> pd.DataFrame:
 
 
 def _times(column: pd.Series) -> Times:
-    return column.dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
+    times: Times = column.dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
+    return times
 
 
 def _first_bar(opened_at: Times, entries: Times) -> int | None:

@@ -3,10 +3,8 @@
 import dataclasses
 import hashlib
 import json
-import tomllib
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ConfigError
@@ -107,23 +105,6 @@ class Experiment:
         """sha256 over the experiment and whatever else decides its result (data, versions, backend)."""
         content = json.dumps({"experiment": self.to_json(), **more}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """The settings of a TOML file, under the names of the command line's options (`model`, `min-size` or `min_size`).
-
-    Raises:
-        ConfigError: no such file, or not TOML.
-    """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"Need a TOML file, found none at {path}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Need TOML in {path}, got something else: {error}.") from error
-    renamed = {"model": "models"}
-    settings = {name.replace("-", "_"): value for name, value in content.items()}
-    return {renamed.get(name, name): value for name, value in settings.items()}
 
 
 def _date(name: str, text: str) -> date:

@@ -1,28 +1,30 @@
 """Today's signal: the newest window of the store through the members of a run's last fold."""
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from forecast import backend
-from forecast.dataset import load_bars
+from forecast.dataset import Source, load, make_bars, price_scale
 from forecast.experiment import Experiment
 from forecast.member import Architecture
 from forecast.runs import Run
 from forecast.signals import decide
 from pipelines import features, windows
-from pipelines.calendars import session_of
 from pipelines.errors import RunError, TooFewBarsError
-from pipelines.market import Times
+from pipelines.market import Ticks
 from pipelines.scaling import Scaler
 from pipelines.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
 class Today:
-    """One network's signal. probability: mean over its members; members: each one's, shape (seeds,)."""
+    """One network's signal. probability: mean over its members; members: each one's, shape (seeds,).
+
+    bars_since_run: how many bars are newer than all that the run has seen.
+    """
 
     model: str
     signal: str
@@ -30,7 +32,7 @@ class Today:
     members: tuple[float, ...]
     decided_at: np.datetime64
     price: float
-    bars_since_training: int
+    bars_since_run: int
 
 
 def signals(run: Run, *, store: Store, band: float) -> list[Today]:
@@ -43,8 +45,9 @@ def signals(run: Run, *, store: Store, band: float) -> list[Today]:
     described = run.describe()
     if not run.finished:
         raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it goes on.")
-    experiment = Experiment.from_options({**described["config"], "start": _first_session(described), "end": None})
-    prices, scale = load_bars(store, experiment)
+    experiment = Experiment.from_options({**described["config"], "end": None})
+    source = _since(load(store, experiment), run.bars()["opened_at"].iloc[0])
+    prices = make_bars(source, experiment)
     matrix = features.compute(prices, names=experiment.features).astype(np.float32)
     end = len(prices) - 1
     if windows.first_end(matrix, steps=experiment.window) > end:
@@ -72,29 +75,31 @@ def signals(run: Run, *, store: Store, band: float) -> list[Today]:
                 probability=mean,
                 members=tuple(each),
                 decided_at=prices.closed_at[end],
-                price=float(prices.close[end] * scale),
-                bars_since_training=_bars_after(prices.closed_at, described["data"]["last"]),
+                price=float(prices.close[end] * price_scale(source, prices)),
+                bars_since_run=int(np.sum(prices.closed_at > _utc(described["data"]["last"]))),
             )
         )
     return found
 
 
-def _first_session(described: dict[str, Any]) -> date:
-    """The run's own first session: prices are adjusted from there, so the same bars give the same features."""
-    data = described["data"]
-    first: date = session_of(np.array([_utc(data["first"])]), data["calendar"])[0].item()
-    return first
+def _since(source: Source, first: pd.Timestamp) -> Source:
+    """From the run's own first bar on: prices are adjusted from there, so the same bars give the same features.
+
+    Raises:
+        TooFewBarsError: the store holds nothing from then on.
+    """
+    raw = source.raw
+    kept = (raw.time if isinstance(raw, Ticks) else raw.opened_at) >= _utc(first.isoformat())
+    if not kept.any():
+        raise TooFewBarsError(f"{raw.symbol}: need prices from {first:%Y-%m-%d} on, the store has older ones only.")
+    return replace(source, raw=raw.rows(kept))
 
 
 def _scaler(member: dict[str, Any], experiment: Experiment) -> Scaler:
     mean, scale = (np.asarray(member["scaler"][name], dtype=np.float64) for name in ("mean", "scale"))
     if mean.shape != (len(experiment.features),) or scale.shape != mean.shape or not np.all(scale > 0):
-        raise RunError("The scaler of a member does not fit its features. Train it again: forecast train --fresh.")
+        raise RunError("A scaler does not fit its features. Train the run again: forecast train SYMBOL --fresh.")
     return Scaler(mean=mean, scale=scale)
-
-
-def _bars_after(closed_at: Times, last: str) -> int:
-    return int(np.sum(closed_at > _utc(last)))
 
 
 def _utc(text: str) -> np.datetime64:

@@ -54,7 +54,7 @@ def build(features: Floats, labels: Labels, *, steps: int) -> Windows:
     first = first_end(features, steps=steps)
     if first >= len(labels):
         raise TooFewBarsError(
-            f"Need {first + 1 + len(features) - len(labels)} bars for one window of {steps}, got {len(features)}. "
+            f"Need at least {first + 1 + len(features) - len(labels)} bars for one window of {steps}, got {len(features)}. "
             "Fetch more history or lower --window."
         )
     values = np.ascontiguousarray(features, dtype=np.float32)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from forecast.commands.options import how, make_experiment, make_rules, trading_options, training_options
+from forecast.commands.options import how, make_experiment, make_rules, trading_options, training_options, typed
 from forecast.commands.settings import Settings, json_option, print_json
 
 
@@ -32,7 +32,8 @@ def command(
     """Trade the saved predictions of RUN (the latest when none is named), costs paid, and write the report.
 
     Works without the network library, so costs and bands can be changed without training again. A SYMBOL stands for
-    its newest finished run; one that has none is trained first, and only then the training options count.
+    its newest finished run; where it has none, or training options are given, its run of these options, which is
+    trained first if it is not there yet.
 
     \b
     Examples:
@@ -42,14 +43,20 @@ def command(
     settings: Settings = ctx.obj
     rules = make_rules(policy=policy, band=band, fee_bps=fee_bps, slippage_bps=slippage_bps)
     results = []
+    given = typed(ctx, {**options, "fresh": fresh, "backend": backend})
     for name in names or ("latest",):
-        run = _find_run(settings, name)
+        run = _named_run(settings, name)
+        if run is not None and given:
+            raise click.UsageError(f"Run {run.name} is trained already: name a symbol for training options, not a run.")
+        if run is None and not given:
+            run = _newest_run(settings, name)
         if run is None:
             from forecast.commands.train import train_one
 
-            settings.note(f"No finished run of {name.upper()} yet: training one first.")
+            if not given:
+                settings.note(f"No finished run of {name.upper()} yet: training one first.")
             where = how(jobs=jobs, backend=backend, cluster=cluster)
-            run = train_one(ctx, make_experiment(ctx, name, options), fresh=fresh, **where)
+            run = train_one(ctx, make_experiment(name, options), fresh=fresh, **where)
         results.append(evaluate_and_report(settings, run, rules, say=not as_json))
     if as_json:
         print_json({"backtests": results})
@@ -71,13 +78,20 @@ def evaluate_and_report(settings: Settings, run: Any, rules: Any, *, say: bool) 
     return {"run": run.name, "backtest": backtest.name, "report": str(page), **backtest.metrics}
 
 
-def _find_run(settings: Settings, name: str) -> Any:
-    """The run of that name, or the newest finished one of that symbol; None for a symbol without any."""
-    from forecast.runs import list_runs, open_run
+def _named_run(settings: Settings, name: str) -> Any:
+    """The run of that name, None where the name must be a symbol."""
+    from forecast.runs import Run, open_run
+
+    if name == "latest" or ("/" not in name and Run(settings.runs / name).described):
+        return open_run(settings.runs, name)
+    return None
+
+
+def _newest_run(settings: Settings, symbol: str) -> Any:
+    """The newest finished run of a symbol, None where there is none."""
+    from forecast.runs import list_runs
     from pipelines.market import check_symbol
 
-    found = list_runs(settings.runs)
-    if name == "latest" or any(run.name == name for run in found):
-        return open_run(settings.runs, name)
-    symbol = check_symbol(name)
-    return next((run for run in found if run.finished and run.describe()["config"]["symbol"] == symbol), None)
+    wanted = check_symbol(symbol)
+    found = (run for run in list_runs(settings.runs) if run.finished)
+    return next((run for run in found if run.describe()["config"].get("symbol") == wanted), None)

@@ -4,8 +4,8 @@ import click
 
 from forecast.commands.settings import Settings
 
-_DAILY = {"symbol": "AAPL"}
-_TICKS = {"symbol": "ES", "bars": "tick:200"}
+_DAILY = {"symbol": "AAPL", "start": "2000-03-01", "end": "2013-03-01"}
+_TICKS = {"symbol": "ES", "bars": "tick:200", "start": "2013-09-02", "end": "2013-09-03"}
 
 
 @click.command("demo")
@@ -33,7 +33,10 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
     settings: Settings = ctx.obj
     chosen = _TICKS if ticks else _DAILY
     experiment = Experiment.from_options(dict(chosen))
-    ingest(Store(settings.store), sample.read(experiment.symbol))
+    store = Store(settings.store)
+    known = store.catalogue()
+    if not ((known["symbol"] == experiment.symbol) & (known["kind"] == ("ticks" if ticks else "bars"))).any():
+        ingest(store, sample.read(experiment.symbol))  # prices that are there already stay as they are
     what = "E-mini S&P 500 trades of 2013" if ticks else "daily prices of Apple, 2000 to 2013"
     settings.note(f"Sample: {what}. 2 networks x {experiment.folds} folds x {experiment.seeds} seeds.")
     run = train_one(ctx, experiment, jobs=jobs_or_cores(jobs), fresh=False)

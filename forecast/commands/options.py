@@ -9,6 +9,40 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_KEPT_FOR_THE_COMMAND_LINE = {"help", "config", "json", "fresh"}
+
+
+def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Makes the settings of a TOML file the defaults of this command, so that they are checked like typed ones."""
+    import tomllib
+
+    if path is None:
+        return
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise click.UsageError(f"Need a TOML file, found none at {path}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"Need TOML in {path}, got something else: {error}.") from error
+    known = {
+        name.lstrip("-"): parameter
+        for parameter in ctx.command.params
+        for name in (["symbol"] if isinstance(parameter, click.Argument) else parameter.opts)
+    }
+    ctx.default_map = {}
+    for name, value in settings.items():
+        parameter = known.get(name.replace("_", "-"))
+        if parameter is None or name in _KEPT_FOR_THE_COMMAND_LINE:
+            allowed = ", ".join(sorted(set(known) - _KEPT_FOR_THE_COMMAND_LINE))
+            raise click.UsageError(f"Need settings out of {allowed} in {path}, got {name}.")
+        several = parameter.multiple if isinstance(parameter, click.Option) else True
+        values = value if isinstance(value, list) else [value]
+        if any(isinstance(each, bool | dict | list) for each in values) or (len(values) != 1 and not several):
+            raise click.UsageError(f"Need {'values' if several else 'one value'} for {name} in {path}, got {value!r}.")
+        texts = [str(each) for each in values]
+        ctx.default_map[str(parameter.name)] = texts if several else texts[0]
+
+
 _TRAINING = (
     click.option("--interval", default="1d", show_default=True, help="Interval of the store's bars: 1d, 1h, 5m."),
     click.option("--bars", help="Bars built from ticks instead: tick:500, time:5m."),
@@ -42,10 +76,23 @@ _TRAINING = (
     click.option("--batch", type=int, default=128, show_default=True, help="Windows a gradient step."),
     click.option("--start", type=click.DateTime(["%Y-%m-%d"]), help="First session used."),
     click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last session used."),
+    click.option("--learning-rate", type=float, default=0.001, show_default=True, help="Step size of Adam."),
+    click.option("--feature", "features", multiple=True, help="A feature; several by repeating  [default: all eight]"),
+    click.option(
+        "--baseline",
+        "baselines",
+        multiple=True,
+        default=("previous_sign", "logistic", "boosting"),
+        show_default=True,
+        help="A simple rival on the same folds; several by repeating.",
+    ),
     click.option(
         "--config",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="TOML file with any of these settings (and learning_rate, features); the command line wins.",
+        is_eager=True,
+        expose_value=False,
+        callback=_read_config,
+        help="TOML file with any of these options under the same names; the command line wins.",
     ),
     click.option("--jobs", type=int, help="Worker processes  [default: as many as cores]"),
     click.option(
@@ -83,22 +130,19 @@ def trading_options(command: Command) -> Command:
     return reduce(lambda made, option: option(made), reversed(_TRADING), command)
 
 
-def make_experiment(ctx: click.Context, symbol: str, options: dict[str, Any], **more: Any) -> Any:
-    """The Experiment of this command line: what was typed, then the TOML file, then the defaults."""
-    from forecast.experiment import Experiment, read_config
+def make_experiment(symbol: str, options: dict[str, Any]) -> Any:
+    """The Experiment of this command line, whose options came from what was typed, the TOML file, or the defaults."""
+    from forecast.experiment import Experiment
 
-    values = {**options, **more, "symbol": symbol}
-    config = values.pop("config", None)
-    if config is not None:
-        typed = {
-            name for name in options if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        } | {"symbol"}
-        settings = read_config(config)
-        values |= {name: value for name, value in settings.items() if name not in typed}
-    for name in ("start", "end"):
-        if hasattr(values[name], "date"):
-            values[name] = values[name].date()
-    return Experiment.from_options(values)
+    days = {name: each.date() for name in ("start", "end") if (each := options[name]) is not None}
+    values = {name: value for name, value in options.items() if name != "features" or value}
+    return Experiment.from_options({**values, **days, "symbol": symbol})
+
+
+def typed(ctx: click.Context, options: dict[str, Any]) -> list[str]:
+    """Which of these options were given, on the command line or in a file."""
+    given = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP)
+    return [name for name in options if ctx.get_parameter_source(name) in given]
 
 
 def make_rules(*, policy: str, band: float, fee_bps: float, slippage_bps: float) -> Any:

@@ -41,7 +41,7 @@ def command(settings: Settings, name: str, band: float, as_json: bool) -> None:
                 "age_days": age,
                 "price": found[0].price,
                 "currency": currency,
-                "bars_since_training": found[0].bars_since_training,
+                "bars_since_run": found[0].bars_since_run,
                 "signals": [
                     {
                         "model": each.model,
@@ -61,7 +61,7 @@ def command(settings: Settings, name: str, band: float, as_json: bool) -> None:
         click.echo(
             f"  {each.model:<12} {each.signal.upper():<5} probability of a rise {each.probability:.3f} ({spread})"
         )
-    if found[0].bars_since_training:
-        settings.note(f"{found[0].bars_since_training} bars are newer than the run. Train again to learn from them.")
+    if found[0].bars_since_run:
+        settings.note(f"{found[0].bars_since_run} bars are newer than the run. Train again to learn from them.")
     if age > 5:
         settings.note(f"The prices are {age:,} days old. Fetch newer ones: forecast fetch {symbol}")

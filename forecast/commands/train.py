@@ -39,7 +39,7 @@ def command(
       forecast train AAPL MSFT --backend auto --cluster tcp://scheduler:8786
       forecast train AAPL --config experiment.toml --folds 4
     """
-    experiments = [make_experiment(ctx, symbol, options) for symbol in symbols]
+    experiments = [make_experiment(symbol, options) for symbol in symbols]
     done = _train(ctx, experiments, fresh=fresh, **how(jobs=jobs, backend=backend, cluster=cluster))
     if as_json:
         print_json({"runs": [{"run": run.name, **run.describe()} for run in done]})

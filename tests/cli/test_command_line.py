@@ -6,7 +6,7 @@ import pytest
 from forecast.__main__ import run
 from tests.conftest import environment, only_line
 
-COMMANDS = ["demo", "fetch", "data", "train", "backtest", "signal", "report", "doctor"]
+COMMANDS = ["demo", "fetch", "data", "train", "backtest", "signal", "inspect", "report", "doctor"]
 
 
 def test_help_names_every_command_and_imports_none_of_them():
@@ -83,3 +83,34 @@ def test_doctor_says_what_is_here(tmp_path, capsys):
     assert found["versions"]["keras"].startswith("3.")
     assert run(["--data-dir", str(tmp_path / "data"), "doctor"]) == 0
     assert "tensorflow" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("window = = 3", "Need TOML in"),
+        ("colour = 1", "got colour"),
+        ("fresh = true", "got fresh"),
+        ("window = true", "Need one value for window"),
+        ("window = [1, 2]", "Need one value for window"),
+        ('window = "abc"', "'abc' is not a valid integer"),
+        ("start = 2010", "'2010' does not match the format"),
+        ('model = "gru"', "Need models out of simple_rnn, lstm, each once, got gru"),
+        ("jobs = 0", "Need --jobs of 1 or more, got 0"),
+    ],
+)
+def test_a_config_file_is_checked_like_the_command_line(content, message, tmp_path, capsys):
+    path = tmp_path / "experiment.toml"
+    path.write_text(content)
+    assert run(["--data-dir", str(tmp_path / "data"), "train", "AAPL", "--config", str(path)]) == 2
+    assert message in only_line(capsys.readouterr().err)
+
+
+def test_a_config_file_may_name_the_symbol_and_the_costs(tmp_path, capsys):
+    path = tmp_path / "experiment.toml"
+    path.write_text('symbol = "nope"\nfee-bps = -3\n')
+    assert run(["--data-dir", str(tmp_path / "data"), "backtest", "--config", str(path)]) == 2
+    assert "got fee_bps -3" in only_line(capsys.readouterr().err)
+    path.write_text('symbol = ["nope"]\n')
+    assert run(["--data-dir", str(tmp_path / "data"), "train", "--config", str(path)]) == 2
+    assert "got NOPE" in only_line(capsys.readouterr().err)

@@ -44,7 +44,7 @@ def test_the_price_of_a_signal_is_the_price_as_traded(trained):
     run = open_run(trained / "data" / "runs")
     today = signals(run, store=Store(trained / "data" / "store"), band=0.0)[0]
     assert today.price == pytest.approx(430.47)  # AAPL's close on 2013-03-01
-    assert today.bars_since_training == 3270 - run.describe()["data"]["bars"]
+    assert today.bars_since_run == 3270 - run.describe()["data"]["bars"]
 
 
 def test_a_store_with_less_than_one_window_is_refused(trained, tmp_path):

@@ -2,8 +2,8 @@ from datetime import date
 
 import pytest
 
-from forecast.experiment import Experiment, read_config
-from pipelines.errors import ConfigError, ForecastError
+from forecast.experiment import Experiment
+from pipelines.errors import ForecastError
 
 
 def test_an_experiment_survives_its_json():
@@ -42,16 +42,3 @@ def test_every_setting_and_every_further_cause_changes_the_fingerprint():
     assert made.fingerprint(data="x") == same
     assert made.fingerprint(data="y") != same
     assert Experiment(symbol="AAPL", units=33).fingerprint(data="x") != same
-
-
-def test_a_toml_file_speaks_the_names_of_the_command_line(tmp_path):
-    path = tmp_path / "experiment.toml"
-    path.write_text('model = ["lstm"]\nwindow = 12\nlearning-rate = 0.01\nstart = 2020-01-02\n')
-    settings = read_config(path)
-    assert settings == {"models": ["lstm"], "window": 12, "learning_rate": 0.01, "start": date(2020, 1, 2)}
-    assert Experiment.from_options({"symbol": "A", **settings}).models == ("lstm",)
-    path.write_text("window = = 3")
-    with pytest.raises(ConfigError, match="Need TOML in"):
-        read_config(path)
-    with pytest.raises(ConfigError, match="Need a TOML file, found none"):
-        read_config(tmp_path / "none.toml")
