@@ -14,6 +14,10 @@ _COMMANDS = {  # name -> (module, line in --help), so that --help imports none o
     "train": ("forecast.commands.train", "Train the networks walk-forward on one symbol."),
     "backtest": ("forecast.commands.backtest", "Trade a run's predictions on paper, costs paid."),
     "signal": ("forecast.commands.signal", "Today's signal: buy, hold or sell."),
+    "inspect": (
+        "forecast.commands.inspect",
+        "What the networks remember: gradients, gates, what the signal depends on.",
+    ),
     "report": ("forecast.commands.report", "Write the HTML report of a run."),
     "doctor": (
         "forecast.commands.doctor",

@@ -11,7 +11,7 @@ import pandas as pd
 from forecast.inspection import gates, gradients, occlusion
 from forecast.inspection.cells import forward, logits
 from forecast.inspection.subject import STAGES, Member, Subject, members
-from forecast.runs import write_json, write_parquet
+from forecast.run_files import write_json, write_parquet
 from pipelines.errors import RunError
 from pipelines.market import Floats
 
@@ -153,7 +153,9 @@ def _trades(subject: Subject, found: dict[tuple[int, int], gates.Gates]) -> pd.D
             if len(events) > 1:
                 error = events.std(axis=0, ddof=1) / np.sqrt(len(events))
                 columns = {"offset": np.arange(-TRADE_REACH, TRADE_REACH + 1), "mean": events.mean(axis=0)}
-                parts.append(pd.DataFrame({"side": side, "gate": name, **columns, "error": error, "events": len(events)}))
+                parts.append(
+                    pd.DataFrame({"side": side, "gate": name, **columns, "error": error, "events": len(events)})
+                )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 

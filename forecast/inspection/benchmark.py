@@ -11,7 +11,7 @@ import pandas as pd
 
 from forecast.inspection import textbook
 from forecast.inspection.textbook import TASKS, Budget
-from forecast.runs import write_parquet
+from forecast.run_files import write_parquet
 from pipelines.errors import ConfigError, RunError
 
 LENGTHS = (10, 20, 50, 100, 150, 200)
@@ -62,10 +62,13 @@ def run(
     seeds: int,
     jobs: int,
     budget: Budget,
+    fresh: bool,
     tell: Callable[[str], None],
     tasks: Sequence[str] = tuple(TASKS),
 ) -> Benchmark:
     """Trains what is not there yet, the short lengths first, and keeps each training as soon as it is done.
+
+    fresh: train all of it again.
 
     Raises:
         ConfigError: lengths or seeds that make no benchmark.
@@ -74,7 +77,7 @@ def run(
         raise ConfigError(f"Need lengths from 2 to {_LONGEST}, got {', '.join(map(str, lengths)) or 'none'}.")
     if not 1 <= seeds <= 50:
         raise ConfigError(f"Need 1 to 50 seeds for the benchmark, got {seeds}.")
-    before = cached(folder)
+    before = None if fresh else cached(folder)
     table = before.table if before else pd.DataFrame(columns=_COLUMNS)
     if not _same(table, seeds=seeds, budget=budget):
         table = table.iloc[:0]
@@ -121,15 +124,16 @@ def _rows(key: tuple[str, str, int], learnt: textbook.Learnt, budget: Budget) ->
 
 def _same(table: pd.DataFrame, *, seeds: int, budget: Budget) -> bool:
     """Whether a table was trained with this budget and as many seeds."""
-    names = [name for name in asdict(budget) if name not in ("steps", "parameters")]
-    agreed = all((table[name] == getattr(budget, name)).all() for name in names)
-    return agreed and (table["most_steps"] == budget.steps).all() and set(table["seed"]) <= set(range(seeds)) and (
-        table.empty or table["seed"].max() == seeds - 1
-    )
+    if table.empty:
+        return True
+    settings = {**asdict(budget), "most_steps": budget.steps, "seeds": seeds}
+    del settings["steps"], settings["parameters"]
+    kept = table.assign(seeds=table["seed"].max() + 1)
+    return all(bool((kept[name] == value).all()) for name, value in settings.items())
 
 
 def _one_thread() -> None:
     """A process a training: more threads in each would only wait for one another."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
     threadpool_limits(1)

@@ -105,7 +105,9 @@ def measure(subject: Subject, member: Member) -> tuple[pd.DataFrame, pd.DataFram
     return pd.concat(curves, ignore_index=True), pd.DataFrame(memories)
 
 
-def _spread(rows: "np.ndarray[tuple[int], np.dtype[np.int64]]", most: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+def _spread(
+    rows: "np.ndarray[tuple[int], np.dtype[np.int64]]", most: int
+) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     return rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.int64))]
 
 

@@ -75,9 +75,7 @@ def open_subject(run: Run) -> Subject:
     known = tuple(model for model in experiment.models if model in GATES)
     if not known:
         raise RunError(f"Need a run with a network out of simple_rnn, lstm, got {', '.join(experiment.models)}.")
-    return Subject(
-        run=run, about=about, experiment=experiment, data=dataset.prepare(bars, experiment), models=known
-    )
+    return Subject(run=run, about=about, experiment=experiment, data=dataset.prepare(bars, experiment), models=known)
 
 
 def members(subject: Subject) -> Iterator[Member]:

@@ -110,6 +110,7 @@ def train(task: str, cell: str, *, length: int, seeds: int, budget: Budget) -> L
 
 def units_for(cell: str, parameters: int, *, features: int = 2) -> int:
     """The units that bring a cell and its head closest to so many parameters."""
+
     def count(units: int) -> int:
         return GATES[cell] * units * (units + features + 1) + units + 1
 
