@@ -61,7 +61,7 @@ def growth(material: Material) -> Figure:
     seen = np.concatenate([trace["y"] for trace in traces])
     wide = bool(seen.min() > 0 and seen.max() / seen.min() > _WIDE)
     scale = {"type": "log", "dtick": "D2"} if wide else {"type": "linear"}
-    layout = {"yaxis": {"title": {"text": "1 grew to"}, "tickformat": ".3~g", **scale}, **_UNIFIED}
+    layout = {"yaxis": {"title": {"text": "1 grew to"}, "tickformat": ".4~g", **scale}, **_UNIFIED}
     return {"data": traces, "layout": layout, "alt": f"Growth of 1 unit of money. At the end: {', '.join(said)}."}
 
 
@@ -74,7 +74,7 @@ def drawdown(material: Material) -> Figure:
         below = curve / np.maximum.accumulate(curve) - 1.0
         traces.append(_line(material, model, account.time, below))
         said.append(f"{words.label(model)} {words.percent(float(below.min()))}")
-    layout = {"yaxis": {"tickformat": ".0%", "rangemode": "tozero"}, **_UNIFIED}
+    layout = {"yaxis": {"tickformat": ".2~p", "rangemode": "tozero"}, **_UNIFIED}
     return {"data": traces, "layout": layout, "alt": f"Fall below the last peak. Deepest: {', '.join(said)}."}
 
 
@@ -112,7 +112,7 @@ def certainty(comparisons: list[Mapping[str, Any]]) -> Figure:
         )
     layout = {
         "xaxis": {
-            "tickformat": ".2~%",
+            "tickformat": ".2~p",
             "zeroline": True,
             "zerolinewidth": 2,
             "zerolinecolor": "var(--ink)",

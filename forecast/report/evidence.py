@@ -138,7 +138,7 @@ def _sharpe(found: Found) -> str:
         return ""
     said, trials = [f"{words.label(model)} {_odds(each['deflated'])}" for model, each in rows], rows[0][1]["trials"]
     return (
-        f"{', '.join(said)}, counting {words.plural(trials, 'configuration')} tried (deflated Sharpe ratio). "
+        f"{', '.join(said)}, counting {words.count(trials)} tried (deflated Sharpe ratio). "
         "Above zero is no skill yet: holding a stock that rises is, too."
     )
 

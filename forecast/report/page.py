@@ -41,7 +41,7 @@ def environment() -> "Environment":
         loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    found.filters["whole"] = lambda text: text.replace(" %", "\u00a0%")  # no line begins with a percent sign
+    found.filters["whole"] = lambda text: text.replace(" %", "\u00a0%").replace("p = ", "p\u00a0=\u00a0")
     return found
 
 
@@ -75,6 +75,7 @@ def _context(material: Material) -> dict[str, Any]:
         "learning": [title for title, _ in small],
         "figures": script_json({name: _drawn(figure) for name, figure in figures.items()}),
         "plotly": get_plotlyjs(),
+        "all_bars": figures["prices"]["all"],
         "more_lines": any(trace.get("visible") == "legendonly" for trace in figures["growth"]["data"]),
         "scale": figures["growth"]["layout"]["yaxis"]["type"],
         "performance": tables.performance(material),
@@ -98,9 +99,12 @@ def _drawn(figure: Figure) -> Figure:
 
 def _eyebrow(material: Material) -> str:
     period, config = material.metrics["period"], material.about["config"]
-    kind = config.get("bars") or config.get("interval") or ""
+    kind = str(config.get("bars") or config.get("interval") or "")
     bars = {"1d": "daily bars", "1wk": "weekly bars"}.get(kind, f"{kind} bars")
-    return f"{material.symbol} · {bars} · {words.day(period['first'])} to {words.day(period['last'])}"
+    if kind.startswith("tick:"):
+        bars = f"bars of {kind.removeprefix('tick:')} trades"
+    days = dict.fromkeys([words.day(period["first"]), words.day(period["last"])])
+    return f"{material.symbol} · {bars} · {' to '.join(days)}"
 
 
 def _done(material: Material) -> str:

@@ -47,9 +47,23 @@ def prices(material: Material) -> Figure:
         layout.setdefault("annotations", []).append(_title(model, top=bottom + 0.09))
         changes = int(np.count_nonzero(np.diff(account.position, prepend=0.0)))
         told.append(f"{words.label(model)} changed its position {changes} times")
-    shown = axis_times(at[[max(0, len(at) - _VIEW), -1]], daily=material.daily)
+    begin = max(0, len(at) - _VIEW)
+    last_change = max(_last_change(material.ensemble(model)) for model in material.networks) if material.networks else 0
+    everything = last_change < begin  # nothing to see in the last stretch
+    shown = axis_times(at[[0 if everything else begin, -1]], daily=material.daily)
     layout["xaxis"] = {"range": shown, "anchor": f"y{1 + len(material.networks[:2])}"}
-    return {"data": traces, "layout": layout, "alt": f"Price with buy and sell marks. {'; '.join(told)}."}
+    return {
+        "data": traces,
+        "layout": layout,
+        "all": everything,
+        "alt": f"Price with buy and sell marks. {'; '.join(told)}.",
+    }
+
+
+def _last_change(account: Ledger) -> int:
+    """The last bar at which the position changed, -1 for none; closing at the very end is no decision."""
+    changed = np.flatnonzero(np.diff(account.position[:-1], prepend=0.0))
+    return int(changed[-1]) if len(changed) else -1
 
 
 def _marks(account: Ledger, *, at: Times, opens: Floats, daily: bool) -> list[dict[str, Any]]:

@@ -79,7 +79,7 @@ def comparisons(material: Material) -> list[dict[str, str]]:
                 "sample": words.plural(each["observations"], each["unit"]),
                 "block": words.show(each["block"], lambda length: words.number(length, 1)),
                 "answer": each["answer"],
-                "reason": "" if known else each["reason"],
+                "reason": "" if each["reason"] == "the interval contains zero" else each["reason"],
             }
         )
     return rows

@@ -1,5 +1,6 @@
 """How numbers and names are written for a person."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,7 @@ def within(model: str) -> str:
 def percent(value: float) -> str:
     """0.1234 -> "12.3 %", 0.00012 -> "0.012 %"; a true minus sign."""
     size = abs(100 * value)
-    places = 1 if size >= 1 or not size else 2 if size >= 0.1 else 3 if size >= 0.01 else 4
+    places = 1 if size >= 1 or size < 1e-6 else 1 - math.floor(math.log10(size))  # below 1 %: two digits
     return number(100 * value, places) + " %"
 
 

@@ -34,7 +34,7 @@ def evidence(
     """Seeds, ranking, Sharpe ratios and costs of one backtest, JSON-ready; empty with fewer than 20 days (or bars).
 
     accounts: model -> member -> ledger, over the same bars. per_year: days (or bars, whatever daily_sums makes of
-    sessions) in a year. trials: configurations tried before this one was shown, itself included.
+    sessions) in a year. trials: strategies tried until these were shown, themselves included.
     """
     networks = [model for model in accounts if is_network(model)]
     nets = {
@@ -54,10 +54,11 @@ def evidence(
     found: dict[str, Any] = {"unit": unit, "observations": days, "block": block, "draws": DRAWS}
     if len(networks) > 1:
         found["seeds_and_days"] = _seeds(values, networks[:2], shared)
-    if HOLDING in accounts:
-        chosen = np.stack([ensembles[model] for model in networks], axis=1)
+    active = [model for model in networks if np.any(accounts[model]["ensemble"].position)]
+    if HOLDING in accounts and active:
+        chosen = np.stack([ensembles[model] for model in active], axis=1)
         p_value = superior_predictive_ability(chosen, ensembles[HOLDING], **shared)
-        found["superior"] = {"benchmark": HOLDING, "strategies": len(networks), "p_value": p_value}
+        found["superior"] = {"benchmark": HOLDING, "strategies": len(active), "p_value": p_value}
     found["confidence_set"] = confidence_set(table, list(ensembles), **shared)
     found["sharpe"] = _sharpe(values, networks, trials=trials)
     found["minimum_length"] = {"trials": trials, "years": minimum_backtest_length(trials, sharpe=1.0)}

@@ -1,7 +1,7 @@
 """All the numbers of one backtest, ready for metrics.json."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from forecast.statistics.comparison import Comparison, Sessions, paired_differen
 from forecast.statistics.evidence import evidence, forecast_tests, waiting
 from forecast.statistics.performance import Metrics, held_returns, performance
 from forecast.statistics.prediction import ensembles, prediction_quality
-from forecast.statistics.verdict import LEVEL, PAIR, RIVALS, is_network, rival_level, verdict
+from forecast.statistics.verdict import LEVEL, PAIR, RIVALS, is_network, name, rival_level, verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ def summarise(
     predictions: a run's predictions.parquet. sessions: the session date of each ledger row, datetime64[D], shape
     (bars,), or None where bars are not to be summed to days. config: policy, band, fee_bps and slippage_bps, kept
     beside the numbers that follow from them. seed: of the bootstrap; the same seed gives the same digits.
-    trials: configurations tried before this one was shown, itself included; as many as networks when not given.
+    trials: configurations tried, this one included, each of which tried every network; only this one when not given.
 
     Raises:
         ValueError: no ledgers, or ledgers of several symbols or of different bars.
@@ -51,10 +51,10 @@ def summarise(
     for each in ledgers:
         accounts.setdefault(each.model, {})[each.member] = each
     networks = [model for model in accounts if is_network(model)]
-    idle = [model for model in networks if not np.any(accounts[model][ENSEMBLE].position)]
+    idle = [model for model in networks if _is_idle(accounts[model][ENSEMBLE])]
     per_year = _units_per_year(made, bars=len(time) - 1, bars_per_year=bars_per_year)
     more = evidence(
-        accounts, sessions=sessions, per_year=per_year, trials=trials or max(1, len(networks)),
+        accounts, sessions=sessions, per_year=per_year, trials=(trials or 1) * max(1, len(networks)),
         rng=np.random.default_rng([seed, 1]),
     )  # fmt: skip
     wait = waiting(made[0], per_year=per_year) if made and (made[0].model, made[0].rival) == PAIR else None
@@ -92,10 +92,23 @@ def comparisons(ledgers: Sequence[Ledger], *, sessions: Sessions | None, seed: i
     rivals = [(model, rival) for rival in [*RIVALS, *best] if rival in ensembles for model in networks]
     levels = [LEVEL] * len(pairs) + [rival_level(len(networks) * len(simple))] * len(rivals)
     streams = np.random.default_rng(seed).spawn(len(levels))
-    return [
+    made = [
         paired_difference(ensembles[model], ensembles[rival], sessions=sessions, rng=stream, level=level)
         for (model, rival), level, stream in zip(pairs + rivals, levels, streams, strict=True)
     ]
+    return [_without_skill(each, idle=[model for model in networks if _is_idle(ensembles[model])]) for each in made]
+
+
+def _is_idle(account: Ledger) -> bool:
+    return not np.any(account.position)
+
+
+def _without_skill(made: Comparison, *, idle: Sequence[str]) -> Comparison:
+    """What a network saved by never holding anything is not told as its being better or worse."""
+    who = [model for model in (made.model, made.rival) if model in idle]
+    if not who or made.low is None:
+        return made
+    return replace(made, answer="cannot tell", reason=f"{' and '.join(map(name, who))} never held anything")
 
 
 def _qualities(predictions: "pd.DataFrame") -> dict[tuple[str, str], Metrics]:

@@ -1,7 +1,8 @@
 """The rule, fixed before any result is seen, that turns comparisons into sentences.
 
 1. LSTM - SimpleRNN (ensembles, net of costs): an interval at 95 %. Above zero is "better", below is "worse",
-   anything else is "cannot tell". This one comparison is the verdict.
+   anything else is "cannot tell", and so is any comparison of a network that never held anything: what it saved by
+   standing aside is no skill. This one comparison is the verdict.
 2. Each network against holding, against nothing, and against the baseline that did best: intervals at 1 - 0.05 / m
    (Bonferroni), where m counts every baseline, the ones not shown too, since the best was picked afterwards. The chance
    of even one false "better" or "worse" among them is at most 5 %.
@@ -73,7 +74,7 @@ def verdict(
     if pair:
         return {
             "answer": pair[0].answer,
-            "sentence": f"{pair[0].answer.capitalize()}: {where}, {_difference(pair[0])}{_idle(idle)}.",
+            "sentence": f"{pair[0].answer.capitalize()}: {where}, {_idle(pair[0], idle)}{_difference(pair[0])}.",
             "details": [*details, *(f"{_capital(_difference(each))}." for each in rivals)],
         }
     return {
@@ -130,14 +131,13 @@ def _rivals_sentence(rivals: Sequence[Comparison]) -> str:
 
 
 def _rival(model: str) -> str:
-    return f"{name(model)}, the best baseline" if model in BASELINES else name(model)
+    return f"{name(model)} (the best baseline)" if model in BASELINES else name(model)
 
 
-def _idle(idle: Sequence[str]) -> str:
-    """A network that stood aside may look good or bad without having done anything: that must be said."""
-    if not idle:
-        return ""
-    return f"; {' and '.join(name(model) for model in idle)} never held anything"
+def _idle(pair: Comparison, idle: Sequence[str]) -> str:
+    """A network that stood aside may look good or bad without having done anything: that must be said first."""
+    who = [name(model) for model in (pair.model, pair.rival) if model in idle]
+    return f"{' and '.join(who)} never held anything; " if who else ""
 
 
 def _counting_sentence(pair: Sequence[Comparison], rivals: Sequence[Comparison]) -> str:

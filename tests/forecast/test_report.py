@@ -182,7 +182,14 @@ def test_thinning_keeps_the_ends_and_the_extremes(values: list[float], limit: in
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.1234, "12.3 %"), (-0.00012, "−0.012 %"), (0.0, "0.0 %"), (-1e-9, "0.0000 %"), (12.5, "1\u202f250.0 %")],
+    [
+        (0.1234, "12.3 %"),
+        (-0.00012, "−0.012 %"),
+        (0.0, "0.0 %"),
+        (-1e-9, "0.0 %"),
+        (8.4e-6, "0.00084 %"),
+        (12.5, "1\u202f250.0 %"),
+    ],
 )
 def test_percentages_for_people(value: float, text: str) -> None:
     assert words.percent(value) == text

@@ -96,7 +96,7 @@ def test_more_trials_deflate_a_sharpe_ratio() -> None:
         summarise(ledgers, predictions, bars_per_year=252, sessions=None, config={}, trials=trials)["evidence"][
             "sharpe"
         ]
-        for trials in (2, 200)
+        for trials in (1, 200)
     )
     assert many["lstm"]["deflated"] < few["lstm"]["deflated"] < few["lstm"]["probability"]
 
@@ -107,6 +107,9 @@ def test_a_model_that_never_trades_has_evidence_too() -> None:
     idle += [replace(ledgers[-1], model="lstm", member=member) for member in ("ensemble", "0", "1")]
     result = json.loads(json.dumps(summary(idle, predictions), allow_nan=False))
     assert result["evidence"]["sharpe"]["lstm"] == {"probability": None, "deflated": None, "trials": 2}
+    pair = result["comparisons"][0]
+    assert (pair["answer"], pair["reason"]) == ("cannot tell", "the LSTM never held anything")
+    assert result["verdict"]["answer"] == "cannot tell"
     assert result["evidence"]["break_even"]["lstm"]["reason"] == "no difference in trading"
 
 

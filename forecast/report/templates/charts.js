@@ -115,7 +115,7 @@
   };
 
   const drawAll = () => Promise.all(Object.keys(figures).map(draw));
-  if (narrow()) {
+  if (narrow() && document.querySelector('[data-bars="250"]').ariaPressed === "true") {
     const times = figures.prices.data[0].x;
     sight = [times[Math.max(0, times.length - 64)], times[times.length - 1]];
     press(document.querySelector('[data-bars="63"]'));
