@@ -53,10 +53,11 @@ class Program:
         validation: Rows,
         batch: int,
         rate: float,
+        room: int = 0,
     ) -> Material:
-        """The arrays of one fold, moved to the backend."""
-        room = roomy(len(ends))
-        bars = np.zeros((roomy(len(values)), values.shape[1]), dtype=np.float32)
+        """The arrays of one fold, moved to the backend; padded as if they held `room` bars where they hold fewer."""
+        bars = np.zeros((roomy(max(len(values), room)), values.shape[1]), dtype=np.float32)
+        room = roomy(max(len(ends), room))
         bars[: len(values)] = values
         size = max(batch, _PREDICT_BATCH)
         return Material(

@@ -26,13 +26,21 @@ _writing = threading.Lock()  # a program's network is only used to write files; 
 
 
 def fit(
-    windows: Windows, fold: Fold, scaler: Scaler, *, architecture: Architecture, seed: int, budget: Budget
+    windows: Windows,
+    fold: Fold,
+    scaler: Scaler,
+    *,
+    architecture: Architecture,
+    seed: int,
+    budget: Budget,
+    room: int = 0,
 ) -> Fitted:
     """Trains one member with early stopping and predicts the fold's test rows.
 
     With a patience the weights of the epoch with the best validation loss are kept; with patience 0 all epochs are
     trained and the last weights kept, so that nothing is chosen on validation rows. The epochs run in one compiled
-    call: `seconds` is its wall time in equal parts.
+    call: `seconds` is its wall time in equal parts. room: the bars that other members have, where these windows are
+    fewer: the same shapes then, nothing compiled again.
     """
     began = time.perf_counter()
     program = _program(architecture)
@@ -48,6 +56,7 @@ def fit(
             validation=fold.validation,
             batch=budget.batch,
             rate=budget.learning_rate,
+            room=room,
         ),
         train=fold.train,
         batch=budget.batch,

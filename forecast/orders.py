@@ -15,7 +15,10 @@ Task = tuple[str, int, int]  # model, fold number, seed
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One member to fit, and what it must be fitted with to repeat to the last digit. rows: how many it learns from."""
+    """One member to fit, and what it must be fitted with to repeat to the last digit.
+
+    rows: how many it learns from. room: the bars that compiled shapes are made for, if its data have fewer.
+    """
 
     symbol: str
     architecture: Architecture
@@ -23,6 +26,7 @@ class Order:
     seed: int
     budget: Budget
     rows: int
+    room: int = 0
     backend: str
     versions: tuple[tuple[str, str], ...]
 
@@ -58,6 +62,7 @@ def fit(data: Path | Mapping[str, Any], order: Order) -> Fitted:
         architecture=order.architecture,
         seed=order.seed,
         budget=order.budget,
+        room=order.room,
     )
     return fitted
 

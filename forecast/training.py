@@ -182,6 +182,7 @@ def _order(each: _Ongoing, task: Task, *, backend: str, versions: tuple[tuple[st
             learning_rate=experiment.learning_rate,
         ),
         rows=len(each.dataset.folds[number].train),
+        room=len(each.dataset.bars),
         backend=backend,
         versions=versions,
     )
