@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import calendars
+from pipelines import calendars, trades
 from pipelines.errors import BadPricesError, ConfigError
 from pipelines.market import Bars, Ticks, Times
 from pipelines.sieve import CleaningReport, Sieve
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MAX_DROPPED = 0.01
 """The share of rows that may be dropped for what they say before the whole file is refused."""
 
+Mask = NDArray[np.bool_]
 _PRICES = ("open", "high", "low", "close")
 _ROUNDING = 1e-6  # providers round each price on its own, to float32: a close may stick out of low..high by that
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -75,9 +76,10 @@ def ticks(
     currency: str = "",
     max_dropped: float = MAX_DROPPED,
 ) -> tuple[Ticks, CleaningReport]:
-    """Trades from rows in file order: time (UTC, without a zone), price, size.
+    """Trades from rows in file order: time (UTC, without a zone), price, size; and condition, correction, exchange.
 
-    Dropped: a missing value, not finite, a price of zero or below, a negative size. Rows that repeat another stay:
+    Dropped: a missing value, not finite, a price of zero or below, a negative size; and, see pipelines.trades, trades
+    off hours, corrected, with an abnormal condition, or far from the median before. Rows that repeat another stay:
     several fills at one time and price are normal. Rows out of order are sorted, equal times kept in file order.
 
     Raises:
@@ -90,7 +92,12 @@ def ticks(
     sieve.drop("not finite", np.isinf(price) | np.isinf(size))
     sieve.drop("price zero or negative", np.less_equal(price, 0))
     sieve.drop("negative size", np.less(size, 0))
+    _drop_special(sieve, frame, time, calendar, symbol=symbol)
     order = sieve.in_order(time)
+    far = np.zeros(len(frame), np.bool_)
+    far[order] = trades.outliers(time[order], price[order], calendar)
+    sieve.drop("far from the median of the trades before", far, counts=False)
+    order = order[~far[order]]
     sieve.refuse(symbol, max_dropped)
     made = Ticks(
         symbol=symbol, time=time[order], price=price[order], size=size[order], currency=currency, calendar=calendar
@@ -123,18 +130,34 @@ def _drop_impossible(sieve: Sieve, values: NDArray[np.float64]) -> None:
         sieve.note(f"{len(rounded):,} rows with an open or close outside by a rounding error mended")
 
 
-def _drop_closed(sieve: Sieve, times: Times, calendar: str, *, daily: bool, symbol: str) -> None:
-    kept = np.flatnonzero(sieve.kept)
-    trades = (calendars.is_session if daily else calendars.starts_open)(times[kept], calendar)
-    closed = np.zeros(len(times), np.bool_)
-    closed[kept[~trades]] = True
-    if 2 * np.count_nonzero(closed) > len(kept) > 0:
-        first = kept[~trades][0]
+def _drop_special(sieve: Sieve, frame: "pd.DataFrame", time: Times, calendar: str, *, symbol: str) -> None:
+    """Trades off hours, corrected or cancelled, or on special conditions."""
+    closed = trades.off_hours(time, calendar)
+    refuse_closed(symbol, calendar, sieve.kept & closed, sieve.kept, time)
+    sieve.drop(f"outside the hours of {calendar}", closed, counts=False)
+    if "correction" in frame:
+        sieve.drop("corrected or cancelled", frame["correction"].to_numpy() != 0, counts=False)
+    if "condition" in frame:
+        sieve.drop("abnormal sale condition", trades.abnormal(frame["condition"]), counts=False)
+
+
+def refuse_closed(symbol: str, calendar: str, closed: Mask, rows: Mask, times: Times) -> None:
+    """Raises BadPricesError where the exchange was closed at most of the rows: the wrong calendar or time zone."""
+    if 2 * np.count_nonzero(closed) > np.count_nonzero(rows):
+        first = int(np.argmax(closed))
         raise BadPricesError(
             f"{symbol}: need times at which {calendar} trades, but it is closed at {np.count_nonzero(closed):,} of "
-            f"{len(kept):,} rows (first: row {first + 1:,}, {times[first].astype('datetime64[m]')}). "
+            f"{np.count_nonzero(rows):,} rows (first: row {first + 1:,}, {times[first].astype('datetime64[m]')} UTC). "
             "Name the right calendar with --calendar (24/7 for crypto), and the right zone with --tz."
         )
+
+
+def _drop_closed(sieve: Sieve, times: Times, calendar: str, *, daily: bool, symbol: str) -> None:
+    kept = np.flatnonzero(sieve.kept)
+    open_then = (calendars.is_session if daily else calendars.starts_open)(times[kept], calendar)
+    closed = np.zeros(len(times), np.bool_)
+    closed[kept[~open_then]] = True
+    refuse_closed(symbol, calendar, closed, sieve.kept, times)
     sieve.drop(f"not a session of {calendar}" if daily else f"outside the hours of {calendar}", closed, counts=False)
 
 

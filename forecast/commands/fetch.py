@@ -29,7 +29,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     "files",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="csv: a .csv, .csv.gz or .parquet file of bars or trades.",
+    help="csv: a .csv, .csv.gz or .parquet file of bars or trades, or a folder of them.",
 )
 @click.option("--interval", default="1d", show_default=True, help="Interval of the bars: 1d, 1h, 15m, 5m, 1m.")
 @click.option("--start", type=_DAY, help="First session, YYYY-MM-DD.")
@@ -37,6 +37,32 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--tz", help="csv: time zone of the file's times, e.g. America/New_York.")
 @click.option("--calendar", help="The exchange's calendar: XNYS, XLON, 24/7  [default: by symbol, XNYS for csv]")
 @click.option("--currency", help="csv: currency of the prices, e.g. USD.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    help="csv: which column is time, price, size, open, high, low, close, volume, condition, correction, exchange.",
+)
+@click.option("--time-format", help="csv: shape of times that are not ISO 8601, e.g. '%d/%m/%Y %H:%M:%S'.")
+@click.option("--date", help="csv: day of times that are seconds after midnight (LOBSTER).")
+@click.option("--price-scale", type=float, default=1.0, show_default=True, help="csv: 10000 for LOBSTER's prices.")
+@click.option("--exchange", help="csv: of trades, the only exchange that is kept, e.g. N (NYSE TAQ).")
+@click.option(
+    "--stamp",
+    type=click.Choice(["start", "end"]),
+    default="start",
+    show_default=True,
+    help="csv: whether an intraday bar's time is its start or its end.",
+)
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    callback=lambda ctx, _, path: _take_config(ctx, path),
+    is_eager=True,
+    expose_value=False,
+    help="TOML file with any of these settings; the command line wins.",
+)
 @click.option(
     "--max-dropped",
     type=click.FloatRange(0, 1),
@@ -58,6 +84,7 @@ def command(settings: Settings, /, symbols: tuple[str, ...], source: str, as_jso
       forecast fetch AAPL MSFT ES --source sample
       forecast fetch ACME --source csv --file acme.csv.gz
       forecast fetch ES --source csv --file trades.csv --tz America/Chicago --calendar CMES
+      forecast fetch AMZN --source csv --file taq/ --tz America/New_York --column price=PX --exchange N
     """
     from pipelines.errors import ForecastError
     from pipelines.store import Store
@@ -129,13 +156,43 @@ def _bring(store: "Store", source: str, symbol: str, options: dict[str, Any], cl
     if source == "csv":
         from pipelines.sources import csv
 
-        names = ("files", "interval", "tz", "calendar", "currency", "max_dropped")
-        delivery = csv.read(symbol, **{name: options[name] for name in names})
+        names = ("files", "interval", "tz", "calendar", "currency", "max_dropped", "time_format", "date", "price_scale")
+        wanted = {name: options[name] for name in (*names, "exchange", "stamp")}
+        delivery = csv.read(symbol, names=_columns(options["columns"]), **wanted)
     else:
         from pipelines.sources import sample
 
         delivery = sample.read(symbol)
     return ingest(store, replace(delivery, prices=between(delivery.prices, options["start"], options["end"])))
+
+
+def _columns(pairs: tuple[str, ...]) -> dict[str, str]:
+    """What --column says, e.g. price=PX."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise click.UsageError(f"Need --column NAME=COLUMN, for example --column price=PX, got {pair!r}.")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _take_config(ctx: click.Context, path: Path | None) -> None:
+    """Makes the settings of a TOML file the defaults; `column` may be a table there."""
+    if path is None:
+        return
+    import tomllib
+
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"Need a TOML file, got {path}: {error}.") from error
+    names = {param.opts[0].removeprefix("--"): str(param.name) for param in ctx.command.params}
+    for name, value in settings.items():
+        if name.replace("_", "-") not in names:
+            raise click.UsageError(f"{path}: need settings of fetch ({', '.join(sorted(names))}), got {name!r}.")
+        if name == "column" and isinstance(value, dict):
+            value = [f"{needed}={column}" for needed, column in value.items()]
+        if name == "file" and isinstance(value, str):
+            value = [value]
+        ctx.default_map = {**(ctx.default_map or {}), names[name.replace("_", "-")]: value}
 
 
 def new_client() -> Any:

@@ -84,6 +84,22 @@ def times(column: "pa.ChunkedArray", *, tz: str | None, shape: str | None, path:
     return _from_text(column, tz=tz, shape=shape, path=path, name=name, row=row)
 
 
+def after_midnight(column: "pa.ChunkedArray", date: str, *, path: Path, name: str, row: int) -> "pa.ChunkedArray":
+    """Seconds after midnight of a date, as times on that day's clock.
+
+    Raises:
+        ConfigError: a date that is none.
+    """
+    import pyarrow as pa
+
+    try:
+        midnight = np.datetime64(date, "D").astype("datetime64[ns]")
+    except ValueError:
+        raise ConfigError(f"Need a date such as 2012-06-21, got {date!r}.") from None
+    seconds = numbers(column, path=path, name=name, row=row)
+    return pa.chunked_array([pa.array(midnight + np.round(seconds * 1e9).astype("timedelta64[ns]"))])
+
+
 def _from_text(
     column: "pa.ChunkedArray", *, tz: str | None, shape: str | None, path: Path, name: str, row: int
 ) -> Times:

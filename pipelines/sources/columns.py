@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.errors import BadFileError
@@ -19,6 +19,11 @@ _TICKS: dict[str, tuple[str, ...]] = {
     "price": ("price", "px", "tradeprice", "last", "lastprice", "p"),
     "size": ("size", "volume", "vol", "qty", "quantity", "amount", "shares", "tradesize", "lastsize", "s", "v"),
 }
+_SPECIAL: dict[str, tuple[str, ...]] = {
+    "condition": ("cond", "condition", "conditions", "salecondition", "trsc"),
+    "correction": ("corr", "correction", "trcorr", "correctionindicator"),
+    "exchange": ("ex", "exchange", "venue"),
+}
 _ACTIONS: dict[str, tuple[str, ...]] = {
     "dividend": ("dividend", "dividends", "exdividend", "divcash", "dividendamount"),
     "split": ("split", "splits", "stocksplit", "stocksplits", "splitratio", "splitfactor", "splitcoefficient"),
@@ -27,12 +32,16 @@ _ACTIONS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """The file's names for what is needed. time: one name, or two that are read together (date and time of day)."""
+    """The file's names for what is needed. time: one name, or two that are read together (date and time of day).
+
+    special: of trades, condition, correction and exchange, where the file has them.
+    """
 
     kind: str
     time: tuple[str, ...]
     values: Mapping[str, str]
     actions: Mapping[str, str]
+    special: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -64,7 +73,9 @@ def find(names: Sequence[str], path: Path, *, given: Mapping[str, str] | None = 
     if "price" in ticks and len(prices) < 3:
         if "size" not in ticks:
             raise BadFileError(f"{path}: need a column of trade sizes (size, volume), got {_listed(names)}.")
-        return Columns(kind="ticks", time=time, values=ticks, actions={}, notes=tuple(notes))
+        return Columns(
+            kind="ticks", time=time, values=ticks, actions={}, special=_pick(_SPECIAL, given, known), notes=tuple(notes)
+        )
     missing = [name for name in ("open", "high", "low", "close") if name not in bars]
     raise BadFileError(
         f"{path}: need the columns open, high, low, close for bars (missing: {', '.join(missing)}) or price and size "

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_NAMES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".parquet")
+
+
 def read(
     symbol: str,
     *,
@@ -29,11 +32,16 @@ def read(
     names: Mapping[str, str] | None = None,
     time_format: str | None = None,
     stamp: Literal["start", "end"] = "start",
+    price_scale: float = 1.0,
+    date: str | None = None,
+    exchange: str | None = None,
 ) -> Delivery:
     """One symbol's bars (with dividends and splits, where the file has such columns) or trades.
 
     tz: the zone of times that name none. calendar: XNYS unless given. names: needed column -> the file's name for it.
     time_format: a strptime format, for times that are not ISO 8601. stamp: whether an intraday bar's time is its start.
+    price_scale: what the file's prices are divided by (LOBSTER: 10000). date: of times that are seconds after
+    midnight. exchange: of trades, the only one that is kept.
 
     Raises:
         BadFileError: a file that cannot be read, a missing column, a cell that is no number or no time.
@@ -41,8 +49,8 @@ def read(
         BadPricesError: too many rows that cannot be prices.
     """
     frames, found = [], None
-    for path in files:
-        part, found = _read_one(path, tz=tz, names=names, time_format=time_format)
+    for path in _every(files):
+        part, found = _read_one(path, tz=tz, names=names, time_format=time_format, date=date)
         frames.append(part)
     if found is None:
         raise BadFileError(f"{symbol}: need at least one file.")
@@ -51,10 +59,18 @@ def read(
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     if not len(frame):
         raise BadFileError(f"Need rows below the header, got {files[0]} without any.")
+    for name in ("open", "high", "low", "close", "price"):
+        if price_scale != 1 and name in frame:
+            frame[name] /= price_scale
     market: dict[str, Any] = {"calendar": calendar or "XNYS", "currency": currency or "", "max_dropped": max_dropped}
     if found.kind == "ticks":
+        notes: tuple[str, ...] = ()
+        if exchange is not None and "exchange" in frame:
+            elsewhere = int((frame["exchange"] != exchange).sum())
+            frame = frame[frame["exchange"] == exchange].reset_index(drop=True)
+            notes = (f"{elsewhere:,} trades of other exchanges left out, rows counted without them",)
         ticks, report = clean.ticks(frame.rename(columns={"at": "time"}), symbol=symbol, **market)
-        return Delivery(prices=ticks, actions=None, report=report.noting(found.notes))
+        return Delivery(prices=ticks, actions=None, report=report.noting((*found.notes, *notes)))
     frame, notes = _bar_times(frame, interval, stamp=stamp, path=files[0])
     bars, report = clean.bars(frame, symbol=symbol, interval=interval, **market)
     actions = _actions(frame, bars) if found.actions else None
@@ -65,7 +81,7 @@ def read(
 
 
 def _read_one(
-    path: Path, *, tz: str | None, names: Mapping[str, str] | None, time_format: str | None
+    path: Path, *, tz: str | None, names: Mapping[str, str] | None, time_format: str | None, date: str | None
 ) -> "tuple[pd.DataFrame, columns.Columns]":
     """Columns `at` (UTC) and `date` (NaT where the file has times of day), and the numbers, as in the file."""
     import pandas as pd
@@ -80,6 +96,8 @@ def _read_one(
         if len(found.time) == 2:
             time = pc.binary_join_element_wise(time.cast("string"), table[found.time[1]].cast("string"), " ")
         name = " ".join(found.time)
+        if date is not None:
+            time = cells.after_midnight(time, date, path=path, name=name, row=row)
         day = None if time_format else cells.dates(time)
         if day is not None and found.kind == "bars":
             chunk["date"], chunk["at"] = day, np.full(len(table), "NaT", "datetime64[ns]")
@@ -88,6 +106,10 @@ def _read_one(
             chunk["date"] = np.full(len(table), "NaT", "datetime64[ns]")
         for needed, column in {**found.values, **found.actions}.items():
             chunk[needed] = cells.numbers(table[column], path=path, name=column, row=row)
+        for needed, column in found.special.items():
+            text = needed != "correction"
+            number = None if text else cells.numbers(table[column], path=path, name=column, row=row)
+            chunk[needed] = table[column].cast("string").to_numpy() if number is None else number
         for needed, values in chunk.items():
             parts.setdefault(needed, []).append(values)
         row += len(table)
@@ -97,6 +119,21 @@ def _read_one(
     if found.kind == "bars" and "volume" not in frame:
         frame["volume"] = 0.0
     return frame, found
+
+
+def _every(files: Sequence[Path]) -> list[Path]:
+    """The files, and those in the folders among them, by name.
+
+    Raises:
+        BadFileError: a folder without any.
+    """
+    found: list[Path] = []
+    for path in files:
+        inside = sorted(each for each in path.iterdir() if each.name.endswith(_NAMES)) if path.is_dir() else [path]
+        if not inside:
+            raise BadFileError(f"Need {', '.join(_NAMES)} files in the folder {path}, there are none.")
+        found += inside
+    return found
 
 
 def _bar_times(

@@ -107,3 +107,22 @@ def test_yahoo_stops_at_its_limit_keeps_what_it_has_and_goes_on(
         out, err = capsys.readouterr()
         assert [each["symbol"] for each in json.loads(out)["fetched"]] == ["AAA", "CCC"]
         assert "Need a symbol that Yahoo knows, got BBB" in err
+
+
+def test_a_toml_file_gives_settings_and_the_command_line_wins(tmp_path: Path) -> None:
+    (tmp_path / "trades.csv").write_text("t,px,n\n2024-01-02 09:30:00,2238200,1\n")
+    settings = 'source = "csv"\ntz = "UTC"\nprice_scale = 10000\ncalendar = "24/7"\n'
+    (tmp_path / "fetch.toml").write_text(settings + '[column]\ntime = "t"\nprice = "px"\nsize = "n"\n')
+    arguments = ("fetch", "AMZN", "--config", str(tmp_path / "fetch.toml"), "--file", str(tmp_path / "trades.csv"))
+    assert forecast(tmp_path, *arguments, "--tz", "America/New_York") == 0
+    ticks = Store(tmp_path / "data" / "store").read_ticks("AMZN")
+    assert ticks.price.tolist() == [223.82]
+    assert str(ticks.time[0]) == "2024-01-02T14:30:00.000000000"
+
+
+def test_a_wrong_toml_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text, message in (("tz = ", "Need a TOML file"), ("zone = 1", "got 'zone'"), ("column = ['x']", "NAME=COLUMN")):
+        (tmp_path / "fetch.toml").write_text(text)
+        arguments = ("fetch", "X", "--source", "csv", "--file", "x.csv", "--config", str(tmp_path / "fetch.toml"))
+        assert forecast(tmp_path, *arguments) == 2
+        assert message in capsys.readouterr().err

@@ -178,7 +178,6 @@ def test_a_cut_off_gzip_file_a_bomb_and_a_missing_file_are_told_apart(tmp_path: 
         ("not.parquet", "Parquet"),
         ("bomb.csv.gz", "unpacks to at most|UTF-8"),
         ("none.csv", "not there"),
-        ("", "folder"),
     ):
         with pytest.raises(BadFileError, match=message):
             csv.read("XYZ", files=[tmp_path / name])
@@ -216,3 +215,61 @@ def test_every_intraday_file_of_the_24_symbols_reads_without_a_dropped_row(share
         assert not delivery.report.dropped, path.name
         count += len(delivery.prices)
     assert count == 43_164 + 18_518 + 6_781
+
+
+def test_all_files_of_a_folder_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+    saved(tmp_path, "time,price,size\n2024-01-03T15:00Z,3,1\n", "b.csv")
+    saved(tmp_path, "time,price,size\n2024-01-02T15:00Z,1,1\n2024-01-02T15:01Z,2,1\n", "a.csv.gz")
+    assert ticks(tmp_path).price.tolist() == [1, 2, 3]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadFileError, match="there are none"):
+        ticks(tmp_path / "empty")
+
+
+def test_columns_scale_and_date_can_be_named(tmp_path: Path) -> None:
+    path = saved(tmp_path, "sec,px4,n\n34200.017459617,2238200,1\n34200.18992,2238100,21\n")
+    names = {"time": "sec", "price": "px4", "size": "n"}
+    found = ticks(path, names=names, price_scale=10_000, date="2012-06-21")
+    assert found.price.tolist() == [223.82, 223.81]
+    assert str(found.time[0]) == "2012-06-21T13:30:00.017459617"
+    with pytest.raises(BadFileError, match="'px5' for price"):
+        ticks(path, names={"price": "px5"})
+
+
+def test_trades_off_hours_corrected_special_or_far_off_are_dropped_each_with_its_reason(tmp_path: Path) -> None:
+    rows = [f"2024-01-02 09:3{i // 30}:{i % 30:02d},100.{i % 3},1,0," for i in range(60)]
+    rows[40] = rows[40].replace("100.", "90.")
+    rows += ["2024-01-02 08:00:00,100,1,0,", "2024-01-02 09:40:00,100,1,8,", "2024-01-02 09:41:00,100,1,0,4 B"]
+    found = csv.read(
+        "XYZ", files=[saved(tmp_path, "time,price,size,corr,cond\n" + "\n".join(rows))], tz="America/New_York"
+    )
+    assert found.report.dropped == {
+        "outside the hours of XNYS": 1,
+        "corrected or cancelled": 1,
+        "abnormal sale condition": 1,
+        "far from the median of the trades before": 1,
+    }
+    assert found.report.first_row["far from the median of the trades before"] == 41
+
+
+def test_taq_trades_are_cleaned_as_by_an_independent_package(shared: Path) -> None:
+    raw, cleaned = (shared / "tick_taq_anonymised" / f"{name}.parquet" for name in ("sampleTDataRaw", "sampleTData"))
+    delivery = csv.read("XXX", files=[raw], exchange="N")
+    assert isinstance(delivery.prices, Ticks)
+    assert delivery.report.dropped == {"outside the hours of XNYS": 4, "abnormal sale condition": 2}
+    theirs = pd.read_parquet(cleaned)
+    ours = pd.DataFrame({"time": delivery.prices.time, "price": delivery.prices.price, "size": delivery.prices.size})
+    merged = ours.groupby("time").agg({"price": "median", "size": "sum"})  # the package merges equal times, we do not
+    assert len(merged) == len(theirs) == 7_168
+    assert np.array_equal(
+        merged.index.to_numpy(), theirs["DT"].dt.tz_localize(None).to_numpy().astype("datetime64[ns]")
+    )
+    assert np.allclose(merged["price"], theirs["PRICE"], rtol=0, atol=1e-9)
+    assert np.array_equal(merged["size"], theirs["SIZE"].to_numpy(float))
+
+
+def test_no_trade_of_two_real_markets_is_taken_for_an_outlier(shared: Path) -> None:
+    future = shared / "tick_es_futures_2013" / "es_trades_20130901_20130903.csv.gz"
+    stock = shared / "tick_amzn_lobster_20120621" / "amzn_trades_20120621.csv.gz"
+    assert len(ticks(future, tz="America/Chicago", calendar="CMES")) == 500_000
+    assert len(ticks(stock, price_scale=10_000)) == 11_419
