@@ -94,7 +94,7 @@ def forecast_tests(predictions: "pd.DataFrame") -> dict[str, Any]:
 
 def waiting(pair: Comparison, *, per_year: float) -> dict[str, float] | None:
     """How many years it would take to tell a difference as large as the measured one; None where it is told or zero."""
-    if pair.answer != "cannot tell" or pair.low is None or pair.high is None:
+    if pair.low is None or pair.high is None or pair.low > 0 or pair.high < 0:
         return None
     years = pair.observations / per_year
     needed = years_to_tell(pair.mean_difference, low=pair.low, high=pair.high, years=years)

@@ -74,7 +74,7 @@ def verdict(
     if pair:
         return {
             "answer": pair[0].answer,
-            "sentence": f"{pair[0].answer.capitalize()}: {where}, {_idle(pair[0], idle)}{_difference(pair[0])}.",
+            "sentence": f"{pair[0].answer.capitalize()}: {where}, {_aside(pair[0], idle)}.",
             "details": [*details, *(f"{_capital(_difference(each))}." for each in rivals)],
         }
     return {
@@ -134,10 +134,13 @@ def _rival(model: str) -> str:
     return f"{name(model)} (the best baseline)" if model in BASELINES else name(model)
 
 
-def _idle(pair: Comparison, idle: Sequence[str]) -> str:
+def _aside(pair: Comparison, idle: Sequence[str]) -> str:
     """A network that stood aside may look good or bad without having done anything: that must be said first."""
     who = [name(model) for model in (pair.model, pair.rival) if model in idle]
-    return f"{' and '.join(who)} never held anything; " if who else ""
+    if not who:
+        return _difference(pair)
+    said = _difference(pair)
+    return f"{' and '.join(who)} never held anything; {said.replace(who[0], 'it', 1) if pair.model in idle else said}"
 
 
 def _counting_sentence(pair: Sequence[Comparison], rivals: Sequence[Comparison]) -> str:

@@ -201,7 +201,7 @@ def test_the_best_baseline_is_called_so() -> None:
 def test_a_network_that_never_held_anything_is_named_in_the_verdict() -> None:
     pair = told("lstm", "simple_rnn", 0.001, 0.0005, 0.002)
     said = verdict([pair], symbol="ES", first="2013-09-03", last="2013-09-03", idle=["lstm"])["sentence"]
-    assert "after costs, the LSTM never held anything; the LSTM earned 0.1 % a day more" in said
+    assert "after costs, the LSTM never held anything; it earned 0.1 % a day more" in said
 
 
 def test_a_single_network_is_judged_against_its_rivals() -> None:
