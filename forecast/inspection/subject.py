@@ -93,8 +93,7 @@ def members(subject: Subject) -> Iterator[Member]:
     }  # all of them are checked before the network library is loaded
     fitting = backend.load_fitting(backend.choose(subject.about.get("backend", backend.DEFAULT)))
     for (model, fold, seed), (architecture, scaler) in described.items():
-        start = int(np.random.SeedSequence((seed, fold)).generate_state(2)[0])  # as forecast.fitting.fit draws it
-        network = fitting.models.build(architecture, seed=start)
+        network = fitting.models.build(architecture, seed=start_seed(fold=fold, seed=seed))
         initial = _read(network, architecture)
         path = subject.run.member(model, fold, seed)
         try:
@@ -106,6 +105,11 @@ def members(subject: Subject) -> Iterator[Member]:
             ) from error
         trained = _read(network, architecture)
         yield Member(model=model, fold=fold, seed=seed, initial=initial, trained=trained, scaler=scaler)
+
+
+def start_seed(*, fold: int, seed: int) -> int:
+    """The seed of the weights that a member's training began with, as forecast.fitting.fit draws it."""
+    return int(np.random.SeedSequence((seed, fold)).generate_state(2)[0])
 
 
 def _read(network: Any, architecture: Architecture) -> Weights:

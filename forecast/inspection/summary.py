@@ -13,7 +13,7 @@ PATH_NAMES = {
     "state": "all it hands on",
     "h": "through h alone",
     "c": "through c alone",
-    "input": "the bar's features",
+    "input": "the bar’s features",
     "jacobian": "Jacobian of all it hands on",
     "jacobian_h": "Jacobian of h alone",
 }
