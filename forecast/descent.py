@@ -3,11 +3,14 @@
 Importing this module imports keras.
 """
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
+
+from pipelines.windows import Rows
 
 Vector = NDArray[np.float32]
 
@@ -44,6 +47,35 @@ class Material(NamedTuple):
     batches: Any
     validation_batches: Any
     rate: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A trained member: its parameters, and its mean log losses, each of shape (epochs trained,)."""
+
+    parameters: Vector
+    loss: NDArray[np.float64]
+    val_loss: NDArray[np.float64]
+
+
+def trained(state: State, *, patience: int) -> Trained:
+    """What is kept of a member: with a patience the parameters of its best epoch, else the last ones."""
+    done = int(state.epoch)
+    return Trained(
+        parameters=np.array(state.best if patience else state.parameters),
+        loss=np.array(state.loss, dtype=np.float64)[:done],
+        val_loss=np.array(state.val_loss, dtype=np.float64)[:done],
+    )
+
+
+def shuffled(
+    train: Rows, *, shuffle: np.random.Generator, epochs: int, shape: tuple[int, int, int]
+) -> NDArray[np.int32]:
+    """A new order of `train` for each epoch, filled up with -1; shape: (epochs, batches, batch) with room to spare."""
+    orders = np.full((shape[0], shape[1] * shape[2]), -1, dtype=np.int32)
+    for row in orders[:epochs]:
+        row[: len(train)] = shuffle.permutation(train)
+    return orders.reshape(shape)
 
 
 def finished(state: State, *, epochs: int, patience: int) -> bool:

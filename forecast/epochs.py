@@ -6,7 +6,6 @@ nor a few more bars compile again; how many batches a fold really has is a numbe
 that every backend runs the same lines; windows are gathered inside, by index, and never laid out.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -15,20 +14,24 @@ from keras import ops
 from numpy.typing import NDArray
 
 from forecast.autodiff import compiled, value_and_gradient
-from forecast.descent import Material, State, Vector, adam, begin, filled, finished, put, roomy
+from forecast.descent import (
+    Material,
+    State,
+    Trained,
+    Vector,
+    adam,
+    begin,
+    filled,
+    finished,
+    put,
+    roomy,
+    shuffled,
+    trained,
+)
 from pipelines.windows import Rows
 
 _PREDICT_BATCH = 128
 _MOST_ORDER = 2**24  # row numbers handed over in one call: 64 MiB
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trained:
-    """A trained member: its parameters, and its mean log losses, each of shape (epochs trained,)."""
-
-    parameters: Vector
-    loss: NDArray[np.float64]
-    val_loss: NDArray[np.float64]
 
 
 class Program:
@@ -40,7 +43,7 @@ class Program:
         self._fixed = [np.array(each) for each in network.non_trainable_variables]
         self._steps = network.input_shape[1]
         self._gradient = value_and_gradient(self._loss)
-        self._train = compiled(self._train_epochs)
+        self._train = compiled(self.train_epochs)
         self._logits = compiled(self._forward)
 
     def material(
@@ -91,27 +94,19 @@ class Program:
         state = begin(start, epochs)
         while not finished(state, epochs=epochs, patience=patience):
             first = int(state.epoch)
-            orders = np.full((chunk, room), -1, dtype=np.int32)
-            for row in orders[: epochs - first]:
-                row[: len(train)] = shuffle.permutation(train)
-            until = np.int32(min(epochs, first + chunk))
-            batches = orders.reshape(chunk, -1, batch)
-            state = State(*self._train(tuple(state), tuple(material), batches, until, np.int32(patience)))
-        done = int(state.epoch)
-        return Trained(
-            parameters=np.array(state.best if patience else state.parameters),
-            loss=np.array(state.loss, dtype=np.float64)[:done],
-            val_loss=np.array(state.val_loss, dtype=np.float64)[:done],
-        )
+            until = min(epochs, first + chunk)
+            orders = shuffled(train, shuffle=shuffle, epochs=until - first, shape=(chunk, room // batch, batch))
+            state = State(*self._train(tuple(state), tuple(material), orders, np.int32(until), np.int32(patience)))
+        return trained(state, patience=patience)
 
     def logits(self, parameters: Vector, windows: Vector) -> Vector:
         """One logit a window; windows: shape (any number, steps, features). A window's digits depend on it alone."""
         found = np.empty(len(windows), dtype=np.float32)
         for first in range(0, len(windows), _PREDICT_BATCH):
             batch = windows[first : first + _PREDICT_BATCH]
-            filled = np.zeros((_PREDICT_BATCH, *windows.shape[1:]), dtype=np.float32)
-            filled[: len(batch)] = batch
-            found[first : first + len(batch)] = np.array(self._logits(parameters, filled))[: len(batch)]
+            padded = np.zeros((_PREDICT_BATCH, *windows.shape[1:]), dtype=np.float32)
+            padded[: len(batch)] = batch
+            found[first : first + len(batch)] = np.array(self._logits(parameters, padded))[: len(batch)]
         return found
 
     def weights(self, parameters: Any) -> list[Any]:
@@ -140,7 +135,8 @@ class Program:
         each = ops.maximum(logits, 0.0) - logits * targets + ops.log1p(ops.exp(-ops.abs(logits)))
         return ops.sum(each * weight)
 
-    def _train_epochs(self, state: Any, material: Any, orders: Any, until: Any, patience: Any) -> Any:
+    def train_epochs(self, state: Any, material: Any, orders: Any, until: Any, patience: Any) -> Any:
+        """The function that is compiled: a State and a Material as tuples, a State's fields back."""
         material, start = Material(*material), State(*state)
         first = start.epoch
 

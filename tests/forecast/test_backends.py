@@ -19,7 +19,7 @@ jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs 
     "facts",
     [
         "compiled_call or same_digits",
-        pytest.param("not compiled_call and not same_digits", marks=pytest.mark.slow),
+        pytest.param("not compiled_call and not same_digits", marks=pytest.mark.slow),  # batched members too,
     ],
 )
 def test_what_is_known_about_fitting_holds_on_jax_too(facts):

@@ -184,3 +184,40 @@ def test_a_description_that_asks_for_the_absurd_is_refused_before_anything_is_bu
         Architecture.from_json(described)
     with pytest.raises(RunError, match="Need model, steps, features and units"):
         Architecture.from_json({"model": "lstm"})
+
+
+@pytest.mark.parametrize("patience", [0, 1])
+def test_members_trained_as_one_batched_network_equal_those_trained_one_by_one(fitting, task, patience):
+    import keras
+
+    if keras.backend.backend() != "jax":
+        pytest.skip("batched members need JAX")
+    from forecast.batched import Learner, train_together
+    from forecast.descent import flat
+    from forecast.epochs import Program
+
+    windows, _, scaler = task
+    program = Program(fitting.models.build(architecture(fitting, "lstm"), seed=0))
+    folds = walk_forward(windows, folds=2)
+
+    def learners():
+        for fold in folds:
+            for seed in range(2):
+                yield Learner(
+                    start=flat(fitting.models.build(architecture(fitting, "lstm"), seed=seed).get_weights()),
+                    material=program.material(
+                        scaler.apply(windows.values), ends=windows.ends, targets=windows.targets,
+                        train=fold.train, validation=fold.validation, batch=32, rate=0.02,
+                    ),
+                    train=fold.train,
+                    shuffle=np.random.default_rng(seed),
+                )  # fmt: skip
+
+    together = train_together(program, list(learners()), batch=32, epochs=4, patience=patience)
+    for each, found in zip(learners(), together, strict=True):
+        alone = program.train(
+            each.start, each.material, train=each.train, batch=32, shuffle=each.shuffle, epochs=4, patience=patience
+        )
+        np.testing.assert_allclose(found.parameters, alone.parameters, atol=1e-4)
+        np.testing.assert_allclose(found.loss, alone.loss, atol=1e-5)
+        np.testing.assert_allclose(found.val_loss, alone.val_loss, atol=1e-5)
