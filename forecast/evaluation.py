@@ -1,5 +1,7 @@
 """A run's predictions + rules + costs -> a saved backtest: signals, ledgers and what can be said about them."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,6 +86,7 @@ def evaluate(run: Run, *, rules: Rules) -> Backtest:
         config=rules.to_json(),
         trials=max(1, trials.count(run.folder.parent, symbol=ledgers[0].symbol)),
     )
+    metrics["certificate"] = certify_fills(run.certificate(), ledgers, decisions, bars)
     columns = ["symbol", "model", "member", "decided_at", "signal"]
     backtest = Backtest(
         name=rules.name,
@@ -94,6 +97,37 @@ def evaluate(run: Run, *, rules: Rules) -> Backtest:
     )
     run.save_backtest(backtest)
     return backtest
+
+
+def certify_fills(
+    certificate: dict[str, Any] | None, ledgers: Sequence[Ledger], decisions: pd.DataFrame, bars: pd.DataFrame
+) -> dict[str, Any] | None:
+    """The training's certificate with the backtest's own checks: each fill at the open after its decision, no sooner.
+
+    None for a run that was trained without one.
+    """
+    if certificate is None:
+        return None
+    opened_at, opens = _times(bars["opened_at"]), bars["open"].to_numpy()
+    failures, compared = list(certificate["failures"]), certificate["compared"]
+    by_member = dict(iter(decisions.groupby(["model", "member"])))
+    for ledger in ledgers:
+        compared += 2
+        made = by_member.get((ledger.model, ledger.member))
+        if made is not None and np.any(_times(made["decided_at"]) > ledger.time[:-1]):
+            failures.append(f"{ledger.model} {ledger.member} is filled before it has decided")
+        row = _first_bar(opened_at, ledger.time[:-1])
+        held = ledger.position[:-1]
+        if row is None or not np.allclose(
+            ledger.gross[:-1],
+            held * (opens[row + 1 : row + 1 + len(held)] / opens[row : row + len(held)] - 1.0),
+            rtol=0.0,
+            atol=1e-12,
+        ):
+            failures.append(f"{ledger.model} {ledger.member} earns something else than from open to open")
+    content = {**certificate, "passed": not failures, "compared": compared, "failures": failures}
+    del content["sha256"]
+    return {**content, "sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}
 
 
 def _traded_bars(decisions: pd.DataFrame, bars: pd.DataFrame) -> pd.DataFrame:

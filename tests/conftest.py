@@ -10,7 +10,10 @@ import pytest
 
 Forecast = Callable[..., "subprocess.CompletedProcess[str]"]
 
-SMALL = ("--folds", "2", "--seeds", "2", "--epochs", "3", "--units", "4", "--window", "10", "--end", "2003-12-31")
+SMALL = (
+    "--folds", "2", "--seeds", "2", "--epochs", "3", "--units", "4", "--window", "10", "--end", "2003-12-31",
+    "--baseline", "previous_sign", "--baseline", "logistic",
+)  # fmt: skip
 
 
 def forecast_in(folder: Path) -> Forecast:

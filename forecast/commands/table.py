@@ -38,6 +38,9 @@ def print_backtest(backtest: Any, page: Path) -> None:
     for key, name, shape in _ROWS:
         table.add_row(name, *(_cell(performance[model]["ensemble"][key], shape) for model in models))
     Console(highlight=False).print("", table, "", sep="\n")
+    if shown := backtest.metrics.get("certificate"):
+        said = "nothing looks ahead" if shown["passed"] else "LOOKS AHEAD: " + "; ".join(shown["failures"][:3])
+        click.echo(f"Certificate: {said} ({shown['compared']} comparisons, sha256 {shown['sha256'][:12]})")
     click.echo(f"Report: {page}")
 
 

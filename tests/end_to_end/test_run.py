@@ -36,7 +36,7 @@ def test_a_run_holds_one_row_per_model_fold_seed_and_decision(trained):
         "probability", "target", "forward_return",
     ]  # fmt: skip
     assert not rows.duplicated(["model", "fold", "seed", "decided_at"]).any()
-    assert set(rows["model"]) == {"simple_rnn", "lstm"}
+    assert set(rows["model"]) == {"simple_rnn", "lstm", "previous_sign", "logistic"}
     assert rows.groupby(["model", "seed"]).size().nunique() == 1
     assert rows["probability"].between(0, 1, inclusive="neither").all()
     assert (rows["target"] == (rows["forward_return"] > 0)).all()
@@ -203,16 +203,58 @@ def test_higher_costs_change_the_backtest_without_training_again(copy):
     assert len(newest(copy).backtests()) == 2
 
 
+def test_every_run_proves_that_it_does_not_look_ahead(trained):
+    shown = newest(trained).certificate()
+    assert shown["passed"], shown["failures"]
+    assert shown["compared"] > 100
+    assert len(shown["cuts"]) == 6
+
+
+def test_a_backtest_that_fills_too_soon_loses_its_certificate(copy, monkeypatch):
+    from forecast import evaluation
+    from forecast.backtest import Costs, trade
+
+    run = newest(copy)
+    rules = evaluation.Rules(policy="long-flat", band=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
+    honest = evaluation.evaluate(run, rules=rules).metrics["certificate"]
+    assert honest["passed"]
+    assert honest["compared"] > run.certificate()["compared"]
+
+    def at_the_deciding_close(positions, *, opens, **more):
+        return trade(positions, opens=np.concatenate([[opens[0]], opens[:-1]]), **more)
+
+    monkeypatch.setattr(evaluation, "trade", at_the_deciding_close)
+    early = evaluation.evaluate(run, rules=rules).metrics["certificate"]
+    assert not early["passed"]
+    assert "lstm ensemble earns something else than from open to open" in early["failures"]
+    assert early["sha256"] != honest["sha256"]
+
+
+def test_typed_training_options_never_meet_another_run(copy):
+    line = only_line(forecast_in(copy)("backtest", newest(copy).name, "--window", "60", code=2).stderr)
+    assert "is trained already: name a symbol" in line
+    line = only_line(forecast_in(copy)("backtest", "AAPL", "--epochs", "0", code=2).stderr)
+    assert "Need --epochs as a whole number from 1" in line
+
+
+def test_one_symbol_named_twice_is_trained_once_and_a_damaged_run_is_passed_over(copy):
+    broken = copy / "data" / "runs" / "MSFT-1d-0000000000"
+    broken.mkdir()
+    (broken / "run.json").write_text("{}")
+    done = forecast_in(copy)("train", "AAPL", "aapl", *SMALL)
+    assert done.stdout.count("is trained") == 1
+    assert "AAPL" in forecast_in(copy)("backtest", "AAPL").stdout
+
+
 def test_backtest_of_a_symbol_without_a_run_trains_one_first(copy):
     done = forecast_in(copy)("backtest", "msft", *SMALL, "--epochs", "1", "--seeds", "1")
-    assert "No finished run of MSFT yet: training one first." in done.stderr
     assert newest(copy).describe()["config"]["symbol"] == "MSFT"
     assert "MSFT" in done.stdout
 
 
 def test_a_config_file_says_what_the_command_line_can_say_and_the_command_line_wins(copy):
     (copy / "experiment.toml").write_text(
-        'window = 10\nfolds = 2\nseeds = 1\nepochs = 1\nunits = 3\nmodel = ["lstm"]\nend = 2003-12-31\npatience = 0\n'
+        'window = 10\nfolds = 2\nseeds = 1\nepochs = 1\nunits = 3\nmodel = "lstm"\nend = 2003-12-31\npatience = 0\n'
     )
     forecast_in(copy)("train", "AAPL", "--config", str(copy / "experiment.toml"), "--units", "2")
     config = newest(copy).describe()["config"]
