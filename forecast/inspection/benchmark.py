@@ -119,7 +119,7 @@ def _rows(key: tuple[str, str, int], learnt: textbook.Learnt, budget: Budget) ->
             "steps": learnt.steps,
             "most_steps": budget.steps,
         }
-    )
+    )[_COLUMNS]
 
 
 def _same(table: pd.DataFrame, *, seeds: int, budget: Budget) -> bool:
