@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ATTEMPTS = 20
+_ROWS = 1 << 19  # in a row group: what a scan holds in memory
 
 
 class Table:
@@ -74,6 +76,32 @@ class Table:
         except (OSError, ValueError, DeltaError) as error:
             raise self._damaged(error) from error
 
+    def in_order(self, where: Mapping[str, str], key: str, columns: list[str]) -> "Iterator[pa.Table] | None":
+        """One partition's row groups, where none overlaps another in key, by key; None where they do.
+
+        Rows within a group may be in any order. Each is read once, and one at a time is in memory.
+        """
+        import pyarrow.parquet as pq
+
+        files = self.files()
+        if files is None:
+            return None
+        frame = files.to_pandas()
+        for name, value in where.items():
+            frame = frame[frame[f"partition.{name}"] == value]
+        groups: list[tuple[int, int, Path, int]] = []
+        for path in (self.path / unquote(each) for each in frame["path"]):
+            data = pq.read_metadata(path)
+            place = data.schema.names.index(key)
+            for group in range(data.num_row_groups):
+                known = data.row_group(group).column(place).statistics
+                groups.append((known.min, known.max, path, group))
+        groups.sort()
+        for (_, last, path, group), (first, _, after, number) in pairwise(groups):
+            if last > first or (last == first and (path, group + 1) != (after, number)):
+                return None
+        return (pq.ParquetFile(path).read_row_group(group, columns=columns) for _, _, path, group in groups)
+
     def replace(self, rows: "pa.Table", where: Mapping[str, str], *, column: str, first: int, last: int) -> None:
         """Puts rows in the place of those of one partition whose column lies in first..last, both included.
 
@@ -85,7 +113,7 @@ class Table:
 
         same = [f"\"{name}\" = '{value}'" for name, value in where.items()]
         predicate = " AND ".join([*same, f'"{column}" >= {first}', f'"{column}" <= {last}'])
-        properties = WriterProperties(compression="ZSTD")
+        properties = WriterProperties(compression="ZSTD", max_row_group_size=_ROWS)
         for attempt in range(_ATTEMPTS):
             found = self._open()
             try:

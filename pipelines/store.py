@@ -2,8 +2,8 @@
 
 Tables `bars` (partitioned by symbol and frequency), `ticks` and `actions` (by symbol). delta-rs reads its own
 predicates again when writers meet, without quotes, so no column may be named like a word of SQL (interval, time). Times
-are whole nanoseconds since 1970 UTC in int64 columns: Delta's timestamps are microseconds, and their file statistics are cut to
-milliseconds, which makes a reader skip rows. `session` is the exchange's date.
+are whole nanoseconds since 1970 UTC in int64 columns: Delta's timestamps are microseconds, and their file statistics
+are cut to milliseconds, which makes a reader skip rows. `session` is the exchange's date.
 """
 
 from collections.abc import Iterator
@@ -16,12 +16,13 @@ from pipelines.catalogue import series, what_is_there
 from pipelines.delta import Table
 from pipelines.errors import StoreError, UnknownSymbolError
 from pipelines.market import Actions, Bars, Ticks, check_symbol
-from pipelines.store_rows import as_bars, as_times, market_columns, plain
+from pipelines.store_rows import as_bars, as_ticks, as_times, market_columns, plain
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+_TICKS = ["traded_at", "place", "price", "size"]
 _PRICES = ("open", "high", "low", "close", "volume")
 
 
@@ -86,34 +87,28 @@ class Store:
             UnknownSymbolError: no ticks of that symbol, with what is there and how to fetch it.
         """
         where = {"symbol": check_symbol(symbol)}
-        rows = self._read(self._ticks, where, start, end, columns=["traded_at", "place", "price", "size"])
-        time, place, price, size = (rows[name].to_numpy() for name in rows.column_names)
-        step = np.diff(time)
-        if np.any(step < 0) or np.any((step == 0) & (np.diff(place) <= 0)):
-            order = np.lexsort((place, time))
-            time, price, size = time[order], price[order], size[order]
-        for array in (time, price, size):
-            array.flags.writeable = False  # so that Ticks takes them as they are
-        market = self._known(self._ticks, where).iloc[0]
-        return Ticks(
-            symbol=where["symbol"],
-            time=time.view("datetime64[ns]"),
-            price=price,
-            size=size,
-            currency=str(market["currency"]),
-            calendar=str(market["calendar"]),
-        )
+        rows = self._read(self._ticks, where, start, end, columns=_TICKS)
+        return as_ticks(where, rows, self._known(self._ticks, where))
 
     def scan_ticks(
         self, symbol: str, *, start: object = None, end: object = None, rows: int = 2_000_000
     ) -> Iterator[Ticks]:
-        """The same ticks as read_ticks, about so many rows at a time, whole sessions: for bars.from_chunks."""
+        """The same ticks as read_ticks, at most about so many rows at a time: for pipelines.bars.from_chunks."""
         where = {"symbol": check_symbol(symbol)}
-        days = self._read(self._ticks, where, start, end, columns=["session"])["session"].to_numpy()
-        sessions, counts = np.unique(days.astype("datetime64[D]"), return_counts=True)
+        files = None
+        if start is None and end is None and self._ticks.exists():
+            files = self._ticks.in_order(where, "traded_at", _TICKS)
+        if files is not None and len(known := self._known(self._ticks, where)):
+            for part in files:
+                yield as_ticks(where, part, known)
+            return
+        days = self._read(self._ticks, where, start, end, columns=["session"])["session"].value_counts()
+        order = np.argsort(days.field("values"))
+        sessions = days.field("values").to_numpy(zero_copy_only=False)[order]
+        counts = days.field("counts").to_numpy()[order]
         portion = (np.cumsum(counts) - counts) // rows
-        for part in np.split(sessions, np.flatnonzero(np.diff(portion)) + 1):
-            yield self.read_ticks(symbol, start=part[0], end=part[-1])
+        for some in np.split(sessions, np.flatnonzero(np.diff(portion)) + 1):
+            yield self.read_ticks(symbol, start=some[0], end=some[-1])
 
     def read_actions(self, symbol: str) -> Actions:
         """All known dividends and splits; none for a symbol without any."""

@@ -9,6 +9,7 @@ from pipelines import calendars
 from pipelines.market import Bars, Ticks
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 
@@ -49,6 +50,25 @@ def as_bars(where: dict[str, str], rows: "pa.Table") -> Bars:
         volume=rows["volume"].to_numpy()[order],
         currency=str(rows["currency"][-1]),
         calendar=str(rows["calendar"][-1]),
+    )
+
+
+def as_ticks(where: dict[str, str], rows: "pa.Table", known: "pd.DataFrame") -> Ticks:
+    """Ticks by time, those of one time by their place. known: the symbol's row of the catalogue."""
+    time, place, price, size = (rows[name].to_numpy() for name in ("traded_at", "place", "price", "size"))
+    step = np.diff(time)
+    if np.any(step < 0) or np.any((step == 0) & (np.diff(place) <= 0)):
+        order = np.lexsort((place, time))
+        time, price, size = time[order], price[order], size[order]
+    for array in (time, price, size):
+        array.flags.writeable = False  # so that Ticks takes them as they are
+    return Ticks(
+        symbol=where["symbol"],
+        time=time.view("datetime64[ns]"),
+        price=price,
+        size=size,
+        currency=str(known["currency"].iloc[0]),
+        calendar=str(known["calendar"].iloc[0]),
     )
 
 

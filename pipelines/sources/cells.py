@@ -28,11 +28,10 @@ def numbers(column: "pa.ChunkedArray", *, path: Path, name: str, row: int) -> Fl
             return _floats(column.cast(pa.float64()))
         except pa.ArrowException:
             raise BadFileError(f"{path}: need numbers in column {name!r}, got {column.type}.") from None
-    text = pc.utf8_trim_whitespace(column)
     try:
-        return _floats(text.cast(pa.float64()))
+        return _floats(column.cast(pa.float64()))
     except pa.ArrowInvalid:
-        pass
+        text = pc.utf8_trim_whitespace(column)
     plain = pc.if_else(pc.match_substring_regex(text, _THOUSANDS), pc.replace_substring(text, ",", ""), text)
     try:
         return _floats(plain.cast(pa.float64()))
@@ -106,7 +105,12 @@ def _from_text(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    text = pc.utf8_trim_whitespace(column)
+    text = column
+    if shape is None:
+        try:
+            return _to_utc(_times(text.cast(pa.timestamp("ns"))), tz, path=path, name=name)
+        except pa.ArrowInvalid:
+            text = pc.utf8_trim_whitespace(column)
     if shape is not None:
         return _to_utc(_by_shape(text, shape, path=path, name=name, row=row), tz, path=path, name=name)
     try:

@@ -98,8 +98,8 @@ def _read_one(
         name = " ".join(found.time)
         if date is not None:
             time = cells.after_midnight(time, date, path=path, name=name, row=row)
-        day = None if time_format else cells.dates(time)
-        if day is not None and found.kind == "bars":
+        day = cells.dates(time) if found.kind == "bars" and not time_format else None
+        if day is not None:
             chunk["date"], chunk["at"] = day, np.full(len(table), "NaT", "datetime64[ns]")
         else:
             chunk["at"] = cells.times(time, tz=tz, shape=time_format, path=path, name=name, row=row)

@@ -77,3 +77,36 @@ def test_check_finds_repairs_and_takes_the_repair_back(data: Path, capsys: pytes
 def test_check_shows_a_crash_and_suggests_nothing(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert forecast(data, "check", "AAPL") == 0
     assert "2000-09-29  suspicious  -51.9% from one close to the next" in capsys.readouterr().out
+
+
+def test_export_writes_csv_and_parquet_and_no_formula(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import pandas as pd
+
+    assert forecast(data, "export", "FB", str(data / "fb.parquet")) == 0
+    table = pd.read_parquet(data / "fb.parquet")
+    assert (len(table), table["close"].iloc[0], table["session"].iloc[0]) == (196, 38.2318, "2012-05-18")
+    assert forecast(data, "export", "FB", str(data / "fb.csv"), "--adjust", "back") == 0
+    assert (data / "fb.csv").read_text().splitlines()[1].startswith("FB,2012-05-18,")
+    assert forecast(data, "export", "FB", str(data / "fb.xls")) == 2
+    assert ".csv or .parquet" in capsys.readouterr().err
+
+
+def test_text_that_a_spreadsheet_would_run_is_made_plain(tmp_path: Path) -> None:
+    import pandas as pd
+
+    from pipelines.export import write_frame
+
+    frame = pd.DataFrame({"symbol": ["=cmd()", "@x", "FB"], "close": [1.0, -2.0, 3.0]})
+    write_frame(frame, tmp_path / "x.csv")
+    assert (tmp_path / "x.csv").read_text() == "symbol,close\n'=cmd(),1.0\n'@x,-2.0\nFB,3.0\n"
+
+
+def test_compact_merges_files_and_changes_no_row(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store(data / "store")
+    bars = store.read_bars("FB")
+    for row in range(3):
+        store.write_bars(replace(bars.rows([row]), close=bars.open[[row]]))
+    before = store.read_bars("FB")
+    assert forecast(data, "compact", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["files_fewer"] >= 0
+    assert store.read_bars("FB").close.tolist() == before.close.tolist()

@@ -149,3 +149,21 @@ def test_a_damaged_table_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "blocked").write_text("a file where the store should be")
     with pytest.raises(StoreError, match="--data-dir"):
         Store(tmp_path / "blocked").write_bars(daily_bars([10, 11]))
+
+
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_ticks_in_portions_are_the_ticks_as_a_whole(tmp_path: Path, overlapping: bool) -> None:
+    store, day = Store(tmp_path), 86_400 * 10**9
+    times = [10**18 + step for step in (0, 0, 5, day, day, 3 * day, 4 * day)]
+    store.write_ticks(ticks(times[:3] + times[-1:] if overlapping else times[:3]))
+    store.write_ticks(ticks(times[3:]))
+    whole = store.read_ticks("XYZ")
+    for options in ({}, {"start": "2001-09-09", "end": "2001-09-12"}):
+        parts = list(store.scan_ticks("XYZ", rows=2, **options))
+        expected = store.read_ticks("XYZ", **options)
+        assert len(parts) > 1 or (overlapping and not options)
+        assert np.array_equal(np.concatenate([part.time for part in parts]), expected.time)
+        assert np.array_equal(np.concatenate([part.price for part in parts]), expected.price)
+    assert len(whole) == 7
+    with pytest.raises(UnknownSymbolError, match="fetch NOPE"):
+        next(store.scan_ticks("NOPE"))
