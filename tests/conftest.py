@@ -7,6 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("forecast", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("forecast")
 
 Forecast = Callable[..., "subprocess.CompletedProcess[str]"]
 

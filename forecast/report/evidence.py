@@ -22,8 +22,11 @@ def answers(material: Material) -> list[dict[str, str]]:
     """Questions and answers, those that this run has numbers for."""
     found = material.metrics.get("evidence") or {}
     rows = [{"question": question, "answer": answer(found)} for question, answer in _QUESTIONS if answer(found)]
-    echo = _echo(material)
-    return [*rows, {"question": "Do they just repeat the last return?", "answer": echo}] if echo else rows
+    if echo := _echo(material):
+        rows.append({"question": "Do they just repeat the last return?", "answer": echo})
+    if shown := material.metrics.get("certificate"):
+        rows.append({"question": "Does anything here look ahead?", "answer": _certificate(shown)})
+    return rows
 
 
 def reliability(material: Material) -> Figure:
@@ -234,3 +237,17 @@ def _years(years: float) -> str:
     if years < 0.25:
         return words.plural(round(365.25 * years), "day")
     return f"{words.number(years, 1 if years < 10 else 0)} years"
+
+
+def _certificate(shown: Found) -> str:
+    """What was made again without the future, and whether it came out the same."""
+    made = (
+        f"bars, features, labels, folds, scalers and one retrained member a network were made again at "
+        f"{words.plural(len(shown['cuts']), 'cut')} with the future cut off and with another one in its place, "
+        f"{words.count(shown['compared'])} comparisons in all, to the last digit (certificate {shown['sha256'][:16]})"
+    )
+    if shown["passed"]:
+        return f"No: {made}."
+    return (
+        f"Yes: {'; '.join(shown['failures'][:5])}. The numbers on this page cannot be trusted. What was done: {made}."
+    )

@@ -74,10 +74,12 @@ def forecast_tests(predictions: "pd.DataFrame") -> dict[str, Any]:
     means = {
         model: each[np.isfinite(each["target"])] for model, each in ensembles(predictions).items() if is_network(model)
     }
-    directions = {
-        model: asdict(pesaran_timmermann(each["target"].to_numpy() > 0.5, each["probability"].to_numpy() > 0.5))
-        for model, each in means.items()
-    }
+    directions = {}
+    for model, each in means.items():
+        apart = label_horizon(each["entry_at"].to_numpy(), each["exit_at"].to_numpy())
+        alone = each.iloc[::apart]  # the test takes decisions as independent, labels that overlap are not
+        outcome = pesaran_timmermann(alone["target"].to_numpy() > 0.5, alone["probability"].to_numpy() > 0.5)
+        directions[model] = asdict(outcome)
     found: dict[str, Any] = {"direction": directions}
     names = sorted(means, key=lambda model: model != "lstm")[:2]
     if len(names) == 2 and len(means[names[0]]) == len(means[names[1]]):
@@ -119,7 +121,8 @@ def _sharpe(values: Mapping[tuple[str, str], Floats], networks: Sequence[str], *
     """Of each network's ensemble: how sure its Sharpe ratio is above zero, before and after counting the trials."""
     members = {key: moments(daily) for key, daily in values.items() if key[0] in networks}
     ratios = [each[0] for each in members.values() if each is not None]
-    variance = float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0
+    noise = 1.0 / len(next(iter(values.values())))  # two tries differ at least by what a Sharpe ratio errs
+    variance = max(noise, float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0)
     found: dict[str, Any] = {}
     for model in networks:
         each = members[model, "ensemble"]

@@ -21,18 +21,18 @@ def superior_predictive_ability(
     """The p-value of "no strategy is better than the benchmark": Hansen (2005), studentised, consistent.
 
     returns: shape (days, strategies); benchmark: shape (days,). A small value says that the best of them is better,
-    although it was picked afterwards. 1 where no strategy ever differs from the benchmark.
+    although it was picked afterwards. 1 where none did better, or none ever differs from the benchmark.
     """
     gain = returns - benchmark[:, None]
     gain = gain[:, np.ptp(gain, axis=0) > 0]
-    if not gain.shape[1]:
-        return 1.0
     days, mean = len(gain), gain.mean(axis=0)
+    if not np.any(mean > 0):
+        return 1.0
     spread = np.sqrt(_long_run_variance(gain, block=block))
     hopeless = mean < -spread / math.sqrt(days) * math.sqrt(2.0 * math.log(math.log(days)))
     centered = resampled_means(gain, block=block, draws=draws, rng=rng) - np.where(hopeless, 0.0, mean)
     simulated = (centered / spread).max(axis=1)
-    return float((np.maximum(simulated, 0.0) > max(0.0, float((mean / spread).max()))).mean())
+    return float((simulated > float((mean / spread).max())).mean())
 
 
 def confidence_set(

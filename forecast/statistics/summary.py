@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forecast.backtest import Ledger
-from forecast.statistics.comparison import Comparison, Sessions, paired_difference
+from forecast.statistics.comparison import FEWEST, Comparison, Sessions, paired_difference
 from forecast.statistics.evidence import evidence, forecast_tests, waiting
 from forecast.statistics.performance import Metrics, held_returns, performance
 from forecast.statistics.prediction import ensembles, prediction_quality
@@ -73,7 +73,9 @@ def summarise(
         "prediction": _by_model(_qualities(predictions)),
         "comparisons": [asdict(each) for each in made],
         "evidence": {**more, **forecast_tests(predictions), "waiting": wait},
-        "verdict": verdict(made, symbol=ledgers[0].symbol, first=first, last=last, wait=wait, idle=idle),
+        "verdict": verdict(
+            made, symbol=ledgers[0].symbol, first=first, last=last, wait=wait, idle=idle, days=few_sessions(sessions)
+        ),
     }
 
 
@@ -96,7 +98,22 @@ def comparisons(ledgers: Sequence[Ledger], *, sessions: Sessions | None, seed: i
         paired_difference(ensembles[model], ensembles[rival], sessions=sessions, rng=stream, level=level)
         for (model, rival), level, stream in zip(pairs + rivals, levels, streams, strict=True)
     ]
-    return [_without_skill(each, idle=[model for model in networks if _is_idle(ensembles[model])]) for each in made]
+    idle = [model for model in networks if _is_idle(ensembles[model])]
+    days = few_sessions(sessions)
+    return [_without_days(_without_skill(each, idle=idle), days=days) for each in made]
+
+
+def few_sessions(sessions: Sessions | None) -> int | None:
+    """The number of sessions where there are too few of them to speak for other days, None otherwise."""
+    count = len(np.unique(sessions[:-1])) if sessions is not None else 0
+    return count if 0 < count < FEWEST else None
+
+
+def _without_days(made: Comparison, *, days: int | None) -> Comparison:
+    """What holds within a day or two is not told as what holds."""
+    if days is None or made.low is None or made.answer == "cannot tell":
+        return made
+    return replace(made, answer="cannot tell", reason=f"{days} session{'s' * (days > 1)} cannot speak for other days")
 
 
 def _is_idle(account: Ledger) -> bool:

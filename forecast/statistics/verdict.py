@@ -2,7 +2,8 @@
 
 1. LSTM - SimpleRNN (ensembles, net of costs): an interval at 95 %. Above zero is "better", below is "worse",
    anything else is "cannot tell", and so is any comparison of a network that never held anything: what it saved by
-   standing aside is no skill. This one comparison is the verdict.
+   standing aside is no skill. Fewer than 20 sessions never give more than "cannot tell" either: they do not speak for
+   other days. This one comparison is the verdict.
 2. Each network against holding, against nothing, and against the baseline that did best: intervals at 1 - 0.05 / m
    (Bonferroni), where m counts every baseline, the ones not shown too, since the best was picked afterwards. The chance
    of even one false "better" or "worse" among them is at most 5 %.
@@ -59,22 +60,23 @@ def verdict(
     last: str,
     wait: Mapping[str, float] | None = None,
     idle: Sequence[str] = (),
+    days: int | None = None,
 ) -> dict[str, Any]:
     """The answer, its sentence, and one sentence each on the simple rivals and on how many were compared.
 
     first, last: ISO dates of the period. wait: years that were there and years needed to tell, where it cannot be
-    told and that is known. idle: models that never held anything. Returns answer, sentence and details (sentences,
-    the most important first).
+    told and that is known. idle: models that never held anything. days: sessions, where they are too few.
+    Returns answer, sentence and details (sentences, the most important first).
     """
     pair = [each for each in comparisons if (each.model, each.rival) == PAIR]
     rivals = [each for each in comparisons if (each.model, each.rival) != PAIR]
     where = f"on {symbol}, {_period(first, last)}, after costs"
     details = ([_rivals_sentence(rivals)] if rivals else []) + [_counting_sentence(pair, rivals)]
-    details += [_waiting_sentence(wait)] if wait else []
+    details += [_waiting_sentence(wait)] if wait and days is None else []
     if pair:
         return {
             "answer": pair[0].answer,
-            "sentence": f"{pair[0].answer.capitalize()}: {where}, {_aside(pair[0], idle)}.",
+            "sentence": f"{pair[0].answer.capitalize()}: {where}, {_aside(pair[0], idle)}{_few(days)}.",
             "details": [*details, *(f"{_capital(_difference(each))}." for each in rivals)],
         }
     return {
@@ -141,6 +143,12 @@ def _aside(pair: Comparison, idle: Sequence[str]) -> str:
         return _difference(pair)
     said = _difference(pair)
     return f"{' and '.join(who)} never held anything; {said.replace(who[0], 'it', 1) if pair.model in idle else said}"
+
+
+def _few(days: int | None) -> str:
+    if days is None:
+        return ""
+    return f"; {'one session says' if days == 1 else f'{days} sessions say'} nothing of other days"
 
 
 def _counting_sentence(pair: Sequence[Comparison], rivals: Sequence[Comparison]) -> str:
