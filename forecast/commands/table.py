@@ -8,19 +8,22 @@ from rich.console import Console
 from rich.table import Table
 
 _NAMES = {
-    "simple_rnn": "SimpleRNN",
     "lstm": "LSTM",
+    "simple_rnn": "SimpleRNN",
     "buy_and_hold": "buy and hold",
     "always_flat": "always flat",
+    "previous_sign": "last direction",
+    "logistic": "logistic regr.",
+    "boosting": "boosting",
 }
-_ROWS = (  # key in metrics.json, name, format
-    ("total_return", "total return", "{:.1%}"),
+_COLUMNS = (  # key in metrics.json, heading, format
+    ("total_return", "return", "{:.1%}"),
     ("annual_return", "a year", "{:.1%}"),
     ("sharpe", "Sharpe", "{:.2f}"),
-    ("max_drawdown", "max drawdown", "{:.1%}"),
-    ("exposure", "in the market", "{:.0%}"),
+    ("max_drawdown", "drawdown", "{:.0%}"),
+    ("exposure", "invested", "{:.0%}"),
     ("trades", "trades", "{:.0f}"),
-    ("cost_paid", "costs paid", "{:.1%}"),
+    ("cost_paid", "costs", "{:.1%}"),
 )
 
 
@@ -28,15 +31,17 @@ def print_backtest(backtest: Any, page: Path) -> None:
     """The verdict first, then a small table, then where the report is."""
     verdict, performance = backtest.metrics["verdict"], backtest.metrics["performance"]
     click.echo(f"\n{verdict['sentence']}")
-    for detail in verdict["details"]:
+    single = sum((each["model"], each["rival"]) != ("lstm", "simple_rnn") for each in backtest.metrics["comparisons"])
+    for detail in verdict["details"][: len(verdict["details"]) - single]:  # one by one they are in the report
         click.echo(detail)
-    models = sorted(performance, key=lambda name: (list(_NAMES).index(name) if name in _NAMES else 99, name))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("after costs, out of sample")
-    for model in models:
-        table.add_column(_NAMES.get(model, model), justify="right")
-    for key, name, shape in _ROWS:
-        table.add_row(name, *(_cell(performance[model]["ensemble"][key], shape) for model in models))
+    table.add_column("out of sample")
+    for _, heading, _ in _COLUMNS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    order = list(_NAMES)
+    for model in sorted(performance, key=lambda each: order.index(each) if each in order else len(order)):
+        cells = (_cell(performance[model]["ensemble"][key], shape) for key, _, shape in _COLUMNS)
+        table.add_row(_NAMES.get(model, model), *cells)
     Console(highlight=False).print("", table, "", sep="\n")
     if shown := backtest.metrics.get("certificate"):
         said = "nothing looks ahead" if shown["passed"] else "LOOKS AHEAD: " + "; ".join(shown["failures"][:3])
