@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.inspection import textbook
-from forecast.inspection.textbook import TASKS, Budget
+from forecast.inspection.textbook import TASKS, Budget, Learnt
 from forecast.run_files import write_parquet
 from pipelines.errors import ConfigError, RunError
 
@@ -68,6 +68,8 @@ def run(
 ) -> Benchmark:
     """Trains what is not there yet, the short lengths first, and keeps each training as soon as it is done.
 
+    A cell of which no seed learnt at two lengths is not trained at longer ones: they are only harder.
+
     fresh: train all of it again.
 
     Raises:
@@ -81,26 +83,48 @@ def run(
     table = before.table if before else pd.DataFrame(columns=_COLUMNS)
     if not _same(table, seeds=seeds, budget=budget):
         table = table.iloc[:0]
-    here = set(table[_KEY].itertuples(index=False, name=None))
-    wanted = [(task, cell, int(length)) for length in sorted(set(lengths)) for task in tasks for cell in CELLS]
-    left = [each for each in wanted if each not in here]
-    if left:
-        tell(f"{len(left)} of {len(wanted)} trainings of {seeds} seeds are left, the short ones first.")
+    chains = [(task, cell) for task in tasks for cell in CELLS]
+    wanted = sorted(set(lengths))
+    if left := [chain for chain in chains if _next(table, *chain, wanted) is not None]:
+        tell(f"{seeds} seeds each at lengths {', '.join(map(str, wanted))}: minutes. What is done is kept.")
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _one_thread) as pool:
-            waiting = {pool.submit(textbook.train, *each[:2], length=each[2], seeds=seeds, budget=budget): each
-                       for each in left}  # fmt: skip
+
+            def begin(task: str, cell: str) -> tuple[Future[Learnt], tuple[str, str, int]] | None:
+                if (length := _next(table, task, cell, wanted)) is None:
+                    return None
+                future = pool.submit(textbook.train, task, cell, length=length, seeds=seeds, budget=budget)
+                return future, (task, cell, length)
+
             try:
-                for done in as_completed(waiting):
-                    rows = _rows(waiting[done], done.result(), budget)
-                    table = rows if table.empty else pd.concat([table, rows], ignore_index=True)
-                    write_parquet(folder / "benchmark.parquet", table)
-                    task, cell, length = waiting[done]
-                    error, guess = float(rows["error"].median()), TASKS[task][1]
-                    tell(f"{task}, length {length}, {cell}: median error {error:.4f}, guessing {guess:.4f}")
+                running = dict(filter(None, (begin(*chain) for chain in left)))
+                while running:
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        key = running.pop(future)
+                        rows = _rows(key, future.result(), budget)
+                        table = rows if table.empty else pd.concat([table, rows], ignore_index=True)
+                        write_parquet(folder / "benchmark.parquet", table)
+                        tell(_told(rows))
+                        running.update(filter(None, [begin(*key[:2])]))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
     return Benchmark(table=table.sort_values([*_KEY, "seed"], ignore_index=True))
+
+
+def _next(table: pd.DataFrame, task: str, cell: str, lengths: Sequence[int]) -> int | None:
+    """The shortest length that is not trained yet, None where all are or where longer ones are hopeless: no seed learnt
+    at the two longest so far."""
+    mine = table[(table["task"] == task) & (table["cell"] == cell)]
+    learnt = (mine["error"] < SOLVED * mine["guess"]).groupby(mine["length"]).sum().sort_index()
+    left = [length for length in lengths if length not in learnt.index]
+    if not left or (len(below := learnt[learnt.index < left[0]]) >= 2 and not below.iloc[-2:].any()):
+        return None
+    return left[0]
+
+
+def _told(rows: pd.DataFrame) -> str:
+    task, cell, length, guess = (rows[name].iloc[0] for name in (*_KEY, "guess"))
+    return f"{task}, length {length}, {cell}: median error {rows['error'].median():.4f}, guessing {guess:.4f}"
 
 
 def _rows(key: tuple[str, str, int], learnt: textbook.Learnt, budget: Budget) -> pd.DataFrame:

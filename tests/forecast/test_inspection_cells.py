@@ -30,9 +30,7 @@ def pairs(fitting):
     rng = np.random.default_rng(1)
     found = {}
     for model in ("simple_rnn", "lstm"):
-        network = fitting.models.build(
-            Architecture(model=model, steps=STEPS, features=FEATURES, units=UNITS), seed=2
-        )
+        network = fitting.models.build(Architecture(model=model, steps=STEPS, features=FEATURES, units=UNITS), seed=2)
         network.set_weights([each + rng.normal(0, 0.1, each.shape) for each in network.get_weights()])
         weights = Weights.from_keras(model, network.get_weights(), features=FEATURES, units=UNITS)
         found[model] = network, weights
