@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from forecast.commands.fetch_config import take_config
 from forecast.commands.settings import Settings, json_option, print_json
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    callback=lambda ctx, _, path: _take_config(ctx, path),
+    callback=lambda ctx, _, path: take_config(ctx, path),
     is_eager=True,
     expose_value=False,
     help="TOML file with any of these settings; the command line wins.",
@@ -70,6 +71,8 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     show_default=True,
     help="Share of bad rows that may be dropped before the prices are refused.",
 )
+@click.option("--live", is_flag=True, help="yahoo: record the stream of quotes as ticks, for as long as --for says.")
+@click.option("--for", "duration", default="10m", show_default=True, help="How long to record: 90s, 10m, 2h.")
 @json_option
 @click.pass_obj
 def command(settings: Settings, /, symbols: tuple[str, ...], source: str, as_json: bool, **options: Any) -> None:
@@ -84,6 +87,7 @@ def command(settings: Settings, /, symbols: tuple[str, ...], source: str, as_jso
       forecast fetch AAPL MSFT ES --source sample
       forecast fetch ACME --source csv --file acme.csv.gz
       forecast fetch ES --source csv --file trades.csv --tz America/Chicago --calendar CMES
+      forecast fetch BTC-USD --live --for 10m
       forecast fetch AMZN --source csv --file taq/ --tz America/New_York --column price=PX --exchange N
     """
     from pipelines.errors import ForecastError
@@ -91,6 +95,11 @@ def command(settings: Settings, /, symbols: tuple[str, ...], source: str, as_jso
 
     options["start"], options["end"] = (_date(options[name]) for name in ("start", "end"))
     _check(source, symbols, options)
+    if options["live"]:
+        from forecast.commands.fetch_live import record
+
+        record(settings, symbols, options["duration"], as_json=as_json)
+        return
     store, client = Store(settings.store), new_client() if source == "yahoo" else None
     done: list[Ingested] = []
     failed: dict[str, ForecastError] = {}
@@ -129,6 +138,8 @@ def _check(source: str, symbols: tuple[str, ...], options: dict[str, Any]) -> No
         raise click.UsageError(f"Need one symbol with --source csv, got {len(set(symbols))}.")
     if source != "csv" and options["files"]:
         raise click.UsageError(f"--file goes with --source csv, not with {source}.")
+    if options["live"] and source != "yahoo":
+        raise click.UsageError(f"--live goes with --source yahoo, not with {source}.")
     if options["start"] and options["end"] and options["start"] > options["end"]:
         raise click.UsageError(f"Need --start before --end, got {options['start']} after {options['end']}.")
 
@@ -172,27 +183,6 @@ def _columns(pairs: tuple[str, ...]) -> dict[str, str]:
         if "=" not in pair:
             raise click.UsageError(f"Need --column NAME=COLUMN, for example --column price=PX, got {pair!r}.")
     return dict(pair.split("=", 1) for pair in pairs)
-
-
-def _take_config(ctx: click.Context, path: Path | None) -> None:
-    """Makes the settings of a TOML file the defaults; `column` may be a table there."""
-    if path is None:
-        return
-    import tomllib
-
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"Need a TOML file, got {path}: {error}.") from error
-    names = {param.opts[0].removeprefix("--"): str(param.name) for param in ctx.command.params}
-    for name, value in settings.items():
-        if name.replace("_", "-") not in names:
-            raise click.UsageError(f"{path}: need settings of fetch ({', '.join(sorted(names))}), got {name!r}.")
-        if name == "column" and isinstance(value, dict):
-            value = [f"{needed}={column}" for needed, column in value.items()]
-        if name == "file" and isinstance(value, str):
-            value = [value]
-        ctx.default_map = {**(ctx.default_map or {}), names[name.replace("_", "-")]: value}
 
 
 def new_client() -> Any:

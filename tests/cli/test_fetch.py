@@ -126,3 +126,21 @@ def test_a_wrong_toml_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFix
         arguments = ("fetch", "X", "--source", "csv", "--file", "x.csv", "--config", str(tmp_path / "fetch.toml"))
         assert forecast(tmp_path, *arguments) == 2
         assert message in capsys.readouterr().err
+
+
+def test_live_quotes_are_recorded_for_the_asked_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from functools import partial
+
+    from pipelines.sources import yahoo_live
+    from tests.pipelines.test_yahoo_live import QUICK, quote, send, streaming
+
+    visits = (send(quote(1, 100.1), quote(2, 100.2), then="stall"), send(quote(2, 100.2), then="stall"))
+    with streaming(*visits) as url:
+        monkeypatch.setattr(yahoo_live, "record", partial(yahoo_live.record, url=url, timing=QUICK))
+        assert forecast(tmp_path, "fetch", "btc-usd", "--live", "--for", "1s") == 0
+    assert "BTC-USD       2" in capsys.readouterr().out
+    assert Store(tmp_path / "data" / "store").read_ticks("BTC-USD").price.tolist() == [100.1, 100.2]
+    assert forecast(tmp_path, "fetch", "X", "--live", "--for", "soon") == 2
+    assert "Need --for such as 90s" in capsys.readouterr().err
