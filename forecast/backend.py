@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 
 from pipelines.errors import ConfigError, RunError
@@ -38,6 +39,15 @@ def choose(asked: str = DEFAULT) -> str:
 def installed() -> tuple[str, ...]:
     """The backends that are here, found without importing one."""
     return tuple(each for each, packages in BACKENDS.items() if all(map(importlib.util.find_spec, packages)))
+
+
+def gpu() -> str:
+    """What a person should know about this machine's GPU, found without importing a network library."""
+    if not Path("/dev/nvidia0").exists():
+        return "none"
+    if importlib.util.find_spec("jax_cuda12_plugin") is None:
+        return "NVIDIA, not used: pip install 'tick-forecast[gpu]' and --backend jax"
+    return "NVIDIA, used with --backend jax"
 
 
 def versions(name: str = DEFAULT) -> dict[str, str]:
@@ -78,6 +88,7 @@ def _environment(name: str) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_NUM_INTEROP_THREADS": "1",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # several processes share one GPU
         "XLA_FLAGS": " ".join(filter(None, xla)),
     }
 

@@ -22,6 +22,7 @@ def command(settings: Settings, as_json: bool) -> None:
     found = {
         "versions": _versions(),
         "backend": _backend(),
+        "gpu": _gpu(),
         "cores": _cores(),
         "data_dir": _folder(settings.data_dir),
         "reports_dir": _folder(settings.reports_dir),
@@ -56,6 +57,12 @@ def _backend() -> str:
     from forecast import backend
 
     return ", ".join(backend.installed()) or "none: pip install tick-forecast"
+
+
+def _gpu() -> str:
+    from forecast import backend
+
+    return backend.gpu()
 
 
 def _cores() -> int:
