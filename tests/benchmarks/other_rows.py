@@ -43,7 +43,7 @@ def windowing_side(how: str) -> dict[str, float]:
 
         keras.utils.timeseries_dataset_from_array(np.zeros((100, 8)), np.zeros(100), 4)
     before = _peak()
-    began, total = time.perf_counter(), 0
+    began, total = time.process_time(), 0
     if how == "gathered":
         order = np.random.default_rng(0).permutation(len(windows))
         for first in range(0, len(order), BATCH):
@@ -54,7 +54,7 @@ def windowing_side(how: str) -> dict[str, float]:
         )
         for batch, _ in dataset:
             total += len(batch)
-    return {"seconds": time.perf_counter() - began, "MiB": _peak(), "before": before, "windows": total}
+    return {"seconds": time.process_time() - began, "MiB": _peak(), "before": before, "windows": total}
 
 
 def backtests(*, rounds: int) -> list[str]:
@@ -65,13 +65,13 @@ def backtests(*, rounds: int) -> list[str]:
     opened_at, opens, probability = opens_and_probabilities(bars=5_000)
 
     def ours() -> float:
-        began = time.perf_counter()
+        began = time.process_time()
         for number in range(1_000):
             held = positions(decide(probability, band=number / 2_500), policy="long-short")
             costs = Costs(fee_bps=float(number % 10), slippage_bps=2.0)
             ledger = trade(held, symbol="X", model="lstm", member="0", opened_at=opened_at, opens=opens, costs=costs)
             equity(ledger.net)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     lines = [row("(e) 1,000 backtests x 5,000 bars", "seconds")]
     lines.append(row("forecast", f"{middle([ours() for _ in range(rounds)]):.2f}"))
@@ -94,9 +94,9 @@ def _vectorbt(opens: Floats, probability: Floats) -> str:
         ).value()
 
     once()
-    began = time.perf_counter()
+    began = time.process_time()
     once()
-    return f"{time.perf_counter() - began:.2f}"
+    return f"{time.process_time() - began:.2f}"
 
 
 def growth(*, rounds: int) -> list[str]:
