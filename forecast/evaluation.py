@@ -49,6 +49,37 @@ def evaluate(run: Run, *, rules: Rules) -> Backtest:
         RunError: an unfinished or damaged run.
     """
     described, bars, predictions = run.describe(), run.bars(), run.predictions()
+    decisions, traded, ledgers = accounts(predictions, bars, rules=rules)
+    data = described["data"]
+    metrics = summarise(
+        ledgers,
+        predictions,
+        bars_per_year=data["bars_per_year"],
+        sessions=session_of(_times(traded["closed_at"]), data["calendar"]),
+        config=rules.to_json(),
+        trials=max(1, trials.count(run.folder.parent, symbol=ledgers[0].symbol)),
+    )
+    metrics["certificate"] = certify_fills(run.certificate(), ledgers, decisions, bars)
+    columns = ["symbol", "model", "member", "decided_at", "signal"]
+    backtest = Backtest(
+        name=rules.name,
+        config=rules.to_json(),
+        signals=decisions[columns],
+        ledger=_ledger_frame(ledgers),
+        metrics=metrics,
+    )
+    run.save_backtest(backtest)
+    return backtest
+
+
+def accounts(
+    predictions: pd.DataFrame, bars: pd.DataFrame, *, rules: Rules
+) -> tuple[pd.DataFrame, pd.DataFrame, list[Ledger]]:
+    """Every member's decisions with their signals, the bars that are traded, and the ledgers, baselines included.
+
+    Raises:
+        RunError: predictions that do not belong to these bars.
+    """
     decisions = members(predictions)
     decisions["signal"] = decide(decisions["probability"].to_numpy(), band=rules.band)
     traded = _traded_bars(decisions, bars)
@@ -77,26 +108,7 @@ def evaluate(run: Run, *, rules: Rules) -> Backtest:
                 costs=rules.costs,
             )
         )
-    data = described["data"]
-    metrics = summarise(
-        ledgers,
-        predictions,
-        bars_per_year=data["bars_per_year"],
-        sessions=session_of(_times(traded["closed_at"]), data["calendar"]),
-        config=rules.to_json(),
-        trials=max(1, trials.count(run.folder.parent, symbol=ledgers[0].symbol)),
-    )
-    metrics["certificate"] = certify_fills(run.certificate(), ledgers, decisions, bars)
-    columns = ["symbol", "model", "member", "decided_at", "signal"]
-    backtest = Backtest(
-        name=rules.name,
-        config=rules.to_json(),
-        signals=decisions[columns],
-        ledger=_ledger_frame(ledgers),
-        metrics=metrics,
-    )
-    run.save_backtest(backtest)
-    return backtest
+    return decisions, traded, ledgers
 
 
 def certify_fills(

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from forecast import backend, handover
+from forecast.dataset import Dataset
+from forecast.experiment import Experiment
 from forecast.member import Architecture, Budget, Fitted
 from pipelines.errors import RunError
 
@@ -45,6 +47,31 @@ class Order:
         """How long it takes, in no unit: multiplications an epoch. The longest are started first."""
         size, cell = self.architecture, {"lstm": 4}.get(self.architecture.model, 1)
         return cell * size.units * (size.units + size.features) * size.steps * self.rows
+
+
+def order_for(
+    experiment: Experiment, task: Task, *, dataset: Dataset, backend: str, versions: tuple[tuple[str, str], ...]
+) -> Order:
+    """What an experiment asks of one of its members."""
+    model, number, seed = task
+    return Order(
+        symbol=experiment.symbol,
+        architecture=Architecture(
+            model=model, steps=experiment.window, features=len(experiment.features), units=experiment.units
+        ),
+        fold=number,
+        seed=seed,
+        budget=Budget(
+            epochs=experiment.epochs,
+            patience=experiment.patience,
+            batch=experiment.batch,
+            learning_rate=experiment.learning_rate,
+        ),
+        rows=len(dataset.folds[number].train),
+        room=len(dataset.bars),
+        backend=backend,
+        versions=versions,
+    )
 
 
 def fit(data: Path | Mapping[str, Any], order: Order) -> Fitted:

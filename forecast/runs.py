@@ -166,8 +166,12 @@ class Run:
             config=read_json(folder / "config.json"),
             signals=read_parquet(folder / "signals.parquet"),
             ledger=read_parquet(folder / "ledger.parquet"),
-            metrics=read_json(folder / "metrics.json"),
+            metrics=self.metrics(name),
         )
+
+    def metrics(self, name: str) -> dict[str, Any]:
+        """metrics.json of one saved backtest."""
+        return read_json(self.folder / "backtests" / name / "metrics.json")
 
     def save_backtest(self, backtest: Backtest) -> Path:
         """Writes `backtests/<name>/`; metrics.json comes last and says that the rest is whole."""

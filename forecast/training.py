@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,8 +15,8 @@ from forecast.dataset import Dataset, Source, fingerprint, load, make_bars, prep
 from forecast.engine import Engine, Failure
 from forecast.experiment import Experiment
 from forecast.handover import Shared
-from forecast.member import Architecture, Budget, Fitted
-from forecast.orders import Order, Task
+from forecast.member import Fitted
+from forecast.orders import Order, Task, order_for
 from forecast.runs import Run
 from pipelines.errors import RunError
 from pipelines.market import Floats
@@ -37,14 +38,19 @@ class Progress(Protocol):
 
 @dataclass(kw_only=True, eq=False)
 class _Ongoing:
-    """A run that is being trained. found: what each finished member found; again: what it predicts for the proof."""
+    """A run that is being trained.
+
+    rivals: what the baselines predict. found: what each finished member found. again: what the members that are
+    trained twice, for the proof, predict.
+    """
 
     run: Run
     experiment: Experiment
     source: Source
     dataset: Dataset
     members: list[Task]
-    found: dict[Task, dict[str, Floats]] = field(default_factory=dict)
+    rivals: dict[Task, Floats]
+    found: dict[Task, dict[str, Floats]]
     again: dict[str, Floats] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
@@ -92,7 +98,6 @@ def train_all(
                 runs.discard(run)
             if run.finished:
                 continue
-            workers.start()  # they load the network library while the windows are made
             dataset = prepare(prices, experiment)
             description = contents.describe_run(
                 experiment,
@@ -106,6 +111,7 @@ def train_all(
             )
             trials.record(folder, experiment, run=run.name)
             runs.create_run(folder, run.name, description=description, bars=contents.bars(prices))
+            workers.start()  # they load the network library while the baselines are fitted
             ongoing.append(_resume(run, experiment, source, dataset))
         if ongoing:
             _fit_members(ongoing, tuple(versions.items()), workers=workers, progress=progress)
@@ -122,13 +128,21 @@ def _resume(run: Run, experiment: Experiment, source: Source, dataset: Dataset) 
         for model in experiment.models
     ]
     found = {task: content for task in members if (content := run.found(*task)) is not None}
-    return _Ongoing(run=run, experiment=experiment, source=source, dataset=dataset, members=members, found=found)
+    rivals = {
+        (name, fold.number, 0): baselines.predict(dataset, fold=fold.number, name=name)
+        for name in experiment.baselines
+        for fold in dataset.folds
+    }
+    return _Ongoing(
+        run=run, experiment=experiment, source=source, dataset=dataset, members=members, found=found, rivals=rivals
+    )
 
 
 def _fit_members(
     ongoing: list[_Ongoing], versions: tuple[tuple[str, str], ...], *, workers: Engine, progress: Progress
 ) -> None:
     progress.begin(total=sum(len(each.members) for each in ongoing), done=sum(len(each.found) for each in ongoing))
+    order = partial(order_for, backend=workers.backend, versions=versions)
     owners: list[_Ongoing] = []
     work: list[tuple[Any, Order]] = []
     for each in ongoing:
@@ -137,26 +151,26 @@ def _fit_members(
         for task in each.members:
             if task not in each.found:
                 owners.append(each)
-                work.append((data, _order(each, task, backend=workers.backend, versions=versions)))
+                work.append((data, order(each.experiment, task, dataset=dataset)))
     members = len(work)
     for each in ongoing:
         past = certificate.truncated_in_first_test(each.source, each.experiment, each.dataset)
         data = workers.share(Shared(windows=past.windows, folds=past.folds, scalers=past.scalers))
         for model in each.experiment.models:
             owners.append(each)
-            work.append((data, _order(each, (model, 0, 0), backend=workers.backend, versions=versions)))
+            work.append((data, order(each.experiment, (model, 0, 0), dataset=past)))
     failures: list[Failure] = []
     for number, result in engine.fit_all(workers, work, note=progress.note):
         if isinstance(result, Failure):
             failures.append(result)
             progress.note(f"{result.order.name} failed: {result.reason}. The rest goes on.")
             continue
-        owner, order = owners[number], work[number][1]
+        owner, done = owners[number], work[number][1]
         if number < members:
-            _save(owner, order.task, result)
-            progress.advance(order.name, epochs=len(result.loss))
+            _save(owner, done.task, result)
+            progress.advance(done.name, epochs=len(result.loss))
         else:
-            owner.again[order.architecture.model] = result.probability
+            owner.again[done.architecture.model] = result.probability
         _finish_if_whole(owner)
     if failures:
         raise RunError(
@@ -164,28 +178,6 @@ def _fit_members(
             + "; ".join(f"{each.order.name} ({each.reason})" for each in failures[:3])
             + ". The others are kept. Lower --jobs if memory is short, and run the same command again: it goes on."
         )
-
-
-def _order(each: _Ongoing, task: Task, *, backend: str, versions: tuple[tuple[str, str], ...]) -> Order:
-    (model, number, seed), experiment = task, each.experiment
-    return Order(
-        symbol=experiment.symbol,
-        architecture=Architecture(
-            model=model, steps=experiment.window, features=len(experiment.features), units=experiment.units
-        ),
-        fold=number,
-        seed=seed,
-        budget=Budget(
-            epochs=experiment.epochs,
-            patience=experiment.patience,
-            batch=experiment.batch,
-            learning_rate=experiment.learning_rate,
-        ),
-        rows=len(each.dataset.folds[number].train),
-        room=len(each.dataset.bars),
-        backend=backend,
-        versions=versions,
-    )
 
 
 def _save(owner: _Ongoing, task: Task, fitted: Fitted) -> None:
@@ -200,10 +192,7 @@ def _finish_if_whole(owner: _Ongoing) -> None:
     if len(found) < len(owner.members) or len(owner.again) < len(experiment.models):
         return
     predictions = [contents.predictions(dataset, task, found[task]) for task in owner.members]
-    for name in experiment.baselines:
-        for fold in range(experiment.folds):
-            probability = baselines.predict(dataset, fold=fold, name=name)
-            predictions.append(contents.predictions(dataset, (name, fold, 0), {"probability": probability}))
+    predictions += [contents.predictions(dataset, task, {"probability": each}) for task, each in owner.rivals.items()]
     shown = certificate.certify(owner.source, experiment, dataset)
     for model, again in owner.again.items():
         shown = certificate.retrained(shown, model, expected=found[model, 0, 0]["probability"], again=again)

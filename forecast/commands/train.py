@@ -70,7 +70,7 @@ def _train(
     settings: Settings = ctx.obj
     with (
         TrainingProgress(quiet=settings.quiet) as progress,
-        _workers(jobs=jobs, backend=choose(backend), cluster=cluster) as workers,
+        make_workers(jobs=jobs, backend=choose(backend), cluster=cluster) as workers,
     ):
         return train_all(
             experiments,
@@ -83,7 +83,7 @@ def _train(
         )
 
 
-def _workers(*, jobs: int, backend: str, cluster: str | None) -> Any:
+def make_workers(*, jobs: int, backend: str, cluster: str | None) -> Any:
     if cluster is None:
         from forecast.engine import LocalEngine
 

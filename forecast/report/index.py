@@ -36,7 +36,7 @@ def _entry(run: Run, *, folder: Path) -> dict[str, Any]:
             return {**entry, "sentence": "Not finished. The same 'forecast train' goes on with it."}
         if not names:
             return {**entry, "sentence": f"No backtest yet: forecast backtest {run.name}"}
-        verdict = run.backtest(names[-1]).metrics["verdict"]
+        verdict = run.metrics(names[-1])["verdict"]
         return {**entry, "sentence": verdict["sentence"], "answer": verdict["answer"]}
     except (RunError, KeyError, TypeError, AttributeError) as error:
         return {**entry, "sentence": f"Cannot be read: {error}"}

@@ -6,7 +6,7 @@ import pytest
 from forecast.__main__ import run
 from tests.conftest import environment, only_line
 
-COMMANDS = ["demo", "fetch", "data", "train", "backtest", "signal", "inspect", "report", "doctor"]
+COMMANDS = ["demo", "fetch", "data", "train", "backtest", "signal", "inspect", "calibrate", "report", "doctor"]
 
 
 def test_help_names_every_command_and_imports_none_of_them():
@@ -49,6 +49,9 @@ def test_every_command_has_help_with_an_example(name, capsys):
         (["backtest", "a/b"], "Need a symbol of 1 to 32 letters"),
         (["signal", "AAPL-1d-0000000000"], "Need a run that exists, got 'AAPL-1d-0000000000'"),
         (["report"], "Need a run, found none in"),
+        (["calibrate", "--market", "lag-x"], "Need a market out of none, shuffled, memory, lag-1"),
+        (["calibrate", "--edge", "1.5"], "Need every --edge above 0 and below 1, got 1.5"),
+        (["calibrate", "--bars-per-market", "150"], "Need 50 train rows in every fold"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message, tmp_path, capsys, monkeypatch):

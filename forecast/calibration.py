@@ -1,0 +1,173 @@
+"""Controls: the person's own experiment on made-up markets whose truth is known, many times over.
+
+On markets without an edge it must not find one (false positives); on markets with a planted edge of growing size one
+sees from which size on it does (power). Everything but the prices is the experiment's own: windows, folds, seeds,
+networks, budget, rules, costs, comparisons.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast import backend, contents, engine
+from forecast.dataset import Dataset, prepare
+from forecast.engine import Engine, Failure
+from forecast.evaluation import Rules, accounts
+from forecast.experiment import Experiment
+from forecast.handover import Shared
+from forecast.orders import Task, order_for
+from forecast.run_files import read_json, write_json
+from forecast.statistics.summary import comparisons
+from forecast.training import Progress
+from pipelines.errors import ConfigError, RunError
+from pipelines.market import Floats
+from pipelines.sources.synthetic import lagged, latched, random_walk
+
+_AHEAD = 8  # markets whose windows are handed out at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Market:
+    """One made-up history. kind: "none", "shuffled", "lag-K" or "memory"; edge: its correlation, 0 for none."""
+
+    kind: str
+    edge: float
+    seed: int
+    bars: int
+    volatility: float = 0.01
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}_{self.edge:g}_{self.bars}_{self.volatility:g}_{self.seed}"
+
+
+def make(market: Market, experiment: Experiment) -> Dataset:
+    """The market's windows and folds, as the experiment would make them.
+
+    "shuffled": a market without an edge, whose training and validation labels are dealt out anew besides.
+
+    Raises:
+        ConfigError: another kind.
+        TooFewBarsError: too few bars for the experiment.
+    """
+    common: dict[str, Any] = {"bars": market.bars, "seed": market.seed, "volatility": market.volatility}
+    if market.kind in ("none", "shuffled"):
+        made = prepare(random_walk(**common), experiment)
+        return made if market.kind == "none" else _shuffled(made, seed=market.seed)
+    if market.kind == "memory":
+        return prepare(latched(**common, correlation=market.edge), experiment)
+    kind, _, lag = market.kind.partition("-")
+    if kind != "lag" or not lag.isdigit() or not 1 <= int(lag) < market.bars:
+        raise ConfigError(f"Need a market out of none, shuffled, memory, lag-1, lag-2, ..., got {market.kind!r}.")
+    return prepare(lagged(**common, correlation=market.edge, lag=int(lag)), experiment)
+
+
+def calibrate(
+    experiment: Experiment,
+    markets: Sequence[Market],
+    *,
+    rules: Rules,
+    folder: Path,
+    workers: Engine,
+    progress: Progress,
+) -> pd.DataFrame:
+    """One row a market and comparison: kind, edge, seed, model, rival, answer, mean_difference, low, high.
+
+    Each market is saved below `folder` when it is done, so the same call goes on where it was interrupted; the
+    folder's name has to follow from the experiment and the rules.
+
+    Raises:
+        RunError: a member that keeps failing.
+    """
+    alone = replace(experiment, baselines=())
+    done = {market: path for market in markets if (path := folder / f"{market.name}.json").exists()}
+    left = [market for market in markets if market not in done]
+    progress.begin(total=len(markets), done=len(done))
+    versions = tuple(backend.versions(workers.backend).items())
+    order = partial(order_for, backend=workers.backend, versions=versions)
+    tasks: list[Task] = [
+        (model, fold, seed) for fold in range(alone.folds) for seed in range(alone.seeds) for model in alone.models
+    ]
+    for batch in (left[first : first + _AHEAD] for first in range(0, len(left), _AHEAD)):
+        workers.start()
+        datasets = [make(market, alone) for market in batch]
+        shared = [workers.share(Shared(windows=d.windows, folds=d.folds, scalers=d.scalers)) for d in datasets]
+        keys = [(number, task) for number in range(len(batch)) for task in tasks]
+        work = [(shared[number], order(alone, task, dataset=datasets[number])) for number, task in keys]
+        found: list[dict[Task, Floats]] = [{} for _ in batch]
+        for place, result in engine.fit_all(workers, work, note=progress.note):
+            if isinstance(result, Failure):
+                raise RunError(f"{result.order.name} failed three times: {result.reason}. The same command goes on.")
+            number, task = keys[place]
+            found[number][task] = result.probability
+            if len(found[number]) == len(tasks):
+                market = batch[number]
+                rows = _compare(datasets[number], found[number], tasks, rules=rules)
+                write_json(folder / f"{market.name}.json", {"market": asdict(market), "comparisons": rows})
+                progress.advance(f"{market.kind} {market.edge:g} seed {market.seed}", epochs=len(result.loss))
+    return pd.DataFrame([row for market in markets for row in _rows(folder / f"{market.name}.json")])
+
+
+def rates(results: pd.DataFrame) -> pd.DataFrame:
+    """Share of each answer by kind, edge, model and rival, with the 95 % Wilson interval of "better"."""
+    rows = []
+    for key, each in results.groupby(["kind", "edge", "model", "rival"], sort=True):
+        count, better = len(each), int((each["answer"] == "better").sum())
+        low, high = wilson(better, count)
+        worse = float((each["answer"] == "worse").mean())
+        rows.append([*key, count, better / count, low, high, worse, 1.0 - better / count - worse])
+    columns = ["kind", "edge", "model", "rival", "markets", "better", "low", "high", "worse", "cannot_tell"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def smallest_edge(shares: pd.DataFrame, *, power: float = 0.8) -> float | None:
+    """The edge at which "better" is first said in `power` of the markets, between the edges tried; None: not reached.
+
+    shares: rows of `rates` of one kind, model and rival.
+    """
+    curve = shares.sort_values("edge")
+    edge, share = curve["edge"].to_numpy(), np.maximum.accumulate(curve["better"].to_numpy())
+    reached = np.flatnonzero(share >= power)
+    if not len(reached):
+        return None
+    at = int(reached[0])
+    if at == 0:
+        return float(edge[0])
+    return float(np.interp(power, share[at - 1 : at + 1], edge[at - 1 : at + 1]))
+
+
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    z = 1.959963984540054
+    share, weight = hits / count, z * z / count
+    centre = (share + weight / 2) / (1 + weight)
+    reach = z * np.sqrt(share * (1 - share) / count + weight / (4 * count)) / (1 + weight)
+    return float(max(0.0, centre - reach)), float(min(1.0, centre + reach))
+
+
+def _shuffled(made: Dataset, *, seed: int) -> Dataset:
+    targets = made.windows.targets.copy()
+    rows = np.arange(made.folds[-1].test[0])
+    targets[rows] = targets[np.random.default_rng(seed).permutation(rows)]
+    return replace(made, windows=replace(made.windows, targets=targets))
+
+
+def _compare(
+    dataset: Dataset, found: dict[Task, Floats], tasks: Iterable[Task], *, rules: Rules
+) -> list[dict[str, Any]]:
+    frames = [contents.predictions(dataset, task, {"probability": found[task]}) for task in tasks]
+    _, _, ledgers = accounts(pd.concat(frames, ignore_index=True), contents.bars(dataset.bars), rules=rules)
+    sessions = dataset.bars.closed_at.astype("datetime64[D]")[-len(ledgers[0].time) :]
+    return [asdict(each) for each in comparisons(ledgers, sessions=sessions, seed=0)]
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    content = read_json(path)
+    market = {name: content["market"][name] for name in ("kind", "edge", "seed")}
+    kept = ("model", "rival", "answer", "mean_difference", "low", "high")
+    return [{**market, **{name: each[name] for name in kept}} for each in content["comparisons"]]

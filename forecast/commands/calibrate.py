@@ -1,0 +1,114 @@
+"""`forecast calibrate`: the person's own experiment on made-up markets whose truth is known."""
+
+from typing import Any
+
+import click
+
+from forecast.commands.options import how, make_experiment, make_rules, trading_options, training_options
+from forecast.commands.settings import Settings, json_option, print_json
+
+
+@click.command("calibrate")
+@click.option("--market", "kinds", multiple=True, default=("none", "lag-1"), show_default=True,
+              help="none, shuffled, lag-K or memory; several by repeating.")  # fmt: skip
+@click.option("--edge", "edges", type=float, multiple=True, default=(0.05, 0.1, 0.2, 0.3), show_default=True,
+              help="Correlation that is planted in lag-K and memory markets; several by repeating.")  # fmt: skip
+@click.option(
+    "--markets", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Markets a kind and edge."
+)
+@click.option("--bars-per-market", type=click.IntRange(100, 1_000_000), default=3_000, show_default=True,
+              help="Length of each market.")  # fmt: skip
+@trading_options
+@training_options
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    kinds: tuple[str, ...],
+    edges: tuple[float, ...],
+    markets: int,
+    bars_per_market: int,
+    policy: str,
+    band: float,
+    fee_bps: float,
+    slippage_bps: float,
+    jobs: int | None,
+    backend: str,
+    cluster: str | None,
+    fresh: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Run your experiment on markets without an edge, and on markets with a planted one.
+
+    Says how often it would find an edge that is not there, and the smallest one that it would find. Interrupted, the
+    same command goes on; every market is kept.
+
+    \b
+    Examples:
+      forecast calibrate --folds 3 --seeds 1
+      forecast calibrate --market none --market memory --edge 0.1 --edge 0.2 --markets 50
+    """
+    from forecast import calibration
+    from forecast.backend import choose, versions
+    from forecast.commands.progress import TrainingProgress
+    from forecast.commands.train import make_workers
+    from pipelines.errors import ConfigError
+
+    settings: Settings = ctx.obj
+    if any(not 0 < edge < 1 for edge in edges):
+        raise ConfigError(f"Need every --edge above 0 and below 1, got {', '.join(f'{edge:g}' for edge in edges)}.")
+    experiment = make_experiment("CONTROL", options)
+    rules = make_rules(policy=policy, band=band, fee_bps=fee_bps, slippage_bps=slippage_bps)
+    wanted = [
+        calibration.Market(kind=kind, edge=edge, seed=seed, bars=bars_per_market)
+        for kind in kinds
+        for edge in ((0.0,) if kind in ("none", "shuffled") else edges)
+        for seed in range(markets)
+    ]
+    for kind in kinds:
+        calibration.make(calibration.Market(kind=kind, edge=0.1, seed=0, bars=bars_per_market), experiment)
+    chosen = choose(backend)
+    identity = experiment.fingerprint(rules=rules.to_json(), versions=versions(chosen), backend=chosen)[:10]
+    folder = settings.data_dir / "calibrations" / identity
+    if fresh:
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)
+    placed = how(jobs=jobs, backend=backend, cluster=cluster)
+    with TrainingProgress(quiet=settings.quiet) as progress, make_workers(**{**placed, "backend": chosen}) as workers:
+        results = calibration.calibrate(
+            experiment, wanted, rules=rules, folder=folder, workers=workers, progress=progress
+        )
+    shares = calibration.rates(results)
+    if as_json:
+        print_json({"folder": str(folder), "rates": shares.to_dict("records"), "smallest_edge": _smallest(shares)})
+        return
+    _print(shares)
+    for each in _smallest(shares):
+        reached = f"from {each['edge']:.2f} on" if each["edge"] is not None else "at none of the edges tried"
+        click.echo(f"{each['model']} against {each['rival']} on {each['kind']}: found 4 times in 5 {reached}.")
+
+
+def _smallest(shares: Any) -> list[dict[str, Any]]:
+    from forecast.calibration import smallest_edge
+
+    planted = shares[shares["edge"] > 0]
+    keys = ["kind", "model", "rival"]
+    return [{**dict(zip(keys, key, strict=True)), "edge": smallest_edge(each)} for key, each in planted.groupby(keys)]
+
+
+def _print(shares: Any) -> None:
+    from forecast.commands.listing import print_table
+
+    print_table(
+        ["market", ">edge", "network", "against", ">better", ">95 %", ">worse", ">cannot tell"],
+        [
+            [
+                row.kind, f"{row.edge:g}", row.model, row.rival, f"{row.better:.0%}",
+                f"{row.low:.0%}–{row.high:.0%}", f"{row.worse:.0%}", f"{row.cannot_tell:.0%}",
+            ]
+            for row in shares.itertuples()
+        ],
+    )  # fmt: skip
