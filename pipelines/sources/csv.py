@@ -15,6 +15,7 @@ from pipelines.sources.delivery import Delivery
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 _NAMES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".parquet")
@@ -85,40 +86,62 @@ def _read_one(
 ) -> "tuple[pd.DataFrame, columns.Columns]":
     """Columns `at` (UTC) and `date` (NaT where the file has times of day), and the numbers, as in the file."""
     import pandas as pd
-    import pyarrow.compute as pc
 
+    found = columns.find(tables.names(path), path, given=names)
     parts: dict[str, list[Any]] = {}
-    found, row = None, 0
-    for table in tables.read(path):
-        found = found or columns.find(table.column_names, path, given=names)
-        chunk: dict[str, Any] = {}
-        time = table[found.time[0]]
-        if len(found.time) == 2:
-            time = pc.binary_join_element_wise(time.cast("string"), table[found.time[1]].cast("string"), " ")
-        name = " ".join(found.time)
-        if date is not None:
-            time = cells.after_midnight(time, date, path=path, name=name, row=row)
-        day = cells.dates(time) if found.kind == "bars" and not time_format else None
-        if day is not None:
-            chunk["date"], chunk["at"] = day, np.full(len(table), "NaT", "datetime64[ns]")
-        else:
-            chunk["at"] = cells.times(time, tz=tz, shape=time_format, path=path, name=name, row=row)
-            chunk["date"] = np.full(len(table), "NaT", "datetime64[ns]")
-        for needed, column in {**found.values, **found.actions}.items():
-            chunk[needed] = cells.numbers(table[column], path=path, name=column, row=row)
-        for needed, column in found.special.items():
-            text = needed != "correction"
-            number = None if text else cells.numbers(table[column], path=path, name=column, row=row)
-            chunk[needed] = table[column].cast("string").to_numpy() if number is None else number
-        for needed, values in chunk.items():
-            parts.setdefault(needed, []).append(values)
-        row += len(table)
-    if found is None or row == 0:
+    for numbers in (set(found.values.values()) - set(found.time), set[str]()):
+        parts, row = {}, 0
+        try:
+            for table in tables.read(path, numbers=numbers):
+                chunk = _chunk(table, found, path=path, row=row, tz=tz, time_format=time_format, date=date)
+                for needed, values in chunk.items():
+                    parts.setdefault(needed, []).append(values)
+                row += len(table)
+            break
+        except tables.NotNumbersError:
+            continue  # again as text: thousands separators, or a message that names the cell
+    if not parts or not sum(map(len, parts["at"])):
         raise BadFileError(f"Need rows below the header, got {path} without any.")
-    frame = pd.DataFrame({needed: np.concatenate(values) for needed, values in parts.items()})
+    frame = pd.DataFrame({needed: np.concatenate(values) for needed, values in parts.items()}, copy=False)
     if found.kind == "bars" and "volume" not in frame:
         frame["volume"] = 0.0
     return frame, found
+
+
+def _chunk(
+    table: "pa.Table",
+    found: columns.Columns,
+    *,
+    path: Path,
+    row: int,
+    tz: str | None,
+    time_format: str | None,
+    date: str | None,
+) -> dict[str, Any]:
+    """One table of the file as arrays. row: the number of rows before it."""
+    import pyarrow.compute as pc
+
+    chunk: dict[str, Any] = {}
+    time, name = table[found.time[0]], " ".join(found.time)
+    if len(found.time) == 2:
+        time = pc.binary_join_element_wise(time.cast("string"), table[found.time[1]].cast("string"), " ")
+    if date is not None:
+        time = cells.after_midnight(time, date, path=path, name=name, row=row)
+    day = cells.dates(time) if found.kind == "bars" and not time_format else None
+    nothing = np.full(len(table), "NaT", "datetime64[ns]")
+    if day is not None:
+        chunk["date"], chunk["at"] = day, nothing
+    else:
+        chunk["at"] = cells.times(time, tz=tz, shape=time_format, path=path, name=name, row=row)
+        chunk |= {"date": nothing} if found.kind == "bars" else {}
+    for needed, column in {**found.values, **found.actions}.items():
+        chunk[needed] = cells.numbers(table[column], path=path, name=column, row=row)
+    for needed, column in found.special.items():
+        if needed == "correction":
+            chunk[needed] = cells.numbers(table[column], path=path, name=column, row=row)
+        else:
+            chunk[needed] = table[column].cast("string").to_numpy()
+    return chunk
 
 
 def _every(files: Sequence[Path]) -> list[Path]:
