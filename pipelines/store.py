@@ -144,8 +144,9 @@ class Store:
         moments = columns[key].view(np.int64)
         if len(moments) == 0 and (since is None or until is None):
             return 0
-        first = int(moments[0] if since is None else since.astype("datetime64[ns]").astype(np.int64))
-        last = int(moments[-1] if until is None else until.astype("datetime64[ns]").astype(np.int64))
+        ends = [moments[:1], moments[-1:]]  # what is written belongs to the range that it replaces
+        ends += [np.array([each], "datetime64[ns]").view(np.int64) for each in (since, until) if each is not None]
+        first, last = int(np.concatenate(ends).min()), int(np.concatenate(ends).max())
         rows = pa.table({**{name: pa.repeat(value, len(moments)) for name, value in where.items()}, **plain(columns)})
         with table.lock(where):
             if table.exists():

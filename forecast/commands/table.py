@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
+
+from forecast.commands.listing import print_table
 
 _NAMES = {
     "lstm": "LSTM",
@@ -34,15 +34,17 @@ def print_backtest(backtest: Any, page: Path) -> None:
     single = sum((each["model"], each["rival"]) != ("lstm", "simple_rnn") for each in backtest.metrics["comparisons"])
     for detail in verdict["details"][: len(verdict["details"]) - single]:  # one by one they are in the report
         click.echo(detail)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("out of sample")
-    for _, heading, _ in _COLUMNS:
-        table.add_column(heading, justify="right", no_wrap=True)
     order = list(_NAMES)
-    for model in sorted(performance, key=lambda each: order.index(each) if each in order else len(order)):
-        cells = (_cell(performance[model]["ensemble"][key], shape) for key, _, shape in _COLUMNS)
-        table.add_row(_NAMES.get(model, model), *cells)
-    Console(highlight=False).print("", table, "", sep="\n")
+    models = sorted(performance, key=lambda each: order.index(each) if each in order else len(order))
+    click.echo("")
+    print_table(
+        ["out of sample", *(f">{heading}" for _, heading, _ in _COLUMNS)],
+        [
+            [_NAMES.get(each, each), *(_cell(performance[each]["ensemble"][key], shape) for key, _, shape in _COLUMNS)]
+            for each in models
+        ],
+    )
+    click.echo("")
     if shown := backtest.metrics.get("certificate"):
         said = "nothing looks ahead" if shown["passed"] else "LOOKS AHEAD: " + "; ".join(shown["failures"][:3])
         click.echo(f"Certificate: {said} ({shown['compared']} comparisons, sha256 {shown['sha256'][:12]})")
