@@ -126,6 +126,16 @@ def test_the_same_seed_gives_the_same_digits_whatever_was_trained_before(fitting
     assert (first.probability != other.probability).all()
 
 
+def test_the_room_that_shapes_are_compiled_for_decides_no_digit(fitting, task):
+    windows, fold, scaler = task
+    chosen, made = architecture(fitting, "simple_rnn"), budget(fitting)
+    fitted, roomier = (
+        fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=made, room=room) for room in (0, 2000)
+    )
+    np.testing.assert_array_equal(fitted.val_loss, roomier.val_loss)
+    np.testing.assert_array_equal(fitted.probability, roomier.probability)
+
+
 def test_scrambling_the_test_rows_changes_neither_training_nor_stopping(fitting, task):
     windows, fold, scaler = task
     changed = windows.values.copy()
