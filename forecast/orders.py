@@ -50,9 +50,15 @@ class Order:
 
 
 def order_for(
-    experiment: Experiment, task: Task, *, dataset: Dataset, backend: str, versions: tuple[tuple[str, str], ...]
+    experiment: Experiment,
+    task: Task,
+    *,
+    dataset: Dataset,
+    room: int = 0,
+    backend: str,
+    versions: tuple[tuple[str, str], ...],
 ) -> Order:
-    """What an experiment asks of one of its members."""
+    """What an experiment asks of one of its members. room: the bars of the longest data that members of it train on."""
     model, number, seed = task
     return Order(
         symbol=experiment.symbol,
@@ -68,7 +74,7 @@ def order_for(
             learning_rate=experiment.learning_rate,
         ),
         rows=len(dataset.folds[number].train),
-        room=len(dataset.bars),
+        room=room,
         backend=backend,
         versions=versions,
     )

@@ -151,14 +151,14 @@ def _fit_members(
         for task in each.members:
             if task not in each.found:
                 owners.append(each)
-                work.append((data, order(each.experiment, task, dataset=dataset)))
+                work.append((data, order(each.experiment, task, dataset=dataset, room=len(dataset.bars))))
     members = len(work)
     for each in ongoing:
         past = certificate.truncated_in_first_test(each.source, each.experiment, each.dataset)
         data = workers.share(Shared(windows=past.windows, folds=past.folds, scalers=past.scalers))
         for model in each.experiment.models:
             owners.append(each)
-            work.append((data, order(each.experiment, (model, 0, 0), dataset=past)))
+            work.append((data, order(each.experiment, (model, 0, 0), dataset=past, room=len(each.dataset.bars))))
     failures: list[Failure] = []
     for number, result in engine.fit_all(workers, work, note=progress.note):
         if isinstance(result, Failure):
