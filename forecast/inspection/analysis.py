@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
 from forecast.inspection import gates, gradients, occlusion
 from forecast.inspection.cells import forward, logits
@@ -47,6 +48,20 @@ def inspect(subject: Subject, *, at: np.datetime64 | None = None, tell: Callable
     Raises:
         RunError: damaged weights, or ones that do not give the probabilities that the run has stored.
     """
+    with threadpool_limits(1):  # many small matrices: more threads would only wait for one another
+        return _inspect(subject, at=at, tell=tell)
+
+
+def save(inspection: Inspection, subject: Subject) -> None:
+    """Writes `<run>/inspection/*.parquet` and, last, inspection.json."""
+    folder = subject.run.folder / "inspection"
+    (folder / "inspection.json").unlink(missing_ok=True)
+    for name, table in inspection.tables().items():
+        write_parquet(folder / f"{name}.parquet", table)
+    write_json(folder / "inspection.json", inspection.facts)
+
+
+def _inspect(subject: Subject, *, at: np.datetime64 | None, tell: Callable[[str], None]) -> Inspection:
     stored = subject.run.predictions().set_index(["model", "fold", "seed"]).sort_index()["probability"]
     chosen = _chosen(subject, at)
     rows = np.concatenate([fold.test for fold in subject.data.folds])
@@ -86,15 +101,6 @@ def inspect(subject: Subject, *, at: np.datetime64 | None = None, tell: Callable
         _keep(parts, trades=_trades(subject, found))
     facts = _facts(subject, chosen=chosen, rows=len(rows), apart=apart)
     return Inspection(**{name: pd.concat(each, ignore_index=True) for name, each in parts.items()}, facts=facts)
-
-
-def save(inspection: Inspection, subject: Subject) -> None:
-    """Writes `<run>/inspection/*.parquet` and, last, inspection.json."""
-    folder = subject.run.folder / "inspection"
-    (folder / "inspection.json").unlink(missing_ok=True)
-    for name, table in inspection.tables().items():
-        write_parquet(folder / f"{name}.parquet", table)
-    write_json(folder / "inspection.json", inspection.facts)
 
 
 def _keep(parts: dict[str, list[pd.DataFrame]], **tables: pd.DataFrame) -> None:
