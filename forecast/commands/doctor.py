@@ -45,7 +45,7 @@ def _versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"python": sys.version.split()[0]}
-    for package in ("tick-forecast", "keras", "tensorflow", "numpy", "pandas", "deltalake", "yfinance", "arch"):
+    for package in ("tick-forecast", "keras", "tensorflow", "numpy", "pandas", "deltalake", "yfinance", "scikit-learn"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
