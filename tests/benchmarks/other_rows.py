@@ -5,6 +5,7 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -99,9 +100,9 @@ def _vectorbt(opens: Floats, probability: Floats) -> str:
     return f"{time.process_time() - began:.2f}"
 
 
-def growth(*, rounds: int) -> list[str]:
+def growth(*, rounds: int) -> Iterator[str]:
     """(f) One LSTM at 20,000 bars and its multiples; members one after another."""
-    lines = [row("(f) growth", "1", "2", "4", "8", "8 / 1, linear is 8", "MiB at 1", "MiB at 8")]
+    yield row("(f) growth", "1", "2", "4", "8", "8 / 1, linear is 8", "MiB at 1", "MiB at 8")
     for name in OURS:
         for what in ("bars", "members"):
             found = by_turns(
@@ -115,11 +116,10 @@ def growth(*, rounds: int) -> list[str]:
             )
             seconds = [middle([each["seconds"] for each in found[str(times)]]) for times in (1, 2, 4, 8)]
             memory = [middle([each["MiB"] for each in found[str(times)]]) for times in (1, 8)]
-            lines.append(
-                row(f"{name}, {what}", *(f"{each:.2f} s" for each in seconds), f"{seconds[3] / seconds[0]:.2f}",
-                    *(f"{each:.0f}" for each in memory))
+            yield row(
+                f"{name}, {what}", *(f"{each:.2f} s" for each in seconds), f"{seconds[3] / seconds[0]:.2f}",
+                *(f"{each:.0f}" for each in memory),
             )  # fmt: skip
-    return lines
 
 
 def startup(*, rounds: int) -> list[str]:

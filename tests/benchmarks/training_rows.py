@@ -5,6 +5,7 @@ import math
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +50,9 @@ def whole(*, rounds: int, epochs: int = 15) -> list[str]:
     return lines
 
 
-def cells(*, rounds: int) -> list[str]:
+def cells(*, rounds: int) -> Iterator[str]:
     """(b) and (c): windows a second on one core for both cells at two shapes."""
-    lines = [row("(b) one core", "plain Keras", "PyTorch", *OURS, "(c) sgemm GFLOP/s", *(f"{n} share" for n in OURS))]
+    yield row("(b) one core", "plain Keras", "PyTorch", *OURS, "(c) sgemm GFLOP/s", *(f"{n} share" for n in OURS))
     gains: dict[str, list[float]] = {}
     for shape in material.SHAPES:
         for cell in material.CELLS:
@@ -76,12 +77,11 @@ def cells(*, rounds: int) -> list[str]:
             shares = [f"{found[name] * flops(cell, shape) / found['sgemm']:.0%}" for name in OURS]
             speeds = [f"{found[name]:,.0f}" for name in OURS]
             torch = f"{found['torch']:,.0f}" if TORCH else "not installed"
-            lines.append(
-                row(f"{cell} {shape}", f"{found['plain']:,.0f}", torch, *speeds, f"{found['sgemm'] / 1e9:.0f}", *shares)
+            yield row(
+                f"{cell} {shape}", f"{found['plain']:,.0f}", torch, *speeds, f"{found['sgemm'] / 1e9:.0f}", *shares
             )
     for name, each in gains.items():
-        lines.append(row(f"geometric mean of {name}", f"{math.prod(each) ** (1 / len(each)):.2f}"))
-    return lines
+        yield row(f"geometric mean of {name}", f"{math.prod(each) ** (1 / len(each)):.2f}")
 
 
 def flops(cell: str, shape: tuple[int, int, int, int]) -> int:
