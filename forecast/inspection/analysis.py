@@ -11,12 +11,14 @@ from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
 from forecast.inspection import gates, gradients, occlusion
 from forecast.inspection.cells import forward, logits
-from forecast.inspection.subject import STAGES, Member, Subject, members
+from forecast.inspection.subject import Member, Subject, members, spread
 from forecast.run_files import write_json, write_parquet
 from pipelines.errors import RunError
 from pipelines.market import Floats
+from pipelines.windows import Rows
 
 TRADE_REACH = 10  # decisions before and after a change of mind
+_START_WINDOWS = 200  # of a fold, for the gates before training
 _SAME = 1e-4  # probabilities in float32, computed in another order, differ by 1e-6; other weights by far more
 
 
@@ -71,29 +73,17 @@ def _inspect(subject: Subject, *, at: np.datetime64 | None, tell: Callable[[str]
     apart = 0.0
     for (fold, model), group in groupby(members(subject), key=lambda each: (each.fold, each.model)):
         ensemble = list(group)
-        test = subject.data.folds[fold].test
         for member in ensemble:
             curves, memory = gradients.measure(subject, member)
             _keep(parts, curves=curves, memory=memory)
             if model == "lstm":
-                seen = gates.observe(member.trained, gates.batches(subject, member, test))
-                found[fold, member.seed] = seen
-                start = gates.observe(member.initial, [subject.windows(member, test[:: max(1, len(test) // 200)])])
-                forget = dict(zip(STAGES, (start.forget, seen.forget), strict=True))
-                here = calm[np.searchsorted(rows, test)]
-                _keep(
-                    parts,
-                    averages=gates.averages(member, seen),
-                    units=gates.constants(member, forget),
-                    regimes=gates.regimes(member, seen, regime=here),
-                )
+                regime = calm[np.searchsorted(rows, subject.data.folds[fold].test)]
+                seen = found[fold, member.seed] = _into_gates(subject, member, parts, regime=regime)
+                probability = seen.probability
                 if chosen[0] == fold:
                     _keep(parts, window=_window(subject, member, chosen[1]))
-                probability = seen.probability
             else:
-                batches = gates.batches(subject, member, test)
-                last = [logits(member.trained, forward(member.trained, each).h[-1]) for each in batches]
-                probability = 1 / (1 + np.exp(-np.concatenate(last)))
+                probability = _probabilities(subject, member)
             apart = max(apart, _compare(subject, member, probability, stored))
         _keep(parts, occlusion=occlusion.measure(subject, ensemble))
         tell(f"Looked into {model} of fold {fold}, {len(ensemble)} seeds.")
@@ -101,6 +91,27 @@ def _inspect(subject: Subject, *, at: np.datetime64 | None, tell: Callable[[str]
         _keep(parts, trades=_trades(subject, found))
     facts = _facts(subject, chosen=chosen, rows=len(rows), apart=apart)
     return Inspection(**{name: pd.concat(each, ignore_index=True) for name, each in parts.items()}, facts=facts)
+
+
+def _into_gates(subject: Subject, member: Member, parts: dict[str, list[pd.DataFrame]], *, regime: Rows) -> gates.Gates:
+    """An LSTM member over all its test rows; regime: 0 to 2 for each of them."""
+    test = subject.data.folds[member.fold].test
+    seen = gates.observe(member.trained, gates.batches(subject, member, test))
+    start = gates.observe(member.initial, [subject.windows(member, spread(test, most=_START_WINDOWS))])
+    _keep(
+        parts,
+        averages=gates.averages(member, seen),
+        units=gates.constants(member, {"initial": start.forget, "trained": seen.forget}),
+        regimes=gates.regimes(member, seen, regime=regime),
+    )
+    return seen
+
+
+def _probabilities(subject: Subject, member: Member) -> Floats:
+    """A member's chances of a rise at its test rows."""
+    batches = gates.batches(subject, member, subject.data.folds[member.fold].test)
+    last = [logits(member.trained, forward(member.trained, each).h[-1]) for each in batches]
+    return np.asarray(1 / (1 + np.exp(-np.concatenate(last))))
 
 
 def _keep(parts: dict[str, list[pd.DataFrame]], **tables: pd.DataFrame) -> None:

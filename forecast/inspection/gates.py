@@ -104,7 +104,7 @@ def volatility(subject: Subject, rows: Rows) -> Floats:
     return np.asarray(returns[ends[:, None] - np.arange(steps)].std(axis=1))
 
 
-def regimes(member: Member, gates: Gates, *, regime: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> pd.DataFrame:
+def regimes(member: Member, gates: Gates, *, regime: Rows) -> pd.DataFrame:
     """Means at the decision in each third of volatility; regime: 0 to 2 for each test row."""
     found = [
         {"fold": member.fold, "seed": member.seed, "regime": name, "gate": gate, "mean": float(values[here].mean())}

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.inspection.cells import Array, Weights, backward, forward, logits
-from forecast.inspection.subject import STAGES, Member, Subject
+from forecast.inspection.subject import STAGES, Member, Subject, spread
 from pipelines.market import Floats
 
 PATHS = ("state", "h", "c", "input", "jacobian", "jacobian_h")
@@ -86,7 +86,7 @@ def reach(share: Floats) -> Floats:
 def measure(subject: Subject, member: Member) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One member's curves (stage, path, lag, low, median, high over windows, loss) and effective memories."""
     test = subject.data.folds[member.fold].test
-    rows, fewer = _spread(test, WINDOWS), _spread(test, JACOBIANS)
+    rows, fewer = spread(test, most=WINDOWS), spread(test, most=JACOBIANS)
     windows, few = subject.windows(member, rows), subject.windows(member, fewer)
     targets = subject.data.windows.targets[rows]
     curves, memories = [], []
@@ -103,12 +103,6 @@ def measure(subject: Subject, member: Member) -> tuple[pd.DataFrame, pd.DataFram
             bars = float(reach(median))
             memories.append({**who, "stage": stage, "path": path, "bars": bars, "whole": bars >= len(values) - 1})
     return pd.concat(curves, ignore_index=True), pd.DataFrame(memories)
-
-
-def _spread(
-    rows: "np.ndarray[tuple[int], np.dtype[np.int64]]", most: int
-) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    return rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.int64))]
 
 
 def _squares(values: Array) -> Floats:

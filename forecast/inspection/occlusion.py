@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.inspection.cells import Array, Weights, forward, logits
-from forecast.inspection.subject import Member, Subject
+from forecast.inspection.subject import Member, Subject, spread
 from pipelines.market import Floats
 
 WINDOWS = 24  # a fold, evenly spaced over its test rows
@@ -45,7 +45,7 @@ def measure(subject: Subject, ensemble: list[Member]) -> pd.DataFrame:
     the share of windows in which it crossed one half, and how many windows were looked at."""
     first = ensemble[0]
     test = subject.data.folds[first.fold].test
-    rows = test[np.unique(np.linspace(0, len(test) - 1, min(WINDOWS, len(test))).round().astype(np.int64))]
+    rows = spread(test, most=WINDOWS)
     windows = subject.windows(first, rows, dtype=np.float32)
     pairs = [cover(_light(member.trained), windows) for member in ensemble]
     plain, covered = (np.mean([pair[part] for pair in pairs], axis=0) for part in (0, 1))

@@ -107,6 +107,11 @@ def members(subject: Subject) -> Iterator[Member]:
         yield Member(model=model, fold=fold, seed=seed, initial=initial, trained=trained, scaler=scaler)
 
 
+def spread(rows: Rows, *, most: int) -> Rows:
+    """At most so many of these rows, evenly spaced, the first and the last among them."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.int64))]
+
+
 def start_seed(*, fold: int, seed: int) -> int:
     """The seed of the weights that a member's training began with, as forecast.fitting.fit draws it."""
     return int(np.random.SeedSequence((seed, fold)).generate_state(2)[0])
