@@ -38,10 +38,10 @@ def gradient(curves: pd.DataFrame, found: list[Memory], *, path: str) -> Figure:
         if memory is not None:
             traces.append(_mark(memory))
             told.append(f"{words.label(model)} falls to 1 % at {words.number(memory.bars, 1)} bars")
-    bottom = np.log10(max(lowest / 3, _LOWEST))
+    bottom = np.log10(min(max(lowest / 3, _LOWEST), FADED / 2))
     steps = int(curves["lag"].max())
     layout = {
-        "xaxis": {"title": {"text": "bars before the decision"}, "range": [-0.3, steps + 0.3], "tickformat": "d"},
+        "xaxis": {"title": {"text": "bars before the decision"}, "range": [-0.3, steps + 0.3], **whole(steps)},
         "yaxis": {
             "type": "log", "range": [bottom, 0.35], "title": {"text": "share that is left"}, "dtick": 1,
             "tickformat": "~%", "hoverformat": ".2~%",
@@ -169,6 +169,11 @@ def textbook(found: Benchmark, task: str, *, window: int | None) -> Figure:
 
 _THIN = {"color": "var(--muted)", "width": 1}
 _DOTTED = {"color": "var(--ink)", "width": 1.5, "dash": "2px,3px"}
+
+
+def whole(steps: int) -> dict[str, Any]:
+    """An axis of bars has no ticks between them."""
+    return {"tickformat": "d", **({"dtick": 1} if steps < 10 else {})}
 
 
 def _across(level: float) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.inspection.charts import GATE_NAMES
+from forecast.inspection.charts import GATE_NAMES, whole
 from forecast.report import words
 from forecast.report.charts import Figure
 from pipelines.market import Floats
@@ -35,7 +35,7 @@ def gate(table: pd.DataFrame, name: str, *, units: list[int], sight: tuple[float
         "hovertemplate": "unit %{y}, bar %{x}<br>%{z:.3f}<extra></extra>",
     }  # fmt: skip
     layout = {
-        "xaxis": {"title": {"text": "bar"}, "tickformat": "d", "nticks": 6},
+        "xaxis": {"title": {"text": "bar"}, "nticks": 6, **whole(len(lags))},
         "yaxis": {"showticklabels": False, "ticks": "", "type": "category", "showgrid": False},
         "height": 230, "margin": {"l": 8, "r": 8, "t": 8, "b": 38},
     }  # fmt: skip
@@ -65,7 +65,7 @@ def occlusion(table: pd.DataFrame, model: str, *, highest: float) -> Figure:
         "hovertemplate": "%{y}, bar %{x}<br>%{z:.2f} percentage points<extra></extra>",
     }  # fmt: skip
     layout = {
-        "xaxis": {"title": {"text": "bar"}, "tickformat": "d"},
+        "xaxis": {"title": {"text": "bar"}, **whole(values.shape[1])},
         "yaxis": {"autorange": "reversed", "ticks": "", "showgrid": False, "automargin": True},
         "height": 90 + 26 * len(grid),
     }
@@ -92,9 +92,10 @@ def told(table: pd.DataFrame, model: str) -> str:
         return f"Nothing that is covered moves the {words.label(model)}’s answer."
     share = (grid.sum(axis=0) / total).sort_index().cumsum()  # lag 0 first
     half = int(share[share >= 0.5].index[0]) + 1
+    last = "bar" if half == 1 else words.plural(half, "bar")
     first = str(grid.index[0]).replace("_", " ")
     return (
-        f"Half of what moves the {words.label(model)}’s answer lies in the last {words.plural(half, 'bar')}; the "
+        f"Half of what moves the {words.label(model)}’s answer lies in the last {last}; the "
         f"feature that counts most is {first} ({words.percent(float(grid.iloc[0].sum()) / total)})."
     )
 

@@ -93,7 +93,13 @@ def details(found: list[Memory], *, window: int) -> str:
     ]
     if sure:
         told.append(f"The 95 % intervals are {' and '.join(sure)}.")
-    told += _trained([(before, each) for each in after if (before := find(found, each.model, stage="initial"))])
+    told += _trained(
+        [
+            (before, each)
+            for each in after
+            if (before := find(found, each.model, stage="initial")) and not (before.whole and each.whole)
+        ]
+    )
     longest = max((each.bars for each in after), default=0.0)
     if after and not any(each.whole for each in after) and longest < 0.9 * window:
         told.append(
