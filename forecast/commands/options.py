@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from forecast.commands.settings import Settings
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _KEPT_FOR_THE_COMMAND_LINE = {"help", "config", "json", "fresh"}
@@ -167,5 +169,6 @@ def jobs_or_cores(jobs: int | None) -> int:
     if jobs < 1:
         raise click.UsageError(f"Need --jobs of 1 or more, got {jobs}.")
     if jobs > cores():
-        click.echo(f"{jobs} jobs share {cores()} cores: --jobs {cores()} is as fast and takes less memory.", err=True)
+        settings: Settings = click.get_current_context().obj
+        settings.note(f"{jobs} jobs share {cores()} cores: --jobs {cores()} is as fast and takes less memory.")
     return jobs
