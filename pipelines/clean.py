@@ -30,13 +30,14 @@ def bars(
     calendar: str,
     currency: str = "",
     max_dropped: float = MAX_DROPPED,
+    until: np.datetime64 | None = None,
 ) -> tuple[Bars, CleaningReport]:
     """Raw bars from rows in file order.
 
     frame: open, high, low, close, volume as numbers, and `date` (daily bars) or `opened_at` (UTC, without a zone).
-    Dropped, in this order: a missing value, not finite, a price of zero or below, high below low, open or close
-    outside, negative volume, not a session of the calendar, the same time again (of rows that differ, the last
-    stays). Rows out of order are sorted, and noted.
+    until: later rows are of the future. Dropped, in this order: a missing value, the future, not finite, a price of
+    zero or below, high below low, open or close outside, negative volume, not a session of the calendar, the same time
+    again (of rows that differ, the last stays). Rows out of order are sorted, and noted.
 
     Raises:
         BadPricesError: more than max_dropped of the rows dropped for their values, or none left.
@@ -46,6 +47,7 @@ def bars(
     values = np.stack([frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (*_PRICES, "volume")])
     sieve = Sieve(len(frame))
     sieve.drop("missing value", np.isnat(times) | np.isnan(values).any(axis=0))
+    _drop_future(sieve, times, until)
     sieve.drop("not finite", np.isinf(values).any(axis=0))
     sieve.drop("price zero or negative", np.less_equal(values[:4], 0).any(axis=0))
     _drop_impossible(sieve, values)
@@ -75,10 +77,12 @@ def ticks(
     calendar: str,
     currency: str = "",
     max_dropped: float = MAX_DROPPED,
+    until: np.datetime64 | None = None,
 ) -> tuple[Ticks, CleaningReport]:
     """Trades from rows in file order: time (UTC, without a zone), price, size; and condition, correction, exchange.
 
-    Dropped: a missing value, not finite, a price of zero or below, a negative size; and, see pipelines.trades, trades
+    until: later rows are of the future. Dropped: a missing value, the future, not finite, a price of zero or below, a
+    negative size; and, see pipelines.trades, trades
     off hours, corrected, with an abnormal condition, or far from the median before. Rows that repeat another stay:
     several fills at one time and price are normal. Rows out of order are sorted, equal times kept in file order.
 
@@ -89,19 +93,21 @@ def ticks(
     price, size = (frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in ("price", "size"))
     sieve = Sieve(len(frame))
     sieve.drop("missing value", np.isnat(time) | np.isnan(price) | np.isnan(size))
+    _drop_future(sieve, time, until)
     sieve.drop("not finite", np.isinf(price) | np.isinf(size))
     sieve.drop("price zero or negative", np.less_equal(price, 0))
     sieve.drop("negative size", np.less(size, 0))
     _drop_special(sieve, frame, time, calendar, symbol=symbol)
     order = sieve.in_order(time)
-    far = np.zeros(len(frame), np.bool_)
-    far[order] = trades.outliers(time[order], price[order], calendar)
-    sieve.drop("far from the median of the trades before", far, counts=False)
-    order = order[~far[order]]
+    time, price, size = time[order], price[order], size[order]
+    off = trades.outliers(time, price, calendar)
+    if np.any(off):
+        far = np.zeros(len(frame), np.bool_)
+        far[order] = off
+        sieve.drop("far from the median of the trades before", far, counts=False)
+        time, price, size = time[~off], price[~off], size[~off]
     sieve.refuse(symbol, max_dropped)
-    made = Ticks(
-        symbol=symbol, time=time[order], price=price[order], size=size[order], currency=currency, calendar=calendar
-    )
+    made = Ticks(symbol=symbol, time=time, price=price, size=size, currency=currency, calendar=calendar)
     return made, sieve.report(len(made))
 
 
@@ -128,6 +134,11 @@ def _drop_impossible(sieve: Sieve, values: NDArray[np.float64]) -> None:
         high[rounded] = np.maximum(high, top)[rounded]
         low[rounded] = np.minimum(low, bottom)[rounded]
         sieve.note(f"{len(rounded):,} rows with an open or close outside by a rounding error mended")
+
+
+def _drop_future(sieve: Sieve, times: Times, until: np.datetime64 | None) -> None:
+    if until is not None:
+        sieve.drop("in the future", times > until)
 
 
 def _drop_special(sieve: Sieve, frame: "pd.DataFrame", time: Times, calendar: str, *, symbol: str) -> None:

@@ -6,6 +6,7 @@ begun with the unfinished rows of the one before, is cut at the same rows as one
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,12 +47,12 @@ class Cuts:
     state: State
 
 
-def signs(price: Floats, state: State) -> Floats:
+def signs(price: Floats, state: State) -> NDArray[np.int8]:
     """The tick rule: 1 for a trade after the price rose, -1 after it fell, 0 before any change; shape (ticks,)."""
     changed = np.flatnonzero(price[1:] != price[:-1]) + 1
     before = state.price or (price[0] if len(price) else 0.0)
     first = float(np.sign(price[0] - before)) or state.sign if len(price) else 0.0
-    values = np.concatenate([[first], np.sign(price[changed] - price[changed - 1])])
+    values = np.concatenate([[first], np.sign(price[changed] - price[changed - 1])]).astype(np.int8)
     return np.repeat(values, np.diff(changed, prepend=0, append=len(price)))
 
 
@@ -84,7 +85,7 @@ def by_imbalance(ticks: Ticks, count: float, state: State) -> Cuts:
     it is learned so that bars are about count trades long: the sum spreads with the root of the length, so after a
     bar of n trades the expected imbalance is multiplied by (count / n) to the power of a twentieth; first root(count).
     """
-    total = _running(signs(ticks.price, state), state.total)
+    height = _heights(signs(ticks.price, state))
     bounds = np.append(_after_pauses(ticks), len(ticks))
     expected = kept = state.expected or float(np.sqrt(count))
     starts: list[int] = []
@@ -92,17 +93,16 @@ def by_imbalance(ticks: Ticks, count: float, state: State) -> Cuts:
     for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         row = first
         while row < last:
-            end = _first_far(total, row, last, expected, int(2 * count))
-            reached = bool(abs(total[end] - total[row]) >= expected)
+            end = _first_far(height, row, last, ceil(expected), int(count))
             starts.append(row)
-            full.append(reached)
-            kept = expected
-            if reached:
-                expected = max(1.0, expected * float(count / (end - row)) ** _LEARNING)
+            full.append(end <= last)
+            kept, end = expected, min(end, last)
+            if full[-1]:
+                expected = max(1.0, expected * (count / (end - row)) ** _LEARNING)
             row = end
     cuts = _counted(ticks, np.array(starts, np.int64), full=np.array(full, np.bool_), state=state)
     kept = expected if full and full[-1] else kept
-    return replace(cuts, state=replace(cuts.state, total=float(total[cuts.end]), expected=kept))
+    return replace(cuts, state=replace(cuts.state, expected=kept))
 
 
 def by_time(ticks: Ticks, nanoseconds: float, state: State) -> Cuts:
@@ -160,16 +160,24 @@ def _running(amounts: Floats, before: float) -> Floats:
     return total
 
 
-def _first_far(total: Floats, row: int, last: int, threshold: float, width: int) -> int:
-    """The first row after `row` before which the sum has moved by the threshold, or last."""
-    base, start = total[row], row + 1
+def _heights(steps: NDArray[np.int8]) -> NDArray[np.uint32]:
+    """The sum of the steps before each row and after the last, shape (ticks + 1,); only differences count."""
+    height = np.zeros(len(steps) + 1, np.int32)
+    np.cumsum(steps, dtype=np.int32, out=height[1:])
+    return height.view(np.uint32)
+
+
+def _first_far(height: NDArray[np.uint32], row: int, last: int, distance: int, width: int) -> int:
+    """The first row after `row` before which the sum has moved by so much, or last + 1. width: where it may well be."""
+    bottom = (int(height[row]) - distance + 1) & 0xFFFFFFFF
+    start = row + 1
     while start <= last:
-        stop = min(start + width, last + 1)
-        far = np.abs(total[start:stop] - base) >= threshold
-        if far.any():
-            return start + int(far.argmax())
-        start, width = stop, 2 * width
-    return last
+        far = height[start : min(start + width, last + 1)] - bottom > 2 * distance - 2  # what lies below wraps around
+        found = int(far.argmax())
+        if far[found]:
+            return start + found
+        start, width = start + width, 2 * width
+    return last + 1
 
 
 def _after_pauses(ticks: Ticks) -> NDArray[np.int64]:

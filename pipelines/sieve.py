@@ -82,9 +82,10 @@ class Sieve:
     def in_order(self, times: "Times") -> Rows:
         """The rows that are left, by time; rows of equal time in file order (of a newest-first file, reversed)."""
         rows = np.flatnonzero(self.kept)
-        step = np.diff(times[rows].view(np.int64))
-        if not np.any(step < 0):
+        moments = (times if len(rows) == len(times) else times[rows]).view(np.int64)
+        if np.all(moments[1:] >= moments[:-1]):
             return rows
+        step = np.diff(moments)
         if not np.any(step > 0):
             self.note("rows were stored newest first: reversed")
             backwards: Rows = rows[::-1].copy()

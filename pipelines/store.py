@@ -32,7 +32,7 @@ class Store:
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
         self._bars = Table(self.root, "bars", ("symbol", "frequency"))
-        self._ticks = Table(self.root, "ticks", ("symbol",))
+        self._ticks = Table(self.root, "ticks", ("symbol",), rising=("traded_at",))
         self._actions = Table(self.root, "actions", ("symbol",))
 
     def write_bars(self, bars: Bars) -> int:

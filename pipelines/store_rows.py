@@ -29,7 +29,7 @@ def plain(columns: dict[str, Any]) -> dict[str, Any]:
     return {
         name: pa.array(values.view(np.int64))
         if values.dtype == "datetime64[ns]"
-        else pa.repeat(str(values[0]), len(values))
+        else pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), len(values)), [str(values[0])])
         if values.dtype.kind == "U" and len(values)
         else pa.array(values)
         for name, values in columns.items()

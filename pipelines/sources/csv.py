@@ -36,13 +36,14 @@ def read(
     price_scale: float = 1.0,
     date: str | None = None,
     exchange: str | None = None,
+    now: np.datetime64 | None = None,
 ) -> Delivery:
     """One symbol's bars (with dividends and splits, where the file has such columns) or trades.
 
     tz: the zone of times that name none. calendar: XNYS unless given. names: needed column -> the file's name for it.
     time_format: a strptime format, for times that are not ISO 8601. stamp: whether an intraday bar's time is its start.
     price_scale: what the file's prices are divided by (LOBSTER: 10000). date: of times that are seconds after
-    midnight. exchange: of trades, the only one that is kept.
+    midnight. exchange: of trades, the only one that is kept. now: rows more than a day later are dropped.
 
     Raises:
         BadFileError: a file that cannot be read, a missing column, a cell that is no number or no time.
@@ -63,7 +64,9 @@ def read(
     for name in ("open", "high", "low", "close", "price"):
         if price_scale != 1 and name in frame:
             frame[name] /= price_scale
+    until = (np.datetime64("now") if now is None else now) + np.timedelta64(1, "D")
     market: dict[str, Any] = {"calendar": calendar or "XNYS", "currency": currency or "", "max_dropped": max_dropped}
+    market["until"] = until.astype("datetime64[ns]")
     if found.kind == "ticks":
         notes: tuple[str, ...] = ()
         if exchange is not None and "exchange" in frame:
@@ -89,16 +92,18 @@ def _read_one(
 
     found = columns.find(tables.names(path), path, given=names)
     parts: dict[str, list[Any]] = {}
-    for numbers in (set(found.values.values()) - set(found.time), set[str]()):
+    numbers = set(found.values.values()) - set(found.time)
+    plain = found.kind == "ticks" and len(found.time) == 1 and date is None and time_format is None
+    for typed in ({"numbers": numbers, "times": found.time}, {"numbers": numbers}, dict[str, Any]())[not plain :]:
         parts, row = {}, 0
         try:
-            for table in tables.read(path, numbers=numbers):
+            for table in tables.read(path, **typed):
                 chunk = _chunk(table, found, path=path, row=row, tz=tz, time_format=time_format, date=date)
                 for needed, values in chunk.items():
                     parts.setdefault(needed, []).append(values)
                 row += len(table)
             break
-        except tables.NotNumbersError:
+        except tables.NotTypedError:
             continue  # again as text: thousands separators, or a message that names the cell
     if not parts or not sum(map(len, parts["at"])):
         raise BadFileError(f"Need rows below the header, got {path} without any.")

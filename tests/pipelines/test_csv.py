@@ -56,6 +56,14 @@ def test_columns_are_found_by_name_whatever_the_file_looks_like(tmp_path: Path, 
     assert found.opened_at.astype(str).tolist() == ["2024-01-02T14:30:00.000000000", "2024-01-03T14:30:00.000000000"]
 
 
+def test_times_of_the_future_are_dropped_a_day_of_tolerance_left(tmp_path: Path) -> None:
+    path = saved(tmp_path, TRADES)
+    kept = csv.read("XYZ", files=[path], tz="America/New_York", now=np.datetime64("2024-01-01T14:30:30"), max_dropped=1)
+    assert len(kept.prices) == 2
+    assert kept.report.dropped == {"in the future": 1}
+    assert kept.report.first_row == {"in the future": 3}
+
+
 @pytest.mark.parametrize("name", ["prices.csv.gz", "prices.csv"])
 def test_compressed_or_not(tmp_path: Path, name: str) -> None:
     assert bars(saved(tmp_path, DAILY, name)).close.tolist() == [11, 12]
