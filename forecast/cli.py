@@ -70,11 +70,18 @@ class LazyCommands(click.Group):
     show_envvar=True,
     help="Where the HTML reports are written.",
 )
+@click.option(
+    "--store",
+    metavar="FOLDER|s3://BUCKET/PREFIX",
+    envvar="FORECAST_STORE",
+    show_envvar=True,
+    help="Where the price store is kept, if not below --data-dir.",
+)
 @click.option("--quiet", is_flag=True, help="No progress and no notes on stderr.")
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
 @click.version_option(package_name="tick-forecast", prog_name="forecast")
 @click.pass_context
-def cli(ctx: click.Context, data_dir: Path, reports_dir: Path, quiet: bool, debug: bool) -> None:
+def cli(ctx: click.Context, data_dir: Path, reports_dir: Path, store: str | None, quiet: bool, debug: bool) -> None:
     """Would a recurrent network have told you when to buy and sell, and can you believe it?
 
     \b
@@ -82,4 +89,4 @@ def cli(ctx: click.Context, data_dir: Path, reports_dir: Path, quiet: bool, debu
       forecast demo
       forecast fetch AAPL --source yahoo && forecast train AAPL && forecast backtest
     """
-    ctx.obj = Settings(data_dir=data_dir, reports_dir=reports_dir, quiet=quiet, debug=debug)
+    ctx.obj = Settings(data_dir=data_dir, reports_dir=reports_dir, prices=store, quiet=quiet, debug=debug)

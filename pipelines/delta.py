@@ -2,7 +2,8 @@
 
 delta-rs writes a commit atomically (kill -9 leaves the table as before or after) but never calls fsync, so the new
 files, the log and their folders are synced here after each commit. Two processes that write different partitions
-retry each other's commits; two that write the same partition wait for each other at a lock file.
+retry each other's commits; two that write the same partition wait for each other at a lock file. On s3:// there is
+nothing to sync and no lock: a commit is put only where none of its number is (If-None-Match), or made again.
 """
 
 import fcntl
@@ -27,17 +28,20 @@ _ROWS = 1 << 19  # in a row group: what a scan holds in memory
 
 
 class Table:
-    """One Delta table below the store's folder. Made by the first write."""
+    """One Delta table below the store's folder, or below an s3:// address. Made by the first write."""
 
-    def __init__(self, root: Path, name: str, partition_by: tuple[str, ...], *, rising: tuple[str, ...] = ()) -> None:
-        """rising: columns of whole numbers that grow, which are stored as differences: half the time and space."""
-        self.path = root / name
+    def __init__(
+        self, root: Path | str, name: str, partition_by: tuple[str, ...], *, rising: tuple[str, ...] = ()
+    ) -> None:
+        """root: a folder, or an address as text. rising: columns of whole numbers that grow, stored as differences."""
+        self.name = name
         self.partition_by = partition_by
+        self._address = f"{root}/{name}"
+        self._folder = None if isinstance(root, str) else root / name
         self._rising = rising
-        self._locks = root / ".locks"
 
     def exists(self) -> bool:
-        return (self.path / "_delta_log").is_dir() and self._open() is not None
+        return self._open() is not None
 
     def files(self) -> "pa.Table | None":
         """One row a data file: partition.*, num_records, min.*, max.*; None where there is no table."""
@@ -67,7 +71,7 @@ class Table:
 
         found = self._open()
         if found is None:
-            raise StoreError(f"Need a price store at {self.path.parent}, there is none. Run `forecast fetch` first.")
+            raise StoreError(f"Need a price store with {self._address}, there is none. Run `forecast fetch` first.")
         try:
             if version is not None:
                 found.load_as_version(version)
@@ -79,20 +83,20 @@ class Table:
             raise self._damaged(error) from error
 
     def in_order(self, where: Mapping[str, str], key: str, columns: list[str]) -> "Iterator[pa.Table] | None":
-        """One partition's row groups, where none overlaps another in key, by key; None where they do.
+        """One partition's row groups, where none overlaps another in key, by key; None where they do, or on s3://.
 
         Rows within a group may be in any order. Each is read once, and one at a time is in memory.
         """
         import pyarrow.parquet as pq
 
-        files = self.files()
-        if files is None:
+        files, folder = self.files(), self._folder
+        if files is None or folder is None:
             return None
         frame = files.to_pandas()
         for name, value in where.items():
             frame = frame[frame[f"partition.{name}"] == value]
         groups: list[tuple[int, int, Path, int]] = []
-        for path in (self.path / unquote(each) for each in frame["path"]):
+        for path in (folder / unquote(each) for each in frame["path"]):
             data = pq.read_metadata(path)
             place = data.schema.names.index(key)
             for group in range(data.num_row_groups):
@@ -120,7 +124,11 @@ class Table:
             try:
                 if found is None:
                     write_deltalake(
-                        self.path, rows, partition_by=list(self.partition_by), writer_properties=self._properties()
+                        self._address,
+                        rows,
+                        partition_by=list(self.partition_by),
+                        writer_properties=self._properties(),
+                        storage_options=self._options(),
                     )
                 else:
                     write_deltalake(
@@ -129,7 +137,9 @@ class Table:
                 break
             except CommitFailedError as error:  # somebody else committed first
                 if attempt + 1 == _ATTEMPTS:
-                    raise StoreError(f"{self.path} is written by too many at once. Run the command again.") from error
+                    raise StoreError(
+                        f"{self._address} is written by too many at once. Run the command again."
+                    ) from error
                 time.sleep(random.uniform(0, 0.02) * 2 ** min(attempt, 5))  # noqa: S311 - jitter, not a secret
             except (DeltaError, OSError) as error:
                 if found is None and self._open() is not None:
@@ -148,7 +158,7 @@ class Table:
         try:
             done = found.optimize.compact(writer_properties=self._properties())
         except CommitFailedError as error:
-            raise StoreError(f"{self.path} is being written. Run `forecast data compact` again later.") from error
+            raise StoreError(f"{self._address} is being written. Run `forecast data compact` again later.") from error
         except (DeltaError, OSError) as error:
             raise self._damaged(error) from error
         self._sync(before)
@@ -157,15 +167,18 @@ class Table:
     @contextmanager
     def lock(self, where: Mapping[str, str]) -> Iterator[None]:
         """Held while one partition is compared and written, so that two processes never interleave."""
-        name = quote("-".join([self.path.name, *where.values()]), safe="^=")
+        if self._folder is None:
+            yield
+            return
+        name, locks = quote("-".join([self.name, *where.values()]), safe="^="), self._folder.parent / ".locks"
         try:
-            self._locks.mkdir(parents=True, exist_ok=True)
-            with (self._locks / f"{name}.lock").open("w") as file:
+            locks.mkdir(parents=True, exist_ok=True)
+            with (locks / f"{name}.lock").open("w") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield
         except (PermissionError, NotADirectoryError) as error:
             raise StoreError(
-                f"Need a folder that can be written for the price store, got {self.path.parent} ({error.strerror}). "
+                f"Need a folder that can be written for the price store, got {self._folder.parent} ({error.strerror}). "
                 "Choose another with --data-dir."
             ) from error
 
@@ -173,14 +186,18 @@ class Table:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError, TableNotFoundError
 
-        if not (self.path / "_delta_log").is_dir():
+        if self._folder is not None and not (self._folder / "_delta_log").is_dir():
             return None
         try:
-            return DeltaTable(self.path)
+            return DeltaTable(self._address, storage_options=self._options())
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
             raise self._damaged(error) from error
+
+    def _options(self) -> dict[str, str] | None:
+        """Beside the AWS_* variables of the environment, which delta-rs reads itself."""
+        return {"conditional_put": "etag"} if self._folder is None else None
 
     def _properties(self) -> Any:
         from deltalake import ColumnProperties, WriterProperties
@@ -194,22 +211,27 @@ class Table:
 
     def _damaged(self, error: Exception) -> StoreError:
         reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-        return StoreError(f"{self.path} cannot be read or written: {reason}. Check the disk and its permissions.")
+        check = (
+            "the disk and its permissions" if self._folder else "the bucket, the network and AWS_* in the environment"
+        )
+        return StoreError(f"{self._address} cannot be read or written: {reason}. Check {check}.")
 
     def _sync(self, since: int) -> None:
         """Syncs what the commits from a version on have added, then the log; the table's folder last."""
-        log = self.path / "_delta_log"
+        if self._folder is None:
+            return
+        log = self._folder / "_delta_log"
         for checkpoint in (*log.glob("*.checkpoint*.parquet"), *log.glob("_last_checkpoint")):
             sync_file(checkpoint)
         commits = [path for path in log.glob("*.json") if path.stem.isdigit() and int(path.stem) >= since]
         for commit in sorted(commits):
             for line in commit.read_text().splitlines():
                 added = json.loads(line).get("add")
-                if added and (file := self.path / unquote(added["path"])).exists():
+                if added and (file := self._folder / unquote(added["path"])).exists():
                     sync_file(file)
                     sync_folder(file.parent)
                     sync_folder(file.parent.parent)
             sync_file(commit)
         sync_folder(log)
-        sync_folder(self.path)
-        sync_folder(self.path.parent)
+        sync_folder(self._folder)
+        sync_folder(self._folder.parent)

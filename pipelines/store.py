@@ -1,4 +1,4 @@
-"""The price store: raw prices as traded, and the actions between them, in Delta tables below one folder.
+"""The price store: raw prices as traded, and the actions between them, in Delta tables below one folder or address.
 
 Tables `bars` (partitioned by symbol and frequency), `ticks` and `actions` (by symbol). delta-rs reads its own
 predicates again when writers meet, without quotes, so no column may be named like a word of SQL (interval, time). Times
@@ -27,10 +27,14 @@ _PRICES = ("open", "high", "low", "close", "volume")
 
 
 class Store:
-    """Reads and writes one store. Nothing is made on disk before the first write."""
+    """Reads and writes one store. Nothing is made on disk before the first write.
+
+    root: a folder, or an address such as s3://bucket/prefix; what is needed for it, delta-rs takes from the standard
+    variables of the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL, ...).
+    """
 
     def __init__(self, root: Path | str) -> None:
-        self.root = Path(root)
+        self.root = str(root).rstrip("/") if str(root).startswith("s3://") else Path(root)
         self._bars = Table(self.root, "bars", ("symbol", "frequency"))
         self._ticks = Table(self.root, "ticks", ("symbol",), rising=("traded_at",))
         self._actions = Table(self.root, "actions", ("symbol",))
@@ -163,7 +167,7 @@ class Store:
     def _known(self, table: Table, where: dict[str, str]) -> "pd.DataFrame":
         known = self.catalogue()
         same = (known["symbol"] == where["symbol"]) & (known["interval"] == where.get("frequency", ""))
-        return known[same & (known["kind"] == table.path.name)]
+        return known[same & (known["kind"] == table.name)]
 
     def _check_market(self, table: Table, where: dict[str, str], columns: dict[str, Any]) -> None:
         known = self._known(table, where)

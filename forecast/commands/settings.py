@@ -11,16 +11,18 @@ import click
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The global options of the command line."""
+    """The global options of the command line. prices: where the price store is, if not below data_dir."""
 
     data_dir: Path
     reports_dir: Path
     quiet: bool = False
     debug: bool = False
+    prices: str | None = None
 
     @property
-    def store(self) -> Path:
-        return self.data_dir / "store"
+    def store(self) -> Path | str:
+        """A folder, or an address such as s3://bucket/prices."""
+        return self.prices or self.data_dir / "store"
 
     @property
     def runs(self) -> Path:

@@ -17,7 +17,7 @@ from pipelines.errors import BadFileError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_DAMAGED: tuple[type[Exception], ...] = (EOFError, zlib.error, gzip.BadGzipFile)
+_DAMAGED: Any = (EOFError, zlib.error, gzip.BadGzipFile)
 try:  # unpacks three times as fast
     from isal import igzip, isal_zlib
 except ImportError:
@@ -183,7 +183,7 @@ class _Bounded(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        count = self._file.readinto(buffer)
+        count: int = self._file.readinto(buffer)
         self._read += count
         if self._read > self._most:
             raise BadFileError(
