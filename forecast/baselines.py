@@ -4,12 +4,14 @@ Like the networks they learn on training rows and make their one choice (how str
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecast.dataset import Dataset
 from pipelines.market import Floats
+from pipelines.splits import Fold
 from pipelines.windows import Rows, gather
 
 _RIDGES = (1e-4, 1e-3, 1e-2, 1e-1)  # inverse strength of the penalty, strongest first
@@ -17,12 +19,14 @@ _ROUNDS = 100
 _NARROWEST = 1e-3  # a rival that always has an opinion, however weak
 
 
-def predict(dataset: Dataset, *, fold: int, name: str) -> Floats:
-    """Out-of-sample probabilities of a rise by the named rival, shape (test rows,)."""
-    return BASELINES[name](dataset, fold)
+def predict(dataset: Dataset, *, fold: int, name: str) -> tuple[Floats, Floats]:
+    """Probabilities of a rise by the named rival: shape (test rows,), out of sample, and (validation rows,)."""
+    rows = dataset.folds[fold]
+    found = BASELINES[name](dataset, fold, np.concatenate([rows.test, rows.validation]))
+    return found[: len(rows.test)], found[len(rows.test) :]
 
 
-def previous_sign(dataset: Dataset, fold: int) -> Floats:
+def previous_sign(dataset: Dataset, fold: int, wanted: Rows) -> Floats:
     """Tomorrow as today: up after a rise from close to close, with the confidence that it had on the training rows.
 
     A rule that was wrong more often than right keeps its sign with next to no confidence; it is not turned round.
@@ -30,46 +34,51 @@ def previous_sign(dataset: Dataset, fold: int) -> Floats:
     rows, close = dataset.folds[fold], dataset.bars.close
     ends, targets = dataset.windows.ends, dataset.windows.targets
     rose = close[ends] > close[ends - 1]
-    right = float(np.mean(rose[rows.train] == (targets[rows.train] > 0)))
+    right = _mean(rose[rows.train] == (targets[rows.train] > 0), rows.weights[rows.train])
     confidence = max(right - 0.5, _NARROWEST)
-    return np.where(rose[rows.test], 0.5 + confidence, 0.5 - confidence)
+    return np.where(rose[wanted], 0.5 + confidence, 0.5 - confidence)
 
 
-def logistic(dataset: Dataset, fold: int) -> Floats:
+def logistic(dataset: Dataset, fold: int, wanted: Rows) -> Floats:
     """Logistic regression with a ridge on the flattened window; the ridge with the lowest validation log loss."""
     from sklearn.linear_model import LogisticRegression
 
     flat, rows, targets = _flat(dataset, fold), dataset.folds[fold], dataset.windows.targets
-    if (constant := _one_class(targets[rows.train], len(rows.test))) is not None:
+    train, checked = _weighted(rows, rows.train), _weighted(rows, rows.validation)
+    if (constant := _one_class(targets[train], len(wanted))) is not None:
         return constant
     fitted = [
-        LogisticRegression(C=ridge, max_iter=1000).fit(flat(rows.train), targets[rows.train]) for ridge in _RIDGES
+        LogisticRegression(C=ridge, max_iter=1000).fit(flat(train), targets[train], rows.weights[train])
+        for ridge in _RIDGES
     ]
-    losses = [_log_loss(each.predict_proba(flat(rows.validation))[:, 1], targets[rows.validation]) for each in fitted]
-    return _probabilities(fitted[int(np.argmin(losses))].predict_proba(flat(rows.test)))
+    losses = [
+        _log_loss(each.predict_proba(flat(checked))[:, 1], targets[checked], rows.weights[checked]) for each in fitted
+    ]
+    return _probabilities(fitted[int(np.argmin(losses))].predict_proba(flat(wanted)))
 
 
-def boosting(dataset: Dataset, fold: int) -> Floats:
+def boosting(dataset: Dataset, fold: int, wanted: Rows) -> Floats:
     """Histogram gradient boosting on the flattened window; as many trees as gave the lowest validation log loss."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
     flat, rows, targets = _flat(dataset, fold), dataset.folds[fold], dataset.windows.targets
-    if (constant := _one_class(targets[rows.train], len(rows.test))) is not None:
+    train, checked = _weighted(rows, rows.train), _weighted(rows, rows.validation)
+    if (constant := _one_class(targets[train], len(wanted))) is not None:
         return constant
     with threadpool_limits(1):  # sums in one order, whatever the machine
         fitted = HistGradientBoostingClassifier(
             max_iter=_ROUNDS, learning_rate=0.05, max_leaf_nodes=8, early_stopping=False, random_state=0
-        ).fit(flat(rows.train), targets[rows.train])
-        staged = fitted.staged_predict_proba(flat(rows.validation))
-        best = int(np.argmin([_log_loss(each[:, 1], targets[rows.validation]) for each in staged]))
-        for trees, each in enumerate(fitted.staged_predict_proba(flat(rows.test))):
+        ).fit(flat(train), targets[train], rows.weights[train])
+        staged = fitted.staged_predict_proba(flat(checked))
+        best = int(np.argmin([_log_loss(each[:, 1], targets[checked], rows.weights[checked]) for each in staged]))
+        for trees, each in enumerate(fitted.staged_predict_proba(flat(wanted))):
             if trees == best:
                 return _probabilities(each)
     raise RuntimeError("boosting gave no stage")
 
 
-BASELINES: dict[str, Callable[[Dataset, int], Floats]] = {
+BASELINES: dict[str, Callable[[Dataset, int, Rows], Floats]] = {
     "previous_sign": previous_sign,
     "logistic": logistic,
     "boosting": boosting,
@@ -91,9 +100,20 @@ def _one_class(targets: Floats, length: int) -> Floats | None:
     return np.full(length, (share * len(targets) + 1.0) / (len(targets) + 2.0))
 
 
-def _log_loss(probability: Floats, target: Floats) -> float:
+def _weighted(fold: Fold, rows: Rows) -> Rows:
+    """The rows that teach something; all of them where none does."""
+    kept = rows[fold.weights[rows] > 0]
+    return kept if len(kept) else rows
+
+
+def _log_loss(probability: Floats, target: Floats, weights: NDArray[np.float32]) -> float:
     kept = np.clip(probability, 1e-12, 1 - 1e-12)
-    return float(-np.mean(target * np.log(kept) + (1 - target) * np.log1p(-kept)))
+    return -_mean(target * np.log(kept) + (1 - target) * np.log1p(-kept), weights)
+
+
+def _mean(values: NDArray[Any], weights: NDArray[np.float32]) -> float:
+    """Weighted mean; the plain one where nothing has a weight."""
+    return float(np.average(values, weights=weights if weights.any() else None))
 
 
 def _probabilities(found: NDArray[np.floating]) -> Floats:

@@ -160,7 +160,7 @@ def _shuffled(made: Dataset, *, seed: int) -> Dataset:
 def _compare(
     dataset: Dataset, found: dict[Task, Floats], tasks: Iterable[Task], *, rules: Rules
 ) -> list[dict[str, Any]]:
-    frames = [contents.predictions(dataset, task, {"probability": found[task]}) for task in tasks]
+    frames = [contents.predictions(dataset, task, found[task]) for task in tasks]
     _, _, ledgers = accounts(pd.concat(frames, ignore_index=True), contents.bars(dataset.bars), rules=rules)
     sessions = dataset.bars.closed_at.astype("datetime64[D]")[-len(ledgers[0].time) :]
     return [asdict(each) for each in comparisons(ledgers, sessions=sessions, seed=0)]

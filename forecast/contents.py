@@ -12,7 +12,7 @@ from forecast.member import Fitted
 from forecast.orders import Task
 from pipelines.market import Bars, Floats, Times
 
-FOUND = ("probability", "loss", "val_loss", "seconds")  # what is kept of a member besides its weights
+FOUND = ("probability", "validation", "loss", "val_loss", "seconds")  # what is kept of a member besides its weights
 
 
 def describe_run(
@@ -54,10 +54,10 @@ def describe_member(fitted: Fitted, task: Task, *, dataset: Dataset, experiment:
     }
 
 
-def predictions(dataset: Dataset, task: Task, found: dict[str, Floats]) -> pd.DataFrame:
-    """A member's out-of-sample rows."""
+def predictions(dataset: Dataset, task: Task, found: Floats, *, part: str = "test") -> pd.DataFrame:
+    """A member's probabilities for the rows of one part of its fold: out of sample for "test"."""
     model, number, seed = task
-    windows, rows = dataset.windows, dataset.folds[number].test
+    windows, rows = dataset.windows, getattr(dataset.folds[number], part)
     return pd.DataFrame(
         {
             "symbol": dataset.bars.symbol,
@@ -67,7 +67,7 @@ def predictions(dataset: Dataset, task: Task, found: dict[str, Floats]) -> pd.Da
             "decided_at": _utc(windows.decided_at[rows]),
             "entry_at": _utc(windows.entry_at[rows]),
             "exit_at": _utc(windows.exit_at[rows]),
-            "probability": found["probability"],
+            "probability": found,
             "target": windows.targets[rows].astype(np.int8),
             "forward_return": windows.forward_return[rows],
         }

@@ -36,13 +36,15 @@ class State(NamedTuple):
 class Material(NamedTuple):
     """What a fold's members learn from, in the backend's arrays; padded to sizes that other folds share.
 
-    values: scaled features, shape (bars, features). ends, targets: shape (windows,). validation: window numbers in
-    batches, filled up with -1; batches, validation_batches: how many of the padded batches hold windows. rate: Adam's.
+    values: scaled features, shape (bars, features). ends, targets, weights: shape (windows,); a window's loss counts
+    as often as its weight says. validation: window numbers in batches, filled up with -1; batches, validation_batches:
+    how many of the padded batches hold windows. rate: Adam's.
     """
 
     values: Any
     ends: Any
     targets: Any
+    weights: Any
     validation: Any
     batches: Any
     validation_batches: Any

@@ -31,6 +31,7 @@ from forecast.descent import (
 from pipelines.windows import Rows
 
 _PREDICT_BATCH = 128
+_NO_WEIGHT = 1e-12  # below the weight of any row: what a batch without weight is divided by
 _MOST_ORDER = 2**24  # row numbers handed over in one call: 64 MiB
 
 
@@ -52,6 +53,7 @@ class Program:
         *,
         ends: Rows,
         targets: NDArray[np.floating[Any]],
+        weights: NDArray[np.floating[Any]],
         train: Rows,
         validation: Rows,
         batch: int,
@@ -67,6 +69,7 @@ class Program:
             values=ops.convert_to_tensor(bars),
             ends=ops.convert_to_tensor(filled(ends, room)),
             targets=ops.convert_to_tensor(filled(targets, room).astype(np.float32)),
+            weights=ops.convert_to_tensor(filled(weights, room).astype(np.float32)),
             validation=ops.convert_to_tensor(filled(validation, -(-room // size) * size).reshape(-1, size)),
             batches=np.int32(-(-len(train) // batch)),
             validation_batches=np.int32(-(-len(validation) // size)),
@@ -122,12 +125,11 @@ class Program:
         return self.network.stateless_call(self.weights(parameters), self._fixed, windows)[0][:, 0]
 
     def _loss(self, parameters: Any, material: Material, rows: Any) -> Any:
-        """Mean log loss of a batch, from logits: max(z, 0) - z x target + log(1 + exp(-|z|))."""
-        weight = ops.cast(rows >= 0, "float32")
-        return self._summed(parameters, material, rows) / ops.sum(weight)
+        """Weighted mean log loss of a batch, from logits: max(z, 0) - z x target + log(1 + exp(-|z|))."""
+        return self._summed(parameters, material, rows) / ops.maximum(_total(material, rows), _NO_WEIGHT)
 
     def _summed(self, parameters: Any, material: Material, rows: Any) -> Any:
-        weight, chosen = ops.cast(rows >= 0, "float32"), ops.maximum(rows, 0)
+        weight, chosen = _weights(material, rows), ops.maximum(rows, 0)
         offsets = ops.arange(1 - self._steps, 1, dtype="int32")
         ends = ops.take(material.ends, chosen, axis=0)
         windows = ops.take(material.values, ends[:, None] + offsets, axis=0)
@@ -154,7 +156,7 @@ class Program:
         def batch(number: Any, seen: Any, total: Any, step: Any, parameters: Any, first: Any, second: Any) -> Any:
             rows = order[number]
             loss, gradient = self._gradient(parameters, material, rows)
-            size = ops.sum(ops.cast(rows >= 0, "float32"))
+            size = _total(material, rows)
             step, parameters, first, second = adam(step, parameters, first, second, gradient, rate=material.rate)
             return number + 1, seen + size, total + loss * size, step, parameters, first, second
 
@@ -175,18 +177,27 @@ class Program:
             first=first,
             second=second,
             best=ops.where(better, parameters, state.best),
-            loss=put(state.loss, state.epoch, total / seen),
+            loss=put(state.loss, state.epoch, total / ops.maximum(seen, _NO_WEIGHT)),
             val_loss=put(state.val_loss, state.epoch, val_loss),
         )
 
     def _validate(self, parameters: Any, material: Material) -> Any:
         def batch(number: Any, seen: Any, total: Any) -> Any:
             rows = material.validation[number]
-            size = ops.sum(ops.cast(rows >= 0, "float32"))
+            size = _total(material, rows)
             return number + 1, seen + size, total + self._summed(parameters, material, rows)
 
         zero = ops.zeros((), "float32")
         _, seen, total = ops.while_loop(
             lambda number, *_: number < material.validation_batches, batch, (ops.zeros((), "int32"), zero, zero)
         )
-        return total / seen
+        return total / ops.maximum(seen, _NO_WEIGHT)
+
+
+def _weights(material: Material, rows: Any) -> Any:
+    """How much each window of a batch counts; 0 for what only fills it up."""
+    return ops.take(material.weights, ops.maximum(rows, 0), axis=0) * ops.cast(rows >= 0, "float32")
+
+
+def _total(material: Material, rows: Any) -> Any:
+    return ops.sum(_weights(material, rows))

@@ -17,7 +17,7 @@ from pipelines.windows import Windows
 Arrays = Mapping[str, NDArray[Any]]
 
 _OF_WINDOWS = ("values", "ends", "targets", "forward_return", "decided_at", "entry_at", "exit_at")
-_OF_FOLDS = ("train", "validation", "test")
+_OF_FOLDS = ("train", "validation", "test", "weights")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

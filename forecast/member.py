@@ -62,13 +62,15 @@ class Budget:
 class Fitted:
     """A fitted member: its weights as the bytes of an HDF5 file, its out-of-sample probabilities, its history.
 
-    probability: shape (test rows,). loss, val_loss: mean log loss, seconds: wall time; each shape (epochs,).
+    probability: shape (test rows,). validation: the same for the validation rows. loss, val_loss: mean log loss,
+    seconds: wall time; each shape (epochs,).
     """
 
     architecture: Architecture
     parameters: int
     weights: bytes
     probability: Floats
+    validation: Floats
     loss: Floats
     val_loss: Floats
     seconds: Floats

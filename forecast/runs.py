@@ -75,6 +75,10 @@ class Run:
             raise RunError(f"Run {self.name} is not finished. Run its 'forecast train' again: it goes on.")
         return read_parquet(self.folder / "predictions.parquet", columns=_PREDICTIONS)
 
+    def validation(self) -> pd.DataFrame:
+        """The same for the validation rows of each fold: what thresholds and calibration are chosen on."""
+        return read_parquet(self.folder / "validation.parquet", columns=_PREDICTIONS)
+
     def bars(self) -> pd.DataFrame:
         """The bars that the run used, adjusted forward from the first."""
         return read_parquet(self.folder / "bars.parquet")
@@ -119,10 +123,13 @@ class Run:
             raise damaged(path, "the weights are not the ones that were saved")
         return description
 
-    def finish(self, *, predictions: pd.DataFrame, history: pd.DataFrame, seconds: float) -> None:
+    def finish(
+        self, *, predictions: pd.DataFrame, validation: pd.DataFrame, history: pd.DataFrame, seconds: float
+    ) -> None:
         """Writes what all members found together; the parts are no longer needed."""
         write_json(self.folder / "run.json", {**self.describe(), "seconds": round(seconds, 1)})
         write_parquet(self.folder / "history.parquet", history)
+        write_parquet(self.folder / "validation.parquet", validation)
         write_parquet(self.folder / "predictions.parquet", predictions)
         shutil.rmtree(self.folder / "members", ignore_errors=True)
 

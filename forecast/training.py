@@ -40,8 +40,8 @@ class Progress(Protocol):
 class _Ongoing:
     """A run that is being trained.
 
-    rivals: what the baselines predict. found: what each finished member found. again: what the members that are
-    trained twice, for the proof, predict.
+    rivals: what the baselines predict for the test and the validation rows. found: what each finished member found.
+    again: what the members that are trained twice, for the proof, predict.
     """
 
     run: Run
@@ -49,7 +49,7 @@ class _Ongoing:
     source: Source
     dataset: Dataset
     members: list[Task]
-    rivals: dict[Task, Floats]
+    rivals: dict[Task, tuple[Floats, Floats]]
     found: dict[Task, dict[str, Floats]]
     again: dict[str, Floats] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
@@ -191,14 +191,19 @@ def _finish_if_whole(owner: _Ongoing) -> None:
     found, dataset, experiment = owner.found, owner.dataset, owner.experiment
     if len(found) < len(owner.members) or len(owner.again) < len(experiment.models):
         return
-    predictions = [contents.predictions(dataset, task, found[task]) for task in owner.members]
-    predictions += [contents.predictions(dataset, task, {"probability": each}) for task, each in owner.rivals.items()]
+    members = {task: (found[task]["probability"], found[task]["validation"]) for task in owner.members} | owner.rivals
     shown = certificate.certify(owner.source, experiment, dataset)
     for model, again in owner.again.items():
         shown = certificate.retrained(shown, model, expected=found[model, 0, 0]["probability"], again=again)
     owner.run.save_certificate(shown.to_json())
     owner.run.finish(
-        predictions=pd.concat(predictions, ignore_index=True),
+        predictions=pd.concat(
+            [contents.predictions(dataset, task, each) for task, (each, _) in members.items()], ignore_index=True
+        ),
+        validation=pd.concat(
+            [contents.predictions(dataset, task, each, part="validation") for task, (_, each) in members.items()],
+            ignore_index=True,
+        ),
         history=pd.concat([contents.history(task, found[task]) for task in owner.members], ignore_index=True),
         seconds=time.monotonic() - owner.began,
     )

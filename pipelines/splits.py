@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.windows import Rows, Windows
@@ -19,12 +20,16 @@ _FEWEST_ROWS = {"train": 50, "validation": 10, "test": 5}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fold:
-    """Row numbers of Windows, ascending: train before validation before test, purged in between."""
+    """Row numbers of Windows, ascending: train before validation before test, purged in between.
+
+    weights: how much each window counts in the loss, 0 for one that teaches nothing; shape (windows,), float32.
+    """
 
     number: int
     train: Rows
     validation: Rows
     test: Rows
+    weights: NDArray[np.float32]
 
 
 def walk_forward(
@@ -70,7 +75,8 @@ def _fold(windows: Windows, number: int, *, test: Rows, longest: int, embargo: n
                 f"Need {_FEWEST_ROWS[name]} {name} rows in every fold, got {len(rows)} in fold {number} out of "
                 f"{len(windows)} windows. Fetch more history, lower --folds or shorten --window."
             )
-    return Fold(number=number, train=train, validation=validation, test=test)
+    weights = np.ones(len(windows), dtype=np.float32)
+    return Fold(number=number, train=train, validation=validation, test=test, weights=weights)
 
 
 def purge(windows: Windows, rows: Rows, *, tested: Rows, embargo: np.timedelta64 = _NO_TIME) -> Rows:

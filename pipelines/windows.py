@@ -54,8 +54,8 @@ def build(features: Floats, labels: Labels, *, steps: int) -> Windows:
     first = first_end(features, steps=steps)
     if first >= len(labels):
         raise TooFewBarsError(
-            f"Need at least {first + 1 + len(features) - len(labels)} bars for one window of {steps}, got {len(features)}. "
-            "Fetch more history or lower --window."
+            f"Need at least {first + 1 + len(features) - len(labels)} bars for one window of {steps}, "
+            f"got {len(features)}. Fetch more history or lower --window."
         )
     values = np.ascontiguousarray(features, dtype=np.float32)
     values.flags.writeable = False

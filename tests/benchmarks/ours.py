@@ -30,6 +30,7 @@ def speed(name: str, cell: str, steps: int, features: int, units: int, batch: in
         windows.values,
         ends=windows.ends,
         targets=windows.targets,
+        weights=np.ones(len(windows)),
         train=rows,
         validation=rows[:0],
         batch=batch,

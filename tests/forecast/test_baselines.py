@@ -3,10 +3,17 @@ import dataclasses
 import numpy as np
 import pytest
 
-from forecast.baselines import BASELINES, predict
+from forecast import baselines
+from forecast.baselines import BASELINES
 from forecast.dataset import prepare
 from forecast.experiment import Experiment
 from pipelines.sources.synthetic import random_walk
+
+
+def predict(made, **which):
+    tested, validated = baselines.predict(made, **which)
+    assert len(validated) == len(made.folds[which["fold"]].validation)
+    return tested
 
 
 def dataset(seed=0, **changes):
@@ -67,3 +74,17 @@ def test_one_class_only_gives_finite_probabilities(name):
     found = predict(made, fold=0, name=name)
     assert found.shape == made.folds[0].test.shape
     assert ((found > 0) & (found < 1)).all()
+
+
+@pytest.mark.parametrize("name", list(BASELINES))
+def test_a_row_without_weight_teaches_a_rival_nothing(name):
+    made = dataset()
+    fold = made.folds[0]
+    silent = np.concatenate([fold.train[::3], fold.validation[::3]])
+    weights = fold.weights.copy()
+    weights[silent] = 0.0
+    made = dataclasses.replace(made, folds=(dataclasses.replace(fold, weights=weights), *made.folds[1:]))
+    targets = made.windows.targets.copy()
+    targets[silent] = 1 - targets[silent]
+    expected = predict(made, fold=0, name=name)
+    np.testing.assert_array_equal(predict(with_targets(made, targets), fold=0, name=name), expected)

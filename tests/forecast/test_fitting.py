@@ -3,6 +3,7 @@
 FORECAST_TEST_BACKEND names the backend; test_backends.py runs this file on the other one in a process of its own.
 """
 
+import dataclasses
 import os
 import warnings
 
@@ -217,7 +218,7 @@ def test_members_trained_as_one_batched_network_equal_those_trained_one_by_one(f
                     start=flat(fitting.models.build(architecture(fitting, "lstm"), seed=seed).get_weights()),
                     material=program.material(
                         scaler.apply(windows.values), ends=windows.ends, targets=windows.targets,
-                        train=fold.train, validation=fold.validation, batch=32, rate=0.02,
+                        weights=fold.weights, train=fold.train, validation=fold.validation, batch=32, rate=0.02,
                     ),
                     train=fold.train,
                     shuffle=np.random.default_rng(seed),
@@ -231,3 +232,34 @@ def test_members_trained_as_one_batched_network_equal_those_trained_one_by_one(f
         np.testing.assert_allclose(found.parameters, alone.parameters, atol=1e-4)
         np.testing.assert_allclose(found.loss, alone.loss, atol=1e-5)
         np.testing.assert_allclose(found.val_loss, alone.val_loss, atol=1e-5)
+
+
+def test_a_row_without_weight_teaches_nothing_and_a_row_of_weight_two_counts_twice(fitting, task):
+    windows, fold, scaler = task
+    weights = fold.weights.copy()
+    weights[fold.train[::2]] = 0.0
+    weights[fold.validation[::2]] = 0.0
+
+    def fit(targets, weights):
+        return fitting.fit(
+            dataclasses.replace(windows, targets=targets), dataclasses.replace(fold, weights=weights), scaler,
+            architecture=architecture(fitting, "lstm"), seed=0, budget=budget(fitting),
+        )  # fmt: skip
+
+    silent = weights == 0
+    turned = np.where(silent, 1 - windows.targets, windows.targets)
+    plain, other = fit(windows.targets, weights), fit(turned, weights)
+    np.testing.assert_array_equal(plain.probability, other.probability)
+    np.testing.assert_array_equal(plain.val_loss, other.val_loss)
+    doubled = fit(windows.targets, weights * 2)
+    np.testing.assert_allclose(doubled.val_loss, plain.val_loss, rtol=1e-5)
+
+
+def test_probabilities_of_validation_rows_are_those_that_the_validation_loss_was_taken_from(fitting, task):
+    windows, fold, scaler = task
+    found = fitting.fit(
+        windows, fold, scaler, architecture=architecture(fitting, "lstm"), seed=0, budget=budget(fitting)
+    )
+    target, probability = windows.targets[fold.validation], found.validation
+    loss = -np.mean(np.where(target > 0, np.log(probability), np.log(1 - probability)))
+    assert loss == pytest.approx(found.val_loss[-1], abs=1e-5)

@@ -48,7 +48,7 @@ def test_a_finished_run_has_no_parts_left(run):
     with pytest.raises(RunError, match="is not finished"):
         run.predictions()
     frame = pd.DataFrame({name: [0.5] for name in runs._PREDICTIONS})
-    run.finish(predictions=frame, history=pd.DataFrame({"loss": [1.0]}), seconds=1.23)
+    run.finish(predictions=frame, validation=frame, history=pd.DataFrame({"loss": [1.0]}), seconds=1.23)
     assert run.finished
     assert not (run.folder / "members").exists()
     assert run.describe()["seconds"] == 1.2
@@ -106,7 +106,7 @@ def test_json_never_holds_nan(tmp_path):
 
 
 def test_a_run_that_lacks_its_description_or_bars_is_not_finished(run):
-    run.finish(predictions=BARS, history=BARS, seconds=1)
+    run.finish(predictions=BARS, validation=BARS, history=BARS, seconds=1)
     assert run.finished
     (run.folder / "bars.parquet").unlink()
     assert not run.finished
