@@ -15,7 +15,7 @@ install: $(VENV)/.installed-dev
 
 test: $(VENV)/.installed-dev
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n logical --maxprocesses 4 --dist loadscope --benchmark-disable
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --skip-empty --fail-under=90
 
