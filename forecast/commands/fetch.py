@@ -48,6 +48,13 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--time-format", help="csv: shape of times that are not ISO 8601, e.g. '%d/%m/%Y %H:%M:%S'.")
 @click.option("--date", help="csv: day of times that are seconds after midnight (LOBSTER).")
 @click.option("--price-scale", type=float, default=1.0, show_default=True, help="csv: 10000 for LOBSTER's prices.")
+@click.option(
+    "--shape",
+    type=click.Choice(["named", "lobster"]),
+    default="named",
+    show_default=True,
+    help="csv: columns named in a header, or LOBSTER's message files, which have none.",
+)
 @click.option("--exchange", help="csv: of trades, the only exchange that is kept, e.g. N (NYSE TAQ).")
 @click.option(
     "--stamp",
@@ -87,6 +94,7 @@ def command(settings: Settings, /, symbols: tuple[str, ...], source: str, as_jso
       forecast fetch AAPL MSFT ES --source sample
       forecast fetch ACME --source csv --file acme.csv.gz
       forecast fetch ES --source csv --file trades.csv --tz America/Chicago --calendar CMES
+      forecast fetch AMZN --source csv --shape lobster --file AMZN_2012-06-21_34200000_57600000_message_10.csv
       forecast fetch BTC-USD --live --for 10m
       forecast fetch AMZN --source csv --file taq/ --tz America/New_York --column price=PX --exchange N
     """
@@ -168,7 +176,7 @@ def _bring(store: "Store", source: str, symbol: str, options: dict[str, Any], cl
         from pipelines.sources import csv
 
         names = ("files", "interval", "tz", "calendar", "currency", "max_dropped", "time_format", "date", "price_scale")
-        wanted = {name: options[name] for name in (*names, "exchange", "stamp")}
+        wanted = {name: options[name] for name in (*names, "exchange", "stamp", "shape")}
         delivery = csv.read(symbol, names=_columns(options["columns"]), **wanted)
     else:
         from pipelines.sources import sample

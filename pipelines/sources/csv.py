@@ -1,5 +1,6 @@
 """Bars or trades from files of one's own: .csv, .csv.gz or .parquet, told apart by their columns."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 
 _NAMES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".parquet")
+LOBSTER = ("time", "type", "order_id", "size", "price", "direction")  # a message file: one row an event, no header
+_TRADES = (4, 5)  # of LOBSTER's events: a visible and a hidden order executed
+_LOBSTER_SCALE = 10_000.0
+_DAY_IN_NAME = re.compile(r"_(\d{4}-\d\d-\d\d)_")
 
 
 def read(
@@ -36,23 +41,34 @@ def read(
     price_scale: float = 1.0,
     date: str | None = None,
     exchange: str | None = None,
+    shape: Literal["named", "lobster"] = "named",
     now: np.datetime64 | None = None,
 ) -> Delivery:
     """One symbol's bars (with dividends and splits, where the file has such columns) or trades.
 
     tz: the zone of times that name none. calendar: XNYS unless given. names: needed column -> the file's name for it.
     time_format: a strptime format, for times that are not ISO 8601. stamp: whether an intraday bar's time is its start.
-    price_scale: what the file's prices are divided by (LOBSTER: 10000). date: of times that are seconds after
-    midnight. exchange: of trades, the only one that is kept. now: rows more than a day later are dropped.
+    price_scale: what the file's prices are divided by. date: of times that are seconds after midnight. exchange: of
+    trades, the only one that is kept. shape: "lobster" for LOBSTER's message files, which have no header: their
+    executions, the day taken from the file's name, New York time, prices in ten-thousandths. now: rows more than a
+    day later are dropped.
 
     Raises:
         BadFileError: a file that cannot be read, a missing column, a cell that is no number or no time.
         ConfigError: a time zone or an interval that is needed and missing.
         BadPricesError: too many rows that cannot be prices.
     """
-    frames, found = [], None
+    frames, found, other_events = [], None, 0
+    if shape == "lobster":
+        tz, price_scale = tz or "America/New_York", _LOBSTER_SCALE if price_scale == 1.0 else price_scale
     for path in _every(files):
-        part, found = _read_one(path, tz=tz, names=names, time_format=time_format, date=date)
+        if shape == "lobster" and "_orderbook_" in path.name:
+            continue  # the states of the book that belong to the messages
+        day = _day_in_name(path) if shape == "lobster" and date is None else date
+        header = LOBSTER if shape == "lobster" else None
+        part, found = _read_one(path, tz=tz, names=names, time_format=time_format, date=day, header=header)
+        if shape == "lobster":
+            part, other_events = part[part["trade"]].drop(columns="trade"), other_events + int((~part["trade"]).sum())
         frames.append(part)
     if found is None:
         raise BadFileError(f"{symbol}: need at least one file.")
@@ -68,11 +84,11 @@ def read(
     market: dict[str, Any] = {"calendar": calendar or "XNYS", "currency": currency or "", "max_dropped": max_dropped}
     market["until"] = until.astype("datetime64[ns]")
     if found.kind == "ticks":
-        notes: tuple[str, ...] = ()
+        notes: tuple[str, ...] = (f"{other_events:,} events that are no trades left out",) if other_events else ()
         if exchange is not None and "exchange" in frame:
             elsewhere = int((frame["exchange"] != exchange).sum())
             frame = frame[frame["exchange"] == exchange].reset_index(drop=True)
-            notes = (f"{elsewhere:,} trades of other exchanges left out, rows counted without them",)
+            notes += (f"{elsewhere:,} trades of other exchanges left out, rows counted without them",)
         ticks, report = clean.ticks(frame.rename(columns={"at": "time"}), symbol=symbol, **market)
         return Delivery(prices=ticks, actions=None, report=report.noting((*found.notes, *notes)))
     frame, notes = _bar_times(frame, interval, stamp=stamp, path=files[0])
@@ -85,20 +101,35 @@ def read(
 
 
 def _read_one(
-    path: Path, *, tz: str | None, names: Mapping[str, str] | None, time_format: str | None, date: str | None
+    path: Path,
+    *,
+    tz: str | None,
+    names: Mapping[str, str] | None,
+    time_format: str | None,
+    date: str | None,
+    header: Sequence[str] | None,
 ) -> "tuple[pd.DataFrame, columns.Columns]":
     """Columns `at` (UTC) and `date` (NaT where the file has times of day), and the numbers, as in the file."""
     import pandas as pd
 
-    found = columns.find(tables.names(path), path, given=names)
+    found = columns.find(tables.names(path, header=header), path, given=names)
     parts: dict[str, list[Any]] = {}
     numbers = set(found.values.values()) - set(found.time)
     plain = found.kind == "ticks" and len(found.time) == 1 and date is None and time_format is None
     for typed in ({"numbers": numbers, "times": found.time}, {"numbers": numbers}, dict[str, Any]())[not plain :]:
         parts, row = {}, 0
         try:
-            for table in tables.read(path, **typed):
-                chunk = _chunk(table, found, path=path, row=row, tz=tz, time_format=time_format, date=date)
+            for table in tables.read(path, header=header, **typed):
+                chunk = _chunk(
+                    table,
+                    found,
+                    path=path,
+                    row=row,
+                    tz=tz,
+                    time_format=time_format,
+                    date=date,
+                    events=header is not None,
+                )
                 for needed, values in chunk.items():
                     parts.setdefault(needed, []).append(values)
                 row += len(table)
@@ -122,8 +153,9 @@ def _chunk(
     tz: str | None,
     time_format: str | None,
     date: str | None,
+    events: bool,
 ) -> dict[str, Any]:
-    """One table of the file as arrays. row: the number of rows before it."""
+    """One table of the file as arrays. row: the number of rows before it. events: with `trade`, whether it is one."""
     import pyarrow.compute as pc
 
     chunk: dict[str, Any] = {}
@@ -146,7 +178,18 @@ def _chunk(
             chunk[needed] = cells.numbers(table[column], path=path, name=column, row=row)
         else:
             chunk[needed] = table[column].cast("string").to_numpy()
+    if events:
+        chunk["trade"] = np.isin(cells.numbers(table["type"], path=path, name="type", row=row), _TRADES)
     return chunk
+
+
+def _day_in_name(path: Path) -> str:
+    found = _DAY_IN_NAME.search(path.name)
+    if found is None:
+        raise ConfigError(
+            f"Need --date for {path}: LOBSTER's files name the day (AMZN_2012-06-21_...), this one does not."
+        )
+    return found[1]
 
 
 def _every(files: Sequence[Path]) -> list[Path]:

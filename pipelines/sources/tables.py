@@ -7,7 +7,7 @@ have more or fewer cells than the header.
 import gzip
 import io
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,8 +37,8 @@ class NotTypedError(Exception):
     """A cell in a column of numbers or times is none: to be read as text, for a message that names it."""
 
 
-def names(path: Path) -> list[str]:
-    """The names of the columns.
+def names(path: Path, *, header: Sequence[str] | None = None) -> list[str]:
+    """The names of the columns. header: those of a CSV file that has none of its own.
 
     Raises:
         BadFileError: see read().
@@ -48,24 +48,31 @@ def names(path: Path) -> list[str]:
 
     with _readable(path):
         if path.suffix != ".parquet":
-            return _header(path)[0]
+            return _header(path, header)[0]
         try:
             return list(pq.read_schema(path).names)
         except pa.ArrowException as error:
             raise BadFileError(f"Need a Parquet file, got {path}: {_one_line(error)}.") from error
 
 
-def read(path: Path, *, numbers: Collection[str] = (), times: Collection[str] = ()) -> Iterator["pa.Table"]:
+def read(
+    path: Path,
+    *,
+    numbers: Collection[str] = (),
+    times: Collection[str] = (),
+    header: Sequence[str] | None = None,
+) -> Iterator["pa.Table"]:
     """The file's rows in tables of some hundred thousand, in order. Cells of a CSV file are text, empty ones null.
 
     numbers, times: columns of a CSV file that are read as such at once, which is faster; times without a zone.
+    header: as in names().
 
     Raises:
         BadFileError: the file is missing, empty, cut off, not what its name says, or a row is ragged.
         NotTypedError: a cell in one of these columns is none.
     """
     with _readable(path):
-        yield from _parquet(path) if path.suffix == ".parquet" else _csv(path, numbers, times)
+        yield from _parquet(path) if path.suffix == ".parquet" else _csv(path, numbers, times, header)
 
 
 @contextmanager
@@ -94,11 +101,13 @@ def _parquet(path: Path) -> Iterator["pa.Table"]:
         raise BadFileError(f"Need a Parquet file, got {path}: {_one_line(error)}.") from error
 
 
-def _csv(path: Path, numbers: Collection[str], times: Collection[str]) -> Iterator["pa.Table"]:
+def _csv(
+    path: Path, numbers: Collection[str], times: Collection[str], header: Sequence[str] | None
+) -> Iterator["pa.Table"]:
     import pyarrow as pa
     from pyarrow import csv
 
-    columns, delimiter = _header(path)
+    columns, delimiter = _header(path, header)
     kinds = dict.fromkeys(columns, pa.string())
     kinds |= dict.fromkeys(numbers, pa.float64()) | dict.fromkeys(times, pa.timestamp("ns"))
     ragged: list[str] = []
@@ -111,7 +120,9 @@ def _csv(path: Path, numbers: Collection[str], times: Collection[str]) -> Iterat
         with _open(path) as stream:
             reader = csv.open_csv(
                 pa.PythonFile(stream, mode="r"),
-                read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK),
+                read_options=csv.ReadOptions(
+                    use_threads=False, block_size=_BLOCK, column_names=columns if header else None
+                ),
                 parse_options=csv.ParseOptions(delimiter=delimiter, invalid_row_handler=remember),
                 convert_options=csv.ConvertOptions(
                     column_types=kinds,
@@ -134,8 +145,8 @@ def _csv(path: Path, numbers: Collection[str], times: Collection[str]) -> Iterat
         raise _cut_off(path) from error
 
 
-def _header(path: Path) -> tuple[list[str], str]:
-    """The names in the first line and what separates them."""
+def _header(path: Path, given: Sequence[str] | None) -> tuple[list[str], str]:
+    """The names in the first line, or the given ones, and what separates them."""
     try:
         with _open(path) as stream:
             head = stream.read(1 << 16)
@@ -150,6 +161,12 @@ def _header(path: Path) -> tuple[list[str], str]:
     line = head.decode("utf-8-sig", errors="replace").lstrip("\r\n").splitlines()[0]
     delimiter = max(_DELIMITERS, key=line.count)
     names = [name.strip().strip('"') for name in line.split(delimiter)]
+    if given is not None:
+        if len(names) != len(given):
+            raise BadFileError(
+                f"{path}: need {len(given)} columns ({', '.join(given)}) in each row, got {line[:60]!r}."
+            )
+        return list(given), delimiter
     if len(names) < 2:
         raise BadFileError(
             f"Need columns separated by comma, semicolon, tab or |, got {path} with the first line {line[:60]!r}."

@@ -276,6 +276,53 @@ def test_taq_trades_are_cleaned_as_by_an_independent_package(shared: Path) -> No
     assert np.array_equal(merged["size"], theirs["SIZE"].to_numpy(float))
 
 
+LOBSTER = "ACME_2012-06-21_34200000_57600000_message_1.csv"
+MESSAGES = """34200.017459617,5,0,1,2238200,-1
+34200.189607670,1,11885113,21,2238100,1
+34200.190226476,4,11885113,20,2238100,1
+34200.190226476,4,11885113,1,2238100,1
+34201.5,7,0,0,-1,-1
+34202.000000001,3,11885113,21,2238100,1
+"""
+
+
+def test_a_lobster_message_file_gives_its_executions_to_the_nanosecond(tmp_path: Path) -> None:
+    delivery = csv.read("ACME", files=[saved(tmp_path, MESSAGES, LOBSTER)], shape="lobster")
+    found = delivery.prices
+    assert isinstance(found, Ticks)
+    assert found.time.astype(str).tolist() == [  # 34,200 s after midnight in New York, UTC - 4
+        "2012-06-21T13:30:00.017459617",
+        "2012-06-21T13:30:00.190226476",
+        "2012-06-21T13:30:00.190226476",
+    ]
+    assert found.price.tolist() == [223.82, 223.81, 223.81]
+    assert found.size.tolist() == [1, 20, 1]
+    assert "3 events that are no trades left out" in delivery.report.summary()
+
+
+def test_a_folder_of_lobster_files_leaves_the_order_books_out(tmp_path: Path) -> None:
+    saved(tmp_path, MESSAGES, LOBSTER)
+    saved(tmp_path, MESSAGES, LOBSTER.replace("06-21", "06-22") + ".gz")
+    saved(tmp_path, "2239500,100,2231800,100\n", LOBSTER.replace("message", "orderbook"))
+    found = ticks(tmp_path, tz=None, shape="lobster")
+    assert [str(day) for day in np.unique(found.time.astype("datetime64[D]"))] == ["2012-06-21", "2012-06-22"]
+    assert len(found) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "message"),
+    [
+        (MESSAGES, "messages.csv", "Need --date"),
+        ("34200.1,1,2\n", LOBSTER, "need 6 columns"),
+        (MESSAGES.replace("2238200", "free"), LOBSTER, "row 1, column 'price', got 'free'"),
+        ("34200.1,1,11,21,2238100,1\n", LOBSTER, "Need rows|no trade|Need at least"),
+    ],
+)
+def test_a_lobster_file_that_is_none_is_refused(tmp_path: Path, text: str, name: str, message: str) -> None:
+    with pytest.raises(ForecastError, match=message):
+        ticks(saved(tmp_path, text, name), tz=None, shape="lobster")
+
+
 def test_no_trade_of_two_real_markets_is_taken_for_an_outlier(shared: Path) -> None:
     future = shared / "tick_es_futures_2013" / "es_trades_20130901_20130903.csv.gz"
     stock = shared / "tick_amzn_lobster_20120621" / "amzn_trades_20120621.csv.gz"
