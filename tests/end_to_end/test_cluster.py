@@ -1,6 +1,7 @@
 """The same run on processes, on one process and on a Dask cluster; a killed worker; what a cluster can get wrong."""
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -24,30 +25,34 @@ def test_a_scheduler_that_does_not_answer_is_said_so(forecast):
     assert "Need an answer from the Dask scheduler at tcp://127.0.0.1:9, got none. Start one: dask scheduler." in line
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    """A scheduler and two workers, each a process of its own; (address, the workers)."""
-    folder = tmp_path_factory.mktemp("cluster")
-    address, said = folder / "scheduler.json", (folder / "log").open("w")
+class Cluster:
+    """A scheduler and two workers, each a process of its own."""
 
-    def start(kind, *more):
+    def __init__(self, folder, **variables):
+        self._file, self._said = folder / "scheduler.json", (folder / "log").open("w")
+        self._environment = environment() | variables
+        self.scheduler = self._start(folder, "scheduler", "--host", "127.0.0.1", "--port", "0")
+        more = ("--nthreads", "1", "--no-nanny", "--host", "127.0.0.1", "--death-timeout", "60")
+        self.workers = [self._start(folder, "worker", *more) for _ in range(2)]
+        while not self._file.exists():
+            time.sleep(0.1)
+        self.address = json.loads(self._file.read_text())["address"]
+
+    def _start(self, folder, kind, *more):
         program = f"from distributed.cli.dask_{kind} import main; main()"
         return subprocess.Popen(
-            [sys.executable, "-c", program, "--no-dashboard", "--scheduler-file", str(address), *more],
-            env=environment(), cwd=folder, stdout=said, stderr=said,
+            [sys.executable, "-c", program, "--no-dashboard", "--scheduler-file", str(self._file), *more],
+            env=self._environment, cwd=folder, stdout=self._said, stderr=self._said,
         )  # fmt: skip
 
-    scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0")
-    workers = [start("worker", "--nthreads", "1", "--no-nanny", "--host", "127.0.0.1") for _ in range(2)]
-    while not address.exists():
-        time.sleep(0.1)
-    try:
-        yield pd.read_json(address, typ="series")["address"], workers
-    finally:
-        for each in (*workers, scheduler):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for each in (*self.workers, self.scheduler):
             each.kill()
             each.wait()
-        said.close()
+        self._said.close()
 
 
 def predictions(folder):
@@ -57,8 +62,7 @@ def predictions(folder):
 @dask
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_two_processes_one_process_and_a_cluster_with_a_worker_killed_give_the_same_digits(cluster, tmp_path):
-    address, workers = cluster
+def test_two_processes_one_process_and_a_cluster_with_a_worker_killed_give_the_same_digits(tmp_path):
     options = [*SMALL, "--epochs", "20", "--patience", "0", "--backend", "auto"]
     places = {}
     for name, how in {"two": ("--jobs", "2"), "one": ("--jobs", "1")}.items():
@@ -70,14 +74,89 @@ def test_two_processes_one_process_and_a_cluster_with_a_worker_killed_give_the_s
     places["cluster"] = tmp_path / "cluster"
     places["cluster"].mkdir()
     forecast_in(places["cluster"])("fetch", "AAPL", "--source", "sample")
-    training = subprocess.Popen(
-        command_line(places["cluster"], "train", "AAPL", *options, "--cluster", address),
-        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    while not list(places["cluster"].glob("data/runs/*/members/*.npz")) and training.poll() is None:
-        time.sleep(0.05)
-    os.kill(workers[0].pid, signal.SIGKILL)
-    said, _ = training.communicate()
+    with Cluster(tmp_path) as cluster:
+        training = begin(places["cluster"], *options, "--cluster", cluster.address)
+        wait_for_a_member(places["cluster"], training)
+        os.kill(cluster.workers[0].pid, signal.SIGKILL)
+        said, _ = training.communicate()
     assert training.returncode == 0, said
     for name in ("one", "cluster"):
         pd.testing.assert_frame_equal(predictions(places[name]), predictions(places["two"]), check_exact=True)
+
+
+def begin(folder, *options):
+    return subprocess.Popen(
+        command_line(folder, "train", "AAPL", *options),
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def wait_for_a_member(folder, training):
+    while not list(folder.glob("data/runs/*/members/*.npz")) and training.poll() is None:
+        time.sleep(0.05)
+
+
+def kept(folder):
+    return sorted(each.name for each in folder.glob("data/runs/*/members/*.npz"))
+
+
+@dask
+@pytest.mark.slow
+def test_a_lost_scheduler_costs_no_finished_member_and_the_same_command_goes_on(tmp_path):
+    run = forecast_in(tmp_path)
+    run("fetch", "AAPL", "--source", "sample")
+    options = [*SMALL, "--seeds", "12"]
+    with Cluster(tmp_path) as cluster:
+        training = begin(tmp_path, *options, "--cluster", cluster.address)
+        wait_for_a_member(tmp_path, training)
+        os.kill(cluster.scheduler.pid, signal.SIGKILL)
+        said, _ = training.communicate(timeout=120)
+    assert training.returncode == 2, said
+    assert "is gone. Finished members are kept: start it again and run the same command" in said.splitlines()[-1]
+    assert "Traceback" not in said
+    before = kept(tmp_path)
+    assert before
+    again = run("train", "AAPL", *options)
+    assert f"{len(before)} of 48" in again.stderr or f"{len(before)}/48" in again.stderr, again.stderr
+
+
+@dask
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_cluster_as_it_was_and_keeps_what_is_finished(tmp_path):
+    run = forecast_in(tmp_path)
+    run("fetch", "AAPL", "--source", "sample")
+    with Cluster(tmp_path) as cluster:
+        training = begin(tmp_path, *SMALL, "--seeds", "12", "--cluster", cluster.address)
+        wait_for_a_member(tmp_path, training)
+        training.send_signal(signal.SIGINT)
+        said, _ = training.communicate(timeout=30)
+        assert training.returncode == 130, said
+        assert "Traceback" not in said
+        assert all(each.poll() is None for each in (cluster.scheduler, *cluster.workers))
+    assert kept(tmp_path)
+
+
+@dask
+@pytest.mark.slow
+def test_a_worker_without_the_backend_is_named(tmp_path):
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('no tensorflow here')\n")
+    (tmp_path / "keras.py").write_text("raise ImportError('no keras here')\n")
+    run = forecast_in(tmp_path)
+    run("fetch", "AAPL", "--source", "sample")
+    with Cluster(tmp_path, PYTHONPATH=f"{tmp_path}:{environment()['PYTHONPATH']}") as cluster:
+        failed = run("train", "AAPL", *SMALL, "--cluster", cluster.address, code=2)
+    assert "tensorflow" in only_line(failed.stderr) or "keras" in only_line(failed.stderr)
+
+
+@dask
+@pytest.mark.slow
+def test_a_cluster_of_this_machine_is_started_and_leaves_nothing_behind(tmp_path):
+    run = forecast_in(tmp_path)
+    run("fetch", "AAPL", "--source", "sample")
+    done = run("train", "AAPL", *SMALL, "--cluster", "local", "--jobs", "2")
+    assert "is trained" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert "Error" not in done.stderr
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(tmp_path) not in running
+    assert predictions(tmp_path)["seed"].nunique() == 2
