@@ -7,6 +7,7 @@ import numpy as np
 from forecast.dataset import Dataset, load, make_bars, prepare
 from forecast.experiment import Experiment
 from forecast.handover import Shared
+from forecast.panels import write_panel
 from pipelines.scaling import fit_scaler
 from pipelines.sources import sample
 from pipelines.splits import walk_forward
@@ -17,9 +18,9 @@ SHAPES = ((30, 8, 32, 128), (60, 16, 64, 256))  # steps, features, units, batch
 CELLS = ("lstm", "simple_rnn")
 
 
-def windows(*, bars: int, steps: int, features: int) -> Windows:
+def windows(*, bars: int, steps: int, features: int, seed: int = 0) -> Windows:
     """Random features of a market that cannot be forecast."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     ends = np.arange(steps - 1, bars - 2)
     at = np.datetime64("2000-01-01", "ns") + np.arange(bars) * np.timedelta64(1, "D")
     returns = rng.normal(size=len(ends))
@@ -35,10 +36,19 @@ def windows(*, bars: int, steps: int, features: int) -> Windows:
     )
 
 
-def shared(*, bars: int, steps: int = 30, features: int = 8, folds: int = 1) -> Shared:
-    """Windows of that many bars with folds and scalers."""
-    made = windows(bars=bars, steps=steps, features=features)
-    chosen = tuple(walk_forward(made, folds=folds))
+def shared(*, bars: int, steps: int = 30, features: int = 8) -> Shared:
+    """Windows of that many bars with one fold and its scaler."""
+    return _with_folds(windows(bars=bars, steps=steps, features=features))
+
+
+def panel(folder: Path, *, symbols: int, bars: int) -> Shared:
+    """The same of so many symbols in one matrix on disk, one fold for all."""
+    parts = ((f"S{seed}", windows(bars=bars, steps=30, features=8, seed=seed)) for seed in range(symbols))
+    return _with_folds(write_panel(folder, parts).windows)
+
+
+def _with_folds(made: Windows) -> Shared:
+    chosen = tuple(walk_forward(made, folds=1))
     return Shared(windows=made, folds=chosen, scalers=tuple(fit_scaler(made, rows=fold.train) for fold in chosen))
 
 

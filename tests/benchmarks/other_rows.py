@@ -104,7 +104,7 @@ def growth(*, rounds: int) -> Iterator[str]:
     """(f) One LSTM at 20,000 bars and its multiples; members one after another."""
     yield row("(f) growth", "1", "2", "4", "8", "8 / 1, linear is 8", "MiB at 1", "MiB at 8")
     for name in OURS:
-        for what in ("bars", "members"):
+        for what in ("bars", "members", "symbols"):
             found = by_turns(
                 {
                     str(times): lambda name=name, what=what, times=times: python(

@@ -3,7 +3,9 @@
 import json
 import resource
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -65,11 +67,13 @@ def members(name: str, shared: Shared, *, count: int, epochs: int) -> float:
 
 
 def growth(name: str, what: str, times: int) -> dict[str, float]:
-    """Row (f): seconds and peak memory (MiB) at `times` the bars or the members."""
-    bars, count = (20_000 * times, 1) if what == "bars" else (20_000, times)
-    shared = material.shared(bars=bars)
-    members(name, shared, count=1, epochs=1)  # compiles
-    seconds = min(members(name, shared, count=count, epochs=2) for _ in range(2))
+    """Row (f): seconds and peak memory (MiB) at `times` the bars, the members or the symbols."""
+    bars, count = 20_000 * (times if what == "bars" else 1), times if what == "members" else 1
+    with tempfile.TemporaryDirectory() as folder:
+        pooled = what == "symbols"
+        shared = material.panel(Path(folder), symbols=times, bars=bars) if pooled else material.shared(bars=bars)
+        members(name, shared, count=1, epochs=1)  # compiles
+        seconds = min(members(name, shared, count=count, epochs=2) for _ in range(2))
     return {"seconds": seconds, "MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
