@@ -20,6 +20,7 @@ from forecast.experiment import Experiment
 from pipelines import features
 from pipelines.errors import ForecastError
 from pipelines.market import Actions, Floats, Ticks
+from pipelines.splits import FEWEST_ROWS
 
 _PRICES = ("open", "high", "low", "close", "volume")
 
@@ -70,8 +71,9 @@ def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: i
 
 def truncated_in_first_test(source: Source, experiment: Experiment, dataset: Dataset) -> Dataset:
     """The dataset as it stood in the middle of the first test block: a network trained on it must be the same one."""
-    first = dataset.folds[0]
-    cut = dataset.bars.closed_at[dataset.windows.ends[first.test[len(first.test) // 2]]]
+    first, ends = dataset.folds[0].test, dataset.windows.ends
+    settled = ends[first[0]] + 1 + experiment.horizon + FEWEST_ROWS["test"]  # every label of a training row is there
+    cut = dataset.bars.closed_at[min(max(ends[first[len(first) // 2]], settled), len(dataset.bars) - 1)]
     return prepare(make_bars(truncated(source, cut), experiment), experiment, planned=len(dataset.windows))
 
 
@@ -146,30 +148,42 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
     matrix, other = (features.compute(each, names=experiment.features)[known] for each in (dataset.bars, prices))
     for column, name in enumerate(experiment.features):
         yield f"feature {name}", _same(matrix[:, column], other[:, column])
+    both = min(len(again.windows), len(dataset.windows))
     settled = int(np.searchsorted(dataset.windows.ends + 1 + experiment.horizon, bar, side="right"))
-    yield "windows", _same(again.windows.ends[:settled], dataset.windows.ends[:settled])
-    yield "labels", _same(again.windows.targets[:settled], dataset.windows.targets[:settled])
+    yield "windows", both >= settled and _same(again.windows.ends[:both], dataset.windows.ends[:both])
+    told = dataset.windows.exit_at[:both] < dataset.bars.closed_at[bar]
+    for name in ("targets", "label_weights", "forward_return", "held", "exit_at"):
+        yield "labels", _same(getattr(again.windows, name)[:both][told], getattr(dataset.windows, name)[:both][told])
     for fold, remade, scaler, refitted in zip(dataset.folds, again.folds, dataset.scalers, again.scalers, strict=False):
-        if dataset.windows.ends[fold.test[0]] > bar:
+        if dataset.windows.ends[fold.test[0]] + 1 + experiment.horizon > bar:  # a training row may lack its label
             break
         yield "training rows", _same(fold.train, remade.train)
         yield "validation rows", _same(fold.validation, remade.validation)
+        learned = np.concatenate([fold.train, fold.validation])
+        yield "weights", learned[-1] < both and _same(fold.weights[learned], remade.weights[learned])
         yield "scaler", _same(scaler.mean, refitted.mean) and _same(scaler.scale, refitted.scale)
 
 
 def _structure(dataset: Dataset, experiment: Experiment) -> Iterator[str]:
     """What comes before what: decisions before entries, exits of training rows before the rows they are tested on."""
     windows, bars = dataset.windows, dataset.bars
-    end, horizon = windows.ends, experiment.horizon
-    if end[0] < 0 or end[-1] + 1 + horizon >= len(bars):
+    end, leave = windows.ends, windows.ends + 1 + windows.held
+    if (
+        end[0] < 0
+        or np.max(leave) >= len(bars)
+        or np.min(windows.held) < 1
+        or np.max(windows.held) > experiment.horizon
+    ):
         yield "a decision is not made at the close of its bar, or not filled at the next open"
         return
     if not _same(windows.decided_at, bars.closed_at[end]) or not _same(windows.entry_at, bars.opened_at[end + 1]):
         yield "a decision is not made at the close of its bar, or not filled at the next open"
-    if not _same(windows.exit_at, bars.opened_at[end + 1 + horizon]) or np.any(windows.entry_at < windows.decided_at):
+    if not _same(windows.exit_at, bars.opened_at[leave]) or np.any(windows.entry_at < windows.decided_at):
         yield "a label is not known when it is said to be"
-    if not _same(windows.forward_return, bars.open[end + 1 + horizon] / bars.open[end + 1] - 1.0):
+    if not _same(windows.forward_return, bars.open[leave] / bars.open[end + 1] - 1.0):
         yield "a label is not the return from the next open on"
+    if not _same(windows.targets, (windows.forward_return > 0).astype(np.float64)):
+        yield "a target is not the sign of its return"
     for fold in dataset.folds:
         parts = (("training", fold.train, fold.validation), ("validation", fold.validation, fold.test))
         for name, rows, tested in parts:

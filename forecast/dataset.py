@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from forecast.experiment import Experiment
-from pipelines import adjust, bars, features, labels, scaling, splits, windows
+from pipelines import adjust, bars, features, labels, scaling, splits, weighting, windows
 from pipelines.calendars import session_of, sessions_between, sessions_per_year
 from pipelines.market import Actions, Bars, Ticks
 from pipelines.scaling import Scaler
@@ -63,16 +63,31 @@ def prepare(prices: Bars, experiment: Experiment, *, planned: int | None = None)
     Raises:
         TooFewBarsError: too little history for the windows and folds.
     """
-    matrix = features.compute(prices, names=experiment.features)
-    known = labels.next_open_direction(prices, horizon=experiment.horizon)
-    ready = windows.build(matrix, known, steps=experiment.window)
+    ready = make_windows(prices, experiment)
     folds = tuple(
-        splits.walk_forward(
+        weighting.weigh(ready, fold, kind=experiment.weights)
+        for fold in splits.walk_forward(
             ready, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned
         )
     )
     scalers = tuple(scaling.fit_scaler(ready, rows=fold.train) for fold in folds)
     return Dataset(bars=prices, windows=ready, folds=folds, scalers=scalers)
+
+
+def make_windows(prices: Bars, experiment: Experiment) -> Windows:
+    """The experiment's features and labels as windows.
+
+    Raises:
+        TooFewBarsError: too little history for one window.
+    """
+    known = labels.make(
+        prices,
+        kind=experiment.label,
+        horizon=experiment.horizon,
+        cost_bps=experiment.label_cost_bps,
+        barrier_width=experiment.barrier_width,
+    )
+    return windows.build(features.compute(prices, names=experiment.features), known, steps=experiment.window)
 
 
 def bars_per_year(prices: Bars) -> float:

@@ -9,8 +9,10 @@ from typing import Any
 
 from pipelines.errors import ConfigError
 from pipelines.features import FEATURES
+from pipelines.labels import LABELS
 from pipelines.market import check_symbol
 from pipelines.splits import SPLITS, time_span
+from pipelines.weighting import WEIGHTS
 
 MODELS = ("simple_rnn", "lstm")
 BASELINES = ("previous_sign", "logistic", "boosting")
@@ -26,6 +28,7 @@ class Experiment:
 
     bars: None for the store's bars of `interval`, or how to build them from ticks ("tick:500", "time:5m").
     window, horizon: in bars. patience: epochs without a better validation loss before a member stops; 0 trains all.
+    label, label_cost_bps, barrier_width: as pipelines.labels.make takes them. weights: as pipelines.weighting.weigh.
     split, embargo: as pipelines.splits.walk_forward takes them.
     start, end: the first and the last session used, both included.
     """
@@ -35,6 +38,10 @@ class Experiment:
     bars: str | None = None
     window: int = 30
     horizon: int = 1
+    label: str = "direction"
+    label_cost_bps: float = 6.0
+    barrier_width: float = 1.0
+    weights: str = "none"
     models: tuple[str, ...] = MODELS
     baselines: tuple[str, ...] = BASELINES
     units: int = 32
@@ -66,8 +73,14 @@ class Experiment:
                 raise ConfigError(
                     f"Need {name} out of {', '.join(known)}, each once, got {', '.join(map(str, chosen)) or 'none'}."
                 )
-        if self.split not in SPLITS:
-            raise ConfigError(f"Need --split out of {', '.join(SPLITS)}, got {self.split!r}.")
+        for name, known in (("label", LABELS), ("weights", WEIGHTS), ("split", SPLITS)):
+            if getattr(self, name) not in known:
+                raise ConfigError(f"Need --{name} out of {', '.join(known)}, got {getattr(self, name)!r}.")
+        if not 0 <= self.label_cost_bps < 10_000 or not 0 < self.barrier_width <= 100:
+            raise ConfigError(
+                "Need label_cost_bps from 0 to 9999 and barrier_width above 0 and at most 100, got "
+                f"{self.label_cost_bps:g} and {self.barrier_width:g}."
+            )
         time_span(self.embargo)
         if self.start and self.end and self.start > self.end:
             raise ConfigError(f"Need --start before --end, got {self.start} and {self.end}.")
@@ -94,8 +107,11 @@ class Experiment:
         for name in ("start", "end"):
             if isinstance(values.get(name), str):
                 values[name] = _date(name, values[name])
-        if type(values.get("learning_rate")) is int:
-            values["learning_rate"] = float(values["learning_rate"])
+        for name in ("learning_rate", "label_cost_bps", "barrier_width"):
+            if type(values.get(name)) is int:
+                values[name] = float(values[name])
+            if not isinstance(values.get(name, 0.0), float):
+                raise ConfigError(f"Need {name} as a number, got {values[name]!r}.")
         for name in ("symbol", "interval", "bars", "embargo"):
             if not isinstance(values.get(name, ""), str | None):
                 raise ConfigError(f"Need {name} as text, got {values[name]!r}.")

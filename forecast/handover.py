@@ -16,7 +16,9 @@ from pipelines.windows import Windows
 
 Arrays = Mapping[str, NDArray[Any]]
 
-_OF_WINDOWS = ("values", "ends", "targets", "forward_return", "decided_at", "entry_at", "exit_at")
+_OF_WINDOWS = (
+    "values", "ends", "targets", "label_weights", "forward_return", "held", "decided_at", "entry_at", "exit_at",
+)  # fmt: skip
 _OF_FOLDS = ("train", "validation", "test", "weights")
 
 

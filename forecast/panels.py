@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from pipelines.errors import ConfigError
 from pipelines.windows import Windows
 
-_PER_WINDOW = ("ends", "targets", "forward_return", "decided_at", "entry_at", "exit_at")
+_PER_WINDOW = (
+    "ends", "targets", "label_weights", "forward_return", "held", "decided_at", "entry_at", "exit_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

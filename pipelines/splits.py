@@ -15,7 +15,7 @@ SPLITS = ("expanding", "rolling")
 
 _SECONDS = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
 _NO_TIME = np.timedelta64(0, "ns")
-_FEWEST_ROWS = {"train": 50, "validation": 10, "test": 5}
+FEWEST_ROWS = {"train": 50, "validation": 10, "test": 5}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,7 +59,7 @@ def walk_forward(
     blocks = np.array_split(rows[first_test:], folds)
     if planned is not None:
         begun = (block[block < len(windows)] for block in blocks)
-        blocks = [block for block in begun if len(block) >= _FEWEST_ROWS["test"]]
+        blocks = [block for block in begun if len(block) >= FEWEST_ROWS["test"]]
     return [_fold(windows, number, test=block, longest=longest, embargo=apart) for number, block in enumerate(blocks)]
 
 
@@ -70,9 +70,9 @@ def _fold(windows: Windows, number: int, *, test: Rows, longest: int, embargo: n
     validation = usable[len(usable) - int(len(usable) * _VALIDATION_SHARE) :]
     train = purge(windows, usable[: len(usable) - len(validation)], tested=validation, embargo=embargo)
     for name, rows in {"train": train, "validation": validation, "test": test}.items():
-        if len(rows) < _FEWEST_ROWS[name]:
+        if len(rows) < FEWEST_ROWS[name]:
             raise TooFewBarsError(
-                f"Need {_FEWEST_ROWS[name]} {name} rows in every fold, got {len(rows)} in fold {number} out of "
+                f"Need {FEWEST_ROWS[name]} {name} rows in every fold, got {len(rows)} in fold {number} out of "
                 f"{len(windows)} windows. Fetch more history, lower --folds or shorten --window."
             )
     weights = np.ones(len(windows), dtype=np.float32)

@@ -24,7 +24,9 @@ class Windows:
     values: NDArray[np.float32]
     ends: Rows
     targets: Floats
+    label_weights: Floats
     forward_return: Floats
+    held: Rows
     decided_at: Times
     entry_at: Times
     exit_at: Times
@@ -64,7 +66,9 @@ def build(features: Floats, labels: Labels, *, steps: int) -> Windows:
         values=values,
         ends=np.arange(first, len(labels), dtype=np.int64),
         targets=labels.target[first:],
+        label_weights=labels.weight[first:],
         forward_return=labels.forward_return[first:],
+        held=labels.held[first:],
         decided_at=labels.decided_at[first:],
         entry_at=labels.entry_at[first:],
         exit_at=labels.exit_at[first:],

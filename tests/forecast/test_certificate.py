@@ -9,7 +9,7 @@ from forecast import certificate, dataset
 from forecast.certificate import certify
 from forecast.dataset import Source, make_bars, prepare
 from forecast.experiment import Experiment
-from pipelines import adjust, features, labels, scaling, splits, windows
+from pipelines import adjust, features, labels, scaling, splits, weighting, windows
 from pipelines.market import Actions, Ticks
 from pipelines.sources import sample
 from pipelines.sources.synthetic import random_walk
@@ -48,6 +48,49 @@ def test_the_sample_passes_daily_and_on_bars_of_trades():
     source = Source(raw=trades, actions=Actions.none("ES"))
     assert not failures(source, Experiment(symbol="ES", bars="tick:500", folds=3), cuts=3)
     assert not failures(source, Experiment(symbol="ES", bars="time:1m", folds=3), cuts=3)
+
+
+@pytest.mark.parametrize("label", ["direction", "cost-aware", "triple-barrier"])
+@pytest.mark.parametrize("weights", ["none", "balanced", "uniqueness"])
+def test_every_label_with_every_weight_passes(label, weights):
+    chosen = dataclasses.replace(EXPERIMENT, label=label, weights=weights, horizon=7, barrier_width=0.5)
+    assert not failures(experiment=chosen)
+    source = walk()
+    made = prepare(make_bars(source, chosen), chosen)
+    past = certificate.truncated_in_first_test(source, chosen, made)
+    np.testing.assert_array_equal(past.folds[0].train, made.folds[0].train)
+
+
+def test_a_barrier_of_later_volatility_is_caught(monkeypatch):
+    honest = labels.volatility
+    monkeypatch.setattr(labels, "volatility", lambda bars: np.roll(honest(bars), -3))
+    chosen = dataclasses.replace(EXPERIMENT, label="triple-barrier", horizon=7, barrier_width=0.5)
+    assert any("labels change" in each for each in failures(experiment=chosen, cuts=20))
+
+
+def test_a_label_said_to_be_known_before_it_is_is_caught(monkeypatch):
+    honest = labels.triple_barrier
+
+    def early(bars, **settings):
+        made = honest(bars, **settings)
+        return dataclasses.replace(made, exit_at=made.entry_at)
+
+    monkeypatch.setattr(labels, "triple_barrier", early)
+    chosen = dataclasses.replace(EXPERIMENT, label="triple-barrier", horizon=7)
+    assert any("not known when it is said to be" in each for each in failures(experiment=chosen))
+
+
+def test_weights_from_all_rows_are_caught(monkeypatch):
+    honest = weighting.weigh
+
+    def of_all(made, fold, *, kind):
+        return dataclasses.replace(
+            fold, weights=honest(made, dataclasses.replace(fold, train=np.arange(len(made))), kind=kind).weights
+        )
+
+    monkeypatch.setattr(weighting, "weigh", of_all)
+    chosen = dataclasses.replace(EXPERIMENT, weights="balanced")
+    assert any("weights change" in each for each in failures(experiment=chosen))
 
 
 def leak_feature(monkeypatch, function):

@@ -49,8 +49,8 @@ from pipelines.labels import Labels
 bars, known = 1_000_000, 999_998
 times = np.arange(bars).astype("datetime64[s]").astype("datetime64[ns]")
 features = np.zeros((bars, 16))
-labels = Labels(target=np.zeros(known), forward_return=np.zeros(known), decided_at=times[:known],
-                entry_at=times[1:-1], exit_at=times[2:])
+labels = Labels(target=np.zeros(known), weight=np.ones(known), forward_return=np.zeros(known),
+                held=np.ones(known, int), decided_at=times[:known], entry_at=times[1:-1], exit_at=times[2:])
 made = windows.build(features, labels, steps=60)
 batch = windows.gather(made.values, made.ends[-256:], steps=60)
 status = Path("/proc/self/status")  # not getrusage: that counts the process this one was forked from
