@@ -5,7 +5,7 @@ sees from which size on it does (power). Everything but the prices is the experi
 networks, budget, rules, costs, comparisons.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast import backend, contents, engine
+from forecast import backend, baselines, contents, engine
 from forecast.dataset import Dataset, prepare
 from forecast.engine import Engine, Failure
 from forecast.evaluation import Rules, accounts
@@ -24,6 +24,7 @@ from forecast.orders import Task, order_for
 from forecast.run_files import read_json, write_json
 from forecast.statistics.summary import comparisons
 from forecast.training import Progress
+from pipelines.calendars import session_of
 from pipelines.errors import ConfigError, RunError
 from pipelines.market import Floats
 from pipelines.sources.synthetic import lagged, latched, random_walk
@@ -84,21 +85,26 @@ def calibrate(
     Raises:
         RunError: a member that keeps failing.
     """
-    alone = replace(experiment, baselines=())
     done = {market: path for market in markets if (path := folder / f"{market.name}.json").exists()}
     left = [market for market in markets if market not in done]
     progress.begin(total=len(markets), done=len(done))
     versions = tuple(backend.versions(workers.backend).items())
     order = partial(order_for, backend=workers.backend, versions=versions)
     tasks: list[Task] = [
-        (model, fold, seed) for fold in range(alone.folds) for seed in range(alone.seeds) for model in alone.models
+        (model, fold, seed)
+        for fold in range(experiment.folds)
+        for seed in range(experiment.seeds)
+        for model in experiment.models
     ]
     for batch in (left[first : first + _AHEAD] for first in range(0, len(left), _AHEAD)):
         workers.start()
-        datasets = [make(market, alone) for market in batch]
+        datasets = [make(market, experiment) for market in batch]
         shared = [workers.share(Shared(windows=d.windows, folds=d.folds, scalers=d.scalers)) for d in datasets]
         keys = [(number, task) for number in range(len(batch)) for task in tasks]
-        work = [(shared[number], order(alone, task, dataset=datasets[number])) for number, task in keys]
+        work = [
+            (shared[number], order(experiment, task, dataset=datasets[number], room=len(datasets[number].bars)))
+            for number, task in keys
+        ]
         found: list[dict[Task, Floats]] = [{} for _ in batch]
         for place, result in engine.fit_all(workers, work, note=progress.note):
             if isinstance(result, Failure):
@@ -107,7 +113,7 @@ def calibrate(
             found[number][task] = result.probability
             if len(found[number]) == len(tasks):
                 market = batch[number]
-                rows = _compare(datasets[number], found[number], tasks, rules=rules)
+                rows = _compare(datasets[number], found[number] | _rivals(datasets[number], experiment), rules=rules)
                 write_json(folder / f"{market.name}.json", {"market": asdict(market), "comparisons": rows})
                 progress.advance(f"{market.kind} {market.edge:g} seed {market.seed}", epochs=len(result.loss))
     return pd.DataFrame([row for market in markets for row in _rows(folder / f"{market.name}.json")])
@@ -157,12 +163,18 @@ def _shuffled(made: Dataset, *, seed: int) -> Dataset:
     return replace(made, windows=replace(made.windows, targets=targets))
 
 
-def _compare(
-    dataset: Dataset, found: dict[Task, Floats], tasks: Iterable[Task], *, rules: Rules
-) -> list[dict[str, Any]]:
-    frames = [contents.predictions(dataset, task, found[task]) for task in tasks]
-    _, _, ledgers = accounts(pd.concat(frames, ignore_index=True), contents.bars(dataset.bars), rules=rules)
-    sessions = dataset.bars.closed_at.astype("datetime64[D]")[-len(ledgers[0].time) :]
+def _rivals(dataset: Dataset, experiment: Experiment) -> dict[Task, Floats]:
+    return {
+        (name, fold.number, 0): baselines.predict(dataset, fold=fold.number, name=name)[0]
+        for name in experiment.baselines
+        for fold in dataset.folds
+    }
+
+
+def _compare(dataset: Dataset, found: Mapping[Task, Floats], *, rules: Rules) -> list[dict[str, Any]]:
+    frames = [contents.predictions(dataset, task, found[task]) for task in sorted(found)]
+    _, traded, ledgers = accounts(pd.concat(frames, ignore_index=True), contents.bars(dataset.bars), rules=rules)
+    sessions = session_of(traded["closed_at"].dt.tz_convert(None).to_numpy(), dataset.bars.calendar)
     return [asdict(each) for each in comparisons(ledgers, sessions=sessions, seed=0)]
 
 
