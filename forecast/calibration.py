@@ -119,43 +119,6 @@ def calibrate(
     return pd.DataFrame([row for market in markets for row in _rows(folder / f"{market.name}.json")])
 
 
-def rates(results: pd.DataFrame) -> pd.DataFrame:
-    """Share of each answer by kind, edge, model and rival, with the 95 % Wilson interval of "better"."""
-    rows = []
-    for key, each in results.groupby(["kind", "edge", "model", "rival"], sort=True):
-        count, better = len(each), int((each["answer"] == "better").sum())
-        low, high = wilson(better, count)
-        worse = float((each["answer"] == "worse").mean())
-        rows.append([*key, count, better / count, low, high, worse, 1.0 - better / count - worse])
-    columns = ["kind", "edge", "model", "rival", "markets", "better", "low", "high", "worse", "cannot_tell"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def smallest_edge(shares: pd.DataFrame, *, power: float = 0.8) -> float | None:
-    """The edge at which "better" is first said in `power` of the markets, between the edges tried; None: not reached.
-
-    shares: rows of `rates` of one kind, model and rival.
-    """
-    curve = shares.sort_values("edge")
-    edge, share = curve["edge"].to_numpy(), np.maximum.accumulate(curve["better"].to_numpy())
-    reached = np.flatnonzero(share >= power)
-    if not len(reached):
-        return None
-    at = int(reached[0])
-    if at == 0:
-        return float(edge[0])
-    return float(np.interp(power, share[at - 1 : at + 1], edge[at - 1 : at + 1]))
-
-
-def wilson(hits: int, count: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    z = 1.959963984540054
-    share, weight = hits / count, z * z / count
-    centre = (share + weight / 2) / (1 + weight)
-    reach = z * np.sqrt(share * (1 - share) / count + weight / (4 * count)) / (1 + weight)
-    return float(max(0.0, centre - reach)), float(min(1.0, centre + reach))
-
-
 def _shuffled(made: Dataset, *, seed: int) -> Dataset:
     targets = made.windows.targets.copy()
     rows = np.arange(made.folds[-1].test[0])

@@ -65,12 +65,13 @@ def command(
 def evaluate_and_report(settings: Settings, run: Any, rules: Any, *, say: bool) -> dict[str, Any]:
     """Backtests a run, writes its report and the index, prints the verdict; the JSON result."""
     from forecast.evaluation import evaluate
+    from forecast.power import listed
     from forecast.report import write_index, write_report
     from forecast.runs import list_runs
 
     backtest = evaluate(run, rules=rules)
     page = write_report(run, backtest=backtest.name, folder=settings.reports_dir)
-    write_index(list_runs(settings.runs), folder=settings.reports_dir)
+    write_index(list_runs(settings.runs), folder=settings.reports_dir, calibrations=listed(settings.calibrations))
     if say:
         from forecast.commands.table import print_backtest
 

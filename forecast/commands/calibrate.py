@@ -1,5 +1,7 @@
 """`forecast calibrate`: the person's own experiment on made-up markets whose truth is known."""
 
+import shlex
+import sys
 from typing import Any
 
 import click
@@ -50,10 +52,14 @@ def command(
       forecast calibrate --folds 3 --seeds 1
       forecast calibrate --market none --market memory --edge 0.1 --edge 0.2 --markets 50
     """
-    from forecast import calibration
+    from datetime import UTC, datetime
+
+    from forecast import calibration, power
     from forecast.backend import choose, versions
     from forecast.commands.progress import TrainingProgress
     from forecast.commands.train import make_workers
+    from forecast.report import write_controls, write_index
+    from forecast.runs import list_runs
     from pipelines.errors import ConfigError
 
     settings: Settings = ctx.obj
@@ -70,8 +76,8 @@ def command(
     for kind in kinds:
         calibration.make(calibration.Market(kind=kind, edge=0.1, seed=0, bars=bars_per_market), experiment)
     chosen = choose(backend)
-    identity = experiment.fingerprint(rules=rules.to_json(), versions=versions(chosen), backend=chosen)[:10]
-    folder = settings.data_dir / "calibrations" / identity
+    decided = {"rules": rules.to_json(), "versions": versions(chosen), "backend": chosen}
+    folder = settings.calibrations / experiment.fingerprint(**decided)[:10]
     if fresh:
         import shutil
 
@@ -81,22 +87,35 @@ def command(
         results = calibration.calibrate(
             experiment, wanted, rules=rules, folder=folder, workers=workers, progress=progress
         )
-    shares = calibration.rates(results)
+    found = power.Calibration(
+        folder=folder,
+        about={
+            "experiment": experiment.to_json(),
+            **decided,
+            "market_bars": bars_per_market,
+            "command": shlex.join(["forecast", *sys.argv[1:]]),
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+        shares=power.rates(power.best_named(results)),
+    )
+    power.save(found)
+    page = write_controls(found, folder=settings.reports_dir)
+    write_index(list_runs(settings.runs), folder=settings.reports_dir, calibrations=power.listed(settings.calibrations))
     if as_json:
-        print_json({"folder": str(folder), "rates": shares.to_dict("records"), "smallest_edge": _smallest(shares)})
+        print_json(
+            {
+                "page": str(page),
+                "folder": str(folder),
+                "rates": found.shares.to_dict("records"),
+                "smallest_edge": power.smallest_edges(found.shares),
+            }
+        )
         return
-    _print(shares)
-    for each in _smallest(shares):
+    _print(found.shares)
+    for each in power.smallest_edges(found.shares):
         reached = f"from {each['edge']:.2f} on" if each["edge"] is not None else "at none of the edges tried"
         click.echo(f"{each['model']} against {each['rival']} on {each['kind']}: found 4 times in 5 {reached}.")
-
-
-def _smallest(shares: Any) -> list[dict[str, Any]]:
-    from forecast.calibration import smallest_edge
-
-    planted = shares[shares["edge"] > 0]
-    keys = ["kind", "model", "rival"]
-    return [{**dict(zip(keys, key, strict=True)), "edge": smallest_edge(each)} for key, each in planted.groupby(keys)]
+    click.echo(str(page))
 
 
 def _print(shares: Any) -> None:

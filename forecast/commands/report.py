@@ -20,6 +20,7 @@ def command(settings: Settings, run: str, backtest: str | None, as_json: bool) -
       forecast report
       forecast report 20260301-120000-aapl-1d --backtest default
     """
+    from forecast.power import listed
     from forecast.report import write_index, write_report
     from forecast.runs import list_runs, open_run
     from pipelines.errors import RunError
@@ -32,7 +33,9 @@ def command(settings: Settings, run: str, backtest: str | None, as_json: bool) -
         raise RunError(f"Need a backtest of run {chosen.name}: {', '.join(names)}. Got {backtest[:80]!r}.")
     name = backtest or names[-1]
     page = write_report(chosen, backtest=name, folder=settings.reports_dir)
-    index = write_index(list_runs(settings.runs), folder=settings.reports_dir)
+    index = write_index(
+        list_runs(settings.runs), folder=settings.reports_dir, calibrations=listed(settings.calibrations)
+    )
     sentence = chosen.backtest(name).metrics["verdict"]["sentence"]
     if as_json:
         print_json(

@@ -28,6 +28,10 @@ class Settings:
     def runs(self) -> Path:
         return self.data_dir / "runs"
 
+    @property
+    def calibrations(self) -> Path:
+        return self.data_dir / "calibrations"
+
     def note(self, message: str) -> None:
         """One line for a person, on stderr, unless --quiet."""
         if not self.quiet:

@@ -34,6 +34,8 @@ def print_backtest(backtest: Any, page: Path) -> None:
     single = sum((each["model"], each["rival"]) != ("lstm", "simple_rnn") for each in backtest.metrics["comparisons"])
     for detail in verdict["details"][: len(verdict["details"]) - single]:  # one by one they are in the report
         click.echo(detail)
+    for caveat in verdict["caveats"]:
+        click.echo(f"Beware: {caveat}")
     order = list(_NAMES)
     models = sorted(performance, key=lambda each: order.index(each) if each in order else len(order))
     click.echo("")

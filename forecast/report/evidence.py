@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from forecast.report import words
+from forecast.report import luck, words
 from forecast.report.charts import Figure, colour, rounded
 from forecast.report.material import Material
 from forecast.statistics.prediction import correlation, ensembles
@@ -192,6 +192,8 @@ _QUESTIONS: list[tuple[str, Callable[[Found], str]]] = [
     ("Is the better network better than holding?", _superior),
     ("Which may be the best of all?", _best),
     ("How sure is a Sharpe ratio above zero?", _sharpe),
+    ("Would picking the best one have paid?", luck.picked),
+    ("Is the record long enough for so many tries?", luck.record),
     ("What could a trade have cost?", _break_even),
     ("At what cost would they earn the same?", _even),
     ("How much data would it take to tell?", _waiting),

@@ -1,20 +1,27 @@
-"""The list of runs, each with its verdict and a link to its report."""
+"""The list of runs and calibrations, each with what it found and a link to its page."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from forecast.power import Calibration
 from forecast.report import words
+from forecast.report.controls import page_name, sentence
 from forecast.report.page import environment
 from forecast.runs import Run
 from pipelines.errors import RunError
 from pipelines.files import write_atomically
 
 
-def write_index(runs: Sequence[Run], *, folder: Path) -> Path:
+def write_index(runs: Sequence[Run], *, folder: Path, calibrations: Sequence[Calibration] = ()) -> Path:
     """Writes `<folder>/index.html` and returns its path. runs: newest first; a damaged one is listed as such."""
     entries = [_entry(run, folder=folder) for run in runs]
-    html = environment().get_template("index.html.j2").render(entries=entries)
+    controls = [
+        {"link": page_name(each), "sentence": sentence(each.shares), "date": words.day(each.about["created_at"])}
+        for each in calibrations
+        if (folder / page_name(each)).exists()
+    ]
+    html = environment().get_template("index.html.j2").render(entries=entries, controls=controls)
     return write_atomically(folder / "index.html", html.encode())
 
 

@@ -2,11 +2,13 @@
 
 import json
 import shlex
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forecast.report import charts, evidence, learning, prices, tables, words
+from forecast.power import Calibration, listed
+from forecast.report import charts, evidence, learning, prices, sight, tables, words
 from forecast.report.charts import Figure
 from forecast.report.material import Material, gather
 from forecast.runs import Run
@@ -25,7 +27,7 @@ def write_report(run: Run, *, backtest: str, folder: Path) -> Path:
     """
     material = gather(run, backtest=backtest)
     try:
-        context = _context(material)
+        context = _context(material, listed(run.folder.parent.parent / "calibrations"))
     except (KeyError, TypeError) as error:
         raise RunError(f"The files of run {run.name} do not hold {error}. Train it again: forecast train.") from error
     html = environment().get_template("report.html.j2").render(**context)
@@ -53,7 +55,7 @@ def script_json(content: Any) -> str:
     return text
 
 
-def _context(material: Material) -> dict[str, Any]:
+def _context(material: Material, calibrations: Sequence[Calibration]) -> dict[str, Any]:
     from plotly.offline import get_plotlyjs
 
     small = learning.learning(material)
@@ -82,6 +84,11 @@ def _context(material: Material) -> dict[str, Any]:
         "prediction": tables.prediction(material),
         "evidence": evidence.answers(material),
         "comparisons": tables.comparisons(material),
+        "seen": sight.sentence(material),
+        "sight": sight.rows(material),
+        "unit": next((each["unit"] for each in material.metrics["comparisons"]), "day"),
+        "measured": sight.measured(material, calibrations),
+        "caveats": material.metrics["verdict"].get("caveats") or [],
         "folds": tables.folds(material),
         "setup": tables.setup(material),
         "intraday": not material.daily,

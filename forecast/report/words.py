@@ -14,6 +14,7 @@ NAMES = {
     "previous_sign": "Last direction",
     "logistic": "Logistic regression",
     "boosting": "Gradient boosting",
+    "best_baseline": "Best baseline",
 }
 
 

@@ -1,5 +1,6 @@
 """Everything else that speaks for or against a network, beside the one comparison that decides the verdict."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from forecast.backtest import Ledger
 from forecast.statistics.comparison import FEWEST, Comparison, Sessions, daily_sums
 from forecast.statistics.economics import break_even, years_to_tell
 from forecast.statistics.forecasts import diebold_mariano, label_horizon, log_losses, pesaran_timmermann
+from forecast.statistics.overfitting import probability_of_overfitting
 from forecast.statistics.performance import held_returns, position_changes
 from forecast.statistics.prediction import ensembles
 from forecast.statistics.ranking import common_block, confidence_set, superior_predictive_ability
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 LEVEL = 0.95
 DRAWS = 2_000  # a p-value of 0.05 is then known to within 0.005; the verdict itself takes more
 HOLDING = "buy_and_hold"
+BLOCKS = 16  # of time, half of them in sample: 12,870 ways to split
+_DAYS_A_BLOCK = 5
 
 Accounts = Mapping[str, Mapping[str, Ledger]]
 
@@ -59,6 +63,7 @@ def evidence(
         chosen = np.stack([ensembles[model] for model in active], axis=1)
         p_value = superior_predictive_ability(chosen, ensembles[HOLDING], **shared)
         found["superior"] = {"benchmark": HOLDING, "strategies": len(active), "p_value": p_value}
+    found["overfitting"] = _overfitting(accounts, values)
     found["confidence_set"] = confidence_set(table, list(ensembles), **shared)
     found["sharpe"] = _sharpe(values, networks, trials=trials)
     found["minimum_length"] = {"trials": trials, "years": minimum_backtest_length(trials, sharpe=1.0)}
@@ -115,6 +120,17 @@ def _seeds(values: Mapping[tuple[str, str], Floats], pair: Sequence[str], shared
     if found is None:
         return {**named, "mean": None, "low": None, "high": None, "reason": "at least two seeds are needed"}
     return {**named, "mean": found[0], "low": found[1], "high": found[2], "reason": ""}
+
+
+def _overfitting(accounts: Accounts, values: Mapping[tuple[str, str], Floats]) -> dict[str, Any] | None:
+    """Of everything one could have picked here: each seed, each ensemble, each baseline that ever held something."""
+    picked = [key for key in values if np.any(accounts[key[0]][key[1]].position)]
+    days = len(next(iter(values.values())))
+    if len(picked) < 2 or days < BLOCKS * _DAYS_A_BLOCK:
+        return None
+    table = np.stack([values[key] for key in picked], axis=1)
+    share = probability_of_overfitting(table, blocks=BLOCKS)
+    return {"probability": share, "strategies": len(picked), "blocks": BLOCKS, "splits": math.comb(BLOCKS, BLOCKS // 2)}
 
 
 def _sharpe(values: Mapping[tuple[str, str], Floats], networks: Sequence[str], *, trials: int) -> dict[str, Any]:

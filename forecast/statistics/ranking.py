@@ -4,8 +4,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecast.statistics.bootstrap import block_length, resampled_means
+from forecast.statistics.comparison import FEWEST
 from pipelines.market import Floats
 
 
@@ -21,10 +23,11 @@ def superior_predictive_ability(
     """The p-value of "no strategy is better than the benchmark": Hansen (2005), studentised, consistent.
 
     returns: shape (days, strategies); benchmark: shape (days,). A small value says that the best of them is better,
-    although it was picked afterwards. 1 where none did better, or none ever differs from the benchmark.
+    although it was picked afterwards. 1 where none did better, or none differs from the benchmark on 20 days: what a
+    few days did says nothing of others.
     """
     gain = returns - benchmark[:, None]
-    gain = gain[:, np.ptp(gain, axis=0) > 0]
+    gain = gain[:, (np.ptp(gain, axis=0) > 0) & (np.count_nonzero(gain, axis=0) >= FEWEST)]
     days, mean = len(gain), gain.mean(axis=0)
     if not np.any(mean > 0):
         return 1.0
@@ -41,13 +44,13 @@ def confidence_set(
     """P-values of the model confidence set, worst strategy first: Hansen, Lunde and Nason (2011), range statistic.
 
     returns: shape (days, strategies). Strategies with a p-value above 0.05 may each be the best one at 95 %; the last
-    has 1. Strategies that never differ share the fate of each other.
+    has 1. Strategies that differ on fewer than 20 days cannot rule each other out.
     """
     mean = returns.mean(axis=0)
     drawn = resampled_means(returns, block=block, draws=draws, rng=rng) - mean
     gap = drawn[:, :, None] - drawn[:, None, :]
     spread = np.sqrt(np.square(gap).mean(axis=0))
-    spread[spread <= 1e-15] = np.inf
+    spread[(spread <= 1e-15) | (_days_apart(returns) < FEWEST)] = np.inf
     distance, simulated = (mean[:, None] - mean[None, :]) / spread, np.abs(gap) / spread
     left, found, certainty = list(range(len(names))), {}, 0.0
     while len(left) > 1:
@@ -59,6 +62,11 @@ def confidence_set(
         found[names[out]] = certainty
         left.remove(out)
     return {**found, **{names[last]: 1.0 for last in left}}
+
+
+def _days_apart(returns: Floats) -> NDArray[np.intp]:
+    """On how many days each two strategies earned something else, shape (strategies, strategies)."""
+    return np.stack([np.count_nonzero(returns != each[:, None], axis=0) for each in returns.T])
 
 
 def _long_run_variance(gain: Floats, *, block: float) -> Floats:

@@ -16,11 +16,19 @@ _EULER = 0.5772156649015329
 def probabilistic_sharpe(sharpe: float, *, observations: int, skew: float, kurtosis: float, benchmark: float) -> float:
     """The probability that the true Sharpe ratio is above benchmark; skew and kurtosis (normal: 3) of the returns.
 
-    sharpe, benchmark: per observation, not annualised.
+    sharpe, benchmark: per observation, not annualised. Returns of two values only may have a ratio without any error:
+    it is then surely above, or surely not, and even odds on the benchmark itself.
+
+    Raises:
+        ValueError: a kurtosis below 1 + skew squared, which no returns have; the ratio's variance may be negative then.
     """
     from scipy.special import ndtr
 
-    variance = 1.0 - skew * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
+    if not kurtosis >= 1.0 + skew**2 - 1e-9 * max(1.0, abs(kurtosis)):
+        raise ValueError(f"kurtosis must be at least 1 + skew squared. Received: {kurtosis:g} with skew {skew:g}.")
+    variance = max(0.0, 1.0 - skew * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2)
+    if not variance:
+        return 0.5 if sharpe == benchmark else float(sharpe > benchmark)
     return float(ndtr((sharpe - benchmark) * math.sqrt(observations - 1.0) / math.sqrt(variance)))
 
 

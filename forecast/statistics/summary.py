@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forecast.backtest import Ledger
-from forecast.statistics.comparison import FEWEST, Comparison, Sessions, paired_difference
+from forecast.statistics.comparison import FEWEST, Comparison, Sessions, daily_sums, paired_difference
 from forecast.statistics.evidence import evidence, forecast_tests, waiting
 from forecast.statistics.performance import Metrics, held_returns, performance
 from forecast.statistics.prediction import ensembles, prediction_quality
+from forecast.statistics.sight import sight
 from forecast.statistics.verdict import LEVEL, PAIR, RIVALS, is_network, name, rival_level, verdict
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def summarise(
         accounts, sessions=sessions, per_year=per_year, trials=(trials or 1) * max(1, len(networks)),
         rng=np.random.default_rng([seed, 1]),
     )  # fmt: skip
+    days = few_sessions(sessions)
+    seen = [] if days else _seen(made, accounts, sessions=sessions, per_year=per_year, idle=idle)
     wait = waiting(made[0], per_year=per_year) if made and (made[0].model, made[0].rival) == PAIR else None
     return {
         "config": dict(config),
@@ -72,11 +75,35 @@ def summarise(
         ),
         "prediction": _by_model(_qualities(predictions)),
         "comparisons": [asdict(each) for each in made],
-        "evidence": {**more, **forecast_tests(predictions), "waiting": wait},
+        "evidence": {**more, **forecast_tests(predictions), "waiting": wait, "seen": seen},
         "verdict": verdict(
-            made, symbol=ledgers[0].symbol, first=first, last=last, wait=wait, idle=idle, days=few_sessions(sessions)
+            made, symbol=ledgers[0].symbol, first=first, last=last, wait=wait, idle=idle, days=days,
+            at_once=_filled_at_once(predictions),
         ),
-    }
+    }  # fmt: skip
+
+
+def _seen(
+    made: Sequence[Comparison],
+    accounts: Mapping[str, Mapping[str, Ledger]],
+    *,
+    sessions: Sessions | None,
+    per_year: float,
+    idle: Sequence[str],
+) -> list[dict[str, Any]]:
+    """What each comparison could have told, whatever it did tell; none for a network that never held anything."""
+    found = []
+    for each in made:
+        a, b = (held_returns(accounts[model][ENSEMBLE]) for model in (each.model, each.rival))
+        told = sight(each, daily_sums(a - b, sessions=sessions)[0], per_year=per_year)
+        if told is not None and not {each.model, each.rival} & set(idle):
+            found.append(asdict(told))
+    return found
+
+
+def _filled_at_once(predictions: "pd.DataFrame") -> float:
+    """The share of decisions whose fill has the very time stamp of the decision, as bars of trades may have."""
+    return float((predictions["entry_at"] <= predictions["decided_at"]).mean()) if len(predictions) else 0.0
 
 
 def _units_per_year(made: Sequence[Comparison], *, bars: int, bars_per_year: float) -> float:

@@ -61,28 +61,33 @@ def verdict(
     wait: Mapping[str, float] | None = None,
     idle: Sequence[str] = (),
     days: int | None = None,
+    at_once: float = 0.0,
 ) -> dict[str, Any]:
     """The answer, its sentence, and one sentence each on the simple rivals and on how many were compared.
 
     first, last: ISO dates of the period. wait: years that were there and years needed to tell, where it cannot be
-    told and that is known. idle: models that never held anything. days: sessions, where they are too few.
-    Returns answer, sentence and details (sentences, the most important first).
+    told and that is known. idle: models that never held anything. days: sessions, where they are too few. at_once:
+    share of the decisions that are filled within the time stamp at which they were made.
+    Returns answer, sentence, details (sentences, the most important first) and caveats (what these prices cannot say).
     """
     pair = [each for each in comparisons if (each.model, each.rival) == PAIR]
     rivals = [each for each in comparisons if (each.model, each.rival) != PAIR]
     where = f"on {symbol}, {_period(first, last)}, after costs"
     details = ([_rivals_sentence(rivals)] if rivals else []) + [_counting_sentence(pair, rivals)]
     details += [_waiting_sentence(wait)] if wait and days is None else []
+    caveats = [_hurry_sentence(at_once)] if at_once else []
     if pair:
         return {
             "answer": pair[0].answer,
             "sentence": f"{pair[0].answer.capitalize()}: {where}, {_aside(pair[0], idle)}{_few(days)}.",
             "details": [*details, *(f"{_capital(_difference(each))}." for each in rivals)],
+            "caveats": caveats,
         }
     return {
         "answer": _together(rivals),
         "sentence": f"One network only, {where}: {_rivals_sentence(rivals)}" if rivals else "Nothing to compare.",
         "details": [*details[1:], *(f"{_capital(_difference(each))}." for each in rivals)],
+        "caveats": caveats,
     }
 
 
@@ -170,6 +175,14 @@ def _waiting_sentence(wait: Mapping[str, float]) -> str:
     return (
         f"If the true difference is the one measured, about {_years(needed)} of such data would tell it 4 times in 5; "
         f"there were {_years(years)}."
+    )
+
+
+def _hurry_sentence(share: float) -> str:
+    """Bars that end and begin within one tick of the clock: nobody can promise to have been that quick."""
+    return (
+        f"{percent(share)} of the decisions were filled within the time stamp at which they were made: "
+        "whether an order could have been there in time, these prices cannot say."
     )
 
 

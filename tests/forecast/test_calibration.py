@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 
 from forecast import calibration
-from forecast.calibration import Market, make, rates, smallest_edge, wilson
+from forecast.calibration import Market, make
 from forecast.experiment import Experiment
+from forecast.power import rates, smallest_edge, wilson
 from pipelines.errors import ConfigError
 
 EXPERIMENT = Experiment(symbol="CONTROL", window=5, folds=2)

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from forecast.__main__ import run as command_line
 from forecast.cli import cli
-from forecast.report import charts, evidence, learning, page, prices, tables, words, write_index, write_report
+from forecast.report import charts, evidence, learning, luck, page, prices, tables, words, write_index, write_report
 from forecast.report.material import Material, gather
 from forecast.report.thin import thin
 from forecast.runs import Run
+from forecast.statistics.sharpe import minimum_backtest_length
 from pipelines.errors import RunError
 from tests.forecast.report_fixtures import build_run
 
@@ -92,7 +93,7 @@ def test_a_week_has_dashes_and_says_why(tmp_path: Path) -> None:
 
 def test_every_question_has_an_answer(material: Material) -> None:
     answers = {row["question"]: row["answer"] for row in evidence.answers(material)}
-    assert len(answers) == 10
+    assert len(answers) == 12
     assert all(answers.values())
     assert (
         "basis points" in answers["What could a trade have cost?"] or "lost" in answers["What could a trade have cost?"]
@@ -139,6 +140,25 @@ def test_the_cost_at_which_both_are_even(cost: float | None, gross: float, busie
     assert evidence._even({"even": {**even, "low": 0.0005, "high": 0.002}}) == said
 
 
+@pytest.mark.parametrize(
+    ("trials", "years", "said"),
+    [
+        (1, 8.0, "One try needs no minimum: there was nothing to pick from."),
+        (45, 4.0, "within 5.0 years; with 4.0 years this record is too short for that not to be luck alone"),
+        (45, 6.0, "within 5.0 years; with 6.0 years this record is long enough for that not to be luck alone"),
+    ],
+)
+def test_a_record_must_be_longer_the_more_was_tried(trials: int, years: float, said: str) -> None:
+    needed = minimum_backtest_length(trials, sharpe=1.0)
+    assert said in luck.record({"minimum_length": {"trials": trials, "years": needed}, "years": years})
+
+
+def test_overfitting_is_told_as_what_was_counted() -> None:
+    said = luck.picked({"overfitting": {"probability": 0.25, "strategies": 12, "blocks": 16, "splits": 12_870}})
+    assert "pick the best of 12 strategies" in said
+    assert "in 25.0 % of 12\u202f870 ways to cut, it was in the lower half there" in said
+
+
 def test_answers_for_awkward_numbers() -> None:
     found = {
         "unit": "day",
@@ -163,6 +183,8 @@ def test_answers_for_awkward_numbers() -> None:
         "LSTM: unknown, only one direction came (Pesaran-Timmermann).",
         "Yes, p below 0.001, allowing for having picked the better one afterwards (Hansen's SPA test).",
         "Only LSTM, at 95 % (model confidence set).",
+        "",
+        "",
         "",
         "LSTM did not trade; SimpleRNN lost before any costs.",
         "",

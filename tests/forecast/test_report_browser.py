@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from forecast.report import write_index, write_report
+from forecast.report import write_controls, write_index, write_report
 from tests.forecast.report_browser import CHROMIUM, Page, browser
 from tests.forecast.report_fixtures import build_run
+from tests.forecast.test_power import calibration
 
 pytest.importorskip("websockets")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
@@ -41,6 +42,19 @@ def test_every_chart_is_drawn_without_errors_or_requests(page: Page, report: Pat
     )
     assert empty == []
     assert page.evaluate("document.documentElement.scrollWidth") == width  # nothing sticks out
+    assert page.errors() == []
+    assert page.requests() == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_power_curve_is_drawn_without_errors_or_requests(
+    page: Page, tmp_path: Path, width: int, scheme: str
+) -> None:
+    page.events.clear()
+    page.open(write_controls(calibration(tmp_path / "abc"), folder=tmp_path), width=width, scheme=scheme)
+    assert chart_count(page) > 0
+    assert page.evaluate("document.querySelectorAll('[data-chart] .scatterlayer .trace').length") == 3
+    assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.errors() == []
     assert page.requests() == []
 

@@ -9,6 +9,7 @@ from arch.bootstrap import StationaryBootstrap, optimal_block_length
 from forecast.backtest import Ledger
 from forecast.statistics.bootstrap import block_length, resampled_means
 from forecast.statistics.comparison import Comparison, daily_sums, paired_difference
+from forecast.statistics.sight import sight
 from forecast.statistics.verdict import percent, rival_level, verdict
 
 
@@ -219,3 +220,29 @@ def test_four_comparisons_share_one_twentieth() -> None:
 )
 def test_percentages_have_two_digits_and_no_exponent(value: float, text: str) -> None:
     assert percent(value) == text
+
+
+def test_a_difference_of_the_size_that_can_be_seen_is_told_four_times_in_five() -> None:
+    rng = np.random.default_rng(20)
+    pilot = rng.normal(0.0, 0.01, 400)
+    seen = sight(compare(pilot, np.zeros(400)), pilot, per_year=252)
+    assert seen is not None
+    assert seen.a_unit == pytest.approx(2.80 * 0.01 / 20, rel=0.1)  # 1.96 + 0.84 standard errors of 400 days
+    assert (seen.a_year, seen.sharpe) == (
+        pytest.approx(252 * seen.a_unit), pytest.approx(2.80 / 20 * np.sqrt(252), rel=0.03)
+    )  # fmt: skip
+    drawn = rng.normal(seen.a_unit, pilot.std(), (300, 400))
+    told = [compare(each, np.zeros(400), rng=rng, draws=400).answer == "better" for each in drawn]
+    assert np.mean(told) == pytest.approx(0.8, abs=0.07)  # three standard deviations
+
+
+def test_without_an_interval_nothing_is_known_of_what_could_be_seen() -> None:
+    assert sight(compare(np.zeros(50), np.zeros(50)), np.zeros(50), per_year=252) is None
+
+
+def test_fills_at_the_time_of_the_decision_are_a_caveat() -> None:
+    made = [compare(np.random.default_rng(0).normal(0, 0.01, 100), np.zeros(100))]
+    said = {"symbol": "ES", "first": "2020-01-02", "last": "2020-05-01"}
+    assert verdict(made, **said)["caveats"] == []
+    (caveat,) = verdict(made, **said, at_once=0.25)["caveats"]
+    assert caveat.startswith("25 % of the decisions were filled within the time stamp at which they were made")

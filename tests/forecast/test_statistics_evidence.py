@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from arch.bootstrap import MCS, SPA
+from hypothesis import given
+from hypothesis import strategies as st
 from statsmodels.stats.sandwich_covariance import weights_uniform
 
 from forecast.statistics.economics import break_even, years_to_tell
@@ -45,6 +47,27 @@ def test_the_deflated_sharpe_ratio_of_the_paper(trials: int, expected: float) ->
 
 def test_a_sharpe_ratio_at_its_benchmark_is_even_odds() -> None:
     assert probabilistic_sharpe(0.1, observations=500, skew=-1, kurtosis=5, benchmark=0.1) == 0.5
+
+
+def test_a_sharpe_ratio_without_error_is_above_its_benchmark_or_is_not() -> None:
+    # returns of two values with skew 2 have kurtosis 5; at a ratio of 1 the error 1 - 2 + 4/4 is nothing at all
+    known = {"observations": 100, "skew": 2.0, "kurtosis": 5.0}
+    assert [probabilistic_sharpe(1.0, benchmark=benchmark, **known) for benchmark in (0.9, 1.0, 1.1)] == [1.0, 0.5, 0.0]
+
+
+def test_moments_that_no_returns_have_are_refused() -> None:
+    for skew, kurtosis in [(3.0, 5.0), (-2.0, 4.9), (0.0, float("nan"))]:
+        with pytest.raises(ValueError, match=r"at least 1 \+ skew squared"):
+            probabilistic_sharpe(1.0, observations=100, skew=skew, kurtosis=kurtosis, benchmark=0.0)
+
+
+@given(st.lists(st.floats(-0.2, 0.2), min_size=3, max_size=30))
+def test_moments_of_any_returns_give_a_probability(returns: list[float]) -> None:
+    found = moments(np.array(returns))
+    if found is not None:
+        sharpe, skew, kurtosis = found
+        chance = probabilistic_sharpe(sharpe, observations=len(returns), skew=skew, kurtosis=kurtosis, benchmark=0.0)
+        assert 0.0 <= chance <= 1.0
 
 
 def test_moments_by_hand() -> None:
@@ -169,6 +192,26 @@ def test_arch_agrees_on_the_model_confidence_set(edge: float) -> None:
 def test_strategies_that_never_differ_stay_together() -> None:
     same = np.repeat(market(0.0)[:, :1], 2, axis=1)
     assert confidence_set(same, "ab", block=1.0, draws=500, rng=np.random.default_rng(0)) == {"a": 1.0, "b": 1.0}
+
+
+def test_a_few_lucky_days_rule_nobody_out() -> None:
+    common = np.random.default_rng(3).normal(0.0, 0.01, 500)
+    few, many = common.copy(), common.copy()
+    few[:19] += 0.05
+    many[:20] += 0.05
+    known = {"block": 1.0, "draws": 2_000}
+    values = [
+        superior_predictive_ability(each[:, None], common, **known, rng=np.random.default_rng(0))
+        for each in (few, many)
+    ]
+    assert values[0] == 1.0
+    assert values[1] < 0.05
+    sets = [
+        confidence_set(np.stack([each, common], axis=1), "ab", **known, rng=np.random.default_rng(0))
+        for each in (few, many)
+    ]
+    assert sets[0] == {"a": 1.0, "b": 1.0}
+    assert sets[1]["b"] < 0.05
 
 
 def test_the_common_block_is_the_longest_and_flat_columns_ask_for_none() -> None:

@@ -164,3 +164,32 @@ def test_two_symbols_or_different_bars_are_refused() -> None:
         summary([*ledgers, experiment(200)[0][0]], predictions)
     with pytest.raises(ValueError, match="one symbol"):
         summary([], predictions)
+
+
+def test_every_comparison_says_what_it_could_have_seen_and_everything_picked_from_is_counted() -> None:
+    ledgers, predictions = experiment(400)
+    result = summary(ledgers, predictions)
+    told, found = result["evidence"], result["comparisons"]
+    assert [(each["model"], each["rival"]) for each in told["seen"]] == [  # type: ignore[index]
+        (each["model"], each["rival"])
+        for each in found  # type: ignore[attr-defined]
+    ]
+    pair = told["seen"][0]  # type: ignore[index]
+    half = (found[0]["high"] - found[0]["low"]) / 2  # type: ignore[index]
+    assert pair["a_unit"] == pytest.approx(half * (1 + 0.8416 / 1.96), rel=1e-3)
+    overfitting = told["overfitting"]  # type: ignore[index]
+    assert (overfitting["strategies"], overfitting["splits"]) == (7, 12_870)  # 2 x (2 seeds + ensemble) + holding
+    assert 0.0 <= overfitting["probability"] <= 1.0
+
+
+def test_short_periods_have_no_probability_of_overfitting() -> None:
+    assert summary(*experiment(79))["evidence"]["overfitting"] is None  # type: ignore[index]
+
+
+def test_decisions_filled_at_their_own_time_are_told() -> None:
+    ledgers, predictions = experiment()
+    predictions = predictions.reset_index(drop=True)
+    predictions["decided_at"] = predictions["entry_at"] - np.timedelta64(1, "s")
+    assert summary(ledgers, predictions)["verdict"]["caveats"] == []  # type: ignore[index]
+    predictions.loc[predictions["seed"] == 1, "decided_at"] = predictions["entry_at"]
+    assert summary(ledgers, predictions)["verdict"]["caveats"][0].startswith("50 % of")  # type: ignore[index]
