@@ -25,6 +25,7 @@ def describe_run(
     price_scale: float,
     versions: dict[str, str],
     backend: str,
+    user_features: dict[str, str],
 ) -> dict[str, Any]:
     """run.json."""
     return {
@@ -33,10 +34,11 @@ def describe_run(
         "command": command,
         "config": experiment.to_json(),
         "data": {**_describe_bars(dataset.bars), "fingerprint": fingerprint, "price_scale": price_scale},
-        "folds": [_describe_fold(dataset, number) for number in range(experiment.folds)],
+        "folds": [_describe_fold(dataset, number) for number in range(len(dataset.folds))],
         "seeds": list(range(experiment.seeds)),
         "versions": versions,
         "backend": backend,
+        "user_features": user_features,
     }
 
 

@@ -59,7 +59,9 @@ def evaluate(run: Run, *, rules: Rules) -> Backtest:
         config=rules.to_json(),
         trials=max(1, trials.count(run.folder.parent, symbol=ledgers[0].symbol)),
     )
-    metrics["certificate"] = certify_fills(run.certificate(), ledgers, decisions, bars)
+    metrics["certificate"] = shown = certify_fills(run.certificate(), ledgers, decisions, bars)
+    if shown is not None and not shown["passed"]:
+        metrics["verdict"] = without_verdict(shown["failures"], symbol=ledgers[0].symbol)
     columns = ["symbol", "model", "member", "decided_at", "signal"]
     backtest = Backtest(
         name=rules.name,
@@ -140,6 +142,15 @@ def certify_fills(
     content = {**certificate, "passed": not failures, "compared": compared, "failures": failures}
     del content["sha256"]
     return {**content, "sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}
+
+
+def without_verdict(failures: Sequence[str], *, symbol: str) -> dict[str, Any]:
+    """What stands in the place of a verdict where something looked ahead."""
+    return {
+        "answer": "looks ahead",
+        "sentence": f"Looks ahead: nothing that this run found on {symbol} can be believed, since {failures[0]}.",
+        "details": [f"Certificate: {failure}." for failure in failures],
+    }
 
 
 def _traded_bars(decisions: pd.DataFrame, bars: pd.DataFrame) -> pd.DataFrame:

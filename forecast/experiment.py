@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from pipelines.errors import ConfigError
-from pipelines.features import FEATURES
+from pipelines.features import FEATURES, check_names
 from pipelines.labels import LABELS
 from pipelines.market import check_symbol
 from pipelines.splits import SPLITS, time_span
@@ -65,7 +65,7 @@ class Experiment:
                 raise ConfigError(f"Need --{name} as a whole number from {least} to {_MOST[name]}, got {value!r}.")
         if not (isinstance(self.learning_rate, float) and 0 < self.learning_rate <= 1):
             raise ConfigError(f"Need learning_rate above 0 and at most 1, got {self.learning_rate!r}.")
-        for name, known in (("models", MODELS), ("baselines", BASELINES), ("features", tuple(FEATURES))):
+        for name, known in (("models", MODELS), ("baselines", BASELINES)):
             chosen = getattr(self, name)
             unknown = [str(each) for each in chosen if each not in known]
             missing = not chosen and name != "baselines"
@@ -73,6 +73,7 @@ class Experiment:
                 raise ConfigError(
                     f"Need {name} out of {', '.join(known)}, each once, got {', '.join(map(str, chosen)) or 'none'}."
                 )
+        check_names(self.features)
         for name, known in (("label", LABELS), ("weights", WEIGHTS), ("split", SPLITS)):
             if getattr(self, name) not in known:
                 raise ConfigError(f"Need --{name} out of {', '.join(known)}, got {getattr(self, name)!r}.")

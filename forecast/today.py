@@ -12,7 +12,7 @@ from forecast.experiment import Experiment
 from forecast.member import Architecture
 from forecast.runs import Run
 from forecast.signals import decide
-from pipelines import features, windows
+from pipelines import features, user_features, windows
 from pipelines.errors import RunError, TooFewBarsError
 from pipelines.market import Ticks
 from pipelines.scaling import Scaler
@@ -46,6 +46,7 @@ def signals(run: Run, *, store: Store, band: float) -> list[Today]:
     if not run.finished:
         raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it goes on.")
     experiment = Experiment.from_options({**described["config"], "end": None})
+    user_features.check_sources(experiment.features, described.get("user_features", {}))
     source = _since(load(store, experiment), run.bars()["opened_at"].iloc[0])
     prices = make_bars(source, experiment)
     matrix = features.compute(prices, names=experiment.features).astype(np.float32)

@@ -1,7 +1,7 @@
 """Experiments + store -> finished runs: every member that is missing is fitted and saved as soon as it is there."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from forecast import backend, baselines, certificate, contents, engine, runs, trials
+from forecast.certificate import Certificate
 from forecast.dataset import Dataset, Source, fingerprint, load, make_bars, prepare, price_scale
 from forecast.engine import Engine, Failure
 from forecast.experiment import Experiment
@@ -18,7 +19,8 @@ from forecast.handover import Shared
 from forecast.member import Fitted
 from forecast.orders import Order, Task, order_for
 from forecast.runs import Run
-from pipelines.errors import RunError
+from pipelines import user_features
+from pipelines.errors import ConfigError, RunError
 from pipelines.market import Floats
 from pipelines.store import Store
 
@@ -40,14 +42,15 @@ class Progress(Protocol):
 class _Ongoing:
     """A run that is being trained.
 
-    rivals: what the baselines predict for the test and the validation rows. found: what each finished member found.
-    again: what the members that are trained twice, for the proof, predict.
+    shown: the certificate of its data. rivals: what the baselines predict for the test and the validation rows.
+    found: what each finished member found. again: what the members that are trained twice, for the proof, predict.
     """
 
     run: Run
     experiment: Experiment
     source: Source
     dataset: Dataset
+    shown: Certificate
     members: list[Task]
     rivals: dict[Task, tuple[Floats, Floats]]
     found: dict[Task, dict[str, Floats]]
@@ -87,7 +90,9 @@ def train_all(
             source = load(store, experiment)
             prices = make_bars(source, experiment)
             data = fingerprint(prices)
-            identity = experiment.fingerprint(data=data, versions=versions, backend=workers.backend)
+            own = user_features.sources(experiment.features)
+            more = {"user_features": own} if own else {}
+            identity = experiment.fingerprint(data=data, versions=versions, backend=workers.backend, **more)
             kind = (experiment.bars or experiment.interval).replace(":", "-")
             run = Run(folder / f"{experiment.symbol}-{kind}-{identity[:10]}")
             if run in found:
@@ -99,6 +104,9 @@ def train_all(
             if run.finished:
                 continue
             dataset = prepare(prices, experiment)
+            workers.start()  # they load the network library while the data are checked and the baselines fitted
+            shown = certificate.certify(source, experiment, dataset)
+            refuse_lookahead(shown, own)
             description = contents.describe_run(
                 experiment,
                 dataset,
@@ -108,11 +116,11 @@ def train_all(
                 price_scale=price_scale(source, prices),
                 versions=versions,
                 backend=workers.backend,
+                user_features=own,
             )
-            trials.record(folder, experiment, run=run.name)
+            trials.record(folder, experiment, run=run.name, **more)
             runs.create_run(folder, run.name, description=description, bars=contents.bars(prices))
-            workers.start()  # they load the network library while the baselines are fitted
-            ongoing.append(_resume(run, experiment, source, dataset))
+            ongoing.append(_resume(run, experiment, source, dataset, shown))
         if ongoing:
             _fit_members(ongoing, tuple(versions.items()), workers=workers, progress=progress)
     for run in found:
@@ -120,7 +128,21 @@ def train_all(
     return found
 
 
-def _resume(run: Run, experiment: Experiment, source: Source, dataset: Dataset) -> _Ongoing:
+def refuse_lookahead(shown: Certificate, names: Iterable[str]) -> None:
+    """Stops before anything is trained on a person's own feature that looks ahead.
+
+    Raises:
+        ConfigError: the certificate says so of one of these names.
+    """
+    for failure in shown.failures:
+        if (found := next((name for name in names if name in failure.split()), None)) is not None:
+            raise ConfigError(
+                f"Need features that are known at the close of their bar, but {found} looks ahead: {failure}. Nothing "
+                "was trained. Let row t of it depend on bars up to t only."
+            )
+
+
+def _resume(run: Run, experiment: Experiment, source: Source, dataset: Dataset, shown: Certificate) -> _Ongoing:
     members = [
         (model, fold.number, seed)
         for fold in dataset.folds
@@ -134,7 +156,14 @@ def _resume(run: Run, experiment: Experiment, source: Source, dataset: Dataset) 
         for fold in dataset.folds
     }
     return _Ongoing(
-        run=run, experiment=experiment, source=source, dataset=dataset, members=members, found=found, rivals=rivals
+        run=run,
+        experiment=experiment,
+        source=source,
+        dataset=dataset,
+        shown=shown,
+        members=members,
+        found=found,
+        rivals=rivals,
     )
 
 
@@ -192,7 +221,7 @@ def _finish_if_whole(owner: _Ongoing) -> None:
     if len(found) < len(owner.members) or len(owner.again) < len(experiment.models):
         return
     members = {task: (found[task]["probability"], found[task]["validation"]) for task in owner.members} | owner.rivals
-    shown = certificate.certify(owner.source, experiment, dataset)
+    shown = owner.shown
     for model, again in owner.again.items():
         shown = certificate.retrained(shown, model, expected=found[model, 0, 0]["probability"], again=again)
     owner.run.save_certificate(shown.to_json())

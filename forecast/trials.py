@@ -9,19 +9,20 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from forecast.experiment import Experiment
 
 _FILE = "trials.jsonl"
 
 
-def record(folder: Path, experiment: Experiment, *, run: str) -> None:
-    """Notes that a configuration is tried, below the folder of the runs."""
+def record(folder: Path, experiment: Experiment, *, run: str, **more: Any) -> None:
+    """Notes that a configuration is tried, below the folder of the runs. more: what else makes it another one."""
     entry = {
         "begun_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "run": run,
         "symbol": experiment.symbol,
-        "configuration": experiment.fingerprint(),
+        "configuration": experiment.fingerprint(**more),
     }
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _FILE).open("a", encoding="utf-8") as file:

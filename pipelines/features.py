@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pipelines import user_features
 from pipelines.errors import ConfigError
 from pipelines.market import Bars, Floats
 
@@ -107,12 +108,24 @@ def compute(bars: Bars, *, names: Sequence[str] = tuple(FEATURES)) -> Floats:
     """The named features, shape (bars, features), float64; the first rows are NaN.
 
     Raises:
-        ConfigError: a name that is not in the table.
+        ConfigError: a name that is neither in the table nor module:function, or a function that fails.
     """
-    unknown = [name for name in names if name not in FEATURES]
-    if unknown or not names:
-        raise ConfigError(f"Need features out of {', '.join(FEATURES)}, got {', '.join(unknown) or 'none'}.")
+    check_names(names)
     matrix = np.empty((len(bars), len(names)))
     for column, name in enumerate(names):
-        matrix[:, column] = FEATURES[name](bars)
+        matrix[:, column] = FEATURES[name](bars) if name in FEATURES else user_features.compute(name, bars)
     return matrix
+
+
+def check_names(names: Sequence[object]) -> None:
+    """Whether each could be a feature.
+
+    Raises:
+        ConfigError: none, one that is neither in the table nor module:function, or one that comes twice.
+    """
+    unknown = [str(name) for name in names if name not in FEATURES and not user_features.is_user_feature(name)]
+    if unknown or not names or len(set(names)) < len(names):
+        raise ConfigError(
+            f"Need features out of {', '.join(FEATURES)}, or module:function for your own, each once, got "
+            f"{', '.join(unknown or map(str, names)) or 'none'}."
+        )

@@ -61,6 +61,7 @@ def command(
     from forecast.report import write_controls, write_index
     from forecast.runs import list_runs
     from pipelines.errors import ConfigError
+    from pipelines.user_features import sources
 
     settings: Settings = ctx.obj
     if any(not 0 < edge < 1 for edge in edges):
@@ -76,7 +77,8 @@ def command(
     for kind in kinds:
         calibration.make(calibration.Market(kind=kind, edge=0.1, seed=0, bars=bars_per_market), experiment)
     chosen = choose(backend)
-    decided = {"rules": rules.to_json(), "versions": versions(chosen), "backend": chosen}
+    own = {"user_features": found} if (found := sources(experiment.features)) else {}
+    decided = {"rules": rules.to_json(), "versions": versions(chosen), "backend": chosen, **own}
     folder = settings.calibrations / experiment.fingerprint(**decided)[:10]
     if fresh:
         import shutil

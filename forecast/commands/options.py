@@ -107,7 +107,13 @@ _TRAINING = (
     click.option("--start", type=click.DateTime(["%Y-%m-%d"]), help="First session used."),
     click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last session used."),
     click.option("--learning-rate", type=float, default=0.001, show_default=True, help="Step size of Adam."),
-    click.option("--feature", "features", multiple=True, help="A feature; several by repeating  [default: all eight]"),
+    click.option(
+        "--feature",
+        "--features",
+        "features",
+        multiple=True,
+        help="A feature, or module:function for your own; several by repeating  [default: all eight]",
+    ),
     click.option(
         "--baseline",
         "baselines",

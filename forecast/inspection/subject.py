@@ -13,6 +13,7 @@ from forecast.experiment import Experiment
 from forecast.inspection.cells import GATES, Array, Weights
 from forecast.member import Architecture
 from forecast.runs import Run
+from pipelines import user_features
 from pipelines.errors import ConfigError, RunError
 from pipelines.market import Bars, Times
 from pipelines.scaling import Scaler
@@ -69,6 +70,7 @@ def open_subject(run: Run) -> Subject:
         experiment = Experiment.from_options(about["config"])
     except ConfigError as error:
         raise ConfigError(f"Run {run.name} is not of this version: {error} Train it again.") from error
+    user_features.check_sources(experiment.features, about.get("user_features", {}))
     bars = _bars(run, about["data"])
     if dataset.fingerprint(bars) != about["data"].get("fingerprint"):
         raise RunError(f"bars.parquet of run {run.name} are not the bars it was trained on. Train it again: --fresh.")

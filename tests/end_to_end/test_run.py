@@ -309,3 +309,26 @@ def test_a_full_disk_is_one_clear_line_and_keeps_the_run(copy):
         assert not list(small.rglob("*.part"))
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+def test_an_own_feature_that_looks_ahead_is_refused_before_anything_is_trained(trained, copy):
+    (copy / "peeking.py").write_text(
+        "import numpy as np\n\ndef tomorrow(bars):\n    return np.append(bars.close[1:] / bars.close[:-1], 1.0)\n"
+    )
+    before = sorted(path.name for path in (copy / "data" / "runs").iterdir())
+    refused = forecast_in(copy)("train", "AAPL", *SMALL, "--feature", "peeking:tomorrow", "--feature", "return", code=2)
+    said = refused.stderr.strip().splitlines()[-1]
+    assert "peeking:tomorrow looks ahead" in said
+    assert "Nothing was trained" in said
+    left = sorted(path.name for path in (copy / "data" / "runs").iterdir() if not path.name.startswith("."))
+    assert left == [name for name in before if not name.startswith(".")]
+
+
+def test_a_run_whose_certificate_failed_gives_no_verdict(copy):
+    run = newest(copy)
+    shown = run.certificate()
+    run.save_certificate({**shown, "passed": False, "failures": ["scaler change when the future is truncated"]})
+    done = forecast_in(copy)("backtest")
+    assert done.stdout.strip().splitlines()[0].startswith("Looks ahead: nothing that this run found on AAPL can be")
+    page = (copy / "reports" / f"{run.name}.html").read_text()
+    assert "<h1><strong>Looks ahead:</strong>" in page

@@ -9,7 +9,9 @@ from forecast import certificate, dataset
 from forecast.certificate import certify
 from forecast.dataset import Source, make_bars, prepare
 from forecast.experiment import Experiment
+from forecast.training import refuse_lookahead
 from pipelines import adjust, features, labels, scaling, splits, weighting, windows
+from pipelines.errors import ConfigError
 from pipelines.market import Actions, Ticks
 from pipelines.sources import sample
 from pipelines.sources.synthetic import random_walk
@@ -115,6 +117,31 @@ def backfilled(bars):
 
 def of_the_whole_history(bars):
     return np.log(bars.close / bars.close.mean())
+
+
+OWN = """
+import numpy as np
+
+def tomorrow(bars):
+    return np.append(np.log(bars.close[1:] / bars.close[:-1]), 0.0)
+
+def today(bars):
+    return np.append(np.nan, np.log(bars.close[1:] / bars.close[:-1]))
+"""
+
+
+def test_a_persons_own_feature_that_looks_ahead_is_caught_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_leak.py").write_text(OWN)
+    honest = dataclasses.replace(EXPERIMENT, features=("return", "own_leak:today"))
+    assert not failures(experiment=honest)
+    leaky = dataclasses.replace(EXPERIMENT, features=("return", "own_leak:tomorrow"))
+    source = walk()
+    shown = certify(source, leaky, prepare(make_bars(source, leaky), leaky))
+    assert any("feature own_leak:tomorrow change" in each for each in shown.failures)
+    with pytest.raises(ConfigError, match=r"own_leak:tomorrow looks ahead: .* Nothing was trained"):
+        refuse_lookahead(shown, leaky.features)
+    refuse_lookahead(shown, ["own_leak:today"])
 
 
 @pytest.mark.parametrize("function", [centred_mean, future_volume, backfilled, of_the_whole_history])
