@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.dataset import Dataset, Source, make_bars, prepare
+from forecast.dataset import Dataset, Source, make_bars, make_windows, prepare
 from forecast.experiment import Experiment
 from pipelines import features
 from pipelines.errors import ForecastError
@@ -138,7 +138,10 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
         prices = make_bars(source, experiment)
         if len(prices) <= bar:  # the last bar of trades was closed by a pause that has no end yet
             bar = len(prices) - 1
-        again = prepare(prices, experiment, planned=len(dataset.windows))
+        if experiment.combinatorial:  # its folds look at both sides on purpose: see _purged_around
+            again = Dataset(bars=prices, windows=make_windows(prices, experiment), folds=(), scalers=())
+        else:
+            again = prepare(prices, experiment, planned=len(dataset.windows))
     except ForecastError:
         yield "bars, windows or folds", False
         return
@@ -184,11 +187,29 @@ def _structure(dataset: Dataset, experiment: Experiment) -> Iterator[str]:
         yield "a label is not the return from the next open on"
     if not _same(windows.targets, (windows.forward_return > 0).astype(np.float64)):
         yield "a target is not the sign of its return"
+    if experiment.combinatorial:
+        yield from _purged_around(dataset)
+        return
     for fold in dataset.folds:
         parts = (("training", fold.train, fold.validation), ("validation", fold.validation, fold.test))
         for name, rows, tested in parts:
             if np.max(windows.exit_at[rows]) >= np.min(windows.decided_at[tested]):
                 yield f"a {name} row of fold {fold.number} is known too late for what it is tested on"
+
+
+def _purged_around(dataset: Dataset) -> Iterator[str]:
+    """No label that is learned from, or stopped on, overlaps one that is tested, row by row and on both sides."""
+    decided_at, exit_at = dataset.windows.decided_at, dataset.windows.exit_at
+    for fold in dataset.folds:
+        if np.max(exit_at[fold.train]) >= np.min(decided_at[fold.validation]):
+            yield f"a training row of fold {fold.number} is known too late for what it is tested on"
+        breaks = np.flatnonzero(np.diff(fold.test) > 1) + 1
+        for group in np.split(fold.test, breaks):
+            for name, rows in (("training", fold.train), ("validation", fold.validation)):
+                early = exit_at[rows] < np.min(decided_at[group])
+                late = decided_at[rows] > np.max(exit_at[group])
+                if not np.all(early | late):
+                    yield f"a {name} row of fold {fold.number} overlaps what it is tested on"
 
 
 def _same(left: NDArray[Any], right: NDArray[Any]) -> bool:

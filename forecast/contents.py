@@ -1,5 +1,6 @@
 """What a run's files hold: run.json, predictions, learning curves and bars, as frames and JSON-ready dicts."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,9 @@ from forecast.dataset import Dataset, bars_per_year
 from forecast.experiment import Experiment
 from forecast.member import Fitted
 from forecast.orders import Task
+from pipelines.combinatorial import group_rows, path_folds
 from pipelines.market import Bars, Floats, Times
+from pipelines.windows import Rows
 
 FOUND = ("probability", "validation", "loss", "val_loss", "seconds")  # what is kept of a member besides its weights
 
@@ -58,22 +61,28 @@ def describe_member(fitted: Fitted, task: Task, *, dataset: Dataset, experiment:
 
 def predictions(dataset: Dataset, task: Task, found: Floats, *, part: str = "test") -> pd.DataFrame:
     """A member's probabilities for the rows of one part of its fold: out of sample for "test"."""
-    model, number, seed = task
-    windows, rows = dataset.windows, getattr(dataset.folds[number], part)
-    return pd.DataFrame(
-        {
-            "symbol": dataset.bars.symbol,
-            "model": model,
-            "fold": number,
-            "seed": seed,
-            "decided_at": _utc(windows.decided_at[rows]),
-            "entry_at": _utc(windows.entry_at[rows]),
-            "exit_at": _utc(windows.exit_at[rows]),
-            "probability": found,
-            "target": windows.targets[rows].astype(np.int8),
-            "forward_return": windows.forward_return[rows],
+    return _rows(dataset, task, getattr(dataset.folds[task[1]], part), found)
+
+
+def path_predictions(dataset: Dataset, experiment: Experiment, found: Mapping[Task, Floats]) -> pd.DataFrame:
+    """Predictions of a combinatorial run: each path is a member of its own, from the first window to the last.
+
+    found: probabilities of each member's test rows. Column seed numbers the paths, column fold says which fold a row
+    of the path comes from; its probability is the mean over that fold's seeds.
+    """
+    groups = group_rows(len(dataset.windows), groups=experiment.groups)
+    paths = path_folds(groups=experiment.groups, tested=experiment.tested)
+    frames = []
+    for model in dict.fromkeys(model for model, _, _ in found):
+        mean = {
+            fold.number: np.mean([each for task, each in found.items() if task[:2] == (model, fold.number)], axis=0)
+            for fold in dataset.folds
         }
-    )
+        for path, folds in enumerate(paths):
+            for rows, number in zip(groups, folds, strict=True):
+                each = mean[int(number)][np.isin(dataset.folds[number].test, rows)]
+                frames.append(_rows(dataset, (model, int(number), path), rows, each))
+    return pd.concat(frames, ignore_index=True)
 
 
 def history(task: Task, found: dict[str, Floats]) -> pd.DataFrame:
@@ -92,6 +101,24 @@ def bars(prices: Bars) -> pd.DataFrame:
     return pd.DataFrame({"symbol": prices.symbol, **times, **values})
 
 
+def _rows(dataset: Dataset, task: Task, rows: Rows, found: Floats) -> pd.DataFrame:
+    (model, number, seed), windows = task, dataset.windows
+    return pd.DataFrame(
+        {
+            "symbol": dataset.bars.symbol,
+            "model": model,
+            "fold": number,
+            "seed": seed,
+            "decided_at": _utc(windows.decided_at[rows]),
+            "entry_at": _utc(windows.entry_at[rows]),
+            "exit_at": _utc(windows.exit_at[rows]),
+            "probability": found,
+            "target": windows.targets[rows].astype(np.int8),
+            "forward_return": windows.forward_return[rows],
+        }
+    )
+
+
 def _describe_bars(prices: Bars) -> dict[str, Any]:
     return {
         "bars": len(prices),
@@ -108,11 +135,17 @@ def _describe_bars(prices: Bars) -> dict[str, Any]:
 def _describe_fold(dataset: Dataset, number: int) -> dict[str, Any]:
     fold, decided = dataset.folds[number], dataset.windows.decided_at
     parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
-    described: dict[str, Any] = {
-        name: {"rows": len(rows), "first": _iso(decided[rows[0]]), "last": _iso(decided[rows[-1]])}
-        for name, rows in parts.items()
-    }
+    described: dict[str, Any] = {name: _describe_rows(decided, rows) for name, rows in parts.items()}
     return {"number": fold.number, **described}
+
+
+def _describe_rows(decided: Times, rows: Rows) -> dict[str, Any]:
+    """How many, from when to when, and in which pieces where there are several."""
+    described = {"rows": len(rows), "first": _iso(decided[rows[0]]), "last": _iso(decided[rows[-1]])}
+    pieces = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    if len(pieces) == 1:
+        return described
+    return {**described, "pieces": [_describe_rows(decided, piece) for piece in pieces]}
 
 
 def _iso(time: np.datetime64) -> str:

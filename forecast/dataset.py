@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from forecast.experiment import Experiment
-from pipelines import adjust, bars, features, labels, scaling, splits, weighting, windows
+from pipelines import adjust, bars, combinatorial, features, labels, scaling, splits, weighting, windows
 from pipelines.calendars import session_of, sessions_between, sessions_per_year
 from pipelines.market import Actions, Bars, Ticks
 from pipelines.scaling import Scaler
@@ -65,13 +65,20 @@ def prepare(prices: Bars, experiment: Experiment, *, planned: int | None = None)
     """
     ready = make_windows(prices, experiment)
     folds = tuple(
-        weighting.weigh(ready, fold, kind=experiment.weights)
-        for fold in splits.walk_forward(
-            ready, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned
-        )
+        weighting.weigh(ready, fold, kind=experiment.weights) for fold in _folds(ready, experiment, planned=planned)
     )
     scalers = tuple(scaling.fit_scaler(ready, rows=fold.train) for fold in folds)
     return Dataset(bars=prices, windows=ready, folds=folds, scalers=scalers)
+
+
+def _folds(ready: Windows, experiment: Experiment, *, planned: int | None) -> list[Fold]:
+    if experiment.combinatorial:
+        return combinatorial.combinatorial(
+            ready, groups=experiment.groups, tested=experiment.tested, embargo=experiment.embargo
+        )
+    return splits.walk_forward(
+        ready, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned
+    )
 
 
 def make_windows(prices: Bars, experiment: Experiment) -> Windows:

@@ -11,8 +11,10 @@ import pandas as pd
 
 from forecast import trials
 from forecast.backtest import Costs, Ledger, trade
+from forecast.experiment import COMBINATORIAL
 from forecast.runs import Backtest, Run
 from forecast.signals import ENSEMBLE, decide, members, positions
+from forecast.statistics import paths
 from forecast.statistics.summary import summarise
 from pipelines.calendars import session_of
 from pipelines.errors import RunError
@@ -59,6 +61,10 @@ def evaluate(run: Run, *, rules: Rules) -> Backtest:
         config=rules.to_json(),
         trials=max(1, trials.count(run.folder.parent, symbol=ledgers[0].symbol)),
     )
+    if described["config"].get("split") == COMBINATORIAL:
+        results = paths.path_results(metrics["performance"])
+        verdict = paths.without_verdict(results, symbol=ledgers[0].symbol)
+        metrics |= {"paths": results, "comparisons": [], "evidence": {}, "verdict": verdict}
     metrics["certificate"] = shown = certify_fills(run.certificate(), ledgers, decisions, bars)
     if shown is not None and not shown["passed"]:
         metrics["verdict"] = without_verdict(shown["failures"], symbol=ledgers[0].symbol)

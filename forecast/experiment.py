@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from pipelines.combinatorial import count_folds
 from pipelines.errors import ConfigError
 from pipelines.features import FEATURES, check_names
 from pipelines.labels import LABELS
@@ -14,12 +15,14 @@ from pipelines.market import check_symbol
 from pipelines.splits import SPLITS, time_span
 from pipelines.weighting import WEIGHTS
 
+COMBINATORIAL = "combinatorial"
 MODELS = ("simple_rnn", "lstm")
 BASELINES = ("previous_sign", "logistic", "boosting")
 
-_LEAST = {"window": 1, "horizon": 1, "units": 1, "folds": 1, "seeds": 1, "epochs": 1, "patience": 0, "batch": 1}
+_LEAST = {"window": 1, "horizon": 1, "units": 1, "folds": 1, "seeds": 1, "epochs": 1, "patience": 0, "batch": 1,
+          "groups": 2, "tested": 1}  # fmt: skip
 _MOST = {"window": 5_000, "horizon": 1_000, "units": 4_096, "folds": 200, "seeds": 200, "epochs": 10_000,
-         "patience": 10_000, "batch": 65_536}  # fmt: skip
+         "patience": 10_000, "batch": 65_536, "groups": 100, "tested": 99}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,8 @@ class Experiment:
     bars: None for the store's bars of `interval`, or how to build them from ticks ("tick:500", "time:5m").
     window, horizon: in bars. patience: epochs without a better validation loss before a member stops; 0 trains all.
     label, label_cost_bps, barrier_width: as pipelines.labels.make takes them. weights: as pipelines.weighting.weigh.
-    split, embargo: as pipelines.splits.walk_forward takes them.
+    split, embargo: as pipelines.splits.walk_forward takes them, or "combinatorial" with groups and tested instead of
+    folds, as pipelines.combinatorial takes them.
     start, end: the first and the last session used, both included.
     """
 
@@ -47,6 +51,8 @@ class Experiment:
     units: int = 32
     folds: int = 6
     split: str = "expanding"
+    groups: int = 6
+    tested: int = 2
     embargo: str = "0d"
     seeds: int = 3
     epochs: int = 30
@@ -74,7 +80,7 @@ class Experiment:
                     f"Need {name} out of {', '.join(known)}, each once, got {', '.join(map(str, chosen)) or 'none'}."
                 )
         check_names(self.features)
-        for name, known in (("label", LABELS), ("weights", WEIGHTS), ("split", SPLITS)):
+        for name, known in (("label", LABELS), ("weights", WEIGHTS), ("split", (*SPLITS, COMBINATORIAL))):
             if getattr(self, name) not in known:
                 raise ConfigError(f"Need --{name} out of {', '.join(known)}, got {getattr(self, name)!r}.")
         if not 0 <= self.label_cost_bps < 10_000 or not 0 < self.barrier_width <= 100:
@@ -83,8 +89,14 @@ class Experiment:
                 f"{self.label_cost_bps:g} and {self.barrier_width:g}."
             )
         time_span(self.embargo)
+        count_folds(groups=self.groups, tested=self.tested)
         if self.start and self.end and self.start > self.end:
             raise ConfigError(f"Need --start before --end, got {self.start} and {self.end}.")
+
+    @property
+    def combinatorial(self) -> bool:
+        """Whether folds learn from later rows than they are tested on."""
+        return self.split == COMBINATORIAL
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict from which `Experiment(**...)` gives the same experiment again."""

@@ -46,6 +46,10 @@ def signals(run: Run, *, store: Store, band: float) -> list[Today]:
     if not run.finished:
         raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it goes on.")
     experiment = Experiment.from_options({**described["config"], "end": None})
+    if experiment.combinatorial:
+        raise RunError(
+            f"Need a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
+        )
     user_features.check_sources(experiment.features, described.get("user_features", {}))
     source = _since(load(store, experiment), run.bars()["opened_at"].iloc[0])
     prices = make_bars(source, experiment)

@@ -182,7 +182,7 @@ def _fit_members(
                 owners.append(each)
                 work.append((data, order(each.experiment, task, dataset=dataset, room=len(dataset.bars))))
     members = len(work)
-    for each in ongoing:
+    for each in (each for each in ongoing if not each.experiment.combinatorial):
         past = certificate.truncated_in_first_test(each.source, each.experiment, each.dataset)
         data = workers.share(Shared(windows=past.windows, folds=past.folds, scalers=past.scalers))
         for model in each.experiment.models:
@@ -218,17 +218,19 @@ def _save(owner: _Ongoing, task: Task, fitted: Fitted) -> None:
 
 def _finish_if_whole(owner: _Ongoing) -> None:
     found, dataset, experiment = owner.found, owner.dataset, owner.experiment
-    if len(found) < len(owner.members) or len(owner.again) < len(experiment.models):
+    retrained = 0 if experiment.combinatorial else len(experiment.models)
+    if len(found) < len(owner.members) or len(owner.again) < retrained:
         return
     members = {task: (found[task]["probability"], found[task]["validation"]) for task in owner.members} | owner.rivals
     shown = owner.shown
     for model, again in owner.again.items():
         shown = certificate.retrained(shown, model, expected=found[model, 0, 0]["probability"], again=again)
     owner.run.save_certificate(shown.to_json())
+    tested = {task: each for task, (each, _) in members.items()}
     owner.run.finish(
-        predictions=pd.concat(
-            [contents.predictions(dataset, task, each) for task, (each, _) in members.items()], ignore_index=True
-        ),
+        predictions=contents.path_predictions(dataset, experiment, tested)
+        if experiment.combinatorial
+        else pd.concat([contents.predictions(dataset, *each) for each in tested.items()], ignore_index=True),
         validation=pd.concat(
             [contents.predictions(dataset, task, each, part="validation") for task, (_, each) in members.items()],
             ignore_index=True,

@@ -10,8 +10,8 @@ from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.windows import Rows, Windows
 
 _FIRST_TRAIN_SHARE = 0.4  # of all windows before the first test row: enough to learn from, most left to test on
-_VALIDATION_SHARE = 0.15  # of the rows before a test block, the latest ones
-SPLITS = ("expanding", "rolling")
+VALIDATION_SHARE = 0.15  # of the rows before a test block, the latest ones
+SPLITS = ("expanding", "rolling")  # walk-forward
 
 _SECONDS = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
 _NO_TIME = np.timedelta64(0, "ns")
@@ -20,7 +20,9 @@ FEWEST_ROWS = {"train": 50, "validation": 10, "test": 5}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fold:
-    """Row numbers of Windows, ascending: train before validation before test, purged in between.
+    """Row numbers of Windows, ascending: train before validation, validation before test, purged in between.
+
+    Test rows of combinatorial folds lie anywhere, purged on both sides.
 
     weights: how much each window counts in the loss, 0 for one that teaches nothing; shape (windows,), float32.
     """
@@ -67,8 +69,17 @@ def _fold(windows: Windows, number: int, *, test: Rows, longest: int, embargo: n
     last = int(test[0]) if len(test) else 0
     before = np.arange(max(0, last - longest), last, dtype=np.int64)
     usable = purge(windows, before, tested=test, embargo=embargo)
-    validation = usable[len(usable) - int(len(usable) * _VALIDATION_SHARE) :]
+    validation = usable[len(usable) - int(len(usable) * VALIDATION_SHARE) :]
     train = purge(windows, usable[: len(usable) - len(validation)], tested=validation, embargo=embargo)
+    return checked(windows, number, train=train, validation=validation, test=test)
+
+
+def checked(windows: Windows, number: int, *, train: Rows, validation: Rows, test: Rows) -> Fold:
+    """The fold of these rows, each of which counts the same.
+
+    Raises:
+        TooFewBarsError: too few rows to train, validate or test on.
+    """
     for name, rows in {"train": train, "validation": validation, "test": test}.items():
         if len(rows) < FEWEST_ROWS[name]:
             raise TooFewBarsError(

@@ -67,6 +67,10 @@ def command(
     if any(not 0 < edge < 1 for edge in edges):
         raise ConfigError(f"Need every --edge above 0 and below 1, got {', '.join(f'{edge:g}' for edge in edges)}.")
     experiment = make_experiment("CONTROL", options)
+    if experiment.combinatorial:
+        raise ConfigError(
+            "Need --split expanding or rolling: paths of a combinatorial run give no verdict to calibrate."
+        )
     rules = make_rules(policy=policy, band=band, fee_bps=fee_bps, slippage_bps=slippage_bps)
     wanted = [
         calibration.Market(kind=kind, edge=edge, seed=seed, bars=bars_per_market)

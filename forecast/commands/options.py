@@ -90,11 +90,13 @@ _TRAINING = (
     click.option("--folds", type=int, default=6, show_default=True, help="Walk-forward test blocks."),
     click.option(
         "--split",
-        type=click.Choice(["expanding", "rolling"]),
+        type=click.Choice(["expanding", "rolling", "combinatorial"]),
         default="expanding",
         show_default=True,
-        help="Learn from all that came before a block, or from as much as the first block had.",
+        help="Learn from all that came before a block, from as much as the first block had, or from all around it.",
     ),
+    click.option("--groups", type=int, default=6, show_default=True, help="Groups of a combinatorial split."),
+    click.option("--tested", type=int, default=2, show_default=True, help="How many of them each fold is tested on."),
     click.option(
         "--embargo", default="0d", show_default=True, help="Time between a label and its test: 5d, 2h, 30min."
     ),

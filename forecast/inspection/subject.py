@@ -70,6 +70,10 @@ def open_subject(run: Run) -> Subject:
         experiment = Experiment.from_options(about["config"])
     except ConfigError as error:
         raise ConfigError(f"Run {run.name} is not of this version: {error} Train it again.") from error
+    if experiment.combinatorial:
+        raise RunError(
+            f"Need a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
+        )
     user_features.check_sources(experiment.features, about.get("user_features", {}))
     bars = _bars(run, about["data"])
     if dataset.fingerprint(bars) != about["data"].get("fingerprint"):

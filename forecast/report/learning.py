@@ -80,7 +80,8 @@ def folds(material: Material) -> Figure:
     plan = material.about["folds"]
     traces = []
     for part, (tint, pattern) in _PARTS.items():
-        spans = [fold[part] for fold in plan]
+        pieces = [(fold["number"], span) for fold in plan for span in fold[part].get("pieces") or [fold[part]]]
+        spans = [span for _, span in pieces]
         start = pd.to_datetime([span["first"] for span in spans], utc=True)
         stop = pd.to_datetime([span["last"] for span in spans], utc=True)
         length = (stop - start) / pd.Timedelta(milliseconds=1)
@@ -90,7 +91,7 @@ def folds(material: Material) -> Figure:
                 "orientation": "h",
                 "name": part.capitalize(),
                 "hoverlabel": {"namelength": 0},
-                "y": [f"Fold {fold['number']}" for fold in plan],
+                "y": [f"Fold {number}" for number, _ in pieces],
                 "base": [moment.strftime("%Y-%m-%dT%H:%M:%S") for moment in start],
                 "x": [float(each) for each in length],
                 "customdata": [
@@ -115,4 +116,6 @@ def folds(material: Material) -> Figure:
         "height": 110 + 28 * len(plan),
     }
     alt = f"{len(plan)} folds in time order; each learns from the past and is tested on what came after it."
+    if material.metrics.get("paths"):
+        alt = f"{len(plan)} folds; each learns from what lies around the groups it is tested on."
     return {"data": traces, "layout": layout, "alt": alt}

@@ -82,6 +82,7 @@ def _context(material: Material, calibrations: Sequence[Calibration]) -> dict[st
         "scale": figures["growth"]["layout"]["yaxis"]["type"],
         "performance": tables.performance(material),
         "prediction": tables.prediction(material),
+        "paths": tables.paths(material),
         "evidence": evidence.answers(material),
         "comparisons": tables.comparisons(material),
         "seen": sight.sentence(material),
@@ -119,6 +120,14 @@ def _done(material: Material) -> str:
     config, period = material.about["config"], material.metrics["period"]
     networks = " and ".join(f"a {words.label(model)}" if model != "lstm" else "an LSTM" for model in material.networks)
     policy = str(material.policy.get("policy", "")).replace("-", " or ")
+    if paths := material.metrics.get("paths"):
+        count = len(paths[material.networks[0]]["sharpe"]["paths"])
+        folds = words.plural(len(material.about["folds"]), "fold")
+        return (
+            f"{networks[:1].upper()}{networks[1:]} in {folds} of combinatorial purged cross-validation: "
+            f"{config.get('groups', '?')} groups, {config.get('tested', '?')} of them tested at a time, the networks "
+            f"trained on the others before and after; {words.plural(count, 'path')} through all groups."
+        )
     return (
         f"{networks[:1].upper()}{networks[1:]}, {config.get('units', '?')} units each, read the last "
         f"{config.get('window', '?')} bars and gave the chance of a rise; "

@@ -65,6 +65,27 @@ def prediction(material: Material) -> dict[str, Any]:
     return {"columns": [*(words.label(model) for model in models), "Knowing nothing"], "rows": rows, "note": ups}
 
 
+def paths(material: Material) -> dict[str, Any] | None:
+    """The distribution over the paths of a combinatorial run, None for any other."""
+    found = material.metrics.get("paths")
+    if not found:
+        return None
+    columns = [*material.networks, *(["difference"] if "difference" in found else [])]
+    rows = [
+        {
+            "name": f"{name}, {what}",
+            "cells": [{"value": words.show(found[model][metric][key], write), "spread": ""} for model in columns],
+        }
+        for metric, name, write in PERFORMANCE
+        if metric in ("sharpe", "total_return")
+        for key, what in (("mean", "mean"), ("std", "standard deviation"), ("min", "lowest"), ("max", "highest"))
+    ]
+    count = len(found[columns[0]]["sharpe"]["paths"])
+    above = "; ".join(f"{words.label(model)} {found[model]['sharpe']['above_zero']}" for model in columns)
+    note = f"{words.plural(count, 'path')}; Sharpe ratio above zero on: {above}."
+    return {"columns": [words.label(model) for model in columns], "rows": rows, "note": note}
+
+
 def comparisons(material: Material) -> list[dict[str, str]]:
     """Every comparison with its interval and its answer."""
     rows = []

@@ -332,3 +332,22 @@ def test_a_run_whose_certificate_failed_gives_no_verdict(copy):
     assert done.stdout.strip().splitlines()[0].startswith("Looks ahead: nothing that this run found on AAPL can be")
     page = (copy / "reports" / f"{run.name}.html").read_text()
     assert "<h1><strong>Looks ahead:</strong>" in page
+
+
+def test_a_combinatorial_run_shows_its_paths_and_gives_no_verdict(copy):
+    forecast = forecast_in(copy)
+    options = ("--split", "combinatorial", "--groups", "4", "--tested", "2", "--epochs", "1", "--seeds", "1")
+    forecast("train", "AAPL", *SMALL, *options)
+    run = newest(copy)
+    rows = run.predictions()
+    assert set(rows["seed"]) == {0, 1, 2}  # C(4, 2) x 2 / 4 paths
+    assert rows.groupby(["model", "seed"])["decided_at"].nunique().nunique() == 1
+    assert run.certificate()["passed"]
+    said = forecast("backtest").stdout.strip().splitlines()
+    assert said[0].startswith("No verdict: on AAPL each network was trained on later bars than it was tested on")
+    assert "Sharpe ratios over the paths: of " in said[1]
+    assert len(run.metrics(run.backtests()[-1])["paths"]["difference"]["sharpe"]["paths"]) == 3
+    page = (copy / "reports" / f"{run.name}.html").read_text()
+    assert "Over the paths" in page
+    assert "nobody could have earned this" in page
+    assert "Need a walk-forward run" in only_line(forecast("signal", code=2).stderr)

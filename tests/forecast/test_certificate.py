@@ -10,7 +10,7 @@ from forecast.certificate import certify
 from forecast.dataset import Source, make_bars, prepare
 from forecast.experiment import Experiment
 from forecast.training import refuse_lookahead
-from pipelines import adjust, features, labels, scaling, splits, weighting, windows
+from pipelines import adjust, combinatorial, features, labels, scaling, splits, weighting, windows
 from pipelines.errors import ConfigError
 from pipelines.market import Actions, Ticks
 from pipelines.sources import sample
@@ -93,6 +93,23 @@ def test_weights_from_all_rows_are_caught(monkeypatch):
     monkeypatch.setattr(weighting, "weigh", of_all)
     chosen = dataclasses.replace(EXPERIMENT, weights="balanced")
     assert any("weights change" in each for each in failures(experiment=chosen))
+
+
+COMBINATORIAL = dataclasses.replace(EXPERIMENT, split="combinatorial", groups=5, tested=2, horizon=3)
+
+
+def test_a_combinatorial_split_passes_and_is_caught_without_its_purge_on_either_side(monkeypatch):
+    assert not failures(experiment=COMBINATORIAL)
+
+    def one_side(made, rows, *, tested, embargo):
+        return rows[(rows < tested[0] - 10) | (rows > tested[-1])]
+
+    def other_side(made, rows, *, tested, embargo):
+        return rows[(rows < tested[0]) | (rows > tested[-1] + 10)]
+
+    for careless in (one_side, other_side):
+        monkeypatch.setattr(combinatorial, "purge_around", careless)
+        assert any("overlaps what it is tested on" in each for each in failures(experiment=COMBINATORIAL))
 
 
 def leak_feature(monkeypatch, function):
