@@ -7,7 +7,7 @@ has another. What a recomputation cannot show (when a label is known, what comes
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,21 +17,26 @@ from numpy.typing import NDArray
 
 from forecast.dataset import Dataset, Source, make_bars, make_windows, prepare
 from forecast.experiment import Experiment
-from pipelines import features
+from pipelines import features, scaling
 from pipelines.errors import ForecastError
-from pipelines.market import Actions, Floats, Ticks
-from pipelines.splits import FEWEST_ROWS
+from pipelines.market import Actions, Bars, Floats, Ticks
+from pipelines.splits import FEWEST_ROWS, Fold
+from pipelines.windows import Windows
 
 _PRICES = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """What was compared and what differed. failures: one line each, empty where nothing looked ahead."""
+    """What was compared and what differed. failures: one line each, empty where nothing looked ahead.
+
+    retrained: how many networks had a member trained again on truncated history.
+    """
 
     cuts: tuple[str, ...]
     compared: int
     failures: tuple[str, ...]
+    retrained: int = 0
 
     @property
     def passed(self) -> bool:
@@ -44,6 +49,7 @@ class Certificate:
             "cuts": list(self.cuts),
             "compared": self.compared,
             "failures": list(self.failures),
+            "retrained": self.retrained,
         }
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         return {**content, "sha256": digest}
@@ -82,13 +88,16 @@ def retrained(certificate: Certificate, model: str, *, expected: Floats, again: 
     same = 0 < len(again) <= len(expected) and _same(again, expected[: len(again)])
     failure = () if same else (f"{model} predicts otherwise when it is trained on truncated history",)
     return replace(
-        certificate, compared=certificate.compared + 1, failures=tuple(dict.fromkeys(certificate.failures + failure))
+        certificate,
+        compared=certificate.compared + 1,
+        failures=tuple(dict.fromkeys(certificate.failures + failure)),
+        retrained=certificate.retrained + 1,
     )
 
 
 def cut_bars(dataset: Dataset, *, cuts: int) -> list[int]:
     """Bars at which a test decision is made, spread over all test blocks but not at their very start."""
-    ends = [dataset.windows.ends[fold.test[len(fold.test) // 2 :]] for fold in dataset.folds]
+    ends = [dataset.windows.ends[fold.test[len(fold.test) // 2 :]] for fold in dataset.folds if len(fold.test)]
     decisions = np.concatenate(ends)
     return sorted({int(decisions[place]) for place in np.linspace(0, len(decisions) - 1, cuts).astype(int)})
 
@@ -138,8 +147,8 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
         prices = make_bars(source, experiment)
         if len(prices) <= bar:  # the last bar of trades was closed by a pause that has no end yet
             bar = len(prices) - 1
-        if experiment.combinatorial:  # its folds look at both sides on purpose: see _purged_around
-            again = Dataset(bars=prices, windows=make_windows(prices, experiment), folds=(), scalers=())
+        if experiment.combinatorial or experiment.panel:  # what their folds are made of is checked by _structure
+            again = _with_folds_of(dataset, prices, experiment, bar=bar)
         else:
             again = prepare(prices, experiment, planned=len(dataset.windows))
     except ForecastError:
@@ -158,6 +167,8 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
     for name in ("targets", "label_weights", "forward_return", "held", "exit_at"):
         yield "labels", _same(getattr(again.windows, name)[:both][told], getattr(dataset.windows, name)[:both][told])
     for fold, remade, scaler, refitted in zip(dataset.folds, again.folds, dataset.scalers, again.scalers, strict=False):
+        if not len(fold.test):
+            continue
         if dataset.windows.ends[fold.test[0]] + 1 + experiment.horizon > bar:  # a training row may lack its label
             break
         yield "training rows", _same(fold.train, remade.train)
@@ -165,6 +176,21 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
         learned = np.concatenate([fold.train, fold.validation])
         yield "weights", learned.max() < both and _same(fold.weights[learned], remade.weights[learned])
         yield "scaler", _same(scaler.mean, refitted.mean) and _same(scaler.scale, refitted.scale)
+
+
+def _with_folds_of(dataset: Dataset, prices: Bars, experiment: Experiment, *, bar: int) -> Dataset:
+    """Windows made again, with the scalers of those folds of a panel that were begun at the bar."""
+    ready = make_windows(prices, experiment)
+    ends = dataset.windows.ends
+    begun = tuple(
+        fold
+        for fold in dataset.folds
+        if not experiment.combinatorial and (not len(fold.test) or ends[fold.test[0]] + 1 + experiment.horizon <= bar)
+    )
+    scalers = tuple(
+        scaling.fit_scaler(ready, rows=fold.train) if len(fold.test) else dataset.scalers[fold.number] for fold in begun
+    )
+    return Dataset(bars=prices, windows=ready, folds=begun, scalers=scalers)
 
 
 def _structure(dataset: Dataset, experiment: Experiment) -> Iterator[str]:
@@ -190,10 +216,15 @@ def _structure(dataset: Dataset, experiment: Experiment) -> Iterator[str]:
     if experiment.combinatorial:
         yield from _purged_around(dataset)
         return
-    for fold in dataset.folds:
+    yield from late_rows(windows, dataset.folds)
+
+
+def late_rows(windows: Windows, folds: Iterable[Fold]) -> Iterator[str]:
+    """Walk-forward folds that learn from a row whose label was not known before the first one it is tested on."""
+    for fold in folds:
         parts = (("training", fold.train, fold.validation), ("validation", fold.validation, fold.test))
         for name, rows, tested in parts:
-            if np.max(windows.exit_at[rows]) >= np.min(windows.decided_at[tested]):
+            if len(rows) and len(tested) and np.max(windows.exit_at[rows]) >= np.min(windows.decided_at[tested]):
                 yield f"a {name} row of fold {fold.number} is known too late for what it is tested on"
 
 

@@ -28,20 +28,20 @@ def describe_run(
     price_scale: float,
     versions: dict[str, str],
     backend: str,
-    user_features: dict[str, str],
+    **more: Any,
 ) -> dict[str, Any]:
-    """run.json."""
+    """run.json. more: user_features, and what else belongs there."""
     return {
         "run": name,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
         "config": experiment.to_json(),
         "data": {**_describe_bars(dataset.bars), "fingerprint": fingerprint, "price_scale": price_scale},
-        "folds": [_describe_fold(dataset, number) for number in range(len(dataset.folds))],
+        "folds": [_describe_fold(dataset, fold.number) for fold in dataset.folds if len(fold.test)],
         "seeds": list(range(experiment.seeds)),
         "versions": versions,
         "backend": backend,
-        "user_features": user_features,
+        **more,
     }
 
 
@@ -141,6 +141,8 @@ def _describe_fold(dataset: Dataset, number: int) -> dict[str, Any]:
 
 def _describe_rows(decided: Times, rows: Rows) -> dict[str, Any]:
     """How many, from when to when, and in which pieces where there are several."""
+    if not len(rows):
+        return {"rows": 0, "first": "", "last": ""}
     described = {"rows": len(rows), "first": _iso(decided[rows[0]]), "last": _iso(decided[rows[-1]])}
     pieces = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
     if len(pieces) == 1:

@@ -1,7 +1,11 @@
 """From the store to what a run trains on: bars adjusted forward, windows, folds, and one scaler a fold."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from forecast.experiment import Experiment
 from pipelines import adjust, bars, combinatorial, features, labels, scaling, splits, weighting, windows
@@ -69,6 +73,21 @@ def prepare(prices: Bars, experiment: Experiment, *, planned: int | None = None)
     )
     scalers = tuple(scaling.fit_scaler(ready, rows=fold.train) for fold in folds)
     return Dataset(bars=prices, windows=ready, folds=folds, scalers=scalers)
+
+
+def prepare_again(prices: Bars, experiment: Experiment, *, folds: Sequence[Mapping[str, Any]]) -> Dataset:
+    """Windows and test rows of a finished run of a panel, whose folds follow from other symbols' bars too.
+
+    folds: as run.json describes them. Training and validation rows and scalers are left out.
+    """
+    ready = make_windows(prices, experiment)
+    none, weights = np.zeros(0, dtype=np.int64), np.ones(len(ready), dtype=np.float32)
+    made = []
+    for each in folds:
+        first, last = (np.datetime64(each["test"][end].removesuffix("+00:00"), "ns") for end in ("first", "last"))
+        test = np.flatnonzero((ready.decided_at >= first) & (ready.decided_at <= last))
+        made.append(Fold(number=each["number"], train=none, validation=none, test=test, weights=weights))
+    return Dataset(bars=prices, windows=ready, folds=tuple(made), scalers=())
 
 
 def _folds(ready: Windows, experiment: Experiment, *, planned: int | None) -> list[Fold]:

@@ -34,6 +34,7 @@ class Experiment:
     label, label_cost_bps, barrier_width: as pipelines.labels.make takes them. weights: as pipelines.weighting.weigh.
     split, embargo: as pipelines.splits.walk_forward takes them, or "combinatorial" with groups and tested instead of
     folds, as pipelines.combinatorial takes them.
+    panel: the symbols whose networks are trained as one, this one among them; none: this symbol alone.
     start, end: the first and the last session used, both included.
     """
 
@@ -60,6 +61,7 @@ class Experiment:
     batch: int = 128
     learning_rate: float = 0.001
     features: tuple[str, ...] = tuple(FEATURES)
+    panel: tuple[str, ...] = ()
     start: date | None = None
     end: date | None = None
 
@@ -80,6 +82,11 @@ class Experiment:
                     f"Need {name} out of {', '.join(known)}, each once, got {', '.join(map(str, chosen)) or 'none'}."
                 )
         check_names(self.features)
+        object.__setattr__(self, "panel", tuple(sorted(check_symbol(each) for each in self.panel)))
+        if self.panel and (self.symbol not in self.panel or len(set(self.panel)) < max(2, len(self.panel))):
+            raise ConfigError(f"Need 2 symbols or more for --pooled, each once, got {', '.join(self.panel)}.")
+        if self.panel and self.combinatorial:
+            raise ConfigError("Need --split expanding or rolling with --pooled, got combinatorial.")
         for name, known in (("label", LABELS), ("weights", WEIGHTS), ("split", (*SPLITS, COMBINATORIAL))):
             if getattr(self, name) not in known:
                 raise ConfigError(f"Need --{name} out of {', '.join(known)}, got {getattr(self, name)!r}.")

@@ -58,7 +58,7 @@ def signals(run: Run, *, store: Store, band: float) -> list[Today]:
     if windows.first_end(matrix, steps=experiment.window) > end:
         raise TooFewBarsError(f"{experiment.symbol}: too few bars in the store for one window. Fetch more history.")
     fitting = backend.load_fitting(backend.choose(described["backend"]))
-    fold = experiment.folds - 1
+    fold = max(each["number"] for each in described["folds"])
     found = []
     for model in experiment.models:
         each = []

@@ -40,7 +40,8 @@ def walk_forward(
     """Walk-forward folds: each block of test rows is predicted from what was known before it.
 
     The test blocks are equal in length (the first ones a row longer where it does not divide) and follow each other
-    without a gap from 40 % of the windows on. The last 15 % of the rows before a block are its validation rows.
+    without a gap from 40 % of the windows on; decisions of one time, as symbols of a panel make, are in one block. The
+    last 15 % of the rows before a block are its validation rows.
     split: "expanding" learns from all that came before, "rolling" from as many rows as the first block had before it.
     embargo: a time span ("5d", "30min") that a label must be known earlier still (Lopez de Prado 2018, ch. 7).
     planned: how many windows the blocks are laid out for, where the last of them are not there yet; the folds are then
@@ -62,7 +63,17 @@ def walk_forward(
     if planned is not None:
         begun = (block[block < len(windows)] for block in blocks)
         blocks = [block for block in begun if len(block) >= FEWEST_ROWS["test"]]
+    blocks = _together(windows, blocks)
     return [_fold(windows, number, test=block, longest=longest, embargo=apart) for number, block in enumerate(blocks)]
+
+
+def _together(windows: Windows, blocks: list[Rows]) -> list[Rows]:
+    """The blocks, each begun at the first of the decisions that are made at the time of its first one."""
+    starts = [int(np.searchsorted(windows.decided_at, windows.decided_at[block[0]])) for block in blocks if len(block)]
+    if len(starts) < len(blocks):
+        return blocks
+    stops = [*starts[1:], int(blocks[-1][-1]) + 1]
+    return [np.arange(start, stop, dtype=np.int64) for start, stop in zip(starts, stops, strict=True)]
 
 
 def _fold(windows: Windows, number: int, *, test: Rows, longest: int, embargo: np.timedelta64) -> Fold:

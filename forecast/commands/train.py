@@ -12,6 +12,7 @@ from forecast.commands.settings import Settings, json_option, print_json
 
 @click.command("train")
 @click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
+@click.option("--pooled", is_flag=True, help="One set of networks for all symbols, tested on each.")
 @training_options
 @json_option
 @click.pass_context
@@ -19,6 +20,7 @@ def command(
     ctx: click.Context,
     /,
     symbols: tuple[str, ...],
+    pooled: bool,
     jobs: int | None,
     backend: str,
     cluster: str | None,
@@ -27,6 +29,8 @@ def command(
     **options: Any,
 ) -> None:
     """Train the networks walk-forward on SYMBOL's bars in the store; each symbol is a run of its own.
+
+    With --pooled the runs of all symbols have the same networks, which learned from the rows of all of them.
 
     An interrupted training goes on where it stopped when the same command is run again. All symbols share the
     workers: processes of this machine, or those of a Dask cluster (a trusted one: whoever reaches a cluster's port
@@ -37,9 +41,11 @@ def command(
       forecast train AAPL
       forecast train ES --bars tick:500 --window 60 --seeds 5
       forecast train AAPL MSFT --backend auto --cluster tcp://scheduler:8786
+      forecast train AAPL MSFT KO --pooled
       forecast train AAPL --config experiment.toml --folds 4
     """
-    experiments = [make_experiment(symbol, options) for symbol in symbols]
+    chosen = {**options, "panel": symbols} if pooled else options
+    experiments = [make_experiment(symbol, chosen) for symbol in dict.fromkeys(symbols)]
     done = _train(ctx, experiments, fresh=fresh, **how(jobs=jobs, backend=backend, cluster=cluster))
     if as_json:
         print_json({"runs": [{"run": run.name, **run.describe()} for run in done]})
@@ -64,6 +70,7 @@ def _train(
 ) -> list[Any]:
     from forecast.backend import choose
     from forecast.commands.progress import TrainingProgress
+    from forecast.pooling import train_pooled
     from forecast.training import train_all
     from pipelines.store import Store
 
@@ -72,7 +79,7 @@ def _train(
         TrainingProgress(quiet=settings.quiet) as progress,
         make_workers(jobs=jobs, backend=choose(backend), cluster=cluster) as workers,
     ):
-        return train_all(
+        return (train_pooled if experiments[0].panel else train_all)(
             experiments,
             store=Store(settings.store),
             folder=settings.runs,

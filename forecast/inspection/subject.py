@@ -81,7 +81,14 @@ def open_subject(run: Run) -> Subject:
     known = tuple(model for model in experiment.models if model in GATES)
     if not known:
         raise RunError(f"Need a run with a network out of simple_rnn, lstm, got {', '.join(experiment.models)}.")
-    return Subject(run=run, about=about, experiment=experiment, data=dataset.prepare(bars, experiment), models=known)
+    if experiment.panel and len(about["folds"]) < experiment.folds:
+        raise RunError(f"Need a symbol that every fold of its panel tests, got {run.name}. Inspect another one of it.")
+    data = (
+        dataset.prepare_again(bars, experiment, folds=about["folds"])
+        if experiment.panel
+        else dataset.prepare(bars, experiment)
+    )
+    return Subject(run=run, about=about, experiment=experiment, data=data, models=known)
 
 
 def members(subject: Subject) -> Iterator[Member]:

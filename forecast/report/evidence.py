@@ -243,8 +243,9 @@ def _years(years: float) -> str:
 
 def _certificate(shown: Found) -> str:
     """What was made again without the future, and whether it came out the same."""
+    what = ", folds, scalers and one retrained member a network" if shown.get("retrained", 1) else ""
     made = (
-        f"bars, features, labels, folds, scalers and one retrained member a network were made again at "
+        f"bars, features, labels{what} were made again at "
         f"{words.plural(len(shown['cuts']), 'cut')} with the future cut off and with another one in its place, "
         f"{words.count(shown['compared'])} comparisons in all, to the last digit (certificate {shown['sha256'][:16]})"
     )

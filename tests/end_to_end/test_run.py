@@ -351,3 +351,24 @@ def test_a_combinatorial_run_shows_its_paths_and_gives_no_verdict(copy):
     assert "Over the paths" in page
     assert "nobody could have earned this" in page
     assert "Need a walk-forward run" in only_line(forecast("signal", code=2).stderr)
+
+
+def test_a_pooled_panel_gives_every_symbol_a_run_with_the_same_networks(copy):
+    forecast = forecast_in(copy)
+    options = (*SMALL, "--epochs", "1", "--seeds", "1", "--pooled")
+    done = json.loads(forecast("train", "AAPL", "MSFT", *options, "--json").stdout)
+    first, second = (open_run(copy / "data" / "runs", each["run"]) for each in done["runs"])
+    assert (first.describe()["config"]["symbol"], second.describe()["config"]["symbol"]) == ("AAPL", "MSFT")
+    assert first.describe()["panel"] == second.describe()["panel"]
+    assert first.describe()["panel"]["symbols"] == ["AAPL", "MSFT"]
+    members = [run.describe_member("lstm", 1, 0) for run in (first, second)]
+    assert members[0]["sha256"] == members[1]["sha256"]
+    assert members[0]["scaler"] != members[1]["scaler"]
+    for run in (first, second):
+        assert run.certificate()["passed"]
+        assert set(run.predictions()["symbol"]) == {run.describe()["config"]["symbol"]}
+    assert "on AAPL" in forecast("backtest", first.name).stdout
+    assert "MSFT at the close of" in forecast("signal", second.name).stdout
+    again = json.loads(forecast("train", "MSFT", "AAPL", *options, "--json").stdout)
+    assert {each["run"] for each in again["runs"]} == {first.name, second.name}
+    assert "for --pooled" in only_line(forecast("train", "AAPL", "--pooled", code=2).stderr)

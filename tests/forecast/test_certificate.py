@@ -9,7 +9,7 @@ from forecast import certificate, dataset
 from forecast.certificate import certify
 from forecast.dataset import Source, make_bars, prepare
 from forecast.experiment import Experiment
-from forecast.training import refuse_lookahead
+from forecast.ongoing import refuse_lookahead
 from pipelines import adjust, combinatorial, features, labels, scaling, splits, weighting, windows
 from pipelines.errors import ConfigError
 from pipelines.market import Actions, Ticks

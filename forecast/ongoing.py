@@ -1,0 +1,159 @@
+"""A run that is being trained: what is there, what is missing, and how it is saved and finished."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pandas as pd
+
+from forecast import baselines, certificate, contents, engine
+from forecast.certificate import Certificate
+from forecast.dataset import Dataset
+from forecast.engine import Engine, Failure
+from forecast.experiment import Experiment
+from forecast.member import Fitted
+from forecast.orders import Order, Task
+from forecast.runs import Run
+from pipelines.errors import ConfigError, RunError
+from pipelines.market import Floats
+
+
+class Progress(Protocol):
+    """What training tells while it runs."""
+
+    def begin(self, *, total: int, done: int) -> None:
+        """So many members, of which so many were finished before."""
+
+    def advance(self, name: str, *, epochs: int) -> None:
+        """One more member is saved."""
+
+    def note(self, message: str) -> None:
+        """Something a person should know."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Ongoing:
+    """A run that is being trained.
+
+    shown: the certificate of its data. twice: the models of which a member is trained twice, for the proof. rivals:
+    what the baselines predict for the test and the validation rows. found: what each finished member found. again: what
+    the members that are trained twice predict.
+    """
+
+    run: Run
+    experiment: Experiment
+    dataset: Dataset
+    shown: Certificate
+    twice: tuple[str, ...]
+    members: list[Task]
+    rivals: dict[Task, tuple[Floats, Floats]]
+    found: dict[Task, dict[str, Floats]]
+    again: dict[str, Floats] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+
+def run_name(experiment: Experiment, **more: Any) -> str:
+    """Follows from the experiment and whatever else decides its result: data, versions, backend."""
+    kind = (experiment.bars or experiment.interval).replace(":", "-")
+    return f"{experiment.symbol}-{kind}-{experiment.fingerprint(**more)[:10]}"
+
+
+def refuse_lookahead(shown: Certificate, names: Iterable[str]) -> None:
+    """Stops before anything is trained on a person's own feature that looks ahead.
+
+    Raises:
+        ConfigError: the certificate says so of one of these names.
+    """
+    for failure in shown.failures:
+        if (found := next((name for name in names if name in failure.split()), None)) is not None:
+            raise ConfigError(
+                f"Need features that are known at the close of their bar, but {found} looks ahead: {failure}. Nothing "
+                "was trained. Let row t of it depend on bars up to t only."
+            )
+
+
+def resume(
+    run: Run, experiment: Experiment, dataset: Dataset, shown: Certificate, *, twice: Sequence[str] = ()
+) -> Ongoing:
+    """The run with its members that are finished already, and its baselines."""
+    tested = [fold.number for fold in dataset.folds if len(fold.test)]
+    members = [
+        (model, number, seed) for number in tested for seed in range(experiment.seeds) for model in experiment.models
+    ]
+    return Ongoing(
+        run=run,
+        experiment=experiment,
+        dataset=dataset,
+        shown=shown,
+        twice=tuple(twice),
+        members=members,
+        found={task: content for task in members if (content := run.found(*task)) is not None},
+        rivals={
+            (name, number, 0): baselines.predict(dataset, fold=number, name=name)
+            for name in experiment.baselines
+            for number in tested
+        },
+    )
+
+
+def fit_each(
+    work: Sequence[tuple[Any, Order]],
+    *,
+    workers: Engine,
+    progress: Progress,
+    done: Callable[[int, Fitted], None],
+) -> None:
+    """Fits every piece of work and hands each result with its number to `done`, as they finish.
+
+    Raises:
+        RunError: some failed three times; the others were handed on.
+    """
+    failures: list[Failure] = []
+    for number, result in engine.fit_all(workers, work, note=progress.note):
+        if isinstance(result, Failure):
+            failures.append(result)
+            progress.note(f"{result.order.name} failed: {result.reason}. The rest goes on.")
+        else:
+            done(number, result)
+    if failures:
+        raise RunError(
+            f"{len(failures)} of {len(work)} members failed three times: "
+            + "; ".join(f"{each.order.name} ({each.reason})" for each in failures[:3])
+            + ". The others are kept. Lower --jobs if memory is short, and run the same command again: it goes on."
+        )
+
+
+def save(owner: Ongoing, task: Task, fitted: Fitted) -> None:
+    """Keeps a member that is fitted, so that it need not be fitted again."""
+    content = {name: getattr(fitted, name) for name in contents.FOUND}
+    description = contents.describe_member(fitted, task, dataset=owner.dataset, experiment=owner.experiment)
+    owner.run.save_member(*task, weights=fitted.weights, description=description, found=content)
+    owner.found[task] = content
+
+
+def finish_if_whole(owner: Ongoing) -> None:
+    """Writes what all members found together, once none is missing."""
+    found, dataset = owner.found, owner.dataset
+    if len(found) < len(owner.members) or len(owner.again) < len(owner.twice) or owner.run.finished:
+        return
+    members = {task: (found[task]["probability"], found[task]["validation"]) for task in owner.members} | owner.rivals
+    shown = owner.shown
+    for model, again in owner.again.items():
+        shown = certificate.retrained(shown, model, expected=found[model, 0, 0]["probability"], again=again)
+    owner.run.save_certificate(shown.to_json())
+    owner.run.finish(
+        predictions=_predictions(owner, {task: each for task, (each, _) in members.items()}),
+        validation=pd.concat(
+            [contents.predictions(dataset, task, each, part="validation") for task, (_, each) in members.items()],
+            ignore_index=True,
+        ),
+        history=pd.concat([contents.history(task, found[task]) for task in owner.members], ignore_index=True),
+        seconds=time.monotonic() - owner.began,
+    )
+
+
+def _predictions(owner: Ongoing, tested: Mapping[Task, Floats]) -> pd.DataFrame:
+    if owner.experiment.combinatorial:
+        return contents.path_predictions(owner.dataset, owner.experiment, tested)
+    return pd.concat([contents.predictions(owner.dataset, *each) for each in tested.items()], ignore_index=True)
