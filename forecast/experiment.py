@@ -20,9 +20,9 @@ MODELS = ("simple_rnn", "lstm")
 BASELINES = ("previous_sign", "logistic", "boosting")
 
 _LEAST = {"window": 1, "horizon": 1, "units": 1, "folds": 1, "seeds": 1, "epochs": 1, "patience": 0, "batch": 1,
-          "groups": 2, "tested": 1}  # fmt: skip
+          "groups": 2, "tested": 1, "tune": 0}  # fmt: skip
 _MOST = {"window": 5_000, "horizon": 1_000, "units": 4_096, "folds": 200, "seeds": 200, "epochs": 10_000,
-         "patience": 10_000, "batch": 65_536, "groups": 100, "tested": 99}  # fmt: skip
+         "patience": 10_000, "batch": 65_536, "groups": 100, "tested": 99, "tune": 1_000}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,7 @@ class Experiment:
     split, embargo: as pipelines.splits.walk_forward takes them, or "combinatorial" with groups and tested instead of
     folds, as pipelines.combinatorial takes them.
     panel: the symbols whose networks are trained as one, this one among them; none: this symbol alone.
+    tune: tries of other units and learning rates for each network and fold; 0 takes them as they are here.
     start, end: the first and the last session used, both included.
     """
 
@@ -60,6 +61,7 @@ class Experiment:
     patience: int = 5
     batch: int = 128
     learning_rate: float = 0.001
+    tune: int = 0
     features: tuple[str, ...] = tuple(FEATURES)
     panel: tuple[str, ...] = ()
     start: date | None = None

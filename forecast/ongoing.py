@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import pandas as pd
 
-from forecast import baselines, certificate, contents, engine
+from forecast import baselines, certificate, contents, engine, trials, tuning
 from forecast.certificate import Certificate
 from forecast.dataset import Dataset
 from forecast.engine import Engine, Failure
@@ -15,6 +15,7 @@ from forecast.experiment import Experiment
 from forecast.member import Fitted
 from forecast.orders import Order, Task
 from forecast.runs import Run
+from forecast.tuning import Settings, Study
 from pipelines.errors import ConfigError, RunError
 from pipelines.market import Floats
 
@@ -38,7 +39,7 @@ class Ongoing:
 
     shown: the certificate of its data. twice: the models of which a member is trained twice, for the proof. rivals:
     what the baselines predict for the test and the validation rows. found: what each finished member found. again: what
-    the members that are trained twice predict.
+    the members that are trained twice predict. settings: what tuning chose, by model and fold.
     """
 
     run: Run
@@ -50,6 +51,7 @@ class Ongoing:
     rivals: dict[Task, tuple[Floats, Floats]]
     found: dict[Task, dict[str, Floats]]
     again: dict[str, Floats] = field(default_factory=dict)
+    settings: dict[Study, Settings] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
 
@@ -95,6 +97,52 @@ def resume(
             for number in tested
         },
     )
+
+
+def tune_members(
+    owners: Sequence[Ongoing],
+    *,
+    order: Callable[[Task, Settings], tuple[Any, Order]],
+    workers: Engine,
+    progress: Progress,
+) -> None:
+    """Chooses the settings of the members of one run (or of the runs of one panel), unless its run.json has them.
+
+    order: data and order of a member with settings to be tried. Every try goes into the ledger of trials.
+
+    Raises:
+        RunError: a try that failed three times.
+    """
+    experiment = owners[0].experiment
+    if not experiment.tune or all(len(each.found) == len(each.members) for each in owners):
+        return
+    known = [tuning.described(each.run.describe().get("tuning")) for each in owners]
+    if not all(known):
+        folds = sorted({number for each in owners for _, number, _ in each.members})
+        progress.note(f"Tuning: {experiment.tune} tries for each of {len(folds) * len(experiment.models)} studies.")
+
+        def score(wanted: Sequence[tuple[Study, Settings]]) -> list[float]:
+            for owner in owners:
+                for fold in folds:
+                    tried = {model: asdict(settings) for (model, number), settings in wanted if number == fold}
+                    trials.record(owner.run.folder.parent, owner.experiment, run=owner.run.name, fold=fold, tried=tried)
+            found: dict[int, float] = {}
+            fit_each(
+                [order((model, fold, 0), settings) for (model, fold), settings in wanted],
+                workers=workers,
+                progress=progress,
+                done=lambda number, fitted: found.update(
+                    {number: tuning.score_of(fitted, patience=experiment.patience)}
+                ),
+            )
+            return [found[number] for number in range(len(wanted))]
+
+        tries = tuning.tune(experiment, folds, score=score)
+        for each in owners:
+            each.run.save_tuning(tuning.describe(tries))
+        known = [tuning.chosen(tries)] * len(owners)
+    for each, settings in zip(owners, known, strict=True):
+        each.settings = settings
 
 
 def fit_each(

@@ -10,6 +10,7 @@ from forecast import backend, handover
 from forecast.dataset import Dataset
 from forecast.experiment import Experiment
 from forecast.member import Architecture, Budget, Fitted
+from forecast.tuning import Settings
 from pipelines.errors import RunError
 
 Task = tuple[str, int, int]  # model, fold number, seed
@@ -55,15 +56,20 @@ def order_for(
     *,
     dataset: Dataset,
     room: int = 0,
+    settings: Settings | None = None,
     backend: str,
     versions: tuple[tuple[str, str], ...],
 ) -> Order:
-    """What an experiment asks of one of its members. room: the bars of the longest data that members of it train on."""
+    """What an experiment asks of one of its members.
+
+    room: the bars of the longest data that members of it train on. settings: the ones that tuning chose, or tries.
+    """
     model, number, seed = task
+    settings = settings or Settings.of(experiment)
     return Order(
         symbol=experiment.symbol,
         architecture=Architecture(
-            model=model, steps=experiment.window, features=len(experiment.features), units=experiment.units
+            model=model, steps=experiment.window, features=len(experiment.features), units=settings.units
         ),
         fold=number,
         seed=seed,
@@ -71,7 +77,7 @@ def order_for(
             epochs=experiment.epochs,
             patience=experiment.patience,
             batch=experiment.batch,
-            learning_rate=experiment.learning_rate,
+            learning_rate=settings.learning_rate,
         ),
         rows=len(dataset.folds[number].train),
         room=room,

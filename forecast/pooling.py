@@ -20,10 +20,21 @@ from forecast.engine import Engine
 from forecast.experiment import Experiment
 from forecast.handover import Shared
 from forecast.member import Fitted
-from forecast.ongoing import Ongoing, Progress, finish_if_whole, fit_each, refuse_lookahead, resume, run_name, save
+from forecast.ongoing import (
+    Ongoing,
+    Progress,
+    finish_if_whole,
+    fit_each,
+    refuse_lookahead,
+    resume,
+    run_name,
+    save,
+    tune_members,
+)
 from forecast.orders import Order, Task, order_for
 from forecast.panels import Panel, taking_part, write_panel, write_scaled
 from forecast.runs import Run
+from forecast.tuning import Settings
 from pipelines import scaling, splits, user_features, weighting
 from pipelines.errors import TooFewBarsError
 from pipelines.scaling import Scaler
@@ -169,13 +180,16 @@ def _fit_members(
         for model in experiment.models
     ]
     missing = [task for task in members if any(task in each.members and task not in each.found for each in ongoing)]
-    progress.begin(total=len(members), done=len(members) - len(missing))
     data = {number: _share(pooled, number, scratch, workers) for number in sorted({task[1] for task in missing})}
     whole = Dataset(bars=ongoing[0].dataset.bars, windows=panel.windows, folds=pooled.folds, scalers=())
-    work: list[tuple[Any, Order]] = []
-    for task in missing:
-        order = order_for(experiment, task, dataset=whole, backend=workers.backend, versions=versions)
-        work.append((data[task[1]], replace(order, symbol=f"{len(panel.symbols)} symbols")))
+
+    def order(task: Task, settings: Settings | None) -> tuple[Any, Order]:
+        made = order_for(experiment, task, dataset=whole, settings=settings, backend=workers.backend, versions=versions)
+        return data[task[1]], replace(made, symbol=f"{len(panel.symbols)} symbols")
+
+    tune_members(ongoing, order=order, workers=workers, progress=progress)
+    progress.begin(total=len(members), done=len(members) - len(missing))
+    work = [order(task, ongoing[0].settings.get(task[:2])) for task in missing]
 
     def done(number: int, fitted: Fitted) -> None:
         task = missing[number]

@@ -123,6 +123,10 @@ class Run:
             raise damaged(path, "the weights are not the ones that were saved")
         return description
 
+    def save_tuning(self, content: Mapping[str, Any]) -> None:
+        """Adds to run.json which settings were tried and chosen; before any member is trained with them."""
+        write_json(self.folder / "run.json", {**self.describe(), "tuning": content})
+
     def finish(
         self, *, predictions: pd.DataFrame, validation: pd.DataFrame, history: pd.DataFrame, seconds: float
     ) -> None:

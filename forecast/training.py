@@ -21,9 +21,11 @@ from forecast.ongoing import (
     resume,
     run_name,
     save,
+    tune_members,
 )
-from forecast.orders import Order, order_for
+from forecast.orders import Order, Task, order_for
 from forecast.runs import Run
+from forecast.tuning import Settings
 from pipelines import user_features
 from pipelines.store import Store
 
@@ -104,26 +106,30 @@ def _fit_members(
     workers: Engine,
     progress: Progress,
 ) -> None:
-    total, finished = (sum(len(getattr(each, name)) for each, _ in ongoing) for name in ("members", "found"))
-    progress.begin(total=total, done=finished)
     order = partial(order_for, backend=workers.backend, versions=versions)
     owners: list[Ongoing] = []
     work: list[tuple[Any, Order]] = []
     for each, _ in ongoing:
-        dataset = each.dataset
-        data = _share(workers, dataset)
+        data, whole = _share(workers, each.dataset), partial(order, dataset=each.dataset, room=len(each.dataset.bars))
+
+        def tried(task: Task, settings: Settings, *, data: Any = data, whole: Any = whole, of: Any = each) -> Any:
+            return data, whole(of.experiment, task, settings=settings)
+
+        tune_members([each], order=tried, workers=workers, progress=progress)
         for task in each.members:
             if task not in each.found:
                 owners.append(each)
-                work.append((data, order(each.experiment, task, dataset=dataset, room=len(dataset.bars))))
+                work.append((data, whole(each.experiment, task, settings=each.settings.get(task[:2]))))
     members = len(work)
     for each, source in ongoing:
         if each.twice:
             past = certificate.truncated_in_first_test(source, each.experiment, each.dataset)
-            data = _share(workers, past)
+            data, again = _share(workers, past), partial(order, dataset=past, room=len(each.dataset.bars))
         for model in each.twice:
             owners.append(each)
-            work.append((data, order(each.experiment, (model, 0, 0), dataset=past, room=len(each.dataset.bars))))
+            work.append((data, again(each.experiment, (model, 0, 0), settings=each.settings.get((model, 0)))))
+    total, finished = (sum(len(getattr(each, name)) for each, _ in ongoing) for name in ("members", "found"))
+    progress.begin(total=total, done=finished)
 
     def done(number: int, fitted: Fitted) -> None:
         owner, wanted = owners[number], work[number][1]

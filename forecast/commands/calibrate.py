@@ -67,6 +67,8 @@ def command(
     if any(not 0 < edge < 1 for edge in edges):
         raise ConfigError(f"Need every --edge above 0 and below 1, got {', '.join(f'{edge:g}' for edge in edges)}.")
     experiment = make_experiment("CONTROL", options)
+    if experiment.tune:
+        raise ConfigError("Need --tune 0 to calibrate: it would tune anew on every market, and take days.")
     if experiment.combinatorial:
         raise ConfigError(
             "Need --split expanding or rolling: paths of a combinatorial run give no verdict to calibrate."

@@ -110,6 +110,13 @@ _TRAINING = (
     click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last session used."),
     click.option("--learning-rate", type=float, default=0.001, show_default=True, help="Step size of Adam."),
     click.option(
+        "--tune",
+        type=int,
+        default=0,
+        show_default=True,
+        help="Tries of other units and learning rates, for each network and fold; its validation rows choose.",
+    ),
+    click.option(
         "--feature",
         "--features",
         "features",

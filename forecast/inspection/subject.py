@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast import backend, dataset
+from forecast import backend, dataset, tuning
 from forecast.dataset import Dataset
 from forecast.experiment import Experiment
 from forecast.inspection.cells import GATES, Array, Weights
@@ -138,7 +138,7 @@ def _read(network: Any, architecture: Architecture) -> Weights:
 
 def _describe(subject: Subject, model: str, fold: int, seed: int) -> tuple[Architecture, Scaler]:
     """A member's architecture and scaler, both as its run has them, or an error that says what differs."""
-    experiment = subject.experiment
+    experiment, tuned = subject.experiment, tuning.described(subject.about.get("tuning"))
     path = subject.run.member(model, fold, seed)
     described = subject.run.describe_member(model, fold, seed)
     architecture = Architecture.from_json(described.get("architecture", {}))
@@ -146,7 +146,7 @@ def _describe(subject: Subject, model: str, fold: int, seed: int) -> tuple[Archi
         ("model", model, architecture.model),
         ("steps", experiment.window, architecture.steps),
         ("features", len(experiment.features), architecture.features),
-        ("units", experiment.units, architecture.units),
+        ("units", tuned[model, fold].units if (model, fold) in tuned else experiment.units, architecture.units),
         ("fold", fold, described.get("fold", fold)),
         ("seed", seed, described.get("seed", seed)),
         ("features", list(experiment.features), described.get("features", list(experiment.features))),

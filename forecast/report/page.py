@@ -120,6 +120,7 @@ def _done(material: Material) -> str:
     config, period = material.about["config"], material.metrics["period"]
     networks = " and ".join(f"a {words.label(model)}" if model != "lstm" else "an LSTM" for model in material.networks)
     policy = str(material.policy.get("policy", "")).replace("-", " or ")
+    units = "tuned" if material.about.get("tuning") else config.get("units", "?")
     if paths := material.metrics.get("paths"):
         count = len(paths[material.networks[0]]["sharpe"]["paths"])
         folds = words.plural(len(material.about["folds"]), "fold")
@@ -129,7 +130,7 @@ def _done(material: Material) -> str:
             f"trained on the others before and after; {words.plural(count, 'path')} through all groups."
         )
     return (
-        f"{networks[:1].upper()}{networks[1:]}, {config.get('units', '?')} units each, read the last "
+        f"{networks[:1].upper()}{networks[1:]}, {units} units each, read the last "
         f"{config.get('window', '?')} bars and gave the chance of a rise; "
         f"{words.plural(len(material.about['folds']), 'fold')} in time order, "
         f"{words.plural(len(material.about.get('seeds') or []), 'seed')} each; their mean was traded {policy} over "

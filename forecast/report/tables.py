@@ -127,6 +127,7 @@ def setup(material: Material) -> list[tuple[str, list[tuple[str, str]]]]:
     machine = {"backend": about.get("backend"), **(about.get("versions") or {})}
     groups: list[tuple[str, Mapping[str, Any]]] = [
         ("Experiment", {**about["config"], **parameters, "seed numbers": about.get("seeds")}),
+        *_tuning(about.get("tuning")),
         ("Trading", {"backtest": material.backtest, **material.policy}),
         ("Data", data),
         ("Versions", machine),
@@ -135,6 +136,17 @@ def setup(material: Material) -> list[tuple[str, list[tuple[str, str]]]]:
         (title, [(name.replace("_", " "), words.value(setting)) for name, setting in group.items()])
         for title, group in groups
     ]
+
+
+def _tuning(found: Mapping[str, Any] | None) -> list[tuple[str, Mapping[str, Any]]]:
+    """Which settings were chosen, by network and fold; nothing where none were tried."""
+    if not found:
+        return []
+    taken = {
+        f"{words.label(each['model'])}, fold {each['fold']}": f"{each['units']} units, {each['learning_rate']:g}"
+        for each in found["chosen"]
+    }
+    return [("Tuning: units, learning rate", {"tries a network and fold": found["tries"], **taken})]
 
 
 def _cell(entry: Mapping[str, Any] | None, metric: str, write: Write) -> dict[str, str]:

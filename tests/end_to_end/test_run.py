@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast import trials
 from forecast.runs import open_run
 from tests.conftest import SMALL, command_line, environment, forecast_in, only_line
 
@@ -372,3 +373,21 @@ def test_a_pooled_panel_gives_every_symbol_a_run_with_the_same_networks(copy):
     again = json.loads(forecast("train", "MSFT", "AAPL", *options, "--json").stdout)
     assert {each["run"] for each in again["runs"]} == {first.name, second.name}
     assert "for --pooled" in only_line(forecast("train", "AAPL", "--pooled", code=2).stderr)
+
+
+def test_tuned_networks_are_chosen_once_and_every_try_is_counted(copy):
+    forecast = forecast_in(copy)
+    options = (*SMALL, "--epochs", "1", "--seeds", "1", "--tune", "2")
+    before = trials.count(copy / "data" / "runs", symbol="AAPL")
+    forecast("train", "AAPL", *options)
+    run = newest(copy)
+    tuned = run.describe()["tuning"]
+    assert len(tuned["tried"]) == 2 * 2 * 2  # tries x networks x folds
+    assert trials.count(copy / "data" / "runs", symbol="AAPL") == before + 1 + 2 * 2  # the run, and tries x folds
+    for each in tuned["chosen"]:
+        assert run.describe_member(each["model"], each["fold"], 0)["architecture"]["units"] == each["units"]
+    assert run.certificate()["passed"]
+    forecast("train", "AAPL", *options, "--fresh", "--jobs", "1")
+    assert run.describe()["tuning"] == tuned
+    forecast("backtest")
+    assert "tries a network and fold" in (copy / "reports" / f"{run.name}.html").read_text()
