@@ -114,7 +114,7 @@ def tune_members(
         RunError: a try that failed three times.
     """
     experiment = owners[0].experiment
-    if not experiment.tune or all(len(each.found) == len(each.members) for each in owners):
+    if not experiment.tune:
         return
     known = [tuning.described(each.run.describe().get("tuning")) for each in owners]
     if not all(known):

@@ -89,6 +89,7 @@ def train_pooled(
         ForecastError: no such prices, a symbol that no fold can test, members that keep failing.
     """
     versions = backend.versions(workers.backend)
+    experiments = sorted(experiments, key=lambda each: each.symbol)  # so that their order decides nothing
     with ExitStack() as open_until_done:
         scratch = Path(open_until_done.enter_context(TemporaryDirectory(prefix="forecast-panel-")))
         data: dict[str, str] = {}
