@@ -83,7 +83,7 @@ def command(
     for kind in kinds:
         calibration.make(calibration.Market(kind=kind, edge=0.1, seed=0, bars=bars_per_market), experiment)
     chosen = choose(backend)
-    own = {"user_features": found} if (found := sources(experiment.features)) else {}
+    own = {"user_features": digests} if (digests := sources(experiment.features)) else {}
     decided = {"rules": rules.to_json(), "versions": versions(chosen), "backend": chosen, **own}
     folder = settings.calibrations / experiment.fingerprint(**decided)[:10]
     if fresh:
