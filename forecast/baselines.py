@@ -15,6 +15,7 @@ from pipelines.splits import Fold
 from pipelines.windows import Rows, gather
 
 _RIDGES = (1e-4, 1e-3, 1e-2, 1e-1)  # inverse strength of the penalty, strongest first
+_MOST_NEWTON = 2_000  # features whose Hessian is solved outright
 _ROUNDS = 100
 _BINS = 64
 _NARROWEST = 1e-3  # a rival that always has an opinion, however weak
@@ -43,15 +44,19 @@ def previous_sign(dataset: Dataset, fold: int, wanted: Rows) -> Floats:
 def logistic(dataset: Dataset, fold: int, wanted: Rows) -> Floats:
     """Logistic regression with a ridge on the flattened window; the ridge with the lowest validation log loss."""
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     flat, rows, targets = _flat(dataset, fold), dataset.folds[fold], dataset.windows.targets
     train, checked = _weighted(rows, rows.train), _weighted(rows, rows.validation)
     if (constant := _one_class(targets[train], len(wanted))) is not None:
         return constant
-    fitted = [
-        LogisticRegression(C=ridge, max_iter=1000).fit(flat(train), targets[train], rows.weights[train])
-        for ridge in _RIDGES
-    ]
+    known = flat(train)
+    solver = "newton-cholesky" if known.shape[1] <= _MOST_NEWTON else "lbfgs"  # ten times as fast, while it fits
+    with threadpool_limits(1):  # sums in one order, whatever the machine
+        fitted = [
+            LogisticRegression(C=ridge, max_iter=1000, solver=solver).fit(known, targets[train], rows.weights[train])
+            for ridge in _RIDGES
+        ]
     losses = [
         _log_loss(each.predict_proba(flat(checked))[:, 1], targets[checked], rows.weights[checked]) for each in fitted
     ]
