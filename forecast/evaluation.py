@@ -63,11 +63,11 @@ def evaluate(run: Run, *, rules: Rules) -> Backtest:
     )
     if described["config"].get("split") == COMBINATORIAL:
         results = paths.path_results(metrics["performance"])
-        verdict = paths.without_verdict(results, symbol=ledgers[0].symbol)
-        metrics |= {"paths": results, "comparisons": [], "evidence": {}, "verdict": verdict}
+        metrics["verdict"] |= paths.without_verdict(results, symbol=ledgers[0].symbol)
+        metrics |= {"paths": results, "comparisons": [], "evidence": {}}
     metrics["certificate"] = shown = certify_fills(run.certificate(), ledgers, decisions, bars)
     if shown is not None and not shown["passed"]:
-        metrics["verdict"] = without_verdict(shown["failures"], symbol=ledgers[0].symbol)
+        metrics["verdict"] |= without_verdict(shown["failures"], symbol=ledgers[0].symbol)
     columns = ["symbol", "model", "member", "decided_at", "signal"]
     backtest = Backtest(
         name=rules.name,
