@@ -6,13 +6,14 @@ whose label was not known before the first decision of the fold's test, whicheve
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecast import backend, certificate, contents, runs, trials
 from forecast.dataset import Dataset, fingerprint, load, make_bars, make_windows, price_scale
@@ -51,15 +52,20 @@ class Pool:
     folds: tuple[Fold, ...]
     scalers: tuple[dict[str, Scaler], ...]
 
+    def test_of(self, symbol: str, number: int, part: str = "test") -> NDArray[np.bool_]:
+        """Which of a fold's test (or validation) rows are a symbol's; none of them where it is not in the panel."""
+        place = self.panel.symbols.index(symbol) if symbol in self.panel.symbols else -1
+        return np.asarray(self.panel.of[getattr(self.folds[number], part)] == place)
 
-def pool(panel: Panel, experiment: Experiment) -> Pool:
-    """Folds common to all symbols, and each symbol's scalers.
+
+def pool(panel: Panel, experiment: Experiment, *, planned: int | None = None) -> Pool:
+    """Folds common to all symbols, and each symbol's scalers. planned: as walk_forward takes it.
 
     Raises:
         TooFewBarsError: too little history for the folds.
     """
     made = splits.walk_forward(
-        panel.windows, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo
+        panel.windows, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned
     )
     folds = tuple(weighting.weigh(panel.windows, taking_part(panel, fold), kind=experiment.weights) for fold in made)
     scalers: tuple[dict[str, Scaler], ...] = tuple({} for _ in folds)
@@ -137,9 +143,37 @@ def train_pooled(
             runs.create_run(folder, run.name, description=description, bars=contents.bars(prices))
             ongoing.append(resume(run, experiment, dataset, shown))
         if ongoing:
-            _fit_members(ongoing, pooled, tuple(versions.items()), scratch, workers=workers, progress=progress)
+            past = truncated_in_first_test(pooled, experiments, store=store, folder=scratch / "past")
+            for each in ongoing:
+                if past is not None and past.test_of(each.experiment.symbol, 0).any():
+                    each.twice = each.experiment.models
+            _fit_members(ongoing, pooled, past, tuple(versions.items()), scratch, workers=workers, progress=progress)
     runs.set_latest(folder, found[0])
     return found
+
+
+def truncated_in_first_test(
+    pooled: Pool, experiments: Sequence[Experiment], *, store: Store, folder: Path
+) -> Pool | None:
+    """The panel as it stood in the middle of the first test block: members trained on it must be the same ones.
+
+    None where that block is too short for every label before it to be there by then.
+    """
+    panel, first = pooled.panel, pooled.folds[0].test
+    until = first[: len(first) // 2]
+    counts = np.bincount(panel.of[until], minlength=len(panel.symbols))[np.unique(panel.of[first])]
+    if counts.min() <= experiments[0].horizon + splits.FEWEST_ROWS["test"]:
+        return None
+    cut = panel.windows.decided_at[until[-1]]
+
+    def parts() -> Iterator[tuple[str, Windows]]:
+        for experiment in experiments:
+            source = certificate.truncated(load(store, experiment), cut)
+            if len(source.raw):
+                with suppress(TooFewBarsError):  # it had hardly begun: no row of it was learned from
+                    yield experiment.symbol, make_windows(make_bars(source, experiment), experiment)
+
+    return pool(write_panel(folder, parts()), experiments[0], planned=len(panel.windows))
 
 
 def of_symbol(pooled: Pool, symbol: str, prices: Any) -> Dataset:
@@ -167,6 +201,7 @@ def of_symbol(pooled: Pool, symbol: str, prices: Any) -> Dataset:
 def _fit_members(
     ongoing: list[Ongoing],
     pooled: Pool,
+    past: Pool | None,
     versions: tuple[tuple[str, str], ...],
     scratch: Path,
     *,
@@ -182,23 +217,41 @@ def _fit_members(
     ]
     missing = [task for task in members if any(task in each.members and task not in each.found for each in ongoing)]
     data = {number: _share(pooled, number, scratch, workers) for number in sorted({task[1] for task in missing})}
-    whole = Dataset(bars=ongoing[0].dataset.bars, windows=panel.windows, folds=pooled.folds, scalers=())
+
+    def order_on(of: Pool, task: Task, settings: Settings | None) -> Order:
+        made = order_for(
+            experiment,
+            task,
+            dataset=Dataset(bars=ongoing[0].dataset.bars, windows=of.panel.windows, folds=of.folds, scalers=()),
+            room=len(panel.windows.values),
+            settings=settings,
+            backend=workers.backend,
+            versions=versions,
+        )
+        return replace(made, symbol=f"{len(panel.symbols)} symbols")
 
     def order(task: Task, settings: Settings | None) -> tuple[Any, Order]:
-        made = order_for(experiment, task, dataset=whole, settings=settings, backend=workers.backend, versions=versions)
-        return data[task[1]], replace(made, symbol=f"{len(panel.symbols)} symbols")
+        return data[task[1]], order_on(pooled, task, settings)
 
     tune_members(ongoing, order=order, workers=workers, progress=progress)
     progress.begin(total=len(members), done=len(members) - len(missing))
-    work = [order(task, ongoing[0].settings.get(task[:2])) for task in missing]
+    settings = ongoing[0].settings
+    work = [order(task, settings.get(task[:2])) for task in missing]
+    if past is not None:
+        again = _share(past, 0, scratch / "past", workers)
+        work += [(again, order_on(past, (model, 0, 0), settings.get((model, 0)))) for model in experiment.models]
 
     def done(number: int, fitted: Fitted) -> None:
-        task = missing[number]
         for each in ongoing:
-            if task in each.members and task not in each.found:
-                save(each, task, _of_member(fitted, task, pooled, each.experiment.symbol))
-                finish_if_whole(each)
-        progress.advance(work[number][1].name, epochs=len(fitted.loss))
+            symbol = each.experiment.symbol
+            if number >= len(missing):
+                if past is not None and each.twice:
+                    each.again[fitted.architecture.model] = fitted.probability[past.test_of(symbol, 0)]
+            elif (task := missing[number]) in each.members and task not in each.found:
+                save(each, task, _of_member(fitted, task, pooled, symbol))
+            finish_if_whole(each)
+        if number < len(missing):
+            progress.advance(work[number][1].name, epochs=len(fitted.loss))
 
     fit_each(work, workers=workers, progress=progress, done=done)
     for each in ongoing:
@@ -218,9 +271,8 @@ def _share(pooled: Pool, number: int, scratch: Path, workers: Engine) -> Any:
 
 def _of_member(fitted: Fitted, task: Task, pooled: Pool, symbol: str) -> Fitted:
     """What a member found for one symbol's rows."""
-    fold, place = pooled.folds[task[1]], pooled.panel.symbols.index(symbol)
     return replace(
         fitted,
-        probability=fitted.probability[pooled.panel.of[fold.test] == place],
-        validation=fitted.validation[pooled.panel.of[fold.validation] == place],
+        probability=fitted.probability[pooled.test_of(symbol, task[1])],
+        validation=fitted.validation[pooled.test_of(symbol, task[1], "validation")],
     )

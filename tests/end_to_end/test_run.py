@@ -367,6 +367,7 @@ def test_a_pooled_panel_gives_every_symbol_a_run_with_the_same_networks(copy):
     assert members[0]["scaler"] != members[1]["scaler"]
     for run in (first, second):
         assert run.certificate()["passed"]
+        assert run.certificate()["retrained"] == 2  # both networks, on the panel as it stood in the first test block
         assert set(run.predictions()["symbol"]) == {run.describe()["config"]["symbol"]}
     assert "on AAPL" in forecast("backtest", first.name).stdout
     assert "MSFT at the close of" in forecast("signal", second.name).stdout
