@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from forecast.dataset import Dataset, Source, make_bars, make_windows, prepare
 from forecast.experiment import Experiment
-from pipelines import features, scaling
+from pipelines import features, scaling, user_features
 from pipelines.errors import ForecastError
 from pipelines.market import Actions, Bars, Floats, Ticks
 from pipelines.splits import FEWEST_ROWS, Fold
@@ -143,6 +143,7 @@ def _cut_actions(actions: Actions, cut: np.datetime64, *, keep_later: bool) -> A
 
 def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: int) -> Iterator[tuple[str, bool]]:
     """Everything that was known at the close of `bar`, made again from another source."""
+    user_features.forget(experiment.features)
     try:
         prices = make_bars(source, experiment)
         if len(prices) <= bar:  # the last bar of trades was closed by a pause that has no end yet
@@ -157,10 +158,11 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
     known = slice(0, bar + 1)
     columns = ("opened_at", "closed_at", *_PRICES)
     yield "bars", all(_same(getattr(prices, name)[known], getattr(dataset.bars, name)[known]) for name in columns)
-    matrix, other = (features.compute(each, names=experiment.features)[known] for each in (dataset.bars, prices))
+    matrix, other = (_features(each, experiment)[known] for each in (dataset.bars, prices))
     for column, name in enumerate(experiment.features):
         yield f"feature {name}", _same(matrix[:, column], other[:, column])
     both = min(len(again.windows), len(dataset.windows))
+    yield "features as trained on", _same(again.windows.values[known], dataset.windows.values[known])
     settled = int(np.searchsorted(dataset.windows.ends + 1 + experiment.horizon, bar, side="right"))
     yield "windows", both >= settled and _same(again.windows.ends[:both], dataset.windows.ends[:both])
     told = dataset.windows.exit_at[:both] < dataset.bars.closed_at[bar]
@@ -176,6 +178,12 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
         learned = np.concatenate([fold.train, fold.validation])
         yield "weights", learned.max() < both and _same(fold.weights[learned], remade.weights[learned])
         yield "scaler", _same(scaler.mean, refitted.mean) and _same(scaler.scale, refitted.scale)
+
+
+def _features(prices: Bars, experiment: Experiment) -> Floats:
+    """Features by functions that have seen nothing before."""
+    user_features.forget(experiment.features)
+    return features.compute(prices, names=experiment.features)
 
 
 def _with_folds_of(dataset: Dataset, prices: Bars, experiment: Experiment, *, bar: int) -> Dataset:

@@ -84,6 +84,13 @@ def compute(name: str, bars: Bars) -> Floats:
     return values
 
 
+def forget(names: Iterable[str]) -> None:
+    """Lets the next call import these features anew, so that they remember nothing of what they have seen."""
+    _load.cache_clear()
+    for name in filter(is_user_feature, names):
+        sys.modules.pop(name.partition(":")[0], None)
+
+
 @lru_cache
 def _load(name: str) -> Callable[[Bars], Any]:
     module, _, attribute = name.partition(":")

@@ -144,6 +144,12 @@ def tomorrow(bars):
 
 def today(bars):
     return np.append(np.nan, np.log(bars.close[1:] / bars.close[:-1]))
+
+seen = []
+
+def remembered(bars):
+    seen.append(tomorrow(bars))  # what it saw first, cut to length: the same for every history that begins alike
+    return seen[0][: len(bars)]
 """
 
 
@@ -159,6 +165,8 @@ def test_a_persons_own_feature_that_looks_ahead_is_caught_by_name(tmp_path, monk
     with pytest.raises(ConfigError, match=r"own_leak:tomorrow looks ahead: .* Nothing was trained"):
         refuse_lookahead(shown, leaky.features)
     refuse_lookahead(shown, ["own_leak:today"])
+    remembered = dataclasses.replace(EXPERIMENT, features=("return", "own_leak:remembered"))
+    assert any("feature own_leak:remembered change" in each for each in failures(experiment=remembered))
 
 
 @pytest.mark.parametrize("function", [centred_mean, future_volume, backfilled, of_the_whole_history])
