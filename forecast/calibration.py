@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 
 from forecast import backend, baselines, contents, engine
+from forecast.accounts import accounts
 from forecast.dataset import Dataset, prepare
 from forecast.engine import Engine, Failure
-from forecast.evaluation import Rules, accounts
 from forecast.experiment import Experiment
 from forecast.handover import Shared
 from forecast.orders import Task, order_for
+from forecast.rules import Rules
 from forecast.run_files import read_json, write_json
 from forecast.statistics.summary import comparisons
 from forecast.training import Progress
@@ -136,9 +137,9 @@ def _rivals(dataset: Dataset, experiment: Experiment) -> dict[Task, Floats]:
 
 def _compare(dataset: Dataset, found: Mapping[Task, Floats], *, rules: Rules) -> list[dict[str, Any]]:
     frames = [contents.predictions(dataset, task, found[task]) for task in sorted(found)]
-    _, traded, ledgers = accounts(pd.concat(frames, ignore_index=True), contents.bars(dataset.bars), rules=rules)
-    sessions = session_of(traded["closed_at"].dt.tz_convert(None).to_numpy(), dataset.bars.calendar)
-    return [asdict(each) for each in comparisons(ledgers, sessions=sessions, seed=0)]
+    made = accounts(pd.concat(frames, ignore_index=True), contents.bars(dataset.bars), rules=rules)
+    sessions = session_of(dataset.bars.closed_at[made.traded], dataset.bars.calendar)
+    return [asdict(each) for each in comparisons(made.ledgers, sessions=sessions, seed=0)]
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

@@ -4,13 +4,22 @@ from typing import Any
 
 import click
 
-from forecast.commands.options import how, make_experiment, make_rules, trading_options, training_options, typed
+from forecast.commands.options import (
+    how,
+    make_experiment,
+    money_options,
+    take_rules,
+    trading_options,
+    training_options,
+    typed,
+)
 from forecast.commands.settings import Settings, json_option, print_json
 
 
 @click.command("backtest")
 @click.argument("names", nargs=-1, metavar="[RUN|SYMBOL]...")
 @trading_options
+@money_options
 @training_options
 @json_option
 @click.pass_context
@@ -18,10 +27,6 @@ def command(
     ctx: click.Context,
     /,
     names: tuple[str, ...],
-    policy: str,
-    band: float,
-    fee_bps: float,
-    slippage_bps: float,
     jobs: int | None,
     backend: str,
     cluster: str | None,
@@ -38,10 +43,11 @@ def command(
     \b
     Examples:
       forecast backtest
-      forecast backtest AAPL --policy long-short --band 0.02 --fee-bps 0.5
+      forecast backtest AAPL --policy long-short --band 0.02 --fee-bps 0.5 --borrow-rate 0.03
+      forecast backtest --calibration isotonic --band auto --size kelly --max-leverage 2
     """
     settings: Settings = ctx.obj
-    rules = make_rules(policy=policy, band=band, fee_bps=fee_bps, slippage_bps=slippage_bps)
+    rules = take_rules(options)
     results = []
     given = typed(ctx, {**options, "fresh": fresh, "backend": backend})
     for name in names or ("latest",):

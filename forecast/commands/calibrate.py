@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from forecast.commands.options import how, make_experiment, make_rules, trading_options, training_options
+from forecast.commands.options import how, make_experiment, take_rules, trading_options, training_options
 from forecast.commands.settings import Settings, json_option, print_json
 
 
@@ -31,10 +31,6 @@ def command(
     edges: tuple[float, ...],
     markets: int,
     bars_per_market: int,
-    policy: str,
-    band: float,
-    fee_bps: float,
-    slippage_bps: float,
     jobs: int | None,
     backend: str,
     cluster: str | None,
@@ -66,6 +62,7 @@ def command(
     settings: Settings = ctx.obj
     if any(not 0 < edge < 1 for edge in edges):
         raise ConfigError(f"Need every --edge above 0 and below 1, got {', '.join(f'{edge:g}' for edge in edges)}.")
+    rules = take_rules(options)
     experiment = make_experiment("CONTROL", options)
     if experiment.tune:
         raise ConfigError("Need --tune 0 to calibrate: it would tune anew on every market, and take days.")
@@ -73,7 +70,6 @@ def command(
         raise ConfigError(
             "Need --split expanding or rolling: paths of a combinatorial run give no verdict to calibrate."
         )
-    rules = make_rules(policy=policy, band=band, fee_bps=fee_bps, slippage_bps=slippage_bps)
     wanted = [
         calibration.Market(kind=kind, edge=edge, seed=seed, bars=bars_per_market)
         for kind in kinds

@@ -14,6 +14,27 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _KEPT_FOR_THE_COMMAND_LINE = {"help", "config", "json", "fresh"}
 
 
+_RULES = (
+    "policy", "band", "fee_bps", "slippage_bps", "half_spread_bps", "borrow_rate", "financing_rate",
+    "calibration", "size", "target_volatility", "max_leverage", "kelly_fraction",
+)  # fmt: skip
+
+
+class NumberOrAuto(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
+    """A number, or the word auto."""
+
+    name = "number|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        """The number, or "auto"."""
+        if value == "auto":
+            return "auto"
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number, and not auto.", param, ctx)
+
+
 def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
     """Makes the settings of a TOML file the defaults of this command, so that they are checked like typed ones."""
     import tomllib
@@ -159,10 +180,34 @@ _TRADING = (
         show_default=True,
         help="What a sell signal means: out of the market, or short.",
     ),
-    click.option("--band", type=float, default=0.0, show_default=True, help="Hold while |probability - 0.5| <= band."),
+    click.option(
+        "--band", type=NumberOrAuto(), default=0.0, show_default=True,
+        help="Hold while |probability - 0.5| <= band; auto: what earned most on validation rows.",
+    ),
     click.option("--fee-bps", type=float, default=1.0, show_default=True, help="Fee a trade, in basis points."),
     click.option("--slippage-bps", type=float, default=2.0, show_default=True, help="Slippage a trade, likewise."),
-)
+    click.option(
+        "--half-spread-bps", "--half-spread", type=NumberOrAuto(), default=0.0, show_default=True,
+        help="Half of the spread, likewise; auto: estimated from earlier bars, where they were built from trades.",
+    ),
+    click.option("--borrow-rate", type=float, default=0.0, show_default=True,
+                 help="Interest a year on what is sold short: 0.03 is 3 %."),
+    click.option("--financing-rate", type=float, default=0.0, show_default=True,
+                 help="Interest a year on what is held beyond one's own money; idle money earns nothing."),
+)  # fmt: skip
+
+_MONEY = (
+    click.option("--calibration", type=click.Choice(["none", "temperature", "isotonic"]), default="none",
+                 show_default=True, help="Of probabilities, on each fold's validation rows."),
+    click.option("--size", type=click.Choice(["full", "volatility", "kelly"]), default="full", show_default=True,
+                 help="What a buy takes: the whole account, what aims at a volatility, or a part of Kelly's fraction."),
+    click.option("--target-volatility", type=float, default=0.1, show_default=True,
+                 help="A year, for --size volatility."),
+    click.option("--max-leverage", type=float, default=1.0, show_default=True,
+                 help="Most that is held, in accounts, for --size volatility and kelly."),
+    click.option("--kelly-fraction", type=float, default=0.5, show_default=True,
+                 help="Part of Kelly's fraction, for --size kelly."),
+)  # fmt: skip
 
 
 def training_options(command: Command) -> Command:
@@ -171,8 +216,13 @@ def training_options(command: Command) -> Command:
 
 
 def trading_options(command: Command) -> Command:
-    """The options that say how to trade; `make_rules` reads them."""
+    """The options that say how to trade and what it costs; `make_rules` reads them."""
     return reduce(lambda made, option: option(made), reversed(_TRADING), command)
+
+
+def money_options(command: Command) -> Command:
+    """The options that say how probabilities become sizes; `make_rules` reads them."""
+    return reduce(lambda made, option: option(made), reversed(_MONEY), command)
 
 
 def make_experiment(symbol: str, options: dict[str, Any]) -> Any:
@@ -190,12 +240,36 @@ def typed(ctx: click.Context, options: dict[str, Any]) -> list[str]:
     return [name for name in options if ctx.get_parameter_source(name) in given]
 
 
-def make_rules(*, policy: str, band: float, fee_bps: float, slippage_bps: float) -> Any:
-    """The Rules of this command line."""
+def make_rules(
+    *,
+    band: float | str,
+    fee_bps: float,
+    slippage_bps: float,
+    half_spread_bps: float | str = 0.0,
+    borrow_rate: float = 0.0,
+    financing_rate: float = 0.0,
+    **more: Any,
+) -> Any:
+    """The Rules of this command line; more: its policy, calibration and size."""
     from forecast.backtest import Costs
-    from forecast.evaluation import Rules
+    from forecast.rules import Rules
 
-    return Rules(policy=policy, band=band, costs=Costs(fee_bps=fee_bps, slippage_bps=slippage_bps))
+    estimated = half_spread_bps == "auto"
+    costs = Costs(
+        fee_bps=fee_bps,
+        slippage_bps=slippage_bps,
+        half_spread_bps=0.0 if estimated else float(half_spread_bps),
+        borrow_rate=borrow_rate,
+        financing_rate=financing_rate,
+    )
+    return Rules(band=band, costs=costs, spread="bars" if estimated else "given", **more)  # type: ignore[arg-type]
+
+
+def take_rules(options: dict[str, Any]) -> Any:
+    """The Rules of this command line, whose options are taken out of the others."""
+    names = [str(each.name) for each in click.get_current_context().command.params]
+    asked = {name: options.pop(name) for name in _RULES if name in names}
+    return make_rules(**asked)
 
 
 def how(*, jobs: int | None, backend: str, cluster: str | None) -> dict[str, Any]:

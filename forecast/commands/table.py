@@ -47,6 +47,8 @@ def print_backtest(backtest: Any, page: Path) -> None:
         ],
     )
     click.echo("")
+    for line in (backtest.metrics.get("trading") or {}).get("notes", []):
+        click.echo(line)
     if shown := backtest.metrics.get("certificate"):
         said = "nothing looks ahead" if shown["passed"] else "LOOKS AHEAD: " + "; ".join(shown["failures"][:3])
         click.echo(f"Certificate: {said} ({shown['compared']} comparisons, sha256 {shown['sha256'][:12]})")

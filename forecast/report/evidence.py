@@ -5,10 +5,11 @@ from html import escape
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from forecast.report import luck, words
 from forecast.report.charts import Figure, colour, rounded
-from forecast.report.material import Material
+from forecast.report.material import ENSEMBLE, Material
 from forecast.statistics.prediction import correlation, ensembles
 from forecast.statistics.prediction import reliability as groups_of
 
@@ -36,8 +37,10 @@ def reliability(material: Material) -> Figure:
     means = ensembles(material.predictions)
     seen: list[float] = [0.5]
     said: list[float] = []
-    for model in [each for each in material.networks if each in means]:
-        rows = means[model]
+    lines = [(model, words.label(model), means[model]) for model in material.networks if model in means]
+    lines += [(model, f"{words.label(model)}, calibrated", rows) for model, rows in _recalibrated(material, means)]
+    for model, title, rows in lines:
+        after = title.endswith("calibrated")
         each = groups_of(rows["target"].to_numpy(), rows["probability"].to_numpy(), groups=_GROUPS)
         said += [*each.said]
         seen += [*each.low, *each.high]
@@ -45,7 +48,7 @@ def reliability(material: Material) -> Figure:
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                "name": escape(words.label(model)),
+                "name": escape(title),
                 "x": rounded(each.said),
                 "y": rounded(each.came),
                 "customdata": each.count.tolist(),
@@ -58,12 +61,12 @@ def reliability(material: Material) -> Figure:
                     "width": 3,
                     "color": colour(model, alpha=0.6),
                 },
-                "line": {"color": colour(model), "width": 1},
+                "line": {"color": colour(model), "width": 1, "dash": "dot" if after else "solid"},
                 "marker": {"color": colour(model), "size": 8, "symbol": "circle" if model == "lstm" else "square-open"},
                 "hovertemplate": "said %{x:.1%}, came %{y:.1%}<br>%{customdata} decisions<extra></extra>",
             }
         )
-        told.append(f"{words.label(model)} said {words.percent(each.said[0])} to {words.percent(each.said[-1])}")
+        told.append(f"{title} said {words.percent(each.said[0])} to {words.percent(each.said[-1])}")
     ends = [max(0.0, min(seen) - 0.02), min(1.0, max(seen) + 0.02)]
     sides = [min(said, default=0.5) - 0.01, max(said, default=0.5) + 0.01]
     line = {"color": "var(--muted)", "width": 1, "dash": "4px,3px"}
@@ -74,6 +77,15 @@ def reliability(material: Material) -> Figure:
         "hovermode": "closest",
     }
     return {"data": traces, "layout": layout, "alt": f"Said chances against what came. {'; '.join(told)}."}
+
+
+def _recalibrated(material: Material, means: Mapping[str, pd.DataFrame]) -> list[tuple[str, pd.DataFrame]]:
+    """The same decisions with the probabilities that were traded, where they were calibrated before."""
+    if material.policy.get("calibration", "none") == "none":
+        return []
+    ensemble = material.signals[material.signals["member"] == ENSEMBLE]
+    traded = {str(model): rows["probability"].to_numpy() for model, rows in ensemble.groupby("model", sort=False)}
+    return [(model, means[model].assign(probability=traded[model])) for model in material.networks if model in traded]
 
 
 def _seeds(found: Found) -> str:
@@ -244,6 +256,7 @@ def _years(years: float) -> str:
 def _certificate(shown: Found) -> str:
     """What was made again without the future, and whether it came out the same."""
     what = ", folds, scalers and one retrained member a network" if shown.get("retrained", 1) else ""
+    what = f", calibrations, bands, sizes{what}" if "backtest" in shown else what
     made = (
         f"bars, features, labels{what} were made again at "
         f"{words.plural(len(shown['cuts']), 'cut')} with the future cut off and with another one in its place, "

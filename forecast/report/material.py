@@ -22,7 +22,7 @@ class Material:
     """Everything that the charts and tables show.
 
     about: run.json. policy: the backtest's config.json. metrics: its metrics.json. bars, history, predictions: the
-    run's tables. ledgers: every model and member, in the order in which they were saved.
+    run's tables. signals: the backtest's. ledgers: every model and member, in the order in which they were saved.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Material:
     bars: pd.DataFrame
     history: pd.DataFrame
     predictions: pd.DataFrame
+    signals: pd.DataFrame
     ledgers: Sequence[Ledger]
 
     @property
@@ -101,6 +102,7 @@ def gather(run: Run, *, backtest: str) -> Material:
         bars=run.bars(),
         history=run.history(),
         predictions=run.predictions(),
+        signals=saved.signals,
         ledgers=ledgers,
     )
 
@@ -116,6 +118,8 @@ def ledger(rows: pd.DataFrame, *, model: str, member: str) -> Ledger:
         gross=rows["gross_return"].to_numpy(np.float64),
         cost=rows["cost"].to_numpy(np.float64),
         net=rows["net_return"].to_numpy(np.float64),
+        traded=rows["traded"].to_numpy(np.float64) if "traded" in rows else None,
+        financing=rows["financing"].to_numpy(np.float64) if "financing" in rows else None,
     )
 
 

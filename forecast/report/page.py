@@ -94,6 +94,8 @@ def _context(material: Material, calibrations: Sequence[Calibration]) -> dict[st
         "setup": tables.setup(material),
         "intraday": not material.daily,
         "cost": _cost(material),
+        "notes": (material.metrics.get("trading") or {}).get("notes", []),
+        "horizon": int(material.about["config"].get("horizon") or 1),
         "run": material.name,
         "created": _moment(material.about.get("created_at")),
         "commands": _commands(material),
@@ -141,15 +143,20 @@ def _done(material: Material) -> str:
 
 def _cost(material: Material) -> str:
     policy = material.policy
-    total = sum(float(policy.get(part) or 0) for part in ("fee_bps", "slippage_bps"))
-    return f"{total:g} basis point{'' if total == 1 else 's'}"
+    total = sum(float(policy.get(part) or 0) for part in ("fee_bps", "slippage_bps", "half_spread_bps"))
+    text = f"{total:g} basis point{'' if total == 1 else 's'}"
+    if policy.get("spread") == "bars":
+        text += " and an estimated half-spread"
+    for part, what in (("borrow_rate", "what was sold short"), ("financing_rate", "what was borrowed to buy")):
+        if policy.get(part):
+            text += f", {words.percent(policy[part])} a year on {what},"
+    return text
 
 
 def _commands(material: Material) -> list[str]:
-    options = {
-        name: material.policy[name] for name in ("policy", "band", "fee_bps", "slippage_bps") if name in material.policy
-    }
+    options = {name: given for name, given in material.policy.items() if name not in ("chosen_bands", "spread")}
     spoken = " ".join(f"--{name.replace('_', '-')} {words.value(given)}" for name, given in options.items())
+    spoken += " --half-spread auto" if material.policy.get("spread") == "bars" else ""
     run = shlex.quote(material.name)
     again = [str(material.about["command"])] if material.about.get("command") else []
     return [*again, f"forecast backtest {run} {spoken}", f"forecast report {run}"]

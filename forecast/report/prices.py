@@ -114,9 +114,10 @@ def _held(account: Ledger, *, at: Times, daily: bool, axis: str) -> dict[str, An
 
 def _strip(account: Ledger, *, bottom: float) -> dict[str, Any]:
     low = -1.0 if account.position.min() < 0 else 0.0
+    most = max(1.0, float(np.abs(account.position).max()))
     return {
         "domain": [bottom, bottom + 0.09],
-        "range": [1.05 * low, 1.05],
+        "range": [1.05 * most * low, 1.05 * most],
         "tickvals": [low, 1] if low else [0, 1],
         "ticktext": ["short", "long"] if low else ["out", "in"],
         "fixedrange": True,

@@ -21,6 +21,7 @@ PERFORMANCE: Sequence[tuple[str, str, Write]] = (
     ("trades", "Trades", words.count),
     ("hit_rate", "Trades that gained", words.percent),
     ("cost_paid", "Cost paid, sum", words.percent),
+    ("interest_paid", "Interest paid, sum", words.percent),
 )
 
 PREDICTION: Sequence[tuple[str, str, Write, str]] = (

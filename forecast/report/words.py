@@ -69,6 +69,8 @@ def value(given: Any) -> str:
         return "not set"
     if isinstance(given, bool):
         return "yes" if given else "no"
+    if isinstance(given, dict):
+        return "; ".join(f"{label(str(name))} {value(each)}" for name, each in given.items()) or "none"
     if isinstance(given, list | tuple):
         return ", ".join(map(str, given)) or "none"
     return f"{given:g}" if isinstance(given, float) else str(given)

@@ -12,7 +12,7 @@ from forecast.statistics.comparison import FEWEST, Comparison, Sessions, daily_s
 from forecast.statistics.economics import break_even, years_to_tell
 from forecast.statistics.forecasts import diebold_mariano, label_horizon, log_losses, pesaran_timmermann
 from forecast.statistics.overfitting import probability_of_overfitting
-from forecast.statistics.performance import held_returns, position_changes
+from forecast.statistics.performance import earned, held_returns, position_changes
 from forecast.statistics.prediction import ensembles
 from forecast.statistics.ranking import common_block, confidence_set, superior_predictive_ability
 from forecast.statistics.seeds import seeds_and_days
@@ -178,4 +178,4 @@ def _gross_and_turnover(account: Ledger, *, sessions: Sessions | None) -> tuple[
     """Gross return and size of the trades of each day; closing belongs to the last bar held."""
     changes = position_changes(account)
     turnover = np.append(changes[:-2], changes[-2:].sum())
-    return daily_sums(account.gross[:-1], sessions=sessions)[0], daily_sums(turnover, sessions=sessions)[0]
+    return daily_sums(earned(account)[:-1], sessions=sessions)[0], daily_sums(turnover, sessions=sessions)[0]

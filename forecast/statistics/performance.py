@@ -35,6 +35,7 @@ def performance(ledger: Ledger, *, bars_per_year: float) -> Metrics:
         "trades": len(returns),
         "hit_rate": float((returns > 0).mean()) if len(returns) else None,
         "cost_paid": float(ledger.cost.sum()),
+        "interest_paid": float(ledger.financing.sum()) if ledger.financing is not None else None,
     }
     return {name: value if value is None or math.isfinite(value) else None for name, value in result.items()}
 
@@ -57,7 +58,12 @@ def equity_curve(net: Floats) -> Floats:
 
 def position_changes(ledger: Ledger) -> Floats:
     """Size of the trade at each open, shape (bars,), as a fraction of equity."""
-    return np.abs(np.diff(ledger.position, prepend=0.0))
+    return np.abs(_orders(ledger))
+
+
+def earned(ledger: Ledger) -> Floats:
+    """What each bar earned before the cost of trading, interest taken off, shape (bars,)."""
+    return ledger.gross if ledger.financing is None else ledger.gross - ledger.financing
 
 
 def drawdown(growth: Floats) -> tuple[float, int]:
@@ -81,10 +87,18 @@ def trade_returns(ledger: Ledger) -> Floats:
     if not len(opened):
         return np.array([])
     closing = np.zeros(len(side))
-    closing[closed] = ledger.cost[closed] * np.abs(before[closed]) / position_changes(ledger)[closed]
-    growth = (1.0 - (ledger.cost - closing)) * (1.0 + ledger.gross)
+    orders = _orders(ledger)[closed]
+    left = np.abs(ledger.position[closed] - orders)  # of the old trade, when it is closed
+    share = np.divide(left, np.abs(orders), out=np.zeros(len(closed)), where=orders != 0)  # a ruin is closed by nobody
+    closing[closed] = ledger.cost[closed] * share
+    growth = np.maximum((1.0 - (ledger.cost - closing)) * (1.0 + earned(ledger)), 0.0)
     inside = np.multiply.reduceat(growth, np.stack([opened, closed], axis=1).ravel())[::2]
     return np.asarray(inside * (1.0 - closing[closed]) - 1.0)
+
+
+def _orders(ledger: Ledger) -> Floats:
+    """What was traded at each open; ledgers of old do not say, and took a position to stay as large as it was."""
+    return np.diff(ledger.position, prepend=0.0) if ledger.traded is None else ledger.traded
 
 
 def _per_year(net: Floats, *, growth: float, years: float, bars_per_year: float) -> Metrics:

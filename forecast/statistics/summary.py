@@ -22,7 +22,7 @@ ENSEMBLE = "ensemble"
 
 def summarise(
     ledgers: Sequence[Ledger],
-    predictions: "pd.DataFrame",
+    predictions: "pd.DataFrame | None",
     *,
     bars_per_year: float,
     sessions: Sessions | None,
@@ -33,10 +33,11 @@ def summarise(
     """Period, performance, prediction quality, comparisons and the verdict, in natural units (0.05 is 5 %).
 
     ledgers: one symbol, the same bars; every model has an "ensemble" member, networks one member a seed besides.
-    predictions: a run's predictions.parquet. sessions: the session date of each ledger row, datetime64[D], shape
-    (bars,), or None where bars are not to be summed to days. config: policy, band, fee_bps and slippage_bps, kept
-    beside the numbers that follow from them. seed: of the bootstrap; the same seed gives the same digits.
-    trials: configurations tried, this one included, each of which tried every network; only this one when not given.
+    predictions: a run's predictions.parquet, None where several runs were joined. sessions: the session date of each
+    ledger row, datetime64[D], shape (bars,), or None where bars are not to be summed to days. config: policy, band,
+    fee_bps and slippage_bps, kept beside the numbers that follow from them. seed: of the bootstrap; the same seed
+    gives the same digits. trials: configurations tried, this one included, each of which tried every network; only
+    this one when not given.
 
     Raises:
         ValueError: no ledgers, or ledgers of several symbols or of different bars.
@@ -58,6 +59,7 @@ def summarise(
         accounts, sessions=sessions, per_year=per_year, trials=(trials or 1) * max(1, len(networks)),
         rng=np.random.default_rng([seed, 1]),
     )  # fmt: skip
+    tests = {} if predictions is None else forecast_tests(predictions)
     days = few_sessions(sessions)
     seen = [] if days else _seen(made, accounts, sessions=sessions, per_year=per_year, idle=idle)
     wait = waiting(made[0], per_year=per_year) if made and (made[0].model, made[0].rival) == PAIR else None
@@ -73,12 +75,12 @@ def summarise(
         "performance": _by_model(
             {(each.model, each.member): performance(each, bars_per_year=bars_per_year) for each in ledgers}
         ),
-        "prediction": _by_model(_qualities(predictions)),
+        "prediction": {} if predictions is None else _by_model(_qualities(predictions)),
         "comparisons": [asdict(each) for each in made],
-        "evidence": {**more, **forecast_tests(predictions), "waiting": wait, "seen": seen},
+        "evidence": {**more, **tests, "waiting": wait, "seen": seen},
         "verdict": verdict(
             made, symbol=ledgers[0].symbol, first=first, last=last, wait=wait, idle=idle, days=days,
-            at_once=_filled_at_once(predictions),
+            at_once=0.0 if predictions is None else _filled_at_once(predictions),
         ),
     }  # fmt: skip
 

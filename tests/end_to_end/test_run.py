@@ -152,20 +152,24 @@ def test_the_ledger_can_be_recomputed_by_hand_from_signals_and_bars(copy):
     for (model, member), signals in saved.signals.groupby(["model", "member"]):
         ledger = saved.ledger[(saved.ledger.model == model) & (saved.ledger.member == member)]
         rows = iter(ledger.itertuples())
-        held = 0.0
+        held = drifted = 0.0
         for decided, signal_name in zip(signals["decided_at"], signals["signal"], strict=True):
             bar = closed.index(decided) + 1  # filled at the open of the next bar
             wanted = {"buy": 1.0, "sell": -1.0, "hold": held}[signal_name]
-            cost = abs(wanted - held) * 7 / 10_000
+            cost = abs(wanted - drifted) * 7 / 10_000
             gross = wanted * (opens[bar + 1] / opens[bar] - 1)
             row = next(rows)
             assert row.time == opened[bar]
-            assert (row.position, row.cost) == (wanted, cost)
+            assert row.position == wanted
+            assert row.traded == pytest.approx(wanted - drifted, abs=1e-15)
+            assert row.cost == pytest.approx(cost, abs=1e-15)
+            assert row.financing == 0.0
             assert row.gross_return == pytest.approx(gross, abs=1e-15)
             assert row.net_return == pytest.approx((1 - cost) * (1 + gross) - 1, abs=1e-15)
-            held = wanted
+            held, drifted = wanted, wanted * (opens[bar + 1] / opens[bar]) / (1 + gross)
         last = next(rows)
-        assert (last.time, last.position, last.cost) == (opened[bar + 1], 0.0, abs(held) * 7 / 10_000)
+        assert (last.time, last.position) == (opened[bar + 1], 0.0)
+        assert last.cost == pytest.approx(abs(drifted) * 7 / 10_000, abs=1e-15)
         assert next(rows, None) is None
     hold = saved.ledger[saved.ledger.model == "buy_and_hold"]
     first, final = opened.index(hold["time"].iloc[0]), opened.index(hold["time"].iloc[-1])
@@ -212,8 +216,8 @@ def test_every_run_proves_that_it_does_not_look_ahead(trained):
 
 
 def test_a_backtest_that_fills_too_soon_loses_its_certificate(copy, monkeypatch):
-    from forecast import evaluation
-    from forecast.backtest import Costs, trade
+    from forecast import accounts, evaluation
+    from forecast.backtest import Costs, trade_all
 
     run = newest(copy)
     rules = evaluation.Rules(policy="long-flat", band=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
@@ -221,10 +225,10 @@ def test_a_backtest_that_fills_too_soon_loses_its_certificate(copy, monkeypatch)
     assert honest["passed"]
     assert honest["compared"] > run.certificate()["compared"]
 
-    def at_the_deciding_close(positions, *, opens, **more):
-        return trade(positions, opens=np.concatenate([[opens[0]], opens[:-1]]), **more)
+    def at_the_deciding_close(targets, *, opens, **more):
+        return trade_all(targets, opens=np.concatenate([[opens[0]], opens[:-1]]), **more)
 
-    monkeypatch.setattr(evaluation, "trade", at_the_deciding_close)
+    monkeypatch.setattr(accounts, "trade_all", at_the_deciding_close)
     early = evaluation.evaluate(run, rules=rules).metrics["certificate"]
     assert not early["passed"]
     assert "lstm ensemble earns something else than from open to open" in early["failures"]

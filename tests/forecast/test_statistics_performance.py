@@ -46,8 +46,8 @@ def test_the_cost_of_closing_belongs_to_the_last_bar_held() -> None:
 
 def test_each_side_of_a_flip_pays_its_own_part_of_the_cost() -> None:
     returns = trade_returns(ledger([1, -1], [100, 110, 99], fee_bps=100))
-    # the flip at 110 costs 2 %, one each; each side pays 1 % when it opens and 1 % when it closes
-    assert returns == pytest.approx([0.99 * 1.1 * 0.99 - 1, 0.99 * 1.1 * 0.99 - 1])
+    # the flip at 110 costs 2 %, one each; each side pays 1 % when it opens and 1 % of what is left of it at its close
+    assert returns == pytest.approx([0.99 * 1.1 * 0.99 - 1, 0.99 * 1.1 * (1 - 0.01 * 0.9 / 1.1) - 1])
 
 
 def test_a_change_of_size_is_no_new_trade() -> None:
