@@ -18,6 +18,11 @@ from forecast.commands.settings import Settings, json_option, print_json
 
 @click.command("backtest")
 @click.argument("names", nargs=-1, metavar="[RUN|SYMBOL]...")
+@click.option(
+    "--portfolio",
+    type=click.Choice(["equal", "inverse-volatility"]),
+    help="Join the runs into one account a model, with these shares, rebalanced and paid for.",
+)
 @trading_options
 @money_options
 @training_options
@@ -27,6 +32,7 @@ def command(
     ctx: click.Context,
     /,
     names: tuple[str, ...],
+    portfolio: str | None,
     jobs: int | None,
     backend: str,
     cluster: str | None,
@@ -44,11 +50,14 @@ def command(
     Examples:
       forecast backtest
       forecast backtest AAPL --policy long-short --band 0.02 --fee-bps 0.5 --borrow-rate 0.03
+      forecast backtest AAPL MSFT IBM --portfolio inverse-volatility
       forecast backtest --calibration isotonic --band auto --size kelly --max-leverage 2
     """
     settings: Settings = ctx.obj
     rules = take_rules(options)
-    results = []
+    if portfolio and len(names) < 2:
+        raise click.UsageError(f"Need two symbols or more for --portfolio, got {', '.join(names) or 'none'}.")
+    results, runs = [], []
     given = typed(ctx, {**options, "fresh": fresh, "backend": backend})
     for name in names or ("latest",):
         run = _named_run(settings, name)
@@ -63,9 +72,11 @@ def command(
                 settings.note(f"No finished run of {name.upper()} yet: training one first.")
             where = how(jobs=jobs, backend=backend, cluster=cluster)
             run = train_one(ctx, make_experiment(name, options), fresh=fresh, **where)
+        runs.append(run)
         results.append(evaluate_and_report(settings, run, rules, say=not as_json))
+    joined = _join(settings, runs, rules, portfolio, say=not as_json) if portfolio else {}
     if as_json:
-        print_json({"backtests": results})
+        print_json({"backtests": results, **joined})
 
 
 def evaluate_and_report(settings: Settings, run: Any, rules: Any, *, say: bool) -> dict[str, Any]:
@@ -83,6 +94,24 @@ def evaluate_and_report(settings: Settings, run: Any, rules: Any, *, say: bool) 
 
         print_backtest(backtest, page)
     return {"run": run.name, "backtest": backtest.name, "report": str(page), **backtest.metrics}
+
+
+def _join(settings: Settings, runs: list[Any], rules: Any, weighting: str, *, say: bool) -> dict[str, Any]:
+    """Joins runs into a portfolio, saves it, writes its page and the index, prints its verdict; the JSON result."""
+    from forecast.portfolio import join, save
+    from forecast.power import listed
+    from forecast.report import write_index, write_portfolio
+    from forecast.runs import list_runs
+
+    made = join(runs, rules=rules, weighting="equal" if weighting == "equal" else "inverse-volatility")
+    save(made, runs=settings.runs)
+    page = write_portfolio(made, folder=settings.reports_dir)
+    write_index(list_runs(settings.runs), folder=settings.reports_dir, calibrations=listed(settings.calibrations))
+    if say:
+        from forecast.commands.table import print_backtest
+
+        print_backtest(made, page)
+    return {"portfolio": {"name": made.name, "report": str(page), **made.metrics}}
 
 
 def _named_run(settings: Settings, name: str) -> Any:

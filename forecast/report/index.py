@@ -1,28 +1,48 @@
-"""The list of runs and calibrations, each with what it found and a link to its page."""
+"""The list of runs, portfolios and calibrations, each with what it found and a link to its page."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from forecast.portfolio import FOLDER, list_portfolios
 from forecast.power import Calibration
 from forecast.report import words
 from forecast.report.controls import page_name, sentence
 from forecast.report.page import environment
+from forecast.report.portfolio import page_name as portfolio_page
+from forecast.run_files import read_json
 from forecast.runs import Run
 from pipelines.errors import RunError
 from pipelines.files import write_atomically
 
 
 def write_index(runs: Sequence[Run], *, folder: Path, calibrations: Sequence[Calibration] = ()) -> Path:
-    """Writes `<folder>/index.html` and returns its path. runs: newest first; a damaged one is listed as such."""
+    """Writes `<folder>/index.html` and returns its path. runs: newest first; a damaged one is listed as such.
+
+    The portfolios beside the runs are listed, too.
+    """
     entries = [_entry(run, folder=folder) for run in runs]
     controls = [
         {"link": page_name(each), "sentence": sentence(each.shares), "date": words.day(each.about["created_at"])}
         for each in calibrations
         if (folder / page_name(each)).exists()
     ]
-    html = environment().get_template("index.html.j2").render(entries=entries, controls=controls)
+    joined = [each for place in {run.folder.parent: None for run in runs} for each in _portfolios(place, folder=folder)]
+    html = environment().get_template("index.html.j2").render(entries=entries, controls=controls, portfolios=joined)
     return write_atomically(folder / "index.html", html.encode())
+
+
+def _portfolios(runs: Path, *, folder: Path) -> list[dict[str, str]]:
+    """The portfolios that have a page, newest first; a damaged one is passed over."""
+    found = []
+    for name in list_portfolios(runs):
+        try:
+            sentence = str(read_json(runs / FOLDER / name / "metrics.json")["verdict"]["sentence"])
+        except (RunError, KeyError, TypeError):
+            continue
+        if (folder / portfolio_page(name)).exists():
+            found.append({"sentence": sentence, "link": portfolio_page(name), "name": name})
+    return found
 
 
 def _entry(run: Run, *, folder: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from tests.benchmarks import other_rows, training_rows
+from tests.benchmarks import account_rows, other_rows, training_rows
 
 ROWS = {
     "a": training_rows.whole,
@@ -15,13 +15,14 @@ ROWS = {
     "e": other_rows.backtests,
     "f": other_rows.growth,
     "g": other_rows.startup,
+    "h": account_rows.portfolios,
 }
 
 
 def main() -> None:
     """Prints the rows as they are measured."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help="a, b (with c), d, e, f, g; all when none is named")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="a, b (with c), d, e, f, g, h; all when none is named")
     parser.add_argument("--rounds", type=int, default=3, help="every contender runs so often, by turns; medians count")
     asked = parser.parse_args()
     unknown = sorted(set(asked.rows) - ROWS.keys())

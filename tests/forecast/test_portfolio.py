@@ -1,9 +1,14 @@
 """Several runs as one account: by hand, against cash and shares, and with symbols that end or pause."""
 
+import json
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.__main__ import run as command_line
 from forecast.backtest import Costs
 from forecast.evaluation import traded_accounts
 from forecast.portfolio import join, list_portfolios, load, save
@@ -170,3 +175,21 @@ def test_what_cannot_be_joined_is_one_clear_line(tmp_path):
     write_parquet(late.folder / "predictions.parquet", rows[rows["fold"] == 1])
     with pytest.raises(ConfigError, match="Need test rows of the same days, got none of AAPL when the last run begins"):
         join([aapl, late], rules=RULES, weighting="equal")
+
+
+def test_the_command_joins_runs_and_writes_a_page_that_the_index_lists(runs, tmp_path, capsys):
+    place = tmp_path / "data" / "runs"
+    place.mkdir(parents=True)
+    for run in runs[:2]:
+        run.folder.rename(place / run.folder.name)
+    where = ["--data-dir", str(tmp_path / "data"), "--reports-dir", str(tmp_path / "reports"), "backtest"]
+    assert command_line([*where, "AAPL", "MSFT", "--portfolio", "inverse-volatility", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)["portfolio"]
+    page, index = Path(made["report"]).read_text(), (tmp_path / "reports" / "index.html").read_text()
+    assert made["verdict"]["sentence"].partition(":")[0] in page
+    assert "MSFT could not be traded at" in page
+    assert Path(made["report"]).name.replace("+", "%2B") in index
+    assert "http" not in re.sub(r"<script>.*?</script>|http-equiv", "", page, flags=re.DOTALL)
+    assert sum(made["mean_share"].values()) == pytest.approx(1.0)
+    assert command_line([*where, "AAPL", "--portfolio", "equal"]) == 2
+    assert "Need two symbols or more for --portfolio, got AAPL" in capsys.readouterr().err

@@ -63,7 +63,7 @@
   };
 
   // of the price chart only what is in sight is drawn, and as much again on either side for dragging
-  let sight = figures.prices.layout.xaxis.range;
+  let sight = figures.prices && figures.prices.layout.xaxis.range;
   const inSight = () => {
     const line = figures.prices.data[0], first = from(line.x, sight[0]), last = from(line.x, sight[1]), width = last - first + 1;
     const [begin, end] = [line.x[Math.max(0, first - width)], line.x[Math.min(line.x.length - 1, last + width)]];
@@ -115,17 +115,19 @@
   };
 
   const drawAll = () => Promise.all(Object.keys(figures).map(draw));
-  if (narrow() && document.querySelector('[data-bars="250"]').ariaPressed === "true") {
+  if (figures.prices && narrow() && document.querySelector('[data-bars="250"]').ariaPressed === "true") {
     const times = figures.prices.data[0].x;
     sight = [times[Math.max(0, times.length - 64)], times[times.length - 1]];
     press(document.querySelector('[data-bars="63"]'));
   }
   drawAll().then(() => {
-    chart("prices").on("plotly_relayout", (change) => {
-      const range = change["xaxis.range"] || (change["xaxis.range[0]"] && [change["xaxis.range[0]"], change["xaxis.range[1]"]]);
-      if (range) see(range.map(plain));
-    });
-    chart("prices").on("plotly_doubleclick", () => { press(document.querySelector('[data-bars="0"]')); look(0); });
+    if (figures.prices) {
+      chart("prices").on("plotly_relayout", (change) => {
+        const range = change["xaxis.range"] || (change["xaxis.range[0]"] && [change["xaxis.range[0]"], change["xaxis.range[1]"]]);
+        if (range) see(range.map(plain));
+      });
+      chart("prices").on("plotly_doubleclick", () => { press(document.querySelector('[data-bars="0"]')); look(0); });
+    }
     document.documentElement.dataset.drawn = "yes";
   });
 
