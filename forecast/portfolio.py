@@ -14,6 +14,7 @@ from forecast.accounts import Accounts
 from forecast.backtest import Flags, Ledger, account
 from forecast.conditions import trailing_volatility
 from forecast.evaluation import ledger_frame, traded_accounts
+from forecast.experiment import COMBINATORIAL
 from forecast.notes import capital, ruins
 from forecast.rules import Rules
 from forecast.run_files import read_json, read_parquet, write_json, write_parquet
@@ -72,6 +73,12 @@ def join(runs: Sequence[Run], *, rules: Rules, weighting: Weighting) -> Portfoli
     symbols = [str(run.describe()["config"]["symbol"]) for run in runs]
     if len(set(symbols)) < 2 or len(set(symbols)) < len(symbols):
         raise ConfigError(f"Need two symbols or more for a portfolio, each once, got {', '.join(symbols) or 'none'}.")
+    for run in runs:
+        if (
+            run.describe()["config"].get("split") == COMBINATORIAL
+            or not (run.certificate() or {"passed": True})["passed"]
+        ):
+            raise ConfigError(f"Need runs that look at no later bars for a portfolio, got {run.name}.")
     data = [run.describe()["data"] for run in runs]
     kinds = sorted({f"{each['interval']} bars of {each['calendar']}" for each in data})
     built = [str(each) for run in runs if (each := run.describe()["config"].get("bars"))]
