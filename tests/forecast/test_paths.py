@@ -33,7 +33,7 @@ def test_a_path_takes_each_group_from_the_fold_that_its_turn_names():
             rows["decided_at"].dt.tz_convert(None).to_numpy(),
             dataset.windows.decided_at.astype(rows.decided_at.dtype.base),
         )
-    assert set(members(frame)["member"]) == {"0", "1", "2", "ensemble"}
+    assert {member for _, member in members(frame).names} == {"0", "1", "2", "ensemble"}
 
 
 def performance(*sharpes):
