@@ -8,7 +8,7 @@ import pandas as pd
 from forecast.backtest import Flags
 from forecast.rules import Rules
 from forecast.signals import utc
-from forecast.spread import half_spread
+from forecast.spread import FEWEST, half_spread
 from pipelines.errors import ConfigError, RunError
 from pipelines.market import Floats, Times
 
@@ -31,7 +31,16 @@ class Conditions:
     spread: Floats | None
 
     def rows(self, chosen: slice) -> "Conditions":
-        """The same, fewer bars."""
+        """The same, fewer bars.
+
+        Raises:
+            ConfigError: an estimated spread that is not known at one of them.
+        """
+        if self.spread is not None and np.any(np.isnan(self.spread[chosen])):
+            raise ConfigError(
+                f"Need {FEWEST} pairs of neighbouring bars before the first trade to estimate the spread. "
+                "Fetch more history or give it: --half-spread-bps 2."
+            )
         return Conditions(
             opened_at=self.opened_at[chosen],
             opens=self.opens[chosen],
@@ -44,11 +53,10 @@ class Conditions:
 def conditions(bars: pd.DataFrame, *, rules: Rules, bars_per_year: float | None) -> Conditions:
     """The conditions that a run's bars give.
 
-    A source that has no volumes at all (an index, a currency) does not say that nothing could be traded. The spread of
-    a bar whose earlier bars are too few for it is the first one that is known.
+    A source that has no volumes at all (an index, a currency) does not say that nothing could be traded.
 
     Raises:
-        ConfigError: a size by volatility without the number of bars a year, or a spread that no bar could tell.
+        ConfigError: a size by volatility without the number of bars a year.
     """
     opened_at, close = utc(bars["opened_at"]), bars["close"].to_numpy()
     volume = bars["volume"].to_numpy()

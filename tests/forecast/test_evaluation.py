@@ -11,6 +11,7 @@ from forecast.accounts import accounts
 from forecast.backtest import Costs
 from forecast.evaluation import evaluate
 from forecast.fills import certify_fills
+from forecast.report import write_report
 from forecast.rules import Rules
 from forecast.run_files import write_json, write_parquet
 from forecast.runs import Run
@@ -219,6 +220,73 @@ def test_an_estimated_spread_is_paid_on_what_is_traded(run):
     traded = made.ledger[made.ledger["traded"].abs() > 1e-9]
     assert (traded["cost"] >= traded["traded"].abs() * 3 / 10_000 - 1e-15).all()
     assert (traded["cost"] > traded["traded"].abs() * 3 / 10_000 + 1e-9).any()
+
+
+def test_a_spread_is_not_guessed_where_earlier_bars_are_too_few(run):
+    bars = run.bars()
+    rows = run.predictions()
+    first = bars.index[bars["opened_at"] == rows["entry_at"].iloc[0]][0]
+    with pytest.raises(ConfigError, match="Need 100 pairs of neighbouring bars before the first trade"):
+        accounts(rows, bars.iloc[first - 50 :].reset_index(drop=True), rules=rules(spread="bars"))
+
+
+def constant(run):
+    bars = run.bars()
+    bars[["open", "high", "low", "close"]] = 100.0
+    write_parquet(run.folder / "bars.parquet", bars)
+    for name, rows in (("predictions", run.predictions()), ("validation", run.validation())):
+        still = rows.assign(target=np.int8(0), forward_return=0.0)
+        write_parquet(run.folder / f"{name}.parquet", still)
+
+
+def test_constant_prices_lose_what_is_paid_and_tell_nothing(run):
+    constant(run)
+    made = evaluate(run, rules=rules(size="volatility", max_leverage=1.5))
+    held = made.ledger[made.ledger["model"] == "buy_and_hold"]["position"]
+    assert set(held.iloc[:-1]) == {1.5}  # no volatility: the most that is allowed
+    assert not made.ledger["gross_return"].any()
+    assert made.metrics["performance"]["buy_and_hold"]["ensemble"]["total_return"] == pytest.approx(
+        (1 - 0.00045) ** 2 - 1
+    )
+    assert made.metrics["performance"]["always_flat"]["ensemble"]["sharpe"] is None
+
+
+def test_constant_prices_choose_to_stand_aside_and_say_why(run):
+    constant(run)
+    made = evaluate(run, rules=rules(**CHOOSING))
+    assert not made.signals["target"].any()
+    assert made.metrics["verdict"]["answer"] == "cannot tell"
+    said = " ".join(made.metrics["trading"]["notes"])
+    assert "validation rows of one class only: not calibrated" in said
+    assert "Kelly's fraction is not known, nothing is held" in said
+    assert "The LSTM never held anything." in said
+
+
+def test_a_single_seed_is_traded_alone_and_its_spread_is_not_made_up(tmp_path):
+    made = evaluate(tradable_run(tmp_path, bars=500, folds=2, seeds=1), rules=rules(**CHOOSING))
+    one, mean = (
+        made.ledger[(made.ledger["model"] == "lstm") & (made.ledger["member"] == each)] for each in ("0", "ensemble")
+    )
+    np.testing.assert_array_equal(one["net_return"], mean["net_return"])
+    assert made.metrics["performance"]["lstm"]["spread"]["total_return"]["std"] is None
+    assert made.metrics["evidence"]["seeds_and_days"]["mean"] is None
+
+
+def test_the_report_shows_choices_interest_and_both_reliabilities(run, tmp_path):
+    described = run.describe()
+    described["config"]["horizon"] = 5
+    write_json(run.folder / "run.json", described)
+    costs = Costs(fee_bps=1, slippage_bps=2, half_spread_bps=1, borrow_rate=0.03)
+    made = evaluate(run, rules=rules(band="auto", calibration="isotonic", policy="long-short", costs=costs))
+    html = write_report(run, backtest=made.name, folder=tmp_path).read_text()
+    assert "Bands chosen on the validation rows of each fold" in html
+    assert "paying 4 basis points, 3.0" in html.replace("\u00a0", " ")
+    assert "LSTM, calibrated" in html
+    assert "are asked again at every close" in html
+    assert (
+        "--band auto --fee-bps 1 --slippage-bps 2 --half-spread-bps 1 --borrow-rate 0.03 --calibration isotonic" in html
+    )
+    assert "Interest paid, sum" in html
 
 
 @pytest.mark.parametrize(
