@@ -272,6 +272,20 @@ def test_a_single_seed_is_traded_alone_and_its_spread_is_not_made_up(tmp_path):
     assert made.metrics["evidence"]["seeds_and_days"]["mean"] is None
 
 
+def test_paths_of_a_combinatorial_run_are_traded_but_nothing_is_chosen_on_rows_that_come_later(run, tmp_path):
+    described = run.describe()
+    described["config"]["split"] = "combinatorial"
+    write_json(run.folder / "run.json", described)
+    rows = run.predictions()
+    write_parquet(run.folder / "predictions.parquet", rows.assign(fold=(rows["fold"] + rows["seed"]) % 3))
+    made = evaluate(run, rules=rules())
+    assert made.metrics["verdict"]["answer"] == "no verdict"
+    assert made.metrics["certificate"]["passed"], made.metrics["certificate"]["failures"]
+    assert write_report(run, backtest=made.name, folder=tmp_path).exists()
+    with pytest.raises(ConfigError, match="Need --split expanding or rolling for --calibration"):
+        evaluate(run, rules=rules(calibration="isotonic"))
+
+
 def test_the_report_shows_choices_interest_and_both_reliabilities(run, tmp_path):
     described = run.describe()
     described["config"]["horizon"] = 5
