@@ -87,7 +87,7 @@ def load_fitting(name: str = DEFAULT) -> ModuleType:
     with _loading:
         if "forecast.fitting" not in sys.modules:
             os.environ |= _environment(name)
-            with _silenced_stderr():
+            with silenced_stderr():
                 importlib.import_module("forecast.fitting")
                 if name == "tensorflow":
                     importlib.import_module(name).config.experimental.enable_op_determinism()
@@ -111,7 +111,7 @@ def _environment(name: str) -> dict[str, str]:
 
 
 @contextmanager
-def _silenced_stderr() -> Iterator[None]:
+def silenced_stderr() -> Iterator[None]:
     """TensorFlow's C++ side logs to file descriptor 2 before it can be told not to."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

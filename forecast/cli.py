@@ -19,6 +19,7 @@ _COMMANDS = {  # name -> (module, line in --help), so that --help imports none o
         "What the networks remember: gradients, gates, what the signal depends on.",
     ),
     "calibrate": ("forecast.commands.calibrate", "Your experiment on made-up markets: what would it find?"),
+    "export": ("forecast.commands.export", "The networks as Keras or ONNX files for other programs."),
     "report": ("forecast.commands.report", "Write the HTML report of a run."),
     "doctor": (
         "forecast.commands.doctor",

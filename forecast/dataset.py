@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,29 @@ def make_windows(prices: Bars, experiment: Experiment) -> Windows:
         barrier_width=experiment.barrier_width,
     )
     return windows.build(features.compute(prices, names=experiment.features), known, steps=experiment.window)
+
+
+def prepare_newest(prices: Bars, experiment: Experiment) -> Dataset:
+    """The same with one fold, tested on the newest bar alone: it learns from every label that is known at its close.
+
+    Raises:
+        TooFewBarsError: too little history for it.
+    """
+    ready = make_windows(with_room(prices, bars=1 + experiment.horizon), experiment)
+    fold = weighting.weigh(
+        ready, splits.newest(ready, split=experiment.split, embargo=experiment.embargo), kind=experiment.weights
+    )
+    return Dataset(bars=prices, windows=ready, folds=(fold,), scalers=(scaling.fit_scaler(ready, rows=fold.train),))
+
+
+def with_room(prices: Bars, *, bars: int) -> Bars:
+    """With so many bars without time or change after the last one: its window is built before its label is known."""
+    last = prices.rows(slice(len(prices) - 1, None))
+    flat = replace(last, opened_at=last.closed_at, open=last.close, high=last.close, low=last.close)
+    arrays = [each.name for each in fields(Bars) if isinstance(getattr(prices, each.name), np.ndarray)]
+    parts = [prices, *[flat] * bars]
+    joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+    return replace(prices, **joined)
 
 
 def bars_per_year(prices: Bars) -> float:

@@ -17,6 +17,7 @@ from forecast import models
 from forecast.descent import Vector, flat
 from forecast.epochs import Program
 from forecast.member import Architecture, Budget, Fitted
+from pipelines.errors import RunError
 from pipelines.market import Floats
 from pipelines.scaling import Scaler
 from pipelines.splits import Fold
@@ -78,15 +79,38 @@ def fit(
     )
 
 
-def predict(
-    values: NDArray[np.float32], *, ends: Rows, scaler: Scaler, architecture: Architecture, weights: Path
-) -> Floats:
-    """Probabilities of a stored member at the windows ending at `ends`; values: unscaled features (bars, features)."""
-    program = _program(architecture)
+def load(weights: Path, *, architecture: Architecture) -> Vector:
+    """The parameters of a stored member, whose file was checked before (forecast.model_files).
+
+    Raises:
+        RunError: weights of another shape than the architecture's.
+    """
+    network = _program(architecture).network
     with _writing:
-        program.network.load_weights(weights)
-        parameters = flat(program.network.get_weights())
-    return _probabilities(program, parameters, scaler.apply(values), ends)
+        load_into(network, weights)
+        return flat(network.get_weights())
+
+
+def load_into(network: keras.Model, weights: Path) -> None:
+    """The weights of a file, by name and shape.
+
+    Raises:
+        RunError: weights of another shape than the network's.
+    """
+    try:
+        network.load_weights(weights)
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(
+            f"{weights.name} of run folder {weights.parent} does not hold the weights of this {network.name}. Train it "
+            "again: forecast train --fresh."
+        ) from error
+
+
+def predict(
+    values: NDArray[np.float32], *, ends: Rows, scaler: Scaler, architecture: Architecture, parameters: Vector
+) -> Floats:
+    """Probabilities of a loaded member at the windows ending at `ends`; values: unscaled features (bars, features)."""
+    return _probabilities(_program(architecture), parameters, scaler.apply(values), ends)
 
 
 @lru_cache(maxsize=8)
@@ -107,4 +131,4 @@ def _weights_file(program: Program, parameters: Vector) -> bytes:
         return path.read_bytes()
 
 
-__all__ = ["fit", "keras", "models", "predict"]
+__all__ = ["fit", "keras", "load", "load_into", "models", "predict"]

@@ -7,7 +7,7 @@ from forecast.experiment import MODELS
 from pipelines.errors import RunError
 from pipelines.market import Floats
 
-_MOST_PARAMETERS = 100_000_000  # a description that asks for more is damaged or hostile
+MOST_PARAMETERS = 100_000_000  # a description that asks for more is damaged or hostile
 _MOST_STEPS = 100_000
 
 
@@ -30,8 +30,8 @@ class Architecture:
         sizes = (self.steps, self.features, self.units)
         if any(type(size) is not int or size < 1 for size in sizes):
             raise RunError(f"Need steps, features and units as whole numbers above 0, got {sizes}.")
-        if 4 * self.units * (self.units + self.features + 1) > _MOST_PARAMETERS or self.steps > _MOST_STEPS:
-            raise RunError(f"Need at most {_MOST_PARAMETERS:,} parameters and {_MOST_STEPS:,} steps, got {sizes}.")
+        if 4 * self.units * (self.units + self.features + 1) > MOST_PARAMETERS or self.steps > _MOST_STEPS:
+            raise RunError(f"Need at most {MOST_PARAMETERS:,} parameters and {_MOST_STEPS:,} steps, got {sizes}.")
 
     def to_json(self) -> dict[str, Any]:
         """What stands beside a member's weights."""

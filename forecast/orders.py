@@ -50,6 +50,11 @@ class Order:
         return cell * size.units * (size.units + size.features) * size.steps * self.rows
 
 
+def architecture_of(experiment: Experiment, model: str, *, settings: Settings) -> Architecture:
+    """The network that an experiment asks of its members of a model; settings: its own, or tuned ones."""
+    return Architecture(model=model, steps=experiment.window, features=len(experiment.features), units=settings.units)
+
+
 def order_for(
     experiment: Experiment,
     task: Task,
@@ -68,9 +73,7 @@ def order_for(
     settings = settings or Settings.of(experiment)
     return Order(
         symbol=experiment.symbol,
-        architecture=Architecture(
-            model=model, steps=experiment.window, features=len(experiment.features), units=settings.units
-        ),
+        architecture=architecture_of(experiment, model, settings=settings),
         fold=number,
         seed=seed,
         budget=Budget(

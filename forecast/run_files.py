@@ -15,6 +15,7 @@ from pipelines.files import write_atomically
 from pipelines.market import Floats
 
 _DIGEST = 32
+_MOST_JSON = 1 << 25  # bytes; the largest one that a run has is a hundredth of it
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Floats]) -> Path:
@@ -56,8 +57,10 @@ def read_json(path: Path) -> dict[str, Any]:
         RunError: it is missing or damaged.
     """
     try:
+        if (size := path.stat().st_size) > _MOST_JSON:
+            raise damaged(path, f"{size:,} bytes are too many")
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError) as error:
+    except (FileNotFoundError, ValueError, RecursionError) as error:
         raise damaged(path, error) from error
     if not isinstance(content, dict):
         raise damaged(path, "not a JSON object")

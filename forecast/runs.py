@@ -19,6 +19,7 @@ from pipelines.files import write_atomically
 from pipelines.market import Floats
 
 _NAME = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.\-=^_]{0,120}")
+_MOST_WEIGHTS = 1 << 29  # bytes: a hundred million numbers, and some room
 _DESCRIBED = ("config", "data", "versions")
 _PREDICTIONS = [
     "symbol", "model", "fold", "seed", "decided_at", "entry_at", "exit_at",
@@ -116,8 +117,11 @@ class Run:
         path = self.member(model, fold, seed)
         description = read_json(_beside(path))
         try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        except FileNotFoundError as error:
+            if (size := path.stat().st_size) > _MOST_WEIGHTS:
+                raise damaged(path, f"{size:,} bytes are too many")
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
             raise damaged(path, error) from error
         if digest != description.get("sha256"):
             raise damaged(path, "the weights are not the ones that were saved")
@@ -164,6 +168,11 @@ class Run:
         path = self.folder / "certificate.json"
         return read_json(path) if path.exists() else None
 
+    def pictures(self) -> dict[str, Any] | None:
+        """What an inspection left for the report, None for a run that was not looked into."""
+        path = self.folder / "inspection" / "pictures.json"
+        return read_json(path) if path.exists() else None
+
     def backtests(self) -> list[str]:
         """Names of the saved backtests, oldest first."""
         found = (self.folder / "backtests").glob("*/metrics.json")
@@ -174,11 +183,15 @@ class Run:
         folder = self.folder / "backtests" / name
         return Backtest(
             name=name,
-            config=read_json(folder / "config.json"),
+            config=self.backtest_config(name),
             signals=read_parquet(folder / "signals.parquet"),
             ledger=read_parquet(folder / "ledger.parquet"),
             metrics=self.metrics(name),
         )
+
+    def backtest_config(self, name: str) -> dict[str, Any]:
+        """config.json of one saved backtest: its rules."""
+        return read_json(self.folder / "backtests" / name / "config.json")
 
     def metrics(self, name: str) -> dict[str, Any]:
         """metrics.json of one saved backtest."""

@@ -46,7 +46,7 @@ class Stream:
     def add(self, ticks: Ticks) -> Bars:
         """The bars that are complete now. ticks: not before those that came earlier."""
         if self._rest is not None and len(self._rest):
-            ticks = _joined(self._rest, ticks)
+            ticks = joined(self._rest, ticks)
         cuts = KINDS[self._name](ticks, self._size, self._state)
         made = _aggregate(ticks, cuts, self._state, interval=self._interval)
         self._rest, self._state = ticks.rows(slice(cuts.end, None)), cuts.state
@@ -139,7 +139,8 @@ def _sums(price: Floats, size: Floats, starts: NDArray[np.int64], state: State) 
     }
 
 
-def _joined(first: Ticks, second: Ticks) -> Ticks:
+def joined(first: Ticks, second: Ticks) -> Ticks:
+    """One after the other, on the market of the first."""
     return Ticks(
         symbol=first.symbol,
         time=np.concatenate([first.time, second.time]),

@@ -124,6 +124,13 @@ def next_close(times: Times, calendar: str) -> Times:
     return closes
 
 
+def last_closed(calendar: str, *, now: np.datetime64) -> np.datetime64:
+    """The last session that was over at that time, UTC."""
+    known = schedule(calendar)
+    date: np.datetime64 = known.date[max(int(np.searchsorted(known.close, now, side="right")) - 1, 0)]
+    return date
+
+
 @lru_cache(maxsize=16)
 def schedule(calendar: str) -> Schedule:
     """All sessions of a calendar, from 1960 (or its first recorded year) to a year from now.

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from pipelines.market import Floats
 from pipelines.windows import Rows, Windows
 
-_LIMIT = 5.0  # standard deviations: one crash must not saturate a network for the rest of its window
+LIMIT = 5.0  # standard deviations: one crash must not saturate a network for the rest of its window
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,7 +22,7 @@ class Scaler:
     def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scaled values, same shape (rows, features), float32."""
         scaled = (values - self.mean.astype(np.float32)) / self.scale.astype(np.float32)
-        return np.asarray(np.clip(scaled, np.float32(-_LIMIT), np.float32(_LIMIT)))
+        return np.asarray(np.clip(scaled, np.float32(-LIMIT), np.float32(LIMIT)))
 
 
 def fit_scaler(windows: Windows, *, rows: Rows) -> Scaler:

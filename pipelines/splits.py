@@ -76,25 +76,52 @@ def _together(windows: Windows, blocks: list[Rows]) -> list[Rows]:
     return [np.arange(start, stop, dtype=np.int64) for start, stop in zip(starts, stops, strict=True)]
 
 
-def _fold(windows: Windows, number: int, *, test: Rows, longest: int, embargo: np.timedelta64) -> Fold:
+def newest(windows: Windows, *, split: str = "expanding", embargo: str = "0d") -> Fold:
+    """The fold that is tested on the newest window alone: it learns from every label that is known at its decision.
+
+    Raises:
+        TooFewBarsError: too few rows to train or validate on.
+    """
+    last = np.array([len(windows) - 1], dtype=np.int64)
+    longest = int(len(windows) * _FIRST_TRAIN_SHARE) if split == "rolling" else len(windows)
+    return _fold(windows, 0, test=last, longest=longest, embargo=time_span(embargo), fewest={**FEWEST_ROWS, "test": 1})
+
+
+def _fold(
+    windows: Windows,
+    number: int,
+    *,
+    test: Rows,
+    longest: int,
+    embargo: np.timedelta64,
+    fewest: dict[str, int] = FEWEST_ROWS,
+) -> Fold:
     last = int(test[0]) if len(test) else 0
     before = np.arange(max(0, last - longest), last, dtype=np.int64)
     usable = purge(windows, before, tested=test, embargo=embargo)
     validation = usable[len(usable) - int(len(usable) * VALIDATION_SHARE) :]
     train = purge(windows, usable[: len(usable) - len(validation)], tested=validation, embargo=embargo)
-    return checked(windows, number, train=train, validation=validation, test=test)
+    return checked(windows, number, train=train, validation=validation, test=test, fewest=fewest)
 
 
-def checked(windows: Windows, number: int, *, train: Rows, validation: Rows, test: Rows) -> Fold:
+def checked(
+    windows: Windows,
+    number: int,
+    *,
+    train: Rows,
+    validation: Rows,
+    test: Rows,
+    fewest: dict[str, int] = FEWEST_ROWS,
+) -> Fold:
     """The fold of these rows, each of which counts the same.
 
     Raises:
         TooFewBarsError: too few rows to train, validate or test on.
     """
     for name, rows in {"train": train, "validation": validation, "test": test}.items():
-        if len(rows) < FEWEST_ROWS[name]:
+        if len(rows) < fewest[name]:
             raise TooFewBarsError(
-                f"Need {FEWEST_ROWS[name]} {name} rows in every fold, got {len(rows)} in fold {number} out of "
+                f"Need {fewest[name]} {name} rows in every fold, got {len(rows)} in fold {number} out of "
                 f"{len(windows)} windows. Fetch more history, lower --folds or shorten --window."
             )
     weights = np.ones(len(windows), dtype=np.float32)

@@ -99,6 +99,7 @@ def command(settings: Settings, /, symbols: tuple[str, ...], source: str, as_jso
       forecast fetch AMZN --source csv --file taq/ --tz America/New_York --column price=PX --exchange N
     """
     from pipelines.errors import ForecastError
+    from pipelines.origins import remember
     from pipelines.store import Store
 
     options["start"], options["end"] = (_date(options[name]) for name in ("start", "end"))
@@ -121,6 +122,8 @@ def command(settings: Settings, /, symbols: tuple[str, ...], source: str, as_jso
             if type(error).__name__ == "RateLimitedError":
                 break  # it will not answer for the others either
             continue
+        kept = {"calendar": options["calendar"], "max_dropped": options["max_dropped"]} if source == "yahoo" else {}
+        remember(settings.origins, done[-1].symbol, done[-1].interval, source=source, **kept)
         if done[-1].report.dropped or done[-1].report.notes:
             settings.note(f"{done[-1].symbol}: {done[-1].report.summary()}.")
     if as_json:

@@ -20,7 +20,8 @@ from forecast.commands.settings import Settings, json_option, print_json
     "--lengths", default="10,20,50,100,150,200", show_default=True, help="Of the benchmark's sequences, with commas."
 )
 @click.option("--seeds", type=int, default=5, show_default=True, help="Of the benchmark: networks a cell and length.")
-@click.option("--jobs", type=int, help="Of the benchmark: processes; one a core when not given.")
+@click.option("--ablation", metavar="5,15,60", help="Train the run at these windows too: do longer ones pay?")
+@click.option("--jobs", type=int, help="Of the benchmark and the ablation: processes; one a core when not given.")
 @click.option("--fresh", is_flag=True, help="Of the benchmark: train all of it again.")
 @json_option
 @click.pass_obj
@@ -31,6 +32,7 @@ def command(
     benchmark: bool,
     lengths: str,
     seeds: int,
+    ablation: str | None,
     jobs: int | None,
     fresh: bool,
     as_json: bool,
@@ -45,8 +47,14 @@ def command(
     Examples:
       forecast inspect
       forecast inspect AAPL-1d-0a1b2c3d4e --at 2012-06-29
+      forecast inspect --ablation 5,15,60
       forecast inspect --benchmark --lengths 10,50,100 --seeds 3
     """
+    if ablation is not None and benchmark:
+        raise click.UsageError("Need --ablation or --benchmark, got both.")
+    if ablation is not None:
+        _ablate(settings, name, _lengths(ablation, option="--ablation"), jobs=jobs, as_json=as_json)
+        return
     if benchmark:
         _benchmark(settings, name, lengths=_lengths(lengths), seeds=seeds, jobs=jobs, fresh=fresh, as_json=as_json)
     else:
@@ -59,6 +67,7 @@ def _inspect(settings: Settings, name: str, *, at: datetime | None, as_json: boo
     import numpy as np
 
     from forecast.inspection import analysis, benchmark, page, subject, summary
+    from forecast.report import write_report
     from forecast.runs import open_run
 
     chosen = subject.open_subject(open_run(settings.runs, name))
@@ -67,7 +76,9 @@ def _inspect(settings: Settings, name: str, *, at: datetime | None, as_json: boo
     memories = summary.memories(found.memory, rng=np.random.default_rng(0))
     sentence = summary.sentence(memories, window=chosen.experiment.window)
     found.facts.update(sentence=sentence, memory=[dataclasses.asdict(each) for each in memories])
-    analysis.save(found, chosen)
+    analysis.save(found, chosen, pictures=page.pictures(found, memories))
+    if (settings.reports_dir / f"{chosen.run.name}.html").exists() and (backtests := chosen.run.backtests()):
+        write_report(chosen.run, backtest=backtests[-1], folder=settings.reports_dir)  # with the new pictures
     written = page.write_memory(found, memories, benchmark.cached(_kept(settings)), folder=settings.reports_dir)
     if as_json:
         tables = chosen.run.folder / "inspection"
@@ -110,13 +121,37 @@ def _benchmark(
     click.echo(f"Page: {written}")
 
 
-def _lengths(text: str) -> list[int]:
+def _ablate(settings: Settings, name: str, lengths: list[int], *, jobs: int | None, as_json: bool) -> None:
+    from forecast.commands.listing import print_table
+    from forecast.commands.options import jobs_or_cores
+    from forecast.commands.progress import TrainingProgress
+    from forecast.commands.train import make_workers
+    from forecast.inspection import ablation, subject
+    from forecast.runs import open_run
+    from forecast.today import rules_of
+
+    chosen = subject.open_subject(open_run(settings.runs, name))
+    backend = chosen.about.get("backend", "tensorflow")
+    with (
+        TrainingProgress(quiet=settings.quiet) as progress,
+        make_workers(jobs=jobs_or_cores(jobs), backend=backend, cluster=None) as workers,
+    ):
+        found = ablation.run(chosen, lengths, rules=rules_of(chosen.run), workers=workers, progress=progress)
+    if as_json:
+        rows = found.table.astype(object).where(found.table.notna(), None).to_dict("records")
+        print_json({"run": chosen.run.name, "window": found.window, "sentence": ablation.sentence(found), "rows": rows})
+        return
+    print_table(["network", ">window", ">log loss", ">net a day", ">interval", "answer"], ablation.cells(found))
+    click.echo(ablation.sentence(found))
+
+
+def _lengths(text: str, *, option: str = "--lengths") -> list[int]:
     from pipelines.errors import ConfigError
 
     try:
         return [int(each) for each in text.split(",")]
     except ValueError as error:
-        raise ConfigError(f"Need --lengths as whole numbers with commas, like 10,50,100, got {text[:80]!r}.") from error
+        raise ConfigError(f"Need {option} as whole numbers with commas, like 10,50,100, got {text[:80]!r}.") from error
 
 
 def _last_moment(at: datetime) -> datetime:

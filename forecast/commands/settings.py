@@ -25,6 +25,11 @@ class Settings:
         return self.prices or self.data_dir / "store"
 
     @property
+    def origins(self) -> Path:
+        """Where the store's series came from; see pipelines.origins."""
+        return self.data_dir / "origins"
+
+    @property
     def runs(self) -> Path:
         return self.data_dir / "runs"
 

@@ -54,12 +54,13 @@ def inspect(subject: Subject, *, at: np.datetime64 | None = None, tell: Callable
         return _inspect(subject, at=at, tell=tell)
 
 
-def save(inspection: Inspection, subject: Subject) -> None:
-    """Writes `<run>/inspection/*.parquet` and, last, inspection.json."""
+def save(inspection: Inspection, subject: Subject, *, pictures: dict[str, Any]) -> None:
+    """Writes `<run>/inspection/*.parquet`, what the report shows of it, and, last, inspection.json."""
     folder = subject.run.folder / "inspection"
     (folder / "inspection.json").unlink(missing_ok=True)
     for name, table in inspection.tables().items():
         write_parquet(folder / f"{name}.parquet", table)
+    write_json(folder / "pictures.json", pictures)
     write_json(folder / "inspection.json", inspection.facts)
 
 

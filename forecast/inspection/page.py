@@ -54,6 +54,22 @@ def write_memory(inspection: Inspection, memories: list[Memory], known: Benchmar
     return _write("memory.html.j2", context, figures, path=folder / f"{run}-memory.html")
 
 
+def pictures(inspection: Inspection, memories: list[Memory]) -> dict[str, Any]:
+    """What the main report shows of an inspection: its sentences and its two most telling pictures."""
+    window, models = int(inspection.facts["window"]), list(dict.fromkeys(inspection.curves["model"]))
+    model = "lstm" if "lstm" in models else models[0]
+    return {
+        "sentence": summary.sentence(memories, window=window),
+        "details": summary.details(memories, window=window),
+        "told": maps.told(inspection.occlusion, model),
+        "network": words.label(model),
+        "figures": {
+            "gradient": charts.gradient(inspection.curves, memories, path="state"),
+            "occlusion": _occlusion(inspection)[f"occlusion-{model}"],
+        },
+    }
+
+
 def write_benchmark(known: Benchmark, *, window: int | None, folder: Path) -> Path:
     """Writes `<folder>/memory-benchmark.html` and returns its path. window: the newest run's, None without a run."""
     context = {

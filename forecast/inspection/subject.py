@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast import backend, dataset, tuning
+from forecast import backend, dataset
 from forecast.dataset import Dataset
 from forecast.experiment import Experiment
 from forecast.inspection.cells import GATES, Array, Weights
 from forecast.member import Architecture
+from forecast.model_files import open_member
 from forecast.runs import Run
 from pipelines import user_features
 from pipelines.errors import ConfigError, RunError
@@ -98,26 +99,20 @@ def members(subject: Subject) -> Iterator[Member]:
         RunError: weights that are missing, truncated, swapped, or of a shape that the run does not have.
     """
     experiment = subject.experiment
-    described = {
-        (model, fold, seed): _describe(subject, model, fold, seed)
+    files = [
+        open_member(subject.run, experiment, (model, fold, seed))
         for fold in range(experiment.folds)
         for model in subject.models
         for seed in range(experiment.seeds)
-    }  # all of them are checked before the network library is loaded
+    ]  # all of them are checked before the network library is loaded
     fitting = backend.load_fitting(backend.choose(subject.about.get("backend", backend.DEFAULT)))
-    for (model, fold, seed), (architecture, scaler) in described.items():
+    for each in files:
+        (model, fold, seed), architecture = each.task, each.architecture
         network = fitting.models.build(architecture, seed=start_seed(fold=fold, seed=seed))
         initial = _read(network, architecture)
-        path = subject.run.member(model, fold, seed)
-        try:
-            network.load_weights(path)
-        except (OSError, ValueError, KeyError) as error:
-            raise RunError(
-                f"{path.name} of run folder {path.parent} does not hold the weights of a {model} of "
-                f"{architecture.units} units. Train it again: forecast train --fresh."
-            ) from error
+        fitting.load_into(network, each.weights)
         trained = _read(network, architecture)
-        yield Member(model=model, fold=fold, seed=seed, initial=initial, trained=trained, scaler=scaler)
+        yield Member(model=model, fold=fold, seed=seed, initial=initial, trained=trained, scaler=each.scaler)
 
 
 def spread(rows: Rows, *, most: int) -> Rows:
@@ -134,32 +129,6 @@ def _read(network: Any, architecture: Architecture) -> Weights:
     return Weights.from_keras(
         architecture.model, network.get_weights(), features=architecture.features, units=architecture.units
     )
-
-
-def _describe(subject: Subject, model: str, fold: int, seed: int) -> tuple[Architecture, Scaler]:
-    """A member's architecture and scaler, both as its run has them, or an error that says what differs."""
-    experiment, tuned = subject.experiment, tuning.described(subject.about.get("tuning"))
-    path = subject.run.member(model, fold, seed)
-    described = subject.run.describe_member(model, fold, seed)
-    architecture = Architecture.from_json(described.get("architecture", {}))
-    for name, expected, got in (
-        ("model", model, architecture.model),
-        ("steps", experiment.window, architecture.steps),
-        ("features", len(experiment.features), architecture.features),
-        ("units", tuned[model, fold].units if (model, fold) in tuned else experiment.units, architecture.units),
-        ("fold", fold, described.get("fold", fold)),
-        ("seed", seed, described.get("seed", seed)),
-        ("features", list(experiment.features), described.get("features", list(experiment.features))),
-    ):
-        if got != expected:
-            raise RunError(f"Need {name} {expected} in the description of {path}, got {got!r:.80}. Train it again.")
-    try:
-        mean, scale = (np.asarray(described["scaler"][name], dtype=np.float64) for name in ("mean", "scale"))
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"Need a scaler with mean and scale in the description of {path}. Train it again.") from error
-    if mean.shape != (architecture.features,) or scale.shape != mean.shape or not np.all(scale > 0):
-        raise RunError(f"The scaler in the description of {path} does not fit its features. Train it again.")
-    return architecture, Scaler(mean=mean, scale=scale)
 
 
 def _bars(run: Run, data: dict[str, Any]) -> Bars:

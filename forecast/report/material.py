@@ -23,6 +23,7 @@ class Material:
 
     about: run.json. policy: the backtest's config.json. metrics: its metrics.json. bars, history, predictions: the
     run's tables. signals: the backtest's. ledgers: every model and member, in the order in which they were saved.
+    memory: what `forecast inspect` has left, None where it has not looked.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Material:
     predictions: pd.DataFrame
     signals: pd.DataFrame
     ledgers: Sequence[Ledger]
+    memory: Mapping[str, Any] | None = None
 
     @property
     def models(self) -> list[str]:
@@ -104,6 +106,7 @@ def gather(run: Run, *, backtest: str) -> Material:
         predictions=run.predictions(),
         signals=saved.signals,
         ledgers=ledgers,
+        memory=run.pictures(),
     )
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
+_REMEMBERED = ("gradient", "occlusion")
+
+
 def write_report(run: Run, *, backtest: str, folder: Path) -> Path:
     """Writes `<folder>/<run-id>.html` and returns its path.
 
@@ -67,6 +70,7 @@ def _context(material: Material, calibrations: Sequence[Calibration]) -> dict[st
         "folds": learning.folds(material),
         "reliability": evidence.reliability(material),
         **{f"learning-{number}": figure for number, (_, figure) in enumerate(small)},
+        **{f"memory-{name}": material.memory["figures"][name] for name in _REMEMBERED if material.memory is not None},
     }
     return {
         "title": f"{material.symbol}: {' and '.join(map(words.label, material.networks))}",
@@ -90,6 +94,9 @@ def _context(material: Material, calibrations: Sequence[Calibration]) -> dict[st
         "unit": next((each["unit"] for each in material.metrics["comparisons"]), "day"),
         "measured": sight.measured(material, calibrations),
         "caveats": material.metrics["verdict"].get("caveats") or [],
+        "memory": material.memory,
+        "memory_page": f"{material.name}-memory.html",
+        "inspect": f"forecast inspect {shlex.quote(material.name)}",
         "folds": tables.folds(material),
         "setup": tables.setup(material),
         "intraday": not material.daily,

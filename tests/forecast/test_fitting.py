@@ -177,10 +177,11 @@ def test_a_stored_member_predicts_the_same_digits_one_window_at_a_time(fitting, 
     fitted = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=budget(fitting))
     path = tmp_path / "seed-0.weights.h5"
     path.write_bytes(fitted.weights)
+    parameters = fitting.load(path, architecture=chosen)
     for number in (0, 1, 50, len(fold.test) - 1):
         end = windows.ends[fold.test[number]]
         alone = fitting.predict(
-            windows.values[: end + 1], ends=np.array([end]), scaler=scaler, architecture=chosen, weights=path
+            windows.values[: end + 1], ends=np.array([end]), scaler=scaler, architecture=chosen, parameters=parameters
         )
         assert alone[0] == fitted.probability[number]
 

@@ -52,6 +52,17 @@ def test_the_sentence_names_the_window_and_both_networks(inspected: Path) -> Non
     assert Path(said["page"]).name == f"{said['run']}-memory.html"
 
 
+def test_the_report_gets_the_sentence_its_interval_and_two_pictures(inspected: Path) -> None:
+    said = json.loads((inspected / "said.json").read_text())
+    found = open_run(inspected / "data" / "runs").pictures()
+    assert found is not None
+    assert found["sentence"] == said["sentence"]
+    assert "95 % interval" in found["details"]
+    assert found["network"] == "LSTM"
+    assert set(found["figures"]) == {"gradient", "occlusion"}
+    assert found["figures"]["gradient"]["data"]
+
+
 def test_there_is_a_curve_for_every_member_stage_and_path(inspected: Path) -> None:
     curves = table(inspected, "curves")
     paths = {"simple_rnn": {"state", "h", "input", "jacobian", "jacobian_h"}}
@@ -182,7 +193,7 @@ def test_weights_that_are_damaged_but_signed_are_refused_too(damaged: Run) -> No
     kept = first.read_bytes()
     for content in (kept[: len(kept) // 2], b"", damaged.member("lstm", 0, 0).read_bytes()):
         resigned(first, content)
-        with pytest.raises(RunError, match="does not hold the weights of a simple_rnn of 4 units"):
+        with pytest.raises(RunError, match=r"no HDF5 file of weights|numbers instead of"):
             analysis.inspect(subject.open_subject(damaged), tell=lambda _: None)
     resigned(first, other.read_bytes())
     with pytest.raises(RunError, match="do not give the probabilities that are stored"):

@@ -18,6 +18,7 @@ from forecast.cli import cli
 from forecast.report import charts, evidence, learning, luck, page, prices, tables, words, write_index, write_report
 from forecast.report.material import Material, gather
 from forecast.report.thin import thin
+from forecast.run_files import write_json
 from forecast.runs import Run
 from forecast.statistics.sharpe import minimum_backtest_length
 from pipelines.errors import RunError
@@ -320,3 +321,24 @@ def test_the_network_library_stays_out(run: Run, tmp_path: Path) -> None:
         [sys.executable, "-c", program, *arguments(run, tmp_path)], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "0"
+
+
+def test_the_pictures_of_an_inspection_stand_in_the_report_and_otherwise_how_to_get_them(tmp_path: Path) -> None:
+    run = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1)
+    plain = write_report(run, backtest="default", folder=tmp_path).read_text()
+    assert f"forecast inspect {run.name}" in plain
+    assert 'data-chart="memory-gradient"' not in plain
+    figure = {"data": [{"type": "scatter", "x": [0, 1], "y": [1.0, 0.5]}], "layout": {}, "alt": "Half is left."}
+    said = {"sentence": "Your window is 30 bars: <b>9</b>.", "details": "", "told": "Half of it.", "network": "LSTM"}
+    write_json(
+        run.folder / "inspection" / "pictures.json",
+        {**said, "figures": dict.fromkeys(("gradient", "occlusion"), figure)},
+    )
+    shown = write_report(run, backtest="default", folder=tmp_path).read_text()
+    assert 'data-chart="memory-gradient" role="img" aria-label="Half is left."' in shown
+    assert 'data-chart="memory-occlusion"' in shown
+    assert "Your window is 30 bars: &lt;b&gt;9&lt;/b&gt;." in shown
+    assert f"forecast inspect {run.name}" not in shown
+    (run.folder / "inspection" / "pictures.json").write_text("{}")
+    with pytest.raises(RunError, match="do not hold 'figures'"):
+        write_report(run, backtest="default", folder=tmp_path)

@@ -1,49 +1,6 @@
 (() => {
   "use strict";
-  const figures = JSON.parse(document.getElementById("figures").textContent);
-  const touch = matchMedia("(pointer: coarse)").matches;
-  const narrow = () => innerWidth < 600;
-
-  // "var(--name)" or "var(--name)/0.2" anywhere in a figure -> the page's colour of now
-  const colours = (node, style) => {
-    if (typeof node === "string") {
-      const found = /^var\((--[a-z]+)\)(?:\/([\d.]+))?$/.exec(node);
-      if (!found) return node;
-      const hex = style.getPropertyValue(found[1]).trim();
-      if (!found[2]) return hex;
-      const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-      return `rgba(${r},${g},${b},${found[2]})`;
-    }
-    if (Array.isArray(node)) return typeof node[0] === "number" ? node : node.map((each) => colours(each, style));
-    if (node && typeof node === "object") {
-      return Object.fromEntries(Object.entries(node).map(([key, each]) => [key, colours(each, style)]));
-    }
-    return node;
-  };
-
-  const merged = (base, more) => {
-    const result = { ...base };
-    for (const [key, each] of Object.entries(more || {})) {
-      const both = each && typeof each === "object" && !Array.isArray(each) && base[key];
-      result[key] = both ? merged(base[key], each) : each;
-    }
-    return result;
-  };
-
-  const frame = (layout) => {
-    const axis = { gridcolor: "var(--grid)", linecolor: "var(--rule)", tickcolor: "var(--rule)", zeroline: false, automargin: true, title: { standoff: 8, font: { size: 12, color: "var(--muted)" } } };
-    const base = {
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", uirevision: "keep",
-      font: { family: getComputedStyle(document.body).fontFamily, size: narrow() ? 12 : 13, color: "var(--ink)" },
-      margin: { l: 8, r: 8, t: 8, b: 8 }, dragmode: touch ? false : "zoom", xaxis: { ...axis, showgrid: false },
-      legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom" },
-      hoverlabel: { bgcolor: "var(--paper)", bordercolor: "var(--rule)", font: { color: "var(--ink)" }, namelength: -1 },
-    };
-    for (const key of ["yaxis", ...Object.keys(layout).filter((each) => /^yaxis\d/.test(each))]) base[key] = axis;
-    return merged(base, layout);
-  };
-
-  const chart = (name) => document.querySelector(`[data-chart="${name}"]`);
+  const { figures, touch, narrow, merged, chart, show, copy, keep } = drawing;
   const plain = (at) => String(at).replace(" ", "T");
   // times are ISO text of one format, so that text order is time order
   const from = (times, at) => { let low = 0, high = times.length; while (low < high) { const mid = (low + high) >> 1; if (times[mid] < at) low = mid + 1; else high = mid; } return low; };
@@ -78,21 +35,17 @@
     let low = Infinity, high = -Infinity;
     for (let row = first; row <= Math.min(last, line.y.length - 1); row++) { low = Math.min(low, line.y[row]); high = Math.max(high, line.y[row]); }
     const margin = 0.07 * (high - low) || 0.01 * high || 1;
-    const layout = merged(figures.prices.layout, { xaxis: { range: sight }, yaxis: { fixedrange: true, range: [low - margin, high + margin] }, dragmode: touch ? "pan" : "zoom" });
+    const layout = merged(figures.prices.layout, { uirevision: sight.join(), xaxis: { range: sight }, yaxis: { fixedrange: true, range: [low - margin, high + margin] }, dragmode: touch ? "pan" : "zoom" });
     return { data, layout };
   };
 
   const draw = (name) => {
     const target = chart(name);
     if (!target) return null;
-    const figure = name === "prices" ? inSight() : figures[name];
-    const drawn = colours({ data: figure.data, layout: frame(figure.layout) }, getComputedStyle(document.documentElement));
-    if (name === "prices") drawn.layout.uirevision = sight.join();
-    if (target.dataset.scale) {
-      drawn.layout.yaxis.type = target.dataset.scale;
-      drawn.layout.yaxis.dtick = target.dataset.scale === "log" ? "D2" : null;
-    }
-    return Plotly.react(target, drawn.data, drawn.layout, { responsive: true, displayModeBar: false, doubleClick: name === "prices" ? false : "reset" });
+    if (name === "prices") return show(target, inSight(), false);
+    const { scale } = target.dataset, { data, layout } = figures[name];
+    const chosen = scale ? { yaxis: { type: scale, dtick: scale === "log" ? "D2" : null } } : {};
+    return show(target, { data, layout: merged(layout, chosen) });
   };
 
   const see = (range) => { sight = range; return draw("prices"); };
@@ -145,20 +98,8 @@
     } else if (button.dataset.shift) {
       look(0, Number(button.dataset.shift));
     } else if (button.dataset.copy) {
-      const text = document.getElementById(button.dataset.copy).textContent.trim();
-      const said = (word) => { button.textContent = word; setTimeout(() => { button.textContent = "Copy"; }, 1600); };
-      const byHand = () => {
-        const range = document.createRange();
-        range.selectNodeContents(document.getElementById(button.dataset.copy));
-        getSelection().removeAllRanges();
-        getSelection().addRange(range);
-        said(document.execCommand("copy") ? "Copied" : "Selected");
-      };
-      if (navigator.clipboard) navigator.clipboard.writeText(text).then(() => said("Copied"), byHand);
-      else byHand();
+      copy(button);
     }
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
-  addEventListener("beforeprint", () => { document.documentElement.dataset.theme = "light"; drawAll(); });
-  addEventListener("afterprint", () => { delete document.documentElement.dataset.theme; drawAll(); });
+  keep(drawAll);
 })();

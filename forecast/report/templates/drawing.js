@@ -1,0 +1,73 @@
+// what the report and the memory page share: colours, frames, and what to do when they change
+const drawing = (() => {
+  "use strict";
+  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const touch = matchMedia("(pointer: coarse)").matches;
+  const narrow = () => innerWidth < 600;
+
+  // "var(--name)" or "var(--name)/0.2" anywhere in a figure -> the page's colour of now; long lists are numbers
+  const colours = (node, style) => {
+    if (typeof node === "string") {
+      const found = /^var\((--[a-z]+)\)(?:\/([\d.]+))?$/.exec(node);
+      if (!found) return node;
+      const hex = style.getPropertyValue(found[1]).trim();
+      if (!found[2]) return hex;
+      const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+      return `rgba(${r},${g},${b},${found[2]})`;
+    }
+    if (Array.isArray(node)) return typeof node.at(-1) === "number" ? node : node.map((each) => colours(each, style));
+    if (node && typeof node === "object") {
+      return Object.fromEntries(Object.entries(node).map(([key, each]) => [key, colours(each, style)]));
+    }
+    return node;
+  };
+
+  const merged = (base, more) => {
+    const result = { ...base };
+    for (const [key, each] of Object.entries(more || {})) {
+      const both = each && typeof each === "object" && !Array.isArray(each) && base[key];
+      result[key] = both ? merged(base[key], each) : each;
+    }
+    return result;
+  };
+
+  const frame = (layout) => {
+    const axis = { gridcolor: "var(--grid)", linecolor: "var(--rule)", tickcolor: "var(--rule)", zeroline: false, automargin: true, title: { standoff: 8, font: { size: 12, color: "var(--muted)" } } };
+    const base = {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", uirevision: "keep",
+      font: { family: getComputedStyle(document.body).fontFamily, size: narrow() ? 12 : 13, color: "var(--ink)" },
+      margin: { l: 8, r: 8, t: 8, b: 8 }, dragmode: touch ? false : "zoom", xaxis: { ...axis, showgrid: false },
+      legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom" },
+      hoverlabel: { bgcolor: "var(--paper)", bordercolor: "var(--rule)", font: { color: "var(--ink)" }, namelength: -1 },
+    };
+    for (const key of ["yaxis", ...Object.keys(layout).filter((each) => /^yaxis\d/.test(each))]) base[key] = axis;
+    return merged(base, layout);
+  };
+
+  const copy = (button) => {
+    const text = document.getElementById(button.dataset.copy);
+    const said = (word) => { button.textContent = word; setTimeout(() => { button.textContent = "Copy"; }, 1600); };
+    const byHand = () => {
+      getSelection().selectAllChildren(text);
+      said(document.execCommand("copy") ? "Copied" : "Selected");
+    };
+    if (navigator.clipboard) navigator.clipboard.writeText(text.textContent.trim()).then(() => said("Copied"), byHand);
+    else byHand();
+  };
+
+  // draws again where the page gets other colours
+  const keep = (drawAll) => {
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+    addEventListener("beforeprint", () => { document.documentElement.dataset.theme = "light"; drawAll(); });
+    addEventListener("afterprint", () => { delete document.documentElement.dataset.theme; drawAll(); });
+  };
+
+  const chart = (name) => document.querySelector(`[data-chart="${name}"]`);
+
+  const show = (target, figure, doubleClick = "reset") => {
+    const drawn = colours({ data: figure.data, layout: frame(figure.layout) }, getComputedStyle(document.documentElement));
+    return Plotly.react(target, drawn.data, drawn.layout, { responsive: true, displayModeBar: false, doubleClick });
+  };
+
+  return { figures, touch, narrow, merged, chart, show, copy, keep };
+})();
