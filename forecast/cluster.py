@@ -3,6 +3,7 @@
 Whoever reaches the port of a scheduler or worker can run programs there: trusted networks only, or TLS.
 """
 
+import logging
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -14,6 +15,7 @@ from forecast.handover import Shared
 from forecast.workers import kill_children
 from pipelines.errors import ConfigError, ForecastError, RunError
 
+_LOGGERS = ("distributed", "distributed.client", "distributed.comm", "tornado", "tornado.application", "asyncio")
 _ANSWER_S = 10  # how long a scheduler may take to answer
 _GOODBYE_S = 3
 _WORKERS_S = 60  # and a first worker to appear: starting one imports dask
@@ -76,6 +78,8 @@ class ClusterEngine:
             import distributed
         except ModuleNotFoundError as error:
             raise ConfigError("--cluster needs Dask. Install it: pip install 'tick-forecast[cluster]'.") from error
+        for name in _LOGGERS:
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # a lost connection is one line of ours
         dask.config.set(
             {
                 "distributed.comm.timeouts.connect": f"{_ANSWER_S}s",

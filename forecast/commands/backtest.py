@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from forecast.commands.headings import GroupedOptions
 from forecast.commands.options import (
     how,
     make_experiment,
@@ -16,7 +17,7 @@ from forecast.commands.options import (
 from forecast.commands.settings import Settings, json_option, print_json
 
 
-@click.command("backtest")
+@click.command("backtest", cls=GroupedOptions)
 @click.argument("names", nargs=-1, metavar="[RUN|SYMBOL]...")
 @click.option(
     "--portfolio",

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from forecast.commands.headings import GroupedOptions
 from forecast.commands.options import how, make_experiment, take_rules, trading_options, training_options
 from forecast.commands.settings import Settings, json_option, print_json
 
 
-@click.command("calibrate")
+@click.command("calibrate", cls=GroupedOptions)
 @click.option("--market", "kinds", multiple=True, default=("none", "lag-1"), show_default=True,
               help="none, shuffled, lag-K or memory; several by repeating.")  # fmt: skip
 @click.option("--edge", "edges", type=float, multiple=True, default=(0.05, 0.1, 0.2, 0.3), show_default=True,

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from forecast.commands.headings import GroupedOptions
 from forecast.commands.options import how, make_experiment, training_options
 from forecast.commands.settings import Settings, json_option, print_json
 
 
-@click.command("train")
+@click.command("train", cls=GroupedOptions)
 @click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
 @click.option("--pooled", is_flag=True, help="One set of networks for all symbols, tested on each.")
 @training_options

@@ -1,6 +1,9 @@
+import re
 import subprocess
 import sys
+from importlib import import_module
 
+import click
 import pytest
 
 from forecast.__main__ import run
@@ -121,3 +124,14 @@ def test_a_config_file_may_name_the_symbol_and_the_costs(tmp_path, capsys):
     path.write_text('symbol = ["nope"]\n')
     assert run(["--data-dir", str(tmp_path / "data"), "train", "--config", str(path)]) == 2
     assert "got NOPE" in only_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("name", ["train", "backtest", "calibrate"])
+def test_help_shows_every_option_once_and_under_a_heading(name, capsys):
+    command = import_module(f"forecast.commands.{name}").command
+    assert run([name, "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    shown = [word for line in lines if line.startswith("  -") for word in re.split(r"[ ,]+", line.strip())]
+    options = [each.opts[0] for each in command.params if isinstance(each, click.Option)]
+    assert [shown.count(option) for option in options] == [1] * len(options)
+    assert {"Networks:", "Where it runs:"} <= set(lines)
