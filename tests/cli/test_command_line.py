@@ -131,7 +131,8 @@ def test_help_shows_every_option_once_and_under_a_heading(name, capsys):
     command = import_module(f"forecast.commands.{name}").command
     assert run([name, "--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    shown = [word for line in lines if line.startswith("  -") for word in re.split(r"[ ,]+", line.strip())]
+    names = [re.split(r"\s{2,}", line.strip())[0] for line in lines if line.startswith("  -")]
+    shown = [word for each in names for word in re.split(r"[ ,]+", each)]
     options = [each.opts[0] for each in command.params if isinstance(each, click.Option)]
     assert [shown.count(option) for option in options] == [1] * len(options)
     assert {"Networks:", "Where it runs:"} <= set(lines)
