@@ -6,6 +6,7 @@ names; what comes out is the probability of a rise, shape (windows, 1).
 
 import hashlib
 import importlib.util
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -138,7 +139,8 @@ def _as_keras(network: Any, path: Path, windows: Any) -> Floats:
 
 def _as_onnx(network: Any, path: Path, windows: Any) -> Floats | None:
     """The same by onnxruntime, None where that is not installed."""
-    with backend.silenced_stderr():
+    with backend.silenced_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tf2onnx asks for names that numpy 2 no longer has
         network(windows[:1])  # Keras exports a network that has been asked once
         network.export(path, format="onnx", verbose=False)
     if importlib.util.find_spec("onnxruntime") is None:
