@@ -9,7 +9,19 @@ import pytest
 from forecast.__main__ import run
 from tests.conftest import environment, only_line
 
-COMMANDS = ["demo", "fetch", "data", "train", "backtest", "signal", "inspect", "calibrate", "report", "doctor"]
+COMMANDS = [
+    "demo",
+    "fetch",
+    "data",
+    "train",
+    "backtest",
+    "signal",
+    "inspect",
+    "calibrate",
+    "export",
+    "report",
+    "doctor",
+]
 
 
 def test_help_names_every_command_and_imports_none_of_them():
