@@ -107,7 +107,7 @@ class ClusterEngine:
 
     def _check_workers(self) -> None:
         expected = tuple(backend.versions(self.backend).items())
-        answers: Mapping[str, Any] = self._client.run(orders.check_versions, self.backend, expected, on_error="return")
+        answers: Mapping[str, Any] = self._client.run(orders.load, self.backend, expected, on_error="return")
         for worker, answer in answers.items():
             if isinstance(answer, RunError):
                 raise RunError(f"Worker {worker}: {answer}")

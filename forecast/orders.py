@@ -124,3 +124,16 @@ def check_versions(name: str, expected: tuple[tuple[str, str], ...]) -> None:
         raise RunError(
             f"Need workers with the versions of this machine, got {', '.join(other)}. Install the same there."
         )
+
+
+def load(name: str, expected: tuple[tuple[str, str], ...]) -> None:
+    """Makes a worker ready: its versions checked, its network library imported.
+
+    Raises:
+        RunError: it cannot fit members of this run.
+    """
+    check_versions(name, expected)
+    try:
+        backend.load_fitting(name)
+    except ImportError as error:
+        raise RunError(f"Need workers that can import {name}, got: {error}. Install it there.") from error
