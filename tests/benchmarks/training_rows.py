@@ -29,7 +29,8 @@ def whole(*, rounds: int, epochs: int = 15) -> list[str]:
         def ours(name: str, jobs: int):
             return lambda: process(
                 [sys.executable, "-m", "forecast", "--data-dir", folder, "--quiet", "train", "AAPL", "--fresh",
-                 "--model", "simple_rnn", "--model", "lstm", "--baseline", "previous_sign", "--epochs", str(epochs), "--patience", "0", "--backend", name, "--jobs", str(jobs)]
+                 "--model", "simple_rnn", "--model", "lstm", "--baseline", "previous_sign",
+                 "--epochs", str(epochs), "--patience", "0", "--backend", name, "--jobs", str(jobs)]
             )  # fmt: skip
 
         plain = [sys.executable, "-m", "tests.benchmarks.plain_keras", "whole", str(data / "store"), str(epochs)]
