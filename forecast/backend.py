@@ -20,7 +20,18 @@ BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib")}  # the pack
 _FASTEST_FIRST = ("jax", "tensorflow")
 _DECIDE_RESULTS = {
     "pipelines": ("features", "labels", "windows", "splits", "scaling"),
-    "forecast": ("models", "epochs", "descent", "autodiff", "fitting", "baselines"),
+    "forecast": (
+        "networks",
+        "architecture",
+        "paths",
+        "models",
+        "objectives",
+        "epochs",
+        "descent",
+        "autodiff",
+        "fitting",
+        "baselines",
+    ),
 }
 _loading = threading.Lock()
 

@@ -20,12 +20,13 @@ from pipelines.windows import Rows
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Learner:
-    """One member of a batch. start: its first parameters; material, train, shuffle: as in Program.train."""
+    """One member of a batch. start: its first parameters; material, train, shuffle, draw: as in Program.train."""
 
     start: Vector
     material: Material
     train: Rows
     shuffle: np.random.Generator
+    draw: int = 0
 
 
 def train_together(
@@ -39,7 +40,9 @@ def train_together(
     orders = np.stack(
         [shuffled(each.train, shuffle=each.shuffle, epochs=epochs, shape=(epochs, room, batch)) for each in learners]
     )
-    states = jax.tree.map(lambda *leaves: np.stack(leaves), *(begin(each.start, epochs) for each in learners))
+    states = jax.tree.map(
+        lambda *leaves: np.stack(leaves), *(begin(each.start, epochs, draw=each.draw) for each in learners)
+    )
     material = jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *(each.material for each in learners))
     many = jax.jit(jax.vmap(program.train_epochs, in_axes=(0, 0, 0, None, None)))
     ended = [

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast import paths
 from forecast.dataset import Dataset, bars_per_year
 from forecast.experiment import Experiment
 from forecast.member import Fitted
@@ -15,7 +16,8 @@ from pipelines.combinatorial import group_rows, path_folds
 from pipelines.market import Bars, Floats, Times
 from pipelines.windows import Rows
 
-FOUND = ("probability", "validation", "loss", "val_loss", "seconds")  # what is kept of a member besides its weights
+FOUND = ("probability", "validation", "loss", "val_loss", "seconds", "path", "validation_path")
+"""What is kept of a member besides its weights."""
 
 
 def describe_run(
@@ -56,6 +58,7 @@ def describe_member(fitted: Fitted, task: Task, *, dataset: Dataset, experiment:
         "scaler": {"mean": scaler.mean.tolist(), "scale": scaler.scale.tolist()},
         "fold": number,
         "seed": seed,
+        **({"deviation": fitted.deviation} if fitted.deviation is not None else {}),
     }
 
 
@@ -83,6 +86,31 @@ def path_predictions(dataset: Dataset, experiment: Experiment, found: Mapping[Ta
                 each = mean[int(number)][np.isin(dataset.folds[number].test, rows)]
                 frames.append(_rows(dataset, (model, int(number), path), rows, each))
     return pd.concat(frames, ignore_index=True)
+
+
+def path(dataset: Dataset, task: Task, found: dict[str, Floats]) -> pd.DataFrame:
+    """What a member said of the bars after each entry, and what came; no row where it forecasts no path.
+
+    predicted, came: log returns from open to open. volatility: the unit in which it learnt them, known at the decision.
+    """
+    model, number, seed = task
+    fold, windows = dataset.folds[number], dataset.windows
+    frames = []
+    for part, name in (("validation", "validation_path"), ("test", "path")):
+        rows, said = getattr(fold, part), found[name]
+        if not said.size:
+            continue
+        unit = paths.volatility(windows, train=fold.train)[rows]
+        came = paths.came(windows, rows, ahead=said.shape[1])
+        columns = {
+            "decided_at": _utc(windows.decided_at[rows]).repeat(said.shape[1]),
+            "step": np.tile(np.arange(1, said.shape[1] + 1, dtype=np.int32), len(rows)),
+            "predicted": (said * unit[:, None]).ravel(),
+            "came": came.ravel(),
+            "volatility": unit.repeat(said.shape[1]),
+        }
+        frames.append(pd.DataFrame({"model": model, "fold": number, "seed": seed, "part": part, **columns}))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def history(task: Task, found: dict[str, Floats]) -> pd.DataFrame:

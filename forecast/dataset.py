@@ -113,7 +113,8 @@ def make_windows(prices: Bars, experiment: Experiment) -> Windows:
         cost_bps=experiment.label_cost_bps,
         barrier_width=experiment.barrier_width,
     )
-    return windows.build(features.compute(prices, names=experiment.features), known, steps=experiment.window)
+    matrix = features.compute(prices, names=experiment.features)
+    return windows.build(matrix, known, steps=experiment.window, opens=prices.open)
 
 
 def prepare_newest(prices: Bars, experiment: Experiment) -> Dataset:

@@ -14,13 +14,16 @@ from pipelines.windows import Rows
 
 Vector = NDArray[np.float32]
 
-_CLIP = 1.0  # global gradient norm: plain recurrent networks meet exploding gradients
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # Adam as in Kingma & Ba (2015), epsilon as in Keras
 
 
 class State(NamedTuple):
-    """Where a member stands. parameters, first, second, best: shape (parameters,); losses: shape (epochs,)."""
+    """Where a member stands. parameters, first, second, best: shape (parameters,); losses: shape (epochs,).
 
+    draw: its own number, from which its dropout follows together with the step.
+    """
+
+    draw: Any
     epoch: Any
     step: Any
     waited: Any
@@ -38,7 +41,9 @@ class Material(NamedTuple):
 
     values: scaled features, shape (bars, features). ends, targets, weights: shape (windows,); a window's loss counts
     as often as its weight says. validation: window numbers in batches, filled up with -1; batches, validation_batches:
-    how many of the padded batches hold windows. rate: Adam's.
+    how many of the padded batches hold windows. rate: Adam's. clip: the largest norm of a gradient. marks, counts: what
+    stands at each bar for topologies that learn bar by bar, shape (bars,): labels and how much they count, or log
+    returns. unit: the volatility that a path is measured in, shape (windows,). What a topology does not need is (1,).
     """
 
     values: Any
@@ -49,6 +54,10 @@ class Material(NamedTuple):
     batches: Any
     validation_batches: Any
     rate: Any
+    clip: Any
+    marks: Any
+    counts: Any
+    unit: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +105,11 @@ def flat(weights: list[NDArray[np.float32]]) -> Vector:
     return np.concatenate([each.ravel() for each in weights]).astype(np.float32)
 
 
-def begin(parameters: Vector, epochs: int) -> State:
+def begin(parameters: Vector, epochs: int, *, draw: int = 0) -> State:
     """A member before its first epoch, with a fresh optimizer."""
     nothing, losses = np.zeros_like(parameters), np.zeros(epochs, dtype=np.float32)
     return State(
+        draw=np.int32(draw),
         epoch=np.int32(0),
         step=np.float32(0),
         waited=np.int32(0),
@@ -125,10 +135,10 @@ def filled(rows: NDArray[Any], room: int) -> NDArray[Any]:
     return filled
 
 
-def adam(step: Any, parameters: Any, first: Any, second: Any, gradient: Any, *, rate: Any) -> Any:
-    """One step of Adam on a gradient whose norm is held at 1; (step, parameters, both moments)."""
+def adam(step: Any, parameters: Any, first: Any, second: Any, gradient: Any, *, rate: Any, clip: Any) -> Any:
+    """One step of Adam on a gradient whose norm is held at `clip`; (step, parameters, both moments)."""
     norm = ops.sqrt(ops.sum(gradient * gradient))
-    gradient = gradient * (_CLIP / ops.maximum(norm, _CLIP))
+    gradient = gradient * (clip / ops.maximum(norm, clip))
     step = step + 1.0
     rate = rate * ops.sqrt(1.0 - ops.power(_BETA_2, step)) / (1.0 - ops.power(_BETA_1, step))
     first = first + (gradient - first) * (1.0 - _BETA_1)

@@ -28,9 +28,12 @@ from forecast.descent import (
     shuffled,
     trained,
 )
+from forecast.objectives import OBJECTIVES, Objective
 from pipelines.windows import Rows
 
 _PREDICT_BATCH = 128
+_NO_CLIP = np.float32(1e30)
+_MOST_DRAWS = 64  # numbers that one call of a network may draw: its dropout masks
 _NO_WEIGHT = 1e-12  # below the weight of any row: what a batch without weight is divided by
 _MOST_ORDER = 2**24  # row numbers handed over in one call: 64 MiB
 
@@ -38,14 +41,17 @@ _MOST_ORDER = 2**24  # row numbers handed over in one call: 64 MiB
 class Program:
     """The compiled training and prediction of one network shape. It has no state: threads may share it."""
 
-    def __init__(self, network: keras.Model) -> None:
+    def __init__(self, network: keras.Model, *, topology: str = "many_to_one", random: bool = False) -> None:
+        """random: whether the network has dropout."""
         self.network = network
+        self._objective, self._judge = OBJECTIVES[topology]
+        self._random = random
         self._shapes = [tuple(each.shape) for each in network.trainable_variables]
         self._fixed = [np.array(each) for each in network.non_trainable_variables]
         self._steps = network.input_shape[1]
         self._gradient = value_and_gradient(self._loss)
         self._train = compiled(self.train_epochs)
-        self._logits = compiled(self._forward)
+        self._answers = compiled(self._forward)
 
     def material(
         self,
@@ -58,9 +64,17 @@ class Program:
         validation: Rows,
         batch: int,
         rate: float,
+        clip: float = 1.0,
         room: int = 0,
+        marks: NDArray[np.floating[Any]] | None = None,
+        counts: NDArray[np.floating[Any]] | None = None,
+        unit: NDArray[np.floating[Any]] | None = None,
     ) -> Material:
-        """The arrays of one fold, moved to the backend; padded as if they held `room` bars where they hold fewer."""
+        """The arrays of one fold, moved to the backend; padded as if they held `room` bars where they hold fewer.
+
+        clip: the largest norm of a gradient, 0 for any. marks, counts, unit: as in Material, where the topology needs
+        them.
+        """
         bars = np.zeros((roomy(max(len(values), room)), values.shape[1]), dtype=np.float32)
         room = roomy(max(len(ends), room))
         bars[: len(values)] = values
@@ -74,6 +88,10 @@ class Program:
             batches=np.int32(-(-len(train) // batch)),
             validation_batches=np.int32(-(-len(validation) // size)),
             rate=np.float32(rate),
+            clip=np.float32(clip) if clip else _NO_CLIP,
+            marks=_padded(marks, len(bars)),
+            counts=_padded(counts, len(bars)),
+            unit=_padded(unit, room),
         )
 
     def train(
@@ -86,15 +104,17 @@ class Program:
         shuffle: np.random.Generator,
         epochs: int,
         patience: int,
+        draw: int = 0,
     ) -> Trained:
         """Trains from the parameters `start` until `epochs` or until `patience` epochs brought no better validation.
 
         train: window numbers; every epoch sees them in a new order drawn from `shuffle`. patience 0: all epochs, and
-        the last parameters; otherwise those of the epoch with the lowest validation loss.
+        the last parameters; otherwise those of the epoch with the lowest validation loss. draw: the member's number
+        for dropout, below 2^31.
         """
         room = -(-len(material.ends) // batch) * batch
         chunk = max(1, min(epochs, _MOST_ORDER // room))
-        state = begin(start, epochs)
+        state = begin(start, epochs, draw=draw)
         while not finished(state, epochs=epochs, patience=patience):
             first = int(state.epoch)
             until = min(epochs, first + chunk)
@@ -102,14 +122,14 @@ class Program:
             state = State(*self._train(tuple(state), tuple(material), orders, np.int32(until), np.int32(patience)))
         return trained(state, patience=patience)
 
-    def logits(self, parameters: Vector, windows: Vector) -> Vector:
-        """One logit a window; windows: shape (any number, steps, features). A window's digits depend on it alone."""
-        found = np.empty(len(windows), dtype=np.float32)
+    def answers(self, parameters: Vector, windows: Vector) -> Vector:
+        """A row of answers a window; windows: shape (any number, steps, features). Its digits depend on it alone."""
+        found = np.empty((len(windows), self.network.output_shape[1]), dtype=np.float32)
         for first in range(0, len(windows), _PREDICT_BATCH):
             batch = windows[first : first + _PREDICT_BATCH]
             padded = np.zeros((_PREDICT_BATCH, *windows.shape[1:]), dtype=np.float32)
             padded[: len(batch)] = batch
-            found[first : first + len(batch)] = np.array(self._logits(parameters, padded))[: len(batch)]
+            found[first : first + len(batch)] = np.array(self._answers(parameters, padded))[: len(batch)]
         return found
 
     def weights(self, parameters: Any) -> list[Any]:
@@ -122,20 +142,31 @@ class Program:
         return found
 
     def _forward(self, parameters: Any, windows: Any) -> Any:
-        return self.network.stateless_call(self.weights(parameters), self._fixed, windows)[0][:, 0]
+        return self.network.stateless_call(self.weights(parameters), self._fixed, windows)[0]
 
-    def _loss(self, parameters: Any, material: Material, rows: Any) -> Any:
-        """Weighted mean log loss of a batch, from logits: max(z, 0) - z x target + log(1 + exp(-|z|))."""
-        return self._summed(parameters, material, rows) / ops.maximum(_total(material, rows), _NO_WEIGHT)
+    def _learning(self, parameters: Any, windows: Any, state: tuple[Any, Any]) -> Any:
+        """The answers with dropout: each seed is the member's number and the place of the layer, and then the step."""
+        if not self._random:
+            return self._forward(parameters, windows)
+        draw, step = state
+        drawn = ops.cast(step, "int32") * _MOST_DRAWS
+        seeds = [ops.cast(ops.stack([draw + place, drawn]), each.dtype.name) for place, each in enumerate(self._fixed)]
+        return self.network.stateless_call(self.weights(parameters), seeds, windows, training=True)[0]
 
-    def _summed(self, parameters: Any, material: Material, rows: Any) -> Any:
-        weight, chosen = _weights(material, rows), ops.maximum(rows, 0)
+    def _loss(self, parameters: Any, material: Material, rows: Any, state: tuple[Any, Any]) -> Any:
+        """Weighted mean loss of a batch."""
+        answers = self._learning(parameters, self._windows(material, rows), state)
+        weights = self._weights(self._objective, material, rows)
+        losses = self._objective.losses(answers, material, rows)
+        return ops.sum(losses * weights) / ops.maximum(ops.sum(weights), _NO_WEIGHT)
+
+    def _windows(self, material: Material, rows: Any) -> Any:
         offsets = ops.arange(1 - self._steps, 1, dtype="int32")
-        ends = ops.take(material.ends, chosen, axis=0)
-        windows = ops.take(material.values, ends[:, None] + offsets, axis=0)
-        logits, targets = self._forward(parameters, windows), ops.take(material.targets, chosen, axis=0)
-        each = ops.maximum(logits, 0.0) - logits * targets + ops.log1p(ops.exp(-ops.abs(logits)))
-        return ops.sum(each * weight)
+        ends = ops.take(material.ends, ops.maximum(rows, 0), axis=0)
+        return ops.take(material.values, ends[:, None] + offsets, axis=0)
+
+    def _weights(self, objective: Objective, material: Material, rows: Any) -> Any:
+        return objective.weights(material, rows, self.network.output_shape[1])
 
     def train_epochs(self, state: Any, material: Any, orders: Any, until: Any, patience: Any) -> Any:
         """The function that is compiled: a State and a Material as tuples, a State's fields back."""
@@ -155,9 +186,11 @@ class Program:
     def _epoch(self, state: State, material: Material, order: Any) -> State:
         def batch(number: Any, seen: Any, total: Any, step: Any, parameters: Any, first: Any, second: Any) -> Any:
             rows = order[number]
-            loss, gradient = self._gradient(parameters, material, rows)
-            size = _total(material, rows)
-            step, parameters, first, second = adam(step, parameters, first, second, gradient, rate=material.rate)
+            loss, gradient = self._gradient(parameters, material, rows, (state.draw, step))
+            size = ops.sum(self._weights(self._objective, material, rows))
+            step, parameters, first, second = adam(
+                step, parameters, first, second, gradient, rate=material.rate, clip=material.clip
+            )
             return number + 1, seen + size, total + loss * size, step, parameters, first, second
 
         zero = ops.zeros((), "float32")
@@ -169,6 +202,7 @@ class Program:
         val_loss = self._validate(parameters, material)
         better = val_loss < state.best_loss
         return State(
+            draw=state.draw,
             epoch=state.epoch + 1,
             step=step,
             waited=ops.where(better, 0, state.waited + 1),
@@ -184,8 +218,9 @@ class Program:
     def _validate(self, parameters: Any, material: Material) -> Any:
         def batch(number: Any, seen: Any, total: Any) -> Any:
             rows = material.validation[number]
-            size = _total(material, rows)
-            return number + 1, seen + size, total + self._summed(parameters, material, rows)
+            weights = self._weights(self._judge, material, rows)
+            losses = self._judge.losses(self._forward(parameters, self._windows(material, rows)), material, rows)
+            return number + 1, seen + ops.sum(weights), total + ops.sum(losses * weights)
 
         zero = ops.zeros((), "float32")
         _, seen, total = ops.while_loop(
@@ -194,10 +229,9 @@ class Program:
         return total / ops.maximum(seen, _NO_WEIGHT)
 
 
-def _weights(material: Material, rows: Any) -> Any:
-    """How much each window of a batch counts; 0 for what only fills it up."""
-    return ops.take(material.weights, ops.maximum(rows, 0), axis=0) * ops.cast(rows >= 0, "float32")
-
-
-def _total(material: Material, rows: Any) -> Any:
-    return ops.sum(_weights(material, rows))
+def _padded(values: NDArray[np.floating[Any]] | None, room: int) -> Any:
+    """A tensor of float32 filled up with ones, or a single one where there is nothing."""
+    found = np.ones(1 if values is None else room, dtype=np.float32)
+    if values is not None:
+        found[: len(values)] = values
+    return ops.convert_to_tensor(found)

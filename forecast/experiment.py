@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from forecast import networks
+from forecast.networks import DEFAULT_MODELS, MODELS
 from pipelines.combinatorial import count_folds
 from pipelines.errors import ConfigError
 from pipelines.features import FEATURES, check_names
@@ -16,12 +18,11 @@ from pipelines.splits import SPLITS, time_span
 from pipelines.weighting import WEIGHTS
 
 COMBINATORIAL = "combinatorial"
-MODELS = ("simple_rnn", "lstm")
 BASELINES = ("previous_sign", "logistic", "boosting")
 
-_LEAST = {"window": 1, "horizon": 1, "units": 1, "folds": 1, "seeds": 1, "epochs": 1, "patience": 0, "batch": 1,
-          "groups": 2, "tested": 1, "tune": 0}  # fmt: skip
-_MOST = {"window": 5_000, "horizon": 1_000, "units": 4_096, "folds": 200, "seeds": 200, "epochs": 10_000,
+_LEAST = {"window": 1, "horizon": 1, "units": 1, "layers": 1, "folds": 1, "seeds": 1, "epochs": 1, "patience": 0,
+          "batch": 1, "groups": 2, "tested": 1, "tune": 0}  # fmt: skip
+_MOST = {"window": 5_000, "horizon": 1_000, "units": 4_096, "layers": 8, "folds": 200, "seeds": 200, "epochs": 10_000,
          "patience": 10_000, "batch": 65_536, "groups": 100, "tested": 99, "tune": 1_000}  # fmt: skip
 
 
@@ -32,6 +33,9 @@ class Experiment:
     bars: None for the store's bars of `interval`, or how to build them from ticks ("tick:500", "time:5m").
     window, horizon: in bars. patience: epochs without a better validation loss before a member stops; 0 trains all.
     label, label_cost_bps, barrier_width: as pipelines.labels.make takes them. weights: as pipelines.weighting.weigh.
+    units, layers: of every network. dropout: share of a layer's answers left out in training, recurrent_dropout: of the
+    state handed on. layer_norm: whether layers are normalised. bidirectional: whether the window is read from its end
+    too. clip: the largest norm of a gradient, 0 for any.
     split, embargo: as pipelines.splits.walk_forward takes them, or "combinatorial" with groups and tested instead of
     folds, as pipelines.combinatorial takes them.
     panel: the symbols whose networks are trained as one, this one among them; none: this symbol alone.
@@ -48,9 +52,14 @@ class Experiment:
     label_cost_bps: float = 6.0
     barrier_width: float = 1.0
     weights: str = "none"
-    models: tuple[str, ...] = MODELS
+    models: tuple[str, ...] = DEFAULT_MODELS
     baselines: tuple[str, ...] = BASELINES
     units: int = 32
+    layers: int = 1
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    layer_norm: bool = False
+    bidirectional: bool = False
     folds: int = 6
     split: str = "expanding"
     groups: int = 6
@@ -61,6 +70,7 @@ class Experiment:
     patience: int = 5
     batch: int = 128
     learning_rate: float = 0.001
+    clip: float = 1.0
     tune: int = 0
     features: tuple[str, ...] = tuple(FEATURES)
     panel: tuple[str, ...] = ()
@@ -80,9 +90,11 @@ class Experiment:
             unknown = [str(each) for each in chosen if each not in known]
             missing = not chosen and name != "baselines"
             if unknown or missing or len(set(chosen)) < len(chosen):
+                listed = networks.KNOWN if name == "models" else ", ".join(known)
                 raise ConfigError(
-                    f"Need {name} out of {', '.join(known)}, each once, got {', '.join(map(str, chosen)) or 'none'}."
+                    f"Need {name} out of {listed}, each once, got {', '.join(map(str, chosen)) or 'none'}."
                 )
+        self._check_networks()
         check_names(self.features)
         object.__setattr__(self, "panel", tuple(sorted(check_symbol(each) for each in self.panel)))
         if self.panel and (self.symbol not in self.panel or len(set(self.panel)) < max(2, len(self.panel))):
@@ -106,6 +118,29 @@ class Experiment:
     def combinatorial(self) -> bool:
         """Whether folds learn from later rows than they are tested on."""
         return self.split == COMBINATORIAL
+
+    def _check_networks(self) -> None:
+        """What the networks' shape cannot be, alone or together with the labels."""
+        for name, most in (("dropout", 1.0), ("recurrent_dropout", 1.0), ("clip", 1e6)):
+            value = getattr(self, name)
+            if not (isinstance(value, float) and 0 <= value < most):
+                raise ConfigError(f"Need {name} from 0 to below {most:g}, got {value!r}.")
+        if type(self.layer_norm) is not bool or type(self.bidirectional) is not bool:
+            raise ConfigError("Need layer_norm and bidirectional as true or false.")
+        steps = [model for model in self.models if networks.topology(model) == "in_step"]
+        if self.bidirectional and steps:
+            raise ConfigError(
+                f"Need {steps[0]} without --bidirectional: read from its end, a window shows what its earlier bars are "
+                "asked for."
+            )
+        paths = [model for model in self.models if networks.path(model)]
+        if self.panel and paths:
+            raise ConfigError(f"Need networks that forecast no path with --pooled, got {paths[0]}.")
+        if self.label == "triple-barrier" and paths:
+            raise ConfigError(
+                f"Need --label direction or cost-aware for {paths[0]}, got triple-barrier: it may be known before the "
+                "path is."
+            )
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict from which `Experiment(**...)` gives the same experiment again."""

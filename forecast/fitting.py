@@ -8,12 +8,13 @@ import time
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast import models
+from forecast import models, paths
 from forecast.descent import Vector, flat
 from forecast.epochs import Program
 from forecast.member import Architecture, Budget, Fitted
@@ -45,7 +46,9 @@ def fit(
     """
     began = time.perf_counter()
     program = _program(architecture)
-    member_seed, order_seed = (int(each) for each in np.random.SeedSequence((seed, fold.number)).generate_state(2))
+    member_seed, order_seed, draw = (
+        int(each) for each in np.random.SeedSequence((seed, fold.number)).generate_state(3)
+    )
     values = scaler.apply(windows.values)
     trained = program.train(
         flat(models.build(architecture, seed=member_seed).get_weights()),
@@ -58,24 +61,35 @@ def fit(
             validation=fold.validation,
             batch=budget.batch,
             rate=budget.learning_rate,
+            clip=budget.clip,
             room=room,
+            **_lessons(architecture, windows, fold),
         ),
         train=fold.train,
         batch=budget.batch,
         shuffle=np.random.default_rng(order_seed),
         epochs=budget.epochs,
         patience=budget.patience,
+        draw=draw >> 1,
     )
     done = len(trained.loss)
+    said, checked = (
+        _answers(program, trained.parameters, values, windows.ends[rows]) for rows in (fold.test, fold.validation)
+    )
+    deviation = _deviation(checked, windows, fold) if architecture.path else None
+    nothing = np.empty((0, 0))
     return Fitted(
         architecture=architecture,
         parameters=len(trained.parameters),
         weights=_weights_file(program, trained.parameters),
-        probability=_probabilities(program, trained.parameters, values, windows.ends[fold.test]),
-        validation=_probabilities(program, trained.parameters, values, windows.ends[fold.validation]),
+        probability=probabilities(said, architecture=architecture, deviation=deviation),
+        validation=probabilities(checked, architecture=architecture, deviation=deviation),
         loss=trained.loss,
         val_loss=trained.val_loss,
         seconds=np.full(done, (time.perf_counter() - began) / done),
+        path=said.astype(np.float64) if architecture.path else nothing,
+        validation_path=checked.astype(np.float64) if architecture.path else nothing,
+        deviation=deviation,
     )
 
 
@@ -107,20 +121,61 @@ def load_into(network: keras.Model, weights: Path) -> None:
 
 
 def predict(
-    values: NDArray[np.float32], *, ends: Rows, scaler: Scaler, architecture: Architecture, parameters: Vector
+    values: NDArray[np.float32],
+    *,
+    ends: Rows,
+    scaler: Scaler,
+    architecture: Architecture,
+    parameters: Vector,
+    deviation: float | None = None,
 ) -> Floats:
-    """Probabilities of a loaded member at the windows ending at `ends`; values: unscaled features (bars, features)."""
-    return _probabilities(_program(architecture), parameters, scaler.apply(values), ends)
+    """Probabilities of a loaded member at the windows ending at `ends`; values: unscaled features (bars, features).
+
+    deviation: as in Fitted, where the network forecasts a path.
+    """
+    answers = _answers(_program(architecture), parameters, scaler.apply(values), ends)
+    return probabilities(answers, architecture=architecture, deviation=deviation)
 
 
-@lru_cache(maxsize=8)
+def probabilities(answers: Vector, *, architecture: Architecture, deviation: float | None) -> Floats:
+    """The chance of a rise from a network's answers, shape (windows, answers): the last one's logit, or the path's sum.
+
+    Raises:
+        RunError: a path without a deviation above 0.
+    """
+    if not architecture.path:
+        return models.sigmoid(answers[:, -1])
+    if type(deviation) not in (int, float) or not 0 < deviation < np.inf:  # type: ignore[operator]
+        raise RunError(f"Need a deviation above 0 for {architecture.model}, got {deviation!r:.40}. Train it again.")
+    return paths.chance(answers, deviation=float(deviation))  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=16)
 def _program(architecture: Architecture) -> Program:
-    return Program(models.build(architecture, seed=0))
+    network = models.build(architecture, seed=0)
+    return Program(network, topology=architecture.topology, random=architecture.random)
 
 
-def _probabilities(program: Program, parameters: Vector, values: Vector, ends: Rows) -> Floats:
+def _lessons(architecture: Architecture, windows: Windows, fold: Fold) -> dict[str, NDArray[np.floating[Any]]]:
+    """What the topology learns from besides the labels of the windows."""
+    if architecture.path:
+        return {"marks": paths.moves(windows), "unit": paths.volatility(windows, train=fold.train)}
+    if architecture.topology == "in_step":
+        labels, counts = paths.inner_labels(windows, fold)
+        return {"marks": labels, "counts": counts}
+    return {}
+
+
+def _deviation(checked: Vector, windows: Windows, fold: Fold) -> float:
+    rows = fold.validation
+    unit = paths.volatility(windows, train=fold.train)[rows]
+    actual = paths.came(windows, rows, ahead=checked.shape[1]) / unit[:, None]
+    return paths.deviation(checked, actual, fold.weights[rows])
+
+
+def _answers(program: Program, parameters: Vector, values: Vector, ends: Rows) -> Vector:
     steps = program.network.input_shape[1]
-    return models.sigmoid(program.logits(parameters, gather(values, ends, steps=steps)))
+    return program.answers(parameters, gather(values, ends, steps=steps))
 
 
 def _weights_file(program: Program, parameters: Vector) -> bytes:
@@ -131,4 +186,4 @@ def _weights_file(program: Program, parameters: Vector) -> bytes:
         return path.read_bytes()
 
 
-__all__ = ["fit", "keras", "load", "load_into", "models", "predict"]
+__all__ = ["fit", "keras", "load", "load_into", "models", "predict", "probabilities"]

@@ -39,12 +39,16 @@ def to_arrays(shared: Shared) -> dict[str, NDArray[Any]]:
     arrays["mean"] = np.stack([scaler.mean for scaler in shared.scalers])
     arrays["scale"] = np.stack([scaler.scale for scaler in shared.scalers])
     arrays["steps"] = np.array([shared.windows.steps])
+    if shared.windows.opens is not None:
+        arrays["opens"] = shared.windows.opens
     return arrays
 
 
 def from_arrays(arrays: Arrays) -> Shared:
     """The other way round; nothing is copied."""
-    windows = Windows(steps=int(arrays["steps"][0]), **{name: arrays[name] for name in _OF_WINDOWS})
+    windows = Windows(
+        steps=int(arrays["steps"][0]), **{name: arrays[name] for name in _OF_WINDOWS}, opens=arrays.get("opens")
+    )
     numbers = range(len(arrays["mean"]))
     return Shared(
         windows=windows,

@@ -41,6 +41,7 @@ class Loaded:
                 scaler=member.scaler,
                 architecture=member.architecture,
                 parameters=parameters,
+                deviation=member.deviation,
             )
             found.setdefault(member.task[0], []).append(probability)
         return {model: np.stack(each) for model, each in found.items()}

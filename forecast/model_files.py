@@ -28,12 +28,16 @@ _DEEPEST = 16
 
 @dataclass(frozen=True, kw_only=True)
 class MemberFiles:
-    """All that is needed to build a member: its network's shape, its scaler, and where its weights are."""
+    """All that is needed to build a member: its network's shape, its scaler, and where its weights are.
+
+    deviation: as in Fitted, for one that forecasts a path.
+    """
 
     task: Task
     architecture: Architecture
     scaler: Scaler
     weights: Path
+    deviation: float | None = None
 
 
 def open_member(run: Run, experiment: Experiment, task: Task) -> MemberFiles:
@@ -54,7 +58,8 @@ def open_member(run: Run, experiment: Experiment, task: Task) -> MemberFiles:
         _same(path, name, needed, described.get(name, needed))
     scaler = _scaler(described.get("scaler"), architecture.features, path)
     _check_weights(path, parameters=described.get("parameters"))
-    return MemberFiles(task=task, architecture=architecture, scaler=scaler, weights=path)
+    deviation = _deviation(described.get("deviation"), path) if architecture.path else None
+    return MemberFiles(task=task, architecture=architecture, scaler=scaler, weights=path, deviation=deviation)
 
 
 def _same(path: Path, name: str, needed: object, got: object) -> None:
@@ -62,6 +67,12 @@ def _same(path: Path, name: str, needed: object, got: object) -> None:
         raise RunError(
             f"Need {name} {needed} in the description of {path}, got {got!r:.80}. Train it again: forecast train."
         )
+
+
+def _deviation(described: Any, path: Path) -> float:
+    if type(described) not in (int, float) or not 0 < described < np.inf:
+        raise RunError(f"Need a deviation above 0 in the description of {path}, got {described!r:.40}. Train it again.")
+    return float(described)
 
 
 def _scaler(described: Any, features: int, path: Path) -> Scaler:

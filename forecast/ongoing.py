@@ -197,6 +197,7 @@ def finish_if_whole(owner: Ongoing) -> None:
             ignore_index=True,
         ),
         history=pd.concat([contents.history(task, found[task]) for task in owner.members], ignore_index=True),
+        paths=pd.concat([contents.path(dataset, task, found[task]) for task in owner.members], ignore_index=True),
         seconds=time.monotonic() - owner.began,
     )
 

@@ -46,13 +46,12 @@ class Order:
     @property
     def work(self) -> int:
         """How long it takes, in no unit: multiplications an epoch. The longest are started first."""
-        size, cell = self.architecture, {"lstm": 4}.get(self.architecture.model, 1)
-        return cell * size.units * (size.units + size.features) * size.steps * self.rows
+        return self.architecture.parameters * self.architecture.steps * self.rows
 
 
 def architecture_of(experiment: Experiment, model: str, *, settings: Settings) -> Architecture:
     """The network that an experiment asks of its members of a model; settings: its own, or tuned ones."""
-    return Architecture(model=model, steps=experiment.window, features=len(experiment.features), units=settings.units)
+    return Architecture.of(experiment, model, units=settings.units)
 
 
 def order_for(
@@ -81,6 +80,7 @@ def order_for(
             patience=experiment.patience,
             batch=experiment.batch,
             learning_rate=settings.learning_rate,
+            clip=experiment.clip,
         ),
         rows=len(dataset.folds[number].train),
         room=room,

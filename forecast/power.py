@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.experiment import Experiment
+from forecast.experiment import BASELINES, Experiment
 from forecast.run_files import read_json, write_json
 from forecast.statistics.verdict import RIVALS
 from pipelines.errors import ConfigError, RunError
@@ -96,8 +96,7 @@ def edge_seen(shares: pd.DataFrame, kind: str) -> float | None:
 
 def best_named(results: pd.DataFrame) -> pd.DataFrame:
     """The results with "best_baseline" for whichever baseline was the best of its market: one comparison, not three."""
-    known = ("lstm", "simple_rnn", "buy_and_hold", "always_flat")
-    return results.assign(rival=results["rival"].where(results["rival"].isin(known), "best_baseline"))
+    return results.assign(rival=results["rival"].mask(results["rival"].isin(BASELINES), "best_baseline"))
 
 
 def kind_name(kind: str) -> str:

@@ -131,10 +131,23 @@ class Run:
         """Adds to run.json which settings were tried and chosen; before any member is trained with them."""
         write_json(self.folder / "run.json", {**self.describe(), "tuning": content})
 
+    def paths(self) -> pd.DataFrame | None:
+        """What networks that forecast a path said, and what came; None for a run without one."""
+        path = self.folder / "paths.parquet"
+        return read_parquet(path) if path.exists() else None
+
     def finish(
-        self, *, predictions: pd.DataFrame, validation: pd.DataFrame, history: pd.DataFrame, seconds: float
+        self,
+        *,
+        predictions: pd.DataFrame,
+        validation: pd.DataFrame,
+        history: pd.DataFrame,
+        seconds: float,
+        paths: pd.DataFrame | None = None,
     ) -> None:
         """Writes what all members found together; the parts are no longer needed."""
+        if paths is not None and len(paths):
+            write_parquet(self.folder / "paths.parquet", paths)
         write_json(self.folder / "run.json", {**self.describe(), "seconds": round(seconds, 1)})
         write_parquet(self.folder / "history.parquet", history)
         write_parquet(self.folder / "validation.parquet", validation)

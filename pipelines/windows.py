@@ -18,6 +18,7 @@ class Windows:
 
     values: float32, shape (bars, features), NaN in rows before the features begin. ends: the bar at which each window
     ends, shape (windows,), ascending; the other arrays have the same shape and the meaning that they have in Labels.
+    opens: the open price of each bar, shape (bars,), for networks that learn the path of prices; None without them.
     """
 
     steps: int
@@ -30,6 +31,7 @@ class Windows:
     decided_at: Times
     entry_at: Times
     exit_at: Times
+    opens: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -42,10 +44,10 @@ def first_end(values: NDArray[np.floating], *, steps: int) -> int:
     return warm_up + steps - 1
 
 
-def build(features: Floats, labels: Labels, *, steps: int) -> Windows:
+def build(features: Floats, labels: Labels, *, steps: int, opens: Floats | None = None) -> Windows:
     """All windows that are complete and have a label.
 
-    features: shape (bars, features); rows of NaN may stand at the start only.
+    features: shape (bars, features); rows of NaN may stand at the start only. opens: as in Windows.
 
     Raises:
         ConfigError: a window below 1 bar.
@@ -72,6 +74,7 @@ def build(features: Floats, labels: Labels, *, steps: int) -> Windows:
         decided_at=labels.decided_at[first:],
         entry_at=labels.entry_at[first:],
         exit_at=labels.exit_at[first:],
+        opens=opens,
     )
 
 

@@ -16,7 +16,7 @@ Forecast = Callable[..., "subprocess.CompletedProcess[str]"]
 
 SMALL = (
     "--folds", "2", "--seeds", "2", "--epochs", "3", "--units", "4", "--window", "10", "--end", "2003-12-31",
-    "--baseline", "previous_sign", "--baseline", "logistic",
+    "--baseline", "previous_sign", "--baseline", "logistic", "--model", "simple_rnn", "--model", "lstm",
 )  # fmt: skip
 
 

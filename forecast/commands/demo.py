@@ -13,7 +13,7 @@ _TICKS = {"symbol": "ES", "bars": "tick:200", "start": "2013-09-02", "end": "201
 @click.option("--jobs", type=int, help="Worker processes  [default: as many as cores]")
 @click.pass_context
 def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
-    """Train both networks on the shipped sample, trade their signals out of sample, costs paid, write the report.
+    """Train the networks on the shipped sample, trade their signals out of sample, costs paid, write the report.
 
     Takes a minute or two the first time; a second time it finds the finished run.
 
@@ -38,7 +38,9 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
     if not ((known["symbol"] == experiment.symbol) & (known["kind"] == ("ticks" if ticks else "bars"))).any():
         ingest(store, sample.read(experiment.symbol))  # prices that are there already stay as they are
     what = "E-mini S&P 500 trades of 2013" if ticks else "daily prices of Apple, 2000 to 2013"
-    settings.note(f"Sample: {what}. 2 networks x {experiment.folds} folds x {experiment.seeds} seeds.")
+    settings.note(
+        f"Sample: {what}. {len(experiment.models)} networks x {experiment.folds} folds x {experiment.seeds} seeds."
+    )
     run = train_one(ctx, experiment, jobs=jobs_or_cores(jobs), fresh=False)
     rules = make_rules(policy="long-flat", band=0.0, fee_bps=1.0, slippage_bps=2.0)
     evaluate_and_report(settings, run, rules, say=True)

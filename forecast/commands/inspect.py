@@ -71,6 +71,8 @@ def _inspect(settings: Settings, name: str, *, at: datetime | None, as_json: boo
     from forecast.runs import open_run
 
     chosen = subject.open_subject(open_run(settings.runs, name))
+    if chosen.unseen:
+        settings.note(f"Not looked into: {', '.join(chosen.unseen)}. Only plain simple_rnn and lstm can be.")
     moment = None if at is None else np.datetime64(_last_moment(at), "ns")
     found = analysis.inspect(chosen, at=moment, tell=settings.note)
     memories = summary.memories(found.memory, rng=np.random.default_rng(0))

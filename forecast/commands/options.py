@@ -60,7 +60,9 @@ def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> N
             raise click.UsageError(f"Need settings out of {allowed} in {path}, got {name}.")
         several = parameter.multiple if isinstance(parameter, click.Option) else True
         values = value if isinstance(value, list) else [value]
-        if any(isinstance(each, bool | dict | list) for each in values) or (len(values) != 1 and not several):
+        switch = isinstance(parameter, click.Option) and parameter.is_flag
+        kinds = dict | list if switch else bool | dict | list
+        if any(isinstance(each, kinds) for each in values) or (len(values) != 1 and not several):
             raise click.UsageError(f"Need {'values' if several else 'one value'} for {name} in {path}, got {value!r}.")
         texts = [str(each) for each in values]
         ctx.default_map[str(parameter.name)] = texts if several else texts[0]
@@ -103,11 +105,21 @@ _TRAINING = (
         "--model",
         "models",
         multiple=True,
-        default=("simple_rnn", "lstm"),
+        default=("simple_rnn", "lstm", "simple_rnn_wide"),
         show_default=True,
-        help="A network; several by repeating.",
+        help="A network; several by repeating; docs/models.md has them all.",
     ),
     click.option("--units", type=int, default=32, show_default=True, help="Units of the recurrent cell."),
+    click.option("--layers", type=int, default=1, show_default=True, help="Layers of the cell, one above the other."),
+    click.option(
+        "--dropout", type=float, default=0.0, show_default=True, help="Share of each layer's answers left out."
+    ),
+    click.option(
+        "--recurrent-dropout", type=float, default=0.0, show_default=True, help="Share of the state left out."
+    ),
+    click.option("--layer-norm", is_flag=True, help="Normalise each layer's answers."),
+    click.option("--bidirectional", is_flag=True, help="Read the window from its end too."),
+    click.option("--clip", type=float, default=1.0, show_default=True, help="Largest norm of a gradient; 0: any."),
     click.option("--folds", type=int, default=6, show_default=True, help="Walk-forward test blocks."),
     click.option(
         "--split",

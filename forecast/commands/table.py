@@ -5,11 +5,10 @@ from typing import Any
 
 import click
 
+from forecast import networks
 from forecast.commands.listing import print_table
 
 _NAMES = {
-    "lstm": "LSTM",
-    "simple_rnn": "SimpleRNN",
     "buy_and_hold": "buy and hold",
     "always_flat": "always flat",
     "previous_sign": "last direction",
@@ -31,18 +30,19 @@ def print_backtest(backtest: Any, page: Path) -> None:
     """The verdict first, then a small table, then where the report is."""
     verdict, performance = backtest.metrics["verdict"], backtest.metrics["performance"]
     click.echo(f"\n{verdict['sentence']}")
-    single = sum((each["model"], each["rival"]) != ("lstm", "simple_rnn") for each in backtest.metrics["comparisons"])
+    told = (networks.SAME_UNITS, networks.SAME_PARAMETERS)
+    single = sum((each["model"], each["rival"]) not in told for each in backtest.metrics["comparisons"])
     for detail in verdict["details"][: len(verdict["details"]) - single]:  # one by one they are in the report
         click.echo(detail)
     for caveat in verdict["caveats"]:
         click.echo(f"Beware: {caveat}")
-    order = list(_NAMES)
+    order = ["lstm", *networks.MODELS, *_NAMES]
     models = sorted(performance, key=lambda each: order.index(each) if each in order else len(order))
     click.echo("")
     print_table(
         ["out of sample", *(f">{heading}" for _, heading, _ in _COLUMNS)],
         [
-            [_NAMES.get(each, each), *(_cell(performance[each]["ensemble"][key], shape) for key, _, shape in _COLUMNS)]
+            [_name(each), *(_cell(performance[each]["ensemble"][key], shape) for key, _, shape in _COLUMNS)]
             for each in models
         ],
     )
@@ -53,6 +53,10 @@ def print_backtest(backtest: Any, page: Path) -> None:
         said = "nothing looks ahead" if shown["passed"] else "LOOKS AHEAD: " + "; ".join(shown["failures"][:3])
         click.echo(f"Certificate: {said} ({shown['compared']} comparisons, sha256 {shown['sha256'][:12]})")
     click.echo(f"Report: {page}")
+
+
+def _name(model: str) -> str:
+    return networks.label(model) if model in networks.MODELS else _NAMES.get(model, model)
 
 
 def _cell(value: float | None, shape: str) -> str:

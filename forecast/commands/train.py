@@ -1,4 +1,4 @@
-"""`forecast train`: both networks, walk-forward, several seeds."""
+"""`forecast train`: the networks, walk-forward, several seeds."""
 
 import shlex
 import sys

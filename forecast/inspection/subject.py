@@ -48,6 +48,11 @@ class Subject:
     data: Dataset
     models: tuple[str, ...]
 
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """The run's networks that cannot be looked into."""
+        return tuple(model for model in self.experiment.models if model not in self.models)
+
     def windows(self, member: Member, rows: Rows, *, dtype: type = np.float64) -> Array:
         """The member's scaled windows that end at these window numbers, time-major: (steps, rows, features)."""
         views = self.data.windows
@@ -79,9 +84,12 @@ def open_subject(run: Run) -> Subject:
     bars = _bars(run, about["data"])
     if dataset.fingerprint(bars) != about["data"].get("fingerprint"):
         raise RunError(f"bars.parquet of run {run.name} are not the bars it was trained on. Train it again: --fresh.")
-    known = tuple(model for model in experiment.models if model in GATES)
+    known = tuple(model for model in experiment.models if _plain(Architecture.of(experiment, model)))
     if not known:
-        raise RunError(f"Need a run with a network out of simple_rnn, lstm, got {', '.join(experiment.models)}.")
+        raise RunError(
+            "Need a run with a network out of simple_rnn, lstm (one layer, read one way, not normalised), got "
+            f"{', '.join(experiment.models)}."
+        )
     if experiment.panel and len(about["folds"]) < experiment.folds:
         raise RunError(f"Need a symbol that every fold of its panel tests, got {run.name}. Inspect another one of it.")
     data = (
@@ -90,6 +98,12 @@ def open_subject(run: Run) -> Subject:
         else dataset.prepare(bars, experiment)
     )
     return Subject(run=run, about=about, experiment=experiment, data=data, models=known)
+
+
+def _plain(architecture: Architecture) -> bool:
+    """Whether a network is one of the two whose sums are written out in cells.py."""
+    one_way = not architecture.bidirectional and not architecture.layer_norm
+    return architecture.model in GATES and architecture.layers == 1 and one_way
 
 
 def members(subject: Subject) -> Iterator[Member]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from forecast import networks
 from forecast.report import words
 from forecast.report.material import Material
 from forecast.report.thin import LINE_LIMIT, thin
@@ -18,6 +19,12 @@ Figure = dict[str, Any]
 DASHES = {
     "lstm": "solid",
     "simple_rnn": "6px,2px",
+    "simple_rnn_wide": "3px,2px",
+    "lstm_chrono": "12px,2px",
+    "gru": "8px,2px,2px,2px",
+    "irnn": "5px,5px",
+    "dense": "3px,4px",
+    "cnn": "7px,4px",
     "buy_and_hold": "2px,2px",
     "always_flat": "9px,4px,2px,4px",
     "logistic": "10px,3px",
@@ -26,12 +33,27 @@ DASHES = {
 }
 _WIDE = 5  # growth that differs by more than this is drawn on a logarithmic scale at first
 _UNIFIED = {"hovermode": "x unified", "legend": {"traceorder": "reversed"}}
-_COLOURS = {"lstm": "lstm", "simple_rnn": "rnn", "buy_and_hold": "hold", "always_flat": "flat"}
+_OF_TOPOLOGY = {"in_step": "step", "encoder_decoder": "coder", "one_to_many": "ahead", "one_to_one": "bar"}
+_COLOURS = {
+    "lstm": "lstm",
+    "simple_rnn": "rnn",
+    "simple_rnn_wide": "wide",
+    "buy_and_hold": "hold",
+    "always_flat": "flat",
+}
 
 
 def colour(model: str, *, alpha: float | None = None) -> str:
     """The name of a model's colour, "var(--lstm)"; networks that have none of their own share one."""
-    return f"var(--{_COLOURS.get(model, 'other')})" + ("" if alpha is None else f"/{alpha:g}")
+    name = _COLOURS.get(model, "other")
+    if model in networks.MODELS:
+        name = _OF_TOPOLOGY.get(networks.topology(model), name)
+    return f"var(--{name})" + ("" if alpha is None else f"/{alpha:g}")
+
+
+def dash(model: str) -> str:
+    """How a model's line is drawn: the same for all topologies of a cell."""
+    return DASHES.get(networks.cell(model) if model in networks.MODELS else model, "solid")
 
 
 def axis_times(times: Times, *, daily: bool) -> list[str]:
@@ -139,7 +161,7 @@ def _line(material: Material, model: str, times: Times, values: Floats) -> dict[
         "line": {
             "color": colour(model),
             "width": 2 if model in material.networks else 1.5,
-            "dash": DASHES.get(model, "solid"),
+            "dash": dash(model),
         },
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast import networks
 from forecast.report import words
 from forecast.report.charts import Figure, colour, rounded
 from forecast.report.material import Material
@@ -19,8 +20,17 @@ _PARTS = {"train": ("train", ""), "validation": ("validation", "/"), "test": ("t
 
 
 def learning(material: Material) -> list[tuple[str, Figure]]:
-    """One small chart a fold: every seed's loss while learning (dotted) and on validation rows (a line)."""
-    history = material.history
+    """One small chart a fold: every seed's loss while learning (dotted) and on validation rows (a line).
+
+    The networks that give chances stand by their log loss, and behind them those that forecast a path by their squared
+    error.
+    """
+    apart = material.history["model"].map(networks.path).to_numpy(bool)
+    chances, paths = material.history[~apart], material.history[apart]
+    return _charts(material, chances, "Fold") + _charts(material, paths, "Squared error of paths, fold")
+
+
+def _charts(material: Material, history: pd.DataFrame, title: str) -> list[tuple[str, Figure]]:
     numbers = np.sort(history["fold"].unique())
     if len(numbers) > MOST_FOLDS:
         numbers = numbers[np.unique(np.linspace(0, len(numbers) - 1, MOST_FOLDS).round().astype(int))]
@@ -30,14 +40,16 @@ def learning(material: Material) -> list[tuple[str, Figure]]:
         return []
     low, high = np.quantile(finite, [0.0, 0.99])
     margin = max(0.1 * (high - low), 1e-3)
-    sight = [float(min(low, COIN) - margin), float(max(high, COIN) + margin)]
+    coin = COIN if title == "Fold" else None
+    sight = [float(min(low, coin or low) - margin), float(max(high, coin or high) + margin)]
     last = int(history["epoch"].max())
     return [
-        (f"Fold {int(number)}", _fold(material, history[history["fold"] == number], sight, last)) for number in numbers
+        (f"{title} {int(number)}", _fold(material, history[history["fold"] == number], sight, last, coin))
+        for number in numbers
     ]
 
 
-def _fold(material: Material, history: pd.DataFrame, sight: list[float], last: int) -> Figure:
+def _fold(material: Material, history: pd.DataFrame, sight: list[float], last: int, coin: float | None) -> Figure:
     traces: list[dict[str, Any]] = []
     told = []
     for model in material.networks:
@@ -64,10 +76,10 @@ def _fold(material: Material, history: pd.DataFrame, sight: list[float], last: i
         "yaxis": {"range": sight, "tickformat": ".2f", "nticks": 5},
         "shapes": [
             {
-                "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": COIN, "y1": COIN,
+                "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": coin, "y1": coin,
                 "line": {"color": "var(--muted)", "width": 1, "dash": "4px,3px"},
             }
-        ],
+        ] if coin else [],
         "showlegend": False,
         "height": 210,
         "margin": {"l": 42, "r": 8, "t": 8, "b": 38},

@@ -22,8 +22,9 @@ class Material:
     """Everything that the charts and tables show.
 
     about: run.json. policy: the backtest's config.json. metrics: its metrics.json. bars, history, predictions: the
-    run's tables. signals: the backtest's. ledgers: every model and member, in the order in which they were saved.
-    memory: what `forecast inspect` has left, None where it has not looked.
+    run's tables. signals: the backtest's. paths: the run's paths.parquet, None where no network forecasts one. ledgers:
+    every model and member, in the order in which they were saved. memory: what `forecast inspect` has left, None where
+    it has not looked.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Material:
     signals: pd.DataFrame
     ledgers: Sequence[Ledger]
     memory: Mapping[str, Any] | None = None
+    paths: pd.DataFrame | None = None
 
     @property
     def models(self) -> list[str]:
@@ -107,6 +109,7 @@ def gather(run: Run, *, backtest: str) -> Material:
         signals=saved.signals,
         ledgers=ledgers,
         memory=run.pictures(),
+        paths=run.paths(),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forecast.power import Calibration, listed
-from forecast.report import charts, evidence, learning, prices, sight, tables, words
+from forecast.report import charts, evidence, learning, paths, prices, sight, tables, words
 from forecast.report.charts import Figure
 from forecast.report.material import Material, gather
 from forecast.runs import Run
@@ -61,7 +61,7 @@ def script_json(content: Any) -> str:
 def _context(material: Material, calibrations: Sequence[Calibration]) -> dict[str, Any]:
     from plotly.offline import get_plotlyjs
 
-    small = learning.learning(material)
+    small, fans, steps = learning.learning(material), paths.fans(material), paths.loss_by_step(material)
     figures = {
         "growth": charts.growth(material),
         "certainty": charts.certainty(material.metrics["comparisons"]),
@@ -71,6 +71,8 @@ def _context(material: Material, calibrations: Sequence[Calibration]) -> dict[st
         "reliability": evidence.reliability(material),
         **{f"learning-{number}": figure for number, (_, figure) in enumerate(small)},
         **{f"memory-{name}": material.memory["figures"][name] for name in _REMEMBERED if material.memory is not None},
+        **{f"fan-{number}": figure for number, (_, figure) in enumerate(fans)},
+        **({"steps": steps} if steps else {}),
     }
     return {
         "title": f"{material.symbol}: {' and '.join(map(words.label, material.networks))}",
@@ -79,6 +81,7 @@ def _context(material: Material, calibrations: Sequence[Calibration]) -> dict[st
         "done": _done(material),
         "alt": {name: figure["alt"] for name, figure in figures.items()},
         "learning": [title for title, _ in small],
+        "fans": [title for title, _ in fans],
         "figures": script_json({name: _drawn(figure) for name, figure in figures.items()}),
         "plotly": get_plotlyjs(),
         "all_bars": figures["prices"]["all"],
@@ -106,7 +109,7 @@ def _context(material: Material, calibrations: Sequence[Calibration]) -> dict[st
         "run": material.name,
         "created": _moment(material.about.get("created_at")),
         "commands": _commands(material),
-        "networks": [words.label(model) for model in material.networks],
+        "networks": [(words.label(model), charts.colour(model)) for model in material.networks],
     }  # fmt: skip
 
 
@@ -127,9 +130,8 @@ def _eyebrow(material: Material) -> str:
 def _done(material: Material) -> str:
     """What was done, in one line."""
     config, period = material.about["config"], material.metrics["period"]
-    networks = " and ".join(f"a {words.label(model)}" if model != "lstm" else "an LSTM" for model in material.networks)
+    networks, sizes = _sizes(material)
     policy = str(material.policy.get("policy", "")).replace("-", " or ")
-    units = "tuned" if material.about.get("tuning") else config.get("units", "?")
     if paths := material.metrics.get("paths"):
         count = len(paths[material.networks[0]]["sharpe"]["paths"])
         folds = words.plural(len(material.about["folds"]), "fold")
@@ -139,13 +141,22 @@ def _done(material: Material) -> str:
             f"trained on the others before and after; {words.plural(count, 'path')} through all groups."
         )
     return (
-        f"{networks[:1].upper()}{networks[1:]}, {units} units each, read the last "
+        f"{networks[:1].upper()}{networks[1:]}, {sizes}, read the last "
         f"{config.get('window', '?')} bars and gave the chance of a rise; "
         f"{words.plural(len(material.about['folds']), 'fold')} in time order, "
         f"{words.plural(len(material.about.get('seeds') or []), 'seed')} each; their mean was traded {policy} over "
         f"{words.plural(period['bars'], 'bar')} that no network had seen, at the next open, "
         f"paying {_cost(material)} on every change of position."
     )
+
+
+def _sizes(material: Material) -> tuple[str, str]:
+    """The networks by name, and how many units they have."""
+    units = "tuned" if material.about.get("tuning") else material.about["config"].get("units", "?")
+    wide = "simple_rnn_wide" in material.networks
+    named = [f"{'an' if words.within(each)[0] in 'IL' else 'a'} {words.within(each)}" for each in material.networks]
+    joined = f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else "".join(named)
+    return joined, f"{units} units each" + (", the wide one as many parameters as the LSTM" if wide else "")
 
 
 def _cost(material: Material) -> str:

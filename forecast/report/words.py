@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from forecast import networks
+
 DASH = "–"
 
 NAMES = {
-    "lstm": "LSTM",
-    "simple_rnn": "SimpleRNN",
     "buy_and_hold": "Buy and hold",
     "always_flat": "Always flat",
     "previous_sign": "Last direction",
@@ -20,12 +20,15 @@ NAMES = {
 
 def label(model: str) -> str:
     """A model's name as a heading: "LSTM"."""
+    if model in networks.MODELS:
+        name = networks.label(model)
+        return name[:1].upper() + name[1:]
     return NAMES.get(model, model.replace("_", " "))
 
 
 def within(model: str) -> str:
     """A model's name inside a sentence: "LSTM", but "buy and hold"."""
-    return label(model) if model in ("lstm", "simple_rnn") else label(model).lower()
+    return networks.label(model) if model in networks.MODELS else label(model).lower()
 
 
 def percent(value: float) -> str:

@@ -12,7 +12,7 @@ from forecast.statistics.evidence import evidence, forecast_tests, waiting
 from forecast.statistics.performance import Metrics, held_returns, performance
 from forecast.statistics.prediction import ensembles, prediction_quality
 from forecast.statistics.sight import sight
-from forecast.statistics.verdict import LEVEL, PAIR, RIVALS, is_network, name, rival_level, verdict
+from forecast.statistics.verdict import LEVEL, PAIR, RIVALS, SAME_PARAMETERS, is_network, name, rival_level, verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,18 +114,21 @@ def _units_per_year(made: Sequence[Comparison], *, bars: int, bars_per_year: flo
 
 
 def comparisons(ledgers: Sequence[Ledger], *, sessions: Sessions | None, seed: int) -> list[Comparison]:
-    """LSTM - SimpleRNN at 95 %, then each network against its rivals at the level Bonferroni asks for (see verdict)."""
+    """LSTM - SimpleRNN at 95 %, then the same at equal parameters and each network against its rivals at the level that
+    Bonferroni asks for (see verdict)."""
     ensembles = {each.model: each for each in ledgers if each.member == ENSEMBLE}
-    pairs = [PAIR] if all(model in ensembles for model in PAIR) else []
+    pairs, same = ([pair] if all(model in ensembles for model in pair) else [] for pair in (PAIR, SAME_PARAMETERS))
     networks = [model for model in ensembles if is_network(model)]
     simple = [model for model in ensembles if not is_network(model)]
     best = sorted(set(simple) - set(RIVALS), key=lambda model: float(held_returns(ensembles[model]).sum()))[-1:]
     rivals = [(model, rival) for rival in [*RIVALS, *best] if rival in ensembles for model in networks]
-    levels = [LEVEL] * len(pairs) + [rival_level(len(networks) * len(simple))] * len(rivals)
+    others = [*same, *rivals]
+    wider = rival_level(len(same) + len(networks) * len(simple))
+    levels = [LEVEL] * len(pairs) + [wider] * len(others)
     streams = np.random.default_rng(seed).spawn(len(levels))
     made = [
         paired_difference(ensembles[model], ensembles[rival], sessions=sessions, rng=stream, level=level)
-        for (model, rival), level, stream in zip(pairs + rivals, levels, streams, strict=True)
+        for (model, rival), level, stream in zip(pairs + others, levels, streams, strict=True)
     ]
     idle = [model for model in networks if _is_idle(ensembles[model])]
     days = few_sessions(sessions)

@@ -4,25 +4,25 @@
    anything else is "cannot tell", and so is any comparison of a network that never held anything: what it saved by
    standing aside is no skill. Fewer than 20 sessions never give more than "cannot tell" either: they do not speak for
    other days. This one comparison is the verdict.
-2. Each network against holding, against nothing, and against the baseline that did best: intervals at 1 - 0.05 / m
-   (Bonferroni), where m counts every baseline, the ones not shown too, since the best was picked afterwards. The chance
-   of even one false "better" or "worse" among them is at most 5 %.
-Where only one network was trained there is no first comparison, and the verdict is about its rivals.
+2. LSTM - SimpleRNN with as many parameters, and each network against holding, against nothing, and against the baseline
+   that did best: intervals at 1 - 0.05 / m (Bonferroni), where m counts every baseline, the ones not shown too, since
+   the best was picked afterwards. The chance of even one false "better" or "worse" among them is at most 5 %.
+Where one of the two was not trained there is no first comparison, and the verdict is about the simple rivals.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from forecast import networks
 from forecast.experiment import BASELINES
 from forecast.statistics.comparison import Comparison
 
-PAIR = ("lstm", "simple_rnn")
+PAIR, SAME_PARAMETERS = networks.SAME_UNITS, networks.SAME_PARAMETERS
 RIVALS = ("buy_and_hold", "always_flat")
 LEVEL = 0.95
 
 _NAMES = {
-    "lstm": "the LSTM",
-    "simple_rnn": "the SimpleRNN",
+    "simple_rnn_wide": "the SimpleRNN with as many parameters",
     "buy_and_hold": "buying and holding",
     "always_flat": "holding nothing",
     "previous_sign": "repeating the last direction",
@@ -36,9 +36,9 @@ _ALONE = {
     "cannot tell": "cannot be told apart from",
 }
 _ALIKE = {
-    "better": ("both", "did better than"),
-    "worse": ("both", "did worse than"),
-    "cannot tell": ("neither", "can be told apart from"),
+    "better": ("both networks", "all networks", "did better than"),
+    "worse": ("both networks", "all networks", "did worse than"),
+    "cannot tell": ("neither network", "no network", "can be told apart from"),
 }
 
 
@@ -71,9 +71,12 @@ def verdict(
     Returns answer, sentence, details (sentences, the most important first) and caveats (what these prices cannot say).
     """
     pair = [each for each in comparisons if (each.model, each.rival) == PAIR]
-    rivals = [each for each in comparisons if (each.model, each.rival) != PAIR]
+    same = [each for each in comparisons if (each.model, each.rival) == SAME_PARAMETERS]
+    rivals = [each for each in comparisons if (each.model, each.rival) not in (PAIR, SAME_PARAMETERS)]
     where = f"on {symbol}, {_period(first, last)}, after costs"
-    details = ([_rivals_sentence(rivals)] if rivals else []) + [_counting_sentence(pair, rivals)]
+    besides = [_size_sentence(each, idle) for each in same] + ([_rivals_sentence(rivals)] if rivals else [])
+    details = [" ".join(besides)] if besides else []
+    details += [_counting_sentence(pair, same, rivals)]
     details += [_waiting_sentence(wait)] if wait and days is None else []
     caveats = [_hurry_sentence(at_once)] if at_once else []
     if pair:
@@ -85,7 +88,7 @@ def verdict(
         }
     return {
         "answer": _together(rivals),
-        "sentence": f"One network only, {where}: {_rivals_sentence(rivals)}" if rivals else "Nothing to compare.",
+        "sentence": f"{_who(rivals)}, {where}: {details[0]}" if besides else "Nothing to compare.",
         "details": [*details[1:], *(f"{_capital(_difference(each))}." for each in rivals)],
         "caveats": caveats,
     }
@@ -93,6 +96,8 @@ def verdict(
 
 def name(model: str) -> str:
     """How a sentence calls a model."""
+    if model in networks.MODELS:
+        return _NAMES.get(model, f"the {networks.label(model)}")
     return _NAMES.get(model, model.replace("_", " "))
 
 
@@ -119,22 +124,27 @@ def _difference(each: Comparison) -> str:
 
 def _rivals_sentence(rivals: Sequence[Comparison]) -> str:
     """What the networks were against the simplest things one could have done, one clause a rival."""
-    networks = list({each.model: None for each in rivals})
+    found = list({each.model: None for each in rivals})
     clauses: list[str] = []
     for rival in {each.rival: None for each in rivals}:
         answers = {each.model: each.answer for each in rivals if each.rival == rival}
         alike = len(set(answers.values())) == 1
-        if alike and len(networks) > 1:
-            who, did = _ALIKE[answers[networks[0]]]
-            noun = "" if clauses else " networks" if who == "both" else " network"
-            clauses.append(f"{who}{noun} {did} {_rival(rival)}")
+        if alike and len(found) > 1:
+            two, more, did = _ALIKE[answers[found[0]]]
+            who = two if len(found) == 2 else more
+            clauses.append(f"{who.split()[0] if clauses and len(found) == 2 else who} {did} {_rival(rival)}")
             continue
         said = [
-            f"{name(model)} {_ALONE[found]} {'it' if row else _rival(rival)}"
-            for row, (model, found) in enumerate(answers.items())
+            f"{name(model)} {_ALONE[answer]} {'it' if row else _rival(rival)}"
+            for row, (model, answer) in enumerate(answers.items())
         ]
         clauses.append(" while ".join(said))
     return f"{_capital('; '.join(clauses))}."
+
+
+def _who(rivals: Sequence[Comparison]) -> str:
+    """Whose verdict it is where LSTM and SimpleRNN do not stand beside each other."""
+    return "One network only" if len({each.model for each in rivals}) == 1 else "LSTM and SimpleRNN not both trained"
 
 
 def _rival(model: str) -> str:
@@ -150,20 +160,26 @@ def _aside(pair: Comparison, idle: Sequence[str]) -> str:
     return f"{' and '.join(who)} never held anything; {said.replace(who[0], 'it', 1) if pair.model in idle else said}"
 
 
+def _size_sentence(pair: Comparison, idle: Sequence[str]) -> str:
+    """The same two cells where the SimpleRNN has as many parameters as the LSTM, not as many units."""
+    return f"At equal parameters, {pair.answer}: {_aside(pair, idle)}."
+
+
 def _few(days: int | None) -> str:
     if days is None:
         return ""
     return f"; {'one session says' if days == 1 else f'{days} sessions say'} nothing of other days"
 
 
-def _counting_sentence(pair: Sequence[Comparison], rivals: Sequence[Comparison]) -> str:
-    made = len(pair) + len(rivals)
+def _counting_sentence(pair: Sequence[Comparison], same: Sequence[Comparison], rivals: Sequence[Comparison]) -> str:
+    made = len(pair) + len(same) + len(rivals)
     noun = "comparison was" if made == 1 else "comparisons were"
     text = f"{made} {noun} made"
-    if len(rivals) > 1:
+    if len(same) + len(rivals) > 1:
+        others = f"{len(rivals)} with simple rivals" if not same else f"{len(same) + len(rivals)} beside the verdict's"
         text += (
-            f"; the {len(rivals)} with simple rivals use wider, {_level(rivals[0].level)} intervals, so that all of "
-            "them together hold at 95 %"
+            f"; the {others} use wider, {_level([*same, *rivals][0].level)} intervals, so that all of them together "
+            "hold at 95 %"
         )
     return f"{text}."
 

@@ -64,5 +64,5 @@ def store(folder: Path) -> Store:
 
 def daily(folder: Path, *, epochs: int) -> Dataset:
     """The comparison of row (a): 6 folds, 3 seeds, 2 networks on the sample."""
-    experiment = Experiment(symbol="AAPL", epochs=epochs, patience=0)
+    experiment = Experiment(symbol="AAPL", epochs=epochs, patience=0, models=("simple_rnn", "lstm"))
     return prepare(make_bars(load(store(folder), experiment), experiment), experiment)

@@ -196,8 +196,8 @@ def test_a_label_off_by_one_is_caught(monkeypatch):
 def test_a_window_that_ends_a_bar_late_is_caught(monkeypatch):
     honest = windows.build
 
-    def late(matrix, known, *, steps):
-        made = honest(matrix, known, steps=steps)
+    def late(matrix, known, **options):
+        made = honest(matrix, known, **options)
         return dataclasses.replace(made, ends=made.ends + 1)
 
     monkeypatch.setattr(windows, "build", late)

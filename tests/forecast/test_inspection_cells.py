@@ -59,7 +59,7 @@ def test_every_gate_and_state_of_the_lstm_equals_keras_cell(pairs):
     networks, windows = pairs
     network, weights = networks["lstm"]
     trace = forward(weights, windows)
-    cell = network.layers[0].cell
+    cell = network.layers[1].cell
     kernel, recurrent, bias = (each.astype(np.float32) for each in network.get_weights()[:3])
     h = c = ops.zeros((ROWS, UNITS))
     for t, bars in enumerate(windows.astype(np.float32)):
@@ -80,7 +80,7 @@ def test_the_gradient_at_every_lag_equals_the_tape(pairs, model):
     network, weights = networks[model]
     trace = forward(weights, windows)
     last = np.broadcast_to(weights.head, trace.h[-1].shape)
-    layer, head = network.layers[0], network.layers[1]
+    layer, head = network.layers[1:]
     batch = tf.constant(windows.transpose(1, 0, 2), tf.float32)
     for flow in backward(weights, trace, last):
         at = STEPS - 1 - flow.lag

@@ -174,6 +174,21 @@ def test_the_second_sentence_is_about_simple_rivals_and_the_third_counts_compari
     assert details[0] == ("The LSTM did worse than buying and holding; the LSTM did better than holding nothing.")
 
 
+def test_the_pairing_at_equal_parameters_has_a_sentence_of_its_own_and_counts() -> None:
+    pair = told("lstm", "simple_rnn", 0.0001, -0.001, 0.001)
+    wide = told("lstm", "simple_rnn_wide", -0.0002, -0.001, 0.0006, 0.99)
+    models = ("lstm", "simple_rnn", "simple_rnn_wide")
+    nothing = [told(model, "always_flat", 0.0, -0.1, 0.1, 0.99) for model in models]
+    said = speak(pair, wide, *nothing)
+    assert "less than the SimpleRNN with" not in str(said["sentence"])
+    assert said["details"][:2] == [  # type: ignore[index]
+        "At equal parameters, cannot tell: the LSTM earned 0.02 % a day less than the SimpleRNN with as many "
+        "parameters, 99 % interval −0.1 % to +0.06 %. No network can be told apart from holding nothing.",
+        "5 comparisons were made; the 4 beside the verdict's use wider, 99 % intervals, so that all of them together "
+        "hold at 95 %.",
+    ]  # fmt: skip
+
+
 def test_two_alike_are_named_together() -> None:
     pair = told("lstm", "simple_rnn", 0.0001, -0.001, 0.001)
     holding = [told(model, "buy_and_hold", 0.0, -0.1, 0.1) for model in ("lstm", "simple_rnn")]

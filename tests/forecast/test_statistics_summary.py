@@ -61,6 +61,15 @@ def test_the_summary_is_plain_json_in_the_agreed_shape() -> None:
     ]  # fmt: skip
 
 
+def test_equal_units_stand_at_95_percent_and_equal_parameters_share_the_rest_with_the_rivals() -> None:
+    ledgers, _ = experiment()
+    wide = [replace(each, model="simple_rnn_wide") for each in ledgers if each.model == "simple_rnn"]
+    made = comparisons([*ledgers, *wide], sessions=None, seed=0)
+    assert [(each.model, each.rival) for each in made[:2]] == [("lstm", "simple_rnn"), ("lstm", "simple_rnn_wide")]
+    assert made[0].level == 0.95
+    assert {each.level for each in made[1:]} == {1 - 0.05 / 7}  # 3 networks x 2 rivals, and the second pairing
+
+
 def test_the_ensemble_is_the_mean_probability_over_seeds() -> None:
     ledgers, predictions = experiment()
     opposite = predictions.assign(probability=np.where(predictions["seed"] == 0, 0.9, 0.1))

@@ -8,7 +8,7 @@ from forecast.member import Architecture, Fitted
 from forecast.tuning import Settings, Try, chosen, describe, described, score_of, tune
 from pipelines.errors import ConfigError, RunError
 
-EXPERIMENT = Experiment(symbol="AAPL", tune=12, units=16, learning_rate=0.001)
+EXPERIMENT = Experiment(symbol="AAPL", tune=12, units=16, learning_rate=0.001, models=("simple_rnn", "lstm"))
 
 
 def loss(study, settings):
