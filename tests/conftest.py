@@ -20,12 +20,17 @@ SMALL = (
 )  # fmt: skip
 
 
-def forecast_in(folder: Path) -> Forecast:
+def forecast_in(folder: Path, *, timeout: float = 240) -> Forecast:
     """A function that runs `forecast ARGUMENTS` as a process of its own with data and reports below a folder."""
 
     def run(*arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
-            command_line(folder, *arguments), capture_output=True, text=True, env=environment(), timeout=240, cwd=folder
+            command_line(folder, *arguments),
+            capture_output=True,
+            text=True,
+            env=environment(),
+            timeout=timeout,
+            cwd=folder,
         )
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
