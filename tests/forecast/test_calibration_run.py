@@ -20,8 +20,9 @@ from forecast.power import best_named, rates
 from pipelines.errors import RunError
 
 EXPERIMENT = Experiment(
-    symbol="CONTROL", window=5, folds=2, seeds=1, baselines=("previous_sign",), features=("return",)
-)
+    symbol="CONTROL", window=5, folds=2, seeds=1, models=("simple_rnn", "lstm"), baselines=("previous_sign",),
+    features=("return",),
+)  # fmt: skip
 RULES = Rules(policy="long-flat", band=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
 MARKETS = [
     Market(kind=kind, edge=edge, seed=seed, bars=800) for kind, edge in [("none", 0.0), ("lag-1", 0.5)]
