@@ -7,7 +7,22 @@ import pytest
 from forecast.workers import cores
 from tests.conftest import forecast_in
 
-CONTROL = ("--window", "10", "--units", "16", "--folds", "3", "--seeds", "1", "--epochs", "20")
+CONTROL = (
+    "--model",
+    "simple_rnn",
+    "--model",
+    "lstm",
+    "--window",
+    "10",
+    "--units",
+    "16",
+    "--folds",
+    "3",
+    "--seeds",
+    "1",
+    "--epochs",
+    "20",
+)
 
 
 def test_a_small_calibration_leaves_a_page_and_is_listed(tmp_path):
@@ -15,6 +30,7 @@ def test_a_small_calibration_leaves_a_page_and_is_listed(tmp_path):
     done = run(
         "--quiet", "calibrate", "--market", "none", "--markets", "1", "--bars-per-market", "300", "--window", "3",
         "--units", "2", "--folds", "1", "--seeds", "1", "--epochs", "1", "--feature", "return",
+        "--model", "simple_rnn", "--model", "lstm",
         "--baseline", "previous_sign", "--json",
     )  # fmt: skip
     found = json.loads(done.stdout)
