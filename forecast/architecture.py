@@ -41,15 +41,16 @@ class Architecture:
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or self.model not in networks.MODELS:
             raise RunError(f"Need a model out of {networks.KNOWN}, got {self.model!r:.80}.")
-        sizes = {name: getattr(self, name) for name in _MOST}
-        if any(type(size) is not int or not 1 <= size <= _MOST[name] for name, size in sizes.items()):
-            raise RunError(f"Need whole numbers above 0 and at most {_MOST} in an architecture, got {sizes}.")
+        for name, most in _MOST.items():
+            size = getattr(self, name)
+            if type(size) is not int or not 1 <= size <= most:
+                raise RunError(f"Need {name} from 1 to {most:,} in an architecture, got {size!r:.40}.")
         if any(type(rate) not in (int, float) or not 0 <= rate < 1 for rate in (self.dropout, self.recurrent_dropout)):
             raise RunError(f"Need dropout from 0 to below 1, got {self.dropout!r:.40}, {self.recurrent_dropout!r:.40}.")
         if type(self.layer_norm) is not bool or type(self.bidirectional) is not bool:
             raise RunError("Need layer_norm and bidirectional as true or false in an architecture.")
         if self.parameters > MOST_PARAMETERS:
-            raise RunError(f"Need at most {MOST_PARAMETERS:,} parameters, got {self.parameters:,} of {sizes}.")
+            raise RunError(f"Need at most {MOST_PARAMETERS:,} parameters, got {self.parameters:,} of {self}.")
 
     @property
     def cell(self) -> str:

@@ -32,6 +32,14 @@ def library():
         backend.load_fitting()
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Ctrl-C as at a terminal: the processes of pytest-xdist ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def watched(tmp_path):
     """Five hours and a half of quotes before _START, one a second, and a run on their minutes."""
@@ -61,8 +69,7 @@ def test_a_watched_run_says_a_signal_at_the_close_of_each_bar_until_ctrl_c(watch
         send(then="stall")(connection)
 
     with streaming(send(*minutes), stop) as url:
-        timing = QUICK
-        monkeypatch.setattr(yahoo_live, "record", partial(yahoo_live.record, url=url, timing=timing))
+        monkeypatch.setattr(yahoo_live, "record", partial(yahoo_live.record, url=url, timing=QUICK))
         assert forecast(watched, "signal", "--watch", "--offline", "--json") == 130
     shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     closed = [each["decided_at"] for each in shown]

@@ -130,7 +130,7 @@ def rewrite(path: Path, change: Callable[[dict], object]) -> None:  # type: igno
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d["architecture"].update(units=3_000_000_000), "Need at most 100,000,000 parameters"),
+        (lambda d: d["architecture"].update(units=3_000_000_000), "Need units from 1 to 1,000,000"),
         (lambda d: d["architecture"].update(units=64), "Need units 4 in the description of"),
         (lambda d: d["architecture"].update(model="simple_rnn"), "Need model lstm in the description of"),
         (lambda d: d.update(architecture={}), "Need model, steps, features and units"),

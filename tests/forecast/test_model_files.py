@@ -80,8 +80,9 @@ def test_files_swapped_between_members_are_refused(run, other):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architecture__units": 3_000_000_000}, "Need at most 100,000,000 parameters"),
-        ({"architecture__steps": 10**12}, "Need at most 100,000,000 parameters and 100,000 steps"),
+        ({"architecture__units": 3_000_000_000}, "Need units from 1 to 1,000,000 in an architecture, got 3000000000"),
+        ({"architecture__units": 900_000}, "Need at most 100,000,000 parameters, got 3,240,"),
+        ({"architecture__steps": 10**12}, "Need steps from 1 to 100,000 in an architecture"),
         ({"architecture__units": 5}, "Need units 4 in the description"),
         ({"architecture": []}, "Need model, steps, features and units"),
         ({"parameters": 3_000_000_000}, "Need 1 to 100,000,000 parameters"),
