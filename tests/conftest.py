@@ -1,10 +1,14 @@
 """Fixtures that run the real command line, and one small trained run that many tests read."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,6 +38,34 @@ def forecast_in(folder: Path, *, timeout: float = 240) -> Forecast:
         )
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
+
+    return run
+
+
+def forecast_here(folder: Path) -> Forecast:
+    """As `forecast_in`, but within this process, which trains by itself: seconds of imports are paid once."""
+    from forecast import backend, engine
+    from forecast.__main__ import run as command
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        backend.load_fitting()
+
+    def inline(*, jobs: int, backend: str, cluster: str | None) -> contextlib.nullcontext[engine.InlineEngine]:
+        return contextlib.nullcontext(engine.InlineEngine(backend=backend))
+
+    def run(*arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
+        line = command_line(folder, *arguments)
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch("forecast.commands.train.make_workers", inline),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            contextlib.chdir(folder),
+        ):
+            returned = command(line[3:])
+        assert returned == code, f"exit code {returned}\n{out.getvalue()}\n{err.getvalue()}"
+        return subprocess.CompletedProcess(line, returned, out.getvalue(), err.getvalue())
 
     return run
 

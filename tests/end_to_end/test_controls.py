@@ -5,7 +5,7 @@ import json
 import pytest
 
 from forecast.workers import cores
-from tests.conftest import forecast_in
+from tests.conftest import forecast_here, forecast_in
 
 CONTROL = (
     "--model",
@@ -26,7 +26,7 @@ CONTROL = (
 
 
 def test_a_small_calibration_leaves_a_page_and_is_listed(tmp_path):
-    run = forecast_in(tmp_path)
+    run = forecast_here(tmp_path)
     done = run(
         "--quiet", "calibrate", "--market", "none", "--markets", "1", "--bars-per-market", "300", "--window", "3",
         "--units", "2", "--folds", "1", "--seeds", "1", "--epochs", "1", "--feature", "return",

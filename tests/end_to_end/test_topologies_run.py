@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.runs import open_run
-from tests.conftest import Forecast
+from tests.conftest import forecast_here
 
 ASKED = (
     "--folds", "2", "--seeds", "1", "--epochs", "2", "--units", "3", "--window", "6", "--end", "2002-12-31",
@@ -15,7 +15,8 @@ ASKED = (
 )  # fmt: skip
 
 
-def test_a_path_and_an_answer_in_step_are_trained_traded_and_asked_for_today(forecast: Forecast, tmp_path) -> None:
+def test_a_path_and_an_answer_in_step_are_trained_traded_and_asked_for_today(tmp_path):
+    forecast = forecast_here(tmp_path)
     forecast("fetch", "AAPL", "--source", "sample")
     forecast("train", "AAPL", *ASKED)
     run = open_run(tmp_path / "data" / "runs")

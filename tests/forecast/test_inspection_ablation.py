@@ -12,7 +12,7 @@ from forecast.inspection import ablation
 from forecast.inspection.ablation import Ablation, shortened
 from pipelines.errors import ConfigError
 from pipelines.sources.synthetic import random_walk
-from tests.conftest import forecast_in, only_line
+from tests.conftest import forecast_here, only_line
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_the_ablation_of_a_run_trains_once_and_then_answers_from_what_is_kept(tr
     import shutil
 
     shutil.copytree(trained / "data", tmp_path / "data")
-    run = forecast_in(tmp_path)
+    run = forecast_here(tmp_path)
     found = json.loads(run("inspect", "--ablation", "4", "--json").stdout)
     assert [(row["model"], row["window"]) for row in found["rows"]] == [
         ("simple_rnn", 4), ("simple_rnn", 10), ("lstm", 4), ("lstm", 10),

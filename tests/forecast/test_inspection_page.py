@@ -16,7 +16,7 @@ from forecast.inspection import analysis, page, subject, summary
 from forecast.inspection.summary import Memory
 from forecast.runs import Run, open_run
 from pipelines.errors import RunError
-from tests.conftest import forecast_in, only_line
+from tests.conftest import forecast_here, only_line
 from tests.forecast.report_browser import CHROMIUM, Page, browser
 from tests.forecast.test_inspection_textbook import made_up
 
@@ -28,7 +28,7 @@ def inspected(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the small run, looked into; the command's JSON lies beside it."""
     folder = tmp_path_factory.mktemp("inspected")
     shutil.copytree(trained / "data", folder / "data")
-    done = forecast_in(folder)("inspect", "--json", "--at", "2003-06-30")
+    done = forecast_here(folder)("inspect", "--json", "--at", "2003-06-30")
     (folder / "said.json").write_text(done.stdout)
     return folder
 
