@@ -1,12 +1,15 @@
 """Fixtures that run the real command line, and one small trained run that many tests read."""
 
 import contextlib
+import fcntl
 import io
 import os
+import shutil
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 from unittest import mock
 
@@ -47,12 +50,15 @@ def forecast_here(folder: Path) -> Forecast:
     from forecast import backend, engine
     from forecast.__main__ import run as command
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        backend.load_fitting()
+    class Here(engine.InlineEngine):
+        def start(self) -> Executor:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                backend.load_fitting(self.backend)
+            return super().start()
 
-    def inline(*, jobs: int, backend: str, cluster: str | None) -> contextlib.nullcontext[engine.InlineEngine]:
-        return contextlib.nullcontext(engine.InlineEngine(backend=backend))
+    def inline(*, jobs: int, backend: str, cluster: str | None) -> contextlib.nullcontext[Here]:
+        return contextlib.nullcontext(Here(backend=backend))
 
     def run(*arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
         line = command_line(folder, *arguments)
@@ -89,11 +95,22 @@ def forecast(tmp_path: Path) -> Forecast:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with AAPL and MSFT in the store and a small finished run of AAPL. Tests only read it."""
+    """A folder with AAPL and MSFT in the store and a small finished run of AAPL. Tests only read it.
+
+    Trained once for all processes of pytest-xdist; each has a copy.
+    """
     folder = tmp_path_factory.mktemp("trained")
-    run = forecast_in(folder)
-    run("fetch", "AAPL", "MSFT", "--source", "sample")
-    run("train", "AAPL", *SMALL)
+    several = "PYTEST_XDIST_WORKER" in os.environ
+    first = (folder.parent.parent if several else folder.parent) / "trained-once"
+    with first.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (first / "whole").exists():
+            first.mkdir()
+            run = forecast_in(first)
+            run("fetch", "AAPL", "MSFT", "--source", "sample")
+            run("train", "AAPL", *SMALL)
+            (first / "whole").touch()
+    shutil.copytree(first, folder, dirs_exist_ok=True)
     return folder
 
 

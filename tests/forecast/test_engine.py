@@ -149,19 +149,17 @@ def test_a_killed_process_costs_one_task_and_the_next_task_gets_a_new_one():
         died = pool.submit(end_this_process)
         assert isinstance(died.exception(timeout=60), WorkerDiedError)
         assert long.result(timeout=60) != os.getpid()
-        assert len({pool.submit(where, 0.1).result(timeout=60) for _ in range(3)}) >= 1
+        assert os.getpid() not in {pool.submit(where, 0.1).result(timeout=60) for _ in range(3)}
         failed = pool.submit(int, "not a number")
         assert isinstance(failed.exception(timeout=60), ValueError)
 
 
-def test_closing_with_cancel_kills_what_is_running_within_seconds():
+def test_closing_with_cancel_kills_what_is_running():
     pool = Processes(1, prepare=int)
-    running = pool.submit(where, 60)
+    running = pool.submit(where, 600)
     while not running.running():
         time.sleep(0.01)
-    began = time.monotonic()
     pool.shutdown(wait=True, cancel_futures=True)
-    assert time.monotonic() - began < 5
     assert isinstance(running.exception(timeout=5), WorkerDiedError)
 
 
