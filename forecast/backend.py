@@ -25,6 +25,7 @@ _DECIDE_RESULTS = {
         "architecture",
         "paths",
         "models",
+        "initial_weights",
         "objectives",
         "epochs",
         "descent",

@@ -1,5 +1,7 @@
 """Members spread over an executor: results as they finish, in an order that decides nothing, failures by name."""
 
+import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
@@ -68,7 +70,7 @@ class LocalEngine:
 
     def __init__(self, *, backend: str, jobs: int) -> None:
         self.backend = backend
-        self.ahead = 2 * jobs
+        self.ahead = 1_000
         self._jobs = jobs
         self._open = ExitStack()
         self._executor: Processes | None = None
@@ -86,16 +88,36 @@ class LocalEngine:
 
     def start(self) -> Executor:
         if self._executor is None:
-            self._executor = Processes(self._jobs, prepare=partial(load_fitting, self.backend))
+            prepare = partial(_prepare, self.backend, self._aside() / "compiled")
+            self._executor = Processes(self._jobs, prepare=prepare, kind=lambda _, order: order.architecture)
         return self._executor
 
     def share(self, shared: Shared) -> Path:
+        return handover.write(Path(tempfile.mkdtemp(dir=self._aside())), handover.to_arrays(shared))
+
+    def _aside(self) -> Path:
         if self._folder is None:
             self._folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="forecast-")))
-        return handover.write(Path(tempfile.mkdtemp(dir=self._folder)), handover.to_arrays(shared))
+        return self._folder
 
     def lost(self) -> ForecastError | None:
         return None
+
+
+def _prepare(backend: str, compiled: Path) -> None:
+    """Loads the network library in a worker, without scikit-learn, which keras imports for wrappers: a second less.
+
+    compiled: a folder in which JAX keeps what it compiled, for the other workers of this run.
+    """
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": str(compiled),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    sys.modules.setdefault("sklearn", None)  # type: ignore[arg-type]
+    load_fitting(backend)
+    if sys.modules["sklearn"] is None:
+        del sys.modules["sklearn"]
 
 
 def fit_all(

@@ -73,8 +73,8 @@ def train_all(
                 runs.discard(run)
             if run.finished:
                 continue
+            workers.start()  # they load the network library while the data are prepared and the baselines fitted
             dataset = prepare(prices, experiment)
-            workers.start()  # they load the network library while the data are checked and the baselines fitted
             shown = certificate.certify(source, experiment, dataset)
             refuse_lookahead(shown, own)
             description = contents.describe_run(

@@ -2,12 +2,13 @@
 
 import multiprocessing
 import os
-import queue
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 
@@ -20,53 +21,83 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Task:
+    future: "Future[Any]"
+    kind: Hashable
+    function: Callable[[], Any]
+
+
 class Processes(Executor):
     """So many spawned processes, each prepared once by `prepare` (picklable).
 
     Each is a ProcessPoolExecutor of one: a pool of several is lost whole when one of its processes is killed. A task
     whose process died fails with WorkerDiedError, and the next task gets a new process.
+
+    kind: of a task's arguments, what a process has to compile for it. A process goes on with the kinds that it knows;
+    when none of them is left, it takes one that no other knows, and only then helps another out.
     """
 
-    def __init__(self, jobs: int, *, prepare: Callable[[], object]) -> None:
-        self._prepare = prepare
-        self._waiting: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], Any, Any] | None] = queue.SimpleQueue()
-        self._closed = False
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(jobs)]
+    def __init__(
+        self, jobs: int, *, prepare: Callable[[], object], kind: Callable[..., Hashable] = lambda *_: None
+    ) -> None:
+        self._prepare, self._kind = prepare, kind
+        self._waiting: list[_Task] = []
+        self._change = threading.Condition()
+        self._ended = self._closed = False
+        self._known: list[set[Hashable]] = [set() for _ in range(jobs)]
+        self._threads = [threading.Thread(target=self._work, args=(known,), daemon=True) for known in self._known]
         for thread in self._threads:
             thread.start()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """One task more; it must be picklable."""
-        future: Future[Any] = Future()
-        self._waiting.put((future, fn, args, kwargs))
-        return future
+        task = _Task(future=Future(), kind=self._kind(*args, **kwargs), function=partial(fn, *args, **kwargs))
+        with self._change:
+            self._waiting.append(task)
+            self._change.notify()
+        return task.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Ends the processes: after the tasks that wait, or at once with `cancel_futures`, which kills them."""
-        self._closed = self._closed or cancel_futures
-        for _ in self._threads:
-            self._waiting.put(None)
+        with self._change:
+            self._ended = True
+            self._closed = self._closed or cancel_futures
+            self._change.notify_all()
         if cancel_futures:
             kill_children()
         if wait:
             for thread in self._threads:
                 thread.join()
 
-    def _work(self) -> None:
+    def _work(self, known: set[Hashable]) -> None:
         pool = self._pool()
-        while (item := self._waiting.get()) is not None and not self._closed:
-            future, fn, args, kwargs = item
-            if not future.set_running_or_notify_cancel():
+        while (task := self._next(known)) is not None:
+            if not task.future.set_running_or_notify_cancel():
                 continue
             try:
-                future.set_result(pool.submit(fn, *args, **kwargs).result())
+                task.future.set_result(pool.submit(task.function).result())
             except BrokenProcessPool:
-                future.set_exception(WorkerDiedError("its process was killed, or ran out of memory"))
+                task.future.set_exception(WorkerDiedError("its process was killed, or ran out of memory"))
                 if not self._closed:
                     pool = self._pool()
             except BaseException as error:
-                future.set_exception(error)
+                task.future.set_exception(error)
         pool.shutdown(wait=False, cancel_futures=True)
+
+    def _next(self, known: set[Hashable]) -> _Task | None:
+        """The task that a process which knows these kinds takes; None at the end."""
+        with self._change:
+            while not (self._waiting or self._ended):
+                self._change.wait()
+            if self._closed or not self._waiting:
+                return None
+            anyones = set().union(*self._known)
+            places = range(len(self._waiting))
+            place = min(places, key=lambda place: _foreign(self._waiting[place].kind, known=known, anyones=anyones))
+            task = self._waiting.pop(place)
+            known.add(task.kind)
+            return task
 
     def _pool(self) -> ProcessPoolExecutor:
         pool = ProcessPoolExecutor(
@@ -77,6 +108,10 @@ class Processes(Executor):
         )
         pool.submit(int)  # starts the process now: it loads the network library while the data are prepared
         return pool
+
+
+def _foreign(kind: Hashable, *, known: set[Hashable], anyones: set[Hashable]) -> int:
+    return 0 if kind in known else 2 if kind in anyones else 1
 
 
 class Inline(Executor):

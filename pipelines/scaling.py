@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import StandardScaler
 
 from pipelines.market import Floats
 from pipelines.windows import Rows, Windows
@@ -30,6 +29,8 @@ def fit_scaler(windows: Windows, *, rows: Rows) -> Scaler:
 
     A feature that never changes is divided by 1.
     """
+    from sklearn.preprocessing import StandardScaler  # a second, which workers and `signal` need not wait for
+
     covered = np.zeros(len(windows.values), dtype=bool)
     for lag in range(windows.steps):
         covered[windows.ends[rows] - lag] = True

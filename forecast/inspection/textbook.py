@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast import initial_weights
 from forecast.inspection.cells import GATES, Array, Trace, Weights, backward, forward, logits
 
 Generator = np.random.Generator
@@ -120,17 +121,15 @@ def units_for(cell: str, parameters: int, *, features: int = 2) -> int:
 def _start(cell: str, units: int, rng: Generator, *, features: int = 2) -> dict[str, Array]:
     """Keras' defaults: Glorot-uniform kernels, an orthogonal recurrent kernel, a forget bias of 1."""
     wide = GATES[cell] * units
-    square = rng.normal(size=(wide, units))
-    q, r = np.linalg.qr(square)
+    recurrent = initial_weights.orthogonal((units, wide), rng)
     bias = np.zeros(wide)
     if cell == "lstm":
         bias[units : 2 * units] = 1
-    limits = np.sqrt(6 / (features + wide)), np.sqrt(6 / (units + 1))
     found = {
-        "kernel": rng.uniform(-limits[0], limits[0], (features, wide)),
-        "recurrent": (q * np.sign(np.diag(r))).T,
+        "kernel": initial_weights.glorot_uniform((features, wide), rng),
+        "recurrent": recurrent,
         "bias": bias,
-        "head": rng.uniform(-limits[1], limits[1], units),
+        "head": initial_weights.glorot_uniform((units, 1), rng)[:, 0],
         "head_bias": np.zeros(()),
     }
     return {name: np.asarray(each, dtype=np.float32) for name, each in found.items()}

@@ -154,6 +154,19 @@ def test_a_killed_process_costs_one_task_and_the_next_task_gets_a_new_one():
         assert isinstance(failed.exception(timeout=60), ValueError)
 
 
+def test_a_process_goes_on_with_the_kind_it_knows_then_takes_a_new_one_then_helps_out():
+    pool = Processes(0, prepare=int, kind=lambda kind, *_: kind)
+    for number, kind in enumerate(["lstm", "lstm", "wide", "rnn", "lstm", "rnn"]):
+        pool.submit(max, kind, number)
+    first, second = pool._known = [set(), set()]
+    order = [pool._next(known).function.args for known in (first, second, first, second, second, first)]
+    assert order == [("lstm", 0), ("wide", 2), ("lstm", 1), ("rnn", 3), ("rnn", 5), ("lstm", 4)]
+    pool.submit(max, "lstm", 6)
+    assert pool._next(second).function.args == ("lstm", 6)
+    pool.shutdown()
+    assert pool._next(first) is None
+
+
 def test_closing_with_cancel_kills_what_is_running():
     pool = Processes(1, prepare=int)
     running = pool.submit(where, 600)

@@ -72,6 +72,7 @@ def outputs(fitting):
     found = {}
     for name, each in chosen.items():
         network = fitting.models.build(each, seed=1)
+        found[f"{name} begins"] = np.concatenate([weight.ravel() for weight in network.get_weights()])
         network.set_weights([rng.normal(size=weight.shape) * 0.3 for weight in network.get_weights()])
         found[name] = answers(network, windows)
     return found
@@ -100,25 +101,37 @@ def test_an_answer_in_step_knows_no_later_bar_and_the_last_one_is_that_of_many_t
     np.testing.assert_allclose(answers(plain, windows)[:, 0], answers(network, windows)[:, -1], atol=1e-6)
 
 
-def test_weights_of_the_first_version_are_read_and_begin_alike(fitting, tmp_path):
-    from keras import Sequential, initializers, layers
+def test_weights_of_a_plain_keras_model_are_read(fitting, tmp_path):
+    from keras import Sequential, layers
 
-    kernel, recurrent, head = (int(each) for each in np.random.SeedSequence(1).generate_state(3))
-    first = {
-        "kernel_initializer": initializers.GlorotUniform(seed=kernel),
-        "recurrent_initializer": initializers.Orthogonal(seed=recurrent),
-    }
-    logit = layers.Dense(1, kernel_initializer=initializers.GlorotUniform(seed=head), name="logit")
-    old = Sequential([layers.Input((7, 8)), layers.LSTM(5, **first, name="cell"), logit])
-    for before, now in zip(
-        old.get_weights(), fitting.models.build(architecture(fitting, "lstm"), seed=1).get_weights(), strict=True
-    ):
-        np.testing.assert_array_equal(before, now)
-    old.save_weights(tmp_path / "old.weights.h5")
+    plain = Sequential([layers.Input((7, 8)), layers.LSTM(5, name="cell"), layers.Dense(1, name="logit")])
+    plain.save_weights(tmp_path / "plain.weights.h5")
     network = fitting.models.build(architecture(fitting, "lstm"), seed=2)
-    network.load_weights(tmp_path / "old.weights.h5")
+    network.load_weights(tmp_path / "plain.weights.h5")
     windows = np.random.default_rng(0).normal(size=(4, 7, 8))
-    np.testing.assert_array_equal(answers(network, windows), answers(old, windows))
+    np.testing.assert_array_equal(answers(network, windows), answers(plain, windows))
+
+
+@pytest.mark.parametrize("model", ["lstm", "gru", "simple_rnn"])
+def test_networks_begin_as_keras_own_layers_do(fitting, model):
+    """Kernels spread as Glorot's, recurrent ones orthonormal, biases Keras' own."""
+    from keras import layers
+
+    units = 64
+    found = fitting.models.build(architecture(fitting, model, units=units), seed=3).get_weights()
+    layer = {"lstm": layers.LSTM, "gru": layers.GRU, "simple_rnn": layers.SimpleRNN}[model](units)
+    layer.build((None, 7, 8))
+    kernel, recurrent, bias = layer.get_weights()
+    limit = np.sqrt(6 / sum(kernel.shape))
+    for each in (kernel, found[0]):
+        assert 0.98 * limit < np.abs(each).max() <= limit
+        assert np.std(each) == pytest.approx(limit / np.sqrt(3), rel=0.05)
+    for each in (recurrent, found[1]):
+        np.testing.assert_allclose(each @ each.T, np.eye(units), atol=1e-5)
+    np.testing.assert_array_equal(bias, found[2])
+    limit = np.sqrt(6 / (units + 1))
+    assert 0.9 * limit < np.abs(found[3]).max() <= limit
+    assert (found[0] != fitting.models.build(architecture(fitting, model, units=units), seed=4).get_weights()[0]).all()
 
 
 def test_both_directions_begin_with_weights_of_their_own(fitting):
