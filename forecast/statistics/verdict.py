@@ -135,11 +135,16 @@ def _rivals_sentence(rivals: Sequence[Comparison]) -> str:
             clauses.append(f"{who.split()[0] if clauses and len(found) == 2 else who} {did} {_rival(rival)}")
             continue
         said = [
-            f"{name(model)} {_ALONE[answer]} {'it' if row else _rival(rival)}"
-            for row, (model, answer) in enumerate(answers.items())
+            f"{_listed([name(model) for model in answers if answers[model] == answer])} {_ALONE[answer]} "
+            f"{'it' if row else _rival(rival)}"
+            for row, answer in enumerate(dict.fromkeys(answers.values()))
         ]
         clauses.append(" while ".join(said))
     return f"{_capital('; '.join(clauses))}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _who(rivals: Sequence[Comparison]) -> str:
@@ -176,9 +181,11 @@ def _counting_sentence(pair: Sequence[Comparison], same: Sequence[Comparison], r
     noun = "comparison was" if made == 1 else "comparisons were"
     text = f"{made} {noun} made"
     if len(same) + len(rivals) > 1:
-        others = f"{len(rivals)} with simple rivals" if not same else f"{len(same) + len(rivals)} beside the verdict's"
+        others = f"the {len(rivals)} with simple rivals"
+        if same or not pair:
+            others = f"the {made - 1} beside the verdict's" if pair else "they"
         text += (
-            f"; the {others} use wider, {_level([*same, *rivals][0].level)} intervals, so that all of them together "
+            f"; {others} use wider, {_level([*same, *rivals][0].level)} intervals, so that all of them together "
             "hold at 95 %"
         )
     return f"{text}."

@@ -16,13 +16,14 @@ ROWS = {
     "f": other_rows.growth,
     "g": other_rows.startup,
     "h": account_rows.portfolios,
+    "i": training_rows.workers,
 }
 
 
 def main() -> None:
     """Prints the rows as they are measured."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help="a, b (with c), d, e, f, g, h; all when none is named")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="a, b (with c), d, e, f, g, h, i; none: all")
     parser.add_argument("--rounds", type=int, default=3, help="every contender runs so often, by turns; medians count")
     asked = parser.parse_args()
     unknown = sorted(set(asked.rows) - ROWS.keys())

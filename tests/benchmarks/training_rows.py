@@ -1,17 +1,17 @@
-"""Rows (a) the whole comparison, (b) training speed a core, (c) as a share of the machine's matrix product."""
+"""Rows (a) the whole comparison, (b) training speed a core, (c) as a share of the matrix product, (i) two workers."""
 
 import importlib.util
 import math
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from tests.benchmarks import material
-from tests.benchmarks.measure import ONE_THREAD, by_turns, fastest_of, middle, process, python, row
+from tests.benchmarks.measure import ONE_THREAD, Cost, by_turns, fastest_of, middle, process, python, row
 
 OURS = [name for name in ("tensorflow", "jax") if importlib.util.find_spec(name)]
 TORCH = os.environ.get("FORECAST_BENCH_TORCH")  # an interpreter that has torch and numpy
@@ -25,18 +25,10 @@ def whole(*, rounds: int, epochs: int = 15) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         material.store(data / "store")
-
-        def ours(name: str, jobs: int):
-            return lambda: process(
-                [sys.executable, "-m", "forecast", "--data-dir", folder, "--quiet", "train", "AAPL", "--fresh",
-                 "--model", "simple_rnn", "--model", "lstm", "--baseline", "previous_sign",
-                 "--epochs", str(epochs), "--patience", "0", "--backend", name, "--jobs", str(jobs)]
-            )  # fmt: skip
-
         plain = [sys.executable, "-m", "tests.benchmarks.plain_keras", "whole", str(data / "store"), str(epochs)]
         contenders = {"plain Keras loop": lambda: process(plain)}
-        contenders |= {f"forecast, {name}, 2 workers": ours(name, 2) for name in OURS}
-        contenders |= {f"forecast, {name}, 1 worker": ours(name, 1) for name in OURS}
+        contenders |= {f"forecast, {name}, 2 workers": _train(folder, name, 2, epochs=epochs) for name in OURS}
+        contenders |= {f"forecast, {name}, 1 worker": _train(folder, name, 1, epochs=epochs) for name in OURS}
         found = by_turns(contenders, rounds=rounds)
     lines = [row("(a) whole comparison", "wall s", "processor s", "times plain: wall", "processor")]
     base = found["plain Keras loop"]
@@ -47,11 +39,31 @@ def whole(*, rounds: int, epochs: int = 15) -> list[str]:
             row(name, f"{middle([c.wall for c in costs]):.1f}", f"{middle([c.processor for c in costs]):.1f}",
                 f"{wall:.1f}", f"{used:.1f}")
         )  # fmt: skip
-    for name in OURS:
-        one, two = found[f"forecast, {name}, 1 worker"], found[f"forecast, {name}, 2 workers"]
-        gain = middle([a.wall / b.wall for a, b in zip(one, two, strict=True)])
-        lines.append(row(f"two workers against one, {name}", "", "", f"{gain:.2f}", ""))
     return lines
+
+
+def workers(*, rounds: int) -> list[str]:
+    """(i) Two workers against one in row (a), and with four times the epochs: starting and compiling weigh less."""
+    lines = [row("(i) two workers against one", "epochs", "1 worker, s", "2 workers, s", "times")]
+    with tempfile.TemporaryDirectory() as folder:
+        material.store(Path(folder) / "store")
+        for name in OURS:
+            for epochs in (15, 60):
+                contenders = {str(jobs): _train(folder, name, jobs, epochs=epochs) for jobs in (1, 2)}
+                found = by_turns(contenders, rounds=rounds)
+                one, two = ([cost.wall for cost in found[jobs]] for jobs in "12")
+                gain = middle([a / b for a, b in zip(one, two, strict=True)])
+                lines.append(row(name, epochs, f"{middle(one):.1f}", f"{middle(two):.1f}", f"{gain:.2f}"))
+    return lines
+
+
+def _train(folder: str, name: str, jobs: int, *, epochs: int) -> Callable[[], Cost]:
+    command = [
+        sys.executable, "-m", "forecast", "--data-dir", folder, "--quiet", "train", "AAPL", "--fresh",
+        "--model", "simple_rnn", "--model", "lstm", "--baseline", "previous_sign",
+        "--epochs", str(epochs), "--patience", "0", "--backend", name, "--jobs", str(jobs),
+    ]  # fmt: skip
+    return lambda: process(command)
 
 
 def cells(*, rounds: int) -> Iterator[str]:

@@ -206,6 +206,18 @@ def test_networks_that_differ_against_one_rival_are_told_apart() -> None:
     assert details[0] == ("The LSTM did better than holding nothing while the SimpleRNN cannot be told apart from it.")
 
 
+def test_several_networks_of_one_answer_are_listed_and_counted_without_a_verdict() -> None:
+    answers = {"gru": (0.05, 0.2), "lstm": (-0.05, 0.2), "irnn": (0.05, 0.2), "cnn": (-0.1, 0.2)}
+    said = speak(*(told(model, "always_flat", 0.1, low, high, 0.9875) for model, (low, high) in answers.items()))
+    assert str(said["sentence"]).endswith(
+        "after costs: The GRU and the IRNN did better than holding nothing while the LSTM and the CNN cannot be told "
+        "apart from it."
+    )
+    assert said["details"][0] == (  # type: ignore[index]
+        "4 comparisons were made; they use wider, 98.75 % intervals, so that all of them together hold at 95 %."
+    )
+
+
 def test_the_best_baseline_is_called_so() -> None:
     pair = told("lstm", "simple_rnn", 0.0001, -0.001, 0.001)
     best = [told(model, "logistic", -0.1, -0.2, -0.05) for model in ("lstm", "simple_rnn")]
