@@ -5,7 +5,7 @@ sees from which size on it does (power). Everything but the prices is the experi
 networks, budget, rules, costs, comparisons.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import pandas as pd
 
 from forecast import backend, baselines, contents, engine
 from forecast.accounts import accounts
-from forecast.dataset import Dataset, prepare
+from forecast.dataset import Dataset, bars_per_year, prepare
 from forecast.engine import Engine, Failure
 from forecast.experiment import Experiment
 from forecast.handover import Shared
@@ -29,6 +29,8 @@ from pipelines.calendars import session_of
 from pipelines.errors import ConfigError, RunError
 from pipelines.market import Floats
 from pipelines.sources.synthetic import lagged, latched, random_walk
+
+Said = dict[Task, tuple[Floats, Floats]]  # probabilities of the test rows, and of the validation rows
 
 _AHEAD = 8  # markets whose windows are handed out at a time
 
@@ -106,12 +108,12 @@ def calibrate(
             (shared[number], order(experiment, task, dataset=datasets[number], room=len(datasets[number].bars)))
             for number, task in keys
         ]
-        found: list[dict[Task, Floats]] = [{} for _ in batch]
+        found: list[Said] = [{} for _ in batch]
         for place, result in engine.fit_all(workers, work, note=progress.note):
             if isinstance(result, Failure):
                 raise RunError(f"{result.order.name} failed three times: {result.reason}. The same command goes on.")
             number, task = keys[place]
-            found[number][task] = result.probability
+            found[number][task] = result.probability, result.validation
             if len(found[number]) == len(tasks):
                 market = batch[number]
                 rows = _compare(datasets[number], found[number] | _rivals(datasets[number], experiment), rules=rules)
@@ -127,17 +129,28 @@ def _shuffled(made: Dataset, *, seed: int) -> Dataset:
     return replace(made, windows=replace(made.windows, targets=targets))
 
 
-def _rivals(dataset: Dataset, experiment: Experiment) -> dict[Task, Floats]:
+def _rivals(dataset: Dataset, experiment: Experiment) -> Said:
     return {
-        (name, fold.number, 0): baselines.predict(dataset, fold=fold.number, name=name)[0]
+        (name, fold.number, 0): baselines.predict(dataset, fold=fold.number, name=name)
         for name in experiment.baselines
         for fold in dataset.folds
     }
 
 
-def _compare(dataset: Dataset, found: Mapping[Task, Floats], *, rules: Rules) -> list[dict[str, Any]]:
-    frames = [contents.predictions(dataset, task, found[task]) for task in sorted(found)]
-    made = accounts(pd.concat(frames, ignore_index=True), contents.bars(dataset.bars), rules=rules)
+def _compare(dataset: Dataset, found: Said, *, rules: Rules) -> list[dict[str, Any]]:
+    parts = {
+        part: [contents.predictions(dataset, task, found[task][number], part=part) for task in sorted(found)]
+        for number, part in enumerate(("test", "validation"))
+        if part == "test" or rules.learns
+    }
+    rows = {part: pd.concat(frames, ignore_index=True) for part, frames in parts.items()}
+    made = accounts(
+        rows["test"],
+        contents.bars(dataset.bars),
+        rules=rules,
+        validation=rows.get("validation"),
+        bars_per_year=bars_per_year(dataset.bars),
+    )
     sessions = session_of(dataset.bars.closed_at[made.traded], dataset.bars.calendar)
     return [asdict(each) for each in comparisons(made.ledgers, sessions=sessions, seed=0)]
 

@@ -56,7 +56,7 @@ def orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.f
     rows, columns = shape
     q, r = np.linalg.qr(rng.normal(size=(max(shape), min(shape))))
     q *= np.sign(np.diag(r))
-    return q if rows >= columns else q.T
+    return q if rows > columns else q.T
 
 
 def _chrono(units: int, steps: int, rng: np.random.Generator) -> NDArray[np.float64]:

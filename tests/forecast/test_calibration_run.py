@@ -48,15 +48,17 @@ class Known(InlineEngine):
             done.set_exception(MemoryError("no memory"))
             return done
         shared = handover.from_arrays(data)
-        rows = shared.folds[order.fold].test
+        fold = shared.folds[order.fold]
+        rows = np.concatenate([fold.test, fold.validation])
         said = shared.windows.values[shared.windows.ends[rows], 0]
         if order.architecture.model == "simple_rnn":
             said = np.random.default_rng(order.fold).normal(size=len(rows))
+        tested, checked = np.split(0.5 + 0.1 * np.sign(said), [len(fold.test)])
         nothing = np.zeros(1)
         done.set_result(
             Fitted(
-                architecture=order.architecture, parameters=1, weights=b"", probability=0.5 + 0.1 * np.sign(said),
-                validation=nothing, loss=nothing, val_loss=nothing, seconds=nothing,
+                architecture=order.architecture, parameters=1, weights=b"", probability=tested,
+                validation=checked, loss=nothing, val_loss=nothing, seconds=nothing,
             )
         )  # fmt: skip
         return done
@@ -79,8 +81,8 @@ class Silent:
         pass
 
 
-def run(folder: Path, workers: Known, progress: Silent) -> pd.DataFrame:
-    return calibrate(EXPERIMENT, MARKETS, rules=RULES, folder=folder, workers=workers, progress=progress)
+def run(folder: Path, workers: Known, progress: Silent, *, rules: Rules = RULES) -> pd.DataFrame:
+    return calibrate(EXPERIMENT, MARKETS, rules=rules, folder=folder, workers=workers, progress=progress)
 
 
 def test_who_follows_a_planted_edge_is_better_and_where_there_is_none_nobody_is(tmp_path: Path) -> None:
@@ -93,6 +95,13 @@ def test_who_follows_a_planted_edge_is_better_and_where_there_is_none_nobody_is(
     assert shares.loc[("lag-1", "lstm", "best_baseline"), "cannot_tell"] == 1.0
     assert shares.loc[("lag-1", "simple_rnn", "best_baseline"), "worse"] == 1.0
     assert {each.room for each in workers.orders} == {800}  # one compiled shape for all markets
+
+
+def test_rules_that_choose_on_validation_rows_are_calibrated_too(tmp_path: Path) -> None:
+    rules = Rules(policy="long-flat", band="auto", costs=RULES.costs, calibration="temperature", size="volatility")
+    shares = rates(best_named(run(tmp_path, Known(), Silent(), rules=rules))).set_index(["kind", "model", "rival"])
+    assert shares.loc[("lag-1", "lstm", "always_flat"), "better"] == 1.0
+    assert shares.loc[("none", "lstm", "always_flat"), "better"] == 0.0
 
 
 def test_an_interrupted_calibration_goes_on_where_it_was(tmp_path: Path) -> None:
