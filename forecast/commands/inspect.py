@@ -66,7 +66,7 @@ def _inspect(settings: Settings, name: str, *, at: datetime | None, as_json: boo
 
     import numpy as np
 
-    from forecast.inspection import analysis, benchmark, page, subject, summary
+    from forecast.inspection import ablation, analysis, benchmark, page, subject, summary
     from forecast.report import write_report
     from forecast.runs import open_run
 
@@ -81,7 +81,13 @@ def _inspect(settings: Settings, name: str, *, at: datetime | None, as_json: boo
     analysis.save(found, chosen, pictures=page.pictures(found, memories))
     if (settings.reports_dir / f"{chosen.run.name}.html").exists() and (backtests := chosen.run.backtests()):
         write_report(chosen.run, backtest=backtests[-1], folder=settings.reports_dir)  # with the new pictures
-    written = page.write_memory(found, memories, benchmark.cached(_kept(settings)), folder=settings.reports_dir)
+    written = page.write_memory(
+        found,
+        memories,
+        benchmark.cached(_kept(settings)),
+        ablated=ablation.kept(chosen.run),
+        folder=settings.reports_dir,
+    )
     if as_json:
         tables = chosen.run.folder / "inspection"
         print_json({"page": str(written), "tables": str(tables), **found.facts})
@@ -145,6 +151,7 @@ def _ablate(settings: Settings, name: str, lengths: list[int], *, jobs: int | No
         return
     print_table(["network", ">window", ">log loss", ">net a day", ">interval", "answer"], ablation.cells(found))
     click.echo(ablation.sentence(found))
+    click.echo(f"Next: forecast inspect {chosen.run.name} puts it on the page.")
 
 
 def _lengths(text: str, *, option: str = "--lengths") -> list[int]:

@@ -18,7 +18,8 @@ from forecast.inspection.subject import Subject
 from forecast.orders import Task, order_for
 from forecast.report import words
 from forecast.rules import AUTO, Rules
-from forecast.run_files import read_arrays, write_arrays, write_parquet
+from forecast.run_files import damaged, read_arrays, read_parquet, write_arrays, write_parquet
+from forecast.runs import Run
 from forecast.signals import ENSEMBLE
 from forecast.statistics.comparison import Sessions, paired_difference
 from forecast.training import Progress
@@ -80,6 +81,21 @@ def run(subject: Subject, lengths: Sequence[int], *, rules: Rules, workers: Engi
     return Ablation(table=table, window=own)
 
 
+def kept(run: Run) -> Ablation | None:
+    """The last comparison of a run's windows, None where there was none.
+
+    Raises:
+        RunError: its table is damaged.
+    """
+    path = run.folder / "inspection" / "ablation.parquet"
+    if not path.exists():
+        return None
+    table = read_parquet(path, _COLUMNS)
+    if table.empty or table["rival"].nunique() != 1:
+        raise damaged(path, "not one window that the others are compared with")
+    return Ablation(table=table, window=int(table["rival"].iloc[0]))
+
+
 def shortened(data: Dataset, steps: int, *, longest: int) -> Dataset:
     """The same decisions seen through windows of `steps` bars, learnt from rows that have `longest` bars before them.
 
@@ -136,6 +152,22 @@ def cells(found: Ablation) -> list[list[str]]:
         ]
         for row in _rows(found.table)
     ]
+
+
+def table(found: Ablation) -> dict[str, Any]:
+    """The same for the page."""
+    rows = [
+        {
+            "name": f"{network}, window {window}",
+            "cells": [
+                {"value": loss, "spread": ""},
+                {"value": difference, "spread": "" if interval == words.DASH else interval},
+                {"value": answer or words.DASH, "spread": ""},
+            ],
+        }
+        for network, window, loss, difference, interval, answer in cells(found)
+    ]
+    return {"columns": ["Log loss", f"Net a day less that at {found.window} bars", "Answer"], "rows": rows}
 
 
 def _rows(table: pd.DataFrame) -> Iterator[Any]:

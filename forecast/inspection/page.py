@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forecast.inspection import benchmark, charts, maps, summary
+from forecast.inspection import ablation, benchmark, charts, maps, summary
+from forecast.inspection.ablation import Ablation
 from forecast.inspection.analysis import Inspection
 from forecast.inspection.benchmark import Benchmark
 from forecast.inspection.summary import Memory
@@ -21,8 +22,18 @@ if TYPE_CHECKING:
 TASK_NAMES = {"adding": "Adding problem", "recall": "Delayed recall"}
 
 
-def write_memory(inspection: Inspection, memories: list[Memory], known: Benchmark | None, *, folder: Path) -> Path:
-    """Writes `<folder>/<run-id>-memory.html` and returns its path; known: the textbook case, if it was measured."""
+def write_memory(
+    inspection: Inspection,
+    memories: list[Memory],
+    known: Benchmark | None,
+    *,
+    ablated: Ablation | None = None,
+    folder: Path,
+) -> Path:
+    """Writes `<folder>/<run-id>-memory.html` and returns its path.
+
+    known: the textbook case, ablated: other windows, where they were measured.
+    """
     facts = inspection.facts
     window, run = int(facts["window"]), str(facts["run"])
     rng = np.random.default_rng(0)
@@ -47,6 +58,8 @@ def write_memory(inspection: Inspection, memories: list[Memory], known: Benchmar
         "events": _events(inspection),
         "constants": _constants(inspection, window),
         "occluded": [(model, words.label(model), maps.told(inspection.occlusion, model)) for model in models],
+        "ablation": None if ablated is None else ablation.table(ablated),
+        "ablated": "" if ablated is None else ablation.sentence(ablated),
         "report": f"{run}.html" if (folder / f"{run}.html").exists() else None,
         "commands": [f"forecast inspect {shlex.quote(run)}", "forecast inspect --benchmark"],
         **_told_of(known, window),

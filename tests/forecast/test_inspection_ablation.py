@@ -65,4 +65,8 @@ def test_the_ablation_of_a_run_trains_once_and_then_answers_from_what_is_kept(tr
     again = run("inspect", "--ablation", "4")
     assert "Going on: 16 of 16 members were finished before." in again.stderr
     assert found["sentence"] in again.stdout
+    run("inspect")
+    page = next((tmp_path / "reports").glob("*-memory.html")).read_text()
+    assert found["sentence"].replace("'", "&#39;") in page
+    assert '<th scope="row">LSTM, window 4</th>' in page
     assert "Need windows of 1 bar or more" in only_line(run("inspect", "--ablation", "0", code=2).stderr)
