@@ -57,6 +57,8 @@ def train_all(
     versions = backend.versions(workers.backend)
     ongoing: list[tuple[Ongoing, Source]] = []
     found: list[Run] = []
+    for experiment in experiments[1:]:
+        load(store, experiment)  # a symbol that is missing is said before anything is begun
     with ExitStack() as locks:
         for experiment in experiments:
             source = load(store, experiment)

@@ -30,6 +30,13 @@ def test_one_symbol_named_twice_is_trained_once_and_a_damaged_run_is_passed_over
     assert "AAPL" in forecast_here(copy)("backtest", "AAPL").stdout
 
 
+def test_a_symbol_that_is_missing_is_said_before_anything_is_begun(copy):
+    before = sorted((copy / "data" / "runs").iterdir())
+    line = only_line(forecast_here(copy)("train", "MSFT", "NOPE", *SMALL, code=2).stderr)
+    assert "Need a symbol in the store (AAPL, MSFT), got NOPE" in line
+    assert sorted((copy / "data" / "runs").iterdir()) == before
+
+
 def test_backtest_of_a_symbol_without_a_run_trains_one_first(copy):
     done = forecast_here(copy)("backtest", "msft", *SMALL, "--epochs", "1", "--seeds", "1")
     assert newest(copy).describe()["config"]["symbol"] == "MSFT"
