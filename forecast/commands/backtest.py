@@ -58,23 +58,24 @@ def command(
     rules = take_rules(options)
     if portfolio and len(names) < 2:
         raise click.UsageError(f"Need two symbols or more for --portfolio, got {', '.join(names) or 'none'}.")
-    results, runs = [], []
     given = typed(ctx, {**options, "fresh": fresh, "backend": backend})
+    known: dict[str, Any] = {}
     for name in names or ("latest",):
         run = _named_run(settings, name)
         if run is not None and given:
             raise click.UsageError(f"Run {run.name} is trained already: name a symbol for training options, not a run.")
-        if run is None and not given:
-            run = _newest_run(settings, name)
-        if run is None:
-            from forecast.commands.train import train_one
+        known[name] = run if run is not None or given else _newest_run(settings, name)
+    if missing := {name.upper(): None for name, run in known.items() if run is None}:
+        from forecast.commands.train import train_each
 
-            if not given:
-                settings.note(f"No finished run of {name.upper()} yet: training one first.")
-            where = how(jobs=jobs, backend=backend, cluster=cluster)
-            run = train_one(ctx, make_experiment(name, options), fresh=fresh, **where)
-        runs.append(run)
-        results.append(evaluate_and_report(settings, run, rules, say=not as_json))
+        if not given:
+            settings.note(f"No finished run of {', '.join(missing)} yet: training first.")
+        where = how(jobs=jobs, backend=backend, cluster=cluster)
+        trained = train_each(ctx, [make_experiment(symbol, options) for symbol in missing], fresh=fresh, **where)
+        of_symbol = dict(zip(missing, trained, strict=True))
+        known = {name: run or of_symbol[name.upper()] for name, run in known.items()}
+    runs = list(known.values())
+    results = [evaluate_and_report(settings, run, rules, say=not as_json) for run in runs]
     joined = _join(settings, runs, rules, portfolio, say=not as_json) if portfolio else {}
     if as_json:
         print_json({"backtests": results, **joined})

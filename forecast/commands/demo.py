@@ -24,7 +24,7 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
     """
     from forecast.commands.backtest import evaluate_and_report
     from forecast.commands.options import jobs_or_cores, make_rules
-    from forecast.commands.train import train_one
+    from forecast.commands.train import train_each
     from forecast.experiment import Experiment
     from pipelines.ingest import ingest
     from pipelines.sources import sample
@@ -41,6 +41,6 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
     settings.note(
         f"Sample: {what}. {len(experiment.models)} networks x {experiment.folds} folds x {experiment.seeds} seeds."
     )
-    run = train_one(ctx, experiment, jobs=jobs_or_cores(jobs), fresh=False)
+    run = train_each(ctx, [experiment], jobs=jobs_or_cores(jobs), fresh=False)[0]
     rules = make_rules(policy="long-flat", band=0.0, fee_bps=1.0, slippage_bps=2.0)
     evaluate_and_report(settings, run, rules, say=True)

@@ -47,7 +47,7 @@ def command(
     """
     chosen = {**options, "panel": symbols} if pooled else options
     experiments = [make_experiment(symbol, chosen) for symbol in dict.fromkeys(symbols)]
-    done = _train(ctx, experiments, fresh=fresh, **how(jobs=jobs, backend=backend, cluster=cluster))
+    done = train_each(ctx, experiments, fresh=fresh, **how(jobs=jobs, backend=backend, cluster=cluster))
     if as_json:
         print_json({"runs": [{"run": run.name, **run.describe()} for run in done]})
         return
@@ -55,12 +55,7 @@ def command(
         click.echo(f"Run {run.name} is trained. Next: forecast backtest {run.name}")
 
 
-def train_one(ctx: click.Context, experiment: Any, *, fresh: bool, **workers: Any) -> Any:
-    """Trains one experiment with a progress display; the finished run. workers: what `options.how` gives."""
-    return _train(ctx, [experiment], fresh=fresh, **workers)[0]
-
-
-def _train(
+def train_each(
     ctx: click.Context,
     experiments: list[Any],
     *,
@@ -69,6 +64,7 @@ def _train(
     backend: str = "tensorflow",
     cluster: str | None = None,
 ) -> list[Any]:
+    """Trains experiments with a progress display; their finished runs. jobs and so on: what `options.how` gives."""
     from forecast.backend import choose
     from forecast.commands.progress import TrainingProgress
     from forecast.pooling import train_pooled
