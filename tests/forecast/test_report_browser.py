@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from forecast.__main__ import run as command_line
 from forecast.report import write_controls, write_index, write_report
 from tests.forecast.report_browser import CHROMIUM, Page, browser
 from tests.forecast.report_fixtures import build_run
@@ -32,16 +33,37 @@ def chart_count(page: Page) -> int:
     return int(page.evaluate("document.querySelectorAll('[data-chart] svg.main-svg').length"))
 
 
+def empty_charts(page: Page) -> list[str]:
+    return list(
+        page.evaluate(
+            "[...document.querySelectorAll('[data-chart]')].filter(each => !each.querySelector('svg.main-svg .trace, "
+            "svg.main-svg .point')).map(each => each.dataset.chart)"
+        )
+    )
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_every_chart_is_drawn_without_errors_or_requests(page: Page, report: Path, width: int, scheme: str) -> None:
     page.events.clear()
     page.open(report, width=width, scheme=scheme)
-    empty = page.evaluate(
-        "[...document.querySelectorAll('[data-chart]')].filter(each => !each.querySelector('svg.main-svg .trace, "
-        "svg.main-svg .point')).map(each => each.dataset.chart)"
-    )
-    assert empty == []
+    assert empty_charts(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == width  # nothing sticks out
+    assert page.errors() == []
+    assert page.requests() == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_portfolio_is_drawn_without_errors_or_requests(page: Page, tmp_path: Path, width: int, scheme: str) -> None:
+    for seed, symbol in enumerate(("AAPL", "MSFT")):
+        name = f"{symbol}-1d-000000000{seed}"
+        build_run(tmp_path / "data" / "runs", name=name, symbol=symbol, rng_seed=seed, bars=500, backtest=None)
+    places = ["--data-dir", str(tmp_path / "data"), "--reports-dir", str(tmp_path / "reports"), "--quiet"]
+    assert command_line([*places, "backtest", "AAPL", "MSFT", "--portfolio", "equal"]) == 0
+    page.events.clear()
+    page.open(next((tmp_path / "reports").glob("portfolio-*.html")), width=width, scheme=scheme)
+    assert chart_count(page) > 0
+    assert empty_charts(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.errors() == []
     assert page.requests() == []
 
