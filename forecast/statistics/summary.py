@@ -7,17 +7,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forecast.backtest import Ledger
-from forecast.statistics.comparison import FEWEST, Comparison, Sessions, daily_sums, paired_difference
+from forecast.statistics.comparison import FEWEST, Comparison, Sessions, answer, daily_sums, paired_difference
 from forecast.statistics.evidence import evidence, forecast_tests, waiting
 from forecast.statistics.performance import Metrics, held_returns, performance
 from forecast.statistics.prediction import ensembles, prediction_quality
+from forecast.statistics.seeds import seeds_and_days
 from forecast.statistics.sight import sight
-from forecast.statistics.verdict import LEVEL, PAIR, RIVALS, SAME_PARAMETERS, is_network, name, rival_level, verdict
+from forecast.statistics.verdict import (
+    LEVEL,
+    OTHER_SEEDS,
+    PAIR,
+    RIVALS,
+    SAME_PARAMETERS,
+    is_network,
+    name,
+    rival_level,
+    verdict,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ENSEMBLE = "ensemble"
+
+_DRAWS = 10_000
 
 
 def summarise(
@@ -130,9 +143,39 @@ def comparisons(ledgers: Sequence[Ledger], *, sessions: Sessions | None, seed: i
         paired_difference(ensembles[model], ensembles[rival], sessions=sessions, rng=stream, level=level)
         for (model, rival), level, stream in zip(pairs + others, levels, streams, strict=True)
     ]
+    stream = np.random.default_rng([seed, 2])
+    for place in range(len(pairs + same)):
+        made[place] = _over_seeds(made[place], ledgers, sessions=sessions, rng=stream)
     idle = [model for model in networks if _is_idle(ensembles[model])]
     days = few_sessions(sessions)
     return [_without_days(_without_skill(each, idle=idle), days=days) for each in made]
+
+
+def _over_seeds(
+    made: Comparison, ledgers: Sequence[Ledger], *, sessions: Sessions | None, rng: np.random.Generator
+) -> Comparison:
+    """Two networks are told apart only where other random starts would have told them apart, too.
+
+    With a single seed nothing is known about that, and the comparison stays as it is.
+    """
+    if made.answer == "cannot tell" or made.block is None:
+        return made
+    a, b = (
+        [
+            daily_sums(held_returns(each), sessions=sessions)[0]
+            for each in ledgers
+            if each.model == model and each.member != ENSEMBLE
+        ]
+        for model in (made.model, made.rival)
+    )
+    if not (a and b):
+        return made
+    found = seeds_and_days(
+        np.stack(a, axis=1), np.stack(b, axis=1), block=made.block, level=made.level, draws=_DRAWS, rng=rng
+    )
+    if found is None or answer(*found[1:]) == made.answer:
+        return made
+    return replace(made, answer="cannot tell", reason=OTHER_SEEDS)
 
 
 def few_sessions(sessions: Sessions | None) -> int | None:

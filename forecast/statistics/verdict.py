@@ -1,8 +1,9 @@
 """The rule, fixed before any result is seen, that turns comparisons into sentences.
 
 1. LSTM - SimpleRNN (ensembles, net of costs): an interval at 95 %. Above zero is "better", below is "worse",
-   anything else is "cannot tell", and so is any comparison of a network that never held anything: what it saved by
-   standing aside is no skill. Fewer than 20 sessions never give more than "cannot tell" either: they do not speak for
+   anything else is "cannot tell", and so is what single trainings with other random starts could turn round (interval
+   over seeds and days), and any comparison of a network that never held anything: what it saved by standing aside is
+   no skill. Fewer than 20 sessions never give more than "cannot tell" either: they do not speak for
    other days. This one comparison is the verdict.
 2. LSTM - SimpleRNN with as many parameters, and each network against holding, against nothing, and against the baseline
    that did best: intervals at 1 - 0.05 / m (Bonferroni), where m counts every baseline, the ones not shown too, since
@@ -20,6 +21,7 @@ from forecast.statistics.comparison import Comparison
 PAIR, SAME_PARAMETERS = networks.SAME_UNITS, networks.SAME_PARAMETERS
 RIVALS = ("buy_and_hold", "always_flat")
 LEVEL = 0.95
+OTHER_SEEDS = "with other random starts it could turn round"
 
 _NAMES = {
     "simple_rnn_wide": "the SimpleRNN with as many parameters",
@@ -119,7 +121,8 @@ def _difference(each: Comparison) -> str:
     sentence = f"{name(each.model)} earned {amount} {name(each.rival)}"
     if each.low is None or each.high is None:
         return f"{sentence}; {each.reason}"
-    return f"{sentence}, {_level(each.level)} interval {_signed(each.low)} to {_signed(each.high)}"
+    told = f"{sentence}, {_level(each.level)} interval {_signed(each.low)} to {_signed(each.high)}"
+    return f"{told}, but {each.reason}" if each.reason == OTHER_SEEDS else told
 
 
 def _rivals_sentence(rivals: Sequence[Comparison]) -> str:

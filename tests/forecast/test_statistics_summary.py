@@ -70,6 +70,37 @@ def test_equal_units_stand_at_95_percent_and_equal_parameters_share_the_rest_wit
     assert {each.level for each in made[1:]} == {1 - 0.05 / 7}  # 3 networks x 2 rivals, and the second pairing
 
 
+def foresight(members: dict[str, bool], *, bars: int = 300) -> list[Ledger]:
+    """LSTMs that know the next move, or its opposite, beside SimpleRNNs that are always long."""
+    rng = np.random.default_rng(1)
+    opens = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, bars)))
+    times = np.datetime64("2020-01-01T14:30", "ns") + np.arange(bars) * np.timedelta64(1, "D")
+    rises = (np.diff(opens) > 0).astype(float)
+    wanted = {("lstm", member): rises if knows else 1 - rises for member, knows in members.items()}
+    wanted |= {("simple_rnn", member): np.ones(bars - 1) for member in members}
+    return [
+        trade(
+            position, symbol="TEST", model=model, member=member, opened_at=times, opens=opens,
+            costs=Costs(fee_bps=1, slippage_bps=2),
+        )
+        for (model, member), position in wanted.items()
+    ]  # fmt: skip
+
+
+def test_two_networks_are_told_apart_only_where_other_seeds_would_have_told_it_too() -> None:
+    alike = {"ensemble": True, "0": True, "1": True, "2": True}
+    for members in (alike, {"ensemble": True, "0": True}):  # one seed: nothing is known about others
+        assert comparisons(foresight(members), sessions=None, seed=0)[0].answer == "better"
+    lucky = foresight(alike | {"1": False})
+    (pair,) = comparisons(lucky, sessions=None, seed=0)
+    assert pair.low is not None
+    assert pair.low > 0
+    assert (pair.answer, pair.reason) == ("cannot tell", "with other random starts it could turn round")
+    told = summary(lucky, experiment()[1])["verdict"]
+    assert told["sentence"].startswith("Cannot tell: on TEST")  # type: ignore[index]
+    assert told["sentence"].endswith("but with other random starts it could turn round.")  # type: ignore[index]
+
+
 def test_the_ensemble_is_the_mean_probability_over_seeds() -> None:
     ledgers, predictions = experiment()
     opposite = predictions.assign(probability=np.where(predictions["seed"] == 0, 0.9, 0.1))
