@@ -23,11 +23,12 @@ def show(found: Outlook, settings: Settings, *, now: np.datetime64, as_json: boo
         click.echo(
             f"{found.symbol} at the close of {_moment(found)}, {_price(found)}, {age(found, now)} old ({rules}):"
         )
+        width = max(len(each.model) for each in found.networks)
         for each in found.networks:
             spread = f"members {min(each.members):.3f} to {max(each.members):.3f}"
             click.echo(
-                f"  {each.model:<12} {each.signal.upper():<5} probability of a rise {each.probability:.3f} ({spread}), "
-                f"position {holding(each)}"
+                f"  {each.model:<{width}} {each.signal.upper():<5} probability of a rise {each.probability:.3f} "
+                f"({spread}), position {holding(each)}"
             )
     for note in found.notes:
         settings.note(note)
