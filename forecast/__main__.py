@@ -7,7 +7,7 @@ import traceback
 
 import click
 
-from forecast.cli import cli
+from forecast.cli.main import cli
 from pipelines.errors import ForecastError
 
 _DISK = {

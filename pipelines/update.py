@@ -5,13 +5,13 @@ from datetime import date
 
 import numpy as np
 
-from pipelines import calendars
+from pipelines.cleaning.quality_checks import missing_sessions
 from pipelines.errors import UnknownSymbolError
-from pipelines.ingest import Ingested, ingest
-from pipelines.market import Actions, Bars
-from pipelines.quality import missing_sessions
-from pipelines.sources.delivery import Delivery
-from pipelines.store import Store
+from pipelines.ingestion import Ingested, ingest
+from pipelines.market import calendars
+from pipelines.market.types import Actions, Bars
+from pipelines.sources.base import Delivery
+from pipelines.store.store import Store
 
 OVERLAP = 10
 """Sessions that are asked for again, for late corrections."""

@@ -47,8 +47,9 @@ def forecast_in(folder: Path, *, timeout: float = 240) -> Forecast:
 
 def forecast_here(folder: Path) -> Forecast:
     """As `forecast_in`, but within this process, which trains by itself: seconds of imports are paid once."""
-    from forecast import backend, engine
     from forecast.__main__ import run as command
+    from forecast.compute import backend
+    from forecast.compute import executor as engine
 
     class Here(engine.InlineEngine):
         def start(self) -> Executor:
@@ -64,7 +65,7 @@ def forecast_here(folder: Path) -> Forecast:
         line = command_line(folder, *arguments)
         out, err = io.StringIO(), io.StringIO()
         with (
-            mock.patch("forecast.commands.train.make_workers", inline),
+            mock.patch("forecast.cli.commands.train.make_workers", inline),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
             contextlib.chdir(folder),

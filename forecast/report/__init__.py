@@ -1,8 +1,8 @@
 """A run and one of its backtests, a portfolio, or a calibration -> one HTML page that loads nothing from anywhere."""
 
-from forecast.report.controls import write_controls
-from forecast.report.index import write_index
-from forecast.report.page import write_report
-from forecast.report.portfolio import write_portfolio
+from forecast.report.pages.index import write_index
+from forecast.report.pages.portfolio import write_portfolio
+from forecast.report.pages.power import write_controls
+from forecast.report.pages.run import write_report
 
 __all__ = ["write_controls", "write_index", "write_portfolio", "write_report"]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from pipelines.market import Floats
+from pipelines.market.types import Floats
 
 _CHUNK = 300_000  # blocks drawn at a time: what they need stays in the cache of the processor
 

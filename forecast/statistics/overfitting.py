@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
-from pipelines.market import Floats
+from pipelines.market.types import Floats
 
 
 def probability_of_overfitting(returns: Floats, *, blocks: int = 16) -> float:

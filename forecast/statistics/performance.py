@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from forecast.backtest import Ledger
-from pipelines.market import Floats
+from forecast.trading.simulator import Ledger
+from pipelines.market.types import Floats
 
 SHORTEST_YEARS = 0.25
 """Periods below a quarter of a year are not annualised: one good week is not a good year."""

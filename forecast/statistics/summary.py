@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forecast.backtest import Ledger
-from forecast.statistics.comparison import FEWEST, Comparison, Sessions, answer, daily_sums, paired_difference
-from forecast.statistics.evidence import evidence, forecast_tests, waiting
+from forecast.statistics.forecast_accuracy import ensembles, prediction_quality
+from forecast.statistics.paired_test import FEWEST, Comparison, Sessions, answer, daily_sums, paired_difference
 from forecast.statistics.performance import Metrics, held_returns, performance
-from forecast.statistics.prediction import ensembles, prediction_quality
-from forecast.statistics.seeds import seeds_and_days
-from forecast.statistics.sight import sight
+from forecast.statistics.power import sight
+from forecast.statistics.robustness import evidence, forecast_tests, waiting
+from forecast.statistics.seed_variation import seeds_and_days
 from forecast.statistics.verdict import (
     LEVEL,
     OTHER_SEEDS,
@@ -24,6 +23,7 @@ from forecast.statistics.verdict import (
     rival_level,
     verdict,
 )
+from forecast.trading.simulator import Ledger
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,9 +14,9 @@ Where one of the two was not trained there is no first comparison, and the verdi
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from forecast import networks
-from forecast.experiment import BASELINES
-from forecast.statistics.comparison import Comparison
+from forecast.config import model_registry as networks
+from forecast.config.experiment import BASELINES
+from forecast.statistics.paired_test import Comparison
 
 PAIR, SAME_PARAMETERS = networks.SAME_UNITS, networks.SAME_PARAMETERS
 RIVALS = ("buy_and_hold", "always_flat")

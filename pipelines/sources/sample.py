@@ -5,11 +5,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pipelines import calendars, clean
+from pipelines.cleaning import cleaning as clean
+from pipelines.cleaning.report import CleaningReport
 from pipelines.errors import BadFileError, UnknownSymbolError
-from pipelines.market import Actions, Bars, Ticks
-from pipelines.sieve import CleaningReport
-from pipelines.sources.delivery import Delivery
+from pipelines.market import calendars
+from pipelines.market.types import Actions, Bars, Ticks
+from pipelines.sources.base import Delivery
 
 STOCKS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 FUTURE = "ES"
@@ -17,7 +18,7 @@ SYMBOLS = (*STOCKS, FUTURE)
 
 
 class _Store(Protocol):
-    """What this module needs of pipelines.store.Store, which sources do not import."""
+    """What this module needs of pipelines.store.store.Store, which sources do not import."""
 
     def write_bars(self, bars: Bars) -> int: ...
     def write_ticks(self, ticks: Ticks) -> int: ...

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pipelines.market import Bars, Floats
+from pipelines.market.types import Bars, Floats
 
 _SPREAD = 0.5  # how far high and low reach beyond open and close, in the bar's own volatility
 

@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pandas as pd
 
-from forecast.accounts import accounts
-from forecast.backtest import Costs
-from forecast.rules import Rules
+from forecast.config.trading import Rules
+from forecast.trading.simulator import Costs
+from forecast.trading.strategy import accounts
 from tests.benchmarks.measure import middle, row
 
 MODELS, SYMBOLS, BARS = 12, 10, 5_000

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.market import Ticks
+from pipelines.market.types import Ticks
 
 Work = dict[str, Callable[[], object]]
 """A tool's name -> what it is timed by."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.market import Floats, Times
+from pipelines.market.types import Floats, Times
 
 
 def opens_and_probabilities(*, bars: int) -> tuple[Times, Floats, Floats]:

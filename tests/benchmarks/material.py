@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-from forecast.dataset import Dataset, load, make_bars, prepare
-from forecast.experiment import Experiment
-from forecast.handover import Shared
-from forecast.panels import write_panel
-from pipelines.scaling import fit_scaler
+from forecast.compute.shared_data import Shared
+from forecast.config.experiment import Experiment
+from forecast.datasets.dataset import Dataset, load, make_bars, prepare
+from forecast.datasets.panel import write_panel
+from pipelines.preprocessing.scaling import fit_scaler
+from pipelines.preprocessing.walk_forward import walk_forward
+from pipelines.preprocessing.windows import Windows
 from pipelines.sources import sample
-from pipelines.splits import walk_forward
-from pipelines.store import Store
-from pipelines.windows import Windows
+from pipelines.store.store import Store
 
 SHAPES = ((30, 8, 32, 128), (60, 16, 64, 256))  # steps, features, units, batch
 CELLS = ("lstm", "simple_rnn")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipelines.market import Floats
+from pipelines.market.types import Floats
 from tests.benchmarks import material
 from tests.benchmarks.ledger_material import opens_and_probabilities
 from tests.benchmarks.measure import by_turns, middle, process, python, row
@@ -35,7 +35,7 @@ def windowing(*, rounds: int) -> list[str]:
 
 def windowing_side(how: str) -> dict[str, float]:
     """One contender of row (d), in its own process."""
-    from pipelines.windows import gather
+    from pipelines.preprocessing.windows import gather
 
     windows = material.windows(bars=BARS, steps=STEPS, features=8)
     dataset = None
@@ -60,8 +60,8 @@ def windowing_side(how: str) -> dict[str, float]:
 
 def backtests(*, rounds: int) -> list[str]:
     """(e) 1,000 bands and costs over 5,000 bars: probabilities to signals, positions and a ledger each."""
-    from forecast.backtest import Costs, equity, trade
-    from forecast.signals import decide, positions
+    from forecast.trading.signals import decide, positions
+    from forecast.trading.simulator import Costs, equity, trade
 
     opened_at, opens, probability = opens_and_probabilities(bars=5_000)
 
@@ -124,7 +124,7 @@ def growth(*, rounds: int) -> Iterator[str]:
 
 def startup(*, rounds: int) -> list[str]:
     """(g) Until a command answers."""
-    from forecast.cli import _COMMANDS
+    from forecast.cli.main import _COMMANDS
 
     lines = [row("(g) start-up", "seconds")]
     for name in ("--version", *(f"{each} --help" for each in _COMMANDS), "doctor"):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from forecast import backend
-from forecast.engine import InlineEngine, fit_all
-from forecast.handover import Shared
-from forecast.member import Architecture, Budget
-from forecast.orders import Order
+from forecast.compute import backend
+from forecast.compute.executor import InlineEngine, fit_all
+from forecast.compute.shared_data import Shared
+from forecast.compute.task import Order
+from forecast.networks.results import Architecture, Budget
 from tests.benchmarks import material
 
 
@@ -23,8 +23,8 @@ def speed(name: str, cell: str, steps: int, features: int, units: int, batch: in
     windows = material.windows(bars=bars, steps=steps, features=features)
     rows = np.arange(len(windows) // batch * batch)
     architecture = Architecture(model=cell, steps=steps, features=features, units=units)
-    from forecast.descent import flat
-    from forecast.epochs import Program
+    from forecast.networks.optimizer import flat
+    from forecast.networks.training_loop import Program
 
     network = fitting.models.build(architecture, seed=0)
     program, start = Program(network), flat(network.get_weights())

@@ -10,8 +10,8 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import numpy as np
 
-from forecast.member import Architecture
-from pipelines.windows import Windows, gather
+from forecast.networks.results import Architecture
+from pipelines.preprocessing.windows import Windows, gather
 from tests.benchmarks import material
 
 
@@ -19,7 +19,7 @@ def model(architecture: Architecture, *, seed: int):
     """The same network, optimizer and loss as forecast's."""
     import keras
 
-    from forecast import models
+    from forecast.networks import layers as models
 
     keras.utils.set_random_seed(seed)
     network = models.build(architecture, seed=seed)

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.bars import from_ticks
-from pipelines.market import Ticks
-from pipelines.sources import csv
-from pipelines.store import Store
+from pipelines.bars.aggregation import from_ticks
+from pipelines.market.types import Ticks
+from pipelines.sources.csv import source as csv
+from pipelines.store.store import Store
 from tests.benchmarks import data_tools
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -87,8 +87,8 @@ def test_ingest_of_a_gzip_csv(tmp_path: Path) -> None:
 
 _FROM_STORE = """
 import sys, time
-from pipelines.bars import from_chunks
-from pipelines.store import Store
+from pipelines.bars.aggregation import from_chunks
+from pipelines.store.store import Store
 store = Store(sys.argv[1])
 from_chunks(store.scan_ticks(sys.argv[2]), "time:1m")  # everything is imported and has run once
 begun, cpu, count = time.perf_counter(), time.process_time(), 0

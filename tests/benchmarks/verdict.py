@@ -5,8 +5,8 @@ import time
 import numpy as np
 
 from forecast.statistics.bootstrap import resampled_means
+from forecast.statistics.multiple_testing import common_block, confidence_set
 from forecast.statistics.overfitting import probability_of_overfitting
-from forecast.statistics.ranking import common_block, confidence_set
 
 DAYS, MODELS, DRAWS = 3_000, 12, 10_000
 

@@ -1,0 +1,135 @@
+"""`forecast backtest`: a run's predictions traded on paper, costs paid, and the report written."""
+
+from typing import Any
+
+import click
+
+from forecast.cli.context import Settings, json_option, print_json
+from forecast.cli.help_groups import GroupedOptions
+from forecast.cli.options import (
+    how,
+    make_experiment,
+    money_options,
+    take_rules,
+    trading_options,
+    training_options,
+    typed,
+)
+
+
+@click.command("backtest", cls=GroupedOptions)
+@click.argument("names", nargs=-1, metavar="[RUN|SYMBOL]...")
+@click.option(
+    "--portfolio",
+    type=click.Choice(["equal", "inverse-volatility"]),
+    help="Join the runs into one account a model, with these shares, rebalanced and paid for.",
+)
+@trading_options
+@money_options
+@training_options
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    names: tuple[str, ...],
+    portfolio: str | None,
+    jobs: int | None,
+    backend: str,
+    cluster: str | None,
+    fresh: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Trade the saved predictions of RUN (the latest when none is named), costs paid, and write the report.
+
+    Works without the network library, so costs and bands can be changed without training again. A SYMBOL stands for
+    its newest finished run; where it has none, or training options are given, its run of these options, which is
+    trained first if it is not there yet.
+
+    \b
+    Examples:
+      forecast backtest
+      forecast backtest AAPL --policy long-short --band 0.02 --fee-bps 0.5 --borrow-rate 0.03
+      forecast backtest AAPL MSFT IBM --portfolio inverse-volatility
+      forecast backtest --calibration isotonic --band auto --size kelly --max-leverage 2
+    """
+    settings: Settings = ctx.obj
+    rules = take_rules(options)
+    if portfolio and len(names) < 2:
+        raise click.UsageError(f"Need two symbols or more for --portfolio, got {', '.join(names) or 'none'}.")
+    given = typed(ctx, {**options, "fresh": fresh, "backend": backend})
+    known: dict[str, Any] = {}
+    for name in names or ("latest",):
+        run = _named_run(settings, name)
+        if run is not None and given:
+            raise click.UsageError(f"Run {run.name} is trained already: name a symbol for training options, not a run.")
+        known[name] = run if run is not None or given else _newest_run(settings, name)
+    if missing := {name.upper(): None for name, run in known.items() if run is None}:
+        from forecast.cli.commands.train import train_each
+
+        if not given:
+            settings.note(f"No finished run of {', '.join(missing)} yet: training first.")
+        where = how(jobs=jobs, backend=backend, cluster=cluster)
+        trained = train_each(ctx, [make_experiment(symbol, options) for symbol in missing], fresh=fresh, **where)
+        of_symbol = dict(zip(missing, trained, strict=True))
+        known = {name: run or of_symbol[name.upper()] for name, run in known.items()}
+    runs = list(known.values())
+    results = [evaluate_and_report(settings, run, rules, say=not as_json) for run in runs]
+    joined = _join(settings, runs, rules, portfolio, say=not as_json) if portfolio else {}
+    if as_json:
+        print_json({"backtests": results, **joined})
+
+
+def evaluate_and_report(settings: Settings, run: Any, rules: Any, *, say: bool) -> dict[str, Any]:
+    """Backtests a run, writes its report and the index, prints the verdict; the JSON result."""
+    from forecast.evaluation.backtest import evaluate
+    from forecast.report import write_index, write_report
+    from forecast.runs.run import list_runs
+    from forecast.studies.power_results import listed
+
+    backtest = evaluate(run, rules=rules)
+    page = write_report(run, backtest=backtest.name, folder=settings.reports_dir)
+    write_index(list_runs(settings.runs), folder=settings.reports_dir, calibrations=listed(settings.calibrations))
+    if say:
+        from forecast.cli.backtest_output import print_backtest
+
+        print_backtest(backtest, page)
+    return {"run": run.name, "backtest": backtest.name, "report": str(page), **backtest.metrics}
+
+
+def _join(settings: Settings, runs: list[Any], rules: Any, weighting: str, *, say: bool) -> dict[str, Any]:
+    """Joins runs into a portfolio, saves it, writes its page and the index, prints its verdict; the JSON result."""
+    from forecast.evaluation.portfolio import join, save
+    from forecast.report import write_index, write_portfolio
+    from forecast.runs.run import list_runs
+    from forecast.studies.power_results import listed
+
+    made = join(runs, rules=rules, weighting="equal" if weighting == "equal" else "inverse-volatility")
+    save(made, runs=settings.runs)
+    page = write_portfolio(made, folder=settings.reports_dir)
+    write_index(list_runs(settings.runs), folder=settings.reports_dir, calibrations=listed(settings.calibrations))
+    if say:
+        from forecast.cli.backtest_output import print_backtest
+
+        print_backtest(made, page)
+    return {"portfolio": {"name": made.name, "report": str(page), **made.metrics}}
+
+
+def _named_run(settings: Settings, name: str) -> Any:
+    """The run of that name, None where the name must be a symbol."""
+    from forecast.runs.run import Run, open_run
+
+    if name == "latest" or ("/" not in name and Run(settings.runs / name).described):
+        return open_run(settings.runs, name)
+    return None
+
+
+def _newest_run(settings: Settings, symbol: str) -> Any:
+    """The newest finished run of a symbol, None where there is none."""
+    from forecast.runs.run import list_runs
+    from pipelines.market.types import check_symbol
+
+    wanted = check_symbol(symbol)
+    found = (run for run in list_runs(settings.runs) if run.finished)
+    return next((run for run in found if run.describe()["config"].get("symbol") == wanted), None)

@@ -1,0 +1,141 @@
+"""`forecast calibrate`: the person's own experiment on made-up markets whose truth is known."""
+
+import shlex
+import sys
+from typing import Any
+
+import click
+
+from forecast.cli.context import Settings, json_option, print_json
+from forecast.cli.help_groups import GroupedOptions
+from forecast.cli.options import how, make_experiment, take_rules, trading_options, training_options
+
+
+@click.command("calibrate", cls=GroupedOptions)
+@click.option("--market", "kinds", multiple=True, default=("none", "lag-1"), show_default=True,
+              help="none, shuffled, lag-K or memory; several by repeating.")  # fmt: skip
+@click.option("--edge", "edges", type=float, multiple=True, default=(0.05, 0.1, 0.2, 0.3), show_default=True,
+              help="Correlation that is planted in lag-K and memory markets; several by repeating.")  # fmt: skip
+@click.option(
+    "--markets", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Markets a kind and edge."
+)
+@click.option("--bars-per-market", type=click.IntRange(100, 1_000_000), default=3_000, show_default=True,
+              help="Length of each market.")  # fmt: skip
+@trading_options
+@training_options
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    kinds: tuple[str, ...],
+    edges: tuple[float, ...],
+    markets: int,
+    bars_per_market: int,
+    jobs: int | None,
+    backend: str,
+    cluster: str | None,
+    fresh: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Run your experiment on markets without an edge, and on markets with a planted one.
+
+    Says how often it would find an edge that is not there, and the smallest one that it would find. Interrupted, the
+    same command goes on; every market is kept.
+
+    \b
+    Examples:
+      forecast calibrate --folds 3 --seeds 1
+      forecast calibrate --market none --market memory --edge 0.1 --edge 0.2 --markets 50
+    """
+    from datetime import UTC, datetime
+
+    from forecast.cli.commands.train import make_workers
+    from forecast.cli.progress import TrainingProgress
+    from forecast.compute.backend import choose, versions
+    from forecast.report import write_controls, write_index
+    from forecast.runs.run import list_runs
+    from forecast.studies import power_results as power
+    from forecast.studies import power_study as calibration
+    from pipelines.errors import ConfigError
+    from pipelines.preprocessing.custom_features import sources
+
+    settings: Settings = ctx.obj
+    if any(not 0 < edge < 1 for edge in edges):
+        raise ConfigError(f"Need every --edge above 0 and below 1, got {', '.join(f'{edge:g}' for edge in edges)}.")
+    rules = take_rules(options)
+    if rules.spread == "bars":
+        raise ConfigError("Need a number for --half-spread-bps to calibrate, got auto: the markets have no trades.")
+    experiment = make_experiment("CONTROL", options)
+    if experiment.tune:
+        raise ConfigError("Need --tune 0 to calibrate: it would tune anew on every market, and take days.")
+    if experiment.combinatorial:
+        raise ConfigError(
+            "Need --split expanding or rolling: paths of a combinatorial run give no verdict to calibrate."
+        )
+    wanted = [
+        calibration.Market(kind=kind, edge=edge, seed=seed, bars=bars_per_market)
+        for kind in kinds
+        for edge in ((0.0,) if kind in ("none", "shuffled") else edges)
+        for seed in range(markets)
+    ]
+    for kind in kinds:
+        calibration.make(calibration.Market(kind=kind, edge=0.1, seed=0, bars=bars_per_market), experiment)
+    chosen = choose(backend)
+    own = {"user_features": digests} if (digests := sources(experiment.features)) else {}
+    decided = {"rules": rules.to_json(), "versions": versions(chosen), "backend": chosen, **own}
+    folder = settings.calibrations / experiment.fingerprint(**decided)[:10]
+    if fresh:
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)
+    placed = how(jobs=jobs, backend=backend, cluster=cluster)
+    with TrainingProgress(quiet=settings.quiet) as progress, make_workers(**{**placed, "backend": chosen}) as workers:
+        results = calibration.calibrate(
+            experiment, wanted, rules=rules, folder=folder, workers=workers, progress=progress
+        )
+    found = power.Calibration(
+        folder=folder,
+        about={
+            "experiment": experiment.to_json(),
+            **decided,
+            "market_bars": bars_per_market,
+            "command": shlex.join(["forecast", *sys.argv[1:]]),
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+        shares=power.rates(power.best_named(results)),
+    )
+    power.save(found)
+    page = write_controls(found, folder=settings.reports_dir)
+    write_index(list_runs(settings.runs), folder=settings.reports_dir, calibrations=power.listed(settings.calibrations))
+    if as_json:
+        print_json(
+            {
+                "page": str(page),
+                "folder": str(folder),
+                "rates": found.shares.to_dict("records"),
+                "smallest_edge": power.smallest_edges(found.shares),
+            }
+        )
+        return
+    _print(found.shares)
+    for each in power.smallest_edges(found.shares):
+        reached = f"from {each['edge']:.2f} on" if each["edge"] is not None else "at none of the edges tried"
+        click.echo(f"{each['model']} against {each['rival']} on {each['kind']}: found 4 times in 5 {reached}.")
+    click.echo(str(page))
+
+
+def _print(shares: Any) -> None:
+    from forecast.cli.tables import print_table
+
+    print_table(
+        ["market", ">edge", "network", "against", ">better", ">95 %", ">worse", ">cannot tell"],
+        [
+            [
+                row.kind, f"{row.edge:g}", row.model, row.rival, f"{row.better:.0%}",
+                f"{row.low:.0%}–{row.high:.0%}", f"{row.worse:.0%}", f"{row.cannot_tell:.0%}",
+            ]
+            for row in shares.itertuples()
+        ],
+    )  # fmt: skip

@@ -1,0 +1,231 @@
+"""`forecast data`: what is in the store, and whether it can be trusted."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forecast.cli.context import Settings, json_option, print_json
+from forecast.cli.tables import print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@click.group()
+def command() -> None:
+    """List, show and check the prices in the store.
+
+    \b
+    Examples:
+      forecast data list
+      forecast data show AAPL --rows 5 --adjust back
+      forecast data check AAPL
+      forecast data export AAPL aapl.csv
+    """
+
+
+@command.command("list")
+@json_option
+@click.pass_obj
+def list_(settings: Settings, /, as_json: bool) -> None:
+    """Every series in the store: symbol, rows, first and last session.
+
+    \b
+    Example:
+      forecast data list
+    """
+    from pipelines.store.store import Store
+
+    found = Store(settings.store).catalogue()
+    if as_json:
+        print_json({"series": _records(found)})
+        return
+    if not len(found):
+        settings.note(f"The store at {settings.store} is empty. `forecast fetch AAPL --source sample` fills it.")
+    print_table(
+        ["symbol", "what", ">rows", "first", "last", "in", "calendar"],
+        [
+            [
+                each["symbol"],
+                f"{each['interval']} bars" if each["interval"] else "ticks",
+                f"{each['rows']:,}",
+                str(each["first"]),
+                str(each["last"]),
+                each["currency"] or "–",
+                each["calendar"],
+            ]
+            for each in _records(found)
+        ],
+    )
+
+
+@command.command("show")
+@click.argument("symbol")
+@click.option("--rows", type=click.IntRange(1), default=10, show_default=True, help="How many of the last rows.")
+@click.option("--interval", default="1d", show_default=True, help="Interval of the bars, or ticks.")
+@click.option(
+    "--adjust",
+    type=click.Choice(["raw", "forward", "back"]),
+    default="raw",
+    show_default=True,
+    help="As traded, or adjusted for splits and dividends from the first or to the last bar.",
+)
+@json_option
+@click.pass_obj
+def show(settings: Settings, /, symbol: str, rows: int, interval: str, adjust: str, as_json: bool) -> None:
+    """The last rows of a symbol, and its latest dividends and splits.
+
+    \b
+    Examples:
+      forecast data show AAPL
+      forecast data show AAPL --adjust back --rows 20
+      forecast data show ES --interval ticks
+    """
+    from pipelines.store.store import Store
+
+    store = Store(settings.store)
+    frame = _ticks(store, symbol) if interval == "ticks" else _bars(store, symbol, interval, adjust)
+    last = frame.tail(rows)
+    actions = _actions(store, symbol).tail(5)
+    if as_json:
+        print_json({"symbol": symbol.upper(), "rows": _records(last), "actions": _records(actions)})
+        return
+    _print_frame(last)
+    if len(actions):
+        click.echo()
+        _print_frame(actions)
+
+
+@command.command("check")
+@click.argument("symbol")
+@click.option("--interval", default="1d", show_default=True, help="Interval of the bars.")
+@click.option("--repair", is_flag=True, help="Apply the repairs that are suggested; --undo takes them back.")
+@click.option("--undo", type=click.IntRange(0), metavar="VERSION", help="Bring this version of the symbol's bars back.")
+@json_option
+@click.pass_obj
+def check(settings: Settings, /, symbol: str, interval: str, repair: bool, undo: int | None, as_json: bool) -> None:
+    """Gaps, bad prints, stale prices and suspicious returns, each with its date, its size and a repair.
+
+    Real crashes are shown as suspicious and never repaired.
+
+    \b
+    Examples:
+      forecast data check AAPL
+      forecast data check VOD.L --repair
+      forecast data check VOD.L --undo 3
+    """
+    from pipelines.cleaning import quality_checks as quality
+    from pipelines.store.store import Store
+
+    store = Store(settings.store)
+    if undo is not None:
+        rows = store.write_bars(store.bars_at(undo, symbol, interval=interval))
+        settings.note(f"{symbol.upper()}: {rows:,} bars are again as in version {undo}.")
+    bars, actions = store.read_bars(symbol, interval=interval), store.read_actions(symbol)
+    found = quality.check(bars, actions)
+    if repair and any(each.repair for each in found):
+        before = store.version()
+        mended, paid = quality.repaired(bars, actions)
+        store.write_actions(paid)
+        store.write_bars(mended)
+        settings.note(f"Repaired. Take it back with `forecast data check {bars.symbol} --undo {before}`.")
+    if as_json:
+        print_json({"symbol": bars.symbol, "bars": len(bars), "findings": [vars(each) for each in found]})
+        return
+    click.echo(f"{bars.symbol}: {len(bars):,} bars, {len(found)} {'finding' if len(found) == 1 else 'findings'}.")
+    print_table(["session", "what", "how much", "repair"], [[f.session, f.kind, f.size, f.repair] for f in found])
+
+
+@command.command("compact")
+@json_option
+@click.pass_obj
+def compact(settings: Settings, /, as_json: bool) -> None:
+    """Merge the small files of many updates into large ones. Earlier versions stay readable.
+
+    \b
+    Example:
+      forecast data compact
+    """
+    from pipelines.store.store import Store
+
+    fewer = Store(settings.store).compact()
+    if as_json:
+        print_json({"files_fewer": fewer})
+    else:
+        click.echo(f"{fewer:,} files fewer.")
+
+
+@command.command("export")
+@click.argument("symbol")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--interval", default="1d", show_default=True, help="Interval of the bars, or ticks.")
+@click.option(
+    "--adjust",
+    type=click.Choice(["raw", "forward", "back"]),
+    default="raw",
+    show_default=True,
+    help="As traded, or adjusted for splits and dividends from the first or to the last bar.",
+)
+@click.pass_obj
+def export(settings: Settings, /, symbol: str, file: Path, interval: str, adjust: str) -> None:
+    """Write a series to a .parquet or .csv file.
+
+    In a CSV file, text that a spreadsheet would run as a formula is made plain with a leading apostrophe.
+
+    \b
+    Examples:
+      forecast data export AAPL aapl.csv --adjust back
+      forecast data export ES trades.parquet --interval ticks
+    """
+    from pipelines.store.export import write_frame
+    from pipelines.store.store import Store
+
+    if file.suffix not in (".csv", ".parquet"):
+        raise click.UsageError(f"Need a file that ends in .csv or .parquet, got {file.name!r}.")
+    store = Store(settings.store)
+    frame = _ticks(store, symbol) if interval == "ticks" else _bars(store, symbol, interval, adjust)
+    frame.insert(0, "symbol", symbol.strip().upper())
+    write_frame(frame, file)
+    click.echo(f"{len(frame):,} rows in {file}")
+
+
+def _bars(store: Any, symbol: str, interval: str, adjustment: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    from pipelines.market import adjustments as adjust
+    from pipelines.market import calendars
+
+    bars = store.read_bars(symbol, interval=interval)
+    if adjustment != "raw":
+        bars = adjust.adjust(bars, store.read_actions(symbol), base="back" if adjustment == "back" else "forward")
+    daily = interval == "1d"
+    when = calendars.session_of(bars.closed_at, bars.calendar) if daily else bars.closed_at.astype("datetime64[s]")
+    columns = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
+    return pd.DataFrame({"session" if daily else "closed at, UTC": when.astype(str), **columns})
+
+
+def _ticks(store: Any, symbol: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    ticks = store.read_ticks(symbol)
+    return pd.DataFrame({"time, UTC": ticks.time.astype(str), "price": ticks.price, "size": ticks.size})
+
+
+def _actions(store: Any, symbol: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    actions = store.read_actions(symbol)
+    days = actions.ex_at.astype("datetime64[D]").astype(str)
+    return pd.DataFrame({"ex date": days, "dividend": actions.dividend, "split": actions.split})
+
+
+def _print_frame(frame: "pd.DataFrame") -> None:
+    names = [name if frame[name].dtype.kind not in "fi" else f">{name}" for name in frame.columns]
+    rows = frame.itertuples(index=False, name=None)
+    print_table(names, [[cell if isinstance(cell, str) else f"{cell:,.10g}" for cell in row] for row in rows])
+
+
+def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    rows = frame.astype(object).itertuples(index=False, name=None)
+    return [dict(zip(frame.columns, row, strict=True)) for row in rows]

@@ -1,0 +1,47 @@
+"""`forecast export`: a run's members as files that other programs run."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from forecast.cli.context import Settings, json_option, print_json
+
+
+@click.command("export")
+@click.argument("name", default="latest", metavar="[RUN]")
+@click.option("--to", type=click.Choice(["keras", "onnx"]), default="keras", show_default=True, help="Kind of file.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the files  [default: the run's export]"
+)
+@click.option("--fold", type=int, help="Fold whose members are written  [default: the last one]")
+@click.option("--model", "models", multiple=True, help="A network; several by repeating  [default: all of the run]")
+@json_option
+@click.pass_obj
+def command(
+    settings: Settings, name: str, to: str, out: Path | None, fold: int | None, models: tuple[str, ...], as_json: bool
+) -> None:
+    """The members of RUN (the latest when none is named) as plain Keras or ONNX files, scaler and sigmoid inside.
+
+    In: windows of unscaled features, (windows, bars, features); out: the probability of a rise. Every file is asked for
+    the test windows of its fold and must give what the run stored. export.json says what the features are.
+
+    \b
+    Examples:
+      forecast export --out models
+      forecast export --to onnx --model lstm --out models
+    """
+    from forecast.runs.run import open_run
+    from forecast.serving.export import export
+    from forecast.serving.loader import open_experiment, source_now
+    from pipelines.store.store import Store
+
+    run = open_run(settings.runs, name)
+    folder = out or run.folder / "export"
+    source = source_now(run, open_experiment(run)[1], Store(settings.store))
+    done = export(run, source, to=to, folder=folder, fold=fold, models=models, tell=settings.note)
+    if as_json:
+        files: list[dict[str, Any]] = [{**vars(each), "path": str(each.path)} for each in done]
+        print_json({"run": run.name, "folder": str(folder), "files": files})
+        return
+    click.echo(f"{len(done)} files and export.json in {folder}")

@@ -1,0 +1,233 @@
+"""`forecast fetch`: prices from a source into the store."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forecast.cli.context import Settings, json_option, print_json
+from forecast.cli.fetch_config import take_config
+
+if TYPE_CHECKING:
+    from pipelines.ingestion import Ingested
+    from pipelines.store.store import Store
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command()
+@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
+@click.option(
+    "--source",
+    type=click.Choice(["yahoo", "csv", "sample"]),
+    default="yahoo",
+    show_default=True,
+    help="Yahoo Finance, files of your own, or the sample that ships with forecast.",
+)
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="csv: a .csv, .csv.gz or .parquet file of bars or trades, or a folder of them.",
+)
+@click.option("--interval", default="1d", show_default=True, help="Interval of the bars: 1d, 1h, 15m, 5m, 1m.")
+@click.option("--start", type=_DAY, help="First session, YYYY-MM-DD.")
+@click.option("--end", type=_DAY, help="Last session, YYYY-MM-DD.")
+@click.option("--tz", help="csv: time zone of the file's times, e.g. America/New_York.")
+@click.option("--calendar", help="The exchange's calendar: XNYS, XLON, 24/7  [default: by symbol, XNYS for csv]")
+@click.option("--currency", help="csv: currency of the prices, e.g. USD.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    help="csv: which column is time, price, size, open, high, low, close, volume, condition, correction, exchange.",
+)
+@click.option("--time-format", help="csv: shape of times that are not ISO 8601, e.g. '%d/%m/%Y %H:%M:%S'.")
+@click.option("--date", help="csv: day of times that are seconds after midnight (LOBSTER).")
+@click.option("--price-scale", type=float, default=1.0, show_default=True, help="csv: 10000 for LOBSTER's prices.")
+@click.option(
+    "--shape",
+    type=click.Choice(["named", "lobster"]),
+    default="named",
+    show_default=True,
+    help="csv: columns named in a header, or LOBSTER's message files, which have none.",
+)
+@click.option("--exchange", help="csv: of trades, the only exchange that is kept, e.g. N (NYSE TAQ).")
+@click.option(
+    "--stamp",
+    type=click.Choice(["start", "end"]),
+    default="start",
+    show_default=True,
+    help="csv: whether an intraday bar's time is its start or its end.",
+)
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    callback=lambda ctx, _, path: take_config(ctx, path),
+    is_eager=True,
+    expose_value=False,
+    help="TOML file with any of these settings; the command line wins.",
+)
+@click.option(
+    "--max-dropped",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="Share of bad rows that may be dropped before the prices are refused.",
+)
+@click.option("--live", is_flag=True, help="yahoo: record the stream of quotes as ticks, for as long as --for says.")
+@click.option("--for", "duration", default="10m", show_default=True, help="How long to record: 90s, 10m, 2h.")
+@json_option
+@click.pass_obj
+def command(settings: Settings, /, symbols: tuple[str, ...], source: str, as_json: bool, **options: Any) -> None:
+    """Bring prices into the store: the sample, files of your own, or Yahoo.
+
+    Prices are stored as traded, with dividends and splits beside them. Rows that cannot be prices are dropped,
+    counted and named. Fetching again updates; the same data twice changes nothing.
+
+    \b
+    Examples:
+      forecast fetch AAPL MSFT --start 2010-01-01
+      forecast fetch AAPL MSFT ES --source sample
+      forecast fetch ACME --source csv --file acme.csv.gz
+      forecast fetch ES --source csv --file trades.csv --tz America/Chicago --calendar CMES
+      forecast fetch AMZN --source csv --shape lobster --file AMZN_2012-06-21_34200000_57600000_message_10.csv
+      forecast fetch BTC-USD --live --for 10m
+      forecast fetch AMZN --source csv --file taq/ --tz America/New_York --column price=PX --exchange N
+    """
+    from pipelines.errors import ForecastError
+    from pipelines.store.provenance import remember
+    from pipelines.store.store import Store
+
+    options["start"], options["end"] = (_date(options[name]) for name in ("start", "end"))
+    _check(source, symbols, options)
+    if options["live"]:
+        from forecast.cli.fetch_live import record
+
+        record(settings, symbols, options["duration"], as_json=as_json)
+        return
+    store, client = Store(settings.store), new_client() if source == "yahoo" else None
+    done: list[Ingested] = []
+    failed: dict[str, ForecastError] = {}
+    for symbol in dict.fromkeys(symbols):
+        try:
+            done.append(_bring(store, source, symbol, options, client))
+        except ForecastError as error:
+            failed[symbol] = error
+            if len(symbols) > 1:
+                settings.note(f"{symbol}: {error}")
+            if type(error).__name__ == "RateLimitedError":
+                break  # it will not answer for the others either
+            continue
+        kept = {"calendar": options["calendar"], "max_dropped": options["max_dropped"]} if source == "yahoo" else {}
+        remember(settings.origins, done[-1].symbol, done[-1].interval, source=source, **kept)
+        if done[-1].report.dropped or done[-1].report.notes:
+            settings.note(f"{done[-1].symbol}: {done[-1].report.summary()}.")
+    if as_json:
+        print_json({"fetched": [_as_json(each) for each in done], "failed": {k: str(v) for k, v in failed.items()}})
+    else:
+        _print(done)
+    if failed:
+        if len(symbols) == 1:
+            raise next(iter(failed.values()))
+        missing = [
+            symbol for symbol in dict.fromkeys(symbols) if symbol.strip().upper() not in {d.symbol for d in done}
+        ]
+        raise ForecastError(
+            f"Fetched {len(done)} of {len(done) + len(missing)} symbols, not {', '.join(missing)} (reasons above). "
+            "The others are kept; the same command goes on from there."
+        )
+
+
+def _check(source: str, symbols: tuple[str, ...], options: dict[str, Any]) -> None:
+    if source == "csv" and not options["files"]:
+        raise click.UsageError("Need --file with --source csv, for example --file prices.csv.")
+    if source == "csv" and len(set(symbols)) != 1:
+        raise click.UsageError(f"Need one symbol with --source csv, got {len(set(symbols))}.")
+    if source != "csv" and options["files"]:
+        raise click.UsageError(f"--file goes with --source csv, not with {source}.")
+    if options["live"] and source != "yahoo":
+        raise click.UsageError(f"--live goes with --source yahoo, not with {source}.")
+    if options["start"] and options["end"] and options["start"] > options["end"]:
+        raise click.UsageError(f"Need --start before --end, got {options['start']} after {options['end']}.")
+
+
+def _bring(store: "Store", source: str, symbol: str, options: dict[str, Any], client: Any) -> "Ingested":
+    """One symbol from its source into the store; only that source is imported."""
+    from dataclasses import replace
+
+    from pipelines.ingestion import between, ingest
+    from pipelines.market.types import check_symbol
+
+    symbol = check_symbol(symbol)
+    if source == "yahoo":
+        from pipelines.sources.yahoo import source as yahoo
+        from pipelines.update import update
+
+        wanted = {name: options[name] for name in ("interval", "end", "calendar", "max_dropped")}
+        return update(
+            store,
+            symbol,
+            interval=options["interval"],
+            start=options["start"],
+            read=lambda start: yahoo.read(symbol, start=start, client=client, **wanted),
+        )
+    if source == "csv":
+        from pipelines.sources.csv import source as csv
+
+        names = ("files", "interval", "tz", "calendar", "currency", "max_dropped", "time_format", "date", "price_scale")
+        wanted = {name: options[name] for name in (*names, "exchange", "stamp", "shape")}
+        delivery = csv.read(symbol, names=_columns(options["columns"]), **wanted)
+    else:
+        from pipelines.sources import sample
+
+        delivery = sample.read(symbol)
+    return ingest(store, replace(delivery, prices=between(delivery.prices, options["start"], options["end"])))
+
+
+def _columns(pairs: tuple[str, ...]) -> dict[str, str]:
+    """What --column says, e.g. price=PX."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise click.UsageError(f"Need --column NAME=COLUMN, for example --column price=PX, got {pair!r}.")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def new_client() -> Any:
+    """What asks Yahoo, one for all symbols of a command."""
+    from pipelines.sources.yahoo.client import Client
+
+    return Client()
+
+
+def _date(moment: datetime | None) -> Any:
+    return None if moment is None else moment.date()
+
+
+def _as_json(each: "Ingested") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(each)
+
+
+def _print(done: "list[Ingested]") -> None:
+    from forecast.cli.tables import print_table
+
+    print_table(
+        ["symbol", "what", ">rows", "first", "last", "in", ">actions"],
+        [
+            [
+                each.symbol,
+                f"{each.interval} bars" if each.interval else "ticks",
+                f"{each.rows:,}",
+                each.first,
+                each.last,
+                each.currency or "–",
+                f"{each.actions}",
+            ]
+            for each in done
+        ],
+    )

@@ -1,0 +1,188 @@
+"""`forecast inspect`: what a run's networks remember, as a page and as Parquet; the textbook case."""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from forecast.cli.context import Settings, json_option, print_json
+
+
+@click.command("inspect")
+@click.argument("name", default="latest", metavar="[RUN]")
+@click.option(
+    "--at",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]),
+    help="Show the gates in the last window decided by then (UTC); the newest one when not given.",
+)
+@click.option("--benchmark", is_flag=True, help="Measure the textbook case instead: minutes, and kept.")
+@click.option(
+    "--lengths", default="10,20,50,100,150,200", show_default=True, help="Of the benchmark's sequences, with commas."
+)
+@click.option("--seeds", type=int, default=5, show_default=True, help="Of the benchmark: networks a cell and length.")
+@click.option("--ablation", metavar="5,15,60", help="Train the run at these windows too: do longer ones pay?")
+@click.option("--jobs", type=int, help="Of the benchmark and the ablation: processes; one a core when not given.")
+@click.option("--fresh", is_flag=True, help="Of the benchmark: train all of it again.")
+@json_option
+@click.pass_obj
+def command(
+    settings: Settings,
+    name: str,
+    at: datetime | None,
+    benchmark: bool,
+    lengths: str,
+    seeds: int,
+    ablation: str | None,
+    jobs: int | None,
+    fresh: bool,
+    as_json: bool,
+) -> None:
+    """What the networks of RUN (the latest when none is named) remember: how far back the gradient reaches, what the
+    LSTM's gates do, and which bars and features the signal depends on.
+
+    Writes <reports>/<run>-memory.html, and the tables behind it below the run's folder. --benchmark trains both cells
+    on the adding problem and on delayed recall instead, and writes <reports>/memory-benchmark.html.
+
+    \b
+    Examples:
+      forecast inspect
+      forecast inspect AAPL-1d-0a1b2c3d4e --at 2012-06-29
+      forecast inspect --ablation 5,15,60
+      forecast inspect --benchmark --lengths 10,50,100 --seeds 3
+    """
+    if ablation is not None and benchmark:
+        raise click.UsageError("Need --ablation or --benchmark, got both.")
+    if ablation is not None:
+        _ablate(settings, name, _lengths(ablation, option="--ablation"), jobs=jobs, as_json=as_json)
+        return
+    if benchmark:
+        _benchmark(settings, name, lengths=_lengths(lengths), seeds=seeds, jobs=jobs, fresh=fresh, as_json=as_json)
+    else:
+        _inspect(settings, name, at=at, as_json=as_json)
+
+
+def _inspect(settings: Settings, name: str, *, at: datetime | None, as_json: bool) -> None:
+    import dataclasses
+
+    import numpy as np
+
+    from forecast.diagnostics import analysis, summary
+    from forecast.diagnostics import loader as subject
+    from forecast.report import write_report
+    from forecast.report.pages import diagnostics as page
+    from forecast.runs.run import open_run
+    from forecast.studies import memory_benchmark as benchmark
+    from forecast.studies import window_ablation as ablation
+
+    chosen = subject.open_subject(open_run(settings.runs, name))
+    if chosen.unseen:
+        settings.note(f"Not looked into: {', '.join(chosen.unseen)}. Only plain simple_rnn and lstm can be.")
+    moment = None if at is None else np.datetime64(_last_moment(at), "ns")
+    found = analysis.inspect(chosen, at=moment, tell=settings.note)
+    memories = summary.memories(found.memory, rng=np.random.default_rng(0))
+    sentence = summary.sentence(memories, window=chosen.experiment.window)
+    found.facts.update(sentence=sentence, memory=[dataclasses.asdict(each) for each in memories])
+    analysis.save(found, chosen, pictures=page.pictures(found, memories))
+    if (settings.reports_dir / f"{chosen.run.name}.html").exists() and (backtests := chosen.run.backtests()):
+        write_report(chosen.run, backtest=backtests[-1], folder=settings.reports_dir)  # with the new pictures
+    written = page.write_memory(
+        found,
+        memories,
+        benchmark.cached(_kept(settings)),
+        ablated=ablation.kept(chosen.run),
+        folder=settings.reports_dir,
+    )
+    if as_json:
+        tables = chosen.run.folder / "inspection"
+        print_json({"page": str(written), "tables": str(tables), **found.facts})
+        return
+    click.echo(sentence)
+    if more := summary.details(memories, window=chosen.experiment.window):
+        click.echo(more)
+    click.echo(f"Page: {written}")
+
+
+def _benchmark(
+    settings: Settings, name: str, *, lengths: list[int], seeds: int, jobs: int | None, fresh: bool, as_json: bool
+) -> None:
+    import os
+
+    from forecast.report.pages import diagnostics as page
+    from forecast.studies import memory_benchmark as benchmark
+    from forecast.studies.memory_tasks import TASKS, Budget
+    from pipelines.errors import ConfigError
+
+    if jobs is not None and jobs < 1:
+        raise ConfigError(f"Need --jobs of 1 or more, got {jobs}.")
+    window = _window(settings, name)
+    known = benchmark.run(
+        _kept(settings),
+        lengths=lengths,
+        seeds=seeds,
+        jobs=jobs or os.cpu_count() or 1,
+        budget=Budget(),
+        fresh=fresh,
+        tell=settings.note,
+    )
+    written = page.write_benchmark(known, window=window, folder=settings.reports_dir)
+    if as_json:
+        reach = {task: {cell: known.reach(task, cell) for cell in benchmark.CELLS} for task in TASKS}
+        results = known.table.to_dict(orient="records")
+        print_json({"page": str(written), "window": window, "reach": reach, "results": results})
+        return
+    click.echo(page.told(known))
+    click.echo(f"Page: {written}")
+
+
+def _ablate(settings: Settings, name: str, lengths: list[int], *, jobs: int | None, as_json: bool) -> None:
+    from forecast.cli.commands.train import make_workers
+    from forecast.cli.options import jobs_or_cores
+    from forecast.cli.progress import TrainingProgress
+    from forecast.cli.tables import print_table
+    from forecast.diagnostics import loader as subject
+    from forecast.runs.run import open_run
+    from forecast.serving.signal import rules_of
+    from forecast.studies import window_ablation as ablation
+
+    chosen = subject.open_subject(open_run(settings.runs, name))
+    backend = chosen.about.get("backend", "tensorflow")
+    with (
+        TrainingProgress(quiet=settings.quiet) as progress,
+        make_workers(jobs=jobs_or_cores(jobs), backend=backend, cluster=None) as workers,
+    ):
+        found = ablation.run(chosen, lengths, rules=rules_of(chosen.run), workers=workers, progress=progress)
+    if as_json:
+        rows = found.table.astype(object).where(found.table.notna(), None).to_dict("records")
+        print_json({"run": chosen.run.name, "window": found.window, "sentence": ablation.sentence(found), "rows": rows})
+        return
+    print_table(["network", ">window", ">log loss", ">net a day", ">interval", "answer"], ablation.cells(found))
+    click.echo(ablation.sentence(found))
+    click.echo(f"Next: forecast inspect {chosen.run.name} puts it on the page.")
+
+
+def _lengths(text: str, *, option: str = "--lengths") -> list[int]:
+    from pipelines.errors import ConfigError
+
+    try:
+        return [int(each) for each in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(f"Need {option} as whole numbers with commas, like 10,50,100, got {text[:80]!r}.") from error
+
+
+def _last_moment(at: datetime) -> datetime:
+    """A date means its end."""
+    return at.replace(hour=23, minute=59, second=59) if at.time() == datetime.min.time() else at
+
+
+def _window(settings: Settings, name: str) -> int | None:
+    """The window of the run that is named; without a name the latest run's, None where there is no run."""
+    from forecast.runs.run import open_run
+
+    if name == "latest" and not (settings.runs / "latest").exists():
+        return None
+    window = open_run(settings.runs, name).describe()["config"].get("window")
+    return window if isinstance(window, int) else None
+
+
+def _kept(settings: Settings) -> Path:
+    return settings.data_dir / "benchmark"

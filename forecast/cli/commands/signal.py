@@ -1,0 +1,182 @@
+"""`forecast signal`: buy, hold or sell at the newest close."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forecast.cli.context import Settings, json_option
+from forecast.cli.options import NumberOrAuto
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from forecast.config.trading import Rules
+    from forecast.runs.run import Run
+    from forecast.serving.loader import Loaded
+    from forecast.serving.signal import Outlook
+
+STALE = 3
+"""Exit code where the newest price is older than the last session that has closed."""
+
+
+@click.command("signal")
+@click.argument("name", default="latest", metavar="[RUN]")
+@click.option("--symbol", help="The newest run of this symbol.")
+@click.option("--all", "every", is_flag=True, help="A table: the newest run of every symbol.")
+@click.option("--offline", is_flag=True, help="Fetch nothing: the newest close in the store.")
+@click.option("--refit", is_flag=True, help="Ask networks that are trained on all rows up to now.")
+@click.option("--jobs", type=int, help="--refit: worker processes  [default: as many as cores]")
+@click.option("--watch", is_flag=True, help="Go on with the live stream: a signal at the close of each bar.")
+@click.option(
+    "--policy",
+    type=click.Choice(["long-flat", "long-short"]),
+    help="What a sell signal means  [default: as backtested]",
+)
+@click.option("--band", type=NumberOrAuto(), help="Hold while |probability - 0.5| <= band  [default: as backtested]")
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    name: str,
+    symbol: str | None,
+    every: bool,
+    offline: bool,
+    refit: bool,
+    jobs: int | None,
+    watch: bool,
+    policy: str | None,
+    band: float | str | None,
+    as_json: bool,
+) -> None:
+    """The signal of RUN's networks (the latest run when none is named) at the newest close, after fetching it.
+
+    The members of the last fold decide together: the mean of their probabilities, as in the backtest. The position is
+    what the rules of the run's newest backtest hold from the next open on. Exit code 3: the newest price is older than
+    the last session that has closed.
+
+    \b
+    Examples:
+      forecast signal
+      forecast signal --symbol AAPL --band 0.02 --json
+      forecast signal --all --offline
+      forecast signal BTC-USD-time-1m-0a1b2c3d4e --watch
+    """
+    import numpy as np
+
+    from forecast.cli import signal_watch
+    from forecast.cli.signal_output import show
+
+    settings: Settings = ctx.obj
+    if every and (name != "latest" or symbol or watch):
+        raise click.UsageError("--all goes without a run, --symbol and --watch.")
+    now = np.datetime64("now", "ns")
+    ask = _Asking(settings, now=now, offline=offline, refit=refit, jobs=jobs, rules={"policy": policy, "band": band})
+    if every:
+        stale = _table(ask, settings, now=now, as_json=as_json)
+    else:
+        run = _chosen(settings, name, symbol)
+        if watch:
+            signal_watch.check(run)
+        loaded, found = ask(run)
+        stale = found.stale(now)
+        show(found, settings, now=now, as_json=as_json, line=watch)
+        if watch:
+            signal_watch.follow(settings, loaded, rules=found.rules, as_json=as_json)
+    if stale:
+        ctx.exit(STALE)
+
+
+class _Asking:
+    """What is done for each run: fetch, load, decide."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        now: "np.datetime64",
+        offline: bool,
+        refit: bool,
+        jobs: int | None,
+        rules: dict[str, Any],
+    ) -> None:
+        self._settings, self._now = settings, now
+        self._offline, self._refit, self._jobs, self._rules = offline, refit, jobs, rules
+
+    def __call__(self, run: "Run") -> "tuple[Loaded, Outlook]":
+        from forecast.cli.refresh import bring
+        from forecast.serving.loader import load_members, open_experiment, source_now
+        from forecast.serving.signal import outlook
+        from pipelines.store.store import Store
+
+        store = Store(self._settings.store)
+        described, experiment = open_experiment(run)
+        if not self._offline and (told := bring(self._settings, store, experiment, now=self._now)):
+            self._settings.note(told)
+        source = source_now(run, experiment, store)
+        newest = None
+        if self._refit:
+            from forecast.cli.commands.train import make_workers
+            from forecast.cli.options import jobs_or_cores
+            from forecast.serving.refit import refit
+
+            kind = described.get("backend", "tensorflow")
+            with make_workers(jobs=jobs_or_cores(self._jobs), backend=kind, cluster=None) as workers:
+                newest = refit(run, source, workers=workers, note=self._settings.note)
+        loaded = load_members(run)
+        return loaded, outlook(loaded, source, rules=self._with(run), newest=newest)
+
+    def _with(self, run: "Run") -> "Rules":
+        """The run's own rules, but for what was asked for."""
+        from dataclasses import replace
+
+        from forecast.serving.signal import rules_of
+
+        return replace(rules_of(run), **{name: value for name, value in self._rules.items() if value is not None})
+
+
+def _chosen(settings: Settings, name: str, symbol: str | None) -> "Run":
+    from forecast.runs.run import open_run
+    from pipelines.errors import RunError
+    from pipelines.market.types import check_symbol
+
+    if symbol is None:
+        return open_run(settings.runs, name)
+    wanted = check_symbol(symbol)
+    if name != "latest":
+        run = open_run(settings.runs, name)
+        if (trained := run.describe()["config"].get("symbol")) != wanted:
+            raise RunError(f"Run {run.name} was trained on {trained}, not on {wanted}: forecast train {wanted}.")
+        return run
+    mine = _newest(settings)
+    if wanted not in mine:
+        there = ", ".join(mine) or "no symbol"
+        raise RunError(f"Need a finished run of {wanted}, found runs of {there}. Train one: forecast train {wanted}.")
+    return mine[wanted]
+
+
+def _newest(settings: Settings) -> "dict[str, Run]":
+    """The newest finished run of each symbol, in order of the alphabet."""
+    from forecast.runs.run import list_runs
+
+    oldest_first = [run for run in reversed(list_runs(settings.runs)) if run.finished]
+    return dict(sorted((str(run.describe()["config"].get("symbol")), run) for run in oldest_first))
+
+
+def _table(ask: _Asking, settings: Settings, *, now: "np.datetime64", as_json: bool) -> bool:
+    """One outlook a symbol; a run that cannot be asked is told and passed over. Whether any is stale."""
+    from forecast.cli import signal_output as signal_view
+    from pipelines.errors import ForecastError, RunError
+
+    runs, found, failed = _newest(settings), [], {}
+    if not runs:
+        raise RunError(f"Need a finished run, found none in {settings.runs}. Train one: forecast train SYMBOL.")
+    for symbol, run in runs.items():
+        try:
+            found.append(ask(run)[1])
+        except ForecastError as error:
+            failed[symbol] = str(error)
+            settings.note(f"{symbol}: {error}")
+    signal_view.show_table(found, failed, now=now, as_json=as_json)
+    if failed:
+        raise ForecastError(f"Asked {len(found)} of {len(runs)} runs, not {', '.join(failed)} (reasons above).")
+    return any(each.stale(now) for each in found)

@@ -1,0 +1,97 @@
+"""`forecast train`: the networks, walk-forward, several seeds."""
+
+import shlex
+import sys
+from typing import Any
+
+import click
+
+from forecast.cli.context import Settings, json_option, print_json
+from forecast.cli.help_groups import GroupedOptions
+from forecast.cli.options import how, make_experiment, training_options
+
+
+@click.command("train", cls=GroupedOptions)
+@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
+@click.option("--pooled", is_flag=True, help="One set of networks for all symbols, tested on each.")
+@training_options
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    symbols: tuple[str, ...],
+    pooled: bool,
+    jobs: int | None,
+    backend: str,
+    cluster: str | None,
+    fresh: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train the networks walk-forward on SYMBOL's bars in the store; each symbol is a run of its own.
+
+    With --pooled the runs of all symbols have the same networks, which learned from the rows of all of them.
+
+    An interrupted training goes on where it stopped when the same command is run again. All symbols share the
+    workers: processes of this machine, or those of a Dask cluster (a trusted one: whoever reaches a cluster's port
+    can run programs on it).
+
+    \b
+    Examples:
+      forecast train AAPL
+      forecast train ES --bars tick:500 --window 60 --seeds 5
+      forecast train AAPL MSFT --backend auto --cluster tcp://scheduler:8786
+      forecast train AAPL MSFT KO --pooled
+      forecast train AAPL --config experiment.toml --folds 4
+    """
+    chosen = {**options, "panel": symbols} if pooled else options
+    experiments = [make_experiment(symbol, chosen) for symbol in dict.fromkeys(symbols)]
+    done = train_each(ctx, experiments, fresh=fresh, **how(jobs=jobs, backend=backend, cluster=cluster))
+    if as_json:
+        print_json({"runs": [{"run": run.name, **run.describe()} for run in done]})
+        return
+    for run in done:
+        click.echo(f"Run {run.name} is trained. Next: forecast backtest {run.name}")
+
+
+def train_each(
+    ctx: click.Context,
+    experiments: list[Any],
+    *,
+    fresh: bool,
+    jobs: int,
+    backend: str = "tensorflow",
+    cluster: str | None = None,
+) -> list[Any]:
+    """Trains experiments with a progress display; their finished runs. jobs and so on: what `options.how` gives."""
+    from forecast.cli.progress import TrainingProgress
+    from forecast.compute.backend import choose
+    from forecast.training.panel import train_pooled
+    from forecast.training.train import train_all
+    from pipelines.store.store import Store
+
+    settings: Settings = ctx.obj
+    with (
+        TrainingProgress(quiet=settings.quiet) as progress,
+        make_workers(jobs=jobs, backend=choose(backend), cluster=cluster) as workers,
+    ):
+        return (train_pooled if experiments[0].panel else train_all)(
+            experiments,
+            store=Store(settings.store),
+            folder=settings.runs,
+            command=shlex.join(["forecast", *sys.argv[1:]]),
+            fresh=fresh,
+            progress=progress,
+            workers=workers,
+        )
+
+
+def make_workers(*, jobs: int, backend: str, cluster: str | None) -> Any:
+    if cluster is None:
+        from forecast.compute.executor import LocalEngine
+
+        return LocalEngine(backend=backend, jobs=jobs)
+    from forecast.compute.dask import ClusterEngine
+
+    return ClusterEngine(cluster, backend=backend, jobs=jobs)

@@ -1,0 +1,93 @@
+"""The `forecast` command: global options and the table of commands, each imported only when it is called."""
+
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from forecast.cli.context import Settings
+
+_COMMANDS = {  # name -> (module, line in --help), so that --help imports none of them
+    "demo": ("forecast.cli.commands.demo", "Train, backtest and report on the sample that ships with forecast."),
+    "fetch": ("forecast.cli.commands.fetch", "Bring prices into the store: the sample, CSV files or Yahoo."),
+    "data": ("forecast.cli.commands.data", "List, show and check the prices in the store."),
+    "train": ("forecast.cli.commands.train", "Train the networks walk-forward on one symbol."),
+    "backtest": ("forecast.cli.commands.backtest", "Trade a run's predictions on paper, costs paid."),
+    "signal": ("forecast.cli.commands.signal", "Today's signal: buy, hold or sell."),
+    "inspect": (
+        "forecast.cli.commands.inspect",
+        "What the networks remember: gradients, gates, what the signal depends on.",
+    ),
+    "calibrate": ("forecast.cli.commands.calibrate", "Your experiment on made-up markets: what would it find?"),
+    "export": ("forecast.cli.commands.export", "The networks as Keras or ONNX files for other programs."),
+    "report": ("forecast.cli.commands.report", "Write the HTML report of a run."),
+    "doctor": (
+        "forecast.cli.commands.doctor",
+        "Versions, backend, threads and store: what is here, what is missing.",
+    ),
+}
+
+
+class LazyCommands(click.Group):
+    """A group that knows its commands' names and one-line helps without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(_COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            ctx.fail(f"Need one of the commands {', '.join(_COMMANDS)}, got {args[0]!r}.")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("data"),
+    envvar="FORECAST_DATA",
+    show_default=True,
+    show_envvar=True,
+    help="Where the price store and the runs are kept.",
+)
+@click.option(
+    "--reports-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports"),
+    envvar="FORECAST_REPORTS",
+    show_default=True,
+    show_envvar=True,
+    help="Where the HTML reports are written.",
+)
+@click.option(
+    "--store",
+    metavar="FOLDER|s3://BUCKET/PREFIX",
+    envvar="FORECAST_STORE",
+    show_envvar=True,
+    help="Where the price store is kept, if not below --data-dir.",
+)
+@click.option("--quiet", is_flag=True, help="No progress and no notes on stderr.")
+@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+@click.version_option(package_name="tick-forecast", prog_name="forecast")
+@click.pass_context
+def cli(ctx: click.Context, data_dir: Path, reports_dir: Path, store: str | None, quiet: bool, debug: bool) -> None:
+    """Would a recurrent network have told you when to buy and sell, and can you believe it?
+
+    \b
+    Examples:
+      forecast demo
+      forecast fetch AAPL --source yahoo && forecast train AAPL && forecast backtest
+    """
+    ctx.obj = Settings(data_dir=data_dir, reports_dir=reports_dir, prices=store, quiet=quiet, debug=debug)

@@ -1,0 +1,164 @@
+"""Members spread over an executor: results as they finish, in an order that decides nothing, failures by name."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from forecast.compute import shared_data as handover
+from forecast.compute import task as orders
+from forecast.compute.backend import load_fitting
+from forecast.compute.processes import Inline, Processes, WorkerDiedError
+from forecast.compute.shared_data import Shared
+from forecast.compute.task import Order
+from forecast.networks.results import Fitted
+from pipelines.errors import ForecastError
+
+_MOST_ATTEMPTS = 3
+
+
+class Engine(Protocol):
+    """Where members are fitted. ahead: how many are handed to the executor before one is back."""
+
+    backend: str
+    ahead: int
+
+    def start(self) -> Executor:
+        """The executor, its workers loading the backend; the same one every time."""
+
+    def share(self, shared: Shared) -> Any:
+        """What stands for the data in every task: they reach each worker once."""
+
+    def lost(self) -> ForecastError | None:
+        """Why nothing more can come back, None where all is well."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A member that could not be fitted, and why; the others are not touched by it."""
+
+    order: Order
+    reason: str
+
+
+class InlineEngine:
+    """This very process, one member after another: for notebooks and tests."""
+
+    ahead = 1
+
+    def __init__(self, *, backend: str) -> None:
+        self.backend = backend
+
+    def start(self) -> Executor:
+        return Inline()
+
+    def share(self, shared: Shared) -> Any:
+        return handover.to_arrays(shared)
+
+    def lost(self) -> ForecastError | None:
+        return None
+
+
+class LocalEngine:
+    """Processes of this machine, one task at a time each; nothing is started before it is needed."""
+
+    def __init__(self, *, backend: str, jobs: int) -> None:
+        self.backend = backend
+        self.ahead = 1_000
+        self._jobs = jobs
+        self._open = ExitStack()
+        self._executor: Processes | None = None
+        self._folder: Path | None = None
+
+    def __enter__(self) -> "LocalEngine":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+        self._open.close()
+
+    def start(self) -> Executor:
+        if self._executor is None:
+            prepare = partial(_prepare, self.backend, self._aside() / "compiled")
+            self._executor = Processes(self._jobs, prepare=prepare, kind=lambda _, order: order.architecture)
+        return self._executor
+
+    def share(self, shared: Shared) -> Path:
+        return handover.write(Path(tempfile.mkdtemp(dir=self._aside())), handover.to_arrays(shared))
+
+    def _aside(self) -> Path:
+        if self._folder is None:
+            self._folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="forecast-")))
+        return self._folder
+
+    def lost(self) -> ForecastError | None:
+        return None
+
+
+def _prepare(backend: str, compiled: Path) -> None:
+    """Loads the network library in a worker, without scikit-learn, which keras imports for wrappers: a second less.
+
+    compiled: a folder in which JAX keeps what it compiled, for the other workers of this run.
+    """
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": str(compiled),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    sys.modules.setdefault("sklearn", None)  # type: ignore[arg-type]
+    load_fitting(backend)
+    if sys.modules["sklearn"] is None:
+        del sys.modules["sklearn"]
+
+
+def fit_all(
+    engine: Engine, work: Sequence[tuple[Any, Order]], *, note: Callable[[str], None]
+) -> Iterator[tuple[int, Fitted | Failure]]:
+    """Yields the number of each piece of work with its fitted member, or why there is none, as they finish.
+
+    work: (what `engine.share` returned, order). A task whose worker died, or that failed, is tried three times.
+
+    Raises:
+        ForecastError: workers that cannot give the run's digits, a scheduler that is gone.
+    """
+    executor = engine.start()
+    attempts = [0] * len(work)
+    left = sorted(range(len(work)), key=lambda number: work[number][1].work)  # the last is taken first
+    running: dict[Future[Fitted], int] = {}
+    try:
+        while left or running:
+            while left and len(running) < engine.ahead:
+                number = left.pop()
+                running[executor.submit(orders.fit, *work[number])] = number
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                number = running.pop(future)
+                attempts[number] += 1
+                try:
+                    fitted = future.result()
+                except ForecastError:
+                    raise
+                except (Exception, CancelledError) as error:
+                    if (gone := engine.lost()) is not None:
+                        raise gone from error
+                    reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+                    if attempts[number] == _MOST_ATTEMPTS:
+                        yield number, Failure(order=work[number][1], reason=" ".join(reason.split())[:300])
+                        continue
+                    what = "its worker died" if isinstance(error, WorkerDiedError) else reason
+                    note(f"{work[number][1].name}: {what}; trying again.")
+                    left.append(number)
+                else:
+                    yield number, fitted
+    finally:
+        for future in running:
+            future.cancel()

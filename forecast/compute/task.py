@@ -1,0 +1,140 @@
+"""What is sent to a worker and done there: one member to fit. Imports no network library until a worker does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from forecast.compute import backend
+from forecast.compute import shared_data as handover
+from forecast.config.experiment import Experiment
+from forecast.datasets.dataset import Dataset
+from forecast.networks.results import Architecture, Budget, Fitted
+from forecast.training.tuning import Settings
+from pipelines.errors import RunError
+
+Task = tuple[str, int, int]  # model, fold number, seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One member to fit, and what it must be fitted with to repeat to the last digit.
+
+    rows: how many it learns from. room: the bars that compiled shapes are made for, if its data have fewer.
+    """
+
+    symbol: str
+    architecture: Architecture
+    fold: int
+    seed: int
+    budget: Budget
+    rows: int
+    room: int = 0
+    backend: str
+    versions: tuple[tuple[str, str], ...]
+
+    @property
+    def task(self) -> Task:
+        """The key under which its result is kept."""
+        return self.architecture.model, self.fold, self.seed
+
+    @property
+    def name(self) -> str:
+        """For a person."""
+        return f"{self.symbol} {self.architecture.model} fold {self.fold} seed {self.seed}"
+
+    @property
+    def work(self) -> int:
+        """How long it takes, in no unit: multiplications an epoch. The longest are started first."""
+        return self.architecture.parameters * self.architecture.steps * self.rows
+
+
+def architecture_of(experiment: Experiment, model: str, *, settings: Settings) -> Architecture:
+    """The network that an experiment asks of its members of a model; settings: its own, or tuned ones."""
+    return Architecture.of(experiment, model, units=settings.units)
+
+
+def order_for(
+    experiment: Experiment,
+    task: Task,
+    *,
+    dataset: Dataset,
+    room: int = 0,
+    settings: Settings | None = None,
+    backend: str,
+    versions: tuple[tuple[str, str], ...],
+) -> Order:
+    """What an experiment asks of one of its members.
+
+    room: the bars of the longest data that members of it train on. settings: the ones that tuning chose, or tries.
+    """
+    model, number, seed = task
+    settings = settings or Settings.of(experiment)
+    return Order(
+        symbol=experiment.symbol,
+        architecture=architecture_of(experiment, model, settings=settings),
+        fold=number,
+        seed=seed,
+        budget=Budget(
+            epochs=experiment.epochs,
+            patience=experiment.patience,
+            batch=experiment.batch,
+            learning_rate=settings.learning_rate,
+            clip=experiment.clip,
+        ),
+        rows=len(dataset.folds[number].train),
+        room=room,
+        backend=backend,
+        versions=versions,
+    )
+
+
+def fit(data: Path | Mapping[str, Any], order: Order) -> Fitted:
+    """Fits one member, in a worker. data: the folder that `handover.write` filled, or the arrays themselves.
+
+    Raises:
+        RunError: this worker has other versions, or no such backend.
+    """
+    check_versions(order.backend, order.versions)
+    shared = handover.read(data) if isinstance(data, Path) else handover.from_arrays(data)
+    fitted: Fitted = backend.load_fitting(order.backend).fit(
+        shared.windows,
+        shared.folds[order.fold],
+        shared.scalers[order.fold],
+        architecture=order.architecture,
+        seed=order.seed,
+        budget=order.budget,
+        room=order.room,
+    )
+    return fitted
+
+
+@lru_cache
+def check_versions(name: str, expected: tuple[tuple[str, str], ...]) -> None:
+    """Whether results made here have the digits that the run promises.
+
+    Raises:
+        RunError: another version of something that decides them.
+    """
+    here = backend.versions(name)
+    other = [
+        f"{package} {here[package]} instead of {version}" for package, version in expected if here[package] != version
+    ]
+    if other:
+        raise RunError(
+            f"Need workers with the versions of this machine, got {', '.join(other)}. Install the same there."
+        )
+
+
+def load(name: str, expected: tuple[tuple[str, str], ...]) -> None:
+    """Makes a worker ready: its versions checked, its network library imported.
+
+    Raises:
+        RunError: it cannot fit members of this run.
+    """
+    check_versions(name, expected)
+    try:
+        backend.load_fitting(name)
+    except ImportError as error:
+        raise RunError(f"Need workers that can import {name}, got: {error}. Install it there.") from error

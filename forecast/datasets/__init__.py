@@ -1,0 +1,1 @@
+"""datasets: to be described."""

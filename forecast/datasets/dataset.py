@@ -1,0 +1,168 @@
+"""From the store to what a run trains on: bars adjusted forward, windows, folds, and one scaler a fold."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from forecast.config.experiment import Experiment
+from pipelines.bars import aggregation as bars
+from pipelines.market import adjustments as adjust
+from pipelines.market.calendars import session_of, sessions_between, sessions_per_year
+from pipelines.market.types import Actions, Bars, Ticks
+from pipelines.preprocessing import combinatorial_cv as combinatorial
+from pipelines.preprocessing import features, labels, scaling, windows
+from pipelines.preprocessing import sample_weights as weighting
+from pipelines.preprocessing import walk_forward as splits
+from pipelines.preprocessing.scaling import Scaler
+from pipelines.preprocessing.walk_forward import Fold
+from pipelines.preprocessing.windows import Windows
+from pipelines.store.store import Store
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """Everything that the members of a run share; scalers: one a fold, fitted on its training rows."""
+
+    bars: Bars
+    windows: Windows
+    folds: tuple[Fold, ...]
+    scalers: tuple[Scaler, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Source:
+    """What the store holds of a symbol, before anything is made of it: raw bars or ticks, and the actions."""
+
+    raw: Bars | Ticks
+    actions: Actions
+
+
+def load(store: Store, experiment: Experiment) -> Source:
+    """The raw prices that an experiment is about."""
+    symbol, between = experiment.symbol, {"start": experiment.start, "end": experiment.end}
+    if experiment.bars is not None:
+        return Source(raw=store.read_ticks(symbol, **between), actions=Actions.none(symbol))
+    raw = store.read_bars(symbol, interval=experiment.interval, **between)
+    return Source(raw=raw, actions=store.read_actions(symbol))
+
+
+def make_bars(source: Source, experiment: Experiment) -> Bars:
+    """The experiment's bars, adjusted forward from the first, or built from ticks.
+
+    Forward, because a dividend or split that comes later then changes no number of an earlier bar.
+    """
+    if isinstance(source.raw, Ticks):
+        return bars.from_ticks(source.raw, str(experiment.bars))
+    return adjust.adjust(source.raw, source.actions, base="forward")
+
+
+def price_scale(source: Source, made: Bars) -> float:
+    """What an adjusted price has to be multiplied by so that the last one is as traded."""
+    return float(source.raw.close[-1] / made.close[-1]) if isinstance(source.raw, Bars) else 1.0
+
+
+def prepare(prices: Bars, experiment: Experiment, *, planned: int | None = None) -> Dataset:
+    """Windows, folds and scalers of an experiment.
+
+    planned: lays the folds out for so many windows, where only the first of them are there yet (the certificate).
+
+    Raises:
+        TooFewBarsError: too little history for the windows and folds.
+    """
+    ready = make_windows(prices, experiment)
+    folds = tuple(
+        weighting.weigh(ready, fold, kind=experiment.weights) for fold in _folds(ready, experiment, planned=planned)
+    )
+    scalers = tuple(scaling.fit_scaler(ready, rows=fold.train) for fold in folds)
+    return Dataset(bars=prices, windows=ready, folds=folds, scalers=scalers)
+
+
+def prepare_again(prices: Bars, experiment: Experiment, *, folds: Sequence[Mapping[str, Any]]) -> Dataset:
+    """Windows and test rows of a finished run of a panel, whose folds follow from other symbols' bars too.
+
+    folds: as run.json describes them. Training and validation rows and scalers are left out.
+    """
+    ready = make_windows(prices, experiment)
+    none, weights = np.zeros(0, dtype=np.int64), np.ones(len(ready), dtype=np.float32)
+    made = []
+    for each in folds:
+        first, last = (np.datetime64(each["test"][end].removesuffix("+00:00"), "ns") for end in ("first", "last"))
+        test = np.flatnonzero((ready.decided_at >= first) & (ready.decided_at <= last))
+        made.append(Fold(number=each["number"], train=none, validation=none, test=test, weights=weights))
+    return Dataset(bars=prices, windows=ready, folds=tuple(made), scalers=())
+
+
+def _folds(ready: Windows, experiment: Experiment, *, planned: int | None) -> list[Fold]:
+    if experiment.combinatorial:
+        return combinatorial.combinatorial(
+            ready, groups=experiment.groups, tested=experiment.tested, embargo=experiment.embargo
+        )
+    return splits.walk_forward(
+        ready, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned
+    )
+
+
+def make_windows(prices: Bars, experiment: Experiment) -> Windows:
+    """The experiment's features and labels as windows.
+
+    Raises:
+        TooFewBarsError: too little history for one window.
+    """
+    known = labels.make(
+        prices,
+        kind=experiment.label,
+        horizon=experiment.horizon,
+        cost_bps=experiment.label_cost_bps,
+        barrier_width=experiment.barrier_width,
+    )
+    matrix = features.compute(prices, names=experiment.features)
+    return windows.build(matrix, known, steps=experiment.window, opens=prices.open)
+
+
+def prepare_newest(prices: Bars, experiment: Experiment) -> Dataset:
+    """The same with one fold, tested on the newest bar alone: it learns from every label that is known at its close.
+
+    Raises:
+        TooFewBarsError: too little history for it.
+    """
+    ready = make_windows(with_room(prices, bars=1 + experiment.horizon), experiment)
+    fold = weighting.weigh(
+        ready, splits.newest(ready, split=experiment.split, embargo=experiment.embargo), kind=experiment.weights
+    )
+    return Dataset(bars=prices, windows=ready, folds=(fold,), scalers=(scaling.fit_scaler(ready, rows=fold.train),))
+
+
+def with_room(prices: Bars, *, bars: int) -> Bars:
+    """With so many bars without time or change after the last one: its window is built before its label is known."""
+    last = prices.rows(slice(len(prices) - 1, None))
+    flat = replace(last, opened_at=last.closed_at, open=last.close, high=last.close, low=last.close)
+    arrays = [each.name for each in fields(Bars) if isinstance(getattr(prices, each.name), np.ndarray)]
+    parts = [prices, *[flat] * bars]
+    joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+    return replace(prices, **joined)
+
+
+def bars_per_year(prices: Bars) -> float:
+    """Sessions a year of the exchange x bars a session, over all sessions from the first to the last."""
+    first, last = session_of(prices.closed_at[[0, -1]], prices.calendar)
+    sessions = len(sessions_between(first, last, prices.calendar))
+    return sessions_per_year(prices.calendar) * len(prices) / max(1, sessions)
+
+
+def fingerprint(prices: Bars) -> str:
+    """sha256 over times, prices and volumes."""
+    digest = hashlib.sha256(f"{prices.symbol} {prices.interval} {prices.adjusted}".encode())
+    for array in (
+        prices.opened_at,
+        prices.closed_at,
+        prices.open,
+        prices.high,
+        prices.low,
+        prices.close,
+        prices.volume,
+    ):
+        digest.update(array.tobytes())
+    return digest.hexdigest()

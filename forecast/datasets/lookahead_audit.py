@@ -1,0 +1,263 @@
+"""Proof of no lookahead: the chain from raw prices to windows is run again on histories that end, or turn into noise,
+at a cut, and everything up to the cut has to come out the same to the last digit.
+
+A value that needed something after the cut cannot survive both: the truncated history has no future, the scrambled one
+has another. What a recomputation cannot show (when a label is known, what comes before what) is checked directly.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forecast.config.experiment import Experiment
+from forecast.datasets.dataset import Dataset, Source, make_bars, make_windows, prepare
+from pipelines.errors import ForecastError
+from pipelines.market.types import Actions, Bars, Floats, Ticks
+from pipelines.preprocessing import custom_features as user_features
+from pipelines.preprocessing import features, scaling
+from pipelines.preprocessing.walk_forward import FEWEST_ROWS, Fold
+from pipelines.preprocessing.windows import Windows
+
+_PRICES = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """What was compared and what differed. failures: one line each, empty where nothing looked ahead.
+
+    retrained: how many networks had a member trained again on truncated history.
+    """
+
+    cuts: tuple[str, ...]
+    compared: int
+    failures: tuple[str, ...]
+    retrained: int = 0
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready, with its own sha256."""
+        content = {
+            "passed": self.passed,
+            "cuts": list(self.cuts),
+            "compared": self.compared,
+            "failures": list(self.failures),
+            "retrained": self.retrained,
+        }
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return {**content, "sha256": digest}
+
+
+def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: int = 6, seed: int = 0) -> Certificate:
+    """Checks a run's data from raw prices to folds and scalers at `cuts` decisions spread over the test rows."""
+    failures = list(_structure(dataset, experiment))
+    rng = np.random.default_rng(seed)
+    compared = 0
+    places = cut_bars(dataset, cuts=cuts)
+    for bar in places:
+        cut = dataset.bars.closed_at[bar]
+        for name, variant in (("truncated", truncated(source, cut)), ("scrambled", scrambled(source, cut, rng=rng))):
+            for what, same in _compare(variant, experiment, dataset, bar=int(bar)):
+                compared += 1
+                if not same:
+                    failures.append(f"{what} change when the future after {_day(cut)} is {name}")
+    return Certificate(
+        cuts=tuple(_day(dataset.bars.closed_at[bar]) for bar in places),
+        compared=compared,
+        failures=tuple(dict.fromkeys(failures)),
+    )
+
+
+def truncated_in_first_test(source: Source, experiment: Experiment, dataset: Dataset) -> Dataset:
+    """The dataset as it stood in the middle of the first test block: a network trained on it must be the same one."""
+    first, ends = dataset.folds[0].test, dataset.windows.ends
+    settled = ends[first[0]] + 1 + experiment.horizon + FEWEST_ROWS["test"]  # every label of a training row is there
+    cut = dataset.bars.closed_at[min(max(ends[first[len(first) // 2]], settled), len(dataset.bars) - 1)]
+    return prepare(make_bars(truncated(source, cut), experiment), experiment, planned=len(dataset.windows))
+
+
+def retrained(certificate: Certificate, model: str, *, expected: Floats, again: Floats) -> Certificate:
+    """With one more comparison: probabilities of a member, and of the same one trained on truncated history."""
+    same = 0 < len(again) <= len(expected) and _same(again, expected[: len(again)])
+    failure = () if same else (f"{model} predicts otherwise when it is trained on truncated history",)
+    return replace(
+        certificate,
+        compared=certificate.compared + 1,
+        failures=tuple(dict.fromkeys(certificate.failures + failure)),
+        retrained=certificate.retrained + 1,
+    )
+
+
+def cut_bars(dataset: Dataset, *, cuts: int) -> list[int]:
+    """Bars at which a test decision is made, spread over all test blocks but not at their very start."""
+    ends = [dataset.windows.ends[fold.test[len(fold.test) // 2 :]] for fold in dataset.folds if len(fold.test)]
+    decisions = np.concatenate(ends)
+    return sorted({int(decisions[place]) for place in np.linspace(0, len(decisions) - 1, cuts).astype(int)})
+
+
+def truncated(source: Source, cut: np.datetime64) -> Source:
+    """The source as it stood at the cut."""
+    raw, actions = source.raw, source.actions
+    known = (raw.time if isinstance(raw, Ticks) else raw.closed_at) <= cut
+    return Source(raw=raw.rows(known), actions=_cut_actions(actions, cut, keep_later=False))
+
+
+def scrambled(source: Source, cut: np.datetime64, *, rng: np.random.Generator) -> Source:
+    """The source with another future: prices walk off at random, volumes are shuffled, dividends and splits change."""
+    raw, actions = source.raw, source.actions
+    later = (raw.time if isinstance(raw, Ticks) else raw.closed_at) > cut
+    count = int(later.sum())
+    drift = np.exp(np.cumsum(rng.normal(0, 0.05, count)))
+    if isinstance(raw, Ticks):
+        price, size = raw.price.copy(), raw.size.copy()
+        price[later] *= drift
+        size[later] = rng.permutation(size[later]) + 1
+        return replace(source, raw=replace(raw, price=price, size=size))
+    columns = {name: getattr(raw, name).copy() for name in _PRICES}
+    for name in ("open", "high", "low", "close"):
+        columns[name][later] *= drift
+    columns["volume"][later] = rng.permutation(columns["volume"][later]) * 3 + 1
+    return Source(raw=replace(raw, **columns), actions=_cut_actions(actions, cut, keep_later=True))
+
+
+def _cut_actions(actions: Actions, cut: np.datetime64, *, keep_later: bool) -> Actions:
+    """Without the actions after the cut, or with other ones in their place."""
+    known = actions.ex_at <= cut
+    if not keep_later:
+        return replace(
+            actions, ex_at=actions.ex_at[known], dividend=actions.dividend[known], split=actions.split[known]
+        )
+    return replace(
+        actions,
+        dividend=np.where(known, actions.dividend, 0.0),
+        split=np.where(known, actions.split, actions.split * 3.0),
+    )
+
+
+def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: int) -> Iterator[tuple[str, bool]]:
+    """Everything that was known at the close of `bar`, made again from another source."""
+    user_features.forget(experiment.features)
+    try:
+        prices = make_bars(source, experiment)
+        if len(prices) <= bar:  # the last bar of trades was closed by a pause that has no end yet
+            bar = len(prices) - 1
+        if experiment.combinatorial or experiment.panel:  # what their folds are made of is checked by _structure
+            again = _with_folds_of(dataset, prices, experiment, bar=bar)
+        else:
+            again = prepare(prices, experiment, planned=len(dataset.windows))
+    except ForecastError:
+        yield "bars, windows or folds", False
+        return
+    known = slice(0, bar + 1)
+    columns = ("opened_at", "closed_at", *_PRICES)
+    yield "bars", all(_same(getattr(prices, name)[known], getattr(dataset.bars, name)[known]) for name in columns)
+    matrix, other = (_features(each, experiment)[known] for each in (dataset.bars, prices))
+    for column, name in enumerate(experiment.features):
+        yield f"feature {name}", _same(matrix[:, column], other[:, column])
+    both = min(len(again.windows), len(dataset.windows))
+    yield "features as trained on", _same(again.windows.values[known], dataset.windows.values[known])
+    settled = int(np.searchsorted(dataset.windows.ends + 1 + experiment.horizon, bar, side="right"))
+    yield "windows", both >= settled and _same(again.windows.ends[:both], dataset.windows.ends[:both])
+    told = dataset.windows.exit_at[:both] < dataset.bars.closed_at[bar]
+    for name in ("targets", "label_weights", "forward_return", "held", "exit_at"):
+        yield "labels", _same(getattr(again.windows, name)[:both][told], getattr(dataset.windows, name)[:both][told])
+    for fold, remade, scaler, refitted in zip(dataset.folds, again.folds, dataset.scalers, again.scalers, strict=False):
+        if not len(fold.test):
+            continue
+        if dataset.windows.ends[fold.test[0]] + 1 + experiment.horizon > bar:  # a training row may lack its label
+            break
+        yield "training rows", _same(fold.train, remade.train)
+        yield "validation rows", _same(fold.validation, remade.validation)
+        learned = np.concatenate([fold.train, fold.validation])
+        yield "weights", learned.max() < both and _same(fold.weights[learned], remade.weights[learned])
+        yield "scaler", _same(scaler.mean, refitted.mean) and _same(scaler.scale, refitted.scale)
+
+
+def _features(prices: Bars, experiment: Experiment) -> Floats:
+    """Features by functions that have seen nothing before."""
+    user_features.forget(experiment.features)
+    return features.compute(prices, names=experiment.features)
+
+
+def _with_folds_of(dataset: Dataset, prices: Bars, experiment: Experiment, *, bar: int) -> Dataset:
+    """Windows made again, with the scalers of those folds of a panel that were begun at the bar."""
+    ready = make_windows(prices, experiment)
+    ends = dataset.windows.ends
+    begun = tuple(
+        fold
+        for fold in dataset.folds
+        if not experiment.combinatorial and (not len(fold.test) or ends[fold.test[0]] + 1 + experiment.horizon <= bar)
+    )
+    scalers = tuple(
+        scaling.fit_scaler(ready, rows=fold.train) if len(fold.test) else dataset.scalers[fold.number] for fold in begun
+    )
+    return Dataset(bars=prices, windows=ready, folds=begun, scalers=scalers)
+
+
+def _structure(dataset: Dataset, experiment: Experiment) -> Iterator[str]:
+    """What comes before what: decisions before entries, exits of training rows before the rows they are tested on."""
+    windows, bars = dataset.windows, dataset.bars
+    end, leave = windows.ends, windows.ends + 1 + windows.held
+    if (
+        end[0] < 0
+        or np.max(leave) >= len(bars)
+        or np.min(windows.held) < 1
+        or np.max(windows.held) > experiment.horizon
+    ):
+        yield "a decision is not made at the close of its bar, or not filled at the next open"
+        return
+    if not _same(windows.decided_at, bars.closed_at[end]) or not _same(windows.entry_at, bars.opened_at[end + 1]):
+        yield "a decision is not made at the close of its bar, or not filled at the next open"
+    if not _same(windows.exit_at, bars.opened_at[leave]) or np.any(windows.entry_at < windows.decided_at):
+        yield "a label is not known when it is said to be"
+    if not _same(windows.forward_return, bars.open[leave] / bars.open[end + 1] - 1.0):
+        yield "a label is not the return from the next open on"
+    if not _same(windows.targets, (windows.forward_return > 0).astype(np.float64)):
+        yield "a target is not the sign of its return"
+    if experiment.combinatorial:
+        yield from _purged_around(dataset)
+        return
+    yield from late_rows(windows, dataset.folds)
+
+
+def late_rows(windows: Windows, folds: Iterable[Fold]) -> Iterator[str]:
+    """Walk-forward folds that learn from a row whose label was not known before the first one it is tested on."""
+    for fold in folds:
+        parts = (("training", fold.train, fold.validation), ("validation", fold.validation, fold.test))
+        for name, rows, tested in parts:
+            if len(rows) and len(tested) and np.max(windows.exit_at[rows]) >= np.min(windows.decided_at[tested]):
+                yield f"a {name} row of fold {fold.number} is known too late for what it is tested on"
+
+
+def _purged_around(dataset: Dataset) -> Iterator[str]:
+    """No label that is learned from, or stopped on, overlaps one that is tested, row by row and on both sides."""
+    decided_at, exit_at = dataset.windows.decided_at, dataset.windows.exit_at
+    for fold in dataset.folds:
+        if np.max(exit_at[fold.train]) >= np.min(decided_at[fold.validation]):
+            yield f"a training row of fold {fold.number} is known too late for what it is tested on"
+        breaks = np.flatnonzero(np.diff(fold.test) > 1) + 1
+        for group in np.split(fold.test, breaks):
+            for name, rows in (("training", fold.train), ("validation", fold.validation)):
+                early = exit_at[rows] < np.min(decided_at[group])
+                late = decided_at[rows] > np.max(exit_at[group])
+                if not np.all(early | late):
+                    yield f"a {name} row of fold {fold.number} overlaps what it is tested on"
+
+
+def _same(left: NDArray[Any], right: NDArray[Any]) -> bool:
+    """Equal to the last digit, NaN in the same places."""
+    if left.shape != right.shape:
+        return False
+    return bool(np.array_equal(left, right, equal_nan=left.dtype.kind == "f"))
+
+
+def _day(time: np.datetime64) -> str:
+    return pd.Timestamp(time).tz_localize("UTC").isoformat()

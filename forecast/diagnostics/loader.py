@@ -1,0 +1,168 @@
+"""A run on disk -> what can be looked into: its windows, and each member's weights before and after training."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.compute import backend
+from forecast.config.experiment import Experiment
+from forecast.datasets import dataset
+from forecast.datasets.dataset import Dataset
+from forecast.diagnostics.numpy_cells import GATES, Array, Weights
+from forecast.networks.results import Architecture
+from forecast.runs.checkpoints import open_member
+from forecast.runs.run import Run
+from pipelines.errors import ConfigError, RunError
+from pipelines.market.types import Bars, Times
+from pipelines.preprocessing import custom_features as user_features
+from pipelines.preprocessing.scaling import Scaler
+from pipelines.preprocessing.windows import Rows, gather
+
+STAGES = ("initial", "trained")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Member:
+    """One network of a run; initial: the weights that its training began with."""
+
+    model: str
+    fold: int
+    seed: int
+    initial: Weights
+    trained: Weights
+    scaler: Scaler
+
+    def weights(self, stage: str) -> Weights:
+        return self.trained if stage == "trained" else self.initial
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """A finished run, its data as it was trained on, and those of its networks that can be looked into."""
+
+    run: Run
+    about: dict[str, Any]
+    experiment: Experiment
+    data: Dataset
+    models: tuple[str, ...]
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """The run's networks that cannot be looked into."""
+        return tuple(model for model in self.experiment.models if model not in self.models)
+
+    def windows(self, member: Member, rows: Rows, *, dtype: type = np.float64) -> Array:
+        """The member's scaled windows that end at these window numbers, time-major: (steps, rows, features)."""
+        views = self.data.windows
+        ends = views.ends[rows]
+        first = int(ends.min()) - views.steps + 1
+        values = member.scaler.apply(views.values[first : int(ends.max()) + 1])
+        return np.ascontiguousarray(gather(values, ends - first, steps=views.steps).transpose(1, 0, 2), dtype=dtype)
+
+
+def open_subject(run: Run) -> Subject:
+    """Rebuilds a run's windows from the bars that it keeps.
+
+    Raises:
+        RunError: an unfinished or damaged run, or bars other than it was trained on.
+        ConfigError: features or networks that this version does not know.
+    """
+    about = run.describe()
+    if not run.finished:
+        raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it goes on.")
+    try:
+        experiment = Experiment.from_options(about["config"])
+    except ConfigError as error:
+        raise ConfigError(f"Run {run.name} is not of this version: {error} Train it again.") from error
+    if experiment.combinatorial:
+        raise RunError(
+            f"Need a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
+        )
+    user_features.check_sources(experiment.features, about.get("user_features", {}))
+    bars = _bars(run, about["data"])
+    if dataset.fingerprint(bars) != about["data"].get("fingerprint"):
+        raise RunError(f"bars.parquet of run {run.name} are not the bars it was trained on. Train it again: --fresh.")
+    known = tuple(model for model in experiment.models if _plain(Architecture.of(experiment, model)))
+    if not known:
+        raise RunError(
+            "Need a run with a network out of simple_rnn, lstm (one layer, read one way, not normalised), got "
+            f"{', '.join(experiment.models)}."
+        )
+    if experiment.panel and len(about["folds"]) < experiment.folds:
+        raise RunError(f"Need a symbol that every fold of its panel tests, got {run.name}. Inspect another one of it.")
+    data = (
+        dataset.prepare_again(bars, experiment, folds=about["folds"])
+        if experiment.panel
+        else dataset.prepare(bars, experiment)
+    )
+    return Subject(run=run, about=about, experiment=experiment, data=data, models=known)
+
+
+def _plain(architecture: Architecture) -> bool:
+    """Whether a network is one of the two whose sums are written out in cells.py."""
+    one_way = not architecture.bidirectional and not architecture.layer_norm
+    return architecture.model in GATES and architecture.layers == 1 and one_way
+
+
+def members(subject: Subject) -> Iterator[Member]:
+    """Every member of the run, fold by fold. Loads the network library, 3 s (JAX) to 10 s (TensorFlow).
+
+    Raises:
+        RunError: weights that are missing, truncated, swapped, or of a shape that the run does not have.
+    """
+    experiment = subject.experiment
+    files = [
+        open_member(subject.run, experiment, (model, fold, seed))
+        for fold in range(experiment.folds)
+        for model in subject.models
+        for seed in range(experiment.seeds)
+    ]  # all of them are checked before the network library is loaded
+    fitting = backend.load_fitting(backend.choose(subject.about.get("backend", backend.DEFAULT)))
+    for each in files:
+        (model, fold, seed), architecture = each.task, each.architecture
+        network = fitting.models.build(architecture, seed=start_seed(fold=fold, seed=seed))
+        initial = _read(network, architecture)
+        fitting.load_into(network, each.weights)
+        trained = _read(network, architecture)
+        yield Member(model=model, fold=fold, seed=seed, initial=initial, trained=trained, scaler=each.scaler)
+
+
+def spread(rows: Rows, *, most: int) -> Rows:
+    """At most so many of these rows, evenly spaced, the first and the last among them."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.int64))]
+
+
+def start_seed(*, fold: int, seed: int) -> int:
+    """The seed of the weights that a member's training began with, as forecast.networks.fit.fit draws it."""
+    return int(np.random.SeedSequence((seed, fold)).generate_state(2)[0])
+
+
+def _read(network: Any, architecture: Architecture) -> Weights:
+    return Weights.from_keras(
+        architecture.model, network.get_weights(), features=architecture.features, units=architecture.units
+    )
+
+
+def _bars(run: Run, data: dict[str, Any]) -> Bars:
+    frame = run.bars()
+    try:
+        prices = {name: frame[name].to_numpy(np.float64) for name in ("open", "high", "low", "close", "volume")}
+        return Bars(
+            symbol=str(frame["symbol"].iloc[0]),
+            interval=data["interval"],
+            opened_at=_utc(frame["opened_at"]),
+            closed_at=_utc(frame["closed_at"]),
+            currency=data["currency"],
+            calendar=data["calendar"],
+            adjusted=data["adjusted"],
+            **prices,
+        )
+    except (KeyError, IndexError) as error:
+        raise RunError(f"bars.parquet or run.json of run {run.name} lacks {error}. Train it again: --fresh.") from error
+
+
+def _utc(times: "pd.Series[Any]") -> Times:
+    return np.asarray(pd.to_datetime(times, utc=True).dt.tz_localize(None).to_numpy(), dtype="datetime64[ns]")

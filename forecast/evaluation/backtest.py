@@ -1,0 +1,120 @@
+"""A run's predictions + rules + costs -> a saved backtest: signals, ledgers and what can be said about them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.config.experiment import COMBINATORIAL
+from forecast.config.trading import Rules as Rules
+from forecast.evaluation.lookahead_audit import certify_fills
+from forecast.evaluation.warnings import notes
+from forecast.runs import trial_log as trials
+from forecast.runs.run import Backtest, Run
+from forecast.statistics import cpcv as paths
+from forecast.statistics.summary import summarise
+from forecast.trading.signals import utc
+from forecast.trading.simulator import Ledger
+from forecast.trading.strategy import Accounts, chosen_bands
+from forecast.trading.strategy import accounts as accounts
+from pipelines.errors import ConfigError
+from pipelines.market.calendars import session_of
+
+
+def evaluate(run: Run, *, rules: Rules) -> Backtest:
+    """Trades every member of a run and its two baselines, compares them, saves and returns the backtest.
+
+    Raises:
+        RunError: an unfinished or damaged run, or one without the validation rows that the rules need.
+        ConfigError: rules that this run's bars cannot follow.
+    """
+    data, bars, predictions = run.describe()["data"], run.bars(), run.predictions()
+    material = _material(run, rules=rules)
+    made = accounts(predictions, bars, **material)
+    chosen = chosen_bands(made.choices)
+    config = {**rules.to_json(), **({"chosen_bands": chosen} if chosen else {})}
+    metrics = summarise(
+        made.ledgers,
+        predictions,
+        bars_per_year=data["bars_per_year"],
+        sessions=session_of(utc(bars["closed_at"])[made.traded], data["calendar"]),
+        config=config,
+        trials=max(1, trials.count(run.folder.parent, symbol=made.members.symbol)),
+    )
+    if run.describe()["config"].get("split") == COMBINATORIAL:
+        results = paths.path_results(metrics["performance"])
+        metrics["verdict"] |= paths.without_verdict(results, symbol=made.members.symbol)
+        metrics |= {"paths": results, "comparisons": [], "evidence": {}}
+    metrics["trading"] = notes(made, bars, rules=rules, calendar=data["calendar"])
+    metrics["certificate"] = shown = certify_fills(run.certificate(), made, predictions, bars, **material)
+    if shown is not None and not shown["passed"]:
+        metrics["verdict"] |= without_verdict(shown["failures"], symbol=made.members.symbol)
+    backtest = Backtest(
+        name=rules.name, config=config, signals=_signal_frame(made), ledger=ledger_frame(made.ledgers), metrics=metrics
+    )
+    run.save_backtest(backtest)
+    return backtest
+
+
+def without_verdict(failures: Sequence[str], *, symbol: str) -> dict[str, Any]:
+    """What stands in the place of a verdict where something looked ahead."""
+    return {
+        "answer": "looks ahead",
+        "sentence": f"Looks ahead: nothing that this run found on {symbol} can be believed, since {failures[0]}.",
+        "details": [f"Certificate: {failure}." for failure in failures],
+    }
+
+
+def traded_accounts(run: Run, *, rules: Rules) -> Accounts:
+    """What a run's members and its two baselines decided, held and earned; nothing is saved."""
+    return accounts(run.predictions(), run.bars(), **_material(run, rules=rules))
+
+
+def _material(run: Run, *, rules: Rules) -> dict[str, Any]:
+    """What accounts are made of beside predictions and bars."""
+    described = run.describe()
+    if rules.spread == "bars" and not described["config"].get("bars"):
+        raise ConfigError(
+            f"Need bars built from trades to estimate the spread from, got {described['data'].get('interval')} bars. "
+            "Give it: --half-spread-bps 2."
+        )
+    if rules.learns and described["config"].get("split") == COMBINATORIAL:
+        raise ConfigError(
+            "Need --split expanding or rolling for --calibration, --band auto and --size kelly: "
+            "the validation rows of a combinatorial run are later than some of its tests."
+        )
+    validation = run.validation() if rules.learns else None
+    return {"rules": rules, "validation": validation, "bars_per_year": described["data"]["bars_per_year"]}
+
+
+def ledger_frame(ledgers: Sequence[Ledger]) -> pd.DataFrame:
+    """ledger.parquet."""
+    columns = {
+        "position": "position", "gross_return": "gross", "financing": "financing", "traded": "traded", "cost": "cost",
+        "net_return": "net",
+    }  # fmt: skip
+    times = pd.DatetimeIndex(np.concatenate([each.time for each in ledgers])).tz_localize("UTC")
+    lengths = [len(each.time) for each in ledgers]
+    named = {
+        name: np.repeat([getattr(each, name) for each in ledgers], lengths) for name in ("symbol", "model", "member")
+    }
+    values = {name: np.concatenate([getattr(each, field) for each in ledgers]) for name, field in columns.items()}
+    return pd.DataFrame({**named, "time": times, **values})
+
+
+def _signal_frame(made: Accounts) -> pd.DataFrame:
+    """signals.parquet."""
+    known, count = made.members, len(made.members.decided_at)
+    model, member = (np.repeat(np.array(each), count) for each in zip(*known.names, strict=True))
+    return pd.DataFrame(
+        {
+            "symbol": known.symbol,
+            "model": model,
+            "member": member,
+            "decided_at": np.tile(known.decided_at, len(known.names)),
+            "signal": made.signals.ravel(),
+            "probability": made.probability.ravel(),
+            "target": made.targets[: len(known.names)].ravel(),
+        }
+    ).assign(decided_at=lambda frame: frame["decided_at"].dt.tz_localize("UTC"))

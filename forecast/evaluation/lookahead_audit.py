@@ -1,0 +1,150 @@
+"""The backtest's part of the proof of no lookahead: fills, and what was chosen before each test block.
+
+Fills are checked against the bars. Signals, sizes and choices are made again with the test rows, and the bars from the
+first test decision on, cut off and with others in their place; what came before must come out the same.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forecast.trading import strategy as remaking
+from forecast.trading.signals import utc
+from forecast.trading.strategy import Accounts
+from pipelines.errors import ForecastError
+
+_PRICES = ["open", "high", "low", "close"]
+
+
+def certify_fills(
+    certificate: dict[str, Any] | None, made: Accounts, predictions: pd.DataFrame, bars: pd.DataFrame, **material: Any
+) -> dict[str, Any] | None:
+    """The training's certificate with the backtest's own checks. material: what `accounts` took besides.
+
+    None for a run that was trained without one.
+    """
+    if certificate is None:
+        return None
+    failures, compared = list(certificate["failures"]), certificate["compared"]
+    for check in (_fills(made, bars), _order(made, material["validation"]), _again(made, predictions, bars, material)):
+        for what, fine in check:
+            compared += 1
+            if not fine:
+                failures.append(what)
+    content = {
+        **certificate,
+        "backtest": material["rules"].name,
+        "passed": not failures,
+        "compared": compared,
+        "failures": list(dict.fromkeys(failures)),
+    }
+    del content["sha256"]
+    return {**content, "sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}
+
+
+def _fills(made: Accounts, bars: pd.DataFrame) -> Iterator[tuple[str, bool]]:
+    """Each fill at the open after its decision, no sooner, and only where there was something to trade."""
+    here, opens = bars.iloc[made.traded], bars["open"].to_numpy()[made.traded]
+    opened_at, volume = utc(here["opened_at"]), here["volume"].to_numpy()
+    idle = (volume[:-1] == 0) & bool(np.any(bars["volume"] > 0))
+    for ledger in made.ledgers:
+        who = f"{ledger.model} {ledger.member}"
+        early = len(ledger.time) != len(opened_at) or np.any(made.members.decided_at > ledger.time[:-1])
+        yield f"{who} is filled before it has decided", not early
+        earns = ledger.position[:-1] * (opens[1:] / opens[:-1] - 1.0)
+        fair = np.array_equal(ledger.time, opened_at) and np.allclose(ledger.gross[:-1], earns, rtol=0.0, atol=1e-12)
+        yield f"{who} earns something else than from open to open", bool(fair)
+        filled = ledger.traded is not None and bool(np.any(ledger.traded[:-1][idle]))
+        yield f"{who} trades at an open without volume", not filled
+
+
+def _order(made: Accounts, validation: pd.DataFrame | None) -> Iterator[tuple[str, bool]]:
+    """What was chosen on was known before what it was chosen for."""
+    if validation is None:
+        return
+    for fold, rows in validation.groupby("fold"):
+        tested = made.members.decided_at[made.members.fold == fold]
+        known = utc(rows["exit_at"]).max()
+        yield f"a validation row of fold {fold} is known too late for what is chosen on it", bool(known < tested.min())
+
+
+def _again(
+    made: Accounts, predictions: pd.DataFrame, bars: pd.DataFrame, material: dict[str, Any]
+) -> Iterator[tuple[str, bool]]:
+    """Choices and targets up to the first decision of each fold, made again without what came after, or with other."""
+    rng = np.random.default_rng(0)
+    validation = material["validation"]
+    for fold in np.unique(made.members.fold):
+        first = int(np.flatnonzero(made.members.fold == fold)[0])
+        cut = made.members.decided_at[first]
+        past = None if validation is None else validation[validation["fold"] <= fold]
+        end = made.traded.start + first + 2  # its fill and the open after it, without which there is no account
+        for how in ("removed", "scrambled"):
+            rows, prices = (
+                _without(predictions, bars, cut=cut, first=first, end=end)
+                if how == "removed"
+                else _other(predictions, bars, cut=cut, rng=rng)
+            )
+            try:
+                again = remaking.accounts(
+                    rows, prices, **{**material, "validation": past if how == "removed" else validation}
+                )
+            except ForecastError:
+                yield f"signals of fold {fold} cannot be made when the test rows are {how}", False
+                continue
+            for what, same in _compare(made, again, fold=int(fold), before=first):
+                yield f"{what} of fold {fold} change when its test rows are {how}", same
+
+
+def _compare(made: Accounts, again: Accounts, *, fold: int, before: int) -> Iterator[tuple[str, bool]]:
+    yield "signals before those", np.array_equal(made.signals[:, :before], again.signals[:, :before])
+    yield "targets before those", np.array_equal(made.targets[:, :before], again.targets[:, :before], equal_nan=True)
+    if not made.choices:
+        return
+    mine, other = ([each for each in one.choices if each.fold == fold] for one in (made, again))
+    yield "bands", [each.band for each in mine] == [each.band for each in other]
+    yield (
+        "calibrations",
+        len(mine) == len(other)
+        and all(
+            np.array_equal(one.calibration.apply(_GRID), two.calibration.apply(_GRID))
+            for one, two in zip(mine, other, strict=True)
+        ),
+    )
+    payoffs = [[(each.gain, each.loss, each.rows) for each in side] for side in (mine, other)]
+    yield "payoffs", np.array_equal(payoffs[0], payoffs[1], equal_nan=True)
+
+
+_GRID: NDArray[np.float64] = np.linspace(0.01, 0.99, 99)
+
+
+def _without(
+    predictions: pd.DataFrame, bars: pd.DataFrame, *, cut: np.datetime64, first: int, end: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Everything up to the decision at the cut, and the two bars that it takes to trade it."""
+    number = predictions.groupby(["model", "seed"], sort=False).cumcount()
+    return predictions[number <= first], bars.iloc[:end]
+
+
+def _other(
+    predictions: pd.DataFrame, bars: pd.DataFrame, *, cut: np.datetime64, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Other probabilities, outcomes and prices from the cut on."""
+    later, after = utc(predictions["decided_at"]) >= cut, utc(bars["closed_at"]) > cut
+    count, prices = len(predictions), bars.copy()
+    other = {
+        "probability": rng.random(count),
+        "target": rng.integers(0, 2, count),
+        "forward_return": rng.normal(0, 0.1, count),
+    }
+    rows = predictions.assign(**{name: np.where(later, each, predictions[name]) for name, each in other.items()})
+    drift = np.exp(np.cumsum(np.where(after, rng.normal(0, 0.05, len(bars)), 0.0)))
+    prices[_PRICES] = prices[_PRICES].to_numpy() * drift[:, None]
+    volume = prices["volume"].to_numpy(np.float64).copy()
+    volume[after] = rng.permutation(volume[after]) * 3
+    return rows, prices.assign(volume=volume)

@@ -1,0 +1,235 @@
+"""Several runs -> one account per model: a share of it for each symbol, brought back at every open and paid for."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from forecast.config.experiment import COMBINATORIAL
+from forecast.config.trading import Rules
+from forecast.evaluation.backtest import ledger_frame, traded_accounts
+from forecast.evaluation.warnings import capital, ruins
+from forecast.runs import trial_log as trials
+from forecast.runs.io import read_json, read_parquet, write_json, write_parquet
+from forecast.runs.run import Run
+from forecast.statistics.summary import summarise
+from forecast.statistics.verdict import name as spoken
+from forecast.trading.market_state import trailing_volatility
+from forecast.trading.signals import utc
+from forecast.trading.simulator import Flags, Ledger, account
+from forecast.trading.strategy import Accounts
+from pipelines.errors import ConfigError
+from pipelines.market.calendars import session_of
+from pipelines.market.types import Floats, Times
+
+Weighting = Literal["equal", "inverse-volatility"]
+
+FOLDER = "portfolios"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Portfolio:
+    """One joined account per model and member, as it is saved below `portfolios/<name>/`."""
+
+    name: str
+    config: Mapping[str, Any]
+    ledger: pd.DataFrame
+    holdings: pd.DataFrame
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """One symbol on the days of the portfolio; each array ends in (bars,), targets in (bars - 1,).
+
+    alive: from the first bar to the one before its last: at its last open it is sold. names: (model, member) of each
+    row of targets.
+    """
+
+    symbol: str
+    names: tuple[tuple[str, str], ...]
+    targets: Floats
+    opens: Floats
+    tradable: Flags
+    spread: Floats
+    volatility: Floats
+    alive: Flags
+
+
+def join(runs: Sequence[Run], *, rules: Rules, weighting: Weighting) -> Portfolio:
+    """Trades several runs as one account per model. Not saved yet.
+
+    The account begins with the last run that begins and ends with the last that ends. A symbol without a bar on a day
+    keeps its last price and cannot be traded; one whose history ends is sold at its last open, and its share goes to
+    the others. weighting: "equal" shares, or in proportion to 1 / trailing volatility, known before each open.
+
+    Raises:
+        ConfigError: fewer than two symbols, or runs that cannot be joined.
+    """
+    symbols = [str(run.describe()["config"]["symbol"]) for run in runs]
+    if len(set(symbols)) < 2 or len(set(symbols)) < len(symbols):
+        raise ConfigError(f"Need two symbols or more for a portfolio, each once, got {', '.join(symbols) or 'none'}.")
+    for run in runs:
+        if (
+            run.describe()["config"].get("split") == COMBINATORIAL
+            or not (run.certificate() or {"passed": True})["passed"]
+        ):
+            raise ConfigError(f"Need runs that look at no later bars for a portfolio, got {run.name}.")
+    data = [run.describe()["data"] for run in runs]
+    kinds = sorted({f"{each['interval']} bars of {each['calendar']}" for each in data})
+    built = [str(each) for run in runs if (each := run.describe()["config"].get("bars"))]
+    if len(kinds) > 1 or any(not each.startswith("time:") for each in built):
+        raise ConfigError(f"Need runs with bars of the same times for a portfolio, got {', '.join(kinds)}.")
+    bars_per_year = float(np.mean([each["bars_per_year"] for each in data]))
+    made = [traded_accounts(run, rules=rules) for run in runs]
+    bars = [run.bars() for run in runs]
+    time, closed_at = _days(made, bars, symbols=symbols)
+    parts = [_part(each, prices, time, bars_per_year=bars_per_year) for each, prices in zip(made, bars, strict=True)]
+    names = [each for each in parts[0].names if all(each in part.names for part in parts)]
+    shares = _shares(parts, weighting=weighting)
+    rows = np.stack([part.targets[[part.names.index(each) for each in names]] for part in parts], axis=1)
+    held = account(
+        rows * shares, opened_at=time, opens=np.stack([part.opens for part in parts]), costs=rules.costs,
+        spread=np.stack([part.spread for part in parts]), tradable=np.stack([part.tradable for part in parts]),
+    )  # fmt: skip
+    title = "+".join(symbols) if len(symbols) <= 4 else f"{'+'.join(symbols[:3])}+{len(symbols) - 3}"
+    ledgers = [
+        Ledger(
+            symbol=title, model=model, member=member, time=time, position=np.abs(held.position[row]).sum(axis=0),
+            traded=np.abs(held.traded[row]).sum(axis=0), gross=held.gross[row], financing=held.financing[row],
+            cost=held.cost[row], net=held.net[row],
+        )
+        for row, (model, member) in enumerate(names)
+    ]  # fmt: skip
+    config = {
+        "symbols": symbols, "runs": [run.name for run in runs], "weighting": weighting, **rules.to_json(),
+    }  # fmt: skip
+    sessions = session_of(closed_at, data[0]["calendar"])
+    tried = sum(trials.count(run.folder.parent, symbol=symbol) for run, symbol in zip(runs, symbols, strict=True))
+    metrics = summarise(
+        ledgers, None, bars_per_year=bars_per_year, sessions=sessions, config=config, trials=max(1, tried)
+    )
+    metrics["trading"] = {"ruined": ruins(ledgers), "notes": _notes(parts, ledgers, time)}
+    metrics["mean_share"] = {part.symbol: float(each.mean()) for part, each in zip(parts, shares, strict=True)}
+    digest = hashlib.sha256(" ".join(config["runs"]).encode()).hexdigest()[:8]
+    return Portfolio(
+        name=f"{title}_{weighting}_{rules.name}_{digest}",
+        config=config,
+        ledger=ledger_frame(ledgers),
+        holdings=_holdings(parts, names, time, shares=shares, position=held.position, traded=held.traded),
+        metrics=metrics,
+    )
+
+
+def save(portfolio: Portfolio, *, runs: Path) -> Path:
+    """Writes `portfolios/<name>/`; metrics.json comes last and says that the rest is whole."""
+    folder = runs / FOLDER / portfolio.name
+    (folder / "metrics.json").unlink(missing_ok=True)
+    write_json(folder / "config.json", portfolio.config)
+    write_parquet(folder / "holdings.parquet", portfolio.holdings)
+    write_parquet(folder / "ledger.parquet", portfolio.ledger)
+    write_json(folder / "metrics.json", portfolio.metrics)
+    return folder
+
+
+def load(runs: Path, name: str) -> Portfolio:
+    """One saved portfolio, whole."""
+    folder = runs / FOLDER / name
+    return Portfolio(
+        name=name,
+        config=read_json(folder / "config.json"),
+        ledger=read_parquet(folder / "ledger.parquet"),
+        holdings=read_parquet(folder / "holdings.parquet"),
+        metrics=read_json(folder / "metrics.json"),
+    )
+
+
+def list_portfolios(runs: Path) -> list[str]:
+    """Names of the saved portfolios, newest first."""
+    found = (runs / FOLDER).glob("*/metrics.json")
+    return [path.parent.name for path in sorted(found, key=lambda path: -path.stat().st_mtime_ns)]
+
+
+def _days(made: Sequence[Accounts], bars: Sequence[pd.DataFrame], *, symbols: Sequence[str]) -> tuple[Times, Times]:
+    """The opens of the portfolio's bars and their closes: every time at which one of the symbols was traded."""
+    first = max(each.known.opened_at[0] for each in made)
+    opened = np.concatenate([each.known.opened_at for each in made])
+    closed = np.concatenate([utc(prices["closed_at"])[each.traded] for each, prices in zip(made, bars, strict=True)])
+    time, place = np.unique(opened, return_index=True)
+    late = [symbol for symbol, each in zip(symbols, made, strict=True) if each.known.opened_at[-1] <= first]
+    if late:
+        raise ConfigError(f"Need test rows of the same days, got none of {', '.join(late)} when the last run begins.")
+    kept = time >= first
+    return time[kept], closed[place][kept]
+
+
+def _part(made: Accounts, bars: pd.DataFrame, time: Times, *, bars_per_year: float) -> Part:
+    known = made.known
+    at = np.searchsorted(known.opened_at, time, side="right") - 1  # its last bar that has opened by then
+    there, last = known.opened_at[at] == time, len(known.opened_at) - 1
+    volatility = trailing_volatility(bars["close"].to_numpy(), bars_per_year=bars_per_year)[made.traded]
+    wanted = np.concatenate([made.targets, np.zeros((len(made.targets), 1))], axis=1)[:, at]
+    return Part(
+        symbol=made.members.symbol,
+        names=tuple((each.model, each.member) for each in made.ledgers),
+        targets=wanted[:, :-1],
+        opens=known.opens[at],
+        tradable=there & (known.tradable[at] | (at == last)),
+        spread=np.zeros(len(time)) if known.spread is None else known.spread[at],
+        volatility=volatility[at],
+        alive=at < last,
+    )
+
+
+def _shares(parts: Sequence[Part], *, weighting: Weighting) -> Floats:
+    """Each symbol's share of the account, shape (symbols, bars - 1), adding up to 1 while one is there.
+
+    A symbol whose volatility is not known, or zero, has no share by volatility.
+    """
+    alive = np.stack([part.alive for part in parts])[:, :-1]
+    weight = alive.astype(np.float64)
+    if weighting == "inverse-volatility":
+        known = np.stack([part.volatility for part in parts])[:, :-1]
+        weight = np.divide(weight, known, out=np.zeros_like(weight), where=known > 0.0)
+    total = weight.sum(axis=0)
+    return np.asarray(np.divide(weight, total, out=np.zeros_like(weight), where=total > 0.0))
+
+
+def _notes(parts: Sequence[Part], ledgers: Sequence[Ledger], time: Times) -> list[str]:
+    said = [
+        f"{capital(spoken(model))} lost everything on {day} and traded no more."
+        for model, day in ruins(ledgers).items()
+    ]
+    for part in parts:
+        ended = np.flatnonzero(~part.alive)
+        if len(ended) and ended[0] < len(time) - 1:
+            day = np.datetime_as_string(time[ended[0]], unit="D")
+            said.append(f"{part.symbol} ends on {day}: it was sold at its last open, and its share went to the others.")
+        idle = int((~part.tradable[:-1] & part.alive[:-1]).sum())
+        if idle:
+            said.append(f"{part.symbol} could not be traded at {idle} of {len(time) - 1} opens: what was held stayed.")
+    return said
+
+
+def _holdings(
+    parts: Sequence[Part], names: Sequence[tuple[str, str]], time: Times, *, shares: Floats, position: Floats,
+    traded: Floats,
+) -> pd.DataFrame:  # fmt: skip
+    """holdings.parquet: of every account and symbol, what it should hold and what it held."""
+    bars, cells = len(time), len(names) * len(parts)
+    weight = np.concatenate([shares, np.zeros((len(parts), 1))], axis=1)
+    return pd.DataFrame(
+        {
+            "model": np.repeat([model for model, _ in names], bars * len(parts)),
+            "member": np.repeat([member for _, member in names], bars * len(parts)),
+            "symbol": np.tile(np.repeat([part.symbol for part in parts], bars), len(names)),
+            "time": pd.DatetimeIndex(np.tile(time, cells)).tz_localize("UTC"),
+            "share": np.tile(weight.ravel(), len(names)),
+            "position": position.ravel(),
+            "traded": traded.ravel(),
+        }
+    )

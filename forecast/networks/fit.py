@@ -1,0 +1,190 @@
+"""One member (model, fold, seed): fitted on the fold's training rows, stopped on its validation rows, tested once.
+
+Importing this module imports the network library: it runs in the worker processes.
+"""
+
+import threading
+import time
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.datasets import path_targets as paths
+from forecast.networks import layers as models
+from forecast.networks.optimizer import Vector, flat
+from forecast.networks.results import Architecture, Budget, Fitted
+from forecast.networks.training_loop import Program
+from pipelines.errors import RunError
+from pipelines.market.types import Floats
+from pipelines.preprocessing.scaling import Scaler
+from pipelines.preprocessing.walk_forward import Fold
+from pipelines.preprocessing.windows import Rows, Windows, gather
+
+_writing = threading.Lock()  # a program's network is only used to write files; everything else is without state
+
+
+def fit(
+    windows: Windows,
+    fold: Fold,
+    scaler: Scaler,
+    *,
+    architecture: Architecture,
+    seed: int,
+    budget: Budget,
+    room: int = 0,
+) -> Fitted:
+    """Trains one member with early stopping and predicts the fold's test rows.
+
+    With a patience the weights of the epoch with the best validation loss are kept; with patience 0 all epochs are
+    trained and the last weights kept, so that nothing is chosen on validation rows. The epochs run in one compiled
+    call: `seconds` is its wall time in equal parts. room: the bars that other members have, where these windows are
+    fewer: the same shapes then, nothing compiled again.
+    """
+    began = time.perf_counter()
+    program = _program(architecture)
+    member_seed, order_seed, draw = (
+        int(each) for each in np.random.SeedSequence((seed, fold.number)).generate_state(3)
+    )
+    values = scaler.apply(windows.values)
+    trained = program.train(
+        flat(models.build(architecture, seed=member_seed).get_weights()),
+        program.material(
+            values,
+            ends=windows.ends,
+            targets=windows.targets,
+            weights=fold.weights,
+            train=fold.train,
+            validation=fold.validation,
+            batch=budget.batch,
+            rate=budget.learning_rate,
+            clip=budget.clip,
+            room=room,
+            **_lessons(architecture, windows, fold),
+        ),
+        train=fold.train,
+        batch=budget.batch,
+        shuffle=np.random.default_rng(order_seed),
+        epochs=budget.epochs,
+        patience=budget.patience,
+        draw=draw >> 1,
+    )
+    done = len(trained.loss)
+    said, checked = (
+        _answers(program, trained.parameters, values, windows.ends[rows]) for rows in (fold.test, fold.validation)
+    )
+    deviation = _deviation(checked, windows, fold) if architecture.path else None
+    nothing = np.empty((0, 0))
+    return Fitted(
+        architecture=architecture,
+        parameters=len(trained.parameters),
+        weights=_weights_file(program, trained.parameters),
+        probability=probabilities(said, architecture=architecture, deviation=deviation),
+        validation=probabilities(checked, architecture=architecture, deviation=deviation),
+        loss=trained.loss,
+        val_loss=trained.val_loss,
+        seconds=np.full(done, (time.perf_counter() - began) / done),
+        path=said.astype(np.float64) if architecture.path else nothing,
+        validation_path=checked.astype(np.float64) if architecture.path else nothing,
+        deviation=deviation,
+    )
+
+
+def load(weights: Path, *, architecture: Architecture) -> Vector:
+    """The parameters of a stored member, whose file was checked before (forecast.runs.checkpoints).
+
+    Raises:
+        RunError: weights of another shape than the architecture's.
+    """
+    network = _program(architecture).network
+    with _writing:
+        load_into(network, weights)
+        return flat(network.get_weights())
+
+
+def load_into(network: keras.Model, weights: Path) -> None:
+    """The weights of a file, by name and shape.
+
+    Raises:
+        RunError: weights of another shape than the network's.
+    """
+    try:
+        network.load_weights(weights)
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(
+            f"{weights.name} of run folder {weights.parent} does not hold the weights of this {network.name}. Train it "
+            "again: forecast train --fresh."
+        ) from error
+
+
+def predict(
+    values: NDArray[np.float32],
+    *,
+    ends: Rows,
+    scaler: Scaler,
+    architecture: Architecture,
+    parameters: Vector,
+    deviation: float | None = None,
+) -> Floats:
+    """Probabilities of a loaded member at the windows ending at `ends`; values: unscaled features (bars, features).
+
+    deviation: as in Fitted, where the network forecasts a path.
+    """
+    answers = _answers(_program(architecture), parameters, scaler.apply(values), ends)
+    return probabilities(answers, architecture=architecture, deviation=deviation)
+
+
+def probabilities(answers: Vector, *, architecture: Architecture, deviation: float | None) -> Floats:
+    """The chance of a rise from a network's answers, shape (windows, answers): the last one's logit, or the path's sum.
+
+    Raises:
+        RunError: a path without a deviation above 0.
+    """
+    if not architecture.path:
+        return models.sigmoid(answers[:, -1])
+    if type(deviation) not in (int, float) or not 0 < deviation < np.inf:  # type: ignore[operator]
+        raise RunError(f"Need a deviation above 0 for {architecture.model}, got {deviation!r:.40}. Train it again.")
+    return paths.chance(answers, deviation=float(deviation))  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=16)
+def _program(architecture: Architecture) -> Program:
+    network = models.build(architecture, seed=0)
+    return Program(network, topology=architecture.topology, random=architecture.random)
+
+
+def _lessons(architecture: Architecture, windows: Windows, fold: Fold) -> dict[str, NDArray[np.floating[Any]]]:
+    """What the topology learns from besides the labels of the windows."""
+    if architecture.path:
+        return {"marks": paths.moves(windows), "unit": paths.volatility(windows, train=fold.train)}
+    if architecture.topology == "in_step":
+        labels, counts = paths.inner_labels(windows, fold)
+        return {"marks": labels, "counts": counts}
+    return {}
+
+
+def _deviation(checked: Vector, windows: Windows, fold: Fold) -> float:
+    rows = fold.validation
+    unit = paths.volatility(windows, train=fold.train)[rows]
+    actual = paths.came(windows, rows, ahead=checked.shape[1]) / unit[:, None]
+    return paths.deviation(checked, actual, fold.weights[rows])
+
+
+def _answers(program: Program, parameters: Vector, values: Vector, ends: Rows) -> Vector:
+    steps = program.network.input_shape[1]
+    return program.answers(parameters, gather(values, ends, steps=steps))
+
+
+def _weights_file(program: Program, parameters: Vector) -> bytes:
+    with _writing, TemporaryDirectory() as folder:
+        path = Path(folder) / "member.weights.h5"
+        program.network.set_weights(program.weights(parameters))
+        program.network.save_weights(path)
+        return path.read_bytes()
+
+
+__all__ = ["fit", "keras", "load", "load_into", "models", "predict", "probabilities"]

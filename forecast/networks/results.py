@@ -1,0 +1,45 @@
+"""What a member (model, fold, seed) is asked for and what comes back; known without the network library."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from forecast.config.architecture import MOST_PARAMETERS, Architecture
+from pipelines.market.types import Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How long a member may learn, the same for every model."""
+
+    epochs: int
+    patience: int
+    batch: int
+    learning_rate: float
+    clip: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fitted:
+    """A fitted member: its weights as the bytes of an HDF5 file, its out-of-sample probabilities, its history.
+
+    probability: shape (test rows,). validation: the same for the validation rows. loss, val_loss: mean log loss, of a
+    path squared error, seconds: wall time; each shape (epochs,). path, validation_path: what a network that forecasts a
+    path said, in units of volatility, shape (rows, ahead); (0, 0) for others. deviation: by how much the total of its
+    path was off on the validation rows; None for others.
+    """
+
+    architecture: Architecture
+    parameters: int
+    weights: bytes
+    probability: Floats
+    validation: Floats
+    loss: Floats
+    val_loss: Floats
+    seconds: Floats
+    path: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    validation_path: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    deviation: float | None = None
+
+
+__all__ = ["MOST_PARAMETERS", "Architecture", "Budget", "Fitted"]

@@ -1,0 +1,237 @@
+"""All epochs of a member inside one compiled call: shuffled batches, Adam, validation and early stopping.
+
+A member is three vectors (parameters, Adam's two moments), handed in and out: nothing is built or compiled a second
+time for another member. Shapes depend on the length of the data alone, in coarse steps, so that neither another fold
+nor a few more bars compile again; how many batches a fold really has is a number handed in. Written in keras.ops, so
+that every backend runs the same lines; windows are gathered inside, by index, and never laid out.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from forecast.networks.autodiff import compiled, value_and_gradient
+from forecast.networks.losses import OBJECTIVES, Objective
+from forecast.networks.optimizer import (
+    Material,
+    State,
+    Trained,
+    Vector,
+    adam,
+    begin,
+    filled,
+    finished,
+    put,
+    roomy,
+    shuffled,
+    trained,
+)
+from pipelines.preprocessing.windows import Rows
+
+_PREDICT_BATCH = 128
+_NO_CLIP = np.float32(1e30)
+_MOST_DRAWS = 64  # numbers that one call of a network may draw: its dropout masks
+_NO_WEIGHT = 1e-12  # below the weight of any row: what a batch without weight is divided by
+_MOST_ORDER = 2**24  # row numbers handed over in one call: 64 MiB
+
+
+class Program:
+    """The compiled training and prediction of one network shape. It has no state: threads may share it."""
+
+    def __init__(self, network: keras.Model, *, topology: str = "many_to_one", random: bool = False) -> None:
+        """random: whether the network has dropout."""
+        self.network = network
+        self._objective, self._judge = OBJECTIVES[topology]
+        self._random = random
+        self._shapes = [tuple(each.shape) for each in network.trainable_variables]
+        self._fixed = [np.array(each) for each in network.non_trainable_variables]
+        self._steps = network.input_shape[1]
+        self._gradient = value_and_gradient(self._loss)
+        self._train = compiled(self.train_epochs)
+        self._answers = compiled(self._forward)
+
+    def material(
+        self,
+        values: Vector,
+        *,
+        ends: Rows,
+        targets: NDArray[np.floating[Any]],
+        weights: NDArray[np.floating[Any]],
+        train: Rows,
+        validation: Rows,
+        batch: int,
+        rate: float,
+        clip: float = 1.0,
+        room: int = 0,
+        marks: NDArray[np.floating[Any]] | None = None,
+        counts: NDArray[np.floating[Any]] | None = None,
+        unit: NDArray[np.floating[Any]] | None = None,
+    ) -> Material:
+        """The arrays of one fold, moved to the backend; padded as if they held `room` bars where they hold fewer.
+
+        clip: the largest norm of a gradient, 0 for any. marks, counts, unit: as in Material, where the topology needs
+        them.
+        """
+        bars = np.zeros((roomy(max(len(values), room)), values.shape[1]), dtype=np.float32)
+        room = roomy(max(len(ends), room))
+        bars[: len(values)] = values
+        size = max(batch, _PREDICT_BATCH)
+        return Material(
+            values=ops.convert_to_tensor(bars),
+            ends=ops.convert_to_tensor(filled(ends, room)),
+            targets=ops.convert_to_tensor(filled(targets, room).astype(np.float32)),
+            weights=ops.convert_to_tensor(filled(weights, room).astype(np.float32)),
+            validation=ops.convert_to_tensor(filled(validation, -(-room // size) * size).reshape(-1, size)),
+            batches=np.int32(-(-len(train) // batch)),
+            validation_batches=np.int32(-(-len(validation) // size)),
+            rate=np.float32(rate),
+            clip=np.float32(clip) if clip else _NO_CLIP,
+            marks=_padded(marks, len(bars)),
+            counts=_padded(counts, len(bars)),
+            unit=_padded(unit, room),
+        )
+
+    def train(
+        self,
+        start: Vector,
+        material: Material,
+        *,
+        train: Rows,
+        batch: int,
+        shuffle: np.random.Generator,
+        epochs: int,
+        patience: int,
+        draw: int = 0,
+    ) -> Trained:
+        """Trains from the parameters `start` until `epochs` or until `patience` epochs brought no better validation.
+
+        train: window numbers; every epoch sees them in a new order drawn from `shuffle`. patience 0: all epochs, and
+        the last parameters; otherwise those of the epoch with the lowest validation loss. draw: the member's number
+        for dropout, below 2^31.
+        """
+        room = -(-len(material.ends) // batch) * batch
+        chunk = max(1, min(epochs, _MOST_ORDER // room))
+        state = begin(start, epochs, draw=draw)
+        while not finished(state, epochs=epochs, patience=patience):
+            first = int(state.epoch)
+            until = min(epochs, first + chunk)
+            orders = shuffled(train, shuffle=shuffle, epochs=until - first, shape=(chunk, room // batch, batch))
+            state = State(*self._train(tuple(state), tuple(material), orders, np.int32(until), np.int32(patience)))
+        return trained(state, patience=patience)
+
+    def answers(self, parameters: Vector, windows: Vector) -> Vector:
+        """A row of answers a window; windows: shape (any number, steps, features). Its digits depend on it alone."""
+        found = np.empty((len(windows), self.network.output_shape[1]), dtype=np.float32)
+        for first in range(0, len(windows), _PREDICT_BATCH):
+            batch = windows[first : first + _PREDICT_BATCH]
+            padded = np.zeros((_PREDICT_BATCH, *windows.shape[1:]), dtype=np.float32)
+            padded[: len(batch)] = batch
+            found[first : first + len(batch)] = np.array(self._answers(parameters, padded))[: len(batch)]
+        return found
+
+    def weights(self, parameters: Any) -> list[Any]:
+        """A member's parameters as the network's weights, in Keras' order."""
+        found, position = [], 0
+        for shape in self._shapes:
+            size = int(np.prod(shape))
+            found.append(ops.reshape(parameters[position : position + size], shape))
+            position += size
+        return found
+
+    def _forward(self, parameters: Any, windows: Any) -> Any:
+        return self.network.stateless_call(self.weights(parameters), self._fixed, windows)[0]
+
+    def _learning(self, parameters: Any, windows: Any, state: tuple[Any, Any]) -> Any:
+        """The answers with dropout: each seed is the member's number and the place of the layer, and then the step."""
+        if not self._random:
+            return self._forward(parameters, windows)
+        draw, step = state
+        drawn = ops.cast(step, "int32") * _MOST_DRAWS
+        seeds = [ops.cast(ops.stack([draw + place, drawn]), each.dtype.name) for place, each in enumerate(self._fixed)]
+        return self.network.stateless_call(self.weights(parameters), seeds, windows, training=True)[0]
+
+    def _loss(self, parameters: Any, material: Material, rows: Any, state: tuple[Any, Any]) -> Any:
+        """Weighted mean loss of a batch."""
+        answers = self._learning(parameters, self._windows(material, rows), state)
+        weights = self._weights(self._objective, material, rows)
+        losses = self._objective.losses(answers, material, rows)
+        return ops.sum(losses * weights) / ops.maximum(ops.sum(weights), _NO_WEIGHT)
+
+    def _windows(self, material: Material, rows: Any) -> Any:
+        offsets = ops.arange(1 - self._steps, 1, dtype="int32")
+        ends = ops.take(material.ends, ops.maximum(rows, 0), axis=0)
+        return ops.take(material.values, ends[:, None] + offsets, axis=0)
+
+    def _weights(self, objective: Objective, material: Material, rows: Any) -> Any:
+        return objective.weights(material, rows, self.network.output_shape[1])
+
+    def train_epochs(self, state: Any, material: Any, orders: Any, until: Any, patience: Any) -> Any:
+        """The function that is compiled: a State and a Material as tuples, a State's fields back."""
+        material, start = Material(*material), State(*state)
+        first = start.epoch
+
+        def more(*state: Any) -> Any:
+            now = State(*state)
+            return ops.logical_and(now.epoch < until, ops.logical_or(patience == 0, now.waited < patience))
+
+        def epoch(*state: Any) -> Any:
+            now = State(*state)
+            return tuple(self._epoch(now, material, orders[now.epoch - first]))
+
+        return ops.while_loop(more, epoch, tuple(start))
+
+    def _epoch(self, state: State, material: Material, order: Any) -> State:
+        def batch(number: Any, seen: Any, total: Any, step: Any, parameters: Any, first: Any, second: Any) -> Any:
+            rows = order[number]
+            loss, gradient = self._gradient(parameters, material, rows, (state.draw, step))
+            size = ops.sum(self._weights(self._objective, material, rows))
+            step, parameters, first, second = adam(
+                step, parameters, first, second, gradient, rate=material.rate, clip=material.clip
+            )
+            return number + 1, seen + size, total + loss * size, step, parameters, first, second
+
+        zero = ops.zeros((), "float32")
+        _, seen, total, step, parameters, first, second = ops.while_loop(
+            lambda number, *_: number < material.batches,
+            batch,
+            (ops.zeros((), "int32"), zero, zero, state.step, state.parameters, state.first, state.second),
+        )
+        val_loss = self._validate(parameters, material)
+        better = val_loss < state.best_loss
+        return State(
+            draw=state.draw,
+            epoch=state.epoch + 1,
+            step=step,
+            waited=ops.where(better, 0, state.waited + 1),
+            best_loss=ops.where(better, val_loss, state.best_loss),
+            parameters=parameters,
+            first=first,
+            second=second,
+            best=ops.where(better, parameters, state.best),
+            loss=put(state.loss, state.epoch, total / ops.maximum(seen, _NO_WEIGHT)),
+            val_loss=put(state.val_loss, state.epoch, val_loss),
+        )
+
+    def _validate(self, parameters: Any, material: Material) -> Any:
+        def batch(number: Any, seen: Any, total: Any) -> Any:
+            rows = material.validation[number]
+            weights = self._weights(self._judge, material, rows)
+            losses = self._judge.losses(self._forward(parameters, self._windows(material, rows)), material, rows)
+            return number + 1, seen + ops.sum(weights), total + ops.sum(losses * weights)
+
+        zero = ops.zeros((), "float32")
+        _, seen, total = ops.while_loop(
+            lambda number, *_: number < material.validation_batches, batch, (ops.zeros((), "int32"), zero, zero)
+        )
+        return total / ops.maximum(seen, _NO_WEIGHT)
+
+
+def _padded(values: NDArray[np.floating[Any]] | None, room: int) -> Any:
+    """A tensor of float32 filled up with ones, or a single one where there is nothing."""
+    found = np.ones(1 if values is None else room, dtype=np.float32)
+    if values is not None:
+        found[: len(values)] = values
+    return ops.convert_to_tensor(found)

@@ -1,0 +1,222 @@
+"""The lines of the memory page: gradients by lag, time constants, gates around trades, the textbook case."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.diagnostics.gradients import FADED
+from forecast.diagnostics.summary import Memory, find, median_interval
+from forecast.report import formatting as words
+from forecast.report.charts.equity import Figure, colour, rounded
+from forecast.studies import memory_benchmark as benchmark
+from forecast.studies.memory_benchmark import Benchmark
+from pipelines.market.types import Floats
+
+GATE_NAMES = {
+    "input": "Input gate", "forget": "Forget gate", "output": "Output gate", "c": "Cell state c", "h": "Output state h",
+}  # fmt: skip
+_LOWEST = 1e-6  # nobody can tell less than this from nothing
+
+
+def gradient(curves: pd.DataFrame, found: list[Memory], *, path: str) -> Figure:
+    """The norm by lag as a share of the one at the decision, both networks, before and after training."""
+    traces: list[dict[str, Any]] = []
+    lowest, told = 1.0, []
+    for model in dict.fromkeys(curves["model"]):
+        for stage in ("initial", "trained"):
+            rows = curves[(curves["model"] == model) & (curves["stage"] == stage) & (curves["path"] == path)]
+            lags = np.sort(rows["lag"].unique())
+            by_lag = rows.groupby("lag")
+            middle = by_lag["median"].median().to_numpy()
+            lowest = min(lowest, float(middle.min()))
+            if stage == "trained":
+                ends = by_lag["low"].quantile(0.1).to_numpy(), by_lag["high"].quantile(0.9).to_numpy()
+                traces += _band(model, lags, *ends)
+            traces.append(_line(model, lags, middle, stage=stage))
+        memory = find(found, model, path=path)
+        if memory is not None:
+            traces.append(_mark(memory))
+            told.append(f"{words.label(model)} falls to 1 % at {words.number(memory.bars, 1)} bars")
+    bottom = np.log10(min(max(lowest / 3, _LOWEST), FADED / 2))
+    steps = int(curves["lag"].max())
+    layout = {
+        "xaxis": {"title": {"text": "bars before the decision"}, "range": [-0.3, steps + 0.3], **whole(steps)},
+        "yaxis": {
+            "type": "log", "range": [bottom, 0.35], "title": {"text": "share that is left"}, "dtick": 1,
+            "tickformat": "~%", "hoverformat": ".2~%",
+        },
+        "shapes": [_across(FADED)],
+        "hovermode": "x unified",
+    }  # fmt: skip
+    return {"data": traces, "layout": layout, "alt": f"Share of the gradient left by lag. {'; '.join(told)}."}
+
+
+def constants(units: pd.DataFrame, *, window: int) -> Figure:
+    """Units of all members in order of their time constant, before and after training."""
+    traces, said = [], ""
+    for stage in ("initial", "trained"):
+        bars = units.loc[units["stage"] == stage, "bars"].to_numpy(np.float64)
+        share = np.linspace(0, 1, min(len(bars), 200))
+        values = np.quantile(bars, share)
+        traces.append(_line("lstm", share, values, stage=stage) | {"hovertemplate": "%{y:.1f} bars"})
+        if stage == "trained":
+            said = f"Half of the units forget within {words.number(float(np.median(bars)), 1)} bars"
+    top = max(window, float(units["bars"].max()))
+    layout = {
+        "xaxis": {"title": {"text": "share of all units, the most forgetful first"}, "tickformat": ".0%"},
+        "yaxis": {"type": "log", "title": {"text": "bars"}, "dtick": "D2", "tickformat": "~r",
+                  "range": [np.log10(max(0.3, units["bars"].min() / 1.3)), np.log10(1.3 * top)]},
+        "shapes": [_across(float(window))],
+        "annotations": [_note("your window", y=float(np.log10(window)))],
+        "hovermode": "x unified",
+    }  # fmt: skip
+    return {"data": traces, "layout": layout, "alt": f"Time constants of the forget gates. {said}."}
+
+
+def regimes(table: pd.DataFrame, *, rng: np.random.Generator) -> Figure:
+    """Each gate in turbulent markets against calm ones, as a change in percent with its interval over members."""
+    traces, told = [], []
+    for gate in GATE_NAMES:
+        rows = table[table["gate"] == gate].pivot_table(index=["fold", "seed"], columns="regime", values="mean")
+        if not {"calm", "turbulent"} <= set(rows.columns):
+            continue
+        change = (rows["turbulent"] / rows["calm"] - 1).dropna().unstack("seed").dropna()
+        if change.empty:
+            continue
+        values = change.to_numpy(np.float64)
+        middle, interval = float(np.median(values)), median_interval(values, rng=rng)
+        low, high = interval or (middle, middle)
+        name = GATE_NAMES[gate] if gate in ("input", "forget", "output") else f"Size of {gate}"
+        told.append(f"{name} {words.percent(middle)}")
+        traces.append(
+            {
+                "type": "scatter", "mode": "markers", "x": [middle], "y": [name], "showlegend": False,
+                "error_x": {"type": "data", "symmetric": False, "array": [high - middle],
+                            "arrayminus": [middle - low], "thickness": 2, "width": 5, "color": colour("lstm")},
+                "marker": {"size": 9, "color": colour("lstm")},
+                "hovertemplate": f"{words.percent(middle)}<br>95 % interval {words.percent(low)} to "
+                f"{words.percent(high)}<extra></extra>",
+            }
+        )  # fmt: skip
+    layout = {
+        "xaxis": {"tickformat": ".1~%", "zeroline": True, "zerolinewidth": 2, "zerolinecolor": "var(--ink)",
+                  "title": {"text": "turbulent against calm"}},
+        "yaxis": {"autorange": "reversed", "automargin": True, "ticks": "", "fixedrange": True},
+        "height": 90 + 40 * len(traces),
+    }  # fmt: skip
+    return {"data": traces, "layout": layout, "alt": f"Turbulent against calm: {', '.join(told)}."}
+
+
+def trades(table: pd.DataFrame, gate: str) -> Figure:
+    """One gate's mean around the decisions at which the ensemble turned."""
+    traces: list[dict[str, Any]] = []
+    for side, tint, dash in (("buy", "var(--lstm)", "solid"), ("sell", "var(--hold)", "6px,3px")):
+        rows = table[(table["gate"] == gate) & (table["side"] == side)]
+        if rows.empty:
+            continue
+        offset, mean, error = (rows[name].to_numpy(np.float64) for name in ("offset", "mean", "error"))
+        low, high = _band("lstm", offset, mean - 1.96 * error, mean + 1.96 * error)
+        traces += [low, {**high, "fillcolor": f"{tint}/0.14"}]
+        line = _line("lstm", offset, mean, stage="trained") | {"name": side, "hovertemplate": "%{y:.4f}"}
+        traces.append(line | {"line": {"color": tint, "width": 2, "dash": dash}})
+    layout = {
+        "xaxis": {"title": {"text": "decisions from the change"}, "tickformat": "d"},
+        "yaxis": {"nticks": 5, "tickformat": ".3~r"},
+        "shapes": [{"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": _THIN}],
+        "showlegend": False, "height": 230, "margin": {"l": 42, "r": 8, "t": 8, "b": 38}, "hovermode": "x unified",
+    }  # fmt: skip
+    return {"data": traces, "layout": layout, "alt": f"{GATE_NAMES[gate]} around buys and sells."}
+
+
+def textbook(found: Benchmark, task: str, *, window: int | None) -> Figure:
+    """Error by length as a share of guessing's: a point a seed, a line through the medians, and the user's window."""
+    traces, told = [], []
+    rows = found.table[found.table["task"] == task]
+    share = rows["error"] / rows["guess"]
+    for model in benchmark.CELLS:
+        mine = rows["cell"] == model
+        length = rows.loc[mine, "length"]
+        traces.append(
+            {
+                "type": "scatter", "mode": "markers", "showlegend": False, "legendgroup": model,
+                "x": length.tolist(), "y": rounded(share[mine].to_numpy(np.float64), 3), "name": words.label(model),
+                "marker": {"size": 6, "color": colour(model, alpha=0.45)}, "hovertemplate": "%{y:.1%} of guessing",
+            }
+        )  # fmt: skip
+        middle = share[mine].groupby(length).median()
+        traces.append(_line(model, middle.index.to_numpy(), middle.to_numpy(), stage="trained"))
+        told.append(f"the {words.label(model)} learns up to length {found.reach(task, model)}")
+    lengths = np.sort(rows["length"].unique())
+    shapes = [_across(benchmark.SOLVED)]
+    notes = [_note("learnt", y=float(np.log10(benchmark.SOLVED)), above=False)]
+    if window is not None:
+        shapes.append({"type": "line", "x0": window, "x1": window, "yref": "paper", "y0": 0, "y1": 1, "line": _DOTTED})
+        notes.append({"x": float(np.log10(window)), "y": 1, "yref": "paper", "yanchor": "bottom", "text": "your window",
+                      "showarrow": False, "font": {"size": 12, "color": "var(--muted)"}})  # fmt: skip
+    ends = [min(lengths.min(), window or lengths.min()), max(lengths.max(), window or 0)]
+    seen = min(0.008, share.min() / 1.5), max(1.8, 1.3 * share.max())
+    layout = {
+        "xaxis": {"type": "log", "title": {"text": "length of the sequence"}, "tickvals": lengths.tolist(),
+                  "ticktext": [str(each) for each in lengths],
+                  "range": [float(np.log10(ends[0] / 1.15)), float(np.log10(ends[1] * 1.15))]},
+        "yaxis": {"type": "log", "tickformat": "~%", "dtick": 1, "title": {"text": "error against guessing"},
+                  "range": [float(np.log10(each)) for each in seen]},
+        "shapes": shapes, "annotations": notes, "hovermode": "closest", "legend": {"y": 1.1},
+    }  # fmt: skip
+    return {"data": traces, "layout": layout, "alt": f"Error by length on the {task} task: {', '.join(told)}."}
+
+
+_THIN = {"color": "var(--muted)", "width": 1}
+_DOTTED = {"color": "var(--ink)", "width": 1.5, "dash": "2px,3px"}
+
+
+def whole(steps: int) -> dict[str, Any]:
+    """An axis of bars has no ticks between them."""
+    return {"tickformat": "d", **({"dtick": 1} if steps < 10 else {})}
+
+
+def _across(level: float) -> dict[str, Any]:
+    line = {"color": "var(--muted)", "width": 1, "dash": "4px,3px"}
+    return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level, "line": line}
+
+
+def _note(text: str, *, y: float, above: bool = True) -> dict[str, Any]:
+    return {
+        "text": text, "xref": "paper", "x": 0.01, "y": y, "yanchor": "bottom" if above else "top", "xanchor": "left",
+        "showarrow": False, "font": {"size": 12, "color": "var(--muted)"},
+    }  # fmt: skip
+
+
+def _line(model: str, x: Floats, y: Floats, *, stage: str) -> dict[str, Any]:
+    trained = stage == "trained"
+    return {
+        "type": "scatter", "mode": "lines", "name": words.label(model) + ("" if trained else " before training"),
+        "legendgroup": model, "x": [round(float(each), 4) for each in x],
+        "y": rounded(np.maximum(y, 1e-12) if np.all(y >= 0) else y, 4),
+        "line": {"color": colour(model), "width": 2.25 if trained else 1.5, "dash": "solid" if trained else "4px,3px"},
+    }  # fmt: skip
+
+
+def _band(model: str, x: Floats, low: Floats, high: Floats) -> list[dict[str, Any]]:
+    shared = {
+        "type": "scatter", "mode": "lines", "x": x.tolist(), "line": {"width": 0}, "legendgroup": model,
+        "showlegend": False, "hoverinfo": "skip",
+    }  # fmt: skip
+    low = np.maximum(low, 1e-12) if np.all(low >= 0) else low
+    return [
+        {**shared, "y": rounded(low, 4)},
+        {**shared, "y": rounded(high, 4), "fill": "tonexty", "fillcolor": colour(model, alpha=0.16)},
+    ]
+
+
+def _mark(memory: Memory) -> dict[str, Any]:
+    """Where the curve meets 1 %, with its interval."""
+    low, high = (memory.bars if end is None else end for end in (memory.low, memory.high))
+    return {
+        "type": "scatter", "mode": "markers", "x": [round(memory.bars, 2)], "y": [FADED], "showlegend": False,
+        "legendgroup": memory.model, "marker": {"size": 9, "symbol": "diamond", "color": colour(memory.model)},
+        "error_x": {"type": "data", "symmetric": False, "array": [high - memory.bars],
+                    "arrayminus": [memory.bars - low], "thickness": 2, "width": 5, "color": colour(memory.model)},
+        "hoverinfo": "skip", "visible": not memory.whole,
+    }  # fmt: skip

@@ -1,0 +1,30 @@
+"""Fewer points for the same picture: a chart a thousand pixels wide cannot show a million of them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.market.types import Floats
+
+LINE_LIMIT = 5_000
+"""Points of an equity or drawdown line; beyond it each stretch keeps its lowest and highest."""
+
+PRICE_LIMIT = 100_000
+"""Points of the price line that the page carries; it draws those in sight."""
+
+
+def thin(values: Floats, *, limit: int) -> NDArray[np.intp]:
+    """Rows to draw, in order, at most about limit of them: the first, the last, and each stretch's two extremes.
+
+    values: shape (points,). No peak and no trough of the drawn line is lost.
+    """
+    count = len(values)
+    if count <= limit:
+        return np.arange(count)
+    width = -(-count // max(1, limit // 2))
+    whole = count - count % width
+    stretches = values[:whole].reshape(-1, width)
+    start = np.arange(0, whole, width)
+    rest = np.arange(whole, count)
+    tail = [whole + int(np.argmin(values[rest])), whole + int(np.argmax(values[rest]))] if len(rest) else []
+    kept = [start + stretches.argmin(axis=1), start + stretches.argmax(axis=1), [0, count - 1], tail]
+    return np.unique(np.concatenate([np.asarray(each, dtype=np.intp) for each in kept]))

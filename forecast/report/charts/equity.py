@@ -1,0 +1,190 @@
+"""Growth, drawdown and certainty as plain plotly figures; colours are names that the page turns into light or dark."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from forecast.config import model_registry as networks
+from forecast.report import formatting as words
+from forecast.report.charts.downsampling import LINE_LIMIT, thin
+from forecast.report.context import Material
+from forecast.statistics.performance import equity_curve, held_returns
+from forecast.statistics.verdict import RIVALS, is_network
+from pipelines.market.types import Floats, Times
+
+Figure = dict[str, Any]
+
+DASHES = {
+    "lstm": "solid",
+    "simple_rnn": "6px,2px",
+    "simple_rnn_wide": "3px,2px",
+    "lstm_chrono": "12px,2px",
+    "gru": "8px,2px,2px,2px",
+    "irnn": "5px,5px",
+    "dense": "3px,4px",
+    "cnn": "7px,4px",
+    "buy_and_hold": "2px,2px",
+    "always_flat": "9px,4px,2px,4px",
+    "logistic": "10px,3px",
+    "boosting": "4px,4px",
+    "previous_sign": "1px,3px",
+}
+_WIDE = 5  # growth that differs by more than this is drawn on a logarithmic scale at first
+_UNIFIED = {"hovermode": "x unified", "legend": {"traceorder": "reversed"}}
+_OF_TOPOLOGY = {"in_step": "step", "encoder_decoder": "coder", "one_to_many": "ahead", "one_to_one": "bar"}
+_COLOURS = {
+    "lstm": "lstm",
+    "simple_rnn": "rnn",
+    "simple_rnn_wide": "wide",
+    "buy_and_hold": "hold",
+    "always_flat": "flat",
+}
+
+
+def colour(model: str, *, alpha: float | None = None) -> str:
+    """The name of a model's colour, "var(--lstm)"; networks that have none of their own share one."""
+    name = _COLOURS.get(model, "other")
+    if model in networks.MODELS:
+        name = _OF_TOPOLOGY.get(networks.topology(model), name)
+    return f"var(--{name})" + ("" if alpha is None else f"/{alpha:g}")
+
+
+def dash(model: str) -> str:
+    """How a model's line is drawn: the same for all topologies of a cell."""
+    return DASHES.get(networks.cell(model) if model in networks.MODELS else model, "solid")
+
+
+def axis_times(times: Times, *, daily: bool) -> list[str]:
+    """Times as plotly reads them: the date of a daily bar, milliseconds (UTC) of anything shorter."""
+    return [str(text) for text in np.datetime_as_string(times, unit="D" if daily else "ms")]
+
+
+def rounded(values: Floats, digits: int = 6) -> list[float]:
+    """Significant digits enough for a chart, so that the page stays small."""
+    with np.errstate(divide="ignore"):
+        size = np.floor(np.log10(np.abs(values), where=values != 0, out=np.zeros(len(values))))
+    scale = np.power(10.0, digits - 1 - size)
+    return [float(value) for value in np.round(values * scale) / scale]
+
+
+def growth(material: Material) -> Figure:
+    """What became of 1 unit of money: each ensemble, and the range of a network's seeds as a band."""
+    traces: list[dict[str, Any]] = []
+    for model in material.networks:
+        traces += _band(material, model)
+    said = []
+    for model in reversed(material.models):
+        account = material.ensemble(model)
+        curve = equity_curve(held_returns(account))
+        traces.append(_line(material, model, account.time, curve))
+        said.append(f"{words.label(model)} {words.number(float(curve[-1]))}")
+    seen = np.concatenate([trace["y"] for trace in traces])
+    wide = bool(seen.min() > 0 and seen.max() / seen.min() > _WIDE)
+    scale = {"type": "log", "dtick": "D2"} if wide else {"type": "linear"}
+    layout = {"yaxis": {"title": {"text": "1 grew to"}, "tickformat": ".4~g", **scale}, **_UNIFIED}
+    return {"data": traces, "layout": layout, "alt": f"Growth of 1 unit of money. At the end: {', '.join(said)}."}
+
+
+def drawdown(material: Material) -> Figure:
+    """How far below its last peak each account stood."""
+    traces, said = [], []
+    for model in reversed([each for each in material.models if is_network(each) or each == "buy_and_hold"]):
+        account = material.ensemble(model)
+        curve = equity_curve(held_returns(account))
+        below = curve / np.maximum.accumulate(curve) - 1.0
+        traces.append(_line(material, model, account.time, below))
+        said.append(f"{words.label(model)} {words.percent(float(below.min()))}")
+    layout = {"yaxis": {"tickformat": ".2~p", "rangemode": "tozero"}, **_UNIFIED}
+    return {"data": traces, "layout": layout, "alt": f"Fall below the last peak. Deepest: {', '.join(said)}."}
+
+
+def certainty(comparisons: list[Mapping[str, Any]]) -> Figure:
+    """Each comparison as a dot with its interval; what touches zero cannot be told."""
+    rows = [each for each in comparisons if each["low"] is not None]
+    traces = []
+    for place, each in enumerate(rows):
+        who = escape(f"{words.label(each['model'])} − {words.within(each['rival'])}")
+        interval = f"{words.percent(each['low'])} to {words.percent(each['high'])}"
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": [each["mean_difference"]],
+                "y": [who],
+                "error_x": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [each["high"] - each["mean_difference"]],
+                    "arrayminus": [each["mean_difference"] - each["low"]],
+                    "thickness": 2.5 if place == 0 else 1.5,
+                    "width": 5,
+                    "color": colour(each["model"]),
+                },
+                "marker": {
+                    "size": 11 if place == 0 else 8,
+                    "symbol": "diamond" if place == 0 else "circle",
+                    "color": colour(each["model"]),
+                },
+                "hovertemplate": f"{words.percent(each['mean_difference'])} a {each['unit']}<br>"
+                f"{100 * each['level']:g} % interval {interval}<extra></extra>",
+                "showlegend": False,
+            }
+        )
+    layout = {
+        "xaxis": {
+            "tickformat": ".2~p",
+            "zeroline": True,
+            "zerolinewidth": 2,
+            "zerolinecolor": "var(--ink)",
+            "title": {"text": f"first − second, a {rows[0]['unit']}, net" if rows else ""},
+        },
+        "yaxis": {"autorange": "reversed", "automargin": True, "ticks": "", "fixedrange": True},
+        "height": 90 + 44 * len(rows),
+    }
+    alt = f"{len(rows)} differences of net returns with their intervals; the table below has the same numbers."
+    return {"data": traces, "layout": layout, "alt": alt}
+
+
+def _line(material: Material, model: str, times: Times, values: Floats) -> dict[str, Any]:
+    rows = thin(values, limit=LINE_LIMIT)
+    aside = not is_network(model) and model not in RIVALS
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": escape(words.label(model)),
+        "legendgroup": escape(model),
+        "visible": "legendonly" if aside else True,
+        "x": axis_times(times[rows], daily=material.daily),
+        "y": rounded(values[rows]),
+        "line": {
+            "color": colour(model),
+            "width": 2 if model in material.networks else 1.5,
+            "dash": dash(model),
+        },
+    }
+
+
+def _band(material: Material, model: str) -> list[dict[str, Any]]:
+    """Lowest and highest seed at each time, as an area that keeps out of the legend."""
+    seeds = material.seeds(model)
+    if len(seeds) < 2:
+        return []
+    curves = np.stack([equity_curve(held_returns(each)) for each in seeds])
+    low, high = curves.min(axis=0), curves.max(axis=0)
+    rows = np.union1d(thin(low, limit=LINE_LIMIT // 2), thin(high, limit=LINE_LIMIT // 2))
+    times = axis_times(seeds[0].time[rows], daily=material.daily)
+    shared = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": times,
+        "line": {"width": 0},
+        "legendgroup": escape(model),
+        "showlegend": False,
+        "hoverinfo": "skip",
+    }
+    return [
+        {**shared, "y": rounded(low[rows])},
+        {**shared, "y": rounded(high[rows]), "fill": "tonexty", "fillcolor": colour(model, alpha=0.16)},
+    ]

@@ -1,0 +1,107 @@
+"""Networks that forecast the next bars one by one: how far off each step is, and the newest forecast as a fan."""
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.report import formatting as words
+from forecast.report.charts.equity import Figure, colour, rounded
+from forecast.report.context import Material
+from pipelines.market.types import Floats
+
+_BANDS = ((0.05, 0.95, "90 %", 0.14), (0.25, 0.75, "50 %", 0.26))
+
+
+def loss_by_step(material: Material) -> Figure | None:
+    """Mean squared error of each step of the path, the mean over seeds, beside what saying nothing would have."""
+    models = _by_model(material)
+    if not models:
+        return None
+    traces: list[dict[str, Any]] = []
+    told = []
+    for model, rows in models:
+        for part, dash in (("test", "solid"), ("validation", "2px,2px")):
+            said, came, unit = _arrays(rows[rows["part"] == part])
+            loss = np.mean(((came - said) / unit) ** 2, axis=0)
+            traces.append(_line(f"{words.label(model)}, {part}", loss, tint=colour(model), dash=dash))
+            if part == "test":
+                silent = np.mean((came / unit) ** 2, axis=0)
+                told.append(f"{words.label(model)} {words.number(float(loss.mean()), 3)}")
+    traces.append(_line("No move, test", silent, tint="var(--muted)", dash="4px,3px"))
+    told.append(f"no move {words.number(float(silent.mean()), 3)}")
+    layout = {
+        "xaxis": {"title": {"text": "bars after the entry"}, "tickformat": "d"},
+        "yaxis": {"title": {"text": "squared error, in units of volatility²"}, "tickformat": ".2f"},
+        "hovermode": "x unified",
+    }
+    return {"data": traces, "layout": layout, "alt": f"Squared error by step. Mean over steps: {', '.join(told)}."}
+
+
+def fans(material: Material) -> list[tuple[str, Figure]]:
+    """For each network the newest tested decision: the path it saw, how wrong it used to be, and what came."""
+    return [_fan(model, rows) for model, rows in _by_model(material)]
+
+
+def _fan(model: str, rows: pd.DataFrame) -> tuple[str, Figure]:
+    rows = rows[rows["fold"] == rows["fold"].max()]
+    said, came, unit = _arrays(rows[rows["part"] == "validation"])
+    missed = np.cumsum((came - said) / unit, axis=1)
+    newest = rows[rows["decided_at"] == rows["decided_at"].max()]
+    said, came, unit = _arrays(newest)
+    path, actual = _from_zero(said[0]), _from_zero(came[0])
+    steps = list(range(len(path)))
+    traces: list[dict[str, Any]] = []
+    shared = {"type": "scatter", "mode": "lines", "x": steps, "line": {"width": 0}, "showlegend": False}
+    for low, high, name, alpha in _BANDS:
+        for share, fill in ((low, {}), (high, {"fill": "tonexty", "fillcolor": colour(model, alpha=alpha)})):
+            edge = path + np.append(0.0, np.quantile(missed, share, axis=0)) * unit[0, 0]
+            label = f"{name} band, {'lower' if not fill else 'upper'} end"
+            traces.append({**shared, **fill, "name": label, "y": rounded(np.expm1(edge)), "hovertemplate": "%{y:.2%}"})
+    for name, values, tint, width in (
+        ("Forecast", path, colour(model), 2.25),
+        ("What came", actual, "var(--ink)", 1.75),
+    ):
+        traces.append(_line(name, np.expm1(values), tint=tint, width=width) | {"x": steps, "hovertemplate": "%{y:.2%}"})
+    day = f"{newest['decided_at'].iloc[0]:%Y-%m-%d %H:%M}"
+    layout = {
+        "xaxis": {"title": {"text": "bars after the entry"}, "tickformat": "d"},
+        "yaxis": {"title": {"text": "return since the entry"}, "tickformat": ".1~%"},
+        "hovermode": "x unified",
+        "showlegend": False,
+    }
+    ends = " forecast, ".join(words.percent(float(np.expm1(each[-1]))) for each in (path, actual))
+    alt = f"Path of the {words.within(model)} from {day} UTC on: after {len(path) - 1} bars {ends} came."
+    return f"{words.label(model)}, decided {day} UTC", {"data": traces, "layout": layout, "alt": alt}
+
+
+def _by_model(material: Material) -> list[tuple[str, pd.DataFrame]]:
+    """Each network's paths, the mean over its seeds, in the report's order."""
+    if material.paths is None:
+        return []
+    means = material.paths.groupby(["model", "fold", "part", "decided_at", "step"], sort=True).mean().reset_index()
+    return [(model, rows) for model in material.networks if len(rows := means[means["model"] == model])]
+
+
+def _arrays(rows: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
+    """Forecast, what came, and unit, each of shape (decisions, steps); the rows are sorted by decision and step."""
+    steps = int(rows["step"].max())
+    found = (rows[name].to_numpy(np.float64).reshape(-1, steps) for name in ("predicted", "came", "volatility"))
+    return tuple(found)  # type: ignore[return-value]
+
+
+def _from_zero(returns: Floats) -> Floats:
+    return np.append(0.0, np.cumsum(returns))
+
+
+def _line(name: str, values: Floats, *, tint: str, dash: str = "solid", width: float = 1.75) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": escape(name),
+        "x": list(range(1, len(values) + 1)),
+        "y": rounded(values),
+        "line": {"color": tint, "dash": dash, "width": width},
+        "hovertemplate": "%{y:.3f}",
+    }

@@ -1,0 +1,139 @@
+"""The price with the networks' buys and sells, and what each network held below it."""
+
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from forecast.report import formatting as words
+from forecast.report.charts.downsampling import PRICE_LIMIT, thin
+from forecast.report.charts.equity import Figure, axis_times, colour, rounded
+from forecast.report.context import Material, utc
+from forecast.trading.simulator import Ledger
+from pipelines.market.types import Floats, Times
+
+_VIEW = 250  # bars in sight at first: marks can be told apart, and buttons show the rest
+
+
+def prices(material: Material) -> Figure:
+    """Closing prices as they were traded, a triangle at each open where a network changed its position."""
+    scale = float(material.about["data"].get("price_scale") or 1.0)
+    opened, closed = utc(material.bars["opened_at"]), utc(material.bars["closed_at"])
+    tested = material.traded
+    at = (opened + (closed - opened) // 2 if material.daily else closed)[tested]  # the middle names the session's date
+    close, opens = material.bars["close"].to_numpy()[tested] * scale, material.bars["open"].to_numpy()[tested] * scale
+    rows = thin(close, limit=PRICE_LIMIT)
+    unit = material.about["data"].get("currency") or "quote currency"
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "Price",
+            "x": axis_times(at[rows], daily=material.daily),
+            "y": rounded(close[rows]),
+            "line": {"color": "var(--price)", "width": 1.25},
+            "hovertemplate": "close %{y:,.2f}<extra></extra>",
+        }
+    ]
+    layout: dict[str, Any] = {"hovermode": "closest", "yaxis": {"title": {"text": escape(unit)}, "domain": [0.36, 1]}}
+    bottom, told = 0.34, []
+    marked = at if material.daily else opened[tested]
+    for place, model in enumerate(material.networks[:2], start=2):
+        account = material.ensemble(model)
+        axis, bottom = f"y{place}", bottom - 0.17
+        traces += _marks(account, at=marked, opens=opens, daily=material.daily)
+        traces.append(_held(account, at=marked, daily=material.daily, axis=axis))
+        layout[f"yaxis{place}"] = _strip(account, bottom=bottom)
+        layout.setdefault("annotations", []).append(_title(model, top=bottom + 0.09))
+        changes = int(np.count_nonzero(np.diff(account.position, prepend=0.0)))
+        told.append(f"{words.label(model)} changed its position {changes} times")
+    begin = max(0, len(at) - _VIEW)
+    last_change = max(_last_change(material.ensemble(model)) for model in material.networks) if material.networks else 0
+    everything = last_change < begin  # nothing to see in the last stretch
+    shown = axis_times(at[[0 if everything else begin, -1]], daily=material.daily)
+    layout["xaxis"] = {"range": shown, "anchor": f"y{1 + len(material.networks[:2])}"}
+    return {
+        "data": traces,
+        "layout": layout,
+        "all": everything,
+        "alt": f"Price with buy and sell marks. {'; '.join(told)}.",
+    }
+
+
+def _last_change(account: Ledger) -> int:
+    """The last bar at which the position changed, -1 for none; closing at the very end is no decision."""
+    changed = np.flatnonzero(np.diff(account.position[:-1], prepend=0.0))
+    return int(changed[-1]) if len(changed) else -1
+
+
+def _marks(account: Ledger, *, at: Times, opens: Floats, daily: bool) -> list[dict[str, Any]]:
+    """Buys and sells of one network at the price at which they were filled."""
+    change = np.diff(account.position, prepend=0.0)
+    name = escape(words.label(account.model))
+    filled = account.model == "lstm"
+    traces = []
+    for word, rows in (("buys", np.flatnonzero(change > 0)), ("sells", np.flatnonzero(change < 0))):
+        symbol = "triangle-up" if word == "buys" else "triangle-down"
+        edge = "var(--paper)" if filled else colour(account.model)
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": f"{name} {word}",
+                "x": axis_times(at[rows], daily=daily),
+                "y": rounded(opens[rows]),
+                "marker": {
+                    "symbol": symbol if filled else f"{symbol}-open",
+                    "size": 11 if filled else 12,
+                    "color": colour(account.model),
+                    "line": {"width": 0.75 if filled else 1.75, "color": edge},
+                },
+                "hovertemplate": f"{name} {word} at the open, %{{y:,.2f}}<extra></extra>",
+            }
+        )  # fmt: skip
+    return traces
+
+
+def _held(account: Ledger, *, at: Times, daily: bool, axis: str) -> dict[str, Any]:
+    """The position as steps: only the bars at which it changed."""
+    changed = np.flatnonzero(np.diff(account.position, prepend=np.nan) != 0)
+    rows = np.unique(np.append(changed, len(account.position) - 1))
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": axis_times(at[rows], daily=daily),
+        "y": rounded(account.position[rows], 4),
+        "yaxis": axis,
+        "line": {"shape": "hv", "width": 0.75, "color": colour(account.model)},
+        "fill": "tozeroy",
+        "fillcolor": colour(account.model, alpha=0.55),
+        "showlegend": False,
+        "hovertemplate": f"{escape(words.label(account.model))} holds %{{y:.0%}}<extra></extra>",
+    }
+
+
+def _strip(account: Ledger, *, bottom: float) -> dict[str, Any]:
+    low = -1.0 if account.position.min() < 0 else 0.0
+    most = max(1.0, float(np.abs(account.position).max()))
+    return {
+        "domain": [bottom, bottom + 0.09],
+        "range": [1.05 * most * low, 1.05 * most],
+        "tickvals": [low, 1] if low else [0, 1],
+        "ticktext": ["short", "long"] if low else ["out", "in"],
+        "fixedrange": True,
+        "showgrid": False,
+    }
+
+
+def _title(model: str, *, top: float) -> dict[str, Any]:
+    return {
+        "text": f"{escape(words.label(model))} holds",
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0,
+        "y": top + 0.03,
+        "xanchor": "left",
+        "yanchor": "middle",
+        "showarrow": False,
+        "font": {"size": 12},
+    }

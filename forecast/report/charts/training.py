@@ -1,0 +1,133 @@
+"""Learning curves fold by fold, and the folds on a time line."""
+
+import math
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.config import model_registry as networks
+from forecast.report import formatting as words
+from forecast.report.charts.equity import Figure, colour, rounded
+from forecast.report.context import Material
+
+MOST_FOLDS = 12
+"""Small charts shown at most; of more folds, evenly spaced ones."""
+
+COIN = math.log(2)
+_PARTS = {"train": ("train", ""), "validation": ("validation", "/"), "test": ("test", "x")}
+
+
+def learning(material: Material) -> list[tuple[str, Figure]]:
+    """One small chart a fold: every seed's loss while learning (dotted) and on validation rows (a line).
+
+    The networks that give chances stand by their log loss, and behind them those that forecast a path by their squared
+    error.
+    """
+    apart = material.history["model"].map(networks.path).to_numpy(bool)
+    chances, paths = material.history[~apart], material.history[apart]
+    return _charts(material, chances, "Fold") + _charts(material, paths, "Squared error of paths, fold")
+
+
+def _charts(material: Material, history: pd.DataFrame, title: str) -> list[tuple[str, Figure]]:
+    numbers = np.sort(history["fold"].unique())
+    if len(numbers) > MOST_FOLDS:
+        numbers = numbers[np.unique(np.linspace(0, len(numbers) - 1, MOST_FOLDS).round().astype(int))]
+    finite = history[["loss", "val_loss"]].to_numpy()
+    finite = finite[np.isfinite(finite)]
+    if not len(finite):
+        return []
+    low, high = np.quantile(finite, [0.0, 0.99])
+    margin = max(0.1 * (high - low), 1e-3)
+    coin = COIN if title == "Fold" else None
+    sight = [float(min(low, coin or low) - margin), float(max(high, coin or high) + margin)]
+    last = int(history["epoch"].max())
+    return [
+        (f"{title} {int(number)}", _fold(material, history[history["fold"] == number], sight, last, coin))
+        for number in numbers
+    ]
+
+
+def _fold(material: Material, history: pd.DataFrame, sight: list[float], last: int, coin: float | None) -> Figure:
+    traces: list[dict[str, Any]] = []
+    told = []
+    for model in material.networks:
+        rows = history[history["model"] == model]
+        for index, (_, each) in enumerate(rows.groupby("seed")):
+            for column, dash, width in (("loss", "2px,2px", 1.25), ("val_loss", "solid", 1.75)):
+                traces.append(
+                    {
+                        "type": "scatter",
+                        "mode": "lines",
+                        "name": f"{escape(words.label(model))}, {'validation' if column == 'val_loss' else 'training'}",
+                        "legendgroup": f"{escape(model)} {column}",
+                        "showlegend": index == 0,
+                        "x": each["epoch"].tolist(),
+                        "y": rounded(each[column].to_numpy(np.float64)),
+                        "line": {"color": colour(model), "dash": dash, "width": width},
+                        "hovertemplate": "%{y:.4f}",
+                    }
+                )
+        if len(rows):
+            told.append(f"{words.label(model)} lowest validation loss {rows['val_loss'].min():.4f}")
+    layout = {
+        "xaxis": {"range": [0.5, max(last + 0.5, 2.5)], "title": {"text": "epoch"}, "tickformat": "d"},
+        "yaxis": {"range": sight, "tickformat": ".2f", "nticks": 5},
+        "shapes": [
+            {
+                "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": coin, "y1": coin,
+                "line": {"color": "var(--muted)", "width": 1, "dash": "4px,3px"},
+            }
+        ] if coin else [],
+        "showlegend": False,
+        "height": 210,
+        "margin": {"l": 42, "r": 8, "t": 8, "b": 38},
+    }  # fmt: skip
+    return {"data": traces, "layout": layout, "alt": f"Loss by epoch. {'; '.join(told)}."}
+
+
+def folds(material: Material) -> Figure:
+    """When each fold learnt, when it chose, and when it was tested."""
+    plan = material.about["folds"]
+    traces = []
+    for part, (tint, pattern) in _PARTS.items():
+        pieces = [(fold["number"], span) for fold in plan for span in fold[part].get("pieces") or [fold[part]]]
+        spans = [span for _, span in pieces]
+        start = pd.to_datetime([span["first"] for span in spans], utc=True)
+        stop = pd.to_datetime([span["last"] for span in spans], utc=True)
+        length = (stop - start) / pd.Timedelta(milliseconds=1)
+        traces.append(
+            {
+                "type": "bar",
+                "orientation": "h",
+                "name": part.capitalize(),
+                "hoverlabel": {"namelength": 0},
+                "y": [f"Fold {number}" for number, _ in pieces],
+                "base": [moment.strftime("%Y-%m-%dT%H:%M:%S") for moment in start],
+                "x": [float(each) for each in length],
+                "customdata": [
+                    [words.count(span["rows"]), escape(str(span["first"])[:16]), escape(str(span["last"])[:16])]
+                    for span in spans
+                ],
+                "hovertemplate": part + ": %{customdata[0]} rows<br>%{customdata[1]} to %{customdata[2]}",
+                "marker": {
+                    "color": f"var(--{tint})",
+                    "line": {"width": 0},
+                    "pattern": {
+                        "shape": pattern, "fillmode": "overlay", "fgcolor": "var(--paper)", "size": 6, "solidity": 0.2,
+                    },
+                },
+            }
+        )  # fmt: skip
+    layout = {
+        "barmode": "overlay",
+        "bargap": 0.35,
+        "xaxis": {"type": "date"},
+        "yaxis": {"autorange": "reversed", "ticks": "", "fixedrange": True, "automargin": True},
+        "height": 110 + 28 * len(plan),
+    }
+    alt = f"{len(plan)} folds in time order; each learns from the past and is tested on what came after it."
+    if material.metrics.get("paths"):
+        alt = f"{len(plan)} folds; each learns from what lies around the groups it is tested on."
+    return {"data": traces, "layout": layout, "alt": alt}

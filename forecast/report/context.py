@@ -1,0 +1,134 @@
+"""What a report is made of: one run and one of its backtests, read and put in order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.runs.run import Run
+from forecast.statistics.verdict import RIVALS, is_network
+from forecast.trading.simulator import Ledger
+from pipelines.errors import RunError
+from pipelines.market.types import Times
+
+ENSEMBLE = "ensemble"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """Everything that the charts and tables show.
+
+    about: run.json. policy: the backtest's config.json. metrics: its metrics.json. bars, history, predictions: the
+    run's tables. signals: the backtest's. paths: the run's paths.parquet, None where no network forecasts one. ledgers:
+    every model and member, in the order in which they were saved. memory: what `forecast inspect` has left, None where
+    it has not looked.
+    """
+
+    name: str
+    backtest: str
+    about: Mapping[str, Any]
+    policy: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    bars: pd.DataFrame
+    history: pd.DataFrame
+    predictions: pd.DataFrame
+    signals: pd.DataFrame
+    ledgers: Sequence[Ledger]
+    memory: Mapping[str, Any] | None = None
+    paths: pd.DataFrame | None = None
+
+    @property
+    def models(self) -> list[str]:
+        """Networks first, the LSTM before the others, then holding, nothing, and the other baselines."""
+        found = list(dict.fromkeys(each.model for each in self.ledgers))
+        networks = sorted((each for each in found if is_network(each)), key=lambda model: model != "lstm")
+        simple = [each for each in RIVALS if each in found]
+        return networks + simple + [each for each in found if each not in networks and each not in simple]
+
+    @property
+    def networks(self) -> list[str]:
+        return [model for model in self.models if is_network(model)]
+
+    @property
+    def daily(self) -> bool:
+        """Whether a bar is a whole day, so that a date says when it was."""
+        return self.about["data"]["interval"] in ("1d", "1wk", "1mo")
+
+    @property
+    def symbol(self) -> str:
+        return str(self.about["config"]["symbol"])
+
+    @cached_property
+    def traded(self) -> slice:
+        """The bars that were traded; several bars may open at one time, then the place that fits all."""
+        opened, times = utc(self.bars["opened_at"]), self.ensemble(self.models[0]).time
+        first, last = (int(np.searchsorted(opened, times[0], side=side)) for side in ("left", "right"))
+        for start in range(first, last):
+            if np.array_equal(opened[start : start + len(times)], times):
+                return slice(start, start + len(times))
+        raise RunError("Bars and ledger of the run do not belong together. Train it again: forecast train --fresh.")
+
+    def ensemble(self, model: str) -> Ledger:
+        return next(each for each in self.ledgers if (each.model, each.member) == (model, ENSEMBLE))
+
+    def seeds(self, model: str) -> list[Ledger]:
+        return [each for each in self.ledgers if each.model == model and each.member != ENSEMBLE]
+
+
+def gather(run: Run, *, backtest: str) -> Material:
+    """Reads what a report needs.
+
+    Raises:
+        RunError: a file is missing or does not hold what it should.
+    """
+    about, saved = run.describe(), run.backtest(backtest)
+    for part, keys in (("config", ("symbol",)), ("data", ("interval", "fingerprint")), ("folds", ())):
+        if part not in about or any(key not in about[part] for key in keys):
+            raise RunError(f"run.json of run {run.name} lacks {part} {', '.join(keys)}. Train it again.")
+    for part in ("period", "performance", "comparisons", "verdict"):
+        if part not in saved.metrics:
+            raise RunError(f"metrics.json of backtest {backtest} lacks {part}. Run 'forecast backtest' again.")
+    ledgers = [
+        ledger(rows, model=str(model), member=str(member))
+        for (model, member), rows in saved.ledger.groupby(["model", "member"], sort=False)
+    ]
+    if not any(each.member == ENSEMBLE for each in ledgers):
+        raise RunError(f"The ledger of backtest {backtest} has no ensemble. Run 'forecast backtest' again.")
+    return Material(
+        name=run.name,
+        backtest=backtest,
+        about=about,
+        policy=saved.config,
+        metrics=saved.metrics,
+        bars=run.bars(),
+        history=run.history(),
+        predictions=run.predictions(),
+        signals=saved.signals,
+        ledgers=ledgers,
+        memory=run.pictures(),
+        paths=run.paths(),
+    )
+
+
+def ledger(rows: pd.DataFrame, *, model: str, member: str) -> Ledger:
+    """The rows of one strategy in ledger.parquet as a Ledger."""
+    return Ledger(
+        symbol=str(rows["symbol"].iloc[0]),
+        model=model,
+        member=member,
+        time=utc(rows["time"]),
+        position=rows["position"].to_numpy(np.float64),
+        gross=rows["gross_return"].to_numpy(np.float64),
+        cost=rows["cost"].to_numpy(np.float64),
+        net=rows["net_return"].to_numpy(np.float64),
+        traded=rows["traded"].to_numpy(np.float64) if "traded" in rows else None,
+        financing=rows["financing"].to_numpy(np.float64) if "financing" in rows else None,
+    )
+
+
+def utc(times: "pd.Series[Any]") -> Times:
+    """Times of a table as datetime64[ns] in UTC, with or without a zone in the file."""
+    return np.asarray(pd.to_datetime(times, utc=True).dt.tz_localize(None).to_numpy(), dtype="datetime64[ns]")

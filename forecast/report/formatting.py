@@ -1,0 +1,79 @@
+"""How numbers and names are written for a person."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from forecast.config import model_registry as networks
+
+DASH = "–"
+
+NAMES = {
+    "buy_and_hold": "Buy and hold",
+    "always_flat": "Always flat",
+    "previous_sign": "Last direction",
+    "logistic": "Logistic regression",
+    "boosting": "Gradient boosting",
+    "best_baseline": "Best baseline",
+}
+
+
+def label(model: str) -> str:
+    """A model's name as a heading: "LSTM"."""
+    if model in networks.MODELS:
+        name = networks.label(model)
+        return name[:1].upper() + name[1:]
+    return NAMES.get(model, model.replace("_", " "))
+
+
+def within(model: str) -> str:
+    """A model's name inside a sentence: "LSTM", but "buy and hold"."""
+    return networks.label(model) if model in networks.MODELS else label(model).lower()
+
+
+def percent(value: float) -> str:
+    """0.1234 -> "12.3 %", 0.00012 -> "0.012 %"; a true minus sign."""
+    size = abs(100 * value)
+    places = 1 if size >= 1 or size < 1e-6 else 1 - math.floor(math.log10(size))  # below 1 %: two digits
+    return number(100 * value, places) + " %"
+
+
+def number(value: float, places: int = 2) -> str:
+    """Thousands set apart by a narrow space, a true minus sign, no "−0.00"."""
+    text = f"{value:,.{places}f}".replace(",", "\u202f")
+    return text.replace("-", "−") if float(f"{value:.{places}f}") else text.removeprefix("-")
+
+
+def count(value: float) -> str:
+    return number(value, 0)
+
+
+def times(value: float) -> str:
+    return number(value, 1) + " ×"
+
+
+def show(value: Any, how: Callable[[float], str]) -> str:
+    """A number as how writes it, a dash where there is none."""
+    return DASH if value is None else how(float(value))
+
+
+def day(text: str) -> str:
+    """The date of an ISO time."""
+    return str(text)[:10]
+
+
+def plural(amount: int, noun: str) -> str:
+    return f"{count(amount)} {noun}" if amount == 1 else f"{count(amount)} {noun}s"
+
+
+def value(given: Any) -> str:
+    """Any setting: lists with commas, None as "not set"."""
+    if given is None:
+        return "not set"
+    if isinstance(given, bool):
+        return "yes" if given else "no"
+    if isinstance(given, dict):
+        return "; ".join(f"{label(str(name))} {value(each)}" for name, each in given.items()) or "none"
+    if isinstance(given, list | tuple):
+        return ", ".join(map(str, given)) or "none"
+    return f"{given:g}" if isinstance(given, float) else str(given)

@@ -1,0 +1,1 @@
+"""pages: to be described."""

@@ -1,0 +1,224 @@
+"""An inspection -> one page in the look of the report; the benchmark -> another. Both load nothing from anywhere."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from forecast.diagnostics import summary
+from forecast.diagnostics.analysis import Inspection
+from forecast.diagnostics.summary import Memory
+from forecast.report import formatting as words
+from forecast.report.charts import diagnostics as charts
+from forecast.report.charts import heatmaps as maps
+from forecast.report.charts.equity import Figure
+from forecast.report.pages.run import environment, script_json
+from forecast.studies import memory_benchmark as benchmark
+from forecast.studies import window_ablation as ablation
+from forecast.studies.memory_benchmark import Benchmark
+from forecast.studies.window_ablation import Ablation
+from pipelines.files import write_atomically
+
+if TYPE_CHECKING:
+    pass
+
+TASK_NAMES = {"adding": "Adding problem", "recall": "Delayed recall"}
+
+
+def write_memory(
+    inspection: Inspection,
+    memories: list[Memory],
+    known: Benchmark | None,
+    *,
+    ablated: Ablation | None = None,
+    folder: Path,
+) -> Path:
+    """Writes `<folder>/<run-id>-memory.html` and returns its path.
+
+    known: the textbook case, ablated: other windows, where they were measured.
+    """
+    facts = inspection.facts
+    window, run = int(facts["window"]), str(facts["run"])
+    rng = np.random.default_rng(0)
+    figures = {
+        "gradient": charts.gradient(inspection.curves, memories, path="state"),
+        "jacobian": charts.gradient(inspection.curves, memories, path="jacobian"),
+        **_gates(inspection, rng),
+        **_occlusion(inspection),
+        **(_textbook(known, window) if known else {}),
+    }
+    models = list(dict.fromkeys(inspection.curves["model"]))
+    context = {
+        "title": f"{facts['symbol']}: what the networks remember",
+        "eyebrow": f"{facts['symbol']} · what the networks remember · run {run}",
+        "sentence": summary.sentence(memories, window=window),
+        "details": summary.details(memories, window=window),
+        "facts": facts,
+        "memory": summary.table(memories),
+        "has_lstm": "lstm" in models,
+        "gates": [(name, charts.GATE_NAMES[name]) for name in maps.MAPPED],
+        "traded": [(name, charts.GATE_NAMES[name]) for name in maps.MAPPED if f"trade-{name}" in figures],
+        "events": _events(inspection),
+        "constants": _constants(inspection, window),
+        "occluded": [(model, words.label(model), maps.told(inspection.occlusion, model)) for model in models],
+        "ablation": None if ablated is None else ablation.table(ablated),
+        "ablated": "" if ablated is None else ablation.sentence(ablated),
+        "report": f"{run}.html" if (folder / f"{run}.html").exists() else None,
+        "commands": [f"forecast inspect {shlex.quote(run)}", "forecast inspect --benchmark"],
+        **_told_of(known, window),
+    }  # fmt: skip
+    return _write("memory.html.j2", context, figures, path=folder / f"{run}-memory.html")
+
+
+def pictures(inspection: Inspection, memories: list[Memory]) -> dict[str, Any]:
+    """What the main report shows of an inspection: its sentences and its two most telling pictures."""
+    window, models = int(inspection.facts["window"]), list(dict.fromkeys(inspection.curves["model"]))
+    model = "lstm" if "lstm" in models else models[0]
+    return {
+        "sentence": summary.sentence(memories, window=window),
+        "details": summary.details(memories, window=window),
+        "told": maps.told(inspection.occlusion, model),
+        "network": words.label(model),
+        "figures": {
+            "gradient": charts.gradient(inspection.curves, memories, path="state"),
+            "occlusion": _occlusion(inspection)[f"occlusion-{model}"],
+        },
+    }
+
+
+def write_benchmark(known: Benchmark, *, window: int | None, folder: Path) -> Path:
+    """Writes `<folder>/memory-benchmark.html` and returns its path. window: the newest run's, None without a run."""
+    context = {
+        "title": "How far each cell can remember",
+        "eyebrow": "The textbook case, measured on this machine",
+        "commands": ["forecast inspect --benchmark"],
+        **_told_of(known, window),
+    }
+    return _write("benchmark.html.j2", context, _textbook(known, window), path=folder / "memory-benchmark.html")
+
+
+def told(known: Benchmark) -> str:
+    """What the adding problem has shown, in one sentence."""
+    longest = int(known.table["length"].max())
+    parts = []
+    for cell in benchmark.CELLS:
+        reach = known.reach("adding", cell)
+        size = (
+            "at no length tried"
+            if not reach
+            else f"up to length {reach}" + (", the longest tried" if reach == longest else "")
+        )
+        parts.append(f"the {words.label(cell)} learns it {size}")
+    return f"Adding problem: {', '.join(parts)}."
+
+
+def _write(template: str, context: dict[str, Any], figures: dict[str, Figure], *, path: Path) -> Path:
+    from plotly.offline import get_plotlyjs
+
+    drawn = {name: {"data": figure["data"], "layout": figure["layout"]} for name, figure in figures.items()}
+    html = (
+        environment()
+        .get_template(template)
+        .render(
+            **context,
+            alt={name: figure["alt"] for name, figure in figures.items()},
+            figures=script_json(drawn),
+            plotly=get_plotlyjs(),
+        )
+    )
+    return write_atomically(path, html.encode())
+
+
+def _gates(inspection: Inspection, rng: np.random.Generator) -> dict[str, Figure]:
+    if inspection.averages.empty:
+        return {}
+    fold, seed = int(inspection.window["fold"].iloc[0]), int(inspection.window["seed"].iloc[0])
+    mine, average = (
+        table[(table["fold"] == fold) & (table["seed"] == seed)] for table in (inspection.window, inspection.averages)
+    )
+    units = maps.order(inspection.units, fold=fold, seed=seed)
+    found = {}
+    for name in maps.MAPPED:
+        sight = maps.sight(name, mine, average)
+        found[f"window-{name}"] = maps.gate(mine, name, units=units, sight=sight)
+        found[f"average-{name}"] = maps.gate(average, name, units=units, sight=sight)
+        if len(inspection.trades):
+            found[f"trade-{name}"] = charts.trades(inspection.trades, name)
+    found["constants"] = charts.constants(inspection.units, window=int(inspection.facts["window"]))
+    found["regimes"] = charts.regimes(inspection.regimes, rng=rng)
+    return found
+
+
+def _occlusion(inspection: Inspection) -> dict[str, Figure]:
+    table = inspection.occlusion
+    found = {}
+    for model in dict.fromkeys(table["model"]):
+        highest = max(float(maps.influence(table, model).to_numpy().max()), 1e-9)
+        found[f"occlusion-{model}"] = maps.occlusion(table, model, highest=highest)
+    return found
+
+
+def _textbook(known: Benchmark, window: int | None) -> dict[str, Figure]:
+    return {f"textbook-{task}": charts.textbook(known, task, window=window) for task in _tasks(known)}
+
+
+def _tasks(known: Benchmark) -> list[str]:
+    return [task for task in TASK_NAMES if (known.table["task"] == task).any()]
+
+
+def _told_of(known: Benchmark | None, window: int | None) -> dict[str, Any]:
+    """What both pages say about the textbook case."""
+    if known is None:
+        return {"tasks": [], "said": "", "setting": {}, "results": {}}
+    table = known.table
+    cells = table.drop_duplicates("cell").set_index("cell")
+    rows = [
+        {
+            "name": f"{TASK_NAMES[str(task)]}, length {length}",
+            "cells": [_result(part[part["cell"] == cell]) for cell in benchmark.CELLS],
+        }
+        for (task, length), part in table.groupby(["task", "length"])
+    ]
+    return {
+        "tasks": [(task, TASK_NAMES[task]) for task in _tasks(known)],
+        "said": told(known),
+        "window": window,
+        "results": {"columns": [words.label(cell) for cell in benchmark.CELLS], "rows": rows, "note": ""},
+        "setting": {
+            "units": {words.label(cell): int(cells.loc[cell, "units"]) for cell in cells.index},
+            "parameters": {words.label(cell): words.count(int(cells.loc[cell, "parameters"])) for cell in cells.index},
+            "steps": words.count(int(table["most_steps"].max())),
+            "batch": int(table["batch"].max()),
+            "rate": f"{table['learning_rate'].max():g}",
+            "seeds": table["seed"].nunique(),
+        },
+    }  # fmt: skip
+
+
+def _result(rows: Any) -> dict[str, str]:
+    if rows.empty:
+        return {"value": words.DASH, "spread": ""}
+    learnt = int((rows["error"] < benchmark.SOLVED * rows["guess"]).sum())
+    error = rows["error"]
+    spread = f"{learnt} of {len(rows)} learnt; {words.number(error.min(), 4)} to {words.number(error.max(), 4)}"
+    return {"value": words.number(float(error.median()), 4), "spread": spread}
+
+
+def _constants(inspection: Inspection, window: int) -> str:
+    if inspection.units.empty:
+        return ""
+    bars = {stage: rows["bars"].to_numpy() for stage, rows in inspection.units.groupby("stage")}
+    before, after = (float(np.median(bars[stage])) for stage in ("initial", "trained"))
+    longer = float(np.mean(bars["trained"] > window))
+    moved = "as before training" if abs(after / before - 1) < 0.1 else f"{words.number(before, 1)} before training"
+    return (
+        f"Half of the LSTM’s units forget within {words.number(after, 1)} bars, {moved}; "
+        f"{words.percent(longer) if longer else 'none'} keep what they hold for longer than your window."
+    )
+
+
+def _events(inspection: Inspection) -> dict[str, int]:
+    if inspection.trades.empty:
+        return {}
+    return {str(side): int(rows["events"].iloc[0]) for side, rows in inspection.trades.groupby("side")}

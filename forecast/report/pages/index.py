@@ -1,0 +1,69 @@
+"""The list of runs, portfolios and calibrations, each with what it found and a link to its page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from forecast.evaluation.portfolio import FOLDER, list_portfolios
+from forecast.report import formatting as words
+from forecast.report.pages.portfolio import page_name as portfolio_page
+from forecast.report.pages.power import page_name, sentence
+from forecast.report.pages.run import environment
+from forecast.runs.io import read_json
+from forecast.runs.run import Run
+from forecast.studies.power_results import Calibration
+from pipelines.errors import RunError
+from pipelines.files import write_atomically
+
+
+def write_index(runs: Sequence[Run], *, folder: Path, calibrations: Sequence[Calibration] = ()) -> Path:
+    """Writes `<folder>/index.html` and returns its path. runs: newest first; a damaged one is listed as such.
+
+    The portfolios beside the runs are listed, too.
+    """
+    entries = [_entry(run, folder=folder) for run in runs]
+    controls = [
+        {"link": page_name(each), "sentence": sentence(each.shares), "date": words.day(each.about["created_at"])}
+        for each in calibrations
+        if (folder / page_name(each)).exists()
+    ]
+    joined = [each for place in {run.folder.parent: None for run in runs} for each in _portfolios(place, folder=folder)]
+    html = environment().get_template("index.html.j2").render(entries=entries, controls=controls, portfolios=joined)
+    return write_atomically(folder / "index.html", html.encode())
+
+
+def _portfolios(runs: Path, *, folder: Path) -> list[dict[str, str]]:
+    """The portfolios that have a page, newest first; a damaged one is passed over."""
+    found = []
+    for name in list_portfolios(runs):
+        try:
+            sentence = str(read_json(runs / FOLDER / name / "metrics.json")["verdict"]["sentence"])
+        except (RunError, KeyError, TypeError):
+            continue
+        if (folder / portfolio_page(name)).exists():
+            found.append({"sentence": sentence, "link": portfolio_page(name), "name": name})
+    return found
+
+
+def _entry(run: Run, *, folder: Path) -> dict[str, Any]:
+    page = f"{run.name}.html"
+    entry = {
+        "run": run.name,
+        "link": page if (folder / page).exists() else None,
+        "answer": "",
+        "symbol": "",
+        "date": "",
+    }
+    try:
+        about = run.describe()
+        entry["symbol"] = about.get("config", {}).get("symbol", "")
+        entry["date"] = words.day(about.get("created_at", ""))
+        names = run.backtests()
+        if not run.finished:
+            return {**entry, "sentence": "Not finished. The same 'forecast train' goes on with it."}
+        if not names:
+            return {**entry, "sentence": f"No backtest yet: forecast backtest {run.name}"}
+        verdict = run.metrics(names[-1])["verdict"]
+        return {**entry, "sentence": verdict["sentence"], "answer": verdict["answer"]}
+    except (RunError, KeyError, TypeError, AttributeError) as error:
+        return {**entry, "sentence": f"Cannot be read: {error}"}

@@ -1,0 +1,78 @@
+"""A portfolio's page: the verdict, growth, certainty and the numbers, from the parts that a run's report is made of."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from forecast.evaluation.portfolio import Portfolio
+from forecast.report import formatting as words
+from forecast.report.charts import equity as charts
+from forecast.report.context import Material, ledger
+from forecast.report.pages.run import environment, script_json
+from forecast.report.sections import tables
+from pipelines.files import write_atomically
+
+
+def write_portfolio(portfolio: Portfolio, *, folder: Path) -> Path:
+    """Writes `<folder>/portfolio-<name>.html` and returns its path."""
+    from plotly.offline import get_plotlyjs
+
+    material = _material(portfolio)
+    figures = {
+        "growth": charts.growth(material),
+        "certainty": charts.certainty(portfolio.metrics["comparisons"]),
+        "drawdown": charts.drawdown(material),
+    }
+    period = portfolio.metrics["period"]
+    config = portfolio.config
+    html = environment().get_template("portfolio.html.j2").render(
+        title=f"Portfolio of {', '.join(config['symbols'])}",
+        eyebrow=f"{', '.join(config['symbols'])} · {words.day(period['first'])} to {words.day(period['last'])}",
+        verdict=portfolio.metrics["verdict"],
+        shares=[(symbol, words.percent(share)) for symbol, share in portfolio.metrics["mean_share"].items()],
+        weighting="equal shares" if config["weighting"] == "equal" else "shares by 1 / trailing volatility",
+        notes=portfolio.metrics["trading"]["notes"],
+        comparisons=tables.comparisons(material),
+        performance=tables.performance(material),
+        settings=[(name.replace("_", " "), words.value(given)) for name, given in config.items()],
+        alt={name: figure["alt"] for name, figure in figures.items()},
+        figures=script_json(
+            {name: {"data": each["data"], "layout": each["layout"]} for name, each in figures.items()}
+        ),
+        plotly=get_plotlyjs(),
+        scale=figures["growth"]["layout"]["yaxis"]["type"],
+        name=portfolio.name,
+    )  # fmt: skip
+    return write_atomically(folder / page_name(portfolio.name), html.encode())
+
+
+def page_name(name: str) -> str:
+    """The file name of a portfolio's page."""
+    return f"portfolio-{name}.html"
+
+
+def _material(portfolio: Portfolio) -> Material:
+    """The part of a run's material that a portfolio has."""
+    empty = pd.DataFrame()
+    accounts = [
+        ledger(rows, model=str(model), member=str(member))
+        for (model, member), rows in portfolio.ledger.groupby(["model", "member"], sort=False)
+    ]
+    daily = len(accounts[0].time) < 2 or np.median(np.diff(accounts[0].time)) >= np.timedelta64(20, "h")
+    return Material(
+        name=portfolio.name,
+        backtest=portfolio.name,
+        about={
+            "config": {"symbol": accounts[0].symbol},
+            "data": {"interval": "1d" if daily else "intraday"},
+            "folds": [],
+        },
+        policy=portfolio.config,
+        metrics=portfolio.metrics,
+        bars=empty,
+        history=empty,
+        predictions=empty,
+        signals=empty,
+        ledgers=accounts,
+    )

@@ -1,0 +1,1 @@
+"""sections: to be described."""

@@ -1,0 +1,270 @@
+"""What else speaks for or against the networks: questions with their answers, and the reliability chart."""
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.report import formatting as words
+from forecast.report.charts.equity import Figure, colour, rounded
+from forecast.report.context import ENSEMBLE, Material
+from forecast.report.sections import overfitting as luck
+from forecast.statistics.forecast_accuracy import correlation, ensembles
+from forecast.statistics.forecast_accuracy import reliability as groups_of
+
+_GROUPS = 10
+_SURE = 0.05
+
+Found = Mapping[str, Any]
+
+
+def answers(material: Material) -> list[dict[str, str]]:
+    """Questions and answers, those that this run has numbers for."""
+    found = material.metrics.get("evidence") or {}
+    rows = [{"question": question, "answer": answer(found)} for question, answer in _QUESTIONS if answer(found)]
+    if echo := _echo(material):
+        rows.append({"question": "Do they just repeat the last return?", "answer": echo})
+    if shown := material.metrics.get("certificate"):
+        rows.append({"question": "Does anything here look ahead?", "answer": _certificate(shown)})
+    return rows
+
+
+def reliability(material: Material) -> Figure:
+    """What came where which chance was said, in tenths of the decisions; on the diagonal is right."""
+    traces: list[dict[str, Any]] = []
+    told = []
+    means = ensembles(material.predictions)
+    seen: list[float] = [0.5]
+    said: list[float] = []
+    lines = [(model, words.label(model), means[model]) for model in material.networks if model in means]
+    lines += [(model, f"{words.label(model)}, calibrated", rows) for model, rows in _recalibrated(material, means)]
+    for model, title, rows in lines:
+        after = title.endswith("calibrated")
+        each = groups_of(rows["target"].to_numpy(), rows["probability"].to_numpy(), groups=_GROUPS)
+        said += [*each.said]
+        seen += [*each.low, *each.high]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": escape(title),
+                "x": rounded(each.said),
+                "y": rounded(each.came),
+                "customdata": each.count.tolist(),
+                "error_y": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": rounded(each.high - each.came),
+                    "arrayminus": rounded(each.came - each.low),
+                    "thickness": 1,
+                    "width": 3,
+                    "color": colour(model, alpha=0.6),
+                },
+                "line": {"color": colour(model), "width": 1, "dash": "dot" if after else "solid"},
+                "marker": {"color": colour(model), "size": 8, "symbol": "circle" if model == "lstm" else "square-open"},
+                "hovertemplate": "said %{x:.1%}, came %{y:.1%}<br>%{customdata} decisions<extra></extra>",
+            }
+        )
+        told.append(f"{title} said {words.percent(each.said[0])} to {words.percent(each.said[-1])}")
+    ends = [max(0.0, min(seen) - 0.02), min(1.0, max(seen) + 0.02)]
+    sides = [min(said, default=0.5) - 0.01, max(said, default=0.5) + 0.01]
+    line = {"color": "var(--muted)", "width": 1, "dash": "4px,3px"}
+    layout = {
+        "xaxis": {"title": {"text": "chance of a rise that was said"}, "tickformat": ".0~%", "range": sides},
+        "yaxis": {"title": {"text": "share that rose"}, "tickformat": ".0%", "range": ends},
+        "shapes": [{"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "line": line}],
+        "hovermode": "closest",
+    }
+    return {"data": traces, "layout": layout, "alt": f"Said chances against what came. {'; '.join(told)}."}
+
+
+def _recalibrated(material: Material, means: Mapping[str, pd.DataFrame]) -> list[tuple[str, pd.DataFrame]]:
+    """The same decisions with the probabilities that were traded, where they were calibrated before."""
+    if material.policy.get("calibration", "none") == "none":
+        return []
+    ensemble = material.signals[material.signals["member"] == ENSEMBLE]
+    traded = {str(model): rows["probability"].to_numpy() for model, rows in ensemble.groupby("model", sort=False)}
+    return [(model, means[model].assign(probability=traded[model])) for model in material.networks if model in traded]
+
+
+def _seeds(found: Found) -> str:
+    each = found.get("seeds_and_days")
+    if not each:
+        return ""
+    if each["mean"] is None:
+        return f"Unknown: {each['reason']}."
+    who = f"{words.label(each['model'])} − {words.label(each['rival'])}"
+    told = "" if each["low"] > 0 or each["high"] < 0 else " That contains zero: it could turn round."
+    return (
+        f"The mean difference of single trainings, {who}, is {words.percent(each['mean'])} a {found['unit']}; "
+        f"with other {found['unit']}s and other seeds it would lie between {words.percent(each['low'])} and "
+        f"{words.percent(each['high'])} (95 %).{told}"
+    )
+
+
+def _probabilities(found: Found) -> str:
+    each = found.get("diebold_mariano")
+    if not each or each["p_value"] is None:
+        return f"Unknown: {each['reason']}." if each else ""
+    better, other = (each["model"], each["rival"]) if each["mean_difference"] < 0 else (each["rival"], each["model"])
+    if each["p_value"] >= _SURE:
+        return f"Cannot tell: {_p(each['p_value'])} (Diebold-Mariano on the log loss)."
+    return (
+        f"Yes, the {words.label(better)}'s are better than the {words.label(other)}'s, {_p(each['p_value'])} "
+        "(Diebold-Mariano on the log loss). Better chances need not earn more."
+    )
+
+
+def _directions(found: Found) -> str:
+    said = []
+    for model, each in _ordered(found.get("direction")):
+        if each["p_value"] is None:
+            said.append(f"{words.label(model)}: unknown, {each['reason']}")
+        else:
+            told = "yes" if each["p_value"] < _SURE else "not that one could tell"
+            said.append(f"{words.label(model)}: {told}, {_p(each['p_value'])}")
+    return f"{'; '.join(said)} (Pesaran-Timmermann)." if said else ""
+
+
+def _superior(found: Found) -> str:
+    each = found.get("superior")
+    if not each:
+        return ""
+    told = "Yes" if each["p_value"] < _SURE else "Not that one could tell"
+    return f"{told}, {_p(each['p_value'])}, allowing for having picked the better one afterwards (Hansen's SPA test)."
+
+
+def _best(found: Found) -> str:
+    values = found.get("confidence_set") or {}
+    inside = [words.within(model) for model, p_value in reversed(values.items()) if p_value > _SURE]
+    if not inside:
+        return ""
+    if len(inside) == 1:
+        return f"Only {inside[0]}, at 95 % (model confidence set)."
+    rest = "" if len(inside) < len(values) else ": none can be ruled out"
+    text = f"{', '.join(inside[:-1])} or {inside[-1]}, at 95 % (model confidence set){rest}."
+    return text[:1].upper() + text[1:]
+
+
+def _sharpe(found: Found) -> str:
+    rows = [(model, each) for model, each in _ordered(found.get("sharpe")) if each["deflated"] is not None]
+    if not rows:
+        return ""
+    said, trials = [f"{words.label(model)} {_odds(each['deflated'])}" for model, each in rows], rows[0][1]["trials"]
+    return (
+        f"{', '.join(said)}, counting {words.count(trials)} tried (deflated Sharpe ratio). "
+        "Above zero is no skill yet: holding a stock that rises is, too."
+    )
+
+
+def _break_even(found: Found) -> str:
+    paid, unpaid = [], []
+    for model, each in _ordered(found.get("break_even")):
+        if each["cost"] is None:
+            unpaid.append(f"{words.label(model)} did not trade")
+        elif each["cost"] < 0:
+            unpaid.append(f"{words.label(model)} lost before any costs")
+        else:
+            ends = f" ({_basis(each['low'])} to {_basis(each['high'])})" if each["low"] is not None else ""
+            paid.append(f"{words.label(model)} {_basis(each['cost'])} basis points{ends}")
+    rest = [f"{', '.join(paid)} on every trade, before the gain is gone"] if paid else []
+    return f"{'; '.join([*rest, *unpaid])}." if paid or unpaid else ""
+
+
+def _even(found: Found) -> str:
+    each = found.get("even")
+    if not each or each["cost"] is None:
+        return ""
+    busier = each["busier"]
+    calmer = each["rival"] if busier == each["model"] else each["model"]
+    if each["cost"] <= 0:
+        ahead = each["model"] if each["gross"] > 0 else each["rival"]
+        amount = "less" if ahead == calmer else "more"
+        return f"None: the {words.label(ahead)} gained more before costs and traded {amount}."
+    ends = f" (95 %: {_basis(each['low'])} to {_basis(each['high'])})" if each["low"] is not None else ""
+    return (
+        f"{_basis(each['cost'])} basis points{ends}: below that the {words.label(busier)}, which trades more, "
+        f"earned more; above it the {words.label(calmer)}."
+    )
+
+
+def _waiting(found: Found) -> str:
+    each = found.get("waiting")
+    if not each:
+        return ""
+    length = "More than a thousand years" if each["needed"] > 1_000 else f"About {_years(each['needed'])}"
+    return f"{length}, if the true difference is the one measured; there were {_years(each['years'])}."
+
+
+_QUESTIONS: list[tuple[str, Callable[[Found], str]]] = [
+    ("Would other seeds have said the same?", _seeds),
+    ("Are one network's probabilities better?", _probabilities),
+    ("Do they call directions better than chance?", _directions),
+    ("Is the better network better than holding?", _superior),
+    ("Which may be the best of all?", _best),
+    ("How sure is a Sharpe ratio above zero?", _sharpe),
+    ("Would picking the best one have paid?", luck.picked),
+    ("Is the record long enough for so many tries?", luck.record),
+    ("What could a trade have cost?", _break_even),
+    ("At what cost would they earn the same?", _even),
+    ("How much data would it take to tell?", _waiting),
+]
+
+
+def _echo(material: Material) -> str:
+    """The "yesterday's price" check: correlation of what was said with the return just seen."""
+    close, first = material.bars["close"].to_numpy(), material.traded.start
+    said = []
+    for model, rows in _ordered(ensembles(material.predictions)):
+        if model not in material.networks:
+            continue
+        decided = first - 1 + np.arange(len(rows))
+        if decided[0] < 1 or decided[-1] >= len(close):
+            return ""
+        found = correlation(rows["probability"].to_numpy(), close[decided] / close[decided - 1] - 1.0)
+        if found is not None:
+            said.append(f"{words.label(model)} {words.number(found)}")
+    if not said:
+        return ""
+    return f"Correlation of the chance with the last return: {', '.join(said)}. Near 1 or −1 it would be an echo."
+
+
+def _ordered(by_model: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """The LSTM before the others, as everywhere in the report."""
+    return sorted((by_model or {}).items(), key=lambda item: item[0] != "lstm")
+
+
+def _p(value: float) -> str:
+    return "p below 0.001" if value < 0.001 else f"p = {words.number(value, 3 if value < 0.1 else 2)}"
+
+
+def _odds(value: float) -> str:
+    return "above 99.9 %" if value > 0.999 else words.percent(value)
+
+
+def _basis(value: float) -> str:
+    return words.number(10_000 * value, 0 if abs(value) >= 0.001 else 1)
+
+
+def _years(years: float) -> str:
+    if years < 0.25:
+        return words.plural(round(365.25 * years), "day")
+    return f"{words.number(years, 1 if years < 10 else 0)} years"
+
+
+def _certificate(shown: Found) -> str:
+    """What was made again without the future, and whether it came out the same."""
+    what = ", folds, scalers and one retrained member a network" if shown.get("retrained", 1) else ""
+    what = f", calibrations, bands, sizes{what}" if "backtest" in shown else what
+    made = (
+        f"bars, features, labels{what} were made again at "
+        f"{words.plural(len(shown['cuts']), 'cut')} with the future cut off and with another one in its place, "
+        f"{words.count(shown['compared'])} comparisons in all, to the last digit (certificate {shown['sha256'][:16]})"
+    )
+    if shown["passed"]:
+        return f"No: {made}."
+    return (
+        f"Yes: {'; '.join(shown['failures'][:5])}. The numbers on this page cannot be trusted. What was done: {made}."
+    )

@@ -1,0 +1,126 @@
+"""A member's files, checked before the network library sees a byte of them: sizes, sha256, what belongs to what.
+
+Weights are plain numbers in HDF5, their description is JSON: neither can run a program, but a damaged or hostile file
+could ask for all memory, or name other files. Such a file is one line, nothing is read or built from it.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecast.compute.task import Task, architecture_of
+from forecast.config.experiment import Experiment
+from forecast.networks.results import MOST_PARAMETERS, Architecture
+from forecast.runs.io import damaged
+from forecast.runs.run import Run
+from forecast.training import tuning
+from forecast.training.tuning import Settings
+from pipelines.errors import RunError
+from pipelines.preprocessing.scaling import Scaler
+
+_ROOM = 1 << 20  # bytes of an HDF5 file that are no weights
+_STATES = 1_024  # whole numbers in it: the state of dropout
+_DEEPEST = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberFiles:
+    """All that is needed to build a member: its network's shape, its scaler, and where its weights are.
+
+    deviation: as in Fitted, for one that forecasts a path.
+    """
+
+    task: Task
+    architecture: Architecture
+    scaler: Scaler
+    weights: Path
+    deviation: float | None = None
+
+
+def open_member(run: Run, experiment: Experiment, task: Task) -> MemberFiles:
+    """The files of one member of a run, which must be the ones that were saved for it.
+
+    Raises:
+        RunError: a file that is missing, truncated, too large, of another member, or that asks for an absurd size.
+    """
+    model, fold, seed = task
+    path = run.member(*task)
+    described = run.describe_member(*task)
+    tuned = tuning.described(run.describe().get("tuning")).get((model, fold))
+    architecture = Architecture.from_json(described.get("architecture", {}))
+    expected = architecture_of(experiment, model, settings=tuned or Settings.of(experiment))
+    for name, needed in {**expected.to_json(), "features": expected.features}.items():
+        _same(path, name, needed, getattr(architecture, name))
+    for name, needed in (("fold", fold), ("seed", seed), ("features", list(experiment.features))):
+        _same(path, name, needed, described.get(name, needed))
+    scaler = _scaler(described.get("scaler"), architecture.features, path)
+    _check_weights(path, parameters=described.get("parameters"))
+    deviation = _deviation(described.get("deviation"), path) if architecture.path else None
+    return MemberFiles(task=task, architecture=architecture, scaler=scaler, weights=path, deviation=deviation)
+
+
+def _same(path: Path, name: str, needed: object, got: object) -> None:
+    if got != needed:
+        raise RunError(
+            f"Need {name} {needed} in the description of {path}, got {got!r:.80}. Train it again: forecast train."
+        )
+
+
+def _deviation(described: Any, path: Path) -> float:
+    if type(described) not in (int, float) or not 0 < described < np.inf:
+        raise RunError(f"Need a deviation above 0 in the description of {path}, got {described!r:.40}. Train it again.")
+    return float(described)
+
+
+def _scaler(described: Any, features: int, path: Path) -> Scaler:
+    try:
+        mean, scale = (np.asarray(described[name], dtype=np.float64) for name in ("mean", "scale"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"Need a scaler with mean and scale in the description of {path}. Train it again.") from error
+    if not (
+        mean.shape == scale.shape == (features,) and np.isfinite(mean).all() and np.all((scale > 0) & (scale < np.inf))
+    ):
+        raise RunError(f"The scaler in the description of {path} does not fit its features. Train it again.")
+    return Scaler(mean=mean, scale=scale)
+
+
+def _check_weights(path: Path, *, parameters: Any) -> None:
+    """Whether an HDF5 file holds so many numbers and nothing that points elsewhere."""
+    import h5py
+
+    if type(parameters) is not int or not 0 < parameters <= MOST_PARAMETERS:
+        raise RunError(
+            f"Need 1 to {MOST_PARAMETERS:,} parameters in the description of {path}, got {parameters!r:.80}."
+        )
+    if (size := path.stat().st_size) > 4 * parameters + _ROOM:
+        raise damaged(path, f"{size:,} bytes are too many for {parameters:,} parameters")
+    try:
+        with h5py.File(path, "r") as file:
+            found = _numbers(file, path)
+    except (OSError, KeyError, RuntimeError) as error:
+        raise damaged(path, f"no HDF5 file of weights: {error}") from error
+    if found["f"] != parameters or found["i"] > _STATES:
+        raise damaged(path, f"it holds {found['f']:,} numbers instead of {parameters:,} parameters")
+
+
+def _numbers(group: Any, path: Path, depth: int = 0) -> Counter[str]:
+    """How many fractions ("f") and whole numbers ("i") lie in a group."""
+    import h5py
+
+    if depth > _DEEPEST:
+        raise damaged(path, "its groups lie too deep")
+    total: Counter[str] = Counter()
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise damaged(path, f"{name!r:.80} is a link to somewhere else")
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            total += _numbers(item, path, depth + 1)
+        elif not isinstance(item, h5py.Dataset) or item.external or item.is_virtual or item.dtype.kind not in "fiu":
+            raise damaged(path, f"{name!r:.80} is not an array of numbers inside the file")
+        else:
+            total["f" if item.dtype.kind == "f" else "i"] += int(item.size)
+    return total

@@ -1,0 +1,85 @@
+"""Reading and writing single files of a run's folder; what is missing or damaged is one clear line."""
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipelines.errors import RunError
+from pipelines.files import write_atomically
+from pipelines.market.types import Floats
+
+_DIGEST = 32
+_MOST_JSON = 1 << 25  # bytes; the largest one that a run has is a hundredth of it
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Floats]) -> Path:
+    """Named float64 arrays behind the sha256 of their bytes, so that no damage goes unnoticed."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **dict(arrays))  # type: ignore[arg-type]  # numpy types a name of its own
+    content = buffer.getvalue()
+    return write_atomically(path, hashlib.sha256(content).digest() + content)
+
+
+def read_arrays(path: Path) -> dict[str, Floats] | None:
+    """What write_arrays wrote, None where it is missing or damaged."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
+        return None
+    with np.load(io.BytesIO(content[_DIGEST:]), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> Path:
+    """JSON as people and other programs read it: no NaN, no infinity."""
+    return write_atomically(path, json.dumps(content, indent=2, allow_nan=False).encode())
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> Path:
+    """Parquet with times in UTC nanoseconds."""
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return write_atomically(path, buffer.getvalue())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of a run's folder.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    try:
+        if (size := path.stat().st_size) > _MOST_JSON:
+            raise damaged(path, f"{size:,} bytes are too many")
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, RecursionError) as error:
+        raise damaged(path, error) from error
+    if not isinstance(content, dict):
+        raise damaged(path, "not a JSON object")
+    return content
+
+
+def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """A table of a run's folder.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    try:
+        return pd.read_parquet(path, columns=columns)
+    except (FileNotFoundError, ValueError, OSError) as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, why: object) -> RunError:
+    """What to raise for a file of a run that is missing or not what it should be."""
+    reason = "is missing" if isinstance(why, FileNotFoundError) else f"cannot be read ({why})"
+    return RunError(f"{path.name} of run folder {path.parent} {reason}. Train it again: forecast train SYMBOL --fresh.")

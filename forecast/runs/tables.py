@@ -1,0 +1,186 @@
+"""What a run's files hold: run.json, predictions, learning curves and bars, as frames and JSON-ready dicts."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.compute.task import Task
+from forecast.config.experiment import Experiment
+from forecast.datasets import path_targets as paths
+from forecast.datasets.dataset import Dataset, bars_per_year
+from forecast.networks.results import Fitted
+from pipelines.market.types import Bars, Floats, Times
+from pipelines.preprocessing.combinatorial_cv import group_rows, path_folds
+from pipelines.preprocessing.windows import Rows
+
+FOUND = ("probability", "validation", "loss", "val_loss", "seconds", "path", "validation_path")
+"""What is kept of a member besides its weights."""
+
+
+def describe_run(
+    experiment: Experiment,
+    dataset: Dataset,
+    *,
+    name: str,
+    command: str,
+    fingerprint: str,
+    price_scale: float,
+    versions: dict[str, str],
+    backend: str,
+    **more: Any,
+) -> dict[str, Any]:
+    """run.json. more: user_features, and what else belongs there."""
+    return {
+        "run": name,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "config": experiment.to_json(),
+        "data": {**_describe_bars(dataset.bars), "fingerprint": fingerprint, "price_scale": price_scale},
+        "folds": [_describe_fold(dataset, fold.number) for fold in dataset.folds if len(fold.test)],
+        "seeds": list(range(experiment.seeds)),
+        "versions": versions,
+        "backend": backend,
+        **more,
+    }
+
+
+def describe_member(fitted: Fitted, task: Task, *, dataset: Dataset, experiment: Experiment) -> dict[str, Any]:
+    """What stands beside a member's weights: all that is needed to predict with them."""
+    _, number, seed = task
+    scaler = dataset.scalers[number]
+    return {
+        "architecture": fitted.architecture.to_json(),
+        "parameters": fitted.parameters,
+        "features": list(experiment.features),
+        "scaler": {"mean": scaler.mean.tolist(), "scale": scaler.scale.tolist()},
+        "fold": number,
+        "seed": seed,
+        **({"deviation": fitted.deviation} if fitted.deviation is not None else {}),
+    }
+
+
+def predictions(dataset: Dataset, task: Task, found: Floats, *, part: str = "test") -> pd.DataFrame:
+    """A member's probabilities for the rows of one part of its fold: out of sample for "test"."""
+    return _rows(dataset, task, getattr(dataset.folds[task[1]], part), found)
+
+
+def path_predictions(dataset: Dataset, experiment: Experiment, found: Mapping[Task, Floats]) -> pd.DataFrame:
+    """Predictions of a combinatorial run: each path is a member of its own, from the first window to the last.
+
+    found: probabilities of each member's test rows. Column seed numbers the paths, column fold says which fold a row
+    of the path comes from; its probability is the mean over that fold's seeds.
+    """
+    groups = group_rows(len(dataset.windows), groups=experiment.groups)
+    paths = path_folds(groups=experiment.groups, tested=experiment.tested)
+    frames = []
+    for model in dict.fromkeys(model for model, _, _ in found):
+        mean = {
+            fold.number: np.mean([each for task, each in found.items() if task[:2] == (model, fold.number)], axis=0)
+            for fold in dataset.folds
+        }
+        for path, folds in enumerate(paths):
+            for rows, number in zip(groups, folds, strict=True):
+                each = mean[int(number)][np.isin(dataset.folds[number].test, rows)]
+                frames.append(_rows(dataset, (model, int(number), path), rows, each))
+    return pd.concat(frames, ignore_index=True)
+
+
+def path(dataset: Dataset, task: Task, found: dict[str, Floats]) -> pd.DataFrame:
+    """What a member said of the bars after each entry, and what came; no row where it forecasts no path.
+
+    predicted, came: log returns from open to open. volatility: the unit in which it learnt them, known at the decision.
+    """
+    model, number, seed = task
+    fold, windows = dataset.folds[number], dataset.windows
+    frames = []
+    for part, name in (("validation", "validation_path"), ("test", "path")):
+        rows, said = getattr(fold, part), found[name]
+        if not said.size:
+            continue
+        unit = paths.volatility(windows, train=fold.train)[rows]
+        came = paths.came(windows, rows, ahead=said.shape[1])
+        columns = {
+            "decided_at": _utc(windows.decided_at[rows]).repeat(said.shape[1]),
+            "step": np.tile(np.arange(1, said.shape[1] + 1, dtype=np.int32), len(rows)),
+            "predicted": (said * unit[:, None]).ravel(),
+            "came": came.ravel(),
+            "volatility": unit.repeat(said.shape[1]),
+        }
+        frames.append(pd.DataFrame({"model": model, "fold": number, "seed": seed, "part": part, **columns}))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def history(task: Task, found: dict[str, Floats]) -> pd.DataFrame:
+    """A member's learning curve."""
+    model, number, seed = task
+    curves = {name: found[name] for name in ("loss", "val_loss", "seconds")}
+    return pd.DataFrame(
+        {"model": model, "fold": number, "seed": seed, "epoch": np.arange(1, len(found["loss"]) + 1), **curves}
+    )
+
+
+def bars(prices: Bars) -> pd.DataFrame:
+    """The bars that the run used."""
+    values = {name: getattr(prices, name) for name in ("open", "high", "low", "close", "volume")}
+    times = {"opened_at": _utc(prices.opened_at), "closed_at": _utc(prices.closed_at)}
+    return pd.DataFrame({"symbol": prices.symbol, **times, **values})
+
+
+def _rows(dataset: Dataset, task: Task, rows: Rows, found: Floats) -> pd.DataFrame:
+    (model, number, seed), windows = task, dataset.windows
+    return pd.DataFrame(
+        {
+            "symbol": dataset.bars.symbol,
+            "model": model,
+            "fold": number,
+            "seed": seed,
+            "decided_at": _utc(windows.decided_at[rows]),
+            "entry_at": _utc(windows.entry_at[rows]),
+            "exit_at": _utc(windows.exit_at[rows]),
+            "probability": found,
+            "target": windows.targets[rows].astype(np.int8),
+            "forward_return": windows.forward_return[rows],
+        }
+    )
+
+
+def _describe_bars(prices: Bars) -> dict[str, Any]:
+    return {
+        "bars": len(prices),
+        "first": _iso(prices.closed_at[0]),
+        "last": _iso(prices.closed_at[-1]),
+        "interval": prices.interval,
+        "currency": prices.currency,
+        "calendar": prices.calendar,
+        "adjusted": prices.adjusted,
+        "bars_per_year": bars_per_year(prices),
+    }
+
+
+def _describe_fold(dataset: Dataset, number: int) -> dict[str, Any]:
+    fold, decided = dataset.folds[number], dataset.windows.decided_at
+    parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
+    described: dict[str, Any] = {name: _describe_rows(decided, rows) for name, rows in parts.items()}
+    return {"number": fold.number, **described}
+
+
+def _describe_rows(decided: Times, rows: Rows) -> dict[str, Any]:
+    """How many, from when to when, and in which pieces where there are several."""
+    if not len(rows):
+        return {"rows": 0, "first": "", "last": ""}
+    described = {"rows": len(rows), "first": _iso(decided[rows[0]]), "last": _iso(decided[rows[-1]])}
+    pieces = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    if len(pieces) == 1:
+        return described
+    return {**described, "pieces": [_describe_rows(decided, piece) for piece in pieces]}
+
+
+def _iso(time: np.datetime64) -> str:
+    return pd.Timestamp(time).tz_localize("UTC").isoformat()
+
+
+def _utc(times: Times) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(times).tz_localize("UTC")

@@ -1,0 +1,196 @@
+"""Members as files that other programs run: plain Keras and ONNX, scaler and sigmoid inside, each checked on test rows.
+
+What goes in are windows of unscaled features, shape (windows, steps, features), float32, in the order that export.json
+names; what comes out is the probability of a rise, shape (windows, 1).
+"""
+
+import hashlib
+import importlib.util
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.compute import backend
+from forecast.config.experiment import Experiment
+from forecast.datasets.dataset import Source, make_bars
+from forecast.runs.checkpoints import MemberFiles, open_member
+from forecast.runs.io import write_json
+from forecast.runs.run import Run
+from forecast.serving.loader import last_fold, open_experiment
+from pipelines.errors import ConfigError, RunError
+from pipelines.files import write_atomically
+from pipelines.market.types import Floats
+from pipelines.preprocessing import features, windows
+from pipelines.preprocessing.scaling import LIMIT
+from pipelines.preprocessing.windows import gather
+
+TOLERANCE = 1e-5
+_WITH_ONNX = ("onnx", "tf2onnx")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """One file. apart: the largest difference of its probabilities from the run's on `rows` test rows; None where there
+    is no onnxruntime to check with."""
+
+    model: str
+    fold: int
+    seed: int
+    path: Path
+    sha256: str
+    rows: int
+    apart: float | None
+
+
+def export(
+    run: Run,
+    source: Source,
+    *,
+    to: str,
+    folder: Path,
+    fold: int | None = None,
+    models: Sequence[str] = (),
+    tell: Callable[[str], None],
+) -> list[Exported]:
+    """Writes `<model>-fold-<k>-seed-<s>.<to>` of a fold (the last one by default), and export.json when all are right.
+
+    Raises:
+        ConfigError: another format, network or fold, or a format whose libraries are not installed.
+        RunError: damaged files, or a file that gives other probabilities than the run stored.
+    """
+    if to not in FORMATS:
+        raise ConfigError(f"Need --to out of {', '.join(FORMATS)}, got {to!r}.")
+    if to == "onnx" and not all(map(importlib.util.find_spec, _WITH_ONNX)):
+        raise ConfigError("ONNX needs libraries that are not installed: pip install 'tick-forecast[onnx]'.")
+    described, experiment = open_experiment(run)
+    number = last_fold(described) if fold is None else fold
+    chosen = tuple(models) or experiment.models
+    if not 0 <= number < experiment.folds or set(chosen) - set(experiment.models):
+        raise ConfigError(
+            f"Need --fold from 0 to {experiment.folds - 1} and --model out of {', '.join(experiment.models)}, "
+            f"got {number} and {', '.join(chosen)}."
+        )
+    tasks = [(model, number, seed) for model in chosen for seed in range(experiment.seeds)]
+    files = [open_member(run, experiment, task) for task in tasks]
+    fitting = backend.load_fitting("tensorflow")  # whatever trained it: the weights are the same, and it writes both
+    done = []
+    for member in files:
+        rows, stored = _test_rows(run, experiment, member, source)
+        each = _write(_whole(fitting, member), member, to=to, folder=folder, windows=rows, stored=stored)
+        done.append(each)
+        known = (
+            "not checked, onnxruntime is not installed"
+            if each.apart is None
+            else (f"equal to {each.apart:.0e} on {each.rows:,} test windows")
+        )
+        tell(f"{each.path.name}: {known}.")
+    write_json(folder / "export.json", _described(run, experiment, done))
+    return done
+
+
+def _whole(fitting: Any, member: MemberFiles) -> Any:
+    """Unscaled window -> probability, in Keras' own layers: no code of this project is needed to load it."""
+    keras, layers = fitting.keras, fitting.keras.layers
+    network = fitting.models.build(member.architecture, seed=0)
+    if tuple(network.output_shape) != (None, 1):
+        raise ConfigError(f"Need a network with one answer a window to export, got {member.architecture.model}.")
+    fitting.load_into(network, member.weights)
+    window = layers.Input((member.architecture.steps, member.architecture.features), name="window")
+    scaled = layers.Rescaling(1.0, offset=(-member.scaler.mean).tolist())(window)  # tf2onnx loses Normalization's
+    scaled = layers.Rescaling((1.0 / member.scaler.scale).tolist())(scaled)
+    scaled = layers.Rescaling(1.0, offset=LIMIT)(scaled)  # from here: held within the limit
+    scaled = layers.ReLU(max_value=2 * LIMIT)(scaled)
+    scaled = layers.Rescaling(1.0, offset=-LIMIT)(scaled)
+    answer = layers.Activation("sigmoid", name="probability")(network(scaled))
+    return keras.Model(window, answer, name=f"{member.architecture.model}_of_forecast")
+
+
+def _write(network: Any, member: MemberFiles, *, to: str, folder: Path, windows: Any, stored: Floats) -> Exported:
+    """Written aside, read back, asked, and only then put in its place."""
+    model, fold, seed = member.task
+    path = folder / f"{model}-fold-{fold}-seed-{seed}.{to}"
+    with TemporaryDirectory() as aside:
+        written = Path(aside) / path.name
+        found = _KINDS[to](network, written, windows)
+        content = written.read_bytes()
+    apart = None if found is None else float(np.abs(found - stored).max())
+    if apart is not None and not apart <= TOLERANCE:
+        raise RunError(
+            f"{path.name} gives probabilities that differ from the run's by {apart:.1e} (more than {TOLERANCE:.0e}): "
+            "not written. If the store has changed since, train the run again."
+        )
+    write_atomically(path, content)
+    digest = hashlib.sha256(content).hexdigest()
+    return Exported(model=model, fold=fold, seed=seed, path=path, sha256=digest, rows=len(stored), apart=apart)
+
+
+def _as_keras(network: Any, path: Path, windows: Any) -> Floats:
+    """Probabilities of the file, loaded again."""
+    network.save(path)
+    again = importlib.import_module("keras").models.load_model(path, safe_mode=True)
+    return np.asarray(again.predict(windows, verbose=0), dtype=np.float64)[:, 0]
+
+
+def _as_onnx(network: Any, path: Path, windows: Any) -> Floats | None:
+    """The same by onnxruntime, None where that is not installed."""
+    with backend.silenced_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tf2onnx asks for names that numpy 2 no longer has
+        network(windows[:1])  # Keras exports a network that has been asked once
+        network.export(path, format="onnx", verbose=False)
+    if importlib.util.find_spec("onnxruntime") is None:
+        return None
+    runtime = importlib.import_module("onnxruntime")
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {session.get_inputs()[0].name: windows})[0], dtype=np.float64)[:, 0]
+
+
+_KINDS: dict[str, Callable[[Any, Path, Any], Floats | None]] = {"keras": _as_keras, "onnx": _as_onnx}
+FORMATS = tuple(_KINDS)
+
+
+def _test_rows(
+    run: Run, experiment: Experiment, member: MemberFiles, source: Source
+) -> tuple[NDArray[np.float32], Floats]:
+    """Windows of unscaled features of the test rows of the member's fold, and the probabilities that the run stored.
+
+    Raises:
+        RunError: a store that no longer has the bars of those rows.
+    """
+    model, fold, seed = member.task
+    prices = make_bars(source, experiment)
+    matrix = features.compute(prices, names=experiment.features).astype(np.float32)
+    rows = run.predictions()
+    rows = rows[(rows["model"] == model) & (rows["fold"] == fold) & (rows["seed"] == seed)]
+    decided = rows["decided_at"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
+    times, place, count = np.unique(prices.closed_at, return_index=True, return_counts=True)
+    at = np.searchsorted(times, decided)
+    there = at < len(times)
+    there[there] &= (times[at[there]] == decided[there]) & (count[at[there]] == 1)
+    ends = place[at[there]]
+    first = windows.first_end(matrix, steps=experiment.window)
+    kept = ends >= first
+    if not kept.any():
+        raise RunError(f"The store no longer has the bars of fold {fold} of run {run.name}. Fetch more history.")
+    return gather(matrix, ends[kept], steps=experiment.window), rows["probability"].to_numpy()[there][kept]
+
+
+def _described(run: Run, experiment: Experiment, done: Sequence[Exported]) -> dict[str, Any]:
+    """What a program has to know to ask the files."""
+    return {
+        "run": run.name,
+        "symbol": experiment.symbol,
+        "input": {
+            "shape": ["windows", experiment.window, len(experiment.features)],
+            "features": list(experiment.features),
+            "scaled": False,
+            "order": "the newest bar last",
+        },
+        "output": "probability of a rise",
+        "files": [{**asdict(each), "path": each.path.name} for each in done],
+    }

@@ -1,0 +1,112 @@
+"""A finished run, ready to be asked: its members of one fold loaded, and what the store holds for it now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from forecast.compute import backend
+from forecast.config.experiment import Experiment
+from forecast.datasets.dataset import Source, load
+from forecast.runs.checkpoints import MemberFiles, open_member
+from forecast.runs.run import Run
+from pipelines.errors import ConfigError, RunError, TooFewBarsError
+from pipelines.market.types import Floats, Ticks
+from pipelines.preprocessing import custom_features as user_features
+from pipelines.preprocessing.windows import Rows
+from pipelines.store.store import Store
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Loaded:
+    """Members of one fold of a run. parameters: one entry a member, as forecast.networks.fit takes them."""
+
+    run: Run
+    described: Mapping[str, Any]
+    experiment: Experiment
+    members: tuple[MemberFiles, ...]
+    parameters: tuple[Any, ...]
+    fitting: ModuleType
+
+    def ask(self, matrix: Floats, ends: Rows) -> dict[str, Floats]:
+        """Each network's probabilities, shape (seeds, ends), for the windows that end at these bars of the features."""
+        values = matrix.astype(np.float32)
+        found: dict[str, list[Floats]] = {}
+        for member, parameters in zip(self.members, self.parameters, strict=True):
+            probability = self.fitting.predict(
+                values,
+                ends=ends,
+                scaler=member.scaler,
+                architecture=member.architecture,
+                parameters=parameters,
+                deviation=member.deviation,
+            )
+            found.setdefault(member.task[0], []).append(probability)
+        return {model: np.stack(each) for model, each in found.items()}
+
+
+def open_experiment(run: Run) -> tuple[dict[str, Any], Experiment]:
+    """A finished run's description, and its experiment without an end.
+
+    Raises:
+        RunError: an unfinished or damaged run.
+        ConfigError: features or networks that this version does not know.
+    """
+    described = run.describe()
+    if not run.finished:
+        raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it goes on.")
+    try:
+        experiment = Experiment.from_options({**described["config"], "end": None})
+    except ConfigError as error:
+        raise ConfigError(f"Run {run.name} is not of this version: {error} Train it again.") from error
+    if experiment.combinatorial:
+        raise RunError(
+            f"Need a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
+        )
+    user_features.check_sources(experiment.features, described.get("user_features", {}))
+    return described, experiment
+
+
+def last_fold(described: Mapping[str, Any]) -> int:
+    """The newest fold that has test rows of the run's symbol."""
+    return max(int(each["number"]) for each in described["folds"])
+
+
+def load_members(run: Run, *, fold: int | None = None) -> Loaded:
+    """The members of a fold, the last one by default: their files are checked before the network library is loaded.
+
+    Raises:
+        RunError: damaged files (see forecast.runs.checkpoints), or no such fold.
+        ConfigError: features, networks or a backend that are not here.
+    """
+    described, experiment = open_experiment(run)
+    number = last_fold(described) if fold is None else fold
+    if not 0 <= number < experiment.folds:
+        raise RunError(f"Need a fold from 0 to {experiment.folds - 1}, got {number}.")
+    tasks = [(model, number, seed) for model in experiment.models for seed in range(experiment.seeds)]
+    members = tuple(open_member(run, experiment, task) for task in tasks)
+    fitting = backend.load_fitting(backend.choose(described.get("backend", backend.DEFAULT)))
+    return Loaded(
+        run=run,
+        described=described,
+        experiment=experiment,
+        members=members,
+        parameters=tuple(fitting.load(each.weights, architecture=each.architecture) for each in members),
+        fitting=fitting,
+    )
+
+
+def source_now(run: Run, experiment: Experiment, store: Store) -> Source:
+    """What the store holds from the run's own first bar on: prices are adjusted from there, as they were for the run.
+
+    Raises:
+        TooFewBarsError: nothing from then on.
+    """
+    source, first = load(store, experiment), run.bars()["opened_at"].iloc[0]
+    raw = source.raw
+    kept = (raw.time if isinstance(raw, Ticks) else raw.opened_at) >= np.datetime64(first.tz_convert(None), "ns")
+    if not kept.any():
+        raise TooFewBarsError(f"{raw.symbol}: need prices from {first:%Y-%m-%d} on, the store has older ones only.")
+    return replace(source, raw=raw.rows(kept))

@@ -1,0 +1,233 @@
+"""Today's signal: the newest window through the members of a run's last fold, decided and held as in its backtest."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.compute.backend import versions
+from forecast.config.trading import Rules
+from forecast.datasets.dataset import Source, make_bars, price_scale, with_room
+from forecast.runs import tables as contents
+from forecast.runs.run import Run
+from forecast.serving.loader import Loaded
+from forecast.trading.signals import ENSEMBLE
+from forecast.trading.simulator import Costs
+from forecast.trading.strategy import Accounts, accounts
+from pipelines.errors import RunError, TooFewBarsError
+from pipelines.market import calendars
+from pipelines.market.types import Bars, Floats
+from pipelines.preprocessing import features, windows
+from pipelines.preprocessing.windows import Rows
+
+SETTLED = np.timedelta64(30, "m")
+"""A session counts as closed this long after its close: quotes come late."""
+
+_CHECKED = 5  # decisions of the run that are made again, to see that nothing has changed
+_SAME = 1e-4  # float32 computed by other versions differs by less, other features or weights by far more
+
+
+@dataclass(frozen=True, kw_only=True)
+class Today:
+    """One network's signal. probability: mean over its members; members: each one's, shape (seeds,).
+
+    position: what the rules hold from the next open on, -1 to 1, replayed from the run's first decision.
+    """
+
+    model: str
+    signal: str
+    probability: float
+    members: tuple[float, ...]
+    position: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """The signals of a run at the close of the newest bar.
+
+    price: as traded. bars_since_run: how many bars are newer than all that the run has seen. notes: what a person
+    should know about them.
+    """
+
+    run: str
+    symbol: str
+    decided_at: np.datetime64
+    price: float
+    currency: str
+    calendar: str
+    bars_since_run: int
+    rules: Rules
+    networks: tuple[Today, ...]
+    notes: tuple[str, ...] = ()
+
+    def stale(self, now: np.datetime64) -> bool:
+        """Whether the newest bar is of an earlier session than the last one that had closed half an hour ago."""
+        session = calendars.session_of(np.array([self.decided_at]), self.calendar)[0]
+        return bool(session < calendars.last_closed(self.calendar, now=now - SETTLED))
+
+
+def rules_of(run: Run) -> Rules:
+    """The rules of the run's newest backtest, those of `forecast backtest` where it has none."""
+    names = run.backtests()
+    config: dict[str, Any] = {"policy": "long-flat", "band": 0.0, "fee_bps": 1.0, "slippage_bps": 2.0}
+    config |= run.backtest_config(names[-1]) if names else {}
+    costs = Costs(**{each.name: config[each.name] for each in fields(Costs) if each.name in config})
+    return Rules(costs=costs, **{each.name: config[each.name] for each in fields(Rules) if each.name in config})
+
+
+def outlook(
+    loaded: Loaded,
+    source: Source,
+    *,
+    rules: Rules,
+    newest: Mapping[str, Floats] | None = None,
+    bars: int | None = None,
+) -> Outlook:
+    """The signal at the close of the newest bar.
+
+    newest: each network's probabilities there, shape (seeds,), where other members than the loaded ones made them.
+    bars: look at so many bars only, as if the others had not come yet.
+
+    Raises:
+        TooFewBarsError: too little history for one window.
+        RunError: networks that no longer give the probabilities that the run has stored.
+    """
+    run, experiment = loaded.run, loaded.experiment
+    prices = make_bars(source, experiment)
+    scale = price_scale(source, prices)
+    prices = prices if bars is None else prices.rows(slice(bars))
+    matrix = features.compute(prices, names=experiment.features)
+    end, first = len(prices) - 1, windows.first_end(matrix, steps=experiment.window)
+    if first > end:
+        raise TooFewBarsError(
+            f"{experiment.symbol}: {len(prices)} bars since the run began are too few for one window of "
+            f"{experiment.window}. Fetch more history."
+        )
+    past = _past(run, loaded, before=prices.closed_at[end])
+    last = past["decided_at"].iloc[-1] if len(past) else run.bars()["closed_at"].iloc[0]
+    since = max(int(np.searchsorted(prices.closed_at, _utc(last), side="right")), first)
+    known = max(since - _CHECKED, first)
+    ends = np.arange(min(known, end), end + 1, dtype=np.int64)
+    found = loaded.ask(matrix, ends)
+    notes = _unchanged(loaded, past, found, prices, ends)
+    for model, probability in (newest or {}).items():
+        found[model][:, -1] = probability
+    made = _accounts(loaded, past, found, prices, ends=ends[ends >= since], rules=rules)
+    return Outlook(
+        run=run.name,
+        symbol=experiment.symbol,
+        decided_at=prices.closed_at[end],
+        price=float(prices.close[end] * scale),
+        currency=prices.currency,
+        calendar=prices.calendar,
+        bars_since_run=int(np.sum(prices.closed_at > _utc(pd.Timestamp(loaded.described["data"]["last"])))),
+        rules=rules,
+        networks=tuple(_today(made, model, each[:, -1]) for model, each in found.items()),
+        notes=notes,
+    )
+
+
+def _accounts(
+    loaded: Loaded, past: pd.DataFrame, found: Mapping[str, Floats], prices: Bars, *, ends: Rows, rules: Rules
+) -> Accounts:
+    """The run's decisions and those at `ends` as the backtest trades them, the newest filled at its own close.
+
+    found: probabilities of each network, shape (seeds, decisions), the last of them those at `ends`.
+    """
+    room = with_room(prices, bars=2)  # to hold what is bought now for a bar
+    bars = contents.bars(room)
+    bars.loc[bars.index[-2:], "volume"] = prices.volume.max()
+    fold = loaded.members[0].task[1]
+    times = {"decided_at": room.closed_at[ends], "entry_at": room.opened_at[ends + 1]}
+    columns = {name: pd.DatetimeIndex(each).tz_localize("UTC") for name, each in times.items()}
+    fresh = [
+        pd.DataFrame({"symbol": prices.symbol, "model": model, "fold": fold, "seed": seed, **columns,
+                      "exit_at": columns["entry_at"], "probability": row[-len(ends):], "target": 0,
+                      "forward_return": 0.0})
+        for model, each in found.items()
+        for seed, row in enumerate(each)
+    ]  # fmt: skip
+    return accounts(
+        pd.concat([past, *fresh], ignore_index=True),
+        bars,
+        rules=rules,
+        validation=_mine(loaded, loaded.run.validation()) if rules.learns else None,
+        bars_per_year=loaded.described["data"]["bars_per_year"],
+    )
+
+
+def _today(made: Accounts, model: str, newest: Floats) -> Today:
+    row = made.members.names.index((model, ENSEMBLE))
+    return Today(
+        model=model,
+        signal=str(made.signals[row, -1]),
+        probability=float(made.probability[row, -1]),
+        members=tuple(float(each) for each in newest),
+        position=float(made.ledgers[row].position[-2]),  # the last row closes what is held
+    )
+
+
+def _past(run: Run, loaded: Loaded, *, before: np.datetime64) -> pd.DataFrame:
+    """The run's own decisions of its networks before that time."""
+    rows = _mine(loaded, run.predictions())
+    past: pd.DataFrame = rows[rows["decided_at"].dt.tz_convert(None) < before]
+    return past
+
+
+def _mine(loaded: Loaded, rows: pd.DataFrame) -> pd.DataFrame:
+    """Those of the run's networks, without the baselines."""
+    mine: pd.DataFrame = rows[rows["model"].isin(loaded.experiment.models)]
+    return mine
+
+
+def _unchanged(
+    loaded: Loaded, past: pd.DataFrame, found: Mapping[str, Floats], prices: Bars, ends: Any
+) -> tuple[str, ...]:
+    """Notes where the run's last decisions, made again, have other digits.
+
+    Raises:
+        RunError: they are other ones, although the prices are the same.
+    """
+    fold, apart = loaded.members[0].task[1], 0.0
+    at = prices.closed_at[ends]
+    times, count = np.unique(at, return_counts=True)
+    alone = times[count == 1]  # bars of trades can close at one time: then a time does not say which
+    for model, each in found.items():
+        for seed, again in enumerate(each):
+            mine = past[(past["model"] == model) & (past["fold"] == fold) & (past["seed"] == seed)].tail(_CHECKED)
+            decided = mine["decided_at"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
+            place = np.searchsorted(at, decided)
+            there = np.isin(decided, alone)
+            if there.any():
+                difference = np.abs(again[place[there]] - mine["probability"].to_numpy()[there])
+                apart = max(apart, float(difference.max()))
+    if apart == 0.0:
+        return ()
+    if changed := _changed(loaded.run, prices):
+        return (f"{changed} of the bars that the run learned from are others in the store now. Train it again.",)
+    made, here = loaded.described["versions"], versions(loaded.described.get("backend", "tensorflow"))
+    other = ", ".join(
+        f"{name} {here.get(name)} instead of {each}" for name, each in made.items() if here.get(name) != each
+    )
+    if apart > _SAME:
+        raise RunError(
+            f"The networks of run {loaded.run.name} no longer give the probabilities that it stored "
+            f"({other or 'the same versions'}). Train it again: forecast train {loaded.experiment.symbol} --fresh."
+        )
+    return (f"Probabilities differ from the run's by up to {apart:.0e}: {other or 'another machine'}.",)
+
+
+def _changed(run: Run, prices: Bars) -> int:
+    """How many bars of the run are not in the store, or with another price or volume."""
+    frame = run.bars()
+    count = min(len(frame), len(prices))
+    same = frame["opened_at"].dt.tz_convert(None).to_numpy()[:count] == prices.opened_at[:count]
+    for name in ("open", "high", "low", "close", "volume"):
+        same &= frame[name].to_numpy()[:count] == getattr(prices, name)[:count]
+    return int(np.count_nonzero(~same))
+
+
+def _utc(time: pd.Timestamp) -> np.datetime64:
+    return np.datetime64(time.tz_convert(None), "ns")

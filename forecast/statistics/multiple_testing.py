@@ -1,0 +1,83 @@
+"""Many strategies at once: is any better than a benchmark, and which may be the best?"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.statistics.bootstrap import block_length, resampled_means
+from forecast.statistics.paired_test import FEWEST
+from pipelines.market.types import Floats
+
+
+def common_block(returns: Floats) -> float:
+    """One block length for all columns: the longest that any of them asks for. returns: shape (days, columns)."""
+    varying = [column for column in returns.T if np.ptp(column) > 0]
+    return max((block_length(column) for column in varying), default=1.0)
+
+
+def superior_predictive_ability(
+    returns: Floats, benchmark: Floats, *, block: float, draws: int, rng: np.random.Generator
+) -> float:
+    """The p-value of "no strategy is better than the benchmark": Hansen (2005), studentised, consistent.
+
+    returns: shape (days, strategies); benchmark: shape (days,). A small value says that the best of them is better,
+    although it was picked afterwards. 1 where none did better, or none differs from the benchmark on 20 days: what a
+    few days did says nothing of others.
+    """
+    gain = returns - benchmark[:, None]
+    gain = gain[:, (np.ptp(gain, axis=0) > 0) & (np.count_nonzero(gain, axis=0) >= FEWEST)]
+    days, mean = len(gain), gain.mean(axis=0)
+    if not np.any(mean > 0):
+        return 1.0
+    spread = np.sqrt(_long_run_variance(gain, block=block))
+    hopeless = mean < -spread / math.sqrt(days) * math.sqrt(2.0 * math.log(math.log(days)))
+    centered = resampled_means(gain, block=block, draws=draws, rng=rng) - np.where(hopeless, 0.0, mean)
+    simulated = (centered / spread).max(axis=1)
+    return float((simulated > float((mean / spread).max())).mean())
+
+
+def confidence_set(
+    returns: Floats, names: Sequence[str], *, block: float, draws: int, rng: np.random.Generator
+) -> dict[str, float]:
+    """P-values of the model confidence set, worst strategy first: Hansen, Lunde and Nason (2011), range statistic.
+
+    returns: shape (days, strategies). Strategies with a p-value above 0.05 may each be the best one at 95 %; the last
+    has 1. Strategies that differ on fewer than 20 days cannot rule each other out.
+    """
+    mean = returns.mean(axis=0)
+    drawn = resampled_means(returns, block=block, draws=draws, rng=rng) - mean
+    gap = drawn[:, :, None] - drawn[:, None, :]
+    spread = np.sqrt(np.square(gap).mean(axis=0))
+    spread[(spread <= 1e-15) | (_days_apart(returns) < FEWEST)] = np.inf
+    distance, simulated = (mean[:, None] - mean[None, :]) / spread, np.abs(gap) / spread
+    left, found, certainty = list(range(len(names))), {}, 0.0
+    while len(left) > 1:
+        here = np.ix_(left, left)
+        widest = np.abs(distance[here]).max()
+        worst = simulated[:, left][:, :, left].max(axis=(1, 2))
+        certainty = max(certainty, float((worst > widest).mean()) if widest > 0 else 1.0)
+        out = left[int(distance[here].min(axis=1).argmin())]
+        found[names[out]] = certainty
+        left.remove(out)
+    return {**found, **{names[last]: 1.0 for last in left}}
+
+
+def _days_apart(returns: Floats) -> NDArray[np.intp]:
+    """On how many days each two strategies earned something else, shape (strategies, strategies)."""
+    return np.stack([np.count_nonzero(returns != each[:, None], axis=0) for each in returns.T])
+
+
+def _long_run_variance(gain: Floats, *, block: float) -> Floats:
+    """Variance of the square root of days x mean under the stationary bootstrap, in closed form, shape (columns,)."""
+    days = len(gain)
+    centered = gain - gain.mean(axis=0)
+    keep = 1.0 - 1.0 / block
+    variance = np.square(centered).mean(axis=0)
+    for lag in range(1, days):
+        weight = (days - lag) / days * keep**lag + lag / days * keep ** (days - lag)
+        if weight < 1e-10 and lag < days // 2:
+            continue
+        variance = variance + 2.0 * weight * (centered[lag:] * centered[:-lag]).sum(axis=0) / days
+    return np.asarray(variance)

@@ -1,0 +1,181 @@
+"""Everything else that speaks for or against a network, beside the one comparison that decides the verdict."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from forecast.statistics.forecast_accuracy import ensembles
+from forecast.statistics.forecast_tests import diebold_mariano, label_horizon, log_losses, pesaran_timmermann
+from forecast.statistics.multiple_testing import common_block, confidence_set, superior_predictive_ability
+from forecast.statistics.overfitting import probability_of_overfitting
+from forecast.statistics.paired_test import FEWEST, Comparison, Sessions, daily_sums
+from forecast.statistics.performance import earned, held_returns, position_changes
+from forecast.statistics.seed_variation import seeds_and_days
+from forecast.statistics.sharpe_ratio import deflated_sharpe, minimum_backtest_length, moments, probabilistic_sharpe
+from forecast.statistics.trading_costs import break_even, years_to_tell
+from forecast.statistics.verdict import is_network
+from forecast.trading.simulator import Ledger
+from pipelines.market.types import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVEL = 0.95
+DRAWS = 2_000  # a p-value of 0.05 is then known to within 0.005; the verdict itself takes more
+HOLDING = "buy_and_hold"
+BLOCKS = 16  # of time, half of them in sample: 12,870 ways to split
+_DAYS_A_BLOCK = 5
+
+Accounts = Mapping[str, Mapping[str, Ledger]]
+
+
+def evidence(
+    accounts: Accounts, *, sessions: Sessions | None, per_year: float, trials: int, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Seeds, ranking, Sharpe ratios and costs of one backtest, JSON-ready; empty with fewer than 20 days (or bars).
+
+    accounts: model -> member -> ledger, over the same bars. per_year: days (or bars, whatever daily_sums makes of
+    sessions) in a year. trials: strategies tried until these were shown, themselves included.
+    """
+    networks = [model for model in accounts if is_network(model)]
+    nets = {
+        (model, member): daily_sums(held_returns(each), sessions=sessions)
+        for model, members in accounts.items()
+        for member, each in members.items()
+    }
+    values = {key: daily for key, (daily, _) in nets.items()}
+    unit = next(unit for _, unit in nets.values())
+    days = len(next(iter(values.values())))
+    if days < FEWEST or not networks or not all(np.all(np.isfinite(daily)) for daily in values.values()):
+        return {}
+    ensembles = {model: values[model, "ensemble"] for model in accounts}
+    table = np.stack(list(ensembles.values()), axis=1)
+    block = common_block(table)
+    shared: dict[str, Any] = {"block": block, "draws": DRAWS, "rng": rng}
+    found: dict[str, Any] = {"unit": unit, "observations": days, "block": block, "draws": DRAWS}
+    if len(networks) > 1:
+        found["seeds_and_days"] = _seeds(values, networks[:2], shared)
+    active = [model for model in networks if np.any(accounts[model]["ensemble"].position)]
+    if HOLDING in accounts and active:
+        chosen = np.stack([ensembles[model] for model in active], axis=1)
+        p_value = superior_predictive_ability(chosen, ensembles[HOLDING], **shared)
+        found["superior"] = {"benchmark": HOLDING, "strategies": len(active), "p_value": p_value}
+    found["overfitting"] = _overfitting(accounts, values)
+    found["confidence_set"] = confidence_set(table, list(ensembles), **shared)
+    found["sharpe"] = _sharpe(values, networks, trials=trials)
+    found["minimum_length"] = {"trials": trials, "years": minimum_backtest_length(trials, sharpe=1.0)}
+    found["years"] = days / per_year
+    return {**found, **_costs(accounts, networks, sessions=sessions, shared=shared)}
+
+
+def forecast_tests(predictions: "pd.DataFrame") -> dict[str, Any]:
+    """Diebold-Mariano on the log loss of the first two networks, and Pesaran-Timmermann on each one's directions.
+
+    predictions: a run's predictions.parquet; each network's probability is the mean over its seeds.
+    """
+    means = {
+        model: each[np.isfinite(each["target"])] for model, each in ensembles(predictions).items() if is_network(model)
+    }
+    directions = {}
+    for model, each in means.items():
+        apart = label_horizon(each["entry_at"].to_numpy(), each["exit_at"].to_numpy())
+        alone = each.iloc[::apart]  # the test takes decisions as independent, labels that overlap are not
+        outcome = pesaran_timmermann(alone["target"].to_numpy() > 0.5, alone["probability"].to_numpy() > 0.5)
+        directions[model] = asdict(outcome)
+    found: dict[str, Any] = {"direction": directions}
+    names = sorted(means, key=lambda model: model != "lstm")[:2]
+    if len(names) == 2 and len(means[names[0]]) == len(means[names[1]]):
+        first, second = (means[model] for model in names)
+        a, b = (log_losses(each["target"].to_numpy(), each["probability"].to_numpy()) for each in (first, second))
+        horizon = label_horizon(first["entry_at"].to_numpy(), first["exit_at"].to_numpy())
+        outcome = diebold_mariano(a, b, horizon=horizon)
+        difference = float(a.mean() - b.mean())
+        found["diebold_mariano"] = {
+            "model": names[0], "rival": names[1], "horizon": horizon, "mean_difference": difference, **asdict(outcome),
+        }  # fmt: skip
+    return found
+
+
+def waiting(pair: Comparison, *, per_year: float) -> dict[str, float] | None:
+    """How many years it would take to tell a difference as large as the measured one; None where it is told or zero."""
+    if pair.low is None or pair.high is None or pair.low > 0 or pair.high < 0:
+        return None
+    years = pair.observations / per_year
+    needed = years_to_tell(pair.mean_difference, low=pair.low, high=pair.high, years=years)
+    return None if needed is None else {"years": years, "needed": max(needed, years), "power": 0.8}
+
+
+def _seeds(values: Mapping[tuple[str, str], Floats], pair: Sequence[str], shared: Mapping[str, Any]) -> dict[str, Any]:
+    """The difference of single seeds, the LSTM first where it is there."""
+    first, second = sorted(pair, key=lambda model: model != "lstm")
+    a, b = (
+        [daily for (model, member), daily in values.items() if model == wanted and member != "ensemble"]
+        for wanted in (first, second)
+    )
+    named = {"model": first, "rival": second, "seeds": min(len(a), len(b)), "level": LEVEL}
+    found = seeds_and_days(np.stack(a, axis=1), np.stack(b, axis=1), level=LEVEL, **shared) if a and b else None
+    if found is None:
+        return {**named, "mean": None, "low": None, "high": None, "reason": "at least two seeds are needed"}
+    return {**named, "mean": found[0], "low": found[1], "high": found[2], "reason": ""}
+
+
+def _overfitting(accounts: Accounts, values: Mapping[tuple[str, str], Floats]) -> dict[str, Any] | None:
+    """Of everything one could have picked here: each seed, each ensemble, each baseline that ever held something."""
+    picked = [key for key in values if np.any(accounts[key[0]][key[1]].position)]
+    days = len(next(iter(values.values())))
+    if len(picked) < 2 or days < BLOCKS * _DAYS_A_BLOCK:
+        return None
+    table = np.stack([values[key] for key in picked], axis=1)
+    share = probability_of_overfitting(table, blocks=BLOCKS)
+    return {"probability": share, "strategies": len(picked), "blocks": BLOCKS, "splits": math.comb(BLOCKS, BLOCKS // 2)}
+
+
+def _sharpe(values: Mapping[tuple[str, str], Floats], networks: Sequence[str], *, trials: int) -> dict[str, Any]:
+    """Of each network's ensemble: how sure its Sharpe ratio is above zero, before and after counting the trials."""
+    members = {key: moments(daily) for key, daily in values.items() if key[0] in networks}
+    ratios = [each[0] for each in members.values() if each is not None]
+    noise = 1.0 / len(next(iter(values.values())))  # two tries differ at least by what a Sharpe ratio errs
+    variance = max(noise, float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0)
+    found: dict[str, Any] = {}
+    for model in networks:
+        each = members[model, "ensemble"]
+        if each is None:
+            found[model] = {"probability": None, "deflated": None, "trials": trials}
+            continue
+        ratio, skew, kurtosis = each
+        known: dict[str, Any] = {
+            "observations": len(values[model, "ensemble"]), "skew": skew, "kurtosis": kurtosis,
+        }  # fmt: skip
+        found[model] = {
+            "probability": probabilistic_sharpe(ratio, benchmark=0.0, **known),
+            "deflated": deflated_sharpe(ratio, trials=trials, trial_variance=variance, **known),
+            "trials": trials,
+        }
+    return found
+
+
+def _costs(
+    accounts: Accounts, networks: Sequence[str], *, sessions: Sessions | None, shared: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Cost, as a fraction of what is traded, at which each ensemble gains nothing, and at which two gain the same."""
+    traded = {model: _gross_and_turnover(accounts[model]["ensemble"], sessions=sessions) for model in networks}
+    found: dict[str, Any] = {
+        "break_even": {model: asdict(break_even(*each, level=LEVEL, **shared)) for model, each in traded.items()}
+    }
+    if len(networks) > 1:
+        model, rival = sorted(networks[:2], key=lambda each: each != "lstm")
+        gross, turnover = (one - two for one, two in zip(traded[model], traded[rival], strict=True))
+        even = asdict(break_even(gross, turnover, level=LEVEL, **shared))
+        busier = model if turnover.mean() > 0 else rival
+        found["even"] = {"model": model, "rival": rival, "busier": busier, "gross": float(gross.mean()), **even}
+    return found
+
+
+def _gross_and_turnover(account: Ledger, *, sessions: Sessions | None) -> tuple[Floats, Floats]:
+    """Gross return and size of the trades of each day; closing belongs to the last bar held."""
+    changes = position_changes(account)
+    turnover = np.append(changes[:-2], changes[-2:].sum())
+    return daily_sums(earned(account)[:-1], sessions=sessions)[0], daily_sums(turnover, sessions=sessions)[0]

@@ -1,0 +1,163 @@
+"""The textbook case at many lengths: trained in processes of their own, kept training by training, read back."""
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from forecast.runs.io import write_parquet
+from forecast.studies import memory_tasks as textbook
+from forecast.studies.memory_tasks import TASKS, Budget, Learnt
+from pipelines.errors import ConfigError, RunError
+
+LENGTHS = (10, 20, 50, 100, 150, 200)
+SEEDS = 5
+CELLS = ("simple_rnn", "lstm")
+SOLVED = 0.12
+"""Learnt is an error below 12 % of guessing's: 0.02 on the adding problem, whose guess errs by 0.167."""
+
+_LONGEST = 1_000
+_KEY = ["task", "cell", "length"]
+_COLUMNS = [*_KEY, "seed", "units", "parameters", "guess", "error", "steps", "most_steps",
+            "batch", "learning_rate", "clip", "check", "good"]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Benchmark:
+    """table: a row a task, cell, length and seed, with its mean squared error on new sequences and steps taken."""
+
+    table: pd.DataFrame
+
+    def reach(self, task: str, cell: str) -> int:
+        """The greatest length up to which most seeds learnt at every length tried; 0 where none did."""
+        rows = self.table[(self.table["task"] == task) & (self.table["cell"] == cell)]
+        learnt = (rows["error"] < SOLVED * rows["guess"]).groupby(rows["length"]).mean() > 0.5
+        good = learnt.sort_index().cummin()
+        return int(good[good].index.max()) if good.any() else 0
+
+
+def cached(folder: Path) -> Benchmark | None:
+    """What was trained before, None where nothing was.
+
+    Raises:
+        RunError: a file that does not hold that.
+    """
+    path = folder / "benchmark.parquet"
+    if not path.exists():
+        return None
+    try:
+        return Benchmark(table=pd.read_parquet(path, columns=_COLUMNS))
+    except (ValueError, OSError, KeyError) as error:
+        raise RunError(f"{path} cannot be read. Train it again: forecast inspect --benchmark --fresh.") from error
+
+
+def run(
+    folder: Path,
+    *,
+    lengths: Sequence[int],
+    seeds: int,
+    jobs: int,
+    budget: Budget,
+    fresh: bool,
+    tell: Callable[[str], None],
+    tasks: Sequence[str] = tuple(TASKS),
+) -> Benchmark:
+    """Trains what is not there yet, the short lengths first, and keeps each training as soon as it is done.
+
+    A cell of which no seed learnt at two lengths is not trained at longer ones: they are only harder.
+
+    fresh: train all of it again.
+
+    Raises:
+        ConfigError: lengths or seeds that make no benchmark.
+    """
+    if not lengths or any(not 2 <= length <= _LONGEST for length in lengths):
+        raise ConfigError(f"Need lengths from 2 to {_LONGEST}, got {', '.join(map(str, lengths)) or 'none'}.")
+    if not 1 <= seeds <= 50:
+        raise ConfigError(f"Need 1 to 50 seeds for the benchmark, got {seeds}.")
+    before = None if fresh else cached(folder)
+    table = before.table if before else pd.DataFrame(columns=_COLUMNS)
+    if not _same(table, seeds=seeds, budget=budget):
+        table = table.iloc[:0]
+    chains = [(task, cell) for task in tasks for cell in CELLS]
+    wanted = sorted(set(lengths))
+    if left := [chain for chain in chains if _next(table, *chain, wanted) is not None]:
+        tell(f"{seeds} seeds each at lengths {', '.join(map(str, wanted))}: minutes. What is done is kept.")
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _one_thread) as pool:
+
+            def begin(task: str, cell: str) -> tuple[Future[Learnt], tuple[str, str, int]] | None:
+                if (length := _next(table, task, cell, wanted)) is None:
+                    return None
+                future = pool.submit(textbook.train, task, cell, length=length, seeds=seeds, budget=budget)
+                return future, (task, cell, length)
+
+            try:
+                running = dict(filter(None, (begin(*chain) for chain in left)))
+                while running:
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        key = running.pop(future)
+                        rows = _rows(key, future.result(), budget)
+                        table = rows if table.empty else pd.concat([table, rows], ignore_index=True)
+                        write_parquet(folder / "benchmark.parquet", table)
+                        tell(_told(rows))
+                        running.update(filter(None, [begin(*key[:2])]))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return Benchmark(table=table.sort_values([*_KEY, "seed"], ignore_index=True))
+
+
+def _next(table: pd.DataFrame, task: str, cell: str, lengths: Sequence[int]) -> int | None:
+    """The shortest length that is not trained yet, None where all are or where longer ones are hopeless: no seed learnt
+    at the two longest so far."""
+    mine = table[(table["task"] == task) & (table["cell"] == cell)]
+    learnt = (mine["error"] < SOLVED * mine["guess"]).groupby(mine["length"]).sum().sort_index()
+    left = [length for length in lengths if length not in learnt.index]
+    if not left or (len(below := learnt[learnt.index < left[0]]) >= 2 and not below.iloc[-2:].any()):
+        return None
+    return left[0]
+
+
+def _told(rows: pd.DataFrame) -> str:
+    task, cell, length, guess = (rows[name].iloc[0] for name in (*_KEY, "guess"))
+    return f"{task}, length {length}, {cell}: median error {rows['error'].median():.4f}, guessing {guess:.4f}"
+
+
+def _rows(key: tuple[str, str, int], learnt: textbook.Learnt, budget: Budget) -> pd.DataFrame:
+    task, cell, length = key
+    return pd.DataFrame(
+        {
+            "task": task,
+            "cell": cell,
+            "length": length,
+            "seed": np.arange(len(learnt.error)),
+            "units": learnt.units,
+            "parameters": learnt.parameters,
+            "guess": TASKS[task][1],
+            "error": learnt.error,
+            **{name: value for name, value in asdict(budget).items() if name not in ("steps", "parameters")},
+            "steps": learnt.steps,
+            "most_steps": budget.steps,
+        }
+    )[_COLUMNS]
+
+
+def _same(table: pd.DataFrame, *, seeds: int, budget: Budget) -> bool:
+    """Whether a table was trained with this budget and as many seeds."""
+    if table.empty:
+        return True
+    settings = {**asdict(budget), "most_steps": budget.steps, "seeds": seeds}
+    del settings["steps"], settings["parameters"]
+    kept = table.assign(seeds=table["seed"].max() + 1)
+    return all(bool((kept[name] == value).all()) for name, value in settings.items())
+
+
+def _one_thread() -> None:
+    """A process a training: more threads in each would only wait for one another."""
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
+    threadpool_limits(1)

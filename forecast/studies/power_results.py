@@ -1,0 +1,148 @@
+"""What a calibration found: how often each answer came, the smallest edge that was seen, and where that is kept.
+
+A calibration is kept in `<data>/calibrations/<name>/`: one file a market, and `summary.json` for whoever asks later
+what such an experiment can see. Reading it needs no network library.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.config.experiment import BASELINES, Experiment
+from forecast.runs.io import read_json, write_json
+from forecast.statistics.verdict import RIVALS
+from pipelines.errors import ConfigError, RunError
+
+KINDS = {"none": "no edge", "shuffled": "no edge, labels shuffled", "memory": "long memory"}
+
+_FILE = "summary.json"
+_OF_THE_PRICES = ("symbol", "interval", "bars", "start", "end")  # what an experiment may have otherwise on made-up ones
+_KEYS = ["kind", "edge", "model", "rival"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """A finished calibration. about: experiment, rules, backend, versions, market_bars, command, created_at.
+
+    shares: as `rates` gives them.
+    """
+
+    folder: Path
+    about: Mapping[str, Any]
+    shares: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+
+def rates(results: pd.DataFrame) -> pd.DataFrame:
+    """Share of each answer by kind, edge, model and rival, with the 95 % Wilson interval of "better"."""
+    rows = []
+    for key, each in results.groupby(_KEYS, sort=True):
+        count, better = len(each), int((each["answer"] == "better").sum())
+        low, high = wilson(better, count)
+        worse = float((each["answer"] == "worse").mean())
+        rows.append([*key, count, better / count, low, high, worse, 1.0 - better / count - worse])
+    columns = [*_KEYS, "markets", "better", "low", "high", "worse", "cannot_tell"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def smallest_edge(shares: pd.DataFrame, *, power: float = 0.8) -> float | None:
+    """The edge at which "better" is first said in `power` of the markets, between the edges tried; None: not reached.
+
+    shares: rows of `rates` of one kind, model and rival.
+    """
+    curve = shares.sort_values("edge")
+    edge, share = curve["edge"].to_numpy(), np.maximum.accumulate(curve["better"].to_numpy())
+    reached = np.flatnonzero(share >= power)
+    if not len(reached):
+        return None
+    at = int(reached[0])
+    if at == 0:
+        return float(edge[0])
+    return float(np.interp(power, share[at - 1 : at + 1], edge[at - 1 : at + 1]))
+
+
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    z = 1.959963984540054
+    share, weight = hits / count, z * z / count
+    centre = (share + weight / 2) / (1 + weight)
+    reach = z * np.sqrt(share * (1 - share) / count + weight / (4 * count)) / (1 + weight)
+    return float(max(0.0, centre - reach)), float(min(1.0, centre + reach))
+
+
+def smallest_edges(shares: pd.DataFrame) -> list[dict[str, Any]]:
+    """The smallest edge seen 4 times in 5, for each kind of planted market, network and rival."""
+    planted = shares[shares["edge"] > 0]
+    keys = ["kind", "model", "rival"]
+    return [{**dict(zip(keys, key, strict=True)), "edge": smallest_edge(each)} for key, each in planted.groupby(keys)]
+
+
+def edge_seen(shares: pd.DataFrame, kind: str) -> float | None:
+    """From which edge on every network is told from holding and from nothing 4 times in 5; None: at none tried.
+
+    Other networks and baselines may see the same edge: that those are not beaten is no blindness.
+    """
+    simple = shares[(shares["kind"] == kind) & shares["rival"].isin(RIVALS)]
+    edges = [each["edge"] for each in smallest_edges(simple)]
+    return max(edges) if edges and None not in edges else None
+
+
+def best_named(results: pd.DataFrame) -> pd.DataFrame:
+    """The results with "best_baseline" for whichever baseline was the best of its market: one comparison, not three."""
+    return results.assign(rival=results["rival"].mask(results["rival"].isin(BASELINES), "best_baseline"))
+
+
+def kind_name(kind: str) -> str:
+    """How a sentence calls a made-up market.
+
+    >>> kind_name("lag-10")
+    'an edge at a lag of 10 bars'
+    """
+    lag = kind.removeprefix("lag-")
+    return KINDS.get(kind, f"an edge at a lag of {lag} bar{'' if lag == '1' else 's'}")
+
+
+def save(found: Calibration) -> Path:
+    """Writes summary.json into its folder."""
+    return write_json(found.folder / _FILE, {**found.about, "rates": found.shares.to_dict("records")})
+
+
+def read(folder: Path) -> Calibration:
+    """Raises RunError where it is missing or damaged."""
+    content = read_json(folder / _FILE)
+    try:
+        shares = pd.DataFrame(content.pop("rates"))
+        shares = shares.astype({"edge": float, "better": float, "low": float, "high": float})
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{folder / _FILE} is damaged ({error}). Run 'forecast calibrate' again.") from error
+    return Calibration(folder=folder, about=content, shares=shares)
+
+
+def listed(folder: Path) -> list[Calibration]:
+    """Every calibration below the folder, the newest first; a damaged one is passed over."""
+    found = []
+    for path in folder.glob(f"*/{_FILE}"):
+        try:
+            found.append(read(path.parent))
+        except RunError:
+            continue
+    return sorted(found, key=lambda each: str(each.about.get("created_at")), reverse=True)
+
+
+def same_experiment(found: Calibration, config: Mapping[str, Any], policy: Mapping[str, Any]) -> bool:
+    """Whether a run's experiment (config) and backtest (policy), as they are saved, are what was calibrated."""
+    try:
+        asked, had = (Experiment.from_options(dict(each)).to_json() for each in (config, found.about["experiment"]))
+    except (ConfigError, KeyError, TypeError, ValueError):
+        return False
+    for name in _OF_THE_PRICES:
+        asked.pop(name), had.pop(name)
+    rules = found.about.get("rules")
+    return asked == had and isinstance(rules, Mapping) and all(policy.get(name) == rules[name] for name in rules)

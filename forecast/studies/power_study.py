@@ -1,0 +1,165 @@
+"""Controls: the person's own experiment on made-up markets whose truth is known, many times over.
+
+On markets without an edge it must not find one (false positives); on markets with a planted edge of growing size one
+sees from which size on it does (power). Everything but the prices is the experiment's own: windows, folds, seeds,
+networks, budget, rules, costs, comparisons.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.compute import backend
+from forecast.compute import executor as engine
+from forecast.compute.executor import Engine, Failure
+from forecast.compute.shared_data import Shared
+from forecast.compute.task import Task, order_for
+from forecast.config.experiment import Experiment
+from forecast.config.trading import Rules
+from forecast.datasets.dataset import Dataset, bars_per_year, prepare
+from forecast.runs import tables as contents
+from forecast.runs.io import read_json, write_json
+from forecast.statistics.summary import comparisons
+from forecast.trading.strategy import accounts
+from forecast.training import baselines
+from forecast.training.train import Progress
+from pipelines.errors import ConfigError, RunError
+from pipelines.market.calendars import session_of
+from pipelines.market.types import Floats
+from pipelines.sources.synthetic import lagged, latched, random_walk
+
+Said = dict[Task, tuple[Floats, Floats]]  # probabilities of the test rows, and of the validation rows
+
+_AHEAD = 8  # markets whose windows are handed out at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Market:
+    """One made-up history. kind: "none", "shuffled", "lag-K" or "memory"; edge: its correlation, 0 for none."""
+
+    kind: str
+    edge: float
+    seed: int
+    bars: int
+    volatility: float = 0.01
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}_{self.edge:g}_{self.bars}_{self.volatility:g}_{self.seed}"
+
+
+def make(market: Market, experiment: Experiment) -> Dataset:
+    """The market's windows and folds, as the experiment would make them.
+
+    "shuffled": a market without an edge, whose training and validation labels are dealt out anew besides.
+
+    Raises:
+        ConfigError: another kind.
+        TooFewBarsError: too few bars for the experiment.
+    """
+    common: dict[str, Any] = {"bars": market.bars, "seed": market.seed, "volatility": market.volatility}
+    if market.kind in ("none", "shuffled"):
+        made = prepare(random_walk(**common), experiment)
+        return made if market.kind == "none" else _shuffled(made, seed=market.seed)
+    if market.kind == "memory":
+        return prepare(latched(**common, correlation=market.edge), experiment)
+    kind, _, lag = market.kind.partition("-")
+    if kind != "lag" or not lag.isdigit() or not 1 <= int(lag) < market.bars:
+        raise ConfigError(f"Need a market out of none, shuffled, memory, lag-1, lag-2, ..., got {market.kind!r}.")
+    return prepare(lagged(**common, correlation=market.edge, lag=int(lag)), experiment)
+
+
+def calibrate(
+    experiment: Experiment,
+    markets: Sequence[Market],
+    *,
+    rules: Rules,
+    folder: Path,
+    workers: Engine,
+    progress: Progress,
+) -> pd.DataFrame:
+    """One row a market and comparison: kind, edge, seed, model, rival, answer, mean_difference, low, high.
+
+    Each market is saved below `folder` when it is done, so the same call goes on where it was interrupted; the
+    folder's name has to follow from the experiment and the rules.
+
+    Raises:
+        RunError: a member that keeps failing.
+    """
+    done = {market: path for market in markets if (path := folder / f"{market.name}.json").exists()}
+    left = [market for market in markets if market not in done]
+    progress.begin(total=len(markets), done=len(done))
+    versions = tuple(backend.versions(workers.backend).items())
+    order = partial(order_for, backend=workers.backend, versions=versions)
+    tasks: list[Task] = [
+        (model, fold, seed)
+        for fold in range(experiment.folds)
+        for seed in range(experiment.seeds)
+        for model in experiment.models
+    ]
+    for batch in (left[first : first + _AHEAD] for first in range(0, len(left), _AHEAD)):
+        workers.start()
+        datasets = [make(market, experiment) for market in batch]
+        shared = [workers.share(Shared(windows=d.windows, folds=d.folds, scalers=d.scalers)) for d in datasets]
+        keys = [(number, task) for number in range(len(batch)) for task in tasks]
+        work = [
+            (shared[number], order(experiment, task, dataset=datasets[number], room=len(datasets[number].bars)))
+            for number, task in keys
+        ]
+        found: list[Said] = [{} for _ in batch]
+        for place, result in engine.fit_all(workers, work, note=progress.note):
+            if isinstance(result, Failure):
+                raise RunError(f"{result.order.name} failed three times: {result.reason}. The same command goes on.")
+            number, task = keys[place]
+            found[number][task] = result.probability, result.validation
+            if len(found[number]) == len(tasks):
+                market = batch[number]
+                rows = _compare(datasets[number], found[number] | _rivals(datasets[number], experiment), rules=rules)
+                write_json(folder / f"{market.name}.json", {"market": asdict(market), "comparisons": rows})
+                progress.advance(f"{market.kind} {market.edge:g} seed {market.seed}", epochs=len(result.loss))
+    return pd.DataFrame([row for market in markets for row in _rows(folder / f"{market.name}.json")])
+
+
+def _shuffled(made: Dataset, *, seed: int) -> Dataset:
+    targets = made.windows.targets.copy()
+    rows = np.arange(made.folds[-1].test[0])
+    targets[rows] = targets[np.random.default_rng(seed).permutation(rows)]
+    return replace(made, windows=replace(made.windows, targets=targets))
+
+
+def _rivals(dataset: Dataset, experiment: Experiment) -> Said:
+    return {
+        (name, fold.number, 0): baselines.predict(dataset, fold=fold.number, name=name)
+        for name in experiment.baselines
+        for fold in dataset.folds
+    }
+
+
+def _compare(dataset: Dataset, found: Said, *, rules: Rules) -> list[dict[str, Any]]:
+    parts = {
+        part: [contents.predictions(dataset, task, found[task][number], part=part) for task in sorted(found)]
+        for number, part in enumerate(("test", "validation"))
+        if part == "test" or rules.learns
+    }
+    rows = {part: pd.concat(frames, ignore_index=True) for part, frames in parts.items()}
+    made = accounts(
+        rows["test"],
+        contents.bars(dataset.bars),
+        rules=rules,
+        validation=rows.get("validation"),
+        bars_per_year=bars_per_year(dataset.bars),
+    )
+    sessions = session_of(dataset.bars.closed_at[made.traded], dataset.bars.calendar)
+    return [asdict(each) for each in comparisons(made.ledgers, sessions=sessions, seed=0)]
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    content = read_json(path)
+    market = {name: content["market"][name] for name in ("kind", "edge", "seed")}
+    kept = ("model", "rival", "answer", "mean_difference", "low", "high")
+    return [{**market, **{name: each[name] for name in kept}} for each in content["comparisons"]]

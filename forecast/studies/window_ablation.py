@@ -1,0 +1,263 @@
+"""Do longer windows pay? The run at other windows, trained on the same rows and traded on the same days."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.compute import backend
+from forecast.compute import executor as engine
+from forecast.compute.executor import Engine, Failure
+from forecast.compute.shared_data import Shared
+from forecast.compute.task import Task, order_for
+from forecast.config.trading import AUTO, Rules
+from forecast.datasets.dataset import Dataset
+from forecast.diagnostics.loader import Subject
+from forecast.report import formatting as words
+from forecast.runs import tables as contents
+from forecast.runs.io import damaged, read_arrays, read_parquet, write_arrays, write_parquet
+from forecast.runs.run import Run
+from forecast.statistics.paired_test import Sessions, paired_difference
+from forecast.trading.signals import ENSEMBLE
+from forecast.trading.simulator import Ledger
+from forecast.trading.strategy import accounts
+from forecast.training import tuning
+from forecast.training.train import Progress
+from pipelines.errors import ConfigError, RunError
+from pipelines.market.calendars import session_of
+from pipelines.market.types import Floats
+from pipelines.preprocessing import scaling, windows
+
+_FEWEST = 50  # training rows of a fold
+_COLUMNS = ["model", "window", "rival", "mean_difference", "low", "high", "level", "unit", "answer", "log_loss"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ablation:
+    """table: a row a network and window, its ensemble's net return less that at the run's own window (rival).
+
+    log_loss: of the ensemble on the test rows. low, high: the interval at that level, NaN where none can be had.
+    """
+
+    table: pd.DataFrame
+    window: int
+
+
+def run(subject: Subject, lengths: Sequence[int], *, rules: Rules, workers: Engine, progress: Progress) -> Ablation:
+    """Trains what is not there yet, the run's own window among it, and compares; each training is kept when it is done.
+
+    Every window learns from the same rows of the same folds: those that the longest one can be built for.
+
+    Raises:
+        ConfigError: windows that make no comparison.
+        RunError: members that keep failing.
+    """
+    own = subject.experiment.window
+    if subject.experiment.panel:
+        raise ConfigError("Need a run of one symbol to compare windows, got one of a panel. Train it without --pooled.")
+    wanted = sorted({own, *lengths})
+    made = {length: shortened(subject.data, length, longest=wanted[-1]) for length in wanted}
+    found = _train(subject, made, workers=workers, progress=progress)
+    accounted = {length: _traded(subject, made[length], found[length], rules=rules) for length in wanted}
+    sessions = accounted[own][1]
+    compared = len(subject.models) * (len(wanted) - 1)
+    rows = []
+    for model in subject.models:
+        for length in wanted:
+            loss = _loss(subject.data, found[length], model, seeds=subject.experiment.seeds)
+            row: dict[str, Any] = {"model": model, "window": length, "rival": own, "log_loss": loss}
+            if length != own:
+                difference = paired_difference(
+                    accounted[length][0][model],
+                    accounted[own][0][model],
+                    sessions=sessions,
+                    rng=np.random.default_rng(0),
+                    level=1 - 0.05 / compared,
+                )
+                row |= {name: getattr(difference, name) for name in _COLUMNS[3:9]}
+            rows.append(row)
+    table = pd.DataFrame(rows, columns=_COLUMNS)
+    write_parquet(subject.run.folder / "inspection" / "ablation.parquet", table)
+    return Ablation(table=table, window=own)
+
+
+def kept(run: Run) -> Ablation | None:
+    """The last comparison of a run's windows, None where there was none.
+
+    Raises:
+        RunError: its table is damaged.
+    """
+    path = run.folder / "inspection" / "ablation.parquet"
+    if not path.exists():
+        return None
+    table = read_parquet(path, _COLUMNS)
+    if table.empty or table["rival"].nunique() != 1:
+        raise damaged(path, "not one window that the others are compared with")
+    return Ablation(table=table, window=int(table["rival"].iloc[0]))
+
+
+def shortened(data: Dataset, steps: int, *, longest: int) -> Dataset:
+    """The same decisions seen through windows of `steps` bars, learnt from rows that have `longest` bars before them.
+
+    Raises:
+        ConfigError: a window below 1 bar, or one for which a fold has too few rows.
+    """
+    if steps < 1:
+        raise ConfigError(f"Need windows of 1 bar or more to compare, got {steps}.")
+    ready = data.windows
+    first = windows.first_end(ready.values, steps=longest)
+    folds = []
+    for fold in data.folds:
+        kept = fold.train[ready.ends[fold.train] >= first]
+        if len(kept) < _FEWEST or ready.ends[fold.validation[0]] < first:
+            raise ConfigError(
+                f"Need {_FEWEST} training rows in every fold, a window of {longest} bars leaves {len(kept)} in fold "
+                f"{fold.number}. Leave out the longest windows."
+            )
+        folds.append(replace(fold, train=kept))
+    viewed = replace(ready, steps=steps)
+    scalers = tuple(scaling.fit_scaler(viewed, rows=fold.train) for fold in folds)
+    return Dataset(bars=data.bars, windows=viewed, folds=tuple(folds), scalers=scalers)
+
+
+def sentence(found: Ablation) -> str:
+    """Whether longer windows pay, network by network."""
+    told = []
+    for model, rows in found.table.groupby("model", sort=False):
+        longer = rows[rows["window"] > found.window]
+        shorter = rows[rows["window"] < found.window]
+        said = []
+        for name, side in (("longer", longer), ("shorter", shorter)):
+            for answer in ("better", "worse"):
+                if len(those := side.loc[side["answer"] == answer, "window"]):
+                    said.append(f"{answer} at {' and '.join(map(str, those))} bars")
+            if len(side) and not side["answer"].isin(["better", "worse"]).any():
+                said.append(f"whether a {name} one pays cannot be told")
+        told.append(f"The {words.label(str(model))}, against its {found.window} bars: {', '.join(said)}.")
+    return " ".join(told)
+
+
+def cells(found: Ablation) -> list[list[str]]:
+    """The table for a person: differences from the run's own window, in percent a day (or bar)."""
+    return [
+        [
+            words.label(str(row.model)),
+            f"{row.window}" + (" (the run’s)" if row.window == found.window else ""),
+            f"{row.log_loss:.4f}",
+            *(
+                (f"{100 * row.mean_difference:+.4f} %", _interval(row), str(row.answer))
+                if row.window != found.window
+                else (words.DASH, words.DASH, "")
+            ),
+        ]
+        for row in _rows(found.table)
+    ]
+
+
+def table(found: Ablation) -> dict[str, Any]:
+    """The same for the page."""
+    rows = [
+        {
+            "name": f"{network}, window {window}",
+            "cells": [
+                {"value": loss, "spread": ""},
+                {"value": difference, "spread": "" if interval == words.DASH else interval},
+                {"value": answer or words.DASH, "spread": ""},
+            ],
+        }
+        for network, window, loss, difference, interval, answer in cells(found)
+    ]
+    return {"columns": ["Log loss", f"Net a day less that at {found.window} bars", "Answer"], "rows": rows}
+
+
+def _rows(table: pd.DataFrame) -> Iterator[Any]:
+    yield from table.itertuples()
+
+
+def _interval(row: Any) -> str:
+    return words.DASH if pd.isna(row.low) else f"{100 * row.low:+.4f} to {100 * row.high:+.4f} %"
+
+
+def _train(
+    subject: Subject, made: dict[int, Dataset], *, workers: Engine, progress: Progress
+) -> dict[int, dict[Task, Floats]]:
+    """Each window's probabilities of the test rows, member by member."""
+    experiment, versions = subject.experiment, backend.versions(workers.backend)
+    tasks = [
+        (model, fold, seed)
+        for model in subject.models
+        for fold in range(experiment.folds)
+        for seed in range(experiment.seeds)
+    ]
+    name = experiment.fingerprint(longest=max(made), versions=versions, backend=workers.backend)[:10]
+    folder = subject.run.folder / "ablation" / name
+
+    def path(length: int, task: Task) -> Any:
+        model, fold, seed = task
+        return folder / f"window-{length}" / f"{model}-fold-{fold}-seed-{seed}.npz"
+
+    keys = [(length, task) for length in made for task in tasks]
+    found: dict[int, dict[Task, Floats]] = {length: {} for length in made}
+    for length, task in keys:
+        if (kept := read_arrays(path(length, task))) is not None:
+            found[length][task] = kept["probability"]
+    left = [(length, task) for length, task in keys if task not in found[length]]
+    progress.begin(total=len(keys), done=len(keys) - len(left))
+    if not left:
+        return found
+    workers.start()
+    shared = {
+        length: workers.share(Shared(windows=each.windows, folds=each.folds, scalers=each.scalers))
+        for length, each in made.items()
+    }
+    order = partial(order_for, backend=workers.backend, versions=tuple(versions.items()))
+    tuned = tuning.described(subject.about.get("tuning"))
+    work = [
+        (
+            shared[length],
+            order(
+                replace(experiment, window=length),
+                task,
+                dataset=made[length],
+                room=len(made[length].bars),
+                settings=tuned.get(task[:2]),
+            ),
+        )
+        for length, task in left
+    ]
+    for number, result in engine.fit_all(workers, work, note=progress.note):
+        if isinstance(result, Failure):
+            raise RunError(f"{result.order.name} failed three times: {result.reason}. The same command goes on.")
+        length, task = left[number]
+        write_arrays(path(length, task), {"probability": result.probability})
+        found[length][task] = result.probability
+        progress.advance(f"{work[number][1].name}, window {length}", epochs=len(result.loss))
+    return found
+
+
+def _traded(
+    subject: Subject, data: Dataset, found: dict[Task, Floats], *, rules: Rules
+) -> tuple[dict[str, Ledger], Sessions]:
+    """The ensemble's ledger of each network, and the session of each of its rows."""
+    frames = [contents.predictions(data, task, probability) for task, probability in sorted(found.items())]
+    plain = replace(  # what rules learn on validation rows is left out
+        rules,
+        band=0.0 if rules.band == AUTO else rules.band,
+        calibration="none",
+        size="full" if rules.size == "kelly" else rules.size,
+    )
+    predictions, per_year = pd.concat(frames, ignore_index=True), subject.about["data"]["bars_per_year"]
+    made = accounts(predictions, contents.bars(data.bars), rules=plain, bars_per_year=per_year)
+    mine = {each.model: each for each in made.ledgers if each.member == ENSEMBLE and each.model in subject.models}
+    return mine, session_of(data.bars.closed_at[made.traded], data.bars.calendar)
+
+
+def _loss(data: Dataset, found: dict[Task, Floats], model: str, *, seeds: int) -> float:
+    """Mean log loss of the ensemble over all test rows."""
+    mean = [np.mean([found[model, fold.number, seed] for seed in range(seeds)], axis=0) for fold in data.folds]
+    rows = np.concatenate([fold.test for fold in data.folds])
+    chance, rose = np.concatenate(mean), data.windows.targets[rows] > 0
+    return float(-np.mean(np.log(np.where(rose, chance, 1 - chance))))

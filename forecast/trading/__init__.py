@@ -1,0 +1,1 @@
+"""trading: to be described."""

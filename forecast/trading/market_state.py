@@ -1,0 +1,105 @@
+"""Bars -> the conditions of trading at each open: its price, whether it can be had, and what is known before it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from forecast.config.trading import Rules
+from forecast.trading.signals import utc
+from forecast.trading.simulator import Flags
+from forecast.trading.spread_estimator import FEWEST, half_spread
+from pipelines.errors import ConfigError, RunError
+from pipelines.market.types import Floats, Times
+
+WINDOW = 60
+"""Returns from close to close that the trailing volatility is taken over."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Conditions:
+    """Each array of shape (bars,). Nothing here needs a bar later than its own open, the price and volume excepted.
+
+    tradable: False for a bar without volume. volatility: a year, of the last 60 returns from close to close before the
+    open; NaN where they are not there, or where nobody asked. spread: half of it as a fraction, None where it is given.
+    """
+
+    opened_at: Times
+    opens: Floats
+    tradable: Flags
+    volatility: Floats
+    spread: Floats | None
+
+    def rows(self, chosen: slice) -> "Conditions":
+        """The same, fewer bars.
+
+        Raises:
+            ConfigError: an estimated spread that is not known at one of them.
+        """
+        if self.spread is not None and np.any(np.isnan(self.spread[chosen])):
+            raise ConfigError(
+                f"Need {FEWEST} pairs of neighbouring bars before the first trade to estimate the spread. "
+                "Fetch more history or give it: --half-spread-bps 2."
+            )
+        return Conditions(
+            opened_at=self.opened_at[chosen],
+            opens=self.opens[chosen],
+            tradable=self.tradable[chosen],
+            volatility=self.volatility[chosen],
+            spread=None if self.spread is None else self.spread[chosen],
+        )
+
+
+def conditions(bars: pd.DataFrame, *, rules: Rules, bars_per_year: float | None) -> Conditions:
+    """The conditions that a run's bars give.
+
+    A source that has no volumes at all (an index, a currency) does not say that nothing could be traded.
+
+    Raises:
+        ConfigError: a size by volatility without the number of bars a year.
+    """
+    opened_at, close = utc(bars["opened_at"]), bars["close"].to_numpy()
+    volume = bars["volume"].to_numpy()
+    known = np.full(len(bars), np.nan)
+    if rules.size == "volatility":
+        if bars_per_year is None:
+            raise ConfigError("Need the number of bars a year to size by volatility, got none.")
+        known = trailing_volatility(close, bars_per_year=bars_per_year)
+    spread = None
+    if rules.spread == "bars":
+        high, low = bars["high"].to_numpy(), bars["low"].to_numpy()
+        spread = half_spread(opened_at=opened_at, closed_at=utc(bars["closed_at"]), high=high, low=low, close=close)
+    return Conditions(
+        opened_at=opened_at,
+        opens=bars["open"].to_numpy(),
+        tradable=(volume > 0) | ~np.any(volume > 0),
+        volatility=known,
+        spread=spread,
+    )
+
+
+def trailing_volatility(close: Floats, *, bars_per_year: float) -> Floats:
+    """Root mean square of the last 60 log returns before each bar's open, a year, shape (bars,); NaN before that."""
+    found = np.full(len(close), np.nan)
+    if len(close) > WINDOW + 1:
+        squares = np.square(np.diff(np.log(close)))
+        mean = np.lib.stride_tricks.sliding_window_view(squares, WINDOW).mean(axis=1)
+        found[WINDOW + 1 :] = np.sqrt(mean[:-1] * bars_per_year)
+    return found
+
+
+def place(opened_at: Times, entries: Times) -> slice:
+    """The bars from the first entry to the exit after the last: one more than there are entries.
+
+    Several bars may open at one time; then it is the place that fits all.
+
+    Raises:
+        RunError: the entries do not follow each other bar by bar.
+    """
+    left, right = (int(np.searchsorted(opened_at, entries[0], side=side)) for side in ("left", "right"))
+    for first in range(left, right):
+        if np.array_equal(opened_at[first : first + len(entries)], entries) and first + len(entries) < len(opened_at):
+            return slice(first, first + len(entries) + 1)
+    raise RunError(
+        "Predictions and bars of the run do not belong together. Train it again: forecast train SYMBOL --fresh."
+    )

@@ -1,0 +1,103 @@
+"""What probabilities are worth: a map from what was said to what came, fitted on validation rows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipelines.market.types import Floats
+
+FEWEST = 20
+FEWEST_FOR_ISOTONIC = 200  # below that its steps follow the noise (Niculescu-Mizil and Caruana 2005)
+HOTTEST = 100.0
+_COLDEST = 0.05
+_EDGE = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recalibration:
+    """A map of probabilities. kind: "none", "temperature" or "isotonic"; note: why it is another than was asked for.
+
+    temperature: the odds' exponent is its inverse: above 1 it draws them to one half, 1 leaves them. said, came: the
+    steps of an isotonic map, straight lines between them.
+    """
+
+    kind: str
+    temperature: float | None = None
+    said: Floats | None = None
+    came: Floats | None = None
+    note: str = ""
+
+    def apply(self, probability: Floats) -> Floats:
+        """Recalibrated probabilities, same shape."""
+        if self.temperature is not None:
+            return _sigmoid(_logit(probability) / self.temperature)
+        if self.said is not None and self.came is not None:
+            return np.interp(probability, self.said, self.came)
+        return probability
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready, without the steps."""
+        steps = None if self.said is None else len(self.said)
+        return {"calibration": self.kind, "temperature": self.temperature, "steps": steps, "note": self.note}
+
+
+def fit(probability: Floats, target: Floats, *, kind: str) -> Recalibration:
+    """The map fitted on rows whose target is known; each array of shape (rows,), target 1 for a rise.
+
+    Temperature scaling (Guo et al. 2017): one number by likelihood, from 0.05 to 100. It never turns a direction
+    round; odds that are worth nothing end at the limit, close to one half. Isotonic regression (Zadrozny and Elkan
+    2002): by scikit-learn, kept from 0 and 1 by Laplace's rule for so many rows. With fewer than 200 rows isotonic
+    falls back to temperature; with fewer than 20, or one class only, nothing is changed. note says so.
+    """
+    known = np.isfinite(target) & np.isfinite(probability)
+    said, up = probability[known], target[known] > 0.5
+    if kind == "none":
+        return Recalibration(kind="none")
+    if len(said) < FEWEST or up.all() or not up.any():
+        why = f"{len(said)} validation rows are too few" if len(said) < FEWEST else "validation rows of one class only"
+        return Recalibration(kind="none", note=f"{why}: not calibrated")
+    if kind == "isotonic" and len(said) >= FEWEST_FOR_ISOTONIC:
+        return _isotonic(said, up.astype(np.float64))
+    note = f"{len(said)} validation rows are too few for isotonic: temperature" if kind == "isotonic" else ""
+    return Recalibration(kind="temperature", temperature=_temperature(said, up.astype(np.float64)), note=note)
+
+
+def _temperature(said: Floats, up: Floats) -> float:
+    """The likelihood is concave in the inverse temperature: its slope crosses zero once, or not within the limits."""
+    from scipy.optimize import brentq
+
+    odds = _logit(said)
+
+    def slope(inverse: float) -> float:
+        return float(odds @ (up - _sigmoid(odds * inverse)))
+
+    low, high = 1.0 / HOTTEST, 1.0 / _COLDEST
+    if slope(low) <= 0.0:
+        return HOTTEST
+    if slope(high) >= 0.0:
+        return _COLDEST
+    return 1.0 / float(brentq(slope, low, high, xtol=1e-10))
+
+
+def _isotonic(said: Floats, up: Floats) -> Recalibration:
+    from sklearn.isotonic import IsotonicRegression
+
+    edge = 1.0 / (len(said) + 2.0)
+    fitted = IsotonicRegression(y_min=edge, y_max=1.0 - edge, out_of_bounds="clip").fit(said, up)
+    return Recalibration(
+        kind="isotonic",
+        said=np.asarray(fitted.X_thresholds_, dtype=np.float64),
+        came=np.asarray(fitted.y_thresholds_, dtype=np.float64),
+    )
+
+
+def _logit(probability: Floats) -> Floats:
+    kept = np.clip(probability, _EDGE, 1.0 - _EDGE)
+    return np.asarray(np.log(kept) - np.log1p(-kept))
+
+
+def _sigmoid(odds: Floats) -> Floats:
+    from scipy.special import expit
+
+    return np.asarray(expit(odds), dtype=np.float64)

@@ -1,0 +1,134 @@
+"""Simple rivals, fitted on the same folds and windows as the networks: what an LSTM has to beat before it is worth it.
+
+Like the networks they learn on training rows and make their one choice (how strongly to hold back) on validation rows.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.datasets.dataset import Dataset
+from pipelines.market.types import Floats
+from pipelines.preprocessing.walk_forward import Fold
+from pipelines.preprocessing.windows import Rows, gather
+
+_RIDGES = (1e-4, 1e-3, 1e-2, 1e-1)  # inverse strength of the penalty, strongest first
+_MOST_NEWTON = 2_000  # features whose Hessian is solved outright
+_ROUNDS = 100
+_BINS = 64
+_NARROWEST = 1e-3  # a rival that always has an opinion, however weak
+
+
+def predict(dataset: Dataset, *, fold: int, name: str) -> tuple[Floats, Floats]:
+    """Probabilities of a rise by the named rival: shape (test rows,), out of sample, and (validation rows,)."""
+    rows = dataset.folds[fold]
+    found = BASELINES[name](dataset, fold, np.concatenate([rows.test, rows.validation]))
+    return found[: len(rows.test)], found[len(rows.test) :]
+
+
+def previous_sign(dataset: Dataset, fold: int, wanted: Rows) -> Floats:
+    """Tomorrow as today: up after a rise from close to close, with the confidence that it had on the training rows.
+
+    A rule that was wrong more often than right keeps its sign with next to no confidence; it is not turned round.
+    """
+    rows, close = dataset.folds[fold], dataset.bars.close
+    ends, targets = dataset.windows.ends, dataset.windows.targets
+    rose = close[ends] > close[ends - 1]
+    right = _mean(rose[rows.train] == (targets[rows.train] > 0), rows.weights[rows.train])
+    confidence = max(right - 0.5, _NARROWEST)
+    return np.where(rose[wanted], 0.5 + confidence, 0.5 - confidence)
+
+
+def logistic(dataset: Dataset, fold: int, wanted: Rows) -> Floats:
+    """Logistic regression with a ridge on the flattened window; the ridge with the lowest validation log loss."""
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    flat, rows, targets = _flat(dataset, fold), dataset.folds[fold], dataset.windows.targets
+    train, checked = _weighted(rows, rows.train), _weighted(rows, rows.validation)
+    if (constant := _one_class(targets[train], len(wanted))) is not None:
+        return constant
+    known = flat(train)
+    solver = "newton-cholesky" if known.shape[1] <= _MOST_NEWTON else "lbfgs"  # ten times as fast, while it fits
+    with threadpool_limits(1):  # sums in one order, whatever the machine
+        fitted = [
+            LogisticRegression(C=ridge, max_iter=1000, solver=solver).fit(known, targets[train], rows.weights[train])
+            for ridge in _RIDGES
+        ]
+    losses = [
+        _log_loss(each.predict_proba(flat(checked))[:, 1], targets[checked], rows.weights[checked]) for each in fitted
+    ]
+    return _probabilities(fitted[int(np.argmin(losses))].predict_proba(flat(wanted)))
+
+
+def boosting(dataset: Dataset, fold: int, wanted: Rows) -> Floats:
+    """Histogram gradient boosting on the flattened window; as many trees as gave the lowest validation log loss."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
+
+    # binned here: scikit-learn takes minutes for it where rows have weights
+    flat, rows, targets = _flat(dataset, fold, bins=_BINS), dataset.folds[fold], dataset.windows.targets
+    train, checked = _weighted(rows, rows.train), _weighted(rows, rows.validation)
+    if (constant := _one_class(targets[train], len(wanted))) is not None:
+        return constant
+    with threadpool_limits(1):  # sums in one order, whatever the machine
+        fitted = HistGradientBoostingClassifier(
+            max_iter=_ROUNDS, learning_rate=0.05, max_leaf_nodes=8, early_stopping=False, random_state=0
+        ).fit(flat(train), targets[train], rows.weights[train])
+        staged = fitted.staged_predict_proba(flat(checked))
+        best = int(np.argmin([_log_loss(each[:, 1], targets[checked], rows.weights[checked]) for each in staged]))
+        for trees, each in enumerate(fitted.staged_predict_proba(flat(wanted))):
+            if trees == best:
+                return _probabilities(each)
+    raise RuntimeError("boosting gave no stage")
+
+
+BASELINES: dict[str, Callable[[Dataset, int, Rows], Floats]] = {
+    "previous_sign": previous_sign,
+    "logistic": logistic,
+    "boosting": boosting,
+}
+
+
+def _flat(dataset: Dataset, fold: int, *, bins: int = 0) -> Callable[[Rows], NDArray[np.float32]]:
+    """A function from rows to their scaled windows laid flat, shape (rows, steps x features).
+
+    bins: numbers of equally full bins instead of values, the bins found on the last bars of the training windows.
+    """
+    windows = dataset.windows
+    values = dataset.scalers[fold].apply(windows.values)
+    if bins:
+        edges = np.quantile(values[windows.ends[dataset.folds[fold].train]], np.arange(1, bins) / bins, axis=0)
+        columns = [np.searchsorted(edge, column, side="right") for edge, column in zip(edges.T, values.T, strict=True)]
+        values = np.stack(columns, axis=1).astype(np.float32)
+    return lambda rows: gather(values, windows.ends[rows], steps=windows.steps).reshape(len(rows), -1)
+
+
+def _one_class(targets: Floats, length: int) -> Floats | None:
+    """Where all training rows have one class there is nothing to fit: that class, as surely as its count allows."""
+    share = float(np.mean(targets))
+    if 0.0 < share < 1.0:
+        return None
+    return np.full(length, (share * len(targets) + 1.0) / (len(targets) + 2.0))
+
+
+def _weighted(fold: Fold, rows: Rows) -> Rows:
+    """The rows that teach something; all of them where none does."""
+    kept = rows[fold.weights[rows] > 0]
+    return kept if len(kept) else rows
+
+
+def _log_loss(probability: Floats, target: Floats, weights: NDArray[np.float32]) -> float:
+    kept = np.clip(probability, 1e-12, 1 - 1e-12)
+    return -_mean(target * np.log(kept) + (1 - target) * np.log1p(-kept), weights)
+
+
+def _mean(values: NDArray[Any], weights: NDArray[np.float32]) -> float:
+    """Weighted mean; the plain one where nothing has a weight."""
+    return float(np.average(values, weights=weights if weights.any() else None))
+
+
+def _probabilities(found: NDArray[np.floating]) -> Floats:
+    return np.clip(np.asarray(found[:, 1], dtype=np.float64), 1e-9, 1 - 1e-9)

@@ -1,0 +1,285 @@
+"""One set of members for a panel of symbols: trained on the rows of all, tested on each, a run for every symbol.
+
+Features have no unit, so symbols can teach one network. Each symbol keeps a scaler of its own, fitted on its training
+rows of the fold. A fold's boundaries are the same moments for all symbols, and no row of any symbol is learned from
+whose label was not known before the first decision of the fold's test, whichever symbol makes it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.compute import backend
+from forecast.compute.executor import Engine
+from forecast.compute.shared_data import Shared
+from forecast.compute.task import Order, Task, order_for
+from forecast.config.experiment import Experiment
+from forecast.datasets import lookahead_audit as certificate
+from forecast.datasets.dataset import Dataset, fingerprint, load, make_bars, make_windows, price_scale
+from forecast.datasets.panel import Panel, taking_part, write_panel, write_scaled
+from forecast.networks.results import Fitted
+from forecast.runs import run as runs
+from forecast.runs import tables as contents
+from forecast.runs import trial_log as trials
+from forecast.runs.run import Run
+from forecast.training.session import (
+    Ongoing,
+    Progress,
+    finish_if_whole,
+    fit_each,
+    refuse_lookahead,
+    resume,
+    run_name,
+    save,
+    tune_members,
+)
+from forecast.training.tuning import Settings
+from pipelines.errors import TooFewBarsError
+from pipelines.preprocessing import custom_features as user_features
+from pipelines.preprocessing import sample_weights as weighting
+from pipelines.preprocessing import scaling
+from pipelines.preprocessing import walk_forward as splits
+from pipelines.preprocessing.scaling import Scaler
+from pipelines.preprocessing.walk_forward import Fold
+from pipelines.preprocessing.windows import Windows
+from pipelines.store.store import Store
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pool:
+    """A panel with its folds. scalers: of each fold, by symbol; a symbol that takes no part in a fold has none."""
+
+    panel: Panel
+    folds: tuple[Fold, ...]
+    scalers: tuple[dict[str, Scaler], ...]
+
+    def test_of(self, symbol: str, number: int, part: str = "test") -> NDArray[np.bool_]:
+        """Which of a fold's test (or validation) rows are a symbol's; none of them where it is not in the panel."""
+        place = self.panel.symbols.index(symbol) if symbol in self.panel.symbols else -1
+        return np.asarray(self.panel.of[getattr(self.folds[number], part)] == place)
+
+
+def pool(panel: Panel, experiment: Experiment, *, planned: int | None = None) -> Pool:
+    """Folds common to all symbols, and each symbol's scalers. planned: as walk_forward takes it.
+
+    Raises:
+        TooFewBarsError: too little history for the folds.
+    """
+    made = splits.walk_forward(
+        panel.windows, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned
+    )
+    folds = tuple(weighting.weigh(panel.windows, taking_part(panel, fold), kind=experiment.weights) for fold in made)
+    scalers: tuple[dict[str, Scaler], ...] = tuple({} for _ in folds)
+    for symbol in panel.symbols:
+        part = panel.part(symbol)
+        for fold, found in zip(folds, scalers, strict=True):
+            if len(rows := panel.fold_of(symbol, fold).train):
+                found[symbol] = scaling.fit_scaler(part, rows=rows)
+    return Pool(panel=panel, folds=folds, scalers=scalers)
+
+
+def train_pooled(
+    experiments: Sequence[Experiment],
+    *,
+    store: Store,
+    folder: Path,
+    command: str,
+    fresh: bool,
+    progress: Progress,
+    workers: Engine,
+) -> list[Run]:
+    """Trains the members of a panel and returns a finished run a symbol; the first becomes the latest.
+
+    experiments: the same one for each symbol of its panel. Interrupted, the same call goes on.
+
+    Raises:
+        ForecastError: no such prices, a symbol that no fold can test, members that keep failing.
+    """
+    versions = backend.versions(workers.backend)
+    experiments = sorted(experiments, key=lambda each: each.symbol)  # so that their order decides nothing
+    with ExitStack() as open_until_done:
+        scratch = Path(open_until_done.enter_context(TemporaryDirectory(prefix="forecast-panel-")))
+        data: dict[str, str] = {}
+
+        def parts() -> Iterator[tuple[str, Windows]]:
+            for experiment in experiments:
+                prices = make_bars(load(store, experiment), experiment)
+                data[experiment.symbol] = fingerprint(prices)
+                yield experiment.symbol, make_windows(prices, experiment)
+
+        pooled = pool(write_panel(scratch, parts()), experiments[0])
+        own = user_features.sources(experiments[0].features)
+        more = {"panel_data": data, **({"user_features": own} if own else {})}
+        found: list[Run] = []
+        ongoing: list[Ongoing] = []
+        for experiment in experiments:
+            name = run_name(experiment, versions=versions, backend=workers.backend, **more)
+            run = Run(folder / name)
+            found.append(run)
+            open_until_done.enter_context(run.locked())
+            if fresh:
+                runs.discard(run)
+            if run.finished:
+                continue
+            workers.start()
+            source = load(store, experiment)
+            dataset = of_symbol(pooled, experiment.symbol, prices := make_bars(source, experiment))
+            shown = certificate.certify(source, experiment, dataset)
+            late = certificate.late_rows(pooled.panel.windows, pooled.folds)
+            shown = replace(shown, failures=(*shown.failures, *late))
+            refuse_lookahead(shown, own)
+            description = contents.describe_run(
+                experiment,
+                dataset,
+                name=run.name,
+                command=command,
+                fingerprint=data[experiment.symbol],
+                price_scale=price_scale(source, prices),
+                versions=versions,
+                backend=workers.backend,
+                user_features=own,
+                panel={"symbols": list(pooled.panel.symbols), "fingerprints": data},
+            )
+            trials.record(folder, experiment, run=run.name, **more)
+            runs.create_run(folder, run.name, description=description, bars=contents.bars(prices))
+            ongoing.append(resume(run, experiment, dataset, shown))
+        if ongoing:
+            past = truncated_in_first_test(pooled, experiments, store=store, folder=scratch / "past")
+            for each in ongoing:
+                if past is not None and past.test_of(each.experiment.symbol, 0).any():
+                    each.twice = each.experiment.models
+            _fit_members(ongoing, pooled, past, tuple(versions.items()), scratch, workers=workers, progress=progress)
+    runs.set_latest(folder, found[0])
+    return found
+
+
+def truncated_in_first_test(
+    pooled: Pool, experiments: Sequence[Experiment], *, store: Store, folder: Path
+) -> Pool | None:
+    """The panel as it stood in the middle of the first test block: members trained on it must be the same ones.
+
+    None where that block is too short for every label before it to be there by then.
+    """
+    panel, first = pooled.panel, pooled.folds[0].test
+    until = first[: len(first) // 2]
+    counts = np.bincount(panel.of[until], minlength=len(panel.symbols))[np.unique(panel.of[first])]
+    if counts.min() <= experiments[0].horizon + splits.FEWEST_ROWS["test"]:
+        return None
+    cut = panel.windows.decided_at[until[-1]]
+
+    def parts() -> Iterator[tuple[str, Windows]]:
+        for experiment in experiments:
+            source = certificate.truncated(load(store, experiment), cut)
+            if len(source.raw):
+                with suppress(TooFewBarsError):  # it had hardly begun: no row of it was learned from
+                    yield experiment.symbol, make_windows(make_bars(source, experiment), experiment)
+
+    return pool(write_panel(folder, parts()), experiments[0], planned=len(panel.windows))
+
+
+def of_symbol(pooled: Pool, symbol: str, prices: Any) -> Dataset:
+    """What a symbol's run shows of the panel.
+
+    Raises:
+        TooFewBarsError: no fold can test the symbol, or one in the middle cannot.
+    """
+    folds = [pooled.panel.fold_of(symbol, fold) for fold in pooled.folds]
+    tested = [fold.number for fold in folds if len(fold.test)]
+    if not tested or tested != list(range(tested[0], tested[-1] + 1)):
+        raise TooFewBarsError(
+            f"{symbol}: need training, validation and test rows in neighbouring folds of the panel, got them in "
+            f"{', '.join(map(str, tested)) or 'none'} of {len(folds)} folds. Leave it out or fetch more history."
+        )
+    nothing = Scaler(mean=np.zeros(0), scale=np.zeros(0))
+    return Dataset(
+        bars=prices,
+        windows=pooled.panel.part(symbol),
+        folds=tuple(folds),
+        scalers=tuple(found.get(symbol, nothing) for found in pooled.scalers),
+    )
+
+
+def _fit_members(
+    ongoing: list[Ongoing],
+    pooled: Pool,
+    past: Pool | None,
+    versions: tuple[tuple[str, str], ...],
+    scratch: Path,
+    *,
+    workers: Engine,
+    progress: Progress,
+) -> None:
+    experiment, panel = ongoing[0].experiment, pooled.panel
+    members = [
+        (model, fold.number, seed)
+        for fold in pooled.folds
+        for seed in range(experiment.seeds)
+        for model in experiment.models
+    ]
+    missing = [task for task in members if any(task in each.members and task not in each.found for each in ongoing)]
+    data = {number: _share(pooled, number, scratch, workers) for number in sorted({task[1] for task in missing})}
+
+    def order_on(of: Pool, task: Task, settings: Settings | None) -> Order:
+        made = order_for(
+            experiment,
+            task,
+            dataset=Dataset(bars=ongoing[0].dataset.bars, windows=of.panel.windows, folds=of.folds, scalers=()),
+            room=len(panel.windows.values),
+            settings=settings,
+            backend=workers.backend,
+            versions=versions,
+        )
+        return replace(made, symbol=f"{len(panel.symbols)} symbols")
+
+    def order(task: Task, settings: Settings | None) -> tuple[Any, Order]:
+        return data[task[1]], order_on(pooled, task, settings)
+
+    tune_members(ongoing, order=order, workers=workers, progress=progress)
+    progress.begin(total=len(members), done=len(members) - len(missing))
+    settings = ongoing[0].settings
+    work = [order(task, settings.get(task[:2])) for task in missing]
+    if past is not None:
+        again = _share(past, 0, scratch / "past", workers)
+        work += [(again, order_on(past, (model, 0, 0), settings.get((model, 0)))) for model in experiment.models]
+
+    def done(number: int, fitted: Fitted) -> None:
+        for each in ongoing:
+            symbol = each.experiment.symbol
+            if number >= len(missing):
+                if past is not None and each.twice:
+                    each.again[fitted.architecture.model] = fitted.probability[past.test_of(symbol, 0)]
+            elif (task := missing[number]) in each.members and task not in each.found:
+                save(each, task, _of_member(fitted, task, pooled, symbol))
+            finish_if_whole(each)
+        if number < len(missing):
+            progress.advance(work[number][1].name, epochs=len(fitted.loss))
+
+    fit_each(work, workers=workers, progress=progress, done=done)
+    for each in ongoing:
+        finish_if_whole(each)
+
+
+def _share(pooled: Pool, number: int, scratch: Path, workers: Engine) -> Any:
+    """One fold of the panel, scaled symbol by symbol; its values need no scaler any more."""
+    values = write_scaled(scratch / f"fold-{number}.raw", pooled.panel, pooled.scalers[number])
+    features = values.values.shape[1]
+    none = np.zeros(0, dtype=np.int64)
+    empty = replace(pooled.folds[number], train=none, validation=none, test=none)
+    folds = tuple(fold if fold.number == number else replace(empty, number=fold.number) for fold in pooled.folds)
+    scaled = Scaler(mean=np.zeros(features), scale=np.ones(features))
+    return workers.share(Shared(windows=values, folds=folds, scalers=tuple(scaled for _ in folds)))
+
+
+def _of_member(fitted: Fitted, task: Task, pooled: Pool, symbol: str) -> Fitted:
+    """What a member found for one symbol's rows."""
+    return replace(
+        fitted,
+        probability=fitted.probability[pooled.test_of(symbol, task[1])],
+        validation=fitted.validation[pooled.test_of(symbol, task[1], "validation")],
+    )

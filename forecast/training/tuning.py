@@ -1,0 +1,128 @@
+"""Settings chosen by trying: the same number of tries for each network and fold, scored on that fold's validation rows.
+
+Each network and fold is a study of its own (Optuna's TPE sampler, seeded, in memory; its first try are the experiment's
+own settings). All studies ask for one try a round, so that the workers are busy, and are told in a fixed order, so that
+the choice does not depend on which try is done first.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from forecast.config.experiment import Experiment
+from forecast.networks.results import Fitted
+from pipelines.errors import RunError
+
+_UNITS = (8, 16, 32, 64)
+_RATES = (3e-4, 1e-2)  # of Adam, tried on a logarithmic scale
+_WORST = 1e6
+_DIGITS = 6  # of a learning rate, so that it is written as it was used
+
+Study = tuple[str, int]  # model, fold number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What is tried."""
+
+    units: int
+    learning_rate: float
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> "Settings":
+        """The experiment's own."""
+        return cls(units=experiment.units, learning_rate=experiment.learning_rate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Try:
+    """One try of a study. score: the lowest validation loss, or the last one where no epoch is chosen."""
+
+    model: str
+    fold: int
+    settings: Settings
+    score: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {"model": self.model, "fold": self.fold, **asdict(self.settings), "score": self.score}
+
+
+def tune(
+    experiment: Experiment,
+    folds: Sequence[int],
+    *,
+    score: Callable[[Sequence[tuple[Study, Settings]]], Sequence[float]],
+) -> list[Try]:
+    """Every try, `experiment.tune` for each model and fold, round by round.
+
+    score: the validation losses of so many tries, in their order.
+    """
+    import optuna
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    own = Settings.of(experiment)
+    space = {
+        "units": CategoricalDistribution(tuple(sorted({*_UNITS, own.units}))),
+        "learning_rate": FloatDistribution(
+            min(_RATES[0], own.learning_rate), max(_RATES[1], own.learning_rate), log=True
+        ),
+    }
+    studies = {}
+    for place, key in enumerate((model, fold) for fold in folds for model in experiment.models):
+        studies[key] = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=place, n_startup_trials=5))
+        studies[key].enqueue_trial(asdict(own))
+    tries: list[Try] = []
+    for _ in range(experiment.tune):
+        asked = {key: study.ask(space) for key, study in studies.items()}
+        wanted = [(key, _settings(trial.params)) for key, trial in asked.items()]
+        for (key, settings), found in zip(wanted, score(wanted), strict=True):
+            studies[key].tell(asked[key], found)
+            tries.append(Try(model=key[0], fold=key[1], settings=settings, score=found))
+    return tries
+
+
+def chosen(tries: Sequence[Try]) -> dict[Study, Settings]:
+    """The settings with the lowest score of each study; the earlier of equal ones."""
+    best: dict[Study, Try] = {}
+    for each in tries:
+        if (key := (each.model, each.fold)) not in best or each.score < best[key].score:
+            best[key] = each
+    return {key: each.settings for key, each in best.items()}
+
+
+def score_of(fitted: Fitted, *, patience: int) -> float:
+    """What a try is judged by: the loss on the validation rows of its fold."""
+    found = float(fitted.val_loss.min() if patience else fitted.val_loss[-1])
+    return found if found < _WORST else _WORST  # a loss that is no number is never chosen
+
+
+def describe(tries: Sequence[Try]) -> dict[str, Any]:
+    """For run.json."""
+    best = chosen(tries)
+    return {
+        "tries": len(tries) // max(1, len(best)),
+        "chosen": [{"model": model, "fold": fold, **asdict(each)} for (model, fold), each in best.items()],
+        "tried": [each.to_json() for each in tries],
+    }
+
+
+def described(content: Any) -> dict[Study, Settings]:
+    """The chosen settings in a run.json; none where nothing was tuned.
+
+    Raises:
+        RunError: something else stands there.
+    """
+    try:
+        return {
+            (str(each["model"]), int(each["fold"])): Settings(
+                units=int(each["units"]), learning_rate=float(each["learning_rate"])
+            )
+            for each in (content or {}).get("chosen", ())
+        }
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"The tuned settings in run.json cannot be read ({error}). Train it again: --fresh.") from error
+
+
+def _settings(params: dict[str, Any]) -> Settings:
+    return Settings(units=int(params["units"]), learning_rate=float(f"{params['learning_rate']:.{_DIGITS}g}"))

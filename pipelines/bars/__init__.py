@@ -1,0 +1,1 @@
+"""bars: to be described."""

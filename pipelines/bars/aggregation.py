@@ -1,0 +1,151 @@
+"""Ticks to bars. Each kind of bar says at which rows its bars start (boundaries); one aggregator does the rest."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.bars.boundaries import KINDS, Cuts, State, signs, state_at
+from pipelines.errors import ConfigError
+from pipelines.market.types import Bars, Floats, Ticks
+
+_BLOCK = 1 << 17
+_UNITS = {"s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
+
+
+def from_ticks(ticks: Ticks, kind: str) -> Bars:
+    """Bars of the given kind; cutting the ticks off anywhere never changes a bar that was complete before.
+
+    kind: "tick:500" bars of 500 trades; "volume:10000" of so many shares or contracts; "dollar:1000000" of so much
+    money; "imbalance:500" where trades at rising prices outnumber those at falling ones unusually, about 500 trades
+    long. closed_at is the time of the last trade. A pause of 30 minutes without a trade closes such a bar early, at
+    last trade + 30 minutes, when that is known without the future; the last bar, if unfinished, is left out.
+    "time:15m" (s, m, h): aligned to the open of the exchange's session, cut at its close, none that is empty.
+    closed_at is the end of the interval. The last interval is left out: no later trade shows that it is over.
+
+    Raises:
+        ConfigError: a kind that does not exist.
+    """
+    name, size = parse(kind)
+    cuts = KINDS[name](ticks, size, State())
+    return _aggregate(ticks, cuts, State(), interval=kind.removeprefix("time:"))
+
+
+class Stream:
+    """Bars from ticks that come in pieces: the same bars, to the last digit, as from all of them at once."""
+
+    def __init__(self, kind: str) -> None:
+        self._name, self._size = parse(kind)
+        self._interval = kind.removeprefix("time:")
+        self._state = State()
+        self._rest: Ticks | None = None
+
+    def add(self, ticks: Ticks) -> Bars:
+        """The bars that are complete now. ticks: not before those that came earlier."""
+        if self._rest is not None and len(self._rest):
+            ticks = joined(self._rest, ticks)
+        cuts = KINDS[self._name](ticks, self._size, self._state)
+        made = _aggregate(ticks, cuts, self._state, interval=self._interval)
+        self._rest, self._state = ticks.rows(slice(cuts.end, None)), cuts.state
+        return made
+
+
+def from_chunks(chunks: Iterable[Ticks], kind: str) -> Bars:
+    """Bars from ticks in pieces, with the memory of one piece. There must be at least one."""
+    stream = Stream(kind)
+    made = [stream.add(chunk) for chunk in chunks]
+    names = [name for name in _COLUMNS if getattr(made[0], name) is not None]
+    arrays: dict[str, Any] = {name: np.concatenate([getattr(each, name) for each in made]) for name in names}
+    first = made[0]
+    return Bars(
+        symbol=first.symbol, interval=first.interval, currency=first.currency, calendar=first.calendar, **arrays
+    )
+
+
+_COLUMNS = (
+    *("opened_at", "closed_at", "open", "high", "low", "close", "volume"),
+    *("vwap", "trades", "signed_volume"),
+)
+
+
+def parse(kind: str) -> tuple[str, float]:
+    """What kind of bar, and how large: trades, shares, money, or nanoseconds.
+
+    Raises:
+        ConfigError: a kind that does not exist.
+    """
+    found = re.fullmatch(r"(tick|imbalance):([1-9]\d{0,8})|(volume|dollar):(\d{1,15}(?:\.\d+)?)", kind)
+    if found and found[1]:
+        return found[1], float(found[2])
+    if found and float(found[4]) > 0:
+        return found[3], float(found[4])
+    if found := re.fullmatch(r"(time):([1-9]\d{0,5})([smh])", kind):
+        return found[1], float(int(found[2]) * _UNITS[found[3]])
+    raise ConfigError(
+        f"Need bars such as tick:500, volume:10000, dollar:1000000, imbalance:500 or time:15m (s, m, h), got {kind!r}."
+    )
+
+
+def _aggregate(ticks: Ticks, cuts: Cuts, state: State, *, interval: str) -> Bars:
+    """First, highest, lowest and last price, and the sums over each bar's rows."""
+    starts, end = cuts.starts, cuts.end
+    count = np.diff(starts, append=end)
+    price, size = ticks.price[:end], ticks.size[:end]
+    parts = [
+        _sums(price[rows], size[rows], starts[some] - rows.start, replace(state, **before))
+        for some, rows, before in _blocks(price, starts, end, state)
+    ]
+    names = ("high", "low", "volume", "vwap", "signed_volume")
+    sums: dict[str, Any] = {name: np.concatenate([part[name] for part in parts] or [price[:0]]) for name in names}
+    return Bars(
+        symbol=ticks.symbol,
+        interval=interval,
+        opened_at=cuts.opened_at,
+        closed_at=cuts.closed_at,
+        open=price[starts],
+        close=price[starts + count - 1],
+        currency=ticks.currency,
+        calendar=ticks.calendar,
+        trades=count.astype(np.float64),
+        **sums,
+    )
+
+
+def _blocks(price: Floats, starts: NDArray[np.int64], end: int, state: State) -> Iterator[tuple[slice, slice, Any]]:
+    """Whole bars, some hundred thousand ticks at a time, which a processor's cache holds: bars, rows, trade before."""
+    first = 0
+    while first < len(starts):
+        last = max(int(np.searchsorted(starts, starts[first] + _BLOCK)), first + 1)
+        rows = slice(int(starts[first]), end if last >= len(starts) else int(starts[last]))
+        known = state_at(price, rows.start, state)
+        yield slice(first, last), rows, {"price": known.price, "sign": known.sign}
+        first = last
+
+
+def _sums(price: Floats, size: Floats, starts: NDArray[np.int64], state: State) -> dict[str, Floats]:
+    volume = np.add.reduceat(size, starts)
+    money = np.add.reduceat(price * size, starts)
+    high, low = np.maximum.reduceat(price, starts), np.minimum.reduceat(price, starts)
+    middle = (high + low) / 2
+    return {
+        "high": high,
+        "low": low,
+        "volume": volume,
+        "vwap": np.clip(np.divide(money, volume, out=middle, where=volume > 0), low, high),
+        "signed_volume": np.add.reduceat(size * signs(price, state), starts),
+    }
+
+
+def joined(first: Ticks, second: Ticks) -> Ticks:
+    """One after the other, on the market of the first."""
+    return Ticks(
+        symbol=first.symbol,
+        time=np.concatenate([first.time, second.time]),
+        price=np.concatenate([first.price, second.price]),
+        size=np.concatenate([first.size, second.size]),
+        currency=first.currency,
+        calendar=first.calendar,
+    )

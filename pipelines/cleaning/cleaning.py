@@ -1,0 +1,188 @@
+"""Rows of a file or a provider to bars or ticks: every row that is dropped is counted, with its reason."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.cleaning import trade_filters as trades
+from pipelines.cleaning.report import CleaningReport, Sieve
+from pipelines.errors import BadPricesError, ConfigError
+from pipelines.market import calendars
+from pipelines.market.types import Bars, Ticks, Times
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_DROPPED = 0.01
+"""The share of rows that may be dropped for what they say before the whole file is refused."""
+
+Mask = NDArray[np.bool_]
+_PRICES = ("open", "high", "low", "close")
+_ROUNDING = 1e-6  # providers round each price on its own, to float32: a close may stick out of low..high by that
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def bars(
+    frame: "pd.DataFrame",
+    *,
+    symbol: str,
+    interval: str,
+    calendar: str,
+    currency: str = "",
+    max_dropped: float = MAX_DROPPED,
+    until: np.datetime64 | None = None,
+) -> tuple[Bars, CleaningReport]:
+    """Raw bars from rows in file order.
+
+    frame: open, high, low, close, volume as numbers, and `date` (daily bars) or `opened_at` (UTC, without a zone).
+    until: later rows are of the future. Dropped, in this order: a missing value, the future, not finite, a price of
+    zero or below, high below low, open or close outside, negative volume, not a session of the calendar, the same time
+    again (of rows that differ, the last stays). Rows out of order are sorted, and noted.
+
+    Raises:
+        BadPricesError: more than max_dropped of the rows dropped for their values, or none left.
+    """
+    daily = "date" in frame
+    times = frame["date" if daily else "opened_at"].to_numpy().astype("datetime64[ns]")
+    values = np.stack([frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (*_PRICES, "volume")])
+    sieve = Sieve(len(frame))
+    sieve.drop("missing value", np.isnat(times) | np.isnan(values).any(axis=0))
+    _drop_future(sieve, times, until)
+    sieve.drop("not finite", np.isinf(values).any(axis=0))
+    sieve.drop("price zero or negative", np.less_equal(values[:4], 0).any(axis=0))
+    _drop_impossible(sieve, values)
+    sieve.drop("negative volume", np.less(values[4], 0))
+    _drop_closed(sieve, times, calendar, daily=daily, symbol=symbol)
+    order = sieve.in_order(times)
+    order = sieve.once(order, times, values)
+    sieve.refuse(symbol, max_dropped)
+    opened, closed = _open_and_close(times[order], interval, calendar, daily=daily)
+    kept = {name: values[row, order] for row, name in enumerate((*_PRICES, "volume"))}
+    made = Bars(
+        symbol=symbol,
+        interval=interval,
+        opened_at=opened,
+        closed_at=closed,
+        currency=currency,
+        calendar=calendar,
+        **kept,
+    )
+    return made, sieve.report(len(made))
+
+
+def ticks(
+    frame: "pd.DataFrame",
+    *,
+    symbol: str,
+    calendar: str,
+    currency: str = "",
+    max_dropped: float = MAX_DROPPED,
+    until: np.datetime64 | None = None,
+) -> tuple[Ticks, CleaningReport]:
+    """Trades from rows in file order: time (UTC, without a zone), price, size; and condition, correction, exchange.
+
+    until: later rows are of the future. Dropped: a missing value, the future, not finite, a price of zero or below, a
+    negative size; and, see pipelines.cleaning.trade_filters, trades
+    off hours, corrected, with an abnormal condition, or far from the median before. Rows that repeat another stay:
+    several fills at one time and price are normal. Rows out of order are sorted, equal times kept in file order.
+
+    Raises:
+        BadPricesError: more than max_dropped of the rows dropped, or none left.
+    """
+    time = frame["time"].to_numpy().astype("datetime64[ns]")
+    price, size = (frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in ("price", "size"))
+    sieve = Sieve(len(frame))
+    sieve.drop("missing value", np.isnat(time) | np.isnan(price) | np.isnan(size))
+    _drop_future(sieve, time, until)
+    sieve.drop("not finite", np.isinf(price) | np.isinf(size))
+    sieve.drop("price zero or negative", np.less_equal(price, 0))
+    sieve.drop("negative size", np.less(size, 0))
+    _drop_special(sieve, frame, time, calendar, symbol=symbol)
+    order = sieve.in_order(time)
+    time, price, size = time[order], price[order], size[order]
+    off = trades.outliers(time, price, calendar)
+    if np.any(off):
+        far = np.zeros(len(frame), np.bool_)
+        far[order] = off
+        sieve.drop("far from the median of the trades before", far, counts=False)
+        time, price, size = time[~off], price[~off], size[~off]
+    sieve.refuse(symbol, max_dropped)
+    made = Ticks(symbol=symbol, time=time, price=price, size=size, currency=currency, calendar=calendar)
+    return made, sieve.report(len(made))
+
+
+def length(interval: str) -> np.timedelta64:
+    """How long an intraday bar is: "5m" is five minutes.
+
+    Raises:
+        ConfigError: not a whole number of s, m or h.
+    """
+    if interval[:-1].isdigit() and interval[-1] in _SECONDS and int(interval[:-1]) > 0:
+        return np.timedelta64(int(interval[:-1]) * _SECONDS[interval[-1]], "s")
+    raise ConfigError(f"Need an interval such as 1d, 1h, 15m or 30s, got {interval!r}.")
+
+
+def _drop_impossible(sieve: Sieve, values: NDArray[np.float64]) -> None:
+    """High below low, or open or close outside of them by more than rounding; mends what is rounding."""
+    opened, high, low, close, _ = values
+    sieve.drop("high below low", high < low)
+    top, bottom = np.maximum(opened, close), np.minimum(opened, close)
+    outside = (top > high * (1 + _ROUNDING)) | (bottom < low * (1 - _ROUNDING))
+    sieve.drop("open or close outside high and low", outside)
+    rounded = np.flatnonzero(sieve.kept & ((top > high) | (bottom < low)))
+    if len(rounded):
+        high[rounded] = np.maximum(high, top)[rounded]
+        low[rounded] = np.minimum(low, bottom)[rounded]
+        sieve.note(f"{len(rounded):,} rows with an open or close outside by a rounding error mended")
+
+
+def _drop_future(sieve: Sieve, times: Times, until: np.datetime64 | None) -> None:
+    if until is not None:
+        sieve.drop("in the future", times > until)
+
+
+def _drop_special(sieve: Sieve, frame: "pd.DataFrame", time: Times, calendar: str, *, symbol: str) -> None:
+    """Trades off hours, corrected or cancelled, or on special conditions."""
+    closed = trades.off_hours(time, calendar)
+    refuse_closed(symbol, calendar, sieve.kept & closed, sieve.kept, time)
+    sieve.drop(f"outside the hours of {calendar}", closed, counts=False)
+    if "correction" in frame:
+        sieve.drop("corrected or cancelled", frame["correction"].to_numpy() != 0, counts=False)
+    if "condition" in frame:
+        sieve.drop("abnormal sale condition", trades.abnormal(frame["condition"]), counts=False)
+
+
+def refuse_closed(symbol: str, calendar: str, closed: Mask, rows: Mask, times: Times) -> None:
+    """Raises BadPricesError where the exchange was closed at most of the rows: the wrong calendar or time zone."""
+    if 2 * np.count_nonzero(closed) > np.count_nonzero(rows):
+        first = int(np.argmax(closed))
+        raise BadPricesError(
+            f"{symbol}: need times at which {calendar} trades, but it is closed at {np.count_nonzero(closed):,} of "
+            f"{np.count_nonzero(rows):,} rows (first: row {first + 1:,}, {times[first].astype('datetime64[m]')} UTC). "
+            "Name the right calendar with --calendar (24/7 for crypto), and the right zone with --tz."
+        )
+
+
+def _drop_closed(sieve: Sieve, times: Times, calendar: str, *, daily: bool, symbol: str) -> None:
+    kept = np.flatnonzero(sieve.kept)
+    open_then = (calendars.is_session if daily else calendars.starts_open)(times[kept], calendar)
+    closed = np.zeros(len(times), np.bool_)
+    closed[kept[~open_then]] = True
+    refuse_closed(symbol, calendar, closed, sieve.kept, times)
+    sieve.drop(f"not a session of {calendar}" if daily else f"outside the hours of {calendar}", closed, counts=False)
+
+
+def _open_and_close(times: Times, interval: str, calendar: str, *, daily: bool) -> tuple[Any, Any]:
+    if daily:
+        return calendars.daily_times(times.astype("datetime64[D]"), calendar)
+    step = length(interval)
+    near = np.flatnonzero(np.diff(times) < step)
+    if len(near):
+        found = np.diff(times)[near[0]] / np.timedelta64(1, "m")
+        raise ConfigError(
+            f"Need bars {interval} apart, got two {found:g} minutes apart at {times[near[0]].astype('datetime64[s]')}. "
+            "Name the right --interval."
+        )
+    closed = times + step
+    return times, np.minimum(closed, np.maximum(calendars.next_close(times, calendar), times))

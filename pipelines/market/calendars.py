@@ -1,0 +1,198 @@
+"""When exchanges trade: sessions, their hours in UTC, and how many of them a year has.
+
+The hours come from exchange_calendars (half days and holidays included). Its import takes most of a second, so it
+happens inside the functions. Where a calendar records no holidays (Tokyo before 1997, any year before 1960),
+every weekday counts as a session with the hours of the first recorded one.
+"""
+
+import difflib
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import BadPricesError, ConfigError
+from pipelines.market.types import Times
+
+Dates = NDArray[np.datetime64]  # datetime64[D], a session's date as the exchange names it
+
+_EARLIEST = "1960-01-04"
+_ALWAYS = "24/7"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Schedule:
+    """Every session of one calendar: date, open and close in UTC, each of shape (sessions,), in order."""
+
+    date: Dates
+    open: Times
+    close: Times
+    zone: str
+
+
+def sessions_per_year(calendar: str) -> float:
+    """The mean number of sessions in a year, over the 20 years 2005 to 2024 (365.25 for "24/7")."""
+    dates = schedule(calendar).date
+    first, after = np.datetime64("2005-01-01", "D"), np.datetime64("2025-01-01", "D")
+    return float(np.count_nonzero((dates >= first) & (dates < after))) / 20
+
+
+def is_session(dates: Dates, calendar: str) -> NDArray[np.bool_]:
+    """Whether the exchange trades on each date, shape (dates,)."""
+    days = np.asarray(dates, "datetime64[D]")
+    known = schedule(calendar)
+    found = np.isin(days, known.date)
+    before = days < known.date[0]
+    trades: NDArray[np.bool_] = found | (before & np.is_busday(days))
+    return trades
+
+
+def sessions_between(first: Any, last: Any, calendar: str) -> Dates:
+    """The dates on which the exchange trades, from first to last, both included. Takes dates, datetime64 or text."""
+    start, end = np.datetime64(first, "D").astype(np.int64), np.datetime64(last, "D").astype(np.int64)
+    days = np.arange(start, end + 1).astype("datetime64[D]")
+    return days[is_session(days, calendar)]
+
+
+def daily_times(dates: Dates, calendar: str) -> tuple[Times, Times]:
+    """Open and close of each session in UTC, half days as they were.
+
+    Raises:
+        BadPricesError: a date on which the exchange does not trade.
+    """
+    days = np.asarray(dates, "datetime64[D]")
+    if not np.all(trades := is_session(days, calendar)):
+        wrong = days[~trades][0]
+        raise BadPricesError(
+            f"Need dates on which {calendar} trades, got {wrong}. Clean the rows first, or name another --calendar."
+        )
+    known = schedule(calendar)
+    before = days < known.date[0]
+    row = np.searchsorted(known.date, days)
+    row[before] = 0
+    opened, closed = known.open[row], known.close[row]
+    if np.any(before):
+        shift = _local_shift(days[before], known)
+        opened[before] += shift
+        closed[before] += shift
+    return opened, closed
+
+
+def session_of(times: Times, calendar: str) -> Dates:
+    """The session that each time belongs to, shape (times,): the first one whose close is not before it.
+
+    So a bar's closed_at belongs to the session that it ends, a trade before the open to the session to come, and a
+    trade after the close to the next session.
+    """
+    known = schedule(calendar)
+    moments = np.asarray(times, "datetime64[ns]")
+    row = np.minimum(np.searchsorted(known.close, moments), len(known.date) - 1)
+    days: Dates = known.date[row]
+    early = moments <= known.open[0]
+    if np.any(early):
+        days = days.copy()
+        local = moments[early] + (known.date[0] - known.open[0].astype("datetime64[D]"))
+        days[early] = np.busday_offset(local.astype("datetime64[D]"), 0, roll="forward")
+    return days
+
+
+def is_open(times: Times, calendar: str) -> NDArray[np.bool_]:
+    """Whether each time lies within trading hours, open and close included, shape (times,)."""
+    known = schedule(calendar)
+    moments = np.asarray(times, "datetime64[ns]")
+    row = np.minimum(np.searchsorted(known.close, moments), len(known.date) - 1)
+    inside = (known.open[row] <= moments) & (moments <= known.close[row])
+    found: NDArray[np.bool_] = inside | (moments < known.open[0])
+    return found
+
+
+def starts_open(times: Times, calendar: str) -> NDArray[np.bool_]:
+    """Whether the exchange trades just after each time: within hours, close not included, shape (times,)."""
+    nanoseconds = np.asarray(times, "datetime64[ns]").view(np.int64)
+    return is_open((nanoseconds + 1).view("datetime64[ns]"), calendar)
+
+
+def next_close(times: Times, calendar: str) -> Times:
+    """The first close after each time, shape (times,); the time itself where none is recorded."""
+    known = schedule(calendar)
+    moments = np.asarray(times, "datetime64[ns]")
+    row = np.searchsorted(known.close, moments, side="right")
+    closes: Times = np.where(row < len(known.close), known.close[np.minimum(row, len(known.close) - 1)], moments)
+    return closes
+
+
+def last_closed(calendar: str, *, now: np.datetime64) -> np.datetime64:
+    """The last session that was over at that time, UTC."""
+    known = schedule(calendar)
+    date: np.datetime64 = known.date[max(int(np.searchsorted(known.close, now, side="right")) - 1, 0)]
+    return date
+
+
+@lru_cache(maxsize=16)
+def schedule(calendar: str) -> Schedule:
+    """All sessions of a calendar, from 1960 (or its first recorded year) to a year from now.
+
+    Raises:
+        ConfigError: a name that exchange_calendars does not know.
+    """
+    table, zone = _load(calendar)
+    arrays = {
+        "date": table.index.to_numpy().astype("datetime64[D]"),
+        "open": _utc(table["open"]),
+        "close": _utc(table["close"]),
+    }
+    for array in arrays.values():
+        array.flags.writeable = False
+    return Schedule(zone=zone, **arrays)
+
+
+def _utc(column: Any) -> Times:
+    times: Times = column.dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
+    return times
+
+
+def _load(calendar: str) -> tuple[Any, str]:
+    import exchange_calendars
+    from exchange_calendars.calendar_utils import global_calendar_dispatcher
+    from exchange_calendars.errors import InvalidCalendarName
+
+    with warnings.catch_warnings():
+        # exchange_calendars 4.13 reads Series.values of times, which pandas 3.1 warns about
+        warnings.simplefilter("ignore")
+        try:
+            name = global_calendar_dispatcher.resolve_alias(calendar)
+            recorded = global_calendar_dispatcher._calendar_factories[name].bound_min()
+            start = max(filter(None, (recorded, _timestamp(_EARLIEST))))
+            found = exchange_calendars.get_calendar(name, start=start)
+        except (InvalidCalendarName, KeyError):
+            known = exchange_calendars.get_calendar_names()
+            near = difflib.get_close_matches(calendar.upper(), known, n=3, cutoff=0.4)
+            raise ConfigError(
+                f"Need the name of an exchange's calendar, got {calendar!r}. "
+                f"Use {' or '.join(near or ['XNYS', 'XLON', '24/7'])} (--calendar)."
+            ) from None
+        return found.schedule, str(found.tz)
+
+
+def _timestamp(text: str) -> Any:
+    import pandas
+
+    return pandas.Timestamp(text)
+
+
+def _local_shift(days: Dates, known: Schedule) -> NDArray[np.timedelta64]:
+    """From the first recorded session to each earlier day, at the same time on the exchange's clock."""
+    import pandas
+
+    first = pandas.Timestamp(known.open[0], tz="UTC").tz_convert(known.zone)
+    moved = pandas.DatetimeIndex(days.astype("datetime64[ns]")) + (
+        first.tz_localize(None) - pandas.Timestamp(known.date[0])
+    )
+    utc = moved.tz_localize(
+        known.zone, nonexistent="shift_forward", ambiguous=np.ones(len(moved), np.bool_)
+    ).tz_convert(None)
+    shift: NDArray[np.timedelta64] = utc.to_numpy().astype("datetime64[ns]") - known.open[0]
+    return shift

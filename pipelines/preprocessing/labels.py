@@ -1,0 +1,129 @@
+"""Bars -> targets: the return one could have had after the decision, and the time at which it is known."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import ConfigError, TooFewBarsError
+from pipelines.market.types import Bars, Floats, Times
+from pipelines.preprocessing.features import volatility
+
+LABELS = ("direction", "cost-aware", "triple-barrier")
+
+_ROUNDING = 1e-12  # a volatility below this is none
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Labels:
+    """One row a decision, made at the close of bar 0, 1, ... ; each array of shape (labels,).
+
+    held: bars from the entry to the exit, at most the horizon, int64. forward_return: open of bar t + 1 to open of bar
+    t + 1 + held, simple. target: 1.0 where it is above 0, else 0.0. weight: 0.0 for a row that teaches nothing, else
+    1.0. decided_at: close of bar t. entry_at: open of bar t + 1. exit_at: open of bar t + 1 + held, when the target is
+    known. The last horizon + 1 bars have no row.
+    """
+
+    target: Floats
+    weight: Floats
+    forward_return: Floats
+    held: NDArray[np.int64]
+    decided_at: Times
+    entry_at: Times
+    exit_at: Times
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+def make(bars: Bars, *, kind: str, horizon: int, cost_bps: float, barrier_width: float) -> Labels:
+    """Labels of one of the kinds in LABELS.
+
+    Raises:
+        ConfigError: another kind, or a setting that it cannot have.
+        TooFewBarsError: no bar whose label is known.
+    """
+    if kind == "direction":
+        return next_open_direction(bars, horizon=horizon)
+    if kind == "cost-aware":
+        return paying_moves(bars, horizon=horizon, cost_bps=cost_bps)
+    if kind == "triple-barrier":
+        return triple_barrier(bars, horizon=horizon, width=barrier_width)
+    raise ConfigError(f"Need a label out of {', '.join(LABELS)}, got {kind!r}.")
+
+
+def next_open_direction(bars: Bars, *, horizon: int) -> Labels:
+    """The sign of the next return that can be traded: decided at a close, bought at the next open.
+
+    Raises:
+        ConfigError: a horizon below 1.
+        TooFewBarsError: no bar whose label is known.
+    """
+    return _leaving(bars, held=np.full(_known(bars, horizon=horizon), horizon, dtype=np.int64))
+
+
+def paying_moves(bars: Bars, *, horizon: int, cost_bps: float) -> Labels:
+    """The same sign, learned only from moves that pay: |forward_return| above the cost of a round trip.
+
+    The others weigh nothing, so a probability means "up, if it moves by more than it costs", and one in the middle
+    means hold. cost_bps: of buying and selling again, in basis points.
+
+    Raises:
+        ConfigError: a horizon below 1, a negative cost.
+        TooFewBarsError: no bar whose label is known.
+    """
+    if not 0 <= cost_bps < 10_000:
+        raise ConfigError(f"Need a round trip of 0 to 9999 basis points, got {cost_bps:g}.")
+    made = next_open_direction(bars, horizon=horizon)
+    return replace(made, weight=(np.abs(made.forward_return) > cost_bps / 10_000).astype(np.float64))
+
+
+def triple_barrier(bars: Bars, *, horizon: int, width: float) -> Labels:
+    """The sign of the return at the first of three barriers (Lopez de Prado 2018, ch. 3).
+
+    Two lie at +- width x volatility x sqrt(horizon) around the entry and are watched at each open, where one could
+    trade; the third is the open `horizon` bars after the entry. volatility: of the last 20 log returns at the decision;
+    where there is none (yet) only the third barrier stands.
+
+    Raises:
+        ConfigError: a horizon below 1, a width that is not above 0.
+        TooFewBarsError: no bar whose label is known.
+    """
+    if not 0 < width < np.inf:
+        raise ConfigError(f"Need a barrier width above 0, got {width:g}.")
+    known = _known(bars, horizon=horizon)
+    deviation = volatility(bars)[:known]
+    usable = np.nan_to_num(deviation, nan=0.0) > _ROUNDING
+    barrier = np.where(usable, width * deviation * np.sqrt(horizon), np.inf)
+    held = np.full(known, horizon, dtype=np.int64)
+    entry = bars.open[1 : 1 + known]
+    for bar in range(horizon - 1, 0, -1):  # from the last open to the first: the first touch is written last
+        held[np.abs(bars.open[1 + bar : 1 + bar + known] / entry - 1.0) >= barrier] = bar
+    return _leaving(bars, held=held)
+
+
+def _known(bars: Bars, *, horizon: int) -> int:
+    """How many decisions have a label."""
+    if horizon < 1:
+        raise ConfigError(f"Need a horizon of 1 bar or more, got {horizon}.")
+    known = len(bars) - 1 - horizon
+    if known < 1:
+        raise TooFewBarsError(
+            f"{bars.symbol}: need {horizon + 2} bars for one label, got {len(bars)}. Fetch more history."
+        )
+    return known
+
+
+def _leaving(bars: Bars, *, held: NDArray[np.int64]) -> Labels:
+    """Labels of positions entered at the open after each decision and left `held` bars later."""
+    entry = np.arange(1, 1 + len(held))
+    forward_return = bars.open[entry + held] / bars.open[entry] - 1.0
+    return Labels(
+        target=(forward_return > 0).astype(np.float64),
+        weight=np.ones(len(held)),
+        forward_return=forward_return,
+        held=held,
+        decided_at=bars.closed_at[: len(held)],
+        entry_at=bars.opened_at[entry],
+        exit_at=bars.opened_at[entry + held],
+    )

@@ -1,0 +1,38 @@
+"""A scaler that has seen the training rows of one fold and nothing else."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.market.types import Floats
+from pipelines.preprocessing.windows import Rows, Windows
+
+LIMIT = 5.0  # standard deviations: one crash must not saturate a network for the rest of its window
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scaler:
+    """(value - mean) / scale, held within 5 standard deviations; mean, scale: shape (features,)."""
+
+    mean: Floats
+    scale: Floats
+
+    def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scaled values, same shape (rows, features), float32."""
+        scaled = (values - self.mean.astype(np.float32)) / self.scale.astype(np.float32)
+        return np.asarray(np.clip(scaled, np.float32(-LIMIT), np.float32(LIMIT)))
+
+
+def fit_scaler(windows: Windows, *, rows: Rows) -> Scaler:
+    """Mean and standard deviation of every bar that a window of `rows` covers, each bar counted once.
+
+    A feature that never changes is divided by 1.
+    """
+    from sklearn.preprocessing import StandardScaler  # a second, which workers and `signal` need not wait for
+
+    covered = np.zeros(len(windows.values), dtype=bool)
+    for lag in range(windows.steps):
+        covered[windows.ends[rows] - lag] = True
+    fitted = StandardScaler().fit(windows.values[covered].astype(np.float64))
+    return Scaler(mean=fitted.mean_, scale=fitted.scale_)

@@ -1,0 +1,1 @@
+"""yahoo: to be described."""

@@ -1,0 +1,209 @@
+"""The price store: raw prices as traded, and the actions between them, in Delta tables below one folder or address.
+
+Tables `bars` (partitioned by symbol and frequency), `ticks` and `actions` (by symbol). delta-rs reads its own
+predicates again when writers meet, without quotes, so no column may be named like a word of SQL (interval, time). Times
+are whole nanoseconds since 1970 UTC in int64 columns: Delta's timestamps are microseconds, and their file statistics
+are cut to milliseconds, which makes a reader skip rows. `session` is the exchange's date.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.errors import StoreError, UnknownSymbolError
+from pipelines.market.types import Actions, Bars, Ticks, check_symbol
+from pipelines.store.catalog import series, what_is_there
+from pipelines.store.delta_table import Table
+from pipelines.store.schema import as_bars, as_ticks, as_times, market_columns, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_TICKS = ["traded_at", "place", "price", "size"]
+_PRICES = ("open", "high", "low", "close", "volume")
+
+
+class Store:
+    """Reads and writes one store. Nothing is made on disk before the first write.
+
+    root: a folder, or an address such as s3://bucket/prefix; what is needed for it, delta-rs takes from the standard
+    variables of the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL, ...).
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = str(root).rstrip("/") if str(root).startswith("s3://") else Path(root)
+        self._bars = Table(self.root, "bars", ("symbol", "frequency"))
+        self._ticks = Table(self.root, "ticks", ("symbol",), rising=("traded_at",))
+        self._actions = Table(self.root, "actions", ("symbol",))
+
+    def write_bars(self, bars: Bars) -> int:
+        """Replaces the symbol's bars of this interval from the first to the last of these. Returns how many.
+
+        Raises:
+            StoreError: adjusted bars (the store keeps prices as traded), another currency than the stored bars,
+                or a store that cannot be written.
+        """
+        if bars.adjusted != "raw":
+            raise StoreError(f"The store keeps raw prices, got {bars.symbol} adjusted {bars.adjusted}.")
+        columns = {name: getattr(bars, name) for name in _PRICES}
+        where = {"symbol": check_symbol(bars.symbol), "frequency": bars.interval}
+        times = {"opened_at": bars.opened_at, "closed_at": bars.closed_at}
+        return self._write(self._bars, where, {**market_columns(bars, bars.closed_at), **times, **columns}, "opened_at")
+
+    def write_ticks(self, ticks: Ticks) -> int:
+        """Replaces the symbol's ticks from the first to the last of these. Returns how many."""
+        same = np.concatenate([[False], ticks.time[1:] == ticks.time[:-1]])[: len(ticks)]
+        row = np.arange(len(ticks))
+        place = row - np.maximum.accumulate(np.where(same, 0, row))  # keeps the order of equal times
+        columns = {"traded_at": ticks.time, "place": place.astype(np.int32), "price": ticks.price, "size": ticks.size}
+        where = {"symbol": check_symbol(ticks.symbol)}
+        return self._write(self._ticks, where, {**market_columns(ticks, ticks.time), **columns}, "traded_at")
+
+    def write_actions(
+        self, actions: Actions, *, since: np.datetime64 | None = None, until: np.datetime64 | None = None
+    ) -> int:
+        """Replaces the symbol's actions from since to until (by default its first and last). Returns how many."""
+        columns = {"ex_at": actions.ex_at, "dividend": actions.dividend, "split": actions.split}
+        where = {"symbol": check_symbol(actions.symbol)}
+        return self._write(self._actions, where, columns, "ex_at", since, until)
+
+    def read_bars(self, symbol: str, *, interval: str = "1d", start: object = None, end: object = None) -> Bars:
+        """Raw bars, whole sessions from start to end (dates, both included; None for all).
+
+        Raises:
+            UnknownSymbolError: nothing of that symbol and interval, with what is there and how to fetch it.
+        """
+        where = {"symbol": check_symbol(symbol), "frequency": interval}
+        return as_bars(where, self._read(self._bars, where, start, end))
+
+    def bars_at(self, version: int, symbol: str, *, interval: str = "1d") -> Bars:
+        """Raw bars as they were in an earlier version; see version()."""
+        where = {"symbol": check_symbol(symbol), "frequency": interval}
+        return as_bars(where, self._read(self._bars, where, None, None, version))
+
+    def read_ticks(self, symbol: str, *, start: object = None, end: object = None) -> Ticks:
+        """All trades of whole sessions from start to end (dates, both included; None for all), in their order.
+
+        Raises:
+            UnknownSymbolError: no ticks of that symbol, with what is there and how to fetch it.
+        """
+        where = {"symbol": check_symbol(symbol)}
+        rows = self._read(self._ticks, where, start, end, columns=_TICKS)
+        return as_ticks(where, rows, self._known(self._ticks, where))
+
+    def scan_ticks(
+        self, symbol: str, *, start: object = None, end: object = None, rows: int = 2_000_000
+    ) -> Iterator[Ticks]:
+        """The same ticks as read_ticks, at most about so many rows at a time: for aggregation.from_chunks."""
+        where = {"symbol": check_symbol(symbol)}
+        files = None
+        if start is None and end is None and self._ticks.exists():
+            files = self._ticks.in_order(where, "traded_at", _TICKS)
+        if files is not None and len(known := self._known(self._ticks, where)):
+            for part in files:
+                yield as_ticks(where, part, known)
+            return
+        days = self._read(self._ticks, where, start, end, columns=["session"])["session"].value_counts()
+        order = np.argsort(days.field("values"))
+        sessions = days.field("values").to_numpy(zero_copy_only=False)[order]
+        counts = days.field("counts").to_numpy()[order]
+        portion = (np.cumsum(counts) - counts) // rows
+        for some in np.split(sessions, np.flatnonzero(np.diff(portion)) + 1):
+            yield self.read_ticks(symbol, start=some[0], end=some[-1])
+
+    def read_actions(self, symbol: str) -> Actions:
+        """All known dividends and splits; none for a symbol without any."""
+        where = {"symbol": check_symbol(symbol)}
+        if not self._actions.exists():
+            return Actions.none(where["symbol"])
+        rows = self._actions.read(where)
+        order = np.argsort(rows["ex_at"], kind="stable")
+        return Actions(
+            symbol=where["symbol"],
+            ex_at=as_times(rows["ex_at"])[order],
+            dividend=rows["dividend"].to_numpy()[order],
+            split=rows["split"].to_numpy()[order],
+        )
+
+    def catalogue(self) -> "pd.DataFrame":
+        """One row a series: symbol, kind (bars, ticks), interval, rows, first, last (sessions), currency, calendar."""
+        return series({"bars": self._bars.files(), "ticks": self._ticks.files()})
+
+    def _write(
+        self,
+        table: Table,
+        where: dict[str, str],
+        columns: dict[str, Any],
+        key: str,
+        since: np.datetime64 | None = None,
+        until: np.datetime64 | None = None,
+    ) -> int:
+        """Replaces the range since..until (by default that of the rows) unless it holds the same rows already."""
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+
+        moments = columns[key].view(np.int64)
+        if len(moments) == 0 and (since is None or until is None):
+            return 0
+        ends = [moments[:1], moments[-1:]]  # what is written belongs to the range that it replaces
+        ends += [np.array([each], "datetime64[ns]").view(np.int64) for each in (since, until) if each is not None]
+        first, last = int(np.concatenate(ends).min()), int(np.concatenate(ends).max())
+        rows = pa.table({**{name: pa.repeat(value, len(moments)) for name, value in where.items()}, **plain(columns)})
+        with table.lock(where):
+            if table.exists():
+                inside = (ds.field(key) >= first) & (ds.field(key) <= last)
+                order = [(name, "ascending") for name in (key, "place") if name in columns]
+                stored = table.read(where, inside, rows.column_names).sort_by(order)
+                if stored.equals(rows.cast(stored.schema)):
+                    return len(moments)
+                self._check_market(table, where, columns)
+            if len(moments) or table.exists():
+                table.replace(rows, where, column=key, first=first, last=last)
+        return len(moments)
+
+    def _known(self, table: Table, where: dict[str, str]) -> "pd.DataFrame":
+        known = self.catalogue()
+        same = (known["symbol"] == where["symbol"]) & (known["interval"] == where.get("frequency", ""))
+        return known[same & (known["kind"] == table.name)]
+
+    def _check_market(self, table: Table, where: dict[str, str], columns: dict[str, Any]) -> None:
+        known = self._known(table, where)
+        for name in ("currency", "calendar"):
+            new = str(columns[name][0]) if name in columns and len(columns[name]) else ""
+            if len(known) and new and (old := str(known[name].iloc[0])) and old != new:
+                raise StoreError(
+                    f"{where['symbol']} is stored with the {name} {old}, got {new}. "
+                    f"Use --{name} {old}, or another --data-dir."
+                )
+
+    def version(self) -> int:
+        """The version of the table of bars, one more with each change; -1 before the first."""
+        return self._bars.version()
+
+    def compact(self) -> int:
+        """Merges the small files of many updates into large ones. Returns how many files fewer there are."""
+        return sum(table.compact() for table in (self._bars, self._ticks, self._actions))
+
+    def _read(
+        self,
+        table: Table,
+        where: dict[str, str],
+        start: object,
+        end: object,
+        version: int | None = None,
+        columns: list[str] | None = None,
+    ) -> "pa.Table":
+        import pyarrow.dataset as ds
+
+        condition = None
+        for bound, compare in ((start, "__ge__"), (end, "__le__")):
+            if bound is not None:
+                part = getattr(ds.field("session"), compare)(np.datetime64(str(bound), "D").astype(object))
+                condition = part if condition is None else condition & part
+        rows = table.read(where, condition, columns, version) if table.exists() else None
+        if rows is None or rows.num_rows == 0:
+            raise UnknownSymbolError(what_is_there(self.catalogue(), where, start, end))
+        return rows

@@ -1,0 +1,153 @@
+import re
+import subprocess
+import sys
+from importlib import import_module
+
+import click
+import pytest
+
+from forecast.__main__ import run
+from tests.conftest import environment, only_line
+
+COMMANDS = [
+    "demo",
+    "fetch",
+    "data",
+    "train",
+    "backtest",
+    "signal",
+    "inspect",
+    "calibrate",
+    "export",
+    "report",
+    "doctor",
+]
+
+
+def test_help_names_every_command_and_imports_none_of_them():
+    program = (
+        "import sys\nfrom forecast.__main__ import run\ncode = run(['--help'])\n"
+        "heavy = {'numpy', 'pandas', 'keras', 'tensorflow', 'rich', 'deltalake'} & set(sys.modules)\n"
+        "print(code, sorted(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment())
+    assert done.stdout.splitlines()[-1] == "0 []"
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name, capsys):
+    assert run([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "Example" in shown
+    assert f"forecast {name}" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nope"], "Need one of the commands"),
+        (["train"], "Missing argument 'SYMBOL...'"),
+        (["train", "AAPL", "--window", "abc"], "'abc' is not a valid integer"),
+        (["train", "AAPL", "--window", "0"], "Need --window as a whole number from 1 to 5000, got 0"),
+        (["train", "AAPL", "--jobs", "0"], "Need --jobs of 1 or more, got 0"),
+        (["train", "AAPL", "--model", "gpt"], "Need models out of simple_rnn, lstm"),
+        (["train", "AAPL", "--model", "lstm_in_step", "--bidirectional"], "Need lstm_in_step without --bidirectional"),
+        (["train", "AAPL", "--dropout", "1"], "Need dropout from 0 to below 1, got 1.0"),
+        (["train", "AAPL", "--bars", "500"], "Need"),
+        (["train", "AAPL", "--start", "2020-02-01", "--end", "2020-01-01"], "Need --start before --end"),
+        (["train", "AAPL", "--config", "none.toml"], "Need a TOML file, found none at none.toml"),
+        (["train", "AAPL"], "Need a symbol in the store"),
+        (["train", "../../x"], "Need a symbol of 1 to 32 letters"),
+        (["backtest"], "Need a run, found none in"),
+        (["backtest", "--band", "0.7"], "Need a run, found none in"),
+        (["backtest", "--fee-bps", "-1"], "Need a cost from 0 to 9999 basis points, got fee_bps -1"),
+        (["backtest", "--policy", "both"], "'both' is not one of 'long-flat', 'long-short'"),
+        (["backtest", "a/b"], "Need a symbol of 1 to 32 letters"),
+        (["signal", "AAPL-1d-0000000000"], "Need a run that exists, got 'AAPL-1d-0000000000'"),
+        (["report"], "Need a run, found none in"),
+        (["calibrate", "--market", "lag-x"], "Need a market out of none, shuffled, memory, lag-1"),
+        (["calibrate", "--half-spread-bps", "auto"], "Need a number for --half-spread-bps to calibrate, got auto"),
+        (["backtest", "--half-spread", "wide"], "'wide' is not a number, and not auto"),
+        (["backtest", "--borrow-rate", "-1"], "Need a rate a year from 0 to 10 (0.03 is 3 %), got borrow_rate -1"),
+        (["backtest", "--size", "kelly", "--max-leverage", "0"], "Need max-leverage above 0 and at most 20, got 0"),
+        (["calibrate", "--edge", "1.5"], "Need every --edge above 0 and below 1, got 1.5"),
+        (["calibrate", "--bars-per-market", "150"], "Need 50 train rows in every fold"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(["--data-dir", str(tmp_path / "data"), *arguments]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    line = only_line(shown.err)
+    assert line.startswith("Error: ")
+    assert message in line
+    assert not (tmp_path / "data" / "runs").exists()
+
+
+def test_a_traceback_is_shown_with_debug_only(tmp_path, capsys):
+    assert run(["--debug", "--data-dir", str(tmp_path), "backtest"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_file_where_a_folder_is_needed_is_named(tmp_path, capsys):
+    (tmp_path / "data").write_text("")
+    assert run(["--data-dir", str(tmp_path / "data"), "fetch", "AAPL", "--source", "sample"]) == 2
+    assert str(tmp_path / "data") in only_line(capsys.readouterr().err)
+
+
+def test_doctor_says_what_is_here(tmp_path, capsys):
+    import json
+
+    assert run(["--data-dir", str(tmp_path / "data"), "--reports-dir", str(tmp_path), "doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["store"] == "empty"
+    assert found["runs"] == "0 (0 unfinished)"
+    assert found["versions"]["keras"].startswith("3.")
+    assert run(["--data-dir", str(tmp_path / "data"), "doctor"]) == 0
+    assert "tensorflow" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("window = = 3", "Need TOML in"),
+        ("colour = 1", "got colour"),
+        ("fresh = true", "got fresh"),
+        ("window = true", "Need one value for window"),
+        ("bidirectional = true\nmodel = 'gru_in_step'", "Need gru_in_step without --bidirectional"),
+        ("window = [1, 2]", "Need one value for window"),
+        ('window = "abc"', "'abc' is not a valid integer"),
+        ("start = 2010", "'2010' does not match the format"),
+        ('model = "gpt"', "_one_to_many, _one_to_one, each once, got gpt"),
+        ("jobs = 0", "Need --jobs of 1 or more, got 0"),
+    ],
+)
+def test_a_config_file_is_checked_like_the_command_line(content, message, tmp_path, capsys):
+    path = tmp_path / "experiment.toml"
+    path.write_text(content)
+    assert run(["--data-dir", str(tmp_path / "data"), "train", "AAPL", "--config", str(path)]) == 2
+    assert message in only_line(capsys.readouterr().err)
+
+
+def test_a_config_file_may_name_the_symbol_and_the_costs(tmp_path, capsys):
+    path = tmp_path / "experiment.toml"
+    path.write_text('symbol = "nope"\nfee-bps = -3\n')
+    assert run(["--data-dir", str(tmp_path / "data"), "backtest", "--config", str(path)]) == 2
+    assert "got fee_bps -3" in only_line(capsys.readouterr().err)
+    path.write_text('symbol = ["nope"]\n')
+    assert run(["--data-dir", str(tmp_path / "data"), "train", "--config", str(path)]) == 2
+    assert "got NOPE" in only_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("name", ["train", "backtest", "calibrate"])
+def test_help_shows_every_option_once_and_under_a_heading(name, capsys):
+    command = import_module(f"forecast.cli.commands.{name}").command
+    assert run([name, "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = [re.split(r"\s{2,}", line.strip())[0] for line in lines if line.startswith("  -")]
+    shown = [word for each in names for word in re.split(r"[ ,]+", each)]
+    options = [each.opts[0] for each in command.params if isinstance(each, click.Option)]
+    assert [shown.count(option) for option in options] == [1] * len(options)
+    assert {"Networks:", "Where it runs:"} <= set(lines)

@@ -1,0 +1,57 @@
+"""The controls of docs/verdict.md on fewer markets, and the page that `forecast calibrate` leaves."""
+
+import json
+
+import pytest
+
+from forecast.compute.processes import cores
+from tests.conftest import forecast_here, forecast_in
+
+CONTROL = (
+    "--model",
+    "simple_rnn",
+    "--model",
+    "lstm",
+    "--window",
+    "10",
+    "--units",
+    "16",
+    "--folds",
+    "3",
+    "--seeds",
+    "1",
+    "--epochs",
+    "20",
+)
+
+
+def test_a_small_calibration_leaves_a_page_and_is_listed(tmp_path):
+    run = forecast_here(tmp_path)
+    done = run(
+        "--quiet", "calibrate", "--market", "none", "--markets", "1", "--bars-per-market", "300", "--window", "3",
+        "--units", "2", "--folds", "1", "--seeds", "1", "--epochs", "1", "--feature", "return",
+        "--model", "simple_rnn", "--model", "lstm",
+        "--baseline", "previous_sign", "--json",
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    assert {row["rival"] for row in found["rates"]} == {"simple_rnn", "always_flat", "buy_and_hold", "best_baseline"}
+    assert all(row["markets"] == 1 for row in found["rates"])
+    page = tmp_path / "reports" / found["page"].rsplit("/", 1)[-1]
+    assert "What this experiment can see" in page.read_text()
+    assert page.name in (tmp_path / "reports" / "index.html").read_text()
+
+
+@pytest.mark.slow
+def test_no_edge_is_seen_where_there_is_none_and_a_strong_one_always(tmp_path):
+    run = forecast_in(tmp_path, timeout=3_000)
+    common = ("calibrate", "--markets", "20", "--jobs", str(cores()), *CONTROL, "--json")
+    idle = json.loads(run(*common, "--market", "none", "--bars-per-market", "2000").stdout)["rates"]
+    for row in idle:
+        assert row["better"] <= 0.2  # 4 of 20: of a rate of 8 % there are more once in 50
+        assert row["cannot_tell"] > 0.5
+    planted = json.loads(run(*common, "--market", "lag-1", "--edge", "0.3", "--bars-per-market", "5000").stdout)[
+        "rates"
+    ]
+    for row in planted:
+        if row["rival"] in ("always_flat", "buy_and_hold"):
+            assert row["better"] >= 0.9

@@ -1,0 +1,60 @@
+"""Members as files of Keras and ONNX. Loads the network library."""
+
+import importlib.util
+import json
+import warnings
+
+import pytest
+
+from forecast.compute import backend
+from forecast.runs.run import open_run
+from forecast.serving.export import TOLERANCE
+from tests.conftest import only_line
+from tests.functional.test_fetch import forecast
+
+
+@pytest.fixture(scope="module", autouse=True)
+def library():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        backend.load_fitting()
+
+
+@pytest.mark.parametrize("to", ["keras", "onnx"])
+def test_exported_members_give_the_stored_probabilities(trained, tmp_path, capsys, to):
+    if to == "onnx" and not all(map(importlib.util.find_spec, ("onnx", "tf2onnx", "onnxruntime"))):
+        pytest.skip("needs the extra onnx")
+    assert forecast(trained, "export", "--to", to, "--fold", "0", "--model", "lstm", "--out", str(tmp_path)) == 0
+    said = json.loads((tmp_path / "export.json").read_text())
+    assert said["input"]["shape"] == ["windows", 10, 8]
+    assert [each["path"] for each in said["files"]] == [f"lstm-fold-0-seed-{seed}.{to}" for seed in range(2)]
+    assert all(each["apart"] <= TOLERANCE and each["rows"] > 250 for each in said["files"])
+    assert "equal to" in capsys.readouterr().err
+
+
+def test_an_export_that_gives_other_probabilities_is_not_written(trained, tmp_path, capsys, monkeypatch):
+    import shutil
+
+    from tests.unit.forecast.runs.test_checkpoints import sign
+
+    shutil.copytree(trained / "data", tmp_path / "data")
+    run = open_run(tmp_path / "data" / "runs")
+    import h5py
+
+    with h5py.File(run.member("lstm", 1, 0), "r+") as file:
+        found = []
+        file.visititems(lambda name, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
+        found[0][...] = found[0][...] * 1.5
+    sign(run)
+    assert forecast(tmp_path, "export", "--model", "lstm", "--out", str(tmp_path / "out")) == 2
+    assert "lstm-fold-1-seed-0.keras gives probabilities that differ" in only_line(capsys.readouterr().err)
+    assert not list((tmp_path / "out").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--fold", "9"], "Need --fold from 0 to 1"), (["--model", "gpt"], "--model out of simple_rnn, lstm")],
+)
+def test_what_cannot_be_exported_is_one_line(trained, tmp_path, capsys, arguments, message):
+    assert forecast(trained, "export", "--out", str(tmp_path), *arguments) == 2
+    assert message in only_line(capsys.readouterr().err)

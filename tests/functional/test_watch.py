@@ -1,0 +1,84 @@
+"""A run on bars of trades, followed live. Loads the network library."""
+
+import json
+import os
+import signal
+import warnings
+from functools import partial
+
+import numpy as np
+import pytest
+
+from forecast.cli.progress import TrainingProgress
+from forecast.compute import backend
+from forecast.compute.executor import InlineEngine
+from forecast.config.experiment import Experiment
+from forecast.runs.run import open_run
+from forecast.serving.loader import load_members, source_now
+from forecast.serving.signal import outlook, rules_of
+from forecast.training.train import train
+from pipelines.bars import aggregation as bars
+from pipelines.market.types import Ticks
+from pipelines.sources.yahoo import stream as yahoo_live
+from pipelines.store.store import Store
+from tests.functional.test_fetch import forecast
+from tests.unit.pipelines.sources.test_yahoo_stream import _START, QUICK, quote, send, streaming
+
+
+@pytest.fixture(scope="module", autouse=True)
+def library():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        backend.load_fitting()
+
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Ctrl-C as at a terminal: the processes of pytest-xdist ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def watched(tmp_path):
+    """Five hours and a half of quotes before _START, one a second, and a run on their minutes."""
+    rng = np.random.default_rng(0)
+    count = 20_000
+    time = np.datetime64(_START, "ms") - np.arange(count, 0, -1) * np.timedelta64(1, "s")
+    prices = 100 * np.exp(np.cumsum(rng.normal(0, 1e-4, count)))
+    store = Store(tmp_path / "data" / "store")
+    store.write_ticks(Ticks(symbol="BTC-USD", time=time, price=prices, size=np.ones(count), currency="USD"))
+    train(
+        Experiment(symbol="BTC-USD", bars="time:1m", window=5, folds=2, seeds=2, units=3, epochs=1, baselines=()),
+        store=store,
+        folder=tmp_path / "data" / "runs",
+        command="",
+        fresh=False,
+        progress=TrainingProgress(quiet=True),
+        workers=InlineEngine(backend="tensorflow"),
+    )
+    return tmp_path
+
+
+def test_a_watched_run_says_a_signal_at_the_close_of_each_bar_until_ctrl_c(watched, capsys, monkeypatch):
+    minutes = [quote(60_000 * minute + 1_000, 100.0 + minute) for minute in range(4)]
+
+    def stop(connection):
+        os.kill(os.getpid(), signal.SIGINT)
+        send(then="stall")(connection)
+
+    with streaming(send(*minutes), stop) as url:
+        monkeypatch.setattr(yahoo_live, "record", partial(yahoo_live.record, url=url, timing=QUICK))
+        assert forecast(watched, "signal", "--watch", "--offline", "--json") == 130
+    shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    closed = [each["decided_at"] for each in shown]
+    assert closed == sorted(set(closed))
+    store = Store(watched / "data" / "store")
+    made = bars.from_ticks(store.read_ticks("BTC-USD"), "time:1m")
+    assert len(shown) >= 3  # the bar that was last in the store, and those that the quotes closed
+    assert np.datetime64(closed[-1].removesuffix("+00:00"), "ns") == made.closed_at[-1]
+    loaded = load_members(open_run(watched / "data" / "runs"))
+    again = outlook(loaded, source_now(loaded.run, loaded.experiment, store), rules=rules_of(loaded.run))
+    assert [each["members"] for each in shown[-1]["signals"]] == [list(each.members) for each in again.networks]
+    assert again.price == shown[-1]["price"] == made.close[-1]

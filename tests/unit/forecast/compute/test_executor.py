@@ -1,0 +1,186 @@
+"""Handing out members: in any order, to any executor, with workers that die and tasks that fail."""
+
+import os
+import random
+import signal
+import time
+from concurrent.futures import Executor, Future
+
+import numpy as np
+import pytest
+
+from forecast.compute import backend
+from forecast.compute import executor as engine
+from forecast.compute import shared_data as handover
+from forecast.compute import task as orders
+from forecast.compute.executor import Failure, InlineEngine, fit_all
+from forecast.compute.processes import Processes, WorkerDiedError
+from forecast.compute.shared_data import Shared
+from forecast.compute.task import Order, check_versions
+from forecast.networks.results import Architecture, Budget
+from pipelines.errors import RunError
+from pipelines.preprocessing.scaling import fit_scaler
+from pipelines.preprocessing.walk_forward import walk_forward
+from tests.unit.pipelines.preprocessing.test_windows import make
+
+
+def order(seed, *, model="lstm", rows=100):
+    return Order(
+        symbol="AAPL",
+        architecture=Architecture(model=model, steps=7, features=8, units=5),
+        fold=0,
+        seed=seed,
+        budget=Budget(epochs=1, patience=0, batch=32, learning_rate=0.01),
+        rows=rows,
+        backend="tensorflow",
+        versions=tuple(backend.versions("tensorflow").items()),
+    )
+
+
+class Fake(InlineEngine):
+    """An engine whose tasks are answered by `answer(order, attempt)`, in a scrambled order."""
+
+    ahead = 4
+
+    def __init__(self, answer):
+        super().__init__(backend="tensorflow")
+        self.answer, self.attempts, self.started = answer, {}, []
+
+    def start(self):
+        return self
+
+    def submit(self, fn, data, order):
+        assert fn is orders.fit
+        self.started.append(order.seed)
+        attempt = self.attempts[order.seed] = self.attempts.get(order.seed, 0) + 1
+        future = Future()
+        try:
+            future.set_result(self.answer(order, attempt))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def collect(fake, work, note=lambda message: None):
+    return dict(fit_all(fake, work, note=note))
+
+
+def test_every_task_comes_back_under_its_own_number():
+    work = [(None, order(seed)) for seed in range(20)]
+    random.Random(1).shuffle(work)
+    found = collect(Fake(lambda order, attempt: order.seed * 10), work)
+    assert found == {number: each.seed * 10 for number, (_, each) in enumerate(work)}
+
+
+def test_the_longest_tasks_are_started_first():
+    fake = Fake(lambda order, attempt: None)
+    collect(fake, [(None, order(0, model="simple_rnn")), (None, order(1)), (None, order(2, rows=900))])
+    assert fake.started == [2, 1, 0]
+
+
+def test_a_task_whose_worker_died_is_done_again():
+    def answer(order, attempt):
+        if order.seed == 1 and attempt < 3:
+            raise WorkerDiedError("killed")
+        return "done"
+
+    notes = []
+    assert collect(Fake(answer), [(None, order(seed)) for seed in range(3)], notes.append) == dict.fromkeys(
+        range(3), "done"
+    )
+    assert notes == ["AAPL lstm fold 0 seed 1: its worker died; trying again."] * 2
+
+
+def test_a_task_that_keeps_failing_is_named_and_the_rest_goes_on():
+    def answer(order, attempt):
+        if order.seed == 1:
+            raise MemoryError
+        return "done"
+
+    found = collect(Fake(answer), [(None, order(seed)) for seed in range(3)])
+    assert found[0] == found[2] == "done"
+    assert isinstance(found[1], Failure)
+    assert (found[1].order.name, found[1].reason) == ("AAPL lstm fold 0 seed 1", "MemoryError")
+
+
+def test_an_error_that_no_other_attempt_can_mend_ends_it_all():
+    def answer(order, attempt):
+        raise RunError("Need workers with the versions of this machine")
+
+    with pytest.raises(RunError, match="Need workers with the versions"):
+        collect(Fake(answer), [(None, order(0))])
+
+
+def test_a_worker_with_another_version_is_refused_by_name():
+    mine = backend.versions("tensorflow")
+    check_versions("tensorflow", tuple(mine.items()))
+    with pytest.raises(RunError, match=rf"got numpy {mine['numpy']} instead of 1.0. Install the same there"):
+        check_versions("tensorflow", tuple((mine | {"numpy": "1.0"}).items()))
+
+
+def shared():
+    _, windows = make(bars=420, steps=7)
+    folds = tuple(walk_forward(windows, folds=2))
+    return Shared(windows=windows, folds=folds, scalers=tuple(fit_scaler(windows, rows=fold.train) for fold in folds))
+
+
+def test_what_is_handed_over_in_files_is_the_same_and_is_mapped_not_copied(tmp_path):
+    given = shared()
+    found = handover.read(handover.write(tmp_path / "data", handover.to_arrays(given)))
+    assert isinstance(found.windows.values.base, np.memmap) or isinstance(found.windows.values, np.memmap)
+    before, after = handover.to_arrays(given), handover.to_arrays(found)
+    assert before.keys() == after.keys()
+    for name in before:
+        np.testing.assert_array_equal(before[name], after[name])
+    assert handover.digest(before) == handover.digest(after)
+    assert handover.digest(before | {"steps": np.array([8])}) != handover.digest(before)
+
+
+def where(seconds=0.0):
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def end_this_process():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_process_costs_one_task_and_the_next_task_gets_a_new_one():
+    with Processes(2, prepare=int) as pool:
+        assert isinstance(pool, Executor)
+        long = pool.submit(where, 0.5)
+        died = pool.submit(end_this_process)
+        assert isinstance(died.exception(timeout=60), WorkerDiedError)
+        assert long.result(timeout=60) != os.getpid()
+        assert os.getpid() not in {pool.submit(where, 0.1).result(timeout=60) for _ in range(3)}
+        failed = pool.submit(int, "not a number")
+        assert isinstance(failed.exception(timeout=60), ValueError)
+
+
+def test_a_process_goes_on_with_the_kind_it_knows_then_takes_a_new_one_then_helps_out():
+    pool = Processes(0, prepare=int, kind=lambda kind, *_: kind)
+    for number, kind in enumerate(["lstm", "lstm", "wide", "rnn", "lstm", "rnn"]):
+        pool.submit(max, kind, number)
+    first, second = pool._known = [set(), set()]
+    order = [pool._next(known).function.args for known in (first, second, first, second, second, first)]
+    assert order == [("lstm", 0), ("wide", 2), ("lstm", 1), ("rnn", 3), ("rnn", 5), ("lstm", 4)]
+    pool.submit(max, "lstm", 6)
+    assert pool._next(second).function.args == ("lstm", 6)
+    pool.shutdown()
+    assert pool._next(first) is None
+
+
+def test_closing_with_cancel_kills_what_is_running():
+    pool = Processes(1, prepare=int)
+    running = pool.submit(where, 600)
+    while not running.running():
+        time.sleep(0.01)
+    pool.shutdown(wait=True, cancel_futures=True)
+    assert isinstance(running.exception(timeout=5), WorkerDiedError)
+
+
+def test_engines_promise_the_same_things():
+    for each in (engine.InlineEngine(backend="tensorflow"), engine.LocalEngine(backend="tensorflow", jobs=1)):
+        assert each.backend == "tensorflow"
+        assert each.ahead >= 1
+        assert each.lost() is None

@@ -1,0 +1,56 @@
+from datetime import date
+
+import pytest
+
+from forecast.config.experiment import Experiment
+from pipelines.errors import ForecastError
+
+
+def test_an_experiment_survives_its_json():
+    made = Experiment(symbol="aapl", window=60, start=date(2001, 2, 3), models=("lstm",))
+    assert made.symbol == "AAPL"
+    assert Experiment.from_options(made.to_json()) == made
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"window": 0}, "Need --window as a whole number from 1 to 5000, got 0"),
+        ({"units": 3_000_000_000}, "Need --units as a whole number from 1 to 4096"),
+        ({"folds": 2.5}, "Need --folds as a whole number"),
+        ({"seeds": True}, "Need --seeds as a whole number"),
+        ({"patience": -1}, "Need --patience as a whole number from 0"),
+        ({"learning_rate": 0.0}, "Need learning_rate above 0"),
+        ({"models": ["gpt"]}, "_one_to_many, _one_to_one, each once, got gpt"),
+        (
+            {"models": ["lstm_one_to_many"], "label": "triple-barrier"},
+            "Need --label direction or cost-aware for lstm_one",
+        ),
+        (
+            {"models": ["gru_one_to_many"], "panel": ["A", "AAPL"]},
+            "Need networks that forecast no path with --pooled, got",
+        ),
+        ({"layers": 9}, "Need --layers as a whole number from 1 to 8, got 9"),
+        ({"recurrent_dropout": -0.1}, "Need recurrent_dropout from 0 to below 1, got -0.1"),
+        ({"clip": float("nan")}, "Need clip from 0 to below 1e\\+06, got nan"),
+        ({"bidirectional": 1}, "Need layer_norm and bidirectional as true or false"),
+        ({"models": ["lstm", "lstm"]}, "each once, got lstm, lstm"),
+        ({"features": []}, "Need features out of"),
+        ({"start": "2020-13-01"}, "Need --start as a date like 2020-12-31, got '2020-13-01'"),
+        ({"start": "2020-02-01", "end": "2020-01-01"}, "Need --start before --end"),
+        ({"symbol": "../../x"}, "Need a symbol of 1 to 32 letters"),
+        ({"colour": 1}, "got colour"),
+        ({"bars": 500}, "Need bars as text, got 500"),
+    ],
+)
+def test_an_impossible_experiment_says_what_was_needed(wrong, message):
+    with pytest.raises(ForecastError, match=message):
+        Experiment.from_options({"symbol": "AAPL", **wrong})
+
+
+def test_every_setting_and_every_further_cause_changes_the_fingerprint():
+    made = Experiment(symbol="AAPL")
+    same = Experiment(symbol="AAPL").fingerprint(data="x")
+    assert made.fingerprint(data="x") == same
+    assert made.fingerprint(data="y") != same
+    assert Experiment(symbol="AAPL", units=33).fingerprint(data="x") != same

@@ -1,0 +1,252 @@
+"""Each planted leak must be caught; the honest chain must pass."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from forecast.config.experiment import Experiment
+from forecast.datasets import dataset
+from forecast.datasets import lookahead_audit as certificate
+from forecast.datasets.dataset import Source, make_bars, prepare
+from forecast.datasets.lookahead_audit import certify
+from forecast.training.session import refuse_lookahead
+from pipelines.errors import ConfigError
+from pipelines.market import adjustments as adjust
+from pipelines.market.types import Actions, Ticks
+from pipelines.preprocessing import combinatorial_cv as combinatorial
+from pipelines.preprocessing import features, labels, scaling, windows
+from pipelines.preprocessing import sample_weights as weighting
+from pipelines.preprocessing import walk_forward as splits
+from pipelines.sources import sample
+from pipelines.sources.synthetic import random_walk
+
+EXPERIMENT = Experiment(symbol="WALK", window=10, folds=3)
+
+
+def walk(bars=700, seed=0):
+    raw = dataclasses.replace(random_walk(bars=bars, seed=seed), adjusted="raw")
+    ex_at = raw.opened_at[[100, 300, 500, 650]]
+    actions = Actions(symbol="WALK", ex_at=ex_at, dividend=np.array([0.5, 0, 0.7, 0.4]), split=np.array([1.0, 2, 1, 1]))
+    return Source(raw=raw, actions=actions)
+
+
+def failures(source=None, experiment=EXPERIMENT, **options):
+    source = walk() if source is None else source
+    made = prepare(make_bars(source, experiment), experiment)
+    return certify(source, experiment, made, **options).failures
+
+
+def test_the_honest_chain_passes():
+    source = walk()
+    made = prepare(make_bars(source, EXPERIMENT), EXPERIMENT)
+    found = certify(source, EXPERIMENT, made)
+    assert found.passed, found.failures
+    assert len(found.cuts) == 6
+    assert found.compared > 6 * 2 * 10
+    assert certify(source, EXPERIMENT, made).to_json() == found.to_json()
+
+
+def test_the_sample_passes_daily_and_on_bars_of_trades():
+    daily = sample.read("AAPL")
+    assert not failures(Source(raw=daily.prices, actions=daily.actions), Experiment(symbol="AAPL"), cuts=3)
+    trades = sample.read("ES").prices
+    assert isinstance(trades, Ticks)
+    source = Source(raw=trades, actions=Actions.none("ES"))
+    assert not failures(source, Experiment(symbol="ES", bars="tick:500", folds=3), cuts=3)
+    assert not failures(source, Experiment(symbol="ES", bars="time:1m", folds=3), cuts=3)
+
+
+@pytest.mark.parametrize("label", ["direction", "cost-aware", "triple-barrier"])
+@pytest.mark.parametrize("weights", ["none", "balanced", "uniqueness"])
+def test_every_label_with_every_weight_passes(label, weights):
+    chosen = dataclasses.replace(EXPERIMENT, label=label, weights=weights, horizon=7, barrier_width=0.5)
+    assert not failures(experiment=chosen)
+    source = walk()
+    made = prepare(make_bars(source, chosen), chosen)
+    past = certificate.truncated_in_first_test(source, chosen, made)
+    np.testing.assert_array_equal(past.folds[0].train, made.folds[0].train)
+
+
+def test_a_barrier_of_later_volatility_is_caught(monkeypatch):
+    honest = labels.volatility
+    monkeypatch.setattr(labels, "volatility", lambda bars: np.roll(honest(bars), -3))
+    chosen = dataclasses.replace(EXPERIMENT, label="triple-barrier", horizon=7, barrier_width=0.5)
+    assert any("labels change" in each for each in failures(experiment=chosen, cuts=20))
+
+
+def test_a_label_said_to_be_known_before_it_is_is_caught(monkeypatch):
+    honest = labels.triple_barrier
+
+    def early(bars, **settings):
+        made = honest(bars, **settings)
+        return dataclasses.replace(made, exit_at=made.entry_at)
+
+    monkeypatch.setattr(labels, "triple_barrier", early)
+    chosen = dataclasses.replace(EXPERIMENT, label="triple-barrier", horizon=7)
+    assert any("not known when it is said to be" in each for each in failures(experiment=chosen))
+
+
+def test_weights_from_all_rows_are_caught(monkeypatch):
+    honest = weighting.weigh
+
+    def of_all(made, fold, *, kind):
+        return dataclasses.replace(
+            fold, weights=honest(made, dataclasses.replace(fold, train=np.arange(len(made))), kind=kind).weights
+        )
+
+    monkeypatch.setattr(weighting, "weigh", of_all)
+    chosen = dataclasses.replace(EXPERIMENT, weights="balanced")
+    assert any("weights change" in each for each in failures(experiment=chosen))
+
+
+COMBINATORIAL = dataclasses.replace(EXPERIMENT, split="combinatorial", groups=5, tested=2, horizon=3)
+
+
+def test_a_combinatorial_split_passes_and_is_caught_without_its_purge_on_either_side(monkeypatch):
+    assert not failures(experiment=COMBINATORIAL)
+
+    def one_side(made, rows, *, tested, embargo):
+        return rows[(rows < tested[0] - 10) | (rows > tested[-1])]
+
+    def other_side(made, rows, *, tested, embargo):
+        return rows[(rows < tested[0]) | (rows > tested[-1] + 10)]
+
+    for careless in (one_side, other_side):
+        monkeypatch.setattr(combinatorial, "purge_around", careless)
+        assert any("overlaps what it is tested on" in each for each in failures(experiment=COMBINATORIAL))
+
+
+def leak_feature(monkeypatch, function):
+    monkeypatch.setitem(features.FEATURES, "momentum_5", function)
+
+
+def centred_mean(bars):
+    padded = np.concatenate([bars.close, np.full(2, bars.close[-1])])
+    return np.log(bars.close / np.mean([padded[lag : lag + len(bars)] for lag in range(3)], axis=0))
+
+
+def future_volume(bars):
+    return np.log1p(np.append(bars.volume[1:], bars.volume[-1]) / bars.volume)
+
+
+def backfilled(bars):
+    values = np.where(np.arange(len(bars)) % 7 < 6, features.log_return(bars), np.nan)
+    for bar in range(len(values) - 2, 20, -1):
+        values[bar] = values[bar + 1] if np.isnan(values[bar]) else values[bar]
+    return np.nan_to_num(values)
+
+
+def of_the_whole_history(bars):
+    return np.log(bars.close / bars.close.mean())
+
+
+OWN = """
+import numpy as np
+
+def tomorrow(bars):
+    return np.append(np.log(bars.close[1:] / bars.close[:-1]), 0.0)
+
+def today(bars):
+    return np.append(np.nan, np.log(bars.close[1:] / bars.close[:-1]))
+
+seen = []
+
+def remembered(bars):
+    seen.append(tomorrow(bars))  # what it saw first, cut to length: the same for every history that begins alike
+    return seen[0][: len(bars)]
+"""
+
+
+def test_a_persons_own_feature_that_looks_ahead_is_caught_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_leak.py").write_text(OWN)
+    honest = dataclasses.replace(EXPERIMENT, features=("return", "own_leak:today"))
+    assert not failures(experiment=honest)
+    leaky = dataclasses.replace(EXPERIMENT, features=("return", "own_leak:tomorrow"))
+    source = walk()
+    shown = certify(source, leaky, prepare(make_bars(source, leaky), leaky))
+    assert any("feature own_leak:tomorrow change" in each for each in shown.failures)
+    with pytest.raises(ConfigError, match=r"own_leak:tomorrow looks ahead: .* Nothing was trained"):
+        refuse_lookahead(shown, leaky.features)
+    refuse_lookahead(shown, ["own_leak:today"])
+    remembered = dataclasses.replace(EXPERIMENT, features=("return", "own_leak:remembered"))
+    assert any("feature own_leak:remembered change" in each for each in failures(experiment=remembered))
+
+
+@pytest.mark.parametrize("function", [centred_mean, future_volume, backfilled, of_the_whole_history])
+def test_a_feature_that_looks_ahead_is_caught_by_name(monkeypatch, function):
+    leak_feature(monkeypatch, function)
+    assert any("feature momentum_5" in each for each in failures())
+
+
+def test_a_scaler_fitted_on_all_rows_is_caught(monkeypatch):
+    honest = scaling.fit_scaler
+    monkeypatch.setattr(scaling, "fit_scaler", lambda made, *, rows: honest(made, rows=np.arange(len(made))))
+    assert any("scaler" in each for each in failures())
+
+
+def test_a_label_off_by_one_is_caught(monkeypatch):
+    honest = labels.next_open_direction
+
+    def early(bars, *, horizon):
+        made = honest(bars, horizon=horizon)
+        moved = np.roll(made.forward_return, 1)  # the return that has just passed
+        return dataclasses.replace(made, forward_return=moved, target=(moved > 0).astype(float))
+
+    monkeypatch.setattr(labels, "next_open_direction", early)
+    assert any("not the return from the next open on" in each for each in failures())
+
+
+def test_a_window_that_ends_a_bar_late_is_caught(monkeypatch):
+    honest = windows.build
+
+    def late(matrix, known, **options):
+        made = honest(matrix, known, **options)
+        return dataclasses.replace(made, ends=made.ends + 1)
+
+    monkeypatch.setattr(windows, "build", late)
+    assert any("not made at the close of its bar" in each for each in failures())
+
+
+def test_purge_left_out_is_caught(monkeypatch):
+    monkeypatch.setattr(splits, "purge", lambda made, rows, *, tested, embargo: rows)
+    assert any("known too late" in each for each in failures())
+
+
+def test_a_shuffled_split_is_caught(monkeypatch):
+    honest = splits.walk_forward
+
+    def shuffled(made, **options):
+        rng = np.random.default_rng(0)
+        rows = rng.permutation(len(made))
+        return [
+            dataclasses.replace(fold, train=np.sort(rows[: len(fold.train)]), test=fold.test)
+            for fold in honest(made, **options)
+        ]
+
+    monkeypatch.setattr(splits, "walk_forward", shuffled)
+    assert any("known too late" in each for each in failures())
+
+
+def test_prices_adjusted_by_a_later_dividend_are_caught(monkeypatch):
+    honest = adjust.adjust
+    monkeypatch.setattr(adjust, "adjust", lambda bars, actions, base: honest(bars, actions, base="back"))
+    assert any("bars change" in each for each in failures())
+
+
+def test_ticks_bars_that_know_the_length_of_the_day_are_caught(monkeypatch):
+    trades = sample.read("ES").prices.rows(slice(0, 60_000))
+    from pipelines.bars import aggregation as bars
+
+    honest = bars.from_ticks
+    monkeypatch.setattr(dataset.bars, "from_ticks", lambda ticks, kind: honest(ticks, f"tick:{len(ticks) // 300}"))
+    source = Source(raw=trades, actions=Actions.none("ES"))
+    assert failures(source, Experiment(symbol="ES", bars="tick:200", window=5, folds=2), cuts=2)
+
+
+def test_cuts_lie_in_the_later_half_of_the_test_blocks():
+    made = prepare(make_bars(walk(), EXPERIMENT), EXPERIMENT)
+    for bar in certificate.cut_bars(made, cuts=9):
+        fold = next(fold for fold in made.folds if bar <= made.windows.ends[fold.test[-1]])
+        assert bar >= made.windows.ends[fold.test[len(fold.test) // 2]]

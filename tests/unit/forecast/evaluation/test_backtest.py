@@ -1,0 +1,318 @@
+"""From a run's files to a saved backtest: what it holds, what it says, and what its certificate catches."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.config.trading import Rules
+from forecast.evaluation.backtest import evaluate
+from forecast.evaluation.lookahead_audit import certify_fills
+from forecast.report import write_report
+from forecast.runs.io import write_json, write_parquet
+from forecast.runs.run import Run
+from forecast.trading import strategy as remaking
+from forecast.trading.simulator import Costs
+from forecast.trading.strategy import accounts
+from pipelines.errors import ConfigError, RunError
+from tests.helpers.trading_fixtures import tradable_run
+
+CHOOSING = {"band": "auto", "calibration": "temperature", "size": "kelly", "max_leverage": 2.0}
+
+
+def rules(**more):
+    return Rules(**{"policy": "long-flat", "band": 0.0, "costs": Costs(fee_bps=1, slippage_bps=2)} | more)
+
+
+def certified(run, asked):
+    """The certificate of a backtest, without its statistics."""
+    predictions, bars = run.predictions(), run.bars()
+    material = {"rules": asked, "validation": run.validation() if asked.learns else None, "bars_per_year": 252.0}
+    made = remaking.accounts(predictions, bars, **material)
+    return certify_fills(run.certificate(), made, predictions, bars, **material)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    return tradable_run(tmp_path_factory.mktemp("runs"), bars=1000, seeds=2, folds=3)
+
+
+@pytest.fixture
+def run(saved, tmp_path):
+    """A copy, to be changed."""
+    import shutil
+
+    return Run(shutil.copytree(saved.folder, tmp_path / saved.name))
+
+
+def test_a_backtest_without_choices_keeps_the_name_and_config_it_always_had(run):
+    made = evaluate(run, rules=rules(costs=Costs(fee_bps=1.0, slippage_bps=2.0)))
+    assert made.name == "long-flat_band-0.0_fee-1.0_slippage-2.0"
+    assert made.config == {"policy": "long-flat", "band": 0.0, "fee_bps": 1.0, "slippage_bps": 2.0}
+    assert made.metrics["trading"]["choices"] == []
+
+
+def test_every_ledger_adds_up_from_its_signals_and_bars(run):
+    costs = Costs(fee_bps=3, slippage_bps=4, half_spread_bps=2, borrow_rate=0.1, financing_rate=0.2)
+    made = evaluate(run, rules=rules(policy="long-short", costs=costs, size="volatility", max_leverage=3.0))
+    bars = run.bars()
+    opened, opens = bars["opened_at"].tolist(), bars["open"].tolist()
+    assert len(made.signals.groupby(["model", "member"])) == 2 * 3
+    for (model, member), signals in made.signals.groupby(["model", "member"]):
+        ledger = made.ledger[(made.ledger["model"] == model) & (made.ledger["member"] == member)]
+        drifted = 0.0
+        for row, wanted in zip(ledger.itertuples(), [*signals["target"], 0.0], strict=True):
+            bar = opened.index(row.time)
+            last = row.Index == ledger.index[-1]
+            move = 0.0 if last else opens[bar + 1] / opens[bar] - 1
+            days = 0.0 if last else (opened[bar + 1] - opened[bar]).total_seconds() / 86_400
+            interest = (0.1 * max(-wanted, 0) + 0.2 * max(wanted - 1, 0)) * days / 365
+            traded = wanted - drifted
+            assert row.position == wanted
+            assert row.traded == pytest.approx(traded, abs=1e-12)
+            assert row.cost == pytest.approx(abs(traded) * 9 / 10_000, abs=1e-15)
+            assert row.gross_return == pytest.approx(wanted * move, abs=1e-15)
+            assert row.financing == pytest.approx(interest, abs=1e-15)
+            growth = 1 + row.gross_return - row.financing
+            assert row.net_return == pytest.approx((1 - row.cost) * growth - 1, abs=1e-15)
+            drifted = wanted * (1 + move) / growth
+
+
+def test_volatility_sizes_follow_from_the_closes_before_the_decision(run):
+    made = evaluate(run, rules=rules(size="volatility", target_volatility=0.15, max_leverage=1.5))
+    signals = made.signals[(made.signals["model"] == "lstm") & (made.signals["member"] == "ensemble")]
+    close = run.bars().set_index("closed_at")["close"]
+    moves = np.log(close / close.shift())
+    for row in signals.iloc[[0, 100, -1]].itertuples():
+        past = moves[: row.decided_at].iloc[-60:]
+        wanted = min(0.15 / np.sqrt(252 * np.mean(past**2)), 1.5) if row.signal == "buy" else 0.0
+        assert row.target == pytest.approx(wanted, rel=1e-9)
+    hold = made.ledger[made.ledger["model"] == "buy_and_hold"]
+    assert 0.3 < hold["position"].iloc[:-1].min() < hold["position"].max() <= 1.5  # sized like every other buy
+
+
+def test_choices_are_in_metrics_config_and_sentences(run):
+    made = evaluate(run, rules=rules(**CHOOSING))
+    choices = made.metrics["trading"]["choices"]
+    assert len(choices) == 2 * 3 * 3  # models, members, folds
+    lstm = [each["band"] for each in choices if (each["model"], each["member"]) == ("lstm", "ensemble")]
+    assert made.config["chosen_bands"]["lstm"] == lstm
+    assert any(
+        f"the LSTM {', '.join(f'{each:g}' for each in lstm)}" in text for text in made.metrics["trading"]["notes"]
+    )
+    assert all(each["calibration"] == "temperature" and each["rows"] > 50 for each in choices)
+    assert json.loads((run.folder / "backtests" / made.name / "config.json").read_text())["chosen_bands"]
+    assert made.signals["target"].between(0, 2).all()
+
+
+def test_honest_choices_pass_the_certificate_and_more_is_compared(run):
+    plain = certified(run, rules())
+    chosen = certified(run, rules(**CHOOSING))
+    assert plain["passed"], plain["failures"]
+    assert chosen["passed"], chosen["failures"]
+    assert chosen["compared"] > plain["compared"]
+
+
+def leaky(honest):
+    def chosen(predictions, bars, *, validation, **more):
+        return honest(predictions, bars, validation=pd.concat([validation, predictions]), **more)
+
+    return chosen
+
+
+def test_a_threshold_from_test_rows_is_caught(run, monkeypatch):
+    monkeypatch.setattr(remaking, "accounts", leaky(accounts))
+    shown = certified(run, rules(band="auto"))
+    assert not shown["passed"]
+    assert any("bands of fold" in each and "scrambled" in each for each in shown["failures"])
+
+
+@pytest.mark.parametrize("kind", ["temperature", "isotonic"])
+def test_a_calibration_from_test_rows_is_caught(run, monkeypatch, kind):
+    monkeypatch.setattr(remaking, "accounts", leaky(accounts))
+    shown = certified(run, rules(calibration=kind))
+    assert any("calibrations of fold" in each for each in shown["failures"])
+
+
+def test_a_validation_file_that_holds_test_rows_is_caught(run):
+    write_parquet(run.folder / "validation.parquet", run.predictions())
+    shown = certified(run, rules(band="auto"))
+    assert any("is known too late for what is chosen on it" in each for each in shown["failures"])
+
+
+def test_a_size_that_knows_the_next_bar_is_caught(run, monkeypatch):
+    from forecast.trading import market_state as conditions
+
+    honest = conditions.trailing_volatility
+    monkeypatch.setattr(conditions, "trailing_volatility", lambda close, **more: np.roll(honest(close, **more), -2))
+    shown = certified(run, rules(size="volatility"))
+    assert any("targets before those of fold" in each for each in shown["failures"])
+
+
+def test_nothing_is_traded_at_an_open_without_volume_and_that_is_said(run):
+    bars = run.bars()
+    row = bars.index[bars["opened_at"] == run.predictions()["entry_at"].iloc[0]][0]
+    bars.loc[row : row + 40, "volume"] = 0.0
+    write_parquet(run.folder / "bars.parquet", bars)
+    made = evaluate(run, rules=rules())
+    silent = made.ledger[made.ledger["time"] <= bars["opened_at"][row + 40]]
+    assert not silent["position"].any()
+    assert not silent["traded"].any()
+    assert made.metrics["trading"]["bars_without_volume"] == 41
+    assert any("41 bars had no volume" in each for each in made.metrics["trading"]["notes"])
+    assert made.metrics["certificate"]["passed"]
+
+
+def test_a_source_without_any_volume_says_nothing_about_trading(run):
+    write_parquet(run.folder / "bars.parquet", run.bars().assign(volume=0.0))
+    made = evaluate(run, rules=rules())
+    assert made.metrics["trading"]["bars_without_volume"] == 0
+    assert made.ledger["traded"].abs().sum() > 10
+
+
+def test_ruin_is_said_and_an_account_never_falls_below_zero(run):
+    made = evaluate(run, rules=rules(costs=Costs(fee_bps=9_000, slippage_bps=2_000)))
+    assert set(made.metrics["trading"]["ruined"]) == {"lstm", "simple_rnn", "buy_and_hold"}
+    assert any(each.startswith("The LSTM lost everything on 20") for each in made.metrics["trading"]["notes"])
+    assert made.ledger["net_return"].min() == -1.0
+    assert made.metrics["performance"]["lstm"]["ensemble"]["total_return"] == -1.0
+    assert made.metrics["certificate"]["passed"]
+
+
+def test_a_model_that_never_trades_is_said_to_and_tells_nothing(run):
+    made = evaluate(run, rules=rules(band=0.49))
+    assert "The LSTM never held anything." in made.metrics["trading"]["notes"]
+    assert made.metrics["verdict"]["answer"] == "cannot tell"
+    assert not made.ledger[made.ledger["model"] == "lstm"]["cost"].any()
+
+
+def test_a_run_without_validation_rows_is_one_clear_line(run):
+    (run.folder / "validation.parquet").unlink()
+    evaluate(run, rules=rules())
+    with pytest.raises(RunError, match=r"validation\.parquet of run folder .* is missing\. Train it again"):
+        evaluate(run, rules=rules(band="auto"))
+    with pytest.raises(ConfigError, match="Need validation rows for --calibration"):
+        accounts(run.predictions(), run.bars(), rules=rules(band="auto"))
+
+
+def test_validation_rows_that_lack_a_fold_are_one_clear_line(run):
+    rows = run.validation()
+    write_parquet(run.folder / "validation.parquet", rows[rows["fold"] > 0])
+    with pytest.raises(RunError, match=r"validation\.parquet lacks rows of"):
+        evaluate(run, rules=rules(band="auto"))
+
+
+def test_a_spread_cannot_be_estimated_from_bars_that_no_trades_made(run):
+    with pytest.raises(ConfigError, match="Need bars built from trades to estimate the spread from, got 1d bars"):
+        evaluate(run, rules=rules(spread="bars"))
+
+
+def test_an_estimated_spread_is_paid_on_what_is_traded(run):
+    described = run.describe()
+    described["config"]["bars"] = "tick:500"
+    write_json(run.folder / "run.json", described)
+    bars = run.bars()
+    bars["closed_at"] = bars["opened_at"].shift(-1).fillna(bars["closed_at"].iloc[-1])  # one bar after another
+    write_parquet(run.folder / "bars.parquet", bars)
+    made = evaluate(run, rules=rules(spread="bars"))
+    assert made.metrics["trading"]["half_spread_bps"] >= 0
+    traded = made.ledger[made.ledger["traded"].abs() > 1e-9]
+    assert (traded["cost"] >= traded["traded"].abs() * 3 / 10_000 - 1e-15).all()
+    assert (traded["cost"] > traded["traded"].abs() * 3 / 10_000 + 1e-9).any()
+
+
+def test_a_spread_is_not_guessed_where_earlier_bars_are_too_few(run):
+    bars = run.bars()
+    rows = run.predictions()
+    first = bars.index[bars["opened_at"] == rows["entry_at"].iloc[0]][0]
+    with pytest.raises(ConfigError, match="Need 100 pairs of neighbouring bars before the first trade"):
+        accounts(rows, bars.iloc[first - 50 :].reset_index(drop=True), rules=rules(spread="bars"))
+
+
+def constant(run):
+    bars = run.bars()
+    bars[["open", "high", "low", "close"]] = 100.0
+    write_parquet(run.folder / "bars.parquet", bars)
+    for name, rows in (("predictions", run.predictions()), ("validation", run.validation())):
+        still = rows.assign(target=np.int8(0), forward_return=0.0)
+        write_parquet(run.folder / f"{name}.parquet", still)
+
+
+def test_constant_prices_lose_what_is_paid_and_tell_nothing(run):
+    constant(run)
+    made = evaluate(run, rules=rules(size="volatility", max_leverage=1.5))
+    held = made.ledger[made.ledger["model"] == "buy_and_hold"]["position"]
+    assert set(held.iloc[:-1]) == {1.5}  # no volatility: the most that is allowed
+    assert not made.ledger["gross_return"].any()
+    assert made.metrics["performance"]["buy_and_hold"]["ensemble"]["total_return"] == pytest.approx(
+        (1 - 0.00045) ** 2 - 1
+    )
+    assert made.metrics["performance"]["always_flat"]["ensemble"]["sharpe"] is None
+
+
+def test_constant_prices_choose_to_stand_aside_and_say_why(run):
+    constant(run)
+    made = evaluate(run, rules=rules(**CHOOSING))
+    assert not made.signals["target"].any()
+    assert made.metrics["verdict"]["answer"] == "cannot tell"
+    said = " ".join(made.metrics["trading"]["notes"])
+    assert "validation rows of one class only: not calibrated" in said
+    assert "Kelly's fraction is not known, nothing is held" in said
+    assert "The LSTM never held anything." in said
+
+
+def test_a_single_seed_is_traded_alone_and_its_spread_is_not_made_up(tmp_path):
+    made = evaluate(tradable_run(tmp_path, bars=500, folds=2, seeds=1), rules=rules(**CHOOSING))
+    one, mean = (
+        made.ledger[(made.ledger["model"] == "lstm") & (made.ledger["member"] == each)] for each in ("0", "ensemble")
+    )
+    np.testing.assert_array_equal(one["net_return"], mean["net_return"])
+    assert made.metrics["performance"]["lstm"]["spread"]["total_return"]["std"] is None
+    assert made.metrics["evidence"]["seeds_and_days"]["mean"] is None
+
+
+def test_paths_of_a_combinatorial_run_are_traded_but_nothing_is_chosen_on_rows_that_come_later(run, tmp_path):
+    described = run.describe()
+    described["config"]["split"] = "combinatorial"
+    write_json(run.folder / "run.json", described)
+    rows = run.predictions()
+    write_parquet(run.folder / "predictions.parquet", rows.assign(fold=(rows["fold"] + rows["seed"]) % 3))
+    made = evaluate(run, rules=rules())
+    assert made.metrics["verdict"]["answer"] == "no verdict"
+    assert made.metrics["certificate"]["passed"], made.metrics["certificate"]["failures"]
+    assert write_report(run, backtest=made.name, folder=tmp_path).exists()
+    with pytest.raises(ConfigError, match="Need --split expanding or rolling for --calibration"):
+        evaluate(run, rules=rules(calibration="isotonic"))
+
+
+def test_the_report_shows_choices_interest_and_both_reliabilities(run, tmp_path):
+    described = run.describe()
+    described["config"]["horizon"] = 5
+    write_json(run.folder / "run.json", described)
+    costs = Costs(fee_bps=1, slippage_bps=2, half_spread_bps=1, borrow_rate=0.03)
+    made = evaluate(run, rules=rules(band="auto", calibration="isotonic", policy="long-short", costs=costs))
+    html = write_report(run, backtest=made.name, folder=tmp_path).read_text()
+    assert "Bands chosen on the validation rows of each fold" in html
+    assert "paying 4 basis points, 3.0" in html.replace("\u00a0", " ")
+    assert "LSTM, calibrated" in html
+    assert "are asked again at every close" in html
+    assert (
+        "--band auto --fee-bps 1 --slippage-bps 2 --half-spread-bps 1 --borrow-rate 0.03 --calibration isotonic" in html
+    )
+    assert "Interest paid, sum" in html
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"calibration": "platt"}, "Need calibration out of none, temperature, isotonic, got 'platt'"),
+        ({"size": "half"}, "Need size out of full, volatility, kelly, got 'half'"),
+        ({"max_leverage": 0.0}, "Need max-leverage above 0 and at most 20, got 0"),
+        ({"target_volatility": float("nan")}, "Need target-volatility above 0"),
+        ({"kelly_fraction": 1.5}, "Need kelly-fraction above 0 and at most 1, got 1.5"),
+    ],
+)
+def test_impossible_rules_are_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        rules(**options)

@@ -1,0 +1,199 @@
+"""Several runs as one account: by hand, against cash and shares, and with symbols that end or pause."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.__main__ import run as command_line
+from forecast.config.trading import Rules
+from forecast.evaluation.backtest import traded_accounts
+from forecast.evaluation.portfolio import join, list_portfolios, load, save
+from forecast.runs.io import write_parquet
+from forecast.trading.simulator import Costs
+from pipelines.errors import ConfigError
+from tests.helpers.reference_backtest import keep_book
+from tests.helpers.report_fixtures import build_run
+
+RULES = Rules(
+    policy="long-short", band=0.0,
+    costs=Costs(fee_bps=3, slippage_bps=4, borrow_rate=0.1, financing_rate=0.1),
+)  # fmt: skip
+
+
+def make(folder, symbol, seed, **more):
+    options = {"bars": 500, "folds": 2, "seeds": 1, "backtest": None} | more
+    return build_run(folder, name=f"{symbol}-1d-000000000{seed}", symbol=symbol, rng_seed=seed, **options)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """AAPL on all days; MSFT, which has no bar on two of them; IBM, which ends early."""
+    aapl, msft, ibm = (make(tmp_path, name, seed) for seed, name in enumerate(("AAPL", "MSFT", "IBM")))
+    _drop(msft, [60, 61])
+    _end(ibm, 100)
+    return aapl, msft, ibm
+
+
+def _drop(run, tested):
+    """The run as if some of its tested bars had never been."""
+    rows, bars = run.predictions(), run.bars()
+    gone = rows["decided_at"].drop_duplicates().iloc[tested]
+    bars = bars[~bars["closed_at"].isin(gone)].reset_index(drop=True)
+    rows = rows[~rows["decided_at"].isin(gone)]
+    at = bars["closed_at"].searchsorted(rows["decided_at"])
+    rows = rows.assign(entry_at=bars["opened_at"].to_numpy()[at + 1], exit_at=bars["opened_at"].to_numpy()[at + 2])
+    write_parquet(run.folder / "bars.parquet", bars)
+    write_parquet(run.folder / "predictions.parquet", rows)
+
+
+def _end(run, tested):
+    """The run as if its symbol had been delisted after so many tested bars."""
+    rows, bars = run.predictions(), run.bars()
+    last = rows["decided_at"].drop_duplicates().iloc[tested]
+    write_parquet(run.folder / "bars.parquet", bars[bars["closed_at"] <= last + pd.Timedelta("4D")])
+    write_parquet(run.folder / "predictions.parquet", rows[rows["decided_at"] <= last - pd.Timedelta("4D")])
+
+
+def of(frame, **chosen):
+    for name, value in chosen.items():
+        frame = frame[frame[name] == value]
+    return frame
+
+
+@pytest.mark.parametrize("weighting", ["equal", "inverse-volatility"])
+def test_a_portfolio_agrees_with_cash_and_shares(runs, weighting):
+    made = join(runs, rules=RULES, weighting=weighting)
+    alone = [traded_accounts(run, rules=RULES) for run in runs]
+    ledger = of(made.ledger, model="lstm", member="ensemble")
+    times = ledger["time"].tolist()
+    assert len(times) > 200
+    opens, targets, tradable = [], [], []
+    for number, each in enumerate(alone):
+        row = [(one.model, one.member) for one in each.ledgers].index(("lstm", "ensemble"))
+        known = dict(zip(pd.DatetimeIndex(each.known.opened_at).tz_localize("UTC"), range(10_000), strict=False))
+        share = of(made.holdings, model="lstm", member="ensemble", symbol=("AAPL", "MSFT", "IBM")[number])["share"]
+        price, wanted, able, target = [], [], [], 0.0
+        for at, part in zip(times, share, strict=True):
+            if at in known and known[at] < len(each.known.opens) - 1:
+                target = each.targets[row, known[at]]
+            elif at in known:
+                target = 0.0
+            price.append(each.known.opens[known[at]] if at in known else price[-1])
+            wanted.append(target * part)
+            able.append(at in known)
+        opens.append(price)
+        targets.append(wanted[:-1])
+        tradable.append(able)
+    book = keep_book(
+        times=times, opens=opens, targets=targets, rates=[[7e-4] * len(times)] * 3, tradable=tradable, borrow=0.1,
+        financing=0.1,
+    )  # fmt: skip
+    np.testing.assert_allclose(np.cumprod(1 + ledger["net_return"]), book.equity, rtol=1e-12)
+    np.testing.assert_allclose(ledger["cost"], book.paid, atol=1e-13)
+
+
+def test_equal_shares_add_up_and_go_to_those_that_are_left(runs):
+    made = join(runs, rules=RULES, weighting="equal")
+    table = of(made.holdings, model="lstm", member="ensemble").pivot(index="time", columns="symbol", values="share")
+    assert set(np.round(table.iloc[:-1].sum(axis=1), 12)) == {1.0}
+    end = table.index[np.flatnonzero(table["IBM"] == 0)[0]]
+    assert table.loc[: end - pd.Timedelta("1h")].round(12).eq(round(1 / 3, 12)).all(axis=None)
+    assert table.loc[end:, ["AAPL", "MSFT"]].iloc[:-1].eq(0.5).all(axis=None)
+    assert any(f"IBM ends on {end:%Y-%m-%d}" in each for each in made.metrics["trading"]["notes"])
+    assert any("MSFT could not be traded at" in each for each in made.metrics["trading"]["notes"])
+    held = of(made.holdings, symbol="IBM")
+    assert not held.loc[held["time"] >= end, "position"].any()
+
+
+def test_shares_by_volatility_follow_from_the_closes_before(runs):
+    made = join([runs[0], make(runs[0].folder.parent, "GE", 7)], rules=RULES, weighting="inverse-volatility")
+    table = of(made.holdings, model="lstm", member="ensemble").pivot(index="time", columns="symbol", values="share")
+    at = table.index[50]
+    wild = {}
+    for run in runs[0], make(runs[0].folder.parent, "GE", 7):
+        bars = run.bars()
+        moves = np.log(bars["close"]).diff()[bars["closed_at"] < at].iloc[-60:]
+        wild[bars["symbol"].iloc[0]] = np.sqrt(np.mean(moves**2))
+    assert table.loc[at, "AAPL"] == pytest.approx((1 / wild["AAPL"]) / (1 / wild["AAPL"] + 1 / wild["GE"]), rel=1e-9)
+
+
+def test_holding_two_symbols_in_equal_parts_by_hand(tmp_path):
+    pair = [make(tmp_path, "AAPL", 0), make(tmp_path, "MSFT", 1)]
+    free = Rules(policy="long-flat", band=0.0, costs=Costs(fee_bps=0, slippage_bps=0))
+    made = join(pair, rules=free, weighting="equal")
+    hold = of(made.ledger, model="buy_and_hold")
+    opens = [run.bars().set_index("opened_at")["open"][hold["time"]].to_numpy() for run in pair]
+    growth = np.prod(0.5 * opens[0][1:] / opens[0][:-1] + 0.5 * opens[1][1:] / opens[1][:-1])
+    assert (1 + hold["net_return"]).prod() == pytest.approx(growth, rel=1e-12)
+    paid = join(pair, rules=RULES, weighting="equal")
+    assert of(paid.ledger, model="buy_and_hold")["cost"].iloc[1:-1].between(1e-9, 1e-4).all()  # rebalancing is paid for
+
+
+def test_the_past_of_a_portfolio_needs_no_later_bar(tmp_path):
+    pair = [make(tmp_path, "AAPL", 0), make(tmp_path, "MSFT", 1)]
+    whole = join(pair, rules=RULES, weighting="inverse-volatility")
+    bars = pair[1].bars()
+    cut = whole.ledger["time"].iloc[120]
+    later = bars["opened_at"] > cut
+    bars[["open", "high", "low", "close"]] *= np.where(later, np.linspace(1, 3, len(bars)), 1.0)[:, None]
+    write_parquet(pair[1].folder / "bars.parquet", bars)
+    other = join(pair, rules=RULES, weighting="inverse-volatility")
+    keep = whole.holdings["time"] <= cut
+    pd.testing.assert_frame_equal(whole.holdings[keep], other.holdings[keep], check_exact=True)
+
+
+def test_a_portfolio_is_saved_compared_and_found_again(runs):
+    made = join(runs, rules=RULES, weighting="equal")
+    folder = save(made, runs=runs[0].folder.parent)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "config.json", "holdings.parquet", "ledger.parquet", "metrics.json",
+    ]  # fmt: skip
+    assert list_portfolios(runs[0].folder.parent) == [made.name]
+    assert made.name.startswith("AAPL+MSFT+IBM_equal_long-short_band-0.0_fee-3_slippage-4")
+    again = load(runs[0].folder.parent, made.name)
+    pd.testing.assert_frame_equal(again.ledger, made.ledger)
+    assert again.metrics["verdict"]["sentence"].endswith(".")
+    assert "AAPL+MSFT+IBM" in again.metrics["verdict"]["sentence"]
+    pairs = [(each["model"], each["rival"]) for each in again.metrics["comparisons"]]
+    assert ("lstm", "simple_rnn") in pairs
+    assert again.config["symbols"] == ["AAPL", "MSFT", "IBM"]
+
+
+def test_what_cannot_be_joined_is_one_clear_line(tmp_path):
+    aapl = make(tmp_path, "AAPL", 0)
+    with pytest.raises(ConfigError, match="Need two symbols or more for a portfolio, each once, got AAPL, AAPL"):
+        join([aapl, aapl], rules=RULES, weighting="equal")
+    minutes = make(tmp_path, "MSFT", 1, interval="1m")
+    with pytest.raises(ConfigError, match="Need runs with bars of the same times for a portfolio, got 1d bars of XNYS"):
+        join([aapl, minutes], rules=RULES, weighting="equal")
+    leaky = make(tmp_path, "GE", 3)
+    leaky.save_certificate({"passed": False})
+    with pytest.raises(ConfigError, match="Need runs that look at no later bars for a portfolio, got GE-1d-0000000003"):
+        join([aapl, leaky], rules=RULES, weighting="equal")
+    late = make(tmp_path, "IBM", 2, bars=2000)
+    rows = late.predictions()
+    write_parquet(late.folder / "predictions.parquet", rows[rows["fold"] == 1])
+    with pytest.raises(ConfigError, match="Need test rows of the same days, got none of AAPL when the last run begins"):
+        join([aapl, late], rules=RULES, weighting="equal")
+
+
+def test_the_command_joins_runs_and_writes_a_page_that_the_index_lists(runs, tmp_path, capsys):
+    place = tmp_path / "data" / "runs"
+    place.mkdir(parents=True)
+    for run in runs[:2]:
+        run.folder.rename(place / run.folder.name)
+    where = ["--data-dir", str(tmp_path / "data"), "--reports-dir", str(tmp_path / "reports"), "backtest"]
+    assert command_line([*where, "AAPL", "MSFT", "--portfolio", "inverse-volatility", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)["portfolio"]
+    page, index = Path(made["report"]).read_text(), (tmp_path / "reports" / "index.html").read_text()
+    assert made["verdict"]["sentence"].partition(":")[0] in page
+    assert "MSFT could not be traded at" in page
+    assert Path(made["report"]).name.replace("+", "%2B") in index
+    assert "http" not in re.sub(r"<script>.*?</script>|http-equiv", "", page, flags=re.DOTALL)
+    assert sum(made["mean_share"].values()) == pytest.approx(1.0)
+    assert command_line([*where, "AAPL", "--portfolio", "equal"]) == 2
+    assert "Need two symbols or more for --portfolio, got AAPL" in capsys.readouterr().err

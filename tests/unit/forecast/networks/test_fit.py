@@ -1,0 +1,279 @@
+"""Tests that need the network library; it is imported once, in this process.
+
+FORECAST_TEST_BACKEND names the backend; test_backends.py runs this file on the other one in a process of its own.
+"""
+
+import dataclasses
+import os
+import warnings
+
+import numpy as np
+import pytest
+
+from forecast.compute import backend
+from forecast.config.model_registry import MODELS
+from forecast.networks.results import Architecture, Budget
+from pipelines.preprocessing.scaling import fit_scaler
+from pipelines.preprocessing.walk_forward import walk_forward
+from tests.unit.pipelines.preprocessing.test_windows import make
+
+
+@pytest.fixture(scope="module")
+def fitting():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the network library's own imports
+        return backend.load_fitting(os.environ.get("FORECAST_TEST_BACKEND", backend.DEFAULT))
+
+
+@pytest.fixture(scope="module")
+def task():
+    _, windows = make(bars=420, steps=7)
+    fold = walk_forward(windows, folds=2)[0]
+    return windows, fold, fit_scaler(windows, rows=fold.train)
+
+
+def architecture(fitting, model, **sizes):
+    return Architecture(model=model, **({"steps": 7, "features": 8, "units": 5} | sizes))
+
+
+def budget(fitting, **changes):
+    return Budget(**({"epochs": 3, "patience": 0, "batch": 32, "learning_rate": 0.01} | changes))
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def forward(model, weights, window):
+    """Cells written out by hand (Hochreiter & Schmidhuber 1997 with forget gate; Keras' gate order i, f, g, o)."""
+    kernel, recurrent, bias, head, head_bias = weights
+    units = recurrent.shape[0]
+    h, c = np.zeros(units), np.zeros(units)
+    for x in window:
+        z = x @ kernel + h @ recurrent + bias
+        if model == "simple_rnn":
+            h = np.tanh(z)
+        elif model == "irnn":
+            h = np.maximum(z, 0)
+        else:
+            i, f, g, o = np.split(z, 4)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+    return float((h @ head + head_bias)[0])
+
+
+@pytest.mark.parametrize("model", ["simple_rnn", "lstm", "irnn"])
+def test_the_network_equals_the_cell_written_out_in_numpy(fitting, model):
+    network = fitting.models.build(architecture(fitting, model), seed=1)
+    windows = np.random.default_rng(0).normal(size=(4, 7, 8)).astype(np.float32)
+    network.set_weights([each + np.float32(0.1) for each in network.get_weights()])
+    weights = [each.astype(np.float64) for each in network.get_weights()]
+    expected = [forward(model, weights, window.astype(np.float64)) for window in windows]
+    np.testing.assert_allclose(np.array(network(windows))[:, 0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_network_of_the_table_builds_with_the_parameters_that_are_counted_beforehand(fitting, model):
+    more = {"layers": 2, "layer_norm": True, "dropout": 0.1, "bidirectional": "in_step" not in model}
+    for sizes in ({}, {"steps": 1, "ahead": 3, **more}):
+        chosen = architecture(fitting, model, **sizes)
+        network = fitting.models.build(chosen, seed=1)
+        assert network.count_params() == chosen.parameters
+        answers = {"in_step": chosen.steps, "encoder_decoder": chosen.ahead, "one_to_many": chosen.ahead}
+        assert network.output_shape == (None, answers.get(chosen.topology, 1))
+
+
+def test_an_identity_rnn_begins_by_adding_up_what_it_reads(fitting):
+    kernel, recurrent, bias, *_ = fitting.models.build(architecture(fitting, "irnn"), seed=1).get_weights()
+    np.testing.assert_array_equal(recurrent, np.eye(5))
+    assert np.abs(kernel).max() < 0.006  # a deviation of 0.001
+    assert not bias.any()
+
+
+def test_chrono_biases_lie_where_tallec_and_ollivier_put_them(fitting):
+    network = fitting.models.build(architecture(fitting, "lstm_chrono", steps=30, units=400), seed=1)
+    i, f, g, o = np.split(network.get_weights()[2], 4)
+    np.testing.assert_array_equal(i, -f)
+    assert not g.any()
+    assert not o.any()
+    memory = np.exp(f)  # drawn evenly from 1 to 29
+    assert 1 <= memory.min() < 2
+    assert 28 < memory.max() <= 29
+    assert abs(memory.mean() - 15) < 3 * 28 / np.sqrt(12 * 400)
+
+
+@pytest.mark.parametrize("model", ["simple_rnn", "lstm"])
+def test_an_epoch_in_one_compiled_call_equals_a_plain_keras_loop(fitting, task, model):
+    import keras
+
+    from pipelines.preprocessing import windows as views
+
+    windows, fold, scaler = task
+    chosen, made = architecture(fitting, model), budget(fitting, epochs=2)
+    fitted = fitting.fit(windows, fold, scaler, architecture=chosen, seed=3, budget=made)
+    weight_seed, order_seed = (int(each) for each in np.random.SeedSequence((3, fold.number)).generate_state(2))
+    network = fitting.models.build(chosen, seed=weight_seed)
+    network.compile(keras.optimizers.Adam(0.01, global_clipnorm=1.0), keras.losses.BinaryCrossentropy(from_logits=True))
+    shuffle = np.random.default_rng(order_seed)
+    scaled = scaler.apply(windows.values)
+    for epoch in range(2):
+        order = shuffle.permutation(fold.train)
+        losses = []
+        for start in range(0, len(order), 32):
+            rows = order[start : start + 32]
+            batch = views.gather(scaled, windows.ends[rows], steps=7)
+            losses.append(float(network.train_on_batch(batch, windows.targets[rows])))
+            network.reset_metrics()
+        sizes = [min(32, len(order) - start) for start in range(0, len(order), 32)]
+        assert fitted.loss[epoch] == pytest.approx(np.average(losses, weights=sizes), abs=1e-5)
+    test_windows = views.gather(scaled, windows.ends[fold.test], steps=7)
+    np.testing.assert_allclose(
+        fitted.probability, sigmoid(np.array(network(test_windows), dtype=float)[:, 0]), atol=1e-5
+    )
+
+
+def test_the_same_seed_gives_the_same_digits_whatever_was_trained_before(fitting, task):
+    windows, fold, scaler = task
+
+    def once(model, seed):
+        return fitting.fit(
+            windows, fold, scaler, architecture=architecture(fitting, model), seed=seed, budget=budget(fitting)
+        )
+
+    first = once("lstm", 0)
+    once("simple_rnn", 5)
+    other = once("lstm", 1)
+    again = once("lstm", 0)
+    np.testing.assert_array_equal(first.probability, again.probability)
+    np.testing.assert_array_equal(first.loss, again.loss)
+    assert (first.probability != other.probability).all()
+
+
+def test_the_room_that_shapes_are_compiled_for_decides_no_digit(fitting, task):
+    windows, fold, scaler = task
+    chosen, made = architecture(fitting, "simple_rnn"), budget(fitting)
+    fitted, roomier = (
+        fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=made, room=room) for room in (0, 2000)
+    )
+    np.testing.assert_array_equal(fitted.val_loss, roomier.val_loss)
+    np.testing.assert_array_equal(fitted.probability, roomier.probability)
+
+
+def test_scrambling_the_test_rows_changes_neither_training_nor_stopping(fitting, task):
+    windows, fold, scaler = task
+    changed = windows.values.copy()
+    changed[windows.ends[fold.test[0]] + 1 :] = np.random.default_rng(9).normal(size=changed.shape[1])
+    targets = windows.targets.copy()
+    targets[fold.test] = 1 - targets[fold.test]
+    scrambled = type(windows)(**{**windows.__dict__, "values": changed, "targets": targets})
+    chosen, made = architecture(fitting, "lstm"), budget(fitting, epochs=6, patience=2)
+    before = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=made)
+    after = fitting.fit(scrambled, fold, scaler, architecture=chosen, seed=0, budget=made)
+    np.testing.assert_array_equal(before.val_loss, after.val_loss)
+    assert before.probability[0] == after.probability[0]  # its window ends before the scrambled rows
+    assert (before.probability[7:] != after.probability[7:]).all()
+
+
+def test_early_stopping_keeps_the_weights_of_the_best_epoch(fitting, task):
+    windows, fold, scaler = task
+    chosen = architecture(fitting, "lstm", units=16)
+    stopped = fitting.fit(
+        windows,
+        fold,
+        scaler,
+        architecture=chosen,
+        seed=0,
+        budget=budget(fitting, epochs=40, patience=3, learning_rate=0.05),
+    )
+    best = int(np.argmin(stopped.val_loss)) + 1
+    assert len(stopped.val_loss) == best + 3
+    shorter = fitting.fit(
+        windows, fold, scaler, architecture=chosen, seed=0, budget=budget(fitting, epochs=best, learning_rate=0.05)
+    )
+    np.testing.assert_array_equal(shorter.probability, stopped.probability)
+
+
+def test_a_stored_member_predicts_the_same_digits_one_window_at_a_time(fitting, task, tmp_path):
+    windows, fold, scaler = task
+    chosen = architecture(fitting, "simple_rnn")
+    fitted = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=budget(fitting))
+    path = tmp_path / "seed-0.weights.h5"
+    path.write_bytes(fitted.weights)
+    parameters = fitting.load(path, architecture=chosen)
+    for number in (0, 1, 50, len(fold.test) - 1):
+        end = windows.ends[fold.test[number]]
+        alone = fitting.predict(
+            windows.values[: end + 1], ends=np.array([end]), scaler=scaler, architecture=chosen, parameters=parameters
+        )
+        assert alone[0] == fitted.probability[number]
+
+
+@pytest.mark.parametrize(("patience", "dropout"), [(0, 0.0), (1, 0.2)])
+def test_members_trained_as_one_batched_network_equal_those_trained_one_by_one(fitting, task, patience, dropout):
+    import keras
+
+    if keras.backend.backend() != "jax":
+        pytest.skip("batched members need JAX")
+    from forecast.networks.optimizer import flat
+    from forecast.networks.training_loop import Program
+    from forecast.networks.vectorized import Learner, train_together
+
+    windows, _, scaler = task
+    chosen = architecture(fitting, "lstm", dropout=dropout)
+    program = Program(fitting.models.build(chosen, seed=0), random=chosen.random)
+    folds = walk_forward(windows, folds=2)
+
+    def learners():
+        for fold in folds:
+            for seed in range(2):
+                yield Learner(
+                    start=flat(fitting.models.build(chosen, seed=seed).get_weights()),
+                    material=program.material(
+                        scaler.apply(windows.values), ends=windows.ends, targets=windows.targets,
+                        weights=fold.weights, train=fold.train, validation=fold.validation, batch=32, rate=0.02,
+                    ),
+                    train=fold.train,
+                    shuffle=np.random.default_rng(seed),
+                    draw=seed + 7,
+                )  # fmt: skip
+
+    together = train_together(program, list(learners()), batch=32, epochs=4, patience=patience)
+    for each, found in zip(learners(), together, strict=True):
+        alone = program.train(
+            each.start, each.material, train=each.train, batch=32, shuffle=each.shuffle, epochs=4, patience=patience,
+            draw=each.draw,
+        )  # fmt: skip
+        np.testing.assert_allclose(found.parameters, alone.parameters, atol=1e-4)
+        np.testing.assert_allclose(found.loss, alone.loss, atol=1e-5)
+        np.testing.assert_allclose(found.val_loss, alone.val_loss, atol=1e-5)
+
+
+def test_a_row_without_weight_teaches_nothing_and_a_row_of_weight_two_counts_twice(fitting, task):
+    windows, fold, scaler = task
+    weights = fold.weights.copy()
+    weights[fold.train[::2]] = 0.0
+    weights[fold.validation[::2]] = 0.0
+
+    def fit(targets, weights):
+        return fitting.fit(
+            dataclasses.replace(windows, targets=targets), dataclasses.replace(fold, weights=weights), scaler,
+            architecture=architecture(fitting, "lstm"), seed=0, budget=budget(fitting),
+        )  # fmt: skip
+
+    silent = weights == 0
+    turned = np.where(silent, 1 - windows.targets, windows.targets)
+    plain, other = fit(windows.targets, weights), fit(turned, weights)
+    np.testing.assert_array_equal(plain.probability, other.probability)
+    np.testing.assert_array_equal(plain.val_loss, other.val_loss)
+    doubled = fit(windows.targets, weights * 2)
+    np.testing.assert_allclose(doubled.val_loss, plain.val_loss, rtol=1e-5)
+
+
+def test_probabilities_of_validation_rows_are_those_that_the_validation_loss_was_taken_from(fitting, task):
+    windows, fold, scaler = task
+    found = fitting.fit(
+        windows, fold, scaler, architecture=architecture(fitting, "lstm"), seed=0, budget=budget(fitting)
+    )
+    target, probability = windows.targets[fold.validation], found.validation
+    loss = -np.mean(np.where(target > 0, np.log(probability), np.log(1 - probability)))
+    assert loss == pytest.approx(found.val_loss[-1], abs=1e-5)

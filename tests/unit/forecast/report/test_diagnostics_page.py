@@ -1,0 +1,271 @@
+"""`forecast inspect` on a real small run: tables, page, and what is refused."""
+
+import hashlib
+import json
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.__main__ import run
+from forecast.diagnostics import analysis, summary
+from forecast.diagnostics import loader as subject
+from forecast.diagnostics.summary import Memory
+from forecast.report.pages import diagnostics as page
+from forecast.runs.run import Run, open_run
+from pipelines.errors import RunError
+from tests.conftest import forecast_here, only_line
+from tests.helpers.report_browser import CHROMIUM, Page, browser
+from tests.unit.forecast.studies.test_memory_tasks import made_up
+
+SHORT = {"simple_rnn": {10: [0.01] * 3, 50: [1.0] * 3}, "lstm": {10: [0.01] * 3, 50: [0.01] * 3}}
+
+
+@pytest.fixture(scope="module")
+def inspected(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the small run, looked into; the command's JSON lies beside it."""
+    folder = tmp_path_factory.mktemp("inspected")
+    shutil.copytree(trained / "data", folder / "data")
+    done = forecast_here(folder)("inspect", "--json", "--at", "2003-06-30")
+    (folder / "said.json").write_text(done.stdout)
+    return folder
+
+
+@pytest.fixture
+def damaged(trained: Path, tmp_path: Path) -> Run:
+    shutil.copytree(trained / "data", tmp_path / "data")
+    return open_run(tmp_path / "data" / "runs")
+
+
+def table(folder: Path, name: str) -> pd.DataFrame:
+    return pd.read_parquet(open_run(folder / "data" / "runs").folder / "inspection" / f"{name}.parquet")
+
+
+def test_the_sentence_names_the_window_and_both_networks(inspected: Path) -> None:
+    said = json.loads((inspected / "said.json").read_text())
+    assert said["sentence"].startswith("Your window is 10 bars: the SimpleRNN’s gradient reaches ")
+    assert ", the LSTM’s " in said["sentence"]
+    assert said["largest_difference_from_stored_probabilities"] < 1e-6
+    assert said["decided_at"].startswith("2003-06-30")
+    assert Path(said["page"]).name == f"{said['run']}-memory.html"
+
+
+def test_the_report_gets_the_sentence_its_interval_and_two_pictures(inspected: Path) -> None:
+    said = json.loads((inspected / "said.json").read_text())
+    found = open_run(inspected / "data" / "runs").pictures()
+    assert found is not None
+    assert found["sentence"] == said["sentence"]
+    assert "95 % interval" in found["details"]
+    assert found["network"] == "LSTM"
+    assert set(found["figures"]) == {"gradient", "occlusion"}
+    assert found["figures"]["gradient"]["data"]
+
+
+def test_there_is_a_curve_for_every_member_stage_and_path(inspected: Path) -> None:
+    curves = table(inspected, "curves")
+    paths = {"simple_rnn": {"state", "h", "input", "jacobian", "jacobian_h"}}
+    paths["lstm"] = paths["simple_rnn"] | {"c"}
+    for (model, _, _, stage), rows in curves.groupby(["model", "fold", "seed", "stage"]):
+        assert stage in ("initial", "trained")
+        assert set(rows["path"]) == paths[str(model)]
+    assert len(curves) == 2 * 2 * 2 * 10 * (5 + 6)  # stages, folds, seeds, lags, paths of both
+    state = curves[(curves["path"] == "state") & (curves["lag"] == 0)]
+    np.testing.assert_allclose(state["median"], 1.0)
+    assert (curves["low"] <= curves["high"]).all()
+
+
+def test_the_gates_of_the_chosen_window_and_their_averages_are_gates(inspected: Path) -> None:
+    for name, members in (("window", 2), ("averages", 4)):
+        found = table(inspected, name)
+        assert len(found) == members * 10 * 4  # bars x units
+        assert found[["input", "forget", "output"]].to_numpy().min() > 0
+        assert found[["input", "forget", "output"]].to_numpy().max() < 1
+    units = table(inspected, "units")
+    np.testing.assert_allclose(units["bars"], -1 / np.log(units["forget"]))
+
+
+def test_every_feature_of_every_bar_was_covered(inspected: Path) -> None:
+    found = table(inspected, "occlusion")
+    assert len(found) == 2 * 2 * 10 * 8  # models, folds, bars, features
+    assert set(found["lag"]) == set(range(10))
+    assert (found["change"] >= 0).all()
+    newest, oldest = (found.loc[found["lag"] == lag, "change"].mean() for lag in (0, 9))
+    assert newest > oldest
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--at", "1999-01-01"], "Need --at from 200"),
+        (["--benchmark", "--lengths", "10,x"], "Need --lengths as whole numbers with commas"),
+        (["--benchmark", "--lengths", "3000000000"], "Need lengths from 2 to 1000"),
+        (["--benchmark", "--jobs", "0"], "Need --jobs of 1 or more, got 0"),
+    ],
+)
+def test_wrong_options_are_one_line_and_exit_code_2(
+    damaged: Run, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in refused(damaged, capsys, *options)
+
+
+def refused(damaged: Run, capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    """The one line with which a run is refused, before the network library is loaded."""
+    folder = damaged.folder.parents[1]
+    arguments = ["--data-dir", str(folder), "--reports-dir", str(folder / "reports"), "inspect", *options]
+    assert run(arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert not (damaged.folder / "inspection" / "inspection.json").exists()
+    return only_line(shown.err)
+
+
+def rewrite(path: Path, change: Callable[[dict], object]) -> None:  # type: ignore[type-arg]
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d["architecture"].update(units=3_000_000_000), "Need units from 1 to 1,000,000"),
+        (lambda d: d["architecture"].update(units=64), "Need units 4 in the description of"),
+        (lambda d: d["architecture"].update(model="simple_rnn"), "Need model lstm in the description of"),
+        (lambda d: d.update(architecture={}), "Need model, steps, features and units"),
+        (lambda d: d.update(seed=1), "Need seed 0 in the description of"),
+        (lambda d: d.update(scaler={}), "Need a scaler with mean and scale"),
+        (lambda d: d["scaler"].update(scale=[0.0]), "The scaler in the description of"),
+        (lambda d: d.update(features=["moon"]), "Need features"),
+    ],
+)
+def test_a_description_that_is_not_the_runs_is_refused(damaged: Run, change, message: str, capsys) -> None:  # type: ignore[no-untyped-def]
+    rewrite(damaged.member("lstm", 0, 0).with_name("seed-0.json"), change)
+    assert message in refused(damaged, capsys)
+
+
+def test_missing_swapped_and_truncated_weights_are_named(damaged: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    first, other = damaged.member("lstm", 0, 0), damaged.member("lstm", 0, 1)
+    kept = first.read_bytes()
+    first.write_bytes(other.read_bytes())
+    assert "seed-0.weights.h5" in refused(damaged, capsys)
+    first.write_bytes(kept[:1000])
+    assert "the weights are not the ones that were saved" in refused(damaged, capsys)
+    first.unlink()
+    assert "seed-0.weights.h5" in (line := refused(damaged, capsys))
+    assert "is missing" in line
+
+
+def test_features_that_no_longer_exist_are_named(damaged: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    rewrite(damaged.folder / "run.json", lambda about: about["config"].update(features=["return", "moon"]))
+    line = refused(damaged, capsys)
+    assert "is not of this version" in line
+    assert "moon" in line
+
+
+def test_bars_that_are_not_the_runs_are_refused(damaged: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    bars = damaged.bars()
+    bars.loc[5, "volume"] += 1
+    bars.to_parquet(damaged.folder / "bars.parquet", index=False)
+    assert "are not the bars it was trained on" in refused(damaged, capsys)
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the network library's own imports
+        yield
+
+
+def resigned(path: Path, content: bytes) -> None:
+    """Other weights with a description that agrees with them."""
+    path.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    rewrite(
+        path.with_name(path.name.replace(".weights.h5", ".json")), lambda described: described.update(sha256=digest)
+    )
+
+
+@pytest.mark.usefixtures("quiet")
+def test_weights_that_are_damaged_but_signed_are_refused_too(damaged: Run) -> None:
+    first, other = damaged.member("simple_rnn", 0, 0), damaged.member("simple_rnn", 0, 1)
+    kept = first.read_bytes()
+    for content in (kept[: len(kept) // 2], b"", damaged.member("lstm", 0, 0).read_bytes()):
+        resigned(first, content)
+        with pytest.raises(RunError, match=r"no HDF5 file of weights|numbers instead of"):
+            analysis.inspect(subject.open_subject(damaged), tell=lambda _: None)
+    resigned(first, other.read_bytes())
+    with pytest.raises(RunError, match="do not give the probabilities that are stored"):
+        analysis.inspect(subject.open_subject(damaged), tell=lambda _: None)
+
+
+def memory(model: str, bars: float, **more: object) -> Memory:
+    return Memory(**{"model": model, "stage": "trained", "path": "state", "bars": bars, "low": None, "high": None,
+                     "whole": False, **more})  # type: ignore[arg-type]  # fmt: skip
+
+
+def test_the_sentence_says_when_a_gradient_fills_the_window() -> None:
+    found = [memory("simple_rnn", 8.6), memory("lstm", 29.0, whole=True)]
+    assert summary.sentence(found, window=30) == (
+        "Your window is 30 bars: the SimpleRNN’s gradient reaches 9, the LSTM’s the whole of it."
+    )
+    assert "neither" not in summary.details(found, window=30)
+
+
+def test_the_details_say_what_is_out_of_reach_and_what_training_changed() -> None:
+    found = [
+        memory("simple_rnn", 9.0, low=8.0, high=10.0),
+        memory("simple_rnn", 15.0, stage="initial"),
+        memory("lstm", 18.0, low=17.0, high=19.5),
+        memory("lstm", 17.5, stage="initial"),
+    ]
+    assert summary.details(found, window=30) == (
+        "The 95 % intervals are 8.0 to 10.0 for the SimpleRNN and 17.0 to 19.5 for the LSTM. "
+        "Training has shortened the SimpleRNN’s from 15.0 bars. "
+        "Of what lies more than 18 bars back neither network can have learnt much."
+    )
+
+
+def test_the_interval_of_a_median_holds_it_and_a_single_member_has_none() -> None:
+    rng = np.random.default_rng(0)
+    grid = rng.normal(10, 1, (6, 3))
+    low, high = summary.median_interval(grid, rng=rng) or (0, 0)
+    assert low < np.median(grid) < high
+    assert summary.median_interval(grid[:1, :1], rng=rng) is None
+    assert summary.median_interval(np.full((6, 3), 4.0), rng=rng) == (4.0, 4.0)
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Page]:
+    pytest.importorskip("websockets")
+    if not CHROMIUM:
+        pytest.skip("needs Chromium")
+    with browser() as found:
+        yield found
+
+
+def assert_drawn(opened: Page, path: Path, *, width: int, scheme: str) -> None:
+    opened.events.clear()
+    opened.open(path, width=width, scheme=scheme)
+    empty = opened.evaluate(
+        "[...document.querySelectorAll('[data-chart]')].filter(each => !each.querySelector('svg.main-svg .trace, "
+        "svg.main-svg .hm')).map(each => each.dataset.chart)"
+    )
+    assert empty == []
+    assert opened.evaluate("document.documentElement.scrollWidth") == width  # nothing sticks out
+    assert opened.errors() == []
+    assert opened.requests() == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_both_pages_are_drawn_without_errors_or_requests(
+    opened: Page, inspected: Path, tmp_path: Path, width: int, scheme: str
+) -> None:
+    said = json.loads((inspected / "said.json").read_text())
+    assert_drawn(opened, Path(said["page"]), width=width, scheme=scheme)
+    written = page.write_benchmark(made_up(SHORT), window=30, folder=tmp_path)
+    assert_drawn(opened, written, width=width, scheme=scheme)
+    assert "the LSTM learns it up to length 50" in opened.evaluate("document.querySelector('h1').textContent")

@@ -1,0 +1,352 @@
+"""What stands in a report, without a browser."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecast.__main__ import run as command_line
+from forecast.cli.main import cli
+from forecast.report import formatting as words
+from forecast.report import write_index, write_report
+from forecast.report.charts import equity as charts
+from forecast.report.charts import trades as prices
+from forecast.report.charts import training as learning
+from forecast.report.charts.downsampling import thin
+from forecast.report.context import Material, gather
+from forecast.report.pages import run as page
+from forecast.report.sections import overfitting as luck
+from forecast.report.sections import robustness as evidence
+from forecast.report.sections import tables
+from forecast.runs.io import write_json
+from forecast.runs.run import Run
+from forecast.statistics.sharpe_ratio import minimum_backtest_length
+from pipelines.errors import RunError
+from tests.helpers.report_fixtures import build_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return build_run(tmp_path_factory.mktemp("data") / "runs", bars=500)
+
+
+@pytest.fixture(scope="module")
+def material(run: Run) -> Material:
+    return gather(run, backtest="default")
+
+
+def test_the_page_begins_with_the_verdict_and_loads_nothing(run: Run, tmp_path: Path) -> None:
+    html = write_report(run, backtest="default", folder=tmp_path).read_text()
+    sentence = run.backtest("default").metrics["verdict"]["sentence"]
+    start = re.sub(r"<[^>]*>", "", html[html.index("<h1>") : html.index("</h1>")]).replace("\u00a0", " ")
+    assert start == sentence
+    ours = html.replace(re.search(r"<script>/\*\*.*?</script>", html, re.DOTALL)[0], "")  # type: ignore[index]
+    assert "http" not in re.sub(r"http-equiv", "", ours)
+    assert "src=" not in ours
+    assert list(tmp_path.iterdir()) == [tmp_path / f"{run.name}.html"]
+
+
+def test_the_last_point_of_growth_is_the_total_return(run: Run, material: Material) -> None:
+    metrics = run.backtest("default").metrics["performance"]
+    for trace in charts.growth(material)["data"]:
+        if "name" in trace:
+            model = trace["legendgroup"]
+            assert trace["y"][-1] == pytest.approx(1 + metrics[model]["ensemble"]["total_return"], rel=1e-5)
+            assert trace["y"][0] == 1
+
+
+def test_a_mark_stands_at_the_open_at_which_the_position_changed(material: Material) -> None:
+    account = material.ensemble("lstm")
+    bars = material.bars.assign(date=material.bars["opened_at"].dt.strftime("%Y-%m-%d")).set_index("date")
+    bought = np.flatnonzero(np.diff(account.position, prepend=0.0) > 0)
+    (buys,) = [trace for trace in prices.prices(material)["data"] if trace.get("name") == "LSTM buys"]
+    assert buys["x"] == [str(day) for day in account.time[bought].astype("datetime64[D]")]
+    assert buys["y"] == pytest.approx((bars.loc[buys["x"], "open"] * 7.5).tolist(), rel=1e-5)
+
+
+def test_every_purchase_is_followed_by_a_sale(material: Material) -> None:
+    traces = {trace.get("name"): trace for trace in prices.prices(material)["data"]}
+    for model in ("LSTM", "SimpleRNN"):
+        assert len(traces[f"{model} buys"]["x"]) == len(traces[f"{model} sells"]["x"])
+
+
+def test_the_folds_are_drawn_from_their_first_to_their_last_row(material: Material) -> None:
+    train = learning.folds(material)["data"][0]
+    first = material.about["folds"][0]["train"]
+    assert train["base"][0] == first["first"][:19]
+    assert np.datetime64(train["base"][0]) + np.timedelta64(int(train["x"][0]), "ms") == np.datetime64(
+        first["last"][:19]
+    )
+
+
+def test_many_folds_are_thinned_to_twelve(tmp_path: Path) -> None:
+    many = gather(build_run(tmp_path / "runs", bars=600, folds=20, seeds=1), backtest="default")
+    titles = [title for title, _ in learning.learning(many)]
+    assert (len(titles), titles[0], titles[-1]) == (12, "Fold 0", "Fold 19")
+
+
+def test_a_week_has_dashes_and_says_why(tmp_path: Path) -> None:
+    short = gather(build_run(tmp_path / "runs", bars=400, interval="tick:500"), backtest="default")
+    table = tables.performance(short)
+    assert {row["name"]: row["cells"][0]["value"] for row in table["rows"]}["Sharpe ratio"] == words.DASH
+    assert "too short to speak of a year" in table["note"]
+
+
+def test_every_question_has_an_answer(material: Material) -> None:
+    answers = {row["question"]: row["answer"] for row in evidence.answers(material)}
+    assert len(answers) == 12
+    assert all(answers.values())
+    assert (
+        "basis points" in answers["What could a trade have cost?"] or "lost" in answers["What could a trade have cost?"]
+    )
+
+
+def test_baselines_stand_behind_the_networks_and_wait_in_the_legend(tmp_path: Path) -> None:
+    every = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1, networks=("logistic", "simple_rnn", "lstm"))
+    material = gather(every, backtest="default")
+    assert material.models == ["lstm", "simple_rnn", "buy_and_hold", "always_flat", "logistic"]
+    waiting = [trace["name"] for trace in charts.growth(material)["data"] if trace.get("visible") == "legendonly"]
+    assert waiting == ["Logistic regression"]
+    assert tables.prediction(material)["columns"] == ["LSTM", "SimpleRNN", "Logistic regression", "Knowing nothing"]
+    assert len(material.metrics["comparisons"]) == 1 + 2 * 3
+
+
+def test_a_run_without_evidence_has_fewer_answers(material: Material) -> None:
+    bare = replace(material, metrics={**material.metrics, "evidence": {}})
+    assert [row["question"] for row in evidence.answers(bare)] == ["Do they just repeat the last return?"]
+
+
+def test_an_echo_of_the_last_return_is_found(material: Material) -> None:
+    close, first = material.bars["close"].to_numpy(), material.traded.start
+    last = close[first - 1 : -1] / close[first - 2 : -2] - 1.0
+    predictions = material.predictions.copy()
+    decisions = predictions.groupby(["model", "seed"]).cumcount().to_numpy()
+    predictions["probability"] = 0.5 + 5 * last[decisions]
+    echo = evidence.answers(replace(material, predictions=predictions))[-1]["answer"]
+    assert "LSTM 1.00, SimpleRNN 1.00" in echo
+
+
+@pytest.mark.parametrize(
+    ("cost", "gross", "busier", "said"),
+    [
+        (0.001, 0.1, "lstm", "10 basis points (95 %: 5.0 to 20): below that the LSTM, which trades more, earned more; "
+                             "above it the SimpleRNN."),
+        (-0.001, 0.1, "simple_rnn", "None: the LSTM gained more before costs and traded less."),
+        (-0.001, -0.1, "lstm", "None: the SimpleRNN gained more before costs and traded less."),
+        (None, 0.1, "lstm", ""),
+    ],
+)  # fmt: skip
+def test_the_cost_at_which_both_are_even(cost: float | None, gross: float, busier: str, said: str) -> None:
+    even = {"model": "lstm", "rival": "simple_rnn", "busier": busier, "gross": gross, "cost": cost}
+    assert evidence._even({"even": {**even, "low": 0.0005, "high": 0.002}}) == said
+
+
+@pytest.mark.parametrize(
+    ("trials", "years", "said"),
+    [
+        (1, 8.0, "One try needs no minimum: there was nothing to pick from."),
+        (45, 4.0, "within 5.0 years; with 4.0 years this record is too short for that not to be luck alone"),
+        (45, 6.0, "within 5.0 years; with 6.0 years this record is long enough for that not to be luck alone"),
+    ],
+)
+def test_a_record_must_be_longer_the_more_was_tried(trials: int, years: float, said: str) -> None:
+    needed = minimum_backtest_length(trials, sharpe=1.0)
+    assert said in luck.record({"minimum_length": {"trials": trials, "years": needed}, "years": years})
+
+
+def test_overfitting_is_told_as_what_was_counted() -> None:
+    said = luck.picked({"overfitting": {"probability": 0.25, "strategies": 12, "blocks": 16, "splits": 12_870}})
+    assert "pick the best of 12 strategies" in said
+    assert "in 25.0 % of 12\u202f870 ways to cut, it was in the lower half there" in said
+
+
+def test_answers_for_awkward_numbers() -> None:
+    found = {
+        "unit": "day",
+        "seeds_and_days": {
+            "model": "lstm",
+            "rival": "simple_rnn",
+            "mean": None,
+            "reason": "at least two seeds are needed",
+        },
+        "diebold_mariano": {"p_value": None, "reason": "3 decisions are too few"},
+        "direction": {"lstm": {"p_value": None, "reason": "only one direction came"}},
+        "superior": {"p_value": 0.0001},
+        "confidence_set": {"always_flat": 0.01, "lstm": 1.0},
+        "sharpe": {"lstm": {"deflated": None, "trials": 2}},
+        "break_even": {"lstm": {"cost": None}, "simple_rnn": {"cost": -0.001}},
+        "waiting": {"years": 0.01, "needed": 5000.0},
+    }
+    said = [answer(found) for _, answer in evidence._QUESTIONS]
+    assert said == [
+        "Unknown: at least two seeds are needed.",
+        "Unknown: 3 decisions are too few.",
+        "LSTM: unknown, only one direction came (Pesaran-Timmermann).",
+        "Yes, p below 0.001, allowing for having picked the better one afterwards (Hansen's SPA test).",
+        "Only LSTM, at 95 % (model confidence set).",
+        "",
+        "",
+        "",
+        "LSTM did not trade; SimpleRNN lost before any costs.",
+        "",
+        "More than a thousand years, if the true difference is the one measured; there were 4 days.",
+    ]
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=500), st.integers(2, 60))
+def test_thinning_keeps_the_ends_and_the_extremes(values: list[float], limit: int) -> None:
+    series = np.array(values)
+    rows = thin(series, limit=limit)
+    assert np.all(np.diff(rows) > 0)
+    assert len(rows) <= limit + 5
+    assert (rows[0], rows[-1]) == (0, len(series) - 1)
+    assert (series[rows].min(), series[rows].max()) == (series.min(), series.max())
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.1234, "12.3 %"),
+        (-0.00012, "−0.012 %"),
+        (0.0, "0.0 %"),
+        (-1e-9, "0.0 %"),
+        (8.4e-6, "0.00084 %"),
+        (12.5, "1\u202f250.0 %"),
+    ],
+)
+def test_percentages_for_people(value: float, text: str) -> None:
+    assert words.percent(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "not set"), (True, "yes"), ([], "none"), ([1, 2], "1, 2"), (0.001, "0.001"), ("x", "x")]
+)
+def test_settings_for_people(value: object, text: str) -> None:
+    assert words.value(value) == text
+
+
+def test_json_in_a_page_can_close_nothing() -> None:
+    text = page.script_json({"</script><!--": "\u2028&"})
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == {"</script><!--": "\u2028&"}
+
+
+def test_charts_are_small_numbers_of_significant_digits() -> None:
+    assert charts.rounded(np.array([123456.789, 0.00012345678, 0.0, -1.5])) == [123457.0, 0.000123457, 0.0, -1.5]
+
+
+def test_the_index_tells_runs_apart(run: Run, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    bare = build_run(runs, name="bare", bars=400, seeds=1, folds=1, backtest=None)
+    unfinished = build_run(runs, name="unfinished", bars=400, seeds=1, folds=1, backtest=None)
+    (unfinished.folder / "predictions.parquet").unlink()
+    damaged = build_run(runs, name="damaged", bars=400, seeds=1, folds=1, backtest=None)
+    (damaged.folder / "run.json").write_text("{")
+    write_report(run, backtest="default", folder=tmp_path)
+    html = write_index([run, bare, unfinished, damaged], folder=tmp_path).read_text()
+    assert f'<a href="{run.name}.html">' in html
+    assert "No backtest yet: forecast backtest bare" in html
+    assert "Not finished." in html
+    assert "Cannot be read: run.json of run folder" in html
+    assert html.count("<a ") == 1
+
+
+def test_an_empty_index_says_what_to_do(tmp_path: Path) -> None:
+    assert "forecast demo" in write_index([], folder=tmp_path).read_text()
+
+
+@pytest.mark.parametrize("name", ["bars.parquet", "history.parquet", "backtests/default/ledger.parquet"])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    run = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1)
+    (run.folder / name).unlink()
+    with pytest.raises(RunError, match=Path(name).name):
+        write_report(run, backtest="default", folder=tmp_path)
+    assert not list(tmp_path.glob("*.html"))
+
+
+@pytest.mark.parametrize(("name", "part"), [("run.json", "folds"), ("backtests/default/metrics.json", "verdict")])
+def test_a_missing_part_is_named(tmp_path: Path, name: str, part: str) -> None:
+    run = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1)
+    content = json.loads((run.folder / name).read_text())
+    del content[part]
+    (run.folder / name).write_text(json.dumps(content))
+    with pytest.raises(RunError, match=f"lacks {part}"):
+        write_report(run, backtest="default", folder=tmp_path)
+
+
+def test_a_fold_without_its_dates_is_a_damaged_run(tmp_path: Path) -> None:
+    run = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1)
+    content = json.loads((run.folder / "run.json").read_text())
+    del content["folds"][0]["test"]
+    (run.folder / "run.json").write_text(json.dumps(content))
+    with pytest.raises(RunError, match="do not hold 'test'"):
+        write_report(run, backtest="default", folder=tmp_path)
+
+
+def arguments(run: Run, reports: Path, *more: str) -> list[str]:
+    return ["--data-dir", str(run.folder.parent.parent), "--reports-dir", str(reports), "report", *more]
+
+
+def test_the_command_writes_page_and_index_and_says_where(run: Run, tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, arguments(run, tmp_path, "--json"))
+    said = json.loads(result.stdout)
+    assert Path(said["report"]).stat().st_size == said["bytes"]
+    assert Path(said["index"]) == tmp_path / "index.html"
+    assert said["verdict"].startswith("Cannot tell")
+    plain = CliRunner().invoke(cli, arguments(run, tmp_path, run.name, "--backtest", "default"))
+    assert plain.stdout.startswith(said["report"])
+    assert plain.stderr.strip() == said["verdict"]
+
+
+def test_without_a_backtest_it_says_how_to_make_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bare = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1, backtest=None)
+    assert command_line(arguments(bare, tmp_path)) == 2
+    assert f"Make one: forecast backtest {bare.name}." in capsys.readouterr().err
+    assert command_line(arguments(bare, tmp_path, "nosuchrun")) == 2
+
+
+def test_an_unknown_backtest_is_answered_with_the_known_ones(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line(arguments(run, tmp_path, "--backtest", "other")) == 2
+    assert "default. Got 'other'" in capsys.readouterr().err
+
+
+def test_the_network_library_stays_out(run: Run, tmp_path: Path) -> None:
+    program = (
+        "import sys; from forecast.__main__ import run; code = run(sys.argv[1:]); "
+        "print(code, *({'keras', 'tensorflow', 'arch', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments(run, tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0"
+
+
+def test_the_pictures_of_an_inspection_stand_in_the_report_and_otherwise_how_to_get_them(tmp_path: Path) -> None:
+    run = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1)
+    plain = write_report(run, backtest="default", folder=tmp_path).read_text()
+    assert f"forecast inspect {run.name}" in plain
+    assert 'data-chart="memory-gradient"' not in plain
+    figure = {"data": [{"type": "scatter", "x": [0, 1], "y": [1.0, 0.5]}], "layout": {}, "alt": "Half is left."}
+    said = {"sentence": "Your window is 30 bars: <b>9</b>.", "details": "", "told": "Half of it.", "network": "LSTM"}
+    write_json(
+        run.folder / "inspection" / "pictures.json",
+        {**said, "figures": dict.fromkeys(("gradient", "occlusion"), figure)},
+    )
+    shown = write_report(run, backtest="default", folder=tmp_path).read_text()
+    assert 'data-chart="memory-gradient" role="img" aria-label="Half is left."' in shown
+    assert 'data-chart="memory-occlusion"' in shown
+    assert "Your window is 30 bars: &lt;b&gt;9&lt;/b&gt;." in shown
+    assert f"forecast inspect {run.name}" not in shown
+    (run.folder / "inspection" / "pictures.json").write_text("{}")
+    with pytest.raises(RunError, match="do not hold 'figures'"):
+        write_report(run, backtest="default", folder=tmp_path)

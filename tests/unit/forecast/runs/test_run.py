@@ -1,0 +1,125 @@
+import json
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.runs import run as runs
+from forecast.runs.io import write_json
+from forecast.runs.run import Backtest, Run
+from pipelines.errors import RunError
+
+BARS = pd.DataFrame({"symbol": ["A"], "open": [1.0]})
+
+
+@pytest.fixture
+def run(tmp_path):
+    described = {"config": {}, "data": {}, "versions": {}}
+    return runs.create_run(tmp_path, "A-1d-0123456789", description=described, bars=BARS)
+
+
+def test_a_member_is_finished_only_when_what_it_found_is_on_disk(run):
+    assert run.found("lstm", 0, 1) is None
+    run.save_member("lstm", 0, 1, weights=b"w", description={"fold": 0}, found={"loss": np.array([1.0, 0.5])})
+    np.testing.assert_array_equal(run.found("lstm", 0, 1)["loss"], [1.0, 0.5])
+    assert run.describe_member("lstm", 0, 1)["fold"] == 0
+    assert run.member("lstm", 0, 1).relative_to(run.folder).as_posix() == "weights/lstm/fold-0/seed-1.weights.h5"
+
+
+def test_a_truncated_member_is_trained_again_and_swapped_weights_are_refused(run):
+    run.save_member("lstm", 0, 1, weights=b"w", description={}, found={"loss": np.array([1.0])})
+    part = next((run.folder / "members").iterdir())
+    whole = part.read_bytes()
+    for damaged in (whole[:40], b"", whole[:-1], whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]):
+        part.write_bytes(damaged)
+        assert run.found("lstm", 0, 1) is None
+    run.member("lstm", 0, 1).write_bytes(b"other")
+    with pytest.raises(RunError, match="the weights are not the ones that were saved"):
+        run.describe_member("lstm", 0, 1)
+    run.member("lstm", 0, 1).unlink()
+    with pytest.raises(RunError, match=r"seed-1\.weights\.h5 of run folder .* is missing"):
+        run.describe_member("lstm", 0, 1)
+
+
+def test_a_finished_run_has_no_parts_left(run):
+    run.save_member("lstm", 0, 0, weights=b"w", description={}, found={"loss": np.array([1.0])})
+    assert not run.finished
+    with pytest.raises(RunError, match="is not finished"):
+        run.predictions()
+    frame = pd.DataFrame({name: [0.5] for name in runs._PREDICTIONS})
+    run.finish(predictions=frame, validation=frame, history=pd.DataFrame({"loss": [1.0]}), seconds=1.23)
+    assert run.finished
+    assert not (run.folder / "members").exists()
+    assert run.describe()["seconds"] == 1.2
+    pd.testing.assert_frame_equal(run.predictions(), frame)
+
+
+def test_the_latest_run_is_the_one_that_was_set_and_a_missing_one_is_named(tmp_path, run):
+    with pytest.raises(RunError, match="Need a run, found none"):
+        runs.open_run(tmp_path)
+    runs.set_latest(tmp_path, run)
+    assert runs.open_run(tmp_path).name == run.name
+    for name in ("nope", "../x", "a/b", ""):
+        with pytest.raises(RunError, match=r"Need a run that exists, got .*Newest runs: A-1d-0123456789"):
+            runs.open_run(tmp_path, name)
+
+
+def test_a_damaged_file_is_named_in_one_line(run):
+    (run.folder / "run.json").write_text("{")
+    with pytest.raises(RunError, match=r"run\.json of run folder .* cannot be read .*forecast train SYMBOL --fresh"):
+        run.describe()
+    (run.folder / "run.json").write_text("[]")
+    with pytest.raises(RunError, match="not a JSON object"):
+        run.describe()
+    (run.folder / "bars.parquet").write_bytes(b"PAR1")
+    with pytest.raises(RunError, match=r"bars\.parquet of run folder .* cannot be read"):
+        run.bars()
+    (run.folder / "bars.parquet").unlink()
+    with pytest.raises(RunError, match=r"bars\.parquet of run folder .* is missing"):
+        run.bars()
+
+
+def test_a_backtest_is_listed_only_when_it_is_whole(run):
+    saved = Backtest(name="b", config={"band": 0}, signals=BARS, ledger=BARS, metrics={"verdict": {}})
+    run.save_backtest(saved)
+    assert run.backtests() == ["b"]
+    assert run.backtest("b").config == {"band": 0}
+    (run.folder / "backtests" / "b" / "metrics.json").unlink()
+    assert run.backtests() == []
+
+
+def test_one_process_trains_a_run_at_a_time(run):
+    with run.locked(), pytest.raises(RunError, match="being trained by another process"), Run(run.folder).locked():
+        pytest.fail("two processes held the lock")
+    with run.locked():
+        pass
+
+
+def test_json_never_holds_nan(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "x.json", {"x": float("nan")})
+    assert os.listdir(tmp_path) == []
+    write_json(tmp_path / "x.json", {"x": 1})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"x": 1}
+    assert os.listdir(tmp_path) == ["x.json"]
+
+
+def test_a_run_that_lacks_its_description_or_bars_is_not_finished(run):
+    run.finish(predictions=BARS, validation=BARS, history=BARS, seconds=1)
+    assert run.finished
+    (run.folder / "bars.parquet").unlink()
+    assert not run.finished
+    runs.create_run(run.folder.parent, run.name, description={"config": {}, "data": {}, "versions": {}}, bars=BARS)
+    assert run.finished
+    (run.folder / "run.json").write_text("{}")
+    assert not run.finished
+
+
+def test_a_discarded_run_is_gone_and_its_lock_still_holds(run):
+    with run.locked():
+        runs.discard(run)
+        assert not run.folder.exists()
+        with pytest.raises(RunError, match="another process"), Run(run.folder).locked():
+            pytest.fail("two processes held the lock")
+    runs.discard(run)

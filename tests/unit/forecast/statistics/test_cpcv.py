@@ -1,0 +1,60 @@
+"""Paths of a combinatorial run: how they are put together, and what is said of them."""
+
+import numpy as np
+import pytest
+
+from forecast.config.experiment import Experiment
+from forecast.datasets.dataset import prepare
+from forecast.runs import tables as contents
+from forecast.statistics.cpcv import path_results, without_verdict
+from forecast.trading.signals import members
+from pipelines.sources.synthetic import random_walk
+
+EXPERIMENT = Experiment(symbol="WALK", window=5, split="combinatorial", groups=4, tested=2, seeds=2)
+
+
+def test_a_path_takes_each_group_from_the_fold_that_its_turn_names():
+    dataset = prepare(random_walk(bars=427, seed=0), EXPERIMENT)
+    assert len(dataset.windows) == 401  # 100 windows a group, 101 in the first
+    assert len(dataset.folds) == 6
+    found = {
+        ("lstm", fold.number, seed): np.full(len(fold.test), (fold.number + seed) / 10)
+        for fold in dataset.folds
+        for seed in (0, 1)
+    }
+    frame = contents.path_predictions(dataset, EXPERIMENT, found)
+    assert len(frame) == 3 * 401
+    # folds: 0 tests groups 0, 1; 1: 0, 2; 2: 0, 3; 3: 1, 2; 4: 1, 3; 5: 2, 3; each group takes its folds in turn
+    for path, folds in enumerate([[0, 0, 1, 2], [1, 3, 3, 4], [2, 4, 5, 5]]):
+        rows = frame[frame["seed"] == path]
+        np.testing.assert_array_equal(rows["fold"], np.repeat(folds, [101, 100, 100, 100]))
+        np.testing.assert_allclose(rows["probability"], (rows["fold"] + 0.5) / 10)  # the mean of both seeds
+        np.testing.assert_array_equal(
+            rows["decided_at"].dt.tz_convert(None).to_numpy(),
+            dataset.windows.decided_at.astype(rows.decided_at.dtype.base),
+        )
+    assert {member for _, member in members(frame).names} == {"0", "1", "2", "ensemble"}
+
+
+def performance(*sharpes):
+    return {"seeds": {str(path): {"sharpe": each, "total_return": each} for path, each in enumerate(sharpes)}}
+
+
+def test_the_difference_is_taken_path_by_path():
+    found = path_results(
+        {"lstm": performance(0.5, -0.1, 0.2), "simple_rnn": performance(0.4, 0.1, 0.0), "always_flat": {}}
+    )
+    assert found["difference"]["sharpe"]["paths"] == pytest.approx([0.1, -0.2, 0.2])
+    assert found["difference"]["sharpe"]["mean"] == pytest.approx(0.1 / 3)
+    assert found["lstm"]["sharpe"]["std"] == pytest.approx(0.3)  # of 0.3, -0.3 and 0: sqrt(0.18 / 2)
+    assert found["lstm"]["sharpe"]["above_zero"] == 2
+    assert "always_flat" not in found
+
+
+def test_paths_give_no_verdict_and_say_why():
+    said = without_verdict(path_results({"lstm": performance(0.5, -0.1)}), symbol="WALK")
+    assert said["answer"] == "no verdict"
+    assert "trained on later bars than it was tested on" in said["sentence"]
+    assert "of the LSTM −0.10 to 0.50, 0.20 on average, above zero on 1 of 2" in said["details"][0]
+    silent = without_verdict(path_results({"lstm": performance(None, None)}), symbol="WALK")
+    assert silent["details"][0] == "No path has a Sharpe ratio."

@@ -1,0 +1,117 @@
+"""Whole calibrations with networks whose skill is known: one that follows the last return, one that tosses a coin."""
+
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.compute import shared_data as handover
+from forecast.compute.executor import InlineEngine
+from forecast.compute.task import Order
+from forecast.config.experiment import Experiment
+from forecast.evaluation.backtest import Rules
+from forecast.networks.results import Fitted
+from forecast.studies.power_results import best_named, rates
+from forecast.studies.power_study import Market, calibrate
+from forecast.trading.simulator import Costs
+from pipelines.errors import RunError
+
+EXPERIMENT = Experiment(
+    symbol="CONTROL", window=5, folds=2, seeds=1, models=("simple_rnn", "lstm"), baselines=("previous_sign",),
+    features=("return",),
+)  # fmt: skip
+RULES = Rules(policy="long-flat", band=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
+MARKETS = [
+    Market(kind=kind, edge=edge, seed=seed, bars=800) for kind, edge in [("none", 0.0), ("lag-1", 0.5)]
+    for seed in range(2)
+]  # fmt: skip
+
+
+class Known(InlineEngine):
+    """The LSTM says what the last return was, the SimpleRNN says anything."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        super().__init__(backend="tensorflow")
+        self.orders: list[Order] = []
+        self.fails = fails
+
+    def start(self) -> Any:
+        return self
+
+    def submit(self, _: Any, data: dict[str, Any], order: Order) -> "Future[Fitted]":
+        self.orders.append(order)
+        done: Future[Fitted] = Future()
+        if self.fails:
+            done.set_exception(MemoryError("no memory"))
+            return done
+        shared = handover.from_arrays(data)
+        fold = shared.folds[order.fold]
+        rows = np.concatenate([fold.test, fold.validation])
+        said = shared.windows.values[shared.windows.ends[rows], 0]
+        if order.architecture.model == "simple_rnn":
+            said = np.random.default_rng(order.fold).normal(size=len(rows))
+        tested, checked = np.split(0.5 + 0.1 * np.sign(said), [len(fold.test)])
+        nothing = np.zeros(1)
+        done.set_result(
+            Fitted(
+                architecture=order.architecture, parameters=1, weights=b"", probability=tested,
+                validation=checked, loss=nothing, val_loss=nothing, seconds=nothing,
+            )
+        )  # fmt: skip
+        return done
+
+
+class Silent:
+    """A progress that only counts."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.before = 0
+
+    def begin(self, *, total: int, done: int) -> None:
+        self.before = done
+
+    def advance(self, name: str, *, epochs: int) -> None:
+        self.done.append(name)
+
+    def note(self, message: str) -> None:
+        pass
+
+
+def run(folder: Path, workers: Known, progress: Silent, *, rules: Rules = RULES) -> pd.DataFrame:
+    return calibrate(EXPERIMENT, MARKETS, rules=rules, folder=folder, workers=workers, progress=progress)
+
+
+def test_who_follows_a_planted_edge_is_better_and_where_there_is_none_nobody_is(tmp_path: Path) -> None:
+    workers = Known()
+    shares = rates(best_named(run(tmp_path, workers, Silent()))).set_index(["kind", "model", "rival"])
+    for rival in ("simple_rnn", "always_flat", "buy_and_hold"):
+        assert shares.loc[("lag-1", "lstm", rival), "better"] == 1.0
+        assert shares.loc[("none", "lstm", rival), "better"] == 0.0
+    # the LSTM does what the baseline does, so that nobody can tell them apart; the coin does worse than both
+    assert shares.loc[("lag-1", "lstm", "best_baseline"), "cannot_tell"] == 1.0
+    assert shares.loc[("lag-1", "simple_rnn", "best_baseline"), "worse"] == 1.0
+    assert {each.room for each in workers.orders} == {800}  # one compiled shape for all markets
+
+
+def test_rules_that_choose_on_validation_rows_are_calibrated_too(tmp_path: Path) -> None:
+    rules = Rules(policy="long-flat", band="auto", costs=RULES.costs, calibration="temperature", size="volatility")
+    shares = rates(best_named(run(tmp_path, Known(), Silent(), rules=rules))).set_index(["kind", "model", "rival"])
+    assert shares.loc[("lag-1", "lstm", "always_flat"), "better"] == 1.0
+    assert shares.loc[("none", "lstm", "always_flat"), "better"] == 0.0
+
+
+def test_an_interrupted_calibration_goes_on_where_it_was(tmp_path: Path) -> None:
+    first = run(tmp_path, Known(), Silent())
+    (tmp_path / f"{MARKETS[3].name}.json").unlink()
+    workers, progress = Known(), Silent()
+    pd.testing.assert_frame_equal(run(tmp_path, workers, progress), first)
+    assert (progress.before, progress.done, len(workers.orders)) == (3, ["lag-1 0.5 seed 1"], 4)
+
+
+def test_a_member_that_keeps_failing_ends_the_calibration_with_one_line(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"failed three times: MemoryError: no memory\. The same command goes on"):
+        run(tmp_path, Known(fails=True), Silent())

@@ -1,0 +1,72 @@
+"""The window-length ablation: the same decisions, the same rows, kept trainings, and what is said of it."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.config.experiment import Experiment
+from forecast.datasets.dataset import Dataset, prepare
+from forecast.studies import window_ablation as ablation
+from forecast.studies.window_ablation import Ablation, shortened
+from pipelines.errors import ConfigError
+from pipelines.sources.synthetic import random_walk
+from tests.conftest import forecast_here, only_line
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return prepare(random_walk(bars=600, seed=0), Experiment(symbol="MADE", window=10, folds=3))
+
+
+def test_every_window_learns_from_the_same_rows_and_is_tested_on_the_runs_own(data):
+    made = {steps: shortened(data, steps, longest=40) for steps in (5, 10, 40)}
+    for steps, each in made.items():
+        assert each.windows.steps == steps
+        for fold, own in zip(each.folds, data.folds, strict=True):
+            np.testing.assert_array_equal(fold.test, own.test)
+            np.testing.assert_array_equal(fold.validation, own.validation)
+            np.testing.assert_array_equal(fold.train, made[5].folds[fold.number].train)
+            complete = each.windows.values[each.windows.ends[fold.train[0]] - 39 :]
+            assert np.isfinite(complete).all()
+            assert len(own.train) - len(fold.train) == 30  # the rows that 40 bars have not and 10 have
+    assert made[5].scalers[0].mean[0] != made[40].scalers[0].mean[0]  # of the bars that their own windows cover
+
+
+@pytest.mark.parametrize(("steps", "longest", "message"), [(0, 10, "1 bar or more"), (10, 300, "300 bars leaves")])
+def test_windows_that_make_no_comparison_are_refused(data, steps, longest, message):
+    with pytest.raises(ConfigError, match=message):
+        shortened(data, steps, longest=longest)
+
+
+def test_the_sentence_says_where_it_pays_and_where_that_cannot_be_told():
+    rows = [("lstm", 5, "worse"), ("lstm", 10, None), ("lstm", 20, "cannot tell"), ("lstm", 40, "better"),
+            ("simple_rnn", 5, "cannot tell"), ("simple_rnn", 10, None), ("simple_rnn", 20, "cannot tell")]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["model", "window", "answer"])
+    assert ablation.sentence(Ablation(table=table, window=10)) == (
+        "The LSTM, against its 10 bars: better at 40 bars, worse at 5 bars. The SimpleRNN, against its 10 bars: "
+        "whether a longer one pays cannot be told, whether a shorter one pays cannot be told."
+    )
+
+
+def test_the_ablation_of_a_run_trains_once_and_then_answers_from_what_is_kept(trained, tmp_path):
+    import shutil
+
+    shutil.copytree(trained / "data", tmp_path / "data")
+    run = forecast_here(tmp_path)
+    found = json.loads(run("inspect", "--ablation", "4", "--json").stdout)
+    assert [(row["model"], row["window"]) for row in found["rows"]] == [
+        ("simple_rnn", 4), ("simple_rnn", 10), ("lstm", 4), ("lstm", 10),
+    ]  # fmt: skip
+    first = found["rows"][0]
+    assert first["low"] <= first["mean_difference"] <= first["high"]
+    assert first["level"] == pytest.approx(1 - 0.05 / 2)
+    again = run("inspect", "--ablation", "4")
+    assert "Going on: 16 of 16 members were finished before." in again.stderr
+    assert found["sentence"] in again.stdout
+    run("inspect")
+    page = next((tmp_path / "reports").glob("*-memory.html")).read_text()
+    assert found["sentence"].replace("'", "&#39;") in page
+    assert '<th scope="row">LSTM, window 4</th>' in page
+    assert "Need windows of 1 bar or more" in only_line(run("inspect", "--ablation", "0", code=2).stderr)

@@ -1,0 +1,106 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecast.trading.signals import decide, members, positions
+from pipelines.errors import ConfigError, RunError
+
+
+def test_probabilities_become_buy_hold_and_sell_around_the_band():
+    probability = np.array([0.49, 0.5, 0.51, 0.55, 0.56, 0.44, 0.45])
+    assert decide(probability, band=0.05).tolist() == ["hold", "hold", "hold", "hold", "buy", "sell", "hold"]
+    assert decide(probability, band=0.0)[:3].tolist() == ["sell", "hold", "buy"]
+
+
+@pytest.mark.parametrize("band", [-0.01, 0.5, float("nan")])
+def test_an_impossible_band_is_refused(band):
+    with pytest.raises(ConfigError, match=r"Need a band of at least 0 and below 0\.5"):
+        decide(np.array([0.5]), band=band)
+
+
+def test_hold_keeps_the_position_and_policies_differ_in_what_sell_means():
+    signals = np.array(["hold", "sell", "buy", "hold", "buy", "sell", "hold", "buy"])
+    assert positions(signals, policy="long-flat").tolist() == [0, 0, 1, 1, 1, 0, 0, 1]
+    assert positions(signals, policy="long-short").tolist() == [0, -1, 1, 1, 1, -1, -1, 1]
+    with pytest.raises(ConfigError, match="policy out of long-flat, long-short, got 'both'"):
+        positions(signals, policy="both")
+
+
+@given(signals=st.lists(st.sampled_from(["buy", "hold", "sell"]), min_size=1), cut=st.integers(1, 50))
+def test_a_position_depends_on_no_later_signal(signals, cut):
+    all_of_them = positions(np.array(signals), policy="long-short")
+    np.testing.assert_array_equal(positions(np.array(signals[:cut]), policy="long-short"), all_of_them[:cut])
+
+
+def prediction(model, seed, time, probability, **more):
+    time = pd.Timestamp(time, tz="UTC")
+    return {
+        "symbol": "A",
+        "model": model,
+        "fold": 0,
+        "seed": seed,
+        "decided_at": time,
+        "entry_at": time,
+        "exit_at": time,
+        "probability": probability,
+        "target": 1.0,
+        "forward_return": 0.01,
+    } | more
+
+
+def of(found, model, member):
+    return found.probability[found.names.index((model, member))].tolist()
+
+
+def test_the_ensemble_is_the_mean_probability_over_seeds_of_one_model():
+    rows = [
+        prediction(model, seed, day, probability)
+        for model, seed, day, probability in (
+            ("simple_rnn", 0, "2020-01-01", 0.1),
+            ("lstm", 0, "2020-01-01", 0.9),
+            ("simple_rnn", 0, "2020-01-02", 0.3),
+            ("lstm", 1, "2020-01-01", 0.7),
+            ("lstm", 0, "2020-01-02", 0.2),
+            ("lstm", 1, "2020-01-02", 0.6),
+        )
+    ]
+    found = members(pd.DataFrame(rows))
+    assert of(found, "lstm", "ensemble") == pytest.approx([0.8, 0.4])
+    assert of(found, "lstm", "1") == [0.7, 0.6]
+    assert of(found, "simple_rnn", "ensemble") == of(found, "simple_rnn", "0") == [0.1, 0.3]
+    assert [member for model, member in found.names if model == "lstm"] == ["0", "1", "ensemble"]
+    assert found.entry_at.astype("datetime64[D]").astype(str).tolist() == ["2020-01-01", "2020-01-02"]
+
+
+def test_two_decisions_within_one_time_stamp_stay_two():
+    rows = [
+        prediction("lstm", seed, "2020-01-01", probability)
+        for seed, probability in ((0, 0.2), (0, 0.9), (1, 0.4), (1, 0.7))
+    ]
+    assert of(members(pd.DataFrame(rows)), "lstm", "ensemble") == pytest.approx([0.3, 0.8])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [prediction("lstm", 1, "2020-01-01", 0.5)],
+        [prediction("lstm", 1, "2020-01-01", 0.5), prediction("lstm", 1, "2020-01-03", 0.5)],
+        [prediction("lstm", 0, "2020-01-01", 0.5, symbol="B"), prediction("lstm", 0, "2020-01-02", 0.5, symbol="B")],
+    ],
+)
+def test_members_that_did_not_decide_at_the_same_times_are_refused(other):
+    rows = [prediction("lstm", 0, "2020-01-01", 0.9), prediction("lstm", 0, "2020-01-02", 0.2), *other]
+    with pytest.raises(RunError, match="did not decide at the same times"):
+        members(pd.DataFrame(rows))
+
+
+def test_a_band_and_a_size_may_differ_from_decision_to_decision():
+    probability = np.array([[0.6, 0.6, 0.4], [0.6, 0.6, 0.4]])
+    signals = decide(probability, band=np.array([[0.05], [0.2]]))
+    assert signals.tolist() == [["buy", "buy", "sell"], ["hold", "hold", "hold"]]
+    sizes = np.array([0.5, 0.7, 2.0])
+    assert positions(signals, policy="long-short", size=sizes).tolist() == [[0.5, 0.7, -2.0], [0, 0, 0]]
+    held = positions(np.array(["buy", "hold", "buy"]), policy="long-flat", size=sizes)
+    assert held.tolist() == [0.5, 0.5, 2.0]  # a hold keeps the size that was bought

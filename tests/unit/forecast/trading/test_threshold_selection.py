@@ -1,0 +1,115 @@
+"""What is chosen on validation rows, worked out by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.config.trading import Rules
+from forecast.trading.market_state import conditions
+from forecast.trading.simulator import Costs
+from forecast.trading.threshold_selection import BANDS, choose
+
+
+def rules(**more):
+    return Rules(**{"policy": "long-flat", "band": "auto", "costs": Costs(fee_bps=0, slippage_bps=0)} | more)
+
+
+def market(opens, volume=1.0):
+    opened = pd.date_range("2020-01-01", periods=len(opens), freq="D", tz="UTC")
+    opens = np.asarray(opens, dtype=float)
+    return pd.DataFrame(
+        {
+            "opened_at": opened,
+            "closed_at": opened + pd.Timedelta("6h"),
+            "open": opens,
+            "high": opens,
+            "low": opens,
+            "close": opens,
+            "volume": volume,
+        }
+    )
+
+
+def validation(bars, probability, *, rows=None, fold=0):
+    rows = np.arange(len(probability)) if rows is None else rows
+    opens = bars["open"].to_numpy()
+    forward = opens[rows + 2] / opens[rows + 1] - 1
+    return pd.DataFrame(
+        {
+            "symbol": "X",
+            "model": "lstm",
+            "fold": fold,
+            "seed": 0,
+            "decided_at": bars["closed_at"].to_numpy()[rows],
+            "entry_at": bars["opened_at"].to_numpy()[rows + 1],
+            "exit_at": bars["opened_at"].to_numpy()[rows + 2],
+            "probability": probability,
+            "target": (forward > 0).astype(float),
+            "forward_return": forward,
+        }
+    )
+
+
+def chosen(bars, rows, **more):
+    asked = rules(**more)
+    return choose(rows, conditions(bars, rules=asked, bars_per_year=None), rules=asked)
+
+
+def test_the_band_that_keeps_out_the_wrong_signals_is_chosen():
+    # said 0.51 before every fall, 0.54 before every rise, 0.3 in between: bands of 0.01 and 0.02 leave only the rises,
+    # 0.01 is the narrowest that does
+    moves = np.tile([1.02, 1.0, 0.98, 1.0], 10)
+    bars = market(np.concatenate([[100, 100], 100 * np.cumprod(moves)]))
+    said = np.tile([0.54, 0.3, 0.51, 0.3], 10)
+    made = chosen(bars, validation(bars, said))
+    assert {each.band for each in made} == {0.01}
+    assert made[0].utility == pytest.approx(10 * np.log(1.02) / 40)
+    assert (made[0].gain, made[0].loss) == pytest.approx((0.02, 0.02))
+
+
+def test_where_every_trade_costs_more_than_it_earns_the_band_shuts_all_out():
+    bars = market(np.concatenate([[100, 100], 100 * np.cumprod(np.tile([1.001, 0.999], 20))]))
+    made = chosen(bars, validation(bars, np.tile([0.56, 0.44], 20)), costs=Costs(fee_bps=50, slippage_bps=0))
+    assert {each.band for each in made} == {0.08}  # the first of the grid that 0.56 does not reach
+    assert made[0].utility == 0.0
+
+
+def test_ruin_is_never_chosen():
+    bars = market([100, 100, *np.tile([100.0, 250.0], 20)])
+    said = np.where(np.arange(40) % 2 == 0, 0.4, 0.45)  # short all the time at band 0
+    made = chosen(bars, validation(bars, said), policy="long-short")
+    assert made[0].band == 0.12
+    assert made[0].utility == 0.0
+
+
+def test_too_few_rows_choose_no_band_and_one_class_no_payoff():
+    bars = market(np.linspace(100, 140, 40))
+    few = chosen(bars, validation(bars, np.full(19, 0.6)), size="kelly")
+    assert few[0].band == 0.0
+    assert few[0].utility is None
+    assert "19 validation rows are too few to choose a band: 0" in few[0].note
+    assert "Kelly's fraction is not known, nothing is held" in few[0].note
+    assert np.isnan(few[0].loss)
+
+
+def test_rows_with_a_gap_between_them_are_accounts_of_their_own():
+    opens = 100 * np.exp(np.cumsum(np.random.default_rng(0).normal(0, 0.02, 100)))
+    bars = market(opens)
+    rows = np.concatenate([np.arange(0, 25), np.arange(60, 85)])
+    said = np.full(50, 0.6)
+    made = chosen(bars, validation(bars, said, rows=rows), costs=Costs(fee_bps=10, slippage_bps=0))
+    growth = np.log(opens[26] / opens[1]) + np.log(opens[86] / opens[61]) + 4 * np.log(1 - 0.001)
+    expected = max(growth / 50, 0.0)
+    assert made[0].utility == pytest.approx(expected)
+    assert made[0].band == (0.0 if growth > 0 else 0.12)
+
+
+def test_folds_do_not_see_each_other():
+    rng = np.random.default_rng(0)
+    bars = market(100 * np.exp(np.cumsum(rng.normal(0, 0.02, 200))))
+    first = validation(bars, rng.uniform(0.4, 0.6, 60))
+    second = validation(bars, rng.uniform(0.4, 0.6, 60), rows=np.arange(100, 160), fold=1)
+    alone = chosen(bars, first, calibration="temperature")
+    both = chosen(bars, pd.concat([first, second]), calibration="temperature")
+    assert [each.to_json() for each in alone] == [each.to_json() for each in both if each.fold == 0]
+    assert all(each.band in BANDS for each in both)

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.errors import ConfigError, TooFewBarsError
+from pipelines.preprocessing import labels
+from pipelines.preprocessing.features import volatility
+from pipelines.preprocessing.labels import LABELS, next_open_direction, paying_moves, triple_barrier
+from pipelines.sources.synthetic import random_walk
+from tests.unit.pipelines.preprocessing.test_features import flat_bars
+
+
+def test_label_is_open_of_next_bar_to_open_of_the_bar_after():
+    bars = flat_bars([10.0] * 5, open=[10.0, 8.0, 10.0, 10.0, 9.0], high=[10.0] * 5, low=[8.0] * 5)
+    found = next_open_direction(bars, horizon=1)
+    np.testing.assert_allclose(found.forward_return, [10 / 8 - 1, 0.0, 9 / 10 - 1])
+    np.testing.assert_array_equal(found.target, [1.0, 0.0, 0.0])
+    np.testing.assert_array_equal(found.decided_at, bars.closed_at[:3])
+    np.testing.assert_array_equal(found.entry_at, bars.opened_at[1:4])
+    np.testing.assert_array_equal(found.exit_at, bars.opened_at[2:5])
+
+
+@given(kind=st.sampled_from(LABELS), horizon=st.integers(1, 20), seed=st.integers(0, 100), at=st.integers(0, 36))
+def test_a_label_is_decided_before_it_is_entered_and_known_at_its_exit(kind, horizon, seed, at):
+    bars = random_walk(bars=60, seed=seed)
+    settings = {"kind": kind, "horizon": horizon, "cost_bps": 20.0, "barrier_width": 0.7}
+    found = labels.make(bars, **settings)
+    assert len(found) == 60 - 1 - horizon
+    assert (found.decided_at < found.entry_at).all()
+    assert (found.entry_at < found.exit_at).all()
+    assert (found.target == (found.forward_return > 0)).all()
+    # another market from the bar after the exit of row `at` on: the label of that row is what it was
+    leave = at + 1 + found.held[at]
+    factor = np.where(np.arange(60) > leave, np.random.default_rng(seed).uniform(0.5, 2, 60), 1.0)
+    other = {name: getattr(bars, name) * factor for name in ("open", "high", "low", "close")}
+    again = labels.make(type(bars)(**{**bars.__dict__, **other}), **settings)
+    for name in ("target", "weight", "forward_return", "held", "exit_at"):
+        assert getattr(again, name)[at] == getattr(found, name)[at]
+
+
+def test_too_few_bars_and_a_horizon_of_zero_are_refused():
+    with pytest.raises(TooFewBarsError, match="need 3 bars for one label, got 2"):
+        next_open_direction(flat_bars([1.0, 2.0]), horizon=1)
+    with pytest.raises(ConfigError, match="horizon of 1 bar or more, got 0"):
+        next_open_direction(flat_bars([1.0, 2.0]), horizon=0)
+
+
+def opens(*prices):
+    """Bars that open at these prices and close at 100."""
+    close = [100.0] * len(prices)
+    return flat_bars(close, open=prices, high=np.maximum(prices, close), low=np.minimum(prices, close))
+
+
+def test_a_move_that_does_not_pay_the_round_trip_weighs_nothing():
+    # bought at the open of bar 1, 2, 3: +0.0599 % (less than 6 bp), +0.0999 %, -0.1598 %
+    found = paying_moves(opens(100.0, 100.10, 100.16, 100.26, 100.10), horizon=1, cost_bps=6.0)
+    np.testing.assert_array_equal(found.weight, [0.0, 1.0, 1.0])
+    np.testing.assert_array_equal(found.target, [1.0, 1.0, 0.0])
+    with pytest.raises(ConfigError, match="round trip of 0 to 9999 basis points, got -1"):
+        paying_moves(opens(100.0, 100.0, 100.0), horizon=1, cost_bps=-1)
+
+
+def barrier_bars(*later):
+    """40 bars that close at 100 and 101 in turn, then opens as given (bar 40 on), closing at 100."""
+    close = np.array([100.0, 101.0] * 20 + [100.0] * len(later))
+    first = np.array([100.5] * 40 + list(later))
+    return flat_bars(close, open=first, high=np.maximum(close, first), low=np.minimum(close, first))
+
+
+def test_the_first_barrier_touched_decides():
+    bars = barrier_bars(100.0, 101.0, 103.0, 90.0, 100.5)
+    # 20 log returns of +-0.00995 with mean 0: volatility 0.00995; width 1, horizon 4: barriers at +-1.99 %
+    np.testing.assert_allclose(volatility(bars)[39], np.log(1.01), rtol=1e-12)
+    found = triple_barrier(bars, horizon=4, width=1.0)
+    # bought at bar 40 for 100: bar 41 +1 %, bar 42 +3 % touches the upper one; the fall at bar 43 comes too late
+    assert (found.held[39], found.target[39]) == (2, 1.0)
+    np.testing.assert_allclose(found.forward_return[39], 0.03)
+    assert found.exit_at[39] == bars.opened_at[42]
+    lower = triple_barrier(barrier_bars(100.0, 99.0, 97.0, 120.0, 100.5), horizon=4, width=1.0)
+    assert (lower.held[39], lower.target[39]) == (2, 0.0)
+    np.testing.assert_allclose(lower.forward_return[39], -0.03)
+
+
+def test_where_no_barrier_is_touched_the_sign_at_the_horizon_decides():
+    found = triple_barrier(barrier_bars(100.0, 101.0, 99.0, 101.5, 100.5), horizon=4, width=1.0)
+    assert (found.held[39], found.target[39]) == (4, 1.0)
+    np.testing.assert_allclose(found.forward_return[39], 0.005)
+
+
+def test_without_a_volatility_only_the_last_barrier_stands():
+    constant = flat_bars([10.0] * 40)
+    assert (triple_barrier(constant, horizon=3, width=1.0).held == 3).all()
+    young = triple_barrier(random_walk(bars=60, seed=0), horizon=10, width=0.01)
+    assert (young.held[:20] == 10).all()  # 20 log returns are there from bar 20 on
+    assert (young.held[20:] < 10).any()
+    with pytest.raises(ConfigError, match="barrier width above 0, got 0"):
+        triple_barrier(constant, horizon=3, width=0.0)
+
+
+def test_another_kind_is_refused():
+    with pytest.raises(ConfigError, match="label out of direction, cost-aware, triple-barrier, got 'mean'"):
+        labels.make(flat_bars([1.0] * 9), kind="mean", horizon=1, cost_bps=0, barrier_width=1)

@@ -1,0 +1,289 @@
+"""The real yfinance client against a Yahoo on this machine: recorded answers, made ones, and faults."""
+
+import copy
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yfinance
+
+from pipelines.errors import ConfigError, ForecastError, SourceError, TooFewBarsError, UnknownSymbolError
+from pipelines.market import calendars
+from pipelines.market.types import Bars
+from pipelines.sources.yahoo import source as yahoo
+from pipelines.sources.yahoo.client import Client, Patience, RateLimitedError
+from tests.helpers.fake_yahoo import FakeYahoo, serving
+
+NOW = datetime(2024, 2, 1, 22, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    yfinance.set_tz_cache_location(str(tmp_path_factory.mktemp("yfinance")))
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeYahoo]:
+    with serving(FakeYahoo()) as server:
+        yield server
+
+
+def client(fake: FakeYahoo, *, timeout: float = 5.0, waits: list[float] | None = None) -> Client:
+    waits = [] if waits is None else waits
+    return Client(session=fake.session(), patience=Patience(sleep=waits.append, pause=0, timeout=timeout))
+
+
+def chart(
+    close: list[float | None],
+    *,
+    first: str = "2024-01-02",
+    splits: dict[str, float] | None = None,
+    dividends: dict[str, float] | None = None,
+    **meta: Any,
+) -> dict[str, Any]:
+    """What Yahoo answers for daily bars of New York: prices as they are given here, in shares of today."""
+    days = calendars.sessions_between(first, "2026-12-31", "XNYS")[: len(close)]
+    stamp = {
+        str(day): int(opened.astype("datetime64[s]").astype(int))
+        for day, opened in zip(days, _opens(days), strict=True)
+    }
+    quote = dict.fromkeys(("open", "high", "low", "close"), close) | {
+        "volume": [None if c is None else 100 for c in close]
+    }
+    events: dict[str, Any] = {}
+    if splits:
+        events["splits"] = {
+            str(stamp[day]): {"date": stamp[day], "numerator": ratio, "denominator": 1} for day, ratio in splits.items()
+        }
+    if dividends:
+        events["dividends"] = {
+            str(stamp[day]): {"date": stamp[day], "amount": amount} for day, amount in dividends.items()
+        }
+    about = {
+        "currency": "USD", "symbol": "XYZ", "exchangeName": "NMS", "instrumentType": "EQUITY", "dataGranularity": "1d",
+        "exchangeTimezoneName": "America/New_York", "timezone": "EST", "gmtoffset": -18000, "validRanges": ["max"],
+    }  # fmt: skip
+    result = {
+        "meta": about | meta,
+        "timestamp": list(stamp.values()),
+        "indicators": {"quote": [quote], "adjclose": [{"adjclose": close}]},
+        "events": events,
+    }
+    return {"chart": {"result": [result], "error": None}}
+
+
+def _opens(days: np.ndarray) -> np.ndarray:
+    return calendars.daily_times(days, "XNYS")[0]
+
+
+def bars(fake: FakeYahoo, symbol: str = "XYZ", **options: Any) -> Bars:
+    prices = yahoo.read(symbol, client=client(fake), **{"now": NOW, **options}).prices
+    assert isinstance(prices, Bars)
+    return prices
+
+
+def test_later_splits_are_undone_in_prices_volumes_and_dividends(fake: FakeYahoo) -> None:
+    # as traded: 100, 100 (dividend 1), then two for one: 50, 51; Yahoo shows all of it in new shares
+    fake.charts["XYZ"] = chart(
+        [50, 50, 50, 51], splits={"2024-01-04": 2}, dividends={"2024-01-03": 0.5, "2024-01-05": 0.25}
+    )
+    delivery = yahoo.read("XYZ", client=client(fake), now=NOW)
+    assert isinstance(delivery.prices, Bars)
+    assert delivery.actions is not None
+    assert delivery.prices.close.tolist() == [100, 100, 50, 51]
+    assert delivery.prices.volume.tolist() == [50, 50, 100, 100]
+    assert delivery.actions.split.tolist() == [1, 2, 1]
+    assert delivery.actions.dividend.tolist() == [1.0, 0.0, 0.25]
+    assert (delivery.prices.currency, delivery.prices.calendar) == ("USD", "XNYS")
+
+
+def test_a_split_after_the_wanted_time_is_undone_too(fake: FakeYahoo) -> None:
+    fake.charts["XYZ"] = chart([50, 50, 50, 51], splits={"2024-01-04": 2})
+    assert bars(fake, start=date(2024, 1, 2), end=date(2024, 1, 3)).close.tolist() == [100, 100]
+
+
+def test_a_split_that_the_prices_do_not_show_yet_is_left_alone(fake: FakeYahoo) -> None:
+    fake.charts["XYZ"] = chart([100, 100, 50, 51], splits={"2024-01-04": 2})
+    delivery = yahoo.read("XYZ", client=client(fake), now=NOW)
+    assert isinstance(delivery.prices, Bars)
+    assert delivery.prices.close.tolist() == [100, 100, 50, 51]
+    assert "split of 2024-01-04 is not in Yahoo's prices yet" in delivery.report.summary()
+
+
+def test_an_open_session_is_not_taken(fake: FakeYahoo) -> None:
+    fake.charts["XYZ"] = chart([10, 11, 12])
+    during = datetime(2024, 1, 4, 20, 59, tzinfo=UTC)
+    assert bars(fake, now=during).close.tolist() == [10, 11]
+    just_after = datetime(2024, 1, 4, 21, 29, tzinfo=UTC)
+    assert bars(fake, now=just_after).close.tolist() == [10, 11]
+    assert bars(fake, now=datetime(2024, 1, 4, 21, 30, tzinfo=UTC)).close.tolist() == [10, 11, 12]
+
+
+def test_rows_without_prices_are_left_out_and_named(fake: FakeYahoo) -> None:
+    fake.charts["XYZ"] = chart([10, None, 12])
+    delivery = yahoo.read("XYZ", client=client(fake), now=NOW)
+    assert len(delivery.prices) == 2
+    assert "1 rows without prices at Yahoo (2024-01-03)" in delivery.report.summary()
+
+
+def test_a_last_row_that_comes_twice_is_taken_once(fake: FakeYahoo) -> None:
+    fake.charts["XYZ"] = chart([10, 11, 12])
+    result = fake.charts["XYZ"]["chart"]["result"][0]
+    result["timestamp"].append(result["timestamp"][-1] + 23_401)  # the live price, once more as its own row
+    for values in result["indicators"]["quote"][0].values():
+        if len(values) == 3:
+            values.append(values[-1])
+    result["indicators"]["adjclose"][0]["adjclose"] = list(result["indicators"]["quote"][0]["close"])
+    assert bars(fake).close.tolist() == [10, 11, 12]
+
+
+@pytest.mark.parametrize(
+    ("faults", "waits"),
+    [
+        (["status 500"], 1),
+        (["status 503", "status 502"], 2),
+        (["status 429"], 1),
+        (["status 429 7"], 1),
+        (["html"], 1),
+        (["truncated"], 1),
+        (["slow"], 1),
+        (["status 500", "html", "truncated"], 3),
+    ],
+)
+def test_a_fault_that_passes_is_survived(fake: FakeYahoo, faults: list[str], waits: int) -> None:
+    fake.charts["XYZ"] = chart([10, 11, 12])
+    fake.faults = list(faults)
+    slept: list[float] = []
+    delivery = yahoo.read("XYZ", client=client(fake, timeout=0.3, waits=slept), now=NOW)
+    assert len(delivery.prices) == 3
+    assert len(slept) == waits
+    assert slept[0] == 7 if faults == ["status 429 7"] else 0.5 <= slept[0] <= 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "message"),
+    [
+        ("status 500", SourceError, "status 500 .*5 times"),
+        ("status 429", RateLimitedError, "in some minutes; it goes on from there"),
+        ("status 429 3600", RateLimitedError, "in 3600 seconds"),
+        ("html", SourceError, "a web page instead of prices"),
+        ("truncated", SourceError, "Need|need an answer from Yahoo"),
+        ("slow", SourceError, "Timeout"),
+    ],
+)
+def test_a_fault_that_stays_is_one_clear_line(fake: FakeYahoo, fault: str, error: type, message: str) -> None:
+    fake.charts["XYZ"] = chart([10, 11, 12])
+    fake.always = fault
+    with pytest.raises(error, match=message) as caught:
+        yahoo.read("XYZ", client=client(fake, timeout=0.1), now=NOW)
+    assert "\n" not in str(caught.value)
+    fake.always = ""
+    assert len(bars(fake)) == 3  # nothing of the failure is remembered
+
+
+def test_an_unknown_symbol_is_asked_for_once_and_named(fake: FakeYahoo) -> None:
+    with pytest.raises(UnknownSymbolError, match="got NOPE"):
+        yahoo.read("NOPE", client=client(fake), now=NOW)
+    assert len(fake.asked) == 1
+
+
+@pytest.mark.parametrize("symbol", ["^GSPC", "EURUSD=X", "BRK-B", "CON", "0P000071W8.TO"])
+def test_a_symbol_is_one_part_of_the_address(fake: FakeYahoo, symbol: str) -> None:
+    fake.charts[symbol] = chart([10, 11, 12])
+    assert len(bars(fake, symbol)) == 3
+    assert all(path.split("?")[0].count("/") == 4 for path in fake.asked)
+
+
+def test_what_yahoo_does_not_have_is_said_before_asking(fake: FakeYahoo) -> None:
+    with pytest.raises(ConfigError, match="1m, 2m"):
+        yahoo.read("XYZ", interval="7m", client=client(fake), now=NOW)
+    with pytest.raises(SourceError, match="back to 2023-12-04"):
+        yahoo.read("XYZ", interval="5m", end=date(2023, 1, 1), client=client(fake), now=NOW)
+    assert fake.asked == []
+    fake.charts["XYZ"] = chart([10], dataGranularity="3mo")
+    with pytest.raises(SourceError, match="3mo"):
+        yahoo.read("XYZ", client=client(fake), now=NOW)
+
+
+def intraday(count: int, minutes: int, first: str) -> dict[str, Any]:
+    body = chart([10.0 + i for i in range(count)], dataGranularity=f"{minutes}m")
+    result = body["chart"]["result"][0]
+    start = int(np.datetime64(first, "s").astype(int))
+    result["timestamp"] = [start + 60 * minutes * i for i in range(count)]
+    result["meta"]["tradingPeriods"] = [
+        [{"start": start, "end": start + 23_400, "timezone": "EST", "gmtoffset": -18000}]
+    ]
+    return body
+
+
+def test_minute_bars_are_asked_for_a_week_at_a_time(fake: FakeYahoo) -> None:
+    fake.charts["XYZ"] = intraday(3, 1, "2024-01-31T14:30")
+    answers = copy.deepcopy(fake.charts["XYZ"])
+    daily = chart([10, 11], first="2024-01-31")
+
+    def by_interval(path: str, original: Any = fake.answer) -> Any:
+        fake.charts["XYZ"] = daily if "interval=1d" in path else answers
+        return original(path)
+
+    fake.answer = by_interval  # type: ignore[method-assign]
+    found = bars(fake, interval="1m", start=date(2023, 1, 1))
+    assert found.close.tolist() == [10, 11, 12]
+    assert found.interval == "1m"
+    assert str(found.opened_at[0]) == "2024-01-31T14:30:00.000000000"
+    minute = [path for path in fake.asked if "interval=1m" in path]
+    assert len(minute) == 5  # 29 days back, 7 at a time
+
+
+def test_every_recorded_answer_passes_through_the_real_client(fake: FakeYahoo, shared: Path) -> None:
+    outcomes: dict[str, str] = {}
+    for path in sorted((shared / "yahoo_v8_chart_json").glob("*/*.json")):
+        found = json.loads(path.read_text())
+        body = found["response"]["bodyJson"] if "response" in found else found
+        meta = body["chart"]["result"][0]["meta"]
+        fake.charts = {meta["symbol"]: body}
+        try:
+            prices = yahoo.read(meta["symbol"], client=client(fake)).prices
+        except ForecastError as error:
+            outcomes[path.name] = type(error).__name__
+            continue
+        assert isinstance(prices, Bars)
+        quotes = body["chart"]["result"][0]["indicators"]["quote"][0]["close"]
+        assert len(prices) == sum(close is not None for close in quotes), path.name
+        assert prices.currency == meta["currency"]
+        assert np.array_equal(calendars.session_of(prices.closed_at, prices.calendar)[[-1]], _last_day(body))
+    assert outcomes == {
+        "chart-AAPL-2025-02-01-to-2025-02-02-includePrePost-false-interval-1m.json": "TooFewBarsError",
+        "chart-TSLA-2025-01-01-to-2025-01-02-interval-1h.fake.json": "TooFewBarsError",
+        "chart-notimestamp-quotes-length.fake.json": "TooFewBarsError",
+        "chart-notimestamp-weird-quote.fake.json": "TooFewBarsError",
+        "history_chart_VFINX.json": "SourceError",  # three-month bars
+    }
+
+
+def _last_day(body: dict[str, Any]) -> np.ndarray:
+    result = body["chart"]["result"][0]
+    closes = result["indicators"]["quote"][0]["close"]
+    last = max(row for row, close in enumerate(closes) if close is not None)
+    local = result["timestamp"][last] + result["meta"]["gmtoffset"]
+    return np.array([local], "datetime64[s]").astype("datetime64[D]")
+
+
+def test_apple_of_2020_comes_back_as_it_was_traded(fake: FakeYahoo, shared: Path) -> None:
+    name = "node-yahoo-finance2/chart-AAPL-2020-08-31-to-2020-11-07.json"
+    fake.charts["AAPL"] = json.loads((shared / "yahoo_v8_chart_json" / name).read_text())["response"]["bodyJson"]
+    delivery = yahoo.read("AAPL", client=client(fake))
+    assert isinstance(delivery.prices, Bars)
+    assert delivery.actions is not None
+    assert delivery.prices.close[0] == pytest.approx(129.04, abs=0.005)  # the first close after the four-for-one split
+    assert delivery.actions.split.tolist() == [4, 1]
+    assert delivery.actions.dividend.tolist() == pytest.approx([0, 0.205])
+
+
+def test_no_finished_bar_is_an_error(fake: FakeYahoo) -> None:
+    fake.charts["XYZ"] = chart([10])
+    with pytest.raises(TooFewBarsError, match="finished"):
+        yahoo.read("XYZ", client=client(fake), now=datetime(2024, 1, 2, 20, tzinfo=UTC))

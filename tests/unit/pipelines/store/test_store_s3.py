@@ -1,0 +1,87 @@
+"""The store on S3, against a server of its kind on this machine."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from pipelines.bars.aggregation import from_chunks
+from pipelines.errors import StoreError
+from pipelines.store.store import Store
+from tests.benchmarks.test_data_speed import made_ticks
+from tests.helpers.store_writers import constant_bars
+
+server = pytest.importorskip("moto.server")
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """An empty bucket, and the environment that leads to it."""
+    import boto3
+
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ALLOW_HTTP": "true",
+        }.items():
+            patch.setenv(name, value)
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="prices")
+        yield "s3://prices"
+    running.stop()
+
+
+def test_what_is_written_is_read_replaced_merged_and_listed(address: str) -> None:
+    store = Store(f"{address}/life/")
+    assert len(store.catalogue()) == 0
+    store.write_bars(constant_bars(1, count=10))
+    store.write_bars(constant_bars(2, first=10, count=10))
+    store.write_bars(constant_bars(3, first=5, count=10))
+    assert store.read_bars("XYZ").close.tolist() == [1.0] * 5 + [3.0] * 10 + [2.0] * 5
+    version = store.version()
+    store.write_bars(constant_bars(3, first=5, count=10))
+    assert store.version() == version
+    store.compact()
+    reopened = Store(f"{address}/life")
+    assert reopened.read_bars("XYZ").close.tolist() == [1.0] * 5 + [3.0] * 10 + [2.0] * 5
+    assert reopened.bars_at(0, "XYZ").close.tolist() == [1.0] * 10
+    assert reopened.catalogue()["rows"].tolist() == [20]
+
+
+def test_ticks_come_back_in_their_order_and_become_bars(address: str) -> None:
+    ticks, store = made_ticks(500), Store(f"{address}/ticks")
+    store.write_ticks(ticks)
+    found = store.read_ticks(ticks.symbol)
+    assert np.array_equal(found.time, ticks.time)
+    assert np.array_equal(found.price, ticks.price)
+    assert from_chunks(store.scan_ticks(ticks.symbol), "tick:100").trades.tolist() == [100.0] * 5
+
+
+def test_two_writers_of_one_symbol_lose_and_double_nothing(address: str) -> None:
+    errors: list[Exception] = []
+
+    def write(value: int, first: int) -> None:
+        try:
+            for row in range(first, first + 40, 10):
+                Store(f"{address}/two").write_bars(constant_bars(value, first=row, count=10))
+        except Exception as error:
+            errors.append(error)
+
+    writers = [threading.Thread(target=write, args=(value, first)) for value, first in ((1, 0), (2, 40))]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert errors == []
+    assert Store(f"{address}/two").read_bars("XYZ").close.tolist() == [1.0] * 40 + [2.0] * 40
+
+
+def test_a_bucket_that_is_not_there_is_one_line(address: str) -> None:
+    with pytest.raises(StoreError, match="AWS_"):
+        Store("s3://no-such-bucket/prices").write_bars(constant_bars(1, count=3))
