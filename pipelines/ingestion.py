@@ -1,20 +1,28 @@
-"""From a source's delivery into the store."""
+"""From a source's delivery into the store, and bringing what is stored up to date."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 
+from pipelines.cleaning.quality_checks import missing_sessions
 from pipelines.cleaning.report import CleaningReport
-from pipelines.errors import TooFewBarsError
+from pipelines.errors import TooFewBarsError, UnknownSymbolError
 from pipelines.market import calendars
-from pipelines.market.types import Bars, Ticks, Times
+from pipelines.market.types import Actions, Bars, Ticks, Times
 from pipelines.sources.base import Delivery
 from pipelines.store.store import Store
 
+OVERLAP = 10
+"""Sessions that are asked for again, for late corrections."""
+
+_RECENT = 60  # sessions in which a gap is asked for again
+_SAME = 1e-4  # providers round; a change of price below this is none
+
 
 @dataclass(frozen=True, kw_only=True)
-class Ingested:
+class IngestionResult:
     """What was written: one line of `forecast fetch`."""
 
     symbol: str
@@ -28,19 +36,19 @@ class Ingested:
     actions: int
     report: CleaningReport
 
-    def noting(self, notes: Sequence[str]) -> "Ingested":
+    def noting(self, notes: Sequence[str]) -> "IngestionResult":
         """The same with more notes."""
         return replace(self, report=self.report.noting(notes))
 
 
-def ingest(store: Store, delivery: Delivery) -> Ingested:
+def ingest(store: Store, delivery: Delivery) -> IngestionResult:
     """Writes actions, then prices: an interruption between them leaves prices that are right without the actions."""
     prices, actions = delivery.prices, delivery.actions
     if actions is not None:
         store.write_actions(actions, since=delivery.actions_since, until=delivery.actions_until)
     rows = store.write_bars(prices) if isinstance(prices, Bars) else store.write_ticks(prices)
     sessions = calendars.session_of(_known_at(prices)[[0, -1]], prices.calendar)
-    return Ingested(
+    return IngestionResult(
         symbol=prices.symbol,
         kind="bars" if isinstance(prices, Bars) else "ticks",
         interval=prices.interval if isinstance(prices, Bars) else "",
@@ -78,3 +86,76 @@ def between(prices: Bars | Ticks, start: object = None, end: object = None) -> B
 
 def _known_at(prices: Bars | Ticks) -> Times:
     return prices.closed_at if isinstance(prices, Bars) else prices.time
+
+
+def update(
+    store: Store,
+    symbol: str,
+    *,
+    interval: str,
+    start: date | None,
+    read: Callable[[date | None], Delivery],
+) -> IngestionResult:
+    """Fetches what is missing and the last sessions again; everything, when a split or dividend has appeared.
+
+    read: asks the source from a date on (None for all). start: the first session that is wanted, None for what is
+    there already, or all. The version before stays readable, see Store.bars_at.
+    """
+    stored = _stored(store, symbol, interval)
+    if stored is None or not len(stored):
+        return ingest(store, read(start))
+    sessions = calendars.session_of(stored.closed_at, stored.calendar)
+    if start is not None and start < sessions[0].astype(object):
+        return ingest(store, read(start))
+    gaps = missing_sessions(stored)
+    recent = gaps[gaps >= sessions[-min(_RECENT, len(sessions))]]
+    again = min([sessions[-min(OVERLAP, len(sessions))], *recent[:1]])
+    delivery = read(again.astype(object))
+    notes: list[str] = []
+    if new := _new_actions(store.read_actions(symbol), delivery, since=again):
+        notes.append(f"{new}: the whole history was fetched again")
+        delivery = read(sessions[0].astype(object))
+    if isinstance(delivery.prices, Bars) and (changed := _changes(stored, delivery.prices)):
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        version = f"`forecast data check {symbol} --undo {store.version()}` brings the old ones back"
+        notes.append(f"changed at the source: {', '.join(changed[:3])}{more}; {version}")
+    done = ingest(store, delivery)
+    whole = store.read_bars(symbol, interval=interval)
+    if len(missing := missing_sessions(whole)):
+        notes.append(f"{len(missing)} sessions without a bar, the last {missing[-1]}")
+    return done.noting(notes)
+
+
+def _stored(store: Store, symbol: str, interval: str) -> Bars | None:
+    try:
+        return store.read_bars(symbol, interval=interval)
+    except UnknownSymbolError:
+        return None
+
+
+def _new_actions(known: Actions, delivery: Delivery, *, since: np.datetime64) -> str:
+    """'2 new dividends or splits (2024-01-03, ...)', or nothing."""
+    if delivery.actions is None:
+        return ""
+    stored = {
+        str(ex_at): (dividend, split)
+        for ex_at, dividend, split in zip(known.ex_at, known.dividend, known.split, strict=True)
+    }
+    appeared = [
+        str(ex_at.astype("datetime64[D]"))
+        for ex_at, dividend, split in zip(
+            delivery.actions.ex_at, delivery.actions.dividend, delivery.actions.split, strict=True
+        )
+        if ex_at >= since and not np.allclose(stored.get(str(ex_at), (-1.0, -1.0)), (dividend, split), rtol=_SAME)
+    ]
+    return f"{len(appeared)} new dividends or splits ({', '.join(appeared[:3])})" if appeared else ""
+
+
+def _changes(stored: Bars, fetched: Bars) -> list[str]:
+    """The bars that are in both and differ, each with its session and the largest change of a price."""
+    _, old, new = np.intersect1d(stored.opened_at, fetched.opened_at, return_indices=True)
+    prices = ("open", "high", "low", "close")
+    change = np.stack([getattr(fetched, name)[new] / getattr(stored, name)[old] - 1 for name in prices])
+    largest = np.take_along_axis(change, np.abs(change).argmax(axis=0)[None], axis=0)[0]
+    sessions = calendars.session_of(stored.closed_at[old], stored.calendar)
+    return [f"{sessions[row]} by {largest[row]:+.2%}" for row in np.flatnonzero(np.abs(largest) > _SAME)]

@@ -48,10 +48,9 @@ def forecast_in(folder: Path, *, timeout: float = 240) -> Forecast:
 def forecast_here(folder: Path) -> Forecast:
     """As `forecast_in`, but within this process, which trains by itself: seconds of imports are paid once."""
     from forecast.__main__ import run as command
-    from forecast.compute import backend
-    from forecast.compute import executor as engine
+    from forecast.compute import backend, executor
 
-    class Here(engine.InlineEngine):
+    class Here(executor.InlinePool):
         def start(self) -> Executor:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from forecast.cli.tables import print_table
-from forecast.config import model_registry as networks
+from forecast.config import model_registry
 
 _NAMES = {
     "buy_and_hold": "buy and hold",
@@ -30,13 +30,13 @@ def print_backtest(backtest: Any, page: Path) -> None:
     """The verdict first, then a small table, then where the report is."""
     verdict, performance = backtest.metrics["verdict"], backtest.metrics["performance"]
     click.echo(f"\n{verdict['sentence']}")
-    told = (networks.SAME_UNITS, networks.SAME_PARAMETERS)
+    told = (model_registry.SAME_UNITS, model_registry.SAME_PARAMETERS)
     single = sum((each["model"], each["rival"]) not in told for each in backtest.metrics["comparisons"])
     for detail in verdict["details"][: len(verdict["details"]) - single]:  # one by one they are in the report
         click.echo(detail)
     for caveat in verdict["caveats"]:
         click.echo(f"Beware: {caveat}")
-    order = ["lstm", *networks.MODELS, *_NAMES]
+    order = ["lstm", *model_registry.MODELS, *_NAMES]
     models = sorted(performance, key=lambda each: order.index(each) if each in order else len(order))
     click.echo("")
     print_table(
@@ -56,7 +56,7 @@ def print_backtest(backtest: Any, page: Path) -> None:
 
 
 def _name(model: str) -> str:
-    return networks.label(model) if model in networks.MODELS else _NAMES.get(model, model)
+    return model_registry.label(model) if model in model_registry.MODELS else _NAMES.get(model, model)
 
 
 def _cell(value: float | None, shape: str) -> str:

@@ -10,7 +10,7 @@ import click
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class CliContext:
     """The global options of the command line. prices: where the price store is, if not below data_dir."""
 
     data_dir: Path

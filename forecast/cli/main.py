@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from forecast.cli.context import Settings
+from forecast.cli.context import CliContext
 
 _COMMANDS = {  # name -> (module, line in --help), so that --help imports none of them
     "demo": ("forecast.cli.commands.demo", "Train, backtest and report on the sample that ships with forecast."),
@@ -90,4 +90,4 @@ def cli(ctx: click.Context, data_dir: Path, reports_dir: Path, store: str | None
       forecast demo
       forecast fetch AAPL --source yahoo && forecast train AAPL && forecast backtest
     """
-    ctx.obj = Settings(data_dir=data_dir, reports_dir=reports_dir, prices=store, quiet=quiet, debug=debug)
+    ctx.obj = CliContext(data_dir=data_dir, reports_dir=reports_dir, prices=store, quiet=quiet, debug=debug)

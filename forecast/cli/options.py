@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from forecast.cli.context import Settings
+from forecast.cli.context import CliContext
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -263,8 +263,7 @@ def make_rules(
     **more: Any,
 ) -> Any:
     """The Rules of this command line; more: its policy, calibration and size."""
-    from forecast.config.trading import Rules
-    from forecast.trading.simulator import Costs
+    from forecast.config.trading import Costs, TradingConfig
 
     estimated = half_spread_bps == "auto"
     costs = Costs(
@@ -274,7 +273,7 @@ def make_rules(
         borrow_rate=borrow_rate,
         financing_rate=financing_rate,
     )
-    return Rules(band=band, costs=costs, spread="bars" if estimated else "given", **more)  # type: ignore[arg-type]
+    return TradingConfig(band=band, costs=costs, spread="bars" if estimated else "given", **more)  # type: ignore[arg-type]
 
 
 def take_rules(options: dict[str, Any]) -> Any:
@@ -298,6 +297,6 @@ def jobs_or_cores(jobs: int | None) -> int:
     if jobs < 1:
         raise click.UsageError(f"Need --jobs of 1 or more, got {jobs}.")
     if jobs > cores():
-        settings: Settings = click.get_current_context().obj
+        settings: CliContext = click.get_current_context().obj
         settings.note(f"{jobs} jobs share {cores()} cores: --jobs {cores()} is as fast and takes less memory.")
     return jobs

@@ -4,19 +4,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from forecast.cli.context import Settings
+from forecast.cli.context import CliContext
 
 if TYPE_CHECKING:
     from forecast.config.experiment import Experiment
     from pipelines.store.store import Store
 
 
-def bring(settings: Settings, store: "Store", experiment: "Experiment", *, now: np.datetime64) -> str:
+def bring(settings: CliContext, store: "Store", experiment: "Experiment", *, now: np.datetime64) -> str:
     """Fetches what is missing. Returns what a person should know: what came, or why nothing did; "" if all is there."""
     from forecast.serving.signal import SETTLED
     from pipelines.errors import ForecastError
     from pipelines.market import calendars
-    from pipelines.store import provenance as origins
+    from pipelines.store import provenance
 
     symbol, interval = experiment.symbol, "" if experiment.bars else experiment.interval
     known = store.catalogue()
@@ -25,7 +25,7 @@ def bring(settings: Settings, store: "Store", experiment: "Experiment", *, now: 
         closed = calendars.last_closed(mine["calendar"].iloc[0], now=now - SETTLED)
         if np.datetime64(mine["last"].iloc[0], "D") >= closed:
             return ""
-    origin = origins.recall(settings.origins, symbol, interval)
+    origin = provenance.recall(settings.origins, symbol, interval)
     if origin is None:
         return f"Not known where the prices of {symbol} came from: going on with what is stored."
     if origin["source"] != "yahoo" or not interval:
@@ -33,8 +33,8 @@ def bring(settings: Settings, store: "Store", experiment: "Experiment", *, now: 
             f"{symbol} came from {_NAMES.get(origin['source'], origin['source'])}, which has nothing newer by itself."
         )
     from forecast.cli.commands import fetch
-    from pipelines.sources.yahoo import source as yahoo
-    from pipelines.update import update
+    from pipelines.ingestion import update
+    from pipelines.sources.yahoo import source
 
     options = {name: origin[name] for name in ("calendar", "max_dropped") if name in origin}
     client = fetch.new_client()
@@ -44,7 +44,7 @@ def bring(settings: Settings, store: "Store", experiment: "Experiment", *, now: 
             symbol,
             interval=interval,
             start=None,
-            read=lambda start: yahoo.read(symbol, interval=interval, start=start, client=client, **options),
+            read=lambda start: source.read(symbol, interval=interval, start=start, client=client, **options),
         )
     except ForecastError as error:
         return f"{error} Going on with what is stored."

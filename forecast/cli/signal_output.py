@@ -7,12 +7,12 @@ import click
 import numpy as np
 import pandas as pd
 
-from forecast.cli.context import Settings, print_json
+from forecast.cli.context import CliContext, print_json
 from forecast.cli.tables import print_table
-from forecast.serving.signal import Outlook, Today
+from forecast.serving.signal import PathForecast, Signal
 
 
-def show(found: Outlook, settings: Settings, *, now: np.datetime64, as_json: bool, line: bool = False) -> None:
+def show(found: PathForecast, settings: CliContext, *, now: np.datetime64, as_json: bool, line: bool = False) -> None:
     """One run's signals on stdout, what else to know on stderr. line: JSON in one line, for a stream."""
     if as_json and line:
         click.echo(json.dumps(as_dict(found, now=now), allow_nan=False))
@@ -38,7 +38,7 @@ def show(found: Outlook, settings: Settings, *, now: np.datetime64, as_json: boo
         settings.note(f"The prices are stale, {age(found, now)} old: sessions have closed since.")
 
 
-def show_table(every: list[Outlook], failed: dict[str, str], *, now: np.datetime64, as_json: bool) -> None:
+def show_table(every: list[PathForecast], failed: dict[str, str], *, now: np.datetime64, as_json: bool) -> None:
     """A row a symbol and network."""
     if as_json:
         print_json({"runs": [as_dict(each, now=now) for each in every], "failed": failed})
@@ -63,7 +63,7 @@ def show_table(every: list[Outlook], failed: dict[str, str], *, now: np.datetime
     )
 
 
-def as_dict(found: Outlook, *, now: np.datetime64) -> dict[str, Any]:
+def as_dict(found: PathForecast, *, now: np.datetime64) -> dict[str, Any]:
     """JSON-ready."""
     return {
         "run": found.run,
@@ -91,7 +91,7 @@ def as_dict(found: Outlook, *, now: np.datetime64) -> dict[str, Any]:
     }
 
 
-def holding(today: Today) -> str:
+def holding(today: Signal) -> str:
     """The position from the next open on, in words."""
     if today.position == 0:
         return "flat"
@@ -99,7 +99,7 @@ def holding(today: Today) -> str:
     return ("long" if today.position > 0 else "short") + size
 
 
-def age(found: Outlook, now: np.datetime64) -> str:
+def age(found: PathForecast, now: np.datetime64) -> str:
     """How old the newest bar is: "3 days", "5 h", "12 min"."""
     minutes = int((now - found.decided_at) / np.timedelta64(1, "m"))
     if minutes < 120:
@@ -107,9 +107,9 @@ def age(found: Outlook, now: np.datetime64) -> str:
     return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440:,} days"
 
 
-def _moment(found: Outlook) -> str:
+def _moment(found: PathForecast) -> str:
     return f"{pd.Timestamp(found.decided_at):%Y-%m-%d %H:%M} UTC"
 
 
-def _price(found: Outlook) -> str:
+def _price(found: PathForecast) -> str:
     return f"{found.price:,.2f} {found.currency}".strip()

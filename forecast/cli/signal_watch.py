@@ -3,12 +3,12 @@
 import math
 from typing import TYPE_CHECKING
 
-from forecast.cli.context import Settings
+from forecast.cli.context import CliContext
 
 if TYPE_CHECKING:
-    from forecast.config.trading import Rules
+    from forecast.config.trading import TradingConfig
     from forecast.runs.run import Run
-    from forecast.serving.loader import Loaded
+    from forecast.serving.loader import LoadedRun
     from pipelines.market.types import Ticks
 
 
@@ -24,22 +24,22 @@ def check(run: "Run") -> None:
     watchable(run, open_experiment(run)[1])
 
 
-def follow(settings: Settings, loaded: "Loaded", *, rules: "Rules", as_json: bool) -> None:
+def follow(settings: CliContext, loaded: "LoadedRun", *, rules: "TradingConfig", as_json: bool) -> None:
     """Goes on until Ctrl-C; what came is kept. A bar is over when the first quote after it has come."""
     import numpy as np
 
     from forecast.cli.signal_output import show
     from forecast.serving.loader import source_now
-    from forecast.serving.stream import Live
+    from forecast.serving.stream import SignalStream
     from pipelines.market.types import Ticks
-    from pipelines.sources.yahoo import stream as yahoo_live
+    from pipelines.sources.yahoo import stream
     from pipelines.store.store import Store
 
     store = Store(settings.store)
     stored = source_now(loaded.run, loaded.experiment, store).raw
     if not isinstance(stored, Ticks):
         return
-    live = Live(loaded, stored, rules=rules)
+    live = SignalStream(loaded, stored, rules=rules)
 
     def keep(ticks: "Ticks") -> None:
         fresh = live.fresh(ticks)
@@ -51,4 +51,4 @@ def follow(settings: Settings, loaded: "Loaded", *, rules: "Rules", as_json: boo
     settings.note(
         f"Watching {stored.symbol}: a signal at the close of each {loaded.experiment.bars} bar. Ctrl-C ends it."
     )
-    yahoo_live.record([stored.symbol], seconds=math.inf, keep=keep)
+    stream.record([stored.symbol], seconds=math.inf, keep=keep)

@@ -10,11 +10,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from forecast.compute import backend
-from forecast.compute import shared_data as handover
-from forecast.compute import task as orders
+from forecast.compute import backend, shared_data, task
 from forecast.compute.processes import kill_children
-from forecast.compute.shared_data import Shared
+from forecast.compute.shared_data import SharedData
 from pipelines.errors import ConfigError, ForecastError, RunError
 
 _LOGGERS = ("distributed", "distributed.client", "distributed.comm", "tornado", "tornado.application", "asyncio")
@@ -23,7 +21,7 @@ _GOODBYE_S = 3
 _WORKERS_S = 60  # and a first worker to appear: starting one imports dask
 
 
-class ClusterEngine:
+class DaskPool:
     """Workers of a Dask scheduler at an address like tcp://host:8786; `local` starts one on this machine.
 
     Dask repeats the tasks of a killed worker elsewhere. The data go to a worker when its first task does; they are
@@ -42,7 +40,7 @@ class ClusterEngine:
         self._cluster: Any = None
         self._client: Any = None
 
-    def __enter__(self) -> "ClusterEngine":
+    def __enter__(self) -> "DaskPool":
         return self
 
     def __exit__(
@@ -61,10 +59,10 @@ class ClusterEngine:
         executor: Executor = self._client.get_executor(pure=False)
         return executor
 
-    def share(self, shared: Shared) -> Any:
+    def share(self, shared: SharedData) -> Any:
         self.start()
-        arrays = handover.to_arrays(shared)
-        return self._client.submit(dict, arrays, key=f"forecast-data-{handover.digest(arrays)}")
+        arrays = shared_data.to_arrays(shared)
+        return self._client.submit(dict, arrays, key=f"forecast-data-{shared_data.digest(arrays)}")
 
     def lost(self) -> ForecastError | None:
         if self._client.status == "running" and self._client.scheduler is not None:
@@ -109,7 +107,7 @@ class ClusterEngine:
 
     def _check_workers(self) -> None:
         expected = tuple(backend.versions(self.backend).items())
-        answers: Mapping[str, Any] = self._client.run(orders.load, self.backend, expected, on_error="return")
+        answers: Mapping[str, Any] = self._client.run(task.load, self.backend, expected, on_error="return")
         for worker, answer in answers.items():
             if isinstance(answer, RunError):
                 raise RunError(f"Worker {worker}: {answer}")

@@ -12,19 +12,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from forecast.compute import shared_data as handover
-from forecast.compute import task as orders
+from forecast.compute import shared_data, task
 from forecast.compute.backend import load_fitting
 from forecast.compute.processes import Inline, Processes, WorkerDiedError
-from forecast.compute.shared_data import Shared
-from forecast.compute.task import Order
-from forecast.networks.results import Fitted
+from forecast.compute.shared_data import SharedData
+from forecast.compute.task import FitTask
+from forecast.networks.results import FitResult
 from pipelines.errors import ForecastError
 
 _MOST_ATTEMPTS = 3
 
 
-class Engine(Protocol):
+class WorkerPool(Protocol):
     """Where members are fitted. ahead: how many are handed to the executor before one is back."""
 
     backend: str
@@ -33,7 +32,7 @@ class Engine(Protocol):
     def start(self) -> Executor:
         """The executor, its workers loading the backend; the same one every time."""
 
-    def share(self, shared: Shared) -> Any:
+    def share(self, shared: SharedData) -> Any:
         """What stands for the data in every task: they reach each worker once."""
 
     def lost(self) -> ForecastError | None:
@@ -41,14 +40,14 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failure:
+class FitFailure:
     """A member that could not be fitted, and why; the others are not touched by it."""
 
-    order: Order
+    order: FitTask
     reason: str
 
 
-class InlineEngine:
+class InlinePool:
     """This very process, one member after another: for notebooks and tests."""
 
     ahead = 1
@@ -59,14 +58,14 @@ class InlineEngine:
     def start(self) -> Executor:
         return Inline()
 
-    def share(self, shared: Shared) -> Any:
-        return handover.to_arrays(shared)
+    def share(self, shared: SharedData) -> Any:
+        return shared_data.to_arrays(shared)
 
     def lost(self) -> ForecastError | None:
         return None
 
 
-class LocalEngine:
+class ProcessPool:
     """Processes of this machine, one task at a time each; nothing is started before it is needed."""
 
     def __init__(self, *, backend: str, jobs: int) -> None:
@@ -77,7 +76,7 @@ class LocalEngine:
         self._executor: Processes | None = None
         self._folder: Path | None = None
 
-    def __enter__(self) -> "LocalEngine":
+    def __enter__(self) -> "ProcessPool":
         return self
 
     def __exit__(
@@ -93,8 +92,8 @@ class LocalEngine:
             self._executor = Processes(self._jobs, prepare=prepare, kind=lambda _, order: order.architecture)
         return self._executor
 
-    def share(self, shared: Shared) -> Path:
-        return handover.write(Path(tempfile.mkdtemp(dir=self._aside())), handover.to_arrays(shared))
+    def share(self, shared: SharedData) -> Path:
+        return shared_data.write(Path(tempfile.mkdtemp(dir=self._aside())), shared_data.to_arrays(shared))
 
     def _aside(self) -> Path:
         if self._folder is None:
@@ -122,8 +121,8 @@ def _prepare(backend: str, compiled: Path) -> None:
 
 
 def fit_all(
-    engine: Engine, work: Sequence[tuple[Any, Order]], *, note: Callable[[str], None]
-) -> Iterator[tuple[int, Fitted | Failure]]:
+    engine: WorkerPool, work: Sequence[tuple[Any, FitTask]], *, note: Callable[[str], None]
+) -> Iterator[tuple[int, FitResult | FitFailure]]:
     """Yields the number of each piece of work with its fitted member, or why there is none, as they finish.
 
     work: (what `engine.share` returned, order). A task whose worker died, or that failed, is tried three times.
@@ -134,12 +133,12 @@ def fit_all(
     executor = engine.start()
     attempts = [0] * len(work)
     left = sorted(range(len(work)), key=lambda number: work[number][1].work)  # the last is taken first
-    running: dict[Future[Fitted], int] = {}
+    running: dict[Future[FitResult], int] = {}
     try:
         while left or running:
             while left and len(running) < engine.ahead:
                 number = left.pop()
-                running[executor.submit(orders.fit, *work[number])] = number
+                running[executor.submit(task.fit, *work[number])] = number
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 number = running.pop(future)
                 attempts[number] += 1
@@ -152,7 +151,7 @@ def fit_all(
                         raise gone from error
                     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
                     if attempts[number] == _MOST_ATTEMPTS:
-                        yield number, Failure(order=work[number][1], reason=" ".join(reason.split())[:300])
+                        yield number, FitFailure(order=work[number][1], reason=" ".join(reason.split())[:300])
                         continue
                     what = "its worker died" if isinstance(error, WorkerDiedError) else reason
                     note(f"{work[number][1].name}: {what}; trying again.")

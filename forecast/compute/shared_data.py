@@ -23,7 +23,7 @@ _OF_FOLDS = ("train", "validation", "test", "weights")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Shared:
+class SharedData:
     """The windows, folds and scalers of one run (or of a panel); scalers: one a fold."""
 
     windows: Windows
@@ -31,7 +31,7 @@ class Shared:
     scalers: tuple[Scaler, ...]
 
 
-def to_arrays(shared: Shared) -> dict[str, NDArray[Any]]:
+def to_arrays(shared: SharedData) -> dict[str, NDArray[Any]]:
     """Named arrays from which `from_arrays` makes the same again."""
     arrays = {name: getattr(shared.windows, name) for name in _OF_WINDOWS}
     for fold in shared.folds:
@@ -44,13 +44,13 @@ def to_arrays(shared: Shared) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def from_arrays(arrays: Arrays) -> Shared:
+def from_arrays(arrays: Arrays) -> SharedData:
     """The other way round; nothing is copied."""
     windows = Windows(
         steps=int(arrays["steps"][0]), **{name: arrays[name] for name in _OF_WINDOWS}, opens=arrays.get("opens")
     )
     numbers = range(len(arrays["mean"]))
-    return Shared(
+    return SharedData(
         windows=windows,
         folds=tuple(
             Fold(number=number, **{name: arrays[f"{name}-{number}"] for name in _OF_FOLDS}) for number in numbers
@@ -77,7 +77,7 @@ def write(folder: Path, arrays: Arrays) -> Path:
 
 
 @lru_cache(maxsize=4)
-def read(folder: Path) -> Shared:
+def read(folder: Path) -> SharedData:
     """What was written there; the pages that two processes read are in memory once."""
     files = sorted(folder.glob("*.npy"))
     return from_arrays({path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in files})

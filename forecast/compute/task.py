@@ -6,19 +6,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from forecast.compute import backend
-from forecast.compute import shared_data as handover
-from forecast.config.experiment import Experiment
+from forecast.compute import backend, shared_data
+from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.datasets.dataset import Dataset
-from forecast.networks.results import Architecture, Budget, Fitted
-from forecast.training.tuning import Settings
+from forecast.networks.results import Architecture, Budget, FitResult
 from pipelines.errors import RunError
 
 Task = tuple[str, int, int]  # model, fold number, seed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class FitTask:
     """One member to fit, and what it must be fitted with to repeat to the last digit.
 
     rows: how many it learns from. room: the bars that compiled shapes are made for, if its data have fewer.
@@ -50,7 +48,7 @@ class Order:
         return self.architecture.parameters * self.architecture.steps * self.rows
 
 
-def architecture_of(experiment: Experiment, model: str, *, settings: Settings) -> Architecture:
+def architecture_of(experiment: Experiment, model: str, *, settings: Hyperparameters) -> Architecture:
     """The network that an experiment asks of its members of a model; settings: its own, or tuned ones."""
     return Architecture.of(experiment, model, units=settings.units)
 
@@ -61,17 +59,17 @@ def order_for(
     *,
     dataset: Dataset,
     room: int = 0,
-    settings: Settings | None = None,
+    settings: Hyperparameters | None = None,
     backend: str,
     versions: tuple[tuple[str, str], ...],
-) -> Order:
+) -> FitTask:
     """What an experiment asks of one of its members.
 
     room: the bars of the longest data that members of it train on. settings: the ones that tuning chose, or tries.
     """
     model, number, seed = task
-    settings = settings or Settings.of(experiment)
-    return Order(
+    settings = settings or Hyperparameters.of(experiment)
+    return FitTask(
         symbol=experiment.symbol,
         architecture=architecture_of(experiment, model, settings=settings),
         fold=number,
@@ -90,15 +88,15 @@ def order_for(
     )
 
 
-def fit(data: Path | Mapping[str, Any], order: Order) -> Fitted:
+def fit(data: Path | Mapping[str, Any], order: FitTask) -> FitResult:
     """Fits one member, in a worker. data: the folder that `handover.write` filled, or the arrays themselves.
 
     Raises:
         RunError: this worker has other versions, or no such backend.
     """
     check_versions(order.backend, order.versions)
-    shared = handover.read(data) if isinstance(data, Path) else handover.from_arrays(data)
-    fitted: Fitted = backend.load_fitting(order.backend).fit(
+    shared = shared_data.read(data) if isinstance(data, Path) else shared_data.from_arrays(data)
+    fitted: FitResult = backend.load_fitting(order.backend).fit(
         shared.windows,
         shared.folds[order.fold],
         shared.scalers[order.fold],

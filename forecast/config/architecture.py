@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
-from forecast.config import model_registry as networks
+from forecast.config import model_registry
 from forecast.config.experiment import Experiment
 from pipelines.errors import RunError
 
@@ -39,8 +39,8 @@ class Architecture:
     ahead: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.model, str) or self.model not in networks.MODELS:
-            raise RunError(f"Need a model out of {networks.KNOWN}, got {self.model!r:.80}.")
+        if not isinstance(self.model, str) or self.model not in model_registry.MODELS:
+            raise RunError(f"Need a model out of {model_registry.KNOWN}, got {self.model!r:.80}.")
         for name, most in _MOST.items():
             size = getattr(self, name)
             if type(size) is not int or not 1 <= size <= most:
@@ -55,21 +55,21 @@ class Architecture:
     @property
     def cell(self) -> str:
         """The cell whose sums this network has: simple_rnn for simple_rnn_wide, lstm for lstm_chrono."""
-        return networks.CELLS[networks.cell(self.model)].like
+        return model_registry.CELLS[model_registry.cell(self.model)].like
 
     @property
     def topology(self) -> str:
-        return networks.topology(self.model)
+        return model_registry.topology(self.model)
 
     @property
     def path(self) -> bool:
         """Whether it forecasts the next bars one by one, and not a chance."""
-        return networks.path(self.model)
+        return model_registry.path(self.model)
 
     @property
     def both_ways(self) -> bool:
         """Whether what reads the window reads it from its end too."""
-        return self.bidirectional and not networks.TOPOLOGIES[self.topology].bar and self.cell in _SUMS
+        return self.bidirectional and not model_registry.TOPOLOGIES[self.topology].bar and self.cell in _SUMS
 
     @property
     def random(self) -> bool:
@@ -130,7 +130,7 @@ class Architecture:
             recurrent_dropout=experiment.recurrent_dropout,
             layer_norm=experiment.layer_norm,
             bidirectional=experiment.bidirectional,
-            ahead=experiment.horizon if networks.path(model) else 1,
+            ahead=experiment.horizon if model_registry.path(model) else 1,
         )
         return found if found.model == model else replace(found, model=model, units=_width(found))
 

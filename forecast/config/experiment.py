@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from forecast.config import model_registry as networks
+from forecast.config import model_registry
 from forecast.config.model_registry import DEFAULT_MODELS, MODELS
 from pipelines.errors import ConfigError
 from pipelines.market.types import check_symbol
@@ -92,7 +92,7 @@ class Experiment:
             unknown = [str(each) for each in chosen if each not in known]
             missing = not chosen and name != "baselines"
             if unknown or missing or len(set(chosen)) < len(chosen):
-                listed = networks.KNOWN if name == "models" else ", ".join(known)
+                listed = model_registry.KNOWN if name == "models" else ", ".join(known)
                 raise ConfigError(
                     f"Need {name} out of {listed}, each once, got {', '.join(map(str, chosen)) or 'none'}."
                 )
@@ -129,13 +129,13 @@ class Experiment:
                 raise ConfigError(f"Need {name} from 0 to below {most:g}, got {value!r}.")
         if type(self.layer_norm) is not bool or type(self.bidirectional) is not bool:
             raise ConfigError("Need layer_norm and bidirectional as true or false.")
-        steps = [model for model in self.models if networks.topology(model) == "in_step"]
+        steps = [model for model in self.models if model_registry.topology(model) == "in_step"]
         if self.bidirectional and steps:
             raise ConfigError(
                 f"Need {steps[0]} without --bidirectional: read from its end, a window shows what its earlier bars are "
                 "asked for."
             )
-        paths = [model for model in self.models if networks.path(model)]
+        paths = [model for model in self.models if model_registry.path(model)]
         if self.panel and paths:
             raise ConfigError(f"Need networks that forecast no path with --pooled, got {paths[0]}.")
         if self.label == "triple-barrier" and paths:
@@ -180,6 +180,23 @@ class Experiment:
         """sha256 over the experiment and whatever else decides its result (data, versions, backend)."""
         content = json.dumps({"experiment": self.to_json(), **more}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
+
+
+Study = tuple[str, int]
+"""What is tuned by itself: (model, fold number)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameters:
+    """What tuning may choose for a network and fold."""
+
+    units: int
+    learning_rate: float
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> "Hyperparameters":
+        """Those of the experiment itself."""
+        return cls(units=experiment.units, learning_rate=experiment.learning_rate)
 
 
 def _date(name: str, text: str) -> date:

@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from forecast.trading.simulator import Costs
 from pipelines.errors import ConfigError
 
 CALIBRATIONS = ("none", "temperature", "isotonic")
@@ -12,7 +11,38 @@ AUTO = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
+class Costs:
+    """What trading and borrowing cost.
+
+    fee_bps, slippage_bps, half_spread_bps: basis points of the amount traded (1 bp = 0.01 %). borrow_rate: a year, on
+    what is sold short. financing_rate: a year, on what is held beyond one's own money. Both as fractions: 0.03 is 3 %.
+    Idle money and the proceeds of short sales earn nothing.
+    """
+
+    fee_bps: float
+    slippage_bps: float
+    half_spread_bps: float = 0.0
+    borrow_rate: float = 0.0
+    financing_rate: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("fee_bps", "slippage_bps", "half_spread_bps"):
+            value = getattr(self, name)
+            if not 0 <= value < 10_000:
+                raise ConfigError(f"Need a cost from 0 to 9999 basis points, got {name} {value:g}.")
+        for name in ("borrow_rate", "financing_rate"):
+            value = getattr(self, name)
+            if not 0 <= value <= 10:
+                raise ConfigError(f"Need a rate a year from 0 to 10 (0.03 is 3 %), got {name} {value:g}.")
+
+    @property
+    def rate(self) -> float:
+        """Cost as a fraction of the amount traded."""
+        return (self.fee_bps + self.slippage_bps + self.half_spread_bps) / 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class TradingConfig:
     """What is done with each probability.
 
     band: a number, or "auto" for the one that would have earned most on the validation rows. spread: "given" in the

@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 
 from forecast.config.experiment import Experiment
-from pipelines.bars import aggregation as bars
-from pipelines.market import adjustments as adjust
+from pipelines.bars import aggregation
+from pipelines.market import adjustments
 from pipelines.market.calendars import session_of, sessions_between, sessions_per_year
 from pipelines.market.types import Actions, Bars, Ticks
-from pipelines.preprocessing import combinatorial_cv as combinatorial
-from pipelines.preprocessing import features, labels, scaling, windows
-from pipelines.preprocessing import sample_weights as weighting
-from pipelines.preprocessing import walk_forward as splits
+from pipelines.preprocessing import combinatorial_cv, features, labels, sample_weights, scaling, walk_forward, windows
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import Fold
 from pipelines.preprocessing.windows import Windows
@@ -55,8 +52,8 @@ def make_bars(source: Source, experiment: Experiment) -> Bars:
     Forward, because a dividend or split that comes later then changes no number of an earlier bar.
     """
     if isinstance(source.raw, Ticks):
-        return bars.from_ticks(source.raw, str(experiment.bars))
-    return adjust.adjust(source.raw, source.actions, base="forward")
+        return aggregation.from_ticks(source.raw, str(experiment.bars))
+    return adjustments.adjust(source.raw, source.actions, base="forward")
 
 
 def price_scale(source: Source, made: Bars) -> float:
@@ -74,7 +71,8 @@ def prepare(prices: Bars, experiment: Experiment, *, planned: int | None = None)
     """
     ready = make_windows(prices, experiment)
     folds = tuple(
-        weighting.weigh(ready, fold, kind=experiment.weights) for fold in _folds(ready, experiment, planned=planned)
+        sample_weights.weigh(ready, fold, kind=experiment.weights)
+        for fold in _folds(ready, experiment, planned=planned)
     )
     scalers = tuple(scaling.fit_scaler(ready, rows=fold.train) for fold in folds)
     return Dataset(bars=prices, windows=ready, folds=folds, scalers=scalers)
@@ -97,10 +95,10 @@ def prepare_again(prices: Bars, experiment: Experiment, *, folds: Sequence[Mappi
 
 def _folds(ready: Windows, experiment: Experiment, *, planned: int | None) -> list[Fold]:
     if experiment.combinatorial:
-        return combinatorial.combinatorial(
+        return combinatorial_cv.combinatorial(
             ready, groups=experiment.groups, tested=experiment.tested, embargo=experiment.embargo
         )
-    return splits.walk_forward(
+    return walk_forward.walk_forward(
         ready, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned
     )
 
@@ -129,8 +127,8 @@ def prepare_newest(prices: Bars, experiment: Experiment) -> Dataset:
         TooFewBarsError: too little history for it.
     """
     ready = make_windows(with_room(prices, bars=1 + experiment.horizon), experiment)
-    fold = weighting.weigh(
-        ready, splits.newest(ready, split=experiment.split, embargo=experiment.embargo), kind=experiment.weights
+    fold = sample_weights.weigh(
+        ready, walk_forward.newest(ready, split=experiment.split, embargo=experiment.embargo), kind=experiment.weights
     )
     return Dataset(bars=prices, windows=ready, folds=(fold,), scalers=(scaling.fit_scaler(ready, rows=fold.train),))
 

@@ -19,8 +19,7 @@ from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Dataset, Source, make_bars, make_windows, prepare
 from pipelines.errors import ForecastError
 from pipelines.market.types import Actions, Bars, Floats, Ticks
-from pipelines.preprocessing import custom_features as user_features
-from pipelines.preprocessing import features, scaling
+from pipelines.preprocessing import custom_features, features, scaling
 from pipelines.preprocessing.walk_forward import FEWEST_ROWS, Fold
 from pipelines.preprocessing.windows import Windows
 
@@ -144,7 +143,7 @@ def _cut_actions(actions: Actions, cut: np.datetime64, *, keep_later: bool) -> A
 
 def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: int) -> Iterator[tuple[str, bool]]:
     """Everything that was known at the close of `bar`, made again from another source."""
-    user_features.forget(experiment.features)
+    custom_features.forget(experiment.features)
     try:
         prices = make_bars(source, experiment)
         if len(prices) <= bar:  # the last bar of trades was closed by a pause that has no end yet
@@ -183,7 +182,7 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
 
 def _features(prices: Bars, experiment: Experiment) -> Floats:
     """Features by functions that have seen nothing before."""
-    user_features.forget(experiment.features)
+    custom_features.forget(experiment.features)
     return features.compute(prices, names=experiment.features)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
 from forecast.diagnostics import gates, gradients, occlusion
-from forecast.diagnostics.loader import Member, Subject, members, spread
+from forecast.diagnostics.loader import Member, RunUnderStudy, members, spread
 from forecast.diagnostics.numpy_cells import forward, logits
 from forecast.runs.io import write_json, write_parquet
 from pipelines.errors import RunError
@@ -41,7 +41,7 @@ class Inspection:
         return {name: table for name in names if len(table := getattr(self, name))}
 
 
-def inspect(subject: Subject, *, at: np.datetime64 | None = None, tell: Callable[[str], None]) -> Inspection:
+def inspect(subject: RunUnderStudy, *, at: np.datetime64 | None = None, tell: Callable[[str], None]) -> Inspection:
     """Looks into every member of a run.
 
     at: the chosen window is the last one decided at or before this time; the newest when None. tell: one line now and
@@ -54,7 +54,7 @@ def inspect(subject: Subject, *, at: np.datetime64 | None = None, tell: Callable
         return _inspect(subject, at=at, tell=tell)
 
 
-def save(inspection: Inspection, subject: Subject, *, pictures: dict[str, Any]) -> None:
+def save(inspection: Inspection, subject: RunUnderStudy, *, pictures: dict[str, Any]) -> None:
     """Writes `<run>/inspection/*.parquet`, what the report shows of it, and, last, inspection.json."""
     folder = subject.run.folder / "inspection"
     (folder / "inspection.json").unlink(missing_ok=True)
@@ -64,7 +64,7 @@ def save(inspection: Inspection, subject: Subject, *, pictures: dict[str, Any]) 
     write_json(folder / "inspection.json", inspection.facts)
 
 
-def _inspect(subject: Subject, *, at: np.datetime64 | None, tell: Callable[[str], None]) -> Inspection:
+def _inspect(subject: RunUnderStudy, *, at: np.datetime64 | None, tell: Callable[[str], None]) -> Inspection:
     stored = subject.run.predictions().set_index(["model", "fold", "seed"]).sort_index()["probability"]
     chosen = _chosen(subject, at)
     rows = np.concatenate([fold.test for fold in subject.data.folds])
@@ -94,7 +94,9 @@ def _inspect(subject: Subject, *, at: np.datetime64 | None, tell: Callable[[str]
     return Inspection(**{name: pd.concat(each, ignore_index=True) for name, each in parts.items()}, facts=facts)
 
 
-def _into_gates(subject: Subject, member: Member, parts: dict[str, list[pd.DataFrame]], *, regime: Rows) -> gates.Gates:
+def _into_gates(
+    subject: RunUnderStudy, member: Member, parts: dict[str, list[pd.DataFrame]], *, regime: Rows
+) -> gates.Gates:
     """An LSTM member over all its test rows; regime: 0 to 2 for each of them."""
     test = subject.data.folds[member.fold].test
     seen = gates.observe(member.trained, gates.batches(subject, member, test))
@@ -108,7 +110,7 @@ def _into_gates(subject: Subject, member: Member, parts: dict[str, list[pd.DataF
     return seen
 
 
-def _probabilities(subject: Subject, member: Member) -> Floats:
+def _probabilities(subject: RunUnderStudy, member: Member) -> Floats:
     """A member's chances of a rise at its test rows."""
     batches = gates.batches(subject, member, subject.data.folds[member.fold].test)
     last = [logits(member.trained, forward(member.trained, each).h[-1]) for each in batches]
@@ -120,7 +122,7 @@ def _keep(parts: dict[str, list[pd.DataFrame]], **tables: pd.DataFrame) -> None:
         parts.setdefault(name, []).append(table)
 
 
-def _chosen(subject: Subject, at: np.datetime64 | None) -> tuple[int, int]:
+def _chosen(subject: RunUnderStudy, at: np.datetime64 | None) -> tuple[int, int]:
     """Fold and window number of the window to show."""
     first, last = subject.data.folds[0].test[0], subject.data.folds[-1].test[-1]
     decided = subject.data.windows.decided_at
@@ -133,7 +135,7 @@ def _chosen(subject: Subject, at: np.datetime64 | None) -> tuple[int, int]:
     return next((fold.number, row) for fold in subject.data.folds if row <= fold.test[-1])
 
 
-def _window(subject: Subject, member: Member, row: int) -> pd.DataFrame:
+def _window(subject: RunUnderStudy, member: Member, row: int) -> pd.DataFrame:
     """Every gate and state of every unit, bar by bar, in one window."""
     trace = forward(member.trained, subject.windows(member, np.array([row])))
     steps, _, units = trace.h.shape
@@ -142,7 +144,7 @@ def _window(subject: Subject, member: Member, row: int) -> pd.DataFrame:
     return pd.DataFrame({"fold": member.fold, "seed": member.seed, "unit": unit.ravel(), "lag": lag.ravel(), **columns})
 
 
-def _compare(subject: Subject, member: Member, probability: Floats, stored: "pd.Series[float]") -> float:
+def _compare(subject: RunUnderStudy, member: Member, probability: Floats, stored: "pd.Series[float]") -> float:
     """The largest difference from what the run stored: the networks looked into are the networks that predicted."""
     key = (member.model, member.fold, member.seed)
     before = stored.loc[[key]].to_numpy() if key in stored.index else np.empty(0)
@@ -155,7 +157,7 @@ def _compare(subject: Subject, member: Member, probability: Floats, stored: "pd.
     return apart
 
 
-def _trades(subject: Subject, found: dict[tuple[int, int], gates.Gates]) -> pd.DataFrame:
+def _trades(subject: RunUnderStudy, found: dict[tuple[int, int], gates.Gates]) -> pd.DataFrame:
     """Mean gates around the decisions at which the LSTM ensemble's chance of a rise crossed one half."""
     folds, seeds = range(subject.experiment.folds), range(subject.experiment.seeds)
     joined = {
@@ -177,7 +179,7 @@ def _trades(subject: Subject, found: dict[tuple[int, int], gates.Gates]) -> pd.D
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _facts(subject: Subject, *, chosen: tuple[int, int], rows: int, apart: float) -> dict[str, Any]:
+def _facts(subject: RunUnderStudy, *, chosen: tuple[int, int], rows: int, apart: float) -> dict[str, Any]:
     tests = [len(fold.test) for fold in subject.data.folds]
     return {
         "run": subject.run.name,

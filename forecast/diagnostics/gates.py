@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.diagnostics.loader import STAGES, Member, Subject
+from forecast.diagnostics.loader import STAGES, Member, RunUnderStudy
 from forecast.diagnostics.numpy_cells import Array, Trace, Weights, forward, logits
 from pipelines.market.types import Floats
 from pipelines.preprocessing.windows import Rows
@@ -65,7 +65,7 @@ def time_constant(mean_log_forget: Floats) -> Floats:
     return np.asarray(-1 / np.minimum(mean_log_forget, -1e-9))
 
 
-def batches(subject: Subject, member: Member, rows: Rows) -> list[Array]:
+def batches(subject: RunUnderStudy, member: Member, rows: Rows) -> list[Array]:
     """A member's windows, a few hundred at a time."""
     return [subject.windows(member, rows[first : first + _BATCH]) for first in range(0, len(rows), _BATCH)]
 
@@ -96,7 +96,7 @@ def constants(member: Member, forget: dict[str, Floats]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def volatility(subject: Subject, rows: Rows) -> Floats:
+def volatility(subject: RunUnderStudy, rows: Rows) -> Floats:
     """Standard deviation of the log returns of the (at most) 20 bars before each decision, a bar, shape (rows,)."""
     ends = subject.data.windows.ends[rows]
     returns = np.diff(np.log(subject.data.bars.close), prepend=np.nan)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.diagnostics.loader import STAGES, Member, Subject, spread
+from forecast.diagnostics.loader import STAGES, Member, RunUnderStudy, spread
 from forecast.diagnostics.numpy_cells import Array, Weights, backward, forward, logits
 from pipelines.market.types import Floats
 
@@ -83,7 +83,7 @@ def reach(share: Floats) -> Floats:
     return np.asarray(last + np.where(inside, np.nan_to_num(part), 0.0), dtype=np.float64)
 
 
-def measure(subject: Subject, member: Member) -> tuple[pd.DataFrame, pd.DataFrame]:
+def measure(subject: RunUnderStudy, member: Member) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One member's curves (stage, path, lag, low, median, high over windows, loss) and effective memories."""
     test = subject.data.folds[member.fold].test
     rows, fewer = spread(test, most=WINDOWS), spread(test, most=JACOBIANS)

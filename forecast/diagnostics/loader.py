@@ -17,7 +17,7 @@ from forecast.runs.checkpoints import open_member
 from forecast.runs.run import Run
 from pipelines.errors import ConfigError, RunError
 from pipelines.market.types import Bars, Times
-from pipelines.preprocessing import custom_features as user_features
+from pipelines.preprocessing import custom_features
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.windows import Rows, gather
 
@@ -40,7 +40,7 @@ class Member:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Subject:
+class RunUnderStudy:
     """A finished run, its data as it was trained on, and those of its networks that can be looked into."""
 
     run: Run
@@ -63,7 +63,7 @@ class Subject:
         return np.ascontiguousarray(gather(values, ends - first, steps=views.steps).transpose(1, 0, 2), dtype=dtype)
 
 
-def open_subject(run: Run) -> Subject:
+def open_subject(run: Run) -> RunUnderStudy:
     """Rebuilds a run's windows from the bars that it keeps.
 
     Raises:
@@ -81,7 +81,7 @@ def open_subject(run: Run) -> Subject:
         raise RunError(
             f"Need a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
         )
-    user_features.check_sources(experiment.features, about.get("user_features", {}))
+    custom_features.check_sources(experiment.features, about.get("user_features", {}))
     bars = _bars(run, about["data"])
     if dataset.fingerprint(bars) != about["data"].get("fingerprint"):
         raise RunError(f"bars.parquet of run {run.name} are not the bars it was trained on. Train it again: --fresh.")
@@ -98,7 +98,7 @@ def open_subject(run: Run) -> Subject:
         if experiment.panel
         else dataset.prepare(bars, experiment)
     )
-    return Subject(run=run, about=about, experiment=experiment, data=data, models=known)
+    return RunUnderStudy(run=run, about=about, experiment=experiment, data=data, models=known)
 
 
 def _plain(architecture: Architecture) -> bool:
@@ -107,7 +107,7 @@ def _plain(architecture: Architecture) -> bool:
     return architecture.model in GATES and architecture.layers == 1 and one_way
 
 
-def members(subject: Subject) -> Iterator[Member]:
+def members(subject: RunUnderStudy) -> Iterator[Member]:
     """Every member of the run, fold by fold. Loads the network library, 3 s (JAX) to 10 s (TensorFlow).
 
     Raises:
@@ -123,7 +123,7 @@ def members(subject: Subject) -> Iterator[Member]:
     fitting = backend.load_fitting(backend.choose(subject.about.get("backend", backend.DEFAULT)))
     for each in files:
         (model, fold, seed), architecture = each.task, each.architecture
-        network = fitting.models.build(architecture, seed=start_seed(fold=fold, seed=seed))
+        network = fitting.layers.build(architecture, seed=start_seed(fold=fold, seed=seed))
         initial = _read(network, architecture)
         fitting.load_into(network, each.weights)
         trained = _read(network, architecture)

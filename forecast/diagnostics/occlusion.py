@@ -7,7 +7,7 @@ the fitted networks use, not what would be useful: a feature that another one re
 import numpy as np
 import pandas as pd
 
-from forecast.diagnostics.loader import Member, Subject, spread
+from forecast.diagnostics.loader import Member, RunUnderStudy, spread
 from forecast.diagnostics.numpy_cells import Array, Weights, forward, logits
 from pipelines.market.types import Floats
 
@@ -40,7 +40,7 @@ def starts(steps: int) -> list[tuple[int, int]]:
     return [(max(0, last - width), last) for last in range(steps, 0, -width)][::-1]
 
 
-def measure(subject: Subject, ensemble: list[Member]) -> pd.DataFrame:
+def measure(subject: RunUnderStudy, ensemble: list[Member]) -> pd.DataFrame:
     """The ensemble of one model and fold. A row a block and feature: mean absolute change of the mean probability,
     the share of windows in which it crossed one half, and how many windows were looked at."""
     first = ensemble[0]

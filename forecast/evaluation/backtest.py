@@ -7,22 +7,22 @@ import numpy as np
 import pandas as pd
 
 from forecast.config.experiment import COMBINATORIAL
-from forecast.config.trading import Rules as Rules
+from forecast.config.trading import TradingConfig as TradingConfig
 from forecast.evaluation.lookahead_audit import certify_fills
 from forecast.evaluation.warnings import notes
-from forecast.runs import trial_log as trials
+from forecast.runs import trial_log
 from forecast.runs.run import Backtest, Run
-from forecast.statistics import cpcv as paths
+from forecast.statistics import cpcv
 from forecast.statistics.summary import summarise
 from forecast.trading.signals import utc
 from forecast.trading.simulator import Ledger
-from forecast.trading.strategy import Accounts, chosen_bands
+from forecast.trading.strategy import StrategyResult, chosen_bands
 from forecast.trading.strategy import accounts as accounts
 from pipelines.errors import ConfigError
 from pipelines.market.calendars import session_of
 
 
-def evaluate(run: Run, *, rules: Rules) -> Backtest:
+def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
     """Trades every member of a run and its two baselines, compares them, saves and returns the backtest.
 
     Raises:
@@ -40,11 +40,11 @@ def evaluate(run: Run, *, rules: Rules) -> Backtest:
         bars_per_year=data["bars_per_year"],
         sessions=session_of(utc(bars["closed_at"])[made.traded], data["calendar"]),
         config=config,
-        trials=max(1, trials.count(run.folder.parent, symbol=made.members.symbol)),
+        trials=max(1, trial_log.count(run.folder.parent, symbol=made.members.symbol)),
     )
     if run.describe()["config"].get("split") == COMBINATORIAL:
-        results = paths.path_results(metrics["performance"])
-        metrics["verdict"] |= paths.without_verdict(results, symbol=made.members.symbol)
+        results = cpcv.path_results(metrics["performance"])
+        metrics["verdict"] |= cpcv.without_verdict(results, symbol=made.members.symbol)
         metrics |= {"paths": results, "comparisons": [], "evidence": {}}
     metrics["trading"] = notes(made, bars, rules=rules, calendar=data["calendar"])
     metrics["certificate"] = shown = certify_fills(run.certificate(), made, predictions, bars, **material)
@@ -66,12 +66,12 @@ def without_verdict(failures: Sequence[str], *, symbol: str) -> dict[str, Any]:
     }
 
 
-def traded_accounts(run: Run, *, rules: Rules) -> Accounts:
+def traded_accounts(run: Run, *, rules: TradingConfig) -> StrategyResult:
     """What a run's members and its two baselines decided, held and earned; nothing is saved."""
     return accounts(run.predictions(), run.bars(), **_material(run, rules=rules))
 
 
-def _material(run: Run, *, rules: Rules) -> dict[str, Any]:
+def _material(run: Run, *, rules: TradingConfig) -> dict[str, Any]:
     """What accounts are made of beside predictions and bars."""
     described = run.describe()
     if rules.spread == "bars" and not described["config"].get("bars"):
@@ -103,7 +103,7 @@ def ledger_frame(ledgers: Sequence[Ledger]) -> pd.DataFrame:
     return pd.DataFrame({**named, "time": times, **values})
 
 
-def _signal_frame(made: Accounts) -> pd.DataFrame:
+def _signal_frame(made: StrategyResult) -> pd.DataFrame:
     """signals.parquet."""
     known, count = made.members, len(made.members.decided_at)
     model, member = (np.repeat(np.array(each), count) for each in zip(*known.names, strict=True))

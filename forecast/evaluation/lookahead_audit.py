@@ -13,16 +13,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.trading import strategy as remaking
+from forecast.trading import strategy
 from forecast.trading.signals import utc
-from forecast.trading.strategy import Accounts
+from forecast.trading.strategy import StrategyResult
 from pipelines.errors import ForecastError
 
 _PRICES = ["open", "high", "low", "close"]
 
 
 def certify_fills(
-    certificate: dict[str, Any] | None, made: Accounts, predictions: pd.DataFrame, bars: pd.DataFrame, **material: Any
+    certificate: dict[str, Any] | None,
+    made: StrategyResult,
+    predictions: pd.DataFrame,
+    bars: pd.DataFrame,
+    **material: Any,
 ) -> dict[str, Any] | None:
     """The training's certificate with the backtest's own checks. material: what `accounts` took besides.
 
@@ -47,7 +51,7 @@ def certify_fills(
     return {**content, "sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}
 
 
-def _fills(made: Accounts, bars: pd.DataFrame) -> Iterator[tuple[str, bool]]:
+def _fills(made: StrategyResult, bars: pd.DataFrame) -> Iterator[tuple[str, bool]]:
     """Each fill at the open after its decision, no sooner, and only where there was something to trade."""
     here, opens = bars.iloc[made.traded], bars["open"].to_numpy()[made.traded]
     opened_at, volume = utc(here["opened_at"]), here["volume"].to_numpy()
@@ -63,7 +67,7 @@ def _fills(made: Accounts, bars: pd.DataFrame) -> Iterator[tuple[str, bool]]:
         yield f"{who} trades at an open without volume", not filled
 
 
-def _order(made: Accounts, validation: pd.DataFrame | None) -> Iterator[tuple[str, bool]]:
+def _order(made: StrategyResult, validation: pd.DataFrame | None) -> Iterator[tuple[str, bool]]:
     """What was chosen on was known before what it was chosen for."""
     if validation is None:
         return
@@ -74,7 +78,7 @@ def _order(made: Accounts, validation: pd.DataFrame | None) -> Iterator[tuple[st
 
 
 def _again(
-    made: Accounts, predictions: pd.DataFrame, bars: pd.DataFrame, material: dict[str, Any]
+    made: StrategyResult, predictions: pd.DataFrame, bars: pd.DataFrame, material: dict[str, Any]
 ) -> Iterator[tuple[str, bool]]:
     """Choices and targets up to the first decision of each fold, made again without what came after, or with other."""
     rng = np.random.default_rng(0)
@@ -91,7 +95,7 @@ def _again(
                 else _other(predictions, bars, cut=cut, rng=rng)
             )
             try:
-                again = remaking.accounts(
+                again = strategy.accounts(
                     rows, prices, **{**material, "validation": past if how == "removed" else validation}
                 )
             except ForecastError:
@@ -101,7 +105,7 @@ def _again(
                 yield f"{what} of fold {fold} change when its test rows are {how}", same
 
 
-def _compare(made: Accounts, again: Accounts, *, fold: int, before: int) -> Iterator[tuple[str, bool]]:
+def _compare(made: StrategyResult, again: StrategyResult, *, fold: int, before: int) -> Iterator[tuple[str, bool]]:
     yield "signals before those", np.array_equal(made.signals[:, :before], again.signals[:, :before])
     yield "targets before those", np.array_equal(made.targets[:, :before], again.targets[:, :before], equal_nan=True)
     if not made.choices:

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from forecast.config.experiment import COMBINATORIAL
-from forecast.config.trading import Rules
+from forecast.config.trading import TradingConfig
 from forecast.evaluation.backtest import ledger_frame, traded_accounts
 from forecast.evaluation.warnings import capital, ruins
-from forecast.runs import trial_log as trials
+from forecast.runs import trial_log
 from forecast.runs.io import read_json, read_parquet, write_json, write_parquet
 from forecast.runs.run import Run
 from forecast.statistics.summary import summarise
@@ -21,7 +21,7 @@ from forecast.statistics.verdict import name as spoken
 from forecast.trading.market_state import trailing_volatility
 from forecast.trading.signals import utc
 from forecast.trading.simulator import Flags, Ledger, account
-from forecast.trading.strategy import Accounts
+from forecast.trading.strategy import StrategyResult
 from pipelines.errors import ConfigError
 from pipelines.market.calendars import session_of
 from pipelines.market.types import Floats, Times
@@ -60,7 +60,7 @@ class Part:
     alive: Flags
 
 
-def join(runs: Sequence[Run], *, rules: Rules, weighting: Weighting) -> Portfolio:
+def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> Portfolio:
     """Trades several runs as one account per model. Not saved yet.
 
     The account begins with the last run that begins and ends with the last that ends. A symbol without a bar on a day
@@ -109,7 +109,7 @@ def join(runs: Sequence[Run], *, rules: Rules, weighting: Weighting) -> Portfoli
         "symbols": symbols, "runs": [run.name for run in runs], "weighting": weighting, **rules.to_json(),
     }  # fmt: skip
     sessions = session_of(closed_at, data[0]["calendar"])
-    tried = sum(trials.count(run.folder.parent, symbol=symbol) for run, symbol in zip(runs, symbols, strict=True))
+    tried = sum(trial_log.count(run.folder.parent, symbol=symbol) for run, symbol in zip(runs, symbols, strict=True))
     metrics = summarise(
         ledgers, None, bars_per_year=bars_per_year, sessions=sessions, config=config, trials=max(1, tried)
     )
@@ -154,7 +154,9 @@ def list_portfolios(runs: Path) -> list[str]:
     return [path.parent.name for path in sorted(found, key=lambda path: -path.stat().st_mtime_ns)]
 
 
-def _days(made: Sequence[Accounts], bars: Sequence[pd.DataFrame], *, symbols: Sequence[str]) -> tuple[Times, Times]:
+def _days(
+    made: Sequence[StrategyResult], bars: Sequence[pd.DataFrame], *, symbols: Sequence[str]
+) -> tuple[Times, Times]:
     """The opens of the portfolio's bars and their closes: every time at which one of the symbols was traded."""
     first = max(each.known.opened_at[0] for each in made)
     opened = np.concatenate([each.known.opened_at for each in made])
@@ -167,7 +169,7 @@ def _days(made: Sequence[Accounts], bars: Sequence[pd.DataFrame], *, symbols: Se
     return time[kept], closed[place][kept]
 
 
-def _part(made: Accounts, bars: pd.DataFrame, time: Times, *, bars_per_year: float) -> Part:
+def _part(made: StrategyResult, bars: pd.DataFrame, time: Times, *, bars_per_year: float) -> Part:
     known = made.known
     at = np.searchsorted(known.opened_at, time, side="right") - 1  # its last bar that has opened by then
     there, last = known.opened_at[at] == time, len(known.opened_at) - 1

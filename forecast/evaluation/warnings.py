@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.config.trading import AUTO, Rules
+from forecast.config.trading import AUTO, TradingConfig
 from forecast.statistics.verdict import name
 from forecast.trading.signals import ENSEMBLE, utc
 from forecast.trading.simulator import Ledger
-from forecast.trading.strategy import Accounts
+from forecast.trading.strategy import StrategyResult
 from pipelines.market.calendars import session_of, sessions_between
 
 
-def notes(made: Accounts, bars: pd.DataFrame, *, rules: Rules, calendar: str) -> dict[str, Any]:
+def notes(made: StrategyResult, bars: pd.DataFrame, *, rules: TradingConfig, calendar: str) -> dict[str, Any]:
     """metrics.json's "trading": counts, choices, and sentences for a person."""
     here, ensembles = made.known, [each for each in made.ledgers if each.member == ENSEMBLE]
     sessions = np.unique(session_of(utc(bars["closed_at"])[made.traded], calendar))
@@ -54,7 +54,7 @@ def ruins(ledgers: Sequence[Ledger]) -> dict[str, str]:
     return found
 
 
-def _chosen(made: Accounts, *, rules: Rules) -> list[str]:
+def _chosen(made: StrategyResult, *, rules: TradingConfig) -> list[str]:
     mine = [each for each in made.choices if each.member == ENSEMBLE]
     said = []
     if rules.band == AUTO and mine:

@@ -14,10 +14,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.datasets import path_targets as paths
-from forecast.networks import layers as models
+from forecast.datasets import path_targets
+from forecast.networks import layers
 from forecast.networks.optimizer import Vector, flat
-from forecast.networks.results import Architecture, Budget, Fitted
+from forecast.networks.results import Architecture, Budget, FitResult
 from forecast.networks.training_loop import Program
 from pipelines.errors import RunError
 from pipelines.market.types import Floats
@@ -37,7 +37,7 @@ def fit(
     seed: int,
     budget: Budget,
     room: int = 0,
-) -> Fitted:
+) -> FitResult:
     """Trains one member with early stopping and predicts the fold's test rows.
 
     With a patience the weights of the epoch with the best validation loss are kept; with patience 0 all epochs are
@@ -52,7 +52,7 @@ def fit(
     )
     values = scaler.apply(windows.values)
     trained = program.train(
-        flat(models.build(architecture, seed=member_seed).get_weights()),
+        flat(layers.build(architecture, seed=member_seed).get_weights()),
         program.material(
             values,
             ends=windows.ends,
@@ -79,7 +79,7 @@ def fit(
     )
     deviation = _deviation(checked, windows, fold) if architecture.path else None
     nothing = np.empty((0, 0))
-    return Fitted(
+    return FitResult(
         architecture=architecture,
         parameters=len(trained.parameters),
         weights=_weights_file(program, trained.parameters),
@@ -145,33 +145,33 @@ def probabilities(answers: Vector, *, architecture: Architecture, deviation: flo
         RunError: a path without a deviation above 0.
     """
     if not architecture.path:
-        return models.sigmoid(answers[:, -1])
+        return layers.sigmoid(answers[:, -1])
     if type(deviation) not in (int, float) or not 0 < deviation < np.inf:  # type: ignore[operator]
         raise RunError(f"Need a deviation above 0 for {architecture.model}, got {deviation!r:.40}. Train it again.")
-    return paths.chance(answers, deviation=float(deviation))  # type: ignore[arg-type]
+    return path_targets.chance(answers, deviation=float(deviation))  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=16)
 def _program(architecture: Architecture) -> Program:
-    network = models.build(architecture, seed=0)
+    network = layers.build(architecture, seed=0)
     return Program(network, topology=architecture.topology, random=architecture.random)
 
 
 def _lessons(architecture: Architecture, windows: Windows, fold: Fold) -> dict[str, NDArray[np.floating[Any]]]:
     """What the topology learns from besides the labels of the windows."""
     if architecture.path:
-        return {"marks": paths.moves(windows), "unit": paths.volatility(windows, train=fold.train)}
+        return {"marks": path_targets.moves(windows), "unit": path_targets.volatility(windows, train=fold.train)}
     if architecture.topology == "in_step":
-        labels, counts = paths.inner_labels(windows, fold)
+        labels, counts = path_targets.inner_labels(windows, fold)
         return {"marks": labels, "counts": counts}
     return {}
 
 
 def _deviation(checked: Vector, windows: Windows, fold: Fold) -> float:
     rows = fold.validation
-    unit = paths.volatility(windows, train=fold.train)[rows]
-    actual = paths.came(windows, rows, ahead=checked.shape[1]) / unit[:, None]
-    return paths.deviation(checked, actual, fold.weights[rows])
+    unit = path_targets.volatility(windows, train=fold.train)[rows]
+    actual = path_targets.came(windows, rows, ahead=checked.shape[1]) / unit[:, None]
+    return path_targets.deviation(checked, actual, fold.weights[rows])
 
 
 def _answers(program: Program, parameters: Vector, values: Vector, ends: Rows) -> Vector:
@@ -187,4 +187,4 @@ def _weights_file(program: Program, parameters: Vector) -> bytes:
         return path.read_bytes()
 
 
-__all__ = ["fit", "keras", "load", "load_into", "models", "predict", "probabilities"]
+__all__ = ["fit", "keras", "layers", "load", "load_into", "predict", "probabilities"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.config import model_registry as networks
+from forecast.config import model_registry
 from forecast.config.architecture import Architecture
 
 Weight = NDArray[np.float32]
@@ -21,7 +21,7 @@ def draw(architecture: Architecture, weights: Sequence[Weight], *, names: Sequen
     section 2). lstm_chrono: biases of `_chrono`.
     """
     rng = np.random.default_rng(seed)
-    cell = networks.cell(architecture.model)
+    cell = model_registry.cell(architecture.model)
     found: list[Weight] = []
     before = ""
     for name, given in zip(names, weights, strict=True):

@@ -12,7 +12,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from forecast.config.architecture import KERNEL, Architecture
-from forecast.networks import initializers as initial_weights
+from forecast.networks import initializers
 
 _SEED = 0  # of a layer's dropout, which Keras would draw from Python's global generator; training hands in its own
 
@@ -26,7 +26,7 @@ def build(architecture: Architecture, *, seed: int) -> keras.Model:
     window = layers.Input((architecture.steps, architecture.features))
     network = keras.Model(window, TOPOLOGIES[architecture.topology](architecture, window), name=architecture.model)
     names = [each.name for each in network.weights]
-    network.set_weights(initial_weights.draw(architecture, network.get_weights(), names=names, seed=seed))
+    network.set_weights(initializers.draw(architecture, network.get_weights(), names=names, seed=seed))
     return network
 
 

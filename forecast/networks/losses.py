@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from forecast.networks.optimizer import Material
+from forecast.networks.optimizer import FoldTensors
 
 
 class Objective(NamedTuple):
@@ -17,43 +17,43 @@ class Objective(NamedTuple):
     losses: (answers, material, rows) -> the loss of each answer. Both have shape (batch, answers that count).
     """
 
-    weights: Callable[[Material, Any, int], Any]
-    losses: Callable[[Any, Material, Any], Any]
+    weights: Callable[[FoldTensors, Any, int], Any]
+    losses: Callable[[Any, FoldTensors, Any], Any]
 
 
-def of_window(material: Material, rows: Any, answers: int) -> Any:
+def of_window(material: FoldTensors, rows: Any, answers: int) -> Any:
     """A window's own weight, the same for each of its answers."""
     weight = ops.take(material.weights, ops.maximum(rows, 0), axis=0) * ops.cast(rows >= 0, "float32")
     return ops.repeat(weight[:, None], answers, axis=1) if answers > 1 else weight[:, None]
 
 
-def _last_weights(material: Material, rows: Any, answers: int) -> Any:
+def _last_weights(material: FoldTensors, rows: Any, answers: int) -> Any:
     return of_window(material, rows, 1)
 
 
-def _last_losses(answers: Any, material: Material, rows: Any) -> Any:
+def _last_losses(answers: Any, material: FoldTensors, rows: Any) -> Any:
     targets = ops.take(material.targets, ops.maximum(rows, 0), axis=0)
     return _log_losses(answers[:, -1:], targets[:, None])
 
 
-def _step_weights(material: Material, rows: Any, answers: int) -> Any:
+def _step_weights(material: FoldTensors, rows: Any, answers: int) -> Any:
     """Each bar's own; none where the window itself has none."""
     own = ops.cast(of_window(material, rows, 1) > 0, "float32")
     return ops.take(material.counts, _bars(material, rows, 1 - answers, 1), axis=0) * own
 
 
-def _step_losses(answers: Any, material: Material, rows: Any) -> Any:
+def _step_losses(answers: Any, material: FoldTensors, rows: Any) -> Any:
     return _log_losses(answers, ops.take(material.marks, _bars(material, rows, 1 - answers.shape[1], 1), axis=0))
 
 
-def _path_losses(answers: Any, material: Material, rows: Any) -> Any:
+def _path_losses(answers: Any, material: FoldTensors, rows: Any) -> Any:
     """Squared error of each bar of the path, in units of the volatility known at the decision."""
     came = ops.take(material.marks, _bars(material, rows, 1, 1 + answers.shape[1]), axis=0)
     unit = ops.take(material.unit, ops.maximum(rows, 0), axis=0)
     return ops.square(answers - came / unit[:, None])
 
 
-def _bars(material: Material, rows: Any, first: int, until: int) -> Any:
+def _bars(material: FoldTensors, rows: Any, first: int, until: int) -> Any:
     """The bars from `first` to before `until`, counted from each window's last one, shape (batch, bars)."""
     ends = ops.take(material.ends, ops.maximum(rows, 0), axis=0)
     return ends[:, None] + ops.arange(first, until, dtype="int32")

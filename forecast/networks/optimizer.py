@@ -17,7 +17,7 @@ Vector = NDArray[np.float32]
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # Adam as in Kingma & Ba (2015), epsilon as in Keras
 
 
-class State(NamedTuple):
+class TrainingState(NamedTuple):
     """Where a member stands. parameters, first, second, best: shape (parameters,); losses: shape (epochs,).
 
     draw: its own number, from which its dropout follows together with the step.
@@ -36,7 +36,7 @@ class State(NamedTuple):
     val_loss: Any
 
 
-class Material(NamedTuple):
+class FoldTensors(NamedTuple):
     """What a fold's members learn from, in the backend's arrays; padded to sizes that other folds share.
 
     values: scaled features, shape (bars, features). ends, targets, weights: shape (windows,); a window's loss counts
@@ -61,7 +61,7 @@ class Material(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trained:
+class TrainedWeights:
     """A trained member: its parameters, and its mean log losses, each of shape (epochs trained,)."""
 
     parameters: Vector
@@ -69,10 +69,10 @@ class Trained:
     val_loss: NDArray[np.float64]
 
 
-def trained(state: State, *, patience: int) -> Trained:
+def trained(state: TrainingState, *, patience: int) -> TrainedWeights:
     """What is kept of a member: with a patience the parameters of its best epoch, else the last ones."""
     done = int(state.epoch)
-    return Trained(
+    return TrainedWeights(
         parameters=np.array(state.best if patience else state.parameters),
         loss=np.array(state.loss, dtype=np.float64)[:done],
         val_loss=np.array(state.val_loss, dtype=np.float64)[:done],
@@ -89,7 +89,7 @@ def shuffled(
     return orders.reshape(shape)
 
 
-def finished(state: State, *, epochs: int, patience: int) -> bool:
+def finished(state: TrainingState, *, epochs: int, patience: int) -> bool:
     """Whether a member has learned for all its epochs or waited too long for a better validation loss."""
     return int(state.epoch) >= epochs or bool(patience and int(state.waited) >= patience)
 
@@ -105,10 +105,10 @@ def flat(weights: list[NDArray[np.float32]]) -> Vector:
     return np.concatenate([each.ravel() for each in weights]).astype(np.float32)
 
 
-def begin(parameters: Vector, epochs: int, *, draw: int = 0) -> State:
+def begin(parameters: Vector, epochs: int, *, draw: int = 0) -> TrainingState:
     """A member before its first epoch, with a fresh optimizer."""
     nothing, losses = np.zeros_like(parameters), np.zeros(epochs, dtype=np.float32)
-    return State(
+    return TrainingState(
         draw=np.int32(draw),
         epoch=np.int32(0),
         step=np.float32(0),

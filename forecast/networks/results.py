@@ -20,7 +20,7 @@ class Budget:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Fitted:
+class FitResult:
     """A fitted member: its weights as the bytes of an HDF5 file, its out-of-sample probabilities, its history.
 
     probability: shape (test rows,). validation: the same for the validation rows. loss, val_loss: mean log loss, of a
@@ -42,4 +42,4 @@ class Fitted:
     deviation: float | None = None
 
 
-__all__ = ["MOST_PARAMETERS", "Architecture", "Budget", "Fitted"]
+__all__ = ["MOST_PARAMETERS", "Architecture", "Budget", "FitResult"]

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from forecast.networks.autodiff import compiled, value_and_gradient
 from forecast.networks.losses import OBJECTIVES, Objective
 from forecast.networks.optimizer import (
-    Material,
-    State,
-    Trained,
+    FoldTensors,
+    TrainedWeights,
+    TrainingState,
     Vector,
     adam,
     begin,
@@ -69,7 +69,7 @@ class Program:
         marks: NDArray[np.floating[Any]] | None = None,
         counts: NDArray[np.floating[Any]] | None = None,
         unit: NDArray[np.floating[Any]] | None = None,
-    ) -> Material:
+    ) -> FoldTensors:
         """The arrays of one fold, moved to the backend; padded as if they held `room` bars where they hold fewer.
 
         clip: the largest norm of a gradient, 0 for any. marks, counts, unit: as in Material, where the topology needs
@@ -79,7 +79,7 @@ class Program:
         room = roomy(max(len(ends), room))
         bars[: len(values)] = values
         size = max(batch, _PREDICT_BATCH)
-        return Material(
+        return FoldTensors(
             values=ops.convert_to_tensor(bars),
             ends=ops.convert_to_tensor(filled(ends, room)),
             targets=ops.convert_to_tensor(filled(targets, room).astype(np.float32)),
@@ -97,7 +97,7 @@ class Program:
     def train(
         self,
         start: Vector,
-        material: Material,
+        material: FoldTensors,
         *,
         train: Rows,
         batch: int,
@@ -105,7 +105,7 @@ class Program:
         epochs: int,
         patience: int,
         draw: int = 0,
-    ) -> Trained:
+    ) -> TrainedWeights:
         """Trains from the parameters `start` until `epochs` or until `patience` epochs brought no better validation.
 
         train: window numbers; every epoch sees them in a new order drawn from `shuffle`. patience 0: all epochs, and
@@ -119,7 +119,9 @@ class Program:
             first = int(state.epoch)
             until = min(epochs, first + chunk)
             orders = shuffled(train, shuffle=shuffle, epochs=until - first, shape=(chunk, room // batch, batch))
-            state = State(*self._train(tuple(state), tuple(material), orders, np.int32(until), np.int32(patience)))
+            state = TrainingState(
+                *self._train(tuple(state), tuple(material), orders, np.int32(until), np.int32(patience))
+            )
         return trained(state, patience=patience)
 
     def answers(self, parameters: Vector, windows: Vector) -> Vector:
@@ -153,37 +155,37 @@ class Program:
         seeds = [ops.cast(ops.stack([draw + place, drawn]), each.dtype.name) for place, each in enumerate(self._fixed)]
         return self.network.stateless_call(self.weights(parameters), seeds, windows, training=True)[0]
 
-    def _loss(self, parameters: Any, material: Material, rows: Any, state: tuple[Any, Any]) -> Any:
+    def _loss(self, parameters: Any, material: FoldTensors, rows: Any, state: tuple[Any, Any]) -> Any:
         """Weighted mean loss of a batch."""
         answers = self._learning(parameters, self._windows(material, rows), state)
         weights = self._weights(self._objective, material, rows)
         losses = self._objective.losses(answers, material, rows)
         return ops.sum(losses * weights) / ops.maximum(ops.sum(weights), _NO_WEIGHT)
 
-    def _windows(self, material: Material, rows: Any) -> Any:
+    def _windows(self, material: FoldTensors, rows: Any) -> Any:
         offsets = ops.arange(1 - self._steps, 1, dtype="int32")
         ends = ops.take(material.ends, ops.maximum(rows, 0), axis=0)
         return ops.take(material.values, ends[:, None] + offsets, axis=0)
 
-    def _weights(self, objective: Objective, material: Material, rows: Any) -> Any:
+    def _weights(self, objective: Objective, material: FoldTensors, rows: Any) -> Any:
         return objective.weights(material, rows, self.network.output_shape[1])
 
     def train_epochs(self, state: Any, material: Any, orders: Any, until: Any, patience: Any) -> Any:
         """The function that is compiled: a State and a Material as tuples, a State's fields back."""
-        material, start = Material(*material), State(*state)
+        material, start = FoldTensors(*material), TrainingState(*state)
         first = start.epoch
 
         def more(*state: Any) -> Any:
-            now = State(*state)
+            now = TrainingState(*state)
             return ops.logical_and(now.epoch < until, ops.logical_or(patience == 0, now.waited < patience))
 
         def epoch(*state: Any) -> Any:
-            now = State(*state)
+            now = TrainingState(*state)
             return tuple(self._epoch(now, material, orders[now.epoch - first]))
 
         return ops.while_loop(more, epoch, tuple(start))
 
-    def _epoch(self, state: State, material: Material, order: Any) -> State:
+    def _epoch(self, state: TrainingState, material: FoldTensors, order: Any) -> TrainingState:
         def batch(number: Any, seen: Any, total: Any, step: Any, parameters: Any, first: Any, second: Any) -> Any:
             rows = order[number]
             loss, gradient = self._gradient(parameters, material, rows, (state.draw, step))
@@ -201,7 +203,7 @@ class Program:
         )
         val_loss = self._validate(parameters, material)
         better = val_loss < state.best_loss
-        return State(
+        return TrainingState(
             draw=state.draw,
             epoch=state.epoch + 1,
             step=step,
@@ -215,7 +217,7 @@ class Program:
             val_loss=put(state.val_loss, state.epoch, val_loss),
         )
 
-    def _validate(self, parameters: Any, material: Material) -> Any:
+    def _validate(self, parameters: Any, material: FoldTensors) -> Any:
         def batch(number: Any, seen: Any, total: Any) -> Any:
             rows = material.validation[number]
             weights = self._weights(self._judge, material, rows)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from forecast.networks.optimizer import Material, State, Trained, Vector, begin, shuffled, trained
+from forecast.networks.optimizer import FoldTensors, TrainedWeights, TrainingState, Vector, begin, shuffled, trained
 from forecast.networks.training_loop import Program
 from pipelines.preprocessing.windows import Rows
 
@@ -23,7 +23,7 @@ class Learner:
     """One member of a batch. start: its first parameters; material, train, shuffle, draw: as in Program.train."""
 
     start: Vector
-    material: Material
+    material: FoldTensors
     train: Rows
     shuffle: np.random.Generator
     draw: int = 0
@@ -31,7 +31,7 @@ class Learner:
 
 def train_together(
     program: Program, learners: Sequence[Learner], *, batch: int, epochs: int, patience: int
-) -> list[Trained]:
+) -> list[TrainedWeights]:
     """What `Program.train` gives for each, in the same order; each stops early for itself.
 
     The materials must come from one Program and one batch size and be padded alike (`room`): one shape for all.
@@ -48,4 +48,6 @@ def train_together(
     ended = [
         np.asarray(leaf) for leaf in many(tuple(states), tuple(material), orders, np.int32(epochs), np.int32(patience))
     ]
-    return [trained(State(*(leaf[number] for leaf in ended)), patience=patience) for number in range(len(learners))]
+    return [
+        trained(TrainingState(*(leaf[number] for leaf in ended)), patience=patience) for number in range(len(learners))
+    ]

@@ -18,7 +18,7 @@ ENSEMBLE = "ensemble"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class PageContext:
     """Everything that the charts and tables show.
 
     about: run.json. policy: the backtest's config.json. metrics: its metrics.json. bars, history, predictions: the
@@ -78,7 +78,7 @@ class Material:
         return [each for each in self.ledgers if each.model == model and each.member != ENSEMBLE]
 
 
-def gather(run: Run, *, backtest: str) -> Material:
+def gather(run: Run, *, backtest: str) -> PageContext:
     """Reads what a report needs.
 
     Raises:
@@ -97,7 +97,7 @@ def gather(run: Run, *, backtest: str) -> Material:
     ]
     if not any(each.member == ENSEMBLE for each in ledgers):
         raise RunError(f"The ledger of backtest {backtest} has no ensemble. Run 'forecast backtest' again.")
-    return Material(
+    return PageContext(
         name=run.name,
         backtest=backtest,
         about=about,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from forecast.config import model_registry as networks
+from forecast.config import model_registry
 
 DASH = "–"
 
@@ -20,15 +20,15 @@ NAMES = {
 
 def label(model: str) -> str:
     """A model's name as a heading: "LSTM"."""
-    if model in networks.MODELS:
-        name = networks.label(model)
+    if model in model_registry.MODELS:
+        name = model_registry.label(model)
         return name[:1].upper() + name[1:]
     return NAMES.get(model, model.replace("_", " "))
 
 
 def within(model: str) -> str:
     """A model's name inside a sentence: "LSTM", but "buy and hold"."""
-    return networks.label(model) if model in networks.MODELS else label(model).lower()
+    return model_registry.label(model) if model in model_registry.MODELS else label(model).lower()
 
 
 def percent(value: float) -> str:

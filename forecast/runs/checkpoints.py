@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 
 from forecast.compute.task import Task, architecture_of
-from forecast.config.experiment import Experiment
+from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.networks.results import MOST_PARAMETERS, Architecture
 from forecast.runs.io import damaged
-from forecast.runs.run import Run
-from forecast.training import tuning
-from forecast.training.tuning import Settings
+from forecast.runs.run import Run, tuned_hyperparameters
 from pipelines.errors import RunError
 from pipelines.preprocessing.scaling import Scaler
 
@@ -27,7 +25,7 @@ _DEEPEST = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class MemberFiles:
+class Checkpoint:
     """All that is needed to build a member: its network's shape, its scaler, and where its weights are.
 
     deviation: as in Fitted, for one that forecasts a path.
@@ -40,7 +38,7 @@ class MemberFiles:
     deviation: float | None = None
 
 
-def open_member(run: Run, experiment: Experiment, task: Task) -> MemberFiles:
+def open_member(run: Run, experiment: Experiment, task: Task) -> Checkpoint:
     """The files of one member of a run, which must be the ones that were saved for it.
 
     Raises:
@@ -49,9 +47,9 @@ def open_member(run: Run, experiment: Experiment, task: Task) -> MemberFiles:
     model, fold, seed = task
     path = run.member(*task)
     described = run.describe_member(*task)
-    tuned = tuning.described(run.describe().get("tuning")).get((model, fold))
+    tuned = tuned_hyperparameters(run.describe().get("tuning")).get((model, fold))
     architecture = Architecture.from_json(described.get("architecture", {}))
-    expected = architecture_of(experiment, model, settings=tuned or Settings.of(experiment))
+    expected = architecture_of(experiment, model, settings=tuned or Hyperparameters.of(experiment))
     for name, needed in {**expected.to_json(), "features": expected.features}.items():
         _same(path, name, needed, getattr(architecture, name))
     for name, needed in (("fold", fold), ("seed", seed), ("features", list(experiment.features))):
@@ -59,7 +57,7 @@ def open_member(run: Run, experiment: Experiment, task: Task) -> MemberFiles:
     scaler = _scaler(described.get("scaler"), architecture.features, path)
     _check_weights(path, parameters=described.get("parameters"))
     deviation = _deviation(described.get("deviation"), path) if architecture.path else None
-    return MemberFiles(task=task, architecture=architecture, scaler=scaler, weights=path, deviation=deviation)
+    return Checkpoint(task=task, architecture=architecture, scaler=scaler, weights=path, deviation=deviation)
 
 
 def _same(path: Path, name: str, needed: object, got: object) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.config.experiment import Hyperparameters, Study
 from forecast.runs.io import damaged, read_arrays, read_json, read_parquet, write_arrays, write_json, write_parquet
 from pipelines.errors import RunError
 from pipelines.files import write_atomically
@@ -268,3 +269,20 @@ def set_latest(runs: Path, run: Run) -> None:
 
 def _beside(weights: Path) -> Path:
     return weights.with_name(weights.name.replace(".weights.h5", ".json"))
+
+
+def tuned_hyperparameters(content: Any) -> dict[Study, Hyperparameters]:
+    """The chosen settings in a run.json; none where nothing was tuned.
+
+    Raises:
+        RunError: something else stands there.
+    """
+    try:
+        return {
+            (str(each["model"]), int(each["fold"])): Hyperparameters(
+                units=int(each["units"]), learning_rate=float(each["learning_rate"])
+            )
+            for each in (content or {}).get("chosen", ())
+        }
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"The tuned settings in run.json cannot be read ({error}). Train it again: --fresh.") from error

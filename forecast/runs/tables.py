@@ -9,9 +9,9 @@ import pandas as pd
 
 from forecast.compute.task import Task
 from forecast.config.experiment import Experiment
-from forecast.datasets import path_targets as paths
+from forecast.datasets import path_targets
 from forecast.datasets.dataset import Dataset, bars_per_year
-from forecast.networks.results import Fitted
+from forecast.networks.results import FitResult
 from pipelines.market.types import Bars, Floats, Times
 from pipelines.preprocessing.combinatorial_cv import group_rows, path_folds
 from pipelines.preprocessing.windows import Rows
@@ -47,7 +47,7 @@ def describe_run(
     }
 
 
-def describe_member(fitted: Fitted, task: Task, *, dataset: Dataset, experiment: Experiment) -> dict[str, Any]:
+def describe_member(fitted: FitResult, task: Task, *, dataset: Dataset, experiment: Experiment) -> dict[str, Any]:
     """What stands beside a member's weights: all that is needed to predict with them."""
     _, number, seed = task
     scaler = dataset.scalers[number]
@@ -100,8 +100,8 @@ def path(dataset: Dataset, task: Task, found: dict[str, Floats]) -> pd.DataFrame
         rows, said = getattr(fold, part), found[name]
         if not said.size:
             continue
-        unit = paths.volatility(windows, train=fold.train)[rows]
-        came = paths.came(windows, rows, ahead=said.shape[1])
+        unit = path_targets.volatility(windows, train=fold.train)[rows]
+        came = path_targets.came(windows, rows, ahead=said.shape[1])
         columns = {
             "decided_at": _utc(windows.decided_at[rows]).repeat(said.shape[1]),
             "step": np.tile(np.arange(1, said.shape[1] + 1, dtype=np.int32), len(rows)),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from forecast.compute import backend
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Source, make_bars
-from forecast.runs.checkpoints import MemberFiles, open_member
+from forecast.runs.checkpoints import Checkpoint, open_member
 from forecast.runs.io import write_json
 from forecast.runs.run import Run
 from forecast.serving.loader import last_fold, open_experiment
@@ -35,7 +35,7 @@ _WITH_ONNX = ("onnx", "tf2onnx")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exported:
+class ExportedModel:
     """One file. apart: the largest difference of its probabilities from the run's on `rows` test rows; None where there
     is no onnxruntime to check with."""
 
@@ -57,7 +57,7 @@ def export(
     fold: int | None = None,
     models: Sequence[str] = (),
     tell: Callable[[str], None],
-) -> list[Exported]:
+) -> list[ExportedModel]:
     """Writes `<model>-fold-<k>-seed-<s>.<to>` of a fold (the last one by default), and export.json when all are right.
 
     Raises:
@@ -94,10 +94,10 @@ def export(
     return done
 
 
-def _whole(fitting: Any, member: MemberFiles) -> Any:
+def _whole(fitting: Any, member: Checkpoint) -> Any:
     """Unscaled window -> probability, in Keras' own layers: no code of this project is needed to load it."""
     keras, layers = fitting.keras, fitting.keras.layers
-    network = fitting.models.build(member.architecture, seed=0)
+    network = fitting.layers.build(member.architecture, seed=0)
     if tuple(network.output_shape) != (None, 1):
         raise ConfigError(f"Need a network with one answer a window to export, got {member.architecture.model}.")
     fitting.load_into(network, member.weights)
@@ -111,7 +111,7 @@ def _whole(fitting: Any, member: MemberFiles) -> Any:
     return keras.Model(window, answer, name=f"{member.architecture.model}_of_forecast")
 
 
-def _write(network: Any, member: MemberFiles, *, to: str, folder: Path, windows: Any, stored: Floats) -> Exported:
+def _write(network: Any, member: Checkpoint, *, to: str, folder: Path, windows: Any, stored: Floats) -> ExportedModel:
     """Written aside, read back, asked, and only then put in its place."""
     model, fold, seed = member.task
     path = folder / f"{model}-fold-{fold}-seed-{seed}.{to}"
@@ -127,7 +127,7 @@ def _write(network: Any, member: MemberFiles, *, to: str, folder: Path, windows:
         )
     write_atomically(path, content)
     digest = hashlib.sha256(content).hexdigest()
-    return Exported(model=model, fold=fold, seed=seed, path=path, sha256=digest, rows=len(stored), apart=apart)
+    return ExportedModel(model=model, fold=fold, seed=seed, path=path, sha256=digest, rows=len(stored), apart=apart)
 
 
 def _as_keras(network: Any, path: Path, windows: Any) -> Floats:
@@ -155,7 +155,7 @@ FORMATS = tuple(_KINDS)
 
 
 def _test_rows(
-    run: Run, experiment: Experiment, member: MemberFiles, source: Source
+    run: Run, experiment: Experiment, member: Checkpoint, source: Source
 ) -> tuple[NDArray[np.float32], Floats]:
     """Windows of unscaled features of the test rows of the member's fold, and the probabilities that the run stored.
 
@@ -180,7 +180,7 @@ def _test_rows(
     return gather(matrix, ends[kept], steps=experiment.window), rows["probability"].to_numpy()[there][kept]
 
 
-def _described(run: Run, experiment: Experiment, done: Sequence[Exported]) -> dict[str, Any]:
+def _described(run: Run, experiment: Experiment, done: Sequence[ExportedModel]) -> dict[str, Any]:
     """What a program has to know to ask the files."""
     return {
         "run": run.name,

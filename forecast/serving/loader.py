@@ -10,23 +10,23 @@ import numpy as np
 from forecast.compute import backend
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Source, load
-from forecast.runs.checkpoints import MemberFiles, open_member
+from forecast.runs.checkpoints import Checkpoint, open_member
 from forecast.runs.run import Run
 from pipelines.errors import ConfigError, RunError, TooFewBarsError
 from pipelines.market.types import Floats, Ticks
-from pipelines.preprocessing import custom_features as user_features
+from pipelines.preprocessing import custom_features
 from pipelines.preprocessing.windows import Rows
 from pipelines.store.store import Store
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Loaded:
+class LoadedRun:
     """Members of one fold of a run. parameters: one entry a member, as forecast.networks.fit takes them."""
 
     run: Run
     described: Mapping[str, Any]
     experiment: Experiment
-    members: tuple[MemberFiles, ...]
+    members: tuple[Checkpoint, ...]
     parameters: tuple[Any, ...]
     fitting: ModuleType
 
@@ -65,7 +65,7 @@ def open_experiment(run: Run) -> tuple[dict[str, Any], Experiment]:
         raise RunError(
             f"Need a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
         )
-    user_features.check_sources(experiment.features, described.get("user_features", {}))
+    custom_features.check_sources(experiment.features, described.get("user_features", {}))
     return described, experiment
 
 
@@ -74,7 +74,7 @@ def last_fold(described: Mapping[str, Any]) -> int:
     return max(int(each["number"]) for each in described["folds"])
 
 
-def load_members(run: Run, *, fold: int | None = None) -> Loaded:
+def load_members(run: Run, *, fold: int | None = None) -> LoadedRun:
     """The members of a fold, the last one by default: their files are checked before the network library is loaded.
 
     Raises:
@@ -88,7 +88,7 @@ def load_members(run: Run, *, fold: int | None = None) -> Loaded:
     tasks = [(model, number, seed) for model in experiment.models for seed in range(experiment.seeds)]
     members = tuple(open_member(run, experiment, task) for task in tasks)
     fitting = backend.load_fitting(backend.choose(described.get("backend", backend.DEFAULT)))
-    return Loaded(
+    return LoadedRun(
         run=run,
         described=described,
         experiment=experiment,

@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from forecast.compute.backend import versions
-from forecast.config.trading import Rules
+from forecast.config.trading import Costs, TradingConfig
 from forecast.datasets.dataset import Source, make_bars, price_scale, with_room
-from forecast.runs import tables as contents
+from forecast.runs import tables
 from forecast.runs.run import Run
-from forecast.serving.loader import Loaded
+from forecast.serving.loader import LoadedRun
 from forecast.trading.signals import ENSEMBLE
-from forecast.trading.simulator import Costs
-from forecast.trading.strategy import Accounts, accounts
+from forecast.trading.strategy import StrategyResult, accounts
 from pipelines.errors import RunError, TooFewBarsError
 from pipelines.market import calendars
 from pipelines.market.types import Bars, Floats
@@ -30,7 +29,7 @@ _SAME = 1e-4  # float32 computed by other versions differs by less, other featur
 
 
 @dataclass(frozen=True, kw_only=True)
-class Today:
+class Signal:
     """One network's signal. probability: mean over its members; members: each one's, shape (seeds,).
 
     position: what the rules hold from the next open on, -1 to 1, replayed from the run's first decision.
@@ -44,7 +43,7 @@ class Today:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outlook:
+class PathForecast:
     """The signals of a run at the close of the newest bar.
 
     price: as traded. bars_since_run: how many bars are newer than all that the run has seen. notes: what a person
@@ -58,8 +57,8 @@ class Outlook:
     currency: str
     calendar: str
     bars_since_run: int
-    rules: Rules
-    networks: tuple[Today, ...]
+    rules: TradingConfig
+    networks: tuple[Signal, ...]
     notes: tuple[str, ...] = ()
 
     def stale(self, now: np.datetime64) -> bool:
@@ -68,23 +67,25 @@ class Outlook:
         return bool(session < calendars.last_closed(self.calendar, now=now - SETTLED))
 
 
-def rules_of(run: Run) -> Rules:
+def rules_of(run: Run) -> TradingConfig:
     """The rules of the run's newest backtest, those of `forecast backtest` where it has none."""
     names = run.backtests()
     config: dict[str, Any] = {"policy": "long-flat", "band": 0.0, "fee_bps": 1.0, "slippage_bps": 2.0}
     config |= run.backtest_config(names[-1]) if names else {}
     costs = Costs(**{each.name: config[each.name] for each in fields(Costs) if each.name in config})
-    return Rules(costs=costs, **{each.name: config[each.name] for each in fields(Rules) if each.name in config})
+    return TradingConfig(
+        costs=costs, **{each.name: config[each.name] for each in fields(TradingConfig) if each.name in config}
+    )
 
 
 def outlook(
-    loaded: Loaded,
+    loaded: LoadedRun,
     source: Source,
     *,
-    rules: Rules,
+    rules: TradingConfig,
     newest: Mapping[str, Floats] | None = None,
     bars: int | None = None,
-) -> Outlook:
+) -> PathForecast:
     """The signal at the close of the newest bar.
 
     newest: each network's probabilities there, shape (seeds,), where other members than the loaded ones made them.
@@ -115,7 +116,7 @@ def outlook(
     for model, probability in (newest or {}).items():
         found[model][:, -1] = probability
     made = _accounts(loaded, past, found, prices, ends=ends[ends >= since], rules=rules)
-    return Outlook(
+    return PathForecast(
         run=run.name,
         symbol=experiment.symbol,
         decided_at=prices.closed_at[end],
@@ -130,14 +131,20 @@ def outlook(
 
 
 def _accounts(
-    loaded: Loaded, past: pd.DataFrame, found: Mapping[str, Floats], prices: Bars, *, ends: Rows, rules: Rules
-) -> Accounts:
+    loaded: LoadedRun,
+    past: pd.DataFrame,
+    found: Mapping[str, Floats],
+    prices: Bars,
+    *,
+    ends: Rows,
+    rules: TradingConfig,
+) -> StrategyResult:
     """The run's decisions and those at `ends` as the backtest trades them, the newest filled at its own close.
 
     found: probabilities of each network, shape (seeds, decisions), the last of them those at `ends`.
     """
     room = with_room(prices, bars=2)  # to hold what is bought now for a bar
-    bars = contents.bars(room)
+    bars = tables.bars(room)
     bars.loc[bars.index[-2:], "volume"] = prices.volume.max()
     fold = loaded.members[0].task[1]
     times = {"decided_at": room.closed_at[ends], "entry_at": room.opened_at[ends + 1]}
@@ -158,9 +165,9 @@ def _accounts(
     )
 
 
-def _today(made: Accounts, model: str, newest: Floats) -> Today:
+def _today(made: StrategyResult, model: str, newest: Floats) -> Signal:
     row = made.members.names.index((model, ENSEMBLE))
-    return Today(
+    return Signal(
         model=model,
         signal=str(made.signals[row, -1]),
         probability=float(made.probability[row, -1]),
@@ -169,21 +176,21 @@ def _today(made: Accounts, model: str, newest: Floats) -> Today:
     )
 
 
-def _past(run: Run, loaded: Loaded, *, before: np.datetime64) -> pd.DataFrame:
+def _past(run: Run, loaded: LoadedRun, *, before: np.datetime64) -> pd.DataFrame:
     """The run's own decisions of its networks before that time."""
     rows = _mine(loaded, run.predictions())
     past: pd.DataFrame = rows[rows["decided_at"].dt.tz_convert(None) < before]
     return past
 
 
-def _mine(loaded: Loaded, rows: pd.DataFrame) -> pd.DataFrame:
+def _mine(loaded: LoadedRun, rows: pd.DataFrame) -> pd.DataFrame:
     """Those of the run's networks, without the baselines."""
     mine: pd.DataFrame = rows[rows["model"].isin(loaded.experiment.models)]
     return mine
 
 
 def _unchanged(
-    loaded: Loaded, past: pd.DataFrame, found: Mapping[str, Floats], prices: Bars, ends: Any
+    loaded: LoadedRun, past: pd.DataFrame, found: Mapping[str, Floats], prices: Bars, ends: Any
 ) -> tuple[str, ...]:
     """Notes where the run's last decisions, made again, have other digits.
 

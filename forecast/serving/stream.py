@@ -3,27 +3,27 @@
 from dataclasses import replace
 
 from forecast.config.experiment import Experiment
-from forecast.config.trading import Rules
+from forecast.config.trading import TradingConfig
 from forecast.datasets.dataset import Source
 from forecast.runs.run import Run
-from forecast.serving.loader import Loaded
-from forecast.serving.signal import Outlook, outlook
-from pipelines.bars import aggregation as bars
+from forecast.serving.loader import LoadedRun
+from forecast.serving.signal import PathForecast, outlook
+from pipelines.bars import aggregation
 from pipelines.errors import ConfigError
 from pipelines.market.types import Actions, Ticks
 
 
-class Live:
+class SignalStream:
     """A run on bars made of trades, followed from what the store holds on.
 
     Raises:
         ConfigError: see watchable.
     """
 
-    def __init__(self, loaded: Loaded, stored: Ticks, *, rules: Rules) -> None:
+    def __init__(self, loaded: LoadedRun, stored: Ticks, *, rules: TradingConfig) -> None:
         self._kind = watchable(loaded.run, loaded.experiment)
         self._loaded, self._rules, self._ticks = loaded, rules, stored
-        self._bars = len(bars.from_ticks(stored, self._kind))
+        self._bars = len(aggregation.from_ticks(stored, self._kind))
 
     def fresh(self, ticks: Ticks) -> Ticks:
         """Those that are newer than all before, on the market that the store has them on."""
@@ -31,11 +31,11 @@ class Live:
         newer = ticks.rows(ticks.time > before.time[-1])
         return replace(newer, calendar=before.calendar, currency=before.currency or ticks.currency)
 
-    def add(self, ticks: Ticks) -> list[Outlook]:
+    def add(self, ticks: Ticks) -> list[PathForecast]:
         """Takes fresh trades; the signal at each bar that they close."""
-        self._ticks = bars.joined(self._ticks, ticks)
+        self._ticks = aggregation.joined(self._ticks, ticks)
         source = Source(raw=self._ticks, actions=Actions.none(self._ticks.symbol))
-        before, self._bars = self._bars, len(bars.from_ticks(self._ticks, self._kind))
+        before, self._bars = self._bars, len(aggregation.from_ticks(self._ticks, self._kind))
         return [outlook(self._loaded, source, rules=self._rules, bars=bar + 1) for bar in range(before, self._bars)]
 
 

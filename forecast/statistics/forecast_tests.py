@@ -12,7 +12,7 @@ _FEWEST = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class TestResult:
     """A statistic and its p-value; both None, with the reason, where there is none."""
 
     statistic: float | None
@@ -20,7 +20,7 @@ class Outcome:
     reason: str = ""
 
 
-def diebold_mariano(a: Floats, b: Floats, *, horizon: int) -> Outcome:
+def diebold_mariano(a: Floats, b: Floats, *, horizon: int) -> TestResult:
     """Whether two forecasts lose equally much: Diebold and Mariano (1995), corrected by Harvey et al. (1997).
 
     a, b: loss of each forecast at the same times, shape (decisions,); a negative statistic says that a lost less.
@@ -32,7 +32,7 @@ def diebold_mariano(a: Floats, b: Floats, *, horizon: int) -> Outcome:
 
     difference, count = a - b, len(a)
     if count < max(_FEWEST, 2 * horizon):
-        return Outcome(statistic=None, p_value=None, reason=f"{count} decisions are too few")
+        return TestResult(statistic=None, p_value=None, reason=f"{count} decisions are too few")
     centered = difference - difference.mean()
     lags = np.arange(min(horizon, count))
     covariance = np.array([centered[lag:] @ centered[: count - lag] for lag in lags]) / count
@@ -40,13 +40,13 @@ def diebold_mariano(a: Floats, b: Floats, *, horizon: int) -> Outcome:
     if variance <= 0:
         variance = covariance[0] + 2.0 * ((1.0 - lags[1:] / horizon) * covariance[1:]).sum()
     if variance <= 1e-24 * max(1.0, float(np.square(difference).max())):
-        return Outcome(statistic=None, p_value=None, reason="the difference of the losses never varied")
+        return TestResult(statistic=None, p_value=None, reason="the difference of the losses never varied")
     correction = math.sqrt((count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count)
     statistic = float(difference.mean() / math.sqrt(variance / count) * correction)
-    return Outcome(statistic=statistic, p_value=float(2.0 * stdtr(count - 1, -abs(statistic))))
+    return TestResult(statistic=statistic, p_value=float(2.0 * stdtr(count - 1, -abs(statistic))))
 
 
-def pesaran_timmermann(rose: NDArray[np.bool_], said: NDArray[np.bool_]) -> Outcome:
+def pesaran_timmermann(rose: NDArray[np.bool_], said: NDArray[np.bool_]) -> TestResult:
     """Whether directions were called better than by somebody who knows only how often each comes.
 
     Pesaran and Timmermann (1992). rose: what came; said: what was predicted, each of shape (decisions,). A positive
@@ -56,11 +56,11 @@ def pesaran_timmermann(rose: NDArray[np.bool_], said: NDArray[np.bool_]) -> Outc
 
     count = len(rose)
     if count < _FEWEST:
-        return Outcome(statistic=None, p_value=None, reason=f"{count} decisions are too few")
+        return TestResult(statistic=None, p_value=None, reason=f"{count} decisions are too few")
     came, called = float(rose.mean()), float(said.mean())
     if came in (0.0, 1.0) or called in (0.0, 1.0):
         what = "came" if came in (0.0, 1.0) else "was predicted"
-        return Outcome(statistic=None, p_value=None, reason=f"only one direction {what}")
+        return TestResult(statistic=None, p_value=None, reason=f"only one direction {what}")
     right, chance = float((rose == said).mean()), came * called + (1 - came) * (1 - called)
     variance_right = chance * (1 - chance) / count
     variance_chance = (
@@ -70,9 +70,9 @@ def pesaran_timmermann(rose: NDArray[np.bool_], said: NDArray[np.bool_]) -> Outc
     )
     variance = variance_right - variance_chance
     if variance <= 0:
-        return Outcome(statistic=None, p_value=None, reason="too few decisions of one kind")
+        return TestResult(statistic=None, p_value=None, reason="too few decisions of one kind")
     statistic = (right - chance) / math.sqrt(variance)
-    return Outcome(statistic=statistic, p_value=float(ndtr(-statistic)))
+    return TestResult(statistic=statistic, p_value=float(ndtr(-statistic)))
 
 
 def label_horizon(entry_at: Times, exit_at: Times) -> int:

@@ -20,7 +20,7 @@ Sessions = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class PairedTest:
     """One strategy minus another, per session day or per bar, as fractions of equity.
 
     low, high: the confidence interval at that level, None where none can be had. block: mean length of the
@@ -48,7 +48,7 @@ def paired_difference(
     rng: np.random.Generator,
     level: float = 0.95,
     draws: int = 10_000,
-) -> Comparison:
+) -> PairedTest:
     """The mean difference of net returns a - b over the same bars, with a stationary-bootstrap interval.
 
     sessions: the session date of each ledger row, datetime64[D], shape (bars,), or None. Returns are summed over
@@ -68,7 +68,7 @@ def paired_difference(
         block = block_length(difference)
         low, high = mean_interval(difference, block=block, level=level, draws=draws, rng=rng)
         reason = "" if low > 0 or high < 0 else "the interval contains zero"
-    return Comparison(
+    return PairedTest(
         model=a.model,
         rival=b.model,
         mean_difference=float(difference.mean()) if len(difference) else 0.0,

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecast.statistics.paired_test import Comparison
+from forecast.statistics.paired_test import PairedTest
 from pipelines.market.types import Floats
 
 POWER = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sight:
+class MinimumDetectableEffect:
     """The smallest true difference of two strategies that would have been told 4 times in 5.
 
     a_unit: mean difference a day or bar; a_year: the same, added up over a year. sharpe: as the yearly Sharpe ratio of
@@ -28,7 +28,7 @@ class Sight:
     sharpe: float
 
 
-def sight(made: Comparison, difference: Floats, *, per_year: float) -> Sight | None:
+def sight(made: PairedTest, difference: Floats, *, per_year: float) -> MinimumDetectableEffect | None:
     """From the interval that was found, without training again; None where there is no interval.
 
     A true difference is told when the interval lies on one side of zero. With power 0.8 that takes half the interval
@@ -42,7 +42,7 @@ def sight(made: Comparison, difference: Floats, *, per_year: float) -> Sight | N
     half = (made.high - made.low) / 2.0
     error = half / float(ndtri((1.0 + made.level) / 2.0))
     smallest = half + float(ndtri(POWER)) * error
-    return Sight(
+    return MinimumDetectableEffect(
         model=made.model,
         rival=made.rival,
         level=made.level,

@@ -11,7 +11,7 @@ from forecast.statistics.forecast_accuracy import ensembles
 from forecast.statistics.forecast_tests import diebold_mariano, label_horizon, log_losses, pesaran_timmermann
 from forecast.statistics.multiple_testing import common_block, confidence_set, superior_predictive_ability
 from forecast.statistics.overfitting import probability_of_overfitting
-from forecast.statistics.paired_test import FEWEST, Comparison, Sessions, daily_sums
+from forecast.statistics.paired_test import FEWEST, PairedTest, Sessions, daily_sums
 from forecast.statistics.performance import earned, held_returns, position_changes
 from forecast.statistics.seed_variation import seeds_and_days
 from forecast.statistics.sharpe_ratio import deflated_sharpe, minimum_backtest_length, moments, probabilistic_sharpe
@@ -99,7 +99,7 @@ def forecast_tests(predictions: "pd.DataFrame") -> dict[str, Any]:
     return found
 
 
-def waiting(pair: Comparison, *, per_year: float) -> dict[str, float] | None:
+def waiting(pair: PairedTest, *, per_year: float) -> dict[str, float] | None:
     """How many years it would take to tell a difference as large as the measured one; None where it is told or zero."""
     if pair.low is None or pair.high is None or pair.low > 0 or pair.high < 0:
         return None

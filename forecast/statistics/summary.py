@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forecast.statistics.forecast_accuracy import ensembles, prediction_quality
-from forecast.statistics.paired_test import FEWEST, Comparison, Sessions, answer, daily_sums, paired_difference
+from forecast.statistics.paired_test import FEWEST, PairedTest, Sessions, answer, daily_sums, paired_difference
 from forecast.statistics.performance import Metrics, held_returns, performance
 from forecast.statistics.power import sight
 from forecast.statistics.robustness import evidence, forecast_tests, waiting
@@ -99,7 +99,7 @@ def summarise(
 
 
 def _seen(
-    made: Sequence[Comparison],
+    made: Sequence[PairedTest],
     accounts: Mapping[str, Mapping[str, Ledger]],
     *,
     sessions: Sessions | None,
@@ -121,12 +121,12 @@ def _filled_at_once(predictions: "pd.DataFrame") -> float:
     return float((predictions["entry_at"] <= predictions["decided_at"]).mean()) if len(predictions) else 0.0
 
 
-def _units_per_year(made: Sequence[Comparison], *, bars: int, bars_per_year: float) -> float:
+def _units_per_year(made: Sequence[PairedTest], *, bars: int, bars_per_year: float) -> float:
     """Days (or bars, whichever was compared) a year."""
     return bars_per_year * made[0].observations / bars if made and bars else bars_per_year
 
 
-def comparisons(ledgers: Sequence[Ledger], *, sessions: Sessions | None, seed: int) -> list[Comparison]:
+def comparisons(ledgers: Sequence[Ledger], *, sessions: Sessions | None, seed: int) -> list[PairedTest]:
     """LSTM - SimpleRNN at 95 %, then the same at equal parameters and each network against its rivals at the level that
     Bonferroni asks for (see verdict)."""
     ensembles = {each.model: each for each in ledgers if each.member == ENSEMBLE}
@@ -152,8 +152,8 @@ def comparisons(ledgers: Sequence[Ledger], *, sessions: Sessions | None, seed: i
 
 
 def _over_seeds(
-    made: Comparison, ledgers: Sequence[Ledger], *, sessions: Sessions | None, rng: np.random.Generator
-) -> Comparison:
+    made: PairedTest, ledgers: Sequence[Ledger], *, sessions: Sessions | None, rng: np.random.Generator
+) -> PairedTest:
     """Two networks are told apart only where other random starts would have told them apart, too.
 
     With a single seed nothing is known about that, and the comparison stays as it is.
@@ -184,7 +184,7 @@ def few_sessions(sessions: Sessions | None) -> int | None:
     return count if 0 < count < FEWEST else None
 
 
-def _without_days(made: Comparison, *, days: int | None) -> Comparison:
+def _without_days(made: PairedTest, *, days: int | None) -> PairedTest:
     """What holds within a day or two is not told as what holds."""
     if days is None or made.low is None or made.answer == "cannot tell":
         return made
@@ -195,7 +195,7 @@ def _is_idle(account: Ledger) -> bool:
     return not np.any(account.position)
 
 
-def _without_skill(made: Comparison, *, idle: Sequence[str]) -> Comparison:
+def _without_skill(made: PairedTest, *, idle: Sequence[str]) -> PairedTest:
     """What a network saved by never holding anything is not told as its being better or worse."""
     who = [model for model in (made.model, made.rival) if model in idle]
     if not who or made.low is None:

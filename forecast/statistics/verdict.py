@@ -14,11 +14,11 @@ Where one of the two was not trained there is no first comparison, and the verdi
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from forecast.config import model_registry as networks
+from forecast.config import model_registry
 from forecast.config.experiment import BASELINES
-from forecast.statistics.paired_test import Comparison
+from forecast.statistics.paired_test import PairedTest
 
-PAIR, SAME_PARAMETERS = networks.SAME_UNITS, networks.SAME_PARAMETERS
+PAIR, SAME_PARAMETERS = model_registry.SAME_UNITS, model_registry.SAME_PARAMETERS
 RIVALS = ("buy_and_hold", "always_flat")
 LEVEL = 0.95
 OTHER_SEEDS = "with other random starts it could turn round"
@@ -55,7 +55,7 @@ def rival_level(comparisons: int) -> float:
 
 
 def verdict(
-    comparisons: Sequence[Comparison],
+    comparisons: Sequence[PairedTest],
     *,
     symbol: str,
     first: str,
@@ -98,8 +98,8 @@ def verdict(
 
 def name(model: str) -> str:
     """How a sentence calls a model."""
-    if model in networks.MODELS:
-        return _NAMES.get(model, f"the {networks.label(model)}")
+    if model in model_registry.MODELS:
+        return _NAMES.get(model, f"the {model_registry.label(model)}")
     return _NAMES.get(model, model.replace("_", " "))
 
 
@@ -113,7 +113,7 @@ def _signed(value: float) -> str:
     return ("+" if value > 0 else "") + percent(value)
 
 
-def _difference(each: Comparison) -> str:
+def _difference(each: PairedTest) -> str:
     more = "more" if each.mean_difference > 0 else "less"
     amount = f"{percent(abs(each.mean_difference))} a {each.unit} {more} than"
     if not each.mean_difference:
@@ -125,7 +125,7 @@ def _difference(each: Comparison) -> str:
     return f"{told}, but {each.reason}" if each.reason == OTHER_SEEDS else told
 
 
-def _rivals_sentence(rivals: Sequence[Comparison]) -> str:
+def _rivals_sentence(rivals: Sequence[PairedTest]) -> str:
     """What the networks were against the simplest things one could have done, one clause a rival."""
     found = list({each.model: None for each in rivals})
     clauses: list[str] = []
@@ -150,7 +150,7 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _who(rivals: Sequence[Comparison]) -> str:
+def _who(rivals: Sequence[PairedTest]) -> str:
     """Whose verdict it is where LSTM and SimpleRNN do not stand beside each other."""
     return "One network only" if len({each.model for each in rivals}) == 1 else "LSTM and SimpleRNN not both trained"
 
@@ -159,7 +159,7 @@ def _rival(model: str) -> str:
     return f"{name(model)} (the best baseline)" if model in BASELINES else name(model)
 
 
-def _aside(pair: Comparison, idle: Sequence[str]) -> str:
+def _aside(pair: PairedTest, idle: Sequence[str]) -> str:
     """A network that stood aside may look good or bad without having done anything: that must be said first."""
     who = [name(model) for model in (pair.model, pair.rival) if model in idle]
     if not who:
@@ -168,7 +168,7 @@ def _aside(pair: Comparison, idle: Sequence[str]) -> str:
     return f"{' and '.join(who)} never held anything; {said.replace(who[0], 'it', 1) if pair.model in idle else said}"
 
 
-def _size_sentence(pair: Comparison, idle: Sequence[str]) -> str:
+def _size_sentence(pair: PairedTest, idle: Sequence[str]) -> str:
     """The same two cells where the SimpleRNN has as many parameters as the LSTM, not as many units."""
     return f"At equal parameters, {pair.answer}: {_aside(pair, idle)}."
 
@@ -179,7 +179,7 @@ def _few(days: int | None) -> str:
     return f"; {'one session says' if days == 1 else f'{days} sessions say'} nothing of other days"
 
 
-def _counting_sentence(pair: Sequence[Comparison], same: Sequence[Comparison], rivals: Sequence[Comparison]) -> str:
+def _counting_sentence(pair: Sequence[PairedTest], same: Sequence[PairedTest], rivals: Sequence[PairedTest]) -> str:
     made = len(pair) + len(same) + len(rivals)
     noun = "comparison was" if made == 1 else "comparisons were"
     text = f"{made} {noun} made"
@@ -218,7 +218,7 @@ def _years(years: float) -> str:
     return f"{12 * years:.2g} months" if years < 2 else f"{years:.0f} years"
 
 
-def _together(rivals: Sequence[Comparison]) -> str:
+def _together(rivals: Sequence[PairedTest]) -> str:
     answers: Mapping[str, None] = {each.answer: None for each in rivals}
     return next(iter(answers)) if len(answers) == 1 else "cannot tell"
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from forecast.runs.io import write_parquet
-from forecast.studies import memory_tasks as textbook
-from forecast.studies.memory_tasks import TASKS, Budget, Learnt
+from forecast.studies import memory_tasks
+from forecast.studies.memory_tasks import TASKS, StepBudget, TaskResult
 from pipelines.errors import ConfigError, RunError
 
 LENGTHS = (10, 20, 50, 100, 150, 200)
@@ -61,7 +61,7 @@ def run(
     lengths: Sequence[int],
     seeds: int,
     jobs: int,
-    budget: Budget,
+    budget: StepBudget,
     fresh: bool,
     tell: Callable[[str], None],
     tasks: Sequence[str] = tuple(TASKS),
@@ -89,10 +89,10 @@ def run(
         tell(f"{seeds} seeds each at lengths {', '.join(map(str, wanted))}: minutes. What is done is kept.")
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _one_thread) as pool:
 
-            def begin(task: str, cell: str) -> tuple[Future[Learnt], tuple[str, str, int]] | None:
+            def begin(task: str, cell: str) -> tuple[Future[TaskResult], tuple[str, str, int]] | None:
                 if (length := _next(table, task, cell, wanted)) is None:
                     return None
-                future = pool.submit(textbook.train, task, cell, length=length, seeds=seeds, budget=budget)
+                future = pool.submit(memory_tasks.train, task, cell, length=length, seeds=seeds, budget=budget)
                 return future, (task, cell, length)
 
             try:
@@ -127,7 +127,7 @@ def _told(rows: pd.DataFrame) -> str:
     return f"{task}, length {length}, {cell}: median error {rows['error'].median():.4f}, guessing {guess:.4f}"
 
 
-def _rows(key: tuple[str, str, int], learnt: textbook.Learnt, budget: Budget) -> pd.DataFrame:
+def _rows(key: tuple[str, str, int], learnt: memory_tasks.TaskResult, budget: StepBudget) -> pd.DataFrame:
     task, cell, length = key
     return pd.DataFrame(
         {
@@ -146,7 +146,7 @@ def _rows(key: tuple[str, str, int], learnt: textbook.Learnt, budget: Budget) ->
     )[_COLUMNS]
 
 
-def _same(table: pd.DataFrame, *, seeds: int, budget: Budget) -> bool:
+def _same(table: pd.DataFrame, *, seeds: int, budget: StepBudget) -> bool:
     """Whether a table was trained with this budget and as many seeds."""
     if table.empty:
         return True

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.diagnostics.numpy_cells import GATES, Array, Trace, Weights, backward, forward, logits
-from forecast.networks import initializers as initial_weights
+from forecast.networks import initializers
 
 Generator = np.random.Generator
 Sequences = tuple[Array, Array]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget:
+class StepBudget:
     """What every training may cost. clip: largest norm of the gradient (plain cells meet exploding ones)."""
 
     steps: int = 3_000
@@ -57,7 +57,7 @@ TASKS: dict[str, tuple[Callable[..., Sequences], float]] = {"adding": (adding, 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Learnt:
+class TaskResult:
     """How seeds fared. error: mean squared error on new sequences at the end, curve: (checks, seeds), in steps."""
 
     parameters: int
@@ -67,7 +67,7 @@ class Learnt:
     curve: NDArray[np.float64]
 
 
-def train(task: str, cell: str, *, length: int, seeds: int, budget: Budget) -> Learnt:
+def train(task: str, cell: str, *, length: int, seeds: int, budget: StepBudget) -> TaskResult:
     """Trains `seeds` networks side by side with Adam (Kingma & Ba 2015), each on sequences of its own."""
     make, guess = TASKS[task]
     units = units_for(cell, budget.parameters)
@@ -100,7 +100,7 @@ def train(task: str, cell: str, *, length: int, seeds: int, budget: Budget) -> L
             done |= newly
             if done.all():
                 break
-    return Learnt(
+    return TaskResult(
         parameters=sum(each[0].size for each in values.values()),
         units=units,
         error=np.where(done, kept, curve[-1]),
@@ -121,15 +121,15 @@ def units_for(cell: str, parameters: int, *, features: int = 2) -> int:
 def _start(cell: str, units: int, rng: Generator, *, features: int = 2) -> dict[str, Array]:
     """Keras' defaults: Glorot-uniform kernels, an orthogonal recurrent kernel, a forget bias of 1."""
     wide = GATES[cell] * units
-    recurrent = initial_weights.orthogonal((units, wide), rng)
+    recurrent = initializers.orthogonal((units, wide), rng)
     bias = np.zeros(wide)
     if cell == "lstm":
         bias[units : 2 * units] = 1
     found = {
-        "kernel": initial_weights.glorot_uniform((features, wide), rng),
+        "kernel": initializers.glorot_uniform((features, wide), rng),
         "recurrent": recurrent,
         "bias": bias,
-        "head": initial_weights.glorot_uniform((units, 1), rng)[:, 0],
+        "head": initializers.glorot_uniform((units, 1), rng)[:, 0],
         "head_bias": np.zeros(()),
     }
     return {name: np.asarray(each, dtype=np.float32) for name, each in found.items()}

@@ -25,7 +25,7 @@ _KEYS = ["kind", "edge", "model", "rival"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Calibration:
+class PowerStudy:
     """A finished calibration. about: experiment, rules, backend, versions, market_bars, command, created_at.
 
     shares: as `rates` gives them.
@@ -109,12 +109,12 @@ def kind_name(kind: str) -> str:
     return KINDS.get(kind, f"an edge at a lag of {lag} bar{'' if lag == '1' else 's'}")
 
 
-def save(found: Calibration) -> Path:
+def save(found: PowerStudy) -> Path:
     """Writes summary.json into its folder."""
     return write_json(found.folder / _FILE, {**found.about, "rates": found.shares.to_dict("records")})
 
 
-def read(folder: Path) -> Calibration:
+def read(folder: Path) -> PowerStudy:
     """Raises RunError where it is missing or damaged."""
     content = read_json(folder / _FILE)
     try:
@@ -122,10 +122,10 @@ def read(folder: Path) -> Calibration:
         shares = shares.astype({"edge": float, "better": float, "low": float, "high": float})
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{folder / _FILE} is damaged ({error}). Run 'forecast calibrate' again.") from error
-    return Calibration(folder=folder, about=content, shares=shares)
+    return PowerStudy(folder=folder, about=content, shares=shares)
 
 
-def listed(folder: Path) -> list[Calibration]:
+def listed(folder: Path) -> list[PowerStudy]:
     """Every calibration below the folder, the newest first; a damaged one is passed over."""
     found = []
     for path in folder.glob(f"*/{_FILE}"):
@@ -136,7 +136,7 @@ def listed(folder: Path) -> list[Calibration]:
     return sorted(found, key=lambda each: str(each.about.get("created_at")), reverse=True)
 
 
-def same_experiment(found: Calibration, config: Mapping[str, Any], policy: Mapping[str, Any]) -> bool:
+def same_experiment(found: PowerStudy, config: Mapping[str, Any], policy: Mapping[str, Any]) -> bool:
     """Whether a run's experiment (config) and backtest (policy), as they are saved, are what was calibrated."""
     try:
         asked, had = (Experiment.from_options(dict(each)).to_json() for each in (config, found.about["experiment"]))

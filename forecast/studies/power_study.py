@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.compute import backend
-from forecast.compute import executor as engine
-from forecast.compute.executor import Engine, Failure
-from forecast.compute.shared_data import Shared
+from forecast.compute import backend, executor
+from forecast.compute.executor import FitFailure, WorkerPool
+from forecast.compute.shared_data import SharedData
 from forecast.compute.task import Task, order_for
 from forecast.config.experiment import Experiment
-from forecast.config.trading import Rules
+from forecast.config.trading import TradingConfig
 from forecast.datasets.dataset import Dataset, bars_per_year, prepare
-from forecast.runs import tables as contents
+from forecast.runs import tables
 from forecast.runs.io import read_json, write_json
 from forecast.statistics.summary import comparisons
 from forecast.trading.strategy import accounts
@@ -33,7 +32,7 @@ from pipelines.market.calendars import session_of
 from pipelines.market.types import Floats
 from pipelines.sources.synthetic import lagged, latched, random_walk
 
-Said = dict[Task, tuple[Floats, Floats]]  # probabilities of the test rows, and of the validation rows
+Probabilities = dict[Task, tuple[Floats, Floats]]  # probabilities of the test rows, and of the validation rows
 
 _AHEAD = 8  # markets whose windows are handed out at a time
 
@@ -78,9 +77,9 @@ def calibrate(
     experiment: Experiment,
     markets: Sequence[Market],
     *,
-    rules: Rules,
+    rules: TradingConfig,
     folder: Path,
-    workers: Engine,
+    workers: WorkerPool,
     progress: Progress,
 ) -> pd.DataFrame:
     """One row a market and comparison: kind, edge, seed, model, rival, answer, mean_difference, low, high.
@@ -105,15 +104,15 @@ def calibrate(
     for batch in (left[first : first + _AHEAD] for first in range(0, len(left), _AHEAD)):
         workers.start()
         datasets = [make(market, experiment) for market in batch]
-        shared = [workers.share(Shared(windows=d.windows, folds=d.folds, scalers=d.scalers)) for d in datasets]
+        shared = [workers.share(SharedData(windows=d.windows, folds=d.folds, scalers=d.scalers)) for d in datasets]
         keys = [(number, task) for number in range(len(batch)) for task in tasks]
         work = [
             (shared[number], order(experiment, task, dataset=datasets[number], room=len(datasets[number].bars)))
             for number, task in keys
         ]
-        found: list[Said] = [{} for _ in batch]
-        for place, result in engine.fit_all(workers, work, note=progress.note):
-            if isinstance(result, Failure):
+        found: list[Probabilities] = [{} for _ in batch]
+        for place, result in executor.fit_all(workers, work, note=progress.note):
+            if isinstance(result, FitFailure):
                 raise RunError(f"{result.order.name} failed three times: {result.reason}. The same command goes on.")
             number, task = keys[place]
             found[number][task] = result.probability, result.validation
@@ -132,7 +131,7 @@ def _shuffled(made: Dataset, *, seed: int) -> Dataset:
     return replace(made, windows=replace(made.windows, targets=targets))
 
 
-def _rivals(dataset: Dataset, experiment: Experiment) -> Said:
+def _rivals(dataset: Dataset, experiment: Experiment) -> Probabilities:
     return {
         (name, fold.number, 0): baselines.predict(dataset, fold=fold.number, name=name)
         for name in experiment.baselines
@@ -140,16 +139,16 @@ def _rivals(dataset: Dataset, experiment: Experiment) -> Said:
     }
 
 
-def _compare(dataset: Dataset, found: Said, *, rules: Rules) -> list[dict[str, Any]]:
+def _compare(dataset: Dataset, found: Probabilities, *, rules: TradingConfig) -> list[dict[str, Any]]:
     parts = {
-        part: [contents.predictions(dataset, task, found[task][number], part=part) for task in sorted(found)]
+        part: [tables.predictions(dataset, task, found[task][number], part=part) for task in sorted(found)]
         for number, part in enumerate(("test", "validation"))
         if part == "test" or rules.learns
     }
     rows = {part: pd.concat(frames, ignore_index=True) for part, frames in parts.items()}
     made = accounts(
         rows["test"],
-        contents.bars(dataset.bars),
+        tables.bars(dataset.bars),
         rules=rules,
         validation=rows.get("validation"),
         bars_per_year=bars_per_year(dataset.bars),

@@ -1,6 +1,6 @@
 """Do longer windows pay? The run at other windows, trained on the same rows and traded on the same days."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -8,23 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.compute import backend
-from forecast.compute import executor as engine
-from forecast.compute.executor import Engine, Failure
-from forecast.compute.shared_data import Shared
+from forecast.compute import backend, executor
+from forecast.compute.executor import FitFailure, WorkerPool
+from forecast.compute.shared_data import SharedData
 from forecast.compute.task import Task, order_for
-from forecast.config.trading import AUTO, Rules
+from forecast.config.trading import AUTO, TradingConfig
 from forecast.datasets.dataset import Dataset
-from forecast.diagnostics.loader import Subject
-from forecast.report import formatting as words
-from forecast.runs import tables as contents
+from forecast.diagnostics.loader import RunUnderStudy
+from forecast.runs import tables
 from forecast.runs.io import damaged, read_arrays, read_parquet, write_arrays, write_parquet
-from forecast.runs.run import Run
+from forecast.runs.run import Run, tuned_hyperparameters
 from forecast.statistics.paired_test import Sessions, paired_difference
 from forecast.trading.signals import ENSEMBLE
 from forecast.trading.simulator import Ledger
 from forecast.trading.strategy import accounts
-from forecast.training import tuning
 from forecast.training.train import Progress
 from pipelines.errors import ConfigError, RunError
 from pipelines.market.calendars import session_of
@@ -46,7 +43,9 @@ class Ablation:
     window: int
 
 
-def run(subject: Subject, lengths: Sequence[int], *, rules: Rules, workers: Engine, progress: Progress) -> Ablation:
+def run(
+    subject: RunUnderStudy, lengths: Sequence[int], *, rules: TradingConfig, workers: WorkerPool, progress: Progress
+) -> Ablation:
     """Trains what is not there yet, the run's own window among it, and compares; each training is kept when it is done.
 
     Every window learns from the same rows of the same folds: those that the longest one can be built for.
@@ -123,66 +122,8 @@ def shortened(data: Dataset, steps: int, *, longest: int) -> Dataset:
     return Dataset(bars=data.bars, windows=viewed, folds=tuple(folds), scalers=scalers)
 
 
-def sentence(found: Ablation) -> str:
-    """Whether longer windows pay, network by network."""
-    told = []
-    for model, rows in found.table.groupby("model", sort=False):
-        longer = rows[rows["window"] > found.window]
-        shorter = rows[rows["window"] < found.window]
-        said = []
-        for name, side in (("longer", longer), ("shorter", shorter)):
-            for answer in ("better", "worse"):
-                if len(those := side.loc[side["answer"] == answer, "window"]):
-                    said.append(f"{answer} at {' and '.join(map(str, those))} bars")
-            if len(side) and not side["answer"].isin(["better", "worse"]).any():
-                said.append(f"whether a {name} one pays cannot be told")
-        told.append(f"The {words.label(str(model))}, against its {found.window} bars: {', '.join(said)}.")
-    return " ".join(told)
-
-
-def cells(found: Ablation) -> list[list[str]]:
-    """The table for a person: differences from the run's own window, in percent a day (or bar)."""
-    return [
-        [
-            words.label(str(row.model)),
-            f"{row.window}" + (" (the run’s)" if row.window == found.window else ""),
-            f"{row.log_loss:.4f}",
-            *(
-                (f"{100 * row.mean_difference:+.4f} %", _interval(row), str(row.answer))
-                if row.window != found.window
-                else (words.DASH, words.DASH, "")
-            ),
-        ]
-        for row in _rows(found.table)
-    ]
-
-
-def table(found: Ablation) -> dict[str, Any]:
-    """The same for the page."""
-    rows = [
-        {
-            "name": f"{network}, window {window}",
-            "cells": [
-                {"value": loss, "spread": ""},
-                {"value": difference, "spread": "" if interval == words.DASH else interval},
-                {"value": answer or words.DASH, "spread": ""},
-            ],
-        }
-        for network, window, loss, difference, interval, answer in cells(found)
-    ]
-    return {"columns": ["Log loss", f"Net a day less that at {found.window} bars", "Answer"], "rows": rows}
-
-
-def _rows(table: pd.DataFrame) -> Iterator[Any]:
-    yield from table.itertuples()
-
-
-def _interval(row: Any) -> str:
-    return words.DASH if pd.isna(row.low) else f"{100 * row.low:+.4f} to {100 * row.high:+.4f} %"
-
-
 def _train(
-    subject: Subject, made: dict[int, Dataset], *, workers: Engine, progress: Progress
+    subject: RunUnderStudy, made: dict[int, Dataset], *, workers: WorkerPool, progress: Progress
 ) -> dict[int, dict[Task, Floats]]:
     """Each window's probabilities of the test rows, member by member."""
     experiment, versions = subject.experiment, backend.versions(workers.backend)
@@ -210,11 +151,11 @@ def _train(
         return found
     workers.start()
     shared = {
-        length: workers.share(Shared(windows=each.windows, folds=each.folds, scalers=each.scalers))
+        length: workers.share(SharedData(windows=each.windows, folds=each.folds, scalers=each.scalers))
         for length, each in made.items()
     }
     order = partial(order_for, backend=workers.backend, versions=tuple(versions.items()))
-    tuned = tuning.described(subject.about.get("tuning"))
+    tuned = tuned_hyperparameters(subject.about.get("tuning"))
     work = [
         (
             shared[length],
@@ -228,8 +169,8 @@ def _train(
         )
         for length, task in left
     ]
-    for number, result in engine.fit_all(workers, work, note=progress.note):
-        if isinstance(result, Failure):
+    for number, result in executor.fit_all(workers, work, note=progress.note):
+        if isinstance(result, FitFailure):
             raise RunError(f"{result.order.name} failed three times: {result.reason}. The same command goes on.")
         length, task = left[number]
         write_arrays(path(length, task), {"probability": result.probability})
@@ -239,10 +180,10 @@ def _train(
 
 
 def _traded(
-    subject: Subject, data: Dataset, found: dict[Task, Floats], *, rules: Rules
+    subject: RunUnderStudy, data: Dataset, found: dict[Task, Floats], *, rules: TradingConfig
 ) -> tuple[dict[str, Ledger], Sessions]:
     """The ensemble's ledger of each network, and the session of each of its rows."""
-    frames = [contents.predictions(data, task, probability) for task, probability in sorted(found.items())]
+    frames = [tables.predictions(data, task, probability) for task, probability in sorted(found.items())]
     plain = replace(  # what rules learn on validation rows is left out
         rules,
         band=0.0 if rules.band == AUTO else rules.band,
@@ -250,7 +191,7 @@ def _traded(
         size="full" if rules.size == "kelly" else rules.size,
     )
     predictions, per_year = pd.concat(frames, ignore_index=True), subject.about["data"]["bars_per_year"]
-    made = accounts(predictions, contents.bars(data.bars), rules=plain, bars_per_year=per_year)
+    made = accounts(predictions, tables.bars(data.bars), rules=plain, bars_per_year=per_year)
     mine = {each.model: each for each in made.ledgers if each.member == ENSEMBLE and each.model in subject.models}
     return mine, session_of(data.bars.closed_at[made.traded], data.bars.calendar)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.config.trading import Rules
+from forecast.config.trading import TradingConfig
 from forecast.trading.signals import utc
 from forecast.trading.simulator import Flags
 from forecast.trading.spread_estimator import FEWEST, half_spread
@@ -17,7 +17,7 @@ WINDOW = 60
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Conditions:
+class MarketState:
     """Each array of shape (bars,). Nothing here needs a bar later than its own open, the price and volume excepted.
 
     tradable: False for a bar without volume. volatility: a year, of the last 60 returns from close to close before the
@@ -30,7 +30,7 @@ class Conditions:
     volatility: Floats
     spread: Floats | None
 
-    def rows(self, chosen: slice) -> "Conditions":
+    def rows(self, chosen: slice) -> "MarketState":
         """The same, fewer bars.
 
         Raises:
@@ -41,7 +41,7 @@ class Conditions:
                 f"Need {FEWEST} pairs of neighbouring bars before the first trade to estimate the spread. "
                 "Fetch more history or give it: --half-spread-bps 2."
             )
-        return Conditions(
+        return MarketState(
             opened_at=self.opened_at[chosen],
             opens=self.opens[chosen],
             tradable=self.tradable[chosen],
@@ -50,7 +50,7 @@ class Conditions:
         )
 
 
-def conditions(bars: pd.DataFrame, *, rules: Rules, bars_per_year: float | None) -> Conditions:
+def conditions(bars: pd.DataFrame, *, rules: TradingConfig, bars_per_year: float | None) -> MarketState:
     """The conditions that a run's bars give.
 
     A source that has no volumes at all (an index, a currency) does not say that nothing could be traded.
@@ -69,7 +69,7 @@ def conditions(bars: pd.DataFrame, *, rules: Rules, bars_per_year: float | None)
     if rules.spread == "bars":
         high, low = bars["high"].to_numpy(), bars["low"].to_numpy()
         spread = half_spread(opened_at=opened_at, closed_at=utc(bars["closed_at"]), high=high, low=low, close=close)
-    return Conditions(
+    return MarketState(
         opened_at=opened_at,
         opens=bars["open"].to_numpy(),
         tradable=(volume > 0) | ~np.any(volume > 0),

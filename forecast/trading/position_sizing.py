@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.config.trading import Rules
+from forecast.config.trading import TradingConfig
 from forecast.trading.signals import Signals, positions
 from pipelines.market.types import Floats
 
@@ -12,7 +12,7 @@ def targets(
     signals: Signals,
     probability: Floats,
     *,
-    rules: Rules,
+    rules: TradingConfig,
     volatility: Floats,
     gain: Floats | float = np.nan,
     loss: Floats | float = np.nan,

@@ -15,7 +15,7 @@ _EDGE = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Recalibration:
+class ProbabilityCalibration:
     """A map of probabilities. kind: "none", "temperature" or "isotonic"; note: why it is another than was asked for.
 
     temperature: the odds' exponent is its inverse: above 1 it draws them to one half, 1 leaves them. said, came: the
@@ -42,7 +42,7 @@ class Recalibration:
         return {"calibration": self.kind, "temperature": self.temperature, "steps": steps, "note": self.note}
 
 
-def fit(probability: Floats, target: Floats, *, kind: str) -> Recalibration:
+def fit(probability: Floats, target: Floats, *, kind: str) -> ProbabilityCalibration:
     """The map fitted on rows whose target is known; each array of shape (rows,), target 1 for a rise.
 
     Temperature scaling (Guo et al. 2017): one number by likelihood, from 0.05 to 100. It never turns a direction
@@ -53,14 +53,14 @@ def fit(probability: Floats, target: Floats, *, kind: str) -> Recalibration:
     known = np.isfinite(target) & np.isfinite(probability)
     said, up = probability[known], target[known] > 0.5
     if kind == "none":
-        return Recalibration(kind="none")
+        return ProbabilityCalibration(kind="none")
     if len(said) < FEWEST or up.all() or not up.any():
         why = f"{len(said)} validation rows are too few" if len(said) < FEWEST else "validation rows of one class only"
-        return Recalibration(kind="none", note=f"{why}: not calibrated")
+        return ProbabilityCalibration(kind="none", note=f"{why}: not calibrated")
     if kind == "isotonic" and len(said) >= FEWEST_FOR_ISOTONIC:
         return _isotonic(said, up.astype(np.float64))
     note = f"{len(said)} validation rows are too few for isotonic: temperature" if kind == "isotonic" else ""
-    return Recalibration(kind="temperature", temperature=_temperature(said, up.astype(np.float64)), note=note)
+    return ProbabilityCalibration(kind="temperature", temperature=_temperature(said, up.astype(np.float64)), note=note)
 
 
 def _temperature(said: Floats, up: Floats) -> float:
@@ -80,12 +80,12 @@ def _temperature(said: Floats, up: Floats) -> float:
     return 1.0 / float(brentq(slope, low, high, xtol=1e-10))
 
 
-def _isotonic(said: Floats, up: Floats) -> Recalibration:
+def _isotonic(said: Floats, up: Floats) -> ProbabilityCalibration:
     from sklearn.isotonic import IsotonicRegression
 
     edge = 1.0 / (len(said) + 2.0)
     fitted = IsotonicRegression(y_min=edge, y_max=1.0 - edge, out_of_bounds="clip").fit(said, up)
-    return Recalibration(
+    return ProbabilityCalibration(
         kind="isotonic",
         said=np.asarray(fitted.X_thresholds_, dtype=np.float64),
         came=np.asarray(fitted.y_thresholds_, dtype=np.float64),

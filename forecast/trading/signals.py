@@ -21,7 +21,7 @@ POLICIES = {  # what a signal does to the position; hold keeps it
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Members:
+class EnsemblePredictions:
     """Probabilities of a rise by every member of every model at the same decisions, in order of time.
 
     names: (model, member) of each row of probability, shape (members, decisions): every seed by its number, and the
@@ -39,7 +39,7 @@ class Members:
     forward_return: Floats
 
 
-def members(predictions: pd.DataFrame) -> Members:
+def members(predictions: pd.DataFrame) -> EnsemblePredictions:
     """A run's predictions (or validation rows of one fold) as one table; the decisions of each seed in order of time.
 
     Decisions are told apart by their number, since bars of trades can open and close within one time stamp.
@@ -68,7 +68,7 @@ def members(predictions: pd.DataFrame) -> Members:
         found = {(str(name), str(each)): row for each, row in zip(number[mine], table[mine], strict=True)}
         found[str(name), ENSEMBLE] = table[mine].mean(axis=0)
         rows |= {each: found[each] for each in sorted(found)}
-    return Members(
+    return EnsemblePredictions(
         symbol=str(symbols[0]),
         names=tuple(rows),
         probability=np.stack(list(rows.values())),

@@ -6,43 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.errors import ConfigError
+from forecast.config.trading import Costs
 from pipelines.market.types import Floats, Times
 
 _YEAR = np.timedelta64(365, "D") / np.timedelta64(1, "ns")  # of interest: actual days over 365
 
 Flags = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Costs:
-    """What trading and borrowing cost.
-
-    fee_bps, slippage_bps, half_spread_bps: basis points of the amount traded (1 bp = 0.01 %). borrow_rate: a year, on
-    what is sold short. financing_rate: a year, on what is held beyond one's own money. Both as fractions: 0.03 is 3 %.
-    Idle money and the proceeds of short sales earn nothing.
-    """
-
-    fee_bps: float
-    slippage_bps: float
-    half_spread_bps: float = 0.0
-    borrow_rate: float = 0.0
-    financing_rate: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("fee_bps", "slippage_bps", "half_spread_bps"):
-            value = getattr(self, name)
-            if not 0 <= value < 10_000:
-                raise ConfigError(f"Need a cost from 0 to 9999 basis points, got {name} {value:g}.")
-        for name in ("borrow_rate", "financing_rate"):
-            value = getattr(self, name)
-            if not 0 <= value <= 10:
-                raise ConfigError(f"Need a rate a year from 0 to 10 (0.03 is 3 %), got {name} {value:g}.")
-
-    @property
-    def rate(self) -> float:
-        """Cost as a fraction of the amount traded."""
-        return (self.fee_bps + self.slippage_bps + self.half_spread_bps) / 10_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,7 +40,7 @@ class Ledger:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Accounts:
+class SimulatedAccounts:
     """Accounts over several assets. position, traded: shape (accounts, assets, bars); the rest (accounts, bars).
 
     Fractions and signs are those of a Ledger.
@@ -87,7 +56,7 @@ class Accounts:
 
 def account(
     targets: Floats, *, opened_at: Times, opens: Floats, costs: Costs, spread: Floats | None, tradable: Flags | None
-) -> Accounts:
+) -> SimulatedAccounts:
     """Accounts that are brought to their targets at every open, and pay for it.
 
     targets: fractions of equity from the open of a bar to the next, shape (accounts, assets, bars - 1), decided before
@@ -111,7 +80,7 @@ def account(
     cost = (np.abs(traded) * rates).sum(axis=1)
     growth = np.maximum(1.0 - cost, 0.0) * np.maximum(1.0 + gross - financing, 0.0)
     lost = np.cumsum(growth <= 0.0, axis=1) - (growth <= 0.0) > 0  # every bar after the one that took all
-    return Accounts(
+    return SimulatedAccounts(
         position=np.where(lost[:, None], 0.0, held),
         traded=np.where(lost[:, None], 0.0, traded),
         gross=np.where(lost, 0.0, gross),

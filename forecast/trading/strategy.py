@@ -6,18 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.config.trading import Rules
-from forecast.trading.market_state import Conditions, conditions, place
+from forecast.config.trading import TradingConfig
+from forecast.trading.market_state import MarketState, conditions, place
 from forecast.trading.position_sizing import targets
-from forecast.trading.signals import ENSEMBLE, Members, Signals, decide, members
+from forecast.trading.signals import ENSEMBLE, EnsemblePredictions, Signals, decide, members
 from forecast.trading.simulator import Ledger, trade_all
-from forecast.trading.threshold_selection import Choice, choose, per_decision, recalibrated
+from forecast.trading.threshold_selection import ThresholdChoice, choose, per_decision, recalibrated
 from pipelines.errors import ConfigError
 from pipelines.market.types import Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Accounts:
+class StrategyResult:
     """Everything that was decided and traded in one backtest.
 
     probability: recalibrated, signals: of each member and decision, shape (members, decisions). choices: empty where
@@ -25,12 +25,12 @@ class Accounts:
     then of holding and of nothing, shape (ledgers, decisions).
     """
 
-    members: Members
-    choices: Sequence[Choice]
+    members: EnsemblePredictions
+    choices: Sequence[ThresholdChoice]
     probability: Floats
     signals: Signals
     targets: Floats
-    known: Conditions
+    known: MarketState
     traded: slice
     ledgers: Sequence[Ledger]
 
@@ -39,10 +39,10 @@ def accounts(
     predictions: pd.DataFrame,
     bars: pd.DataFrame,
     *,
-    rules: Rules,
+    rules: TradingConfig,
     validation: pd.DataFrame | None = None,
     bars_per_year: float | None = None,
-) -> Accounts:
+) -> StrategyResult:
     """Every member's decisions with their signals, the bars that are traded, and the ledgers, baselines included.
 
     validation: needed where the rules choose something on it. bars_per_year: where they size by volatility.
@@ -52,7 +52,7 @@ def accounts(
         ConfigError: rules that need what is not given.
     """
     made, known = members(predictions), conditions(bars, rules=rules, bars_per_year=bars_per_year)
-    choices: list[Choice] = []
+    choices: list[ThresholdChoice] = []
     if rules.learns:
         if validation is None:
             raise ConfigError("Need validation rows for --calibration, --band auto and --size kelly, got none.")
@@ -64,7 +64,7 @@ def accounts(
     payoffs = {name: per_decision(choices, made, name) if choices else np.nan for name in ("gain", "loss")}
     sized = targets(signals, probability, rules=rules, volatility=here.volatility[:-1], **payoffs)
     wanted = np.concatenate([sized, _simple(here, rules=rules)])
-    return Accounts(
+    return StrategyResult(
         members=made,
         choices=choices,
         probability=probability,
@@ -85,7 +85,7 @@ def accounts(
     )
 
 
-def chosen_bands(choices: Sequence[Choice]) -> dict[str, list[float]]:
+def chosen_bands(choices: Sequence[ThresholdChoice]) -> dict[str, list[float]]:
     """The band of each ensemble and fold, folds in order; empty where none was chosen."""
     found: dict[str, list[float]] = {}
     for each in choices:
@@ -94,7 +94,7 @@ def chosen_bands(choices: Sequence[Choice]) -> dict[str, list[float]]:
     return found
 
 
-def _simple(here: Conditions, *, rules: Rules) -> Floats:
+def _simple(here: MarketState, *, rules: TradingConfig) -> Floats:
     """Targets of holding, sized as every other buy where the size follows from volatility, and of holding nothing."""
     bought = np.full((1, len(here.opens) - 1), "buy")
     size = np.ones(bought.shape)

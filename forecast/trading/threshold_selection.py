@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.config.trading import AUTO, Rules
-from forecast.trading.market_state import Conditions, place
+from forecast.config.trading import AUTO, TradingConfig
+from forecast.trading.market_state import MarketState, place
 from forecast.trading.position_sizing import targets
-from forecast.trading.probability_calibration import FEWEST, Recalibration, fit
-from forecast.trading.signals import Members, decide, members
+from forecast.trading.probability_calibration import FEWEST, ProbabilityCalibration, fit
+from forecast.trading.signals import EnsemblePredictions, decide, members
 from forecast.trading.simulator import account
 from pipelines.errors import RunError
 from pipelines.market.types import Floats
@@ -22,7 +22,7 @@ BANDS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Choice:
+class ThresholdChoice:
     """What one member of one model trades one fold with. gain, loss: mean rise and fall, NaN where there is none.
 
     utility: mean logarithm of growth a decision that the band had on the validation rows; None where none was chosen.
@@ -32,7 +32,7 @@ class Choice:
     member: str
     fold: int
     rows: int
-    calibration: Recalibration
+    calibration: ProbabilityCalibration
     band: float
     utility: float | None
     gain: float
@@ -50,7 +50,7 @@ class Choice:
         return {**named, **found, "band": self.band, "utility": self.utility, **payoffs, "note": "; ".join(notes)}
 
 
-def choose(validation: pd.DataFrame, known: Conditions, *, rules: Rules) -> list[Choice]:
+def choose(validation: pd.DataFrame, known: MarketState, *, rules: TradingConfig) -> list[ThresholdChoice]:
     """Choices of every member and fold, folds in order. validation: rows of a run's validation.parquet.
 
     Each fold's choices are made on its own validation rows and on bars up to the last one's exit. The band is the one
@@ -64,7 +64,7 @@ def choose(validation: pd.DataFrame, known: Conditions, *, rules: Rules) -> list
     return found
 
 
-def per_decision(choices: Sequence[Choice], made: Members, what: str) -> Floats:
+def per_decision(choices: Sequence[ThresholdChoice], made: EnsemblePredictions, what: str) -> Floats:
     """One number of the choices (band, gain, loss) for every member and decision, shape (members, decisions).
 
     Raises:
@@ -81,7 +81,7 @@ def per_decision(choices: Sequence[Choice], made: Members, what: str) -> Floats:
     return table[:, place]
 
 
-def recalibrated(choices: Sequence[Choice], made: Members) -> Floats:
+def recalibrated(choices: Sequence[ThresholdChoice], made: EnsemblePredictions) -> Floats:
     """Every member's probabilities through the map of their fold, shape (members, decisions)."""
     probability = made.probability.copy()
     row = {name: number for number, name in enumerate(made.names)}
@@ -92,7 +92,7 @@ def recalibrated(choices: Sequence[Choice], made: Members) -> Floats:
     return probability
 
 
-def _choose(made: Members, known: Conditions, *, fold: int, rules: Rules) -> list[Choice]:
+def _choose(made: EnsemblePredictions, known: MarketState, *, fold: int, rules: TradingConfig) -> list[ThresholdChoice]:
     maps = [fit(each, made.target, kind=rules.calibration) for each in made.probability]
     probability = np.stack([each.apply(said) for each, said in zip(maps, made.probability, strict=True)])
     gain, loss, note = _payoffs(made.forward_return, rules=rules)
@@ -106,7 +106,7 @@ def _choose(made: Members, known: Conditions, *, fold: int, rules: Rules) -> lis
         bands = [BANDS[each] for each in best]
         utility = [float(row[each]) if np.isfinite(row[each]) else None for row, each in zip(table, best, strict=True)]
     return [
-        Choice(
+        ThresholdChoice(
             model=model,
             member=member,
             fold=fold,
@@ -123,7 +123,13 @@ def _choose(made: Members, known: Conditions, *, fold: int, rules: Rules) -> lis
 
 
 def _utilities(
-    made: Members, probability: Floats, known: Conditions, *, rules: Rules, gain: float, loss: float
+    made: EnsemblePredictions,
+    probability: Floats,
+    known: MarketState,
+    *,
+    rules: TradingConfig,
+    gain: float,
+    loss: float,
 ) -> Floats:
     """Mean log growth a decision of every member at every band, shape (members, bands); ruin is minus infinity."""
     total = np.zeros((len(made.names), len(BANDS)))
@@ -147,7 +153,7 @@ def _utilities(
     return total / len(made.target)
 
 
-def _payoffs(forward_return: Floats, *, rules: Rules) -> tuple[float, float, str]:
+def _payoffs(forward_return: Floats, *, rules: TradingConfig) -> tuple[float, float, str]:
     rises, falls = forward_return[forward_return > 0], forward_return[forward_return < 0]
     if len(rises) and len(falls):
         return float(rises.mean()), float(-falls.mean()), ""

@@ -16,21 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.compute import backend
-from forecast.compute.executor import Engine
-from forecast.compute.shared_data import Shared
-from forecast.compute.task import Order, Task, order_for
-from forecast.config.experiment import Experiment
-from forecast.datasets import lookahead_audit as certificate
+from forecast.compute.executor import WorkerPool
+from forecast.compute.shared_data import SharedData
+from forecast.compute.task import FitTask, Task, order_for
+from forecast.config.experiment import Experiment, Hyperparameters
+from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Dataset, fingerprint, load, make_bars, make_windows, price_scale
 from forecast.datasets.panel import Panel, taking_part, write_panel, write_scaled
-from forecast.networks.results import Fitted
+from forecast.networks.results import FitResult
 from forecast.runs import run as runs
-from forecast.runs import tables as contents
-from forecast.runs import trial_log as trials
+from forecast.runs import tables, trial_log
 from forecast.runs.run import Run
 from forecast.training.session import (
-    Ongoing,
     Progress,
+    TrainingSession,
     finish_if_whole,
     fit_each,
     refuse_lookahead,
@@ -39,12 +38,8 @@ from forecast.training.session import (
     save,
     tune_members,
 )
-from forecast.training.tuning import Settings
 from pipelines.errors import TooFewBarsError
-from pipelines.preprocessing import custom_features as user_features
-from pipelines.preprocessing import sample_weights as weighting
-from pipelines.preprocessing import scaling
-from pipelines.preprocessing import walk_forward as splits
+from pipelines.preprocessing import custom_features, sample_weights, scaling, walk_forward
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import Fold
 from pipelines.preprocessing.windows import Windows
@@ -52,7 +47,7 @@ from pipelines.store.store import Store
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pool:
+class PooledPanel:
     """A panel with its folds. scalers: of each fold, by symbol; a symbol that takes no part in a fold has none."""
 
     panel: Panel
@@ -65,23 +60,25 @@ class Pool:
         return np.asarray(self.panel.of[getattr(self.folds[number], part)] == place)
 
 
-def pool(panel: Panel, experiment: Experiment, *, planned: int | None = None) -> Pool:
+def pool(panel: Panel, experiment: Experiment, *, planned: int | None = None) -> PooledPanel:
     """Folds common to all symbols, and each symbol's scalers. planned: as walk_forward takes it.
 
     Raises:
         TooFewBarsError: too little history for the folds.
     """
-    made = splits.walk_forward(
+    made = walk_forward.walk_forward(
         panel.windows, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned
     )
-    folds = tuple(weighting.weigh(panel.windows, taking_part(panel, fold), kind=experiment.weights) for fold in made)
+    folds = tuple(
+        sample_weights.weigh(panel.windows, taking_part(panel, fold), kind=experiment.weights) for fold in made
+    )
     scalers: tuple[dict[str, Scaler], ...] = tuple({} for _ in folds)
     for symbol in panel.symbols:
         part = panel.part(symbol)
         for fold, found in zip(folds, scalers, strict=True):
             if len(rows := panel.fold_of(symbol, fold).train):
                 found[symbol] = scaling.fit_scaler(part, rows=rows)
-    return Pool(panel=panel, folds=folds, scalers=scalers)
+    return PooledPanel(panel=panel, folds=folds, scalers=scalers)
 
 
 def train_pooled(
@@ -92,7 +89,7 @@ def train_pooled(
     command: str,
     fresh: bool,
     progress: Progress,
-    workers: Engine,
+    workers: WorkerPool,
 ) -> list[Run]:
     """Trains the members of a panel and returns a finished run a symbol; the first becomes the latest.
 
@@ -114,10 +111,10 @@ def train_pooled(
                 yield experiment.symbol, make_windows(prices, experiment)
 
         pooled = pool(write_panel(scratch, parts()), experiments[0])
-        own = user_features.sources(experiments[0].features)
+        own = custom_features.sources(experiments[0].features)
         more = {"panel_data": data, **({"user_features": own} if own else {})}
         found: list[Run] = []
-        ongoing: list[Ongoing] = []
+        ongoing: list[TrainingSession] = []
         for experiment in experiments:
             name = run_name(experiment, versions=versions, backend=workers.backend, **more)
             run = Run(folder / name)
@@ -130,11 +127,11 @@ def train_pooled(
             workers.start()
             source = load(store, experiment)
             dataset = of_symbol(pooled, experiment.symbol, prices := make_bars(source, experiment))
-            shown = certificate.certify(source, experiment, dataset)
-            late = certificate.late_rows(pooled.panel.windows, pooled.folds)
+            shown = lookahead_audit.certify(source, experiment, dataset)
+            late = lookahead_audit.late_rows(pooled.panel.windows, pooled.folds)
             shown = replace(shown, failures=(*shown.failures, *late))
             refuse_lookahead(shown, own)
-            description = contents.describe_run(
+            description = tables.describe_run(
                 experiment,
                 dataset,
                 name=run.name,
@@ -146,8 +143,8 @@ def train_pooled(
                 user_features=own,
                 panel={"symbols": list(pooled.panel.symbols), "fingerprints": data},
             )
-            trials.record(folder, experiment, run=run.name, **more)
-            runs.create_run(folder, run.name, description=description, bars=contents.bars(prices))
+            trial_log.record(folder, experiment, run=run.name, **more)
+            runs.create_run(folder, run.name, description=description, bars=tables.bars(prices))
             ongoing.append(resume(run, experiment, dataset, shown))
         if ongoing:
             past = truncated_in_first_test(pooled, experiments, store=store, folder=scratch / "past")
@@ -160,8 +157,8 @@ def train_pooled(
 
 
 def truncated_in_first_test(
-    pooled: Pool, experiments: Sequence[Experiment], *, store: Store, folder: Path
-) -> Pool | None:
+    pooled: PooledPanel, experiments: Sequence[Experiment], *, store: Store, folder: Path
+) -> PooledPanel | None:
     """The panel as it stood in the middle of the first test block: members trained on it must be the same ones.
 
     None where that block is too short for every label before it to be there by then.
@@ -169,13 +166,13 @@ def truncated_in_first_test(
     panel, first = pooled.panel, pooled.folds[0].test
     until = first[: len(first) // 2]
     counts = np.bincount(panel.of[until], minlength=len(panel.symbols))[np.unique(panel.of[first])]
-    if counts.min() <= experiments[0].horizon + splits.FEWEST_ROWS["test"]:
+    if counts.min() <= experiments[0].horizon + walk_forward.FEWEST_ROWS["test"]:
         return None
     cut = panel.windows.decided_at[until[-1]]
 
     def parts() -> Iterator[tuple[str, Windows]]:
         for experiment in experiments:
-            source = certificate.truncated(load(store, experiment), cut)
+            source = lookahead_audit.truncated(load(store, experiment), cut)
             if len(source.raw):
                 with suppress(TooFewBarsError):  # it had hardly begun: no row of it was learned from
                     yield experiment.symbol, make_windows(make_bars(source, experiment), experiment)
@@ -183,7 +180,7 @@ def truncated_in_first_test(
     return pool(write_panel(folder, parts()), experiments[0], planned=len(panel.windows))
 
 
-def of_symbol(pooled: Pool, symbol: str, prices: Any) -> Dataset:
+def of_symbol(pooled: PooledPanel, symbol: str, prices: Any) -> Dataset:
     """What a symbol's run shows of the panel.
 
     Raises:
@@ -206,13 +203,13 @@ def of_symbol(pooled: Pool, symbol: str, prices: Any) -> Dataset:
 
 
 def _fit_members(
-    ongoing: list[Ongoing],
-    pooled: Pool,
-    past: Pool | None,
+    ongoing: list[TrainingSession],
+    pooled: PooledPanel,
+    past: PooledPanel | None,
     versions: tuple[tuple[str, str], ...],
     scratch: Path,
     *,
-    workers: Engine,
+    workers: WorkerPool,
     progress: Progress,
 ) -> None:
     experiment, panel = ongoing[0].experiment, pooled.panel
@@ -225,7 +222,7 @@ def _fit_members(
     missing = [task for task in members if any(task in each.members and task not in each.found for each in ongoing)]
     data = {number: _share(pooled, number, scratch, workers) for number in sorted({task[1] for task in missing})}
 
-    def order_on(of: Pool, task: Task, settings: Settings | None) -> Order:
+    def order_on(of: PooledPanel, task: Task, settings: Hyperparameters | None) -> FitTask:
         made = order_for(
             experiment,
             task,
@@ -237,7 +234,7 @@ def _fit_members(
         )
         return replace(made, symbol=f"{len(panel.symbols)} symbols")
 
-    def order(task: Task, settings: Settings | None) -> tuple[Any, Order]:
+    def order(task: Task, settings: Hyperparameters | None) -> tuple[Any, FitTask]:
         return data[task[1]], order_on(pooled, task, settings)
 
     tune_members(ongoing, order=order, workers=workers, progress=progress)
@@ -248,7 +245,7 @@ def _fit_members(
         again = _share(past, 0, scratch / "past", workers)
         work += [(again, order_on(past, (model, 0, 0), settings.get((model, 0)))) for model in experiment.models]
 
-    def done(number: int, fitted: Fitted) -> None:
+    def done(number: int, fitted: FitResult) -> None:
         for each in ongoing:
             symbol = each.experiment.symbol
             if number >= len(missing):
@@ -265,7 +262,7 @@ def _fit_members(
         finish_if_whole(each)
 
 
-def _share(pooled: Pool, number: int, scratch: Path, workers: Engine) -> Any:
+def _share(pooled: PooledPanel, number: int, scratch: Path, workers: WorkerPool) -> Any:
     """One fold of the panel, scaled symbol by symbol; its values need no scaler any more."""
     values = write_scaled(scratch / f"fold-{number}.raw", pooled.panel, pooled.scalers[number])
     features = values.values.shape[1]
@@ -273,10 +270,10 @@ def _share(pooled: Pool, number: int, scratch: Path, workers: Engine) -> Any:
     empty = replace(pooled.folds[number], train=none, validation=none, test=none)
     folds = tuple(fold if fold.number == number else replace(empty, number=fold.number) for fold in pooled.folds)
     scaled = Scaler(mean=np.zeros(features), scale=np.ones(features))
-    return workers.share(Shared(windows=values, folds=folds, scalers=tuple(scaled for _ in folds)))
+    return workers.share(SharedData(windows=values, folds=folds, scalers=tuple(scaled for _ in folds)))
 
 
-def _of_member(fitted: Fitted, task: Task, pooled: Pool, symbol: str) -> Fitted:
+def _of_member(fitted: FitResult, task: Task, pooled: PooledPanel, symbol: str) -> FitResult:
     """What a member found for one symbol's rows."""
     return replace(
         fitted,

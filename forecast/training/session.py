@@ -7,19 +7,17 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from forecast.compute import executor as engine
-from forecast.compute.executor import Engine, Failure
-from forecast.compute.task import Order, Task
-from forecast.config.experiment import Experiment
-from forecast.datasets import lookahead_audit as certificate
+from forecast.compute import executor
+from forecast.compute.executor import FitFailure, WorkerPool
+from forecast.compute.task import FitTask, Task
+from forecast.config.experiment import Experiment, Hyperparameters, Study
+from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Dataset
 from forecast.datasets.lookahead_audit import Certificate
-from forecast.networks.results import Fitted
-from forecast.runs import tables as contents
-from forecast.runs import trial_log as trials
-from forecast.runs.run import Run
+from forecast.networks.results import FitResult
+from forecast.runs import tables, trial_log
+from forecast.runs.run import Run, tuned_hyperparameters
 from forecast.training import baselines, tuning
-from forecast.training.tuning import Settings, Study
 from pipelines.errors import ConfigError, RunError
 from pipelines.market.types import Floats
 
@@ -38,7 +36,7 @@ class Progress(Protocol):
 
 
 @dataclass(kw_only=True, eq=False)
-class Ongoing:
+class TrainingSession:
     """A run that is being trained.
 
     shown: the certificate of its data. twice: the models of which a member is trained twice, for the proof. rivals:
@@ -55,7 +53,7 @@ class Ongoing:
     rivals: dict[Task, tuple[Floats, Floats]]
     found: dict[Task, dict[str, Floats]]
     again: dict[str, Floats] = field(default_factory=dict)
-    settings: dict[Study, Settings] = field(default_factory=dict)
+    settings: dict[Study, Hyperparameters] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
 
@@ -81,13 +79,13 @@ def refuse_lookahead(shown: Certificate, names: Iterable[str]) -> None:
 
 def resume(
     run: Run, experiment: Experiment, dataset: Dataset, shown: Certificate, *, twice: Sequence[str] = ()
-) -> Ongoing:
+) -> TrainingSession:
     """The run with its members that are finished already, and its baselines."""
     tested = [fold.number for fold in dataset.folds if len(fold.test)]
     members = [
         (model, number, seed) for number in tested for seed in range(experiment.seeds) for model in experiment.models
     ]
-    return Ongoing(
+    return TrainingSession(
         run=run,
         experiment=experiment,
         dataset=dataset,
@@ -104,10 +102,10 @@ def resume(
 
 
 def tune_members(
-    owners: Sequence[Ongoing],
+    owners: Sequence[TrainingSession],
     *,
-    order: Callable[[Task, Settings], tuple[Any, Order]],
-    workers: Engine,
+    order: Callable[[Task, Hyperparameters], tuple[Any, FitTask]],
+    workers: WorkerPool,
     progress: Progress,
 ) -> None:
     """Chooses the settings of the members of one run (or of the runs of one panel), unless its run.json has them.
@@ -120,16 +118,18 @@ def tune_members(
     experiment = owners[0].experiment
     if not experiment.tune:
         return
-    known = [tuning.described(each.run.describe().get("tuning")) for each in owners]
+    known = [tuned_hyperparameters(each.run.describe().get("tuning")) for each in owners]
     if not all(known):
         folds = sorted({number for each in owners for _, number, _ in each.members})
         progress.note(f"Tuning: {experiment.tune} tries for each of {len(folds) * len(experiment.models)} studies.")
 
-        def score(wanted: Sequence[tuple[Study, Settings]]) -> list[float]:
+        def score(wanted: Sequence[tuple[Study, Hyperparameters]]) -> list[float]:
             for owner in owners:
                 for fold in folds:
                     tried = {model: asdict(settings) for (model, number), settings in wanted if number == fold}
-                    trials.record(owner.run.folder.parent, owner.experiment, run=owner.run.name, fold=fold, tried=tried)
+                    trial_log.record(
+                        owner.run.folder.parent, owner.experiment, run=owner.run.name, fold=fold, tried=tried
+                    )
             found: dict[int, float] = {}
             fit_each(
                 [order((model, fold, 0), settings) for (model, fold), settings in wanted],
@@ -150,20 +150,20 @@ def tune_members(
 
 
 def fit_each(
-    work: Sequence[tuple[Any, Order]],
+    work: Sequence[tuple[Any, FitTask]],
     *,
-    workers: Engine,
+    workers: WorkerPool,
     progress: Progress,
-    done: Callable[[int, Fitted], None],
+    done: Callable[[int, FitResult], None],
 ) -> None:
     """Fits every piece of work and hands each result with its number to `done`, as they finish.
 
     Raises:
         RunError: some failed three times; the others were handed on.
     """
-    failures: list[Failure] = []
-    for number, result in engine.fit_all(workers, work, note=progress.note):
-        if isinstance(result, Failure):
+    failures: list[FitFailure] = []
+    for number, result in executor.fit_all(workers, work, note=progress.note):
+        if isinstance(result, FitFailure):
             failures.append(result)
             progress.note(f"{result.order.name} failed: {result.reason}. The rest goes on.")
         else:
@@ -176,15 +176,15 @@ def fit_each(
         )
 
 
-def save(owner: Ongoing, task: Task, fitted: Fitted) -> None:
+def save(owner: TrainingSession, task: Task, fitted: FitResult) -> None:
     """Keeps a member that is fitted, so that it need not be fitted again."""
-    content = {name: getattr(fitted, name) for name in contents.FOUND}
-    description = contents.describe_member(fitted, task, dataset=owner.dataset, experiment=owner.experiment)
+    content = {name: getattr(fitted, name) for name in tables.FOUND}
+    description = tables.describe_member(fitted, task, dataset=owner.dataset, experiment=owner.experiment)
     owner.run.save_member(*task, weights=fitted.weights, description=description, found=content)
     owner.found[task] = content
 
 
-def finish_if_whole(owner: Ongoing) -> None:
+def finish_if_whole(owner: TrainingSession) -> None:
     """Writes what all members found together, once none is missing."""
     found, dataset = owner.found, owner.dataset
     if len(found) < len(owner.members) or len(owner.again) < len(owner.twice) or owner.run.finished:
@@ -192,21 +192,21 @@ def finish_if_whole(owner: Ongoing) -> None:
     members = {task: (found[task]["probability"], found[task]["validation"]) for task in owner.members} | owner.rivals
     shown = owner.shown
     for model, again in owner.again.items():
-        shown = certificate.retrained(shown, model, expected=found[model, 0, 0]["probability"], again=again)
+        shown = lookahead_audit.retrained(shown, model, expected=found[model, 0, 0]["probability"], again=again)
     owner.run.save_certificate(shown.to_json())
     owner.run.finish(
         predictions=_predictions(owner, {task: each for task, (each, _) in members.items()}),
         validation=pd.concat(
-            [contents.predictions(dataset, task, each, part="validation") for task, (_, each) in members.items()],
+            [tables.predictions(dataset, task, each, part="validation") for task, (_, each) in members.items()],
             ignore_index=True,
         ),
-        history=pd.concat([contents.history(task, found[task]) for task in owner.members], ignore_index=True),
-        paths=pd.concat([contents.path(dataset, task, found[task]) for task in owner.members], ignore_index=True),
+        history=pd.concat([tables.history(task, found[task]) for task in owner.members], ignore_index=True),
+        paths=pd.concat([tables.path(dataset, task, found[task]) for task in owner.members], ignore_index=True),
         seconds=time.monotonic() - owner.began,
     )
 
 
-def _predictions(owner: Ongoing, tested: Mapping[Task, Floats]) -> pd.DataFrame:
+def _predictions(owner: TrainingSession, tested: Mapping[Task, Floats]) -> pd.DataFrame:
     if owner.experiment.combinatorial:
-        return contents.path_predictions(owner.dataset, owner.experiment, tested)
-    return pd.concat([contents.predictions(owner.dataset, *each) for each in tested.items()], ignore_index=True)
+        return tables.path_predictions(owner.dataset, owner.experiment, tested)
+    return pd.concat([tables.predictions(owner.dataset, *each) for each in tested.items()], ignore_index=True)

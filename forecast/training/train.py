@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from forecast.compute import backend
-from forecast.compute.executor import Engine
-from forecast.compute.shared_data import Shared
-from forecast.compute.task import Order, Task, order_for
-from forecast.config.experiment import Experiment
-from forecast.datasets import lookahead_audit as certificate
+from forecast.compute.executor import WorkerPool
+from forecast.compute.shared_data import SharedData
+from forecast.compute.task import FitTask, Task, order_for
+from forecast.config.experiment import Experiment, Hyperparameters
+from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Dataset, Source, fingerprint, load, make_bars, prepare, price_scale
-from forecast.networks.results import Fitted
+from forecast.networks.results import FitResult
 from forecast.runs import run as runs
-from forecast.runs import tables as contents
-from forecast.runs import trial_log as trials
+from forecast.runs import tables, trial_log
 from forecast.runs.run import Run
 from forecast.training.session import (
-    Ongoing,
     Progress,
+    TrainingSession,
     finish_if_whole,
     fit_each,
     refuse_lookahead,
@@ -29,8 +28,7 @@ from forecast.training.session import (
     save,
     tune_members,
 )
-from forecast.training.tuning import Settings
-from pipelines.preprocessing import custom_features as user_features
+from pipelines.preprocessing import custom_features
 from pipelines.store.store import Store
 
 
@@ -47,7 +45,7 @@ def train_all(
     command: str,
     fresh: bool,
     progress: Progress,
-    workers: Engine,
+    workers: WorkerPool,
 ) -> list[Run]:
     """Trains every member that is not finished yet and returns the finished runs; the last becomes the latest.
 
@@ -59,7 +57,7 @@ def train_all(
         ForecastError: no such prices, too little history, an impossible experiment, members that keep failing.
     """
     versions = backend.versions(workers.backend)
-    ongoing: list[tuple[Ongoing, Source]] = []
+    ongoing: list[tuple[TrainingSession, Source]] = []
     found: list[Run] = []
     for experiment in experiments[1:]:
         load(store, experiment)  # a symbol that is missing is said before anything is begun
@@ -68,7 +66,7 @@ def train_all(
             source = load(store, experiment)
             prices = make_bars(source, experiment)
             data = fingerprint(prices)
-            own = user_features.sources(experiment.features)
+            own = custom_features.sources(experiment.features)
             more = {"user_features": own} if own else {}
             run = Run(folder / run_name(experiment, data=data, versions=versions, backend=workers.backend, **more))
             if run in found:
@@ -81,9 +79,9 @@ def train_all(
                 continue
             workers.start()  # they load the network library while the data are prepared and the baselines fitted
             dataset = prepare(prices, experiment)
-            shown = certificate.certify(source, experiment, dataset)
+            shown = lookahead_audit.certify(source, experiment, dataset)
             refuse_lookahead(shown, own)
-            description = contents.describe_run(
+            description = tables.describe_run(
                 experiment,
                 dataset,
                 name=run.name,
@@ -94,8 +92,8 @@ def train_all(
                 backend=workers.backend,
                 user_features=own,
             )
-            trials.record(folder, experiment, run=run.name, **more)
-            runs.create_run(folder, run.name, description=description, bars=contents.bars(prices))
+            trial_log.record(folder, experiment, run=run.name, **more)
+            runs.create_run(folder, run.name, description=description, bars=tables.bars(prices))
             twice = () if experiment.combinatorial else experiment.models
             ongoing.append((resume(run, experiment, dataset, shown, twice=twice), source))
         if ongoing:
@@ -106,19 +104,21 @@ def train_all(
 
 
 def _fit_members(
-    ongoing: list[tuple[Ongoing, Source]],
+    ongoing: list[tuple[TrainingSession, Source]],
     versions: tuple[tuple[str, str], ...],
     *,
-    workers: Engine,
+    workers: WorkerPool,
     progress: Progress,
 ) -> None:
     order = partial(order_for, backend=workers.backend, versions=versions)
-    owners: list[Ongoing] = []
-    work: list[tuple[Any, Order]] = []
+    owners: list[TrainingSession] = []
+    work: list[tuple[Any, FitTask]] = []
     for each, _ in ongoing:
         data, whole = _share(workers, each.dataset), partial(order, dataset=each.dataset, room=len(each.dataset.bars))
 
-        def tried(task: Task, settings: Settings, *, data: Any = data, whole: Any = whole, of: Any = each) -> Any:
+        def tried(
+            task: Task, settings: Hyperparameters, *, data: Any = data, whole: Any = whole, of: Any = each
+        ) -> Any:
             return data, whole(of.experiment, task, settings=settings)
 
         tune_members([each], order=tried, workers=workers, progress=progress)
@@ -129,7 +129,7 @@ def _fit_members(
     members = len(work)
     for each, source in ongoing:
         if each.twice:
-            past = certificate.truncated_in_first_test(source, each.experiment, each.dataset)
+            past = lookahead_audit.truncated_in_first_test(source, each.experiment, each.dataset)
             data, again = _share(workers, past), partial(order, dataset=past, room=len(each.dataset.bars))
         for model in each.twice:
             owners.append(each)
@@ -137,7 +137,7 @@ def _fit_members(
     total, finished = (sum(len(getattr(each, name)) for each, _ in ongoing) for name in ("members", "found"))
     progress.begin(total=total, done=finished)
 
-    def done(number: int, fitted: Fitted) -> None:
+    def done(number: int, fitted: FitResult) -> None:
         owner, wanted = owners[number], work[number][1]
         if number < members:
             save(owner, wanted.task, fitted)
@@ -151,8 +151,8 @@ def _fit_members(
         finish_if_whole(each)
 
 
-def _share(workers: Engine, dataset: Dataset) -> Any:
-    return workers.share(Shared(windows=dataset.windows, folds=dataset.folds, scalers=dataset.scalers))
+def _share(workers: WorkerPool, dataset: Dataset) -> Any:
+    return workers.share(SharedData(windows=dataset.windows, folds=dataset.folds, scalers=dataset.scalers))
 
 
 __all__ = ["Progress", "train", "train_all"]

@@ -9,38 +9,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from forecast.config.experiment import Experiment
-from forecast.networks.results import Fitted
-from pipelines.errors import RunError
+from forecast.config.experiment import Experiment, Hyperparameters, Study
+from forecast.networks.results import FitResult
 
 _UNITS = (8, 16, 32, 64)
 _RATES = (3e-4, 1e-2)  # of Adam, tried on a logarithmic scale
 _WORST = 1e6
 _DIGITS = 6  # of a learning rate, so that it is written as it was used
 
-Study = tuple[str, int]  # model, fold number
-
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What is tried."""
-
-    units: int
-    learning_rate: float
-
-    @classmethod
-    def of(cls, experiment: Experiment) -> "Settings":
-        """The experiment's own."""
-        return cls(units=experiment.units, learning_rate=experiment.learning_rate)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Try:
+class TuningTrial:
     """One try of a study. score: the lowest validation loss, or the last one where no epoch is chosen."""
 
     model: str
     fold: int
-    settings: Settings
+    settings: Hyperparameters
     score: float
 
     def to_json(self) -> dict[str, Any]:
@@ -51,8 +35,8 @@ def tune(
     experiment: Experiment,
     folds: Sequence[int],
     *,
-    score: Callable[[Sequence[tuple[Study, Settings]]], Sequence[float]],
-) -> list[Try]:
+    score: Callable[[Sequence[tuple[Study, Hyperparameters]]], Sequence[float]],
+) -> list[TuningTrial]:
     """Every try, `experiment.tune` for each model and fold, round by round.
 
     score: the validation losses of so many tries, in their order.
@@ -61,7 +45,7 @@ def tune(
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    own = Settings.of(experiment)
+    own = Hyperparameters.of(experiment)
     space = {
         "units": CategoricalDistribution(tuple(sorted({*_UNITS, own.units}))),
         "learning_rate": FloatDistribution(
@@ -72,32 +56,32 @@ def tune(
     for place, key in enumerate((model, fold) for fold in folds for model in experiment.models):
         studies[key] = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=place, n_startup_trials=5))
         studies[key].enqueue_trial(asdict(own))
-    tries: list[Try] = []
+    tries: list[TuningTrial] = []
     for _ in range(experiment.tune):
         asked = {key: study.ask(space) for key, study in studies.items()}
         wanted = [(key, _settings(trial.params)) for key, trial in asked.items()]
         for (key, settings), found in zip(wanted, score(wanted), strict=True):
             studies[key].tell(asked[key], found)
-            tries.append(Try(model=key[0], fold=key[1], settings=settings, score=found))
+            tries.append(TuningTrial(model=key[0], fold=key[1], settings=settings, score=found))
     return tries
 
 
-def chosen(tries: Sequence[Try]) -> dict[Study, Settings]:
+def chosen(tries: Sequence[TuningTrial]) -> dict[Study, Hyperparameters]:
     """The settings with the lowest score of each study; the earlier of equal ones."""
-    best: dict[Study, Try] = {}
+    best: dict[Study, TuningTrial] = {}
     for each in tries:
         if (key := (each.model, each.fold)) not in best or each.score < best[key].score:
             best[key] = each
     return {key: each.settings for key, each in best.items()}
 
 
-def score_of(fitted: Fitted, *, patience: int) -> float:
+def score_of(fitted: FitResult, *, patience: int) -> float:
     """What a try is judged by: the loss on the validation rows of its fold."""
     found = float(fitted.val_loss.min() if patience else fitted.val_loss[-1])
     return found if found < _WORST else _WORST  # a loss that is no number is never chosen
 
 
-def describe(tries: Sequence[Try]) -> dict[str, Any]:
+def describe(tries: Sequence[TuningTrial]) -> dict[str, Any]:
     """For run.json."""
     best = chosen(tries)
     return {
@@ -107,22 +91,5 @@ def describe(tries: Sequence[Try]) -> dict[str, Any]:
     }
 
 
-def described(content: Any) -> dict[Study, Settings]:
-    """The chosen settings in a run.json; none where nothing was tuned.
-
-    Raises:
-        RunError: something else stands there.
-    """
-    try:
-        return {
-            (str(each["model"]), int(each["fold"])): Settings(
-                units=int(each["units"]), learning_rate=float(each["learning_rate"])
-            )
-            for each in (content or {}).get("chosen", ())
-        }
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(f"The tuned settings in run.json cannot be read ({error}). Train it again: --fresh.") from error
-
-
-def _settings(params: dict[str, Any]) -> Settings:
-    return Settings(units=int(params["units"]), learning_rate=float(f"{params['learning_rate']:.{_DIGITS}g}"))
+def _settings(params: dict[str, Any]) -> Hyperparameters:
+    return Hyperparameters(units=int(params["units"]), learning_rate=float(f"{params['learning_rate']:.{_DIGITS}g}"))

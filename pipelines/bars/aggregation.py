@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.bars.boundaries import KINDS, Cuts, State, signs, state_at
+from pipelines.bars.boundaries import KINDS, Boundaries, BoundaryState, signs, state_at
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars, Floats, Ticks
 
@@ -30,8 +30,8 @@ def from_ticks(ticks: Ticks, kind: str) -> Bars:
         ConfigError: a kind that does not exist.
     """
     name, size = parse(kind)
-    cuts = KINDS[name](ticks, size, State())
-    return _aggregate(ticks, cuts, State(), interval=kind.removeprefix("time:"))
+    cuts = KINDS[name](ticks, size, BoundaryState())
+    return _aggregate(ticks, cuts, BoundaryState(), interval=kind.removeprefix("time:"))
 
 
 class Stream:
@@ -40,7 +40,7 @@ class Stream:
     def __init__(self, kind: str) -> None:
         self._name, self._size = parse(kind)
         self._interval = kind.removeprefix("time:")
-        self._state = State()
+        self._state = BoundaryState()
         self._rest: Ticks | None = None
 
     def add(self, ticks: Ticks) -> Bars:
@@ -89,7 +89,7 @@ def parse(kind: str) -> tuple[str, float]:
     )
 
 
-def _aggregate(ticks: Ticks, cuts: Cuts, state: State, *, interval: str) -> Bars:
+def _aggregate(ticks: Ticks, cuts: Boundaries, state: BoundaryState, *, interval: str) -> Bars:
     """First, highest, lowest and last price, and the sums over each bar's rows."""
     starts, end = cuts.starts, cuts.end
     count = np.diff(starts, append=end)
@@ -114,7 +114,9 @@ def _aggregate(ticks: Ticks, cuts: Cuts, state: State, *, interval: str) -> Bars
     )
 
 
-def _blocks(price: Floats, starts: NDArray[np.int64], end: int, state: State) -> Iterator[tuple[slice, slice, Any]]:
+def _blocks(
+    price: Floats, starts: NDArray[np.int64], end: int, state: BoundaryState
+) -> Iterator[tuple[slice, slice, Any]]:
     """Whole bars, some hundred thousand ticks at a time, which a processor's cache holds: bars, rows, trade before."""
     first = 0
     while first < len(starts):
@@ -125,7 +127,7 @@ def _blocks(price: Floats, starts: NDArray[np.int64], end: int, state: State) ->
         first = last
 
 
-def _sums(price: Floats, size: Floats, starts: NDArray[np.int64], state: State) -> dict[str, Floats]:
+def _sums(price: Floats, size: Floats, starts: NDArray[np.int64], state: BoundaryState) -> dict[str, Floats]:
     volume = np.add.reduceat(size, starts)
     money = np.add.reduceat(price * size, starts)
     high, low = np.maximum.reduceat(price, starts), np.minimum.reduceat(price, starts)

@@ -21,7 +21,7 @@ _LEARNING = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class State:
+class BoundaryState:
     """What is known from before the first row. total: the running sum so far. price, sign: of the trade before.
 
     expected: the imbalance at which a bar ends, 0 before the first.
@@ -34,7 +34,7 @@ class State:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Cuts:
+class Boundaries:
     """Where bars lie in the ticks: bar i holds rows starts[i] to starts[i + 1], the last one to end.
 
     starts: shape (bars,). opened_at, closed_at: UTC, shape (bars,). state: what is known before row end.
@@ -44,10 +44,10 @@ class Cuts:
     end: int
     opened_at: Times
     closed_at: Times
-    state: State
+    state: BoundaryState
 
 
-def signs(price: Floats, state: State) -> NDArray[np.int8]:
+def signs(price: Floats, state: BoundaryState) -> NDArray[np.int8]:
     """The tick rule: 1 for a trade after the price rose, -1 after it fell, 0 before any change; shape (ticks,)."""
     changed = np.flatnonzero(price[1:] != price[:-1]) + 1
     before = state.price or (price[0] if len(price) else 0.0)
@@ -56,7 +56,7 @@ def signs(price: Floats, state: State) -> NDArray[np.int8]:
     return np.repeat(values, np.diff(changed, prepend=0, append=len(price)))
 
 
-def by_trades(ticks: Ticks, count: float, state: State) -> Cuts:
+def by_trades(ticks: Ticks, count: float, state: BoundaryState) -> Boundaries:
     """A new bar after count trades, and after each pause."""
     step = int(count)
     first = _after_pauses(ticks)
@@ -67,17 +67,17 @@ def by_trades(ticks: Ticks, count: float, state: State) -> Cuts:
     return _counted(ticks, starts, full=np.diff(starts, append=len(ticks)) == step, state=state)
 
 
-def by_volume(ticks: Ticks, amount: float, state: State) -> Cuts:
+def by_volume(ticks: Ticks, amount: float, state: BoundaryState) -> Boundaries:
     """A new bar after the trade with which its volume reaches the amount, and after each pause."""
     return _by_sum(ticks, ticks.size, amount, state)
 
 
-def by_dollars(ticks: Ticks, amount: float, state: State) -> Cuts:
+def by_dollars(ticks: Ticks, amount: float, state: BoundaryState) -> Boundaries:
     """A new bar after the trade with which price x size reaches the amount, and after each pause."""
     return _by_sum(ticks, ticks.price * ticks.size, amount, state)
 
 
-def by_imbalance(ticks: Ticks, count: float, state: State) -> Cuts:
+def by_imbalance(ticks: Ticks, count: float, state: BoundaryState) -> Boundaries:
     """A new bar when rising trades outnumber falling ones, or the other way round, by more than expected.
 
     Tick-imbalance bars after López de Prado (2018, ch. 2): a bar ends when |sum of signs| reaches what is expected of
@@ -105,7 +105,7 @@ def by_imbalance(ticks: Ticks, count: float, state: State) -> Cuts:
     return replace(cuts, state=replace(cuts.state, expected=kept))
 
 
-def by_time(ticks: Ticks, nanoseconds: float, state: State) -> Cuts:
+def by_time(ticks: Ticks, nanoseconds: float, state: BoundaryState) -> Boundaries:
     """A new bar at equal times from the open of the session; none across its close, none that is empty."""
     opened, closed, after_close = _intervals(ticks, int(nanoseconds))
     time = ticks.time.view(np.int64)
@@ -114,7 +114,7 @@ def by_time(ticks: Ticks, nanoseconds: float, state: State) -> Cuts:
     traded = np.flatnonzero(np.diff(row, append=len(ticks)) > 0)
     kept = traded[:-1]
     end = int(row[traded[-1]]) if len(traded) else 0
-    return Cuts(
+    return Boundaries(
         starts=row[kept],
         end=end,
         opened_at=opened[kept].view("datetime64[ns]"),
@@ -123,7 +123,7 @@ def by_time(ticks: Ticks, nanoseconds: float, state: State) -> Cuts:
     )
 
 
-KINDS: dict[str, Callable[[Ticks, float, State], Cuts]] = {
+KINDS: dict[str, Callable[[Ticks, float, BoundaryState], Boundaries]] = {
     "tick": by_trades,
     "volume": by_volume,
     "dollar": by_dollars,
@@ -132,7 +132,7 @@ KINDS: dict[str, Callable[[Ticks, float, State], Cuts]] = {
 }
 
 
-def _by_sum(ticks: Ticks, amounts: Floats, amount: float, state: State) -> Cuts:
+def _by_sum(ticks: Ticks, amounts: Floats, amount: float, state: BoundaryState) -> Boundaries:
     total = _running(amounts, state.total)
     bounds = np.append(_after_pauses(ticks), len(ticks))
     many = len(ticks) and (total[-1] - total[0]) / amount > len(ticks) / 100
@@ -188,7 +188,7 @@ def _after_pauses(ticks: Ticks) -> NDArray[np.int64]:
     return np.concatenate([[0], np.flatnonzero(step >= PAUSE.astype(np.int64)) + 1])
 
 
-def _counted(ticks: Ticks, starts: NDArray[np.int64], *, full: NDArray[np.bool_], state: State) -> Cuts:
+def _counted(ticks: Ticks, starts: NDArray[np.int64], *, full: NDArray[np.bool_], state: BoundaryState) -> Boundaries:
     """The cuts of bars that end with a trade, or, where not full, by the timeout after it.
 
     starts: of every bar, also of the last one of the ticks, which is left out unless it is full; shape (bars,).
@@ -197,7 +197,7 @@ def _counted(ticks: Ticks, starts: NDArray[np.int64], *, full: NDArray[np.bool_]
     end = len(ticks) if kept == len(starts) else int(starts[kept])
     last = np.append(starts[1:], len(ticks))[:kept] - 1
     closed_at = ticks.time[last] + np.where(full[:kept], np.timedelta64(0, "ns"), PAUSE)
-    return Cuts(
+    return Boundaries(
         starts=starts[:kept],
         end=end,
         opened_at=ticks.time[starts[:kept]],
@@ -206,7 +206,7 @@ def _counted(ticks: Ticks, starts: NDArray[np.int64], *, full: NDArray[np.bool_]
     )
 
 
-def state_at(price: Floats, end: int, state: State) -> State:
+def state_at(price: Floats, end: int, state: BoundaryState) -> BoundaryState:
     """The price and the sign of the trade before row end."""
     if end == 0:
         return state

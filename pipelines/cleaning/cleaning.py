@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.cleaning import trade_filters as trades
-from pipelines.cleaning.report import CleaningReport, Sieve
+from pipelines.cleaning import trade_filters
+from pipelines.cleaning.report import CleaningReport, RowFilter
 from pipelines.errors import BadPricesError, ConfigError
 from pipelines.market import calendars
 from pipelines.market.types import Bars, Ticks, Times
@@ -46,7 +46,7 @@ def bars(
     daily = "date" in frame
     times = frame["date" if daily else "opened_at"].to_numpy().astype("datetime64[ns]")
     values = np.stack([frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (*_PRICES, "volume")])
-    sieve = Sieve(len(frame))
+    sieve = RowFilter(len(frame))
     sieve.drop("missing value", np.isnat(times) | np.isnan(values).any(axis=0))
     _drop_future(sieve, times, until)
     sieve.drop("not finite", np.isinf(values).any(axis=0))
@@ -92,7 +92,7 @@ def ticks(
     """
     time = frame["time"].to_numpy().astype("datetime64[ns]")
     price, size = (frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in ("price", "size"))
-    sieve = Sieve(len(frame))
+    sieve = RowFilter(len(frame))
     sieve.drop("missing value", np.isnat(time) | np.isnan(price) | np.isnan(size))
     _drop_future(sieve, time, until)
     sieve.drop("not finite", np.isinf(price) | np.isinf(size))
@@ -101,7 +101,7 @@ def ticks(
     _drop_special(sieve, frame, time, calendar, symbol=symbol)
     order = sieve.in_order(time)
     time, price, size = time[order], price[order], size[order]
-    off = trades.outliers(time, price, calendar)
+    off = trade_filters.outliers(time, price, calendar)
     if np.any(off):
         far = np.zeros(len(frame), np.bool_)
         far[order] = off
@@ -123,7 +123,7 @@ def length(interval: str) -> np.timedelta64:
     raise ConfigError(f"Need an interval such as 1d, 1h, 15m or 30s, got {interval!r}.")
 
 
-def _drop_impossible(sieve: Sieve, values: NDArray[np.float64]) -> None:
+def _drop_impossible(sieve: RowFilter, values: NDArray[np.float64]) -> None:
     """High below low, or open or close outside of them by more than rounding; mends what is rounding."""
     opened, high, low, close, _ = values
     sieve.drop("high below low", high < low)
@@ -137,20 +137,20 @@ def _drop_impossible(sieve: Sieve, values: NDArray[np.float64]) -> None:
         sieve.note(f"{len(rounded):,} rows with an open or close outside by a rounding error mended")
 
 
-def _drop_future(sieve: Sieve, times: Times, until: np.datetime64 | None) -> None:
+def _drop_future(sieve: RowFilter, times: Times, until: np.datetime64 | None) -> None:
     if until is not None:
         sieve.drop("in the future", times > until)
 
 
-def _drop_special(sieve: Sieve, frame: "pd.DataFrame", time: Times, calendar: str, *, symbol: str) -> None:
+def _drop_special(sieve: RowFilter, frame: "pd.DataFrame", time: Times, calendar: str, *, symbol: str) -> None:
     """Trades off hours, corrected or cancelled, or on special conditions."""
-    closed = trades.off_hours(time, calendar)
+    closed = trade_filters.off_hours(time, calendar)
     refuse_closed(symbol, calendar, sieve.kept & closed, sieve.kept, time)
     sieve.drop(f"outside the hours of {calendar}", closed, counts=False)
     if "correction" in frame:
         sieve.drop("corrected or cancelled", frame["correction"].to_numpy() != 0, counts=False)
     if "condition" in frame:
-        sieve.drop("abnormal sale condition", trades.abnormal(frame["condition"]), counts=False)
+        sieve.drop("abnormal sale condition", trade_filters.abnormal(frame["condition"]), counts=False)
 
 
 def refuse_closed(symbol: str, calendar: str, closed: Mask, rows: Mask, times: Times) -> None:
@@ -164,7 +164,7 @@ def refuse_closed(symbol: str, calendar: str, closed: Mask, rows: Mask, times: T
         )
 
 
-def _drop_closed(sieve: Sieve, times: Times, calendar: str, *, daily: bool, symbol: str) -> None:
+def _drop_closed(sieve: RowFilter, times: Times, calendar: str, *, daily: bool, symbol: str) -> None:
     kept = np.flatnonzero(sieve.kept)
     open_then = (calendars.is_session if daily else calendars.starts_open)(times[kept], calendar)
     closed = np.zeros(len(times), np.bool_)

@@ -56,7 +56,7 @@ def reasons(dropped: dict[str, int], first_row: dict[str, int]) -> str:
     return ", ".join(f"{count:,} {why} (first: row {first_row[why]:,})" for why, count in dropped.items())
 
 
-class Sieve:
+class RowFilter:
     """Drops rows, one reason each, and remembers why."""
 
     def __init__(self, rows: int) -> None:

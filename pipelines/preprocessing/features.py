@@ -10,7 +10,7 @@ import numpy as np
 
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars, Floats
-from pipelines.preprocessing import custom_features as user_features
+from pipelines.preprocessing import custom_features
 
 _ROUNDING = 1e-12  # a volatility below this is what is left of equal returns in float64
 
@@ -113,7 +113,7 @@ def compute(bars: Bars, *, names: Sequence[str] = tuple(FEATURES)) -> Floats:
     check_names(names)
     matrix = np.empty((len(bars), len(names)))
     for column, name in enumerate(names):
-        matrix[:, column] = FEATURES[name](bars) if name in FEATURES else user_features.compute(name, bars)
+        matrix[:, column] = FEATURES[name](bars) if name in FEATURES else custom_features.compute(name, bars)
     return matrix
 
 
@@ -123,7 +123,7 @@ def check_names(names: Sequence[object]) -> None:
     Raises:
         ConfigError: none, one that is neither in the table nor module:function, or one that comes twice.
     """
-    unknown = [str(name) for name in names if name not in FEATURES and not user_features.is_user_feature(name)]
+    unknown = [str(name) for name in names if name not in FEATURES and not custom_features.is_user_feature(name)]
     if unknown or not names or len(set(names)) < len(names):
         raise ConfigError(
             f"Need features out of {', '.join(FEATURES)}, or module:function for your own, each once, got "

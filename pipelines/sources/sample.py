@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pipelines.cleaning import cleaning as clean
+from pipelines.cleaning import cleaning
 from pipelines.cleaning.report import CleaningReport
 from pipelines.errors import BadFileError, UnknownSymbolError
 from pipelines.market import calendars
@@ -52,7 +52,7 @@ def read(symbol: str) -> Delivery:
 
 def _daily(symbol: str) -> Delivery:
     table = _table("daily")
-    bars, report = clean.bars(
+    bars, report = cleaning.bars(
         table[table["symbol"] == symbol], symbol=symbol, interval="1d", calendar="XNYS", currency="USD"
     )
     paid = _table("actions")

@@ -5,8 +5,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from forecast.config.trading import Rules
-from forecast.trading.simulator import Costs
+from forecast.config.trading import Costs, TradingConfig
 from forecast.trading.strategy import accounts
 from tests.benchmarks.measure import middle, row
 
@@ -19,7 +18,7 @@ def portfolios(*, rounds: int) -> list[str]:
     for seeds in (1, 3):
         material = [_symbol(number, seeds=seeds) for number in range(SYMBOLS)]
         for label, more in (("whole account", {}), ("by volatility, interest", {"size": "volatility"})):
-            rules = Rules(
+            rules = TradingConfig(
                 policy="long-short", band=0.01, costs=Costs(fee_bps=1, slippage_bps=2, borrow_rate=0.03), **more
             )
             found = [_once(material, rules) for _ in range(rounds)]
@@ -27,7 +26,7 @@ def portfolios(*, rounds: int) -> list[str]:
     return lines
 
 
-def _once(material: list[tuple[pd.DataFrame, pd.DataFrame]], rules: Rules) -> float:
+def _once(material: list[tuple[pd.DataFrame, pd.DataFrame]], rules: TradingConfig) -> float:
     began = time.process_time()
     for predictions, bars in material:
         accounts(predictions, bars, rules=rules, bars_per_year=252.0)

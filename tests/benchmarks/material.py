@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from forecast.compute.shared_data import Shared
+from forecast.compute.shared_data import SharedData
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Dataset, load, make_bars, prepare
 from forecast.datasets.panel import write_panel
@@ -38,20 +38,20 @@ def windows(*, bars: int, steps: int, features: int, seed: int = 0) -> Windows:
     )
 
 
-def shared(*, bars: int, steps: int = 30, features: int = 8) -> Shared:
+def shared(*, bars: int, steps: int = 30, features: int = 8) -> SharedData:
     """Windows of that many bars with one fold and its scaler."""
     return _with_folds(windows(bars=bars, steps=steps, features=features))
 
 
-def panel(folder: Path, *, symbols: int, bars: int) -> Shared:
+def panel(folder: Path, *, symbols: int, bars: int) -> SharedData:
     """The same of so many symbols in one matrix on disk, one fold for all."""
     parts = ((f"S{seed}", windows(bars=bars, steps=30, features=8, seed=seed)) for seed in range(symbols))
     return _with_folds(write_panel(folder, parts).windows)
 
 
-def _with_folds(made: Windows) -> Shared:
+def _with_folds(made: Windows) -> SharedData:
     chosen = tuple(walk_forward(made, folds=1))
-    return Shared(windows=made, folds=chosen, scalers=tuple(fit_scaler(made, rows=fold.train) for fold in chosen))
+    return SharedData(windows=made, folds=chosen, scalers=tuple(fit_scaler(made, rows=fold.train) for fold in chosen))
 
 
 def store(folder: Path) -> Store:

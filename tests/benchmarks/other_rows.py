@@ -60,8 +60,9 @@ def windowing_side(how: str) -> dict[str, float]:
 
 def backtests(*, rounds: int) -> list[str]:
     """(e) 1,000 bands and costs over 5,000 bars: probabilities to signals, positions and a ledger each."""
+    from forecast.config.trading import Costs
     from forecast.trading.signals import decide, positions
-    from forecast.trading.simulator import Costs, equity, trade
+    from forecast.trading.simulator import equity, trade
 
     opened_at, opens, probability = opens_and_probabilities(bars=5_000)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from forecast.compute import backend
-from forecast.compute.executor import InlineEngine, fit_all
-from forecast.compute.shared_data import Shared
-from forecast.compute.task import Order
+from forecast.compute.executor import InlinePool, fit_all
+from forecast.compute.shared_data import SharedData
+from forecast.compute.task import FitTask
 from forecast.networks.results import Architecture, Budget
 from tests.benchmarks import material
 
@@ -26,7 +26,7 @@ def speed(name: str, cell: str, steps: int, features: int, units: int, batch: in
     from forecast.networks.optimizer import flat
     from forecast.networks.training_loop import Program
 
-    network = fitting.models.build(architecture, seed=0)
+    network = fitting.layers.build(architecture, seed=0)
     program, start = Program(network), flat(network.get_weights())
     made = program.material(
         windows.values,
@@ -46,18 +46,18 @@ def speed(name: str, cell: str, steps: int, features: int, units: int, batch: in
     return max(found[1:])
 
 
-def members(name: str, shared: Shared, *, count: int, epochs: int) -> float:
+def members(name: str, shared: SharedData, *, count: int, epochs: int) -> float:
     """Seconds in which so many members are fitted one after another, the program compiled before."""
     versions = tuple(backend.versions(name).items())
     orders = [
-        Order(
+        FitTask(
             symbol="X", architecture=Architecture(model="lstm", steps=30, features=8, units=32), fold=0, seed=seed,
             budget=Budget(epochs=epochs, patience=0, batch=128, learning_rate=0.001),
             rows=len(shared.folds[0].train), backend=name, versions=versions,
         )
         for seed in range(count)
     ]  # fmt: skip
-    engine = InlineEngine(backend=name)
+    engine = InlinePool(backend=name)
     data = engine.share(shared)
     began = time.process_time()
     for _, result in fit_all(engine, [(data, order) for order in orders], note=print):

@@ -19,10 +19,10 @@ def model(architecture: Architecture, *, seed: int):
     """The same network, optimizer and loss as forecast's."""
     import keras
 
-    from forecast.networks import layers as models
+    from forecast.networks import layers
 
     keras.utils.set_random_seed(seed)
-    network = models.build(architecture, seed=seed)
+    network = layers.build(architecture, seed=seed)
     network.compile(
         keras.optimizers.Adam(0.001, global_clipnorm=1.0), keras.losses.BinaryCrossentropy(from_logits=True)
     )

@@ -18,7 +18,7 @@ import pytest
 
 from pipelines.bars.aggregation import from_ticks
 from pipelines.market.types import Ticks
-from pipelines.sources.csv import source as csv
+from pipelines.sources.csv import source
 from pipelines.store.store import Store
 from tests.benchmarks import data_tools
 
@@ -77,7 +77,7 @@ def test_ingest_of_a_gzip_csv(tmp_path: Path) -> None:
     stores = (Store(tmp_path / f"store-{number}") for number in count())
 
     def ingest() -> None:
-        prices = csv.read("XYZ", files=[file], tz="UTC", calendar="24/7").prices
+        prices = source.read("XYZ", files=[file], tz="UTC", calendar="24/7").prices
         assert isinstance(prices, Ticks)
         assert next(stores).write_ticks(prices) == len(ticks)
 

@@ -90,13 +90,13 @@ def test_yahoo_stops_at_its_limit_keeps_what_it_has_and_goes_on(
     import yfinance
 
     from forecast.cli.commands import fetch
-    from pipelines.sources.yahoo.client import Client, Patience
+    from pipelines.sources.yahoo.client import Client, RetryPolicy
     from tests.helpers.fake_yahoo import FakeYahoo, serving
     from tests.unit.pipelines.sources.test_yahoo import chart
 
     yfinance.set_tz_cache_location(str(tmp_path / "yfinance"))
     with serving(FakeYahoo(charts={"AAA": chart([10, 11]), "CCC": chart([12, 13])})) as fake:
-        patience = Patience(sleep=lambda _: None, pause=0, attempts=2)
+        patience = RetryPolicy(sleep=lambda _: None, pause=0, attempts=2)
         monkeypatch.setattr(fetch, "new_client", lambda: Client(session=fake.session(), patience=patience))
         assert forecast(tmp_path, "fetch", "AAA") == 0
         fake.always = "status 429"
@@ -133,12 +133,12 @@ def test_live_quotes_are_recorded_for_the_asked_time(
 ) -> None:
     from functools import partial
 
-    from pipelines.sources.yahoo import stream as yahoo_live
+    from pipelines.sources.yahoo import stream
     from tests.unit.pipelines.sources.test_yahoo_stream import QUICK, quote, send, streaming
 
     visits = (send(quote(1, 100.1), quote(2, 100.2), then="stall"), send(quote(2, 100.2), then="stall"))
     with streaming(*visits) as url:
-        monkeypatch.setattr(yahoo_live, "record", partial(yahoo_live.record, url=url, timing=QUICK))
+        monkeypatch.setattr(stream, "record", partial(stream.record, url=url, timing=QUICK))
         assert forecast(tmp_path, "fetch", "btc-usd", "--live", "--for", "1s") == 0
     assert "BTC-USD       2" in capsys.readouterr().out
     assert Store(tmp_path / "data" / "store").read_ticks("BTC-USD").price.tolist() == [100.1, 100.2]

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import yfinance
 
-from forecast.cli import refresh as newest
+from forecast.cli import refresh
 from forecast.cli.commands import fetch
-from forecast.cli.context import Settings
+from forecast.cli.context import CliContext
 from forecast.config.experiment import Experiment
-from pipelines.sources.yahoo.client import Client, Patience
-from pipelines.store import provenance as origins
+from pipelines.sources.yahoo.client import Client, RetryPolicy
+from pipelines.store import provenance
 from pipelines.store.store import Store
 from tests.functional.test_fetch import forecast
 from tests.helpers.fake_yahoo import FakeYahoo, serving
@@ -24,14 +24,14 @@ LATER = np.datetime64("2024-02-01T00:00", "ns")
 def fake(tmp_path, monkeypatch):
     yfinance.set_tz_cache_location(str(tmp_path / "yfinance"))
     with serving(FakeYahoo(charts={"AAA": chart([10, 11])})) as fake:
-        patience = Patience(sleep=lambda _: None, pause=0, attempts=2)
+        patience = RetryPolicy(sleep=lambda _: None, pause=0, attempts=2)
         monkeypatch.setattr(fetch, "new_client", lambda: Client(session=fake.session(), patience=patience))
         yield fake
 
 
 def bring(folder, **experiment):
-    settings = Settings(data_dir=folder / "data", reports_dir=folder)
-    return partial(newest.bring, settings, Store(settings.store), Experiment(**{"symbol": "AAA", **experiment}))
+    settings = CliContext(data_dir=folder / "data", reports_dir=folder)
+    return partial(refresh.bring, settings, Store(settings.store), Experiment(**{"symbol": "AAA", **experiment}))
 
 
 def test_what_is_missing_is_fetched_from_where_the_series_came_from(fake, tmp_path):
@@ -69,6 +69,6 @@ def test_a_source_without_news_and_an_unknown_one_are_said(tmp_path):
 
 
 def test_the_calendar_that_was_asked_for_is_asked_for_again(tmp_path):
-    origins.remember(tmp_path, "aaa", "1h", source="yahoo", calendar="XLON", max_dropped=None)
-    assert origins.recall(tmp_path, "AAA", "1h") == {"source": "yahoo", "calendar": "XLON"}
-    assert origins.recall(tmp_path, "AAA", "1d") is None
+    provenance.remember(tmp_path, "aaa", "1h", source="yahoo", calendar="XLON", max_dropped=None)
+    assert provenance.recall(tmp_path, "AAA", "1h") == {"source": "yahoo", "calendar": "XLON"}
+    assert provenance.recall(tmp_path, "AAA", "1d") is None

@@ -84,11 +84,11 @@ def test_training_again_in_another_place_within_one_process_gives_the_same_digit
 
 def test_a_finished_run_is_not_trained_twice(trained):
     before = (newest(trained).folder / "predictions.parquet").stat().st_mtime_ns
-    with mock.patch("forecast.compute.executor.InlineEngine.start", side_effect=AssertionError("no worker is needed")):
+    with mock.patch("forecast.compute.executor.InlinePool.start", side_effect=AssertionError("no worker is needed")):
         done = forecast_here(trained)("train", "AAPL", *SMALL)
     assert (newest(trained).folder / "predictions.parquet").stat().st_mtime_ns == before
     assert newest(trained).name in done.stdout
-    assert "Trained" not in done.stderr
+    assert "TrainedWeights" not in done.stderr
 
 
 def test_a_training_interrupted_and_then_killed_goes_on_from_the_last_finished_member(copy):
@@ -222,21 +222,22 @@ def test_every_run_proves_that_it_does_not_look_ahead(trained):
 
 
 def test_a_backtest_that_fills_too_soon_loses_its_certificate(copy, monkeypatch):
-    from forecast.evaluation import backtest as evaluation
-    from forecast.trading import strategy as accounts
-    from forecast.trading.simulator import Costs, trade_all
+    from forecast.config.trading import Costs
+    from forecast.evaluation import backtest
+    from forecast.trading import strategy
+    from forecast.trading.simulator import trade_all
 
     run = newest(copy)
-    rules = evaluation.Rules(policy="long-flat", band=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
-    honest = evaluation.evaluate(run, rules=rules).metrics["certificate"]
+    rules = backtest.TradingConfig(policy="long-flat", band=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
+    honest = backtest.evaluate(run, rules=rules).metrics["certificate"]
     assert honest["passed"]
     assert honest["compared"] > run.certificate()["compared"]
 
     def at_the_deciding_close(targets, *, opens, **more):
         return trade_all(targets, opens=np.concatenate([[opens[0]], opens[:-1]]), **more)
 
-    monkeypatch.setattr(accounts, "trade_all", at_the_deciding_close)
-    early = evaluation.evaluate(run, rules=rules).metrics["certificate"]
+    monkeypatch.setattr(strategy, "trade_all", at_the_deciding_close)
+    early = backtest.evaluate(run, rules=rules).metrics["certificate"]
     assert not early["passed"]
     assert "lstm ensemble earns something else than from open to open" in early["failures"]
     assert early["sha256"] != honest["sha256"]

@@ -11,21 +11,20 @@ import pytest
 
 from forecast.__main__ import run as command
 from forecast.compute import backend
-from forecast.compute.executor import InlineEngine
-from forecast.config.trading import Rules
+from forecast.compute.executor import InlinePool
+from forecast.config.trading import Costs, TradingConfig
 from forecast.datasets.lookahead_audit import truncated
 from forecast.runs.run import open_run
 from forecast.serving.loader import load_members, source_now
 from forecast.serving.refit import refit
 from forecast.serving.signal import outlook
-from forecast.trading.simulator import Costs
 from forecast.trading.strategy import accounts
 from pipelines.errors import RunError, TooFewBarsError
 from pipelines.ingestion import between
 from pipelines.store.store import Store
 from tests.conftest import only_line
 
-RULES = Rules(policy="long-short", band=0.01, costs=Costs(fee_bps=1, slippage_bps=2))
+RULES = TradingConfig(policy="long-short", band=0.01, costs=Costs(fee_bps=1, slippage_bps=2))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -132,7 +131,7 @@ def test_refitted_members_learn_from_every_label_that_is_known_and_repeat(traine
     day = np.datetime64("2004-06-30T20:00", "ns")
     notes: list[str] = []
     first, again = (
-        refit(loaded.run, truncated(source, day), workers=InlineEngine(backend="tensorflow"), note=notes.append)
+        refit(loaded.run, truncated(source, day), workers=InlinePool(backend="tensorflow"), note=notes.append)
         for _ in range(2)
     )
     assert {model: each.tolist() for model, each in first.items()} == {m: each.tolist() for m, each in again.items()}

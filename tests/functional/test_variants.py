@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from forecast.runs import trial_log as trials
+from forecast.runs import trial_log
 from forecast.runs.run import open_run
 from tests.conftest import SMALL, forecast_here, only_line
 
@@ -96,12 +96,12 @@ def test_a_pooled_panel_gives_every_symbol_a_run_with_the_same_networks(copy):
 def test_tuned_networks_are_chosen_once_and_every_try_is_counted(copy):
     forecast = forecast_here(copy)
     options = (*SMALL, "--epochs", "1", "--seeds", "1", "--tune", "2")
-    before = trials.count(copy / "data" / "runs", symbol="AAPL")
+    before = trial_log.count(copy / "data" / "runs", symbol="AAPL")
     forecast("train", "AAPL", *options)
     run = newest(copy)
     tuned = run.describe()["tuning"]
     assert len(tuned["tried"]) == 2 * 2 * 2  # tries x networks x folds
-    assert trials.count(copy / "data" / "runs", symbol="AAPL") == before + 1 + 2 * 2  # the run, and tries x folds
+    assert trial_log.count(copy / "data" / "runs", symbol="AAPL") == before + 1 + 2 * 2  # the run, and tries x folds
     for each in tuned["chosen"]:
         assert run.describe_member(each["model"], each["fold"], 0)["architecture"]["units"] == each["units"]
     assert run.certificate()["passed"]

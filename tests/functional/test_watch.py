@@ -11,15 +11,15 @@ import pytest
 
 from forecast.cli.progress import TrainingProgress
 from forecast.compute import backend
-from forecast.compute.executor import InlineEngine
+from forecast.compute.executor import InlinePool
 from forecast.config.experiment import Experiment
 from forecast.runs.run import open_run
 from forecast.serving.loader import load_members, source_now
 from forecast.serving.signal import outlook, rules_of
 from forecast.training.train import train
-from pipelines.bars import aggregation as bars
+from pipelines.bars import aggregation
 from pipelines.market.types import Ticks
-from pipelines.sources.yahoo import stream as yahoo_live
+from pipelines.sources.yahoo import stream
 from pipelines.store.store import Store
 from tests.functional.test_fetch import forecast
 from tests.unit.pipelines.sources.test_yahoo_stream import _START, QUICK, quote, send, streaming
@@ -56,7 +56,7 @@ def watched(tmp_path):
         command="",
         fresh=False,
         progress=TrainingProgress(quiet=True),
-        workers=InlineEngine(backend="tensorflow"),
+        workers=InlinePool(backend="tensorflow"),
     )
     return tmp_path
 
@@ -69,13 +69,13 @@ def test_a_watched_run_says_a_signal_at_the_close_of_each_bar_until_ctrl_c(watch
         send(then="stall")(connection)
 
     with streaming(send(*minutes), stop) as url:
-        monkeypatch.setattr(yahoo_live, "record", partial(yahoo_live.record, url=url, timing=QUICK))
+        monkeypatch.setattr(stream, "record", partial(stream.record, url=url, timing=QUICK))
         assert forecast(watched, "signal", "--watch", "--offline", "--json") == 130
     shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     closed = [each["decided_at"] for each in shown]
     assert closed == sorted(set(closed))
     store = Store(watched / "data" / "store")
-    made = bars.from_ticks(store.read_ticks("BTC-USD"), "time:1m")
+    made = aggregation.from_ticks(store.read_ticks("BTC-USD"), "time:1m")
     assert len(shown) >= 3  # the bar that was last in the store, and those that the quotes closed
     assert np.datetime64(closed[-1].removesuffix("+00:00"), "ns") == made.closed_at[-1]
     loaded = load_members(open_run(watched / "data" / "runs"))

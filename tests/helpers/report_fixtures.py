@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.config.trading import Costs
 from forecast.runs.io import write_json, write_parquet
 from forecast.runs.run import Backtest, Run, set_latest
 from forecast.statistics.summary import summarise
-from forecast.trading.simulator import Costs, Ledger, trade
+from forecast.trading.simulator import Ledger, trade
 
 NETWORKS = ("simple_rnn", "lstm")
 POLICY = {"policy": "long-flat", "band": 0.0, "fee_bps": 1.0, "slippage_bps": 2.0}

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from forecast.cli.context import Settings, json_option, print_json
+from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.help_groups import GroupedOptions
 from forecast.cli.options import (
     how,
@@ -54,7 +54,7 @@ def command(
       forecast backtest AAPL MSFT IBM --portfolio inverse-volatility
       forecast backtest --calibration isotonic --band auto --size kelly --max-leverage 2
     """
-    settings: Settings = ctx.obj
+    settings: CliContext = ctx.obj
     rules = take_rules(options)
     if portfolio and len(names) < 2:
         raise click.UsageError(f"Need two symbols or more for --portfolio, got {', '.join(names) or 'none'}.")
@@ -81,7 +81,7 @@ def command(
         print_json({"backtests": results, **joined})
 
 
-def evaluate_and_report(settings: Settings, run: Any, rules: Any, *, say: bool) -> dict[str, Any]:
+def evaluate_and_report(settings: CliContext, run: Any, rules: Any, *, say: bool) -> dict[str, Any]:
     """Backtests a run, writes its report and the index, prints the verdict; the JSON result."""
     from forecast.evaluation.backtest import evaluate
     from forecast.report import write_index, write_report
@@ -98,7 +98,7 @@ def evaluate_and_report(settings: Settings, run: Any, rules: Any, *, say: bool) 
     return {"run": run.name, "backtest": backtest.name, "report": str(page), **backtest.metrics}
 
 
-def _join(settings: Settings, runs: list[Any], rules: Any, weighting: str, *, say: bool) -> dict[str, Any]:
+def _join(settings: CliContext, runs: list[Any], rules: Any, weighting: str, *, say: bool) -> dict[str, Any]:
     """Joins runs into a portfolio, saves it, writes its page and the index, prints its verdict; the JSON result."""
     from forecast.evaluation.portfolio import join, save
     from forecast.report import write_index, write_portfolio
@@ -116,7 +116,7 @@ def _join(settings: Settings, runs: list[Any], rules: Any, weighting: str, *, sa
     return {"portfolio": {"name": made.name, "report": str(page), **made.metrics}}
 
 
-def _named_run(settings: Settings, name: str) -> Any:
+def _named_run(settings: CliContext, name: str) -> Any:
     """The run of that name, None where the name must be a symbol."""
     from forecast.runs.run import Run, open_run
 
@@ -125,7 +125,7 @@ def _named_run(settings: Settings, name: str) -> Any:
     return None
 
 
-def _newest_run(settings: Settings, symbol: str) -> Any:
+def _newest_run(settings: CliContext, symbol: str) -> Any:
     """The newest finished run of a symbol, None where there is none."""
     from forecast.runs.run import list_runs
     from pipelines.market.types import check_symbol

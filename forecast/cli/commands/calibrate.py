@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from forecast.cli.context import Settings, json_option, print_json
+from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.help_groups import GroupedOptions
 from forecast.cli.options import how, make_experiment, take_rules, trading_options, training_options
 
@@ -56,12 +56,11 @@ def command(
     from forecast.compute.backend import choose, versions
     from forecast.report import write_controls, write_index
     from forecast.runs.run import list_runs
-    from forecast.studies import power_results as power
-    from forecast.studies import power_study as calibration
+    from forecast.studies import power_results, power_study
     from pipelines.errors import ConfigError
     from pipelines.preprocessing.custom_features import sources
 
-    settings: Settings = ctx.obj
+    settings: CliContext = ctx.obj
     if any(not 0 < edge < 1 for edge in edges):
         raise ConfigError(f"Need every --edge above 0 and below 1, got {', '.join(f'{edge:g}' for edge in edges)}.")
     rules = take_rules(options)
@@ -75,13 +74,13 @@ def command(
             "Need --split expanding or rolling: paths of a combinatorial run give no verdict to calibrate."
         )
     wanted = [
-        calibration.Market(kind=kind, edge=edge, seed=seed, bars=bars_per_market)
+        power_study.Market(kind=kind, edge=edge, seed=seed, bars=bars_per_market)
         for kind in kinds
         for edge in ((0.0,) if kind in ("none", "shuffled") else edges)
         for seed in range(markets)
     ]
     for kind in kinds:
-        calibration.make(calibration.Market(kind=kind, edge=0.1, seed=0, bars=bars_per_market), experiment)
+        power_study.make(power_study.Market(kind=kind, edge=0.1, seed=0, bars=bars_per_market), experiment)
     chosen = choose(backend)
     own = {"user_features": digests} if (digests := sources(experiment.features)) else {}
     decided = {"rules": rules.to_json(), "versions": versions(chosen), "backend": chosen, **own}
@@ -92,10 +91,10 @@ def command(
         shutil.rmtree(folder, ignore_errors=True)
     placed = how(jobs=jobs, backend=backend, cluster=cluster)
     with TrainingProgress(quiet=settings.quiet) as progress, make_workers(**{**placed, "backend": chosen}) as workers:
-        results = calibration.calibrate(
+        results = power_study.calibrate(
             experiment, wanted, rules=rules, folder=folder, workers=workers, progress=progress
         )
-    found = power.Calibration(
+    found = power_results.PowerStudy(
         folder=folder,
         about={
             "experiment": experiment.to_json(),
@@ -104,23 +103,25 @@ def command(
             "command": shlex.join(["forecast", *sys.argv[1:]]),
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         },
-        shares=power.rates(power.best_named(results)),
+        shares=power_results.rates(power_results.best_named(results)),
     )
-    power.save(found)
+    power_results.save(found)
     page = write_controls(found, folder=settings.reports_dir)
-    write_index(list_runs(settings.runs), folder=settings.reports_dir, calibrations=power.listed(settings.calibrations))
+    write_index(
+        list_runs(settings.runs), folder=settings.reports_dir, calibrations=power_results.listed(settings.calibrations)
+    )
     if as_json:
         print_json(
             {
                 "page": str(page),
                 "folder": str(folder),
                 "rates": found.shares.to_dict("records"),
-                "smallest_edge": power.smallest_edges(found.shares),
+                "smallest_edge": power_results.smallest_edges(found.shares),
             }
         )
         return
     _print(found.shares)
-    for each in power.smallest_edges(found.shares):
+    for each in power_results.smallest_edges(found.shares):
         reached = f"from {each['edge']:.2f} on" if each["edge"] is not None else "at none of the edges tried"
         click.echo(f"{each['model']} against {each['rival']} on {each['kind']}: found 4 times in 5 {reached}.")
     click.echo(str(page))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecast.cli.context import Settings, json_option, print_json
+from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.tables import print_table
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def command() -> None:
 @command.command("list")
 @json_option
 @click.pass_obj
-def list_(settings: Settings, /, as_json: bool) -> None:
+def list_(settings: CliContext, /, as_json: bool) -> None:
     """Every series in the store: symbol, rows, first and last session.
 
     \b
@@ -73,7 +73,7 @@ def list_(settings: Settings, /, as_json: bool) -> None:
 )
 @json_option
 @click.pass_obj
-def show(settings: Settings, /, symbol: str, rows: int, interval: str, adjust: str, as_json: bool) -> None:
+def show(settings: CliContext, /, symbol: str, rows: int, interval: str, adjust: str, as_json: bool) -> None:
     """The last rows of a symbol, and its latest dividends and splits.
 
     \b
@@ -104,7 +104,7 @@ def show(settings: Settings, /, symbol: str, rows: int, interval: str, adjust: s
 @click.option("--undo", type=click.IntRange(0), metavar="VERSION", help="Bring this version of the symbol's bars back.")
 @json_option
 @click.pass_obj
-def check(settings: Settings, /, symbol: str, interval: str, repair: bool, undo: int | None, as_json: bool) -> None:
+def check(settings: CliContext, /, symbol: str, interval: str, repair: bool, undo: int | None, as_json: bool) -> None:
     """Gaps, bad prints, stale prices and suspicious returns, each with its date, its size and a repair.
 
     Real crashes are shown as suspicious and never repaired.
@@ -115,7 +115,7 @@ def check(settings: Settings, /, symbol: str, interval: str, repair: bool, undo:
       forecast data check VOD.L --repair
       forecast data check VOD.L --undo 3
     """
-    from pipelines.cleaning import quality_checks as quality
+    from pipelines.cleaning import quality_checks
     from pipelines.store.store import Store
 
     store = Store(settings.store)
@@ -123,10 +123,10 @@ def check(settings: Settings, /, symbol: str, interval: str, repair: bool, undo:
         rows = store.write_bars(store.bars_at(undo, symbol, interval=interval))
         settings.note(f"{symbol.upper()}: {rows:,} bars are again as in version {undo}.")
     bars, actions = store.read_bars(symbol, interval=interval), store.read_actions(symbol)
-    found = quality.check(bars, actions)
+    found = quality_checks.check(bars, actions)
     if repair and any(each.repair for each in found):
         before = store.version()
-        mended, paid = quality.repaired(bars, actions)
+        mended, paid = quality_checks.repaired(bars, actions)
         store.write_actions(paid)
         store.write_bars(mended)
         settings.note(f"Repaired. Take it back with `forecast data check {bars.symbol} --undo {before}`.")
@@ -140,7 +140,7 @@ def check(settings: Settings, /, symbol: str, interval: str, repair: bool, undo:
 @command.command("compact")
 @json_option
 @click.pass_obj
-def compact(settings: Settings, /, as_json: bool) -> None:
+def compact(settings: CliContext, /, as_json: bool) -> None:
     """Merge the small files of many updates into large ones. Earlier versions stay readable.
 
     \b
@@ -168,7 +168,7 @@ def compact(settings: Settings, /, as_json: bool) -> None:
     help="As traded, or adjusted for splits and dividends from the first or to the last bar.",
 )
 @click.pass_obj
-def export(settings: Settings, /, symbol: str, file: Path, interval: str, adjust: str) -> None:
+def export(settings: CliContext, /, symbol: str, file: Path, interval: str, adjust: str) -> None:
     """Write a series to a .parquet or .csv file.
 
     In a CSV file, text that a spreadsheet would run as a formula is made plain with a leading apostrophe.
@@ -193,12 +193,11 @@ def export(settings: Settings, /, symbol: str, file: Path, interval: str, adjust
 def _bars(store: Any, symbol: str, interval: str, adjustment: str) -> "pd.DataFrame":
     import pandas as pd
 
-    from pipelines.market import adjustments as adjust
-    from pipelines.market import calendars
+    from pipelines.market import adjustments, calendars
 
     bars = store.read_bars(symbol, interval=interval)
     if adjustment != "raw":
-        bars = adjust.adjust(bars, store.read_actions(symbol), base="back" if adjustment == "back" else "forward")
+        bars = adjustments.adjust(bars, store.read_actions(symbol), base="back" if adjustment == "back" else "forward")
     daily = interval == "1d"
     when = calendars.session_of(bars.closed_at, bars.calendar) if daily else bars.closed_at.astype("datetime64[s]")
     columns = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}

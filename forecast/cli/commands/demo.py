@@ -2,7 +2,7 @@
 
 import click
 
-from forecast.cli.context import Settings
+from forecast.cli.context import CliContext
 
 _DAILY = {"symbol": "AAPL", "start": "2000-03-01", "end": "2013-03-01"}
 _TICKS = {"symbol": "ES", "bars": "tick:200", "start": "2013-09-02", "end": "2013-09-03"}
@@ -30,7 +30,7 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
     from pipelines.sources import sample
     from pipelines.store.store import Store
 
-    settings: Settings = ctx.obj
+    settings: CliContext = ctx.obj
     chosen = _TICKS if ticks else _DAILY
     experiment = Experiment.from_options(dict(chosen))
     store = Store(settings.store)

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from forecast.cli.context import Settings, json_option, print_json
+from forecast.cli.context import CliContext, json_option, print_json
 
 
 @click.command("doctor")
 @json_option
 @click.pass_obj
-def command(settings: Settings, as_json: bool) -> None:
+def command(settings: CliContext, as_json: bool) -> None:
     """Versions, backend, threads, store and runs. Imports no network library, so it answers at once.
 
     \b
@@ -76,7 +76,7 @@ def _folder(folder: Any) -> str:
     return f"{folder} ({'can be written' if os.access(nearest, os.W_OK) else 'cannot be written'})"
 
 
-def _store(settings: Settings) -> str:
+def _store(settings: CliContext) -> str:
     from pipelines.errors import ForecastError
     from pipelines.store.store import Store
 
@@ -87,7 +87,7 @@ def _store(settings: Settings) -> str:
     return f"{found['symbol'].nunique()} symbols, {int(found['rows'].sum()):,} rows" if len(found) else "empty"
 
 
-def _runs(settings: Settings) -> str:
+def _runs(settings: CliContext) -> str:
     from forecast.runs.run import list_runs
 
     found = list_runs(settings.runs)

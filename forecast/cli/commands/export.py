@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from forecast.cli.context import Settings, json_option, print_json
+from forecast.cli.context import CliContext, json_option, print_json
 
 
 @click.command("export")
@@ -19,7 +19,7 @@ from forecast.cli.context import Settings, json_option, print_json
 @json_option
 @click.pass_obj
 def command(
-    settings: Settings, name: str, to: str, out: Path | None, fold: int | None, models: tuple[str, ...], as_json: bool
+    settings: CliContext, name: str, to: str, out: Path | None, fold: int | None, models: tuple[str, ...], as_json: bool
 ) -> None:
     """The members of RUN (the latest when none is named) as plain Keras or ONNX files, scaler and sigmoid inside.
 

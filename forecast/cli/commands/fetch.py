@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecast.cli.context import Settings, json_option, print_json
+from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.fetch_config import take_config
 
 if TYPE_CHECKING:
-    from pipelines.ingestion import Ingested
+    from pipelines.ingestion import IngestionResult
     from pipelines.store.store import Store
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -82,7 +82,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--for", "duration", default="10m", show_default=True, help="How long to record: 90s, 10m, 2h.")
 @json_option
 @click.pass_obj
-def command(settings: Settings, /, symbols: tuple[str, ...], source: str, as_json: bool, **options: Any) -> None:
+def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_json: bool, **options: Any) -> None:
     """Bring prices into the store: the sample, files of your own, or Yahoo.
 
     Prices are stored as traded, with dividends and splits beside them. Rows that cannot be prices are dropped,
@@ -110,7 +110,7 @@ def command(settings: Settings, /, symbols: tuple[str, ...], source: str, as_jso
         record(settings, symbols, options["duration"], as_json=as_json)
         return
     store, client = Store(settings.store), new_client() if source == "yahoo" else None
-    done: list[Ingested] = []
+    done: list[IngestionResult] = []
     failed: dict[str, ForecastError] = {}
     for symbol in dict.fromkeys(symbols):
         try:
@@ -155,7 +155,7 @@ def _check(source: str, symbols: tuple[str, ...], options: dict[str, Any]) -> No
         raise click.UsageError(f"Need --start before --end, got {options['start']} after {options['end']}.")
 
 
-def _bring(store: "Store", source: str, symbol: str, options: dict[str, Any], client: Any) -> "Ingested":
+def _bring(store: "Store", source: str, symbol: str, options: dict[str, Any], client: Any) -> "IngestionResult":
     """One symbol from its source into the store; only that source is imported."""
     from dataclasses import replace
 
@@ -164,8 +164,8 @@ def _bring(store: "Store", source: str, symbol: str, options: dict[str, Any], cl
 
     symbol = check_symbol(symbol)
     if source == "yahoo":
+        from pipelines.ingestion import update
         from pipelines.sources.yahoo import source as yahoo
-        from pipelines.update import update
 
         wanted = {name: options[name] for name in ("interval", "end", "calendar", "max_dropped")}
         return update(
@@ -207,13 +207,13 @@ def _date(moment: datetime | None) -> Any:
     return None if moment is None else moment.date()
 
 
-def _as_json(each: "Ingested") -> dict[str, Any]:
+def _as_json(each: "IngestionResult") -> dict[str, Any]:
     from dataclasses import asdict
 
     return asdict(each)
 
 
-def _print(done: "list[Ingested]") -> None:
+def _print(done: "list[IngestionResult]") -> None:
     from forecast.cli.tables import print_table
 
     print_table(

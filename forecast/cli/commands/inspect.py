@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from forecast.cli.context import Settings, json_option, print_json
+from forecast.cli.context import CliContext, json_option, print_json
 
 
 @click.command("inspect")
@@ -26,7 +26,7 @@ from forecast.cli.context import Settings, json_option, print_json
 @json_option
 @click.pass_obj
 def command(
-    settings: Settings,
+    settings: CliContext,
     name: str,
     at: datetime | None,
     benchmark: bool,
@@ -61,35 +61,34 @@ def command(
         _inspect(settings, name, at=at, as_json=as_json)
 
 
-def _inspect(settings: Settings, name: str, *, at: datetime | None, as_json: bool) -> None:
+def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: bool) -> None:
     import dataclasses
 
     import numpy as np
 
-    from forecast.diagnostics import analysis, summary
-    from forecast.diagnostics import loader as subject
+    from forecast.diagnostics import analysis, effective_memory, loader
     from forecast.report import write_report
-    from forecast.report.pages import diagnostics as page
+    from forecast.report.pages import diagnostics
+    from forecast.report.sections import effective_memory as memory_section
     from forecast.runs.run import open_run
-    from forecast.studies import memory_benchmark as benchmark
-    from forecast.studies import window_ablation as ablation
+    from forecast.studies import memory_benchmark, window_ablation
 
-    chosen = subject.open_subject(open_run(settings.runs, name))
+    chosen = loader.open_subject(open_run(settings.runs, name))
     if chosen.unseen:
         settings.note(f"Not looked into: {', '.join(chosen.unseen)}. Only plain simple_rnn and lstm can be.")
     moment = None if at is None else np.datetime64(_last_moment(at), "ns")
     found = analysis.inspect(chosen, at=moment, tell=settings.note)
-    memories = summary.memories(found.memory, rng=np.random.default_rng(0))
-    sentence = summary.sentence(memories, window=chosen.experiment.window)
+    memories = effective_memory.memories(found.memory, rng=np.random.default_rng(0))
+    sentence = memory_section.sentence(memories, window=chosen.experiment.window)
     found.facts.update(sentence=sentence, memory=[dataclasses.asdict(each) for each in memories])
-    analysis.save(found, chosen, pictures=page.pictures(found, memories))
+    analysis.save(found, chosen, pictures=diagnostics.pictures(found, memories))
     if (settings.reports_dir / f"{chosen.run.name}.html").exists() and (backtests := chosen.run.backtests()):
         write_report(chosen.run, backtest=backtests[-1], folder=settings.reports_dir)  # with the new pictures
-    written = page.write_memory(
+    written = diagnostics.write_memory(
         found,
         memories,
-        benchmark.cached(_kept(settings)),
-        ablated=ablation.kept(chosen.run),
+        memory_benchmark.cached(_kept(settings)),
+        ablated=window_ablation.kept(chosen.run),
         folder=settings.reports_dir,
     )
     if as_json:
@@ -97,66 +96,69 @@ def _inspect(settings: Settings, name: str, *, at: datetime | None, as_json: boo
         print_json({"page": str(written), "tables": str(tables), **found.facts})
         return
     click.echo(sentence)
-    if more := summary.details(memories, window=chosen.experiment.window):
+    if more := memory_section.details(memories, window=chosen.experiment.window):
         click.echo(more)
     click.echo(f"Page: {written}")
 
 
 def _benchmark(
-    settings: Settings, name: str, *, lengths: list[int], seeds: int, jobs: int | None, fresh: bool, as_json: bool
+    settings: CliContext, name: str, *, lengths: list[int], seeds: int, jobs: int | None, fresh: bool, as_json: bool
 ) -> None:
     import os
 
-    from forecast.report.pages import diagnostics as page
-    from forecast.studies import memory_benchmark as benchmark
-    from forecast.studies.memory_tasks import TASKS, Budget
+    from forecast.report.pages import diagnostics
+    from forecast.studies import memory_benchmark
+    from forecast.studies.memory_tasks import TASKS, StepBudget
     from pipelines.errors import ConfigError
 
     if jobs is not None and jobs < 1:
         raise ConfigError(f"Need --jobs of 1 or more, got {jobs}.")
     window = _window(settings, name)
-    known = benchmark.run(
+    known = memory_benchmark.run(
         _kept(settings),
         lengths=lengths,
         seeds=seeds,
         jobs=jobs or os.cpu_count() or 1,
-        budget=Budget(),
+        budget=StepBudget(),
         fresh=fresh,
         tell=settings.note,
     )
-    written = page.write_benchmark(known, window=window, folder=settings.reports_dir)
+    written = diagnostics.write_benchmark(known, window=window, folder=settings.reports_dir)
     if as_json:
-        reach = {task: {cell: known.reach(task, cell) for cell in benchmark.CELLS} for task in TASKS}
+        reach = {task: {cell: known.reach(task, cell) for cell in memory_benchmark.CELLS} for task in TASKS}
         results = known.table.to_dict(orient="records")
         print_json({"page": str(written), "window": window, "reach": reach, "results": results})
         return
-    click.echo(page.told(known))
+    click.echo(diagnostics.told(known))
     click.echo(f"Page: {written}")
 
 
-def _ablate(settings: Settings, name: str, lengths: list[int], *, jobs: int | None, as_json: bool) -> None:
+def _ablate(settings: CliContext, name: str, lengths: list[int], *, jobs: int | None, as_json: bool) -> None:
     from forecast.cli.commands.train import make_workers
     from forecast.cli.options import jobs_or_cores
     from forecast.cli.progress import TrainingProgress
     from forecast.cli.tables import print_table
-    from forecast.diagnostics import loader as subject
+    from forecast.diagnostics import loader
+    from forecast.report.sections import window_ablation as ablation_section
     from forecast.runs.run import open_run
     from forecast.serving.signal import rules_of
-    from forecast.studies import window_ablation as ablation
+    from forecast.studies import window_ablation
 
-    chosen = subject.open_subject(open_run(settings.runs, name))
+    chosen = loader.open_subject(open_run(settings.runs, name))
     backend = chosen.about.get("backend", "tensorflow")
     with (
         TrainingProgress(quiet=settings.quiet) as progress,
         make_workers(jobs=jobs_or_cores(jobs), backend=backend, cluster=None) as workers,
     ):
-        found = ablation.run(chosen, lengths, rules=rules_of(chosen.run), workers=workers, progress=progress)
+        found = window_ablation.run(chosen, lengths, rules=rules_of(chosen.run), workers=workers, progress=progress)
     if as_json:
         rows = found.table.astype(object).where(found.table.notna(), None).to_dict("records")
-        print_json({"run": chosen.run.name, "window": found.window, "sentence": ablation.sentence(found), "rows": rows})
+        print_json(
+            {"run": chosen.run.name, "window": found.window, "sentence": ablation_section.sentence(found), "rows": rows}
+        )
         return
-    print_table(["network", ">window", ">log loss", ">net a day", ">interval", "answer"], ablation.cells(found))
-    click.echo(ablation.sentence(found))
+    print_table(["network", ">window", ">log loss", ">net a day", ">interval", "answer"], ablation_section.cells(found))
+    click.echo(ablation_section.sentence(found))
     click.echo(f"Next: forecast inspect {chosen.run.name} puts it on the page.")
 
 
@@ -174,7 +176,7 @@ def _last_moment(at: datetime) -> datetime:
     return at.replace(hour=23, minute=59, second=59) if at.time() == datetime.min.time() else at
 
 
-def _window(settings: Settings, name: str) -> int | None:
+def _window(settings: CliContext, name: str) -> int | None:
     """The window of the run that is named; without a name the latest run's, None where there is no run."""
     from forecast.runs.run import open_run
 
@@ -184,5 +186,5 @@ def _window(settings: Settings, name: str) -> int | None:
     return window if isinstance(window, int) else None
 
 
-def _kept(settings: Settings) -> Path:
+def _kept(settings: CliContext) -> Path:
     return settings.data_dir / "benchmark"

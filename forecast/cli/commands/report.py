@@ -2,7 +2,7 @@
 
 import click
 
-from forecast.cli.context import Settings, json_option, print_json
+from forecast.cli.context import CliContext, json_option, print_json
 
 
 @click.command()
@@ -10,7 +10,7 @@ from forecast.cli.context import Settings, json_option, print_json
 @click.option("--backtest", metavar="NAME", help="Which backtest of the run; the newest when not given.")
 @json_option
 @click.pass_obj
-def command(settings: Settings, run: str, backtest: str | None, as_json: bool) -> None:
+def command(settings: CliContext, run: str, backtest: str | None, as_json: bool) -> None:
     """Write the HTML report of a run.
 
     RUN is a run's name; the newest one when not given. The page is one file that loads nothing from the network.

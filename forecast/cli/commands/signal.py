@@ -4,16 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecast.cli.context import Settings, json_option
+from forecast.cli.context import CliContext, json_option
 from forecast.cli.options import NumberOrAuto
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from forecast.config.trading import Rules
+    from forecast.config.trading import TradingConfig
     from forecast.runs.run import Run
-    from forecast.serving.loader import Loaded
-    from forecast.serving.signal import Outlook
+    from forecast.serving.loader import LoadedRun
+    from forecast.serving.signal import PathForecast
 
 STALE = 3
 """Exit code where the newest price is older than the last session that has closed."""
@@ -66,7 +66,7 @@ def command(
     from forecast.cli import signal_watch
     from forecast.cli.signal_output import show
 
-    settings: Settings = ctx.obj
+    settings: CliContext = ctx.obj
     if every and (name != "latest" or symbol or watch):
         raise click.UsageError("--all goes without a run, --symbol and --watch.")
     now = np.datetime64("now", "ns")
@@ -91,7 +91,7 @@ class _Asking:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: CliContext,
         *,
         now: "np.datetime64",
         offline: bool,
@@ -102,7 +102,7 @@ class _Asking:
         self._settings, self._now = settings, now
         self._offline, self._refit, self._jobs, self._rules = offline, refit, jobs, rules
 
-    def __call__(self, run: "Run") -> "tuple[Loaded, Outlook]":
+    def __call__(self, run: "Run") -> "tuple[LoadedRun, PathForecast]":
         from forecast.cli.refresh import bring
         from forecast.serving.loader import load_members, open_experiment, source_now
         from forecast.serving.signal import outlook
@@ -125,7 +125,7 @@ class _Asking:
         loaded = load_members(run)
         return loaded, outlook(loaded, source, rules=self._with(run), newest=newest)
 
-    def _with(self, run: "Run") -> "Rules":
+    def _with(self, run: "Run") -> "TradingConfig":
         """The run's own rules, but for what was asked for."""
         from dataclasses import replace
 
@@ -134,7 +134,7 @@ class _Asking:
         return replace(rules_of(run), **{name: value for name, value in self._rules.items() if value is not None})
 
 
-def _chosen(settings: Settings, name: str, symbol: str | None) -> "Run":
+def _chosen(settings: CliContext, name: str, symbol: str | None) -> "Run":
     from forecast.runs.run import open_run
     from pipelines.errors import RunError
     from pipelines.market.types import check_symbol
@@ -154,7 +154,7 @@ def _chosen(settings: Settings, name: str, symbol: str | None) -> "Run":
     return mine[wanted]
 
 
-def _newest(settings: Settings) -> "dict[str, Run]":
+def _newest(settings: CliContext) -> "dict[str, Run]":
     """The newest finished run of each symbol, in order of the alphabet."""
     from forecast.runs.run import list_runs
 
@@ -162,9 +162,9 @@ def _newest(settings: Settings) -> "dict[str, Run]":
     return dict(sorted((str(run.describe()["config"].get("symbol")), run) for run in oldest_first))
 
 
-def _table(ask: _Asking, settings: Settings, *, now: "np.datetime64", as_json: bool) -> bool:
+def _table(ask: _Asking, settings: CliContext, *, now: "np.datetime64", as_json: bool) -> bool:
     """One outlook a symbol; a run that cannot be asked is told and passed over. Whether any is stale."""
-    from forecast.cli import signal_output as signal_view
+    from forecast.cli import signal_output
     from pipelines.errors import ForecastError, RunError
 
     runs, found, failed = _newest(settings), [], {}
@@ -176,7 +176,7 @@ def _table(ask: _Asking, settings: Settings, *, now: "np.datetime64", as_json: b
         except ForecastError as error:
             failed[symbol] = str(error)
             settings.note(f"{symbol}: {error}")
-    signal_view.show_table(found, failed, now=now, as_json=as_json)
+    signal_output.show_table(found, failed, now=now, as_json=as_json)
     if failed:
         raise ForecastError(f"Asked {len(found)} of {len(runs)} runs, not {', '.join(failed)} (reasons above).")
     return any(each.stale(now) for each in found)

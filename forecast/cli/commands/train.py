@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from forecast.cli.context import Settings, json_option, print_json
+from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.help_groups import GroupedOptions
 from forecast.cli.options import how, make_experiment, training_options
 
@@ -71,7 +71,7 @@ def train_each(
     from forecast.training.train import train_all
     from pipelines.store.store import Store
 
-    settings: Settings = ctx.obj
+    settings: CliContext = ctx.obj
     with (
         TrainingProgress(quiet=settings.quiet) as progress,
         make_workers(jobs=jobs, backend=choose(backend), cluster=cluster) as workers,
@@ -89,9 +89,9 @@ def train_each(
 
 def make_workers(*, jobs: int, backend: str, cluster: str | None) -> Any:
     if cluster is None:
-        from forecast.compute.executor import LocalEngine
+        from forecast.compute.executor import ProcessPool
 
-        return LocalEngine(backend=backend, jobs=jobs)
-    from forecast.compute.dask import ClusterEngine
+        return ProcessPool(backend=backend, jobs=jobs)
+    from forecast.compute.dask import DaskPool
 
-    return ClusterEngine(cluster, backend=backend, jobs=jobs)
+    return DaskPool(cluster, backend=backend, jobs=jobs)

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.diagnostics.effective_memory import Memory, find, median_interval
 from forecast.diagnostics.gradients import FADED
-from forecast.diagnostics.summary import Memory, find, median_interval
-from forecast.report import formatting as words
+from forecast.report import formatting
 from forecast.report.charts.equity import Figure, colour, rounded
-from forecast.studies import memory_benchmark as benchmark
+from forecast.studies import memory_benchmark
 from forecast.studies.memory_benchmark import Benchmark
 from pipelines.market.types import Floats
 
@@ -37,7 +37,7 @@ def gradient(curves: pd.DataFrame, found: list[Memory], *, path: str) -> Figure:
         memory = find(found, model, path=path)
         if memory is not None:
             traces.append(_mark(memory))
-            told.append(f"{words.label(model)} falls to 1 % at {words.number(memory.bars, 1)} bars")
+            told.append(f"{formatting.label(model)} falls to 1 % at {formatting.number(memory.bars, 1)} bars")
     bottom = np.log10(min(max(lowest / 3, _LOWEST), FADED / 2))
     steps = int(curves["lag"].max())
     layout = {
@@ -61,7 +61,7 @@ def constants(units: pd.DataFrame, *, window: int) -> Figure:
         values = np.quantile(bars, share)
         traces.append(_line("lstm", share, values, stage=stage) | {"hovertemplate": "%{y:.1f} bars"})
         if stage == "trained":
-            said = f"Half of the units forget within {words.number(float(np.median(bars)), 1)} bars"
+            said = f"Half of the units forget within {formatting.number(float(np.median(bars)), 1)} bars"
     top = max(window, float(units["bars"].max()))
     layout = {
         "xaxis": {"title": {"text": "share of all units, the most forgetful first"}, "tickformat": ".0%"},
@@ -88,15 +88,15 @@ def regimes(table: pd.DataFrame, *, rng: np.random.Generator) -> Figure:
         middle, interval = float(np.median(values)), median_interval(values, rng=rng)
         low, high = interval or (middle, middle)
         name = GATE_NAMES[gate] if gate in ("input", "forget", "output") else f"Size of {gate}"
-        told.append(f"{name} {words.percent(middle)}")
+        told.append(f"{name} {formatting.percent(middle)}")
         traces.append(
             {
                 "type": "scatter", "mode": "markers", "x": [middle], "y": [name], "showlegend": False,
                 "error_x": {"type": "data", "symmetric": False, "array": [high - middle],
                             "arrayminus": [middle - low], "thickness": 2, "width": 5, "color": colour("lstm")},
                 "marker": {"size": 9, "color": colour("lstm")},
-                "hovertemplate": f"{words.percent(middle)}<br>95 % interval {words.percent(low)} to "
-                f"{words.percent(high)}<extra></extra>",
+                "hovertemplate": f"{formatting.percent(middle)}<br>95 % interval {formatting.percent(low)} to "
+                f"{formatting.percent(high)}<extra></extra>",
             }
         )  # fmt: skip
     layout = {
@@ -134,22 +134,23 @@ def textbook(found: Benchmark, task: str, *, window: int | None) -> Figure:
     traces, told = [], []
     rows = found.table[found.table["task"] == task]
     share = rows["error"] / rows["guess"]
-    for model in benchmark.CELLS:
+    for model in memory_benchmark.CELLS:
         mine = rows["cell"] == model
         length = rows.loc[mine, "length"]
         traces.append(
             {
                 "type": "scatter", "mode": "markers", "showlegend": False, "legendgroup": model,
-                "x": length.tolist(), "y": rounded(share[mine].to_numpy(np.float64), 3), "name": words.label(model),
+                "x": length.tolist(), "y": rounded(share[mine].to_numpy(np.float64), 3),
+                "name": formatting.label(model),
                 "marker": {"size": 6, "color": colour(model, alpha=0.45)}, "hovertemplate": "%{y:.1%} of guessing",
             }
         )  # fmt: skip
         middle = share[mine].groupby(length).median()
         traces.append(_line(model, middle.index.to_numpy(), middle.to_numpy(), stage="trained"))
-        told.append(f"the {words.label(model)} learns up to length {found.reach(task, model)}")
+        told.append(f"the {formatting.label(model)} learns up to length {found.reach(task, model)}")
     lengths = np.sort(rows["length"].unique())
-    shapes = [_across(benchmark.SOLVED)]
-    notes = [_note("learnt", y=float(np.log10(benchmark.SOLVED)), above=False)]
+    shapes = [_across(memory_benchmark.SOLVED)]
+    notes = [_note("learnt", y=float(np.log10(memory_benchmark.SOLVED)), above=False)]
     if window is not None:
         shapes.append({"type": "line", "x0": window, "x1": window, "yref": "paper", "y0": 0, "y1": 1, "line": _DOTTED})
         notes.append({"x": float(np.log10(window)), "y": 1, "yref": "paper", "yanchor": "bottom", "text": "your window",
@@ -191,7 +192,7 @@ def _note(text: str, *, y: float, above: bool = True) -> dict[str, Any]:
 def _line(model: str, x: Floats, y: Floats, *, stage: str) -> dict[str, Any]:
     trained = stage == "trained"
     return {
-        "type": "scatter", "mode": "lines", "name": words.label(model) + ("" if trained else " before training"),
+        "type": "scatter", "mode": "lines", "name": formatting.label(model) + ("" if trained else " before training"),
         "legendgroup": model, "x": [round(float(each), 4) for each in x],
         "y": rounded(np.maximum(y, 1e-12) if np.all(y >= 0) else y, 4),
         "line": {"color": colour(model), "width": 2.25 if trained else 1.5, "dash": "solid" if trained else "4px,3px"},

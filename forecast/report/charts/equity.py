@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from forecast.config import model_registry as networks
-from forecast.report import formatting as words
+from forecast.config import model_registry
+from forecast.report import formatting
 from forecast.report.charts.downsampling import LINE_LIMIT, thin
-from forecast.report.context import Material
+from forecast.report.context import PageContext
 from forecast.statistics.performance import equity_curve, held_returns
 from forecast.statistics.verdict import RIVALS, is_network
 from pipelines.market.types import Floats, Times
@@ -46,14 +46,14 @@ _COLOURS = {
 def colour(model: str, *, alpha: float | None = None) -> str:
     """The name of a model's colour, "var(--lstm)"; networks that have none of their own share one."""
     name = _COLOURS.get(model, "other")
-    if model in networks.MODELS:
-        name = _OF_TOPOLOGY.get(networks.topology(model), name)
+    if model in model_registry.MODELS:
+        name = _OF_TOPOLOGY.get(model_registry.topology(model), name)
     return f"var(--{name})" + ("" if alpha is None else f"/{alpha:g}")
 
 
 def dash(model: str) -> str:
     """How a model's line is drawn: the same for all topologies of a cell."""
-    return DASHES.get(networks.cell(model) if model in networks.MODELS else model, "solid")
+    return DASHES.get(model_registry.cell(model) if model in model_registry.MODELS else model, "solid")
 
 
 def axis_times(times: Times, *, daily: bool) -> list[str]:
@@ -69,7 +69,7 @@ def rounded(values: Floats, digits: int = 6) -> list[float]:
     return [float(value) for value in np.round(values * scale) / scale]
 
 
-def growth(material: Material) -> Figure:
+def growth(material: PageContext) -> Figure:
     """What became of 1 unit of money: each ensemble, and the range of a network's seeds as a band."""
     traces: list[dict[str, Any]] = []
     for model in material.networks:
@@ -79,7 +79,7 @@ def growth(material: Material) -> Figure:
         account = material.ensemble(model)
         curve = equity_curve(held_returns(account))
         traces.append(_line(material, model, account.time, curve))
-        said.append(f"{words.label(model)} {words.number(float(curve[-1]))}")
+        said.append(f"{formatting.label(model)} {formatting.number(float(curve[-1]))}")
     seen = np.concatenate([trace["y"] for trace in traces])
     wide = bool(seen.min() > 0 and seen.max() / seen.min() > _WIDE)
     scale = {"type": "log", "dtick": "D2"} if wide else {"type": "linear"}
@@ -87,7 +87,7 @@ def growth(material: Material) -> Figure:
     return {"data": traces, "layout": layout, "alt": f"Growth of 1 unit of money. At the end: {', '.join(said)}."}
 
 
-def drawdown(material: Material) -> Figure:
+def drawdown(material: PageContext) -> Figure:
     """How far below its last peak each account stood."""
     traces, said = [], []
     for model in reversed([each for each in material.models if is_network(each) or each == "buy_and_hold"]):
@@ -95,7 +95,7 @@ def drawdown(material: Material) -> Figure:
         curve = equity_curve(held_returns(account))
         below = curve / np.maximum.accumulate(curve) - 1.0
         traces.append(_line(material, model, account.time, below))
-        said.append(f"{words.label(model)} {words.percent(float(below.min()))}")
+        said.append(f"{formatting.label(model)} {formatting.percent(float(below.min()))}")
     layout = {"yaxis": {"tickformat": ".2~p", "rangemode": "tozero"}, **_UNIFIED}
     return {"data": traces, "layout": layout, "alt": f"Fall below the last peak. Deepest: {', '.join(said)}."}
 
@@ -105,8 +105,8 @@ def certainty(comparisons: list[Mapping[str, Any]]) -> Figure:
     rows = [each for each in comparisons if each["low"] is not None]
     traces = []
     for place, each in enumerate(rows):
-        who = escape(f"{words.label(each['model'])} − {words.within(each['rival'])}")
-        interval = f"{words.percent(each['low'])} to {words.percent(each['high'])}"
+        who = escape(f"{formatting.label(each['model'])} − {formatting.within(each['rival'])}")
+        interval = f"{formatting.percent(each['low'])} to {formatting.percent(each['high'])}"
         traces.append(
             {
                 "type": "scatter",
@@ -127,7 +127,7 @@ def certainty(comparisons: list[Mapping[str, Any]]) -> Figure:
                     "symbol": "diamond" if place == 0 else "circle",
                     "color": colour(each["model"]),
                 },
-                "hovertemplate": f"{words.percent(each['mean_difference'])} a {each['unit']}<br>"
+                "hovertemplate": f"{formatting.percent(each['mean_difference'])} a {each['unit']}<br>"
                 f"{100 * each['level']:g} % interval {interval}<extra></extra>",
                 "showlegend": False,
             }
@@ -147,13 +147,13 @@ def certainty(comparisons: list[Mapping[str, Any]]) -> Figure:
     return {"data": traces, "layout": layout, "alt": alt}
 
 
-def _line(material: Material, model: str, times: Times, values: Floats) -> dict[str, Any]:
+def _line(material: PageContext, model: str, times: Times, values: Floats) -> dict[str, Any]:
     rows = thin(values, limit=LINE_LIMIT)
     aside = not is_network(model) and model not in RIVALS
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": escape(words.label(model)),
+        "name": escape(formatting.label(model)),
         "legendgroup": escape(model),
         "visible": "legendonly" if aside else True,
         "x": axis_times(times[rows], daily=material.daily),
@@ -166,7 +166,7 @@ def _line(material: Material, model: str, times: Times, values: Floats) -> dict[
     }
 
 
-def _band(material: Material, model: str) -> list[dict[str, Any]]:
+def _band(material: PageContext, model: str) -> list[dict[str, Any]]:
     """Lowest and highest seed at each time, as an area that keeps out of the legend."""
     seeds = material.seeds(model)
     if len(seeds) < 2:

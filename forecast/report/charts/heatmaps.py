@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.report import formatting as words
+from forecast.report import formatting
 from forecast.report.charts.diagnostics import GATE_NAMES, whole
 from forecast.report.charts.equity import Figure
 from pipelines.market.types import Floats
@@ -71,7 +71,7 @@ def occlusion(table: pd.DataFrame, model: str, *, highest: float) -> Figure:
     }
     row, column = divmod(int(values.argmax()), values.shape[1])
     name, lag = str(grid.index[row]), int(grid.columns[column])
-    alt = f"{words.label(model)}: most depends on {name} {words.plural(lag, 'bar')} back."
+    alt = f"{formatting.label(model)}: most depends on {name} {formatting.plural(lag, 'bar')} back."
     return {"data": [trace], "layout": layout, "alt": alt}
 
 
@@ -89,14 +89,14 @@ def told(table: pd.DataFrame, model: str) -> str:
     grid = influence(table, model)
     total = float(grid.to_numpy().sum())
     if total <= 0:
-        return f"Nothing that is covered moves the {words.label(model)}’s answer."
+        return f"Nothing that is covered moves the {formatting.label(model)}’s answer."
     share = (grid.sum(axis=0) / total).sort_index().cumsum()  # lag 0 first
     half = int(share[share >= 0.5].index[0]) + 1
-    last = "bar" if half == 1 else words.plural(half, "bar")
+    last = "bar" if half == 1 else formatting.plural(half, "bar")
     first = str(grid.index[0]).replace("_", " ")
     return (
-        f"Half of what moves the {words.label(model)}’s answer lies in the last {last}; the "
-        f"feature that counts most is {first} ({words.percent(float(grid.iloc[0].sum()) / total)})."
+        f"Half of what moves the {formatting.label(model)}’s answer lies in the last {last}; the "
+        f"feature that counts most is {first} ({formatting.percent(float(grid.iloc[0].sum()) / total)})."
     )
 
 

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.report import formatting as words
+from forecast.report import formatting
 from forecast.report.charts.equity import Figure, colour, rounded
-from forecast.report.context import Material
+from forecast.report.context import PageContext
 from pipelines.market.types import Floats
 
 _BANDS = ((0.05, 0.95, "90 %", 0.14), (0.25, 0.75, "50 %", 0.26))
 
 
-def loss_by_step(material: Material) -> Figure | None:
+def loss_by_step(material: PageContext) -> Figure | None:
     """Mean squared error of each step of the path, the mean over seeds, beside what saying nothing would have."""
     models = _by_model(material)
     if not models:
@@ -25,12 +25,12 @@ def loss_by_step(material: Material) -> Figure | None:
         for part, dash in (("test", "solid"), ("validation", "2px,2px")):
             said, came, unit = _arrays(rows[rows["part"] == part])
             loss = np.mean(((came - said) / unit) ** 2, axis=0)
-            traces.append(_line(f"{words.label(model)}, {part}", loss, tint=colour(model), dash=dash))
+            traces.append(_line(f"{formatting.label(model)}, {part}", loss, tint=colour(model), dash=dash))
             if part == "test":
                 silent = np.mean((came / unit) ** 2, axis=0)
-                told.append(f"{words.label(model)} {words.number(float(loss.mean()), 3)}")
+                told.append(f"{formatting.label(model)} {formatting.number(float(loss.mean()), 3)}")
     traces.append(_line("No move, test", silent, tint="var(--muted)", dash="4px,3px"))
-    told.append(f"no move {words.number(float(silent.mean()), 3)}")
+    told.append(f"no move {formatting.number(float(silent.mean()), 3)}")
     layout = {
         "xaxis": {"title": {"text": "bars after the entry"}, "tickformat": "d"},
         "yaxis": {"title": {"text": "squared error, in units of volatility²"}, "tickformat": ".2f"},
@@ -39,7 +39,7 @@ def loss_by_step(material: Material) -> Figure | None:
     return {"data": traces, "layout": layout, "alt": f"Squared error by step. Mean over steps: {', '.join(told)}."}
 
 
-def fans(material: Material) -> list[tuple[str, Figure]]:
+def fans(material: PageContext) -> list[tuple[str, Figure]]:
     """For each network the newest tested decision: the path it saw, how wrong it used to be, and what came."""
     return [_fan(model, rows) for model, rows in _by_model(material)]
 
@@ -71,12 +71,12 @@ def _fan(model: str, rows: pd.DataFrame) -> tuple[str, Figure]:
         "hovermode": "x unified",
         "showlegend": False,
     }
-    ends = " forecast, ".join(words.percent(float(np.expm1(each[-1]))) for each in (path, actual))
-    alt = f"Path of the {words.within(model)} from {day} UTC on: after {len(path) - 1} bars {ends} came."
-    return f"{words.label(model)}, decided {day} UTC", {"data": traces, "layout": layout, "alt": alt}
+    ends = " forecast, ".join(formatting.percent(float(np.expm1(each[-1]))) for each in (path, actual))
+    alt = f"Path of the {formatting.within(model)} from {day} UTC on: after {len(path) - 1} bars {ends} came."
+    return f"{formatting.label(model)}, decided {day} UTC", {"data": traces, "layout": layout, "alt": alt}
 
 
-def _by_model(material: Material) -> list[tuple[str, pd.DataFrame]]:
+def _by_model(material: PageContext) -> list[tuple[str, pd.DataFrame]]:
     """Each network's paths, the mean over its seeds, in the report's order."""
     if material.paths is None:
         return []

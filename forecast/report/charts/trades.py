@@ -5,17 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from forecast.report import formatting as words
+from forecast.report import formatting
 from forecast.report.charts.downsampling import PRICE_LIMIT, thin
 from forecast.report.charts.equity import Figure, axis_times, colour, rounded
-from forecast.report.context import Material, utc
+from forecast.report.context import PageContext, utc
 from forecast.trading.simulator import Ledger
 from pipelines.market.types import Floats, Times
 
 _VIEW = 250  # bars in sight at first: marks can be told apart, and buttons show the rest
 
 
-def prices(material: Material) -> Figure:
+def prices(material: PageContext) -> Figure:
     """Closing prices as they were traded, a triangle at each open where a network changed its position."""
     scale = float(material.about["data"].get("price_scale") or 1.0)
     opened, closed = utc(material.bars["opened_at"]), utc(material.bars["closed_at"])
@@ -46,7 +46,7 @@ def prices(material: Material) -> Figure:
         layout[f"yaxis{place}"] = _strip(account, bottom=bottom)
         layout.setdefault("annotations", []).append(_title(model, top=bottom + 0.09))
         changes = int(np.count_nonzero(np.diff(account.position, prepend=0.0)))
-        told.append(f"{words.label(model)} changed its position {changes} times")
+        told.append(f"{formatting.label(model)} changed its position {changes} times")
     begin = max(0, len(at) - _VIEW)
     last_change = max(_last_change(material.ensemble(model)) for model in material.networks) if material.networks else 0
     everything = last_change < begin  # nothing to see in the last stretch
@@ -69,7 +69,7 @@ def _last_change(account: Ledger) -> int:
 def _marks(account: Ledger, *, at: Times, opens: Floats, daily: bool) -> list[dict[str, Any]]:
     """Buys and sells of one network at the price at which they were filled."""
     change = np.diff(account.position, prepend=0.0)
-    name = escape(words.label(account.model))
+    name = escape(formatting.label(account.model))
     filled = account.model == "lstm"
     traces = []
     for word, rows in (("buys", np.flatnonzero(change > 0)), ("sells", np.flatnonzero(change < 0))):
@@ -108,7 +108,7 @@ def _held(account: Ledger, *, at: Times, daily: bool, axis: str) -> dict[str, An
         "fill": "tozeroy",
         "fillcolor": colour(account.model, alpha=0.55),
         "showlegend": False,
-        "hovertemplate": f"{escape(words.label(account.model))} holds %{{y:.0%}}<extra></extra>",
+        "hovertemplate": f"{escape(formatting.label(account.model))} holds %{{y:.0%}}<extra></extra>",
     }
 
 
@@ -127,7 +127,7 @@ def _strip(account: Ledger, *, bottom: float) -> dict[str, Any]:
 
 def _title(model: str, *, top: float) -> dict[str, Any]:
     return {
-        "text": f"{escape(words.label(model))} holds",
+        "text": f"{escape(formatting.label(model))} holds",
         "xref": "paper",
         "yref": "paper",
         "x": 0,

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.config import model_registry as networks
-from forecast.report import formatting as words
+from forecast.config import model_registry
+from forecast.report import formatting
 from forecast.report.charts.equity import Figure, colour, rounded
-from forecast.report.context import Material
+from forecast.report.context import PageContext
 
 MOST_FOLDS = 12
 """Small charts shown at most; of more folds, evenly spaced ones."""
@@ -19,18 +19,18 @@ COIN = math.log(2)
 _PARTS = {"train": ("train", ""), "validation": ("validation", "/"), "test": ("test", "x")}
 
 
-def learning(material: Material) -> list[tuple[str, Figure]]:
+def learning(material: PageContext) -> list[tuple[str, Figure]]:
     """One small chart a fold: every seed's loss while learning (dotted) and on validation rows (a line).
 
     The networks that give chances stand by their log loss, and behind them those that forecast a path by their squared
     error.
     """
-    apart = material.history["model"].map(networks.path).to_numpy(bool)
+    apart = material.history["model"].map(model_registry.path).to_numpy(bool)
     chances, paths = material.history[~apart], material.history[apart]
     return _charts(material, chances, "Fold") + _charts(material, paths, "Squared error of paths, fold")
 
 
-def _charts(material: Material, history: pd.DataFrame, title: str) -> list[tuple[str, Figure]]:
+def _charts(material: PageContext, history: pd.DataFrame, title: str) -> list[tuple[str, Figure]]:
     numbers = np.sort(history["fold"].unique())
     if len(numbers) > MOST_FOLDS:
         numbers = numbers[np.unique(np.linspace(0, len(numbers) - 1, MOST_FOLDS).round().astype(int))]
@@ -49,7 +49,7 @@ def _charts(material: Material, history: pd.DataFrame, title: str) -> list[tuple
     ]
 
 
-def _fold(material: Material, history: pd.DataFrame, sight: list[float], last: int, coin: float | None) -> Figure:
+def _fold(material: PageContext, history: pd.DataFrame, sight: list[float], last: int, coin: float | None) -> Figure:
     traces: list[dict[str, Any]] = []
     told = []
     for model in material.networks:
@@ -60,7 +60,9 @@ def _fold(material: Material, history: pd.DataFrame, sight: list[float], last: i
                     {
                         "type": "scatter",
                         "mode": "lines",
-                        "name": f"{escape(words.label(model))}, {'validation' if column == 'val_loss' else 'training'}",
+                        "name": (
+                            f"{escape(formatting.label(model))}, {'validation' if column == 'val_loss' else 'training'}"
+                        ),
                         "legendgroup": f"{escape(model)} {column}",
                         "showlegend": index == 0,
                         "x": each["epoch"].tolist(),
@@ -70,7 +72,7 @@ def _fold(material: Material, history: pd.DataFrame, sight: list[float], last: i
                     }
                 )
         if len(rows):
-            told.append(f"{words.label(model)} lowest validation loss {rows['val_loss'].min():.4f}")
+            told.append(f"{formatting.label(model)} lowest validation loss {rows['val_loss'].min():.4f}")
     layout = {
         "xaxis": {"range": [0.5, max(last + 0.5, 2.5)], "title": {"text": "epoch"}, "tickformat": "d"},
         "yaxis": {"range": sight, "tickformat": ".2f", "nticks": 5},
@@ -87,7 +89,7 @@ def _fold(material: Material, history: pd.DataFrame, sight: list[float], last: i
     return {"data": traces, "layout": layout, "alt": f"Loss by epoch. {'; '.join(told)}."}
 
 
-def folds(material: Material) -> Figure:
+def folds(material: PageContext) -> Figure:
     """When each fold learnt, when it chose, and when it was tested."""
     plan = material.about["folds"]
     traces = []
@@ -107,7 +109,7 @@ def folds(material: Material) -> Figure:
                 "base": [moment.strftime("%Y-%m-%dT%H:%M:%S") for moment in start],
                 "x": [float(each) for each in length],
                 "customdata": [
-                    [words.count(span["rows"]), escape(str(span["first"])[:16]), escape(str(span["last"])[:16])]
+                    [formatting.count(span["rows"]), escape(str(span["first"])[:16]), escape(str(span["last"])[:16])]
                     for span in spans
                 ],
                 "hovertemplate": part + ": %{customdata[0]} rows<br>%{customdata[1]} to %{customdata[2]}",

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forecast.diagnostics import summary
 from forecast.diagnostics.analysis import Inspection
-from forecast.diagnostics.summary import Memory
-from forecast.report import formatting as words
-from forecast.report.charts import diagnostics as charts
-from forecast.report.charts import heatmaps as maps
+from forecast.diagnostics.effective_memory import Memory
+from forecast.report import formatting
+from forecast.report.charts import diagnostics, heatmaps
 from forecast.report.charts.equity import Figure
 from forecast.report.pages.run import environment, script_json
-from forecast.studies import memory_benchmark as benchmark
-from forecast.studies import window_ablation as ablation
+from forecast.report.sections import effective_memory as memory_section
+from forecast.report.sections import window_ablation as ablation_section
+from forecast.studies import memory_benchmark
 from forecast.studies.memory_benchmark import Benchmark
 from forecast.studies.window_ablation import Ablation
 from pipelines.files import write_atomically
@@ -42,8 +41,8 @@ def write_memory(
     window, run = int(facts["window"]), str(facts["run"])
     rng = np.random.default_rng(0)
     figures = {
-        "gradient": charts.gradient(inspection.curves, memories, path="state"),
-        "jacobian": charts.gradient(inspection.curves, memories, path="jacobian"),
+        "gradient": diagnostics.gradient(inspection.curves, memories, path="state"),
+        "jacobian": diagnostics.gradient(inspection.curves, memories, path="jacobian"),
         **_gates(inspection, rng),
         **_occlusion(inspection),
         **(_textbook(known, window) if known else {}),
@@ -52,18 +51,18 @@ def write_memory(
     context = {
         "title": f"{facts['symbol']}: what the networks remember",
         "eyebrow": f"{facts['symbol']} · what the networks remember · run {run}",
-        "sentence": summary.sentence(memories, window=window),
-        "details": summary.details(memories, window=window),
+        "sentence": memory_section.sentence(memories, window=window),
+        "details": memory_section.details(memories, window=window),
         "facts": facts,
-        "memory": summary.table(memories),
+        "memory": memory_section.table(memories),
         "has_lstm": "lstm" in models,
-        "gates": [(name, charts.GATE_NAMES[name]) for name in maps.MAPPED],
-        "traded": [(name, charts.GATE_NAMES[name]) for name in maps.MAPPED if f"trade-{name}" in figures],
+        "gates": [(name, diagnostics.GATE_NAMES[name]) for name in heatmaps.MAPPED],
+        "traded": [(name, diagnostics.GATE_NAMES[name]) for name in heatmaps.MAPPED if f"trade-{name}" in figures],
         "events": _events(inspection),
         "constants": _constants(inspection, window),
-        "occluded": [(model, words.label(model), maps.told(inspection.occlusion, model)) for model in models],
-        "ablation": None if ablated is None else ablation.table(ablated),
-        "ablated": "" if ablated is None else ablation.sentence(ablated),
+        "occluded": [(model, formatting.label(model), heatmaps.told(inspection.occlusion, model)) for model in models],
+        "ablation": None if ablated is None else ablation_section.table(ablated),
+        "ablated": "" if ablated is None else ablation_section.sentence(ablated),
         "report": f"{run}.html" if (folder / f"{run}.html").exists() else None,
         "commands": [f"forecast inspect {shlex.quote(run)}", "forecast inspect --benchmark"],
         **_told_of(known, window),
@@ -76,12 +75,12 @@ def pictures(inspection: Inspection, memories: list[Memory]) -> dict[str, Any]:
     window, models = int(inspection.facts["window"]), list(dict.fromkeys(inspection.curves["model"]))
     model = "lstm" if "lstm" in models else models[0]
     return {
-        "sentence": summary.sentence(memories, window=window),
-        "details": summary.details(memories, window=window),
-        "told": maps.told(inspection.occlusion, model),
-        "network": words.label(model),
+        "sentence": memory_section.sentence(memories, window=window),
+        "details": memory_section.details(memories, window=window),
+        "told": heatmaps.told(inspection.occlusion, model),
+        "network": formatting.label(model),
         "figures": {
-            "gradient": charts.gradient(inspection.curves, memories, path="state"),
+            "gradient": diagnostics.gradient(inspection.curves, memories, path="state"),
             "occlusion": _occlusion(inspection)[f"occlusion-{model}"],
         },
     }
@@ -102,14 +101,14 @@ def told(known: Benchmark) -> str:
     """What the adding problem has shown, in one sentence."""
     longest = int(known.table["length"].max())
     parts = []
-    for cell in benchmark.CELLS:
+    for cell in memory_benchmark.CELLS:
         reach = known.reach("adding", cell)
         size = (
             "at no length tried"
             if not reach
             else f"up to length {reach}" + (", the longest tried" if reach == longest else "")
         )
-        parts.append(f"the {words.label(cell)} learns it {size}")
+        parts.append(f"the {formatting.label(cell)} learns it {size}")
     return f"Adding problem: {', '.join(parts)}."
 
 
@@ -137,16 +136,16 @@ def _gates(inspection: Inspection, rng: np.random.Generator) -> dict[str, Figure
     mine, average = (
         table[(table["fold"] == fold) & (table["seed"] == seed)] for table in (inspection.window, inspection.averages)
     )
-    units = maps.order(inspection.units, fold=fold, seed=seed)
+    units = heatmaps.order(inspection.units, fold=fold, seed=seed)
     found = {}
-    for name in maps.MAPPED:
-        sight = maps.sight(name, mine, average)
-        found[f"window-{name}"] = maps.gate(mine, name, units=units, sight=sight)
-        found[f"average-{name}"] = maps.gate(average, name, units=units, sight=sight)
+    for name in heatmaps.MAPPED:
+        sight = heatmaps.sight(name, mine, average)
+        found[f"window-{name}"] = heatmaps.gate(mine, name, units=units, sight=sight)
+        found[f"average-{name}"] = heatmaps.gate(average, name, units=units, sight=sight)
         if len(inspection.trades):
-            found[f"trade-{name}"] = charts.trades(inspection.trades, name)
-    found["constants"] = charts.constants(inspection.units, window=int(inspection.facts["window"]))
-    found["regimes"] = charts.regimes(inspection.regimes, rng=rng)
+            found[f"trade-{name}"] = diagnostics.trades(inspection.trades, name)
+    found["constants"] = diagnostics.constants(inspection.units, window=int(inspection.facts["window"]))
+    found["regimes"] = diagnostics.regimes(inspection.regimes, rng=rng)
     return found
 
 
@@ -154,13 +153,13 @@ def _occlusion(inspection: Inspection) -> dict[str, Figure]:
     table = inspection.occlusion
     found = {}
     for model in dict.fromkeys(table["model"]):
-        highest = max(float(maps.influence(table, model).to_numpy().max()), 1e-9)
-        found[f"occlusion-{model}"] = maps.occlusion(table, model, highest=highest)
+        highest = max(float(heatmaps.influence(table, model).to_numpy().max()), 1e-9)
+        found[f"occlusion-{model}"] = heatmaps.occlusion(table, model, highest=highest)
     return found
 
 
 def _textbook(known: Benchmark, window: int | None) -> dict[str, Figure]:
-    return {f"textbook-{task}": charts.textbook(known, task, window=window) for task in _tasks(known)}
+    return {f"textbook-{task}": diagnostics.textbook(known, task, window=window) for task in _tasks(known)}
 
 
 def _tasks(known: Benchmark) -> list[str]:
@@ -176,7 +175,7 @@ def _told_of(known: Benchmark | None, window: int | None) -> dict[str, Any]:
     rows = [
         {
             "name": f"{TASK_NAMES[str(task)]}, length {length}",
-            "cells": [_result(part[part["cell"] == cell]) for cell in benchmark.CELLS],
+            "cells": [_result(part[part["cell"] == cell]) for cell in memory_benchmark.CELLS],
         }
         for (task, length), part in table.groupby(["task", "length"])
     ]
@@ -184,11 +183,13 @@ def _told_of(known: Benchmark | None, window: int | None) -> dict[str, Any]:
         "tasks": [(task, TASK_NAMES[task]) for task in _tasks(known)],
         "said": told(known),
         "window": window,
-        "results": {"columns": [words.label(cell) for cell in benchmark.CELLS], "rows": rows, "note": ""},
+        "results": {"columns": [formatting.label(cell) for cell in memory_benchmark.CELLS], "rows": rows, "note": ""},
         "setting": {
-            "units": {words.label(cell): int(cells.loc[cell, "units"]) for cell in cells.index},
-            "parameters": {words.label(cell): words.count(int(cells.loc[cell, "parameters"])) for cell in cells.index},
-            "steps": words.count(int(table["most_steps"].max())),
+            "units": {formatting.label(cell): int(cells.loc[cell, "units"]) for cell in cells.index},
+            "parameters": {
+                formatting.label(cell): formatting.count(int(cells.loc[cell, "parameters"])) for cell in cells.index
+            },
+            "steps": formatting.count(int(table["most_steps"].max())),
             "batch": int(table["batch"].max()),
             "rate": f"{table['learning_rate'].max():g}",
             "seeds": table["seed"].nunique(),
@@ -198,11 +199,13 @@ def _told_of(known: Benchmark | None, window: int | None) -> dict[str, Any]:
 
 def _result(rows: Any) -> dict[str, str]:
     if rows.empty:
-        return {"value": words.DASH, "spread": ""}
-    learnt = int((rows["error"] < benchmark.SOLVED * rows["guess"]).sum())
+        return {"value": formatting.DASH, "spread": ""}
+    learnt = int((rows["error"] < memory_benchmark.SOLVED * rows["guess"]).sum())
     error = rows["error"]
-    spread = f"{learnt} of {len(rows)} learnt; {words.number(error.min(), 4)} to {words.number(error.max(), 4)}"
-    return {"value": words.number(float(error.median()), 4), "spread": spread}
+    spread = (
+        f"{learnt} of {len(rows)} learnt; {formatting.number(error.min(), 4)} to {formatting.number(error.max(), 4)}"
+    )
+    return {"value": formatting.number(float(error.median()), 4), "spread": spread}
 
 
 def _constants(inspection: Inspection, window: int) -> str:
@@ -211,10 +214,10 @@ def _constants(inspection: Inspection, window: int) -> str:
     bars = {stage: rows["bars"].to_numpy() for stage, rows in inspection.units.groupby("stage")}
     before, after = (float(np.median(bars[stage])) for stage in ("initial", "trained"))
     longer = float(np.mean(bars["trained"] > window))
-    moved = "as before training" if abs(after / before - 1) < 0.1 else f"{words.number(before, 1)} before training"
+    moved = "as before training" if abs(after / before - 1) < 0.1 else f"{formatting.number(before, 1)} before training"
     return (
-        f"Half of the LSTM’s units forget within {words.number(after, 1)} bars, {moved}; "
-        f"{words.percent(longer) if longer else 'none'} keep what they hold for longer than your window."
+        f"Half of the LSTM’s units forget within {formatting.number(after, 1)} bars, {moved}; "
+        f"{formatting.percent(longer) if longer else 'none'} keep what they hold for longer than your window."
     )
 
 

@@ -5,25 +5,25 @@ from pathlib import Path
 from typing import Any
 
 from forecast.evaluation.portfolio import FOLDER, list_portfolios
-from forecast.report import formatting as words
+from forecast.report import formatting
 from forecast.report.pages.portfolio import page_name as portfolio_page
 from forecast.report.pages.power import page_name, sentence
 from forecast.report.pages.run import environment
 from forecast.runs.io import read_json
 from forecast.runs.run import Run
-from forecast.studies.power_results import Calibration
+from forecast.studies.power_results import PowerStudy
 from pipelines.errors import RunError
 from pipelines.files import write_atomically
 
 
-def write_index(runs: Sequence[Run], *, folder: Path, calibrations: Sequence[Calibration] = ()) -> Path:
+def write_index(runs: Sequence[Run], *, folder: Path, calibrations: Sequence[PowerStudy] = ()) -> Path:
     """Writes `<folder>/index.html` and returns its path. runs: newest first; a damaged one is listed as such.
 
     The portfolios beside the runs are listed, too.
     """
     entries = [_entry(run, folder=folder) for run in runs]
     controls = [
-        {"link": page_name(each), "sentence": sentence(each.shares), "date": words.day(each.about["created_at"])}
+        {"link": page_name(each), "sentence": sentence(each.shares), "date": formatting.day(each.about["created_at"])}
         for each in calibrations
         if (folder / page_name(each)).exists()
     ]
@@ -57,7 +57,7 @@ def _entry(run: Run, *, folder: Path) -> dict[str, Any]:
     try:
         about = run.describe()
         entry["symbol"] = about.get("config", {}).get("symbol", "")
-        entry["date"] = words.day(about.get("created_at", ""))
+        entry["date"] = formatting.day(about.get("created_at", ""))
         names = run.backtests()
         if not run.finished:
             return {**entry, "sentence": "Not finished. The same 'forecast train' goes on with it."}

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from forecast.evaluation.portfolio import Portfolio
-from forecast.report import formatting as words
-from forecast.report.charts import equity as charts
-from forecast.report.context import Material, ledger
+from forecast.report import formatting
+from forecast.report.charts import equity
+from forecast.report.context import PageContext, ledger
 from forecast.report.pages.run import environment, script_json
 from forecast.report.sections import tables
 from pipelines.files import write_atomically
@@ -20,22 +20,23 @@ def write_portfolio(portfolio: Portfolio, *, folder: Path) -> Path:
 
     material = _material(portfolio)
     figures = {
-        "growth": charts.growth(material),
-        "certainty": charts.certainty(portfolio.metrics["comparisons"]),
-        "drawdown": charts.drawdown(material),
+        "growth": equity.growth(material),
+        "certainty": equity.certainty(portfolio.metrics["comparisons"]),
+        "drawdown": equity.drawdown(material),
     }
     period = portfolio.metrics["period"]
     config = portfolio.config
     html = environment().get_template("portfolio.html.j2").render(
         title=f"Portfolio of {', '.join(config['symbols'])}",
-        eyebrow=f"{', '.join(config['symbols'])} · {words.day(period['first'])} to {words.day(period['last'])}",
+        eyebrow=(f"{', '.join(config['symbols'])} · {formatting.day(period['first'])} to "
+        f"{formatting.day(period['last'])}"),
         verdict=portfolio.metrics["verdict"],
-        shares=[(symbol, words.percent(share)) for symbol, share in portfolio.metrics["mean_share"].items()],
+        shares=[(symbol, formatting.percent(share)) for symbol, share in portfolio.metrics["mean_share"].items()],
         weighting="equal shares" if config["weighting"] == "equal" else "shares by 1 / trailing volatility",
         notes=portfolio.metrics["trading"]["notes"],
         comparisons=tables.comparisons(material),
         performance=tables.performance(material),
-        settings=[(name.replace("_", " "), words.value(given)) for name, given in config.items()],
+        settings=[(name.replace("_", " "), formatting.value(given)) for name, given in config.items()],
         alt={name: figure["alt"] for name, figure in figures.items()},
         figures=script_json(
             {name: {"data": each["data"], "layout": each["layout"]} for name, each in figures.items()}
@@ -52,7 +53,7 @@ def page_name(name: str) -> str:
     return f"portfolio-{name}.html"
 
 
-def _material(portfolio: Portfolio) -> Material:
+def _material(portfolio: Portfolio) -> PageContext:
     """The part of a run's material that a portfolio has."""
     empty = pd.DataFrame()
     accounts = [
@@ -60,7 +61,7 @@ def _material(portfolio: Portfolio) -> Material:
         for (model, member), rows in portfolio.ledger.groupby(["model", "member"], sort=False)
     ]
     daily = len(accounts[0].time) < 2 or np.median(np.diff(accounts[0].time)) >= np.timedelta64(20, "h")
-    return Material(
+    return PageContext(
         name=portfolio.name,
         backtest=portfolio.name,
         about={

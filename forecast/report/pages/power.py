@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.report import formatting as words
+from forecast.report import formatting
 from forecast.report.charts.equity import Figure, colour
 from forecast.report.pages.run import environment, script_json
-from forecast.studies.power_results import Calibration, edge_seen, kind_name, smallest_edges
+from forecast.studies.power_results import PowerStudy, edge_seen, kind_name, smallest_edges
 from pipelines.files import write_atomically
 
 _MARKS = {  # what a line is about besides its network
@@ -20,7 +20,7 @@ _MARKS = {  # what a line is about besides its network
 }
 
 
-def write_controls(found: Calibration, *, folder: Path) -> Path:
+def write_controls(found: PowerStudy, *, folder: Path) -> Path:
     """Writes `<folder>/calibration-<name>.html` and returns its path."""
     from plotly.offline import get_plotlyjs
 
@@ -31,7 +31,7 @@ def write_controls(found: Calibration, *, folder: Path) -> Path:
         .get_template("controls.html.j2")
         .render(
             title="What this experiment can see",
-            eyebrow=f"Calibration {found.name} · {words.count(int(found.about['market_bars']))} bars a market",
+            eyebrow=f"Calibration {found.name} · {formatting.count(int(found.about['market_bars']))} bars a market",
             sentence=sentence(found.shares),
             rows=rows(found.shares),
             curves=[(f"power-{kind}", kind_name(kind)) for kind in _planted(found.shares)],
@@ -47,7 +47,7 @@ def write_controls(found: Calibration, *, folder: Path) -> Path:
     return write_atomically(folder / page_name(found), html.encode())
 
 
-def page_name(found: Calibration) -> str:
+def page_name(found: PowerStudy) -> str:
     return f"calibration-{found.name}.html"
 
 
@@ -58,8 +58,8 @@ def sentence(shares: pd.DataFrame) -> str:
     if len(idle):
         worst = idle.sort_values("better").iloc[-1]
         parts.append(
-            f"Where there is no edge, “better” was said in at most {words.percent(worst['better'])} of "
-            f"{words.plural(int(worst['markets']), 'market')}"
+            f"Where there is no edge, “better” was said in at most {formatting.percent(worst['better'])} of "
+            f"{formatting.plural(int(worst['markets']), 'market')}"
         )
     for kind in _planted(shares):
         edge = edge_seen(shares, kind)
@@ -74,12 +74,12 @@ def rows(shares: pd.DataFrame) -> list[dict[str, str]]:
     return [
         {
             "market": ", ".join([kind_name(each["kind"]), *([f"{each['edge']:g}"] if each["edge"] else [])]),
-            "who": f"{words.label(each['model'])} − {words.within(each['rival'])}",
-            "better": words.percent(each["better"]),
-            "interval": f"{words.percent(each['low'])} to {words.percent(each['high'])}",
-            "untold": words.percent(each["cannot_tell"]),
-            "worse": words.percent(each["worse"]),
-            "markets": words.count(each["markets"]),
+            "who": f"{formatting.label(each['model'])} − {formatting.within(each['rival'])}",
+            "better": formatting.percent(each["better"]),
+            "interval": f"{formatting.percent(each['low'])} to {formatting.percent(each['high'])}",
+            "untold": formatting.percent(each["cannot_tell"]),
+            "worse": formatting.percent(each["worse"]),
+            "markets": formatting.count(each["markets"]),
         }
         for each in sorted(shares.to_dict("records"), key=lambda each: (each["edge"] > 0, each["kind"], each["edge"]))
     ]
@@ -89,7 +89,7 @@ def smallest(shares: pd.DataFrame) -> list[tuple[str, str]]:
     """For each comparison on a planted market: the correlation seen 4 times in 5."""
     return [
         (
-            f"{words.label(each['model'])} − {words.within(each['rival'])}, {kind_name(each['kind'])}",
+            f"{formatting.label(each['model'])} − {formatting.within(each['rival'])}, {kind_name(each['kind'])}",
             f"from {each['edge']:.2f} on" if each["edge"] is not None else "at none of the edges tried",
         )
         for each in smallest_edges(shares)
@@ -106,7 +106,7 @@ def power_curve(shares: pd.DataFrame, kind: str) -> Figure:
         line = each.sort_values("edge")
         dash, symbol = _MARKS.get(str(rival), ("10px,3px", "x"))
         tint = "var(--ink)" if rival == "simple_rnn" else colour(str(model))
-        name = f"{words.label(str(model))} − {words.within(str(rival))}"
+        name = f"{formatting.label(str(model))} − {formatting.within(str(rival))}"
         traces.append(
             {
                 "type": "scatter",
@@ -128,7 +128,7 @@ def power_curve(shares: pd.DataFrame, kind: str) -> Figure:
                 "hovertemplate": f"{name}<br>edge %{{x:g}}: %{{y:.0%}}<extra></extra>",
             }
         )
-        said.append(f"{name} {words.percent(float(line['better'].iloc[-1]))} at {line['edge'].iloc[-1]:g}")
+        said.append(f"{name} {formatting.percent(float(line['better'].iloc[-1]))} at {line['edge'].iloc[-1]:g}")
     level = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0.8, "y1": 0.8}
     layout = {
         "xaxis": {"title": {"text": "planted correlation"}, "tickformat": ".2~f", "rangemode": "tozero"},
@@ -148,6 +148,6 @@ def _setup(about: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     experiment = {name: each for name, each in about["experiment"].items() if name not in aside}
     machine = {"backend": about["backend"], **about["versions"]}
     return [
-        (title, [(name.replace("_", " "), words.value(each)) for name, each in group.items()])
+        (title, [(name.replace("_", " "), formatting.value(each)) for name, each in group.items()])
         for title, group in (("Experiment", experiment), ("Trading", about["rules"]), ("Versions", machine))
     ]

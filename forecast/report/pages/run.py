@@ -7,18 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forecast.report import formatting as words
-from forecast.report.charts import equity as charts
-from forecast.report.charts import path_forecasts as paths
-from forecast.report.charts import trades as prices
-from forecast.report.charts import training as learning
+from forecast.report import formatting
+from forecast.report.charts import equity, path_forecasts, trades, training
 from forecast.report.charts.equity import Figure
-from forecast.report.context import Material, gather
-from forecast.report.sections import power as sight
-from forecast.report.sections import robustness as evidence
-from forecast.report.sections import tables
+from forecast.report.context import PageContext, gather
+from forecast.report.sections import power, robustness, tables
 from forecast.runs.run import Run
-from forecast.studies.power_results import Calibration, listed
+from forecast.studies.power_results import PowerStudy, listed
 from pipelines.errors import RunError
 from pipelines.files import write_atomically
 
@@ -65,24 +60,28 @@ def script_json(content: Any) -> str:
     return text
 
 
-def _context(material: Material, calibrations: Sequence[Calibration]) -> dict[str, Any]:
+def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[str, Any]:
     from plotly.offline import get_plotlyjs
 
-    small, fans, steps = learning.learning(material), paths.fans(material), paths.loss_by_step(material)
+    small, fans, steps = (
+        training.learning(material),
+        path_forecasts.fans(material),
+        path_forecasts.loss_by_step(material),
+    )
     figures = {
-        "growth": charts.growth(material),
-        "certainty": charts.certainty(material.metrics["comparisons"]),
-        "drawdown": charts.drawdown(material),
-        "prices": prices.prices(material),
-        "folds": learning.folds(material),
-        "reliability": evidence.reliability(material),
+        "growth": equity.growth(material),
+        "certainty": equity.certainty(material.metrics["comparisons"]),
+        "drawdown": equity.drawdown(material),
+        "prices": trades.prices(material),
+        "folds": training.folds(material),
+        "reliability": robustness.reliability(material),
         **{f"learning-{number}": figure for number, (_, figure) in enumerate(small)},
         **{f"memory-{name}": material.memory["figures"][name] for name in _REMEMBERED if material.memory is not None},
         **{f"fan-{number}": figure for number, (_, figure) in enumerate(fans)},
         **({"steps": steps} if steps else {}),
     }
     return {
-        "title": f"{material.symbol}: {' and '.join(map(words.label, material.networks))}",
+        "title": f"{material.symbol}: {' and '.join(map(formatting.label, material.networks))}",
         "eyebrow": _eyebrow(material),
         "verdict": material.metrics["verdict"],
         "done": _done(material),
@@ -97,12 +96,12 @@ def _context(material: Material, calibrations: Sequence[Calibration]) -> dict[st
         "performance": tables.performance(material),
         "prediction": tables.prediction(material),
         "paths": tables.paths(material),
-        "evidence": evidence.answers(material),
+        "evidence": robustness.answers(material),
         "comparisons": tables.comparisons(material),
-        "seen": sight.sentence(material),
-        "sight": sight.rows(material),
+        "seen": power.sentence(material),
+        "sight": power.rows(material),
         "unit": next((each["unit"] for each in material.metrics["comparisons"]), "day"),
-        "measured": sight.measured(material, calibrations),
+        "measured": power.measured(material, calibrations),
         "caveats": material.metrics["verdict"].get("caveats") or [],
         "memory": material.memory,
         "memory_page": f"{material.name}-memory.html",
@@ -116,7 +115,7 @@ def _context(material: Material, calibrations: Sequence[Calibration]) -> dict[st
         "run": material.name,
         "created": _moment(material.about.get("created_at")),
         "commands": _commands(material),
-        "networks": [(words.label(model), charts.colour(model)) for model in material.networks],
+        "networks": [(formatting.label(model), equity.colour(model)) for model in material.networks],
     }  # fmt: skip
 
 
@@ -124,49 +123,52 @@ def _drawn(figure: Figure) -> Figure:
     return {"data": figure["data"], "layout": figure["layout"]}
 
 
-def _eyebrow(material: Material) -> str:
+def _eyebrow(material: PageContext) -> str:
     period, config = material.metrics["period"], material.about["config"]
     kind = str(config.get("bars") or config.get("interval") or "")
     bars = {"1d": "daily bars", "1wk": "weekly bars"}.get(kind, f"{kind} bars")
     if kind.startswith("tick:"):
         bars = f"bars of {kind.removeprefix('tick:')} trades"
-    days = dict.fromkeys([words.day(period["first"]), words.day(period["last"])])
+    days = dict.fromkeys([formatting.day(period["first"]), formatting.day(period["last"])])
     return f"{material.symbol} · {bars} · {' to '.join(days)}"
 
 
-def _done(material: Material) -> str:
+def _done(material: PageContext) -> str:
     """What was done, in one line."""
     config, period = material.about["config"], material.metrics["period"]
     networks, sizes = _sizes(material)
     policy = str(material.policy.get("policy", "")).replace("-", " or ")
     if paths := material.metrics.get("paths"):
         count = len(paths[material.networks[0]]["sharpe"]["paths"])
-        folds = words.plural(len(material.about["folds"]), "fold")
+        folds = formatting.plural(len(material.about["folds"]), "fold")
         return (
             f"{networks[:1].upper()}{networks[1:]} in {folds} of combinatorial purged cross-validation: "
             f"{config.get('groups', '?')} groups, {config.get('tested', '?')} of them tested at a time, the networks "
-            f"trained on the others before and after; {words.plural(count, 'path')} through all groups."
+            f"trained on the others before and after; {formatting.plural(count, 'path')} through all groups."
         )
     return (
         f"{networks[:1].upper()}{networks[1:]}, {sizes}, read the last "
         f"{config.get('window', '?')} bars and gave the chance of a rise; "
-        f"{words.plural(len(material.about['folds']), 'fold')} in time order, "
-        f"{words.plural(len(material.about.get('seeds') or []), 'seed')} each; their mean was traded {policy} over "
-        f"{words.plural(period['bars'], 'bar')} that no network had seen, at the next open, "
+        f"{formatting.plural(len(material.about['folds']), 'fold')} in time order, "
+        f"{formatting.plural(len(material.about.get('seeds') or []), 'seed')} each; their mean was traded "
+        f"{policy} over "
+        f"{formatting.plural(period['bars'], 'bar')} that no network had seen, at the next open, "
         f"paying {_cost(material)} on every change of position."
     )
 
 
-def _sizes(material: Material) -> tuple[str, str]:
+def _sizes(material: PageContext) -> tuple[str, str]:
     """The networks by name, and how many units they have."""
     units = "tuned" if material.about.get("tuning") else material.about["config"].get("units", "?")
     wide = "simple_rnn_wide" in material.networks
-    named = [f"{'an' if words.within(each)[0] in 'IL' else 'a'} {words.within(each)}" for each in material.networks]
+    named = [
+        f"{'an' if formatting.within(each)[0] in 'IL' else 'a'} {formatting.within(each)}" for each in material.networks
+    ]
     joined = f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else "".join(named)
     return joined, f"{units} units each" + (", the wide one as many parameters as the LSTM" if wide else "")
 
 
-def _cost(material: Material) -> str:
+def _cost(material: PageContext) -> str:
     policy = material.policy
     total = sum(float(policy.get(part) or 0) for part in ("fee_bps", "slippage_bps", "half_spread_bps"))
     text = f"{total:g} basis point{'' if total == 1 else 's'}"
@@ -174,13 +176,13 @@ def _cost(material: Material) -> str:
         text += " and an estimated half-spread"
     for part, what in (("borrow_rate", "what was sold short"), ("financing_rate", "what was borrowed to buy")):
         if policy.get(part):
-            text += f", {words.percent(policy[part])} a year on {what},"
+            text += f", {formatting.percent(policy[part])} a year on {what},"
     return text
 
 
-def _commands(material: Material) -> list[str]:
+def _commands(material: PageContext) -> list[str]:
     options = {name: given for name, given in material.policy.items() if name not in ("chosen_bands", "spread")}
-    spoken = " ".join(f"--{name.replace('_', '-')} {words.value(given)}" for name, given in options.items())
+    spoken = " ".join(f"--{name.replace('_', '-')} {formatting.value(given)}" for name, given in options.items())
     spoken += " --half-spread auto" if material.policy.get("spread") == "bars" else ""
     run = shlex.quote(material.name)
     again = [str(material.about["command"])] if material.about.get("command") else []

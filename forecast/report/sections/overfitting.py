@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from forecast.report import formatting as words
+from forecast.report import formatting
 
 Found = Mapping[str, Any]
 
@@ -14,9 +14,10 @@ def picked(found: Found) -> str:
     if not each:
         return ""
     return (
-        f"Cut the time into two halves, pick the best of {words.count(each['strategies'])} strategies (every seed, "
-        f"every ensemble, every rival) in one half and look at the other: in {words.percent(each['probability'])} of "
-        f"{words.count(each['splits'])} ways to cut, it was in the lower half there (probability of backtest "
+        f"Cut the time into two halves, pick the best of {formatting.count(each['strategies'])} strategies "
+        "(every seed, every ensemble, every rival) in one half and look at the other: in "
+        f"{formatting.percent(each['probability'])} of "
+        f"{formatting.count(each['splits'])} ways to cut, it was in the lower half there (probability of backtest "
         "overfitting). Picking at random gives about 50 %."
     )
 
@@ -31,7 +32,8 @@ def record(found: Found) -> str:
         return "One try needs no minimum: there was nothing to pick from."
     enough = "long enough" if years >= each["years"] else "too short"
     return (
-        f"The best of {words.count(tries)} tries without any skill is expected to show a Sharpe ratio of 1 within "
-        f"{words.number(each['years'], 1)} years; with {words.number(years, 1)} years this record is {enough} for that "
+        f"The best of {formatting.count(tries)} tries without any skill is expected to show a Sharpe ratio of 1 "
+        f"within {formatting.number(each['years'], 1)} years; with {formatting.number(years, 1)} years this record is "
+        f"{enough} for that "
         "not to be luck alone (minimum backtest length)."
     )

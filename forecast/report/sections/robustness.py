@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.report import formatting as words
+from forecast.report import formatting
 from forecast.report.charts.equity import Figure, colour, rounded
-from forecast.report.context import ENSEMBLE, Material
-from forecast.report.sections import overfitting as luck
+from forecast.report.context import ENSEMBLE, PageContext
+from forecast.report.sections import overfitting
 from forecast.statistics.forecast_accuracy import correlation, ensembles
 from forecast.statistics.forecast_accuracy import reliability as groups_of
 
@@ -20,7 +20,7 @@ _SURE = 0.05
 Found = Mapping[str, Any]
 
 
-def answers(material: Material) -> list[dict[str, str]]:
+def answers(material: PageContext) -> list[dict[str, str]]:
     """Questions and answers, those that this run has numbers for."""
     found = material.metrics.get("evidence") or {}
     rows = [{"question": question, "answer": answer(found)} for question, answer in _QUESTIONS if answer(found)]
@@ -31,15 +31,15 @@ def answers(material: Material) -> list[dict[str, str]]:
     return rows
 
 
-def reliability(material: Material) -> Figure:
+def reliability(material: PageContext) -> Figure:
     """What came where which chance was said, in tenths of the decisions; on the diagonal is right."""
     traces: list[dict[str, Any]] = []
     told = []
     means = ensembles(material.predictions)
     seen: list[float] = [0.5]
     said: list[float] = []
-    lines = [(model, words.label(model), means[model]) for model in material.networks if model in means]
-    lines += [(model, f"{words.label(model)}, calibrated", rows) for model, rows in _recalibrated(material, means)]
+    lines = [(model, formatting.label(model), means[model]) for model in material.networks if model in means]
+    lines += [(model, f"{formatting.label(model)}, calibrated", rows) for model, rows in _recalibrated(material, means)]
     for model, title, rows in lines:
         after = title.endswith("calibrated")
         each = groups_of(rows["target"].to_numpy(), rows["probability"].to_numpy(), groups=_GROUPS)
@@ -67,7 +67,7 @@ def reliability(material: Material) -> Figure:
                 "hovertemplate": "said %{x:.1%}, came %{y:.1%}<br>%{customdata} decisions<extra></extra>",
             }
         )
-        told.append(f"{title} said {words.percent(each.said[0])} to {words.percent(each.said[-1])}")
+        told.append(f"{title} said {formatting.percent(each.said[0])} to {formatting.percent(each.said[-1])}")
     ends = [max(0.0, min(seen) - 0.02), min(1.0, max(seen) + 0.02)]
     sides = [min(said, default=0.5) - 0.01, max(said, default=0.5) + 0.01]
     line = {"color": "var(--muted)", "width": 1, "dash": "4px,3px"}
@@ -80,7 +80,7 @@ def reliability(material: Material) -> Figure:
     return {"data": traces, "layout": layout, "alt": f"Said chances against what came. {'; '.join(told)}."}
 
 
-def _recalibrated(material: Material, means: Mapping[str, pd.DataFrame]) -> list[tuple[str, pd.DataFrame]]:
+def _recalibrated(material: PageContext, means: Mapping[str, pd.DataFrame]) -> list[tuple[str, pd.DataFrame]]:
     """The same decisions with the probabilities that were traded, where they were calibrated before."""
     if material.policy.get("calibration", "none") == "none":
         return []
@@ -95,12 +95,12 @@ def _seeds(found: Found) -> str:
         return ""
     if each["mean"] is None:
         return f"Unknown: {each['reason']}."
-    who = f"{words.label(each['model'])} − {words.label(each['rival'])}"
+    who = f"{formatting.label(each['model'])} − {formatting.label(each['rival'])}"
     told = "" if each["low"] > 0 or each["high"] < 0 else " That contains zero: it could turn round."
     return (
-        f"The mean difference of single trainings, {who}, is {words.percent(each['mean'])} a {found['unit']}; "
-        f"with other {found['unit']}s and other seeds it would lie between {words.percent(each['low'])} and "
-        f"{words.percent(each['high'])} (95 %).{told}"
+        f"The mean difference of single trainings, {who}, is {formatting.percent(each['mean'])} a {found['unit']}; "
+        f"with other {found['unit']}s and other seeds it would lie between {formatting.percent(each['low'])} and "
+        f"{formatting.percent(each['high'])} (95 %).{told}"
     )
 
 
@@ -112,7 +112,7 @@ def _probabilities(found: Found) -> str:
     if each["p_value"] >= _SURE:
         return f"Cannot tell: {_p(each['p_value'])} (Diebold-Mariano on the log loss)."
     return (
-        f"Yes, the {words.label(better)}'s are better than the {words.label(other)}'s, {_p(each['p_value'])} "
+        f"Yes, the {formatting.label(better)}'s are better than the {formatting.label(other)}'s, {_p(each['p_value'])} "
         "(Diebold-Mariano on the log loss). Better chances need not earn more."
     )
 
@@ -121,10 +121,10 @@ def _directions(found: Found) -> str:
     said = []
     for model, each in _ordered(found.get("direction")):
         if each["p_value"] is None:
-            said.append(f"{words.label(model)}: unknown, {each['reason']}")
+            said.append(f"{formatting.label(model)}: unknown, {each['reason']}")
         else:
             told = "yes" if each["p_value"] < _SURE else "not that one could tell"
-            said.append(f"{words.label(model)}: {told}, {_p(each['p_value'])}")
+            said.append(f"{formatting.label(model)}: {told}, {_p(each['p_value'])}")
     return f"{'; '.join(said)} (Pesaran-Timmermann)." if said else ""
 
 
@@ -138,7 +138,7 @@ def _superior(found: Found) -> str:
 
 def _best(found: Found) -> str:
     values = found.get("confidence_set") or {}
-    inside = [words.within(model) for model, p_value in reversed(values.items()) if p_value > _SURE]
+    inside = [formatting.within(model) for model, p_value in reversed(values.items()) if p_value > _SURE]
     if not inside:
         return ""
     if len(inside) == 1:
@@ -152,9 +152,12 @@ def _sharpe(found: Found) -> str:
     rows = [(model, each) for model, each in _ordered(found.get("sharpe")) if each["deflated"] is not None]
     if not rows:
         return ""
-    said, trials = [f"{words.label(model)} {_odds(each['deflated'])}" for model, each in rows], rows[0][1]["trials"]
+    said, trials = (
+        [f"{formatting.label(model)} {_odds(each['deflated'])}" for model, each in rows],
+        rows[0][1]["trials"],
+    )
     return (
-        f"{', '.join(said)}, counting {words.count(trials)} tried (deflated Sharpe ratio). "
+        f"{', '.join(said)}, counting {formatting.count(trials)} tried (deflated Sharpe ratio). "
         "Above zero is no skill yet: holding a stock that rises is, too."
     )
 
@@ -163,12 +166,12 @@ def _break_even(found: Found) -> str:
     paid, unpaid = [], []
     for model, each in _ordered(found.get("break_even")):
         if each["cost"] is None:
-            unpaid.append(f"{words.label(model)} did not trade")
+            unpaid.append(f"{formatting.label(model)} did not trade")
         elif each["cost"] < 0:
-            unpaid.append(f"{words.label(model)} lost before any costs")
+            unpaid.append(f"{formatting.label(model)} lost before any costs")
         else:
             ends = f" ({_basis(each['low'])} to {_basis(each['high'])})" if each["low"] is not None else ""
-            paid.append(f"{words.label(model)} {_basis(each['cost'])} basis points{ends}")
+            paid.append(f"{formatting.label(model)} {_basis(each['cost'])} basis points{ends}")
     rest = [f"{', '.join(paid)} on every trade, before the gain is gone"] if paid else []
     return f"{'; '.join([*rest, *unpaid])}." if paid or unpaid else ""
 
@@ -182,11 +185,11 @@ def _even(found: Found) -> str:
     if each["cost"] <= 0:
         ahead = each["model"] if each["gross"] > 0 else each["rival"]
         amount = "less" if ahead == calmer else "more"
-        return f"None: the {words.label(ahead)} gained more before costs and traded {amount}."
+        return f"None: the {formatting.label(ahead)} gained more before costs and traded {amount}."
     ends = f" (95 %: {_basis(each['low'])} to {_basis(each['high'])})" if each["low"] is not None else ""
     return (
-        f"{_basis(each['cost'])} basis points{ends}: below that the {words.label(busier)}, which trades more, "
-        f"earned more; above it the {words.label(calmer)}."
+        f"{_basis(each['cost'])} basis points{ends}: below that the {formatting.label(busier)}, which trades more, "
+        f"earned more; above it the {formatting.label(calmer)}."
     )
 
 
@@ -205,15 +208,15 @@ _QUESTIONS: list[tuple[str, Callable[[Found], str]]] = [
     ("Is the better network better than holding?", _superior),
     ("Which may be the best of all?", _best),
     ("How sure is a Sharpe ratio above zero?", _sharpe),
-    ("Would picking the best one have paid?", luck.picked),
-    ("Is the record long enough for so many tries?", luck.record),
+    ("Would picking the best one have paid?", overfitting.picked),
+    ("Is the record long enough for so many tries?", overfitting.record),
     ("What could a trade have cost?", _break_even),
     ("At what cost would they earn the same?", _even),
     ("How much data would it take to tell?", _waiting),
 ]
 
 
-def _echo(material: Material) -> str:
+def _echo(material: PageContext) -> str:
     """The "yesterday's price" check: correlation of what was said with the return just seen."""
     close, first = material.bars["close"].to_numpy(), material.traded.start
     said = []
@@ -225,7 +228,7 @@ def _echo(material: Material) -> str:
             return ""
         found = correlation(rows["probability"].to_numpy(), close[decided] / close[decided - 1] - 1.0)
         if found is not None:
-            said.append(f"{words.label(model)} {words.number(found)}")
+            said.append(f"{formatting.label(model)} {formatting.number(found)}")
     if not said:
         return ""
     return f"Correlation of the chance with the last return: {', '.join(said)}. Near 1 or −1 it would be an echo."
@@ -237,21 +240,21 @@ def _ordered(by_model: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
 
 
 def _p(value: float) -> str:
-    return "p below 0.001" if value < 0.001 else f"p = {words.number(value, 3 if value < 0.1 else 2)}"
+    return "p below 0.001" if value < 0.001 else f"p = {formatting.number(value, 3 if value < 0.1 else 2)}"
 
 
 def _odds(value: float) -> str:
-    return "above 99.9 %" if value > 0.999 else words.percent(value)
+    return "above 99.9 %" if value > 0.999 else formatting.percent(value)
 
 
 def _basis(value: float) -> str:
-    return words.number(10_000 * value, 0 if abs(value) >= 0.001 else 1)
+    return formatting.number(10_000 * value, 0 if abs(value) >= 0.001 else 1)
 
 
 def _years(years: float) -> str:
     if years < 0.25:
-        return words.plural(round(365.25 * years), "day")
-    return f"{words.number(years, 1 if years < 10 else 0)} years"
+        return formatting.plural(round(365.25 * years), "day")
+    return f"{formatting.number(years, 1 if years < 10 else 0)} years"
 
 
 def _certificate(shown: Found) -> str:
@@ -260,8 +263,9 @@ def _certificate(shown: Found) -> str:
     what = f", calibrations, bands, sizes{what}" if "backtest" in shown else what
     made = (
         f"bars, features, labels{what} were made again at "
-        f"{words.plural(len(shown['cuts']), 'cut')} with the future cut off and with another one in its place, "
-        f"{words.count(shown['compared'])} comparisons in all, to the last digit (certificate {shown['sha256'][:16]})"
+        f"{formatting.plural(len(shown['cuts']), 'cut')} with the future cut off and with another one in its place, "
+        f"{formatting.count(shown['compared'])} comparisons in all, to the last digit (certificate "
+        f"{shown['sha256'][:16]})"
     )
     if shown["passed"]:
         return f"No: {made}."

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipelines.cleaning import cleaning as clean
+from pipelines.cleaning import cleaning
 from pipelines.errors import BadFileError, ConfigError
 from pipelines.market import calendars
 from pipelines.market.adjustments import as_traded
 from pipelines.market.types import Actions, Bars, Times
 from pipelines.sources.base import Delivery
-from pipelines.sources.csv import columns
-from pipelines.sources.csv import parsing as cells
-from pipelines.sources.csv import reader as tables
+from pipelines.sources.csv import columns, parsing, reader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +35,7 @@ def read(
     tz: str | None = None,
     calendar: str | None = None,
     currency: str | None = None,
-    max_dropped: float = clean.MAX_DROPPED,
+    max_dropped: float = cleaning.MAX_DROPPED,
     names: Mapping[str, str] | None = None,
     time_format: str | None = None,
     stamp: Literal["start", "end"] = "start",
@@ -92,10 +90,10 @@ def read(
             elsewhere = int((frame["exchange"] != exchange).sum())
             frame = frame[frame["exchange"] == exchange].reset_index(drop=True)
             notes += (f"{elsewhere:,} trades of other exchanges left out, rows counted without them",)
-        ticks, report = clean.ticks(frame.rename(columns={"at": "time"}), symbol=symbol, **market)
+        ticks, report = cleaning.ticks(frame.rename(columns={"at": "time"}), symbol=symbol, **market)
         return Delivery(prices=ticks, actions=None, report=report.noting((*found.notes, *notes)))
     frame, notes = _bar_times(frame, interval, stamp=stamp, path=files[0])
-    bars, report = clean.bars(frame, symbol=symbol, interval=interval, **market)
+    bars, report = cleaning.bars(frame, symbol=symbol, interval=interval, **market)
     actions = _actions(frame, bars) if found.actions else None
     if actions is not None:
         bars, actions, undone = as_traded(bars, actions)
@@ -115,14 +113,14 @@ def _read_one(
     """Columns `at` (UTC) and `date` (NaT where the file has times of day), and the numbers, as in the file."""
     import pandas as pd
 
-    found = columns.find(tables.names(path, header=header), path, given=names)
+    found = columns.find(reader.names(path, header=header), path, given=names)
     parts: dict[str, list[Any]] = {}
     numbers = set(found.values.values()) - set(found.time)
     plain = found.kind == "ticks" and len(found.time) == 1 and date is None and time_format is None
     for typed in ({"numbers": numbers, "times": found.time}, {"numbers": numbers}, dict[str, Any]())[not plain :]:
         parts, row = {}, 0
         try:
-            for table in tables.read(path, header=header, **typed):
+            for table in reader.read(path, header=header, **typed):
                 chunk = _chunk(
                     table,
                     found,
@@ -137,7 +135,7 @@ def _read_one(
                     parts.setdefault(needed, []).append(values)
                 row += len(table)
             break
-        except tables.NotTypedError:
+        except reader.NotTypedError:
             continue  # again as text: thousands separators, or a message that names the cell
     if not parts or not sum(map(len, parts["at"])):
         raise BadFileError(f"Need rows below the header, got {path} without any.")
@@ -166,23 +164,23 @@ def _chunk(
     if len(found.time) == 2:
         time = pc.binary_join_element_wise(time.cast("string"), table[found.time[1]].cast("string"), " ")
     if date is not None:
-        time = cells.after_midnight(time, date, path=path, name=name, row=row)
-    day = cells.dates(time) if found.kind == "bars" and not time_format else None
+        time = parsing.after_midnight(time, date, path=path, name=name, row=row)
+    day = parsing.dates(time) if found.kind == "bars" and not time_format else None
     nothing = np.full(len(table), "NaT", "datetime64[ns]")
     if day is not None:
         chunk["date"], chunk["at"] = day, nothing
     else:
-        chunk["at"] = cells.times(time, tz=tz, shape=time_format, path=path, name=name, row=row)
+        chunk["at"] = parsing.times(time, tz=tz, shape=time_format, path=path, name=name, row=row)
         chunk |= {"date": nothing} if found.kind == "bars" else {}
     for needed, column in {**found.values, **found.actions}.items():
-        chunk[needed] = cells.numbers(table[column], path=path, name=column, row=row)
+        chunk[needed] = parsing.numbers(table[column], path=path, name=column, row=row)
     for needed, column in found.special.items():
         if needed == "correction":
-            chunk[needed] = cells.numbers(table[column], path=path, name=column, row=row)
+            chunk[needed] = parsing.numbers(table[column], path=path, name=column, row=row)
         else:
             chunk[needed] = table[column].cast("string").to_numpy()
     if events:
-        chunk["trade"] = np.isin(cells.numbers(table["type"], path=path, name="type", row=row), _TRADES)
+        chunk["trade"] = np.isin(parsing.numbers(table["type"], path=path, name="type", row=row), _TRADES)
     return chunk
 
 
@@ -226,7 +224,7 @@ def _bar_times(
             f"{path}: need dates for daily bars, got times of day about {usual} minutes apart. "
             f"Name the interval, for example --interval {usual or 1}m."
         )
-    shift = clean.length(interval) if stamp == "end" else np.timedelta64(0, "s")
+    shift = cleaning.length(interval) if stamp == "end" else np.timedelta64(0, "s")
     frame["opened_at"] = frame["at"].to_numpy() - shift
     return frame.drop(columns=["at", "date"]), ()
 

@@ -35,7 +35,7 @@ class _TryAgain(Exception):  # noqa: N818 - control flow between the session and
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How often and how long to try. sleep and clock are arguments so that tests need not wait."""
 
     attempts: int = 5
@@ -62,7 +62,7 @@ class Client:
     """
 
     session: Any = None
-    patience: Patience = field(default_factory=Patience)
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _next: float = 0.0
 

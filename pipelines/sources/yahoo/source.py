@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.cleaning import cleaning as clean
+from pipelines.cleaning import cleaning
 from pipelines.errors import ConfigError, SourceError, TooFewBarsError
 from pipelines.market import calendars
 from pipelines.market.adjustments import split_after
@@ -47,7 +47,7 @@ def read(
     start: date | None = None,
     end: date | None = None,
     calendar: str | None = None,
-    max_dropped: float = clean.MAX_DROPPED,
+    max_dropped: float = cleaning.MAX_DROPPED,
     client: Client | None = None,
     now: datetime | None = None,
 ) -> Delivery:
@@ -73,7 +73,7 @@ def read(
         raise TooFewBarsError(
             f"{symbol}: need finished {interval} bars from {start or 'the start'} to {end or 'now'}, Yahoo has none."
         )
-    bars, report = clean.bars(
+    bars, report = cleaning.bars(
         finished,
         symbol=symbol,
         interval=interval,
@@ -176,7 +176,7 @@ def _finished(
     else:
         opened: Times = pd.DatetimeIndex(frame.index).tz_convert(None).to_numpy().astype("datetime64[ns]")
         table["opened_at"] = opened
-        over = np.array(opened + clean.length(interval), "datetime64[ns]")
+        over = np.array(opened + cleaning.length(interval), "datetime64[ns]")
     final = over + SETTLED <= np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "ns")
     if not np.all(final):
         notes.append(f"{np.count_nonzero(~final)} unfinished left for the next time")

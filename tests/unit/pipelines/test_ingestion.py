@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.cleaning.report import CleaningReport
+from pipelines.ingestion import update
 from pipelines.market.types import Actions, Bars
 from pipelines.sources.base import Delivery
 from pipelines.store.store import Store
-from pipelines.update import update
 from tests.helpers.market_examples import actions, daily_bars
 
 

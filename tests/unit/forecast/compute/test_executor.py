@@ -9,14 +9,11 @@ from concurrent.futures import Executor, Future
 import numpy as np
 import pytest
 
-from forecast.compute import backend
-from forecast.compute import executor as engine
-from forecast.compute import shared_data as handover
-from forecast.compute import task as orders
-from forecast.compute.executor import Failure, InlineEngine, fit_all
+from forecast.compute import backend, executor, shared_data, task
+from forecast.compute.executor import FitFailure, InlinePool, fit_all
 from forecast.compute.processes import Processes, WorkerDiedError
-from forecast.compute.shared_data import Shared
-from forecast.compute.task import Order, check_versions
+from forecast.compute.shared_data import SharedData
+from forecast.compute.task import FitTask, check_versions
 from forecast.networks.results import Architecture, Budget
 from pipelines.errors import RunError
 from pipelines.preprocessing.scaling import fit_scaler
@@ -25,7 +22,7 @@ from tests.unit.pipelines.preprocessing.test_windows import make
 
 
 def order(seed, *, model="lstm", rows=100):
-    return Order(
+    return FitTask(
         symbol="AAPL",
         architecture=Architecture(model=model, steps=7, features=8, units=5),
         fold=0,
@@ -37,7 +34,7 @@ def order(seed, *, model="lstm", rows=100):
     )
 
 
-class Fake(InlineEngine):
+class Fake(InlinePool):
     """An engine whose tasks are answered by `answer(order, attempt)`, in a scrambled order."""
 
     ahead = 4
@@ -50,7 +47,7 @@ class Fake(InlineEngine):
         return self
 
     def submit(self, fn, data, order):
-        assert fn is orders.fit
+        assert fn is task.fit
         self.started.append(order.seed)
         attempt = self.attempts[order.seed] = self.attempts.get(order.seed, 0) + 1
         future = Future()
@@ -99,7 +96,7 @@ def test_a_task_that_keeps_failing_is_named_and_the_rest_goes_on():
 
     found = collect(Fake(answer), [(None, order(seed)) for seed in range(3)])
     assert found[0] == found[2] == "done"
-    assert isinstance(found[1], Failure)
+    assert isinstance(found[1], FitFailure)
     assert (found[1].order.name, found[1].reason) == ("AAPL lstm fold 0 seed 1", "MemoryError")
 
 
@@ -121,19 +118,21 @@ def test_a_worker_with_another_version_is_refused_by_name():
 def shared():
     _, windows = make(bars=420, steps=7)
     folds = tuple(walk_forward(windows, folds=2))
-    return Shared(windows=windows, folds=folds, scalers=tuple(fit_scaler(windows, rows=fold.train) for fold in folds))
+    return SharedData(
+        windows=windows, folds=folds, scalers=tuple(fit_scaler(windows, rows=fold.train) for fold in folds)
+    )
 
 
 def test_what_is_handed_over_in_files_is_the_same_and_is_mapped_not_copied(tmp_path):
     given = shared()
-    found = handover.read(handover.write(tmp_path / "data", handover.to_arrays(given)))
+    found = shared_data.read(shared_data.write(tmp_path / "data", shared_data.to_arrays(given)))
     assert isinstance(found.windows.values.base, np.memmap) or isinstance(found.windows.values, np.memmap)
-    before, after = handover.to_arrays(given), handover.to_arrays(found)
+    before, after = shared_data.to_arrays(given), shared_data.to_arrays(found)
     assert before.keys() == after.keys()
     for name in before:
         np.testing.assert_array_equal(before[name], after[name])
-    assert handover.digest(before) == handover.digest(after)
-    assert handover.digest(before | {"steps": np.array([8])}) != handover.digest(before)
+    assert shared_data.digest(before) == shared_data.digest(after)
+    assert shared_data.digest(before | {"steps": np.array([8])}) != shared_data.digest(before)
 
 
 def where(seconds=0.0):
@@ -180,7 +179,7 @@ def test_closing_with_cancel_kills_what_is_running():
 
 
 def test_engines_promise_the_same_things():
-    for each in (engine.InlineEngine(backend="tensorflow"), engine.LocalEngine(backend="tensorflow", jobs=1)):
+    for each in (executor.InlinePool(backend="tensorflow"), executor.ProcessPool(backend="tensorflow", jobs=1)):
         assert each.backend == "tensorflow"
         assert each.ahead >= 1
         assert each.lost() is None

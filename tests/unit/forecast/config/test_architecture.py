@@ -2,7 +2,7 @@
 
 import pytest
 
-from forecast.config import model_registry as networks
+from forecast.config import model_registry
 from forecast.config.architecture import Architecture
 from forecast.config.experiment import Experiment
 from forecast.config.model_registry import MODELS
@@ -79,6 +79,6 @@ def test_a_path_is_as_long_as_the_horizon_and_other_networks_have_none():
 
 
 def test_every_network_has_a_name_of_its_own_for_people():
-    names = [networks.label(model) for model in MODELS]
+    names = [model_registry.label(model) for model in MODELS]
     assert len(set(names)) == len(MODELS) == 8 + 6 * 4
-    assert networks.label("lstm_encoder_decoder") == "LSTM encoder-decoder"
+    assert model_registry.label("lstm_encoder_decoder") == "LSTM encoder-decoder"

@@ -6,18 +6,14 @@ import numpy as np
 import pytest
 
 from forecast.config.experiment import Experiment
-from forecast.datasets import dataset
-from forecast.datasets import lookahead_audit as certificate
+from forecast.datasets import dataset, lookahead_audit
 from forecast.datasets.dataset import Source, make_bars, prepare
 from forecast.datasets.lookahead_audit import certify
 from forecast.training.session import refuse_lookahead
 from pipelines.errors import ConfigError
-from pipelines.market import adjustments as adjust
+from pipelines.market import adjustments
 from pipelines.market.types import Actions, Ticks
-from pipelines.preprocessing import combinatorial_cv as combinatorial
-from pipelines.preprocessing import features, labels, scaling, windows
-from pipelines.preprocessing import sample_weights as weighting
-from pipelines.preprocessing import walk_forward as splits
+from pipelines.preprocessing import combinatorial_cv, features, labels, sample_weights, scaling, walk_forward, windows
 from pipelines.sources import sample
 from pipelines.sources.synthetic import random_walk
 
@@ -64,7 +60,7 @@ def test_every_label_with_every_weight_passes(label, weights):
     assert not failures(experiment=chosen)
     source = walk()
     made = prepare(make_bars(source, chosen), chosen)
-    past = certificate.truncated_in_first_test(source, chosen, made)
+    past = lookahead_audit.truncated_in_first_test(source, chosen, made)
     np.testing.assert_array_equal(past.folds[0].train, made.folds[0].train)
 
 
@@ -88,14 +84,14 @@ def test_a_label_said_to_be_known_before_it_is_is_caught(monkeypatch):
 
 
 def test_weights_from_all_rows_are_caught(monkeypatch):
-    honest = weighting.weigh
+    honest = sample_weights.weigh
 
     def of_all(made, fold, *, kind):
         return dataclasses.replace(
             fold, weights=honest(made, dataclasses.replace(fold, train=np.arange(len(made))), kind=kind).weights
         )
 
-    monkeypatch.setattr(weighting, "weigh", of_all)
+    monkeypatch.setattr(sample_weights, "weigh", of_all)
     chosen = dataclasses.replace(EXPERIMENT, weights="balanced")
     assert any("weights change" in each for each in failures(experiment=chosen))
 
@@ -113,7 +109,7 @@ def test_a_combinatorial_split_passes_and_is_caught_without_its_purge_on_either_
         return rows[(rows < tested[0]) | (rows > tested[-1] + 10)]
 
     for careless in (one_side, other_side):
-        monkeypatch.setattr(combinatorial, "purge_around", careless)
+        monkeypatch.setattr(combinatorial_cv, "purge_around", careless)
         assert any("overlaps what it is tested on" in each for each in failures(experiment=COMBINATORIAL))
 
 
@@ -210,12 +206,12 @@ def test_a_window_that_ends_a_bar_late_is_caught(monkeypatch):
 
 
 def test_purge_left_out_is_caught(monkeypatch):
-    monkeypatch.setattr(splits, "purge", lambda made, rows, *, tested, embargo: rows)
+    monkeypatch.setattr(walk_forward, "purge", lambda made, rows, *, tested, embargo: rows)
     assert any("known too late" in each for each in failures())
 
 
 def test_a_shuffled_split_is_caught(monkeypatch):
-    honest = splits.walk_forward
+    honest = walk_forward.walk_forward
 
     def shuffled(made, **options):
         rng = np.random.default_rng(0)
@@ -225,28 +221,28 @@ def test_a_shuffled_split_is_caught(monkeypatch):
             for fold in honest(made, **options)
         ]
 
-    monkeypatch.setattr(splits, "walk_forward", shuffled)
+    monkeypatch.setattr(walk_forward, "walk_forward", shuffled)
     assert any("known too late" in each for each in failures())
 
 
 def test_prices_adjusted_by_a_later_dividend_are_caught(monkeypatch):
-    honest = adjust.adjust
-    monkeypatch.setattr(adjust, "adjust", lambda bars, actions, base: honest(bars, actions, base="back"))
+    honest = adjustments.adjust
+    monkeypatch.setattr(adjustments, "adjust", lambda bars, actions, base: honest(bars, actions, base="back"))
     assert any("bars change" in each for each in failures())
 
 
 def test_ticks_bars_that_know_the_length_of_the_day_are_caught(monkeypatch):
     trades = sample.read("ES").prices.rows(slice(0, 60_000))
-    from pipelines.bars import aggregation as bars
+    from pipelines.bars import aggregation
 
-    honest = bars.from_ticks
-    monkeypatch.setattr(dataset.bars, "from_ticks", lambda ticks, kind: honest(ticks, f"tick:{len(ticks) // 300}"))
+    honest = aggregation.from_ticks
+    monkeypatch.setattr(aggregation, "from_ticks", lambda ticks, kind: honest(ticks, f"tick:{len(ticks) // 300}"))
     source = Source(raw=trades, actions=Actions.none("ES"))
     assert failures(source, Experiment(symbol="ES", bars="tick:200", window=5, folds=2), cuts=2)
 
 
 def test_cuts_lie_in_the_later_half_of_the_test_blocks():
     made = prepare(make_bars(walk(), EXPERIMENT), EXPERIMENT)
-    for bar in certificate.cut_bars(made, cuts=9):
+    for bar in lookahead_audit.cut_bars(made, cuts=9):
         fold = next(fold for fold in made.folds if bar <= made.windows.ends[fold.test[-1]])
         assert bar >= made.windows.ends[fold.test[len(fold.test) // 2]]

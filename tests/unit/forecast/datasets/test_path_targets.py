@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from forecast.config.experiment import Experiment
-from forecast.datasets import path_targets as paths
+from forecast.datasets import path_targets
 from forecast.datasets.dataset import prepare
 from pipelines.errors import RunError
 from pipelines.sources.synthetic import random_walk
@@ -22,7 +22,7 @@ def prepared(horizon=3, bars=500, **changes):
 def test_a_path_is_the_log_returns_from_open_to_open_after_the_entry_and_adds_up_to_the_label():
     data = prepared()
     rows = np.array([0, 17, len(data.windows) - 1])
-    found = paths.came(data.windows, rows, ahead=3)
+    found = path_targets.came(data.windows, rows, ahead=3)
     opens, end = data.bars.open, data.windows.ends[17]
     by_hand = [np.log(opens[end + 1 + step] / opens[end + step]) for step in (1, 2, 3)]
     np.testing.assert_allclose(found[1], by_hand, rtol=1e-12)
@@ -39,13 +39,13 @@ def test_a_path_is_known_when_its_label_is_so_that_the_purge_holds_for_it():
 
 def test_the_unit_of_a_path_is_the_volatility_of_the_last_twenty_returns_known_at_the_decision():
     data = prepared()
-    unit = paths.volatility(data.windows, train=data.folds[0].train)
+    unit = path_targets.volatility(data.windows, train=data.folds[0].train)
     end = data.windows.ends[40]
     opens = data.bars.open[end - 20 : end + 1]  # the open of the deciding bar is the last one that is known
     assert unit[40] == pytest.approx(np.sqrt(np.mean(np.diff(np.log(opens)) ** 2)))
     later = data.windows.opens.copy()
     later[end + 1 :] *= np.exp(np.linspace(0, 1, len(later) - end - 1))
-    again = paths.volatility(dataclasses.replace(data.windows, opens=later), train=data.folds[0].train)
+    again = path_targets.volatility(dataclasses.replace(data.windows, opens=later), train=data.folds[0].train)
     np.testing.assert_array_equal(again[:41], unit[:41])
 
 
@@ -53,16 +53,16 @@ def test_prices_that_stand_still_have_a_unit_too():
     windows = prepared().windows
     still = np.full(len(windows.opens), 7.0)
     train = np.arange(100)
-    assert (paths.volatility(dataclasses.replace(windows, opens=still), train=train) == 1.0).all()
+    assert (path_targets.volatility(dataclasses.replace(windows, opens=still), train=train) == 1.0).all()
     woken = windows.opens.copy()
     woken[200:260] = woken[200]
-    found = paths.volatility(dataclasses.replace(windows, opens=woken), train=train)
+    found = path_targets.volatility(dataclasses.replace(windows, opens=woken), train=train)
     assert found.min() == pytest.approx(0.1 * np.median(found[train]))
 
 
 def test_windows_without_prices_have_no_path():
     with pytest.raises(RunError, match="Need windows with the open prices"):
-        paths.moves(dataclasses.replace(prepared().windows, opens=None))
+        path_targets.moves(dataclasses.replace(prepared().windows, opens=None))
 
 
 def test_an_inner_label_is_that_of_the_window_ending_at_its_bar_and_counts_only_in_training_rows():
@@ -70,7 +70,7 @@ def test_an_inner_label_is_that_of_the_window_ending_at_its_bar_and_counts_only_
     windows, fold = data.windows, data.folds[1]
     weights = fold.weights.copy()
     weights[fold.train[5]] = 0.25
-    labels, counts = paths.inner_labels(windows, dataclasses.replace(fold, weights=weights))
+    labels, counts = path_targets.inner_labels(windows, dataclasses.replace(fold, weights=weights))
     for row in (0, 7, len(windows) - 1):
         assert labels[windows.ends[row]] == windows.targets[row]
     assert counts[windows.ends[fold.train[5]]] == 0.25
@@ -83,7 +83,7 @@ def test_every_inner_label_of_a_training_window_is_known_before_the_first_valida
     for label in ("direction", "triple-barrier"):
         data = prepared(horizon=6, label=label)
         windows, fold = data.windows, data.folds[0]
-        _, counts = paths.inner_labels(windows, fold)
+        _, counts = path_targets.inner_labels(windows, fold)
         row_of = np.full(len(windows.values), -1)
         row_of[windows.ends] = np.arange(len(windows))
         inner = windows.ends[fold.train][:, None] + np.arange(-4, 1)
@@ -93,9 +93,9 @@ def test_every_inner_label_of_a_training_window_is_known_before_the_first_valida
 
 def test_the_chance_of_a_rise_is_the_normal_one_of_the_total_over_what_was_missed_before():
     said, actual = np.array([[0.5, 0.5], [-1.0, 0.2]]), np.array([[1.5, 0.5], [-1.0, 3.2]])
-    spread = paths.deviation(said, actual, np.ones(2, dtype=np.float32))
+    spread = path_targets.deviation(said, actual, np.ones(2, dtype=np.float32))
     assert spread == pytest.approx(np.sqrt((1 + 9) / 2))
-    assert paths.deviation(said, actual, np.array([1, 0], dtype=np.float32)) == 1.0
-    np.testing.assert_allclose(paths.chance(said, deviation=2.0), norm.cdf([0.5, -0.4]))
-    assert 0 < paths.chance(np.array([[-1e9]]), deviation=1.0)[0] < 1e-8
-    assert paths.deviation(said, said, np.ones(2, dtype=np.float32)) > 0
+    assert path_targets.deviation(said, actual, np.array([1, 0], dtype=np.float32)) == 1.0
+    np.testing.assert_allclose(path_targets.chance(said, deviation=2.0), norm.cdf([0.5, -0.4]))
+    assert 0 < path_targets.chance(np.array([[-1e9]]), deviation=1.0)[0] < 1e-8
+    assert path_targets.deviation(said, said, np.ones(2, dtype=np.float32)) > 0

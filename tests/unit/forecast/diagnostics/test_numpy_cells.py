@@ -30,7 +30,7 @@ def pairs(fitting):
     rng = np.random.default_rng(1)
     found = {}
     for model in ("simple_rnn", "lstm"):
-        network = fitting.models.build(Architecture(model=model, steps=STEPS, features=FEATURES, units=UNITS), seed=2)
+        network = fitting.layers.build(Architecture(model=model, steps=STEPS, features=FEATURES, units=UNITS), seed=2)
         network.set_weights([each + rng.normal(0, 0.1, each.shape) for each in network.get_weights()])
         weights = Weights.from_keras(model, network.get_weights(), features=FEATURES, units=UNITS)
         found[model] = network, weights
@@ -214,7 +214,7 @@ def test_the_weights_before_training_are_those_that_the_engine_begins_with(fitti
     fitted = fitting.fit(
         windows, fold, fit_scaler(windows, rows=fold.train), architecture=architecture, seed=3, budget=budget
     )
-    network = fitting.models.build(architecture, seed=start_seed(fold=fold.number, seed=3))
+    network = fitting.layers.build(architecture, seed=start_seed(fold=fold.number, seed=3))
     values = fit_scaler(windows, rows=fold.train).apply(windows.values)
     weights = Weights.from_keras("lstm", network.get_weights(), features=architecture.features, units=5)
     ends = windows.ends[fold.test[:3]]

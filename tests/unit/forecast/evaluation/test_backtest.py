@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.config.trading import Rules
+from forecast.config.trading import Costs, TradingConfig
 from forecast.evaluation.backtest import evaluate
 from forecast.evaluation.lookahead_audit import certify_fills
 from forecast.report import write_report
 from forecast.runs.io import write_json, write_parquet
 from forecast.runs.run import Run
-from forecast.trading import strategy as remaking
-from forecast.trading.simulator import Costs
+from forecast.trading import strategy
 from forecast.trading.strategy import accounts
 from pipelines.errors import ConfigError, RunError
 from tests.helpers.trading_fixtures import tradable_run
@@ -22,14 +21,14 @@ CHOOSING = {"band": "auto", "calibration": "temperature", "size": "kelly", "max_
 
 
 def rules(**more):
-    return Rules(**{"policy": "long-flat", "band": 0.0, "costs": Costs(fee_bps=1, slippage_bps=2)} | more)
+    return TradingConfig(**{"policy": "long-flat", "band": 0.0, "costs": Costs(fee_bps=1, slippage_bps=2)} | more)
 
 
 def certified(run, asked):
     """The certificate of a backtest, without its statistics."""
     predictions, bars = run.predictions(), run.bars()
     material = {"rules": asked, "validation": run.validation() if asked.learns else None, "bars_per_year": 252.0}
-    made = remaking.accounts(predictions, bars, **material)
+    made = strategy.accounts(predictions, bars, **material)
     return certify_fills(run.certificate(), made, predictions, bars, **material)
 
 
@@ -122,7 +121,7 @@ def leaky(honest):
 
 
 def test_a_threshold_from_test_rows_is_caught(run, monkeypatch):
-    monkeypatch.setattr(remaking, "accounts", leaky(accounts))
+    monkeypatch.setattr(strategy, "accounts", leaky(accounts))
     shown = certified(run, rules(band="auto"))
     assert not shown["passed"]
     assert any("bands of fold" in each and "scrambled" in each for each in shown["failures"])
@@ -130,7 +129,7 @@ def test_a_threshold_from_test_rows_is_caught(run, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["temperature", "isotonic"])
 def test_a_calibration_from_test_rows_is_caught(run, monkeypatch, kind):
-    monkeypatch.setattr(remaking, "accounts", leaky(accounts))
+    monkeypatch.setattr(strategy, "accounts", leaky(accounts))
     shown = certified(run, rules(calibration=kind))
     assert any("calibrations of fold" in each for each in shown["failures"])
 
@@ -142,10 +141,10 @@ def test_a_validation_file_that_holds_test_rows_is_caught(run):
 
 
 def test_a_size_that_knows_the_next_bar_is_caught(run, monkeypatch):
-    from forecast.trading import market_state as conditions
+    from forecast.trading import market_state
 
-    honest = conditions.trailing_volatility
-    monkeypatch.setattr(conditions, "trailing_volatility", lambda close, **more: np.roll(honest(close, **more), -2))
+    honest = market_state.trailing_volatility
+    monkeypatch.setattr(market_state, "trailing_volatility", lambda close, **more: np.roll(honest(close, **more), -2))
     shown = certified(run, rules(size="volatility"))
     assert any("targets before those of fold" in each for each in shown["failures"])
 

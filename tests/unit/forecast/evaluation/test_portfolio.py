@@ -9,16 +9,15 @@ import pandas as pd
 import pytest
 
 from forecast.__main__ import run as command_line
-from forecast.config.trading import Rules
+from forecast.config.trading import Costs, TradingConfig
 from forecast.evaluation.backtest import traded_accounts
 from forecast.evaluation.portfolio import join, list_portfolios, load, save
 from forecast.runs.io import write_parquet
-from forecast.trading.simulator import Costs
 from pipelines.errors import ConfigError
 from tests.helpers.reference_backtest import keep_book
 from tests.helpers.report_fixtures import build_run
 
-RULES = Rules(
+RULES = TradingConfig(
     policy="long-short", band=0.0,
     costs=Costs(fee_bps=3, slippage_bps=4, borrow_rate=0.1, financing_rate=0.1),
 )  # fmt: skip
@@ -123,7 +122,7 @@ def test_shares_by_volatility_follow_from_the_closes_before(runs):
 
 def test_holding_two_symbols_in_equal_parts_by_hand(tmp_path):
     pair = [make(tmp_path, "AAPL", 0), make(tmp_path, "MSFT", 1)]
-    free = Rules(policy="long-flat", band=0.0, costs=Costs(fee_bps=0, slippage_bps=0))
+    free = TradingConfig(policy="long-flat", band=0.0, costs=Costs(fee_bps=0, slippage_bps=0))
     made = join(pair, rules=free, weighting="equal")
     hold = of(made.ledger, model="buy_and_hold")
     opens = [run.bars().set_index("opened_at")["open"][hold["time"]].to_numpy() for run in pair]

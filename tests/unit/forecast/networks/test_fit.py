@@ -64,7 +64,7 @@ def forward(model, weights, window):
 
 @pytest.mark.parametrize("model", ["simple_rnn", "lstm", "irnn"])
 def test_the_network_equals_the_cell_written_out_in_numpy(fitting, model):
-    network = fitting.models.build(architecture(fitting, model), seed=1)
+    network = fitting.layers.build(architecture(fitting, model), seed=1)
     windows = np.random.default_rng(0).normal(size=(4, 7, 8)).astype(np.float32)
     network.set_weights([each + np.float32(0.1) for each in network.get_weights()])
     weights = [each.astype(np.float64) for each in network.get_weights()]
@@ -77,21 +77,21 @@ def test_every_network_of_the_table_builds_with_the_parameters_that_are_counted_
     more = {"layers": 2, "layer_norm": True, "dropout": 0.1, "bidirectional": "in_step" not in model}
     for sizes in ({}, {"steps": 1, "ahead": 3, **more}):
         chosen = architecture(fitting, model, **sizes)
-        network = fitting.models.build(chosen, seed=1)
+        network = fitting.layers.build(chosen, seed=1)
         assert network.count_params() == chosen.parameters
         answers = {"in_step": chosen.steps, "encoder_decoder": chosen.ahead, "one_to_many": chosen.ahead}
         assert network.output_shape == (None, answers.get(chosen.topology, 1))
 
 
 def test_an_identity_rnn_begins_by_adding_up_what_it_reads(fitting):
-    kernel, recurrent, bias, *_ = fitting.models.build(architecture(fitting, "irnn"), seed=1).get_weights()
+    kernel, recurrent, bias, *_ = fitting.layers.build(architecture(fitting, "irnn"), seed=1).get_weights()
     np.testing.assert_array_equal(recurrent, np.eye(5))
     assert np.abs(kernel).max() < 0.006  # a deviation of 0.001
     assert not bias.any()
 
 
 def test_chrono_biases_lie_where_tallec_and_ollivier_put_them(fitting):
-    network = fitting.models.build(architecture(fitting, "lstm_chrono", steps=30, units=400), seed=1)
+    network = fitting.layers.build(architecture(fitting, "lstm_chrono", steps=30, units=400), seed=1)
     i, f, g, o = np.split(network.get_weights()[2], 4)
     np.testing.assert_array_equal(i, -f)
     assert not g.any()
@@ -112,7 +112,7 @@ def test_an_epoch_in_one_compiled_call_equals_a_plain_keras_loop(fitting, task, 
     chosen, made = architecture(fitting, model), budget(fitting, epochs=2)
     fitted = fitting.fit(windows, fold, scaler, architecture=chosen, seed=3, budget=made)
     weight_seed, order_seed = (int(each) for each in np.random.SeedSequence((3, fold.number)).generate_state(2))
-    network = fitting.models.build(chosen, seed=weight_seed)
+    network = fitting.layers.build(chosen, seed=weight_seed)
     network.compile(keras.optimizers.Adam(0.01, global_clipnorm=1.0), keras.losses.BinaryCrossentropy(from_logits=True))
     shuffle = np.random.default_rng(order_seed)
     scaled = scaler.apply(windows.values)
@@ -220,14 +220,14 @@ def test_members_trained_as_one_batched_network_equal_those_trained_one_by_one(f
 
     windows, _, scaler = task
     chosen = architecture(fitting, "lstm", dropout=dropout)
-    program = Program(fitting.models.build(chosen, seed=0), random=chosen.random)
+    program = Program(fitting.layers.build(chosen, seed=0), random=chosen.random)
     folds = walk_forward(windows, folds=2)
 
     def learners():
         for fold in folds:
             for seed in range(2):
                 yield Learner(
-                    start=flat(fitting.models.build(chosen, seed=seed).get_weights()),
+                    start=flat(fitting.layers.build(chosen, seed=seed).get_weights()),
                     material=program.material(
                         scaler.apply(windows.values), ends=windows.ends, targets=windows.targets,
                         weights=fold.weights, train=fold.train, validation=fold.validation, batch=32, rate=0.02,

@@ -71,7 +71,7 @@ def outputs(fitting):
     chosen |= {f"{model} with all": architecture(fitting, model, ahead=3, **EVERYTHING) for model in more}
     found = {}
     for name, each in chosen.items():
-        network = fitting.models.build(each, seed=1)
+        network = fitting.layers.build(each, seed=1)
         found[f"{name} begins"] = np.concatenate([weight.ravel() for weight in network.get_weights()])
         network.set_weights([rng.normal(size=weight.shape) * 0.3 for weight in network.get_weights()])
         found[name] = answers(network, windows)
@@ -84,7 +84,7 @@ def test_one_to_one_and_one_to_many_know_the_latest_bar_alone(fitting):
     earlier, latest = windows.copy(), windows.copy()
     earlier[:, :-1], latest[:, -1] = rng.normal(size=(4, 6, 8)), rng.normal(size=(4, 8))
     for model in ("lstm_one_to_one", "gru_one_to_many"):
-        network = fitting.models.build(architecture(fitting, model, ahead=3), seed=1)
+        network = fitting.layers.build(architecture(fitting, model, ahead=3), seed=1)
         np.testing.assert_array_equal(answers(network, windows), answers(network, earlier))
         assert (answers(network, windows) != answers(network, latest)).all()
 
@@ -94,10 +94,10 @@ def test_an_answer_in_step_knows_no_later_bar_and_the_last_one_is_that_of_many_t
     windows = rng.normal(size=(4, 7, 8))
     later = windows.copy()
     later[:, 4:] = rng.normal(size=(4, 3, 8))
-    network = fitting.models.build(architecture(fitting, "lstm_in_step"), seed=1)
+    network = fitting.layers.build(architecture(fitting, "lstm_in_step"), seed=1)
     np.testing.assert_array_equal(answers(network, windows)[:, :4], answers(network, later)[:, :4])
     assert (answers(network, windows)[:, 4:] != answers(network, later)[:, 4:]).all()
-    plain = fitting.models.build(architecture(fitting, "lstm"), seed=1)
+    plain = fitting.layers.build(architecture(fitting, "lstm"), seed=1)
     np.testing.assert_allclose(answers(plain, windows)[:, 0], answers(network, windows)[:, -1], atol=1e-6)
 
 
@@ -106,7 +106,7 @@ def test_weights_of_a_plain_keras_model_are_read(fitting, tmp_path):
 
     plain = Sequential([layers.Input((7, 8)), layers.LSTM(5, name="cell"), layers.Dense(1, name="logit")])
     plain.save_weights(tmp_path / "plain.weights.h5")
-    network = fitting.models.build(architecture(fitting, "lstm"), seed=2)
+    network = fitting.layers.build(architecture(fitting, "lstm"), seed=2)
     network.load_weights(tmp_path / "plain.weights.h5")
     windows = np.random.default_rng(0).normal(size=(4, 7, 8))
     np.testing.assert_array_equal(answers(network, windows), answers(plain, windows))
@@ -118,7 +118,7 @@ def test_networks_begin_as_keras_own_layers_do(fitting, model):
     from keras import layers
 
     units = 64
-    found = fitting.models.build(architecture(fitting, model, units=units), seed=3).get_weights()
+    found = fitting.layers.build(architecture(fitting, model, units=units), seed=3).get_weights()
     layer = {"lstm": layers.LSTM, "gru": layers.GRU, "simple_rnn": layers.SimpleRNN}[model](units)
     layer.build((None, 7, 8))
     kernel, recurrent, bias = layer.get_weights()
@@ -131,11 +131,11 @@ def test_networks_begin_as_keras_own_layers_do(fitting, model):
     np.testing.assert_array_equal(bias, found[2])
     limit = np.sqrt(6 / (units + 1))
     assert 0.9 * limit < np.abs(found[3]).max() <= limit
-    assert (found[0] != fitting.models.build(architecture(fitting, model, units=units), seed=4).get_weights()[0]).all()
+    assert (found[0] != fitting.layers.build(architecture(fitting, model, units=units), seed=4).get_weights()[0]).all()
 
 
 def test_both_directions_begin_with_weights_of_their_own(fitting):
-    network = fitting.models.build(architecture(fitting, "lstm", bidirectional=True), seed=1)
+    network = fitting.layers.build(architecture(fitting, "lstm", bidirectional=True), seed=1)
     forth, back = network.get_weights()[:2], network.get_weights()[3:5]
     assert all((one != other).any() for one, other in zip(forth, back, strict=True))
 
@@ -169,13 +169,13 @@ def path_task(task):
 
 
 def test_a_path_that_the_window_holds_is_learnt_step_by_step(fitting, path_task):
-    from forecast.datasets import path_targets as paths
+    from forecast.datasets import path_targets
 
     windows, fold, _ = path_task
     chosen = architecture(fitting, "gru_encoder_decoder", units=24, ahead=3)
     found = fit(fitting, path_task, chosen, epochs=60, learning_rate=0.01)
-    unit = paths.volatility(windows, train=fold.train)[fold.validation]
-    came = paths.came(windows, fold.validation, ahead=3) / unit[:, None]
+    unit = path_targets.volatility(windows, train=fold.train)[fold.validation]
+    came = path_targets.came(windows, fold.validation, ahead=3) / unit[:, None]
     by_step = np.mean((found.validation_path - came) ** 2, axis=0)
     assert (by_step < 0.6 * np.mean(came**2, axis=0)).all(), by_step  # a bar off, and one step has 1 or more
     assert by_step.mean() == pytest.approx(found.val_loss[-1], rel=1e-4)

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from forecast.__main__ import run
-from forecast.diagnostics import analysis, summary
-from forecast.diagnostics import loader as subject
-from forecast.diagnostics.summary import Memory
-from forecast.report.pages import diagnostics as page
+from forecast.diagnostics import analysis, effective_memory, loader
+from forecast.diagnostics.effective_memory import Memory
+from forecast.report.pages import diagnostics
+from forecast.report.sections import effective_memory as memory_section
 from forecast.runs.run import Run, open_run
 from pipelines.errors import RunError
 from tests.conftest import forecast_here, only_line
@@ -196,10 +196,10 @@ def test_weights_that_are_damaged_but_signed_are_refused_too(damaged: Run) -> No
     for content in (kept[: len(kept) // 2], b"", damaged.member("lstm", 0, 0).read_bytes()):
         resigned(first, content)
         with pytest.raises(RunError, match=r"no HDF5 file of weights|numbers instead of"):
-            analysis.inspect(subject.open_subject(damaged), tell=lambda _: None)
+            analysis.inspect(loader.open_subject(damaged), tell=lambda _: None)
     resigned(first, other.read_bytes())
     with pytest.raises(RunError, match="do not give the probabilities that are stored"):
-        analysis.inspect(subject.open_subject(damaged), tell=lambda _: None)
+        analysis.inspect(loader.open_subject(damaged), tell=lambda _: None)
 
 
 def memory(model: str, bars: float, **more: object) -> Memory:
@@ -209,10 +209,10 @@ def memory(model: str, bars: float, **more: object) -> Memory:
 
 def test_the_sentence_says_when_a_gradient_fills_the_window() -> None:
     found = [memory("simple_rnn", 8.6), memory("lstm", 29.0, whole=True)]
-    assert summary.sentence(found, window=30) == (
+    assert memory_section.sentence(found, window=30) == (
         "Your window is 30 bars: the SimpleRNN’s gradient reaches 9, the LSTM’s the whole of it."
     )
-    assert "neither" not in summary.details(found, window=30)
+    assert "neither" not in memory_section.details(found, window=30)
 
 
 def test_the_details_say_what_is_out_of_reach_and_what_training_changed() -> None:
@@ -222,7 +222,7 @@ def test_the_details_say_what_is_out_of_reach_and_what_training_changed() -> Non
         memory("lstm", 18.0, low=17.0, high=19.5),
         memory("lstm", 17.5, stage="initial"),
     ]
-    assert summary.details(found, window=30) == (
+    assert memory_section.details(found, window=30) == (
         "The 95 % intervals are 8.0 to 10.0 for the SimpleRNN and 17.0 to 19.5 for the LSTM. "
         "Training has shortened the SimpleRNN’s from 15.0 bars. "
         "Of what lies more than 18 bars back neither network can have learnt much."
@@ -232,10 +232,10 @@ def test_the_details_say_what_is_out_of_reach_and_what_training_changed() -> Non
 def test_the_interval_of_a_median_holds_it_and_a_single_member_has_none() -> None:
     rng = np.random.default_rng(0)
     grid = rng.normal(10, 1, (6, 3))
-    low, high = summary.median_interval(grid, rng=rng) or (0, 0)
+    low, high = effective_memory.median_interval(grid, rng=rng) or (0, 0)
     assert low < np.median(grid) < high
-    assert summary.median_interval(grid[:1, :1], rng=rng) is None
-    assert summary.median_interval(np.full((6, 3), 4.0), rng=rng) == (4.0, 4.0)
+    assert effective_memory.median_interval(grid[:1, :1], rng=rng) is None
+    assert effective_memory.median_interval(np.full((6, 3), 4.0), rng=rng) == (4.0, 4.0)
 
 
 @pytest.fixture(scope="module")
@@ -266,6 +266,6 @@ def test_both_pages_are_drawn_without_errors_or_requests(
 ) -> None:
     said = json.loads((inspected / "said.json").read_text())
     assert_drawn(opened, Path(said["page"]), width=width, scheme=scheme)
-    written = page.write_benchmark(made_up(SHORT), window=30, folder=tmp_path)
+    written = diagnostics.write_benchmark(made_up(SHORT), window=30, folder=tmp_path)
     assert_drawn(opened, written, width=width, scheme=scheme)
     assert "the LSTM learns it up to length 50" in opened.evaluate("document.querySelector('h1').textContent")

@@ -8,10 +8,8 @@ import pandas as pd
 import pytest
 
 from forecast.report import write_report
-from forecast.report.charts import equity as charts
-from forecast.report.charts import path_forecasts as paths
-from forecast.report.charts import training as learning
-from forecast.report.context import Material, gather
+from forecast.report.charts import equity, path_forecasts, training
+from forecast.report.context import PageContext, gather
 from forecast.runs.io import write_parquet
 from forecast.runs.run import Run
 from tests.helpers.report_fixtures import build_run
@@ -40,7 +38,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="module")
-def material(run: Run) -> Material:
+def material(run: Run) -> PageContext:
     return gather(run, backtest="default")
 
 
@@ -50,8 +48,8 @@ def came(run: Run, part: str) -> np.ndarray:
     return rows[(rows["part"] == part) & (rows["seed"] == 0)]["came"].to_numpy().reshape(-1, 3)
 
 
-def test_the_loss_of_a_step_is_of_the_seeds_mean_in_units_of_volatility(run: Run, material: Material) -> None:
-    figure = paths.loss_by_step(material)
+def test_the_loss_of_a_step_is_of_the_seeds_mean_in_units_of_volatility(run: Run, material: PageContext) -> None:
+    figure = path_forecasts.loss_by_step(material)
     assert figure is not None
     lines = {trace["name"]: trace for trace in figure["data"]}
     assert set(lines) == {"LSTM encoder-decoder, test", "LSTM encoder-decoder, validation", "No move, test"}
@@ -62,8 +60,8 @@ def test_the_loss_of_a_step_is_of_the_seeds_mean_in_units_of_volatility(run: Run
     assert lines["LSTM encoder-decoder, test"]["y"] == lines["No move, test"]["y"]
 
 
-def test_the_fan_holds_what_was_missed_on_validation_rows_and_shows_what_came(run: Run, material: Material) -> None:
-    [(title, figure)] = paths.fans(material)
+def test_the_fan_holds_what_was_missed_on_validation_rows_and_shows_what_came(run: Run, material: PageContext) -> None:
+    [(title, figure)] = path_forecasts.fans(material)
     assert title == "LSTM encoder-decoder, decided 2006-02-11 00:00 UTC"
     lines = {trace["name"]: trace["y"] for trace in figure["data"]}
     assert lines["Forecast"] == [0, 0, 0, 0]
@@ -74,16 +72,16 @@ def test_the_fan_holds_what_was_missed_on_validation_rows_and_shows_what_came(ru
         assert lines[f"{name} end"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_run_without_paths_has_none_of_it(material: Material) -> None:
+def test_a_run_without_paths_has_none_of_it(material: PageContext) -> None:
     bare = replace(material, paths=None)
-    assert paths.loss_by_step(bare) is None
-    assert paths.fans(bare) == []
+    assert path_forecasts.loss_by_step(bare) is None
+    assert path_forecasts.fans(bare) == []
 
 
-def test_losses_of_paths_and_of_chances_are_drawn_apart(material: Material) -> None:
-    titles = [title for title, _ in learning.learning(material)]
+def test_losses_of_paths_and_of_chances_are_drawn_apart(material: PageContext) -> None:
+    titles = [title for title, _ in training.learning(material)]
     assert titles == ["Fold 0", "Squared error of paths, fold 0"]
-    names = [{trace["name"].partition(",")[0] for trace in figure["data"]} for _, figure in learning.learning(material)]
+    names = [{trace["name"].partition(",")[0] for trace in figure["data"]} for _, figure in training.learning(material)]
     assert names == [{"LSTM"}, {"LSTM encoder-decoder"}]
 
 
@@ -94,7 +92,7 @@ def test_the_page_has_the_path_ahead(run: Run, tmp_path: Path) -> None:
 
 
 def test_topologies_of_a_cell_differ_in_colour_and_cells_of_a_topology_in_dash() -> None:
-    tints = {charts.colour(f"lstm{topology}") for topology in ("", "_in_step", "_encoder_decoder", "_one_to_one")}
+    tints = {equity.colour(f"lstm{topology}") for topology in ("", "_in_step", "_encoder_decoder", "_one_to_one")}
     assert len(tints) == 4
-    assert charts.colour("lstm_in_step") == charts.colour("gru_in_step")
-    assert charts.dash("lstm_in_step") != charts.dash("gru_in_step")
+    assert equity.colour("lstm_in_step") == equity.colour("gru_in_step")
+    assert equity.dash("lstm_in_step") != equity.dash("gru_in_step")

@@ -15,17 +15,12 @@ from hypothesis import strategies as st
 
 from forecast.__main__ import run as command_line
 from forecast.cli.main import cli
-from forecast.report import formatting as words
-from forecast.report import write_index, write_report
-from forecast.report.charts import equity as charts
-from forecast.report.charts import trades as prices
-from forecast.report.charts import training as learning
+from forecast.report import formatting, write_index, write_report
+from forecast.report.charts import equity, trades, training
 from forecast.report.charts.downsampling import thin
-from forecast.report.context import Material, gather
+from forecast.report.context import PageContext, gather
 from forecast.report.pages import run as page
-from forecast.report.sections import overfitting as luck
-from forecast.report.sections import robustness as evidence
-from forecast.report.sections import tables
+from forecast.report.sections import overfitting, robustness, tables
 from forecast.runs.io import write_json
 from forecast.runs.run import Run
 from forecast.statistics.sharpe_ratio import minimum_backtest_length
@@ -39,7 +34,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="module")
-def material(run: Run) -> Material:
+def material(run: Run) -> PageContext:
     return gather(run, backtest="default")
 
 
@@ -54,32 +49,32 @@ def test_the_page_begins_with_the_verdict_and_loads_nothing(run: Run, tmp_path: 
     assert list(tmp_path.iterdir()) == [tmp_path / f"{run.name}.html"]
 
 
-def test_the_last_point_of_growth_is_the_total_return(run: Run, material: Material) -> None:
+def test_the_last_point_of_growth_is_the_total_return(run: Run, material: PageContext) -> None:
     metrics = run.backtest("default").metrics["performance"]
-    for trace in charts.growth(material)["data"]:
+    for trace in equity.growth(material)["data"]:
         if "name" in trace:
             model = trace["legendgroup"]
             assert trace["y"][-1] == pytest.approx(1 + metrics[model]["ensemble"]["total_return"], rel=1e-5)
             assert trace["y"][0] == 1
 
 
-def test_a_mark_stands_at_the_open_at_which_the_position_changed(material: Material) -> None:
+def test_a_mark_stands_at_the_open_at_which_the_position_changed(material: PageContext) -> None:
     account = material.ensemble("lstm")
     bars = material.bars.assign(date=material.bars["opened_at"].dt.strftime("%Y-%m-%d")).set_index("date")
     bought = np.flatnonzero(np.diff(account.position, prepend=0.0) > 0)
-    (buys,) = [trace for trace in prices.prices(material)["data"] if trace.get("name") == "LSTM buys"]
+    (buys,) = [trace for trace in trades.prices(material)["data"] if trace.get("name") == "LSTM buys"]
     assert buys["x"] == [str(day) for day in account.time[bought].astype("datetime64[D]")]
     assert buys["y"] == pytest.approx((bars.loc[buys["x"], "open"] * 7.5).tolist(), rel=1e-5)
 
 
-def test_every_purchase_is_followed_by_a_sale(material: Material) -> None:
-    traces = {trace.get("name"): trace for trace in prices.prices(material)["data"]}
+def test_every_purchase_is_followed_by_a_sale(material: PageContext) -> None:
+    traces = {trace.get("name"): trace for trace in trades.prices(material)["data"]}
     for model in ("LSTM", "SimpleRNN"):
         assert len(traces[f"{model} buys"]["x"]) == len(traces[f"{model} sells"]["x"])
 
 
-def test_the_folds_are_drawn_from_their_first_to_their_last_row(material: Material) -> None:
-    train = learning.folds(material)["data"][0]
+def test_the_folds_are_drawn_from_their_first_to_their_last_row(material: PageContext) -> None:
+    train = training.folds(material)["data"][0]
     first = material.about["folds"][0]["train"]
     assert train["base"][0] == first["first"][:19]
     assert np.datetime64(train["base"][0]) + np.timedelta64(int(train["x"][0]), "ms") == np.datetime64(
@@ -89,19 +84,19 @@ def test_the_folds_are_drawn_from_their_first_to_their_last_row(material: Materi
 
 def test_many_folds_are_thinned_to_twelve(tmp_path: Path) -> None:
     many = gather(build_run(tmp_path / "runs", bars=600, folds=20, seeds=1), backtest="default")
-    titles = [title for title, _ in learning.learning(many)]
+    titles = [title for title, _ in training.learning(many)]
     assert (len(titles), titles[0], titles[-1]) == (12, "Fold 0", "Fold 19")
 
 
 def test_a_week_has_dashes_and_says_why(tmp_path: Path) -> None:
     short = gather(build_run(tmp_path / "runs", bars=400, interval="tick:500"), backtest="default")
     table = tables.performance(short)
-    assert {row["name"]: row["cells"][0]["value"] for row in table["rows"]}["Sharpe ratio"] == words.DASH
+    assert {row["name"]: row["cells"][0]["value"] for row in table["rows"]}["Sharpe ratio"] == formatting.DASH
     assert "too short to speak of a year" in table["note"]
 
 
-def test_every_question_has_an_answer(material: Material) -> None:
-    answers = {row["question"]: row["answer"] for row in evidence.answers(material)}
+def test_every_question_has_an_answer(material: PageContext) -> None:
+    answers = {row["question"]: row["answer"] for row in robustness.answers(material)}
     assert len(answers) == 12
     assert all(answers.values())
     assert (
@@ -113,24 +108,24 @@ def test_baselines_stand_behind_the_networks_and_wait_in_the_legend(tmp_path: Pa
     every = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1, networks=("logistic", "simple_rnn", "lstm"))
     material = gather(every, backtest="default")
     assert material.models == ["lstm", "simple_rnn", "buy_and_hold", "always_flat", "logistic"]
-    waiting = [trace["name"] for trace in charts.growth(material)["data"] if trace.get("visible") == "legendonly"]
+    waiting = [trace["name"] for trace in equity.growth(material)["data"] if trace.get("visible") == "legendonly"]
     assert waiting == ["Logistic regression"]
     assert tables.prediction(material)["columns"] == ["LSTM", "SimpleRNN", "Logistic regression", "Knowing nothing"]
     assert len(material.metrics["comparisons"]) == 1 + 2 * 3
 
 
-def test_a_run_without_evidence_has_fewer_answers(material: Material) -> None:
+def test_a_run_without_evidence_has_fewer_answers(material: PageContext) -> None:
     bare = replace(material, metrics={**material.metrics, "evidence": {}})
-    assert [row["question"] for row in evidence.answers(bare)] == ["Do they just repeat the last return?"]
+    assert [row["question"] for row in robustness.answers(bare)] == ["Do they just repeat the last return?"]
 
 
-def test_an_echo_of_the_last_return_is_found(material: Material) -> None:
+def test_an_echo_of_the_last_return_is_found(material: PageContext) -> None:
     close, first = material.bars["close"].to_numpy(), material.traded.start
     last = close[first - 1 : -1] / close[first - 2 : -2] - 1.0
     predictions = material.predictions.copy()
     decisions = predictions.groupby(["model", "seed"]).cumcount().to_numpy()
     predictions["probability"] = 0.5 + 5 * last[decisions]
-    echo = evidence.answers(replace(material, predictions=predictions))[-1]["answer"]
+    echo = robustness.answers(replace(material, predictions=predictions))[-1]["answer"]
     assert "LSTM 1.00, SimpleRNN 1.00" in echo
 
 
@@ -146,7 +141,7 @@ def test_an_echo_of_the_last_return_is_found(material: Material) -> None:
 )  # fmt: skip
 def test_the_cost_at_which_both_are_even(cost: float | None, gross: float, busier: str, said: str) -> None:
     even = {"model": "lstm", "rival": "simple_rnn", "busier": busier, "gross": gross, "cost": cost}
-    assert evidence._even({"even": {**even, "low": 0.0005, "high": 0.002}}) == said
+    assert robustness._even({"even": {**even, "low": 0.0005, "high": 0.002}}) == said
 
 
 @pytest.mark.parametrize(
@@ -159,11 +154,11 @@ def test_the_cost_at_which_both_are_even(cost: float | None, gross: float, busie
 )
 def test_a_record_must_be_longer_the_more_was_tried(trials: int, years: float, said: str) -> None:
     needed = minimum_backtest_length(trials, sharpe=1.0)
-    assert said in luck.record({"minimum_length": {"trials": trials, "years": needed}, "years": years})
+    assert said in overfitting.record({"minimum_length": {"trials": trials, "years": needed}, "years": years})
 
 
 def test_overfitting_is_told_as_what_was_counted() -> None:
-    said = luck.picked({"overfitting": {"probability": 0.25, "strategies": 12, "blocks": 16, "splits": 12_870}})
+    said = overfitting.picked({"overfitting": {"probability": 0.25, "strategies": 12, "blocks": 16, "splits": 12_870}})
     assert "pick the best of 12 strategies" in said
     assert "in 25.0 % of 12\u202f870 ways to cut, it was in the lower half there" in said
 
@@ -185,7 +180,7 @@ def test_answers_for_awkward_numbers() -> None:
         "break_even": {"lstm": {"cost": None}, "simple_rnn": {"cost": -0.001}},
         "waiting": {"years": 0.01, "needed": 5000.0},
     }
-    said = [answer(found) for _, answer in evidence._QUESTIONS]
+    said = [answer(found) for _, answer in robustness._QUESTIONS]
     assert said == [
         "Unknown: at least two seeds are needed.",
         "Unknown: 3 decisions are too few.",
@@ -223,14 +218,14 @@ def test_thinning_keeps_the_ends_and_the_extremes(values: list[float], limit: in
     ],
 )
 def test_percentages_for_people(value: float, text: str) -> None:
-    assert words.percent(value) == text
+    assert formatting.percent(value) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(None, "not set"), (True, "yes"), ([], "none"), ([1, 2], "1, 2"), (0.001, "0.001"), ("x", "x")]
 )
 def test_settings_for_people(value: object, text: str) -> None:
-    assert words.value(value) == text
+    assert formatting.value(value) == text
 
 
 def test_json_in_a_page_can_close_nothing() -> None:
@@ -240,7 +235,7 @@ def test_json_in_a_page_can_close_nothing() -> None:
 
 
 def test_charts_are_small_numbers_of_significant_digits() -> None:
-    assert charts.rounded(np.array([123456.789, 0.00012345678, 0.0, -1.5])) == [123457.0, 0.000123457, 0.0, -1.5]
+    assert equity.rounded(np.array([123456.789, 0.00012345678, 0.0, -1.5])) == [123457.0, 0.000123457, 0.0, -1.5]
 
 
 def test_the_index_tells_runs_apart(run: Run, tmp_path: Path) -> None:

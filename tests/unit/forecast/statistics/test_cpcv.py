@@ -5,7 +5,7 @@ import pytest
 
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import prepare
-from forecast.runs import tables as contents
+from forecast.runs import tables
 from forecast.statistics.cpcv import path_results, without_verdict
 from forecast.trading.signals import members
 from pipelines.sources.synthetic import random_walk
@@ -22,7 +22,7 @@ def test_a_path_takes_each_group_from_the_fold_that_its_turn_names():
         for fold in dataset.folds
         for seed in (0, 1)
     }
-    frame = contents.path_predictions(dataset, EXPERIMENT, found)
+    frame = tables.path_predictions(dataset, EXPERIMENT, found)
     assert len(frame) == 3 * 401
     # folds: 0 tests groups 0, 1; 1: 0, 2; 2: 0, 3; 3: 1, 2; 4: 1, 3; 5: 2, 3; each group takes its folds in turn
     for path, folds in enumerate([[0, 0, 1, 2], [1, 3, 3, 4], [2, 4, 5, 5]]):

@@ -7,7 +7,7 @@ import pytest
 from arch.bootstrap import StationaryBootstrap, optimal_block_length
 
 from forecast.statistics.bootstrap import block_length, resampled_means
-from forecast.statistics.paired_test import Comparison, daily_sums, paired_difference
+from forecast.statistics.paired_test import PairedTest, daily_sums, paired_difference
 from forecast.statistics.power import sight
 from forecast.statistics.verdict import percent, rival_level, verdict
 from forecast.trading.simulator import Ledger
@@ -22,7 +22,7 @@ def account(net: np.ndarray, model: str = "lstm") -> Ledger:
     )
 
 
-def compare(a: np.ndarray, b: np.ndarray, **more: object) -> Comparison:
+def compare(a: np.ndarray, b: np.ndarray, **more: object) -> PairedTest:
     options = {"sessions": None, "rng": np.random.default_rng(0), **more}
     return paired_difference(account(a), account(b, "simple_rnn"), **options)  # type: ignore[arg-type]
 
@@ -131,18 +131,18 @@ def test_ledgers_of_different_bars_are_refused() -> None:
         )
 
 
-def told(model: str, rival: str, mean: float, low: float | None, high: float | None, level: float = 0.95) -> Comparison:
+def told(model: str, rival: str, mean: float, low: float | None, high: float | None, level: float = 0.95) -> PairedTest:
     if low is None or high is None:
         reason, answer = "both did exactly the same", "cannot tell"
     else:
         reason, answer = "", "better" if low > 0 else "worse" if high < 0 else "cannot tell"
-    return Comparison(
+    return PairedTest(
         model=model, rival=rival, mean_difference=mean, low=low, high=high, level=level, unit="day",
         observations=2000, block=1.5, answer=answer, reason=reason,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
-def speak(*made: Comparison) -> dict[str, object]:
+def speak(*made: PairedTest) -> dict[str, object]:
     return verdict(made, symbol="AAPL", first="2005-01-03T14:30:00Z", last="2013-03-01T14:30:00Z")
 
 

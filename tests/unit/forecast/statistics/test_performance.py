@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forecast.config.trading import Costs
 from forecast.statistics.performance import drawdown, equity_curve, held_returns, performance, trade_returns
-from forecast.trading.simulator import Costs, Ledger, trade
+from forecast.trading.simulator import Ledger, trade
 
 
 def ledger(positions: list[float], opens: list[float], *, fee_bps: float = 0.0) -> Ledger:

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.config.trading import Costs
 from forecast.statistics.summary import comparisons, summarise
-from forecast.trading.simulator import Costs, Ledger, trade
+from forecast.trading.simulator import Ledger, trade
 
 
 def experiment(bars: int = 300) -> tuple[list[Ledger], pd.DataFrame]:

@@ -5,18 +5,17 @@ import pandas as pd
 import pytest
 
 from forecast.diagnostics.numpy_cells import Weights, forward, logits
-from forecast.report.pages import diagnostics as page
-from forecast.studies import memory_benchmark as benchmark
-from forecast.studies import memory_tasks as textbook
+from forecast.report.pages import diagnostics
+from forecast.studies import memory_benchmark, memory_tasks
 from forecast.studies.memory_benchmark import Benchmark
-from forecast.studies.memory_tasks import TASKS, Budget
+from forecast.studies.memory_tasks import TASKS, StepBudget
 from pipelines.errors import ConfigError, RunError
 
-TINY = Budget(steps=3, batch=4, check=2)
+TINY = StepBudget(steps=3, batch=4, check=2)
 
 
 def test_the_target_of_the_adding_problem_is_the_sum_of_its_two_marked_numbers():
-    windows, targets = textbook.adding(np.random.default_rng(0), (3, 50), length=11)
+    windows, targets = memory_tasks.adding(np.random.default_rng(0), (3, 50), length=11)
     values, marks = windows[..., 0], windows[..., 1]
     np.testing.assert_array_equal(marks.sum(axis=0), 2)
     np.testing.assert_array_equal(marks[:5].sum(axis=0), 1)  # one in each half
@@ -24,7 +23,7 @@ def test_the_target_of_the_adding_problem_is_the_sum_of_its_two_marked_numbers()
 
 
 def test_the_target_of_delayed_recall_is_the_first_number():
-    windows, targets = textbook.recall(np.random.default_rng(0), (2, 5), length=7)
+    windows, targets = memory_tasks.recall(np.random.default_rng(0), (2, 5), length=7)
     np.testing.assert_array_equal(windows[0, ..., 0], targets)
     assert windows[0, ..., 1].all()
     assert not windows[1:, ..., 1].any()
@@ -38,10 +37,10 @@ def test_the_best_guess_without_memory_errs_by_the_variance_of_the_target(task):
 
 
 def test_both_cells_have_the_same_number_of_parameters_to_two_percent():
-    budget = Budget()
+    budget = StepBudget()
     counts = {}
     for cell, gates in (("simple_rnn", 1), ("lstm", 4)):
-        units = textbook.units_for(cell, budget.parameters)
+        units = memory_tasks.units_for(cell, budget.parameters)
         counts[cell] = gates * units * (units + 2 + 1) + units + 1
     assert counts == {"simple_rnn": 1222, "lstm": 1233}
 
@@ -51,15 +50,15 @@ def test_the_gradient_of_every_parameter_equals_finite_differences(cell):
     rng = np.random.default_rng(0)
     values = {
         name: np.stack([each.astype(np.float64)] * 2) + rng.normal(0, 0.1, (2, *each.shape))
-        for name, each in textbook._start(cell, 3, rng).items()
+        for name, each in memory_tasks._start(cell, 3, rng).items()
     }
-    windows, targets = (each.astype(np.float64) for each in textbook.adding(rng, (2, 5), length=6))
+    windows, targets = (each.astype(np.float64) for each in memory_tasks.adding(rng, (2, 5), length=6))
 
     def loss(values):
         weights = Weights(cell=cell, **values)
         return float(((logits(weights, forward(weights, windows).h[-1]) - targets) ** 2).mean(axis=-1).sum())
 
-    found = textbook._gradient(Weights(cell=cell, **values), windows, targets)
+    found = memory_tasks._gradient(Weights(cell=cell, **values), windows, targets)
     for name, array in values.items():
         for place in np.ndindex(array.shape):
             ends = []
@@ -71,7 +70,7 @@ def test_the_gradient_of_every_parameter_equals_finite_differences(cell):
 
 
 def test_the_starting_weights_are_those_of_keras_defaults():
-    start = textbook._start("lstm", 8, np.random.default_rng(0))
+    start = memory_tasks._start("lstm", 8, np.random.default_rng(0))
     np.testing.assert_allclose(start["recurrent"] @ start["recurrent"].T, np.eye(8), atol=1e-5)
     np.testing.assert_array_equal(start["bias"], np.repeat([0, 1, 0, 0], 8))
     assert np.abs(start["kernel"]).max() <= np.sqrt(6 / (2 + 32))
@@ -79,12 +78,12 @@ def test_the_starting_weights_are_those_of_keras_defaults():
 
 @pytest.mark.parametrize("cell", ["simple_rnn", "lstm"])
 def test_a_short_sequence_is_learnt_by_both(cell):
-    found = textbook.train("recall", cell, length=3, seeds=2, budget=Budget(steps=600, parameters=200))
-    assert (found.error < benchmark.SOLVED / 12).all()
+    found = memory_tasks.train("recall", cell, length=3, seeds=2, budget=StepBudget(steps=600, parameters=200))
+    assert (found.error < memory_benchmark.SOLVED / 12).all()
 
 
 def test_a_training_gives_the_same_digits_again():
-    first, again = (textbook.train("adding", "lstm", length=5, seeds=2, budget=TINY) for _ in range(2))
+    first, again = (memory_tasks.train("adding", "lstm", length=5, seeds=2, budget=TINY) for _ in range(2))
     np.testing.assert_array_equal(first.curve, again.curve)
     assert (first.error[0] != first.error[1]).all()
 
@@ -95,7 +94,7 @@ def test_what_was_trained_is_kept_and_only_the_rest_is_trained(tmp_path):
     def run(**changes):
         settings = {"lengths": [4], "seeds": 2, "jobs": 1, "budget": TINY, "fresh": False, "tasks": ["adding"]}
         del told[:]
-        return benchmark.run(tmp_path, tell=told.append, **(settings | changes)).table
+        return memory_benchmark.run(tmp_path, tell=told.append, **(settings | changes)).table
 
     first = run()
     assert len(told) == 3  # what is to come, and a line a cell
@@ -106,7 +105,9 @@ def test_what_was_trained_is_kept_and_only_the_rest_is_trained(tmp_path):
     assert len(told) == 3  # 4 and 5 are not learnt in 3 steps, so 6 is not tried
     assert set(longer["length"]) == {4, 5}
     run(seeds=1)
-    assert set(benchmark.cached(tmp_path).table["seed"]) == {0}  # another question: nothing of the old is mixed in
+    assert set(memory_benchmark.cached(tmp_path).table["seed"]) == {
+        0
+    }  # another question: nothing of the old is mixed in
 
 
 @pytest.mark.parametrize(
@@ -121,14 +122,14 @@ def test_what_was_trained_is_kept_and_only_the_rest_is_trained(tmp_path):
 def test_an_absurd_benchmark_is_refused(changes, message, tmp_path):
     settings = {"lengths": [4], "seeds": 2, "jobs": 1, "budget": TINY, "fresh": False, "tell": print}
     with pytest.raises(ConfigError, match=message):
-        benchmark.run(tmp_path, **(settings | changes))
+        memory_benchmark.run(tmp_path, **(settings | changes))
 
 
 def test_a_damaged_cache_is_named(tmp_path):
-    assert benchmark.cached(tmp_path) is None
+    assert memory_benchmark.cached(tmp_path) is None
     (tmp_path / "benchmark.parquet").write_bytes(b"PAR1")
     with pytest.raises(RunError, match=r"benchmark\.parquet cannot be read"):
-        benchmark.cached(tmp_path)
+        memory_benchmark.cached(tmp_path)
 
 
 def made_up(errors):
@@ -150,7 +151,7 @@ def test_a_cell_reaches_the_length_up_to_which_most_seeds_learn():
         }
     )
     assert (found.reach("adding", "simple_rnn"), found.reach("adding", "lstm")) == (10, 50)
-    assert page.told(found) == (
+    assert diagnostics.told(found) == (
         "Adding problem: the SimpleRNN learns it up to length 10, "
         "the LSTM learns it up to length 50, the longest tried."
     )
@@ -159,14 +160,14 @@ def test_a_cell_reaches_the_length_up_to_which_most_seeds_learn():
 def test_a_cell_that_learns_nothing_reaches_nothing():
     found = made_up({"simple_rnn": {10: [1.0] * 3}, "lstm": {10: [1.0] * 3}})
     assert found.reach("adding", "lstm") == 0
-    assert "at no length tried" in page.told(found)
+    assert "at no length tried" in diagnostics.told(found)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_at_length_100_the_lstm_learns_the_adding_problem_and_the_plain_cell_does_not():
     errors = {
-        cell: textbook.train("adding", cell, length=100, seeds=5, budget=Budget()).error
+        cell: memory_tasks.train("adding", cell, length=100, seeds=5, budget=StepBudget()).error
         for cell in ("simple_rnn", "lstm")
     }
     assert np.sum(errors["lstm"] < 0.02) >= 4

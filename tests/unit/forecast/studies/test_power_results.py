@@ -13,8 +13,8 @@ from forecast.report.context import gather
 from forecast.report.pages import power as controls
 from forecast.report.sections import power as sight
 from forecast.runs.io import write_json
-from forecast.studies import power_results as power
-from forecast.studies.power_results import Calibration
+from forecast.studies import power_results
+from forecast.studies.power_results import PowerStudy
 from pipelines.errors import RunError
 from tests.helpers.report_fixtures import POLICY, build_run
 
@@ -31,51 +31,56 @@ SHARES = [  # kind, edge, model, rival, better of 20 markets
 ]
 
 
-def calibration(folder: Path) -> Calibration:
+def calibration(folder: Path) -> PowerStudy:
     answers = [
         {"kind": kind, "edge": edge, "model": model, "rival": rival, "answer": answer}
         for kind, edge, model, rival, better in SHARES
         for answer in ["better"] * better + ["cannot tell"] * (20 - better)
     ]
-    return Calibration(
+    return PowerStudy(
         folder=folder,
         about={
             "experiment": Experiment(symbol="CONTROL").to_json(), "rules": POLICY, "backend": "jax",
             "versions": {"python": "3.11.7"}, "market_bars": 5000, "command": "forecast calibrate --markets 20",
             "created_at": "2026-03-01T12:00:00+00:00",
         },
-        shares=power.rates(pd.DataFrame(answers)),
+        shares=power_results.rates(pd.DataFrame(answers)),
     )  # fmt: skip
 
 
 def test_a_calibration_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     made = calibration(tmp_path / "abc")
-    power.save(made)
-    found = power.read(tmp_path / "abc")
+    power_results.save(made)
+    found = power_results.read(tmp_path / "abc")
     assert found.about == made.about
     pd.testing.assert_frame_equal(found.shares, made.shares)
 
 
 def test_a_damaged_calibration_is_one_line_and_not_listed(tmp_path: Path) -> None:
-    power.save(calibration(tmp_path / "good"))
+    power_results.save(calibration(tmp_path / "good"))
     write_json(tmp_path / "bad" / "summary.json", {"rates": 3})
     with pytest.raises(RunError, match="is damaged"):
-        power.read(tmp_path / "bad")
-    assert [each.name for each in power.listed(tmp_path)] == ["good"]
-    assert power.listed(tmp_path / "none") == []
+        power_results.read(tmp_path / "bad")
+    assert [each.name for each in power_results.listed(tmp_path)] == ["good"]
+    assert power_results.listed(tmp_path / "none") == []
 
 
 def test_only_the_prices_may_differ_from_what_was_calibrated(tmp_path: Path) -> None:
     made, config = calibration(tmp_path), Experiment(symbol="AAPL", interval="1h").to_json()
-    assert power.same_experiment(made, config, POLICY)
-    assert not power.same_experiment(made, {**config, "units": 8}, POLICY)
-    assert not power.same_experiment(made, config, {**POLICY, "fee_bps": 0.0})
-    assert not power.same_experiment(made, {"symbol": "AAPL", "colour": 1}, POLICY)
+    assert power_results.same_experiment(made, config, POLICY)
+    assert not power_results.same_experiment(made, {**config, "units": 8}, POLICY)
+    assert not power_results.same_experiment(made, config, {**POLICY, "fee_bps": 0.0})
+    assert not power_results.same_experiment(made, {"symbol": "AAPL", "colour": 1}, POLICY)
 
 
 def test_whichever_baseline_was_the_best_is_one_rival() -> None:
     frame = pd.DataFrame({"rival": ["logistic", "boosting", "always_flat", "simple_rnn"]})
-    assert list(power.best_named(frame)["rival"]) == ["best_baseline", "best_baseline", "always_flat", "simple_rnn"]
+    assert list(power_results.best_named(frame)["rival"]) == [
+        "best_baseline",
+        "best_baseline",
+        "always_flat",
+        "simple_rnn",
+    ]
 
 
 def test_the_page_has_the_table_the_curve_and_the_smallest_edge(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from forecast.config.experiment import Experiment
-from forecast.studies import power_study as calibration
+from forecast.studies import power_study
 from forecast.studies.power_results import rates, smallest_edge, wilson
 from forecast.studies.power_study import Market, make
 from pipelines.errors import ConfigError
@@ -64,4 +64,4 @@ def test_markets_of_different_truth_have_different_names():
         for bars in (500, 600)
     }
     assert len(names) == 16
-    assert calibration.Market(kind="none", edge=0.0, seed=0, bars=500, volatility=0.02).name not in names
+    assert power_study.Market(kind="none", edge=0.0, seed=0, bars=500, volatility=0.02).name not in names

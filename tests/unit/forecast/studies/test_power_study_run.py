@@ -8,46 +8,46 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.compute import shared_data as handover
-from forecast.compute.executor import InlineEngine
-from forecast.compute.task import Order
+from forecast.compute import shared_data
+from forecast.compute.executor import InlinePool
+from forecast.compute.task import FitTask
 from forecast.config.experiment import Experiment
-from forecast.evaluation.backtest import Rules
-from forecast.networks.results import Fitted
+from forecast.config.trading import Costs
+from forecast.evaluation.backtest import TradingConfig
+from forecast.networks.results import FitResult
 from forecast.studies.power_results import best_named, rates
 from forecast.studies.power_study import Market, calibrate
-from forecast.trading.simulator import Costs
 from pipelines.errors import RunError
 
 EXPERIMENT = Experiment(
     symbol="CONTROL", window=5, folds=2, seeds=1, models=("simple_rnn", "lstm"), baselines=("previous_sign",),
     features=("return",),
 )  # fmt: skip
-RULES = Rules(policy="long-flat", band=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
+RULES = TradingConfig(policy="long-flat", band=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
 MARKETS = [
     Market(kind=kind, edge=edge, seed=seed, bars=800) for kind, edge in [("none", 0.0), ("lag-1", 0.5)]
     for seed in range(2)
 ]  # fmt: skip
 
 
-class Known(InlineEngine):
+class Known(InlinePool):
     """The LSTM says what the last return was, the SimpleRNN says anything."""
 
     def __init__(self, *, fails: bool = False) -> None:
         super().__init__(backend="tensorflow")
-        self.orders: list[Order] = []
+        self.orders: list[FitTask] = []
         self.fails = fails
 
     def start(self) -> Any:
         return self
 
-    def submit(self, _: Any, data: dict[str, Any], order: Order) -> "Future[Fitted]":
+    def submit(self, _: Any, data: dict[str, Any], order: FitTask) -> "Future[FitResult]":
         self.orders.append(order)
-        done: Future[Fitted] = Future()
+        done: Future[FitResult] = Future()
         if self.fails:
             done.set_exception(MemoryError("no memory"))
             return done
-        shared = handover.from_arrays(data)
+        shared = shared_data.from_arrays(data)
         fold = shared.folds[order.fold]
         rows = np.concatenate([fold.test, fold.validation])
         said = shared.windows.values[shared.windows.ends[rows], 0]
@@ -56,7 +56,7 @@ class Known(InlineEngine):
         tested, checked = np.split(0.5 + 0.1 * np.sign(said), [len(fold.test)])
         nothing = np.zeros(1)
         done.set_result(
-            Fitted(
+            FitResult(
                 architecture=order.architecture, parameters=1, weights=b"", probability=tested,
                 validation=checked, loss=nothing, val_loss=nothing, seconds=nothing,
             )
@@ -81,7 +81,7 @@ class Silent:
         pass
 
 
-def run(folder: Path, workers: Known, progress: Silent, *, rules: Rules = RULES) -> pd.DataFrame:
+def run(folder: Path, workers: Known, progress: Silent, *, rules: TradingConfig = RULES) -> pd.DataFrame:
     return calibrate(EXPERIMENT, MARKETS, rules=rules, folder=folder, workers=workers, progress=progress)
 
 
@@ -98,7 +98,9 @@ def test_who_follows_a_planted_edge_is_better_and_where_there_is_none_nobody_is(
 
 
 def test_rules_that_choose_on_validation_rows_are_calibrated_too(tmp_path: Path) -> None:
-    rules = Rules(policy="long-flat", band="auto", costs=RULES.costs, calibration="temperature", size="volatility")
+    rules = TradingConfig(
+        policy="long-flat", band="auto", costs=RULES.costs, calibration="temperature", size="volatility"
+    )
     shares = rates(best_named(run(tmp_path, Known(), Silent(), rules=rules))).set_index(["kind", "model", "rival"])
     assert shares.loc[("lag-1", "lstm", "always_flat"), "better"] == 1.0
     assert shares.loc[("none", "lstm", "always_flat"), "better"] == 0.0

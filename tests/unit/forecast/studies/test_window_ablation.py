@@ -8,7 +8,7 @@ import pytest
 
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Dataset, prepare
-from forecast.studies import window_ablation as ablation
+from forecast.report.sections import window_ablation as ablation_section
 from forecast.studies.window_ablation import Ablation, shortened
 from pipelines.errors import ConfigError
 from pipelines.sources.synthetic import random_walk
@@ -44,7 +44,7 @@ def test_the_sentence_says_where_it_pays_and_where_that_cannot_be_told():
     rows = [("lstm", 5, "worse"), ("lstm", 10, None), ("lstm", 20, "cannot tell"), ("lstm", 40, "better"),
             ("simple_rnn", 5, "cannot tell"), ("simple_rnn", 10, None), ("simple_rnn", 20, "cannot tell")]  # fmt: skip
     table = pd.DataFrame(rows, columns=["model", "window", "answer"])
-    assert ablation.sentence(Ablation(table=table, window=10)) == (
+    assert ablation_section.sentence(Ablation(table=table, window=10)) == (
         "The LSTM, against its 10 bars: better at 40 bars, worse at 5 bars. The SimpleRNN, against its 10 bars: "
         "whether a longer one pays cannot be told, whether a shorter one pays cannot be told."
     )

@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
 
-from forecast.config.trading import Rules
+from forecast.config.trading import Costs, TradingConfig
 from forecast.trading.position_sizing import by_volatility, kelly, targets
-from forecast.trading.simulator import Costs
 
 
 def rules(**more):
-    return Rules(**{"policy": "long-short", "band": 0.0, "costs": Costs(fee_bps=0, slippage_bps=0)} | more)
+    return TradingConfig(**{"policy": "long-short", "band": 0.0, "costs": Costs(fee_bps=0, slippage_bps=0)} | more)
 
 
 def test_the_fraction_is_target_over_volatility_capped_and_nothing_where_it_is_unknown():

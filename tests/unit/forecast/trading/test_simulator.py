@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from forecast.trading.simulator import Costs, equity, trade, trade_all
+from forecast.config.trading import Costs
+from forecast.trading.simulator import equity, trade, trade_all
 from pipelines.errors import ConfigError
 
 

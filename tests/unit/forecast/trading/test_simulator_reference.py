@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forecast.config.trading import Costs
 from forecast.trading.signals import decide, positions
-from forecast.trading.simulator import Costs, account
+from forecast.trading.simulator import account
 from tests.helpers.reference_backtest import keep_book
 
 

@@ -4,14 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.config.trading import Rules
+from forecast.config.trading import Costs, TradingConfig
 from forecast.trading.market_state import conditions
-from forecast.trading.simulator import Costs
 from forecast.trading.threshold_selection import BANDS, choose
 
 
 def rules(**more):
-    return Rules(**{"policy": "long-flat", "band": "auto", "costs": Costs(fee_bps=0, slippage_bps=0)} | more)
+    return TradingConfig(**{"policy": "long-flat", "band": "auto", "costs": Costs(fee_bps=0, slippage_bps=0)} | more)
 
 
 def market(opens, volume=1.0):

@@ -3,9 +3,10 @@ import math
 import numpy as np
 import pytest
 
-from forecast.config.experiment import Experiment
-from forecast.networks.results import Architecture, Fitted
-from forecast.training.tuning import Settings, Try, chosen, describe, described, score_of, tune
+from forecast.config.experiment import Experiment, Hyperparameters
+from forecast.networks.results import Architecture, FitResult
+from forecast.runs.run import tuned_hyperparameters
+from forecast.training.tuning import TuningTrial, chosen, describe, score_of, tune
 from pipelines.errors import ConfigError, RunError
 
 EXPERIMENT = Experiment(symbol="AAPL", tune=12, units=16, learning_rate=0.001, models=("simple_rnn", "lstm"))
@@ -27,12 +28,14 @@ def test_each_network_and_fold_gets_the_same_number_of_tries_all_of_them_a_round
     tries = tune(EXPERIMENT, [0, 1, 2], score=score)
     assert rounds == [[(model, fold) for fold in (0, 1, 2) for model in ("simple_rnn", "lstm")]] * 12
     assert len(tries) == 12 * 6
-    assert all(each.settings == Settings(units=16, learning_rate=0.001) for each in tries[:6])  # their own come first
+    assert all(
+        each.settings == Hyperparameters(units=16, learning_rate=0.001) for each in tries[:6]
+    )  # their own come first
     assert tune(EXPERIMENT, [0, 1, 2], score=score) == tries  # the same digits again
     best = chosen(tries)
     assert set(best) == set(rounds[0])
     for study, settings in best.items():
-        assert loss(study, settings) < loss(study, Settings.of(EXPERIMENT)) or study[0] == "simple_rnn"
+        assert loss(study, settings) < loss(study, Hyperparameters.of(EXPERIMENT)) or study[0] == "simple_rnn"
         assert loss(study, settings) == min(
             loss(study, each.settings) for each in tries if (each.model, each.fold) == study
         )
@@ -47,17 +50,17 @@ def test_what_one_study_finds_does_not_depend_on_the_others():
 
 
 def test_the_earlier_of_equal_tries_is_taken_and_run_json_gives_it_back():
-    settings = [Settings(units=units, learning_rate=0.01) for units in (8, 16, 32)]
+    settings = [Hyperparameters(units=units, learning_rate=0.01) for units in (8, 16, 32)]
     tries = [
-        Try(model="lstm", fold=0, settings=each, score=score)
+        TuningTrial(model="lstm", fold=0, settings=each, score=score)
         for each, score in zip(settings, (0.7, 0.6, 0.6), strict=True)
     ]
     assert chosen(tries) == {("lstm", 0): settings[1]}
-    assert described(describe(tries)) == chosen(tries)
+    assert tuned_hyperparameters(describe(tries)) == chosen(tries)
     assert describe(tries)["tries"] == 3
-    assert described(None) == {}
+    assert tuned_hyperparameters(None) == {}
     with pytest.raises(RunError, match=r"tuned settings in run\.json cannot be read"):
-        described({"chosen": [{"model": "lstm"}]})
+        tuned_hyperparameters({"chosen": [{"model": "lstm"}]})
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,7 @@ def test_the_earlier_of_equal_tries_is_taken_and_run_json_gives_it_back():
 )
 def test_a_try_is_judged_by_the_epoch_that_a_member_would_keep(losses, patience, expected):
     none = np.zeros(0)
-    fitted = Fitted(
+    fitted = FitResult(
         architecture=Architecture(model="lstm", steps=1, features=1, units=1), parameters=1, weights=b"",
         probability=none, validation=none, loss=none, val_loss=np.array(losses), seconds=none,
     )  # fmt: skip

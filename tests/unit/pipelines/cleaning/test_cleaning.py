@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.cleaning import cleaning as clean
+from pipelines.cleaning import cleaning
 from pipelines.errors import BadPricesError, ConfigError
 
 GOOD = {"open": 10.0, "high": 12.0, "low": 9.0, "close": 11.0, "volume": 5.0}
@@ -23,7 +23,7 @@ def table(*changes: dict[str, object], days: list[str] = DAYS) -> pd.DataFrame:
 
 
 def daily(frame: pd.DataFrame, max_dropped: float = 1.0, calendar: str = "XNYS"):
-    return clean.bars(frame, symbol="XYZ", interval="1d", calendar=calendar, max_dropped=max_dropped)
+    return cleaning.bars(frame, symbol="XYZ", interval="1d", calendar=calendar, max_dropped=max_dropped)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_nothing_left_is_an_error() -> None:
 def intraday(times: list[str], interval: str = "1h", calendar: str = "XNYS"):
     frame = pd.DataFrame([{"opened_at": time, **GOOD} for time in times])
     frame["opened_at"] = pd.to_datetime(frame["opened_at"])
-    return clean.bars(frame, symbol="XYZ", interval=interval, calendar=calendar)
+    return cleaning.bars(frame, symbol="XYZ", interval=interval, calendar=calendar)
 
 
 def test_an_intraday_bar_ends_after_its_interval_or_at_the_close() -> None:
@@ -115,7 +115,7 @@ def test_bars_closer_together_than_the_interval_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"1h apart.*5 minutes"):
         intraday(["2024-01-02T19:30", "2024-01-02T19:35"])
     with pytest.raises(ConfigError, match="15m"):
-        clean.length("1 fortnight")
+        cleaning.length("1 fortnight")
 
 
 def trades(rows: list[tuple[int, float, float]]) -> pd.DataFrame:
@@ -126,11 +126,11 @@ def trades(rows: list[tuple[int, float, float]]) -> pd.DataFrame:
 
 def test_repeated_trades_stay_and_bad_ones_go() -> None:
     rows = [(1, 10.0, 5.0), (1, 10.0, 5.0), (2, 0.0, 5.0), (3, 10.0, -5.0), (4, np.inf, 1.0), (5, np.nan, 1.0)]
-    ticks, report = clean.ticks(trades(rows), symbol="XYZ", calendar="24/7", max_dropped=1)
+    ticks, report = cleaning.ticks(trades(rows), symbol="XYZ", calendar="24/7", max_dropped=1)
     assert ticks.size.tolist() == [5, 5]
     assert list(report.dropped.values()) == [1, 1, 1, 1]
     with pytest.raises(BadPricesError, match="4 of 6"):
-        clean.ticks(trades(rows), symbol="XYZ", calendar="24/7")
+        cleaning.ticks(trades(rows), symbol="XYZ", calendar="24/7")
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.floats(-1, 5), st.floats(-1, 5)), max_size=50))
@@ -138,9 +138,9 @@ def test_what_is_kept_and_what_is_dropped_add_up(rows: list[tuple[int, float, fl
     good = [row for row in rows if row[1] > 0 and row[2] >= 0]
     if not good:
         with pytest.raises(BadPricesError):
-            clean.ticks(trades(rows), symbol="XYZ", calendar="24/7", max_dropped=1)
+            cleaning.ticks(trades(rows), symbol="XYZ", calendar="24/7", max_dropped=1)
         return
-    ticks, report = clean.ticks(trades(rows), symbol="XYZ", calendar="24/7", max_dropped=1)
+    ticks, report = cleaning.ticks(trades(rows), symbol="XYZ", calendar="24/7", max_dropped=1)
     assert report.rows_out + sum(report.dropped.values()) == report.rows_in == len(rows)
     order = sorted(good, key=lambda row: row[0]) if any(np.diff([row[0] for row in good]) > 0) else good[::-1]
     if all(np.diff([row[0] for row in good]) >= 0):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.cleaning import quality_checks as quality
+from pipelines.cleaning import quality_checks
 from pipelines.cleaning.price_scale_errors import wrong_by
 from pipelines.market.adjustments import split_after
 from pipelines.market.types import Actions, Bars
@@ -16,7 +16,7 @@ from tests.helpers.market_examples import actions, daily_bars
 
 
 def kinds(bars: Bars, every: Actions | None = None) -> list[tuple[str, str, str]]:
-    found = quality.check(bars, every or Actions.none(bars.symbol))
+    found = quality_checks.check(bars, every or Actions.none(bars.symbol))
     return [(each.kind, each.session, each.repair) for each in found]
 
 
@@ -27,7 +27,7 @@ def test_a_print_wrong_by_a_power_of_ten_is_found_and_mended(factor: float) -> N
     close[2] *= factor
     bars = replace(right, open=close, close=close, high=close * 1.1, low=close * 0.9)
     assert kinds(bars) == [("bad print", "2024-01-04", f"divide by {factor:g}")]
-    mended, _ = quality.repaired(bars, Actions.none("XYZ"))
+    mended, _ = quality_checks.repaired(bars, Actions.none("XYZ"))
     assert np.allclose(mended.close, right.close)
     assert np.allclose(mended.volume, right.volume)
 
@@ -37,7 +37,7 @@ def test_a_single_low_that_lost_a_digit_is_found_and_mended() -> None:
     low = right.low.copy()
     low[3] /= 10
     assert kinds(replace(right, low=low)) == [("bad print", "2024-01-05", "divide by 0.1")]
-    mended, _ = quality.repaired(replace(right, low=low), Actions.none("XYZ"))
+    mended, _ = quality_checks.repaired(replace(right, low=low), Actions.none("XYZ"))
     assert np.allclose(mended.low, right.low)
 
 
@@ -47,7 +47,7 @@ def test_a_real_crash_is_shown_and_stays() -> None:
     assert isinstance(bars, Bars)
     assert every is not None
     assert kinds(bars, every) == [("suspicious", "2000-09-29", "")]
-    mended, _ = quality.repaired(bars, every)
+    mended, _ = quality_checks.repaired(bars, every)
     assert np.array_equal(mended.close, bars.close)
 
 
@@ -58,7 +58,7 @@ def test_a_split_that_was_not_applied_in_time_is_found_and_mended() -> None:
     late[3] = 100.0  # the price of the ex date is still in old shares
     bars = replace(right, open=late, close=late, high=late * 1.1, low=late * 0.9)
     assert kinds(bars, every) == [("bad print", "2024-01-05", "divide by 2")]
-    mended, _ = quality.repaired(bars, every)
+    mended, _ = quality_checks.repaired(bars, every)
     assert np.allclose(mended.close, right.close)
     assert mended.volume[3] == 20
 
@@ -67,24 +67,24 @@ def test_a_dividend_in_pence_is_found_and_mended() -> None:
     bars = daily_bars([5, 5, 5, 5, 5])
     every = actions(bars, {2: (4.0, 1.0)})
     assert kinds(bars, every) == [("bad dividend", "2024-01-04", "divide by 100")]
-    assert quality.repaired(bars, every)[1].dividend.tolist() == [0.04]
+    assert quality_checks.repaired(bars, every)[1].dividend.tolist() == [0.04]
 
 
 def test_gaps_stale_runs_and_silent_days_are_shown_with_their_length() -> None:
     bars = daily_bars([10, 11, 12, 13, 14, 15, 16, 17])
     assert kinds(bars.rows([0, 1, 4, 5, 7]))[0] == ("gap", "2024-01-04", "")
-    sizes = [each.size for each in quality.check(bars.rows([0, 1, 4, 5, 7]), Actions.none("XYZ"))]
+    sizes = [each.size for each in quality_checks.check(bars.rows([0, 1, 4, 5, 7]), Actions.none("XYZ"))]
     assert sizes == ["2 sessions to 2024-01-05", "1 sessions to 2024-01-10"]
-    assert quality.missing_sessions(bars.rows([0, 1, 4])).astype(str).tolist() == ["2024-01-04", "2024-01-05"]
+    assert quality_checks.missing_sessions(bars.rows([0, 1, 4])).astype(str).tolist() == ["2024-01-04", "2024-01-05"]
     stale = daily_bars([10, 11, 11, 11, 11, 11, 11, 12])
-    assert [(each.kind, each.size) for each in quality.check(stale, Actions.none("XYZ"))] == [
+    assert [(each.kind, each.size) for each in quality_checks.check(stale, Actions.none("XYZ"))] == [
         ("stale", "6 bars the same")
     ]
     volume = bars.volume.copy()
     volume[2:4] = 0
-    assert [(each.kind, each.size) for each in quality.check(replace(bars, volume=volume), Actions.none("XYZ"))] == [
-        ("no volume", "2 bars")
-    ]
+    assert [
+        (each.kind, each.size) for each in quality_checks.check(replace(bars, volume=volume), Actions.none("XYZ"))
+    ] == [("no volume", "2 bars")]
 
 
 def from_yahoo(path: Path) -> tuple[Bars, Actions, pd.DataFrame]:
@@ -115,7 +115,7 @@ def test_precision_and_recall_on_the_repaired_yahoo_histories(shared: Path) -> N
             continue
         bars, every, table = from_yahoo(path)
         found = np.any(wrong_by(bars, every) != 1, axis=0)
-        wrong = quality.wrong_dividends(bars, every) != 1
+        wrong = quality_checks.wrong_dividends(bars, every) != 1
         fixed = path.with_name(path.name.replace(".csv", "-fixed.csv"))
         truth, paid = np.zeros(len(bars), bool), np.zeros(len(every), bool)
         if fixed.exists():

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import ConfigError
-from pipelines.preprocessing import custom_features as user_features
-from pipelines.preprocessing import features
+from pipelines.preprocessing import custom_features, features
 from pipelines.sources.synthetic import random_walk
 
 MODULE = """
@@ -68,32 +67,32 @@ def test_a_function_of_the_current_directory_is_a_column_like_any_other(here):
 )
 def test_what_is_no_feature_is_one_clear_line(here, function, message):
     with pytest.raises(ConfigError, match=message) as raised:
-        user_features.compute(f"{here}:{function}", random_walk(bars=60, seed=0))
+        custom_features.compute(f"{here}:{function}", random_walk(bars=60, seed=0))
     assert "\n" not in str(raised.value)
 
 
 def test_a_module_that_is_not_there_or_cannot_be_imported_says_so(here, tmp_path):
     with pytest.raises(ConfigError, match=r"need a module no\.such in .*Start forecast where no/such\.py is"):
-        user_features.compute("no.such:thing", random_walk(bars=60, seed=0))
+        custom_features.compute("no.such:thing", random_walk(bars=60, seed=0))
     (tmp_path / f"{here}_torn.py").write_text("def f(bars:\n")
     with pytest.raises(ConfigError, match="cannot be imported: SyntaxError"):
-        user_features.compute(f"{here}_torn:f", random_walk(bars=60, seed=0))
+        custom_features.compute(f"{here}_torn:f", random_walk(bars=60, seed=0))
     with pytest.raises(ConfigError, match="need a module sys in"):
-        user_features.compute("sys:getsizeof", random_walk(bars=60, seed=0))
+        custom_features.compute("sys:getsizeof", random_walk(bars=60, seed=0))
 
 
 def test_the_file_that_a_run_was_trained_with_must_be_there_again(here, tmp_path):
     names = ("return", f"{here}:gap")
-    trained = user_features.sources(names)
+    trained = custom_features.sources(names)
     assert list(trained) == [f"{here}:gap"]
-    user_features.check_sources(names, trained)
+    custom_features.check_sources(names, trained)
     path = tmp_path / f"{here}.py"
     path.write_text(MODULE + "\n# changed\n")
     with pytest.raises(ConfigError, match=r"as the run was trained with it .* Put the old file back or train again"):
-        user_features.check_sources(names, trained)
+        custom_features.check_sources(names, trained)
     path.unlink()
     with pytest.raises(ConfigError, match="need a module"):
-        user_features.check_sources(names, trained)
+        custom_features.check_sources(names, trained)
 
 
 @pytest.mark.parametrize("name", ["a:b:c", "os.system", "../x:f", "a b:f", ":f", "a:", "a;b:c"])

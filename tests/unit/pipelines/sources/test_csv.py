@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.errors import BadFileError, ForecastError
 from pipelines.market.types import Bars, Ticks
-from pipelines.sources.csv import source as csv
+from pipelines.sources.csv import source
 
 DAILY = "Date,Open,High,Low,Close,Volume\n2024-01-02,10,12,9,11,5\n2024-01-03,11,13,10,12,6\n"
 TRADES = "time,price,size\n2024-01-02 09:30:00.125,10,3\n2024-01-02 09:30:00.125,10,3\n2024-01-02 09:31:00,11,1\n"
@@ -22,13 +22,13 @@ def saved(tmp_path: Path, text: str | bytes, name: str = "prices.csv") -> Path:
 
 
 def bars(path: Path, **options: object) -> Bars:
-    prices = csv.read("XYZ", files=[path], **options).prices
+    prices = source.read("XYZ", files=[path], **options).prices
     assert isinstance(prices, Bars)
     return prices
 
 
 def ticks(path: Path, **options: object) -> Ticks:
-    prices = csv.read("XYZ", files=[path], **{"tz": "America/New_York", **options}).prices
+    prices = source.read("XYZ", files=[path], **{"tz": "America/New_York", **options}).prices
     assert isinstance(prices, Ticks)
     return prices
 
@@ -58,7 +58,9 @@ def test_columns_are_found_by_name_whatever_the_file_looks_like(tmp_path: Path, 
 
 def test_times_of_the_future_are_dropped_a_day_of_tolerance_left(tmp_path: Path) -> None:
     path = saved(tmp_path, TRADES)
-    kept = csv.read("XYZ", files=[path], tz="America/New_York", now=np.datetime64("2024-01-01T14:30:30"), max_dropped=1)
+    kept = source.read(
+        "XYZ", files=[path], tz="America/New_York", now=np.datetime64("2024-01-01T14:30:30"), max_dropped=1
+    )
     assert len(kept.prices) == 2
     assert kept.report.dropped == {"in the future": 1}
     assert kept.report.first_row == {"in the future": 3}
@@ -84,7 +86,7 @@ def test_thousands_separators_are_understood(tmp_path: Path) -> None:
 
 def test_the_adjusted_close_of_a_file_is_not_a_price(tmp_path: Path) -> None:
     text = "Date,Open,High,Low,Adj Close,Close,Volume\n2024-01-02,10,12,9,3,11,5\n"
-    delivery = csv.read("XYZ", files=[saved(tmp_path, text)])
+    delivery = source.read("XYZ", files=[saved(tmp_path, text)])
     assert isinstance(delivery.prices, Bars)
     assert delivery.prices.close.tolist() == [11]
     assert "Adj Close not used" in delivery.report.summary()
@@ -93,11 +95,11 @@ def test_the_adjusted_close_of_a_file_is_not_a_price(tmp_path: Path) -> None:
 def test_dividends_and_splits_become_actions(tmp_path: Path) -> None:
     text = "Date,Open,High,Low,Close,Volume,Dividends,Stock Splits\n"
     text += "2024-01-02,100,100,100,100,5,0,0\n2024-01-03,50,50,50,50,10,0.5,2\n2024-01-04,51,51,51,51,10,0,0\n"
-    delivery = csv.read("XYZ", files=[saved(tmp_path, text)])
+    delivery = source.read("XYZ", files=[saved(tmp_path, text)])
     assert delivery.actions is not None
     assert (delivery.actions.dividend.tolist(), delivery.actions.split.tolist()) == ([0.5], [2.0])
     adjusted = text.replace("100,100,100,100,5", "50,50,50,50,10")
-    undone = csv.read("XYZ", files=[saved(tmp_path, adjusted)])
+    undone = source.read("XYZ", files=[saved(tmp_path, adjusted)])
     assert isinstance(undone.prices, Bars)
     assert undone.prices.close.tolist() == [100, 50, 51]
     assert undone.prices.volume.tolist() == [5, 10, 10]
@@ -169,7 +171,7 @@ def test_intraday_bars_stamped_at_their_end_start_an_interval_earlier(tmp_path: 
 )
 def test_a_bad_file_is_one_line_with_row_and_column(tmp_path: Path, text: str | bytes, message: str) -> None:
     with pytest.raises(ForecastError, match=message) as caught:
-        csv.read("XYZ", files=[saved(tmp_path, text)])
+        source.read("XYZ", files=[saved(tmp_path, text)])
     assert len(str(caught.value)) < 400
 
 
@@ -188,7 +190,7 @@ def test_a_cut_off_gzip_file_a_bomb_and_a_missing_file_are_told_apart(tmp_path: 
         ("none.csv", "not there"),
     ):
         with pytest.raises(BadFileError, match=message):
-            csv.read("XYZ", files=[tmp_path / name])
+            source.read("XYZ", files=[tmp_path / name])
 
 
 def test_a_time_zone_is_asked_for_and_must_exist(tmp_path: Path) -> None:
@@ -219,7 +221,7 @@ def test_every_intraday_file_of_the_24_symbols_reads_without_a_dropped_row(share
     count = 0
     for path in sorted((shared / "intraday_24_us_201902").glob("*.csv.gz")):
         interval = {"1min": "1m", "15min": "15m", "daily": "1d"}[path.name.split("_")[1].split(".")[0]]
-        delivery = csv.read("XYZ", files=[path], interval=interval, tz="America/New_York", stamp="end")
+        delivery = source.read("XYZ", files=[path], interval=interval, tz="America/New_York", stamp="end")
         assert not delivery.report.dropped, path.name
         count += len(delivery.prices)
     assert count == 43_164 + 18_518 + 6_781
@@ -248,7 +250,7 @@ def test_trades_off_hours_corrected_special_or_far_off_are_dropped_each_with_its
     rows = [f"2024-01-02 09:3{i // 30}:{i % 30:02d},100.{i % 3},1,0," for i in range(60)]
     rows[40] = rows[40].replace("100.", "90.")
     rows += ["2024-01-02 08:00:00,100,1,0,", "2024-01-02 09:40:00,100,1,8,", "2024-01-02 09:41:00,100,1,0,4 B"]
-    found = csv.read(
+    found = source.read(
         "XYZ", files=[saved(tmp_path, "time,price,size,corr,cond\n" + "\n".join(rows))], tz="America/New_York"
     )
     assert found.report.dropped == {
@@ -262,7 +264,7 @@ def test_trades_off_hours_corrected_special_or_far_off_are_dropped_each_with_its
 
 def test_taq_trades_are_cleaned_as_by_an_independent_package(shared: Path) -> None:
     raw, cleaned = (shared / "tick_taq_anonymised" / f"{name}.parquet" for name in ("sampleTDataRaw", "sampleTData"))
-    delivery = csv.read("XXX", files=[raw], exchange="N")
+    delivery = source.read("XXX", files=[raw], exchange="N")
     assert isinstance(delivery.prices, Ticks)
     assert delivery.report.dropped == {"outside the hours of XNYS": 4, "abnormal sale condition": 2}
     theirs = pd.read_parquet(cleaned)
@@ -287,7 +289,7 @@ MESSAGES = """34200.017459617,5,0,1,2238200,-1
 
 
 def test_a_lobster_message_file_gives_its_executions_to_the_nanosecond(tmp_path: Path) -> None:
-    delivery = csv.read("ACME", files=[saved(tmp_path, MESSAGES, LOBSTER)], shape="lobster")
+    delivery = source.read("ACME", files=[saved(tmp_path, MESSAGES, LOBSTER)], shape="lobster")
     found = delivery.prices
     assert isinstance(found, Ticks)
     assert found.time.astype(str).tolist() == [  # 34,200 s after midnight in New York, UTC - 4

@@ -14,8 +14,8 @@ import yfinance
 from pipelines.errors import ConfigError, ForecastError, SourceError, TooFewBarsError, UnknownSymbolError
 from pipelines.market import calendars
 from pipelines.market.types import Bars
-from pipelines.sources.yahoo import source as yahoo
-from pipelines.sources.yahoo.client import Client, Patience, RateLimitedError
+from pipelines.sources.yahoo import source
+from pipelines.sources.yahoo.client import Client, RateLimitedError, RetryPolicy
 from tests.helpers.fake_yahoo import FakeYahoo, serving
 
 NOW = datetime(2024, 2, 1, 22, tzinfo=UTC)
@@ -34,7 +34,7 @@ def fake() -> Iterator[FakeYahoo]:
 
 def client(fake: FakeYahoo, *, timeout: float = 5.0, waits: list[float] | None = None) -> Client:
     waits = [] if waits is None else waits
-    return Client(session=fake.session(), patience=Patience(sleep=waits.append, pause=0, timeout=timeout))
+    return Client(session=fake.session(), patience=RetryPolicy(sleep=waits.append, pause=0, timeout=timeout))
 
 
 def chart(
@@ -81,7 +81,7 @@ def _opens(days: np.ndarray) -> np.ndarray:
 
 
 def bars(fake: FakeYahoo, symbol: str = "XYZ", **options: Any) -> Bars:
-    prices = yahoo.read(symbol, client=client(fake), **{"now": NOW, **options}).prices
+    prices = source.read(symbol, client=client(fake), **{"now": NOW, **options}).prices
     assert isinstance(prices, Bars)
     return prices
 
@@ -91,7 +91,7 @@ def test_later_splits_are_undone_in_prices_volumes_and_dividends(fake: FakeYahoo
     fake.charts["XYZ"] = chart(
         [50, 50, 50, 51], splits={"2024-01-04": 2}, dividends={"2024-01-03": 0.5, "2024-01-05": 0.25}
     )
-    delivery = yahoo.read("XYZ", client=client(fake), now=NOW)
+    delivery = source.read("XYZ", client=client(fake), now=NOW)
     assert isinstance(delivery.prices, Bars)
     assert delivery.actions is not None
     assert delivery.prices.close.tolist() == [100, 100, 50, 51]
@@ -108,7 +108,7 @@ def test_a_split_after_the_wanted_time_is_undone_too(fake: FakeYahoo) -> None:
 
 def test_a_split_that_the_prices_do_not_show_yet_is_left_alone(fake: FakeYahoo) -> None:
     fake.charts["XYZ"] = chart([100, 100, 50, 51], splits={"2024-01-04": 2})
-    delivery = yahoo.read("XYZ", client=client(fake), now=NOW)
+    delivery = source.read("XYZ", client=client(fake), now=NOW)
     assert isinstance(delivery.prices, Bars)
     assert delivery.prices.close.tolist() == [100, 100, 50, 51]
     assert "split of 2024-01-04 is not in Yahoo's prices yet" in delivery.report.summary()
@@ -125,7 +125,7 @@ def test_an_open_session_is_not_taken(fake: FakeYahoo) -> None:
 
 def test_rows_without_prices_are_left_out_and_named(fake: FakeYahoo) -> None:
     fake.charts["XYZ"] = chart([10, None, 12])
-    delivery = yahoo.read("XYZ", client=client(fake), now=NOW)
+    delivery = source.read("XYZ", client=client(fake), now=NOW)
     assert len(delivery.prices) == 2
     assert "1 rows without prices at Yahoo (2024-01-03)" in delivery.report.summary()
 
@@ -158,7 +158,7 @@ def test_a_fault_that_passes_is_survived(fake: FakeYahoo, faults: list[str], wai
     fake.charts["XYZ"] = chart([10, 11, 12])
     fake.faults = list(faults)
     slept: list[float] = []
-    delivery = yahoo.read("XYZ", client=client(fake, timeout=0.3, waits=slept), now=NOW)
+    delivery = source.read("XYZ", client=client(fake, timeout=0.3, waits=slept), now=NOW)
     assert len(delivery.prices) == 3
     assert len(slept) == waits
     assert slept[0] == 7 if faults == ["status 429 7"] else 0.5 <= slept[0] <= 1
@@ -179,7 +179,7 @@ def test_a_fault_that_stays_is_one_clear_line(fake: FakeYahoo, fault: str, error
     fake.charts["XYZ"] = chart([10, 11, 12])
     fake.always = fault
     with pytest.raises(error, match=message) as caught:
-        yahoo.read("XYZ", client=client(fake, timeout=0.1), now=NOW)
+        source.read("XYZ", client=client(fake, timeout=0.1), now=NOW)
     assert "\n" not in str(caught.value)
     fake.always = ""
     assert len(bars(fake)) == 3  # nothing of the failure is remembered
@@ -187,7 +187,7 @@ def test_a_fault_that_stays_is_one_clear_line(fake: FakeYahoo, fault: str, error
 
 def test_an_unknown_symbol_is_asked_for_once_and_named(fake: FakeYahoo) -> None:
     with pytest.raises(UnknownSymbolError, match="got NOPE"):
-        yahoo.read("NOPE", client=client(fake), now=NOW)
+        source.read("NOPE", client=client(fake), now=NOW)
     assert len(fake.asked) == 1
 
 
@@ -200,13 +200,13 @@ def test_a_symbol_is_one_part_of_the_address(fake: FakeYahoo, symbol: str) -> No
 
 def test_what_yahoo_does_not_have_is_said_before_asking(fake: FakeYahoo) -> None:
     with pytest.raises(ConfigError, match="1m, 2m"):
-        yahoo.read("XYZ", interval="7m", client=client(fake), now=NOW)
+        source.read("XYZ", interval="7m", client=client(fake), now=NOW)
     with pytest.raises(SourceError, match="back to 2023-12-04"):
-        yahoo.read("XYZ", interval="5m", end=date(2023, 1, 1), client=client(fake), now=NOW)
+        source.read("XYZ", interval="5m", end=date(2023, 1, 1), client=client(fake), now=NOW)
     assert fake.asked == []
     fake.charts["XYZ"] = chart([10], dataGranularity="3mo")
     with pytest.raises(SourceError, match="3mo"):
-        yahoo.read("XYZ", client=client(fake), now=NOW)
+        source.read("XYZ", client=client(fake), now=NOW)
 
 
 def intraday(count: int, minutes: int, first: str) -> dict[str, Any]:
@@ -246,7 +246,7 @@ def test_every_recorded_answer_passes_through_the_real_client(fake: FakeYahoo, s
         meta = body["chart"]["result"][0]["meta"]
         fake.charts = {meta["symbol"]: body}
         try:
-            prices = yahoo.read(meta["symbol"], client=client(fake)).prices
+            prices = source.read(meta["symbol"], client=client(fake)).prices
         except ForecastError as error:
             outcomes[path.name] = type(error).__name__
             continue
@@ -275,7 +275,7 @@ def _last_day(body: dict[str, Any]) -> np.ndarray:
 def test_apple_of_2020_comes_back_as_it_was_traded(fake: FakeYahoo, shared: Path) -> None:
     name = "node-yahoo-finance2/chart-AAPL-2020-08-31-to-2020-11-07.json"
     fake.charts["AAPL"] = json.loads((shared / "yahoo_v8_chart_json" / name).read_text())["response"]["bodyJson"]
-    delivery = yahoo.read("AAPL", client=client(fake))
+    delivery = source.read("AAPL", client=client(fake))
     assert isinstance(delivery.prices, Bars)
     assert delivery.actions is not None
     assert delivery.prices.close[0] == pytest.approx(129.04, abs=0.005)  # the first close after the four-for-one split
@@ -286,4 +286,4 @@ def test_apple_of_2020_comes_back_as_it_was_traded(fake: FakeYahoo, shared: Path
 def test_no_finished_bar_is_an_error(fake: FakeYahoo) -> None:
     fake.charts["XYZ"] = chart([10])
     with pytest.raises(TooFewBarsError, match="finished"):
-        yahoo.read("XYZ", client=client(fake), now=datetime(2024, 1, 2, 20, tzinfo=UTC))
+        source.read("XYZ", client=client(fake), now=datetime(2024, 1, 2, 20, tzinfo=UTC))

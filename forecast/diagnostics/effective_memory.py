@@ -1,0 +1,62 @@
+"""Effective memory of each network: how many bars back its gradient reaches, with an interval."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipelines.market.types import Floats
+
+_RESAMPLES = 2_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Effective memory in bars: the median over members, and a 95 % interval for it (None with a single member).
+
+    whole: in most members the gradient had not faded where the window ended: the true figure is this or more.
+    """
+
+    model: str
+    stage: str
+    path: str
+    bars: float
+    low: float | None
+    high: float | None
+    whole: bool
+
+
+def memories(table: pd.DataFrame, *, rng: np.random.Generator) -> list[Memory]:
+    """One a model, stage and path of the table `memory`."""
+    found = []
+    for (model, stage, path), rows in table.groupby(["model", "stage", "path"], sort=False):
+        grid = rows.pivot(index="fold", columns="seed", values="bars").to_numpy(np.float64)
+        interval = median_interval(grid, rng=rng)
+        found.append(
+            Memory(
+                model=str(model), stage=str(stage), path=str(path), bars=float(np.median(grid)),
+                low=interval and interval[0], high=interval and interval[1], whole=bool(rows["whole"].mean() > 0.5),
+            )
+        )  # fmt: skip
+    return found
+
+
+def median_interval(grid: Floats, *, rng: np.random.Generator) -> tuple[float, float] | None:
+    """95 % percentile-bootstrap interval of the median; grid: (folds, seeds).
+
+    Folds are drawn with replacement, then seeds within each: members of a fold have learnt from the same rows
+    (Davison & Hinkley 1997, section 3.8). None for a single member.
+    """
+    folds, seeds = grid.shape
+    if grid.size < 2:
+        return None
+    rows = rng.integers(0, folds, (_RESAMPLES, folds, 1))
+    columns = rng.integers(0, seeds, (_RESAMPLES, folds, seeds))
+    drawn = np.median(grid[rows, columns].reshape(_RESAMPLES, -1), axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def find(found: list[Memory], model: str, *, stage: str = "trained", path: str = "state") -> Memory | None:
+    """The one of that model, stage and path."""
+    return next((each for each in found if (each.model, each.stage, each.path) == (model, stage, path)), None)
