@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecast.config.experiment import Experiment
-from forecast.datasets import dataset, lookahead_audit
+from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Source, make_bars, prepare
 from forecast.datasets.lookahead_audit import certify
 from forecast.training.session import refuse_lookahead
