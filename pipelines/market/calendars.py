@@ -166,15 +166,27 @@ def _load(calendar: str) -> tuple[Any, str]:
             name = global_calendar_dispatcher.resolve_alias(calendar)
             recorded = global_calendar_dispatcher._calendar_factories[name].bound_min()
             start = max(filter(None, (recorded, _timestamp(_EARLIEST))))
-            found = exchange_calendars.get_calendar(name, start=start)
+            exchange = exchange_calendars.get_calendar(name, start=start)
         except (InvalidCalendarName, KeyError):
-            known = exchange_calendars.get_calendar_names()
-            near = difflib.get_close_matches(calendar.upper(), known, n=3, cutoff=0.4)
+            names = exchange_calendars.get_calendar_names()
+            near = difflib.get_close_matches(calendar.upper(), names, n=3, cutoff=0.4)
             raise ConfigError(
-                f"Need the name of an exchange's calendar, got {calendar!r}. "
+                f"Expected the name of an exchange's calendar, got {calendar!r}. "
                 f"Use {' or '.join(near or ['XNYS', 'XLON', '24/7'])} (--calendar)."
             ) from None
-        return found.schedule, str(found.tz)
+        except Exception as error:  # rules of 71 exchanges, read by another package: anything may come out of them
+            reason = " ".join(str(error).split())[:120]
+            raise ConfigError(
+                f"Expected to build the calendar {calendar}, got {type(error).__name__}: {reason}. "
+                f"Its rules and pandas {_pandas_version()} do not go together: `pip install 'pandas>=3.0,<3.1'`."
+            ) from error
+        return exchange.schedule, str(exchange.tz)
+
+
+def _pandas_version() -> str:
+    import pandas
+
+    return str(pandas.__version__)
 
 
 def _timestamp(text: str) -> Any:

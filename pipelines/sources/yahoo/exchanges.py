@@ -52,6 +52,7 @@ _BY_EXCHANGE = {
     "24/7": "CCC",
     "24/5": "CCY",
 }
+CALENDARS = tuple(_BY_EXCHANGE)
 _EXCHANGES = {name: calendar for calendar, names in _BY_EXCHANGE.items() for name in names.split()}
 _BY_KIND = {"CRYPTOCURRENCY": "24/7", "CURRENCY": "24/5"}
 _BY_ZONE = {

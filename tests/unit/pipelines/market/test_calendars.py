@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pipelines.errors import BadPricesError, ConfigError
-from pipelines.market import calendars
+from pipelines.market import calendars, known_sessions
+from pipelines.sources.yahoo.exchanges import CALENDARS
 
 
 def days(*texts: str) -> np.ndarray:
@@ -58,3 +59,51 @@ def test_a_futures_session_starts_the_evening_before() -> None:
 def test_an_unknown_calendar_is_named_with_the_nearest_ones() -> None:
     with pytest.raises(ConfigError, match="XNYS"):
         calendars.schedule("XNYX")
+
+
+# Sessions from 1960 (or the first recorded year) to 2024, and of 2024 alone: exchange_calendars 4.13.2 on pandas 3.0.6,
+# those of 2024 as the exchanges' own calendars have them (252 in New York, 254 in London and Frankfurt, 245 in Tokyo).
+SESSIONS = {
+    "24/5": (16957, 262), "24/7": (23739, 366), "ASEX": (16303, 248), "BVMF": (16261, 251), "CMES": (16791, 259),
+    "IEPA": (16790, 259), "XAMS": (16582, 256), "XASX": (16528, 254), "XBKK": (16152, 243), "XBOM": (6926, 246),
+    "XBRU": (16582, 256), "XBUD": (16377, 247), "XBUE": (16273, 248), "XCSE": (16381, 250), "XDUB": (16517, 255),
+    "XETR": (16599, 254), "XFRA": (16599, 254), "XHEL": (16425, 251), "XHKG": (16084, 246), "XICE": (16304, 248),
+    "XIDX": (16391, 237), "XIST": (16506, 250), "XJSE": (16375, 251), "XKLS": (16321, 247), "XKRX": (18087, 244),
+    "XLIS": (16420, 256), "XLON": (16507, 254), "XMAD": (16467, 256), "XMEX": (16505, 252), "XMIL": (16574, 253),
+    "XNYS": (16446, 252), "XNZE": (16419, 251), "XOSL": (16411, 250), "XPAR": (16613, 256), "XPRA": (16416, 251),
+    "XSAU": (994, 246), "XSES": (9792, 252), "XSGO": (16353, 248), "XSHG": (8324, 242), "XSTO": (16415, 251),
+    "XSWX": (16426, 250), "XTAE": (16158, 246), "XTAI": (16214, 243), "XTKS": (6864, 245), "XTSE": (16443, 252),
+    "XWAR": (16414, 249), "XWBO": (16271, 254),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("calendar", CALENDARS)
+def test_every_mapped_calendar_trades_when_its_exchange_did(calendar: str) -> None:
+    assert any(fact.calendar == calendar for fact in known_sessions.KNOWN_SESSIONS)
+    assert known_sessions.contradictions(calendar) == []
+    dates = calendars.schedule(calendar).date
+    past = dates[dates < np.datetime64("2025-01-01")]
+    assert (len(past), np.count_nonzero(past >= np.datetime64("2024-01-01"))) == SESSIONS[calendar]
+
+
+def test_a_calendar_that_cannot_be_built_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    import exchange_calendars
+
+    def broken(*arguments: object, **options: object) -> None:
+        raise NotImplementedError("implemented by\nsubclasses " * 10_000)
+
+    monkeypatch.setattr(exchange_calendars, "get_calendar", broken)
+    with pytest.raises(ConfigError, match=r"^Expected to build the calendar XCYS, got NotImplementedError") as caught:
+        calendars.schedule("XCYS")
+    assert len(str(caught.value)) < 400
+    assert "\n" not in str(caught.value)
+
+
+def test_a_lost_session_and_a_wrong_close_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = calendars.schedule("XNYS")
+    kept = whole.date != np.datetime64("2024-07-03")
+    close = whole.close.copy()
+    close[whole.date == np.datetime64("2024-11-29")] += np.timedelta64(3, "h")
+    lossy = calendars.Schedule(date=whole.date[kept], open=whole.open[kept], close=close[kept], zone=whole.zone)
+    monkeypatch.setattr(calendars, "schedule", lambda name: lossy)
+    assert [line.split(":")[0] for line in known_sessions.contradictions("XNYS")] == ["2024-07-03", "2024-11-29"]
