@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.cleaning import trade_filters
+from pipelines.cleaning import missing_opens, trade_filters
 from pipelines.cleaning.report import CleaningReport, RowFilter
 from pipelines.errors import BadPricesError, ConfigError
 from pipelines.market import calendars
@@ -36,9 +36,10 @@ def bars(
     """Raw bars from rows in file order.
 
     frame: open, high, low, close, volume as numbers, and `date` (daily bars) or `opened_at` (UTC, without a zone).
-    until: later rows are of the future. Dropped, in this order: a missing value, the future, not finite, a price of
-    zero or below, high below low, open or close outside, negative volume, not a session of the calendar, the same time
-    again (of rows that differ, the last stays). Rows out of order are sorted, and noted.
+    until: later rows are of the future. Dropped, in this order: a missing value, the future, what comes before the
+    opens begin (see pipelines.cleaning.missing_opens), a missing open, not finite, a price of zero or below, high below
+    low, open or close outside, negative volume, not a session of the calendar, the same time again (of rows that
+    differ, the last stays). Rows out of order are sorted, and noted.
 
     Raises:
         BadPricesError: more than max_dropped of the rows dropped for their values, or none left.
@@ -47,8 +48,10 @@ def bars(
     times = frame["date" if daily else "opened_at"].to_numpy().astype("datetime64[ns]")
     values = np.stack([frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (*_PRICES, "volume")])
     sieve = RowFilter(len(frame))
-    sieve.drop("missing value", np.isnat(times) | np.isnan(values).any(axis=0))
+    without_open = missing_opens.missing(values) & ~np.isnan(values[4])
+    sieve.drop("missing value", np.isnat(times) | (np.isnan(values).any(axis=0) & ~without_open))
     _drop_future(sieve, times, until)
+    missing_opens.drop(sieve, times, values, symbol=symbol)
     sieve.drop("not finite", np.isinf(values).any(axis=0))
     sieve.drop("price zero or negative", np.less_equal(values[:4], 0).any(axis=0))
     _drop_impossible(sieve, values)

@@ -106,7 +106,7 @@ def test_yahoo_stops_at_its_limit_keeps_what_it_has_and_goes_on(
         assert forecast(tmp_path, "fetch", "AAA", "BBB", "CCC", "--json") == 2
         out, err = capsys.readouterr()
         assert [each["symbol"] for each in json.loads(out)["fetched"]] == ["AAA", "CCC"]
-        assert "Need a symbol that Yahoo knows, got BBB" in err
+        assert "Expected a symbol that Yahoo knows, got BBB" in err
 
 
 def test_a_toml_file_gives_settings_and_the_command_line_wins(tmp_path: Path) -> None:

@@ -26,12 +26,18 @@ class RateLimitedError(SourceError):
     """Yahoo asks to be left alone for a while; other symbols need not be tried."""
 
 
+class UnreachableError(SourceError):
+    """No connection to Yahoo; other symbols need not be tried."""
+
+
 class _TryAgain(Exception):  # noqa: N818 - control flow between the session and the client
     """An answer that may be better next time. after: seconds that the server asked to wait, if it did."""
 
-    def __init__(self, reason: str, *, limited: bool = False, after: float | None = None) -> None:
+    def __init__(
+        self, reason: str, *, limited: bool = False, after: float | None = None, unreachable: bool = False
+    ) -> None:
         super().__init__(reason)
-        self.limited, self.after = limited, after
+        self.limited, self.after, self.unreachable = limited, after, unreachable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +62,7 @@ class RetryPolicy:
 
 @dataclass(kw_only=True)
 class Client:
-    """One session and one pace for all symbols.
+    """One session and one pace for all symbols. Where none of the attempts reached Yahoo, later ones fail at once.
 
     session: a requests or curl_cffi session, None for yfinance's own (which looks like a browser to Yahoo).
     """
@@ -65,6 +71,7 @@ class Client:
     patience: RetryPolicy = field(default_factory=RetryPolicy)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _next: float = 0.0
+    _unreachable: str = ""
 
     def history(self, symbol: str, **options: Any) -> "tuple[pd.DataFrame, dict[str, Any]]":
         """yfinance's Ticker.history() and the metadata that came with it.
@@ -72,8 +79,11 @@ class Client:
         Raises:
             UnknownSymbolError: Yahoo does not know the symbol.
             RateLimitedError: still limited after all attempts.
+            UnreachableError: no connection, now or for an earlier symbol.
             SourceError: no usable answer after all attempts.
         """
+        if self._unreachable:
+            raise UnreachableError(_no_connection(symbol, self._unreachable))
         reason: Exception = _TryAgain("no answer")
         for attempt in range(self.patience.attempts):
             self._keep_pace()
@@ -84,7 +94,7 @@ class Client:
             except Exception as error:
                 reason = _cause(error)
                 if not isinstance(reason, _TryAgain):
-                    raise SourceError(f"{symbol}: need prices from Yahoo, got {_one_line(reason)}.") from error
+                    raise SourceError(f"{symbol}: Expected prices from Yahoo, got {_one_line(reason)}.") from error
                 if reason.after is not None and reason.after > self.patience.longest_wait:
                     break
                 if attempt + 1 < self.patience.attempts:
@@ -94,9 +104,12 @@ class Client:
             raise RateLimitedError(
                 f"{symbol}: Yahoo limits requests from here. Run the same command again {hint}; it goes on from there."
             ) from reason
+        if isinstance(reason, _TryAgain) and reason.unreachable:
+            self._unreachable = str(reason)
+            raise UnreachableError(_no_connection(symbol, f"{reason} ({self.patience.attempts} times)")) from reason
         raise SourceError(
-            f"{symbol}: need an answer from Yahoo, got {reason} ({self.patience.attempts} times). "
-            "Check the connection and run the same command again."
+            f"{symbol}: Expected an answer from Yahoo, got {reason} ({self.patience.attempts} times). "
+            "Run the same command again in some minutes."
         ) from reason
 
     def _ask(self, symbol: str, options: dict[str, Any]) -> "tuple[pd.DataFrame, dict[str, Any]]":
@@ -195,7 +208,8 @@ def _cause(error: Exception) -> Exception:
         return _TryAgain("status 429 (too many requests)", limited=True)
     names = {kind.__name__ for kind in type(error).__mro__}
     if isinstance(error, OSError) or names & {"RequestException", "CurlError", "YFDataException", "JSONDecodeError"}:
-        return _TryAgain(f"{type(error).__name__}: {_one_line(error)}")
+        unreachable = bool(names & {"ConnectionError", "Timeout", "TimeoutError", "gaierror"})
+        return _TryAgain(f"{type(error).__name__}: {_one_line(error)}", unreachable=unreachable)
     return error
 
 
@@ -218,12 +232,18 @@ def _errors_shown() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def _no_connection(symbol: str, reason: str) -> str:
+    return (
+        f"{symbol}: Expected a connection to Yahoo, got {reason}. Check the network and run the same command again; "
+        "what was fetched is kept."
+    )
+
+
 def _unknown(symbol: str) -> str:
     from urllib.parse import unquote
 
-    return (
-        f"Need a symbol that Yahoo knows, got {unquote(symbol)}. Look it up on finance.yahoo.com (BRK-B, VOD.L, ^GSPC)."
-    )
+    where = "Look it up on finance.yahoo.com (BRK-B, VOD.L, ^GSPC)."
+    return f"Expected a symbol that Yahoo knows, got {unquote(symbol)}. {where}"
 
 
 def _one_line(error: Exception) -> str:

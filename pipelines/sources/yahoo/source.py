@@ -161,11 +161,12 @@ def _finished(
     notes: list[str] = []
     table = frame.rename(columns=_NAMES)[list(_NAMES.values())]
     empty = table[["open", "high", "low", "close"]].isna().all(axis=1).to_numpy()
-    if np.any(empty):
-        named = ", ".join(str(stamp.date()) for stamp in frame.index[empty][:5])
-        notes.append(
-            f"{np.count_nonzero(empty)} rows without prices at Yahoo ({named}{', ...' if empty.sum() > 5 else ''})"
-        )
+    volume = table["volume"].to_numpy(dtype=np.float64, na_value=np.nan)
+    for which, rows in (("", empty & ~(volume > 0)), (" but with a volume", empty & (volume > 0))):
+        if np.any(rows):
+            dates = ", ".join(str(stamp.date()) for stamp in frame.index[rows][:5])
+            more = ", ..." if rows.sum() > 5 else ""
+            notes.append(f"{np.count_nonzero(rows)} rows without prices{which} at Yahoo ({dates}{more})")
     days = np.array([stamp.date() for stamp in frame.index], "datetime64[D]")
     table = table.reset_index(drop=True)
     if interval == "1d":

@@ -11,11 +11,18 @@ import numpy as np
 import pytest
 import yfinance
 
-from pipelines.errors import ConfigError, ForecastError, SourceError, TooFewBarsError, UnknownSymbolError
+from pipelines.errors import (
+    BadPricesError,
+    ConfigError,
+    ForecastError,
+    SourceError,
+    TooFewBarsError,
+    UnknownSymbolError,
+)
 from pipelines.market import calendars
 from pipelines.market.types import Bars
 from pipelines.sources.yahoo import source
-from pipelines.sources.yahoo.client import Client, RateLimitedError, RetryPolicy
+from pipelines.sources.yahoo.client import Client, RateLimitedError, RetryPolicy, UnreachableError
 from tests.helpers.fake_yahoo import FakeYahoo, serving
 
 NOW = datetime(2024, 2, 1, 22, tzinfo=UTC)
@@ -171,7 +178,7 @@ def test_a_fault_that_passes_is_survived(fake: FakeYahoo, faults: list[str], wai
         ("status 429", RateLimitedError, "in some minutes; it goes on from there"),
         ("status 429 3600", RateLimitedError, "in 3600 seconds"),
         ("html", SourceError, "a web page instead of prices"),
-        ("truncated", SourceError, "Need|need an answer from Yahoo"),
+        ("truncated", SourceError, "Expected an answer from Yahoo"),
         ("slow", SourceError, "Timeout"),
     ],
 )
@@ -287,3 +294,62 @@ def test_no_finished_bar_is_an_error(fake: FakeYahoo) -> None:
     fake.charts["XYZ"] = chart([10])
     with pytest.raises(TooFewBarsError, match="finished"):
         source.read("XYZ", client=client(fake), now=datetime(2024, 1, 2, 20, tzinfo=UTC))
+
+
+def without_opens(body: dict[str, Any], rows: list[int]) -> dict[str, Any]:
+    """Old rows as Yahoo has them: 0 for an open that was never recorded."""
+    quote = body["chart"]["result"][0]["indicators"]["quote"][0]
+    quote["open"] = [0 if row in rows else value for row, value in enumerate(quote["open"])]
+    return body
+
+
+def test_a_history_begins_after_its_years_without_opens(fake: FakeYahoo) -> None:
+    scattered = [700, 850, 900]
+    fake.charts["XYZ"] = without_opens(chart([10.0] * 1000, first="1970-01-02"), [*range(5, 600), *scattered])
+    delivery = source.read("XYZ", client=client(fake), now=NOW)
+    opens = calendars.sessions_between("1970-01-02", "1975-12-31", "XNYS")[:1000]
+    assert isinstance(delivery.prices, Bars)
+    assert len(delivery.prices) == 400 - len(scattered)
+    first = calendars.session_of(delivery.prices.closed_at[:1], "XNYS")[0]
+    assert first == opens[600]
+    assert delivery.report.dropped == {"before the opens begin": 600, "missing open": 3}
+    note = f"595 bars to {opens[599]} have no open (0): the history begins on {opens[600]}"
+    assert note in delivery.report.summary()
+
+
+def test_a_start_cuts_before_missing_opens_are_counted(fake: FakeYahoo) -> None:
+    fake.charts["XYZ"] = without_opens(chart([10.0] * 700, first="1970-01-02"), list(range(600)))
+    after = calendars.sessions_between("1970-01-02", "1975-12-31", "XNYS")[600].astype(object)
+    delivery = source.read("XYZ", start=after, client=client(fake), now=NOW)
+    assert (len(delivery.prices), delivery.report.dropped) == (100, {})
+
+
+def test_no_open_is_ever_made_up(fake: FakeYahoo) -> None:
+    fake.charts["XYZ"] = without_opens(chart([10.0, 11.0, 12.0]), [0, 1, 2])
+    with pytest.raises(BadPricesError, match="Expected an open beside high, low and close, got none"):
+        source.read("XYZ", client=client(fake), now=NOW)
+
+
+def test_sessions_with_a_volume_and_no_prices_are_left_out_and_named(fake: FakeYahoo) -> None:
+    fake.charts["XYZ"] = chart([10, None, 12, 13])
+    volume = fake.charts["XYZ"]["chart"]["result"][0]["indicators"]["quote"][0]["volume"]
+    volume[1], volume[2] = 500, None
+    delivery = source.read("XYZ", client=client(fake), now=NOW)
+    assert isinstance(delivery.prices, Bars)
+    assert delivery.prices.close.tolist() == [10, 12, 13]
+    assert delivery.prices.volume.tolist() == [100, 0, 100]
+    assert "1 rows without prices but with a volume at Yahoo (2024-01-03)" in delivery.report.summary()
+
+
+def test_without_a_connection_only_the_first_symbol_waits() -> None:
+    import socket
+
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound and not listening: refused at once
+        nobody = FakeYahoo(base=f"http://127.0.0.1:{unused.getsockname()[1]}")
+        slept: list[float] = []
+        asking = client(nobody, waits=slept)
+        for symbol in ("AAA", "BBB", "CCC"):
+            with pytest.raises(UnreachableError, match=f"{symbol}: Expected a connection to Yahoo, got .*network"):
+                source.read(symbol, client=asking, now=NOW)
+    assert len(slept) == 4  # five attempts for AAA, none for the others
