@@ -1,7 +1,6 @@
 """Fixtures that run the real command line, and one small trained run that many tests read."""
 
 import contextlib
-import fcntl
 import io
 import os
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("forecast", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -102,8 +102,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     several = "PYTEST_XDIST_WORKER" in os.environ
     first = (folder.parent.parent if several else folder.parent) / "trained-once"
-    with first.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(first.with_suffix(".lock")):
         if not (first / "whole").exists():
             first.mkdir()
             run = forecast_in(first)

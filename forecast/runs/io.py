@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,14 +58,29 @@ def read_json(path: Path) -> dict[str, Any]:
         RunError: it is missing or damaged.
     """
     try:
-        if (size := path.stat().st_size) > _MOST_JSON:
-            raise damaged(path, f"{size:,} bytes are too many")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError, RecursionError) as error:
+        content = json.loads(read_bytes(path, most=_MOST_JSON).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise damaged(path, error) from error
     if not isinstance(content, dict):
         raise damaged(path, "not a JSON object")
     return content
+
+
+def read_bytes(path: Path, *, most: int) -> bytes:
+    """The content of a regular file of a run; a FIFO, a folder or a link is refused without waiting for it.
+
+    Raises:
+        RunError: it is missing, unreadable, larger than `most` bytes, or no regular file.
+    """
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            raise damaged(path, "it is no regular file")
+        if status.st_size > most:
+            raise damaged(path, f"{status.st_size:,} bytes are too many")
+        return path.read_bytes()
+    except OSError as error:
+        raise damaged(path, error) from error
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:

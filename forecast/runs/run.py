@@ -1,17 +1,18 @@
 """A run's folder, `data/runs/<run-id>/`: the only code that reads or writes it."""
 
-import fcntl
 import hashlib
-import re
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from forecast.config.experiment import Hyperparameters, Study
 from forecast.runs.io import damaged, read_arrays, read_json, read_parquet, write_arrays, write_json, write_parquet
@@ -19,7 +20,7 @@ from pipelines.errors import RunError
 from pipelines.files import write_atomically
 from pipelines.market.types import Floats
 
-_NAME = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.\-=^_]{0,120}")
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _MOST_WEIGHTS = 1 << 29  # bytes: a hundred million numbers, and some room
 _DESCRIBED = ("config", "data", "versions")
 _PREDICTIONS = [
@@ -50,6 +51,20 @@ class Run:
         return self.folder.name
 
     @property
+    def exists(self) -> bool:
+        """Whether there is a run of this name, readable or not."""
+        return os.path.lexists(self.folder / "run.json")
+
+    @property
+    def problem(self) -> str | None:
+        """Why run.json cannot be read, None where it can."""
+        try:
+            self.describe()
+        except RunError as error:
+            return str(error)
+        return None
+
+    @property
     def finished(self) -> bool:
         """Whether every member was trained and nothing that a backtest needs is missing."""
         return self.described and (self.folder / "predictions.parquet").exists()
@@ -62,6 +77,20 @@ class Run:
         except RunError:
             return False
         return (self.folder / "bars.parquet").exists()
+
+    @property
+    def created_at(self) -> datetime:
+        """When the run was begun, as run.json has it: a copied folder answers alike. Long ago where it has none."""
+        try:
+            moment = datetime.fromisoformat(str(self.describe().get("created_at")))
+        except (RunError, ValueError):
+            return _LONG_AGO
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    @property
+    def symbol(self) -> str:
+        """The symbol that the run is about."""
+        return str(self.describe()["config"].get("symbol"))
 
     def describe(self) -> dict[str, Any]:
         """run.json: config, data fingerprint, fold dates, seeds, versions, backend."""
@@ -163,12 +192,15 @@ class Run:
             RunError: another one does.
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        with (self.folder.parent / f".{self.name}.lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise RunError(f"Run {self.name} is being trained by another process. Wait for it to end.") from error
+        lock = FileLock(self.folder.parent / f".{self.name}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout as error:
+            raise RunError(f"Run {self.name} is being trained by another process. Wait for it to end.") from error
+        try:
             yield
+        finally:
+            lock.release()
 
     def _found(self, model: str, fold: int, seed: int) -> Path:
         return self.folder / "members" / f"{model}-fold-{fold}-seed-{seed}.npz"
@@ -222,29 +254,6 @@ class Run:
         return folder
 
 
-def list_runs(runs: Path) -> list[Run]:
-    """The runs below a folder, newest first, unfinished ones included."""
-    found = [path.parent for path in runs.glob("*/run.json")] if runs.is_dir() else []
-    return [Run(folder) for folder in sorted(found, key=lambda f: (f / "run.json").stat().st_mtime_ns, reverse=True)]
-
-
-def open_run(runs: Path, name: str = "latest") -> Run:
-    """The run of that name, or the newest one.
-
-    Raises:
-        RunError: no such run.
-    """
-    if name == "latest":
-        pointer = runs / "latest"
-        if not pointer.exists():
-            raise RunError(f"Need a run, found none in {runs}. Train one: forecast train SYMBOL.")
-        name = pointer.read_text(encoding="utf-8").strip()
-    if not _NAME.fullmatch(name) or not (runs / name / "run.json").exists():
-        known = ", ".join(run.name for run in list_runs(runs)[:3]) or "none"
-        raise RunError(f"Need a run that exists, got {name[:120]!r}. Newest runs: {known}.")
-    return Run(runs / name)
-
-
 def create_run(runs: Path, name: str, *, description: Mapping[str, Any], bars: pd.DataFrame) -> Run:
     """The run of that name: a new folder with its bars and run.json, or the one that is there to be gone on with."""
     run = Run(runs / name)
@@ -260,11 +269,6 @@ def discard(run: Run) -> None:
         aside = Path(tempfile.mkdtemp(dir=run.folder.parent, prefix=".discarded-"))
         run.folder.rename(aside / run.name)
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def set_latest(runs: Path, run: Run) -> None:
-    """Makes `latest` name this run."""
-    write_atomically(runs / "latest", run.name.encode())
 
 
 def _beside(weights: Path) -> Path:

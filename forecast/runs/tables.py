@@ -35,7 +35,7 @@ def describe_run(
     """run.json. more: user_features, and what else belongs there."""
     return {
         "run": name,
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
         "command": command,
         "config": experiment.to_json(),
         "data": {**_describe_bars(dataset.bars), "fingerprint": fingerprint, "price_scale": price_scale},

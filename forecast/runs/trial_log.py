@@ -4,12 +4,13 @@ A result chosen out of many is worth less than one that was the only try (Bailey
 belongs to the verdict. One line of JSON a training, appended and synced before it begins; nothing is ever removed.
 """
 
-import fcntl
 import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from forecast.config.experiment import Experiment
 
@@ -25,8 +26,7 @@ def record(folder: Path, experiment: Experiment, *, run: str, **more: Any) -> No
         "configuration": experiment.fingerprint(**more),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _FILE).open("a", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with FileLock(folder / f".{_FILE}.lock"), (folder / _FILE).open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
         file.flush()
         os.fsync(file.fileno())

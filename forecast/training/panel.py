@@ -24,8 +24,8 @@ from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Dataset, fingerprint, load, make_bars, make_windows, price_scale
 from forecast.datasets.panel import Panel, taking_part, write_panel, write_scaled
 from forecast.networks.results import FitResult
+from forecast.runs import catalog, tables, trial_log
 from forecast.runs import run as runs
-from forecast.runs import tables, trial_log
 from forecast.runs.run import Run
 from forecast.training.session import (
     Progress,
@@ -152,7 +152,7 @@ def train_pooled(
                 if past is not None and past.test_of(each.experiment.symbol, 0).any():
                     each.twice = each.experiment.models
             _fit_members(ongoing, pooled, past, tuple(versions.items()), scratch, workers=workers, progress=progress)
-    runs.set_latest(folder, found[0])
+    catalog.set_latest(folder, found[0])
     return found
 
 

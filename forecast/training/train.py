@@ -14,8 +14,8 @@ from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Dataset, Source, fingerprint, load, make_bars, prepare, price_scale
 from forecast.networks.results import FitResult
+from forecast.runs import catalog, tables, trial_log
 from forecast.runs import run as runs
-from forecast.runs import tables, trial_log
 from forecast.runs.run import Run
 from forecast.training.session import (
     Progress,
@@ -99,7 +99,7 @@ def train_all(
         if ongoing:
             _fit_members(ongoing, tuple(versions.items()), workers=workers, progress=progress)
     for run in found:
-        runs.set_latest(folder, run)
+        catalog.set_latest(folder, run)
     return found
 
 

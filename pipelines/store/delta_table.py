@@ -6,7 +6,6 @@ retry each other's commits; two that write the same partition wait for each othe
 nothing to sync and no lock: a commit is put only where none of its number is (If-None-Match), or made again.
 """
 
-import fcntl
 import json
 import random
 import time
@@ -16,6 +15,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
+
+from filelock import FileLock
 
 from pipelines.errors import StoreError
 from pipelines.files import sync_file, sync_folder
@@ -173,8 +174,7 @@ class Table:
         name, locks = quote("-".join([self.name, *where.values()]), safe="^="), self._folder.parent / ".locks"
         try:
             locks.mkdir(parents=True, exist_ok=True)
-            with (locks / f"{name}.lock").open("w") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+            with FileLock(locks / f"{name}.lock"):
                 yield
         except (PermissionError, NotADirectoryError) as error:
             raise StoreError(

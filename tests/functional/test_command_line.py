@@ -59,13 +59,16 @@ def test_every_command_has_help_with_an_example(name, capsys):
         (["train", "AAPL", "--config", "none.toml"], "Need a TOML file, found none at none.toml"),
         (["train", "AAPL"], "Need a symbol in the store"),
         (["train", "../../x"], "Need a symbol of 1 to 32 letters"),
-        (["backtest"], "Need a run, found none in"),
-        (["backtest", "--band", "0.7"], "Need a run, found none in"),
+        (["backtest"], "Expected a run in"),
+        (["backtest", "--band", "0.7"], "Expected a run in"),
         (["backtest", "--fee-bps", "-1"], "Need a cost from 0 to 9999 basis points, got fee_bps -1"),
         (["backtest", "--policy", "both"], "'both' is not one of 'long-flat', 'long-short'"),
         (["backtest", "a/b"], "Need a symbol of 1 to 32 letters"),
-        (["signal", "AAPL-1d-0000000000"], "Need a run that exists, got 'AAPL-1d-0000000000'"),
-        (["report"], "Need a run, found none in"),
+        (
+            ["signal", "AAPL-1d-0000000000"],
+            "or latest, got 'AAPL-1d-0000000000'",
+        ),
+        (["report"], "Expected a run in"),
         (["calibrate", "--market", "lag-x"], "Need a market out of none, shuffled, memory, lag-1"),
         (["calibrate", "--half-spread-bps", "auto"], "Need a number for --half-spread-bps to calibrate, got auto"),
         (["backtest", "--half-spread", "wide"], "'wide' is not a number, and not auto"),
@@ -103,7 +106,7 @@ def test_doctor_says_what_is_here(tmp_path, capsys):
     assert run(["--data-dir", str(tmp_path / "data"), "--reports-dir", str(tmp_path), "doctor", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["store"] == "empty"
-    assert found["runs"] == "0 (0 unfinished)"
+    assert found["runs"] == "0 (0 unfinished, 0 unreadable)"
     assert found["versions"]["keras"].startswith("3.")
     assert run(["--data-dir", str(tmp_path / "data"), "doctor"]) == 0
     assert "tensorflow" in capsys.readouterr().out

@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from forecast.compute import backend
-from forecast.runs.run import open_run
+from forecast.runs.catalog import open_run
 from forecast.serving.export import TOLERANCE
 from tests.conftest import only_line
 from tests.functional.test_fetch import forecast

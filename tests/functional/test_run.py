@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.runs.run import open_run
+from forecast.runs.catalog import open_run
 from tests.conftest import SMALL, command_line, environment, forecast_here, forecast_in, only_line
 
 

@@ -14,7 +14,7 @@ from forecast.compute import backend
 from forecast.compute.executor import InlinePool
 from forecast.config.trading import Costs, TradingConfig
 from forecast.datasets.lookahead_audit import truncated
-from forecast.runs.run import open_run
+from forecast.runs.catalog import open_run
 from forecast.serving.loader import load_members, source_now
 from forecast.serving.refit import refit
 from forecast.serving.signal import outlook
@@ -182,7 +182,7 @@ def test_forecast_signal_all_is_a_table_over_symbols(copy, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--symbol", "MSFT"], "Need a finished run of MSFT, found runs of AAPL. Train one: forecast train MSFT."),
+        (["--symbol", "MSFT"], "Expected a run of MSFT, got runs of AAPL. Train one: forecast train MSFT."),
         (["RUN", "--symbol", "MSFT"], "was trained on AAPL, not on MSFT"),
         (["--watch", "--offline"], "Need a run on bars made of trades to watch"),
         (["--all", "--watch"], "--all goes without"),

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from forecast.runs.run import open_run
+from forecast.runs.catalog import open_run
 from tests.conftest import forecast_here
 
 ASKED = (

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from forecast.runs import trial_log
-from forecast.runs.run import open_run
+from forecast.runs.catalog import open_run
 from tests.conftest import SMALL, forecast_here, only_line
 
 

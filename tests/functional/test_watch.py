@@ -13,7 +13,7 @@ from forecast.cli.progress import TrainingProgress
 from forecast.compute import backend
 from forecast.compute.executor import InlinePool
 from forecast.config.experiment import Experiment
-from forecast.runs.run import open_run
+from forecast.runs.catalog import open_run
 from forecast.serving.loader import load_members, source_now
 from forecast.serving.signal import outlook, rules_of
 from forecast.training.train import train

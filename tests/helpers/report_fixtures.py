@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from forecast.config.trading import Costs
+from forecast.runs.catalog import set_latest
 from forecast.runs.io import write_json, write_parquet
-from forecast.runs.run import Backtest, Run, set_latest
+from forecast.runs.run import Backtest, Run
 from forecast.statistics.summary import summarise
 from forecast.trading.simulator import Ledger, trade
 

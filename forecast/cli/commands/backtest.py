@@ -85,7 +85,7 @@ def evaluate_and_report(settings: CliContext, run: Any, rules: Any, *, say: bool
     """Backtests a run, writes its report and the index, prints the verdict; the JSON result."""
     from forecast.evaluation.backtest import evaluate
     from forecast.report import write_index, write_report
-    from forecast.runs.run import list_runs
+    from forecast.runs.catalog import list_runs
     from forecast.studies.power_results import listed
 
     backtest = evaluate(run, rules=rules)
@@ -102,7 +102,7 @@ def _join(settings: CliContext, runs: list[Any], rules: Any, weighting: str, *, 
     """Joins runs into a portfolio, saves it, writes its page and the index, prints its verdict; the JSON result."""
     from forecast.evaluation.portfolio import join, save
     from forecast.report import write_index, write_portfolio
-    from forecast.runs.run import list_runs
+    from forecast.runs.catalog import list_runs
     from forecast.studies.power_results import listed
 
     made = join(runs, rules=rules, weighting="equal" if weighting == "equal" else "inverse-volatility")
@@ -118,18 +118,14 @@ def _join(settings: CliContext, runs: list[Any], rules: Any, weighting: str, *, 
 
 def _named_run(settings: CliContext, name: str) -> Any:
     """The run of that name, None where the name must be a symbol."""
-    from forecast.runs.run import Run, open_run
+    from forecast.runs.catalog import LATEST, named_run, open_run
 
-    if name == "latest" or ("/" not in name and Run(settings.runs / name).described):
-        return open_run(settings.runs, name)
-    return None
+    return open_run(settings.runs, name) if name == LATEST else named_run(settings.runs, name)
 
 
 def _newest_run(settings: CliContext, symbol: str) -> Any:
     """The newest finished run of a symbol, None where there is none."""
-    from forecast.runs.run import list_runs
+    from forecast.runs.catalog import newest_run
     from pipelines.market.types import check_symbol
 
-    wanted = check_symbol(symbol)
-    found = (run for run in list_runs(settings.runs) if run.finished)
-    return next((run for run in found if run.describe()["config"].get("symbol") == wanted), None)
+    return newest_run(settings.runs, check_symbol(symbol))

@@ -55,7 +55,7 @@ def command(
     from forecast.cli.progress import TrainingProgress
     from forecast.compute.backend import choose, versions
     from forecast.report import write_controls, write_index
-    from forecast.runs.run import list_runs
+    from forecast.runs.catalog import list_runs
     from forecast.studies import power_results, power_study
     from pipelines.errors import ConfigError
     from pipelines.preprocessing.custom_features import sources

@@ -88,8 +88,9 @@ def _store(settings: CliContext) -> str:
 
 
 def _runs(settings: CliContext) -> str:
-    from forecast.runs.run import list_runs
+    from forecast.runs.catalog import list_runs
 
-    found = list_runs(settings.runs)
-    unfinished = sum(not run.finished for run in found)
-    return f"{len(found)} ({unfinished} unfinished)"
+    runs = list_runs(settings.runs)
+    problems = [problem for run in runs if (problem := run.problem) is not None]
+    unfinished = sum(not run.finished for run in runs) - len(problems)
+    return "; ".join([f"{len(runs)} ({unfinished} unfinished, {len(problems)} unreadable)", *problems])

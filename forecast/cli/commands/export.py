@@ -31,7 +31,7 @@ def command(
       forecast export --out models
       forecast export --to onnx --model lstm --out models
     """
-    from forecast.runs.run import open_run
+    from forecast.runs.catalog import open_run
     from forecast.serving.export import export
     from forecast.serving.loader import open_experiment, source_now
     from pipelines.store.store import Store

@@ -70,7 +70,7 @@ def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: b
     from forecast.report import write_report
     from forecast.report.pages import diagnostics
     from forecast.report.sections import effective_memory as memory_section
-    from forecast.runs.run import open_run
+    from forecast.runs.catalog import open_run
     from forecast.studies import memory_benchmark, window_ablation
 
     chosen = loader.open_subject(open_run(settings.runs, name))
@@ -104,8 +104,7 @@ def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: b
 def _benchmark(
     settings: CliContext, name: str, *, lengths: list[int], seeds: int, jobs: int | None, fresh: bool, as_json: bool
 ) -> None:
-    import os
-
+    from forecast.compute.processes import cores
     from forecast.report.pages import diagnostics
     from forecast.studies import memory_benchmark
     from forecast.studies.memory_tasks import TASKS, StepBudget
@@ -118,7 +117,7 @@ def _benchmark(
         _kept(settings),
         lengths=lengths,
         seeds=seeds,
-        jobs=jobs or os.cpu_count() or 1,
+        jobs=jobs or cores(),
         budget=StepBudget(),
         fresh=fresh,
         tell=settings.note,
@@ -140,7 +139,7 @@ def _ablate(settings: CliContext, name: str, lengths: list[int], *, jobs: int | 
     from forecast.cli.tables import print_table
     from forecast.diagnostics import loader
     from forecast.report.sections import window_ablation as ablation_section
-    from forecast.runs.run import open_run
+    from forecast.runs.catalog import open_run
     from forecast.serving.signal import rules_of
     from forecast.studies import window_ablation
 
@@ -178,7 +177,7 @@ def _last_moment(at: datetime) -> datetime:
 
 def _window(settings: CliContext, name: str) -> int | None:
     """The window of the run that is named; without a name the latest run's, None where there is no run."""
-    from forecast.runs.run import open_run
+    from forecast.runs.catalog import open_run
 
     if name == "latest" and not (settings.runs / "latest").exists():
         return None

@@ -21,7 +21,7 @@ def command(settings: CliContext, run: str, backtest: str | None, as_json: bool)
       forecast report 20260301-120000-aapl-1d --backtest default
     """
     from forecast.report import write_index, write_report
-    from forecast.runs.run import list_runs, open_run
+    from forecast.runs.catalog import list_runs, open_run
     from forecast.studies.power_results import listed
     from pipelines.errors import RunError
 

@@ -20,7 +20,7 @@ STALE = 3
 
 
 @click.command("signal")
-@click.argument("name", default="latest", metavar="[RUN]")
+@click.argument("name", default="latest", metavar="[RUN|SYMBOL]")
 @click.option("--symbol", help="The newest run of this symbol.")
 @click.option("--all", "every", is_flag=True, help="A table: the newest run of every symbol.")
 @click.option("--offline", is_flag=True, help="Fetch nothing: the newest close in the store.")
@@ -48,7 +48,8 @@ def command(
     band: float | str | None,
     as_json: bool,
 ) -> None:
-    """The signal of RUN's networks (the latest run when none is named) at the newest close, after fetching it.
+    """The signal of RUN's networks (the latest run when none is named; the newest run of SYMBOL) at the newest close,
+    after fetching it.
 
     The members of the last fold decide together: the mean of their probabilities, as in the backtest. The position is
     what the rules of the run's newest backtest hold from the next open on. Exit code 3: the newest price is older than
@@ -135,48 +136,42 @@ class _Asking:
 
 
 def _chosen(settings: CliContext, name: str, symbol: str | None) -> "Run":
-    from forecast.runs.run import open_run
+    from forecast.runs.catalog import LATEST, newest_run, newest_runs, open_run
     from pipelines.errors import RunError
     from pipelines.market.types import check_symbol
 
     if symbol is None:
         return open_run(settings.runs, name)
-    wanted = check_symbol(symbol)
-    if name != "latest":
+    symbol = check_symbol(symbol)
+    if name != LATEST:
         run = open_run(settings.runs, name)
-        if (trained := run.describe()["config"].get("symbol")) != wanted:
-            raise RunError(f"Run {run.name} was trained on {trained}, not on {wanted}: forecast train {wanted}.")
+        if run.symbol != symbol:
+            raise RunError(f"Run {run.name} was trained on {run.symbol}, not on {symbol}: forecast train {symbol}.")
         return run
-    mine = _newest(settings)
-    if wanted not in mine:
-        there = ", ".join(mine) or "no symbol"
-        raise RunError(f"Need a finished run of {wanted}, found runs of {there}. Train one: forecast train {wanted}.")
-    return mine[wanted]
-
-
-def _newest(settings: CliContext) -> "dict[str, Run]":
-    """The newest finished run of each symbol, in order of the alphabet."""
-    from forecast.runs.run import list_runs
-
-    oldest_first = [run for run in reversed(list_runs(settings.runs)) if run.finished]
-    return dict(sorted((str(run.describe()["config"].get("symbol")), run) for run in oldest_first))
+    newest = newest_run(settings.runs, symbol)
+    if newest is None:
+        others = ", ".join(newest_runs(settings.runs)) or "no symbol"
+        raise RunError(f"Expected a run of {symbol}, got runs of {others}. Train one: forecast train {symbol}.")
+    return newest
 
 
 def _table(ask: _Asking, settings: CliContext, *, now: "np.datetime64", as_json: bool) -> bool:
     """One outlook a symbol; a run that cannot be asked is told and passed over. Whether any is stale."""
     from forecast.cli import signal_output
+    from forecast.runs.catalog import newest_runs
     from pipelines.errors import ForecastError, RunError
 
-    runs, found, failed = _newest(settings), [], {}
+    runs = newest_runs(settings.runs, note=settings.note)
     if not runs:
-        raise RunError(f"Need a finished run, found none in {settings.runs}. Train one: forecast train SYMBOL.")
+        raise RunError(f"Expected a finished run in {settings.runs}, got none. Train one: forecast train SYMBOL.")
+    forecasts, failed = [], {}
     for symbol, run in runs.items():
         try:
-            found.append(ask(run)[1])
+            forecasts.append(ask(run)[1])
         except ForecastError as error:
             failed[symbol] = str(error)
             settings.note(f"{symbol}: {error}")
-    signal_output.show_table(found, failed, now=now, as_json=as_json)
+    signal_output.show_table(forecasts, failed, now=now, as_json=as_json)
     if failed:
-        raise ForecastError(f"Asked {len(found)} of {len(runs)} runs, not {', '.join(failed)} (reasons above).")
-    return any(each.stale(now) for each in found)
+        raise ForecastError(f"Asked {len(forecasts)} of {len(runs)} runs, not {', '.join(failed)} (reasons above).")
+    return any(forecast.stale(now) for forecast in forecasts)

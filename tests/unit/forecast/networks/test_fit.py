@@ -208,46 +208,6 @@ def test_a_stored_member_predicts_the_same_digits_one_window_at_a_time(fitting, 
         assert alone[0] == fitted.probability[number]
 
 
-@pytest.mark.parametrize(("patience", "dropout"), [(0, 0.0), (1, 0.2)])
-def test_members_trained_as_one_batched_network_equal_those_trained_one_by_one(fitting, task, patience, dropout):
-    import keras
-
-    if keras.backend.backend() != "jax":
-        pytest.skip("batched members need JAX")
-    from forecast.networks.optimizer import flat
-    from forecast.networks.training_loop import Program
-    from forecast.networks.vectorized import Learner, train_together
-
-    windows, _, scaler = task
-    chosen = architecture(fitting, "lstm", dropout=dropout)
-    program = Program(fitting.layers.build(chosen, seed=0), random=chosen.random)
-    folds = walk_forward(windows, folds=2)
-
-    def learners():
-        for fold in folds:
-            for seed in range(2):
-                yield Learner(
-                    start=flat(fitting.layers.build(chosen, seed=seed).get_weights()),
-                    material=program.material(
-                        scaler.apply(windows.values), ends=windows.ends, targets=windows.targets,
-                        weights=fold.weights, train=fold.train, validation=fold.validation, batch=32, rate=0.02,
-                    ),
-                    train=fold.train,
-                    shuffle=np.random.default_rng(seed),
-                    draw=seed + 7,
-                )  # fmt: skip
-
-    together = train_together(program, list(learners()), batch=32, epochs=4, patience=patience)
-    for each, found in zip(learners(), together, strict=True):
-        alone = program.train(
-            each.start, each.material, train=each.train, batch=32, shuffle=each.shuffle, epochs=4, patience=patience,
-            draw=each.draw,
-        )  # fmt: skip
-        np.testing.assert_allclose(found.parameters, alone.parameters, atol=1e-4)
-        np.testing.assert_allclose(found.loss, alone.loss, atol=1e-5)
-        np.testing.assert_allclose(found.val_loss, alone.val_loss, atol=1e-5)
-
-
 def test_a_row_without_weight_teaches_nothing_and_a_row_of_weight_two_counts_twice(fitting, task):
     windows, fold, scaler = task
     weights = fold.weights.copy()

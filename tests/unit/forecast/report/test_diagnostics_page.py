@@ -16,7 +16,8 @@ from forecast.diagnostics import analysis, effective_memory, loader
 from forecast.diagnostics.effective_memory import Memory
 from forecast.report.pages import diagnostics
 from forecast.report.sections import effective_memory as memory_section
-from forecast.runs.run import Run, open_run
+from forecast.runs.catalog import open_run
+from forecast.runs.run import Run
 from pipelines.errors import RunError
 from tests.conftest import forecast_here, only_line
 from tests.helpers.report_browser import CHROMIUM, Page, browser

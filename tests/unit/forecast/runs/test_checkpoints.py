@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from forecast.config.experiment import Experiment
+from forecast.runs.catalog import open_run
 from forecast.runs.checkpoints import open_member
-from forecast.runs.run import open_run
 from pipelines.errors import RunError
 from tests.conftest import environment, only_line
 

@@ -55,16 +55,6 @@ def test_a_finished_run_has_no_parts_left(run):
     pd.testing.assert_frame_equal(run.predictions(), frame)
 
 
-def test_the_latest_run_is_the_one_that_was_set_and_a_missing_one_is_named(tmp_path, run):
-    with pytest.raises(RunError, match="Need a run, found none"):
-        runs.open_run(tmp_path)
-    runs.set_latest(tmp_path, run)
-    assert runs.open_run(tmp_path).name == run.name
-    for name in ("nope", "../x", "a/b", ""):
-        with pytest.raises(RunError, match=r"Need a run that exists, got .*Newest runs: A-1d-0123456789"):
-            runs.open_run(tmp_path, name)
-
-
 def test_a_damaged_file_is_named_in_one_line(run):
     (run.folder / "run.json").write_text("{")
     with pytest.raises(RunError, match=r"run\.json of run folder .* cannot be read .*forecast train SYMBOL --fresh"):
