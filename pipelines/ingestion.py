@@ -10,7 +10,7 @@ from pipelines.cleaning.quality_checks import missing_sessions
 from pipelines.cleaning.report import CleaningReport
 from pipelines.errors import TooFewBarsError, UnknownSymbolError
 from pipelines.market import calendars
-from pipelines.market.types import Actions, Bars, Ticks, Times
+from pipelines.market.types import Actions, Bars, Quotes, Ticks, Times
 from pipelines.sources.base import Delivery
 from pipelines.store.store import Store
 
@@ -46,11 +46,13 @@ def ingest(store: Store, delivery: Delivery) -> IngestionResult:
     prices, actions = delivery.prices, delivery.actions
     if actions is not None:
         store.write_actions(actions, since=delivery.actions_since, until=delivery.actions_until)
-    rows = store.write_bars(prices) if isinstance(prices, Bars) else store.write_ticks(prices)
+    if delivery.quotes is not None and len(delivery.quotes):
+        store.write_quotes(delivery.quotes)
+    rows = _write(store, prices)
     sessions = calendars.session_of(_known_at(prices)[[0, -1]], prices.calendar)
     return IngestionResult(
         symbol=prices.symbol,
-        kind="bars" if isinstance(prices, Bars) else "ticks",
+        kind=type(prices).__name__.lower(),
         interval=prices.interval if isinstance(prices, Bars) else "",
         rows=rows,
         first=str(sessions[0]),
@@ -62,7 +64,13 @@ def ingest(store: Store, delivery: Delivery) -> IngestionResult:
     )
 
 
-def between(prices: Bars | Ticks, start: object = None, end: object = None) -> Bars | Ticks:
+def _write(store: Store, prices: Bars | Ticks | Quotes) -> int:
+    if isinstance(prices, Bars):
+        return store.write_bars(prices)
+    return store.write_ticks(prices) if isinstance(prices, Ticks) else store.write_quotes(prices)
+
+
+def between(prices: Bars | Ticks | Quotes, start: object = None, end: object = None) -> Bars | Ticks | Quotes:
     """The prices of the sessions from start to end (dates, both included; None for all).
 
     Raises:
@@ -84,7 +92,26 @@ def between(prices: Bars | Ticks, start: object = None, end: object = None) -> B
     return prices.rows(kept)
 
 
-def _known_at(prices: Bars | Ticks) -> Times:
+def within(delivery: Delivery, start: object = None, end: object = None) -> Delivery:
+    """The delivery with the prices, and the quotes beside them, of the sessions from start to end.
+
+    Raises:
+        TooFewBarsError: no prices in that time.
+    """
+    quotes = delivery.quotes
+    if quotes is not None and (start is not None or end is not None):
+        sessions = calendars.session_of(quotes.time, quotes.calendar)
+        first, last = (np.datetime64(str(day), "D") if day else None for day in (start, end))
+        kept = np.ones(len(quotes), np.bool_)
+        if first is not None:
+            kept &= sessions >= first
+        if last is not None:
+            kept &= sessions <= last
+        quotes = quotes.rows(kept)
+    return replace(delivery, prices=between(delivery.prices, start, end), quotes=quotes)
+
+
+def _known_at(prices: Bars | Ticks | Quotes) -> Times:
     return prices.closed_at if isinstance(prices, Bars) else prices.time
 
 

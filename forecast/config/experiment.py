@@ -40,6 +40,8 @@ class Experiment:
     split, embargo: as pipelines.preprocessing.walk_forward.walk_forward takes them, or "combinatorial" with groups
     and tested instead of
     folds, as pipelines.preprocessing.combinatorial_cv takes them.
+    features: names; none stands for FEATURES and, on bars made of ticks, for those of trades and quotes that the bars
+    have columns for (forecast.datasets.dataset.with_features).
     panel: the symbols whose networks are trained as one, this one among them; none: this symbol alone.
     tune: tries of other units and learning rates for each network and fold; 0 takes them as they are here.
     start, end: the first and the last session used, both included.
@@ -74,7 +76,7 @@ class Experiment:
     learning_rate: float = 0.001
     clip: float = 1.0
     tune: int = 0
-    features: tuple[str, ...] = tuple(FEATURES)
+    features: tuple[str, ...] = ()
     panel: tuple[str, ...] = ()
     start: date | None = None
     end: date | None = None
@@ -97,7 +99,10 @@ class Experiment:
                     f"Need {name} out of {listed}, each once, got {', '.join(map(str, chosen)) or 'none'}."
                 )
         self._check_networks()
-        check_names(self.features)
+        if not self.features and self.bars is None:
+            object.__setattr__(self, "features", tuple(FEATURES))
+        if self.features:
+            check_names(self.features)
         object.__setattr__(self, "panel", tuple(sorted(check_symbol(each) for each in self.panel)))
         if self.panel and (self.symbol not in self.panel or len(set(self.panel)) < max(2, len(self.panel))):
             raise ConfigError(f"Need 2 symbols or more for --pooled, each once, got {', '.join(self.panel)}.")

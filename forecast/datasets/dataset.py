@@ -56,6 +56,20 @@ def make_bars(source: Source, experiment: Experiment) -> Bars:
     return adjustments.adjust(source.raw, source.actions, base="forward")
 
 
+def with_features(experiment: Experiment, prices: Bars) -> Experiment:
+    """The experiment with the features of its bars where it names none."""
+    return experiment if experiment.features else replace(experiment, features=features.default_features(prices))
+
+
+def with_common_features(store: Store, experiments: Sequence[Experiment]) -> list[Experiment]:
+    """The experiments of a panel; where they name no features, with those that the bars of all of them have."""
+    if all(experiment.features for experiment in experiments):
+        return list(experiments)
+    named = [with_features(each, make_bars(load(store, each), each)).features for each in experiments]
+    common = tuple(name for name in named[0] if all(name in names for names in named))
+    return [replace(each, features=common) for each in experiments]
+
+
 def price_scale(source: Source, made: Bars) -> float:
     """What an adjusted price has to be multiplied by so that the last one is as traded."""
     return float(source.raw.close[-1] / made.close[-1]) if isinstance(source.raw, Bars) else 1.0
@@ -116,7 +130,7 @@ def make_windows(prices: Bars, experiment: Experiment) -> Windows:
         cost_bps=experiment.label_cost_bps,
         barrier_width=experiment.barrier_width,
     )
-    matrix = features.compute(prices, names=experiment.features)
+    matrix = features.compute(prices, names=with_features(experiment, prices).features)
     return windows.build(matrix, known, steps=experiment.window, opens=prices.open)
 
 

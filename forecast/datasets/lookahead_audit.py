@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config.experiment import Experiment
-from forecast.datasets.dataset import Dataset, Source, make_bars, make_windows, prepare
+from forecast.datasets.dataset import Dataset, Source, make_bars, make_windows, prepare, with_features
 from pipelines.errors import ForecastError
 from pipelines.market.types import Actions, Bars, Floats, Ticks
 from pipelines.preprocessing import custom_features, features, scaling
@@ -57,6 +57,7 @@ class Certificate:
 
 def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: int = 6, seed: int = 0) -> Certificate:
     """Checks a run's data from raw prices to folds and scalers at `cuts` decisions spread over the test rows."""
+    experiment = with_features(experiment, dataset.bars)
     failures = list(_structure(dataset, experiment))
     rng = np.random.default_rng(seed)
     compared = 0

@@ -21,7 +21,15 @@ from forecast.compute.shared_data import SharedData
 from forecast.compute.task import FitTask, Task, order_for
 from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.datasets import lookahead_audit
-from forecast.datasets.dataset import Dataset, fingerprint, load, make_bars, make_windows, price_scale
+from forecast.datasets.dataset import (
+    Dataset,
+    fingerprint,
+    load,
+    make_bars,
+    make_windows,
+    price_scale,
+    with_common_features,
+)
 from forecast.datasets.panel import Panel, taking_part, write_panel, write_scaled
 from forecast.networks.results import FitResult
 from forecast.runs import catalog, tables, trial_log
@@ -100,6 +108,7 @@ def train_pooled(
     """
     versions = backend.versions(workers.backend)
     experiments = sorted(experiments, key=lambda each: each.symbol)  # so that their order decides nothing
+    experiments = with_common_features(store, experiments)
     with ExitStack() as open_until_done:
         scratch = Path(open_until_done.enter_context(TemporaryDirectory(prefix="forecast-panel-")))
         data: dict[str, str] = {}

@@ -12,7 +12,7 @@ from forecast.compute.shared_data import SharedData
 from forecast.compute.task import FitTask, Task, order_for
 from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.datasets import lookahead_audit
-from forecast.datasets.dataset import Dataset, Source, fingerprint, load, make_bars, prepare, price_scale
+from forecast.datasets.dataset import Dataset, Source, fingerprint, load, make_bars, prepare, price_scale, with_features
 from forecast.networks.results import FitResult
 from forecast.runs import catalog, tables, trial_log
 from forecast.runs import run as runs
@@ -65,6 +65,7 @@ def train_all(
         for experiment in experiments:
             source = load(store, experiment)
             prices = make_bars(source, experiment)
+            experiment = with_features(experiment, prices)
             data = fingerprint(prices)
             own = custom_features.sources(experiment.features)
             more = {"user_features": own} if own else {}

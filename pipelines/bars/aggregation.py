@@ -20,8 +20,9 @@ def from_ticks(ticks: Ticks, kind: str) -> Bars:
     """Bars of the given kind; cutting the ticks off anywhere never changes a bar that was complete before.
 
     kind: "tick:500" bars of 500 trades; "volume:10000" of so many shares or contracts; "dollar:1000000" of so much
-    money; "imbalance:500" where trades at rising prices outnumber those at falling ones unusually, about 500 trades
-    long. closed_at is the time of the last trade. A pause of 30 minutes without a trade closes such a bar early, at
+    money; "imbalance:500" where buyers' trades outnumber sellers' unusually, or the other way round, and "runs:500"
+    where those of one side come to unusually many, about 500 trades long.
+    closed_at is the time of the last trade. A pause of 30 minutes without a trade closes such a bar early, at
     last trade + 30 minutes, when that is known without the future; the last bar, if unfinished, is left out.
     "time:15m" (s, m, h): aligned to the open of the exchange's session, cut at its close, none that is empty.
     closed_at is the end of the interval. The last interval is left out: no later trade shows that it is over.
@@ -68,7 +69,10 @@ def from_chunks(chunks: Iterable[Ticks], kind: str) -> Bars:
 _COLUMNS = (
     *("opened_at", "closed_at", "open", "high", "low", "close", "volume"),
     *("vwap", "trades", "signed_volume"),
+    *("bid", "ask", "spread", "depth_imbalance", "order_flow"),
 )
+_MEANS = ("spread", "depth_imbalance", "order_flow")
+_QUOTED = ("bid", "ask", "bid_size", "ask_size", "order_flow")
 
 
 def parse(kind: str) -> tuple[str, float]:
@@ -77,7 +81,7 @@ def parse(kind: str) -> tuple[str, float]:
     Raises:
         ConfigError: a kind that does not exist.
     """
-    found = re.fullmatch(r"(tick|imbalance):([1-9]\d{0,8})|(volume|dollar):(\d{1,15}(?:\.\d+)?)", kind)
+    found = re.fullmatch(r"(tick|imbalance|runs):([1-9]\d{0,8})|(volume|dollar):(\d{1,15}(?:\.\d+)?)", kind)
     if found and found[1]:
         return found[1], float(found[2])
     if found and float(found[4]) > 0:
@@ -85,7 +89,8 @@ def parse(kind: str) -> tuple[str, float]:
     if found := re.fullmatch(r"(time):([1-9]\d{0,5})([smh])", kind):
         return found[1], float(int(found[2]) * _UNITS[found[3]])
     raise ConfigError(
-        f"Need bars such as tick:500, volume:10000, dollar:1000000, imbalance:500 or time:15m (s, m, h), got {kind!r}."
+        f"Need bars such as tick:500, volume:10000, dollar:1000000, imbalance:500, runs:500 or "
+        f"time:15m (s, m, h), got {kind!r}."
     )
 
 
@@ -93,13 +98,16 @@ def _aggregate(ticks: Ticks, cuts: Boundaries, state: BoundaryState, *, interval
     """First, highest, lowest and last price, and the sums over each bar's rows."""
     starts, end = cuts.starts, cuts.end
     count = np.diff(starts, append=end)
-    price, size = ticks.price[:end], ticks.size[:end]
+    price = ticks.price[:end]
+    columns = {name: array[:end] for name in ("price", "size", *_QUOTED) if (array := getattr(ticks, name)) is not None}
     parts = [
-        _sums(price[rows], size[rows], starts[some] - rows.start, replace(state, **before))
-        for some, rows, before in _blocks(price, starts, end, state)
+        _sums(starts=starts[bars] - rows.start, state=replace(state, **before), **_slices(columns, rows))
+        for bars, rows, before in _blocks(price, starts, end, state)
     ]
-    names = ("high", "low", "volume", "vwap", "signed_volume")
+    names = ("high", "low", "volume", "vwap", "signed_volume") + (() if ticks.bid is None else _MEANS)
     sums: dict[str, Any] = {name: np.concatenate([part[name] for part in parts] or [price[:0]]) for name in names}
+    if ticks.bid is not None and ticks.ask is not None:
+        sums |= {"bid": ticks.bid[starts], "ask": ticks.ask[starts]}
     return Bars(
         symbol=ticks.symbol,
         interval=interval,
@@ -127,27 +135,57 @@ def _blocks(
         first = last
 
 
-def _sums(price: Floats, size: Floats, starts: NDArray[np.int64], state: BoundaryState) -> dict[str, Floats]:
+def _slices(columns: dict[str, Floats], rows: slice) -> dict[str, Floats]:
+    return {name: array[rows] for name, array in columns.items()}
+
+
+def _sums(
+    *,
+    price: Floats,
+    size: Floats,
+    starts: NDArray[np.int64],
+    state: BoundaryState,
+    bid: Floats | None = None,
+    ask: Floats | None = None,
+    bid_size: Floats | None = None,
+    ask_size: Floats | None = None,
+    order_flow: Floats | None = None,
+) -> dict[str, Floats]:
     volume = np.add.reduceat(size, starts)
     money = np.add.reduceat(price * size, starts)
     high, low = np.maximum.reduceat(price, starts), np.minimum.reduceat(price, starts)
     middle = (high + low) / 2
-    return {
+    sums = {
         "high": high,
         "low": low,
         "volume": volume,
         "vwap": np.clip(np.divide(money, volume, out=middle, where=volume > 0), low, high),
-        "signed_volume": np.add.reduceat(size * signs(price, state), starts),
+        "signed_volume": np.add.reduceat(size * signs(price, state, bid=bid, ask=ask), starts),
+    }
+    if bid is None or ask is None or bid_size is None or ask_size is None or order_flow is None:
+        return sums
+    depth = bid_size + ask_size
+    imbalance = np.divide(bid_size - ask_size, depth, out=np.full(len(price), np.nan), where=depth > 0)
+    return sums | {
+        "spread": _means((ask - bid) / ((ask + bid) / 2), starts),
+        "depth_imbalance": _means(imbalance, starts),
+        "order_flow": np.add.reduceat(order_flow, starts),
     }
 
 
+def _means(values: Floats, starts: NDArray[np.int64]) -> Floats:
+    """The mean of each bar's values without those that are NaN; NaN where all are."""
+    there = ~np.isnan(values)
+    total = np.add.reduceat(np.where(there, values, 0.0), starts)
+    count = np.add.reduceat(there.astype(np.float64), starts)
+    return np.asarray(np.divide(total, count, out=np.full(len(starts), np.nan), where=count > 0))
+
+
 def joined(first: Ticks, second: Ticks) -> Ticks:
-    """One after the other, on the market of the first."""
-    return Ticks(
-        symbol=first.symbol,
-        time=np.concatenate([first.time, second.time]),
-        price=np.concatenate([first.price, second.price]),
-        size=np.concatenate([first.size, second.size]),
-        currency=first.currency,
-        calendar=first.calendar,
-    )
+    """One after the other, on the market of the first; their quotes where both have them."""
+    quoted = [name for name in _QUOTED if getattr(first, name) is not None and getattr(second, name) is not None]
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(first, name), getattr(second, name)])
+        for name in ("time", "price", "size", *quoted)
+    }
+    return Ticks(symbol=first.symbol, currency=first.currency, calendar=first.calendar, **arrays)

@@ -11,6 +11,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.bars import trade_signing
 from pipelines.market import calendars
 from pipelines.market.types import Floats, Ticks, Times
 
@@ -22,9 +23,8 @@ _LEARNING = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class BoundaryState:
-    """What is known from before the first row. total: the running sum so far. price, sign: of the trade before.
-
-    expected: the imbalance at which a bar ends, 0 before the first.
+    """What is known from before the first row. total: the running sum so far. price, sign: of the trade before, the
+    sign by the tick rule. expected: the imbalance, or the run, at which a bar ends, 0 before the first.
     """
 
     total: float = 0.0
@@ -47,13 +47,11 @@ class Boundaries:
     state: BoundaryState
 
 
-def signs(price: Floats, state: BoundaryState) -> NDArray[np.int8]:
-    """The tick rule: 1 for a trade after the price rose, -1 after it fell, 0 before any change; shape (ticks,)."""
-    changed = np.flatnonzero(price[1:] != price[:-1]) + 1
-    before = state.price or (price[0] if len(price) else 0.0)
-    first = float(np.sign(price[0] - before)) or state.sign if len(price) else 0.0
-    values = np.concatenate([[first], np.sign(price[changed] - price[changed - 1])]).astype(np.int8)
-    return np.repeat(values, np.diff(changed, prepend=0, append=len(price)))
+def signs(
+    price: Floats, state: BoundaryState, *, bid: Floats | None = None, ask: Floats | None = None
+) -> trade_signing.Signs:
+    """Who started each trade, by its quote where one is known, else by the tick rule; shape (ticks,)."""
+    return trade_signing.signs(price, bid=bid, ask=ask, last_price=state.price, last_sign=state.sign)
 
 
 def by_trades(ticks: Ticks, count: float, state: BoundaryState) -> Boundaries:
@@ -85,24 +83,29 @@ def by_imbalance(ticks: Ticks, count: float, state: BoundaryState) -> Boundaries
     it is learned so that bars are about count trades long: the sum spreads with the root of the length, so after a
     bar of n trades the expected imbalance is multiplied by (count / n) to the power of a twentieth; first root(count).
     """
-    height = _heights(signs(ticks.price, state))
-    bounds = np.append(_after_pauses(ticks), len(ticks))
-    expected = kept = state.expected or float(np.sqrt(count))
-    starts: list[int] = []
-    full: list[bool] = []
-    for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        row = first
-        while row < last:
-            end = _first_far(height, row, last, ceil(expected), int(count))
-            starts.append(row)
-            full.append(end <= last)
-            kept, end = expected, min(end, last)
-            if full[-1]:
-                expected = max(1.0, expected * (count / (end - row)) ** _LEARNING)
-            row = end
-    cuts = _counted(ticks, np.array(starts, np.int64), full=np.array(full, np.bool_), state=state)
-    kept = expected if full and full[-1] else kept
-    return replace(cuts, state=replace(cuts.state, expected=kept))
+    height = _heights(signs(ticks.price, state, bid=ticks.bid, ask=ticks.ask))
+
+    def end_of(row: int, last: int, expected: float) -> int:
+        return _first_far(height, row, last, ceil(expected), int(count))
+
+    return _by_expectation(ticks, count, state, first=float(np.sqrt(count)), end_of=end_of)
+
+
+def by_run(ticks: Ticks, count: float, state: BoundaryState) -> Boundaries:
+    """A new bar when the trades of one side, of buyers or of sellers, come to more than expected of a bar.
+
+    Tick-run bars after López de Prado (2018, ch. 2): a bar ends when the larger of the two counts reaches what is
+    expected, here learned as in by_imbalance so that bars are about count trades long; first half of count.
+    """
+    side = signs(ticks.price, state, bid=ticks.bid, ask=ticks.ask)
+    buys, sells = (_heights((side == sign).astype(np.int8)).astype(np.int64) for sign in (1, -1))
+
+    def end_of(row: int, last: int, expected: float) -> int:
+        wanted = ceil(expected)
+        ends = [int(np.searchsorted(total, total[row] + wanted)) for total in (buys, sells)]
+        return min(*ends, last + 1)
+
+    return _by_expectation(ticks, count, state, first=max(1.0, count / 2), end_of=end_of)
 
 
 def by_time(ticks: Ticks, nanoseconds: float, state: BoundaryState) -> Boundaries:
@@ -128,6 +131,7 @@ KINDS: dict[str, Callable[[Ticks, float, BoundaryState], Boundaries]] = {
     "volume": by_volume,
     "dollar": by_dollars,
     "imbalance": by_imbalance,
+    "runs": by_run,
     "time": by_time,
 }
 
@@ -149,6 +153,33 @@ def _by_sum(ticks: Ticks, amounts: Floats, amount: float, state: BoundaryState) 
             row = end if end < last else last
     cuts = _counted(ticks, np.array(starts, np.int64), full=np.array(full, np.bool_), state=state)
     return replace(cuts, state=replace(cuts.state, total=float(total[cuts.end])))
+
+
+def _by_expectation(
+    ticks: Ticks, count: float, state: BoundaryState, *, first: float, end_of: Callable[[int, int, float], int]
+) -> Boundaries:
+    """Bars that end at an expectation, which is multiplied by (count / length) to the power of a twentieth after each.
+
+    first: the expectation of the first bar. end_of: (row, last, expected) -> the row after the bar that starts at row,
+    last + 1 where it does not end by then.
+    """
+    bounds = np.append(_after_pauses(ticks), len(ticks))
+    expected = kept = state.expected or first
+    starts: list[int] = []
+    full: list[bool] = []
+    for begin, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        row = begin
+        while row < last:
+            end = end_of(row, last, expected)
+            starts.append(row)
+            full.append(end <= last)
+            kept, end = expected, min(end, last)
+            if full[-1]:
+                expected = max(1.0, expected * (count / (end - row)) ** _LEARNING)
+            row = end
+    cuts = _counted(ticks, np.array(starts, np.int64), full=np.array(full, np.bool_), state=state)
+    kept = expected if full and full[-1] else kept
+    return replace(cuts, state=replace(cuts.state, expected=kept))
 
 
 def _running(amounts: Floats, before: float) -> Floats:

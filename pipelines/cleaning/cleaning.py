@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.cleaning import missing_opens, trade_filters
+from pipelines.cleaning import missing_opens, quote_filters, trade_filters
 from pipelines.cleaning.report import CleaningReport, RowFilter
 from pipelines.errors import BadPricesError, ConfigError
 from pipelines.market import calendars
-from pipelines.market.types import Bars, Ticks, Times
+from pipelines.market.types import Bars, Quotes, Ticks, Times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,6 +113,61 @@ def ticks(
     sieve.refuse(symbol, max_dropped)
     made = Ticks(symbol=symbol, time=time, price=price, size=size, currency=currency, calendar=calendar)
     return made, sieve.report(len(made))
+
+
+def quotes(
+    frame: "pd.DataFrame",
+    *,
+    symbol: str,
+    calendar: str,
+    currency: str = "",
+    max_dropped: float = MAX_DROPPED,
+    until: np.datetime64 | None = None,
+) -> tuple[Quotes, CleaningReport]:
+    """Best quotes from rows in file order: time (UTC, without a zone), bid, ask; and bid_size, ask_size, exchange.
+
+    Rows of several exchanges become the best of them all (pipelines.cleaning.quote_filters.consolidated). Dropped, in
+    this order: a missing value, the future, not finite, off hours, no price on one side, bid above ask; a quote that
+    repeats the one before is left out uncounted, since it changes nothing. Rows out of order are sorted, equal times
+    kept in file order.
+
+    Raises:
+        BadPricesError: more than max_dropped of the rows dropped for what they say, or none left.
+    """
+    time = frame["time"].to_numpy().astype("datetime64[ns]")
+    columns = {
+        name: frame[name].to_numpy(dtype=np.float64, na_value=np.nan) if name in frame else np.full(len(frame), np.nan)
+        for name in ("bid", "ask", "bid_size", "ask_size")
+    }
+    sieve = RowFilter(len(frame))
+    sieve.drop("missing value", np.isnat(time) | np.isnan(columns["bid"]) | np.isnan(columns["ask"]))
+    _drop_future(sieve, time, until)
+    sieve.drop("not finite", np.any([np.isinf(column) for column in columns.values()], axis=0))
+    sieve.drop("negative size", np.less(columns["bid_size"], 0) | np.less(columns["ask_size"], 0))
+    closed = trade_filters.off_hours(time, calendar)
+    refuse_closed(symbol, calendar, sieve.kept & closed, sieve.kept, time)
+    sieve.drop(f"outside the hours of {calendar}", closed, counts=False)
+    order = sieve.in_order(time)
+    time, columns = time[order], {name: column[order] for name, column in columns.items()}
+    if "exchange" in frame and frame["exchange"].nunique() > 1:
+        codes = frame["exchange"].astype("category").cat.codes.to_numpy()[order]
+        columns = quote_filters.consolidated(time, codes, calendar=calendar, **columns)
+        sieve.note(f"the best of {frame['exchange'].nunique()} exchanges at each moment")
+    empty = (columns["bid"] <= 0) | (columns["ask"] <= 0)
+    crossed = ~empty & (columns["bid"] > columns["ask"])
+    for why, rows in (("no price on one side", empty), ("bid above ask", crossed)):
+        mask = np.zeros(len(frame), np.bool_)
+        mask[order[rows]] = True
+        sieve.drop(why, mask, counts=False)
+    kept = ~empty & ~crossed
+    valid = int(kept.sum())
+    kept[kept] = quote_filters.changes(*(column[kept] for column in columns.values()))
+    if repeats := valid - int(kept.sum()):
+        sieve.note(f"{repeats:,} that change nothing left out")
+    sieve.refuse(symbol, max_dropped)
+    values = {name: column[kept] for name, column in columns.items()}
+    best = Quotes(symbol=symbol, time=time[kept], currency=currency, calendar=calendar, **values)
+    return best, sieve.report(int(sieve.kept.sum()))
 
 
 def length(interval: str) -> np.timedelta64:

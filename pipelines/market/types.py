@@ -71,6 +71,8 @@ class Ticks:
     """Trades in time order; equal times are kept in the order in which they came.
 
     time: UTC, shape (ticks,), never decreasing. price: in the quote currency, positive. size: not negative.
+    bid, ask, bid_size, ask_size: the best quote in force before each trade, NaN where none is known; order_flow: the
+    order-flow imbalance of the quotes since the trade before. None without quotes; pipelines.bars.quote_matching.
     """
 
     symbol: str
@@ -79,6 +81,11 @@ class Ticks:
     size: Floats = _floats()
     currency: str = ""
     calendar: str = "24/7"
+    bid: Floats | None = _more_floats()
+    ask: Floats | None = _more_floats()
+    bid_size: Floats | None = _more_floats()
+    ask_size: Floats | None = _more_floats()
+    order_flow: Floats | None = _more_floats()
 
     def __post_init__(self) -> None:
         _freeze(self, len(self.time))
@@ -98,6 +105,40 @@ class Ticks:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Quotes:
+    """Best bids and asks in time order, each in force until the next; equal times are kept in their order.
+
+    time: UTC, shape (quotes,), never decreasing. bid, ask: in the quote currency, positive, bid <= ask. bid_size,
+    ask_size: what can be sold and bought at them, 0 or more, NaN where the source does not say.
+    """
+
+    symbol: str
+    time: Times = _times()
+    bid: Floats = _floats()
+    ask: Floats = _floats()
+    bid_size: Floats = _floats()
+    ask_size: Floats = _floats()
+    currency: str = ""
+    calendar: str = "24/7"
+
+    def __post_init__(self) -> None:
+        _freeze(self, len(self.time))
+        if np.any(np.diff(self.time.view(np.int64)) < 0):
+            raise BadPricesError(f"{self.symbol}: quotes must be in time order. Clean them first.")
+        if not (np.all(np.isfinite(self.ask)) and np.all(self.bid > 0) and np.all(self.bid <= self.ask)):
+            raise BadPricesError(f"{self.symbol}: a bid must be positive and not above its ask. Clean them first.")
+        if np.any(self.bid_size < 0) or np.any(self.ask_size < 0):
+            raise BadPricesError(f"{self.symbol}: quoted sizes must be 0 or more. Clean them first.")
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def rows(self, chosen: Any) -> "Quotes":
+        """The same quotes, fewer of them: a slice, row numbers or a mask."""
+        return Quotes(**_chosen(self, chosen))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Bars:
     """Bars of one symbol, each array of shape (bars,).
 
@@ -105,8 +146,12 @@ class Bars:
     currency, positive, low <= open, close <= high. volume: shares or contracts, 0 or more.
     interval: "1d", "5m", "tick:500". calendar: an exchange_calendars name. adjusted: "raw" as traded, "forward"
     based on the first bar (no later action touches an earlier bar), "back" based on the last bar (as Yahoo shows).
-    vwap: mean price weighted by size, trades: how many, signed_volume: volume of trades at rising prices less that at
-    falling ones (tick rule); of bars made from ticks, else None.
+    vwap: mean price weighted by size, trades: how many, signed_volume: volume of buyers' trades less that of sellers'
+    (pipelines.bars.trade_signing); of bars made from ticks, else None.
+    bid, ask: the quote in force at the first trade, the open. spread: mean quoted spread at the trades, as a fraction
+    of the mid-price. depth_imbalance: mean of (bid size - ask size) / (bid size + ask size) at the trades. order_flow:
+    order-flow imbalance since the bar before. Of bars made from ticks with quotes, NaN where none was in force, else
+    None.
     """
 
     symbol: str
@@ -124,6 +169,11 @@ class Bars:
     vwap: Floats | None = _more_floats()
     trades: Floats | None = _more_floats()
     signed_volume: Floats | None = _more_floats()
+    bid: Floats | None = _more_floats()
+    ask: Floats | None = _more_floats()
+    spread: Floats | None = _more_floats()
+    depth_imbalance: Floats | None = _more_floats()
+    order_flow: Floats | None = _more_floats()
 
     def __post_init__(self) -> None:
         _freeze(self, len(self.opened_at))

@@ -32,7 +32,7 @@ def fetch(store: _Store, symbol: str) -> None:
         store.write_actions(delivery.actions)
     if isinstance(delivery.prices, Bars):
         store.write_bars(delivery.prices)
-    else:
+    elif isinstance(delivery.prices, Ticks):
         store.write_ticks(delivery.prices)
 
 

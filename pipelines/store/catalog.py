@@ -11,7 +11,7 @@ COLUMNS = ["symbol", "kind", "interval", "rows", "first", "last", "currency", "c
 
 
 def series(files: Mapping[str, "pa.Table | None"]) -> "pd.DataFrame":
-    """One row a series, from kind (bars, ticks) -> what delta-rs says about the table's files."""
+    """One row a series, from kind (bars, ticks, quotes) -> what delta-rs says about the table's files."""
     import pandas as pd
 
     found = [_series(table, kind) for kind, table in files.items() if table is not None and table.num_rows]
@@ -38,7 +38,7 @@ def what_is_there(known: "pd.DataFrame", where: Mapping[str, str], start: object
     where: the symbol, and the frequency where bars were asked for.
     """
     symbol, interval = where["symbol"], where.get("frequency", "")
-    own = known[known["symbol"] == symbol]
+    own = known[(known["symbol"] == symbol) & (known["kind"] != "quotes")]
     wanted = f"{interval} bars" if interval else "ticks"
     same = own[own["interval"] == interval]
     if len(same):

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.market import calendars
-from pipelines.market.types import Bars, Ticks
+from pipelines.market.types import Bars, Quotes, Ticks
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
 
-def market_columns(prices: Bars | Ticks, times: NDArray[np.datetime64]) -> dict[str, Any]:
+def market_columns(prices: Bars | Ticks | Quotes, times: NDArray[np.datetime64]) -> dict[str, Any]:
     count = len(prices)
     return {
         "session": calendars.session_of(times, prices.calendar) if count else np.array([], "datetime64[D]"),
@@ -70,6 +70,29 @@ def as_ticks(where: dict[str, str], rows: "pa.Table", known: "pd.DataFrame") -> 
         currency=str(known["currency"].iloc[0]),
         calendar=str(known["calendar"].iloc[0]),
     )
+
+
+def as_quotes(where: dict[str, str], rows: "pa.Table", known: "pd.DataFrame") -> Quotes:
+    """Quotes by time, those of one time by their place. known: the symbol's row of the catalogue."""
+    time, place = rows["quoted_at"].to_numpy(), rows["place"].to_numpy()
+    order = np.lexsort((place, time))
+    return Quotes(
+        symbol=where["symbol"],
+        time=time[order].view("datetime64[ns]"),
+        bid=rows["bid"].to_numpy()[order],
+        ask=rows["ask"].to_numpy()[order],
+        bid_size=rows["bid_size"].to_numpy()[order],
+        ask_size=rows["ask_size"].to_numpy()[order],
+        currency=str(known["currency"].iloc[0]),
+        calendar=str(known["calendar"].iloc[0]),
+    )
+
+
+def place_in_time(times: NDArray[np.datetime64]) -> NDArray[np.int32]:
+    """The place of each row among those of one time, which keeps their order."""
+    same = np.concatenate([[False], times[1:] == times[:-1]])[: len(times)]
+    row = np.arange(len(times))
+    return (row - np.maximum.accumulate(np.where(same, 0, row))).astype(np.int32)
 
 
 def as_times(column: Any) -> NDArray[np.datetime64]:

@@ -1,6 +1,6 @@
 """The price store: raw prices as traded, and the actions between them, in Delta tables below one folder or address.
 
-Tables `bars` (partitioned by symbol and frequency), `ticks` and `actions` (by symbol). delta-rs reads its own
+Tables `bars` (partitioned by symbol and frequency), `ticks`, `quotes` and `actions` (by symbol). delta-rs reads its own
 predicates again when writers meet, without quotes, so no column may be named like a word of SQL (interval, time). Times
 are whole nanoseconds since 1970 UTC in int64 columns: Delta's timestamps are microseconds, and their file statistics
 are cut to milliseconds, which makes a reader skip rows. `session` is the exchange's date.
@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.bars.quote_matching import match_chunks
 from pipelines.errors import StoreError, UnknownSymbolError
-from pipelines.market.types import Actions, Bars, Ticks, check_symbol
+from pipelines.market.types import Actions, Bars, Quotes, Ticks, check_symbol
 from pipelines.store.catalog import series, what_is_there
 from pipelines.store.delta_table import Table
-from pipelines.store.schema import as_bars, as_ticks, as_times, market_columns, plain
+from pipelines.store.schema import as_bars, as_quotes, as_ticks, as_times, market_columns, place_in_time, plain
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
 _TICKS = ["traded_at", "place", "price", "size"]
+_QUOTES = ["quoted_at", "place", "bid", "ask", "bid_size", "ask_size"]
 _PRICES = ("open", "high", "low", "close", "volume")
 
 
@@ -37,6 +39,7 @@ class Store:
         self.root = str(root).rstrip("/") if str(root).startswith("s3://") else Path(root)
         self._bars = Table(self.root, "bars", ("symbol", "frequency"))
         self._ticks = Table(self.root, "ticks", ("symbol",), rising=("traded_at",))
+        self._quotes = Table(self.root, "quotes", ("symbol",), rising=("quoted_at",))
         self._actions = Table(self.root, "actions", ("symbol",))
 
     def write_bars(self, bars: Bars) -> int:
@@ -55,12 +58,17 @@ class Store:
 
     def write_ticks(self, ticks: Ticks) -> int:
         """Replaces the symbol's ticks from the first to the last of these. Returns how many."""
-        same = np.concatenate([[False], ticks.time[1:] == ticks.time[:-1]])[: len(ticks)]
-        row = np.arange(len(ticks))
-        place = row - np.maximum.accumulate(np.where(same, 0, row))  # keeps the order of equal times
-        columns = {"traded_at": ticks.time, "place": place.astype(np.int32), "price": ticks.price, "size": ticks.size}
+        place = place_in_time(ticks.time)
+        columns = {"traded_at": ticks.time, "place": place, "price": ticks.price, "size": ticks.size}
         where = {"symbol": check_symbol(ticks.symbol)}
         return self._write(self._ticks, where, {**market_columns(ticks, ticks.time), **columns}, "traded_at")
+
+    def write_quotes(self, quotes: Quotes) -> int:
+        """Replaces the symbol's quotes from the first to the last of these. Returns how many."""
+        columns = {name: getattr(quotes, name) for name in ("bid", "ask", "bid_size", "ask_size")}
+        columns |= {"quoted_at": quotes.time, "place": place_in_time(quotes.time)}
+        where = {"symbol": check_symbol(quotes.symbol)}
+        return self._write(self._quotes, where, {**market_columns(quotes, quotes.time), **columns}, "quoted_at")
 
     def write_actions(
         self, actions: Actions, *, since: np.datetime64 | None = None, until: np.datetime64 | None = None
@@ -99,20 +107,50 @@ class Store:
     ) -> Iterator[Ticks]:
         """The same ticks as read_ticks, at most about so many rows at a time: for aggregation.from_chunks."""
         where = {"symbol": check_symbol(symbol)}
-        files = None
-        if start is None and end is None and self._ticks.exists():
-            files = self._ticks.in_order(where, "traded_at", _TICKS)
-        if files is not None and len(known := self._known(self._ticks, where)):
-            for part in files:
-                yield as_ticks(where, part, known)
+        known = self._known(self._ticks, where)
+        for part in self._scan(self._ticks, where, _TICKS, start, end, rows):
+            yield as_ticks(where, part, known)
+
+    def has_quotes(self, symbol: str) -> bool:
+        """Whether there are quotes of the symbol."""
+        return bool(len(self._known(self._quotes, {"symbol": check_symbol(symbol)})))
+
+    def scan_quotes(
+        self, symbol: str, *, start: object = None, end: object = None, rows: int = 2_000_000
+    ) -> Iterator[Quotes]:
+        """The quotes of whole sessions from start to end, about so many rows at a time; none where there are none."""
+        where = {"symbol": check_symbol(symbol)}
+        known = self._known(self._quotes, where)
+        try:
+            for part in self._scan(self._quotes, where, _QUOTES, start, end, rows):
+                yield as_quotes(where, part, known)
+        except UnknownSymbolError:
+            return  # none in that time
+
+    def scan_matched(
+        self, symbol: str, *, start: object = None, end: object = None, rows: int = 2_000_000
+    ) -> Iterator[Ticks]:
+        """The ticks of scan_ticks, each with the quote in force before it where the symbol has quotes."""
+        ticks = self.scan_ticks(symbol, start=start, end=end, rows=rows)
+        if self.has_quotes(symbol):
+            ticks = match_chunks(ticks, self.scan_quotes(symbol, start=start, end=end, rows=rows))
+        yield from ticks
+
+    def _scan(
+        self, table: Table, where: dict[str, str], columns: list[str], start: object, end: object, rows: int
+    ) -> "Iterator[pa.Table]":
+        """Rows in order of time from one piece to the next: row groups where they can be had, else whole sessions."""
+        files = table.in_order(where, columns[0], columns) if start is None and end is None and table.exists() else None
+        if files is not None and len(self._known(table, where)):
+            yield from files
             return
-        days = self._read(self._ticks, where, start, end, columns=["session"])["session"].value_counts()
+        days = self._read(table, where, start, end, columns=["session"])["session"].value_counts()
         order = np.argsort(days.field("values"))
         sessions = days.field("values").to_numpy(zero_copy_only=False)[order]
         counts = days.field("counts").to_numpy()[order]
         portion = (np.cumsum(counts) - counts) // rows
         for some in np.split(sessions, np.flatnonzero(np.diff(portion)) + 1):
-            yield self.read_ticks(symbol, start=some[0], end=some[-1])
+            yield self._read(table, where, some[0], some[-1], columns=columns)
 
     def read_actions(self, symbol: str) -> Actions:
         """All known dividends and splits; none for a symbol without any."""
@@ -129,8 +167,9 @@ class Store:
         )
 
     def catalogue(self) -> "pd.DataFrame":
-        """One row a series: symbol, kind (bars, ticks), interval, rows, first, last (sessions), currency, calendar."""
-        return series({"bars": self._bars.files(), "ticks": self._ticks.files()})
+        """One row a series: symbol, kind (bars, ticks, quotes), interval, rows, first, last, currency, calendar."""
+        tables = {"bars": self._bars, "ticks": self._ticks, "quotes": self._quotes}
+        return series({kind: table.files() for kind, table in tables.items()})
 
     def _write(
         self,
@@ -185,7 +224,7 @@ class Store:
 
     def compact(self) -> int:
         """Merges the small files of many updates into large ones. Returns how many files fewer there are."""
-        return sum(table.compact() for table in (self._bars, self._ticks, self._actions))
+        return sum(table.compact() for table in (self._bars, self._ticks, self._quotes, self._actions))
 
     def _read(
         self,

@@ -48,7 +48,7 @@ def list_(settings: CliContext, /, as_json: bool) -> None:
         [
             [
                 each["symbol"],
-                f"{each['interval']} bars" if each["interval"] else "ticks",
+                f"{each['interval']} bars" if each["interval"] else each["kind"],
                 f"{each['rows']:,}",
                 str(each["first"]),
                 str(each["last"]),

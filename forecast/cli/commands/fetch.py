@@ -157,9 +157,7 @@ def _check(source: str, symbols: tuple[str, ...], options: dict[str, Any]) -> No
 
 def _bring(store: "Store", source: str, symbol: str, options: dict[str, Any], client: Any) -> "IngestionResult":
     """One symbol from its source into the store; only that source is imported."""
-    from dataclasses import replace
-
-    from pipelines.ingestion import between, ingest
+    from pipelines.ingestion import ingest, within
     from pipelines.market.types import check_symbol
 
     symbol = check_symbol(symbol)
@@ -185,7 +183,7 @@ def _bring(store: "Store", source: str, symbol: str, options: dict[str, Any], cl
         from pipelines.sources import sample
 
         delivery = sample.read(symbol)
-    return ingest(store, replace(delivery, prices=between(delivery.prices, options["start"], options["end"])))
+    return ingest(store, within(delivery, options["start"], options["end"]))
 
 
 def _columns(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -221,7 +219,7 @@ def _print(done: "list[IngestionResult]") -> None:
         [
             [
                 each.symbol,
-                f"{each.interval} bars" if each.interval else "ticks",
+                f"{each.interval} bars" if each.interval else each.kind,
                 f"{each.rows:,}",
                 each.first,
                 each.last,

@@ -7,7 +7,18 @@ from pathlib import Path
 
 from pipelines.errors import BadFileError
 
-_TIMES = ("datetime", "timestamp", "date", "time", "dt", "day", "openedat", "opentime")
+_TIMES = (
+    "datetime",
+    "timestamp",
+    "date",
+    "time",
+    "dt",
+    "day",
+    "openedat",
+    "opentime",
+    "gmttime",
+    "networkreceivedtime",
+)
 _BARS: dict[str, tuple[str, ...]] = {
     "open": ("open", "o", "openprice", "openingprice", "first"),
     "high": ("high", "h", "highprice", "max"),
@@ -16,8 +27,30 @@ _BARS: dict[str, tuple[str, ...]] = {
     "volume": ("volume", "vol", "v", "volumeshares", "tradedvolume"),
 }
 _TICKS: dict[str, tuple[str, ...]] = {
-    "price": ("price", "px", "tradeprice", "last", "lastprice", "p"),
-    "size": ("size", "volume", "vol", "qty", "quantity", "amount", "shares", "tradesize", "lastsize", "s", "v"),
+    "price": ("price", "px", "tradeprice", "last", "lastprice", "mdentrypx", "p"),
+    "size": (
+        "size",
+        "volume",
+        "vol",
+        "qty",
+        "quantity",
+        "amount",
+        "shares",
+        "tradesize",
+        "lastsize",
+        "mdentrysize",
+        "s",
+        "v",
+    ),
+}
+_QUOTES: dict[str, tuple[str, ...]] = {
+    "bid": ("bid", "bidprice", "bestbid", "bestbidprice", "bidpx", "enbpx"),
+    "ask": ("ask", "askprice", "bestask", "bestaskprice", "askpx", "offer", "offerprice", "ofr", "ofrprice", "enspx"),
+    "bid_size": ("bidsize", "bidsiz", "bidvolume", "bidvol", "bidqty", "bestbidsize", "bidsz", "bestbidqty"),
+    "ask_size": (
+        *("asksize", "asksiz", "askvolume", "askvol", "askqty", "bestasksize", "asksz", "bestaskqty"),
+        *("offersize", "ofrsiz", "ofrsize"),
+    ),
 }
 _SPECIAL: dict[str, tuple[str, ...]] = {
     "condition": ("cond", "condition", "conditions", "salecondition", "trsc"),
@@ -34,6 +67,7 @@ _ACTIONS: dict[str, tuple[str, ...]] = {
 class Columns:
     """The file's names for what is needed. time: one name, or two that are read together (date and time of day).
 
+    quotes: bid, ask and their sizes, where the file has them, beside trades (kind "ticks") or alone (kind "quotes").
     special: of trades, condition, correction and exchange, where the file has them.
     """
 
@@ -42,11 +76,12 @@ class Columns:
     values: Mapping[str, str]
     actions: Mapping[str, str]
     special: Mapping[str, str] = field(default_factory=dict)
+    quotes: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
 def find(names: Sequence[str], path: Path, *, given: Mapping[str, str] | None = None) -> Columns:
-    """Bars if there are open, high, low and close, trades if there is a price.
+    """Bars if there are open, high, low and close, trades if there is a price, quotes if there are bid and ask.
 
     given: needed name -> the file's name, for files that call things otherwise.
 
@@ -65,6 +100,9 @@ def find(names: Sequence[str], path: Path, *, given: Mapping[str, str] | None = 
         raise BadFileError(f"{path}: need a column of dates or times (date, datetime, time), got {_listed(names)}.")
     bars = _pick(_BARS, given, known)
     ticks = _pick(_TICKS, given, known)
+    quotes = _pick(_QUOTES, given, known)
+    if not {"bid", "ask"} <= set(quotes):
+        quotes = {}
     prices = [name for name in ("open", "high", "low", "close") if name in bars]
     if len(prices) == 4:
         if "volume" not in bars:
@@ -74,12 +112,28 @@ def find(names: Sequence[str], path: Path, *, given: Mapping[str, str] | None = 
         if "size" not in ticks:
             raise BadFileError(f"{path}: need a column of trade sizes (size, volume), got {_listed(names)}.")
         return Columns(
-            kind="ticks", time=time, values=ticks, actions={}, special=_pick(_SPECIAL, given, known), notes=tuple(notes)
+            kind="ticks",
+            time=time,
+            values=ticks,
+            actions={},
+            special=_pick(_SPECIAL, given, known),
+            quotes=quotes,
+            notes=tuple(notes),
+        )
+    if quotes and len(prices) < 3:
+        return Columns(
+            kind="quotes",
+            time=time,
+            values={},
+            actions={},
+            special=_pick({"exchange": _SPECIAL["exchange"]}, given, known),
+            quotes=quotes,
+            notes=tuple(notes),
         )
     missing = [name for name in ("open", "high", "low", "close") if name not in bars]
     raise BadFileError(
-        f"{path}: need the columns open, high, low, close for bars (missing: {', '.join(missing)}) or price and size "
-        f"for trades, got {_listed(names)}."
+        f"{path}: need the columns open, high, low, close for bars (missing: {', '.join(missing)}) price and size "
+        f"for trades, or bid and ask for quotes, got {_listed(names)}."
     )
 
 

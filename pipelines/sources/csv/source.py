@@ -78,12 +78,14 @@ def read(
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     if not len(frame):
         raise BadFileError(f"Need rows below the header, got {files[0]} without any.")
-    for name in ("open", "high", "low", "close", "price"):
+    for name in ("open", "high", "low", "close", "price", "bid", "ask"):
         if price_scale != 1 and name in frame:
             frame[name] /= price_scale
     until = (np.datetime64("now") if now is None else now) + np.timedelta64(1, "D")
     market: dict[str, Any] = {"calendar": calendar or "XNYS", "currency": currency or "", "max_dropped": max_dropped}
     market["until"] = until.astype("datetime64[ns]")
+    if found.quotes:
+        return _quoted(frame, found, symbol=symbol, exchange=exchange, **market)
     if found.kind == "ticks":
         notes: tuple[str, ...] = (f"{other_events:,} events that are no trades left out",) if other_events else ()
         if exchange is not None and "exchange" in frame:
@@ -101,6 +103,26 @@ def read(
     return Delivery(prices=bars, actions=actions, report=report.noting((*found.notes, *notes)))
 
 
+def _quoted(
+    frame: "pd.DataFrame", found: columns.Columns, *, symbol: str, exchange: str | None, **market: Any
+) -> Delivery:
+    """Quotes, and trades where the file has them: each row with a price is a trade, each with bid and ask a quote."""
+    frame, notes = frame.rename(columns={"at": "time"}), list(found.notes)
+    if exchange is not None and "exchange" in frame:
+        notes.append(f"{int((frame['exchange'] != exchange).sum()):,} rows of other exchanges left out")
+        frame = frame[frame["exchange"] == exchange].reset_index(drop=True)
+    rows = frame[frame["bid"].notna() & frame["ask"].notna()].reset_index(drop=True)
+    quotes, report = cleaning.quotes(rows, symbol=symbol, **market)
+    if found.kind == "quotes":
+        return Delivery(prices=quotes, actions=None, report=report.noting(notes))
+    traded = frame[frame["price"].notna()].reset_index(drop=True)
+    if not len(traded):
+        return Delivery(prices=quotes, actions=None, report=report.noting([*notes, "no row with a price: quotes only"]))
+    notes.append(f"quotes: {report.summary()}")
+    ticks, report = cleaning.ticks(traded, symbol=symbol, **market)
+    return Delivery(prices=ticks, actions=None, report=report.noting(notes), quotes=quotes)
+
+
 def _read_one(
     path: Path,
     *,
@@ -115,8 +137,8 @@ def _read_one(
 
     found = columns.find(reader.names(path, header=header), path, given=names)
     parts: dict[str, list[Any]] = {}
-    numbers = set(found.values.values()) - set(found.time)
-    plain = found.kind == "ticks" and len(found.time) == 1 and date is None and time_format is None
+    numbers = {*found.values.values(), *found.quotes.values()} - set(found.time)
+    plain = found.kind in ("ticks", "quotes") and len(found.time) == 1 and date is None and time_format is None
     for typed in ({"numbers": numbers, "times": found.time}, {"numbers": numbers}, dict[str, Any]())[not plain :]:
         parts, row = {}, 0
         try:
@@ -172,7 +194,7 @@ def _chunk(
     else:
         chunk["at"] = parsing.times(time, tz=tz, shape=time_format, path=path, name=name, row=row)
         chunk |= {"date": nothing} if found.kind == "bars" else {}
-    for needed, column in {**found.values, **found.actions}.items():
+    for needed, column in {**found.values, **found.actions, **found.quotes}.items():
         chunk[needed] = parsing.numbers(table[column], path=path, name=column, row=row)
     for needed, column in found.special.items():
         if needed == "correction":

@@ -35,7 +35,7 @@ def test_an_experiment_survives_its_json():
         ({"clip": float("nan")}, "Need clip from 0 to below 1e\\+06, got nan"),
         ({"bidirectional": 1}, "Need layer_norm and bidirectional as true or false"),
         ({"models": ["lstm", "lstm"]}, "each once, got lstm, lstm"),
-        ({"features": []}, "Need features out of"),
+        ({"features": ["rsi"]}, "Need features out of"),
         ({"start": "2020-13-01"}, "Need --start as a date like 2020-12-31, got '2020-13-01'"),
         ({"start": "2020-02-01", "end": "2020-01-01"}, "Need --start before --end"),
         ({"symbol": "../../x"}, "Need a symbol of 1 to 32 letters"),

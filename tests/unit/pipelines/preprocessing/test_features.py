@@ -5,10 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.bars.aggregation import from_ticks
+from pipelines.bars.quote_matching import matched
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars
-from pipelines.preprocessing.features import FEATURES, compute
+from pipelines.preprocessing.features import FEATURES, compute, default_features
+from pipelines.preprocessing.order_flow import FLOW_FEATURES
 from pipelines.sources.synthetic import random_walk
+from tests.helpers.quoted_trades import quoted_trades
 
 
 def flat_bars(close: list[float], **columns: list[float]) -> Bars:
@@ -90,3 +94,57 @@ def test_constant_prices_without_volume_give_finite_features():
 def test_an_unknown_feature_is_named():
     with pytest.raises(ConfigError, match="got rsi"):
         compute(random_walk(bars=30, seed=0), names=["return", "rsi"])
+
+
+def tick_bars(seed: int) -> Bars:
+    ticks, quotes = quoted_trades(seed=seed, trades=900, sessions=3)
+    return from_ticks(matched(ticks, quotes), "tick:10")
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), cut=st.integers(1, 80))
+def test_truncating_the_future_never_changes_a_feature_of_trades_and_quotes(seed, cut):
+    bars = tick_bars(seed)
+    names = default_features(bars)
+    np.testing.assert_array_equal(compute(bars.rows(slice(0, cut)), names=names), compute(bars, names=names)[:cut])
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), cut=st.integers(1, 80))
+def test_scrambling_the_future_never_changes_a_feature_of_trades_and_quotes(seed, cut):
+    bars, rng = tick_bars(seed), np.random.default_rng(seed)
+    order = np.concatenate([np.arange(cut), cut + rng.permutation(len(bars) - cut)])
+    columns = [each.name for each in dataclasses.fields(bars) if each.metadata.get("dtype") is np.float64]
+    scrambled = dataclasses.replace(bars, **{name: getattr(bars, name)[order] for name in columns})
+    names = default_features(bars)
+    np.testing.assert_array_equal(compute(scrambled, names=names)[:cut], compute(bars, names=names)[:cut])
+
+
+def test_features_of_trades_and_quotes_are_the_default_where_the_bars_have_their_columns():
+    ticks, quotes = quoted_trades(seed=1, trades=400)
+    of_trades = set(default_features(from_ticks(ticks, "tick:10"))) - set(FEATURES)
+    assert of_trades == set(FLOW_FEATURES) - {"order_flow_imbalance", "quoted_spread", "depth_imbalance"}
+    assert default_features(from_ticks(matched(ticks, quotes), "tick:10")) == (*FEATURES, *FLOW_FEATURES)
+    assert default_features(random_walk(bars=30, seed=1)) == tuple(FEATURES)
+
+
+def test_features_of_trades_and_quotes_worked_out_by_hand():
+    open_of_new_york = np.datetime64("2024-01-02T14:30", "ns")
+    closed = open_of_new_york + np.array([97, 195]) * np.timedelta64(60 * 10**9, "ns")
+    bars = Bars(
+        symbol="X", interval="tick:4", calendar="XNYS", opened_at=[open_of_new_york, closed[0]],
+        closed_at=closed,
+        open=[10.0, 10], high=[10.0, 11], low=[10.0, 10], close=[10.0, 11], volume=[400.0, 0], vwap=[10.0, 10],
+        trades=[4.0, 4], signed_volume=[-100.0, 0], bid=[9.0, 9], ask=[11.0, 11], spread=[0.2, np.nan],
+        depth_imbalance=[np.nan, 0.5], order_flow=[1.0, 2],
+    )  # fmt: skip
+    names = ["signed_volume_share", "vwap_gap", "quoted_spread", "depth_imbalance", "since_open", "time_of_day_cosine"]
+    found = compute(bars, names=names)
+    np.testing.assert_allclose(found[0], [-0.25, 0, 0.2, 0, 97 / 390, np.cos(2 * np.pi * 97 / 390)], atol=1e-12)
+    np.testing.assert_allclose(found[1], [0, np.log(1.1), 0.2, 0.5, 0.5, -1], atol=1e-12)
+
+
+def test_a_feature_of_quotes_without_quotes_says_what_to_do():
+    ticks, _ = quoted_trades(seed=1, trades=400)
+    with pytest.raises(ConfigError, match=r"expected bars made of quotes .* fetch quotes"):
+        compute(from_ticks(ticks, "tick:10"), names=["quoted_spread"])

@@ -8,10 +8,12 @@ from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.bars.quote_matching import matched
 from pipelines.errors import StoreError, UnknownSymbolError
 from pipelines.market.types import Actions, Bars, Ticks
 from pipelines.store.store import Store
 from tests.helpers.market_examples import actions, daily_bars
+from tests.helpers.quoted_trades import quoted_trades
 
 _BARS = ("opened_at", "closed_at", "open", "high", "low", "close", "volume")
 
@@ -167,3 +169,24 @@ def test_ticks_in_portions_are_the_ticks_as_a_whole(tmp_path: Path, overlapping:
     assert len(whole) == 7
     with pytest.raises(UnknownSymbolError, match="fetch NOPE"):
         next(store.scan_ticks("NOPE"))
+
+
+def test_quotes_come_back_as_they_were_and_are_matched_to_the_trades(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ticks, quotes = quoted_trades(seed=3, trades=300, sessions=3)
+    store.write_ticks(ticks)
+    assert not store.has_quotes("XYZ")
+    assert next(store.scan_matched("XYZ")).bid is None
+    store.write_quotes(quotes)
+    back = list(store.scan_quotes("XYZ", start="2024-01-01", rows=200))
+    expected = matched(ticks, quotes)
+    for name in ("time", "bid", "ask", "bid_size", "ask_size"):
+        assert np.array_equal(np.concatenate([getattr(part, name) for part in back]), getattr(quotes, name))
+    for options in ({}, {"start": "2024-01-01", "rows": 100}):
+        parts = list(store.scan_matched("XYZ", **options))
+        for name in ("time", "price", "bid", "ask", "bid_size", "ask_size", "order_flow"):
+            together = np.concatenate([getattr(part, name) for part in parts])
+            np.testing.assert_array_equal(together, getattr(expected, name), err_msg=name)
+    assert store.catalogue()["kind"].tolist() == ["quotes", "ticks"]
+    with pytest.raises(UnknownSymbolError, match="the store has its ticks;"):
+        store.read_bars("XYZ")
