@@ -8,7 +8,11 @@ from pipelines.market.types import Actions, Bars, Floats
 _POWERS = (10.0, 100.0, 1000.0)
 _BACK_WITHIN = 30  # bars after which a bad print must have gone back
 _NEAR_SPLIT = 15  # bars around an ex date where a split may be applied wrongly
-_TOLERANCE = 0.3  # of the logarithm of the factor, at most 0.3 for powers of ten
+_TOLERANCE = 0.3  # of the logarithm of a split
+_NEAR_POWER = 0.3  # of a logarithm: what is looked at as a power of ten at all
+_EXACT = 0.005  # a power of ten is one within half a percent, beside what prices move by anyway
+_FAR = float(np.log(3))  # of single prices, from the closes around them
+_USUAL_MOVES = 6  # times the median absolute return: what prices move by anyway
 
 
 def wrong_by(bars: Bars, actions: Actions) -> Floats:
@@ -29,12 +33,26 @@ def wrong_by(bars: Bars, actions: Actions) -> Floats:
     return np.exp(np.where((off == 0) & (cells != 0), cells, off))
 
 
+def far_cells(bars: Bars, actions: Actions) -> Floats:
+    """By what single prices are far from the closes around them without being an exact power of ten off; 1 elsewhere.
+
+    Such a price may be true, so it is never repaired. Open, high, low, close, shape (4, bars).
+    """
+    if len(bars) < 3:
+        return np.ones((4, len(bars)))
+    prices = np.log(np.stack([bars.open, bars.high, bars.low, bars.close]) / split_after(bars.opened_at, actions))
+    away = prices - _closes_around(prices)
+    far = (np.abs(away) > _FAR) & (wrong_by(bars, actions) == 1) & (np.abs(away[3]) <= _FAR)
+    return np.exp(np.where(far, away, 0.0))
+
+
 def _jumps(middle: Floats, bars: Bars, actions: Actions) -> Floats:
     """The logarithm of the factor at each change from one bar to the next, 0 where there is none; shape (bars - 1,)."""
     change = np.diff(middle)
     jump = np.zeros(len(change))
+    noise = _noise(change)
     for power in _POWERS:
-        near = (np.abs(np.abs(change) - np.log(power)) < _TOLERANCE) & (jump == 0)
+        near = (np.abs(np.abs(change) - np.log(power)) <= noise) & (jump == 0)
         jump[near] = np.sign(change[near]) * np.log(power)
     large = jump.copy()
     jump[:] = 0
@@ -58,6 +76,12 @@ def _jumps(middle: Floats, bars: Bars, actions: Actions) -> Floats:
     return jump
 
 
+def _noise(change: Floats) -> float:
+    """How far from a power of ten a change may be: half a percent, and what this symbol moves by from bar to bar."""
+    usual = float(np.median(np.abs(change)))
+    return min(_NEAR_POWER, _EXACT + _USUAL_MOVES * usual)
+
+
 def _pair(jump: Floats, large: Floats) -> None:
     """Takes over jumps that are undone by the opposite one soon after: bad prints."""
     open_row = -1
@@ -72,17 +96,37 @@ def _pair(jump: Floats, large: Floats) -> None:
 def _single_cells(prices: Floats) -> Floats:
     """Cells that are a power of ten off the closes around them while the bar itself is not, and by what.
 
-    prices: logarithms, shape (4, bars). Returns logarithms of the factor, 0 where right, never a whole bar.
+    The repaired price must be one that the bar itself or a neighbour traded at, within half a percent:
+    a true high of 12.9 times the others is no lost digit. prices: logarithms, shape (4, bars). Returns those of the
+    factor, 0 where right, never a whole bar.
     """
+    usual = _closes_around(prices)
+    spread = prices.max(axis=0) - prices.min(axis=0)
+    factor = np.zeros_like(prices)
+    for power in _POWERS[:2]:
+        off = np.abs(np.abs(prices - usual) - np.log(power)) < _NEAR_POWER
+        wrong = off & (spread > np.log(power) - _NEAR_POWER) & ~off.all(axis=0)
+        factor = np.where(wrong, np.sign(prices - usual) * np.log(power), factor)
+    bottom, top = _traded(np.where(factor == 0, prices, np.nan))
+    repaired = prices - factor
+    return np.where((bottom - _EXACT <= repaired) & (repaired <= top + _EXACT), factor, 0.0)
+
+
+def _closes_around(prices: Floats) -> Floats:
+    """The median of the two closes before and the two after each bar, shape (bars,)."""
     around = np.full((4, prices.shape[1]), np.nan)
     for row, shift in enumerate((1, 2, -1, -2)):
         part = slice(shift, None) if shift > 0 else slice(None, shift)
         around[row, part] = np.roll(prices[3], shift)[part]
-    usual = np.nanmedian(around, axis=0)
-    spread = prices.max(axis=0) - prices.min(axis=0)
-    factor = np.zeros_like(prices)
-    for power in _POWERS[:2]:
-        off = np.abs(np.abs(prices - usual) - np.log(power)) < _TOLERANCE
-        wrong = off & (spread > np.log(power) - _TOLERANCE) & ~off.all(axis=0)
-        factor = np.where(wrong, np.sign(prices - usual) * np.log(power), factor)
-    return factor
+    usual: Floats = np.nanmedian(around, axis=0)
+    return usual
+
+
+def _traded(prices: Floats) -> tuple[Floats, Floats]:
+    """The lowest and highest price of each bar and its two neighbours, NaN left out; shape (bars,) each."""
+    low, high = np.nanmin(prices, axis=0), np.nanmax(prices, axis=0)
+    bottom, top = low.copy(), high.copy()
+    for one, other in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
+        bottom[one] = np.fmin(bottom[one], low[other])
+        top[one] = np.fmax(top[one], high[other])
+    return bottom, top

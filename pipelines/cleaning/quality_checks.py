@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipelines.cleaning.price_scale_errors import wrong_by
+from pipelines.cleaning import volume_units
+from pipelines.cleaning.price_scale_errors import far_cells, wrong_by
 from pipelines.market import calendars
 from pipelines.market.adjustments import split_after
 from pipelines.market.types import Actions, Bars, Floats, Times
@@ -33,15 +34,17 @@ class Finding:
 def check(bars: Bars, actions: Actions) -> list[Finding]:
     """All findings on raw bars, by date."""
     sessions = calendars.session_of(bars.closed_at, bars.calendar).astype(str).tolist()
-    found = [
+    findings = [
         *_wrong_prices(bars, actions, sessions),
         *_wrong_dividends(bars, actions),
         *_gaps(bars),
         *_stale(bars, sessions),
         *_without_volume(bars, sessions),
         *_suspicious(bars, actions, sessions),
+        *_far_prices(bars, actions, sessions),
+        *_volume_units(bars, actions, sessions),
     ]
-    return sorted(found, key=lambda each: (each.session, each.kind))
+    return sorted(findings, key=lambda finding: (finding.session, finding.kind))
 
 
 def repaired(bars: Bars, actions: Actions) -> tuple[Bars, Actions]:
@@ -143,3 +146,18 @@ def _suspicious(bars: Bars, actions: Actions, sessions: list[str]) -> Iterator[F
         if not (wrong[row] or wrong[row - 1]):
             size = f"{np.expm1(change[row - 1]):+.1%} from one close to the next"
             yield Finding(kind="suspicious", session=sessions[row], size=size)
+
+
+def _far_prices(bars: Bars, actions: Actions, sessions: list[str]) -> Iterator[Finding]:
+    """An open, high, low or close far from those around it and no exact power of ten off: a person has to judge."""
+    far = far_cells(bars, actions)
+    for row in np.flatnonzero(np.any(far != 1, axis=0)):
+        for name, by in zip(("open", "high", "low", "close"), far[:, row], strict=True):
+            if by != 1:
+                yield Finding(kind="suspicious", session=sessions[row], size=f"{name} x{by:.4g} the closes around it")
+
+
+def _volume_units(bars: Bars, actions: Actions, sessions: list[str]) -> Iterator[Finding]:
+    for change in volume_units.changes(bars, actions):
+        size = f"x{change.factor:.3g} from one month to the next, and stays"
+        yield Finding(kind="volume unit", session=sessions[change.row], size=size)
