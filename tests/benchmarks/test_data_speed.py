@@ -12,7 +12,6 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -21,22 +20,10 @@ from pipelines.market.types import Ticks
 from pipelines.sources.csv import source
 from pipelines.store.store import Store
 from tests.benchmarks import data_tools
+from tests.helpers.ticks import random_walk_ticks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 _MILLION = 1_000_000
-
-
-def made_ticks(rows: int, *, symbol: str = "XYZ", seed: int = 0) -> Ticks:
-    """A random walk in cents, nine trades of ten without a change, two milliseconds apart."""
-    rng = np.random.default_rng(seed)
-    step = rng.exponential(2.3e6, rows).astype("timedelta64[ns]")
-    change = rng.choice([-1, 0, 0, 0, 0, 0, 0, 0, 0, 1], rows)
-    return Ticks(
-        symbol=symbol,
-        time=np.datetime64("2024-01-02T14:30", "ns") + np.cumsum(step),
-        price=(10_000 + np.abs(np.cumsum(change))) / 100,
-        size=rng.integers(1, 100, rows).astype(np.float64),
-    )
 
 
 def best(action: Callable[[], object], times: int = 5) -> float:
@@ -58,7 +45,7 @@ def shown(what: str, ours: float, others: data_tools.Work, rows: float) -> dict[
 
 
 def test_ticks_to_bars_in_memory() -> None:
-    ticks = made_ticks(10 * _MILLION)
+    ticks = random_walk_ticks(10 * _MILLION)
     kinds = ("time:1m", "tick:500", "volume:25000", "dollar:2500000", "imbalance:500")
     others = {"time:1m": data_tools.minute_bars(ticks), "volume:25000": data_tools.volume_bars(ticks, 25_000)}
     speed = {
@@ -70,7 +57,7 @@ def test_ticks_to_bars_in_memory() -> None:
 
 
 def test_ingest_of_a_gzip_csv(tmp_path: Path) -> None:
-    ticks = made_ticks(2 * _MILLION)
+    ticks = random_walk_ticks(2 * _MILLION)
     frame = pd.DataFrame({"time": ticks.time.astype(str), "price": ticks.price, "size": ticks.size.astype(int)})
     file = tmp_path / "t.csv.gz"
     file.write_bytes(gzip.compress(frame.to_csv(index=False).encode(), 3))
@@ -102,7 +89,7 @@ print(time.process_time() - cpu, time.perf_counter() - begun, int(peak.split()[1
 def test_from_the_store_to_bars_50_million_ticks(tmp_path: Path) -> None:
     store, symbols = Store(tmp_path), ["AAA", "BBB", "CCC", "DDD", "EEE"]
     for seed, symbol in enumerate(symbols):
-        ticks = made_ticks(10 * _MILLION, symbol=symbol, seed=seed)
+        ticks = random_walk_ticks(10 * _MILLION, symbol=symbol, seed=seed)
         spread = Ticks(
             symbol=symbol, price=ticks.price, size=ticks.size,
             time=ticks.time[0] + (ticks.time - ticks.time[0]) * 50,  # some two weeks

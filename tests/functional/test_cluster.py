@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from forecast.runs.catalog import open_run
-from tests.conftest import SMALL, command_line, environment, forecast_in, only_line
+from tests.helpers.command_line import SMALL, command_line, environment, forecast_in, only_line
 
 dask = pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="needs tick-forecast[cluster]")
 

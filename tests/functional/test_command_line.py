@@ -7,7 +7,7 @@ import click
 import pytest
 
 from forecast.__main__ import run
-from tests.conftest import environment, only_line
+from tests.helpers.command_line import environment, only_line
 
 COMMANDS = [
     "demo",

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from forecast.compute.processes import cores
-from tests.conftest import forecast_here, forecast_in
+from tests.helpers.command_line import forecast_here, forecast_in
 
 CONTROL = (
     "--model",

@@ -9,8 +9,8 @@ import pytest
 from forecast.compute import backend
 from forecast.runs.catalog import open_run
 from forecast.serving.export import TOLERANCE
-from tests.conftest import only_line
-from tests.functional.test_fetch import forecast
+from tests.helpers.checkpoint_files import sign
+from tests.helpers.command_line import forecast, only_line
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -34,8 +34,6 @@ def test_exported_members_give_the_stored_probabilities(trained, tmp_path, capsy
 
 def test_an_export_that_gives_other_probabilities_is_not_written(trained, tmp_path, capsys, monkeypatch):
     import shutil
-
-    from tests.unit.forecast.runs.test_checkpoints import sign
 
     shutil.copytree(trained / "data", tmp_path / "data")
     run = open_run(tmp_path / "data" / "runs")

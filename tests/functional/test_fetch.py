@@ -5,12 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from forecast.__main__ import run
 from pipelines.store.store import Store
-
-
-def forecast(tmp_path: Path, *arguments: str) -> int:
-    return run(["--data-dir", str(tmp_path / "data"), *arguments])
+from tests.helpers.command_line import forecast
 
 
 def test_the_sample_is_fetched_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,8 +87,7 @@ def test_yahoo_stops_at_its_limit_keeps_what_it_has_and_goes_on(
 
     from forecast.cli.commands import fetch
     from pipelines.sources.yahoo.client import Client, RetryPolicy
-    from tests.helpers.fake_yahoo import FakeYahoo, serving
-    from tests.unit.pipelines.sources.test_yahoo import chart
+    from tests.helpers.fake_yahoo import FakeYahoo, chart, serving
 
     yfinance.set_tz_cache_location(str(tmp_path / "yfinance"))
     with serving(FakeYahoo(charts={"AAA": chart([10, 11]), "CCC": chart([12, 13])})) as fake:
@@ -134,7 +129,7 @@ def test_live_quotes_are_recorded_for_the_asked_time(
     from functools import partial
 
     from pipelines.sources.yahoo import stream
-    from tests.unit.pipelines.sources.test_yahoo_stream import QUICK, quote, send, streaming
+    from tests.helpers.fake_yahoo_stream import QUICK, quote, send, streaming
 
     visits = (send(quote(1, 100.1), quote(2, 100.2), then="stall"), send(quote(2, 100.2), then="stall"))
     with streaming(*visits) as url:

@@ -13,9 +13,8 @@ from forecast.config.experiment import Experiment
 from pipelines.sources.yahoo.client import Client, RetryPolicy
 from pipelines.store import provenance
 from pipelines.store.store import Store
-from tests.functional.test_fetch import forecast
-from tests.helpers.fake_yahoo import FakeYahoo, serving
-from tests.unit.pipelines.sources.test_yahoo import chart
+from tests.helpers.command_line import forecast
+from tests.helpers.fake_yahoo import FakeYahoo, chart, serving
 
 LATER = np.datetime64("2024-02-01T00:00", "ns")
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from forecast.runs.catalog import open_run
-from tests.conftest import SMALL, command_line, environment, forecast_here, forecast_in, only_line
+from tests.helpers.command_line import SMALL, command_line, environment, forecast_here, forecast_in, only_line
 
 
 @pytest.fixture

@@ -4,12 +4,10 @@ import json
 import shutil
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from forecast.__main__ import run as command
 from forecast.compute import backend
 from forecast.compute.executor import InlinePool
 from forecast.config.trading import Costs, TradingConfig
@@ -22,7 +20,7 @@ from forecast.trading.strategy import accounts
 from pipelines.errors import RunError, TooFewBarsError
 from pipelines.ingestion import between
 from pipelines.store.store import Store
-from tests.conftest import only_line
+from tests.helpers.command_line import forecast, only_line
 
 RULES = TradingConfig(policy="long-short", band=0.01, costs=Costs(fee_bps=1, slippage_bps=2))
 
@@ -43,10 +41,6 @@ def loaded(trained):
 def copy(trained, tmp_path):
     shutil.copytree(trained / "data", tmp_path / "data")
     return tmp_path
-
-
-def forecast(folder: Path, *arguments: str) -> int:
-    return command(["--data-dir", str(folder / "data"), "--reports-dir", str(folder / "reports"), *arguments])
 
 
 def test_for_250_days_the_signal_of_a_day_equals_the_backtests_row_to_the_last_digit(trained, loaded):

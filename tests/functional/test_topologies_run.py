@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.runs.catalog import open_run
-from tests.conftest import forecast_here
+from tests.helpers.command_line import forecast_here
 
 ASKED = (
     "--folds", "2", "--seeds", "1", "--epochs", "2", "--units", "3", "--window", "6", "--end", "2002-12-31",

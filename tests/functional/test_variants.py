@@ -7,7 +7,7 @@ import pytest
 
 from forecast.runs import trial_log
 from forecast.runs.catalog import open_run
-from tests.conftest import SMALL, forecast_here, only_line
+from tests.helpers.command_line import SMALL, forecast_here, only_line
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from pipelines.bars import aggregation
 from pipelines.market.types import Ticks
 from pipelines.sources.yahoo import stream
 from pipelines.store.store import Store
-from tests.functional.test_fetch import forecast
-from tests.unit.pipelines.sources.test_yahoo_stream import _START, QUICK, quote, send, streaming
+from tests.helpers.command_line import forecast
+from tests.helpers.fake_yahoo_stream import QUICK, START, quote, send, streaming
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,10 +42,10 @@ def interruptible():
 
 @pytest.fixture
 def watched(tmp_path):
-    """Five hours and a half of quotes before _START, one a second, and a run on their minutes."""
+    """Five hours and a half of quotes before START, one a second, and a run on their minutes."""
     rng = np.random.default_rng(0)
     count = 20_000
-    time = np.datetime64(_START, "ms") - np.arange(count, 0, -1) * np.timedelta64(1, "s")
+    time = np.datetime64(START, "ms") - np.arange(count, 0, -1) * np.timedelta64(1, "s")
     prices = 100 * np.exp(np.cumsum(rng.normal(0, 1e-4, count)))
     store = Store(tmp_path / "data" / "store")
     store.write_ticks(Ticks(symbol="BTC-USD", time=time, price=prices, size=np.ones(count), currency="USD"))

@@ -13,8 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import numpy as np
 import requests
 from requests.adapters import HTTPAdapter
+
+from pipelines.market import calendars
 
 _NOT_FOUND = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
 
@@ -75,6 +78,49 @@ def cut(body: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
     stamps = [result["timestamp"][row] for row in kept]
     made = {"meta": result["meta"], "timestamp": stamps, "indicators": indicators, "events": events}
     return {"chart": {"result": [made], "error": None}}
+
+
+def chart(
+    close: list[float | None],
+    *,
+    first: str = "2024-01-02",
+    splits: dict[str, float] | None = None,
+    dividends: dict[str, float] | None = None,
+    **meta: Any,
+) -> dict[str, Any]:
+    """What Yahoo answers for daily bars of New York: prices as they are given here, in shares of today."""
+    days = calendars.sessions_between(first, "2026-12-31", "XNYS")[: len(close)]
+    stamp = {
+        str(day): int(opened.astype("datetime64[s]").astype(int))
+        for day, opened in zip(days, _opens(days), strict=True)
+    }
+    quote = dict.fromkeys(("open", "high", "low", "close"), close) | {
+        "volume": [None if c is None else 100 for c in close]
+    }
+    events: dict[str, Any] = {}
+    if splits:
+        events["splits"] = {
+            str(stamp[day]): {"date": stamp[day], "numerator": ratio, "denominator": 1} for day, ratio in splits.items()
+        }
+    if dividends:
+        events["dividends"] = {
+            str(stamp[day]): {"date": stamp[day], "amount": amount} for day, amount in dividends.items()
+        }
+    about = {
+        "currency": "USD", "symbol": "XYZ", "exchangeName": "NMS", "instrumentType": "EQUITY", "dataGranularity": "1d",
+        "exchangeTimezoneName": "America/New_York", "timezone": "EST", "gmtoffset": -18000, "validRanges": ["max"],
+    }  # fmt: skip
+    result = {
+        "meta": about | meta,
+        "timestamp": list(stamp.values()),
+        "indicators": {"quote": [quote], "adjclose": [{"adjclose": close}]},
+        "events": events,
+    }
+    return {"chart": {"result": [result], "error": None}}
+
+
+def _opens(days: np.ndarray) -> np.ndarray:
+    return calendars.daily_times(days, "XNYS")[0]
 
 
 @contextmanager

@@ -27,6 +27,13 @@ def daily_bars(close: list[float], *, symbol: str = "XYZ", first: str = "2024-01
     )
 
 
+def flat_bars(close: list[float], **columns: list[float]) -> Bars:
+    """Daily bars from 2020-01-01 on; every price is the close unless a column is given."""
+    days = np.datetime64("2020-01-01", "ns") + np.arange(len(close)) * np.timedelta64(24, "h")
+    values = dict.fromkeys(("open", "high", "low", "close"), close) | {"volume": [1.0] * len(close)} | columns
+    return Bars(symbol="X", interval="1d", opened_at=days, closed_at=days + np.timedelta64(1, "h"), **values)
+
+
 def actions(bars: Bars, rows: dict[int, tuple[float, float]]) -> Actions:
     """Actions at the opens of the given rows: row -> (dividend, split)."""
     chosen = sorted(rows)

@@ -18,18 +18,18 @@ jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs 
 @pytest.mark.parametrize(
     ("file", "facts"),
     [
-        ("test_fitting.py", "compiled_call or same_digits"),
+        ("test_fit.py", "compiled_call or same_digits"),
         ("test_topologies.py", "path_that or every_option"),
-        pytest.param("test_fitting.py", "not compiled_call and not same_digits", marks=pytest.mark.slow),  # batched too
+        pytest.param("test_fit.py", "not compiled_call and not same_digits", marks=pytest.mark.slow),  # batched too
         pytest.param("test_topologies.py", "not path_that and not every_option", marks=pytest.mark.slow),
     ],
 )
 def test_what_is_known_about_fitting_holds_on_jax_too(file, facts):
-    here = Path(__file__)
+    root = Path(__file__).parents[4]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider", "-k", facts,
-         str(here.with_name(file))],
-        cwd=here.parents[4], env=os.environ | {"FORECAST_TEST_BACKEND": "jax"}, capture_output=True, text=True,
+         f"tests/unit/forecast/networks/{file}"],
+        cwd=root, env=os.environ | {"FORECAST_TEST_BACKEND": "jax"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]
 

@@ -18,7 +18,7 @@ from forecast.networks.results import Architecture, Budget
 from pipelines.errors import RunError
 from pipelines.preprocessing.scaling import fit_scaler
 from pipelines.preprocessing.walk_forward import walk_forward
-from tests.unit.pipelines.preprocessing.test_windows import make
+from tests.helpers.windows import random_walk_windows
 
 
 def order(seed, *, model="lstm", rows=100):
@@ -116,7 +116,7 @@ def test_a_worker_with_another_version_is_refused_by_name():
 
 
 def shared():
-    _, windows = make(bars=420, steps=7)
+    _, windows = random_walk_windows(bars=420, steps=7)
     folds = tuple(walk_forward(windows, folds=2))
     return SharedData(
         windows=windows, folds=folds, scalers=tuple(fit_scaler(windows, rows=fold.train) for fold in folds)

@@ -15,14 +15,14 @@ from pipelines.preprocessing.scaling import fit_scaler
 from pipelines.preprocessing.walk_forward import walk_forward
 from pipelines.preprocessing.windows import gather
 from pipelines.sources.synthetic import random_walk
-from tests.unit.pipelines.preprocessing.test_windows import make
+from tests.helpers.windows import random_walk_windows
 
 SYMBOLS = {"AAA": (120, 0), "BBB": (150, 1), "CCC": (120, 2)}
 
 
 @pytest.fixture
 def parts():
-    return {symbol: make(bars=bars, steps=5, seed=seed)[1] for symbol, (bars, seed) in SYMBOLS.items()}
+    return {symbol: random_walk_windows(bars=bars, steps=5, seed=seed)[1] for symbol, (bars, seed) in SYMBOLS.items()}
 
 
 def test_a_panel_holds_every_window_of_every_symbol_and_nothing_else(parts, tmp_path):
@@ -59,7 +59,7 @@ def test_a_panel_of_nothing_or_of_one_symbol_twice_is_refused(parts, tmp_path):
     with pytest.raises(ConfigError, match="got AAA"):
         write_panel(tmp_path, [("AAA", parts["AAA"]), ("AAA", parts["AAA"])])
     with pytest.raises(ConfigError, match=r"got BBB with \(6, "):
-        write_panel(tmp_path, [("AAA", parts["AAA"]), ("BBB", make(bars=90, steps=6)[1])])
+        write_panel(tmp_path, [("AAA", parts["AAA"]), ("BBB", random_walk_windows(bars=90, steps=6)[1])])
 
 
 def market(symbol, *, bars, first, calendar, seed):

@@ -12,7 +12,7 @@ from forecast.networks.results import Architecture, Budget
 from pipelines.errors import RunError
 from pipelines.preprocessing.scaling import fit_scaler
 from pipelines.preprocessing.walk_forward import walk_forward
-from tests.unit.pipelines.preprocessing.test_windows import make
+from tests.helpers.windows import random_walk_windows
 
 STEPS, FEATURES, UNITS, ROWS = 9, 3, 5, 4
 
@@ -207,7 +207,7 @@ def test_weights_of_another_shape_are_refused(pairs):
 def test_the_weights_before_training_are_those_that_the_engine_begins_with(fitting):
     from forecast.diagnostics.loader import start_seed
 
-    _, windows = make(bars=420, steps=7)
+    _, windows = random_walk_windows(bars=420, steps=7)
     fold = walk_forward(windows, folds=2)[1]
     architecture = Architecture(model="lstm", steps=7, features=windows.values.shape[1], units=5)
     budget = Budget(epochs=1, patience=0, batch=32, learning_rate=1e-12)  # learns nothing that float32 could hold

@@ -1,43 +1,12 @@
-"""Tests that need the network library; it is imported once, in this process.
-
-FORECAST_TEST_BACKEND names the backend; test_backends.py runs this file on the other one in a process of its own.
-"""
+"""What fitting gives: the cell written out in numpy, early stopping, repeatability. Needs the network library."""
 
 import dataclasses
-import os
-import warnings
 
 import numpy as np
 import pytest
 
-from forecast.compute import backend
 from forecast.config.model_registry import MODELS
-from forecast.networks.results import Architecture, Budget
-from pipelines.preprocessing.scaling import fit_scaler
-from pipelines.preprocessing.walk_forward import walk_forward
-from tests.unit.pipelines.preprocessing.test_windows import make
-
-
-@pytest.fixture(scope="module")
-def fitting():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the network library's own imports
-        return backend.load_fitting(os.environ.get("FORECAST_TEST_BACKEND", backend.DEFAULT))
-
-
-@pytest.fixture(scope="module")
-def task():
-    _, windows = make(bars=420, steps=7)
-    fold = walk_forward(windows, folds=2)[0]
-    return windows, fold, fit_scaler(windows, rows=fold.train)
-
-
-def architecture(fitting, model, **sizes):
-    return Architecture(model=model, **({"steps": 7, "features": 8, "units": 5} | sizes))
-
-
-def budget(fitting, **changes):
-    return Budget(**({"epochs": 3, "patience": 0, "batch": 32, "learning_rate": 0.01} | changes))
+from tests.helpers.network_sizes import architecture, budget
 
 
 def sigmoid(x):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.util
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,27 +10,20 @@ import numpy as np
 import pytest
 
 from forecast.config.experiment import Experiment
-from forecast.config.model_registry import MODELS
 from forecast.datasets.dataset import Source, make_bars, prepare
 from forecast.datasets.lookahead_audit import truncated_in_first_test
 from forecast.networks.results import Architecture
 from pipelines.errors import RunError
 from pipelines.market.types import Actions
 from pipelines.sources.synthetic import random_walk
-from tests.unit.forecast.networks.test_fit import architecture, budget, fitting, task
-
-__all__ = ["fitting", "task"]
-
-EVERYTHING = {"layers": 2, "dropout": 0.2, "recurrent_dropout": 0.2, "layer_norm": True, "bidirectional": True}
+from tests.helpers.command_line import environment
+from tests.helpers.network_outputs import EVERYTHING, answers, outputs
+from tests.helpers.network_sizes import architecture, budget
 
 
 def fit(fitting, task, chosen, *, seed=0, **changes):
     windows, fold, scaler = task
     return fitting.fit(windows, fold, scaler, architecture=chosen, seed=seed, budget=budget(fitting, **changes))
-
-
-def answers(network, windows):
-    return np.array(network(windows.astype(np.float32)))
 
 
 def planted(task, *, targets=None, opens=None):
@@ -44,38 +36,14 @@ def test_outputs_are_those_of_the_other_backend(fitting, tmp_path):
     here, other = fitting.keras.backend.backend(), {"jax": "tensorflow", "tensorflow": "jax"}
     if here == "jax" or importlib.util.find_spec("jax") is None:
         pytest.skip("compared once, from TensorFlow, where JAX is installed")
-    code = "from tests.unit.forecast.networks.test_topologies import write_outputs; write_outputs()"
-    environment = os.environ | {"FORECAST_TEST_BACKEND": other[here], "FORECAST_TEST_OUTPUTS": str(tmp_path / "o.npz")}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=Path(__file__).parents[4], env=environment, capture_output=True, text=True
-    )
+        [sys.executable, "-m", "tests.helpers.network_outputs", other[here], str(tmp_path / "o.npz")],
+        cwd=Path(__file__).parents[4], env=environment(), capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     theirs = np.load(tmp_path / "o.npz")
     for name, found in outputs(fitting).items():
         np.testing.assert_allclose(theirs[name], found, atol=1e-5, err_msg=name)
-
-
-def write_outputs():
-    from forecast.compute import backend
-
-    found = outputs(backend.load_fitting(os.environ["FORECAST_TEST_BACKEND"]))
-    np.savez(os.environ["FORECAST_TEST_OUTPUTS"], **found)
-
-
-def outputs(fitting):
-    """Of every network of the table, plain and with every option, all with weights drawn alike."""
-    rng = np.random.default_rng(0)
-    windows = rng.normal(size=(3, 7, 8))
-    chosen = {model: architecture(fitting, model, ahead=3) for model in MODELS}
-    more = ("lstm", "gru_encoder_decoder", "irnn", "cnn", "dense")
-    chosen |= {f"{model} with all": architecture(fitting, model, ahead=3, **EVERYTHING) for model in more}
-    found = {}
-    for name, each in chosen.items():
-        network = fitting.layers.build(each, seed=1)
-        found[f"{name} begins"] = np.concatenate([weight.ravel() for weight in network.get_weights()])
-        network.set_weights([rng.normal(size=weight.shape) * 0.3 for weight in network.get_weights()])
-        found[name] = answers(network, windows)
-    return found
 
 
 def test_one_to_one_and_one_to_many_know_the_latest_bar_alone(fitting):

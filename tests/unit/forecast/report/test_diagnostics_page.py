@@ -19,9 +19,9 @@ from forecast.report.sections import effective_memory as memory_section
 from forecast.runs.catalog import open_run
 from forecast.runs.run import Run
 from pipelines.errors import RunError
-from tests.conftest import forecast_here, only_line
+from tests.helpers.command_line import forecast_here, only_line
 from tests.helpers.report_browser import CHROMIUM, Page, browser
-from tests.unit.forecast.studies.test_memory_tasks import made_up
+from tests.helpers.study_results import memory_benchmark_with
 
 SHORT = {"simple_rnn": {10: [0.01] * 3, 50: [1.0] * 3}, "lstm": {10: [0.01] * 3, 50: [0.01] * 3}}
 
@@ -267,6 +267,6 @@ def test_both_pages_are_drawn_without_errors_or_requests(
 ) -> None:
     said = json.loads((inspected / "said.json").read_text())
     assert_drawn(opened, Path(said["page"]), width=width, scheme=scheme)
-    written = diagnostics.write_benchmark(made_up(SHORT), window=30, folder=tmp_path)
+    written = diagnostics.write_benchmark(memory_benchmark_with(SHORT), window=30, folder=tmp_path)
     assert_drawn(opened, written, width=width, scheme=scheme)
     assert "the LSTM learns it up to length 50" in opened.evaluate("document.querySelector('h1').textContent")

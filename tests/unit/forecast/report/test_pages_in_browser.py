@@ -9,7 +9,7 @@ from forecast.__main__ import run as command_line
 from forecast.report import write_controls, write_index, write_report
 from tests.helpers.report_browser import CHROMIUM, Page, browser
 from tests.helpers.report_fixtures import build_run
-from tests.unit.forecast.studies.test_power_results import calibration
+from tests.helpers.study_results import power_study
 
 pytest.importorskip("websockets")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
@@ -73,7 +73,7 @@ def test_the_power_curve_is_drawn_without_errors_or_requests(
     page: Page, tmp_path: Path, width: int, scheme: str
 ) -> None:
     page.events.clear()
-    page.open(write_controls(calibration(tmp_path / "abc"), folder=tmp_path), width=width, scheme=scheme)
+    page.open(write_controls(power_study(tmp_path / "abc"), folder=tmp_path), width=width, scheme=scheme)
     assert chart_count(page) > 0
     assert page.evaluate("document.querySelectorAll('[data-chart] .scatterlayer .trace').length") == 3
     assert page.evaluate("document.documentElement.scrollWidth") == width

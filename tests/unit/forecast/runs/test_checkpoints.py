@@ -1,6 +1,5 @@
 """Attacks on a member's files: each is one line, before the network library or memory is touched."""
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -14,9 +13,8 @@ from forecast.config.experiment import Experiment
 from forecast.runs.catalog import open_run
 from forecast.runs.checkpoints import open_member
 from pipelines.errors import RunError
-from tests.conftest import environment, only_line
-
-TASK = ("lstm", 1, 0)
+from tests.helpers.checkpoint_files import TASK, beside, edit, sign
+from tests.helpers.command_line import environment, only_line
 
 
 @pytest.fixture
@@ -27,28 +25,6 @@ def run(trained, tmp_path):
 
 def opened(run, task=TASK):
     return open_member(run, Experiment.from_options(run.describe()["config"]), task)
-
-
-def beside(run, task=TASK):
-    path = run.member(*task)
-    return path.with_name(path.name.replace(".weights.h5", ".json"))
-
-
-def edit(run, **changes):
-    path = beside(run)
-    described = json.loads(path.read_text())
-    for name, value in changes.items():
-        part, _, key = name.partition("__")
-        if key:
-            described[part][key] = value
-        else:
-            described[part] = value
-    path.write_text(json.dumps(described))
-
-
-def sign(run):
-    """What a careful attacker does: the sha256 fits."""
-    edit(run, sha256=hashlib.sha256(run.member(*TASK).read_bytes()).hexdigest())
 
 
 def test_untouched_files_are_opened(run):

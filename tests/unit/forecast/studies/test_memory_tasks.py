@@ -1,15 +1,14 @@
 """The textbook case: its tasks, its training, its cache; and, slowly, that the LSTM learns what a plain cell cannot."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from forecast.diagnostics.numpy_cells import Weights, forward, logits
 from forecast.report.pages import diagnostics
 from forecast.studies import memory_benchmark, memory_tasks
-from forecast.studies.memory_benchmark import Benchmark
 from forecast.studies.memory_tasks import TASKS, StepBudget
 from pipelines.errors import ConfigError, RunError
+from tests.helpers.study_results import memory_benchmark_with
 
 TINY = StepBudget(steps=3, batch=4, check=2)
 
@@ -132,19 +131,8 @@ def test_a_damaged_cache_is_named(tmp_path):
         memory_benchmark.cached(tmp_path)
 
 
-def made_up(errors):
-    """errors: cell -> length -> error of each of three seeds, as a share of guessing's."""
-    rows = [
-        {"task": "adding", "cell": cell, "length": length, "seed": seed, "units": 9, "parameters": 99, "guess": 1 / 6,
-         "error": share / 6, "steps": 10, "most_steps": 10, "batch": 4, "learning_rate": 0.01, "clip": 1.0,
-         "check": 2, "good": 0.02}
-        for cell, lengths in errors.items() for length, shares in lengths.items() for seed, share in enumerate(shares)
-    ]  # fmt: skip
-    return Benchmark(table=pd.DataFrame(rows))
-
-
 def test_a_cell_reaches_the_length_up_to_which_most_seeds_learn():
-    found = made_up(
+    found = memory_benchmark_with(
         {
             "simple_rnn": {10: [0.01, 0.01, 1.0], 20: [0.01, 1.0, 1.0], 50: [0.01, 0.01, 0.01]},
             "lstm": {10: [0.01] * 3, 20: [0.1] * 3, 50: [0.01, 0.01, 0.9]},
@@ -158,7 +146,7 @@ def test_a_cell_reaches_the_length_up_to_which_most_seeds_learn():
 
 
 def test_a_cell_that_learns_nothing_reaches_nothing():
-    found = made_up({"simple_rnn": {10: [1.0] * 3}, "lstm": {10: [1.0] * 3}})
+    found = memory_benchmark_with({"simple_rnn": {10: [1.0] * 3}, "lstm": {10: [1.0] * 3}})
     assert found.reach("adding", "lstm") == 0
     assert "at no length tried" in diagnostics.told(found)
 

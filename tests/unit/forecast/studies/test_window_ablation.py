@@ -12,7 +12,7 @@ from forecast.report.sections import window_ablation as ablation_section
 from forecast.studies.window_ablation import Ablation, shortened
 from pipelines.errors import ConfigError
 from pipelines.sources.synthetic import random_walk
-from tests.conftest import forecast_here, only_line
+from tests.helpers.command_line import forecast_here, only_line
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.preprocessing.combinatorial_cv import combinatorial, group_rows, path_folds
-from tests.unit.pipelines.preprocessing.test_windows import make
+from tests.helpers.windows import random_walk_windows
 
 
 @given(
@@ -18,7 +18,7 @@ from tests.unit.pipelines.preprocessing.test_windows import make
     embargo=st.integers(0, 10),
 )
 def test_no_label_that_is_learned_from_overlaps_a_tested_one_on_either_side(bars, horizon, groups, tested, embargo):
-    _, made = make(bars=bars, horizon=horizon)
+    _, made = random_walk_windows(bars=bars, horizon=horizon)
     apart = np.timedelta64(embargo, "D")
     folds = combinatorial(made, groups=groups, tested=tested, embargo=f"{embargo}d")
     assert len(folds) == comb(groups, tested)
@@ -31,7 +31,7 @@ def test_no_label_that_is_learned_from_overlaps_a_tested_one_on_either_side(bars
 
 
 def test_purging_takes_the_horizon_before_a_group_and_the_horizon_after_it():
-    _, made = make(bars=629, horizon=3)  # 596 windows
+    _, made = random_walk_windows(bars=629, horizon=3)  # 596 windows
     assert len(made) == 596
     fold = combinatorial(made, groups=4, tested=1)[1]  # rows 149 .. 297 are tested
     learned = np.concatenate([fold.train, fold.validation])
@@ -53,7 +53,7 @@ def test_every_path_goes_through_every_group_and_every_tested_group_is_on_one_pa
 
 
 def test_each_fold_tests_its_groups_and_each_group_is_tested_as_often_as_there_are_paths():
-    _, made = make(bars=600)
+    _, made = random_walk_windows(bars=600)
     folds = combinatorial(made, groups=6, tested=2)
     blocks = group_rows(len(made), groups=6)
     for path in path_folds(groups=6, tested=2):
@@ -65,12 +65,12 @@ def test_each_fold_tests_its_groups_and_each_group_is_tested_as_often_as_there_a
 
 @pytest.mark.parametrize(("groups", "tested"), [(1, 1), (4, 4), (4, 0), (12, 6)])
 def test_an_impossible_number_of_groups_is_refused(groups, tested):
-    _, made = make(bars=500)
+    _, made = random_walk_windows(bars=500)
     with pytest.raises(ConfigError, match=f"got {groups} groups of which {tested} are tested"):
         combinatorial(made, groups=groups, tested=tested)
 
 
 def test_too_little_history_is_refused():
-    _, made = make(bars=100)
+    _, made = random_walk_windows(bars=100)
     with pytest.raises(TooFewBarsError, match="Need 50 train rows"):
         combinatorial(made, groups=6, tested=5)

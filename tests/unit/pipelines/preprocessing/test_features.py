@@ -8,17 +8,11 @@ from hypothesis import strategies as st
 from pipelines.bars.aggregation import from_ticks
 from pipelines.bars.quote_matching import matched
 from pipelines.errors import ConfigError
-from pipelines.market.types import Bars
 from pipelines.preprocessing.features import FEATURES, compute, default_features
 from pipelines.preprocessing.order_flow import FLOW_FEATURES
 from pipelines.sources.synthetic import random_walk
+from tests.helpers.market_examples import flat_bars
 from tests.helpers.quoted_trades import quoted_trades
-
-
-def flat_bars(close: list[float], **columns: list[float]) -> Bars:
-    days = np.datetime64("2020-01-01", "ns") + np.arange(len(close)) * np.timedelta64(24, "h")
-    values = dict.fromkeys(("open", "high", "low", "close"), close) | {"volume": [1.0] * len(close)} | columns
-    return Bars(symbol="X", interval="1d", opened_at=days, closed_at=days + np.timedelta64(1, "h"), **values)
 
 
 def test_features_of_three_bars_worked_out_by_hand():

@@ -8,7 +8,7 @@ from pipelines.preprocessing import labels
 from pipelines.preprocessing.features import volatility
 from pipelines.preprocessing.labels import LABELS, next_open_direction, paying_moves, triple_barrier
 from pipelines.sources.synthetic import random_walk
-from tests.unit.pipelines.preprocessing.test_features import flat_bars
+from tests.helpers.market_examples import flat_bars
 
 
 def test_label_is_open_of_next_bar_to_open_of_the_bar_after():

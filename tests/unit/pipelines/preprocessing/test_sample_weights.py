@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.preprocessing.sample_weights import class_weights, uniqueness, weigh
 from pipelines.preprocessing.walk_forward import walk_forward
-from tests.unit.pipelines.preprocessing.test_windows import make
+from tests.helpers.windows import random_walk_windows
 
 
 def test_uniqueness_of_three_labels_worked_out_by_hand():
@@ -36,7 +36,7 @@ def test_balanced_classes_weigh_the_same_and_one_on_average():
 
 
 def test_weights_of_a_fold_come_from_its_training_rows():
-    _, made = make(bars=500, horizon=3)
+    _, made = random_walk_windows(bars=500, horizon=3)
     fold = walk_forward(made, folds=2)[1]
     balanced = weigh(made, fold, kind="balanced").weights
     rises = made.targets > 0
@@ -52,7 +52,7 @@ def test_weights_of_a_fold_come_from_its_training_rows():
 
 
 def test_rows_that_teach_nothing_weigh_nothing_and_too_few_others_are_refused():
-    _, made = make(bars=500)
+    _, made = random_walk_windows(bars=500)
     fold = walk_forward(made, folds=2)[0]
     half = dataclasses.replace(made, label_weights=(np.arange(len(made)) % 2).astype(float))
     for kind in ("none", "balanced", "uniqueness"):

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from pipelines.preprocessing.scaling import Scaler, fit_scaler
-from tests.unit.pipelines.preprocessing.test_windows import make
+from tests.helpers.windows import random_walk_windows
 
 
 def test_the_scaler_sees_each_bar_of_the_training_windows_once_and_no_other():
-    _, made = make(bars=300, steps=10)
+    _, made = random_walk_windows(bars=300, steps=10)
     rows = np.arange(100)
     fitted = fit_scaler(made, rows=rows)
     covered = made.values[made.ends[0] - 9 : made.ends[99] + 1].astype(np.float64)
@@ -15,7 +15,7 @@ def test_the_scaler_sees_each_bar_of_the_training_windows_once_and_no_other():
 
 
 def test_scrambling_rows_after_the_training_windows_changes_nothing():
-    _, made = make(bars=300, steps=10)
+    _, made = random_walk_windows(bars=300, steps=10)
     scrambled = made.values.copy()
     scrambled[made.ends[99] + 1 :] = 1e6
     changed = type(made)(**{**made.__dict__, "values": scrambled})
@@ -29,6 +29,6 @@ def test_a_constant_feature_is_divided_by_one_and_a_crash_is_held_at_five_deviat
     scaled = scaler.apply(np.array([[1.0, 4.0], [1.0, -400.0]], dtype=np.float32))
     assert scaled.dtype == np.float32
     np.testing.assert_array_equal(scaled, [[0.0, 2.0], [0.0, -5.0]])
-    _, made = make(bars=200)
+    _, made = random_walk_windows(bars=200)
     made = type(made)(**{**made.__dict__, "values": np.ones_like(made.values)})
     assert fit_scaler(made, rows=np.arange(10)).scale == pytest.approx(1.0)

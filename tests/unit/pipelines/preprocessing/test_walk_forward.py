@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.preprocessing.walk_forward import SPLITS, purge, walk_forward
-from tests.unit.pipelines.preprocessing.test_windows import make
+from tests.helpers.windows import random_walk_windows
 
 
 @settings(max_examples=60, deadline=None)
@@ -20,7 +20,7 @@ from tests.unit.pipelines.preprocessing.test_windows import make
 def test_every_training_label_is_known_before_the_first_decision_it_is_tested_on(
     bars, steps, horizon, folds, split, embargo
 ):
-    _, made = make(bars=bars, steps=steps, horizon=horizon)
+    _, made = random_walk_windows(bars=bars, steps=steps, horizon=horizon)
     apart = np.timedelta64(embargo, "D")
     for fold in walk_forward(made, folds=folds, split=split, embargo=f"{embargo}d"):
         assert made.exit_at[fold.train].max() + apart < made.decided_at[fold.validation].min()
@@ -32,20 +32,20 @@ def test_every_training_label_is_known_before_the_first_decision_it_is_tested_on
 @settings(max_examples=30, deadline=None)
 @given(bars=st.integers(400, 900), folds=st.integers(1, 8))
 def test_test_blocks_follow_each_other_to_the_last_window_without_a_gap(bars, folds):
-    _, made = make(bars=bars)
+    _, made = random_walk_windows(bars=bars)
     tested = np.concatenate([fold.test for fold in walk_forward(made, folds=folds)])
     np.testing.assert_array_equal(tested, np.arange(int(len(made) * 0.4), len(made)))
 
 
 def test_purge_drops_exactly_the_rows_whose_exit_is_not_before_the_test():
-    _, made = make(bars=200, horizon=5)
+    _, made = random_walk_windows(bars=200, horizon=5)
     tested = np.arange(100, 120)
     # row r is decided at day r and exits at the open of day r + 6, a midnight before the close of day r + 6
     assert purge(made, np.arange(100), tested=tested).tolist() == list(range(95))
 
 
 def test_a_pause_in_trading_is_purged_in_time_and_not_by_count():
-    _, made = make(bars=200, horizon=1)
+    _, made = random_walk_windows(bars=200, horizon=1)
     late = made.exit_at.copy()
     late[90] = made.decided_at[100]  # a holiday: this label becomes known only when the test begins
     moved = type(made)(**{**made.__dict__, "exit_at": late})
@@ -54,7 +54,7 @@ def test_a_pause_in_trading_is_purged_in_time_and_not_by_count():
 
 
 def test_too_little_history_for_the_folds_is_refused():
-    _, made = make(bars=100)
+    _, made = random_walk_windows(bars=100)
     with pytest.raises(TooFewBarsError, match="Need 50 train rows in every fold, got"):
         walk_forward(made, folds=6)
     with pytest.raises(ConfigError, match="1 fold or more, got 0"):
@@ -62,14 +62,14 @@ def test_too_little_history_for_the_folds_is_refused():
 
 
 def test_the_gap_before_a_test_block_is_the_horizon_where_bars_are_evenly_spaced():
-    _, made = make(bars=600, horizon=3)
+    _, made = random_walk_windows(bars=600, horizon=3)
     fold = walk_forward(made, folds=4)[2]
     gap = fold.test[0] - fold.validation[-1] - 1
     assert gap == 3  # horizon rows decided too late to be known
 
 
 def test_a_rolling_fold_learns_from_as_many_rows_as_the_first_one_had():
-    _, made = make(bars=800)
+    _, made = random_walk_windows(bars=800)
     folds = walk_forward(made, folds=4, split="rolling")
     first = int(len(made) * 0.4)
     for fold in folds:
@@ -82,12 +82,12 @@ def test_a_rolling_fold_learns_from_as_many_rows_as_the_first_one_had():
 
 @pytest.mark.parametrize("embargo", ["soon", "-1d", "", "NaT"])
 def test_an_embargo_that_is_no_time_span_is_refused(embargo):
-    _, made = make(bars=400)
+    _, made = random_walk_windows(bars=400)
     with pytest.raises(ConfigError, match="Need a time span such as 5d, 2h or 30min"):
         walk_forward(made, folds=2, embargo=embargo)
 
 
 def test_another_split_is_refused():
-    _, made = make(bars=400)
+    _, made = random_walk_windows(bars=400)
     with pytest.raises(ConfigError, match="split out of expanding, rolling, got 'random'"):
         walk_forward(made, folds=2, split="random")

@@ -5,26 +5,19 @@ import numpy as np
 import pytest
 
 from pipelines.errors import ConfigError, TooFewBarsError
-from pipelines.preprocessing import features, labels, windows
-from pipelines.sources.synthetic import random_walk
-
-
-def make(*, bars=100, steps=10, horizon=1, seed=0):
-    prices = random_walk(bars=bars, seed=seed)
-    return prices, windows.build(
-        features.compute(prices), labels.next_open_direction(prices, horizon=horizon), steps=steps
-    )
+from pipelines.preprocessing import windows
+from tests.helpers.windows import random_walk_windows
 
 
 def test_windows_end_at_the_deciding_bar_and_begin_after_the_warm_up():
-    prices, made = make(bars=100, steps=10)
+    prices, made = random_walk_windows(bars=100, steps=10)
     assert made.ends[0] == 20 + 10 - 1  # 20 bars of warm-up, rows 20..29 are the first window
     assert made.ends[-1] == 97  # the label of bar 97 ends at the open of bar 99, the last one
     np.testing.assert_array_equal(made.decided_at, prices.closed_at[made.ends])
 
 
 def test_gathered_windows_are_the_rows_before_and_at_their_end():
-    _, made = make(bars=60, steps=5)
+    _, made = random_walk_windows(bars=60, steps=5)
     gathered = windows.gather(made.values, made.ends, steps=5)
     assert gathered.shape == (len(made), 5, made.values.shape[1])
     for window, end in zip(gathered, made.ends, strict=True):
@@ -34,10 +27,10 @@ def test_gathered_windows_are_the_rows_before_and_at_their_end():
 
 def test_too_little_history_and_an_empty_window_are_refused():
     with pytest.raises(TooFewBarsError, match="Need at least 52 bars for one window of 30, got 40"):
-        make(bars=40, steps=30)
-    assert len(make(bars=52, steps=30)[1]) == 1
+        random_walk_windows(bars=40, steps=30)
+    assert len(random_walk_windows(bars=52, steps=30)[1]) == 1
     with pytest.raises(ConfigError, match="window of 1 bar or more, got 0"):
-        make(steps=0)
+        random_walk_windows(steps=0)
 
 
 def test_windows_of_a_million_bars_take_no_memory_of_their_own():

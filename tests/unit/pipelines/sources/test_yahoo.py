@@ -23,7 +23,7 @@ from pipelines.market import calendars
 from pipelines.market.types import Bars
 from pipelines.sources.yahoo import source
 from pipelines.sources.yahoo.client import Client, RateLimitedError, RetryPolicy, UnreachableError
-from tests.helpers.fake_yahoo import FakeYahoo, serving
+from tests.helpers.fake_yahoo import FakeYahoo, chart, serving
 
 NOW = datetime(2024, 2, 1, 22, tzinfo=UTC)
 
@@ -42,49 +42,6 @@ def fake() -> Iterator[FakeYahoo]:
 def client(fake: FakeYahoo, *, timeout: float = 5.0, waits: list[float] | None = None) -> Client:
     waits = [] if waits is None else waits
     return Client(session=fake.session(), patience=RetryPolicy(sleep=waits.append, pause=0, timeout=timeout))
-
-
-def chart(
-    close: list[float | None],
-    *,
-    first: str = "2024-01-02",
-    splits: dict[str, float] | None = None,
-    dividends: dict[str, float] | None = None,
-    **meta: Any,
-) -> dict[str, Any]:
-    """What Yahoo answers for daily bars of New York: prices as they are given here, in shares of today."""
-    days = calendars.sessions_between(first, "2026-12-31", "XNYS")[: len(close)]
-    stamp = {
-        str(day): int(opened.astype("datetime64[s]").astype(int))
-        for day, opened in zip(days, _opens(days), strict=True)
-    }
-    quote = dict.fromkeys(("open", "high", "low", "close"), close) | {
-        "volume": [None if c is None else 100 for c in close]
-    }
-    events: dict[str, Any] = {}
-    if splits:
-        events["splits"] = {
-            str(stamp[day]): {"date": stamp[day], "numerator": ratio, "denominator": 1} for day, ratio in splits.items()
-        }
-    if dividends:
-        events["dividends"] = {
-            str(stamp[day]): {"date": stamp[day], "amount": amount} for day, amount in dividends.items()
-        }
-    about = {
-        "currency": "USD", "symbol": "XYZ", "exchangeName": "NMS", "instrumentType": "EQUITY", "dataGranularity": "1d",
-        "exchangeTimezoneName": "America/New_York", "timezone": "EST", "gmtoffset": -18000, "validRanges": ["max"],
-    }  # fmt: skip
-    result = {
-        "meta": about | meta,
-        "timestamp": list(stamp.values()),
-        "indicators": {"quote": [quote], "adjclose": [{"adjclose": close}]},
-        "events": events,
-    }
-    return {"chart": {"result": [result], "error": None}}
-
-
-def _opens(days: np.ndarray) -> np.ndarray:
-    return calendars.daily_times(days, "XNYS")[0]
 
 
 def bars(fake: FakeYahoo, symbol: str = "XYZ", **options: Any) -> Bars:

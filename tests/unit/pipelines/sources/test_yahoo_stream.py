@@ -1,64 +1,19 @@
 """The live client against a WebSocket server on this machine that closes, stalls and sends garbage."""
 
-import base64
-import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from websockets.sync.server import ServerConnection, serve
-from yfinance.pricing_pb2 import PricingData
+from websockets.sync.server import ServerConnection
 
 from pipelines.errors import SourceError
 from pipelines.market.types import Ticks
-from pipelines.sources.yahoo.stream import Timing, record
+from pipelines.sources.yahoo.stream import record
 from pipelines.store.store import Store
-
-_START = 1_700_000_000_000
-
-
-def quote(step: int, price: float, *, symbol: str = "BTC-USD", wrapped: bool = True) -> str:
-    message = PricingData(id=symbol, price=price, time=_START + step, currency="USD", last_size=3)
-    packed = base64.b64encode(message.SerializeToString()).decode()
-    return json.dumps({"type": "pricing", "message": packed}) if wrapped else packed
-
-
-@contextmanager
-def streaming(*visits: Callable[[ServerConnection], None]) -> Iterator[str]:
-    """Each connection gets the next visit; the last one again and again."""
-    count = iter(range(10_000))
-
-    def handle(connection: ServerConnection) -> None:
-        assert json.loads(connection.recv(timeout=5)) == {"subscribe": ["BTC-USD"]}
-        visits[min(next(count), len(visits) - 1)](connection)
-
-    server = serve(handle, "127.0.0.1", 0)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-
-
-def send(*messages: str | bytes, then: str = "close") -> Callable[[ServerConnection], None]:
-    def visit(connection: ServerConnection) -> None:
-        for message in messages:
-            connection.send(message)
-        if then == "stall":
-            for _ in connection:
-                pass
-
-    return visit
-
-
-QUICK = Timing(stalled=0.2, write_every=0.05, first_wait=0.01, longest_wait=0.02)
+from tests.helpers.fake_yahoo_stream import QUICK, START, quote, send, streaming
 
 
 def test_it_goes_on_after_a_close_a_stall_and_garbage(tmp_path: Path) -> None:
@@ -74,7 +29,7 @@ def test_it_goes_on_after_a_close_a_stall_and_garbage(tmp_path: Path) -> None:
     ticks = store.read_ticks("BTC-USD")
     assert ticks.price.tolist() == pytest.approx([100.1, 100.2, 100.3, 100.4, 99.0][: len(ticks)])
     assert ticks.price.tolist()[:4] == [100.1, 100.2, 100.3, 100.4]  # float32 at its shortest
-    assert (ticks.time.astype("datetime64[ms]").astype(np.int64) - _START).tolist() == [1, 1, 2, 4]
+    assert (ticks.time.astype("datetime64[ms]").astype(np.int64) - START).tolist() == [1, 1, 2, 4]
     assert told.garbage == 5
     assert told.late == 1
     assert told.connections >= 4

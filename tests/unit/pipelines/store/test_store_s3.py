@@ -9,8 +9,8 @@ import pytest
 from pipelines.bars.aggregation import from_chunks
 from pipelines.errors import StoreError
 from pipelines.store.store import Store
-from tests.benchmarks.test_data_speed import made_ticks
 from tests.helpers.store_writers import constant_bars
+from tests.helpers.ticks import random_walk_ticks
 
 server = pytest.importorskip("moto.server")
 
@@ -55,7 +55,7 @@ def test_what_is_written_is_read_replaced_merged_and_listed(address: str) -> Non
 
 
 def test_ticks_come_back_in_their_order_and_become_bars(address: str) -> None:
-    ticks, store = made_ticks(500), Store(f"{address}/ticks")
+    ticks, store = random_walk_ticks(500), Store(f"{address}/ticks")
     store.write_ticks(ticks)
     found = store.read_ticks(ticks.symbol)
     assert np.array_equal(found.time, ticks.time)
