@@ -4,7 +4,7 @@ import json
 import shutil
 
 from forecast.runs.catalog import open_run
-from tests.conftest import forecast_here
+from tests.helpers.command_line import forecast_here
 
 
 def test_signal_asks_the_newest_of_two_runs_of_a_symbol_by_the_recorded_time(trained, tmp_path):
