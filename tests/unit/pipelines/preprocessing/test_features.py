@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pipelines.bars.aggregation import from_ticks
 from pipelines.bars.quote_matching import matched
 from pipelines.errors import ConfigError
+from pipelines.market.types import Bars
 from pipelines.preprocessing.features import FEATURES, compute, default_features
 from pipelines.preprocessing.order_flow import FLOW_FEATURES
 from pipelines.sources.synthetic import random_walk
