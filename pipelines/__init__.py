@@ -1,1 +1,5 @@
 """From a source of prices to windows for a network. Never imports keras or click."""
+
+__all__ = [
+    "bars", "cleaning", "errors", "files", "ingestion", "market", "preprocessing", "sources", "store",
+]  # fmt: skip

@@ -1,1 +1,3 @@
-"""compute: to be described."""
+"""Where members are fitted: the choice of a backend, tasks, and the processes, machines and shared arrays for them."""
+
+__all__ = ["backend", "dask", "executor", "processes", "shared_data", "task"]

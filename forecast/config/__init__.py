@@ -1,1 +1,3 @@
-"""config: to be described."""
+"""What can be chosen, checked where it enters: an experiment, a trading configuration, the models and their sizes."""
+
+__all__ = ["architecture", "experiment", "model_registry", "trading"]

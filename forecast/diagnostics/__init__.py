@@ -1,1 +1,3 @@
-"""diagnostics: to be described."""
+"""What a trained network does with its windows: gradients, gates, occlusion, effective memory."""
+
+__all__ = ["analysis", "effective_memory", "gradients", "loader", "numpy_cells"]

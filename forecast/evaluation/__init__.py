@@ -1,1 +1,3 @@
-"""evaluation: to be described."""
+"""From a finished run to the money: backtest, portfolio, its look-ahead audit, and warnings."""
+
+__all__ = ["backtest", "portfolio"]

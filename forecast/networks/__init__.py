@@ -1,1 +1,3 @@
-"""networks: to be described."""
+"""All of Keras and nothing else: layers, initial weights, losses, optimizer, training loop, fit."""
+
+__all__ = ["fit", "initializers", "results"]

@@ -1,1 +1,3 @@
-"""runs: to be described."""
+"""What a run leaves on the disk, known here alone: its files and their schemas, checkpoints, the trial log."""
+
+__all__ = ["catalog", "checkpoints", "io", "run", "tables", "trial_log"]

@@ -1,1 +1,3 @@
-"""serving: to be described."""
+"""A finished run at work: today's signal, live bars, refitting, exporting its networks."""
+
+__all__ = ["export", "loader", "refit", "signal", "stream"]

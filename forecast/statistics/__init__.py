@@ -1,1 +1,3 @@
-"""Ledgers and predictions -> metrics, comparisons and the verdict. `summary.summarise` is the way in."""
+"""Pure functions from returns and predictions to numbers: metrics, tests, intervals, power, the verdict's rule."""
+
+__all__ = ["cpcv", "forecast_accuracy", "paired_test", "performance", "summary", "verdict"]

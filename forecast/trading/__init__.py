@@ -1,1 +1,3 @@
-"""trading: to be described."""
+"""Probabilities -> signals, positions and a ledger: calibration, thresholds, sizing, market state, the simulator."""
+
+__all__ = ["market_state", "signals", "simulator", "strategy"]

@@ -1,1 +1,3 @@
-"""training: to be described."""
+"""An experiment and its dataset -> a finished run: baselines, networks, panels, tuning."""
+
+__all__ = ["baselines", "panel", "train"]

@@ -1,1 +1,3 @@
-"""bars: to be described."""
+"""Ticks -> bars of time, trades, volume, money or imbalance; quotes matched to trades, and trades signed."""
+
+__all__ = ["aggregation", "quote_matching"]

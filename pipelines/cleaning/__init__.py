@@ -1,1 +1,3 @@
-"""cleaning: to be described."""
+"""Raw rows -> rows that are right, with a reason for each that is dropped and each price that is repaired."""
+
+__all__ = ["cleaning", "quality_checks", "report"]

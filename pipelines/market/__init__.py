@@ -1,1 +1,3 @@
-"""market: to be described."""
+"""What the market is made of: ticks, bars, dividends and splits, sessions of the exchanges, adjusted prices."""
+
+__all__ = ["adjustments", "calendars", "types"]

@@ -1,1 +1,12 @@
-"""preprocessing: to be described."""
+"""Bars -> features, labels, weights and windows, and the folds in which they are learned and tested."""
+
+__all__ = [
+    "combinatorial_cv",
+    "custom_features",
+    "features",
+    "labels",
+    "sample_weights",
+    "scaling",
+    "walk_forward",
+    "windows",
+]

@@ -1,1 +1,3 @@
-"""store: to be described."""
+"""Prices on the disk: Delta tables of ticks, quotes, bars and actions, their catalogue, provenance and export."""
+
+__all__ = ["export", "provenance", "store"]

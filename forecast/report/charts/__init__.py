@@ -1,1 +1,3 @@
-"""charts: to be described."""
+"""Numbers -> figures of plotly, one module a subject. Colours and dashes stand in the table of the models."""
+
+__all__ = ["diagnostics", "equity", "heatmaps", "path_forecasts", "trades", "training"]

@@ -1,1 +1,3 @@
-"""pages: to be described."""
+"""One module a page: what is on it and in which order."""
+
+__all__ = ["diagnostics", "index", "portfolio", "power", "run"]

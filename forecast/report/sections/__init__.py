@@ -1,1 +1,3 @@
-"""sections: to be described."""
+"""Parts of a page that need sentences of their own."""
+
+__all__ = ["effective_memory", "power", "robustness", "tables", "window_ablation"]

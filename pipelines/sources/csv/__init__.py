@@ -1,1 +1,3 @@
-"""csv: to be described."""
+"""Prices from files of text: which columns, how numbers and times are written, and reading in chunks."""
+
+__all__ = ["source"]
