@@ -21,18 +21,20 @@ _RULES = (
 
 
 class NumberOrAuto(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
-    """A number, or the word auto."""
+    """A number, or the word auto, or one of other words."""
 
-    name = "number|auto"
+    def __init__(self, *words: str) -> None:
+        self._words = ("auto", *words)
+        self.name = "|".join(("number", *self._words))
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
-        """The number, or "auto"."""
-        if value == "auto":
-            return "auto"
+        """The number, or the word."""
+        if value in self._words:
+            return str(value)
         try:
             return float(value)
         except ValueError:
-            self.fail(f"{value!r} is not a number, and not auto.", param, ctx)
+            self.fail(f"{value!r} is not a number, and not {' or '.join(self._words)}.", param, ctx)
 
 
 def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
@@ -199,8 +201,9 @@ _TRADING = (
     click.option("--fee-bps", type=float, default=1.0, show_default=True, help="Fee a trade, in basis points."),
     click.option("--slippage-bps", type=float, default=2.0, show_default=True, help="Slippage a trade, likewise."),
     click.option(
-        "--half-spread-bps", "--half-spread", type=NumberOrAuto(), default=0.0, show_default=True,
-        help="Half of the spread, likewise; auto: estimated from earlier bars, where they were built from trades.",
+        "--half-spread-bps", "--half-spread", type=NumberOrAuto("quoted"), default=0.0, show_default=True,
+        help="Half of the spread, likewise; auto: estimated from earlier bars, where they were built from trades; "
+        "quoted: fills at the ask and the bid in force at the open, where there are quotes.",
     ),
     click.option("--borrow-rate", type=float, default=0.0, show_default=True,
                  help="Interest a year on what is sold short: 0.03 is 3 %."),
@@ -265,15 +268,15 @@ def make_rules(
     """The Rules of this command line; more: its policy, calibration and size."""
     from forecast.config.trading import Costs, TradingConfig
 
-    estimated = half_spread_bps == "auto"
+    spread = {"auto": "bars", "quoted": "quoted"}.get(str(half_spread_bps), "given")
     costs = Costs(
         fee_bps=fee_bps,
         slippage_bps=slippage_bps,
-        half_spread_bps=0.0 if estimated else float(half_spread_bps),
+        half_spread_bps=float(half_spread_bps) if spread == "given" else 0.0,
         borrow_rate=borrow_rate,
         financing_rate=financing_rate,
     )
-    return TradingConfig(band=band, costs=costs, spread="bars" if estimated else "given", **more)  # type: ignore[arg-type]
+    return TradingConfig(band=band, costs=costs, spread=spread, **more)  # type: ignore[arg-type]
 
 
 def take_rules(options: dict[str, Any]) -> Any:

@@ -46,7 +46,8 @@ class TradingConfig:
     """What is done with each probability.
 
     band: a number, or "auto" for the one that would have earned most on the validation rows. spread: "given" in the
-    costs, or "bars" for a half-spread estimated from earlier bars, on top of them. calibration: of probabilities, on
+    costs, "bars" for a half-spread estimated from earlier bars, or "quoted" for fills at the ask and bid, on top of
+    them. calibration: of probabilities, on
     validation rows. size: "full" is the whole account, "volatility" aims at target_volatility a year, "kelly" takes
     kelly_fraction of Kelly's; the last two at most max_leverage times the account.
     """
@@ -54,7 +55,7 @@ class TradingConfig:
     policy: str
     band: float | Literal["auto"]
     costs: Costs
-    spread: Literal["given", "bars"] = "given"
+    spread: Literal["given", "bars", "quoted"] = "given"
     calibration: str = "none"
     size: str = "full"
     target_volatility: float = 0.1

@@ -3,11 +3,13 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from forecast.config.experiment import Experiment
+from forecast.datasets.tick_history import TickHistory
 from pipelines.bars import aggregation
 from pipelines.market import adjustments
 from pipelines.market.calendars import session_of, sessions_between, sessions_per_year
@@ -33,16 +35,18 @@ class Dataset:
 class Source:
     """What the store holds of a symbol, before anything is made of it: raw bars or ticks, and the actions."""
 
-    raw: Bars | Ticks
+    raw: Bars | Ticks | TickHistory
     actions: Actions
 
 
 def load(store: Store, experiment: Experiment) -> Source:
     """The raw prices that an experiment is about."""
-    symbol, between = experiment.symbol, {"start": experiment.start, "end": experiment.end}
+    symbol = experiment.symbol
     if experiment.bars is not None:
-        return Source(raw=store.read_ticks(symbol, **between), actions=Actions.none(symbol))
-    raw = store.read_bars(symbol, interval=experiment.interval, **between)
+        chunks = partial(store.scan_matched, symbol, start=experiment.start, end=experiment.end)
+        next(chunks())  # a symbol without ticks is said at once
+        return Source(raw=TickHistory(symbol=symbol, chunks=chunks), actions=Actions.none(symbol))
+    raw = store.read_bars(symbol, interval=experiment.interval, start=experiment.start, end=experiment.end)
     return Source(raw=raw, actions=store.read_actions(symbol))
 
 
@@ -51,6 +55,8 @@ def make_bars(source: Source, experiment: Experiment) -> Bars:
 
     Forward, because a dividend or split that comes later then changes no number of an earlier bar.
     """
+    if isinstance(source.raw, TickHistory):
+        return source.raw.bars(str(experiment.bars))
     if isinstance(source.raw, Ticks):
         return aggregation.from_ticks(source.raw, str(experiment.bars))
     return adjustments.adjust(source.raw, source.actions, base="forward")
@@ -165,8 +171,9 @@ def bars_per_year(prices: Bars) -> float:
 
 
 def fingerprint(prices: Bars) -> str:
-    """sha256 over times, prices and volumes."""
+    """sha256 over times, prices and volumes, and what bars of ticks have beside them."""
     digest = hashlib.sha256(f"{prices.symbol} {prices.interval} {prices.adjusted}".encode())
+    of_ticks = (prices.vwap, prices.trades, prices.signed_volume, prices.bid, prices.ask, prices.spread)
     for array in (
         prices.opened_at,
         prices.closed_at,
@@ -175,6 +182,7 @@ def fingerprint(prices: Bars) -> str:
         prices.low,
         prices.close,
         prices.volume,
+        *(array for array in (*of_ticks, prices.depth_imbalance, prices.order_flow) if array is not None),
     ):
         digest.update(array.tobytes())
     return digest.hexdigest()

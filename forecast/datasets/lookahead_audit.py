@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Dataset, Source, make_bars, make_windows, prepare, with_features
+from forecast.datasets.tick_history import TickHistory
 from pipelines.errors import ForecastError
 from pipelines.market.types import Actions, Bars, Floats, Ticks
 from pipelines.preprocessing import custom_features, features, scaling
@@ -106,6 +107,8 @@ def cut_bars(dataset: Dataset, *, cuts: int) -> list[int]:
 def truncated(source: Source, cut: np.datetime64) -> Source:
     """The source as it stood at the cut."""
     raw, actions = source.raw, source.actions
+    if isinstance(raw, TickHistory):
+        return replace(source, raw=raw.truncated(cut))
     known = (raw.time if isinstance(raw, Ticks) else raw.closed_at) <= cut
     return Source(raw=raw.rows(known), actions=_cut_actions(actions, cut, keep_later=False))
 
@@ -113,6 +116,8 @@ def truncated(source: Source, cut: np.datetime64) -> Source:
 def scrambled(source: Source, cut: np.datetime64, *, rng: np.random.Generator) -> Source:
     """The source with another future: prices walk off at random, volumes are shuffled, dividends and splits change."""
     raw, actions = source.raw, source.actions
+    if isinstance(raw, TickHistory):
+        return replace(source, raw=raw.scrambled(cut, seed=int(rng.integers(1 << 32))))
     later = (raw.time if isinstance(raw, Ticks) else raw.closed_at) > cut
     count = int(later.sum())
     drift = np.exp(np.cumsum(rng.normal(0, 0.05, count)))

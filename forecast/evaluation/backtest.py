@@ -79,6 +79,11 @@ def _material(run: Run, *, rules: TradingConfig) -> dict[str, Any]:
             f"Need bars built from trades to estimate the spread from, got {described['data'].get('interval')} bars. "
             "Give it: --half-spread-bps 2."
         )
+    if rules.spread == "quoted" and "bid" not in run.bars():
+        raise ConfigError(
+            "Expected bars made of trades with quotes for --half-spread quoted, got bars without. Fetch the symbol's "
+            "quotes and train again, or give the spread: --half-spread 2."
+        )
     if rules.learns and described["config"].get("split") == COMBINATORIAL:
         raise ConfigError(
             "Need --split expanding or rolling for --calibration, --band auto and --size kelly: "

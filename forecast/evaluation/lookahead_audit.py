@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from forecast.config.trading import TradingConfig
 from forecast.trading import strategy
+from forecast.trading.market_state import fill_prices
 from forecast.trading.signals import utc
 from forecast.trading.strategy import StrategyResult
 from pipelines.errors import ForecastError
@@ -35,7 +37,11 @@ def certify_fills(
     if certificate is None:
         return None
     failures, compared = list(certificate["failures"]), certificate["compared"]
-    for check in (_fills(made, bars), _order(made, material["validation"]), _again(made, predictions, bars, material)):
+    for check in (
+        _fills(made, bars, rules=material["rules"]),
+        _order(made, material["validation"]),
+        _again(made, predictions, bars, material),
+    ):
         for what, fine in check:
             compared += 1
             if not fine:
@@ -51,9 +57,9 @@ def certify_fills(
     return {**content, "sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}
 
 
-def _fills(made: StrategyResult, bars: pd.DataFrame) -> Iterator[tuple[str, bool]]:
+def _fills(made: StrategyResult, bars: pd.DataFrame, *, rules: TradingConfig) -> Iterator[tuple[str, bool]]:
     """Each fill at the open after its decision, no sooner, and only where there was something to trade."""
-    here, opens = bars.iloc[made.traded], bars["open"].to_numpy()[made.traded]
+    here, opens = bars.iloc[made.traded], fill_prices(bars, rules=rules)[made.traded]
     opened_at, volume = utc(here["opened_at"]), here["volume"].to_numpy()
     idle = (volume[:-1] == 0) & bool(np.any(bars["volume"] > 0))
     for ledger in made.ledgers:
@@ -148,7 +154,8 @@ def _other(
     }
     rows = predictions.assign(**{name: np.where(later, each, predictions[name]) for name, each in other.items()})
     drift = np.exp(np.cumsum(np.where(after, rng.normal(0, 0.05, len(bars)), 0.0)))
-    prices[_PRICES] = prices[_PRICES].to_numpy() * drift[:, None]
+    scaled = [*_PRICES, *(name for name in ("bid", "ask") if name in prices)]
+    prices[scaled] = prices[scaled].to_numpy() * drift[:, None]
     volume = prices["volume"].to_numpy(np.float64).copy()
     volume[after] = rng.permutation(volume[after]) * 3
     return rows, prices.assign(volume=volume)

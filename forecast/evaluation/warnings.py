@@ -34,7 +34,8 @@ def notes(made: StrategyResult, bars: pd.DataFrame, *, rules: TradingConfig, cal
     said += _chosen(made, rules=rules)
     spread = None if here.spread is None else float(10_000 * here.spread.mean())
     if spread is not None:
-        said.append(f"The half-spread, estimated from earlier bars, was {spread:.2g} basis points on average.")
+        how = "quoted at the opens" if rules.spread == "quoted" else "estimated from earlier bars"
+        said.append(f"The half-spread, {how}, was {spread:.2g} basis points on average.")
     return {
         "bars_without_volume": idle,
         "missing_sessions": max(0, missing),

@@ -123,8 +123,9 @@ def history(task: Task, found: dict[str, Floats]) -> pd.DataFrame:
 
 
 def bars(prices: Bars) -> pd.DataFrame:
-    """The bars that the run used."""
-    values = {name: getattr(prices, name) for name in ("open", "high", "low", "close", "volume")}
+    """The bars that the run used; with bid and ask at their opens where there are quotes."""
+    values = {name: getattr(prices, name) for name in ("open", "high", "low", "close", "volume", "bid", "ask")}
+    values = {name: array for name, array in values.items() if array is not None}
     times = {"opened_at": _utc(prices.opened_at), "closed_at": _utc(prices.closed_at)}
     return pd.DataFrame({"symbol": prices.symbol, **times, **values})
 

@@ -10,6 +10,7 @@ import numpy as np
 from forecast.compute import backend
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Source, load
+from forecast.datasets.tick_history import TickHistory
 from forecast.runs.checkpoints import Checkpoint, open_member
 from forecast.runs.run import Run
 from pipelines.errors import ConfigError, RunError, TooFewBarsError
@@ -105,8 +106,11 @@ def source_now(run: Run, experiment: Experiment, store: Store) -> Source:
         TooFewBarsError: nothing from then on.
     """
     source, first = load(store, experiment), run.bars()["opened_at"].iloc[0]
-    raw = source.raw
-    kept = (raw.time if isinstance(raw, Ticks) else raw.opened_at) >= np.datetime64(first.tz_convert(None), "ns")
+    raw, since = source.raw, np.datetime64(first.tz_convert(None), "ns")
+    if isinstance(raw, TickHistory):
+        raw = raw.since(since).whole()
+        source = replace(source, raw=raw)
+    kept = (raw.time if isinstance(raw, Ticks) else raw.opened_at) >= since
     if not kept.any():
         raise TooFewBarsError(f"{raw.symbol}: need prices from {first:%Y-%m-%d} on, the store has older ones only.")
     return replace(source, raw=raw.rows(kept))

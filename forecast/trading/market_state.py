@@ -20,8 +20,10 @@ WINDOW = 60
 class MarketState:
     """Each array of shape (bars,). Nothing here needs a bar later than its own open, the price and volume excepted.
 
-    tradable: False for a bar without volume. volatility: a year, of the last 60 returns from close to close before the
-    open; NaN where they are not there, or where nobody asked. spread: half of it as a fraction, None where it is given.
+    opens: the price that a fill is counted from: the bar's open, or the middle of the quote in force then where fills
+    are at the quoted ask and bid. tradable: False for a bar without volume. volatility: a year, of the last 60 returns
+    from close to close before the open; NaN where they are not there, or where nobody asked. spread: half of it as a
+    fraction, None where it is given. quoted: whether it is that of the quotes.
     """
 
     opened_at: Times
@@ -29,13 +31,19 @@ class MarketState:
     tradable: Flags
     volatility: Floats
     spread: Floats | None
+    quoted: bool = False
 
     def rows(self, chosen: slice) -> "MarketState":
         """The same, fewer bars.
 
         Raises:
-            ConfigError: an estimated spread that is not known at one of them.
+            ConfigError: an estimated or quoted spread that is not known at one of them.
         """
+        if self.quoted and self.spread is not None and np.any(np.isnan(self.spread[chosen])):
+            raise ConfigError(
+                "Expected a quote before the first trade, got none. Fetch the quotes of that time too, or give the "
+                "spread: --half-spread 2."
+            )
         if self.spread is not None and np.any(np.isnan(self.spread[chosen])):
             raise ConfigError(
                 f"Need {FEWEST} pairs of neighbouring bars before the first trade to estimate the spread. "
@@ -47,6 +55,7 @@ class MarketState:
             tradable=self.tradable[chosen],
             volatility=self.volatility[chosen],
             spread=None if self.spread is None else self.spread[chosen],
+            quoted=self.quoted,
         )
 
 
@@ -65,17 +74,34 @@ def conditions(bars: pd.DataFrame, *, rules: TradingConfig, bars_per_year: float
         if bars_per_year is None:
             raise ConfigError("Need the number of bars a year to size by volatility, got none.")
         known = trailing_volatility(close, bars_per_year=bars_per_year)
-    spread = None
+    spread, opens = None, fill_prices(bars, rules=rules)
+    if rules.spread == "quoted":
+        half = (bars["ask"].to_numpy() - bars["bid"].to_numpy()) / 2.0 / opens
+        last = np.maximum.accumulate(np.where(np.isnan(half), 0, np.arange(len(half))))  # at the last quote there was
+        spread = half[last]
     if rules.spread == "bars":
         high, low = bars["high"].to_numpy(), bars["low"].to_numpy()
         spread = half_spread(opened_at=opened_at, closed_at=utc(bars["closed_at"]), high=high, low=low, close=close)
     return MarketState(
         opened_at=opened_at,
-        opens=bars["open"].to_numpy(),
+        opens=opens,
         tradable=(volume > 0) | ~np.any(volume > 0),
         volatility=known,
         spread=spread,
+        quoted=rules.spread == "quoted",
     )
+
+
+def fill_prices(bars: pd.DataFrame, *, rules: TradingConfig) -> Floats:
+    """What a fill at each bar's open is counted from, shape (bars,): the open, or the middle of the quote then.
+
+    A buy at the middle that pays half of the quoted spread is a buy at the ask. Where no quote is in force: the open.
+    """
+    opens = bars["open"].to_numpy()
+    if rules.spread != "quoted":
+        return np.asarray(opens)
+    middle = (bars["bid"].to_numpy() + bars["ask"].to_numpy()) / 2.0
+    return np.where(np.isnan(middle), opens, middle)
 
 
 def trailing_volatility(close: Floats, *, bars_per_year: float) -> Floats:

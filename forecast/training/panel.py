@@ -31,6 +31,7 @@ from forecast.datasets.dataset import (
     with_common_features,
 )
 from forecast.datasets.panel import Panel, taking_part, write_panel, write_scaled
+from forecast.datasets.tick_history import TickHistory
 from forecast.networks.results import FitResult
 from forecast.runs import catalog, tables, trial_log
 from forecast.runs import run as runs
@@ -182,7 +183,7 @@ def truncated_in_first_test(
     def parts() -> Iterator[tuple[str, Windows]]:
         for experiment in experiments:
             source = lookahead_audit.truncated(load(store, experiment), cut)
-            if len(source.raw):
+            if isinstance(source.raw, TickHistory) or len(source.raw):
                 with suppress(TooFewBarsError):  # it had hardly begun: no row of it was learned from
                     yield experiment.symbol, make_windows(make_bars(source, experiment), experiment)
 

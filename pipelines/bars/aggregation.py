@@ -181,11 +181,11 @@ def _means(values: Floats, starts: NDArray[np.int64]) -> Floats:
     return np.asarray(np.divide(total, count, out=np.full(len(starts), np.nan), where=count > 0))
 
 
-def joined(first: Ticks, second: Ticks) -> Ticks:
-    """One after the other, on the market of the first; their quotes where both have them."""
-    quoted = [name for name in _QUOTED if getattr(first, name) is not None and getattr(second, name) is not None]
+def joined(*parts: Ticks) -> Ticks:
+    """One after the other, on the market of the first; their quotes where all have them."""
+    quoted = [name for name in _QUOTED if all(getattr(part, name) is not None for part in parts)]
     arrays: dict[str, Any] = {
-        name: np.concatenate([getattr(first, name), getattr(second, name)])
-        for name in ("time", "price", "size", *quoted)
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in ("time", "price", "size", *quoted)
     }
+    first = parts[0]
     return Ticks(symbol=first.symbol, currency=first.currency, calendar=first.calendar, **arrays)

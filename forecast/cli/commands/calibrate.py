@@ -64,8 +64,8 @@ def command(
     if any(not 0 < edge < 1 for edge in edges):
         raise ConfigError(f"Need every --edge above 0 and below 1, got {', '.join(f'{edge:g}' for edge in edges)}.")
     rules = take_rules(options)
-    if rules.spread == "bars":
-        raise ConfigError("Need a number for --half-spread-bps to calibrate, got auto: the markets have no trades.")
+    if rules.spread != "given":
+        raise ConfigError("Need a number for --half-spread-bps to calibrate: the markets have no trades and no quotes.")
     experiment = make_experiment("CONTROL", options)
     if experiment.tune:
         raise ConfigError("Need --tune 0 to calibrate: it would tune anew on every market, and take days.")

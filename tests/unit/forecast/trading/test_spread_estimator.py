@@ -1,9 +1,14 @@
 """The estimated spread against one that was simulated."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from forecast.config.trading import Costs, TradingConfig
+from forecast.trading.market_state import conditions
+from forecast.trading.simulator import trade_all
 from forecast.trading.spread_estimator import FEWEST, half_spread
+from pipelines.errors import ConfigError
 
 
 def bars_of_trades(half, *, bars=3_000, trades=50, volatility=2e-5, seed=0, pause=0):
@@ -55,3 +60,35 @@ def test_the_mean_is_over_the_last_thousand_pairs():
     close, middle = np.log(known["close"])[last], (np.log(known["high"]) + np.log(known["low"]))[last] / 2
     mean = np.mean((close[:-1] - middle[:-1]) * (close[:-1] - middle[1:]))
     assert found[-1] == pytest.approx(np.sqrt(4 * mean) / 2, rel=1e-9)
+
+
+def quoted(bid: list[float], ask: list[float]) -> pd.DataFrame:
+    count = len(bid)
+    times = pd.date_range("2024-01-02 15:00", periods=count, freq="min", tz="UTC")
+    price = np.full(count, 10.0)
+    return pd.DataFrame(
+        {"opened_at": times, "closed_at": times, "open": price, "high": price, "low": price, "close": price,
+         "volume": 1.0, "bid": bid, "ask": ask}
+    )  # fmt: skip
+
+
+def test_with_a_quoted_spread_a_buy_is_filled_at_the_ask_and_a_sell_at_the_bid():
+    free = Costs(fee_bps=0, slippage_bps=0)
+    rules = TradingConfig(policy="long-flat", band=0.0, costs=free, spread="quoted")
+    state = conditions(quoted([9.98, 10.97, 11.0], [10.02, 11.03, 11.02]), rules=rules, bars_per_year=None)
+    (ledger,) = trade_all(
+        np.array([[1.0, 0.0]]), symbol="X", names=[("m", "0")], opened_at=state.opened_at, opens=state.opens,
+        costs=free, spread=state.spread, tradable=state.tradable,
+    )  # fmt: skip
+    np.testing.assert_allclose(np.prod(1 + ledger.net), 10.97 / 10.02, rtol=1e-5)  # bought at 10.02, sold at 10.97
+
+
+def test_where_no_quote_is_in_force_the_last_spread_stands_and_before_the_first_it_is_asked_for():
+    free = Costs(fee_bps=0, slippage_bps=0)
+    rules = TradingConfig(policy="long-flat", band=0.0, costs=free, spread="quoted")
+    nan = float("nan")
+    state = conditions(quoted([nan, 9.9, nan], [nan, 10.1, nan]), rules=rules, bars_per_year=None)
+    np.testing.assert_allclose(state.rows(slice(1, 3)).spread, [0.01, 0.01])
+    assert state.opens.tolist() == [10, 10, 10]
+    with pytest.raises(ConfigError, match="Expected a quote before the first trade, got none"):
+        state.rows(slice(0, 3))
