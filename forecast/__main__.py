@@ -1,6 +1,7 @@
 """`python -m forecast` and the `forecast` console script: one command, errors as one line and an exit code."""
 
 import errno
+import io
 import os
 import sys
 import traceback
@@ -8,6 +9,7 @@ import traceback
 import click
 
 from forecast.cli.main import cli
+from forecast.cli.text import printable
 from pipelines.errors import ForecastError
 
 _DISK = {
@@ -25,6 +27,9 @@ _DISK = {
 def main(arguments: list[str] | None = None) -> None:
     """Runs one command line and exits: 0 done, 2 wrong usage or input, 130 on Ctrl-C, 1 anything else."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter shows its number
     sys.exit(run(arguments))
 
 
@@ -60,7 +65,7 @@ def run(arguments: list[str]) -> int:
 def _fail(message: str, *, debug: bool, code: int) -> int:
     if debug:
         traceback.print_exc()
-    print("Error: " + " ".join(message.split()), file=sys.stderr)
+    print("Error: " + printable(" ".join(message.split())), file=sys.stderr)
     return code
 
 

@@ -1,26 +1,66 @@
 """Writing a file so that an interruption leaves the old one or the new one, never half of one."""
 
 import os
-import tempfile
+import re
+import secrets
+import socket
+import time
+import zlib
 from pathlib import Path
+
+_DAY = 86_400.0
 
 
 def write_atomically(path: Path, content: bytes) -> Path:
-    """Writes beside the place, syncs, renames into it, syncs the folder. Returns the path."""
+    """Writes beside the place, syncs, renames into it, syncs the folder. Returns the path.
+
+    What killed processes left beside it is removed first.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    remove_litter(path.parent)
+    part = path.with_name(f".{path.name[:100]}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.part")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # the umask takes its bits away
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        os.replace(part, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
     return path
+
+
+def remove_litter(folder: Path) -> int:
+    """Removes unfinished files of processes that are gone, and any that are a day old. Returns how many."""
+    removed = 0
+    for part in folder.glob(".*.part"):
+        try:
+            if _is_litter(part):
+                part.unlink()
+                removed += 1
+        except OSError:  # another process was faster, or it is not ours to remove
+            continue
+    return removed
+
+
+def _is_litter(part: Path) -> bool:
+    writer = re.search(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.part$", part.name)
+    if writer is None or writer[1] != _host():
+        return time.time() - part.stat().st_mtime > _DAY
+    try:
+        os.kill(int(writer[2]), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
+
+
+def _host() -> str:
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
 
 
 def sync_folder(folder: Path) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from forecast.cli.text import printable
+
 
 @dataclass(frozen=True, kw_only=True)
 class CliContext:
@@ -40,7 +42,7 @@ class CliContext:
     def note(self, message: str) -> None:
         """One line for a person, on stderr, unless --quiet."""
         if not self.quiet:
-            click.echo(message, err=True)
+            click.echo(printable(message), err=True)
 
 
 def print_json(result: Mapping[str, Any]) -> None:

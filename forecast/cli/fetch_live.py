@@ -20,9 +20,15 @@ def record(settings: CliContext, symbols: tuple[str, ...], duration: str, *, as_
     seconds = int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
     names = list(dict.fromkeys(check_symbol(symbol) for symbol in symbols))
     settings.note(f"Recording {', '.join(names)} for {duration}. Ctrl-C ends it; what came is kept.")
-    told = stream.record(names, seconds=seconds, keep=Store(settings.store).write_ticks)
-    if told.garbage or told.late or told.connections > 1:
-        settings.note(f"{told.connections} connections, {told.garbage} messages were no quotes, {told.late} were late.")
+    store = Store(settings.store)
+    stored = store.catalogue().query("kind == 'ticks' and currency != ''")
+    currencies = dict(zip(stored["symbol"], stored["currency"], strict=True))
+    told = stream.record(names, seconds=seconds, keep=store.write_ticks, currencies=currencies)
+    counts = {"no quotes": told.garbage, "late": told.late, "in another currency": told.foreign}
+    counts |= {"from an impossible time": told.misdated}
+    left_out = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    if left_out or told.connections > 1:
+        settings.note(f"{told.connections} connections; messages left out: {left_out or 'none'}.")
     if as_json:
         print_json(vars(told))
     else:

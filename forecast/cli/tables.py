@@ -6,6 +6,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from forecast.cli.text import printable
+
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints rows under their columns. A column whose name starts with > is a number, aligned to the right."""
@@ -15,7 +17,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for name in columns:
         table.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(printable(cell).replace("\n", "\\n") for cell in row))
     console = Console(highlight=False, markup=False)
     if console.is_terminal:
         console.print(table)

@@ -20,11 +20,19 @@ from filelock import FileLock
 
 from pipelines.errors import StoreError
 from pipelines.files import sync_file, sync_folder
+from pipelines.store.reasons import check_space, explained
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _ATTEMPTS = 20
+_S3_OPTIONS = {
+    "conditional_put": "etag",
+    "connect_timeout": "5s",
+    "timeout": "30s",
+    "max_retries": "2",
+    "retry_timeout": "40s",
+}
 _ROWS = 1 << 19  # in a row group: what a scan holds in memory
 
 
@@ -72,12 +80,13 @@ class Table:
 
         found = self._open()
         if found is None:
-            raise StoreError(f"Need a price store with {self._address}, there is none. Run `forecast fetch` first.")
+            raise StoreError(f"Expected a price store with {self._address}, there is none. Run `forecast fetch` first.")
         try:
             if version is not None:
                 found.load_as_version(version)
             dataset = found.to_pyarrow_dataset(
-                file_pruning_predicate=[(name, "=", value) for name, value in where.items()]
+                filesystem=self._native(),
+                file_pruning_predicate=[(name, "=", value) for name, value in where.items()],
             )
             return dataset.to_table(filter=condition, columns=columns)
         except (OSError, ValueError, DeltaError) as error:
@@ -120,6 +129,8 @@ class Table:
 
         same = [f"\"{name}\" = '{value}'" for name, value in where.items()]
         predicate = " AND ".join([*same, f'"{column}" >= {first}', f'"{column}" <= {last}'])
+        if self._folder is not None:
+            check_space(self._folder, rows.nbytes // 3)
         for attempt in range(_ATTEMPTS):
             found = self._open()
             try:
@@ -178,7 +189,8 @@ class Table:
                 yield
         except (PermissionError, NotADirectoryError) as error:
             raise StoreError(
-                f"Need a folder that can be written for the price store, got {self._folder.parent} ({error.strerror}). "
+                f"Expected a folder that can be written for the price store, got {self._folder.parent} "
+                f"({error.strerror}). "
                 "Choose another with --data-dir."
             ) from error
 
@@ -195,9 +207,16 @@ class Table:
         except (DeltaError, OSError) as error:
             raise self._damaged(error) from error
 
+    def _native(self) -> Any:
+        """Arrow's own file system for a local table: it holds no Python object, while delta-rs' file system hands out
+        buffers of Python that a thread of Arrow may free after the interpreter has ended, which aborts the process."""
+        import pyarrow.fs as fs
+
+        return None if self._folder is None else fs.SubTreeFileSystem(str(self._folder), fs.LocalFileSystem())
+
     def _options(self) -> dict[str, str] | None:
-        """Beside the AWS_* variables of the environment, which delta-rs reads itself."""
-        return {"conditional_put": "etag"} if self._folder is None else None
+        """Beside the AWS_* variables of the environment, which delta-rs reads itself: no request lasts for ever."""
+        return _S3_OPTIONS if self._folder is None else None
 
     def _properties(self) -> Any:
         from deltalake import ColumnProperties, WriterProperties
@@ -209,12 +228,8 @@ class Table:
             column_properties=dict.fromkeys(self._rising, differences) or None,
         )
 
-    def _damaged(self, error: Exception) -> StoreError:
-        reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-        check = (
-            "the disk and its permissions" if self._folder else "the bucket, the network and AWS_* in the environment"
-        )
-        return StoreError(f"{self._address} cannot be read or written: {reason}. Check {check}.")
+    def _damaged(self, error: BaseException) -> StoreError:
+        return explained(error, self._address)
 
     def _sync(self, since: int) -> None:
         """Syncs what the commits from a version on have added, then the log; the table's folder last."""

@@ -17,6 +17,7 @@ from pipelines.errors import StoreError, UnknownSymbolError
 from pipelines.market.types import Actions, Bars, Quotes, Ticks, check_symbol
 from pipelines.store.catalog import series, what_is_there
 from pipelines.store.delta_table import Table
+from pipelines.store.reasons import check_address
 from pipelines.store.schema import as_bars, as_quotes, as_ticks, as_times, market_columns, place_in_time, plain
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Store:
 
     def __init__(self, root: Path | str) -> None:
         self.root = str(root).rstrip("/") if str(root).startswith("s3://") else Path(root)
+        if isinstance(self.root, Path):
+            check_address(self.root)
         self._bars = Table(self.root, "bars", ("symbol", "frequency"))
         self._ticks = Table(self.root, "ticks", ("symbol",), rising=("traded_at",))
         self._quotes = Table(self.root, "quotes", ("symbol",), rising=("quoted_at",))

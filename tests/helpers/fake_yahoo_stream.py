@@ -14,8 +14,8 @@ from pipelines.sources.yahoo.stream import Timing
 START = 1_700_000_000_000  # milliseconds since 1970: the time of the quote of step 0
 
 
-def quote(step: int, price: float, *, symbol: str = "BTC-USD", wrapped: bool = True) -> str:
-    message = PricingData(id=symbol, price=price, time=START + step, currency="USD", last_size=3)
+def quote(step: int, price: float, *, symbol: str = "BTC-USD", wrapped: bool = True, currency: str = "USD") -> str:
+    message = PricingData(id=symbol, price=price, time=START + step, currency=currency, last_size=3)
     packed = base64.b64encode(message.SerializeToString()).decode()
     return json.dumps({"type": "pricing", "message": packed}) if wrapped else packed
 

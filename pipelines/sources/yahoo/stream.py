@@ -7,7 +7,7 @@ Prices come as float32 and are taken at their shortest decimal form. A quote is 
 import base64
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ import numpy as np
 from pipelines.errors import SourceError
 from pipelines.market.types import Ticks
 
+_EARLIEST = 1_262_304_000 * 10**9  # 2010: before the stream
+_AHEAD = 300 * 10**9  # of this machine's clock, in nanoseconds
 URL = "wss://streamer.finance.yahoo.com/?version=2"
 
 
@@ -29,15 +31,21 @@ class Timing:
     longest_wait: float = 30.0
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], int] = time.time_ns
 
 
 @dataclass(kw_only=True)
 class Recording:
-    """What came: quotes kept, messages that were none, quotes older than ones kept already, connections made."""
+    """What came: quotes kept, messages that were none, quotes older than ones kept already, connections made.
+
+    foreign: quotes in another currency than the symbol's. misdated: from the future, or from before there was a stream.
+    """
 
     quotes: dict[str, int] = field(default_factory=dict)
     garbage: int = 0
     late: int = 0
+    foreign: int = 0
+    misdated: int = 0
     connections: int = 0
 
 
@@ -48,14 +56,18 @@ def record(
     keep: Callable[[Ticks], object],
     url: str = URL,
     timing: Timing | None = None,
+    currencies: Mapping[str, str] | None = None,
 ) -> Recording:
     """Listens for so long, and hands the quotes of each symbol on every few seconds and at the end.
+
+    currencies: symbol -> the currency that it is stored in; where none is given, that of its first quote counts. A
+    message that is no quote of these symbols, in another currency or dated impossibly is counted and left out.
 
     Raises:
         SourceError: no connection could be made in all that time.
     """
     timing = timing or Timing()
-    told, waiting = Recording(), _Waiting(symbols)
+    told, waiting = Recording(), _Waiting(symbols, currencies or {}, timing.now)
     end = timing.clock() + seconds
     written, wait, reason = timing.clock(), timing.first_wait, "no answer"
     try:
@@ -87,10 +99,11 @@ def record(
 class _Waiting:
     """Quotes that came and were not handed on yet."""
 
-    def __init__(self, symbols: Sequence[str]) -> None:
+    def __init__(self, symbols: Sequence[str], currencies: Mapping[str, str], now: Callable[[], int]) -> None:
         self._rows: dict[str, list[tuple[int, float, float]]] = {symbol: [] for symbol in symbols}
         self._last: dict[str, int] = {}
-        self._currency: dict[str, str] = {}
+        self._currency = dict(currencies)
+        self._now = now
 
     def take(self, text: str | bytes, told: Recording) -> None:
         quote = _decoded(text)
@@ -98,7 +111,14 @@ class _Waiting:
             told.garbage += 1
             return
         moment, price = int(quote.time) * 1_000_000, float(str(np.float32(quote.price)))
-        if not 0 < moment < 2**62 or moment <= self._last.get(quote.id, 0):
+        if not _EARLIEST < moment <= self._now() + _AHEAD:
+            told.misdated += 1
+            return
+        currency = quote.currency if quote.currency.isascii() and quote.currency.isalpha() else ""
+        if currency and self._currency.get(quote.id) and currency != self._currency[quote.id]:
+            told.foreign += 1
+            return
+        if moment <= self._last.get(quote.id, 0):
             told.late += 1
             return
         row = (moment, price, float(max(quote.last_size, 0)))
@@ -106,7 +126,7 @@ class _Waiting:
             told.late += 1
             return
         self._rows[quote.id].append(row)
-        self._currency[quote.id] = quote.currency or self._currency.get(quote.id, "")
+        self._currency[quote.id] = self._currency.get(quote.id) or currency
 
     def hand_on(self, keep: Callable[[Ticks], object], told: Recording, *, all_of_them: bool) -> None:
         """Writes replace whole times, so quotes of the newest time wait for others of the same."""
@@ -148,7 +168,7 @@ def _decoded(text: str | bytes) -> Any:
         packed = json.loads(plain)["message"] if plain.startswith("{") else plain
         quote = PricingData()
         quote.ParseFromString(base64.b64decode(packed, validate=True))
-    except (ValueError, KeyError, TypeError, DecodeError):
+    except (ValueError, KeyError, TypeError, DecodeError, RecursionError):
         return None
     return quote
 

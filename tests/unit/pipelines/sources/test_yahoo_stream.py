@@ -56,3 +56,26 @@ def test_quotes_are_written_while_the_stream_goes_on() -> None:
 def test_no_connection_at_all_is_one_line(monkeypatch: Any) -> None:
     with pytest.raises(SourceError, match="Need a connection to Yahoo's stream"):
         record(["BTC-USD"], seconds=0.1, keep=print, url="ws://127.0.0.1:9", timing=QUICK)
+
+
+def test_messages_that_are_deep_foreign_or_misdated_are_counted_and_the_recording_goes_on(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    deep = '{"message": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    in_2076 = quote(1_690_000_000_000, 5.0)
+    in_1970 = quote(1 - START, 5.0)
+    visit = send(quote(1, 100.1), deep, quote(2, 90.0, currency="EUR"), in_2076, in_1970, quote(3, 100.3), then="stall")
+    with streaming(visit, send(then="stall")) as url:
+        recording = record(["BTC-USD"], seconds=1.0, keep=store.write_ticks, url=url, timing=QUICK)
+    assert store.read_ticks("BTC-USD").price.tolist() == [100.1, 100.3]
+    assert (recording.garbage, recording.foreign, recording.misdated) == (1, 1, 2)
+
+
+def test_a_stored_currency_is_kept(tmp_path: Path) -> None:
+    kept: list[Ticks] = []
+    visit = send(quote(1, 90.0, currency="EUR"), quote(2, 100.1), quote(3, 5.0, currency="\x1b[2J"), then="stall")
+    with streaming(visit, send(then="stall")) as url:
+        options = {"url": url, "timing": QUICK, "currencies": {"BTC-USD": "USD"}}
+        recording = record(["BTC-USD"], seconds=1.0, keep=kept.append, **options)
+    assert np.concatenate([ticks.price for ticks in kept]).tolist() == [100.1, 5.0]
+    assert {ticks.currency for ticks in kept} == {"USD"}
+    assert recording.foreign == 1

@@ -1,0 +1,50 @@
+"""Files are written whole, with the person's umask, and what a kill leaves is removed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.files import remove_litter, write_atomically
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pipelines import files
+os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)
+files.write_atomically(Path(sys.argv[1]), b"new")
+"""
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])
+def test_the_umask_is_kept(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        write_atomically(tmp_path / "a.json", b"{}")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == mode
+
+
+def test_what_a_kill_leaves_is_removed_by_the_next_write_and_nothing_else_is(tmp_path: Path) -> None:
+    target = tmp_path / "page.html"
+    write_atomically(target, b"old")
+    subprocess.run(
+        [sys.executable, "-c", KILLED, str(target)], check=False, env=os.environ | {"PYTHONPATH": os.getcwd()}
+    )
+    assert target.read_bytes() == b"old"
+    (litter,) = tmp_path.glob(".*.part")
+    ours = tmp_path / litter.name.replace(litter.name.split("-")[1], str(os.getpid()))  # of a process that lives
+    ours.write_bytes(b"half")
+    (tmp_path / ".mine.part").write_bytes(b"a person's, and new")
+    write_atomically(tmp_path / "other.html", b"x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [".mine.part", ours.name, "other.html", "page.html"]
+    )
+    assert remove_litter(tmp_path) == 0
+
+
+def test_a_name_of_250_letters_is_written(tmp_path: Path) -> None:
+    assert write_atomically(tmp_path / ("n" * 250), b"x").read_bytes() == b"x"
