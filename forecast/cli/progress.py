@@ -45,7 +45,7 @@ class TrainingProgress:
     def advance(self, name: str, *, epochs: int) -> None:
         """One more member is saved."""
         self._done += 1
-        name = f"{name} ({epochs} epochs)"
+        name = f"{name} ({epochs} epochs)" if epochs else name
         if self._console.is_terminal and self._bar is not None:
             self._display.update(self._bar, completed=self._done, description=name)
         elif self._done == self._total or self._done % max(1, self._total // 6) == 0:

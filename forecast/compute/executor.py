@@ -1,4 +1,4 @@
-"""Members spread over an executor: results as they finish, in an order that decides nothing, failures by name."""
+"""The one loop that fits members: handed out to workers, tried again, saved as they finish, failures by name."""
 
 import os
 import sys
@@ -15,10 +15,11 @@ from typing import Any, Protocol
 from forecast.compute import shared_data, task
 from forecast.compute.backend import load_fitting
 from forecast.compute.processes import Inline, Processes, WorkerDiedError
+from forecast.compute.progress import Progress
 from forecast.compute.shared_data import SharedData
-from forecast.compute.task import FitTask
+from forecast.compute.task import MemberResult, MemberTask
 from forecast.networks.results import FitResult
-from pipelines.errors import ForecastError
+from pipelines.errors import ForecastError, RunError
 
 _MOST_ATTEMPTS = 3
 
@@ -43,8 +44,21 @@ class WorkerPool(Protocol):
 class FitFailure:
     """A member that could not be fitted, and why; the others are not touched by it."""
 
-    order: FitTask
+    order: MemberTask
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FitJob:
+    """One member, the data it is fitted on, and what is done with its result.
+
+    data: what `WorkerPool.share` returned. label: under which its end is shown as progress; None: not shown.
+    """
+
+    data: Any
+    task: MemberTask
+    done: Callable[[MemberResult], None]
+    label: str | None = None
 
 
 class InlinePool:
@@ -89,7 +103,7 @@ class ProcessPool:
     def start(self) -> Executor:
         if self._executor is None:
             prepare = partial(_prepare, self.backend, self._aside() / "compiled")
-            self._executor = Processes(self._jobs, prepare=prepare, kind=lambda _, order: order.architecture)
+            self._executor = Processes(self._jobs, prepare=prepare, kind=lambda _, order: order.kind)
         return self._executor
 
     def share(self, shared: SharedData) -> Path:
@@ -120,9 +134,35 @@ def _prepare(backend: str, compiled: Path) -> None:
         del sys.modules["sklearn"]
 
 
+def fit_members(jobs: Sequence[FitJob], *, workers: WorkerPool, progress: Progress) -> None:
+    """Fits every member and hands each result to its job's `done` as soon as it is there.
+
+    Raises:
+        RunError: some failed three times; the results of the others were handed on.
+    """
+    if not jobs:
+        return
+    failures: list[FitFailure] = []
+    for number, result in fit_all(workers, [(job.data, job.task) for job in jobs], note=progress.note):
+        job = jobs[number]
+        if isinstance(result, FitFailure):
+            failures.append(result)
+            progress.note(f"{result.order.name} failed: {result.reason}. The rest goes on.")
+            continue
+        job.done(result)
+        if job.label is not None:
+            progress.advance(job.label, epochs=len(result.loss) if isinstance(result, FitResult) else 0)
+    if failures:
+        raise RunError(
+            f"{len(failures)} of {len(jobs)} members failed three times: "
+            + "; ".join(f"{failure.order.name} ({failure.reason})" for failure in failures[:3])
+            + ". The others are kept. Lower --jobs if memory is short, and run the same command again: it resumes."
+        )
+
+
 def fit_all(
-    engine: WorkerPool, work: Sequence[tuple[Any, FitTask]], *, note: Callable[[str], None]
-) -> Iterator[tuple[int, FitResult | FitFailure]]:
+    engine: WorkerPool, work: Sequence[tuple[Any, MemberTask]], *, note: Callable[[str], None]
+) -> Iterator[tuple[int, MemberResult | FitFailure]]:
     """Yields the number of each piece of work with its fitted member, or why there is none, as they finish.
 
     work: (what `engine.share` returned, order). A task whose worker died, or that failed, is tried three times.
@@ -133,7 +173,7 @@ def fit_all(
     executor = engine.start()
     attempts = [0] * len(work)
     left = sorted(range(len(work)), key=lambda number: work[number][1].work)  # the last is taken first
-    running: dict[Future[FitResult], int] = {}
+    running: dict[Future[MemberResult], int] = {}
     try:
         while left or running:
             while left and len(running) < engine.ahead:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.datasets.dataset import Dataset
+from pipelines.market.types import Floats
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import Fold
 from pipelines.preprocessing.windows import Windows
@@ -24,11 +26,20 @@ _OF_FOLDS = ("train", "validation", "test", "weights")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SharedData:
-    """The windows, folds and scalers of one run (or of a panel); scalers: one a fold."""
+    """The windows, folds and scalers of one run (or of a panel).
+
+    scalers: one a fold. closes: of each bar, shape (bars,), where a baseline needs them.
+    """
 
     windows: Windows
     folds: tuple[Fold, ...]
     scalers: tuple[Scaler, ...]
+    closes: Floats | None = None
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "SharedData":
+        """What the members of one symbol share."""
+        return cls(windows=dataset.windows, folds=dataset.folds, scalers=dataset.scalers, closes=dataset.bars.close)
 
 
 def to_arrays(shared: SharedData) -> dict[str, NDArray[Any]]:
@@ -41,6 +52,8 @@ def to_arrays(shared: SharedData) -> dict[str, NDArray[Any]]:
     arrays["steps"] = np.array([shared.windows.steps])
     if shared.windows.opens is not None:
         arrays["opens"] = shared.windows.opens
+    if shared.closes is not None:
+        arrays["closes"] = shared.closes
     return arrays
 
 
@@ -56,6 +69,7 @@ def from_arrays(arrays: Arrays) -> SharedData:
             Fold(number=number, **{name: arrays[f"{name}-{number}"] for name in _OF_FOLDS}) for number in numbers
         ),
         scalers=tuple(Scaler(mean=arrays["mean"][number], scale=arrays["scale"][number]) for number in numbers),
+        closes=arrays.get("closes"),
     )
 
 

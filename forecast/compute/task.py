@@ -1,23 +1,67 @@
 """What is sent to a worker and done there: one member to fit. Imports no network library until a worker does."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from forecast.compute import backend, shared_data
+from forecast.compute.shared_data import SharedData
 from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.datasets.dataset import Dataset
 from forecast.networks.results import Architecture, Budget, FitResult
 from pipelines.errors import RunError
+from pipelines.market.types import Floats
 
 Task = tuple[str, int, int]  # model, fold number, seed
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BaselineResult:
+    """What a baseline predicts: for the test rows of its fold, shape (test rows,), and for the validation rows."""
+
+    probability: Floats
+    validation: Floats
+
+
+MemberResult = FitResult | BaselineResult
+
+
+class MemberTask(Protocol):
+    """One member to fit, network or baseline; it is pickled and sent to a worker."""
+
+    @property
+    def task(self) -> Task:
+        """The key under which its result is kept."""
+
+    @property
+    def name(self) -> str:
+        """For a person."""
+
+    @property
+    def work(self) -> int:
+        """How long it takes, in no unit. The longest are started first."""
+
+    @property
+    def kind(self) -> Hashable:
+        """What a worker has to compile or import for it."""
+
+    @property
+    def backend(self) -> str:
+        """The network library of its run."""
+
+    @property
+    def versions(self) -> tuple[tuple[str, str], ...]:
+        """What a worker must have to give the run's digits."""
+
+    def fit(self, shared: SharedData) -> MemberResult:
+        """Fits it, in a worker."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FitTask:
-    """One member to fit, and what it must be fitted with to repeat to the last digit.
+    """One network to fit, and what it must be fitted with to repeat to the last digit.
 
     rows: how many it learns from. room: the bars that compiled shapes are made for, if its data have fewer.
     """
@@ -46,6 +90,24 @@ class FitTask:
     def work(self) -> int:
         """How long it takes, in no unit: multiplications an epoch. The longest are started first."""
         return self.architecture.parameters * self.architecture.steps * self.rows
+
+    @property
+    def kind(self) -> Hashable:
+        """What a worker has to compile for it."""
+        return self.architecture
+
+    def fit(self, shared: SharedData) -> FitResult:
+        """Fits it, in a worker, which loads the network library for it."""
+        fitted: FitResult = backend.load_fitting(self.backend).fit(
+            shared.windows,
+            shared.folds[self.fold],
+            shared.scalers[self.fold],
+            architecture=self.architecture,
+            seed=self.seed,
+            budget=self.budget,
+            room=self.room,
+        )
+        return fitted
 
 
 def architecture_of(experiment: Experiment, model: str, *, settings: Hyperparameters) -> Architecture:
@@ -88,24 +150,14 @@ def order_for(
     )
 
 
-def fit(data: Path | Mapping[str, Any], order: FitTask) -> FitResult:
-    """Fits one member, in a worker. data: the folder that `handover.write` filled, or the arrays themselves.
+def fit(data: Path | Mapping[str, Any], order: MemberTask) -> MemberResult:
+    """Fits one member, in a worker. data: the folder that `shared_data.write` filled, or the arrays themselves.
 
     Raises:
         RunError: this worker has other versions, or no such backend.
     """
     check_versions(order.backend, order.versions)
-    shared = shared_data.read(data) if isinstance(data, Path) else shared_data.from_arrays(data)
-    fitted: FitResult = backend.load_fitting(order.backend).fit(
-        shared.windows,
-        shared.folds[order.fold],
-        shared.scalers[order.fold],
-        architecture=order.architecture,
-        seed=order.seed,
-        budget=order.budget,
-        room=order.room,
-    )
-    return fitted
+    return order.fit(shared_data.read(data) if isinstance(data, Path) else shared_data.from_arrays(data))
 
 
 @lru_cache

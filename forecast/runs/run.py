@@ -122,20 +122,14 @@ class Run:
         """Where a member's weights are; its description is the .json of the same name."""
         return self.folder / "weights" / model / f"fold-{fold}" / f"seed-{seed}.weights.h5"
 
-    def save_member(
-        self,
-        model: str,
-        fold: int,
-        seed: int,
-        *,
-        weights: bytes,
-        description: Mapping[str, Any],
-        found: Mapping[str, Floats],
-    ) -> None:
-        """Saves a fitted member. What it found (probabilities, learning curve) comes last and marks it as finished."""
+    def save_network(self, model: str, fold: int, seed: int, *, weights: bytes, description: Mapping[str, Any]) -> None:
+        """Saves a network that was fitted; what it found comes after it."""
         path = self.member(model, fold, seed)
         write_atomically(path, weights)
         write_json(_beside(path), {**description, "sha256": hashlib.sha256(weights).hexdigest()})
+
+    def save_found(self, model: str, fold: int, seed: int, *, found: Mapping[str, Floats]) -> None:
+        """Saves what a member found (probabilities, learning curve), which marks it as finished."""
         write_arrays(self._found(model, fold, seed), found)
 
     def found(self, model: str, fold: int, seed: int) -> dict[str, Floats] | None:

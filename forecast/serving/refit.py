@@ -5,14 +5,15 @@ from functools import partial
 
 import numpy as np
 
-from forecast.compute import backend, executor
-from forecast.compute.executor import FitFailure, WorkerPool
+from forecast.compute import backend
+from forecast.compute.executor import FitJob, WorkerPool, fit_members
+from forecast.compute.progress import NotesOnly
 from forecast.compute.shared_data import SharedData
-from forecast.compute.task import order_for
+from forecast.compute.task import MemberResult, Task, order_for
 from forecast.datasets.dataset import Source, make_bars, prepare_newest
 from forecast.runs.run import Run, tuned_hyperparameters
 from forecast.serving.loader import last_fold, open_experiment
-from pipelines.errors import ConfigError, RunError
+from pipelines.errors import ConfigError
 from pipelines.market.types import Floats
 
 
@@ -30,18 +31,22 @@ def refit(run: Run, source: Source, *, workers: WorkerPool, note: Callable[[str]
         raise ConfigError(f"Run {run.name} learned from {len(experiment.panel)} symbols at once: leave out --refit.")
     tuned = tuned_hyperparameters(described.get("tuning"))
     number = last_fold(described)
-    made = prepare_newest(make_bars(source, experiment), experiment)
+    dataset = prepare_newest(make_bars(source, experiment), experiment)
     workers.start()
-    data = workers.share(SharedData(windows=made.windows, folds=made.folds, scalers=made.scalers))
+    data = workers.share(SharedData.of(dataset))
     versions = tuple(backend.versions(workers.backend).items())
-    tasks = [(model, 0, seed) for model in experiment.models for seed in range(experiment.seeds)]
-    order = partial(order_for, experiment, dataset=made, backend=workers.backend, versions=versions)
-    work = [(data, order(task, settings=tuned.get((task[0], number)))) for task in tasks]
-    note(f"Training {len(work)} members on {len(made.folds[0].train):,} rows and stopping them on the latest ones.")
-    found = {model: np.empty(experiment.seeds) for model in experiment.models}
-    for number, result in executor.fit_all(workers, work, note=note):
-        if isinstance(result, FitFailure):
-            raise RunError(f"{result.order.name} failed three times: {result.reason}. Lower --jobs if memory is short.")
-        model, _, seed = tasks[number]
-        found[model][seed] = result.probability[-1]
-    return found
+    order = partial(order_for, experiment, dataset=dataset, backend=workers.backend, versions=versions)
+    newest = {model: np.empty(experiment.seeds) for model in experiment.models}
+
+    def job(task: Task) -> FitJob:
+        model, _, seed = task
+
+        def keep(result: MemberResult) -> None:
+            newest[model][seed] = result.probability[-1]
+
+        return FitJob(data=data, task=order(task, settings=tuned.get((model, number))), done=keep)
+
+    jobs = [job((model, 0, seed)) for model in experiment.models for seed in range(experiment.seeds)]
+    note(f"Training {len(jobs)} members on {len(dataset.folds[0].train):,} rows and stopping them on the latest ones.")
+    fit_members(jobs, workers=workers, progress=NotesOnly(write=note))
+    return newest

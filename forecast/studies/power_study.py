@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.compute import backend, executor
-from forecast.compute.executor import FitFailure, WorkerPool
+from forecast.compute.backend import versions as versions_of
+from forecast.compute.executor import FitJob, WorkerPool, fit_members
+from forecast.compute.progress import Progress
 from forecast.compute.shared_data import SharedData
-from forecast.compute.task import Task, order_for
+from forecast.compute.task import MemberResult, MemberTask, Task, order_for
 from forecast.config.experiment import Experiment
 from forecast.config.trading import TradingConfig
 from forecast.datasets.dataset import Dataset, bars_per_year, prepare
@@ -25,9 +26,8 @@ from forecast.runs import tables
 from forecast.runs.io import read_json, write_json
 from forecast.statistics.summary import comparisons
 from forecast.trading.strategy import accounts
-from forecast.training import baselines
-from forecast.training.train import Progress
-from pipelines.errors import ConfigError, RunError
+from forecast.training.session import baseline_task
+from pipelines.errors import ConfigError
 from pipelines.market.calendars import session_of
 from pipelines.market.types import Floats
 from pipelines.sources.synthetic import lagged, latched, random_walk
@@ -93,35 +93,52 @@ def calibrate(
     done = {market: path for market in markets if (path := folder / f"{market.name}.json").exists()}
     left = [market for market in markets if market not in done]
     progress.begin(total=len(markets), done=len(done))
-    versions = tuple(backend.versions(workers.backend).items())
-    order = partial(order_for, backend=workers.backend, versions=versions)
-    tasks: list[Task] = [
-        (model, fold, seed)
-        for fold in range(experiment.folds)
+    for batch in (left[first : first + _AHEAD] for first in range(0, len(left), _AHEAD)):
+        workers.start()
+        jobs = [
+            job
+            for market in batch
+            for job in _jobs(market, experiment, rules=rules, folder=folder, workers=workers, progress=progress)
+        ]
+        fit_members(jobs, workers=workers, progress=progress)
+    return pd.DataFrame([row for market in markets for row in _rows(folder / f"{market.name}.json")])
+
+
+def _jobs(
+    market: Market,
+    experiment: Experiment,
+    *,
+    rules: TradingConfig,
+    folder: Path,
+    workers: WorkerPool,
+    progress: Progress,
+) -> list[FitJob]:
+    """The members of one market, of which the last to be fitted compares and saves it."""
+    dataset, backend = make(market, experiment), workers.backend
+    data, versions = workers.share(SharedData.of(dataset)), tuple(versions_of(backend).items())
+    network = partial(order_for, dataset=dataset, room=len(dataset.bars), backend=backend, versions=versions)
+    baseline = partial(baseline_task, dataset=dataset, backend=backend, versions=versions)
+    folds = range(experiment.folds)
+    tasks: list[MemberTask] = [
+        network(experiment, (model, fold, seed))
+        for fold in folds
         for seed in range(experiment.seeds)
         for model in experiment.models
     ]
-    for batch in (left[first : first + _AHEAD] for first in range(0, len(left), _AHEAD)):
-        workers.start()
-        datasets = [make(market, experiment) for market in batch]
-        shared = [workers.share(SharedData(windows=d.windows, folds=d.folds, scalers=d.scalers)) for d in datasets]
-        keys = [(number, task) for number in range(len(batch)) for task in tasks]
-        work = [
-            (shared[number], order(experiment, task, dataset=datasets[number], room=len(datasets[number].bars)))
-            for number, task in keys
-        ]
-        found: list[Probabilities] = [{} for _ in batch]
-        for place, result in executor.fit_all(workers, work, note=progress.note):
-            if isinstance(result, FitFailure):
-                raise RunError(f"{result.order.name} failed three times: {result.reason}. The same command goes on.")
-            number, task = keys[place]
-            found[number][task] = result.probability, result.validation
-            if len(found[number]) == len(tasks):
-                market = batch[number]
-                rows = _compare(datasets[number], found[number] | _rivals(datasets[number], experiment), rules=rules)
+    tasks += [baseline(experiment, name, fold) for name in experiment.baselines for fold in folds]
+    predictions: Probabilities = {}
+
+    def job(task: MemberTask) -> FitJob:
+        def keep(result: MemberResult) -> None:
+            predictions[task.task] = result.probability, result.validation
+            if len(predictions) == len(tasks):
+                rows = _compare(dataset, predictions, rules=rules)
                 write_json(folder / f"{market.name}.json", {"market": asdict(market), "comparisons": rows})
-                progress.advance(f"{market.kind} {market.edge:g} seed {market.seed}", epochs=len(result.loss))
-    return pd.DataFrame([row for market in markets for row in _rows(folder / f"{market.name}.json")])
+                progress.advance(f"{market.kind} {market.edge:g} seed {market.seed}", epochs=0)
+
+        return FitJob(data=data, task=task, done=keep)
+
+    return [job(task) for task in tasks]
 
 
 def _shuffled(made: Dataset, *, seed: int) -> Dataset:
@@ -129,14 +146,6 @@ def _shuffled(made: Dataset, *, seed: int) -> Dataset:
     rows = np.arange(made.folds[-1].test[0])
     targets[rows] = targets[np.random.default_rng(seed).permutation(rows)]
     return replace(made, windows=replace(made.windows, targets=targets))
-
-
-def _rivals(dataset: Dataset, experiment: Experiment) -> Probabilities:
-    return {
-        (name, fold.number, 0): baselines.predict(dataset, fold=fold.number, name=name)
-        for name in experiment.baselines
-        for fold in dataset.folds
-    }
 
 
 def _compare(dataset: Dataset, found: Probabilities, *, rules: TradingConfig) -> list[dict[str, Any]]:

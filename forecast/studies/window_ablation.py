@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.compute import backend, executor
-from forecast.compute.executor import FitFailure, WorkerPool
+from forecast.compute import backend
+from forecast.compute.executor import FitJob, WorkerPool, fit_members
+from forecast.compute.progress import Progress
 from forecast.compute.shared_data import SharedData
-from forecast.compute.task import Task, order_for
+from forecast.compute.task import MemberResult, Task, order_for
 from forecast.config.trading import AUTO, TradingConfig
 from forecast.datasets.dataset import Dataset
 from forecast.diagnostics.loader import RunUnderStudy
@@ -22,8 +23,7 @@ from forecast.statistics.paired_test import Sessions, paired_difference
 from forecast.trading.signals import ENSEMBLE
 from forecast.trading.simulator import Ledger
 from forecast.trading.strategy import accounts
-from forecast.training.train import Progress
-from pipelines.errors import ConfigError, RunError
+from pipelines.errors import ConfigError
 from pipelines.market.calendars import session_of
 from pipelines.market.types import Floats
 from pipelines.preprocessing import scaling, windows
@@ -150,32 +150,26 @@ def _train(
     if not left:
         return found
     workers.start()
-    shared = {
-        length: workers.share(SharedData(windows=each.windows, folds=each.folds, scalers=each.scalers))
-        for length, each in made.items()
-    }
+    shared = {length: workers.share(SharedData.of(dataset)) for length, dataset in made.items()}
     order = partial(order_for, backend=workers.backend, versions=tuple(versions.items()))
     tuned = tuned_hyperparameters(subject.about.get("tuning"))
-    work = [
-        (
-            shared[length],
-            order(
-                replace(experiment, window=length),
-                task,
-                dataset=made[length],
-                room=len(made[length].bars),
-                settings=tuned.get(task[:2]),
-            ),
+
+    def job(length: int, task: Task) -> FitJob:
+        fit_task = order(
+            replace(experiment, window=length),
+            task,
+            dataset=made[length],
+            room=len(made[length].bars),
+            settings=tuned.get(task[:2]),
         )
-        for length, task in left
-    ]
-    for number, result in executor.fit_all(workers, work, note=progress.note):
-        if isinstance(result, FitFailure):
-            raise RunError(f"{result.order.name} failed three times: {result.reason}. The same command goes on.")
-        length, task = left[number]
-        write_arrays(path(length, task), {"probability": result.probability})
-        found[length][task] = result.probability
-        progress.advance(f"{work[number][1].name}, window {length}", epochs=len(result.loss))
+
+        def keep(result: MemberResult) -> None:
+            write_arrays(path(length, task), {"probability": result.probability})
+            found[length][task] = result.probability
+
+        return FitJob(data=shared[length], task=fit_task, done=keep, label=f"{fit_task.name}, window {length}")
+
+    fit_members([job(length, task) for length, task in left], workers=workers, progress=progress)
     return found
 
 

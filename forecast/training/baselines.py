@@ -1,15 +1,18 @@
-"""Simple rivals, fitted on the same folds and windows as the networks: what an LSTM has to beat before it is worth it.
+"""Baselines, fitted on the same folds and windows as the networks: what an LSTM has to beat before it is worth it.
 
 Like the networks they learn on training rows and make their one choice (how strongly to hold back) on validation rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.datasets.dataset import Dataset
+from forecast.compute.shared_data import SharedData
+from forecast.compute.task import BaselineResult, Task
+from pipelines.errors import RunError
 from pipelines.market.types import Floats
 from pipelines.preprocessing.walk_forward import Fold
 from pipelines.preprocessing.windows import Rows, gather
@@ -18,37 +21,70 @@ _RIDGES = (1e-4, 1e-3, 1e-2, 1e-1)  # inverse strength of the penalty, strongest
 _MOST_NEWTON = 2_000  # features whose Hessian is solved outright
 _ROUNDS = 100
 _BINS = 64
-_NARROWEST = 1e-3  # a rival that always has an opinion, however weak
+_NARROWEST = 1e-3  # a baseline that always has an opinion, however weak
 
 
-def predict(dataset: Dataset, *, fold: int, name: str) -> tuple[Floats, Floats]:
-    """Probabilities of a rise by the named rival: shape (test rows,), out of sample, and (validation rows,)."""
-    rows = dataset.folds[fold]
-    found = BASELINES[name](dataset, fold, np.concatenate([rows.test, rows.validation]))
-    return found[: len(rows.test)], found[len(rows.test) :]
+@dataclass(frozen=True, kw_only=True)
+class BaselineTask:
+    """One baseline to fit on one fold. work: in the unit of a network's, of which it is a small part."""
+
+    symbol: str
+    baseline: str
+    fold: int
+    work: int
+    backend: str
+    versions: tuple[tuple[str, str], ...]
+
+    @property
+    def task(self) -> Task:
+        """The key under which its result is kept; a baseline has one seed."""
+        return self.baseline, self.fold, 0
+
+    @property
+    def name(self) -> str:
+        """For a person."""
+        return f"{self.symbol} {self.baseline} fold {self.fold}"
+
+    @property
+    def kind(self) -> Hashable:
+        """One for all: they import scikit-learn and compile nothing."""
+        return "baseline"
+
+    def fit(self, shared: SharedData) -> BaselineResult:
+        """Fits it, in a worker; no network library is needed."""
+        return predict(shared, fold=self.fold, name=self.baseline)
 
 
-def previous_sign(dataset: Dataset, fold: int, wanted: Rows) -> Floats:
+def predict(data: SharedData, *, fold: int, name: str) -> BaselineResult:
+    """Probabilities of a rise by the named baseline, out of sample and for the validation rows."""
+    rows = data.folds[fold]
+    probability = BASELINES[name](data, fold, np.concatenate([rows.test, rows.validation]))
+    return BaselineResult(probability=probability[: len(rows.test)], validation=probability[len(rows.test) :])
+
+
+def previous_sign(data: SharedData, fold: int, asked: Rows) -> Floats:
     """Tomorrow as today: up after a rise from close to close, with the confidence that it had on the training rows.
 
     A rule that was wrong more often than right keeps its sign with next to no confidence; it is not turned round.
     """
-    rows, close = dataset.folds[fold], dataset.bars.close
-    ends, targets = dataset.windows.ends, dataset.windows.targets
+    if data.closes is None:
+        raise RunError("Expected the closes of the bars for the previous sign, got none.")
+    rows, close = data.folds[fold], data.closes
+    ends, targets = data.windows.ends, data.windows.targets
     rose = close[ends] > close[ends - 1]
     right = _mean(rose[rows.train] == (targets[rows.train] > 0), rows.weights[rows.train])
     confidence = max(right - 0.5, _NARROWEST)
-    return np.where(rose[wanted], 0.5 + confidence, 0.5 - confidence)
+    return np.where(rose[asked], 0.5 + confidence, 0.5 - confidence)
 
 
-def logistic(dataset: Dataset, fold: int, wanted: Rows) -> Floats:
+def logistic(data: SharedData, fold: int, asked: Rows) -> Floats:
     """Logistic regression with a ridge on the flattened window; the ridge with the lowest validation log loss."""
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    flat, rows, targets = _flat(dataset, fold), dataset.folds[fold], dataset.windows.targets
+    flat, rows, targets = _flat(data, fold), data.folds[fold], data.windows.targets
     train, checked = _weighted(rows, rows.train), _weighted(rows, rows.validation)
-    if (constant := _one_class(targets[train], len(wanted))) is not None:
+    if (constant := _one_class(targets[train], len(asked))) is not None:
         return constant
     known = flat(train)
     solver = "newton-cholesky" if known.shape[1] <= _MOST_NEWTON else "lbfgs"  # ten times as fast, while it fits
@@ -60,18 +96,18 @@ def logistic(dataset: Dataset, fold: int, wanted: Rows) -> Floats:
     losses = [
         _log_loss(each.predict_proba(flat(checked))[:, 1], targets[checked], rows.weights[checked]) for each in fitted
     ]
-    return _probabilities(fitted[int(np.argmin(losses))].predict_proba(flat(wanted)))
+    return _probabilities(fitted[int(np.argmin(losses))].predict_proba(flat(asked)))
 
 
-def boosting(dataset: Dataset, fold: int, wanted: Rows) -> Floats:
+def boosting(data: SharedData, fold: int, asked: Rows) -> Floats:
     """Histogram gradient boosting on the flattened window; as many trees as gave the lowest validation log loss."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
     # binned here: scikit-learn takes minutes for it where rows have weights
-    flat, rows, targets = _flat(dataset, fold, bins=_BINS), dataset.folds[fold], dataset.windows.targets
+    flat, rows, targets = _flat(data, fold, bins=_BINS), data.folds[fold], data.windows.targets
     train, checked = _weighted(rows, rows.train), _weighted(rows, rows.validation)
-    if (constant := _one_class(targets[train], len(wanted))) is not None:
+    if (constant := _one_class(targets[train], len(asked))) is not None:
         return constant
     with threadpool_limits(1):  # sums in one order, whatever the machine
         fitted = HistGradientBoostingClassifier(
@@ -79,28 +115,28 @@ def boosting(dataset: Dataset, fold: int, wanted: Rows) -> Floats:
         ).fit(flat(train), targets[train], rows.weights[train])
         staged = fitted.staged_predict_proba(flat(checked))
         best = int(np.argmin([_log_loss(each[:, 1], targets[checked], rows.weights[checked]) for each in staged]))
-        for trees, each in enumerate(fitted.staged_predict_proba(flat(wanted))):
+        for trees, each in enumerate(fitted.staged_predict_proba(flat(asked))):
             if trees == best:
                 return _probabilities(each)
     raise RuntimeError("boosting gave no stage")
 
 
-BASELINES: dict[str, Callable[[Dataset, int, Rows], Floats]] = {
+BASELINES: dict[str, Callable[[SharedData, int, Rows], Floats]] = {
     "previous_sign": previous_sign,
     "logistic": logistic,
     "boosting": boosting,
 }
 
 
-def _flat(dataset: Dataset, fold: int, *, bins: int = 0) -> Callable[[Rows], NDArray[np.float32]]:
+def _flat(data: SharedData, fold: int, *, bins: int = 0) -> Callable[[Rows], NDArray[np.float32]]:
     """A function from rows to their scaled windows laid flat, shape (rows, steps x features).
 
     bins: numbers of equally full bins instead of values, the bins found on the last bars of the training windows.
     """
-    windows = dataset.windows
-    values = dataset.scalers[fold].apply(windows.values)
+    windows = data.windows
+    values = data.scalers[fold].apply(windows.values)
     if bins:
-        edges = np.quantile(values[windows.ends[dataset.folds[fold].train]], np.arange(1, bins) / bins, axis=0)
+        edges = np.quantile(values[windows.ends[data.folds[fold].train]], np.arange(1, bins) / bins, axis=0)
         columns = [np.searchsorted(edge, column, side="right") for edge, column in zip(edges.T, values.T, strict=True)]
         values = np.stack(columns, axis=1).astype(np.float32)
     return lambda rows: gather(values, windows.ends[rows], steps=windows.steps).reshape(len(rows), -1)

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.compute import backend
-from forecast.compute.executor import WorkerPool
+from forecast.compute.executor import FitJob, WorkerPool, fit_members
+from forecast.compute.progress import Progress
 from forecast.compute.shared_data import SharedData
-from forecast.compute.task import FitTask, Task, order_for
+from forecast.compute.task import FitTask, MemberResult, Task, order_for
 from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import (
@@ -37,10 +38,9 @@ from forecast.runs import catalog, tables, trial_log
 from forecast.runs import run as runs
 from forecast.runs.run import Run
 from forecast.training.session import (
-    Progress,
     TrainingSession,
+    baseline_jobs,
     finish_if_whole,
-    fit_each,
     refuse_lookahead,
     resume,
     run_name,
@@ -229,7 +229,7 @@ def _fit_members(
         for seed in range(experiment.seeds)
         for model in experiment.models
     ]
-    missing = [task for task in members if any(task in each.members and task not in each.found for each in ongoing)]
+    missing = [task for task in members if any(task in each.missing(each.networks) for each in ongoing)]
     data = {number: _share(pooled, number, scratch, workers) for number in sorted({task[1] for task in missing})}
 
     def order_on(of: PooledPanel, task: Task, settings: Hyperparameters | None) -> FitTask:
@@ -248,28 +248,58 @@ def _fit_members(
         return data[task[1]], order_on(pooled, task, settings)
 
     tune_members(ongoing, order=order, workers=workers, progress=progress)
-    progress.begin(total=len(members), done=len(members) - len(missing))
+    baselines = [task for session in ongoing for task in session.baselines]
+    left = [task for session in ongoing for task in session.missing(session.baselines)]
+    total, open_members = len(members) + len(baselines), len(missing) + len(left)
+    progress.begin(total=total, done=total - open_members)
     settings = ongoing[0].settings
-    work = [order(task, settings.get(task[:2])) for task in missing]
+
+    def network(task: Task) -> FitJob:
+        shared, fit_task = order(task, settings.get(task[:2]))
+
+        def keep(result: MemberResult) -> None:
+            for session in ongoing:
+                if isinstance(result, FitResult) and task in session.missing(session.networks):
+                    save(session, task, _of_member(result, task, pooled, session.experiment.symbol))
+                finish_if_whole(session)
+
+        return FitJob(data=shared, task=fit_task, done=keep, label=fit_task.name)
+
+    def again(model: str, before: PooledPanel, shared: Any) -> FitJob:
+        def keep(result: MemberResult) -> None:
+            for session in ongoing:
+                if session.twice:
+                    session.again[model] = result.probability[before.test_of(session.experiment.symbol, 0)]
+                finish_if_whole(session)
+
+        task = order_on(before, (model, 0, 0), settings.get((model, 0)))
+        return FitJob(data=shared, task=task, done=keep)
+
+    jobs = [network(task) for task in missing]
     if past is not None:
-        again = _share(past, 0, scratch / "past", workers)
-        work += [(again, order_on(past, (model, 0, 0), settings.get((model, 0)))) for model in experiment.models]
+        shared = _share(past, 0, scratch / "past", workers)
+        jobs += [again(model, past, shared) for model in experiment.models]
+    for session in ongoing:
+        jobs += _baselines(session, versions, workers=workers)
+    fit_members(jobs, workers=workers, progress=progress)
+    for session in ongoing:
+        finish_if_whole(session)
 
-    def done(number: int, fitted: FitResult) -> None:
-        for each in ongoing:
-            symbol = each.experiment.symbol
-            if number >= len(missing):
-                if past is not None and each.twice:
-                    each.again[fitted.architecture.model] = fitted.probability[past.test_of(symbol, 0)]
-            elif (task := missing[number]) in each.members and task not in each.found:
-                save(each, task, _of_member(fitted, task, pooled, symbol))
-            finish_if_whole(each)
-        if number < len(missing):
-            progress.advance(work[number][1].name, epochs=len(fitted.loss))
 
-    fit_each(work, workers=workers, progress=progress, done=done)
-    for each in ongoing:
-        finish_if_whole(each)
+def _baselines(session: TrainingSession, versions: tuple[tuple[str, str], ...], *, workers: WorkerPool) -> list[FitJob]:
+    """The baselines of one symbol that are missing, each fitted on the symbol's own rows."""
+    if not session.missing(session.baselines):
+        return []
+    features = session.dataset.windows.values.shape[1]
+    unused = Scaler(mean=np.zeros(features), scale=np.ones(features))  # of folds without the symbol
+    scalers = tuple(scaler if len(scaler.mean) else unused for scaler in session.dataset.scalers)
+    return baseline_jobs(
+        session,
+        data=workers.share(replace(SharedData.of(session.dataset), scalers=scalers)),
+        backend=workers.backend,
+        versions=versions,
+        done=lambda: finish_if_whole(session),
+    )
 
 
 def _share(pooled: PooledPanel, number: int, scratch: Path, workers: WorkerPool) -> Any:

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
-from forecast.compute import executor
-from forecast.compute.executor import FitFailure, WorkerPool
-from forecast.compute.task import FitTask, Task
+from forecast.compute.executor import FitJob, WorkerPool, fit_members
+from forecast.compute.progress import Progress
+from forecast.compute.task import FitTask, MemberResult, Task
 from forecast.config.experiment import Experiment, Hyperparameters, Study
 from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Dataset
@@ -17,31 +17,19 @@ from forecast.datasets.lookahead_audit import Certificate
 from forecast.networks.results import FitResult
 from forecast.runs import tables, trial_log
 from forecast.runs.run import Run, tuned_hyperparameters
-from forecast.training import baselines, tuning
-from pipelines.errors import ConfigError, RunError
+from forecast.training import tuning
+from forecast.training.baselines import BaselineTask
+from pipelines.errors import ConfigError
 from pipelines.market.types import Floats
-
-
-class Progress(Protocol):
-    """What training tells while it runs."""
-
-    def begin(self, *, total: int, done: int) -> None:
-        """So many members, of which so many were finished before."""
-
-    def advance(self, name: str, *, epochs: int) -> None:
-        """One more member is saved."""
-
-    def note(self, message: str) -> None:
-        """Something a person should know."""
 
 
 @dataclass(kw_only=True, eq=False)
 class TrainingSession:
     """A run that is being trained.
 
-    shown: the certificate of its data. twice: the models of which a member is trained twice, for the proof. rivals:
-    what the baselines predict for the test and the validation rows. found: what each finished member found. again: what
-    the members that are trained twice predict. settings: what tuning chose, by model and fold.
+    shown: the certificate of its data. twice: the models of which a member is trained twice, for the proof. networks,
+    baselines: its members. found: what each finished member found. again: what the members that are trained twice
+    predict. settings: what tuning chose, by model and fold.
     """
 
     run: Run
@@ -49,12 +37,21 @@ class TrainingSession:
     dataset: Dataset
     shown: Certificate
     twice: tuple[str, ...]
-    members: list[Task]
-    rivals: dict[Task, tuple[Floats, Floats]]
+    networks: list[Task]
+    baselines: list[Task]
     found: dict[Task, dict[str, Floats]]
     again: dict[str, Floats] = field(default_factory=dict)
     settings: dict[Study, Hyperparameters] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
+
+    @property
+    def members(self) -> list[Task]:
+        """The networks, and then the baselines."""
+        return [*self.networks, *self.baselines]
+
+    def missing(self, tasks: Iterable[Task]) -> list[Task]:
+        """Those of these members that are not finished."""
+        return [task for task in tasks if task not in self.found]
 
 
 def run_name(experiment: Experiment, **more: Any) -> str:
@@ -80,24 +77,62 @@ def refuse_lookahead(shown: Certificate, names: Iterable[str]) -> None:
 def resume(
     run: Run, experiment: Experiment, dataset: Dataset, shown: Certificate, *, twice: Sequence[str] = ()
 ) -> TrainingSession:
-    """The run with its members that are finished already, and its baselines."""
+    """The run with its members that are finished already."""
     tested = [fold.number for fold in dataset.folds if len(fold.test)]
-    members = [
+    networks = [
         (model, number, seed) for number in tested for seed in range(experiment.seeds) for model in experiment.models
     ]
+    baselines = [(name, number, 0) for name in experiment.baselines for number in tested]
     return TrainingSession(
         run=run,
         experiment=experiment,
         dataset=dataset,
         shown=shown,
         twice=tuple(twice),
-        members=members,
-        found={task: content for task in members if (content := run.found(*task)) is not None},
-        rivals={
-            (name, number, 0): baselines.predict(dataset, fold=number, name=name)
-            for name in experiment.baselines
-            for number in tested
-        },
+        networks=networks,
+        baselines=baselines,
+        found={task: arrays for task in [*networks, *baselines] if (arrays := run.found(*task)) is not None},
+    )
+
+
+def baseline_jobs(
+    session: TrainingSession,
+    *,
+    data: Any,
+    backend: str,
+    versions: tuple[tuple[str, str], ...],
+    done: Callable[[], None],
+) -> list[FitJob]:
+    """The baselines of a session that are missing. data: its own data as the workers share them."""
+
+    def job(name: str, fold: int) -> FitJob:
+        task = baseline_task(
+            session.experiment, name, fold, dataset=session.dataset, backend=backend, versions=versions
+        )
+
+        def keep(result: MemberResult) -> None:
+            save(session, task.task, result)
+            done()
+
+        return FitJob(data=data, task=task, done=keep, label=task.name)
+
+    return [job(name, fold) for name, fold, _ in session.missing(session.baselines)]
+
+
+def baseline_task(
+    experiment: Experiment,
+    name: str,
+    fold: int,
+    *,
+    dataset: Dataset,
+    backend: str,
+    versions: tuple[tuple[str, str], ...],
+) -> BaselineTask:
+    """What an experiment asks of one of its baselines."""
+    rows, features = len(dataset.folds[fold].train), dataset.windows.values.shape[1]
+    work = rows * experiment.window * features
+    return BaselineTask(
+        symbol=experiment.symbol, baseline=name, fold=fold, work=work, backend=backend, versions=versions
     )
 
 
@@ -120,7 +155,7 @@ def tune_members(
         return
     known = [tuned_hyperparameters(each.run.describe().get("tuning")) for each in owners]
     if not all(known):
-        folds = sorted({number for each in owners for _, number, _ in each.members})
+        folds = sorted({number for each in owners for _, number, _ in each.networks})
         progress.note(f"Tuning: {experiment.tune} tries for each of {len(folds) * len(experiment.models)} studies.")
 
         def score(wanted: Sequence[tuple[Study, Hyperparameters]]) -> list[float]:
@@ -130,16 +165,19 @@ def tune_members(
                     trial_log.record(
                         owner.run.folder.parent, owner.experiment, run=owner.run.name, fold=fold, tried=tried
                     )
-            found: dict[int, float] = {}
-            fit_each(
-                [order((model, fold, 0), settings) for (model, fold), settings in wanted],
-                workers=workers,
-                progress=progress,
-                done=lambda number, fitted: found.update(
-                    {number: tuning.score_of(fitted, patience=experiment.patience)}
-                ),
-            )
-            return [found[number] for number in range(len(wanted))]
+            scores: dict[Study, float] = {}
+
+            def job(study: Study, settings: Hyperparameters) -> FitJob:
+                data, task = order((*study, 0), settings)
+
+                def keep(result: MemberResult) -> None:
+                    if isinstance(result, FitResult):
+                        scores[study] = tuning.score_of(result, patience=experiment.patience)
+
+                return FitJob(data=data, task=task, done=keep)
+
+            fit_members([job(*each) for each in wanted], workers=workers, progress=progress)
+            return [scores[study] for study, _ in wanted]
 
         tries = tuning.tune(experiment, folds, score=score)
         for each in owners:
@@ -149,47 +187,24 @@ def tune_members(
         each.settings = settings
 
 
-def fit_each(
-    work: Sequence[tuple[Any, FitTask]],
-    *,
-    workers: WorkerPool,
-    progress: Progress,
-    done: Callable[[int, FitResult], None],
-) -> None:
-    """Fits every piece of work and hands each result with its number to `done`, as they finish.
-
-    Raises:
-        RunError: some failed three times; the others were handed on.
-    """
-    failures: list[FitFailure] = []
-    for number, result in executor.fit_all(workers, work, note=progress.note):
-        if isinstance(result, FitFailure):
-            failures.append(result)
-            progress.note(f"{result.order.name} failed: {result.reason}. The rest goes on.")
-        else:
-            done(number, result)
-    if failures:
-        raise RunError(
-            f"{len(failures)} of {len(work)} members failed three times: "
-            + "; ".join(f"{each.order.name} ({each.reason})" for each in failures[:3])
-            + ". The others are kept. Lower --jobs if memory is short, and run the same command again: it goes on."
-        )
-
-
-def save(owner: TrainingSession, task: Task, fitted: FitResult) -> None:
+def save(owner: TrainingSession, task: Task, result: MemberResult) -> None:
     """Keeps a member that is fitted, so that it need not be fitted again."""
-    content = {name: getattr(fitted, name) for name in tables.FOUND}
-    description = tables.describe_member(fitted, task, dataset=owner.dataset, experiment=owner.experiment)
-    owner.run.save_member(*task, weights=fitted.weights, description=description, found=content)
-    owner.found[task] = content
+    if isinstance(result, FitResult):
+        arrays = {name: getattr(result, name) for name in tables.FOUND}
+        description = tables.describe_member(result, task, dataset=owner.dataset, experiment=owner.experiment)
+        owner.run.save_network(*task, weights=result.weights, description=description)
+    else:
+        arrays = {"probability": result.probability, "validation": result.validation}
+    owner.run.save_found(*task, found=arrays)
+    owner.found[task] = arrays
 
 
 def finish_if_whole(owner: TrainingSession) -> None:
     """Writes what all members found together, once none is missing."""
     found, dataset = owner.found, owner.dataset
-    if len(found) < len(owner.members) or len(owner.again) < len(owner.twice) or owner.run.finished:
+    if owner.missing(owner.members) or len(owner.again) < len(owner.twice) or owner.run.finished:
         return
-    members = {task: (found[task]["probability"], found[task]["validation"]) for task in owner.members} | owner.rivals
+    members = {task: (found[task]["probability"], found[task]["validation"]) for task in owner.members}
     shown = owner.shown
     for model, again in owner.again.items():
         shown = lookahead_audit.retrained(shown, model, expected=found[model, 0, 0]["probability"], again=again)
@@ -200,8 +215,8 @@ def finish_if_whole(owner: TrainingSession) -> None:
             [tables.predictions(dataset, task, each, part="validation") for task, (_, each) in members.items()],
             ignore_index=True,
         ),
-        history=pd.concat([tables.history(task, found[task]) for task in owner.members], ignore_index=True),
-        paths=pd.concat([tables.path(dataset, task, found[task]) for task in owner.members], ignore_index=True),
+        history=pd.concat([tables.history(task, found[task]) for task in owner.networks], ignore_index=True),
+        paths=pd.concat([tables.path(dataset, task, found[task]) for task in owner.networks], ignore_index=True),
         seconds=time.monotonic() - owner.began,
     )
 

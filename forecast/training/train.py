@@ -2,26 +2,24 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from forecast.compute import backend
-from forecast.compute.executor import WorkerPool
+from forecast.compute.executor import FitJob, WorkerPool, fit_members
+from forecast.compute.progress import Progress
 from forecast.compute.shared_data import SharedData
-from forecast.compute.task import FitTask, Task, order_for
+from forecast.compute.task import FitTask, MemberResult, Task, order_for
 from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Dataset, Source, fingerprint, load, make_bars, prepare, price_scale, with_features
-from forecast.networks.results import FitResult
 from forecast.runs import catalog, tables, trial_log
 from forecast.runs import run as runs
 from forecast.runs.run import Run
 from forecast.training.session import (
-    Progress,
     TrainingSession,
+    baseline_jobs,
     finish_if_whole,
-    fit_each,
     refuse_lookahead,
     resume,
     run_name,
@@ -78,7 +76,7 @@ def train_all(
                 runs.discard(run)
             if run.finished:
                 continue
-            workers.start()  # they load the network library while the data are prepared and the baselines fitted
+            workers.start()  # they load the network library while the data are prepared
             dataset = prepare(prices, experiment)
             shown = lookahead_audit.certify(source, experiment, dataset)
             refuse_lookahead(shown, own)
@@ -111,49 +109,66 @@ def _fit_members(
     workers: WorkerPool,
     progress: Progress,
 ) -> None:
-    order = partial(order_for, backend=workers.backend, versions=versions)
-    owners: list[TrainingSession] = []
-    work: list[tuple[Any, FitTask]] = []
-    for each, _ in ongoing:
-        data, whole = _share(workers, each.dataset), partial(order, dataset=each.dataset, room=len(each.dataset.bars))
-
-        def tried(
-            task: Task, settings: Hyperparameters, *, data: Any = data, whole: Any = whole, of: Any = each
-        ) -> Any:
-            return data, whole(of.experiment, task, settings=settings)
-
-        tune_members([each], order=tried, workers=workers, progress=progress)
-        for task in each.members:
-            if task not in each.found:
-                owners.append(each)
-                work.append((data, whole(each.experiment, task, settings=each.settings.get(task[:2]))))
-    members = len(work)
-    for each, source in ongoing:
-        if each.twice:
-            past = lookahead_audit.truncated_in_first_test(source, each.experiment, each.dataset)
-            data, again = _share(workers, past), partial(order, dataset=past, room=len(each.dataset.bars))
-        for model in each.twice:
-            owners.append(each)
-            work.append((data, again(each.experiment, (model, 0, 0), settings=each.settings.get((model, 0)))))
-    total, finished = (sum(len(getattr(each, name)) for each, _ in ongoing) for name in ("members", "found"))
-    progress.begin(total=total, done=finished)
-
-    def done(number: int, fitted: FitResult) -> None:
-        owner, wanted = owners[number], work[number][1]
-        if number < members:
-            save(owner, wanted.task, fitted)
-            progress.advance(wanted.name, epochs=len(fitted.loss))
-        else:
-            owner.again[wanted.architecture.model] = fitted.probability
-        finish_if_whole(owner)
-
-    fit_each(work, workers=workers, progress=progress, done=done)
-    for each, _ in ongoing:
-        finish_if_whole(each)
+    jobs: list[FitJob] = []
+    for session, source in ongoing:
+        jobs += _session_jobs(session, source, versions, workers=workers, progress=progress)
+    sessions = [session for session, _ in ongoing]
+    progress.begin(
+        total=sum(len(session.members) for session in sessions), done=sum(len(session.found) for session in sessions)
+    )
+    fit_members(jobs, workers=workers, progress=progress)
+    for session in sessions:
+        finish_if_whole(session)
 
 
-def _share(workers: WorkerPool, dataset: Dataset) -> Any:
-    return workers.share(SharedData(windows=dataset.windows, folds=dataset.folds, scalers=dataset.scalers))
+def _session_jobs(
+    session: TrainingSession,
+    source: Source,
+    versions: tuple[tuple[str, str], ...],
+    *,
+    workers: WorkerPool,
+    progress: Progress,
+) -> list[FitJob]:
+    """The members of one run that are missing, once their settings are chosen, and those that are trained twice."""
+    experiment, dataset = session.experiment, session.dataset
+    room = len(dataset.bars)
+
+    def order(task: Task, settings: Hyperparameters | None, *, of: Dataset = dataset) -> FitTask:
+        return order_for(
+            experiment, task, dataset=of, room=room, settings=settings, backend=workers.backend, versions=versions
+        )
+
+    data = workers.share(SharedData.of(dataset))
+    tune_members(
+        [session], order=lambda task, settings: (data, order(task, settings)), workers=workers, progress=progress
+    )
+
+    def network(task: Task) -> FitJob:
+        fit_task = order(task, session.settings.get(task[:2]))
+
+        def keep(result: MemberResult) -> None:
+            save(session, task, result)
+            finish_if_whole(session)
+
+        return FitJob(data=data, task=fit_task, done=keep, label=fit_task.name)
+
+    def again(model: str, past: Dataset, shared: Any) -> FitJob:
+        def keep(result: MemberResult) -> None:
+            session.again[model] = result.probability
+            finish_if_whole(session)
+
+        task = order((model, 0, 0), session.settings.get((model, 0)), of=past)
+        return FitJob(data=shared, task=task, done=keep)
+
+    jobs = [network(task) for task in session.missing(session.networks)]
+    jobs += baseline_jobs(
+        session, data=data, backend=workers.backend, versions=versions, done=lambda: finish_if_whole(session)
+    )
+    if session.twice:
+        past = lookahead_audit.truncated_in_first_test(source, experiment, dataset)
+        shared = workers.share(SharedData.of(past))
+        jobs += [again(model, past, shared) for model in session.twice]
+    return jobs
 
 
 __all__ = ["Progress", "train", "train_all"]

@@ -19,16 +19,21 @@ def run(tmp_path):
     return runs.create_run(tmp_path, "A-1d-0123456789", description=described, bars=BARS)
 
 
+def save(run, seed, *, description=None, losses=(1.0,)):
+    run.save_network("lstm", 0, seed, weights=b"w", description=description or {})
+    run.save_found("lstm", 0, seed, found={"loss": np.array(losses)})
+
+
 def test_a_member_is_finished_only_when_what_it_found_is_on_disk(run):
     assert run.found("lstm", 0, 1) is None
-    run.save_member("lstm", 0, 1, weights=b"w", description={"fold": 0}, found={"loss": np.array([1.0, 0.5])})
+    save(run, 1, description={"fold": 0}, losses=[1.0, 0.5])
     np.testing.assert_array_equal(run.found("lstm", 0, 1)["loss"], [1.0, 0.5])
     assert run.describe_member("lstm", 0, 1)["fold"] == 0
     assert run.member("lstm", 0, 1).relative_to(run.folder).as_posix() == "weights/lstm/fold-0/seed-1.weights.h5"
 
 
 def test_a_truncated_member_is_trained_again_and_swapped_weights_are_refused(run):
-    run.save_member("lstm", 0, 1, weights=b"w", description={}, found={"loss": np.array([1.0])})
+    save(run, 1)
     part = next((run.folder / "members").iterdir())
     whole = part.read_bytes()
     for damaged in (whole[:40], b"", whole[:-1], whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]):
@@ -43,7 +48,7 @@ def test_a_truncated_member_is_trained_again_and_swapped_weights_are_refused(run
 
 
 def test_a_finished_run_has_no_parts_left(run):
-    run.save_member("lstm", 0, 0, weights=b"w", description={}, found={"loss": np.array([1.0])})
+    save(run, 0)
     assert not run.finished
     with pytest.raises(RunError, match="is not finished"):
         run.predictions()

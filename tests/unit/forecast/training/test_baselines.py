@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from forecast.compute.shared_data import SharedData
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import prepare
 from forecast.training import baselines
@@ -11,9 +12,9 @@ from pipelines.sources.synthetic import random_walk
 
 
 def predict(made, **which):
-    tested, validated = baselines.predict(made, **which)
-    assert len(validated) == len(made.folds[which["fold"]].validation)
-    return tested
+    result = baselines.predict(SharedData.of(made), **which)
+    assert len(result.validation) == len(made.folds[which["fold"]].validation)
+    return result.probability
 
 
 def dataset(seed=0, **changes):
