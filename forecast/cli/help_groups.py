@@ -9,7 +9,7 @@ _HEADINGS = {
     ),
     "Prices": ("interval", "bars", "start", "end", "features"),
     "What is learned": (
-        "window", "horizon", "label", "label_cost_bps", "barrier_width", "weights",
+        "window", "horizon", "label", "label_cost_bps", "barrier_width", "overnight", "weights",
         "folds", "split", "groups", "tested", "embargo", "pooled",
     ),
     "Networks": (

@@ -97,6 +97,13 @@ _TRAINING = (
         help="Distance of the barriers in units of volatility x sqrt(horizon).",
     ),
     click.option(
+        "--overnight",
+        type=click.Choice(["flat", "hold"]),
+        default="flat",
+        show_default=True,
+        help="Intraday bars: labels end with their session and positions are closed at its last open, or not.",
+    ),
+    click.option(
         "--weights",
         type=click.Choice(["none", "balanced", "uniqueness"]),
         default="none",

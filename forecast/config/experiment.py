@@ -15,6 +15,7 @@ from pipelines.preprocessing.combinatorial_cv import count_folds
 from pipelines.preprocessing.features import FEATURES, check_names
 from pipelines.preprocessing.labels import LABELS
 from pipelines.preprocessing.sample_weights import WEIGHTS
+from pipelines.preprocessing.sessions import OVERNIGHT
 from pipelines.preprocessing.walk_forward import SPLITS, time_span
 
 COMBINATORIAL = "combinatorial"
@@ -32,7 +33,7 @@ class Experiment:
 
     bars: None for the store's bars of `interval`, or how to build them from ticks ("tick:500", "time:5m").
     window, horizon: in bars. patience: epochs without a better validation loss before a member stops; 0 trains all.
-    label, label_cost_bps, barrier_width: as pipelines.preprocessing.labels.make takes them. weights: as
+    label, label_cost_bps, barrier_width, overnight: as pipelines.preprocessing.labels.make takes them. weights: as
     pipelines.preprocessing.sample_weights.weigh.
     units, layers: of every network. dropout: share of a layer's answers left out in training, recurrent_dropout: of the
     state handed on. layer_norm: whether layers are normalised. bidirectional: whether the window is read from its end
@@ -55,6 +56,7 @@ class Experiment:
     label: str = "direction"
     label_cost_bps: float = 6.0
     barrier_width: float = 1.0
+    overnight: str = "flat"
     weights: str = "none"
     models: tuple[str, ...] = DEFAULT_MODELS
     baselines: tuple[str, ...] = BASELINES
@@ -108,7 +110,12 @@ class Experiment:
             raise ConfigError(f"Need 2 symbols or more for --pooled, each once, got {', '.join(self.panel)}.")
         if self.panel and self.combinatorial:
             raise ConfigError("Need --split expanding or rolling with --pooled, got combinatorial.")
-        for name, known in (("label", LABELS), ("weights", WEIGHTS), ("split", (*SPLITS, COMBINATORIAL))):
+        for name, known in (
+            ("label", LABELS),
+            ("overnight", OVERNIGHT),
+            ("weights", WEIGHTS),
+            ("split", (*SPLITS, COMBINATORIAL)),
+        ):
             if getattr(self, name) not in known:
                 raise ConfigError(f"Need --{name} out of {', '.join(known)}, got {getattr(self, name)!r}.")
         if not 0 <= self.label_cost_bps < 10_000 or not 0 < self.barrier_width <= 100:

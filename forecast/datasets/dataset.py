@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from forecast.config import model_registry
 from forecast.config.experiment import Experiment
 from forecast.datasets.tick_history import TickHistory
 from pipelines.bars import aggregation
+from pipelines.errors import ConfigError
 from pipelines.market import adjustments
 from pipelines.market.calendars import session_of, sessions_between, sessions_per_year
 from pipelines.market.types import Actions, Bars, Ticks
@@ -135,7 +137,13 @@ def make_windows(prices: Bars, experiment: Experiment) -> Windows:
         horizon=experiment.horizon,
         cost_bps=experiment.label_cost_bps,
         barrier_width=experiment.barrier_width,
+        overnight=experiment.overnight,
     )
+    if np.any(known.held == 0) and (paths := [model for model in experiment.models if model_registry.path(model)]):
+        raise ConfigError(
+            f"Expected --overnight hold for {paths[0]} on {prices.interval} bars, got {experiment.overnight}: it "
+            "forecasts the path of the next bars, across the end of a session."
+        )
     matrix = features.compute(prices, names=with_features(experiment, prices).features)
     return windows.build(matrix, known, steps=experiment.window, opens=prices.open)
 

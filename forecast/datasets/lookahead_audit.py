@@ -214,7 +214,8 @@ def _structure(dataset: Dataset, experiment: Experiment) -> Iterator[str]:
     if (
         end[0] < 0
         or np.max(leave) >= len(bars)
-        or np.min(windows.held) < 1
+        or np.any(windows.label_weights[windows.held < 1] > 0)
+        or np.min(windows.held) < 0
         or np.max(windows.held) > experiment.horizon
     ):
         yield "a decision is not made at the close of its bar, or not filled at the next open"

@@ -1,6 +1,6 @@
 """A run's predictions + rules + costs -> a saved backtest: signals, ledgers and what can be said about them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
     config = {**rules.to_json(), **({"chosen_bands": chosen} if chosen else {})}
     metrics = summarise(
         made.ledgers,
-        predictions,
+        with_outcome(predictions),
         bars_per_year=data["bars_per_year"],
         sessions=session_of(utc(bars["closed_at"])[made.traded], data["calendar"]),
         config=config,
@@ -55,6 +55,11 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
     )
     run.save_backtest(backtest)
     return backtest
+
+
+def with_outcome(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Without decisions whose session left no room for a trade: there was nothing to forecast."""
+    return predictions[(predictions["exit_at"] > predictions["entry_at"]) | (predictions["forward_return"] != 0)]
 
 
 def without_verdict(failures: Sequence[str], *, symbol: str) -> dict[str, Any]:
@@ -90,7 +95,20 @@ def _material(run: Run, *, rules: TradingConfig) -> dict[str, Any]:
             "the validation rows of a combinatorial run are later than some of its tests."
         )
     validation = run.validation() if rules.learns else None
-    return {"rules": rules, "validation": validation, "bars_per_year": described["data"]["bars_per_year"]}
+    return {
+        "rules": rules,
+        "validation": validation,
+        "bars_per_year": described["data"]["bars_per_year"],
+        "closes_with": closing_calendar(described),
+    }
+
+
+def closing_calendar(described: Mapping[str, Any]) -> str | None:
+    """The calendar with whose sessions a run's positions are closed, None where they are held overnight.
+
+    described: run.json; runs that say nothing of it were trained to hold.
+    """
+    return described["data"]["calendar"] if described["config"].get("overnight", "hold") == "flat" else None
 
 
 def ledger_frame(ledgers: Sequence[Ledger]) -> pd.DataFrame:

@@ -32,6 +32,10 @@ def notes(made: StrategyResult, bars: pd.DataFrame, *, rules: TradingConfig, cal
     still = [name(each.model) for each in ensembles if each.model != "always_flat" and not np.any(each.position)]
     said += [f"{capital(each)} never held anything." for each in still]
     said += _chosen(made, rules=rules)
+    if here.closing is not None:
+        said.append(
+            "Positions are closed at the last open of each session, and that is paid for; nothing is held overnight."
+        )
     spread = None if here.spread is None else float(10_000 * here.spread.mean())
     if spread is not None:
         how = "quoted at the opens" if rules.spread == "quoted" else "estimated from earlier bars"

@@ -10,6 +10,7 @@ import pandas as pd
 from forecast.compute.backend import versions
 from forecast.config.trading import Costs, TradingConfig
 from forecast.datasets.dataset import Source, make_bars, price_scale, with_room
+from forecast.evaluation.backtest import closing_calendar
 from forecast.runs import tables
 from forecast.runs.run import Run
 from forecast.serving.loader import LoadedRun
@@ -162,6 +163,7 @@ def _accounts(
         rules=rules,
         validation=_mine(loaded, loaded.run.validation()) if rules.learns else None,
         bars_per_year=loaded.described["data"]["bars_per_year"],
+        closes_with=closing_calendar(loaded.described),
     )
 
 

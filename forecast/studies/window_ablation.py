@@ -16,6 +16,7 @@ from forecast.compute.task import MemberResult, Task, order_for
 from forecast.config.trading import AUTO, TradingConfig
 from forecast.datasets.dataset import Dataset
 from forecast.diagnostics.loader import RunUnderStudy
+from forecast.evaluation.backtest import closing_calendar
 from forecast.runs import tables
 from forecast.runs.io import damaged, read_arrays, read_parquet, write_arrays, write_parquet
 from forecast.runs.run import Run, tuned_hyperparameters
@@ -185,7 +186,8 @@ def _traded(
         size="full" if rules.size == "kelly" else rules.size,
     )
     predictions, per_year = pd.concat(frames, ignore_index=True), subject.about["data"]["bars_per_year"]
-    made = accounts(predictions, tables.bars(data.bars), rules=plain, bars_per_year=per_year)
+    closes_with = closing_calendar(subject.about)
+    made = accounts(predictions, tables.bars(data.bars), rules=plain, bars_per_year=per_year, closes_with=closes_with)
     mine = {each.model: each for each in made.ledgers if each.member == ENSEMBLE and each.model in subject.models}
     return mine, session_of(data.bars.closed_at[made.traded], data.bars.calendar)
 

@@ -11,6 +11,7 @@ from forecast.trading.simulator import Flags
 from forecast.trading.spread_estimator import FEWEST, half_spread
 from pipelines.errors import ConfigError, RunError
 from pipelines.market.types import Floats, Times
+from pipelines.preprocessing.sessions import last_of_session
 
 WINDOW = 60
 """Returns from close to close that the trailing volatility is taken over."""
@@ -24,6 +25,7 @@ class MarketState:
     are at the quoted ask and bid. tradable: False for a bar without volume. volatility: a year, of the last 60 returns
     from close to close before the open; NaN where they are not there, or where nobody asked. spread: half of it as a
     fraction, None where it is given. quoted: whether it is that of the quotes.
+    closing: True for the last bar of its session where positions are closed then, None where they are held.
     """
 
     opened_at: Times
@@ -32,6 +34,11 @@ class MarketState:
     volatility: Floats
     spread: Floats | None
     quoted: bool = False
+    closing: Flags | None = None
+
+    def closed_overnight(self, targets: Floats) -> Floats:
+        """The targets, shape (..., bars - 1), with 0 from the last open of each session to the next one's first."""
+        return targets if self.closing is None else np.where(self.closing[:-1], 0.0, targets)
 
     def rows(self, chosen: slice) -> "MarketState":
         """The same, fewer bars.
@@ -56,11 +63,16 @@ class MarketState:
             volatility=self.volatility[chosen],
             spread=None if self.spread is None else self.spread[chosen],
             quoted=self.quoted,
+            closing=None if self.closing is None else self.closing[chosen],
         )
 
 
-def conditions(bars: pd.DataFrame, *, rules: TradingConfig, bars_per_year: float | None) -> MarketState:
+def conditions(
+    bars: pd.DataFrame, *, rules: TradingConfig, bars_per_year: float | None, closes_with: str | None = None
+) -> MarketState:
     """The conditions that a run's bars give.
+
+    closes_with: the calendar with whose sessions positions are closed, None where they are held overnight.
 
     A source that has no volumes at all (an index, a currency) does not say that nothing could be traded.
 
@@ -89,7 +101,14 @@ def conditions(bars: pd.DataFrame, *, rules: TradingConfig, bars_per_year: float
         volatility=known,
         spread=spread,
         quoted=rules.spread == "quoted",
+        closing=None if closes_with is None else closing(opened_at, utc(bars["closed_at"]), calendar=closes_with),
     )
+
+
+def closing(opened_at: Times, closed_at: Times, *, calendar: str) -> Flags | None:
+    """Whether each bar is the last of its session, shape (bars,); None where sessions do not end."""
+    last = last_of_session(opened_at, closed_at, calendar)
+    return None if last is None else last == np.arange(len(last))
 
 
 def fill_prices(bars: pd.DataFrame, *, rules: TradingConfig) -> Floats:

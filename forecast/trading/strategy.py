@@ -42,16 +42,21 @@ def accounts(
     rules: TradingConfig,
     validation: pd.DataFrame | None = None,
     bars_per_year: float | None = None,
+    closes_with: str | None = None,
 ) -> StrategyResult:
     """Every member's decisions with their signals, the bars that are traded, and the ledgers, baselines included.
 
     validation: needed where the rules choose something on it. bars_per_year: where they size by volatility.
+    closes_with: the calendar at whose sessions' last opens members' positions are closed; None holds them overnight.
 
     Raises:
         RunError: predictions that do not belong to these bars.
         ConfigError: rules that need what is not given.
     """
-    made, known = members(predictions), conditions(bars, rules=rules, bars_per_year=bars_per_year)
+    made, known = (
+        members(predictions),
+        conditions(bars, rules=rules, bars_per_year=bars_per_year, closes_with=closes_with),
+    )
     choices: list[ThresholdChoice] = []
     if rules.learns:
         if validation is None:
@@ -63,7 +68,7 @@ def accounts(
     signals = decide(probability, band=per_decision(choices, made, "band") if choices else float(rules.band))
     payoffs = {name: per_decision(choices, made, name) if choices else np.nan for name in ("gain", "loss")}
     sized = targets(signals, probability, rules=rules, volatility=here.volatility[:-1], **payoffs)
-    wanted = np.concatenate([sized, _simple(here, rules=rules)])
+    wanted = np.concatenate([here.closed_overnight(sized), _simple(here, rules=rules)])
     return StrategyResult(
         members=made,
         choices=choices,

@@ -93,7 +93,9 @@ def recalibrated(choices: Sequence[ThresholdChoice], made: EnsemblePredictions) 
 
 
 def _choose(made: EnsemblePredictions, known: MarketState, *, fold: int, rules: TradingConfig) -> list[ThresholdChoice]:
-    maps = [fit(each, made.target, kind=rules.calibration) for each in made.probability]
+    nothing = (made.exit_at <= made.entry_at) & (made.forward_return == 0.0)  # the session left no room for a trade
+    target = np.where(nothing, np.nan, made.target)
+    maps = [fit(each, target, kind=rules.calibration) for each in made.probability]
     probability = np.stack([each.apply(said) for each, said in zip(maps, made.probability, strict=True)])
     gain, loss, note = _payoffs(made.forward_return, rules=rules)
     bands = [0.0 if rules.band == AUTO else float(rules.band)] * len(made.names)
@@ -145,7 +147,7 @@ def _utilities(
             gain=gain, loss=loss,
         )  # fmt: skip
         held = account(
-            wanted[:, None], opened_at=part.opened_at, opens=part.opens[None], costs=rules.costs,
+            part.closed_overnight(wanted)[:, None], opened_at=part.opened_at, opens=part.opens[None], costs=rules.costs,
             spread=None if part.spread is None else part.spread[None], tradable=part.tradable[None],
         )  # fmt: skip
         with np.errstate(divide="ignore"):

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.market.types import Bars, Floats, Times
 from pipelines.preprocessing.features import volatility
+from pipelines.preprocessing.sessions import OVERNIGHT, last_of_session
 
 LABELS = ("direction", "cost-aware", "triple-barrier")
 
@@ -18,10 +19,10 @@ _ROUNDING = 1e-12  # a volatility below this is none
 class Labels:
     """One row a decision, made at the close of bar 0, 1, ... ; each array of shape (labels,).
 
-    held: bars from the entry to the exit, at most the horizon, int64. forward_return: open of bar t + 1 to open of bar
-    t + 1 + held, simple. target: 1.0 where it is above 0, else 0.0. weight: 0.0 for a row that teaches nothing, else
-    1.0. decided_at: close of bar t. entry_at: open of bar t + 1. exit_at: open of bar t + 1 + held, when the target is
-    known. The last horizon + 1 bars have no row.
+    held: bars from the entry to the exit, at most the horizon, int64; 0 where the session leaves no room for it.
+    forward_return: open of bar t + 1 to open of bar t + 1 + held, simple. target: 1.0 where it is above 0, else 0.0.
+    weight: 0.0 for a row that teaches nothing, else 1.0. decided_at: close of bar t. entry_at: open of bar t + 1.
+    exit_at: open of bar t + 1 + held, when the target is known. The last horizon + 1 bars have no row.
     """
 
     target: Floats
@@ -36,20 +37,34 @@ class Labels:
         return len(self.target)
 
 
-def make(bars: Bars, *, kind: str, horizon: int, cost_bps: float, barrier_width: float) -> Labels:
+def make(
+    bars: Bars, *, kind: str, horizon: int, cost_bps: float, barrier_width: float, overnight: str = "hold"
+) -> Labels:
     """Labels of one of the kinds in LABELS.
+
+    overnight: "flat" ends each label at the last open of the session in which it begins, as far as bars are intraday;
+    one that begins at that open teaches nothing.
 
     Raises:
         ConfigError: another kind, or a setting that it cannot have.
         TooFewBarsError: no bar whose label is known.
     """
+    if overnight not in OVERNIGHT:
+        raise ConfigError(f"Expected overnight out of {', '.join(OVERNIGHT)}, got {overnight!r}.")
     if kind == "direction":
-        return next_open_direction(bars, horizon=horizon)
+        made = next_open_direction(bars, horizon=horizon)
+    elif kind == "cost-aware":
+        made = paying_moves(bars, horizon=horizon, cost_bps=cost_bps)
+    elif kind == "triple-barrier":
+        made = triple_barrier(bars, horizon=horizon, width=barrier_width)
+    else:
+        raise ConfigError(f"Need a label out of {', '.join(LABELS)}, got {kind!r}.")
+    if overnight == "hold":
+        return made
+    ended = _within_sessions(bars, made)
     if kind == "cost-aware":
-        return paying_moves(bars, horizon=horizon, cost_bps=cost_bps)
-    if kind == "triple-barrier":
-        return triple_barrier(bars, horizon=horizon, width=barrier_width)
-    raise ConfigError(f"Need a label out of {', '.join(LABELS)}, got {kind!r}.")
+        return replace(ended, weight=_paying(ended, cost_bps=cost_bps))
+    return ended
 
 
 def next_open_direction(bars: Bars, *, horizon: int) -> Labels:
@@ -75,7 +90,7 @@ def paying_moves(bars: Bars, *, horizon: int, cost_bps: float) -> Labels:
     if not 0 <= cost_bps < 10_000:
         raise ConfigError(f"Need a round trip of 0 to 9999 basis points, got {cost_bps:g}.")
     made = next_open_direction(bars, horizon=horizon)
-    return replace(made, weight=(np.abs(made.forward_return) > cost_bps / 10_000).astype(np.float64))
+    return replace(made, weight=_paying(made, cost_bps=cost_bps))
 
 
 def triple_barrier(bars: Bars, *, horizon: int, width: float) -> Labels:
@@ -100,6 +115,20 @@ def triple_barrier(bars: Bars, *, horizon: int, width: float) -> Labels:
     for bar in range(horizon - 1, 0, -1):  # from the last open to the first: the first touch is written last
         held[np.abs(bars.open[1 + bar : 1 + bar + known] / entry - 1.0) >= barrier] = bar
     return _leaving(bars, held=held)
+
+
+def _paying(made: Labels, *, cost_bps: float) -> Floats:
+    return (np.abs(made.forward_return) > cost_bps / 10_000).astype(np.float64)
+
+
+def _within_sessions(bars: Bars, made: Labels) -> Labels:
+    """The labels, each ended at the last open of the session of its entry at the latest."""
+    last = last_of_session(bars.opened_at, bars.closed_at, bars.calendar)
+    if last is None:
+        return made
+    entry = np.arange(1, 1 + len(made))
+    held = np.minimum(made.held, last[entry] - entry)
+    return replace(_leaving(bars, held=held), weight=(held > 0).astype(np.float64))
 
 
 def _known(bars: Bars, *, horizon: int) -> int:

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forecast.config.trading import Costs, TradingConfig
 from forecast.trading.signals import decide, members, positions
+from forecast.trading.strategy import accounts
 from pipelines.errors import ConfigError, RunError
 
 
@@ -104,3 +106,23 @@ def test_a_band_and_a_size_may_differ_from_decision_to_decision():
     assert positions(signals, policy="long-short", size=sizes).tolist() == [[0.5, 0.7, -2.0], [0, 0, 0]]
     held = positions(np.array(["buy", "hold", "buy"]), policy="long-flat", size=sizes)
     assert held.tolist() == [0.5, 0.5, 2.0]  # a hold keeps the size that was bought
+
+
+def test_flat_overnight_positions_are_closed_at_the_last_open_of_each_session_and_that_is_paid_for():
+    opened = pd.to_datetime(
+        ["2024-01-02 19:00", "2024-01-02 19:30", "2024-01-02 20:00", "2024-01-03 14:30", "2024-01-03 15:00"], utc=True
+    )
+    prices = {name: [10.0, 11.0, 12.0, 24.0, 24.0] for name in ("open", "high", "low", "close")}
+    bars = pd.DataFrame({"opened_at": opened, "closed_at": opened + pd.Timedelta("30min"), **prices, "volume": 1.0})
+    rows = pd.DataFrame(
+        {"symbol": "X", "model": "m", "fold": 0, "seed": 0, "decided_at": opened[:4], "entry_at": opened[:4],
+         "exit_at": opened[1:], "probability": 0.9, "target": 1, "forward_return": 0.0}
+    )  # fmt: skip
+    costs = Costs(fee_bps=10, slippage_bps=0)
+    rules = TradingConfig(policy="long-flat", band=0.0, costs=costs)
+    held = {each: accounts(rows, bars, rules=rules, closes_with=each).ledgers[0] for each in (None, "XNYS")}
+    assert held[None].position.tolist() == [1, 1, 1, 1, 0]
+    flat = held["XNYS"]
+    assert flat.position.tolist() == [1, 1, 0, 1, 0]
+    np.testing.assert_allclose(flat.cost, [0.001, 0, 0.001, 0.001, 0.001], atol=1e-12)
+    np.testing.assert_allclose(np.prod(1 + flat.net), 0.999**4 * 12 / 10)  # the night's doubling is not earned

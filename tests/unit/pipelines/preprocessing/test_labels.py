@@ -1,9 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import ConfigError, TooFewBarsError
+from pipelines.market.types import Bars
 from pipelines.preprocessing import labels
 from pipelines.preprocessing.features import volatility
 from pipelines.preprocessing.labels import LABELS, next_open_direction, paying_moves, triple_barrier
@@ -101,3 +104,44 @@ def test_without_a_volatility_only_the_last_barrier_stands():
 def test_another_kind_is_refused():
     with pytest.raises(ConfigError, match="label out of direction, cost-aware, triple-barrier, got 'mean'"):
         labels.make(flat_bars([1.0] * 9), kind="mean", horizon=1, cost_bps=0, barrier_width=1)
+
+
+def two_sessions(opens: list[float]):
+    """Half-hour bars of New York, three on one day and the rest on the next."""
+    hours = np.array([0, 0.5, 1, *(24 + np.arange(len(opens) - 3) / 2)])
+    opened = np.datetime64("2024-01-02T14:30", "ns") + (hours * 3600e9).astype("timedelta64[ns]")
+    return Bars(
+        symbol="X", interval="30m", calendar="XNYS", opened_at=opened, closed_at=opened + np.timedelta64(30, "m"),
+        open=opens, high=opens, low=opens, close=opens, volume=np.ones(len(opens)),
+    )  # fmt: skip
+
+
+def test_flat_overnight_a_label_ends_at_the_last_open_of_its_session_and_teaches_nothing_from_there_on():
+    bars = two_sessions([10.0, 11, 12, 20, 21, 22, 23])
+    options = {"kind": "direction", "horizon": 2, "cost_bps": 0.0, "barrier_width": 1.0}
+    flat, hold = labels.make(bars, overnight="flat", **options), labels.make(bars, overnight="hold", **options)
+    assert hold.held.tolist() == [2, 2, 2, 2]
+    assert flat.held.tolist() == [1, 0, 2, 2]  # entered at bars 1, 2, 3, 4; the first session's last open is bar 2
+    np.testing.assert_allclose(flat.forward_return, [12 / 11 - 1, 0, 22 / 20 - 1, 23 / 21 - 1])
+    assert flat.weight.tolist() == [1, 0, 1, 1]
+    np.testing.assert_array_equal(flat.exit_at, bars.opened_at[[2, 2, 5, 6]])
+
+
+@given(kind=st.sampled_from(LABELS), horizon=st.integers(1, 5), length=st.integers(7, 16), seed=st.integers(0, 100))
+def test_flat_overnight_a_label_that_is_there_stays_as_it_is_when_bars_are_cut_off(kind, horizon, length, seed):
+    bars = two_sessions(list(random_walk(bars=16, seed=seed).open))
+    options = {"kind": kind, "horizon": horizon, "cost_bps": 20.0, "barrier_width": 0.7, "overnight": "flat"}
+    whole, early = labels.make(bars, **options), labels.make(bars.rows(slice(0, length)), **options)
+    for name in ("target", "weight", "forward_return", "held", "exit_at"):
+        np.testing.assert_array_equal(getattr(early, name), getattr(whole, name)[: len(early)])
+
+
+@pytest.mark.parametrize("calendar", ["XNYS", "24/7"])
+def test_daily_bars_and_markets_that_never_close_have_no_end_of_a_session(calendar):
+    bars = random_walk(bars=60, seed=1)
+    if calendar == "24/7":
+        bars = dataclasses.replace(two_sessions(list(bars.open[:12])), calendar="24/7")
+    options = {"kind": "direction", "horizon": 2, "cost_bps": 0.0, "barrier_width": 1.0}
+    flat, hold = labels.make(bars, overnight="flat", **options), labels.make(bars, overnight="hold", **options)
+    np.testing.assert_array_equal(flat.held, hold.held)
+    assert flat.weight.all()
