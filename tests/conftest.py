@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,15 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from tests.helpers.command_line import SMALL, Forecast, forecast_in
+
+OF_TERMINALS = {"CLICOLOR_FORCE", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "JUPYTER_COLUMNS"}
+# Whatever the tests were started with: no settings of the program's own, and the same text in every terminal.
+for name in [name for name in os.environ if name.startswith(("FORECAST_", "PYTHON")) or name in OF_TERMINALS]:
+    if not name.startswith("FORECAST_TEST_") and name != "PYTHONPATH":
+        del os.environ[name]
+os.environ |= {"COLUMNS": "100", "LINES": "40", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+time.tzset()
+os.umask(0o022)
 
 settings.register_profile("forecast", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("forecast")

@@ -13,6 +13,7 @@ import pytest
 
 from forecast.runs.catalog import open_run
 from tests.helpers.command_line import SMALL, command_line, environment, forecast_in, only_line
+from tests.helpers.signals import interruptible
 
 dask = pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="needs tick-forecast[cluster]")
 
@@ -85,10 +86,11 @@ def test_two_processes_one_process_and_a_cluster_with_a_worker_killed_give_the_s
 
 
 def begin(folder, *options):
-    return subprocess.Popen(
-        command_line(folder, "train", "AAPL", *options),
-        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    with interruptible():
+        return subprocess.Popen(
+            command_line(folder, "train", "AAPL", *options),
+            env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
 
 
 def wait_for_a_member(folder, training):

@@ -129,11 +129,12 @@ def test_live_quotes_are_recorded_for_the_asked_time(
     from functools import partial
 
     from pipelines.sources.yahoo import stream
-    from tests.helpers.fake_yahoo_stream import QUICK, quote, send, streaming
+    from tests.helpers.fake_yahoo_stream import EventClock, quote, send, streaming
 
     visits = (send(quote(1, 100.1), quote(2, 100.2), then="stall"), send(quote(2, 100.2), then="stall"))
-    with streaming(*visits) as url:
-        monkeypatch.setattr(stream, "record", partial(stream.record, url=url, timing=QUICK))
+    clock = EventClock()
+    with streaming(*visits, clock.end) as url:
+        monkeypatch.setattr(stream, "record", partial(stream.record, url=url, timing=clock.timing))
         assert forecast(tmp_path, "fetch", "btc-usd", "--live", "--for", "1s") == 0
     assert "BTC-USD       2" in capsys.readouterr().out
     assert Store(tmp_path / "data" / "store").read_ticks("BTC-USD").price.tolist() == [100.1, 100.2]

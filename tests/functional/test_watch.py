@@ -23,6 +23,7 @@ from pipelines.sources.yahoo import stream
 from pipelines.store.store import Store
 from tests.helpers.command_line import forecast
 from tests.helpers.fake_yahoo_stream import QUICK, START, quote, send, streaming
+from tests.helpers.signals import interruptible
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,11 +34,9 @@ def library():
 
 
 @pytest.fixture(autouse=True)
-def interruptible():
-    """Ctrl-C as at a terminal: the processes of pytest-xdist ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+def _interruptible():
+    with interruptible():
+        yield
 
 
 @pytest.fixture

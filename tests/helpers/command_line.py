@@ -28,6 +28,7 @@ def forecast_in(folder: Path, *, timeout: float = 240) -> Forecast:
             capture_output=True,
             text=True,
             env=environment(),
+            stdin=subprocess.DEVNULL,
             timeout=timeout,
             cwd=folder,
         )
@@ -76,7 +77,7 @@ def command_line(folder: Path, *arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "100"}
+    return os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 def forecast(folder: Path, *arguments: str) -> int:

@@ -5,7 +5,6 @@ The real yfinance client talks to it through a requests session whose https adap
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ class FakeYahoo:
     always: str = ""
     asked: list[str] = field(default_factory=list)
     base: str = ""
+    over: threading.Event = field(default_factory=threading.Event)
 
     def session(self) -> requests.Session:
         session = requests.Session()
@@ -133,7 +133,7 @@ def serving(fake: FakeYahoo) -> Iterator[FakeYahoo]:
         def do_GET(self) -> None:
             status, body, headers, how = fake.answer(self.path)
             if how == "slow":
-                time.sleep(0.6)
+                fake.over.wait()  # no answer for as long as the client waits
             try:
                 self.send_response(status)
                 for name, value in headers.items():
@@ -159,6 +159,7 @@ def serving(fake: FakeYahoo) -> Iterator[FakeYahoo]:
     try:
         yield fake
     finally:
+        fake.over.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -2,9 +2,11 @@
 
 import base64
 import json
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from websockets.sync.server import ServerConnection, serve
 from yfinance.pricing_pb2 import PricingData
@@ -50,4 +52,23 @@ def send(*messages: str | bytes, then: str = "close") -> Callable[[ServerConnect
     return visit
 
 
-QUICK = Timing(stalled=0.2, write_every=0.05, first_wait=0.01, longest_wait=0.02)
+QUICK = Timing(stalled=1, write_every=0.05, first_wait=0.01, longest_wait=0.02)
+
+
+class EventClock:
+    """A clock that goes on by a step whenever it is read, and to the end of all times once `end` is called."""
+
+    def __init__(self, *, step: float = 0.0) -> None:
+        self._step, self._now, self._ended = step, 0.0, threading.Event()
+
+    def __call__(self) -> float:
+        self._now += self._step
+        return math.inf if self._ended.is_set() else self._now
+
+    def end(self, connection: ServerConnection) -> None:
+        """A visit: the time of recording is over once the client has come so far."""
+        self._ended.set()
+
+    @property
+    def timing(self) -> Timing:
+        return replace(QUICK, clock=self)

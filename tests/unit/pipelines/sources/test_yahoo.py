@@ -122,7 +122,7 @@ def test_a_fault_that_passes_is_survived(fake: FakeYahoo, faults: list[str], wai
     fake.charts["XYZ"] = chart([10, 11, 12])
     fake.faults = list(faults)
     slept: list[float] = []
-    delivery = source.read("XYZ", client=client(fake, timeout=0.3, waits=slept), now=NOW)
+    delivery = source.read("XYZ", client=client(fake, timeout=1 if "slow" in faults else 30, waits=slept), now=NOW)
     assert len(delivery.prices) == 3
     assert len(slept) == waits
     assert slept[0] == 7 if faults == ["status 429 7"] else 0.5 <= slept[0] <= 1
@@ -143,7 +143,7 @@ def test_a_fault_that_stays_is_one_clear_line(fake: FakeYahoo, fault: str, error
     fake.charts["XYZ"] = chart([10, 11, 12])
     fake.always = fault
     with pytest.raises(error, match=message) as caught:
-        source.read("XYZ", client=client(fake, timeout=0.1), now=NOW)
+        source.read("XYZ", client=client(fake, timeout=0.1 if fault == "slow" else 30), now=NOW)
     assert "\n" not in str(caught.value)
     fake.always = ""
     assert len(bars(fake)) == 3  # nothing of the failure is remembered

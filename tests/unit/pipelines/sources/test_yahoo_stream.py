@@ -1,31 +1,29 @@
 """The live client against a WebSocket server on this machine that closes, stalls and sends garbage."""
 
-import threading
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from websockets.sync.server import ServerConnection
 
 from pipelines.errors import SourceError
 from pipelines.market.types import Ticks
 from pipelines.sources.yahoo.stream import record
 from pipelines.store.store import Store
-from tests.helpers.fake_yahoo_stream import QUICK, START, quote, send, streaming
+from tests.helpers.fake_yahoo_stream import QUICK, START, EventClock, quote, send, streaming
 
 
 def test_it_goes_on_after_a_close_a_stall_and_garbage(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store, clock = Store(tmp_path), EventClock(step=1)
     visits = (
         send(quote(1, 100.1), quote(1, 100.2)),
         send("not base64 at all", b"\xff\xfe", '{"message": 7}', quote(2, 100.3, wrapped=False), then="stall"),
         send(quote(3, -1.0), quote(3, 5.0, symbol="OTHER"), quote(4, 100.4), quote(1, 99.0), then="stall"),
-        send(then="stall"),
+        clock.end,
     )
     with streaming(*visits) as url:
-        told = record(["BTC-USD"], seconds=1.5, keep=store.write_ticks, url=url, timing=QUICK)
+        told = record(["BTC-USD"], seconds=10_000, keep=store.write_ticks, url=url, timing=clock.timing)
     ticks = store.read_ticks("BTC-USD")
     assert ticks.price.tolist() == pytest.approx([100.1, 100.2, 100.3, 100.4, 99.0][: len(ticks)])
     assert ticks.price.tolist()[:4] == [100.1, 100.2, 100.3, 100.4]  # float32 at its shortest
@@ -38,15 +36,10 @@ def test_it_goes_on_after_a_close_a_stall_and_garbage(tmp_path: Path) -> None:
 
 def test_quotes_are_written_while_the_stream_goes_on() -> None:
     kept: list[Ticks] = []
-    begun = threading.Event()
-
-    def visit(connection: ServerConnection) -> None:
-        for step in range(40):
-            connection.send(quote(step // 2, 100 + step))
-            begun.wait(0.01)
-
-    with streaming(visit, send(then="stall")) as url:
-        record(["BTC-USD"], seconds=1.2, keep=kept.append, url=url, timing=QUICK)
+    clock = EventClock(step=1)
+    quotes = [quote(step // 2, 100 + step) for step in range(40)]
+    with streaming(send(*quotes), clock.end) as url:
+        record(["BTC-USD"], seconds=10_000, keep=kept.append, url=url, timing=clock.timing)
     assert len(kept) > 1
     assert np.concatenate([each.price for each in kept]).tolist() == [100 + step for step in range(40)]
     for before, after in pairwise(kept):

@@ -35,7 +35,7 @@ def killed(root: Path, times: int, seed: int) -> None:
         process = context().Process(target=write_on_and_on, args=(root, "XYZ", last + 1, theirs))
         process.start()
         theirs.close()
-        assert ours.poll(30)
+        ours.poll(None)
         kill_after(process, chance.uniform(0, 0.08))
         try:
             while ours.poll(0):
@@ -68,7 +68,7 @@ def test_four_writers_at_once_lose_and_double_nothing(tmp_path: Path) -> None:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0, 0]
     for symbol, values in (("AAA", range(1, 6)), ("BBB", range(6, 11)), ("SAME", range(11, 17))):
         assert Store(tmp_path).read_bars(symbol).close.tolist() == np.repeat(list(values), 100).tolist()
