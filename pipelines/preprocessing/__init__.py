@@ -7,6 +7,7 @@ __all__ = [
     "labels",
     "sample_weights",
     "scaling",
+    "sessions",
     "walk_forward",
     "windows",
 ]
