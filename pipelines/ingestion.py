@@ -12,7 +12,7 @@ from pipelines.errors import TooFewBarsError, UnknownSymbolError
 from pipelines.market import calendars
 from pipelines.market.types import Actions, Bars, Quotes, Ticks, Times
 from pipelines.sources.base import Delivery
-from pipelines.store.store import Store
+from pipelines.store.store import Method, Store
 
 OVERLAP = 10
 """Sessions that are asked for again, for late corrections."""
@@ -41,14 +41,27 @@ class IngestionResult:
         return replace(self, report=self.report.noting(notes))
 
 
-def ingest(store: Store, delivery: Delivery) -> IngestionResult:
-    """Writes actions, then prices: an interruption between them leaves prices that are right without the actions."""
+def ingest(store: Store, delivery: Delivery, *, method: Method = "replace") -> IngestionResult:
+    """Writes actions, then prices: an interruption between them leaves prices that are right without the actions.
+
+    method: "replace" puts the rows in the place of all between their first and last; "merge" leaves stored rows of
+    other times where they are. What stays or goes so is noted.
+    """
     prices, actions = delivery.prices, delivery.actions
-    if actions is not None:
+    notes: tuple[str, ...] = ()
+    if others := store.others(prices):
+        notes = (
+            (f"{others:,} rows of the store between the first and the last of these stay (--replace removes them)",)
+            if method == "merge"
+            else (f"{others:,} rows of the store between the first and the last of these removed",)
+        )
+    if actions is not None and method == "merge" and isinstance(prices, Bars):
+        _merge_actions(store, prices, actions)
+    elif actions is not None:
         store.write_actions(actions, since=delivery.actions_since, until=delivery.actions_until)
     if delivery.quotes is not None and len(delivery.quotes):
-        store.write_quotes(delivery.quotes)
-    rows = _write(store, prices)
+        store.write_quotes(delivery.quotes, method=method)
+    rows = _write(store, prices, method)
     sessions = calendars.session_of(_known_at(prices)[[0, -1]], prices.calendar)
     return IngestionResult(
         symbol=prices.symbol,
@@ -60,14 +73,33 @@ def ingest(store: Store, delivery: Delivery) -> IngestionResult:
         currency=prices.currency,
         calendar=prices.calendar,
         actions=0 if actions is None else len(actions),
-        report=delivery.report,
+        report=delivery.report.noting(notes),
     )
 
 
-def _write(store: Store, prices: Bars | Ticks | Quotes) -> int:
+def _write(store: Store, prices: Bars | Ticks | Quotes, method: Method) -> int:
     if isinstance(prices, Bars):
-        return store.write_bars(prices)
-    return store.write_ticks(prices) if isinstance(prices, Ticks) else store.write_quotes(prices)
+        return store.write_bars(prices, method=method)
+    if isinstance(prices, Ticks):
+        return store.write_ticks(prices, method=method)
+    return store.write_quotes(prices, method=method)
+
+
+def _merge_actions(store: Store, bars: Bars, actions: Actions) -> None:
+    """Writes the actions of the sessions that the bars have; those of other sessions stay."""
+    stored = store.read_actions(bars.symbol)
+    sessions = np.unique(calendars.session_of(bars.closed_at, bars.calendar))
+    stays = ~np.isin(calendars.session_of(stored.ex_at + np.timedelta64(1, "ns"), bars.calendar), sessions)
+    stays &= (stored.ex_at >= bars.opened_at[0]) & (stored.ex_at <= bars.closed_at[-1])
+    ex_at = np.concatenate([stored.ex_at[stays], actions.ex_at])
+    order = np.argsort(ex_at, kind="stable")
+    merged = Actions(
+        symbol=bars.symbol,
+        ex_at=ex_at[order],
+        dividend=np.concatenate([stored.dividend[stays], actions.dividend])[order],
+        split=np.concatenate([stored.split[stays], actions.split])[order],
+    )
+    store.write_actions(merged, since=bars.opened_at[0], until=bars.closed_at[-1])
 
 
 def between(prices: Bars | Ticks | Quotes, start: object = None, end: object = None) -> Bars | Ticks | Quotes:

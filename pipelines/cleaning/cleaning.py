@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.cleaning import missing_opens, quote_filters, trade_filters
-from pipelines.cleaning.report import CleaningReport, RowFilter
-from pipelines.errors import BadPricesError, ConfigError
+from pipelines.cleaning.report import CleaningReport, Places, RowFilter
+from pipelines.cleaning.trading_hours import Hours, drop_closed
+from pipelines.errors import ConfigError
 from pipelines.market import calendars
 from pipelines.market.types import Bars, Quotes, Ticks, Times
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 MAX_DROPPED = 0.01
 """The share of rows that may be dropped for what they say before the whole file is refused."""
 
-Mask = NDArray[np.bool_]
 _PRICES = ("open", "high", "low", "close")
+_EARLIEST = np.datetime64("1800-01-01", "ns")
 _ROUNDING = 1e-6  # providers round each price on its own, to float32: a close may stick out of low..high by that
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -32,11 +33,16 @@ def bars(
     currency: str = "",
     max_dropped: float = MAX_DROPPED,
     until: np.datetime64 | None = None,
+    assumed: bool = False,
+    hours: Hours = "regular",
+    places: Places | None = None,
 ) -> tuple[Bars, CleaningReport]:
     """Raw bars from rows in file order.
 
     frame: open, high, low, close, volume as numbers, and `date` (daily bars) or `opened_at` (UTC, without a zone).
-    until: later rows are of the future. Dropped, in this order: a missing value, the future, what comes before the
+    until: later rows are of the future. assumed: whether nobody named the calendar. hours: whether bars of extended
+    hours are kept. places: where the rows stand. Dropped, in this order: a missing time or price, before 1800, the
+    future, what comes before the
     opens begin (see pipelines.cleaning.missing_opens), a missing open, not finite, a price of zero or below, high below
     low, open or close outside, negative volume, not a session of the calendar, the same time again (of rows that
     differ, the last stays). Rows out of order are sorted, and noted.
@@ -47,16 +53,23 @@ def bars(
     daily = "date" in frame
     times = frame["date" if daily else "opened_at"].to_numpy().astype("datetime64[ns]")
     values = np.stack([frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (*_PRICES, "volume")])
-    sieve = RowFilter(len(frame))
-    without_open = missing_opens.missing(values) & ~np.isnan(values[4])
-    sieve.drop("missing value", np.isnat(times) | (np.isnan(values).any(axis=0) & ~without_open))
+    sieve = RowFilter(len(frame), places)
+    if np.any(none := np.isnan(values[4])):
+        values[4, none] = 0.0
+        sieve.note(f"volume missing in {np.count_nonzero(none):,} rows: taken as 0")
+    without_open = missing_opens.missing(values)
+    sieve.drop(f"missing {'date' if daily else 'time'}", np.isnat(times))
+    for name, column in zip(_PRICES, values[:4], strict=True):
+        sieve.drop(f"missing {name}", np.isnan(column) & ~without_open)
     _drop_future(sieve, times, until)
     missing_opens.drop(sieve, times, values, symbol=symbol)
     sieve.drop("not finite", np.isinf(values).any(axis=0))
     sieve.drop("price zero or negative", np.less_equal(values[:4], 0).any(axis=0))
     _drop_impossible(sieve, values)
     sieve.drop("negative volume", np.less(values[4], 0))
-    _drop_closed(sieve, times, calendar, daily=daily, symbol=symbol)
+    drop_closed(
+        sieve, times, calendar, daily=daily, symbol=symbol, assumed=assumed, hours=hours, max_dropped=max_dropped
+    )
     order = sieve.in_order(times)
     order = sieve.once(order, times, values)
     sieve.refuse(symbol, max_dropped)
@@ -82,6 +95,9 @@ def ticks(
     currency: str = "",
     max_dropped: float = MAX_DROPPED,
     until: np.datetime64 | None = None,
+    assumed: bool = False,
+    hours: Hours = "regular",
+    places: Places | None = None,
 ) -> tuple[Ticks, CleaningReport]:
     """Trades from rows in file order: time (UTC, without a zone), price, size; and condition, correction, exchange.
 
@@ -95,13 +111,18 @@ def ticks(
     """
     time = frame["time"].to_numpy().astype("datetime64[ns]")
     price, size = (frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in ("price", "size"))
-    sieve = RowFilter(len(frame))
-    sieve.drop("missing value", np.isnat(time) | np.isnan(price) | np.isnan(size))
+    sieve = RowFilter(len(frame), places)
+    for name, wrong in (("time", np.isnat(time)), ("price", np.isnan(price)), ("size", np.isnan(size))):
+        sieve.drop(f"missing {name}", wrong)
     _drop_future(sieve, time, until)
     sieve.drop("not finite", np.isinf(price) | np.isinf(size))
     sieve.drop("price zero or negative", np.less_equal(price, 0))
     sieve.drop("negative size", np.less(size, 0))
-    _drop_special(sieve, frame, time, calendar, symbol=symbol)
+    drop_closed(
+        sieve, time, calendar, daily=False, symbol=symbol, assumed=assumed, hours=hours, max_dropped=max_dropped,
+        ends=True,
+    )  # fmt: skip
+    _drop_special(sieve, frame)
     order = sieve.in_order(time)
     time, price, size = time[order], price[order], size[order]
     off = trade_filters.outliers(time, price, calendar)
@@ -123,6 +144,9 @@ def quotes(
     currency: str = "",
     max_dropped: float = MAX_DROPPED,
     until: np.datetime64 | None = None,
+    assumed: bool = False,
+    hours: Hours = "regular",
+    places: Places | None = None,
 ) -> tuple[Quotes, CleaningReport]:
     """Best quotes from rows in file order: time (UTC, without a zone), bid, ask; and bid_size, ask_size, exchange.
 
@@ -139,14 +163,15 @@ def quotes(
         name: frame[name].to_numpy(dtype=np.float64, na_value=np.nan) if name in frame else np.full(len(frame), np.nan)
         for name in ("bid", "ask", "bid_size", "ask_size")
     }
-    sieve = RowFilter(len(frame))
+    sieve = RowFilter(len(frame), places)
     sieve.drop("missing value", np.isnat(time) | np.isnan(columns["bid"]) | np.isnan(columns["ask"]))
     _drop_future(sieve, time, until)
     sieve.drop("not finite", np.any([np.isinf(column) for column in columns.values()], axis=0))
     sieve.drop("negative size", np.less(columns["bid_size"], 0) | np.less(columns["ask_size"], 0))
-    closed = trade_filters.off_hours(time, calendar)
-    refuse_closed(symbol, calendar, sieve.kept & closed, sieve.kept, time)
-    sieve.drop(f"outside the hours of {calendar}", closed, counts=False)
+    drop_closed(
+        sieve, time, calendar, daily=False, symbol=symbol, assumed=assumed, hours=hours, max_dropped=max_dropped,
+        ends=True,
+    )  # fmt: skip
     order = sieve.in_order(time)
     time, columns = time[order], {name: column[order] for name, column in columns.items()}
     if "exchange" in frame and frame["exchange"].nunique() > 1:
@@ -178,7 +203,7 @@ def length(interval: str) -> np.timedelta64:
     """
     if interval[:-1].isdigit() and interval[-1] in _SECONDS and int(interval[:-1]) > 0:
         return np.timedelta64(int(interval[:-1]) * _SECONDS[interval[-1]], "s")
-    raise ConfigError(f"Need an interval such as 1d, 1h, 15m or 30s, got {interval!r}.")
+    raise ConfigError(f"Expected an interval such as 1d, 1h, 15m or 30s, got {interval[:20]!r}. Correct --interval.")
 
 
 def _drop_impossible(sieve: RowFilter, values: NDArray[np.float64]) -> None:
@@ -196,39 +221,17 @@ def _drop_impossible(sieve: RowFilter, values: NDArray[np.float64]) -> None:
 
 
 def _drop_future(sieve: RowFilter, times: Times, until: np.datetime64 | None) -> None:
+    sieve.drop("before 1800", times < _EARLIEST)
     if until is not None:
         sieve.drop("in the future", times > until)
 
 
-def _drop_special(sieve: RowFilter, frame: "pd.DataFrame", time: Times, calendar: str, *, symbol: str) -> None:
-    """Trades off hours, corrected or cancelled, or on special conditions."""
-    closed = trade_filters.off_hours(time, calendar)
-    refuse_closed(symbol, calendar, sieve.kept & closed, sieve.kept, time)
-    sieve.drop(f"outside the hours of {calendar}", closed, counts=False)
+def _drop_special(sieve: RowFilter, frame: "pd.DataFrame") -> None:
+    """Trades corrected or cancelled, or on special conditions."""
     if "correction" in frame:
         sieve.drop("corrected or cancelled", frame["correction"].to_numpy() != 0, counts=False)
     if "condition" in frame:
         sieve.drop("abnormal sale condition", trade_filters.abnormal(frame["condition"]), counts=False)
-
-
-def refuse_closed(symbol: str, calendar: str, closed: Mask, rows: Mask, times: Times) -> None:
-    """Raises BadPricesError where the exchange was closed at most of the rows: the wrong calendar or time zone."""
-    if 2 * np.count_nonzero(closed) > np.count_nonzero(rows):
-        first = int(np.argmax(closed))
-        raise BadPricesError(
-            f"{symbol}: need times at which {calendar} trades, but it is closed at {np.count_nonzero(closed):,} of "
-            f"{np.count_nonzero(rows):,} rows (first: row {first + 1:,}, {times[first].astype('datetime64[m]')} UTC). "
-            "Name the right calendar with --calendar (24/7 for crypto), and the right zone with --tz."
-        )
-
-
-def _drop_closed(sieve: RowFilter, times: Times, calendar: str, *, daily: bool, symbol: str) -> None:
-    kept = np.flatnonzero(sieve.kept)
-    open_then = (calendars.is_session if daily else calendars.starts_open)(times[kept], calendar)
-    closed = np.zeros(len(times), np.bool_)
-    closed[kept[~open_then]] = True
-    refuse_closed(symbol, calendar, closed, sieve.kept, times)
-    sieve.drop(f"not a session of {calendar}" if daily else f"outside the hours of {calendar}", closed, counts=False)
 
 
 def _open_and_close(times: Times, interval: str, calendar: str, *, daily: bool) -> tuple[Any, Any]:
@@ -239,8 +242,8 @@ def _open_and_close(times: Times, interval: str, calendar: str, *, daily: bool) 
     if len(near):
         found = np.diff(times)[near[0]] / np.timedelta64(1, "m")
         raise ConfigError(
-            f"Need bars {interval} apart, got two {found:g} minutes apart at {times[near[0]].astype('datetime64[s]')}. "
-            "Name the right --interval."
+            f"Expected bars {interval} apart, got two {found:g} minutes apart at "
+            f"{times[near[0]].astype('datetime64[s]')}. Name the right --interval."
         )
     closed = times + step
     return times, np.minimum(closed, np.maximum(calendars.next_close(times, calendar), times))

@@ -93,3 +93,43 @@ def _product_after(factor: Floats) -> Floats:
     product = np.ones(len(factor))
     product[:-1] = np.cumprod(factor[:0:-1])[::-1]
     return product
+
+
+def dividend_vote(bars: Bars, actions: Actions) -> float:
+    """Whether the prices fall by the dividends at their ex dates: the logarithm of the odds that they do.
+
+    Prices as traded open lower by about the dividend, adjusted ones as on any other day; how much any other day moves
+    from close to open is measured by the bars themselves. Positive: as traded; negative: adjusted.
+    """
+    rows = np.searchsorted(bars.closed_at, actions.ex_at, side="right")
+    paid = (rows > 0) & (rows < len(bars)) & (actions.dividend > 0) & (actions.split == 1)
+    rows, dividend = rows[paid], actions.dividend[paid]
+    night = np.log(bars.open[1:] / bars.close[:-1])
+    fall = dividend / bars.close[rows - 1]
+    rows, fall = rows[fall < 1], np.log1p(-fall[fall < 1])
+    if not len(rows):
+        return 0.0
+    ordinary = np.delete(night, rows - 1)
+    spread = 1.4826 * float(np.median(np.abs(ordinary))) if len(ordinary) else 0.0
+    spread = max(spread, 2e-4)
+    move = np.clip(night[rows - 1], -6 * spread + fall, 6 * spread)  # no single night decides by its size
+    return float(np.sum(move**2 - (move - fall) ** 2) / (2 * spread**2))
+
+
+def before_dividends(bars: Bars, actions: Actions) -> Bars:
+    """Undoes an adjustment for dividends, of bars that are as traded otherwise. Dividends per share of their ex date.
+
+    From the last ex date back: with the adjusted close a before it and the later factors' product g, the factor is
+    1 / (1 + dividend x split x g / a), since the close as traded was a / (factor x g).
+    """
+    rows = np.searchsorted(bars.closed_at, actions.ex_at, side="right")
+    factor = np.ones(len(bars))
+    later = 1.0
+    for row, dividend, split in zip(rows[::-1], actions.dividend[::-1], actions.split[::-1], strict=True):
+        if dividend > 0 and 0 < row < len(bars):
+            own = 1 / (1 + dividend * split * later / bars.close[row - 1])
+            factor[row] *= own
+            later *= own
+    undone = 1 / _product_after(factor)
+    prices = {name: getattr(bars, name) * undone for name in ("open", "high", "low", "close")}
+    return replace(bars, **prices)

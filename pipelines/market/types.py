@@ -13,7 +13,7 @@ Times = NDArray[np.datetime64]  # datetime64[ns], UTC
 Floats = NDArray[np.float64]
 Adjustment = Literal["raw", "forward", "back"]
 
-_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.\-=^_]{0,31}")
+_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.\-=^_&]{0,31}")
 
 
 def check_symbol(text: str) -> str:
@@ -25,8 +25,10 @@ def check_symbol(text: str) -> str:
     symbol = text.strip().upper()
     if text.isprintable() and _SYMBOL.fullmatch(symbol) and ".." not in symbol:
         return symbol
+    hint = " Yahoo writes BTC-USD, EURUSD=X, BRK-B." if "/" in text else ""
     raise UnknownSymbolError(
-        f"Need a symbol of 1 to 32 letters, digits or . - = ^ _ (for example AAPL, BRK-B, ^GSPC), got {text[:40]!r}."
+        f"Expected a symbol of 1 to 32 letters, digits or . - = ^ _ & (for example AAPL, BRK-B, ^GSPC, M&M.NS), got "
+        f"{text[:40]!r}.{hint}"
     )
 
 

@@ -8,7 +8,7 @@ are cut to milliseconds, which makes a reader skip rows. `session` is the exchan
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -29,6 +29,9 @@ _QUOTES = ["quoted_at", "place", "bid", "ask", "bid_size", "ask_size"]
 _PRICES = ("open", "high", "low", "close", "volume")
 
 
+Method = Literal["replace", "merge"]
+
+
 class Store:
     """Reads and writes one store. Nothing is made on disk before the first write.
 
@@ -45,8 +48,10 @@ class Store:
         self._quotes = Table(self.root, "quotes", ("symbol",), rising=("quoted_at",))
         self._actions = Table(self.root, "actions", ("symbol",))
 
-    def write_bars(self, bars: Bars) -> int:
+    def write_bars(self, bars: Bars, *, method: Method = "replace") -> int:
         """Replaces the symbol's bars of this interval from the first to the last of these. Returns how many.
+
+        method: "merge" leaves the stored bars of other times where they are, also here.
 
         Raises:
             StoreError: adjusted bars (the store keeps prices as traded), another currency than the stored bars,
@@ -57,21 +62,41 @@ class Store:
         columns = {name: getattr(bars, name) for name in _PRICES}
         where = {"symbol": check_symbol(bars.symbol), "frequency": bars.interval}
         times = {"opened_at": bars.opened_at, "closed_at": bars.closed_at}
-        return self._write(self._bars, where, {**market_columns(bars, bars.closed_at), **times, **columns}, "opened_at")
+        columns = {**market_columns(bars, bars.closed_at), **times, **columns}
+        return self._write(self._bars, where, columns, "opened_at", method=method)
 
-    def write_ticks(self, ticks: Ticks) -> int:
-        """Replaces the symbol's ticks from the first to the last of these. Returns how many."""
+    def write_ticks(self, ticks: Ticks, *, method: Method = "replace") -> int:
+        """Replaces the symbol's ticks from the first to the last of these; method as for bars. Returns how many."""
         place = place_in_time(ticks.time)
         columns = {"traded_at": ticks.time, "place": place, "price": ticks.price, "size": ticks.size}
         where = {"symbol": check_symbol(ticks.symbol)}
-        return self._write(self._ticks, where, {**market_columns(ticks, ticks.time), **columns}, "traded_at")
+        columns = {**market_columns(ticks, ticks.time), **columns}
+        return self._write(self._ticks, where, columns, "traded_at", method=method)
 
-    def write_quotes(self, quotes: Quotes) -> int:
-        """Replaces the symbol's quotes from the first to the last of these. Returns how many."""
+    def write_quotes(self, quotes: Quotes, *, method: Method = "replace") -> int:
+        """Replaces the symbol's quotes from the first to the last of these; method as for bars. Returns how many."""
         columns = {name: getattr(quotes, name) for name in ("bid", "ask", "bid_size", "ask_size")}
         columns |= {"quoted_at": quotes.time, "place": place_in_time(quotes.time)}
         where = {"symbol": check_symbol(quotes.symbol)}
-        return self._write(self._quotes, where, {**market_columns(quotes, quotes.time), **columns}, "quoted_at")
+        columns = {**market_columns(quotes, quotes.time), **columns}
+        return self._write(self._quotes, where, columns, "quoted_at", method=method)
+
+    def others(self, prices: Bars | Ticks | Quotes) -> int:
+        """How many stored rows lie between the first and the last of these at times that these do not have."""
+        import pyarrow.dataset as ds
+
+        table, key, times = {
+            Bars: (self._bars, "opened_at", getattr(prices, "opened_at", None)),
+            Ticks: (self._ticks, "traded_at", getattr(prices, "time", None)),
+            Quotes: (self._quotes, "quoted_at", getattr(prices, "time", None)),
+        }[type(prices)]
+        where = {"symbol": check_symbol(prices.symbol)}
+        where |= {"frequency": prices.interval} if isinstance(prices, Bars) else {}
+        if not table.exists() or times is None or not len(times):
+            return 0
+        moments = times.view(np.int64)
+        inside = (ds.field(key) >= int(moments[0])) & (ds.field(key) <= int(moments[-1]))
+        return int(np.count_nonzero(~np.isin(table.read(where, inside, [key])[key].to_numpy(), moments)))
 
     def write_actions(
         self, actions: Actions, *, since: np.datetime64 | None = None, until: np.datetime64 | None = None
@@ -182,9 +207,12 @@ class Store:
         key: str,
         since: np.datetime64 | None = None,
         until: np.datetime64 | None = None,
+        *,
+        method: Method = "replace",
     ) -> int:
         """Replaces the range since..until (by default that of the rows) unless it holds the same rows already."""
         import pyarrow as pa
+        import pyarrow.compute as pc
         import pyarrow.dataset as ds
 
         moments = columns[key].view(np.int64)
@@ -199,7 +227,12 @@ class Store:
                 inside = (ds.field(key) >= first) & (ds.field(key) <= last)
                 order = [(name, "ascending") for name in (key, "place") if name in columns]
                 stored = table.read(where, inside, rows.column_names).sort_by(order)
-                if stored.equals(rows.cast(stored.schema)):
+                rows = rows.cast(stored.schema)
+                if method == "merge":
+                    others = stored.filter(pc.invert(pc.is_in(stored[key], rows[key].combine_chunks())))
+                    rows = pa.concat_tables([rows, others]).sort_by(order)
+                    _check_overlap(rows, where)
+                if stored.equals(rows):
                     return len(moments)
                 self._check_market(table, where, columns)
             if len(moments) or table.exists():
@@ -249,3 +282,16 @@ class Store:
         if rows is None or rows.num_rows == 0:
             raise UnknownSymbolError(what_is_there(self.catalogue(), where, start, end))
         return rows
+
+
+def _check_overlap(rows: "pa.Table", where: dict[str, str]) -> None:
+    """Raises StoreError where merged bars lie over each other: bars of other times of day than those stored."""
+    if "closed_at" not in rows.column_names:
+        return
+    opened, closed = (rows[name].to_numpy() for name in ("opened_at", "closed_at"))
+    if np.any(wrong := opened[1:] < closed[:-1]):
+        moment = opened[1:][np.argmax(wrong)].astype("datetime64[ns]").astype("datetime64[m]")
+        raise StoreError(
+            f"{where['symbol']}: Expected bars that fit between those stored, got one at {moment} UTC that lies over "
+            "another. Check --tz and --stamp, or put these in the place of the stored ones with --replace."
+        )

@@ -51,8 +51,7 @@ def test_what_was_dropped_is_told_on_stderr(tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["X", "--source", "csv"], "Need --file"),
-        (["X", "Y", "--source", "csv", "--file", "f"], "Need one symbol"),
+        (["X", "--source", "csv"], "Expected --file"),
         (["X", "--source", "sample", "--file", "f"], "--source csv"),
         (["AAPL", "--source", "sample", "--start", "2013-01-01", "--end", "2012-01-01"], "--start before --end"),
         (["AAPL", "--source", "sample", "--start", "2020-01-01"], "2000-03-01 to 2013-03-01"),
@@ -116,7 +115,11 @@ def test_a_toml_file_gives_settings_and_the_command_line_wins(tmp_path: Path) ->
 
 
 def test_a_wrong_toml_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for text, message in (("tz = ", "Need a TOML file"), ("zone = 1", "got 'zone'"), ("column = ['x']", "NAME=COLUMN")):
+    for text, message in (
+        ("tz = ", "Expected a TOML file"),
+        ("zone = 1", "got 'zone'"),
+        ("column = ['x']", "NAME=COLUMN"),
+    ):
         (tmp_path / "fetch.toml").write_text(text)
         arguments = ("fetch", "X", "--source", "csv", "--file", "x.csv", "--config", str(tmp_path / "fetch.toml"))
         assert forecast(tmp_path, *arguments) == 2

@@ -8,6 +8,7 @@ import click
 
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.fetch_config import take_config
+from forecast.cli.fetch_files import PriceFiles, describe, show
 
 if TYPE_CHECKING:
     from pipelines.ingestion import IngestionResult
@@ -30,7 +31,8 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     "files",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="csv: a .csv, .csv.gz or .parquet file of bars or trades, or a folder of them.",
+    help="csv: a file of bars, trades or quotes, a folder of them, or a name with {symbol} in it: text (.csv, .gz, "
+    ".zip), .parquet, .feather, .xlsx, JSON lines.",
 )
 @click.option("--interval", default="1d", show_default=True, help="Interval of the bars: 1d, 1h, 15m, 5m, 1m.")
 @click.option("--start", type=_DAY, help="First session, YYYY-MM-DD.")
@@ -43,17 +45,41 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     "columns",
     multiple=True,
     metavar="NAME=COLUMN",
-    help="csv: which column is time, price, size, open, high, low, close, volume, condition, correction, exchange.",
+    help="csv: which column is time, price, size, bid, ask, open, high, low, close, volume, condition, exchange.",
 )
-@click.option("--time-format", help="csv: shape of times that are not ISO 8601, e.g. '%d/%m/%Y %H:%M:%S'.")
-@click.option("--date", help="csv: day of times that are seconds after midnight (LOBSTER).")
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="csv: the only rows that are kept, e.g. ticker=ACME of a file of several symbols.",
+)
+@click.option(
+    "--time-format",
+    "--date-format",
+    help="csv: format of times that are not ISO 8601, e.g. '%d/%m/%Y %H:%M:%S'; without %H, of dates.",
+)
+@click.option(
+    "--dayfirst/--monthfirst",
+    "day_first",
+    default=None,
+    help="csv: whether 01/02/2024 is the 1st of February; asked where the file does not show it.",
+)
+@click.option(
+    "--decimal", type=click.Choice([".", ","]), help="csv: the decimal mark, where the file does not show it."
+)
+@click.option(
+    "--header", metavar="NAMES", help="csv: columns of a file without a header: time,open,high,low,close,volume."
+)
+@click.option("--skip", type=click.IntRange(0), help="csv: lines before the header  [default: found by itself]")
+@click.option("--date", help="csv: day of times after midnight, in seconds or parts of them (LOBSTER).")
 @click.option("--price-scale", type=float, default=1.0, show_default=True, help="csv: 10000 for LOBSTER's prices.")
 @click.option(
     "--shape",
-    type=click.Choice(["named", "lobster"]),
-    default="named",
+    default="auto",
     show_default=True,
-    help="csv: columns named in a header, or LOBSTER's message files, which have none.",
+    metavar="NAME",
+    help="csv: who wrote the file, where it does not show: lobster, lean, binance, kraken, histdata, metatrader, "
+    "dukascopy, databento, ...; a wrong name lists them all.",
 )
 @click.option("--exchange", help="csv: of trades, the only exchange that is kept, e.g. N (NYSE TAQ).")
 @click.option(
@@ -63,6 +89,20 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     show_default=True,
     help="csv: whether an intraday bar's time is its start or its end.",
 )
+@click.option(
+    "--hours",
+    type=click.Choice(["regular", "extended"]),
+    default="regular",
+    show_default=True,
+    help="csv: whether rows of extended hours are left out or kept.",
+)
+@click.option(
+    "--adjusted/--as-traded",
+    default=None,
+    help="csv: whether the prices are adjusted for the file's dividends and splits  [default: by the ex dates]",
+)
+@click.option("--replace", is_flag=True, help="csv: remove the stored rows that lie between those of the file.")
+@click.option("--dry-run", is_flag=True, help="csv: show what is understood of the file, and write nothing.")
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
@@ -86,7 +126,8 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
     """Bring prices into the store: the sample, files of your own, or Yahoo.
 
     Prices are stored as traded, with dividends and splits beside them. Rows that cannot be prices are dropped,
-    counted and named. Fetching again updates; the same data twice changes nothing.
+    counted and named. Fetching again updates; the same data twice changes nothing. Rows of a file are merged into
+    those stored, by their times.
 
     \b
     Examples:
@@ -97,6 +138,8 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
       forecast fetch AMZN --source csv --shape lobster --file AMZN_2012-06-21_34200000_57600000_message_10.csv
       forecast fetch BTC-USD --live --for 10m
       forecast fetch AMZN --source csv --file taq/ --tz America/New_York --column price=PX --exchange N
+      forecast fetch ACME BETA --source csv --file 'stocks/{symbol}.csv'
+      forecast fetch ACME --source csv --file download.xlsx --dry-run
     """
     from pipelines.errors import ForecastError
     from pipelines.store.provenance import remember
@@ -109,12 +152,16 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
 
         record(settings, symbols, options["duration"], as_json=as_json)
         return
+    files = PriceFiles(list(dict.fromkeys(symbols)), options) if source == "csv" else None
+    if options["dry_run"]:
+        _dry_run(files, symbols, as_json=as_json)
+        return
     store, client = Store(settings.store), new_client() if source == "yahoo" else None
     done: list[IngestionResult] = []
     failed: dict[str, ForecastError] = {}
     for symbol in dict.fromkeys(symbols):
         try:
-            done.append(_bring(store, source, symbol, options, client))
+            done.append(_bring(store, source, symbol, options, client, files))
         except ForecastError as error:
             failed[symbol] = error
             if len(symbols) > 1:
@@ -144,18 +191,21 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
 
 def _check(source: str, symbols: tuple[str, ...], options: dict[str, Any]) -> None:
     if source == "csv" and not options["files"]:
-        raise click.UsageError("Need --file with --source csv, for example --file prices.csv.")
-    if source == "csv" and len(set(symbols)) != 1:
-        raise click.UsageError(f"Need one symbol with --source csv, got {len(set(symbols))}.")
+        raise click.UsageError("Expected --file with --source csv, for example --file prices.csv.")
+    for name in ("dry_run", "replace"):
+        if options[name] and source != "csv":
+            raise click.UsageError(f"--{name.replace('_', '-')} goes with --source csv, not with {source}.")
     if source != "csv" and options["files"]:
         raise click.UsageError(f"--file goes with --source csv, not with {source}.")
     if options["live"] and source != "yahoo":
         raise click.UsageError(f"--live goes with --source yahoo, not with {source}.")
     if options["start"] and options["end"] and options["start"] > options["end"]:
-        raise click.UsageError(f"Need --start before --end, got {options['start']} after {options['end']}.")
+        raise click.UsageError(f"Expected --start before --end, got {options['start']} after {options['end']}.")
 
 
-def _bring(store: "Store", source: str, symbol: str, options: dict[str, Any], client: Any) -> "IngestionResult":
+def _bring(
+    store: "Store", source: str, symbol: str, options: dict[str, Any], client: Any, files: PriceFiles | None
+) -> "IngestionResult":
     """One symbol from its source into the store; only that source is imported."""
     from pipelines.ingestion import ingest, within
     from pipelines.market.types import check_symbol
@@ -173,25 +223,37 @@ def _bring(store: "Store", source: str, symbol: str, options: dict[str, Any], cl
             start=options["start"],
             read=lambda start: yahoo.read(symbol, start=start, client=client, **wanted),
         )
-    if source == "csv":
-        from pipelines.sources.csv import source as csv
+    if files is not None:
+        delivery = within(files.deliver(symbol), options["start"], options["end"])
+        return ingest(store, delivery, method="replace" if options["replace"] else "merge")
+    from pipelines.sources import sample
 
-        names = ("files", "interval", "tz", "calendar", "currency", "max_dropped", "time_format", "date", "price_scale")
-        wanted = {name: options[name] for name in (*names, "exchange", "stamp", "shape")}
-        delivery = csv.read(symbol, names=_columns(options["columns"]), **wanted)
-    else:
-        from pipelines.sources import sample
-
-        delivery = sample.read(symbol)
-    return ingest(store, within(delivery, options["start"], options["end"]))
+    return ingest(store, within(sample.read(symbol), options["start"], options["end"]))
 
 
-def _columns(pairs: tuple[str, ...]) -> dict[str, str]:
-    """What --column says, e.g. price=PX."""
-    for pair in pairs:
-        if "=" not in pair:
-            raise click.UsageError(f"Need --column NAME=COLUMN, for example --column price=PX, got {pair!r}.")
-    return dict(pair.split("=", 1) for pair in pairs)
+def _dry_run(files: PriceFiles | None, symbols: tuple[str, ...], *, as_json: bool) -> None:
+    """Shows what is understood of each symbol's files; what would refuse them comes last, as the error that it is."""
+    from pipelines.errors import ForecastError
+    from pipelines.market.types import check_symbol
+
+    descriptions = []
+    refused: ForecastError | None = None
+    for symbol in map(check_symbol, dict.fromkeys(symbols)):
+        if files is None:
+            continue
+        description = describe(files.load(symbol))
+        try:
+            delivery = files.deliver(symbol)
+            outcome = f"{symbol}: {delivery.report.summary()}"
+        except ForecastError as error:
+            refused, outcome = error, f"{symbol}: refused"
+        descriptions.append({"symbol": symbol, **description, "outcome": outcome})
+        if not as_json:
+            show(description, outcome)
+    if as_json:
+        print_json({"dry_run": descriptions})
+    if refused is not None:
+        raise refused
 
 
 def new_client() -> Any:

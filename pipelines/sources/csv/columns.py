@@ -1,48 +1,52 @@
 """Which column of a file is which, by name and never by position."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import available_timezones
 
 from pipelines.errors import BadFileError
+from pipelines.sources.csv.cells import shown
+from pipelines.sources.csv.layout import plain
 
 _TIMES = (
-    "datetime",
-    "timestamp",
-    "date",
-    "time",
-    "dt",
-    "day",
-    "openedat",
-    "opentime",
-    "gmttime",
-    "networkreceivedtime",
-)
+    "datetime", "timestamp", "date", "time", "dt", "day", "openedat", "opentime", "windowstart", "tsevent",
+    "tradedate", "tradingdate", "tradingday", "traddt", "quotedate", "pricedate", "indexdate", "gmttime",
+    "localtime", "unix", "networkreceivedtime", "unixtime", "unixtimestamp", "epoch", "timestart", "starttime",
+    "begin", "barstart", "dateandtime", "datum", "fecha", "日期", "时间", "交易日期", "交易时间", "日時", "日付",
+    "zeit", "t", "tsrecv", "transacttime",
+)  # fmt: skip
 _BARS: dict[str, tuple[str, ...]] = {
-    "open": ("open", "o", "openprice", "openingprice", "first"),
-    "high": ("high", "h", "highprice", "max"),
-    "low": ("low", "l", "lowprice", "min"),
-    "close": ("close", "c", "closeprice", "closingprice", "last", "closelast"),
-    "volume": ("volume", "vol", "v", "volumeshares", "tradedvolume"),
-}
+    "open": (
+        "open", "o", "openprice", "openingprice", "first", "openindexvalue", "opnpric", "bidopen", "openbid",
+        "开盘", "开盘价", "始値", "eröffnung", "eroffnung", "apertura", "ouverture", "abertura",
+    ),
+    "high": (
+        "high", "h", "highprice", "max", "highindexvalue", "hghpric", "bidhigh", "highbid", "最高", "最高价",
+        "高値", "hoch", "tageshoch", "maximo", "máximo", "plushaut", "máxima", "massimo",
+    ),
+    "low": (
+        "low", "l", "lowprice", "min", "lowindexvalue", "lwpric", "bidlow", "lowbid", "最低", "最低价", "安値",
+        "tief", "tagestief", "minimo", "mínimo", "plusbas", "mínima",
+    ),
+    "close": (
+        "close", "c", "closeprice", "closingprice", "closelast", "closingindexvalue", "clspric", "bidclose",
+        "closebid", "收盘", "收盘价", "終値", "schluss", "schlusskurs", "zuletzt", "cierre", "chiusura",
+        "clôture", "cloture", "fechamento", "último", "ultimo", "latest", "last", "lastprice", "price",
+    ),
+    "volume": (
+        "volume", "vol", "v", "volumeshares", "tradedvolume", "totalvolume", "ttltrdqnty", "tottrdqty",
+        "ttltradgvol", "sharestraded", "quantity", "qty", "成交量", "出来高", "volumen", "tickvol", "tickvolume",
+        "volumebase",
+    ),
+}  # fmt: skip
 _TICKS: dict[str, tuple[str, ...]] = {
     "price": ("price", "px", "tradeprice", "last", "lastprice", "mdentrypx", "p"),
     "size": (
-        "size",
-        "volume",
-        "vol",
-        "qty",
-        "quantity",
-        "amount",
-        "shares",
-        "tradesize",
-        "lastsize",
-        "mdentrysize",
-        "s",
-        "v",
+        "size", "volume", "vol", "qty", "quantity", "amount", "shares", "tradesize", "lastsize", "mdentrysize",
+        "s", "v",
     ),
-}
+}  # fmt: skip
 _QUOTES: dict[str, tuple[str, ...]] = {
     "bid": ("bid", "bidprice", "bestbid", "bestbidprice", "bidpx", "enbpx"),
     "ask": ("ask", "askprice", "bestask", "bestaskprice", "askpx", "offer", "offerprice", "ofr", "ofrprice", "enspx"),
@@ -60,7 +64,28 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
 _ACTIONS: dict[str, tuple[str, ...]] = {
     "dividend": ("dividend", "dividends", "exdividend", "divcash", "dividendamount"),
     "split": ("split", "splits", "stocksplit", "stocksplits", "splitratio", "splitfactor", "splitcoefficient"),
+    "gains": ("capitalgains", "capitalgain"),
 }
+_IDENTITIES = (
+    "symbol", "ticker", "name", "tscode", "tickersymbol", "tckrsymb", "instrument", "isin", "code", "stock",
+    "stockcode", "security", "asset", "contract", "pair", "sym", "actsymbol", "figi", "ric", "cusip", "sedol",
+    "permno", "gvkey", "company", "companyname", "instrumentid", "indexname", "series", "sctysrs", "currencypair",
+    "coin", "market", "股票代码", "代码", "名称", "证券代码", "wkn", "firma", "unternehmen", "expiry",
+    "expiration", "maturity", "xprydt", "currency", "fininstrmid", "secid", "underlying",
+)  # fmt: skip
+_OF_BARS = (
+    "publisherid",
+    "exchange",
+    "venue",
+    "interval",
+    "timeframe",
+    "freq",
+    "frequency",
+    "per",
+    "period",
+    "adjustment",
+)
+_ZONES = {"gmt": "UTC", "utc": "UTC"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +93,8 @@ class Columns:
     """The file's names for what is needed. time: one name, or two that are read together (date and time of day).
 
     quotes: bid, ask and their sizes, where the file has them, beside trades (kind "ticks") or alone (kind "quotes").
-    special: of trades, condition, correction and exchange, where the file has them.
+    special: of trades, condition, correction and exchange, where the file has them. identities: columns that say
+    which symbol (share class, venue) a row is of. adjusted: its adjusted close. tz: the zone that the header names.
     """
 
     kind: str
@@ -77,87 +103,172 @@ class Columns:
     actions: Mapping[str, str]
     special: Mapping[str, str] = field(default_factory=dict)
     quotes: Mapping[str, str] = field(default_factory=dict)
+    identities: tuple[str, ...] = ()
+    adjusted: str | None = None
+    tz: str | None = None
     notes: tuple[str, ...] = ()
 
 
-def find(names: Sequence[str], path: Path, *, given: Mapping[str, str] | None = None) -> Columns:
+def recognised() -> frozenset[str]:
+    """All names, in letters only, that mean something: a header has some of them."""
+    groups = (_BARS, _TICKS, _QUOTES, _SPECIAL, _ACTIONS)
+    names = {name for group in groups for aliases in group.values() for name in aliases}
+    return frozenset(names | set(_TIMES) | set(_IDENTITIES))
+
+
+def find(
+    names: Sequence[str],
+    path: Path,
+    *,
+    given: Mapping[str, str] | None = None,
+    preferred: Mapping[str, str] | None = None,
+) -> Columns:
     """Bars if there are open, high, low and close, trades if there is a price, quotes if there are bid and ask.
 
-    given: needed name -> the file's name, for files that call things otherwise.
+    given: needed name -> the file's name, for files that call things otherwise. preferred: the same of a known shape,
+    in letters only.
 
     Raises:
         BadFileError: a column is missing; the message lists those that are there.
     """
-    given = dict(given or {})
-    for needed, name in given.items():
-        if name not in names:
-            raise BadFileError(f"{path}: need the column {name!r} for {needed}, got {_listed(names)}.")
-    known = {_plain(name): name for name in reversed(names) if name not in given.values()}
-    adjusted = [name for name in names if _plain(name).startswith("adj") and len(_plain(name)) > 3]
+    named = {needed: resolve(name, names, path, needed) for needed, name in (given or {}).items()}
+    known = {plain(name): name for name in reversed(names) if name not in named.values() and plain(name)}
+    for needed, name in (preferred or {}).items():
+        if needed not in named and name in known:
+            named[needed] = known[name]
+    adjusted = [name for name in names if plain(name).startswith("adj") and len(plain(name)) > 3]
     notes = [f"the file's own {', '.join(adjusted)} not used"] if adjusted else []
-    time = _time(given, known)
+    time = _time(named, known, names)
     if not time:
-        raise BadFileError(f"{path}: need a column of dates or times (date, datetime, time), got {_listed(names)}.")
-    bars = _pick(_BARS, given, known)
-    ticks = _pick(_TICKS, given, known)
-    quotes = _pick(_QUOTES, given, known)
+        raise BadFileError(
+            f"{shown(path)}: Expected a column of dates or times (date, datetime, time), got {listed(names)}. "
+            "Name it, for example --column time=COLUMN."
+        )
+    bars = _pick(_BARS, named, known)
+    ticks = _pick(_TICKS, named, known)
+    quotes = _pick(_QUOTES, named, known)
     if not {"bid", "ask"} <= set(quotes):
         quotes = {}
     prices = [name for name in ("open", "high", "low", "close") if name in bars]
+    identities = tuple(
+        name for name in names if plain(name) in _IDENTITIES and name not in {*time, *bars.values(), *named.values()}
+    )
+    common = {"time": time, "adjusted": next((n for n in adjusted if "close" in plain(n)), None), "tz": _zone(time)}
     if len(prices) == 4:
+        if "volume" not in bars and (other := [name for name in names if plain(name).startswith("vol")]):
+            bars["volume"] = other[0]
+            notes.append(f"{shown(other[0])} taken as volume")
         if "volume" not in bars:
             notes.append("no column of volume: taken as 0")
-        return Columns(kind="bars", time=time, values=bars, actions=_pick(_ACTIONS, given, known), notes=tuple(notes))
+        _once(names, bars.values(), path)
+        more = tuple(name for name in names if plain(name) in _OF_BARS and name not in {*time, *bars.values()})
+        return Columns(
+            kind="bars",
+            values=bars,
+            actions=_pick(_ACTIONS, named, known),
+            identities=(*identities, *more),
+            notes=tuple(notes),
+            **common,  # type: ignore[arg-type]
+        )
     if "price" in ticks and len(prices) < 3:
         if "size" not in ticks:
-            raise BadFileError(f"{path}: need a column of trade sizes (size, volume), got {_listed(names)}.")
+            raise BadFileError(
+                f"{shown(path)}: Expected a column of trade sizes (size, volume), got {listed(names)}. "
+                "Name it, for example --column size=COLUMN."
+            )
+        _once(names, ticks.values(), path)
         return Columns(
             kind="ticks",
-            time=time,
             values=ticks,
             actions={},
-            special=_pick(_SPECIAL, given, known),
+            special=_pick(_SPECIAL, named, known),
             quotes=quotes,
+            identities=identities,
             notes=tuple(notes),
+            **common,  # type: ignore[arg-type]
         )
     if quotes and len(prices) < 3:
         return Columns(
             kind="quotes",
-            time=time,
             values={},
             actions={},
-            special=_pick({"exchange": _SPECIAL["exchange"]}, given, known),
+            special=_pick({"exchange": _SPECIAL["exchange"]}, named, known),
             quotes=quotes,
+            identities=identities,
             notes=tuple(notes),
+            **common,  # type: ignore[arg-type]
         )
     missing = [name for name in ("open", "high", "low", "close") if name not in bars]
     raise BadFileError(
-        f"{path}: need the columns open, high, low, close for bars (missing: {', '.join(missing)}) price and size "
-        f"for trades, or bid and ask for quotes, got {_listed(names)}."
+        f"{shown(path)}: Expected the columns open, high, low, close for bars (missing: {', '.join(missing)}), price "
+        f"and size for trades, or bid and ask for quotes, got {listed(names)}. "
+        f"Name them, for example --column {missing[0]}=COLUMN."
     )
 
 
-def _time(given: Mapping[str, str], known: Mapping[str, str]) -> tuple[str, ...]:
+def resolve(name: str, names: Sequence[str], path: Path, needed: str) -> str:
+    """The column that a person means: by its exact name, or by its letters.
+
+    Raises:
+        BadFileError: there is none.
+    """
+    if name in names:
+        return name
+    same = [other for other in names if other.lower() == name.strip().lower()]
+    letters = "".join(filter(str.isalnum, name.lower()))
+    same = same or [other for other in names if "".join(filter(str.isalnum, other.lower())) == letters != ""]
+    if len(same) != 1:
+        raise BadFileError(
+            f"{shown(path)}: Expected the column {shown(name)!r} for {needed}, got {listed(names)}. Use one of these."
+        )
+    return same[0]
+
+
+def listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(shown(name[:30])) for name in names[:20]) + (", ..." if len(names) > 20 else "")
+
+
+def _once(names: Sequence[str], used: object, path: Path) -> None:
+    for name in used:  # type: ignore[attr-defined]
+        if names.count(name) > 1:
+            raise BadFileError(
+                f"{shown(path)}: Expected each column once, got {shown(name)!r} twice in the header. "
+                "Correct the header, or keep one symbol in the file."
+            )
+
+
+def _time(given: Mapping[str, str], known: Mapping[str, str], names: Sequence[str]) -> tuple[str, ...]:
     if "time" in given:
         return (given["time"],)
     if "date" in known and "time" in known:
         return (known["date"], known["time"])
-    return tuple(known[name] for name in _TIMES if name in known)[:1]
+    for name in _TIMES:
+        if name in known:
+            return (known[name],)
+    for name in names:
+        if plain(name).startswith(("time", "date", "utc", "gmt")) and name not in given.values():
+            return (name,)
+    if names and names[0].strip().lower() in ("", "index", "unnamed: 0", "price") and names.count(names[0]) == 1:
+        return (names[0],)  # pandas writes an index without a name so
+    return ()
 
 
-def _pick(wanted: Mapping[str, tuple[str, ...]], given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
-    found = {needed: given[needed] for needed in wanted if needed in given}
-    for needed, names in wanted.items():
+def _zone(time: Sequence[str]) -> str | None:
+    """The zone in 'Gmt time', 'Time (UTC)', 'Date (EET)'."""
+    if len(time) != 1:
+        return None
+    for word in time[0].replace("(", " ").replace(")", " ").replace("_", " ").split():
+        if word.lower() in _ZONES:
+            return _ZONES[word.lower()]
+        if ("/" in word or word in ("EET", "CET", "WET", "MET")) and word in available_timezones():
+            return word
+    return None
+
+
+def _pick(needs: Mapping[str, tuple[str, ...]], given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+    picked = {needed: given[needed] for needed in needs if needed in given}
+    for needed, names in needs.items():
         for name in names:
-            if needed not in found and name in known:
-                found[needed] = known[name]
-    return found
-
-
-def _plain(name: str) -> str:
-    """'1. open', '<OPEN>' and 'Open Price' as open, open and openprice."""
-    return re.sub(r"[^a-z]", "", name.lower())
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(repr(name[:30]) for name in names[:20])
+            if needed not in picked and name in known:
+                picked[needed] = known[name]
+    return picked

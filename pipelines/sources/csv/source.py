@@ -1,272 +1,198 @@
-"""Bars or trades from files of one's own: .csv, .csv.gz or .parquet, told apart by their columns."""
+"""Bars or trades from files of one's own: text, Parquet, workbooks, JSON; told apart by their columns."""
 
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipelines.cleaning import cleaning
-from pipelines.errors import BadFileError, ConfigError
-from pipelines.market import calendars
-from pipelines.market.adjustments import as_traded
-from pipelines.market.types import Actions, Bars, Times
+from pipelines.cleaning.report import Places
+from pipelines.errors import BadFileError, ConfigError, TooFewBarsError
 from pipelines.sources.base import Delivery
-from pipelines.sources.csv import columns, parsing, reader
+from pipelines.sources.csv import actions, bar_times, formats, shapes
+from pipelines.sources.csv.cells import shown
+from pipelines.sources.csv.file import read_file
+from pipelines.sources.csv.identity import Identities, choose
+from pipelines.sources.csv.options import Options, Reading
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
+
+_SLACK = np.timedelta64(3, "D")
 
 
-_NAMES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".parquet")
-LOBSTER = ("time", "type", "order_id", "size", "price", "direction")  # a message file: one row an event, no header
-_TRADES = (4, 5)  # of LOBSTER's events: a visible and a hidden order executed
-_LOBSTER_SCALE = 10_000.0
-_DAY_IN_NAME = re.compile(r"_(\d{4}-\d\d-\d\d)_")
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Loaded:
+    """The rows of all files, before one symbol's are chosen and cleaned."""
+
+    frame: "pd.DataFrame"
+    kind: str
+    options: Options
+    readings: tuple[Reading, ...]
+    places: Places
+    identities: Identities
+    notes: tuple[str, ...]
+    calendar: str
 
 
-def read(
-    symbol: str,
-    *,
-    files: Sequence[Path],
-    interval: str = "1d",
-    tz: str | None = None,
-    calendar: str | None = None,
-    currency: str | None = None,
-    max_dropped: float = cleaning.MAX_DROPPED,
-    names: Mapping[str, str] | None = None,
-    time_format: str | None = None,
-    stamp: Literal["start", "end"] = "start",
-    price_scale: float = 1.0,
-    date: str | None = None,
-    exchange: str | None = None,
-    shape: Literal["named", "lobster"] = "named",
-    now: np.datetime64 | None = None,
-) -> Delivery:
-    """One symbol's bars (with dividends and splits, where the file has such columns) or trades.
+def read(symbol: str, *, files: Sequence[Path], **options: Any) -> Delivery:
+    """One symbol's bars (with dividends and splits, where the file has such columns), trades or quotes.
 
-    tz: the zone of times that name none. calendar: XNYS unless given. names: needed column -> the file's name for it.
-    time_format: a strptime format, for times that are not ISO 8601. stamp: whether an intraday bar's time is its start.
-    price_scale: what the file's prices are divided by. date: of times that are seconds after midnight. exchange: of
-    trades, the only one that is kept. shape: "lobster" for LOBSTER's message files, which have no header: their
-    executions, the day taken from the file's name, New York time, prices in ten-thousandths. now: rows more than a
-    day later are dropped.
+    options: see Options.
 
     Raises:
         BadFileError: a file that cannot be read, a missing column, a cell that is no number or no time.
-        ConfigError: a time zone or an interval that is needed and missing.
+        ConfigError: something that the file does not say and a person has to.
         BadPricesError: too many rows that cannot be prices.
     """
-    frames, found, other_events = [], None, 0
-    if shape == "lobster":
-        tz, price_scale = tz or "America/New_York", _LOBSTER_SCALE if price_scale == 1.0 else price_scale
-    for path in _every(files):
-        if shape == "lobster" and "_orderbook_" in path.name:
-            continue  # the states of the book that belong to the messages
-        day = _day_in_name(path) if shape == "lobster" and date is None else date
-        header = LOBSTER if shape == "lobster" else None
-        part, found = _read_one(path, tz=tz, names=names, time_format=time_format, date=day, header=header)
-        if shape == "lobster":
-            part, other_events = part[part["trade"]].drop(columns="trade"), other_events + int((~part["trade"]).sum())
-        frames.append(part)
-    if found is None:
-        raise BadFileError(f"{symbol}: need at least one file.")
+    return deliver(load(files, Options(**options)), symbol)
+
+
+def load(files: Sequence[Path], options: Options) -> Loaded:
+    """All rows of the files, and of those in the folders among them.
+
+    Raises:
+        BadFileError, ConfigError: see read().
+    """
     import pandas as pd
 
+    options = replace(options, interval=bar_times.canonical(options.interval))
+    parts = [read_file(path, options) for path in _every(files, options)]
+    if not parts:
+        raise BadFileError("Expected at least one file, got none. Name it with --file.")
+    if len({part.kind for part in parts}) > 1:
+        names = [next(part.path for part in parts if part.kind == kind) for kind in ("bars", "ticks")]
+        raise BadFileError(
+            f"Expected files of one kind, got bars in {shown(names[0])} and trades in {shown(names[1])}. "
+            "Fetch them one after the other."
+        )
+    frames = [part.frame for part in parts]
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-    if not len(frame):
-        raise BadFileError(f"Need rows below the header, got {files[0]} without any.")
-    for name in ("open", "high", "low", "close", "price", "bid", "ask"):
-        if price_scale != 1 and name in frame:
-            frame[name] /= price_scale
-    until = (np.datetime64("now") if now is None else now) + np.timedelta64(1, "D")
-    market: dict[str, Any] = {"calendar": calendar or "XNYS", "currency": currency or "", "max_dropped": max_dropped}
-    market["until"] = until.astype("datetime64[ns]")
-    if found.quotes:
-        return _quoted(frame, found, symbol=symbol, exchange=exchange, **market)
-    if found.kind == "ticks":
-        notes: tuple[str, ...] = (f"{other_events:,} events that are no trades left out",) if other_events else ()
-        if exchange is not None and "exchange" in frame:
-            elsewhere = int((frame["exchange"] != exchange).sum())
-            frame = frame[frame["exchange"] == exchange].reset_index(drop=True)
-            notes += (f"{elsewhere:,} trades of other exchanges left out, rows counted without them",)
-        ticks, report = cleaning.ticks(frame.rename(columns={"at": "time"}), symbol=symbol, **market)
-        return Delivery(prices=ticks, actions=None, report=report.noting((*found.notes, *notes)))
-    frame, notes = _bar_times(frame, interval, stamp=stamp, path=files[0])
-    bars, report = cleaning.bars(frame, symbol=symbol, interval=interval, **market)
-    actions = _actions(frame, bars) if found.actions else None
-    if actions is not None:
-        bars, actions, undone = as_traded(bars, actions)
-        notes += ("prices were adjusted for splits: undone",) if undone else ()
-    return Delivery(prices=bars, actions=actions, report=report.noting((*found.notes, *notes)))
+    starts = np.cumsum([0, *map(len, frames)])[:-1]
+    numbers = None if "row" not in frame else frame["row"].to_numpy()
+    places = Places(
+        numbers=numbers, starts=tuple(map(int, starts)), files=tuple(shown(part.path.name) for part in parts)
+    )
+    return Loaded(
+        frame=frame.drop(columns="row", errors="ignore"),
+        kind=parts[0].kind,
+        options=options,
+        readings=tuple(part.reading for part in parts),
+        places=places,
+        identities=Identities.join([part.identities for part in parts], frames),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        calendar=parts[0].reading.calendar,
+    )
 
 
-def _quoted(
-    frame: "pd.DataFrame", found: columns.Columns, *, symbol: str, exchange: str | None, **market: Any
+def deliver(loaded: Loaded, symbol: str) -> Delivery:
+    """One symbol's rows, cleaned.
+
+    Raises:
+        BadFileError: rows of several symbols, or none of the one that is asked for.
+        ConfigError, BadPricesError, TooFewBarsError: see read().
+    """
+    options, path = loaded.options, loaded.readings[0].file
+    rows, chosen = choose(loaded.identities, symbol, several=options.several, path=path)
+    frame, places = loaded.frame, loaded.places
+    if rows is not None:
+        frame, places = frame[rows].reset_index(drop=True), places.chosen(rows)
+    frame, places = _between(frame, places, symbol, options)
+    market: dict[str, Any] = {
+        "calendar": loaded.calendar,
+        "assumed": options.calendar is None,
+        "currency": options.currency or "",
+        "max_dropped": options.max_dropped,
+        "until": options.latest,
+        "hours": options.hours,
+        "places": places,
+    }
+    notes = (*loaded.notes, *chosen)
+    if loaded.kind != "bars":
+        frame, places, more = _of_exchange(frame, places, options.exchange, path)
+        return _tape(frame, symbol, market | {"places": places}, quoted="bid" in frame, notes=(*notes, *more))
+    bars, report = cleaning.bars(frame, symbol=symbol, interval=options.interval, **market)
+    paid = None
+    if any(name in frame for name in ("dividend", "split", "gains")):
+        bars, paid, more = actions.raw(frame, bars, adjusted=options.adjusted)
+        notes += more
+    elif options.adjusted:
+        raise ConfigError(
+            f"{path}: Expected columns of dividends or splits with --adjusted, by which prices as traded can be worked "
+            "out, got none. Leave --adjusted out to store the prices as they are."
+        )
+    return Delivery(prices=bars, actions=paid, report=report.noting(notes))
+
+
+def _of_exchange(
+    frame: "pd.DataFrame", places: Places, exchange: str | None, path: str
+) -> "tuple[pd.DataFrame, Places, tuple[str, ...]]":
+    """The rows of the only exchange that is kept."""
+    if exchange is None or "exchange" not in frame:
+        return frame, places, ()
+    kept = (frame["exchange"] == exchange).to_numpy().astype(np.bool_)
+    if not np.any(kept):
+        there = ", ".join(shown(name) for name in frame["exchange"].dropna().unique()[:12])
+        raise BadFileError(
+            f"{path}: Expected rows of the exchange {exchange!r}, got those of {there}. "
+            "Name one of these with --exchange."
+        )
+    note = f"{np.count_nonzero(~kept):,} rows of other exchanges left out"
+    return frame[kept].reset_index(drop=True), places.chosen(kept), (note,)
+
+
+def _tape(
+    frame: "pd.DataFrame", symbol: str, market: Mapping[str, Any], *, quoted: bool, notes: tuple[str, ...]
 ) -> Delivery:
-    """Quotes, and trades where the file has them: each row with a price is a trade, each with bid and ask a quote."""
-    frame, notes = frame.rename(columns={"at": "time"}), list(found.notes)
-    if exchange is not None and "exchange" in frame:
-        notes.append(f"{int((frame['exchange'] != exchange).sum()):,} rows of other exchanges left out")
-        frame = frame[frame["exchange"] == exchange].reset_index(drop=True)
-    rows = frame[frame["bid"].notna() & frame["ask"].notna()].reset_index(drop=True)
-    quotes, report = cleaning.quotes(rows, symbol=symbol, **market)
-    if found.kind == "quotes":
-        return Delivery(prices=quotes, actions=None, report=report.noting(notes))
-    traded = frame[frame["price"].notna()].reset_index(drop=True)
-    if not len(traded):
-        return Delivery(prices=quotes, actions=None, report=report.noting([*notes, "no row with a price: quotes only"]))
-    notes.append(f"quotes: {report.summary()}")
-    ticks, report = cleaning.ticks(traded, symbol=symbol, **market)
+    """Trades, and quotes where the file has them: each row with a price is a trade, each with bid and ask a quote."""
+    frame, places = frame.rename(columns={"at": "time"}), market["places"]
+    quotes = None
+    if quoted:
+        own = (frame["bid"].notna() & frame["ask"].notna()).to_numpy()
+        some = dict(market) | {"places": places.chosen(own)}
+        quotes, report = cleaning.quotes(frame[own].reset_index(drop=True), symbol=symbol, **some)
+        traded = frame["price"].notna().to_numpy() if "price" in frame else np.zeros(len(frame), np.bool_)
+        if not np.any(traded):
+            none = ("no row with a price: quotes only",) if "price" in frame else ()
+            return Delivery(prices=quotes, actions=None, report=report.noting((*notes, *none)))
+        frame, market = frame[traded].reset_index(drop=True), dict(market) | {"places": places.chosen(traded)}
+        notes += (f"quotes: {report.summary()}",)
+    ticks, report = cleaning.ticks(frame, symbol=symbol, **market)
     return Delivery(prices=ticks, actions=None, report=report.noting(notes), quotes=quotes)
 
 
-def _read_one(
-    path: Path,
-    *,
-    tz: str | None,
-    names: Mapping[str, str] | None,
-    time_format: str | None,
-    date: str | None,
-    header: Sequence[str] | None,
-) -> "tuple[pd.DataFrame, columns.Columns]":
-    """Columns `at` (UTC) and `date` (NaT where the file has times of day), and the numbers, as in the file."""
-    import pandas as pd
-
-    found = columns.find(reader.names(path, header=header), path, given=names)
-    parts: dict[str, list[Any]] = {}
-    numbers = {*found.values.values(), *found.quotes.values()} - set(found.time)
-    plain = found.kind in ("ticks", "quotes") and len(found.time) == 1 and date is None and time_format is None
-    for typed in ({"numbers": numbers, "times": found.time}, {"numbers": numbers}, dict[str, Any]())[not plain :]:
-        parts, row = {}, 0
-        try:
-            for table in reader.read(path, header=header, **typed):
-                chunk = _chunk(
-                    table,
-                    found,
-                    path=path,
-                    row=row,
-                    tz=tz,
-                    time_format=time_format,
-                    date=date,
-                    events=header is not None,
-                )
-                for needed, values in chunk.items():
-                    parts.setdefault(needed, []).append(values)
-                row += len(table)
-            break
-        except reader.NotTypedError:
-            continue  # again as text: thousands separators, or a message that names the cell
-    if not parts or not sum(map(len, parts["at"])):
-        raise BadFileError(f"Need rows below the header, got {path} without any.")
-    frame = pd.DataFrame({needed: np.concatenate(values) for needed, values in parts.items()}, copy=False)
-    if found.kind == "bars" and "volume" not in frame:
-        frame["volume"] = 0.0
-    return frame, found
-
-
-def _chunk(
-    table: "pa.Table",
-    found: columns.Columns,
-    *,
-    path: Path,
-    row: int,
-    tz: str | None,
-    time_format: str | None,
-    date: str | None,
-    events: bool,
-) -> dict[str, Any]:
-    """One table of the file as arrays. row: the number of rows before it. events: with `trade`, whether it is one."""
-    import pyarrow.compute as pc
-
-    chunk: dict[str, Any] = {}
-    time, name = table[found.time[0]], " ".join(found.time)
-    if len(found.time) == 2:
-        time = pc.binary_join_element_wise(time.cast("string"), table[found.time[1]].cast("string"), " ")
-    if date is not None:
-        time = parsing.after_midnight(time, date, path=path, name=name, row=row)
-    day = parsing.dates(time) if found.kind == "bars" and not time_format else None
-    nothing = np.full(len(table), "NaT", "datetime64[ns]")
-    if day is not None:
-        chunk["date"], chunk["at"] = day, nothing
-    else:
-        chunk["at"] = parsing.times(time, tz=tz, shape=time_format, path=path, name=name, row=row)
-        chunk |= {"date": nothing} if found.kind == "bars" else {}
-    for needed, column in {**found.values, **found.actions, **found.quotes}.items():
-        chunk[needed] = parsing.numbers(table[column], path=path, name=column, row=row)
-    for needed, column in found.special.items():
-        if needed == "correction":
-            chunk[needed] = parsing.numbers(table[column], path=path, name=column, row=row)
-        else:
-            chunk[needed] = table[column].cast("string").to_numpy()
-    if events:
-        chunk["trade"] = np.isin(parsing.numbers(table["type"], path=path, name="type", row=row), _TRADES)
-    return chunk
-
-
-def _day_in_name(path: Path) -> str:
-    found = _DAY_IN_NAME.search(path.name)
-    if found is None:
-        raise ConfigError(
-            f"Need --date for {path}: LOBSTER's files name the day (AMZN_2012-06-21_...), this one does not."
+def _between(frame: "pd.DataFrame", places: Places, symbol: str, options: Options) -> "tuple[pd.DataFrame, Places]":
+    """The rows from start to end, before anything is counted: of times of day with some days more at both ends."""
+    if (options.start is None and options.end is None) or not len(frame):
+        return frame, places
+    name = next(name for name in ("date", "opened_at", "at") if name in frame)
+    slack = np.timedelta64(0, "D") if name == "date" else _SLACK
+    times = frame[name].to_numpy().astype("datetime64[ns]")
+    kept = np.ones(len(times), np.bool_)
+    if options.start is not None:
+        kept &= ~(times < np.datetime64(options.start, "ns") - slack)
+    if options.end is not None:
+        kept &= ~(times > np.datetime64(options.end, "ns") + slack)
+    if not np.any(kept & ~np.isnat(times)):
+        first, last = (np.datetime_as_string(moment, "D") for moment in (np.nanmin(times), np.nanmax(times)))
+        raise TooFewBarsError(
+            f"{symbol}: Expected prices from {options.start or 'the start'} to {options.end or 'the end'}, the source "
+            f"has {first} to {last}. Name other dates."
         )
-    return found[1]
+    return frame[kept].reset_index(drop=True), places.chosen(kept)
 
 
-def _every(files: Sequence[Path]) -> list[Path]:
-    """The files, and those in the folders among them, by name.
-
-    Raises:
-        BadFileError: a folder without any.
-    """
-    found: list[Path] = []
+def _every(files: Sequence[Path], options: Options) -> list[Path]:
+    """The files, and those in the folders among them, by name."""
+    paths: list[Path] = []
     for path in files:
-        inside = sorted(each for each in path.iterdir() if each.name.endswith(_NAMES)) if path.is_dir() else [path]
-        if not inside:
-            raise BadFileError(f"Need {', '.join(_NAMES)} files in the folder {path}, there are none.")
-        found += inside
-    return found
-
-
-def _bar_times(
-    frame: "pd.DataFrame", interval: str, *, stamp: str, path: Path
-) -> "tuple[pd.DataFrame, tuple[str, ...]]":
-    """The frame with `date` for daily bars, or `opened_at` for the bars of an interval, not with both."""
-    daily = frame["at"].isna() & frame["date"].notna()
-    if daily.any() and interval != "1d":
-        raise ConfigError(f"{path}: need times of day for bars of {interval}, got dates alone. Use --interval 1d.")
-    if interval == "1d" and daily.any():
-        return frame.drop(columns="at"), ()
-    if interval == "1d":
-        step = np.diff(np.sort(frame["at"].dropna().to_numpy()))
-        usual = int(np.median(step[step > np.timedelta64(0)]) / np.timedelta64(1, "m")) if len(step) else 0
-        raise ConfigError(
-            f"{path}: need dates for daily bars, got times of day about {usual} minutes apart. "
-            f"Name the interval, for example --interval {usual or 1}m."
-        )
-    shift = cleaning.length(interval) if stamp == "end" else np.timedelta64(0, "s")
-    frame["opened_at"] = frame["at"].to_numpy() - shift
-    return frame.drop(columns=["at", "date"]), ()
-
-
-def _actions(frame: "pd.DataFrame", bars: Bars) -> Actions:
-    """The rows with a dividend or a split; 0 and 1 both mean no split."""
-    dividend = frame["dividend"].fillna(0).to_numpy() if "dividend" in frame else np.zeros(len(frame))
-    split = frame["split"].fillna(0).to_numpy() if "split" in frame else np.zeros(len(frame))
-    split = np.where(split == 0, 1.0, split)
-    happened = (dividend != 0) | (split != 1)
-    days = _days(frame, bars)[happened]
-    order = np.argsort(days, kind="stable")
-    days, dividend, split = days[order], dividend[happened][order], split[happened][order]
-    known = np.append(days[1:] != days[:-1], True) & calendars.is_session(days, bars.calendar)
-    ex_at, _ = calendars.daily_times(days[known], bars.calendar)
-    return Actions(symbol=bars.symbol, ex_at=ex_at, dividend=dividend[known], split=split[known])
-
-
-def _days(frame: "pd.DataFrame", bars: Bars) -> Any:
-    if "date" in frame:
-        return frame["date"].to_numpy().astype("datetime64[D]")
-    opened: Times = frame["opened_at"].to_numpy().astype("datetime64[ns]")
-    return calendars.session_of(opened + np.timedelta64(1, "ns"), bars.calendar)
+        try:
+            folder = path.is_dir()
+        except (OSError, ValueError):
+            folder = False  # what is wrong with it is said when it is opened
+        paths += formats.inside(path) if folder else [path]
+    if options.shape == shapes.LOBSTER:
+        paths = [path for path in paths if "_orderbook_" not in path.name]  # the book's states that belong to messages
+    return paths

@@ -29,8 +29,8 @@ def daily(frame: pd.DataFrame, max_dropped: float = 1.0, calendar: str = "XNYS")
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"close": np.nan}, "missing value"),
-        ({"date": None}, "missing value"),
+        ({"close": np.nan}, "missing close"),
+        ({"date": None}, "missing date"),
         ({"high": np.inf}, "not finite"),
         ({"low": 0.0}, "price zero or negative"),
         ({"open": -1.0}, "price zero or negative"),
@@ -61,7 +61,7 @@ def test_of_rows_with_one_date_the_last_stays_and_repeats_are_not_held_against_t
     bars, report = daily(table({}, {}, {}, {"close": 10.0}, {"close": 11.5}, days=days))
     assert bars.close.tolist() == [11, 11, 11.5]
     assert report.dropped == {"same row again": 1, "same time with other values": 1}
-    with pytest.raises(BadPricesError, match=r"1 of 5.*row 4.*--max-dropped 0.2"):
+    with pytest.raises(BadPricesError, match=r"1 of 5.*row 4.*--where COLUMN=VALUE"):
         daily(table({}, {}, {}, {"close": 10.0}, {"close": 11.5}, days=days), max_dropped=0.01)
     daily(table(days=["2024-01-02"] * 5), max_dropped=0.0)
 
@@ -76,7 +76,7 @@ def test_newest_first_is_reversed_and_disorder_is_sorted_both_with_a_note() -> N
 
 
 def test_more_than_one_percent_of_bad_rows_is_an_error_that_names_them() -> None:
-    with pytest.raises(BadPricesError, match=r"at most 1.0%.*2 of 5.*2 price zero.*row 1.*--max-dropped 0.4"):
+    with pytest.raises(BadPricesError, match=r"at most 1.0%.*2 of 5.*2 price zero.*row 1\)\. Correct these rows"):
         daily(table({"low": 0}, {"low": -1}), max_dropped=0.01)
     assert len(daily(table({"low": 0}, {"low": -1}), max_dropped=0.4)[0]) == 3
 

@@ -137,7 +137,7 @@ def test_date_and_time_of_day_in_two_columns_are_read_together(tmp_path: Path) -
 def test_a_shape_of_time_can_be_named(tmp_path: Path) -> None:
     path = saved(tmp_path, "time,price,size\n02/01/2024 09:30:00,10,1\n")
     assert str(ticks(path, time_format="%d/%m/%Y %H:%M:%S").time[0]) == "2024-01-02T14:30:00.000000000"
-    with pytest.raises(BadFileError, match=r"row 1, column 'time', got '02/01/2024 09:30:00'.*--time-format"):
+    with pytest.raises(ForecastError, match=r"got '02/01/2024 09:30:00' in column 'time'.*--dayfirst"):
         ticks(path)
 
 
@@ -157,15 +157,13 @@ def test_intraday_bars_stamped_at_their_end_start_an_interval_earlier(tmp_path: 
         ("When,Open,High,Low,Close\nx,1,1,1,1\n", "column of dates"),
         (DAILY.replace("12,6", "twelve,6"), "row 2, column 'Close', got 'twelve'"),
         (DAILY.replace("2024-01-03", "yesterday"), "row 2, column 'Date', got 'yesterday'"),
-        (DAILY.replace("2024-01-03", "2024-01-03 10:00"), "time zone|row 2"),
         (DAILY + "2024-01-04,1,2\n", "6 cells.*row 3 has 3"),
         (DAILY.replace(",", "~"), "separated by comma"),
         (DAILY.replace("11,5", "11\0,5"), "NUL"),
-        (DAILY.encode("utf-16"), "UTF-8|NUL"),
         ("Date,Open,High,Low,Close,Close\n2024-01-02,1,1,1,1,1\n", "'Close' twice"),
         (DAILY.replace("11,5", "1e400,5"), "at most 1.0%.*not finite.*row 1"),
         (DAILY.replace("11,5", "inf,5"), "not finite"),
-        (DAILY.replace("11,5", ",5"), "missing value"),
+        (DAILY.replace("11,5", ",5"), "missing close"),
         ("time,price\n2024-01-02T00:00:01Z,5\n", "trade sizes"),
     ],
 )
@@ -186,7 +184,7 @@ def test_a_cut_off_gzip_file_a_bomb_and_a_missing_file_are_told_apart(tmp_path: 
         ("cut.csv.gz", "cut off"),
         ("plain.csv.gz", "not compressed"),
         ("not.parquet", "Parquet"),
-        ("bomb.csv.gz", "unpacks to at most|UTF-8"),
+        ("bomb.csv.gz", "unpacks to at most|can be read"),
         ("none.csv", "not there"),
     ):
         with pytest.raises(BadFileError, match=message):
@@ -314,10 +312,10 @@ def test_a_folder_of_lobster_files_leaves_the_order_books_out(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "name", "message"),
     [
-        (MESSAGES, "messages.csv", "Need --date"),
-        ("34200.1,1,2\n", LOBSTER, "need 6 columns"),
+        (MESSAGES, "messages.csv", "--date 2012-06-21"),
+        ("34200.1,1,2\n", LOBSTER, "Expected 6 columns"),
         (MESSAGES.replace("2238200", "free"), LOBSTER, "row 1, column 'price', got 'free'"),
-        ("34200.1,1,11,21,2238100,1\n", LOBSTER, "Need rows|no trade|Need at least"),
+        ("34200.1,1,11,21,2238100,1\n", LOBSTER, "at least one row"),
     ],
 )
 def test_a_lobster_file_that_is_none_is_refused(tmp_path: Path, text: str, name: str, message: str) -> None:

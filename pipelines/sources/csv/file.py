@@ -1,0 +1,454 @@
+"""One file as columns of times and numbers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.cleaning import cleaning
+from pipelines.errors import BadFileError, ConfigError
+from pipelines.market.types import Floats
+from pipelines.sources.csv import bar_times, columns, formats, layout, numbers, reader, shapes, times
+from pipelines.sources.csv.cells import Column, shown
+from pipelines.sources.csv.identity import Values
+from pipelines.sources.csv.layout import Layout, plain
+from pipelines.sources.csv.options import Options, Reading
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_LOBSTER_TRADES = (4, 5)  # a visible and a hidden order executed
+_LONGEST_FIRST = 5
+_PRICES = ("open", "high", "low", "close", "price", "adjusted", "bid", "ask")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FilePart:
+    """frame: `date` or `opened_at` of bars, `at` of trades (UTC), and numbers; `row` where rows were left out."""
+
+    path: Path
+    kind: str
+    frame: "pd.DataFrame"
+    identities: Values
+    notes: tuple[str, ...]
+    reading: Reading
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Plan:
+    """How one file is read. places: name -> its number among the file's columns. layout: None of a typed file."""
+
+    path: Path
+    columns: columns.Columns
+    shape: shapes.Shape
+    options: Options
+    places: Mapping[str, int]
+    layout: Layout | None
+    date: str | None
+    where: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def tz(self) -> str | None:
+        return self.options.tz or self.columns.tz or self.shape.tz
+
+    @property
+    def calendar(self) -> str:
+        return self.options.calendar or self.shape.calendar or "XNYS"
+
+    def column(self, name: str, row: int = 0) -> Column:
+        return Column(path=self.path, name=name, row=row)
+
+    def needed(self) -> dict[str, str]:
+        """Numbers: needed name -> the file's."""
+        own = {**self.columns.values, **self.columns.quotes, **self.columns.actions}
+        if self.columns.adjusted and self.columns.actions:
+            own["adjusted"] = self.columns.adjusted
+        if self.shape.name == shapes.LOBSTER:
+            own["event"] = "type"
+        if "correction" in self.columns.special:
+            own["correction"] = self.columns.special["correction"]
+        return own
+
+    def texts(self) -> list[str]:
+        special = [name for needed, name in self.columns.special.items() if needed != "correction"]
+        return list(dict.fromkeys([*special, *self.columns.identities, *self.where]))
+
+
+def read_file(path: Path, options: Options) -> FilePart:
+    """All rows of a file that --where keeps.
+
+    Raises:
+        BadFileError, ConfigError: see pipelines.sources.csv.source.read().
+    """
+    with formats.readable(path):
+        plan = _plan(path, options)
+        arrays = _typed(plan) if plan.layout is None else _text(plan, plan.layout)
+    return _part(plan, arrays)
+
+
+def _plan(path: Path, options: Options) -> _Plan:
+    if reader.is_typed(path):
+        names, own, what = reader.names(path), None, path.suffix.lstrip(".")
+        shape = shapes.choose(options.shape, names=names, rows=()) or shapes.PLAIN
+        where = _where(options, names, path)
+        found = columns.find(names, path, given=options.names, preferred=shape.columns)
+        return _Plan(
+            path=path, columns=found, shape=shape, options=options, places={name: n for n, name in enumerate(names)},
+            layout=None, date=_date(path, shape, options, what), where=where, notes=found.notes,
+        )  # fmt: skip
+    own = layout.read(path, skip=options.skip, header=options.header, names=columns.recognised())
+    shape_or_none = shapes.choose(options.shape, names=own.names, rows=own.first)
+    notes: tuple[str, ...] = ()
+    if own.names is None:
+        header = shape_or_none.header if shape_or_none is not None and shape_or_none.header else None
+        if header is None and options.shape == shapes.AUTO and (header := shapes.guess_header(own.first)):
+            notes += (f"no header: columns taken as {', '.join(header)}, as the prices fit no other order",)
+        if header is None:
+            raise BadFileError(
+                f"{shown(path)}: Expected a header with the columns' names, got "
+                f"{shown(own.delimiter.join(own.first[0] if own.first else ()))[:80]!r}. "
+                "Name them in order, for example --header time,open,high,low,close,volume, or the shape with --shape."
+            )
+        if len(header) != own.width:
+            raise BadFileError(
+                f"{shown(path)}: Expected {len(header)} columns ({', '.join(header)}) in each row, got {own.width} in "
+                f"{shown(own.delimiter.join(own.first[0]))[:60]!r}. Name another --shape."
+            )
+        own = replace(own, names=header)
+    shape = shape_or_none or shapes.PLAIN
+    if own.names is None:
+        raise AssertionError("a layout without names")
+    names, places, rest = _tagged(own, options)
+    where = _where(rest, names, path)
+    found = columns.find(names, path, given=options.names, preferred=shape.columns)
+    if shape.says_something and shape.name != shapes.LOBSTER:
+        notes += (f"read as {shape.name}",)
+    return _Plan(
+        path=path, columns=found, shape=shape, options=options, places=places, layout=own,
+        date=_date(path, shape, options, own.what), where=where, notes=(*found.notes, *notes),
+    )  # fmt: skip
+
+
+def _tagged(own: Layout, options: Options) -> tuple[list[str], dict[str, int], Options]:
+    """The columns' names and numbers; of a file whose columns belong to several symbols, those of one."""
+    names = list(own.names or ())
+    tags = list(dict.fromkeys(tag for tag in own.tags if tag))
+    rest, kept = options, range(len(names))
+    if len(tags) > 1:
+        wish = next((value for name, value in options.where.items() if plain(name) in ("ticker", "symbol")), None)
+        if wish is None or wish not in tags:
+            some = ", ".join(shown(tag) for tag in tags[:8])
+            raise BadFileError(
+                f"{shown(own.path)}: Expected prices of one symbol, got columns of {len(tags)} ({some}). "
+                f"Choose one with --where Ticker={shown(tags[0])}."
+            )
+        kept = [n for n in range(len(names)) if own.tags[n] in ("", wish)]  # type: ignore[assignment]
+        left = {name: value for name, value in options.where.items() if plain(name) not in ("ticker", "symbol")}
+        rest = replace(options, where=left)
+    places: dict[str, int] = {}
+    for number in kept:
+        places.setdefault(names[number], number)
+    return [names[number] for number in kept], places, rest
+
+
+def _where(options: Options, names: Sequence[str], path: Path) -> dict[str, str]:
+    return {columns.resolve(name, names, path, "--where"): value for name, value in options.where.items()}
+
+
+def _date(path: Path, shape: shapes.Shape, options: Options, what: str) -> str | None:
+    """The day of times after midnight: --date, or the one in the file's name where the shape has it there."""
+    if options.date is not None or shape.day_in_name is None:
+        return options.date
+    for name in (path.name, what):
+        if day := bar_times.day_in_name(shape.day_in_name, name):
+            return day
+    raise ConfigError(
+        f"{shown(path)}: Expected the day in the file's name, as {shape.name} has it, or --date, got neither. "
+        "Add --date, for example --date 2012-06-21."
+    )
+
+
+Arrays = dict[str, Any]
+
+
+def _text(plan: _Plan, own: Layout) -> Arrays:
+    """The columns of a text file: typed at once where the cells are as a program writes them, else by their text."""
+    number_places = sorted(
+        {plan.places[name] for name in plan.needed().values()} - {plan.places[n] for n in plan.columns.time}
+    )
+    time_places = [plan.places[name] for name in plan.columns.time]
+    text_places = [plan.places[name] for name in plan.texts()]
+    every = sorted({*number_places, *time_places, *text_places})
+    quick = own.delimiter == "," and plan.options.decimal in (None, ".")
+    plain_times = len(time_places) == 1 and plan.date is None and plan.options.time_format is None
+    attempts: list[dict[str, Any]] = [{}]
+    if quick:
+        only = sorted(set(number_places) - set(text_places))
+        attempts = [{"numbers": only}, {}]
+        if plain_times:
+            attempts.insert(0, {"numbers": only, "times": time_places})
+    for attempt in attempts:
+        try:
+            tables = reader.text(own, every, **attempt)
+            return _columns(
+                plan, ((table, {name: str(place) for name, place in plan.places.items()}) for table in tables)
+            )
+        except reader.NotTypedError:
+            continue  # again as text: separators of thousands, or a message that names the cell
+    raise AssertionError("text is always read")
+
+
+def _typed(plan: _Plan) -> Arrays:
+    needed = list(dict.fromkeys([*plan.columns.time, *plan.needed().values(), *plan.texts()]))
+    return _columns(plan, ((table, {name: name for name in needed}) for table in reader.typed(plan.path, needed)))
+
+
+def _columns(plan: _Plan, tables: "Iterator[tuple[pa.Table, Mapping[str, str]]]") -> Arrays:
+    """The needed columns of all tables: what is typed is taken table by table, text when all of it is there."""
+    import pyarrow as pa
+
+    kept: list[tuple[pa.Table, Mapping[str, str]]] = []
+    rows: list[NDArray[np.int64]] = []
+    count, parts = 0, dict[str, list[Any]]()
+    for table, called in tables:
+        mask = _mask(plan, table, called)
+        if mask is not None:
+            rows.append(np.flatnonzero(mask) + count + 1)
+            count += len(table)
+            table = table.filter(pa.array(mask))
+        else:
+            count += len(table)
+        if len(table) and _is_typed(plan, table, called):
+            for name, values in _taken(plan, table, called, count - len(table)).items():
+                parts.setdefault(name, []).append(values)
+        else:
+            kept.append((table, called))
+    arrays: Arrays = {}
+    if kept and not parts:
+        table = pa.concat_tables([table for table, _ in kept], promote_options="permissive")
+        arrays = _taken(plan, table, kept[0][1], 0)
+    elif parts:
+        if any(len(table) for table, _ in kept):
+            raise reader.NotTypedError
+        arrays = {
+            name: np.concatenate(values) if name != "stamps" else _joined(values) for name, values in parts.items()
+        }
+    if count == 0:
+        raise BadFileError(f"Expected rows below the header, got {shown(plan.path)} without any.")
+    if plan.where and not sum(map(len, rows)):
+        said = ", ".join(f"{name}={value}" for name, value in plan.where.items())
+        raise BadFileError(
+            f"{shown(plan.path)}: Expected rows with {shown(said)}, got none in {count:,}. Check the value of --where."
+        )
+    if plan.where:
+        arrays["row"] = np.concatenate(rows)
+    return arrays
+
+
+def _mask(plan: _Plan, table: "pa.Table", called: Mapping[str, str]) -> NDArray[np.bool_] | None:
+    import pyarrow.compute as pc
+
+    mask: NDArray[np.bool_] | None = None
+    for name, value in plan.where.items():
+        cells = pc.utf8_trim_whitespace(table[called[name]].cast("string"))
+        same = pc.fill_null(pc.equal(cells, value.strip()), False).to_numpy().astype(np.bool_)
+        mask = same if mask is None else mask & same
+    return mask
+
+
+def _is_typed(plan: _Plan, table: "pa.Table", called: Mapping[str, str]) -> bool:
+    import pyarrow as pa
+
+    own = [table.schema.field(called[name]).type for name in plan.needed().values()]
+    time = [table.schema.field(called[name]).type for name in plan.columns.time]
+    return all(pa.types.is_floating(kind) or pa.types.is_integer(kind) for kind in own) and all(
+        pa.types.is_timestamp(kind) and kind.tz is None for kind in time
+    )
+
+
+def _taken(plan: _Plan, table: "pa.Table", called: Mapping[str, str], row: int) -> Arrays:
+    """Arrays of one table. row: the number of rows before it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    arrays: Arrays = {}
+    needed = plan.needed()
+    text: dict[Column, Any] = {}
+    for name in dict.fromkeys(needed.values()):
+        column = table[called[name]]
+        column = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_null(column.type):
+            text[plan.column(name, row)] = column.cast(pa.string())
+        else:
+            arrays[name] = numbers.typed(column, where=plan.column(name, row))
+    if text:
+        delimiter = "," if plan.layout is None else plan.layout.delimiter
+        decimal = plan.options.decimal or plan.shape.decimal
+        arrays |= {
+            where.name: values for where, values in numbers.parse(text, delimiter=delimiter, decimal=decimal).items()
+        }
+    result: Arrays = {need: arrays[name] for need, name in needed.items()}
+    result["stamps"] = _stamps(plan, [table[called[name]] for name in plan.columns.time], row)
+    for need, name in plan.columns.special.items():
+        if need != "correction":
+            result[need] = table[called[name]].cast("string").to_numpy()
+    for name in plan.columns.identities:
+        result[f"identity {name}"] = pc.utf8_trim_whitespace(
+            pc.fill_null(table[called[name]].cast("string"), "")
+        ).dictionary_encode()
+    if plan.columns.identities:
+        for name in plan.columns.identities:
+            result[f"identity {name}"] = _codes(result[f"identity {name}"])
+    return result
+
+
+def _codes(column: Any) -> NDArray[np.object_]:
+    """Texts as objects, equal ones the same object."""
+    if column.num_chunks == 0:
+        return np.array([], object)
+    column = column.unify_dictionaries().combine_chunks()
+    words = np.array([*column.dictionary.to_pylist(), ""], object)
+    codes: NDArray[np.object_] = words[column.indices.to_numpy()]
+    return codes
+
+
+def _stamps(plan: _Plan, cells: list[Any], row: int) -> times.Stamps:
+    import pyarrow as pa
+
+    name = " ".join(plan.columns.time)
+    where = plan.column(name, row)
+    options = plan.options
+    time = cells[0] if len(cells) == 1 else _with_clock(*cells)
+    if plan.date is not None:
+        if pa.types.is_string(time.type):
+            seconds = numbers.parse({where: time}, delimiter=",", decimal=".")[where]
+        else:
+            seconds = numbers.typed(time, where=where)
+        wall = times.after_midnight(seconds, plan.date, where=where)
+        return times.Stamps(wall=wall, utc=None, unit=f"after midnight of {plan.date}")
+    day_first = plan.shape.day_first if options.day_first is None else options.day_first
+    if plan.layout is not None and not pa.types.is_string(time.type):
+        return replace(
+            times.parse(time, where=where, time_format=None, day_first=None, latest=options.latest), unit="ISO 8601"
+        )
+    return times.parse(time, where=where, time_format=options.time_format, day_first=day_first, latest=options.latest)
+
+
+def _with_clock(date: Any, time: Any) -> Any:
+    """A date and a time of day joined; the latter alone where it has the date in it already."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_timestamp(date.type) or pa.types.is_date(date.type):
+        date = pc.strftime(date, format="%Y-%m-%d")
+    date, clock = (pc.utf8_trim_whitespace(column.cast("string")) for column in (date, time))
+    if pc.any(
+        pc.match_substring_regex(clock, r"^(\d{4}[-/.]\d{1,2}[-/.]|\d{1,2}[-/.]\d{1,2}[-/.]|\d{9,}|\d{8}[ T])")
+    ).as_py():
+        return clock
+    if pc.all(pc.match_substring_regex(clock, r"^\d{1,6}$")).as_py():
+        longest = pc.max(pc.utf8_length(clock)).as_py() or 0
+        clock = pc.utf8_lpad(clock, 4 if longest in (3, 4) else 6, "0")
+    return pc.binary_join_element_wise(date, clock, " ")
+
+
+def _joined(parts: Sequence[times.Stamps]) -> times.Stamps:
+    if len(parts) == 1:
+        return parts[0]
+    utc = None if parts[0].utc is None else np.concatenate([part.utc for part in parts if part.utc is not None])
+    return replace(parts[0], wall=np.concatenate([part.wall for part in parts]), utc=utc)
+
+
+def _part(plan: _Plan, arrays: Arrays) -> FilePart:
+    import pandas as pd
+
+    stamps: times.Stamps = arrays.pop("stamps")
+    options, notes = plan.options, plan.notes
+    where = plan.column(" ".join(plan.columns.time))
+    identities: dict[str, Any] = {}
+    for name in plan.columns.identities:
+        values = arrays.pop(f"identity {name}")
+        unique = set(values.tolist())
+        identities[name] = next(iter(unique)) if len(unique) == 1 else values
+    tz = stamps.zone or plan.tz
+    if plan.columns.kind != "bars":
+        arrays["at"] = stamps.utc if stamps.utc is not None else times.to_utc(stamps.wall, tz, where=where)
+    elif options.interval == "1d":
+        arrays["date"], more = bar_times.daily(stamps, tz=tz, calendar=plan.calendar, where=where)
+        notes += more
+    else:
+        shift = cleaning.length(options.interval) if options.stamp == "end" else np.timedelta64(0, "s")
+        arrays["opened_at"] = bar_times.intraday(stamps, interval=options.interval, tz=tz, where=where) - shift
+    _scale(plan, arrays)
+    if "event" in arrays:
+        trades = np.isin(arrays.pop("event"), _LOBSTER_TRADES)
+        others = int(np.count_nonzero(~trades))
+        rows = arrays.get("row", np.arange(1, len(trades) + 1))
+        arrays = {name: values[trades] for name, values in arrays.items()} | {"row": rows[trades]}
+        notes += (f"{others:,} events that are no trades left out",) if others else ()
+    if plan.columns.kind == "bars" and "volume" not in arrays:
+        arrays["volume"] = np.zeros(len(arrays["open"]))
+    frame = pd.DataFrame(arrays, copy=False)
+    return FilePart(
+        path=plan.path,
+        kind=plan.columns.kind,
+        frame=frame,
+        identities=identities,
+        notes=notes,
+        reading=_reading(plan, stamps, frame, tz),
+    )
+
+
+def _scale(plan: _Plan, arrays: Arrays) -> None:
+    scale = plan.options.price_scale if plan.options.price_scale != 1.0 else plan.shape.price_scale
+    for name in _PRICES:
+        if scale != 1.0 and name in arrays and not (plan.shape.whole and not _is_whole(arrays[name])):
+            arrays[name] = arrays[name] / scale
+    if plan.shape.volume_scale != 1.0 and "volume" in arrays:
+        arrays["volume"] = arrays["volume"] * plan.shape.volume_scale
+
+
+def _is_whole(values: Floats) -> bool:
+    given = values[~np.isnan(values)]
+    return bool(np.all(given == np.floor(given)) and np.median(given) > 1e6) if len(given) else False
+
+
+def _reading(plan: _Plan, stamps: times.Stamps, frame: "pd.DataFrame", tz: str | None) -> Reading:
+    named = {
+        "time": " + ".join(plan.columns.time),
+        **plan.columns.values,
+        **plan.columns.quotes,
+        **plan.columns.actions,
+    }
+    named |= plan.columns.special
+    first = tuple(
+        {str(name): _text_of(value) for name, value in row.items()}
+        for row in frame.head(_LONGEST_FIRST).drop(columns="row", errors="ignore").to_dict("records")
+    )
+    own = plan.layout
+    return Reading(
+        file=shown(plan.path),
+        kind=plan.columns.kind,
+        what=(own.what if own is not None else plan.path.suffix.lstrip(".")) or "text",
+        shape=plan.shape.name,
+        header_lines=0 if own is None else own.header_lines,
+        delimiter="" if own is None else own.delimiter,
+        columns={needed: shown(name) or "(unnamed)" for needed, name in named.items()},
+        times=stamps.unit,
+        zone=("UTC" if stamps.utc is not None else tz) or "none needed (dates)",
+        calendar=plan.calendar,
+        interval=plan.options.interval if plan.columns.kind == "bars" else "",
+        first=first,
+    )
+
+
+def _text_of(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    text = str(value)
+    return shown(text.removesuffix(" 00:00:00"))

@@ -1,0 +1,126 @@
+"""Which symbol a row is of: a column that names several is never read as one series."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import BadFileError
+from pipelines.sources.csv.cells import shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Values = Mapping[str, "str | NDArray[np.object_]"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Identities:
+    """Columns that name a row's symbol, class or venue -> the one value of all rows, or one a row."""
+
+    columns: Values
+
+    @classmethod
+    def join(cls, parts: Sequence[Values], frames: "Sequence[pd.DataFrame]") -> "Identities":
+        """Those of several files, one after the other; "" where a file lacks the column."""
+        names = dict.fromkeys(name for part in parts for name in part)
+        joined: dict[str, str | NDArray[np.object_]] = {}
+        for name in names:
+            values = [part.get(name, "") for part in parts]
+            single = {value for value in values if isinstance(value, str)}
+            if len(single) == 1 and all(isinstance(value, str) for value in values):
+                joined[name] = next(iter(single))
+            else:
+                pieces = [
+                    np.full(len(frame), value, object) if isinstance(value, str) else value
+                    for value, frame in zip(values, frames, strict=True)
+                ]
+                joined[name] = np.concatenate(pieces)
+        return cls(columns=joined)
+
+
+def choose(
+    identities: Identities, symbol: str, *, several: bool, path: str
+) -> tuple[NDArray[np.bool_] | None, tuple[str, ...]]:
+    """The rows of one symbol, None for all, and what to say about it.
+
+    several: whether the file is one of many symbols, of which this one is asked for.
+
+    Raises:
+        BadFileError: several symbols and none chosen, or not the one that is asked for.
+    """
+    rows: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
+    if several:
+        rows = _of_symbol(identities, symbol, path=path)
+    for name, values in identities.columns.items():
+        if isinstance(values, str):
+            if _is_symbol(name) and values and values.strip().upper() != symbol and not several:
+                notes += (f"the file's {shown(name)} is {shown(values)}, stored as {symbol}",)
+            continue
+        own = values if rows is None else values[rows]
+        unique = sorted({str(value) for value in own})
+        if len(unique) > 1:
+            some = ", ".join(shown(value[:30]) or "nothing" for value in unique[:8]) + (
+                ", ..." if len(unique) > 8 else ""
+            )
+            many = "" if not _is_symbol(name) or several else ", or fetch several symbols at once by these names"
+            example = _quoted(name, next((value for value in unique if value), ""))
+            raise BadFileError(
+                f"{path}: Expected prices of one symbol, got {len(unique):,} values in column {shown(name)!r} "
+                f"({some}). Choose one with --where {example}{many}."
+            )
+    return rows, notes
+
+
+def _of_symbol(identities: Identities, symbol: str, *, path: str) -> NDArray[np.bool_] | None:
+    there: dict[str, None] = {}
+    for name, values in identities.columns.items():
+        if not _is_symbol(name):
+            continue
+        if isinstance(values, str):
+            if values.strip().upper() == symbol:
+                return None
+            there[values] = None
+            continue
+        rows: NDArray[np.bool_] = np.array([str(value).strip().upper() == symbol for value in values], np.bool_)
+        if np.any(rows):
+            return rows
+        there |= dict.fromkeys(str(value) for value in values[:100_000])
+    some = ", ".join(shown(value[:30]) for value in list(there)[:12]) or "no column of symbols"
+    raise BadFileError(
+        f"{path}: Expected rows of {symbol}, got {some}. Name symbols as the file does, one a command with --where, or "
+        "a file a symbol with --file 'folder/{symbol}.csv'."
+    )
+
+
+def _is_symbol(name: str) -> bool:
+    from pipelines.sources.csv.layout import plain
+
+    return plain(name) not in (
+        "series",
+        "sctysrs",
+        "currency",
+        "exchange",
+        "venue",
+        "publisherid",
+        "per",
+        "period",
+        "interval",
+        "freq",
+        "frequency",
+        "timeframe",
+        "expiry",
+        "expiration",
+        "maturity",
+        "xprydt",
+        "market",
+        "adjustment",
+    )
+
+
+def _quoted(name: str, value: str) -> str:
+    text = f"{shown(name)}={shown(value[:30])}"
+    return text if text.replace("=", "").replace("_", "").replace(".", "").isalnum() else f"'{text}'"

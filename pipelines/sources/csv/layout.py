@@ -1,0 +1,205 @@
+"""How a text file is laid out: what separates its cells, where its header is, and where its rows begin."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipelines.errors import BadFileError, ConfigError
+from pipelines.sources.csv import formats
+from pipelines.sources.csv.cells import shown
+from pipelines.sources.csv.numbers import EMPTY
+
+_DELIMITERS = "\t;|,"
+_LINES = 200
+_NUMBER = re.compile(r"[-+(]?[^\w\s]{0,2}[A-Z]{0,3}[$€£¥₹]? ?\d[\d.,'’\s]*(?:[eE][-+]?\d+)?[KMBTkmbt%万亿]?\)?")
+_TIME = re.compile(
+    r"\d{1,4}[-/.年 ]\d{1,2}[-/.月 ]\d{1,4}.*|\d{1,2}[-/. ]?\w{3,10}[-/., ]+\d{2,4}.*"
+    r"|(?:\w{2,9}\.?,? )?\w{3,10}\.? \d{1,2},? \d{4}.*"
+    r"|\d{8}[ T]?\d*|\d{1,2}:\d\d.*|\d{4}-\w{3}-\d{1,2}.*"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """names: of the columns; None where the file has no header. start: the byte of the text at which the rows begin.
+
+    tags: of columns that belong to one of several symbols (yfinance's download), column number -> symbol.
+    what: the kind of file for a person. first: the cells of its first rows. header_lines: lines before the rows.
+    """
+
+    path: Path
+    delimiter: str
+    names: tuple[str, ...] | None
+    width: int
+    start: int
+    what: str
+    first: tuple[tuple[str, ...], ...] = ()
+    header_lines: int = 0
+    tags: tuple[str, ...] = field(default=())
+
+
+def read(path: Path, *, skip: int | None = None, header: Sequence[str] | None = None, names: frozenset[str]) -> Layout:
+    """The layout of a text file. skip: lines before its header. header: its columns, where it has no header.
+
+    names: names of columns in letters only, by which a header of several lines is recognised.
+
+    Raises:
+        BadFileError: an empty file, or one whose cells nothing separates.
+    """
+    content, what = formats.head(path)
+    if not content.strip():
+        raise BadFileError(f"Expected a file with a header and rows, got {shown(path)}, which is empty.")
+    lines = _lines(content)
+    separator = ""
+    first_text = lines[0][0].strip()
+    if first_text.lower().startswith("sep=") and len(first_text) == 5:
+        separator, lines = first_text[4], [("", lines[0][1]), *lines[1:]]
+    if skip is not None and skip >= len(lines):
+        raise ConfigError(f"{shown(path)}: Expected more lines than --skip {skip}, got {len(lines)}.")
+    texts = [text for text, _ in lines[skip or 0 :] if text.strip()]
+    if not texts:
+        raise BadFileError(f"Expected a file with a header and rows, got {shown(path)}, which is empty.")
+    delimiter = separator or _delimiter(texts)
+    rows = [_split(text, delimiter) for text, _ in lines]
+    width = _width(rows[skip or 0 :], delimiter, path, texts[0])
+    begin = next(
+        (n for n in range(skip or 0, len(rows)) if len(rows[n]) in (width, width + 1) and _is_data(rows[n])), None
+    )
+    named: tuple[str, ...] | None
+    tags: tuple[str, ...] = ()
+    if header is not None and not header:
+        begin, named = (skip or 0) if begin is None else begin, None
+    elif header is not None:
+        begin = (skip or 0) if begin is None else begin
+        named = tuple(header)
+        if len(named) != width:
+            raise BadFileError(
+                f"{shown(path)}: Expected {len(named)} columns ({shown(', '.join(named))}) in each row, got {width} in "
+                f"{texts[0][:60]!r}."
+            )
+    else:
+        before = [row for row in rows[skip or 0 : begin] if row and (len(row) >= 2 and abs(len(row) - width) <= 1)]
+        if begin is None:
+            at = next(n for n in range(skip or 0, len(rows)) if rows[n])
+            before, begin, width = [rows[at]], at + 1, len(rows[at])
+        named, tags = _names(before, names)
+    if named is not None:
+        sample = rows[begin] if begin < len(rows) else []
+        named, width = _fit(named, sample, path)
+        tags = tags + ("",) * (len(named) - len(tags)) if tags else ()
+    return Layout(
+        path=path,
+        delimiter=delimiter,
+        names=named,
+        width=width,
+        start=sum(length for _, length in lines[:begin]),
+        what=what,
+        first=tuple(tuple(row) for row in rows[begin:] if row),
+        header_lines=begin,
+        tags=tags,
+    )
+
+
+def _lines(content: bytes) -> list[tuple[str, int]]:
+    """The first lines with their length in bytes; a line break inside quotes does not end one."""
+    lines: list[tuple[str, int]] = []
+    waiting = b""
+    for line in content.splitlines(keepends=True):
+        waiting += line
+        if waiting.count(b'"') % 2 and len(waiting) < 10_000:
+            continue
+        lines.append((waiting.decode("utf-8", errors="replace").strip("\r\n"), len(waiting)))
+        waiting = b""
+        if len(lines) >= _LINES:
+            break
+    if waiting:
+        lines.append((waiting.decode("utf-8", errors="replace").strip("\r\n"), len(waiting)))
+    return lines
+
+
+def _split(text: str, delimiter: str) -> list[str]:
+    if not text.strip():
+        return []
+    try:
+        return [
+            cell.strip()
+            for cell in next(
+                csv.reader([text.replace("\n", " ").replace("\r", " ")], delimiter=delimiter, skipinitialspace=True)
+            )
+        ]
+    except (csv.Error, StopIteration):
+        return [cell.strip() for cell in text.split(delimiter)]
+
+
+def _delimiter(texts: Sequence[str]) -> str:
+    best, score = ",", (False, False)
+    for delimiter in _DELIMITERS:
+        counts = Counter(len(_split(text, delimiter)) for text in texts)
+        usual, times = max(counts.items(), key=lambda item: (item[0] > 1, item[1]))
+        own = (usual >= 3, usual >= 2 and times >= 0.8 * len(texts))
+        if own > score or (usual >= 2 and score == (False, False)):
+            best, score = delimiter, own
+    return best
+
+
+def _width(rows: Sequence[Sequence[str]], delimiter: str, path: Path, line: str) -> int:
+    counts = Counter(len(row) for row in rows if row)
+    width = max(counts.items(), key=lambda item: (item[0] > 1, item[1]))[0]
+    if width < 2:
+        raise BadFileError(
+            f"Expected columns separated by comma, semicolon, tab or |, got {shown(path)} with the first line "
+            f"{line[:60]!r}."
+        )
+    return width
+
+
+def _is_data(row: Sequence[str]) -> bool:
+    filled = [cell for cell in row if cell not in EMPTY]
+    values = sum(bool(_NUMBER.fullmatch(cell) or _TIME.fullmatch(cell)) for cell in filled)
+    return values >= 2 and values >= 0.4 * len(filled)
+
+
+def plain(name: str) -> str:
+    """'1. open', '<OPEN>' and 'Open Price' as open, open and openprice."""
+    return re.sub(r"[\W\d_]", "", name.lower())
+
+
+def _names(rows: Sequence[Sequence[str]], recognised: frozenset[str]) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """The header out of the lines before the data, and the symbols of its columns."""
+    if not rows:
+        return None, ()
+    scores = [sum(plain(cell) in recognised for cell in row) for row in rows]
+    row = max(range(len(rows)), key=lambda number: (scores[number], number))
+    names = [cell.strip().strip('"').strip() for cell in rows[row]]
+    tags: tuple[str, ...] = ()
+    for other, line in enumerate(rows):
+        if other == row or len(rows) == 1:
+            continue
+        if line[0] and plain(line[0]) in recognised and plain(names[0]) not in recognised:
+            names[0] = line[0]  # "Date" stands alone in its line (pandas writes the index's name so)
+        filled = [cell for cell in line[1:] if cell]
+        if (
+            plain(line[0]) in ("ticker", "symbol", "price", "")
+            and len(filled) == len(line) - 1
+            and scores[other] < scores[row]
+        ):
+            tags = ("", *line[1:])
+    return tuple(names), tags
+
+
+def _fit(names: tuple[str, ...], row: Sequence[str], path: Path) -> tuple[tuple[str, ...], int]:
+    """One name a cell: rows may end with a separator, and R leaves the name of the rows' names out."""
+    width = len(row) or len(names)
+    if width == len(names) + 1:
+        return ((*names, "") if not row[-1] else ("", *names)), width
+    if width == len(names) - 1 and not names[-1]:
+        return names[:-1], width
+    if width != len(names):
+        raise BadFileError(
+            f"{shown(path)}: Expected {len(names)} cells in each row as in the header, row 1 has {width} cells. "
+            "Correct the file."
+        )
+    return names, width

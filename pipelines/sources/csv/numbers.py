@@ -1,0 +1,160 @@
+"""Cells to numbers: grouping, decimal commas, currency signs, K, M and B; asked about where they say two things."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from pipelines.errors import BadFileError, ConfigError
+from pipelines.market.types import Floats
+from pipelines.sources.csv.cells import Column, shown
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Decimal = Literal[".", ","]
+
+EMPTY = (
+    "", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "Null", "None", "-", "--", "–", "—", "#N/A", "N.A.", "nil",
+    "<NA>", "NaT",
+)  # fmt: skip
+
+_SIGNS = r"(?:(?:US|R|HK|C|A|S|NZ|NT)?\$|[€£¥₹₩₽฿₺₪₫₴]|zł|kr\.?|Rs\.?|USD|EUR|GBP|INR|CHF|JPY|CNY|BRL)"
+_CURRENCY = rf"^([-+]?){_SIGNS}|{_SIGNS}$"
+_BLANKS = "[\\s\u00a0\u202f\u2009'’`]"
+_UNITS = {
+    "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12, "mn": 1e6, "mio": 1e6, "bn": 1e9, "mrd": 1e9, "tn": 1e12,
+    "lakh": 1e5, "l": 1e5, "cr": 1e7, "万": 1e4, "亿": 1e8,
+}  # fmt: skip
+_UNIT = r"(?i)(?P<number>.*[\d.,])(?P<unit>" + "|".join(sorted(_UNITS, key=len, reverse=True)) + r")\.?$"
+_UNSURE = r"^[-+]?[1-9]\d{0,2}[.,]\d{3}$"
+_EVIDENCE: Mapping[Decimal, str] = {
+    ".": r"^[-+]?(\d{1,3}(,\d{2,3})+\.\d*|\d*\.(\d{0,2}|\d{4,})|(0+|\d{4,})?\.\d{3}|\d{1,3}(,\d{2,3}){2,})$",
+    ",": r"^[-+]?(\d{1,3}(\.\d{3})+,\d*|\d*,(\d{0,2}|\d{4,})|(0+|\d{4,})?,\d{3}|\d{1,3}(\.\d{3}){2,})$",
+}
+_NUMBER: Mapping[Decimal, str] = {
+    ".": r"^[-+]?(\d+|\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})*,\d{3})?(\.\d*)?([eE][-+]?\d{1,3})?$",
+    ",": r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][-+]?\d{1,3})?$",
+}
+_WORDS = r"(?i)^[-+]?(inf|infinity)$"
+
+
+def typed(column: "pa.ChunkedArray", *, where: Column) -> Floats:
+    """A column of a typed file (Parquet), or one that was read as numbers.
+
+    Raises:
+        BadFileError: a type that is no number.
+    """
+    import pyarrow as pa
+
+    try:
+        values: Floats = column.cast(pa.float64()).fill_null(np.nan).to_numpy()
+    except pa.ArrowException:
+        raise BadFileError(
+            f"{shown(where.path)}: Expected numbers in column {shown(where.name)!r}, got {column.type}."
+        ) from None
+    return values
+
+
+def parse(
+    columns: "Mapping[Column, pa.ChunkedArray]", *, delimiter: str, decimal: Decimal | None
+) -> dict[Column, Floats]:
+    """Numbers of all columns of a file, NaN where empty. decimal: None to let the cells of all of them decide.
+
+    Raises:
+        BadFileError: a cell that is no number.
+        ConfigError: cells that may be thousands or decimals, and nothing in the file decides.
+    """
+    plain = {where: _plain(column) for where, column in columns.items()}
+    mark = decimal or _decimal({where: text for where, (text, _) in plain.items()}, delimiter)
+    return {where: _floats(text, unit, mark, where) for where, (text, unit) in plain.items()}
+
+
+def _plain(column: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, Floats | None]":
+    """The text without blanks, currency and unit, null where nothing is left; and what the units multiply by."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    text = column if pa.types.is_string(column.type) else column.cast(pa.string())
+    text = pc.if_else(pc.is_in(text, pa.array(EMPTY)), pa.scalar(None, pa.string()), text)
+    try:
+        text.cast(pa.float64())
+        return text, None  # numbers as a program writes them
+    except pa.ArrowInvalid:
+        text = pc.utf8_trim_whitespace(text)
+    text = pc.if_else(pc.is_in(text, pa.array(EMPTY)), pa.scalar(None, pa.string()), text)
+    bare = pc.replace_substring_regex(text, _BLANKS, "")
+    bare = pc.replace_substring_regex(bare, _CURRENCY, r"\1")
+    bare = pc.replace_substring_regex(bare, r"^\((.*)\)$", r"-\1")
+    bare = pc.replace_substring_regex(bare, "^−", "-")
+    if not pc.any(pc.match_substring_regex(bare, _UNIT)).as_py():
+        return bare, None
+    parts = pc.extract_regex(bare, _UNIT)
+    units = pc.utf8_lower(pc.struct_field(parts, "unit"))
+    factor = np.ones(len(bare))
+    for unit, size in _UNITS.items():
+        factor[pc.fill_null(pc.equal(units, unit), False).to_numpy().astype(np.bool_)] = size
+    return pc.coalesce(pc.struct_field(parts, "number"), bare), factor
+
+
+def _decimal(columns: "Mapping[Column, pa.ChunkedArray]", delimiter: str) -> Decimal:
+    import pyarrow.compute as pc
+
+    proof: dict[Decimal, str] = {}
+    unsure: tuple[Column, str] | None = None
+    for where, text in columns.items():
+        for mark, pattern in _EVIDENCE.items():
+            if mark not in proof and (cell := _first(text, pattern)) is not None:
+                proof[mark] = f"{cell!r} in column {shown(where.name)!r}"
+        if unsure is None and pc.any(pc.match_substring_regex(text, _UNSURE)).as_py():
+            unsure = where, str(_first(text, _UNSURE))
+    path = shown(next(iter(columns)).path) if columns else ""
+    if len(proof) == 2:
+        raise ConfigError(
+            f"{path}: Expected one decimal mark, got {proof['.']} and {proof[',']}. "
+            "Name it with --decimal . or --decimal ,"
+        )
+    if proof:
+        return next(iter(proof))
+    if unsure is None or (delimiter == "," and "." in unsure[1]):
+        return "."
+    where, cell = unsure
+    plain = cell.replace(",", "").replace(".", "")
+    whole, part = cell.replace(",", ".").split(".")
+    raise ConfigError(
+        f"{path}: Expected numbers that can be read in one way, got {cell!r} in column {shown(where.name)!r}, which is "
+        f"{whole}.{part} or {plain}, and no other cell decides. Name the decimal mark with --decimal . or --decimal ,"
+    )
+
+
+def _first(text: "pa.ChunkedArray", pattern: str) -> str | None:
+    import pyarrow.compute as pc
+
+    row = pc.index(pc.fill_null(pc.match_substring_regex(text, pattern), False), True).as_py()
+    return None if row < 0 else str(text[row].as_py())
+
+
+def _floats(text: "pa.ChunkedArray", factor: Floats | None, mark: Decimal, where: Column) -> Floats:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if mark == ".":
+        try:
+            return _scaled(text.cast(pa.float64()), factor)
+        except pa.ArrowInvalid:
+            pass
+    number = pc.match_substring_regex(text, _NUMBER[mark])
+    number = pc.and_(number, pc.match_substring_regex(text, r"\d"))
+    wrong = pc.fill_null(pc.invert(pc.or_(number, pc.match_substring_regex(text, _WORDS))), False)
+    if pc.any(wrong).as_py():
+        row = pc.index(wrong, True).as_py()
+        other = "" if mark == "." else " with a decimal comma"
+        raise where.bad(row, text[row].as_py(), expected=f"a number{other}")
+    text = pc.replace_substring(text, "," if mark == "." else ".", "")
+    text = pc.replace_substring(text, ",", ".") if mark == "," else text
+    return _scaled(text.cast(pa.float64()), factor)
+
+
+def _scaled(column: "pa.ChunkedArray", factor: Floats | None) -> Floats:
+    values: Floats = column.fill_null(np.nan).to_numpy()
+    return values if factor is None else values * factor

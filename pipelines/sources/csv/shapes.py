@@ -1,0 +1,194 @@
+"""The shapes in which exchanges, vendors and programs publish files: one entry each, recognised or named by --shape.
+
+An entry says only what the file itself does not: the names of columns without a header, the zone, the scale, the
+calendar. A file without a header is recognised by its cells, one with a header by the names that only it has.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from pipelines.sources.csv.layout import plain
+from pipelines.sources.csv.numbers import Decimal
+
+_NEW_YORK = "America/New_York"
+_MS = r"1\d{12}|1\d{15}"
+_INT = r"\d+"
+_BOOL = r"(?i)true|false"
+_OHLCV = ("time", "open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """header: the columns of a file without one; cells: column number -> pattern of its cells, by which it is known.
+
+    signature: names (letters only) that only this shape's header has. columns: needed -> name (letters only), where
+    the usual rules would take another. price_scale, volume_scale: what prices are divided and volumes multiplied by.
+    whole: the scale is that of prices that are whole numbers. day_in_name: the date of times after midnight.
+    """
+
+    name: str
+    header: tuple[str, ...] = ()
+    cells: Mapping[int, str] = field(default_factory=dict)
+    signature: frozenset[str] = frozenset()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    tz: str | None = None
+    calendar: str | None = None
+    day_first: bool | None = None
+    decimal: Decimal | None = None
+    price_scale: float = 1.0
+    volume_scale: float = 1.0
+    whole: bool = False
+    day_in_name: str | None = None
+    recognised: bool = True
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it adds to what the file says itself."""
+        own = (self.header, self.tz, self.calendar, self.day_first, self.decimal, self.columns)
+        return any(value is not None and value != () and value != {} for value in own) or self.volume_scale != 1.0
+
+
+_KLINES = (*_OHLCV, "close_time", "quote_volume", "count", "taker_buy_volume", "taker_buy_quote_volume", "ignore")
+LOBSTER = "lobster"
+
+SHAPES = (
+    Shape(
+        name=LOBSTER, header=("time", "type", "order_id", "size", "price", "direction"), tz=_NEW_YORK,
+        price_scale=10_000.0, day_in_name=r"_(\d{4}-\d\d-\d\d)_", recognised=False,
+    ),
+    Shape(
+        name="lean", header=_OHLCV, cells={0: r"\d{8} \d\d:\d\d", **dict.fromkeys(range(1, 5), r"\d{3,}"), 5: _INT},
+        tz=_NEW_YORK, price_scale=10_000.0,
+    ),
+    Shape(
+        name="lean", header=_OHLCV, cells={0: r"\d{1,8}", **dict.fromkeys(range(1, 5), r"\d{3,}"), 5: _INT},
+        tz=_NEW_YORK, price_scale=10_000.0, day_in_name=r"(?<!\d)(\d{8})_", recognised=False,
+    ),
+    Shape(
+        name="lean", header=("time", "price", "size", "exchange", "condition", "suspicious"),
+        cells={0: r"\d{1,8}", 1: _INT, 2: _INT, 3: r"[A-Za-z]+", 5: r"[01]"}, tz=_NEW_YORK, price_scale=10_000.0,
+        day_in_name=r"(?<!\d)(\d{8})_", recognised=False,
+    ),
+    Shape(name="binance", header=_KLINES, cells={0: _MS, 6: _MS, 8: _INT}, calendar="24/7", decimal="."),
+    Shape(
+        name="binance", signature=frozenset({"opentime", "closetime", "open"}), columns={"time": "opentime"},
+        calendar="24/7",
+    ),
+    Shape(
+        name="binance", header=("trade_id", "price", "size", "quote_size", "time", "buyer_maker", "best_match"),
+        cells={0: _INT, 4: _MS, 5: _BOOL, 6: _BOOL}, calendar="24/7", decimal=".",
+    ),
+    Shape(
+        name="binance", header=("trade_id", "price", "size", "quote_size", "time", "buyer_maker"),
+        cells={0: _INT, 4: _MS, 5: _BOOL}, calendar="24/7", decimal=".",
+    ),
+    Shape(
+        name="binance",
+        header=("trade_id", "price", "size", "first_id", "last_id", "time", "buyer_maker", "best_match"),
+        cells={0: _INT, 3: _INT, 4: _INT, 5: _MS, 6: _BOOL, 7: _BOOL}, calendar="24/7", decimal=".",
+    ),
+    Shape(
+        name="binance", header=("trade_id", "price", "size", "first_id", "last_id", "time", "buyer_maker"),
+        cells={0: _INT, 3: _INT, 4: _INT, 5: _MS, 6: _BOOL}, calendar="24/7", decimal=".",
+    ),
+    Shape(name="kraken", header=(*_OHLCV, "trades"), cells={0: r"1\d{9}", 6: _INT}, calendar="24/7", decimal="."),
+    Shape(name="kraken", header=("time", "price", "size"), cells={0: r"1\d{9}(\.\d+)?"}, calendar="24/7", decimal="."),
+    Shape(
+        name="histdata", header=_OHLCV, cells={0: r"\d{8} \d{6}"}, tz="Etc/GMT+5", calendar="24/5", decimal=".",
+    ),
+    Shape(
+        name="metatrader", header=("date", "time", *_OHLCV[1:]),
+        cells={0: r"\d{4}\.\d\d\.\d\d", 1: r"\d\d:\d\d(:\d\d)?"}, decimal=".",
+    ),
+    Shape(
+        name="metatrader", signature=frozenset({"date", "tickvol", "spread"}), columns={"volume": "tickvol"},
+        decimal=".",
+    ),
+    Shape(
+        name="firstrate", header=_OHLCV, cells={0: r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?"}, tz=_NEW_YORK,
+        recognised=False,
+    ),
+    Shape(name="dukascopy", signature=frozenset({"gmttime"}), tz="UTC", calendar="24/5", day_first=True, decimal="."),
+    Shape(
+        name="dukascopy", signature=frozenset({"localtime", "open", "close"}), calendar="24/5", day_first=True,
+        decimal=".",
+    ),
+    Shape(
+        name="databento", signature=frozenset({"tsevent", "rtype", "publisherid"}), columns={"time": "tsevent"},
+        price_scale=1e9, whole=True,
+    ),
+    Shape(name="polygon", signature=frozenset({"windowstart", "transactions"}), columns={"time": "windowstart"}),
+    Shape(name="tiingo", signature=frozenset({"adjclose", "divcash", "splitfactor"})),
+    Shape(name="alphavantage", signature=frozenset({"timestamp", "adjustedclose", "dividendamount"}), tz=_NEW_YORK),
+    Shape(name="stooq", signature=frozenset({"per", "openint"}), decimal="."),
+    Shape(name="nasdaq", signature=frozenset({"closelast"}), day_first=False),
+    Shape(name="nse", signature=frozenset({"series", "prevclose"})),
+    Shape(
+        name="investing", signature=frozenset({"price", "open", "high", "low", "change"}), columns={"close": "price"},
+    ),
+    Shape(name="tushare", signature=frozenset({"tscode", "tradedate", "preclose"}), volume_scale=100.0),
+    Shape(name="akshare", signature=frozenset({"日期", "开盘", "收盘", "成交量"}), volume_scale=100.0),
+    Shape(
+        name="cryptodatadownload", signature=frozenset({"unix", "date", "symbol"}), columns={"time": "unix"},
+        calendar="24/7",
+    ),
+    Shape(name="yfinance", signature=frozenset({"dividends", "stocksplits"})),
+)  # fmt: skip
+
+AUTO, NAMED = "auto", "named"
+NAMES = (AUTO, NAMED, *dict.fromkeys(shape.name for shape in SHAPES))
+PLAIN = Shape(name=NAMED)
+
+
+def choose(name: str, *, names: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> Shape | None:
+    """The shape of a file, None where none is known. names: of its header, None where it has none; rows: the first."""
+    if name == NAMED:
+        return PLAIN if names is not None else None
+    for shape in SHAPES:
+        if name not in (AUTO, shape.name) or (name == AUTO and not shape.recognised):
+            continue
+        if names is None and shape.header and _fits(shape, rows):
+            return shape
+        if names is not None and shape.signature and shape.signature <= {plain(each) for each in names}:
+            return shape
+    if name != AUTO:
+        same = [shape for shape in SHAPES if shape.name == name and bool(shape.header) == (names is None)]
+        return same[0] if same else next(shape for shape in SHAPES if shape.name == name)
+    return PLAIN if names is not None else None
+
+
+def _fits(shape: Shape, rows: Sequence[Sequence[str]]) -> bool:
+    return bool(rows) and all(
+        len(row) == len(shape.header)
+        and all(re.fullmatch(pattern, row[place]) for place, pattern in shape.cells.items())
+        for row in rows[:20]
+    )
+
+
+def guess_header(rows: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
+    """time, open, high, low, close, volume for rows without a header, where the prices themselves say so.
+
+    The third price is never below, the fourth never above the others, and each open is nearer to the close before it
+    than each close to the open before. None where that does not hold or cannot be seen.
+    """
+    header = {5: _OHLCV[:5], 6: _OHLCV, 7: ("date", *_OHLCV)}.get(len(rows[0]) if rows else 0)
+    if header is None or len(rows) < 4:
+        return None
+    first = len(header) - (1 if len(header) == 5 else 2) - 3
+    try:
+        prices = [[float(cell) for cell in row[first : first + 4]] for row in rows]
+    except (ValueError, IndexError):
+        return None
+    times = [tuple(row[:first]) for row in rows]
+    if times == sorted(times, reverse=True):
+        prices.reverse()
+    elif times != sorted(times):
+        return None
+    if not all(high >= max(o, c) and low <= min(o, c) for o, high, low, c in prices):
+        return None
+    pairs = list(pairwise(prices))
+    right = sum(abs(after[0] - before[3]) for before, after in pairs)
+    wrong = sum(abs(after[3] - before[0]) for before, after in pairs)
+    return header if right < 0.7 * wrong and any(high > low for _, high, low, _ in prices) else None
