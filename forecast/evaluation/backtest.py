@@ -14,7 +14,8 @@ from forecast.runs import trial_log
 from forecast.runs.run import Backtest, Run
 from forecast.statistics import cpcv
 from forecast.statistics.summary import summarise
-from forecast.trading.signals import utc
+from forecast.statistics.verdict import Status, Verdict
+from forecast.trading.signals import members, utc
 from forecast.trading.simulator import Ledger
 from forecast.trading.strategy import StrategyResult, chosen_bands
 from forecast.trading.strategy import accounts as accounts
@@ -34,22 +35,27 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
     made = accounts(predictions, bars, **material)
     chosen = chosen_bands(made.choices)
     config = {**rules.to_json(), **({"chosen_bands": chosen} if chosen else {})}
+    judged = with_outcome(predictions)
     metrics = summarise(
         made.ledgers,
-        with_outcome(predictions),
+        judged,
+        decision_sessions={made.members.symbol: session_of(members(judged).decided_at, data["calendar"])},
         bars_per_year=data["bars_per_year"],
         sessions=session_of(utc(bars["closed_at"])[made.traded], data["calendar"]),
         config=config,
         trials=max(1, trial_log.count(run.folder.parent, symbol=made.members.symbol)),
     )
+    status: Status = "ok"
+    failures: list[str] = []
     if run.describe()["config"].get("split") == COMBINATORIAL:
-        results = cpcv.path_results(metrics["performance"])
-        metrics["verdict"] |= cpcv.without_verdict(results, symbol=made.members.symbol)
-        metrics |= {"paths": results, "comparisons": [], "evidence": {}}
+        metrics |= {"paths": cpcv.path_results(metrics["performance"]), "evidence": {}}
+        status = "combinatorial"
     metrics["trading"] = notes(made, bars, rules=rules, calendar=data["calendar"])
     metrics["certificate"] = shown = certify_fills(run.certificate(), made, predictions, bars, **material)
     if shown is not None and not shown["passed"]:
-        metrics["verdict"] |= without_verdict(shown["failures"], symbol=made.members.symbol)
+        status, failures = "look_ahead", list(shown["failures"])
+    if status != "ok":
+        metrics["verdict"] = Verdict(comparisons=(), status=status, failures=tuple(failures)).to_json()
     backtest = Backtest(
         name=rules.name, config=config, signals=_signal_frame(made), ledger=ledger_frame(made.ledgers), metrics=metrics
     )
@@ -60,15 +66,6 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
 def with_outcome(predictions: pd.DataFrame) -> pd.DataFrame:
     """Without decisions whose session left no room for a trade: there was nothing to forecast."""
     return predictions[(predictions["exit_at"] > predictions["entry_at"]) | (predictions["forward_return"] != 0)]
-
-
-def without_verdict(failures: Sequence[str], *, symbol: str) -> dict[str, Any]:
-    """What stands in the place of a verdict where something looked ahead."""
-    return {
-        "answer": "looks ahead",
-        "sentence": f"Looks ahead: nothing that this run found on {symbol} can be believed, since {failures[0]}.",
-        "details": [f"Certificate: {failure}." for failure in failures],
-    }
 
 
 def traded_accounts(run: Run, *, rules: TradingConfig) -> StrategyResult:
@@ -94,7 +91,8 @@ def _material(run: Run, *, rules: TradingConfig) -> dict[str, Any]:
             "Need --split expanding or rolling for --calibration, --band auto and --size kelly: "
             "the validation rows of a combinatorial run are later than some of its tests."
         )
-    validation = run.validation() if rules.learns else None
+    combinatorial = described["config"].get("split") == COMBINATORIAL
+    validation = None if combinatorial else run.validation()
     return {
         "rules": rules,
         "validation": validation,

@@ -12,12 +12,11 @@ import pandas as pd
 from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig
 from forecast.evaluation.backtest import ledger_frame, traded_accounts
-from forecast.evaluation.warnings import capital, ruins
+from forecast.evaluation.warnings import ruins
 from forecast.runs import trial_log
 from forecast.runs.io import read_json, read_parquet, write_json, write_parquet
 from forecast.runs.run import Run
 from forecast.statistics.summary import summarise
-from forecast.statistics.verdict import name as spoken
 from forecast.trading.market_state import trailing_volatility
 from forecast.trading.signals import utc
 from forecast.trading.simulator import Flags, Ledger, account
@@ -110,10 +109,16 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
     }  # fmt: skip
     sessions = session_of(closed_at, data[0]["calendar"])
     tried = sum(trial_log.count(run.folder.parent, symbol=symbol) for run, symbol in zip(runs, symbols, strict=True))
+    decided = {
+        symbol: session_of(each.members.decided_at, about["calendar"])
+        for symbol, each, about in zip(symbols, made, data, strict=True)
+    }
+    predictions = pd.concat([run.predictions() for run in runs], ignore_index=True)
     metrics = summarise(
-        ledgers, None, bars_per_year=bars_per_year, sessions=sessions, config=config, trials=max(1, tried)
-    )
-    metrics["trading"] = {"ruined": ruins(ledgers), "notes": _notes(parts, ledgers, time)}
+        ledgers, predictions, bars_per_year=bars_per_year, sessions=sessions, config=config,
+        decision_sessions=decided, trials=max(1, tried),
+    )  # fmt: skip
+    metrics["trading"] = {"ruined": ruins(ledgers), **_events(parts, time)}
     metrics["mean_share"] = {part.symbol: float(each.mean()) for part, each in zip(parts, shares, strict=True)}
     digest = hashlib.sha256(" ".join(config["runs"]).encode()).hexdigest()[:8]
     return Portfolio(
@@ -201,20 +206,17 @@ def _shares(parts: Sequence[Part], *, weighting: Weighting) -> Floats:
     return np.asarray(np.divide(weight, total, out=np.zeros_like(weight), where=total > 0.0))
 
 
-def _notes(parts: Sequence[Part], ledgers: Sequence[Ledger], time: Times) -> list[str]:
-    said = [
-        f"{capital(spoken(model))} lost everything on {day} and traded no more."
-        for model, day in ruins(ledgers).items()
-    ]
+def _events(parts: Sequence[Part], time: Times) -> dict[str, Any]:
+    """Which symbols ended before the portfolio did, and at how many opens each could not be traded."""
+    ended: dict[str, str] = {}
+    untradable: dict[str, int] = {}
     for part in parts:
-        ended = np.flatnonzero(~part.alive)
-        if len(ended) and ended[0] < len(time) - 1:
-            day = np.datetime_as_string(time[ended[0]], unit="D")
-            said.append(f"{part.symbol} ends on {day}: it was sold at its last open, and its share went to the others.")
-        idle = int((~part.tradable[:-1] & part.alive[:-1]).sum())
-        if idle:
-            said.append(f"{part.symbol} could not be traded at {idle} of {len(time) - 1} opens: what was held stayed.")
-    return said
+        dead = np.flatnonzero(~part.alive)
+        if len(dead) and dead[0] < len(time) - 1:
+            ended[part.symbol] = str(np.datetime_as_string(time[dead[0]], unit="D"))
+        if idle := int((~part.tradable[:-1] & part.alive[:-1]).sum()):
+            untradable[part.symbol] = idle
+    return {"ended": ended, "untradable_opens": untradable, "opens": len(time) - 1}
 
 
 def _holdings(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.runs.run import Run
-from forecast.statistics.verdict import RIVALS, is_network
+from forecast.statistics.comparisons import BENCHMARKS, is_network
 from forecast.trading.simulator import Ledger
 from pipelines.errors import RunError
 from pipelines.market.types import Times
@@ -45,7 +45,7 @@ class PageContext:
         """Networks first, the LSTM before the others, then holding, nothing, and the other baselines."""
         found = list(dict.fromkeys(each.model for each in self.ledgers))
         networks = sorted((each for each in found if is_network(each)), key=lambda model: model != "lstm")
-        simple = [each for each in RIVALS if each in found]
+        simple = [each for each in found if each.partition(":")[0] in BENCHMARKS]
         return networks + simple + [each for each in found if each not in networks and each not in simple]
 
     @property
@@ -88,7 +88,7 @@ def gather(run: Run, *, backtest: str) -> PageContext:
     for part, keys in (("config", ("symbol",)), ("data", ("interval", "fingerprint")), ("folds", ())):
         if part not in about or any(key not in about[part] for key in keys):
             raise RunError(f"run.json of run {run.name} lacks {part} {', '.join(keys)}. Train it again.")
-    for part in ("period", "performance", "comparisons", "verdict"):
+    for part in ("period", "performance", "verdict"):
         if part not in saved.metrics:
             raise RunError(f"metrics.json of backtest {backtest} lacks {part}. Run 'forecast backtest' again.")
     ledgers = [

@@ -10,7 +10,9 @@ DASH = "–"
 
 NAMES = {
     "buy_and_hold": "Buy and hold",
-    "always_flat": "Always flat",
+    "cash": "Cash",
+    "same_exposure": "Same exposure",
+    "base_rate": "Base rate",
     "previous_sign": "Last direction",
     "logistic": "Logistic regression",
     "boosting": "Gradient boosting",
@@ -23,12 +25,18 @@ def label(model: str) -> str:
     if model in model_registry.MODELS:
         name = model_registry.label(model)
         return name[:1].upper() + name[1:]
+    benchmark, _, network = model.partition(":")
+    if network in model_registry.MODELS:
+        return f"{NAMES.get(benchmark, benchmark)} as {label(network)}"
     return NAMES.get(model, model.replace("_", " "))
 
 
 def within(model: str) -> str:
     """A model's name inside a sentence: "LSTM", but "buy and hold"."""
-    return model_registry.label(model) if model in model_registry.MODELS else label(model).lower()
+    if model in model_registry.MODELS:
+        return model_registry.label(model)
+    text = label(model)
+    return text[:1].lower() + text[1:]
 
 
 def percent(value: float) -> str:

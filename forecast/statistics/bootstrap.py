@@ -34,6 +34,20 @@ def block_length(series: Floats) -> float:
     return float(np.clip(found, 1.0, math.ceil(min(3.0 * math.sqrt(length), length / 3.0))))
 
 
+def variance_of_mean(series: Floats, *, block: float) -> float:
+    """The variance of a mean under the stationary bootstrap, in closed form: what infinitely many draws would give.
+
+    series: shape (observations,). block: mean length of a block, 1 or more. Politis and Romano (1994), lemma 1; the
+    circular covariances come from a Fourier transform.
+    """
+    length = len(series)
+    power = np.abs(np.fft.rfft(series - series.mean())) ** 2
+    covariance = np.fft.irfft(power, length) / length
+    weight = (1.0 - 1.0 / block) ** np.arange(1, length)
+    weight *= 1.0 - np.arange(1, length) / length
+    return float(max(0.0, covariance[0] + 2.0 * weight @ covariance[1:]) / length)
+
+
 def resampled_means(series: Floats, *, block: float, draws: int, rng: np.random.Generator) -> Floats:
     """Means of resampled series, shape (draws, columns).
 

@@ -1,11 +1,12 @@
-"""What a combinatorial run says: how much a result hangs on the path through history, and no verdict."""
+"""Distribution of results over the paths of combinatorial purged cross-validation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from forecast.statistics.verdict import PAIR, is_network, name
+from forecast.config.model_registry import SAME_UNITS
+from forecast.statistics.comparisons import is_network
 
 DIFFERENCE = "difference"
 _METRICS = ("sharpe", "total_return")
@@ -21,8 +22,8 @@ def path_results(performance: Mapping[str, Any]) -> dict[str, Any]:
     for model in filter(is_network, performance):
         paths = [performance[model]["seeds"][each] for each in sorted(performance[model]["seeds"], key=int)]
         found[model] = {metric: _spread([each[metric] for each in paths]) for metric in _METRICS}
-    if all(model in found for model in PAIR):
-        first, second = (found[model] for model in PAIR)
+    if all(model in found for model in SAME_UNITS):
+        first, second = (found[model] for model in SAME_UNITS)
         found[DIFFERENCE] = {
             metric: _spread(
                 [
@@ -33,30 +34,6 @@ def path_results(performance: Mapping[str, Any]) -> dict[str, Any]:
             for metric in _METRICS
         }
     return found
-
-
-def without_verdict(results: Mapping[str, Any], *, symbol: str) -> dict[str, Any]:
-    """What stands in the place of a verdict: that there is none, why, and what the paths say."""
-    return {
-        "answer": "no verdict",
-        "sentence": f"No verdict: on {symbol} each network was trained on later bars than it was tested on, by design, "
-        "so nobody could have earned this; it shows how much a result hangs on the path through history.",
-        "details": [_sentence(results), "For a verdict train walk-forward: --split expanding or rolling."],
-    }
-
-
-def _sentence(results: Mapping[str, Any]) -> str:
-    said = []
-    for model, found in results.items():
-        each = found["sharpe"]
-        if each["mean"] is None:
-            continue
-        who = "of the LSTM less that of the SimpleRNN" if model == DIFFERENCE else f"of {name(model)}"
-        said.append(
-            f"{who} {each['min']:.2f} to {each['max']:.2f}, {each['mean']:.2f} on average, above zero on "
-            f"{each['above_zero']} of {len(each['paths'])}".replace("-", "−")
-        )
-    return f"Sharpe ratios over the paths: {'; '.join(said)}." if said else "No path has a Sharpe ratio."
 
 
 def _spread(paths: Sequence[float | None]) -> dict[str, Any]:

@@ -2,13 +2,44 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.config.significance import SIGNIFICANCE
 from forecast.statistics.bootstrap import block_length, resampled_means
-from forecast.statistics.paired_test import FEWEST
 from pipelines.market.types import Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class HolmStep:
+    """One test of a family after Holm's correction.
+
+    level: the confidence level of the interval that decides it: it excludes zero exactly where the test rejects.
+    """
+
+    level: float
+    p_adjusted: float
+    rejected: bool
+
+
+def holm(p_values: Sequence[float], *, level: float) -> list[HolmStep]:
+    """Holm (1979): the smallest p-value against (1 - level) / m, the next against (1 - level) / (m - 1), and so on.
+
+    At most a share 1 - level of families has even one false rejection, however the tests depend on each other.
+    """
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    steps: dict[int, HolmStep] = {}
+    adjusted, stopped = 0.0, 0
+    for rank, place in enumerate(order):
+        left = len(p_values) - (stopped - 1 if stopped else rank)
+        adjusted = min(1.0, max(adjusted, (len(p_values) - rank) * p_values[place]))
+        rejected = not stopped and p_values[place] < (1.0 - level) / left
+        if not rejected and not stopped:
+            stopped = rank + 1
+        steps[place] = HolmStep(level=1.0 - (1.0 - level) / left, p_adjusted=adjusted, rejected=rejected)
+    return [steps[place] for place in range(len(p_values))]
 
 
 def common_block(returns: Floats) -> float:
@@ -27,7 +58,7 @@ def superior_predictive_ability(
     few days did says nothing of others.
     """
     gain = returns - benchmark[:, None]
-    gain = gain[:, (np.ptp(gain, axis=0) > 0) & (np.count_nonzero(gain, axis=0) >= FEWEST)]
+    gain = gain[:, (np.ptp(gain, axis=0) > 0) & (np.count_nonzero(gain, axis=0) >= SIGNIFICANCE.fewest)]
     days, mean = len(gain), gain.mean(axis=0)
     if not np.any(mean > 0):
         return 1.0
@@ -50,7 +81,7 @@ def confidence_set(
     drawn = resampled_means(returns, block=block, draws=draws, rng=rng) - mean
     gap = drawn[:, :, None] - drawn[:, None, :]
     spread = np.sqrt(np.square(gap).mean(axis=0))
-    spread[(spread <= 1e-15) | (_days_apart(returns) < FEWEST)] = np.inf
+    spread[(spread <= 1e-15) | (_days_apart(returns) < SIGNIFICANCE.fewest)] = np.inf
     distance, simulated = (mean[:, None] - mean[None, :]) / spread, np.abs(gap) / spread
     left, found, certainty = list(range(len(names))), {}, 0.0
     while len(left) > 1:

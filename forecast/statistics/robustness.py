@@ -7,23 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from forecast.config.significance import SIGNIFICANCE
+from forecast.statistics.comparisons import Sessions, daily_sums, is_network
 from forecast.statistics.forecast_accuracy import ensembles
 from forecast.statistics.forecast_tests import diebold_mariano, label_horizon, log_losses, pesaran_timmermann
 from forecast.statistics.multiple_testing import common_block, confidence_set, superior_predictive_ability
 from forecast.statistics.overfitting import probability_of_overfitting
-from forecast.statistics.paired_test import FEWEST, PairedTest, Sessions, daily_sums
 from forecast.statistics.performance import earned, held_returns, position_changes
-from forecast.statistics.seed_variation import seeds_and_days
 from forecast.statistics.sharpe_ratio import deflated_sharpe, minimum_backtest_length, moments, probabilistic_sharpe
-from forecast.statistics.trading_costs import break_even, years_to_tell
-from forecast.statistics.verdict import is_network
+from forecast.statistics.trading_costs import break_even
 from forecast.trading.simulator import Ledger
 from pipelines.market.types import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LEVEL = 0.95
+LEVEL = SIGNIFICANCE.level
 DRAWS = 2_000  # a p-value of 0.05 is then known to within 0.005; the verdict itself takes more
 HOLDING = "buy_and_hold"
 BLOCKS = 16  # of time, half of them in sample: 12,870 ways to split
@@ -49,15 +48,13 @@ def evidence(
     values = {key: daily for key, (daily, _) in nets.items()}
     unit = next(unit for _, unit in nets.values())
     days = len(next(iter(values.values())))
-    if days < FEWEST or not networks or not all(np.all(np.isfinite(daily)) for daily in values.values()):
+    if days < SIGNIFICANCE.fewest or not networks or not all(np.all(np.isfinite(daily)) for daily in values.values()):
         return {}
     ensembles = {model: values[model, "ensemble"] for model in accounts}
     table = np.stack(list(ensembles.values()), axis=1)
     block = common_block(table)
     shared: dict[str, Any] = {"block": block, "draws": DRAWS, "rng": rng}
     found: dict[str, Any] = {"unit": unit, "observations": days, "block": block, "draws": DRAWS}
-    if len(networks) > 1:
-        found["seeds_and_days"] = _seeds(values, networks[:2], shared)
     active = [model for model in networks if np.any(accounts[model]["ensemble"].position)]
     if HOLDING in accounts and active:
         chosen = np.stack([ensembles[model] for model in active], axis=1)
@@ -97,29 +94,6 @@ def forecast_tests(predictions: "pd.DataFrame") -> dict[str, Any]:
             "model": names[0], "rival": names[1], "horizon": horizon, "mean_difference": difference, **asdict(outcome),
         }  # fmt: skip
     return found
-
-
-def waiting(pair: PairedTest, *, per_year: float) -> dict[str, float] | None:
-    """How many years it would take to tell a difference as large as the measured one; None where it is told or zero."""
-    if pair.low is None or pair.high is None or pair.low > 0 or pair.high < 0:
-        return None
-    years = pair.observations / per_year
-    needed = years_to_tell(pair.mean_difference, low=pair.low, high=pair.high, years=years)
-    return None if needed is None else {"years": years, "needed": max(needed, years), "power": 0.8}
-
-
-def _seeds(values: Mapping[tuple[str, str], Floats], pair: Sequence[str], shared: Mapping[str, Any]) -> dict[str, Any]:
-    """The difference of single seeds, the LSTM first where it is there."""
-    first, second = sorted(pair, key=lambda model: model != "lstm")
-    a, b = (
-        [daily for (model, member), daily in values.items() if model == wanted and member != "ensemble"]
-        for wanted in (first, second)
-    )
-    named = {"model": first, "rival": second, "seeds": min(len(a), len(b)), "level": LEVEL}
-    found = seeds_and_days(np.stack(a, axis=1), np.stack(b, axis=1), level=LEVEL, **shared) if a and b else None
-    if found is None:
-        return {**named, "mean": None, "low": None, "high": None, "reason": "at least two seeds are needed"}
-    return {**named, "mean": found[0], "low": found[1], "high": found[2], "reason": ""}
 
 
 def _overfitting(accounts: Accounts, values: Mapping[tuple[str, str], Floats]) -> dict[str, Any] | None:

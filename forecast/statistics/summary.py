@@ -1,36 +1,31 @@
 """All the numbers of one backtest, ready for metrics.json."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forecast.statistics.forecast_accuracy import ensembles, prediction_quality
-from forecast.statistics.paired_test import FEWEST, PairedTest, Sessions, answer, daily_sums, paired_difference
-from forecast.statistics.performance import Metrics, held_returns, performance
-from forecast.statistics.power import sight
-from forecast.statistics.robustness import evidence, forecast_tests, waiting
-from forecast.statistics.seed_variation import seeds_and_days
-from forecast.statistics.verdict import (
-    LEVEL,
-    OTHER_SEEDS,
-    PAIR,
-    RIVALS,
-    SAME_PARAMETERS,
+from forecast.config.significance import SIGNIFICANCE
+from forecast.statistics.comparisons import (
+    Comparison,
+    Sessions,
+    daily_sums,
     is_network,
-    name,
-    rival_level,
-    verdict,
+    money_comparisons,
+    skill_comparisons,
 )
+from forecast.statistics.forecast_accuracy import ensembles, prediction_quality
+from forecast.statistics.performance import Metrics, held_returns, performance
+from forecast.statistics.robustness import evidence, forecast_tests
+from forecast.statistics.skill import skill_scores
+from forecast.statistics.verdict import Caveat, Verdict
+from forecast.trading.signals import ENSEMBLE
 from forecast.trading.simulator import Ledger
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ENSEMBLE = "ensemble"
-
-_DRAWS = 10_000
+_CRASH_SKEW = -2.0  # of daily differences: small steady gains, rare large losses
 
 
 def summarise(
@@ -40,42 +35,44 @@ def summarise(
     bars_per_year: float,
     sessions: Sessions | None,
     config: Mapping[str, Any],
+    decision_sessions: Mapping[str, Sessions] | None = None,
     seed: int = 0,
     trials: int | None = None,
 ) -> dict[str, Any]:
-    """Period, performance, prediction quality, comparisons and the verdict, in natural units (0.05 is 5 %).
+    """Period, performance, prediction quality, robustness checks and the verdict, in natural units (0.05 is 5 %).
 
     ledgers: one symbol, the same bars; every model has an "ensemble" member, networks one member a seed besides.
-    predictions: a run's predictions.parquet, None where several runs were joined. sessions: the session date of each
-    ledger row, datetime64[D], shape (bars,), or None where bars are not to be summed to days. config: policy, band,
-    fee_bps and slippage_bps, kept beside the numbers that follow from them. seed: of the bootstrap; the same seed
-    gives the same digits. trials: configurations tried, this one included, each of which tried every network; only
-    this one when not given.
+    predictions: a run's predictions.parquet, or those of several symbols, None where skill is not to be judged.
+    sessions: the session date of each ledger row, datetime64[D], shape (bars,), or None where bars are not to be summed
+    to days. decision_sessions: symbol -> the session date of each of its decisions; those of the ledger when not given.
+    config: policy, threshold and costs, kept beside the numbers that follow from them. seed: of the bootstrap of the
+    robustness checks. trials: configurations tried, this one included, each of which tried every network.
 
     Raises:
         ValueError: no ledgers, or ledgers of several symbols or of different bars.
     """
     if not ledgers or len({each.symbol for each in ledgers}) != 1:
-        raise ValueError(f"Need ledgers of one symbol. Received: {sorted({each.symbol for each in ledgers})}.")
+        raise ValueError(f"Expected ledgers of one symbol, got {sorted({each.symbol for each in ledgers})}.")
     time = ledgers[0].time
     if any(not np.array_equal(each.time, time) for each in ledgers):
-        raise ValueError("All ledgers must have the same times.")
+        raise ValueError("Expected ledgers with the same times, got different ones.")
     first, last = (f"{np.datetime_as_string(at, unit='s')}Z" for at in (time[0], time[-1]))
-    made = comparisons(ledgers, sessions=sessions, seed=seed)
     accounts: dict[str, dict[str, Ledger]] = {}
     for each in ledgers:
         accounts.setdefault(each.model, {})[each.member] = each
     networks = [model for model in accounts if is_network(model)]
-    idle = [model for model in networks if _is_idle(accounts[model][ENSEMBLE])]
-    per_year = _units_per_year(made, bars=len(time) - 1, bars_per_year=bars_per_year)
-    more = evidence(
+    comparisons = compare(ledgers, predictions, sessions=sessions, decision_sessions=decision_sessions)
+    per_year = _units_per_year(comparisons, bars=len(time) - 1, bars_per_year=bars_per_year)
+    robustness = evidence(
         accounts, sessions=sessions, per_year=per_year, trials=(trials or 1) * max(1, len(networks)),
         rng=np.random.default_rng([seed, 1]),
     )  # fmt: skip
     tests = {} if predictions is None else forecast_tests(predictions)
-    days = few_sessions(sessions)
-    seen = [] if days else _seen(made, accounts, sessions=sessions, per_year=per_year, idle=idle)
-    wait = waiting(made[0], per_year=per_year) if made and (made[0].model, made[0].rival) == PAIR else None
+    prediction = {} if predictions is None else _by_model(_qualities(predictions))
+    verdict = Verdict(
+        comparisons=tuple(comparisons),
+        caveats=tuple(_caveats(accounts, predictions, prediction, sessions=sessions)),
+    )
     return {
         "config": dict(config),
         "period": {
@@ -84,123 +81,77 @@ def summarise(
             "bars": len(time) - 1,
             "years": (len(time) - 1) / bars_per_year,
             "bars_per_year": bars_per_year,
+            "units_per_year": per_year,
         },
         "performance": _by_model(
             {(each.model, each.member): performance(each, bars_per_year=bars_per_year) for each in ledgers}
         ),
-        "prediction": {} if predictions is None else _by_model(_qualities(predictions)),
-        "comparisons": [asdict(each) for each in made],
-        "evidence": {**more, **tests, "waiting": wait, "seen": seen},
-        "verdict": verdict(
-            made, symbol=ledgers[0].symbol, first=first, last=last, wait=wait, idle=idle, days=days,
-            at_once=0.0 if predictions is None else _filled_at_once(predictions),
-        ),
-    }  # fmt: skip
+        "prediction": prediction,
+        "evidence": {**robustness, **tests},
+        "verdict": verdict.to_json(),
+    }
 
 
-def _seen(
-    made: Sequence[PairedTest],
-    accounts: Mapping[str, Mapping[str, Ledger]],
+def compare(
+    ledgers: Sequence[Ledger],
+    predictions: "pd.DataFrame | None",
     *,
     sessions: Sessions | None,
-    per_year: float,
-    idle: Sequence[str],
-) -> list[dict[str, Any]]:
-    """What each comparison could have told, whatever it did tell; none for a network that never held anything."""
-    found = []
-    for each in made:
-        a, b = (held_returns(accounts[model][ENSEMBLE]) for model in (each.model, each.rival))
-        told = sight(each, daily_sums(a - b, sessions=sessions)[0], per_year=per_year)
-        if told is not None and not {each.model, each.rival} & set(idle):
-            found.append(asdict(told))
-    return found
+    decision_sessions: Mapping[str, Sessions] | None = None,
+) -> list[Comparison]:
+    """Skill, then money: every comparison of one experiment. Parameters as `summarise` takes them."""
+    skill: list[Comparison] = []
+    if predictions is not None and (sessions is not None or decision_sessions is not None):
+        if decision_sessions is None:
+            decision_sessions = {ledgers[0].symbol: sessions[:-1]} if sessions is not None else {}
+        days = len(np.unique(np.concatenate(list(decision_sessions.values()))))
+        scores = skill_scores(predictions, sessions=decision_sessions)
+        skill = skill_comparisons(scores, sessions=days)
+    return [*skill, *money_comparisons(ledgers, sessions=sessions, skill=skill)]
 
 
-def _filled_at_once(predictions: "pd.DataFrame") -> float:
-    """The share of decisions whose fill has the very time stamp of the decision, as bars of trades may have."""
-    return float((predictions["entry_at"] <= predictions["decided_at"]).mean()) if len(predictions) else 0.0
+def _caveats(
+    accounts: Mapping[str, Mapping[str, Ledger]],
+    predictions: "pd.DataFrame | None",
+    prediction: Mapping[str, Any],
+    *,
+    sessions: Sessions | None,
+) -> list[Caveat]:
+    """What limits the verdict, as codes with numbers."""
+    caveats: list[Caveat] = []
+    days = len(np.unique(sessions[:-1])) if sessions is not None else None
+    if days is not None and days < SIGNIFICANCE.fewest:
+        caveats.append(Caveat(code="few_sessions", value=days))
+    elif days is not None and days < SIGNIFICANCE.coverage_days:
+        caveats.append(Caveat(code="short_record", value=days))
+    for model, members in accounts.items():
+        returns = daily_sums(held_returns(members[ENSEMBLE]), sessions=sessions)[0]
+        if is_network(model) and len(returns) >= SIGNIFICANCE.fewest and (skew := _skew(returns)) < _CRASH_SKEW:
+            caveats.append(Caveat(code="crash_risk", value=skew, subject=model))
+    if predictions is not None and len(predictions):
+        at_once = float((predictions["entry_at"] <= predictions["decided_at"]).mean())
+        if at_once:
+            caveats.append(Caveat(code="filled_at_once", value=at_once))
+    for model, entry in prediction.items():
+        quality = entry[ENSEMBLE]
+        rate, loss = quality["base_rate"], quality["log_loss"]
+        if is_network(model) and rate is not None and loss is not None and 0.0 < rate < 1.0:
+            entropy = -float(rate * np.log(rate) + (1 - rate) * np.log1p(-rate))
+            if loss > entropy:
+                caveats.append(Caveat(code="nothing_learned", value=loss - entropy, subject=model))
+    return caveats
 
 
-def _units_per_year(made: Sequence[PairedTest], *, bars: int, bars_per_year: float) -> float:
+def _skew(values: "np.ndarray[Any, np.dtype[np.float64]]") -> float:
+    centered = values - values.mean()
+    spread = float(np.sqrt(np.mean(np.square(centered))))
+    return float(np.mean((centered / spread) ** 3)) if spread > 0 else 0.0
+
+
+def _units_per_year(comparisons: Sequence[Comparison], *, bars: int, bars_per_year: float) -> float:
     """Days (or bars, whichever was compared) a year."""
-    return bars_per_year * made[0].observations / bars if made and bars else bars_per_year
-
-
-def comparisons(ledgers: Sequence[Ledger], *, sessions: Sessions | None, seed: int) -> list[PairedTest]:
-    """LSTM - SimpleRNN at 95 %, then the same at equal parameters and each network against its rivals at the level that
-    Bonferroni asks for (see verdict)."""
-    ensembles = {each.model: each for each in ledgers if each.member == ENSEMBLE}
-    pairs, same = ([pair] if all(model in ensembles for model in pair) else [] for pair in (PAIR, SAME_PARAMETERS))
-    networks = [model for model in ensembles if is_network(model)]
-    simple = [model for model in ensembles if not is_network(model)]
-    best = sorted(set(simple) - set(RIVALS), key=lambda model: float(held_returns(ensembles[model]).sum()))[-1:]
-    rivals = [(model, rival) for rival in [*RIVALS, *best] if rival in ensembles for model in networks]
-    others = [*same, *rivals]
-    wider = rival_level(len(same) + len(networks) * len(simple))
-    levels = [LEVEL] * len(pairs) + [wider] * len(others)
-    streams = np.random.default_rng(seed).spawn(len(levels))
-    made = [
-        paired_difference(ensembles[model], ensembles[rival], sessions=sessions, rng=stream, level=level)
-        for (model, rival), level, stream in zip(pairs + others, levels, streams, strict=True)
-    ]
-    stream = np.random.default_rng([seed, 2])
-    for place in range(len(pairs + same)):
-        made[place] = _over_seeds(made[place], ledgers, sessions=sessions, rng=stream)
-    idle = [model for model in networks if _is_idle(ensembles[model])]
-    days = few_sessions(sessions)
-    return [_without_days(_without_skill(each, idle=idle), days=days) for each in made]
-
-
-def _over_seeds(
-    made: PairedTest, ledgers: Sequence[Ledger], *, sessions: Sessions | None, rng: np.random.Generator
-) -> PairedTest:
-    """Two networks are told apart only where other random starts would have told them apart, too.
-
-    With a single seed nothing is known about that, and the comparison stays as it is.
-    """
-    if made.answer == "cannot tell" or made.block is None:
-        return made
-    a, b = (
-        [
-            daily_sums(held_returns(each), sessions=sessions)[0]
-            for each in ledgers
-            if each.model == model and each.member != ENSEMBLE
-        ]
-        for model in (made.model, made.rival)
-    )
-    if not (a and b):
-        return made
-    found = seeds_and_days(
-        np.stack(a, axis=1), np.stack(b, axis=1), block=made.block, level=made.level, draws=_DRAWS, rng=rng
-    )
-    if found is None or answer(*found[1:]) == made.answer:
-        return made
-    return replace(made, answer="cannot tell", reason=OTHER_SEEDS)
-
-
-def few_sessions(sessions: Sessions | None) -> int | None:
-    """The number of sessions where there are too few of them to speak for other days, None otherwise."""
-    count = len(np.unique(sessions[:-1])) if sessions is not None else 0
-    return count if 0 < count < FEWEST else None
-
-
-def _without_days(made: PairedTest, *, days: int | None) -> PairedTest:
-    """What holds within a day or two is not told as what holds."""
-    if days is None or made.low is None or made.answer == "cannot tell":
-        return made
-    return replace(made, answer="cannot tell", reason=f"{days} session{'s' * (days > 1)} cannot speak for other days")
-
-
-def _is_idle(account: Ledger) -> bool:
-    return not np.any(account.position)
-
-
-def _without_skill(made: PairedTest, *, idle: Sequence[str]) -> PairedTest:
-    """What a network saved by never holding anything is not told as its being better or worse."""
-    who = [model for model in (made.model, made.rival) if model in idle]
-    if not who or made.low is None:
-        return made
-    return replace(made, answer="cannot tell", reason=f"{' and '.join(map(name, who))} never held anything")
+    counts = [each.observations for each in comparisons if each.question == "money"]
+    return bars_per_year * counts[0] / bars if counts and bars else bars_per_year
 
 
 def _qualities(predictions: "pd.DataFrame") -> dict[tuple[str, str], Metrics]:

@@ -1,4 +1,4 @@
-"""What trading may cost before the gain is gone, and how long one would have to wait to be sure."""
+"""Break-even transaction cost: what trading may cost before the gain is gone."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,6 @@ import numpy as np
 
 from forecast.statistics.bootstrap import resampled_means
 from pipelines.market.types import Floats
-
-_POWER = 2.8016  # normal quantiles of 0.975 and 0.8 together: an interval at 95 % that excludes zero 4 times in 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +37,3 @@ def break_even(
         return BreakEven(cost=cost, low=None, high=None, reason="too little traded for an interval")
     low, high = np.quantile(means[:, 0] / means[:, 1], [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     return BreakEven(cost=cost, low=float(low), high=float(high))
-
-
-def years_to_tell(mean: float, *, low: float, high: float, years: float) -> float | None:
-    """Years of such days, these included, after which a difference of this size would be told 4 times in 5.
-
-    mean, low, high: a difference and its 95 % interval from so many years; the interval shrinks with the root of
-    time. None for no difference at all: that can never be told.
-    """
-    if not mean:
-        return None
-    error = (high - low) / (2.0 * 1.959964)
-    return years * (_POWER * error / abs(mean)) ** 2

@@ -14,14 +14,14 @@ import pandas as pd
 
 from forecast.config.experiment import BASELINES, Experiment
 from forecast.runs.io import read_json, write_json
-from forecast.statistics.verdict import RIVALS
+from forecast.statistics.comparisons import BASE_RATE
 from pipelines.errors import ConfigError, RunError
 
 KINDS = {"none": "no edge", "shuffled": "no edge, labels shuffled", "memory": "long memory"}
 
 _FILE = "summary.json"
 _OF_THE_PRICES = ("symbol", "interval", "bars", "start", "end")  # what an experiment may have otherwise on made-up ones
-_KEYS = ["kind", "edge", "model", "rival"]
+_KEYS = ["question", "kind", "edge", "model", "benchmark"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,24 +41,30 @@ class PowerStudy:
 
 
 def rates(results: pd.DataFrame) -> pd.DataFrame:
-    """Share of each answer by kind, edge, model and rival, with the 95 % Wilson interval of "better"."""
+    """How often each answer came, as numbers of markets, by question, kind, edge, model and benchmark.
+
+    low, high: the 95 % Wilson interval of the share of "better". claims, claims_high: the share of "better" and "worse"
+    together, and the upper end of its interval.
+    """
     rows = []
-    for key, each in results.groupby(_KEYS, sort=True):
-        count, better = len(each), int((each["answer"] == "better").sum())
+    for key, group in results.groupby(_KEYS, sort=True):
+        count = len(group)
+        better, worse = (int((group["answer"] == answer).sum()) for answer in ("better", "worse"))
         low, high = wilson(better, count)
-        worse = float((each["answer"] == "worse").mean())
-        rows.append([*key, count, better / count, low, high, worse, 1.0 - better / count - worse])
-    columns = [*_KEYS, "markets", "better", "low", "high", "worse", "cannot_tell"]
+        claims = better + worse
+        rows.append([*key, count, better, worse, count - claims, low, high, claims / count, wilson(claims, count)[1]])
+    columns = [*_KEYS, "markets", "better", "worse", "inconclusive", "low", "high", "claims", "claims_high"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def smallest_edge(shares: pd.DataFrame, *, power: float = 0.8) -> float | None:
     """The edge at which "better" is first said in `power` of the markets, between the edges tried; None: not reached.
 
-    shares: rows of `rates` of one kind, model and rival.
+    shares: rows of `rates` of one question, kind, model and benchmark.
     """
     curve = shares.sort_values("edge")
-    edge, share = curve["edge"].to_numpy(), np.maximum.accumulate(curve["better"].to_numpy())
+    edge = curve["edge"].to_numpy()
+    share = np.maximum.accumulate((curve["better"] / curve["markets"]).to_numpy())
     reached = np.flatnonzero(share >= power)
     if not len(reached):
         return None
@@ -78,25 +84,17 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
 
 
 def smallest_edges(shares: pd.DataFrame) -> list[dict[str, Any]]:
-    """The smallest edge seen 4 times in 5, for each kind of planted market, network and rival."""
+    """The smallest edge found with 80 % power, for each question, kind of planted market, network and benchmark."""
     planted = shares[shares["edge"] > 0]
-    keys = ["kind", "model", "rival"]
-    return [{**dict(zip(keys, key, strict=True)), "edge": smallest_edge(each)} for key, each in planted.groupby(keys)]
+    keys = ["question", "kind", "model", "benchmark"]
+    return [{**dict(zip(keys, key, strict=True)), "edge": smallest_edge(group)} for key, group in planted.groupby(keys)]
 
 
-def edge_seen(shares: pd.DataFrame, kind: str) -> float | None:
-    """From which edge on every network is told from holding and from nothing 4 times in 5; None: at none tried.
-
-    Other networks and baselines may see the same edge: that those are not beaten is no blindness.
-    """
-    simple = shares[(shares["kind"] == kind) & shares["rival"].isin(RIVALS)]
-    edges = [each["edge"] for each in smallest_edges(simple)]
+def detectable_edge(shares: pd.DataFrame, kind: str) -> float | None:
+    """From which edge on every network's skill is told from the base rate's with 80 % power; None: at none tried."""
+    skill = shares[(shares["kind"] == kind) & (shares["question"] == "skill") & (shares["benchmark"] == BASE_RATE)]
+    edges = [each["edge"] for each in smallest_edges(skill[~skill["model"].isin(BASELINES)])]
     return max(edges) if edges and None not in edges else None
-
-
-def best_named(results: pd.DataFrame) -> pd.DataFrame:
-    """The results with "best_baseline" for whichever baseline was the best of its market: one comparison, not three."""
-    return results.assign(rival=results["rival"].mask(results["rival"].isin(BASELINES), "best_baseline"))
 
 
 def kind_name(kind: str) -> str:
@@ -119,7 +117,7 @@ def read(folder: Path) -> PowerStudy:
     content = read_json(folder / _FILE)
     try:
         shares = pd.DataFrame(content.pop("rates"))
-        shares = shares.astype({"edge": float, "better": float, "low": float, "high": float})
+        shares = shares.astype({"edge": float, "low": float, "high": float, "claims": float})
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{folder / _FILE} is damaged ({error}). Run 'forecast calibrate' again.") from error
     return PowerStudy(folder=folder, about=content, shares=shares)

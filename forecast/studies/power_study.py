@@ -24,7 +24,7 @@ from forecast.config.trading import TradingConfig
 from forecast.datasets.dataset import Dataset, bars_per_year, prepare
 from forecast.runs import tables
 from forecast.runs.io import read_json, write_json
-from forecast.statistics.summary import comparisons
+from forecast.statistics.summary import compare
 from forecast.trading.strategy import accounts
 from forecast.training.session import baseline_task
 from pipelines.errors import ConfigError
@@ -82,7 +82,7 @@ def calibrate(
     workers: WorkerPool,
     progress: Progress,
 ) -> pd.DataFrame:
-    """One row a market and comparison: kind, edge, seed, model, rival, answer, mean_difference, low, high.
+    """One row a market and comparison: kind, edge, seed, question, model, benchmark, answer, difference, low, high.
 
     Each market is saved below `folder` when it is done, so the same call goes on where it was interrupted; the
     folder's name has to follow from the experiment and the rules.
@@ -149,25 +149,26 @@ def _shuffled(made: Dataset, *, seed: int) -> Dataset:
 
 
 def _compare(dataset: Dataset, found: Probabilities, *, rules: TradingConfig) -> list[dict[str, Any]]:
-    parts = {
-        part: [tables.predictions(dataset, task, found[task][number], part=part) for task in sorted(found)]
+    rows = {
+        part: pd.concat(
+            [tables.predictions(dataset, task, found[task][number], part=part) for task in sorted(found)],
+            ignore_index=True,
+        )
         for number, part in enumerate(("test", "validation"))
-        if part == "test" or rules.learns
     }
-    rows = {part: pd.concat(frames, ignore_index=True) for part, frames in parts.items()}
     made = accounts(
         rows["test"],
         tables.bars(dataset.bars),
         rules=rules,
-        validation=rows.get("validation"),
+        validation=rows["validation"],
         bars_per_year=bars_per_year(dataset.bars),
     )
     sessions = session_of(dataset.bars.closed_at[made.traded], dataset.bars.calendar)
-    return [asdict(each) for each in comparisons(made.ledgers, sessions=sessions, seed=0)]
+    return [asdict(each) for each in compare(made.ledgers, rows["test"], sessions=sessions)]
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     content = read_json(path)
     market = {name: content["market"][name] for name in ("kind", "edge", "seed")}
-    kept = ("model", "rival", "answer", "mean_difference", "low", "high")
+    kept = ("question", "model", "benchmark", "answer", "difference", "low", "high", "minimum_detectable_effect")
     return [{**market, **{name: each[name] for name in kept}} for each in content["comparisons"]]

@@ -13,6 +13,7 @@ from forecast.compute.executor import FitJob, WorkerPool, fit_members
 from forecast.compute.progress import Progress
 from forecast.compute.shared_data import SharedData
 from forecast.compute.task import MemberResult, Task, order_for
+from forecast.config.significance import SIGNIFICANCE
 from forecast.config.trading import AUTO, TradingConfig
 from forecast.datasets.dataset import Dataset
 from forecast.diagnostics.loader import RunUnderStudy
@@ -20,7 +21,7 @@ from forecast.evaluation.backtest import closing_calendar
 from forecast.runs import tables
 from forecast.runs.io import damaged, read_arrays, read_parquet, write_arrays, write_parquet
 from forecast.runs.run import Run, tuned_hyperparameters
-from forecast.statistics.paired_test import Sessions, paired_difference
+from forecast.statistics.comparisons import Sessions, compare_accounts
 from forecast.trading.signals import ENSEMBLE
 from forecast.trading.simulator import Ledger
 from forecast.trading.strategy import accounts
@@ -30,12 +31,12 @@ from pipelines.market.types import Floats
 from pipelines.preprocessing import scaling, windows
 
 _FEWEST = 50  # training rows of a fold
-_COLUMNS = ["model", "window", "rival", "mean_difference", "low", "high", "level", "unit", "answer", "log_loss"]
+_COLUMNS = ["model", "window", "benchmark", "difference", "low", "high", "level", "unit", "answer", "log_loss"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ablation:
-    """table: a row a network and window, its ensemble's net return less that at the run's own window (rival).
+    """table: a row a network and window, its ensemble's net return less that at the run's own window (benchmark).
 
     log_loss: of the ensemble on the test rows. low, high: the interval at that level, NaN where none can be had.
     """
@@ -68,16 +69,15 @@ def run(
     for model in subject.models:
         for length in wanted:
             loss = _loss(subject.data, found[length], model, seeds=subject.experiment.seeds)
-            row: dict[str, Any] = {"model": model, "window": length, "rival": own, "log_loss": loss}
+            row: dict[str, Any] = {"model": model, "window": length, "benchmark": own, "log_loss": loss}
             if length != own:
-                difference = paired_difference(
+                comparison = compare_accounts(
                     accounted[length][0][model],
                     accounted[own][0][model],
                     sessions=sessions,
-                    rng=np.random.default_rng(0),
-                    level=1 - 0.05 / compared,
+                    level=1 - (1 - SIGNIFICANCE.level) / compared,
                 )
-                row |= {name: getattr(difference, name) for name in _COLUMNS[3:9]}
+                row |= {name: getattr(comparison, name) for name in _COLUMNS[3:9]}
             rows.append(row)
     table = pd.DataFrame(rows, columns=_COLUMNS)
     write_parquet(subject.run.folder / "inspection" / "ablation.parquet", table)
@@ -94,9 +94,9 @@ def kept(run: Run) -> Ablation | None:
     if not path.exists():
         return None
     table = read_parquet(path, _COLUMNS)
-    if table.empty or table["rival"].nunique() != 1:
+    if table.empty or table["benchmark"].nunique() != 1:
         raise damaged(path, "not one window that the others are compared with")
-    return Ablation(table=table, window=int(table["rival"].iloc[0]))
+    return Ablation(table=table, window=int(table["benchmark"].iloc[0]))
 
 
 def shortened(data: Dataset, steps: int, *, longest: int) -> Dataset:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from forecast.config.experiment import BASELINES
 from forecast.config.trading import TradingConfig
 from forecast.trading.market_state import MarketState, conditions, place
 from forecast.trading.position_sizing import targets
@@ -22,7 +23,7 @@ class StrategyResult:
 
     probability: recalibrated, signals: of each member and decision, shape (members, decisions). choices: empty where
     nothing is chosen on validation rows. traded: the bars, one more than decisions. targets, ledgers: of every member,
-    then of holding and of nothing, shape (ledgers, decisions).
+    then of the benchmarks (buy-and-hold, cash, the same exposure as each network), shape (ledgers, decisions).
     """
 
     members: EnsemblePredictions
@@ -53,22 +54,23 @@ def accounts(
         RunError: predictions that do not belong to these bars.
         ConfigError: rules that need what is not given.
     """
-    made, known = (
-        members(predictions),
-        conditions(bars, rules=rules, bars_per_year=bars_per_year, closes_with=closes_with),
-    )
+    made = members(predictions)
+    state = conditions(bars, rules=rules, bars_per_year=bars_per_year, closes_with=closes_with)
     choices: list[ThresholdChoice] = []
     if rules.learns:
         if validation is None:
-            raise ConfigError("Need validation rows for --calibration, --band auto and --size kelly, got none.")
-        choices = choose(validation, known, rules=rules)
-    traded = place(known.opened_at, made.entry_at)
-    here = known.rows(traded)
-    probability = recalibrated(choices, made)
-    signals = decide(probability, band=per_decision(choices, made, "band") if choices else float(rules.band))
-    payoffs = {name: per_decision(choices, made, name) if choices else np.nan for name in ("gain", "loss")}
-    sized = targets(signals, probability, rules=rules, volatility=here.volatility[:-1], **payoffs)
-    wanted = np.concatenate([here.closed_overnight(sized), _simple(here, rules=rules)])
+            raise ConfigError(
+                "Expected validation rows for --calibration, --threshold auto and --sizing kelly, got none."
+            )
+        choices = choose(validation, state, rules=rules)
+    traded = place(state.opened_at, made.entry_at)
+    here = state.rows(traded)
+    probability, signals, sized = _decisions(made, choices, volatility=here.volatility[:-1], rules=rules)
+    benchmarks = {"buy_and_hold": _holding(here, rules=rules), "cash": np.zeros(len(made.entry_at))}
+    if validation is not None:
+        exposure = _same_exposure(validation, state, made, choices, rules=rules)
+        benchmarks |= {name: here.closed_overnight(held) for name, held in exposure.items()}
+    wanted = np.concatenate([here.closed_overnight(sized), np.stack(list(benchmarks.values()))])
     return StrategyResult(
         members=made,
         choices=choices,
@@ -80,7 +82,7 @@ def accounts(
         ledgers=trade_all(
             wanted,
             symbol=made.symbol,
-            names=[*made.names, ("buy_and_hold", ENSEMBLE), ("always_flat", ENSEMBLE)],
+            names=[*made.names, *((name, ENSEMBLE) for name in benchmarks)],
             opened_at=here.opened_at,
             opens=here.opens,
             costs=rules.costs,
@@ -88,6 +90,45 @@ def accounts(
             tradable=here.tradable,
         ),
     )
+
+
+def _decisions(
+    made: EnsemblePredictions, choices: Sequence[ThresholdChoice], *, volatility: Floats, rules: TradingConfig
+) -> tuple[Floats, Signals, Floats]:
+    """Recalibrated probabilities, signals and target positions, each of shape (members, decisions).
+
+    Baselines trade without a no-trade zone where it is not chosen for each model: their probabilities lie so close to
+    one half that a zone made for networks would silence them. volatility: a year, known at each decision.
+    """
+    probability = recalibrated(choices, made)
+    fixed = np.array([[0.0 if model in BASELINES or choices else float(rules.band)] for model, _ in made.names])
+    signals = decide(probability, band=per_decision(choices, made, "band") if choices else fixed)
+    payoffs = {name: per_decision(choices, made, name) if choices else np.nan for name in ("gain", "loss")}
+    return probability, signals, targets(signals, probability, rules=rules, volatility=volatility, **payoffs)
+
+
+def _same_exposure(
+    validation: pd.DataFrame,
+    state: MarketState,
+    made: EnsemblePredictions,
+    choices: Sequence[ThresholdChoice],
+    *,
+    rules: TradingConfig,
+) -> dict[str, Floats]:
+    """Benchmark by network: its mean position on a fold's validation rows, held through that fold's test rows.
+
+    Whoever holds this has the network's exposure to the market and none of its timing. Each of shape (decisions,).
+    """
+    exposure: dict[str, Floats] = {}
+    for fold, rows in validation.groupby("fold", sort=True):
+        table = members(rows)
+        entry = np.minimum(np.searchsorted(state.opened_at, table.entry_at), len(state.opened_at) - 1)
+        _, _, sized = _decisions(table, choices, volatility=state.volatility[entry], rules=rules)
+        for (model, member), positions in zip(table.names, sized, strict=True):
+            if member == ENSEMBLE and model not in BASELINES:
+                held = exposure.setdefault(f"same_exposure:{model}", np.zeros(len(made.fold)))
+                held[made.fold == int(str(fold))] = positions.mean()
+    return exposure
 
 
 def chosen_bands(choices: Sequence[ThresholdChoice]) -> dict[str, list[float]]:
@@ -99,10 +140,9 @@ def chosen_bands(choices: Sequence[ThresholdChoice]) -> dict[str, list[float]]:
     return found
 
 
-def _simple(here: MarketState, *, rules: TradingConfig) -> Floats:
-    """Targets of holding, sized as every other buy where the size follows from volatility, and of holding nothing."""
-    bought = np.full((1, len(here.opens) - 1), "buy")
-    size = np.ones(bought.shape)
+def _holding(state: MarketState, *, rules: TradingConfig) -> Floats:
+    """Targets of buy-and-hold, sized as every other buy where the size follows from volatility; shape (decisions,)."""
+    size = np.ones(len(state.opens) - 1)
     if rules.size == "volatility":
-        size = targets(bought, size, rules=rules, volatility=here.volatility[:-1])
-    return np.concatenate([size, np.zeros(bought.shape)])
+        size = targets(np.full(size.shape, "buy"), size, rules=rules, volatility=state.volatility[:-1])
+    return size

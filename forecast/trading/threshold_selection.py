@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.config.experiment import BASELINES
 from forecast.config.trading import AUTO, TradingConfig
 from forecast.trading.market_state import MarketState, place
 from forecast.trading.position_sizing import targets
@@ -98,7 +99,7 @@ def _choose(made: EnsemblePredictions, known: MarketState, *, fold: int, rules: 
     maps = [fit(each, target, kind=rules.calibration) for each in made.probability]
     probability = np.stack([each.apply(said) for each, said in zip(maps, made.probability, strict=True)])
     gain, loss, note = _payoffs(made.forward_return, rules=rules)
-    bands = [0.0 if rules.band == AUTO else float(rules.band)] * len(made.names)
+    bands = [0.0 if rules.band == AUTO or model in BASELINES else float(rules.band) for model, _ in made.names]
     utility: list[float | None] = [None] * len(made.names)
     if rules.band == AUTO and len(made.target) < FEWEST:
         note = "; ".join([*filter(None, [note]), f"{len(made.target)} validation rows are too few to choose a band: 0"])

@@ -19,7 +19,7 @@ CONTROL = (
     "--folds",
     "3",
     "--seeds",
-    "1",
+    "3",
     "--epochs",
     "20",
 )
@@ -34,10 +34,13 @@ def test_a_small_calibration_leaves_a_page_and_is_listed(tmp_path):
         "--baseline", "previous_sign", "--json",
     )  # fmt: skip
     found = json.loads(done.stdout)
-    assert {row["rival"] for row in found["rates"]} == {"simple_rnn", "always_flat", "buy_and_hold", "best_baseline"}
+    assert {row["benchmark"] for row in found["rates"]} == {
+        "simple_rnn", "base_rate", "previous_sign", "buy_and_hold", "cash", "same_exposure",
+    }  # fmt: skip
+    assert {row["question"] for row in found["rates"]} == {"skill", "money"}
     assert all(row["markets"] == 1 for row in found["rates"])
     page = tmp_path / "reports" / found["page"].rsplit("/", 1)[-1]
-    assert "What this experiment can see" in page.read_text()
+    assert "Size and power of this experiment" in page.read_text()
     assert page.name in (tmp_path / "reports" / "index.html").read_text()
 
 
@@ -47,11 +50,11 @@ def test_no_edge_is_seen_where_there_is_none_and_a_strong_one_always(tmp_path):
     common = ("calibrate", "--markets", "20", "--jobs", str(cores()), *CONTROL, "--json")
     idle = json.loads(run(*common, "--market", "none", "--bars-per-market", "2000").stdout)["rates"]
     for row in idle:
-        assert row["better"] <= 0.2  # 4 of 20: of a rate of 8 % there are more once in 50
-        assert row["cannot_tell"] > 0.5
+        if row["model"] in ("simple_rnn", "lstm"):
+            assert row["better"] + row["worse"] <= 4  # of 20: at a rate of 5 % there are more once in 400
     planted = json.loads(run(*common, "--market", "lag-1", "--edge", "0.3", "--bars-per-market", "5000").stdout)[
         "rates"
     ]
     for row in planted:
-        if row["rival"] in ("always_flat", "buy_and_hold"):
-            assert row["better"] >= 0.9
+        if row["benchmark"] == "base_rate" or (row["model"] == "lstm" and row["benchmark"] == "cash"):
+            assert row["better"] >= 18

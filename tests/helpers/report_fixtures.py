@@ -41,6 +41,11 @@ def build_run(
     predictions = _predictions(prices, plan, seeds=seeds, networks=networks, edge=edge, rng=rng)
     write_parquet(run.folder / "bars.parquet", prices)
     write_parquet(run.folder / "predictions.parquet", predictions)
+    checked = _predictions(
+        prices, plan, seeds=seeds, networks=networks, edge=edge, rng=np.random.default_rng(rng_seed + 1),
+        part="validation",
+    )  # fmt: skip
+    write_parquet(run.folder / "validation.parquet", checked)
     write_parquet(run.folder / "history.parquet", _history(folds=folds, seeds=seeds, networks=networks, rng=rng))
     write_json(run.folder / "run.json", _describe(run, prices, plan, seeds=seeds, interval=interval, networks=networks))
     if backtest:
@@ -68,7 +73,7 @@ def save_backtest(run: Run, name: str, *, bars_per_year: float) -> None:
                 }
             )
         )  # fmt: skip
-    for model, position in (("buy_and_hold", 1.0), ("always_flat", 0.0)):
+    for model, position in (("buy_and_hold", 1.0), ("cash", 0.0)):
         ledgers.append(_ledger(np.full(len(traded) - 1, position), traded, model=model, member="ensemble"))
     sessions = ledgers[0].time.astype("datetime64[D]")
     metrics = summarise(ledgers, predictions, bars_per_year=bars_per_year, sessions=sessions, config=POLICY)
@@ -123,12 +128,13 @@ def _predictions(
     networks: tuple[str, ...],
     edge: float,
     rng: np.random.Generator,
+    part: str = "test",
 ) -> pd.DataFrame:
     opens = prices["open"].to_numpy()
     frames = []
     for fold in plan:
-        start = int(prices["closed_at"].searchsorted(pd.Timestamp(fold["test"]["first"])))
-        rows = np.arange(start, start + fold["test"]["rows"])
+        start = int(prices["closed_at"].searchsorted(pd.Timestamp(fold[part]["first"])))
+        rows = np.arange(start, start + fold[part]["rows"])
         forward = opens[rows + 2] / opens[rows + 1] - 1.0
         scaled = forward / forward.std()
         for model in networks:

@@ -10,25 +10,25 @@ from forecast.studies.memory_benchmark import Benchmark
 from forecast.studies.power_results import PowerStudy
 from tests.helpers.report_fixtures import POLICY
 
-SHARES = [  # kind, edge, model, rival, better of 20 markets
-    ("none", 0.0, "lstm", "simple_rnn", 1),
-    ("none", 0.0, "lstm", "always_flat", 0),
-    ("none", 0.0, "lstm", "best_baseline", 0),
-    ("lag-1", 0.1, "lstm", "simple_rnn", 0),
-    ("lag-1", 0.1, "lstm", "always_flat", 12),
-    ("lag-1", 0.1, "lstm", "best_baseline", 0),
-    ("lag-1", 0.2, "lstm", "simple_rnn", 2),
-    ("lag-1", 0.2, "lstm", "always_flat", 20),
-    ("lag-1", 0.2, "lstm", "best_baseline", 1),
+SHARES = [  # question, kind, edge, model, benchmark, better of 20 markets
+    ("skill", "none", 0.0, "lstm", "simple_rnn", 1),
+    ("skill", "none", 0.0, "lstm", "base_rate", 0),
+    ("money", "none", 0.0, "lstm", "cash", 0),
+    ("skill", "lag-1", 0.1, "lstm", "simple_rnn", 0),
+    ("skill", "lag-1", 0.1, "lstm", "base_rate", 12),
+    ("money", "lag-1", 0.1, "lstm", "cash", 0),
+    ("skill", "lag-1", 0.2, "lstm", "simple_rnn", 2),
+    ("skill", "lag-1", 0.2, "lstm", "base_rate", 20),
+    ("money", "lag-1", 0.2, "lstm", "cash", 1),
 ]
 
 
 def power_study(folder: Path) -> PowerStudy:
     """Of 20 markets a kind, with the numbers of correct answers in SHARES."""
     answers = [
-        {"kind": kind, "edge": edge, "model": model, "rival": rival, "answer": answer}
-        for kind, edge, model, rival, better in SHARES
-        for answer in ["better"] * better + ["cannot tell"] * (20 - better)
+        {"question": question, "kind": kind, "edge": edge, "model": model, "benchmark": benchmark, "answer": answer}
+        for question, kind, edge, model, benchmark, better in SHARES
+        for answer in ["better"] * better + ["inconclusive"] * (20 - better)
     ]
     return PowerStudy(
         folder=folder,

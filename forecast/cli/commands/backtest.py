@@ -94,7 +94,7 @@ def evaluate_and_report(settings: CliContext, run: Any, rules: Any, *, say: bool
     if say:
         from forecast.cli.backtest_output import print_backtest
 
-        print_backtest(backtest, page)
+        print_backtest(backtest, page, symbol=str(run.describe()["config"]["symbol"]))
     return {"run": run.name, "backtest": backtest.name, "report": str(page), **backtest.metrics}
 
 
@@ -112,7 +112,7 @@ def _join(settings: CliContext, runs: list[Any], rules: Any, weighting: str, *, 
     if say:
         from forecast.cli.backtest_output import print_backtest
 
-        print_backtest(made, page)
+        print_backtest(made, page, symbol=", ".join(made.config["symbols"]))
     return {"portfolio": {"name": made.name, "report": str(page), **made.metrics}}
 
 

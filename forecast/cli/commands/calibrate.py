@@ -103,7 +103,7 @@ def command(
             "command": shlex.join(["forecast", *sys.argv[1:]]),
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         },
-        shares=power_results.rates(power_results.best_named(results)),
+        shares=power_results.rates(results),
     )
     power_results.save(found)
     page = write_controls(found, folder=settings.reports_dir)
@@ -122,8 +122,11 @@ def command(
         return
     _print(found.shares)
     for each in power_results.smallest_edges(found.shares):
-        reached = f"from {each['edge']:.2f} on" if each["edge"] is not None else "at none of the edges tried"
-        click.echo(f"{each['model']} against {each['rival']} on {each['kind']}: found 4 times in 5 {reached}.")
+        reached = f"from {each['edge']:.2f}" if each["edge"] is not None else "at none of the edges tried"
+        click.echo(
+            f"{each['question']}, {each['model']} against {each['benchmark']} on {each['kind']}: found with "
+            f"80 % power {reached}."
+        )
     click.echo(str(page))
 
 
@@ -131,11 +134,11 @@ def _print(shares: Any) -> None:
     from forecast.cli.tables import print_table
 
     print_table(
-        ["market", ">edge", "network", "against", ">better", ">95 %", ">worse", ">cannot tell"],
+        ["market", ">edge", "question", "model", "benchmark", ">better", ">95 %", ">worse", ">inconclusive"],
         [
             [
-                row.kind, f"{row.edge:g}", row.model, row.rival, f"{row.better:.0%}",
-                f"{row.low:.0%}–{row.high:.0%}", f"{row.worse:.0%}", f"{row.cannot_tell:.0%}",
+                row.kind, f"{row.edge:g}", row.question, row.model, row.benchmark, str(row.better),
+                f"{row.low:.0%}–{row.high:.0%}", str(row.worse), str(row.inconclusive),
             ]
             for row in shares.itertuples()
         ],

@@ -21,6 +21,7 @@ def command(settings: CliContext, run: str, backtest: str | None, as_json: bool)
       forecast report 20260301-120000-aapl-1d --backtest default
     """
     from forecast.report import write_index, write_report
+    from forecast.report.sections.verdict import verdict_text
     from forecast.runs.catalog import list_runs, open_run
     from forecast.studies.power_results import listed
     from pipelines.errors import RunError
@@ -36,7 +37,8 @@ def command(settings: CliContext, run: str, backtest: str | None, as_json: bool)
     index = write_index(
         list_runs(settings.runs), folder=settings.reports_dir, calibrations=listed(settings.calibrations)
     )
-    sentence = chosen.backtest(name).metrics["verdict"]["sentence"]
+    symbol = str(chosen.describe()["config"]["symbol"])
+    sentence = " ".join(verdict_text(chosen.metrics(name), symbol=symbol).sentences)
     if as_json:
         print_json(
             {

@@ -1,6 +1,6 @@
 """Growth, drawdown and certainty as plain plotly figures; colours are names that the page turns into light or dark."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -10,8 +10,8 @@ from forecast.config import model_registry
 from forecast.report import formatting
 from forecast.report.charts.downsampling import LINE_LIMIT, thin
 from forecast.report.context import PageContext
+from forecast.statistics.comparisons import BUY_AND_HOLD, CASH, Comparison, is_network
 from forecast.statistics.performance import equity_curve, held_returns
-from forecast.statistics.verdict import RIVALS, is_network
 from pipelines.market.types import Floats, Times
 
 Figure = dict[str, Any]
@@ -26,7 +26,7 @@ DASHES = {
     "dense": "3px,4px",
     "cnn": "7px,4px",
     "buy_and_hold": "2px,2px",
-    "always_flat": "9px,4px,2px,4px",
+    "cash": "9px,4px,2px,4px",
     "logistic": "10px,3px",
     "boosting": "4px,4px",
     "previous_sign": "1px,3px",
@@ -39,7 +39,7 @@ _COLOURS = {
     "simple_rnn": "rnn",
     "simple_rnn_wide": "wide",
     "buy_and_hold": "hold",
-    "always_flat": "flat",
+    "cash": "flat",
 }
 
 
@@ -100,56 +100,57 @@ def drawdown(material: PageContext) -> Figure:
     return {"data": traces, "layout": layout, "alt": f"Fall below the last peak. Deepest: {', '.join(said)}."}
 
 
-def certainty(comparisons: list[Mapping[str, Any]]) -> Figure:
-    """Each comparison as a dot with its interval; what touches zero cannot be told."""
-    rows = [each for each in comparisons if each["low"] is not None]
+def intervals(comparisons: Sequence[Comparison], *, title: str, tick: str) -> Figure:
+    """Each comparison as a dot with its interval; one that touches zero is inconclusive."""
+    rows = [each for each in comparisons if each.interval is not None]
     traces = []
     for place, each in enumerate(rows):
-        who = escape(f"{formatting.label(each['model'])} − {formatting.within(each['rival'])}")
-        interval = f"{formatting.percent(each['low'])} to {formatting.percent(each['high'])}"
+        low, high = each.interval or (0.0, 0.0)
+        who = escape(f"{formatting.label(each.model)} − {formatting.within(each.benchmark)}")
+        write = formatting.percent if each.unit != "rank_ic" else lambda value: formatting.number(value, 3)
         traces.append(
             {
                 "type": "scatter",
                 "mode": "markers",
-                "x": [each["mean_difference"]],
+                "x": [each.difference],
                 "y": [who],
                 "error_x": {
                     "type": "data",
                     "symmetric": False,
-                    "array": [each["high"] - each["mean_difference"]],
-                    "arrayminus": [each["mean_difference"] - each["low"]],
+                    "array": [high - each.difference],
+                    "arrayminus": [each.difference - low],
                     "thickness": 2.5 if place == 0 else 1.5,
                     "width": 5,
-                    "color": colour(each["model"]),
+                    "color": colour(each.model),
                 },
                 "marker": {
                     "size": 11 if place == 0 else 8,
                     "symbol": "diamond" if place == 0 else "circle",
-                    "color": colour(each["model"]),
+                    "color": colour(each.model),
                 },
-                "hovertemplate": f"{formatting.percent(each['mean_difference'])} a {each['unit']}<br>"
-                f"{100 * each['level']:g} % interval {interval}<extra></extra>",
+                "hovertemplate": f"{write(each.difference)}<br>"
+                f"{100 * each.level:.4g} % interval {write(low)} to {write(high)}<extra></extra>",
                 "showlegend": False,
             }
         )
     layout = {
         "xaxis": {
-            "tickformat": ".2~p",
+            "tickformat": tick,
             "zeroline": True,
             "zerolinewidth": 2,
             "zerolinecolor": "var(--ink)",
-            "title": {"text": f"first − second, a {rows[0]['unit']}, net" if rows else ""},
+            "title": {"text": title},
         },
         "yaxis": {"autorange": "reversed", "automargin": True, "ticks": "", "fixedrange": True},
         "height": 90 + 44 * len(rows),
     }
-    alt = f"{len(rows)} differences of net returns with their intervals; the table below has the same numbers."
+    alt = f"{len(rows)} differences with their intervals; the table below has the same numbers."
     return {"data": traces, "layout": layout, "alt": alt}
 
 
 def _line(material: PageContext, model: str, times: Times, values: Floats) -> dict[str, Any]:
     rows = thin(values, limit=LINE_LIMIT)
-    aside = not is_network(model) and model not in RIVALS
+    aside = not is_network(model) and model not in (BUY_AND_HOLD, CASH)
     return {
         "type": "scatter",
         "mode": "lines",

@@ -9,6 +9,7 @@ from forecast.report import formatting
 from forecast.report.pages.portfolio import page_name as portfolio_page
 from forecast.report.pages.power import page_name, sentence
 from forecast.report.pages.run import environment
+from forecast.report.sections.verdict import verdict_text
 from forecast.runs.io import read_json
 from forecast.runs.run import Run
 from forecast.studies.power_results import PowerStudy
@@ -37,7 +38,8 @@ def _portfolios(runs: Path, *, folder: Path) -> list[dict[str, str]]:
     found = []
     for name in list_portfolios(runs):
         try:
-            sentence = str(read_json(runs / FOLDER / name / "metrics.json")["verdict"]["sentence"])
+            metrics = read_json(runs / FOLDER / name / "metrics.json")
+            sentence = " ".join(verdict_text(metrics, symbol=", ".join(metrics["config"]["symbols"])).sentences)
         except (RunError, KeyError, TypeError):
             continue
         if (folder / portfolio_page(name)).exists():
@@ -60,10 +62,11 @@ def _entry(run: Run, *, folder: Path) -> dict[str, Any]:
         entry["date"] = formatting.day(about.get("created_at", ""))
         names = run.backtests()
         if not run.finished:
-            return {**entry, "sentence": "Not finished. The same 'forecast train' goes on with it."}
+            return {**entry, "sentence": "Not finished. The same 'forecast train' resumes it."}
         if not names:
             return {**entry, "sentence": f"No backtest yet: forecast backtest {run.name}"}
-        verdict = run.metrics(names[-1])["verdict"]
-        return {**entry, "sentence": verdict["sentence"], "answer": verdict["answer"]}
+        metrics = run.metrics(names[-1])
+        text = verdict_text(metrics, symbol=str(entry["symbol"]))
+        return {**entry, "sentence": " ".join(text.sentences), "answer": metrics["verdict"]["skill"] or ""}
     except (RunError, KeyError, TypeError, AttributeError) as error:
         return {**entry, "sentence": f"Cannot be read: {error}"}

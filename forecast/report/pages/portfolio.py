@@ -11,6 +11,9 @@ from forecast.report.charts import equity
 from forecast.report.context import PageContext, ledger
 from forecast.report.pages.run import environment, script_json
 from forecast.report.sections import tables
+from forecast.report.sections.notes import trading_notes
+from forecast.report.sections.verdict import verdict_text
+from forecast.statistics.verdict import Verdict
 from pipelines.files import write_atomically
 
 
@@ -19,9 +22,12 @@ def write_portfolio(portfolio: Portfolio, *, folder: Path) -> Path:
     from plotly.offline import get_plotlyjs
 
     material = _material(portfolio)
+    verdict = Verdict.from_json(portfolio.metrics["verdict"])
+    unit = next((each.unit for each in verdict.of("money")), "day")
     figures = {
         "growth": equity.growth(material),
-        "certainty": equity.certainty(portfolio.metrics["comparisons"]),
+        "skill": equity.intervals(verdict.of("skill"), title="difference in rank IC", tick=".2~f"),
+        "money": equity.intervals(verdict.of("money"), title=f"difference in net return per {unit}", tick=".2~p"),
         "drawdown": equity.drawdown(material),
     }
     period = portfolio.metrics["period"]
@@ -30,11 +36,13 @@ def write_portfolio(portfolio: Portfolio, *, folder: Path) -> Path:
         title=f"Portfolio of {', '.join(config['symbols'])}",
         eyebrow=(f"{', '.join(config['symbols'])} · {formatting.day(period['first'])} to "
         f"{formatting.day(period['last'])}"),
-        verdict=portfolio.metrics["verdict"],
+        verdict=verdict_text(portfolio.metrics, symbol=", ".join(config["symbols"])),
         shares=[(symbol, formatting.percent(share)) for symbol, share in portfolio.metrics["mean_share"].items()],
         weighting="equal shares" if config["weighting"] == "equal" else "shares by 1 / trailing volatility",
-        notes=portfolio.metrics["trading"]["notes"],
-        comparisons=tables.comparisons(material),
+        notes=trading_notes(portfolio.metrics["trading"]),
+        skill_rows=tables.comparisons(verdict, "skill"),
+        money_rows=tables.comparisons(verdict, "money"),
+        unit=unit,
         performance=tables.performance(material),
         settings=[(name.replace("_", " "), formatting.value(given)) for name, given in config.items()],
         alt={name: figure["alt"] for name, figure in figures.items()},

@@ -9,12 +9,14 @@ import pandas as pd
 from forecast.report import formatting
 from forecast.report.charts.equity import Figure, colour
 from forecast.report.pages.run import environment, script_json
-from forecast.studies.power_results import PowerStudy, edge_seen, kind_name, smallest_edges
+from forecast.studies.power_results import PowerStudy, detectable_edge, kind_name, smallest_edges
 from pipelines.files import write_atomically
 
 _MARKS = {  # what a line is about besides its network
     "simple_rnn": ("solid", "diamond"),
-    "always_flat": ("solid", "circle"),
+    "base_rate": ("solid", "circle"),
+    "cash": ("9px,3px", "circle-open"),
+    "same_exposure": ("4px,3px", "star"),
     "buy_and_hold": ("6px,3px", "square-open"),
     "best_baseline": ("2px,3px", "triangle-up"),
 }
@@ -30,8 +32,8 @@ def write_controls(found: PowerStudy, *, folder: Path) -> Path:
         environment()
         .get_template("controls.html.j2")
         .render(
-            title="What this experiment can see",
-            eyebrow=f"Calibration {found.name} · {formatting.count(int(found.about['market_bars']))} bars a market",
+            title="Size and power of this experiment",
+            eyebrow=f"Power study {found.name} · {formatting.count(int(found.about['market_bars']))} bars a market",
             sentence=sentence(found.shares),
             rows=rows(found.shares),
             curves=[(f"power-{kind}", kind_name(kind)) for kind in _planted(found.shares)],
@@ -52,47 +54,53 @@ def page_name(found: PowerStudy) -> str:
 
 
 def sentence(shares: pd.DataFrame) -> str:
-    """What came out, in one sentence that names the worst of the comparisons and not the best."""
+    """The size and the power of the experiment in one sentence; of several comparisons it names the worst."""
     parts = []
     idle = shares[shares["edge"] == 0]
     if len(idle):
-        worst = idle.sort_values("better").iloc[-1]
+        worst = idle.sort_values("claims").iloc[-1]
         parts.append(
-            f"Where there is no edge, “better” was said in at most {formatting.percent(worst['better'])} of "
+            f"Without an edge a claim was made in at most {formatting.percent(float(worst['claims']))} of "
             f"{formatting.plural(int(worst['markets']), 'market')}"
         )
     for kind in _planted(shares):
-        edge = edge_seen(shares, kind)
-        when = "at none of the sizes tried" if edge is None else f"from a correlation of {edge:.2f} on"
-        parts.append(f"{kind_name(kind)} is seen 4 times in 5 {when}")
+        edge = detectable_edge(shares, kind)
+        when = "at none of the sizes tried" if edge is None else f"from a correlation of {edge:.2f}"
+        parts.append(f"{kind_name(kind)} is found with 80 % power {when}")
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 
 
 def rows(shares: pd.DataFrame) -> list[dict[str, str]]:
-    """The table of controls, written for a person."""
+    """The table of the study."""
+    ordered = sorted(
+        shares.to_dict("records"),
+        key=lambda row: (row["edge"] > 0, row["kind"], row["edge"], row["question"] == "money"),
+    )
     return [
         {
-            "market": ", ".join([kind_name(each["kind"]), *([f"{each['edge']:g}"] if each["edge"] else [])]),
-            "who": f"{formatting.label(each['model'])} − {formatting.within(each['rival'])}",
-            "better": formatting.percent(each["better"]),
-            "interval": f"{formatting.percent(each['low'])} to {formatting.percent(each['high'])}",
-            "untold": formatting.percent(each["cannot_tell"]),
-            "worse": formatting.percent(each["worse"]),
-            "markets": formatting.count(each["markets"]),
+            "market": ", ".join([kind_name(row["kind"]), *([f"{row['edge']:g}"] if row["edge"] else [])]),
+            "question": row["question"],
+            "who": f"{formatting.label(row['model'])} − {formatting.within(row['benchmark'])}",
+            "better": formatting.count(row["better"]),
+            "interval": f"{formatting.percent(row['low'])} to {formatting.percent(row['high'])}",
+            "inconclusive": formatting.count(row["inconclusive"]),
+            "worse": formatting.count(row["worse"]),
+            "markets": formatting.count(row["markets"]),
         }
-        for each in sorted(shares.to_dict("records"), key=lambda each: (each["edge"] > 0, each["kind"], each["edge"]))
+        for row in ordered
     ]
 
 
 def smallest(shares: pd.DataFrame) -> list[tuple[str, str]]:
-    """For each comparison on a planted market: the correlation seen 4 times in 5."""
+    """For each comparison on a planted market: the correlation found with 80 % power."""
     return [
         (
-            f"{formatting.label(each['model'])} − {formatting.within(each['rival'])}, {kind_name(each['kind'])}",
-            f"from {each['edge']:.2f} on" if each["edge"] is not None else "at none of the edges tried",
+            f"{row['question'].capitalize()}: {formatting.label(row['model'])} − "
+            f"{formatting.within(row['benchmark'])}, {kind_name(row['kind'])}",
+            f"from {row['edge']:.2f}" if row["edge"] is not None else "at none of the edges tried",
         )
-        for each in smallest_edges(shares)
+        for row in smallest_edges(shares)
     ]
 
 
@@ -100,25 +108,27 @@ def power_curve(shares: pd.DataFrame, kind: str) -> Figure:
     """Share of "better" against the planted correlation, with Wilson intervals; at 0 the markets without an edge."""
     chosen = shares[(shares["kind"] == kind) | ((shares["kind"] == "none") & (shares["edge"] == 0))]
     traces, said = [], []
-    for (model, rival), each in chosen.groupby(["model", "rival"], sort=False):
+    for (question, model, benchmark), each in chosen.groupby(["question", "model", "benchmark"], sort=False):
         if not (each["edge"] > 0).any():
             continue
         line = each.sort_values("edge")
-        dash, symbol = _MARKS.get(str(rival), ("10px,3px", "x"))
-        tint = "var(--ink)" if rival == "simple_rnn" else colour(str(model))
-        name = f"{formatting.label(str(model))} − {formatting.within(str(rival))}"
+        dash, symbol = _MARKS.get(str(benchmark), ("10px,3px", "x"))
+        tint = "var(--ink)" if benchmark == "simple_rnn" else colour(str(model))
+        name = f"{question}: {formatting.label(str(model))} − {formatting.within(str(benchmark))}"
+        share = line["better"] / line["markets"]
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
                 "name": name,
+                "visible": True if question == "skill" else "legendonly",
                 "x": line["edge"].tolist(),
-                "y": line["better"].tolist(),
+                "y": share.tolist(),
                 "error_y": {
                     "type": "data",
                     "symmetric": False,
-                    "array": (line["high"] - line["better"]).tolist(),
-                    "arrayminus": (line["better"] - line["low"]).tolist(),
+                    "array": (line["high"] - share).tolist(),
+                    "arrayminus": (share - line["low"]).tolist(),
                     "thickness": 1,
                     "width": 3,
                     "color": tint,
@@ -128,7 +138,7 @@ def power_curve(shares: pd.DataFrame, kind: str) -> Figure:
                 "hovertemplate": f"{name}<br>edge %{{x:g}}: %{{y:.0%}}<extra></extra>",
             }
         )
-        said.append(f"{name} {formatting.percent(float(line['better'].iloc[-1]))} at {line['edge'].iloc[-1]:g}")
+        said.append(f"{name} {formatting.percent(float(share.iloc[-1]))} at {line['edge'].iloc[-1]:g}")
     level = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0.8, "y1": 0.8}
     layout = {
         "xaxis": {"title": {"text": "planted correlation"}, "tickformat": ".2~f", "rangemode": "tozero"},

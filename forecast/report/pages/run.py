@@ -12,7 +12,10 @@ from forecast.report.charts import equity, path_forecasts, trades, training
 from forecast.report.charts.equity import Figure
 from forecast.report.context import PageContext, gather
 from forecast.report.sections import power, robustness, tables
+from forecast.report.sections.notes import trading_notes
+from forecast.report.sections.verdict import verdict_text
 from forecast.runs.run import Run
+from forecast.statistics.verdict import Verdict
 from forecast.studies.power_results import PowerStudy, listed
 from pipelines.errors import RunError
 from pipelines.files import write_atomically
@@ -63,6 +66,8 @@ def script_json(content: Any) -> str:
 def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[str, Any]:
     from plotly.offline import get_plotlyjs
 
+    verdict = Verdict.from_json(material.metrics["verdict"])
+    unit = next((each.unit for each in verdict.of("money")), "day")
     small, fans, steps = (
         training.learning(material),
         path_forecasts.fans(material),
@@ -70,7 +75,8 @@ def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[
     )
     figures = {
         "growth": equity.growth(material),
-        "certainty": equity.certainty(material.metrics["comparisons"]),
+        "skill": equity.intervals(verdict.of("skill"), title="difference in rank IC", tick=".2~f"),
+        "money": equity.intervals(verdict.of("money"), title=f"difference in net return per {unit}", tick=".2~p"),
         "drawdown": equity.drawdown(material),
         "prices": trades.prices(material),
         "folds": training.folds(material),
@@ -83,7 +89,7 @@ def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[
     return {
         "title": f"{material.symbol}: {' and '.join(map(formatting.label, material.networks))}",
         "eyebrow": _eyebrow(material),
-        "verdict": material.metrics["verdict"],
+        "verdict": verdict_text(material.metrics, symbol=material.symbol),
         "done": _done(material),
         "alt": {name: figure["alt"] for name, figure in figures.items()},
         "learning": [title for title, _ in small],
@@ -97,12 +103,10 @@ def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[
         "prediction": tables.prediction(material),
         "paths": tables.paths(material),
         "evidence": robustness.answers(material),
-        "comparisons": tables.comparisons(material),
-        "seen": power.sentence(material),
-        "sight": power.rows(material),
-        "unit": next((each["unit"] for each in material.metrics["comparisons"]), "day"),
+        "skill_rows": tables.comparisons(verdict, "skill"),
+        "money_rows": tables.comparisons(verdict, "money"),
+        "unit": unit,
         "measured": power.measured(material, calibrations),
-        "caveats": material.metrics["verdict"].get("caveats") or [],
         "memory": material.memory,
         "memory_page": f"{material.name}-memory.html",
         "inspect": f"forecast inspect {shlex.quote(material.name)}",
@@ -110,7 +114,7 @@ def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[
         "setup": tables.setup(material),
         "intraday": not material.daily,
         "cost": _cost(material),
-        "notes": (material.metrics.get("trading") or {}).get("notes", []),
+        "notes": trading_notes(material.metrics.get("trading") or {}),
         "horizon": int(material.about["config"].get("horizon") or 1),
         "run": material.name,
         "created": _moment(material.about.get("created_at")),
@@ -148,9 +152,9 @@ def _done(material: PageContext) -> str:
         )
     return (
         f"{networks[:1].upper()}{networks[1:]}, {sizes}, read the last "
-        f"{config.get('window', '?')} bars and gave the chance of a rise; "
+        f"{config.get('window', '?')} bars and predicted the probability of a rise; "
         f"{formatting.plural(len(material.about['folds']), 'fold')} in time order, "
-        f"{formatting.plural(len(material.about.get('seeds') or []), 'seed')} each; their mean was traded "
+        f"{formatting.plural(len(material.about.get('seeds') or []), 'seed')} each; their mean probability was traded "
         f"{policy} over "
         f"{formatting.plural(period['bars'], 'bar')} that no network had seen, at the next open, "
         f"paying {_cost(material)} on every change of position."

@@ -15,7 +15,7 @@ def picked(found: Found) -> str:
         return ""
     return (
         f"Cut the time into two halves, pick the best of {formatting.count(each['strategies'])} strategies "
-        "(every seed, every ensemble, every rival) in one half and look at the other: in "
+        "(every seed, every ensemble, every baseline) in one half and look at the other: in "
         f"{formatting.percent(each['probability'])} of "
         f"{formatting.count(each['splits'])} ways to cut, it was in the lower half there (probability of backtest "
         "overfitting). Picking at random gives about 50 %."

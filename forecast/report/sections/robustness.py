@@ -25,9 +25,9 @@ def answers(material: PageContext) -> list[dict[str, str]]:
     found = material.metrics.get("evidence") or {}
     rows = [{"question": question, "answer": answer(found)} for question, answer in _QUESTIONS if answer(found)]
     if echo := _echo(material):
-        rows.append({"question": "Do they just repeat the last return?", "answer": echo})
+        rows.append({"question": "Correlation with the last return", "answer": echo})
     if shown := material.metrics.get("certificate"):
-        rows.append({"question": "Does anything here look ahead?", "answer": _certificate(shown)})
+        rows.append({"question": "Look-ahead audit", "answer": _certificate(shown)})
     return rows
 
 
@@ -64,7 +64,7 @@ def reliability(material: PageContext) -> Figure:
                 },
                 "line": {"color": colour(model), "width": 1, "dash": "dot" if after else "solid"},
                 "marker": {"color": colour(model), "size": 8, "symbol": "circle" if model == "lstm" else "square-open"},
-                "hovertemplate": "said %{x:.1%}, came %{y:.1%}<br>%{customdata} decisions<extra></extra>",
+                "hovertemplate": "predicted %{x:.1%}, realised %{y:.1%}<br>%{customdata} decisions<extra></extra>",
             }
         )
         told.append(f"{title} said {formatting.percent(each.said[0])} to {formatting.percent(each.said[-1])}")
@@ -72,12 +72,16 @@ def reliability(material: PageContext) -> Figure:
     sides = [min(said, default=0.5) - 0.01, max(said, default=0.5) + 0.01]
     line = {"color": "var(--muted)", "width": 1, "dash": "4px,3px"}
     layout = {
-        "xaxis": {"title": {"text": "chance of a rise that was said"}, "tickformat": ".0~%", "range": sides},
+        "xaxis": {"title": {"text": "predicted probability of a rise"}, "tickformat": ".0~%", "range": sides},
         "yaxis": {"title": {"text": "share that rose"}, "tickformat": ".0%", "range": ends},
         "shapes": [{"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "line": line}],
         "hovermode": "closest",
     }
-    return {"data": traces, "layout": layout, "alt": f"Said chances against what came. {'; '.join(told)}."}
+    return {
+        "data": traces,
+        "layout": layout,
+        "alt": f"Predicted probabilities against realised shares. {'; '.join(told)}.",
+    }
 
 
 def _recalibrated(material: PageContext, means: Mapping[str, pd.DataFrame]) -> list[tuple[str, pd.DataFrame]]:
@@ -89,31 +93,16 @@ def _recalibrated(material: PageContext, means: Mapping[str, pd.DataFrame]) -> l
     return [(model, means[model].assign(probability=traded[model])) for model in material.networks if model in traded]
 
 
-def _seeds(found: Found) -> str:
-    each = found.get("seeds_and_days")
-    if not each:
-        return ""
-    if each["mean"] is None:
-        return f"Unknown: {each['reason']}."
-    who = f"{formatting.label(each['model'])} − {formatting.label(each['rival'])}"
-    told = "" if each["low"] > 0 or each["high"] < 0 else " That contains zero: it could turn round."
-    return (
-        f"The mean difference of single trainings, {who}, is {formatting.percent(each['mean'])} a {found['unit']}; "
-        f"with other {found['unit']}s and other seeds it would lie between {formatting.percent(each['low'])} and "
-        f"{formatting.percent(each['high'])} (95 %).{told}"
-    )
-
-
 def _probabilities(found: Found) -> str:
     each = found.get("diebold_mariano")
     if not each or each["p_value"] is None:
         return f"Unknown: {each['reason']}." if each else ""
     better, other = (each["model"], each["rival"]) if each["mean_difference"] < 0 else (each["rival"], each["model"])
     if each["p_value"] >= _SURE:
-        return f"Cannot tell: {_p(each['p_value'])} (Diebold-Mariano on the log loss)."
+        return f"No significant difference, {_p(each['p_value'])} (Diebold-Mariano)."
     return (
-        f"Yes, the {formatting.label(better)}'s are better than the {formatting.label(other)}'s, {_p(each['p_value'])} "
-        "(Diebold-Mariano on the log loss). Better chances need not earn more."
+        f"The {formatting.label(better)}'s is lower than the {formatting.label(other)}'s, {_p(each['p_value'])} "
+        "(Diebold-Mariano). A better log loss need not earn more."
     )
 
 
@@ -123,7 +112,7 @@ def _directions(found: Found) -> str:
         if each["p_value"] is None:
             said.append(f"{formatting.label(model)}: unknown, {each['reason']}")
         else:
-            told = "yes" if each["p_value"] < _SURE else "not that one could tell"
+            told = "better than chance" if each["p_value"] < _SURE else "no significant difference from chance"
             said.append(f"{formatting.label(model)}: {told}, {_p(each['p_value'])}")
     return f"{'; '.join(said)} (Pesaran-Timmermann)." if said else ""
 
@@ -132,8 +121,10 @@ def _superior(found: Found) -> str:
     each = found.get("superior")
     if not each:
         return ""
-    told = "Yes" if each["p_value"] < _SURE else "Not that one could tell"
-    return f"{told}, {_p(each['p_value'])}, allowing for having picked the better one afterwards (Hansen's SPA test)."
+    told = "Significant" if each["p_value"] < _SURE else "Not significant"
+    return (
+        f"{told}, {_p(each['p_value'])}, allowing for the choice of the better network afterwards (Hansen's SPA test)."
+    )
 
 
 def _best(found: Found) -> str:
@@ -158,7 +149,7 @@ def _sharpe(found: Found) -> str:
     )
     return (
         f"{', '.join(said)}, counting {formatting.count(trials)} tried (deflated Sharpe ratio). "
-        "Above zero is no skill yet: holding a stock that rises is, too."
+        "A positive Sharpe ratio alone is no skill: holding a rising stock has one, too."
     )
 
 
@@ -193,26 +184,16 @@ def _even(found: Found) -> str:
     )
 
 
-def _waiting(found: Found) -> str:
-    each = found.get("waiting")
-    if not each:
-        return ""
-    length = "More than a thousand years" if each["needed"] > 1_000 else f"About {_years(each['needed'])}"
-    return f"{length}, if the true difference is the one measured; there were {_years(each['years'])}."
-
-
 _QUESTIONS: list[tuple[str, Callable[[Found], str]]] = [
-    ("Would other seeds have said the same?", _seeds),
-    ("Are one network's probabilities better?", _probabilities),
-    ("Do they call directions better than chance?", _directions),
-    ("Is the better network better than holding?", _superior),
-    ("Which may be the best of all?", _best),
-    ("How sure is a Sharpe ratio above zero?", _sharpe),
-    ("Would picking the best one have paid?", overfitting.picked),
-    ("Is the record long enough for so many tries?", overfitting.record),
-    ("What could a trade have cost?", _break_even),
-    ("At what cost would they earn the same?", _even),
-    ("How much data would it take to tell?", _waiting),
+    ("Log loss of the two networks", _probabilities),
+    ("Directional accuracy", _directions),
+    ("Superior predictive ability over buy-and-hold", _superior),
+    ("Model confidence set", _best),
+    ("Sharpe ratio above zero", _sharpe),
+    ("Probability of backtest overfitting (CSCV)", overfitting.picked),
+    ("Minimum backtest length", overfitting.record),
+    ("Break-even transaction cost", _break_even),
+    ("Break-even cost of the difference", _even),
 ]
 
 
@@ -231,7 +212,7 @@ def _echo(material: PageContext) -> str:
             said.append(f"{formatting.label(model)} {formatting.number(found)}")
     if not said:
         return ""
-    return f"Correlation of the chance with the last return: {', '.join(said)}. Near 1 or −1 it would be an echo."
+    return f"{', '.join(said)}. Near 1 or −1 the network only repeats it."
 
 
 def _ordered(by_model: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
@@ -262,13 +243,14 @@ def _certificate(shown: Found) -> str:
     what = ", folds, scalers and one retrained member a network" if shown.get("retrained", 1) else ""
     what = f", calibrations, bands, sizes{what}" if "backtest" in shown else what
     made = (
-        f"bars, features, labels{what} were made again at "
+        f"bars, features, labels{what} were recomputed at "
         f"{formatting.plural(len(shown['cuts']), 'cut')} with the future cut off and with another one in its place, "
         f"{formatting.count(shown['compared'])} comparisons in all, to the last digit (certificate "
         f"{shown['sha256'][:16]})"
     )
     if shown["passed"]:
-        return f"No: {made}."
+        return f"No look-ahead bias detected: {made}."
     return (
-        f"Yes: {'; '.join(shown['failures'][:5])}. The numbers on this page cannot be trusted. What was done: {made}."
+        f"Look-ahead bias detected: {'; '.join(shown['failures'][:5])}. The numbers on this page cannot be trusted. "
+        f"What was done: {made}."
     )

@@ -5,21 +5,24 @@ from typing import Any
 
 from forecast.report import formatting
 from forecast.report.context import ENSEMBLE, PageContext
+from forecast.report.sections.verdict import REASONS, level_text, unit_text
+from forecast.statistics.comparisons import Comparison, Question
+from forecast.statistics.verdict import Verdict
 
 Write = Callable[[float], str]
 
 PERFORMANCE: Sequence[tuple[str, str, Write]] = (
     ("total_return", "Total return", formatting.percent),
-    ("annual_return", "Return a year", formatting.percent),
-    ("volatility", "Volatility a year", formatting.percent),
+    ("annual_return", "Annualised return (CAGR)", formatting.percent),
+    ("volatility", "Annualised volatility", formatting.percent),
     ("sharpe", "Sharpe ratio", formatting.number),
     ("sortino", "Sortino ratio", formatting.number),
-    ("max_drawdown", "Deepest drawdown", formatting.percent),
-    ("max_drawdown_bars", "Longest time under water, bars", formatting.count),
-    ("exposure", "Time in the market", formatting.percent),
-    ("turnover", "Turnover a year", formatting.times),
+    ("max_drawdown", "Maximum drawdown", formatting.percent),
+    ("max_drawdown_bars", "Maximum drawdown duration, bars", formatting.count),
+    ("exposure", "Exposure", formatting.percent),
+    ("turnover", "Annual turnover", formatting.times),
     ("trades", "Trades", formatting.count),
-    ("hit_rate", "Trades that gained", formatting.percent),
+    ("hit_rate", "Win rate", formatting.percent),
     ("cost_paid", "Cost paid, sum", formatting.percent),
     ("interest_paid", "Interest paid, sum", formatting.percent),
 )
@@ -41,8 +44,8 @@ def performance(material: PageContext) -> dict[str, Any]:
         for metric, name, write in PERFORMANCE
     ]
     years = float(material.metrics["period"]["years"])
-    short = any(row["cells"][0]["value"] == formatting.DASH for row in rows if row["name"].endswith("a year"))
-    note = f"A dash: {formatting.number(365.25 * years, 1)} days are too short to speak of a year." if short else ""
+    short = any(row["cells"][0]["value"] == formatting.DASH for row in rows if str(row["name"]).startswith("Annual"))
+    note = f"A dash: {formatting.number(365.25 * years, 1)} days are too short to annualise." if short else ""
     if not note and any(cell["value"] == formatting.DASH for row in rows for cell in row["cells"]):
         note = "A dash: not defined here, as a ratio without any variation or a share of no trades."
     return {"columns": [formatting.label(model) for model in material.models], "rows": rows, "note": note}
@@ -63,7 +66,7 @@ def prediction(material: PageContext) -> dict[str, Any]:
         for metric, name, write, coin in PREDICTION
     ]
     ups = f"The price rose after {formatting.percent(rates[0])} of the decisions." if rates else ""
-    return {"columns": [*(formatting.label(model) for model in models), "Knowing nothing"], "rows": rows, "note": ups}
+    return {"columns": [*(formatting.label(model) for model in models), "Base rate"], "rows": rows, "note": ups}
 
 
 def paths(material: PageContext) -> dict[str, Any] | None:
@@ -87,23 +90,33 @@ def paths(material: PageContext) -> dict[str, Any] | None:
     return {"columns": [formatting.label(model) for model in columns], "rows": rows, "note": note}
 
 
-def comparisons(material: PageContext) -> list[dict[str, str]]:
-    """Every comparison with its interval and its answer."""
+def comparisons(verdict: Verdict, question: Question) -> list[dict[str, str]]:
+    """Every comparison of a question with its interval, minimum detectable effect and answer."""
     rows = []
-    for each in material.metrics["comparisons"]:
-        known = each["low"] is not None
+    for each in verdict.of(question):
+
+        def write(value: float, each: Comparison = each) -> str:
+            return unit_text(each, value)
+
+        parts = each.attribution
         rows.append(
             {
-                "who": f"{formatting.label(each['model'])} − {formatting.within(each['rival'])}",
-                "difference": formatting.percent(each["mean_difference"]),
-                "interval": f"{formatting.percent(each['low'])} to {formatting.percent(each['high'])}"
-                if known
+                "who": f"{formatting.label(each.model)} − {formatting.within(each.benchmark)}",
+                "difference": write(each.difference),
+                "interval": f"{write(each.interval[0])} to {write(each.interval[1])}"
+                if each.interval
                 else formatting.DASH,
-                "level": f"{100 * each['level']:.4g} %",
-                "sample": formatting.plural(each["observations"], each["unit"]),
-                "block": formatting.show(each["block"], lambda length: formatting.number(length, 1)),
-                "answer": each["answer"],
-                "reason": "" if each["reason"] == "the interval contains zero" else each["reason"],
+                "level": level_text(each.level),
+                "p_value": formatting.DASH if each.p_value is None else f"{each.p_value:.2g}",
+                "detectable": formatting.show(each.minimum_detectable_effect, write),
+                "answer": each.answer,
+                "reason": REASONS[each.reason],
+                "timing": formatting.DASH if parts is None else formatting.number(1e4 * parts.timing, 2),
+                "timing_interval": ""
+                if parts is None or parts.low is None or parts.high is None
+                else f"{formatting.number(1e4 * parts.low, 2)} to {formatting.number(1e4 * parts.high, 2)}",
+                "exposure": formatting.DASH if parts is None else formatting.number(1e4 * parts.exposure, 2),
+                "costs": formatting.DASH if parts is None else formatting.number(1e4 * parts.costs, 2),
             }
         )
     return rows

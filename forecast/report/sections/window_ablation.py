@@ -21,7 +21,7 @@ def sentence(found: Ablation) -> str:
                 if len(those := side.loc[side["answer"] == answer, "window"]):
                     said.append(f"{answer} at {' and '.join(map(str, those))} bars")
             if len(side) and not side["answer"].isin(["better", "worse"]).any():
-                said.append(f"whether a {name} one pays cannot be told")
+                said.append(f"no significant difference for a {name} one")
         told.append(f"The {formatting.label(str(model))}, against its {found.window} bars: {', '.join(said)}.")
     return " ".join(told)
 
@@ -34,7 +34,7 @@ def cells(found: Ablation) -> list[list[str]]:
             f"{row.window}" + (" (the run’s)" if row.window == found.window else ""),
             f"{row.log_loss:.4f}",
             *(
-                (f"{100 * row.mean_difference:+.4f} %", _interval(row), str(row.answer))
+                (f"{100 * row.difference:+.4f} %", _interval(row), str(row.answer))
                 if row.window != found.window
                 else (formatting.DASH, formatting.DASH, "")
             ),
@@ -56,7 +56,7 @@ def table(found: Ablation) -> dict[str, Any]:
         }
         for network, window, loss, difference, interval, answer in cells(found)
     ]
-    return {"columns": ["Log loss", f"Net a day less that at {found.window} bars", "Answer"], "rows": rows}
+    return {"columns": ["Log loss", f"Net return per day less that at {found.window} bars", "Answer"], "rows": rows}
 
 
 def _rows(table: pd.DataFrame) -> Iterator[Any]:

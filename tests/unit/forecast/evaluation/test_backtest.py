@@ -10,8 +10,10 @@ from forecast.config.trading import Costs, TradingConfig
 from forecast.evaluation.backtest import evaluate
 from forecast.evaluation.lookahead_audit import certify_fills
 from forecast.report import write_report
+from forecast.report.sections.notes import trading_notes
 from forecast.runs.io import write_json, write_parquet
 from forecast.runs.run import Run
+from forecast.statistics.verdict import Verdict
 from forecast.trading import strategy
 from forecast.trading.strategy import accounts
 from pipelines.errors import ConfigError, RunError
@@ -97,9 +99,8 @@ def test_choices_are_in_metrics_config_and_sentences(run):
     assert len(choices) == 2 * 3 * 3  # models, members, folds
     lstm = [each["band"] for each in choices if (each["model"], each["member"]) == ("lstm", "ensemble")]
     assert made.config["chosen_bands"]["lstm"] == lstm
-    assert any(
-        f"the LSTM {', '.join(f'{each:g}' for each in lstm)}" in text for text in made.metrics["trading"]["notes"]
-    )
+    chosen = f"the LSTM {', '.join(f'{each:g}' for each in lstm)}"
+    assert any(chosen in text for text in trading_notes(made.metrics["trading"]))
     assert all(each["calibration"] == "temperature" and each["rows"] > 50 for each in choices)
     assert json.loads((run.folder / "backtests" / made.name / "config.json").read_text())["chosen_bands"]
     assert made.signals["target"].between(0, 2).all()
@@ -159,7 +160,7 @@ def test_nothing_is_traded_at_an_open_without_volume_and_that_is_said(run):
     assert not silent["position"].any()
     assert not silent["traded"].any()
     assert made.metrics["trading"]["bars_without_volume"] == 41
-    assert any("41 bars had no volume" in each for each in made.metrics["trading"]["notes"])
+    assert any("41 bars had no volume" in each for each in trading_notes(made.metrics["trading"]))
     assert made.metrics["certificate"]["passed"]
 
 
@@ -172,8 +173,8 @@ def test_a_source_without_any_volume_says_nothing_about_trading(run):
 
 def test_ruin_is_said_and_an_account_never_falls_below_zero(run):
     made = evaluate(run, rules=rules(costs=Costs(fee_bps=9_000, slippage_bps=2_000)))
-    assert set(made.metrics["trading"]["ruined"]) == {"lstm", "simple_rnn", "buy_and_hold"}
-    assert any(each.startswith("The LSTM lost everything on 20") for each in made.metrics["trading"]["notes"])
+    assert set(made.metrics["trading"]["ruined"]) >= {"lstm", "simple_rnn", "buy_and_hold"}
+    assert any(each.startswith("The LSTM lost everything on 20") for each in trading_notes(made.metrics["trading"]))
     assert made.ledger["net_return"].min() == -1.0
     assert made.metrics["performance"]["lstm"]["ensemble"]["total_return"] == -1.0
     assert made.metrics["certificate"]["passed"]
@@ -181,17 +182,19 @@ def test_ruin_is_said_and_an_account_never_falls_below_zero(run):
 
 def test_a_model_that_never_trades_is_said_to_and_tells_nothing(run):
     made = evaluate(run, rules=rules(band=0.49))
-    assert "The LSTM never held anything." in made.metrics["trading"]["notes"]
-    assert made.metrics["verdict"]["answer"] == "cannot tell"
+    assert "The LSTM never held a position." in trading_notes(made.metrics["trading"])
+    assert made.metrics["verdict"]["money"] == "inconclusive"
+    money = Verdict.from_json(made.metrics["verdict"]).of("money")
+    assert {each.reason for each in money if each.benchmark != "previous_sign"} == {"never_traded"}
     assert not made.ledger[made.ledger["model"] == "lstm"]["cost"].any()
 
 
 def test_a_run_without_validation_rows_is_one_clear_line(run):
     (run.folder / "validation.parquet").unlink()
-    evaluate(run, rules=rules())
-    with pytest.raises(RunError, match=r"validation\.parquet of run folder .* is missing\. Train it again"):
-        evaluate(run, rules=rules(band="auto"))
-    with pytest.raises(ConfigError, match="Need validation rows for --calibration"):
+    for needed in (rules(), rules(band="auto")):
+        with pytest.raises(RunError, match=r"validation\.parquet of run folder .* is missing\. Train it again"):
+            evaluate(run, rules=needed)
+    with pytest.raises(ConfigError, match="Expected validation rows for --calibration"):
         accounts(run.predictions(), run.bars(), rules=rules(band="auto"))
 
 
@@ -247,18 +250,18 @@ def test_constant_prices_lose_what_is_paid_and_tell_nothing(run):
     assert made.metrics["performance"]["buy_and_hold"]["ensemble"]["total_return"] == pytest.approx(
         (1 - 0.00045) ** 2 - 1
     )
-    assert made.metrics["performance"]["always_flat"]["ensemble"]["sharpe"] is None
+    assert made.metrics["performance"]["cash"]["ensemble"]["sharpe"] is None
 
 
 def test_constant_prices_choose_to_stand_aside_and_say_why(run):
     constant(run)
     made = evaluate(run, rules=rules(**CHOOSING))
     assert not made.signals["target"].any()
-    assert made.metrics["verdict"]["answer"] == "cannot tell"
-    said = " ".join(made.metrics["trading"]["notes"])
+    assert (made.metrics["verdict"]["skill"], made.metrics["verdict"]["money"]) == ("inconclusive", "inconclusive")
+    said = " ".join(trading_notes(made.metrics["trading"]))
     assert "validation rows of one class only: not calibrated" in said
     assert "Kelly's fraction is not known, nothing is held" in said
-    assert "The LSTM never held anything." in said
+    assert "The LSTM never held a position." in said
 
 
 def test_a_single_seed_is_traded_alone_and_its_spread_is_not_made_up(tmp_path):
@@ -268,7 +271,9 @@ def test_a_single_seed_is_traded_alone_and_its_spread_is_not_made_up(tmp_path):
     )
     np.testing.assert_array_equal(one["net_return"], mean["net_return"])
     assert made.metrics["performance"]["lstm"]["spread"]["total_return"]["std"] is None
-    assert made.metrics["evidence"]["seeds_and_days"]["mean"] is None
+    assert {each["reason"] for each in made.metrics["verdict"]["comparisons"] if each["question"] == "skill"} == {
+        "single_seed"
+    }
 
 
 def test_paths_of_a_combinatorial_run_are_traded_but_nothing_is_chosen_on_rows_that_come_later(run, tmp_path):
@@ -278,7 +283,7 @@ def test_paths_of_a_combinatorial_run_are_traded_but_nothing_is_chosen_on_rows_t
     rows = run.predictions()
     write_parquet(run.folder / "predictions.parquet", rows.assign(fold=(rows["fold"] + rows["seed"]) % 3))
     made = evaluate(run, rules=rules())
-    assert made.metrics["verdict"]["answer"] == "no verdict"
+    assert (made.metrics["verdict"]["status"], made.metrics["verdict"]["skill"]) == ("combinatorial", None)
     assert made.metrics["certificate"]["passed"], made.metrics["certificate"]["failures"]
     assert write_report(run, backtest=made.name, folder=tmp_path).exists()
     with pytest.raises(ConfigError, match="Need --split expanding or rolling for --calibration"):
@@ -292,7 +297,7 @@ def test_the_report_shows_choices_interest_and_both_reliabilities(run, tmp_path)
     costs = Costs(fee_bps=1, slippage_bps=2, half_spread_bps=1, borrow_rate=0.03)
     made = evaluate(run, rules=rules(band="auto", calibration="isotonic", policy="long-short", costs=costs))
     html = write_report(run, backtest=made.name, folder=tmp_path).read_text()
-    assert "Bands chosen on the validation rows of each fold" in html
+    assert "Thresholds chosen on the validation rows of each fold" in html
     assert "paying 4 basis points, 3.0" in html.replace("\u00a0", " ")
     assert "LSTM, calibrated" in html
     assert "are asked again at every close" in html

@@ -12,6 +12,7 @@ from forecast.__main__ import run as command_line
 from forecast.config.trading import Costs, TradingConfig
 from forecast.evaluation.backtest import traded_accounts
 from forecast.evaluation.portfolio import join, list_portfolios, load, save
+from forecast.report.sections.notes import trading_notes
 from forecast.runs.io import write_parquet
 from pipelines.errors import ConfigError
 from tests.helpers.reference_backtest import keep_book
@@ -102,8 +103,10 @@ def test_equal_shares_add_up_and_go_to_those_that_are_left(runs):
     end = table.index[np.flatnonzero(table["IBM"] == 0)[0]]
     assert table.loc[: end - pd.Timedelta("1h")].round(12).eq(round(1 / 3, 12)).all(axis=None)
     assert table.loc[end:, ["AAPL", "MSFT"]].iloc[:-1].eq(0.5).all(axis=None)
-    assert any(f"IBM ends on {end:%Y-%m-%d}" in each for each in made.metrics["trading"]["notes"])
-    assert any("MSFT could not be traded at" in each for each in made.metrics["trading"]["notes"])
+    notes = trading_notes(made.metrics["trading"])
+    assert any(f"IBM ends on {end:%Y-%m-%d}" in each for each in notes)
+    assert made.metrics["trading"]["untradable_opens"]["MSFT"] > 0
+    assert any("could not be traded at some of" in each for each in notes)
     held = of(made.holdings, symbol="IBM")
     assert not held.loc[held["time"] >= end, "position"].any()
 
@@ -155,10 +158,9 @@ def test_a_portfolio_is_saved_compared_and_found_again(runs):
     assert made.name.startswith("AAPL+MSFT+IBM_equal_long-short_band-0.0_fee-3_slippage-4")
     again = load(runs[0].folder.parent, made.name)
     pd.testing.assert_frame_equal(again.ledger, made.ledger)
-    assert again.metrics["verdict"]["sentence"].endswith(".")
-    assert "AAPL+MSFT+IBM" in again.metrics["verdict"]["sentence"]
-    pairs = [(each["model"], each["rival"]) for each in again.metrics["comparisons"]]
-    assert ("lstm", "simple_rnn") in pairs
+    pairs = [(each["question"], each["model"], each["benchmark"]) for each in again.metrics["verdict"]["comparisons"]]
+    assert ("skill", "lstm", "simple_rnn") in pairs
+    assert ("money", "lstm", "same_exposure") in pairs
     assert again.config["symbols"] == ["AAPL", "MSFT", "IBM"]
 
 
@@ -189,8 +191,8 @@ def test_the_command_joins_runs_and_writes_a_page_that_the_index_lists(runs, tmp
     assert command_line([*where, "AAPL", "MSFT", "--portfolio", "inverse-volatility", "--json"]) == 0
     made = json.loads(capsys.readouterr().out)["portfolio"]
     page, index = Path(made["report"]).read_text(), (tmp_path / "reports" / "index.html").read_text()
-    assert made["verdict"]["sentence"].partition(":")[0] in page
-    assert "MSFT could not be traded at" in page
+    assert f"Skill: {made['verdict']['skill']}." in page
+    assert "could not be traded at some of" in page
     assert Path(made["report"]).name.replace("+", "%2B") in index
     assert "http" not in re.sub(r"<script>.*?</script>|http-equiv", "", page, flags=re.DOTALL)
     assert sum(made["mean_share"].values()) == pytest.approx(1.0)

@@ -21,9 +21,11 @@ from forecast.report.charts.downsampling import thin
 from forecast.report.context import PageContext, gather
 from forecast.report.pages import run as page
 from forecast.report.sections import overfitting, robustness, tables
+from forecast.report.sections.verdict import verdict_text
 from forecast.runs.io import write_json
 from forecast.runs.run import Run
 from forecast.statistics.sharpe_ratio import minimum_backtest_length
+from forecast.statistics.verdict import Verdict
 from pipelines.errors import RunError
 from tests.helpers.report_fixtures import build_run
 
@@ -40,9 +42,11 @@ def material(run: Run) -> PageContext:
 
 def test_the_page_begins_with_the_verdict_and_loads_nothing(run: Run, tmp_path: Path) -> None:
     html = write_report(run, backtest="default", folder=tmp_path).read_text()
-    sentence = run.backtest("default").metrics["verdict"]["sentence"]
+    text = verdict_text(run.metrics("default"), symbol="AAPL")
     start = re.sub(r"<[^>]*>", "", html[html.index("<h1>") : html.index("</h1>")]).replace("\u00a0", " ")
-    assert start == sentence
+    assert start == text.skill
+    assert text.skill.startswith("Skill: inconclusive. On AAPL, ")
+    assert text.money.startswith("Money: inconclusive. The LSTM earned ")
     ours = html.replace(re.search(r"<script>/\*\*.*?</script>", html, re.DOTALL)[0], "")  # type: ignore[index]
     assert "http" not in re.sub(r"http-equiv", "", ours)
     assert "src=" not in ours
@@ -92,31 +96,31 @@ def test_a_week_has_dashes_and_says_why(tmp_path: Path) -> None:
     short = gather(build_run(tmp_path / "runs", bars=400, interval="tick:500"), backtest="default")
     table = tables.performance(short)
     assert {row["name"]: row["cells"][0]["value"] for row in table["rows"]}["Sharpe ratio"] == formatting.DASH
-    assert "too short to speak of a year" in table["note"]
+    assert "too short to annualise" in table["note"]
 
 
 def test_every_question_has_an_answer(material: PageContext) -> None:
     answers = {row["question"]: row["answer"] for row in robustness.answers(material)}
-    assert len(answers) == 12
+    assert len(answers) == 10
     assert all(answers.values())
-    assert (
-        "basis points" in answers["What could a trade have cost?"] or "lost" in answers["What could a trade have cost?"]
-    )
+    assert re.search("basis points|lost", answers["Break-even transaction cost"])
 
 
 def test_baselines_stand_behind_the_networks_and_wait_in_the_legend(tmp_path: Path) -> None:
     every = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1, networks=("logistic", "simple_rnn", "lstm"))
     material = gather(every, backtest="default")
-    assert material.models == ["lstm", "simple_rnn", "buy_and_hold", "always_flat", "logistic"]
+    assert material.models == ["lstm", "simple_rnn", "buy_and_hold", "cash", "logistic"]
     waiting = [trace["name"] for trace in equity.growth(material)["data"] if trace.get("visible") == "legendonly"]
     assert waiting == ["Logistic regression"]
-    assert tables.prediction(material)["columns"] == ["LSTM", "SimpleRNN", "Logistic regression", "Knowing nothing"]
-    assert len(material.metrics["comparisons"]) == 1 + 2 * 3
+    assert tables.prediction(material)["columns"] == ["LSTM", "SimpleRNN", "Logistic regression", "Base rate"]
+    verdict = Verdict.from_json(material.metrics["verdict"])
+    assert len(verdict.of("skill")) == 1 + 2 + 2 + 1  # the pair, the base rate, the baseline, the baseline's own
+    assert {each.reason for each in verdict.of("skill", family="base_rate")} == {"single_seed"}
 
 
 def test_a_run_without_evidence_has_fewer_answers(material: PageContext) -> None:
     bare = replace(material, metrics={**material.metrics, "evidence": {}})
-    assert [row["question"] for row in robustness.answers(bare)] == ["Do they just repeat the last return?"]
+    assert [row["question"] for row in robustness.answers(bare)] == ["Correlation with the last return"]
 
 
 def test_an_echo_of_the_last_return_is_found(material: PageContext) -> None:
@@ -166,33 +170,24 @@ def test_overfitting_is_told_as_what_was_counted() -> None:
 def test_answers_for_awkward_numbers() -> None:
     found = {
         "unit": "day",
-        "seeds_and_days": {
-            "model": "lstm",
-            "rival": "simple_rnn",
-            "mean": None,
-            "reason": "at least two seeds are needed",
-        },
         "diebold_mariano": {"p_value": None, "reason": "3 decisions are too few"},
         "direction": {"lstm": {"p_value": None, "reason": "only one direction came"}},
         "superior": {"p_value": 0.0001},
-        "confidence_set": {"always_flat": 0.01, "lstm": 1.0},
+        "confidence_set": {"cash": 0.01, "lstm": 1.0},
         "sharpe": {"lstm": {"deflated": None, "trials": 2}},
         "break_even": {"lstm": {"cost": None}, "simple_rnn": {"cost": -0.001}},
-        "waiting": {"years": 0.01, "needed": 5000.0},
     }
     said = [answer(found) for _, answer in robustness._QUESTIONS]
     assert said == [
-        "Unknown: at least two seeds are needed.",
         "Unknown: 3 decisions are too few.",
         "LSTM: unknown, only one direction came (Pesaran-Timmermann).",
-        "Yes, p below 0.001, allowing for having picked the better one afterwards (Hansen's SPA test).",
+        "Significant, p below 0.001, allowing for the choice of the better network afterwards (Hansen's SPA test).",
         "Only LSTM, at 95 % (model confidence set).",
         "",
         "",
         "",
         "LSTM did not trade; SimpleRNN lost before any costs.",
         "",
-        "More than a thousand years, if the true difference is the one measured; there were 4 days.",
     ]
 
 
@@ -295,7 +290,7 @@ def test_the_command_writes_page_and_index_and_says_where(run: Run, tmp_path: Pa
     said = json.loads(result.stdout)
     assert Path(said["report"]).stat().st_size == said["bytes"]
     assert Path(said["index"]) == tmp_path / "index.html"
-    assert said["verdict"].startswith("Cannot tell")
+    assert said["verdict"].startswith("Skill: inconclusive")
     plain = CliRunner().invoke(cli, arguments(run, tmp_path, run.name, "--backtest", "default"))
     assert plain.stdout.startswith(said["report"])
     assert plain.stderr.strip() == said["verdict"]

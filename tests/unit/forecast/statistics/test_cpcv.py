@@ -6,7 +6,7 @@ import pytest
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import prepare
 from forecast.runs import tables
-from forecast.statistics.cpcv import path_results, without_verdict
+from forecast.statistics.cpcv import path_results
 from forecast.trading.signals import members
 from pipelines.sources.synthetic import random_walk
 
@@ -41,20 +41,9 @@ def performance(*sharpes):
 
 
 def test_the_difference_is_taken_path_by_path():
-    found = path_results(
-        {"lstm": performance(0.5, -0.1, 0.2), "simple_rnn": performance(0.4, 0.1, 0.0), "always_flat": {}}
-    )
+    found = path_results({"lstm": performance(0.5, -0.1, 0.2), "simple_rnn": performance(0.4, 0.1, 0.0), "cash": {}})
     assert found["difference"]["sharpe"]["paths"] == pytest.approx([0.1, -0.2, 0.2])
     assert found["difference"]["sharpe"]["mean"] == pytest.approx(0.1 / 3)
     assert found["lstm"]["sharpe"]["std"] == pytest.approx(0.3)  # of 0.3, -0.3 and 0: sqrt(0.18 / 2)
     assert found["lstm"]["sharpe"]["above_zero"] == 2
-    assert "always_flat" not in found
-
-
-def test_paths_give_no_verdict_and_say_why():
-    said = without_verdict(path_results({"lstm": performance(0.5, -0.1)}), symbol="WALK")
-    assert said["answer"] == "no verdict"
-    assert "trained on later bars than it was tested on" in said["sentence"]
-    assert "of the LSTM −0.10 to 0.50, 0.20 on average, above zero on 1 of 2" in said["details"][0]
-    silent = without_verdict(path_results({"lstm": performance(None, None)}), symbol="WALK")
-    assert silent["details"][0] == "No path has a Sharpe ratio."
+    assert "cash" not in found

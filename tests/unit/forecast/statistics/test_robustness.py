@@ -13,7 +13,6 @@ from statsmodels.stats.sandwich_covariance import weights_uniform
 from forecast.statistics.forecast_tests import diebold_mariano, log_losses, pesaran_timmermann
 from forecast.statistics.multiple_testing import common_block, confidence_set, superior_predictive_ability
 from forecast.statistics.overfitting import probability_of_overfitting
-from forecast.statistics.seed_variation import seeds_and_days
 from forecast.statistics.sharpe_ratio import (
     deflated_sharpe,
     expected_maximum,
@@ -21,7 +20,7 @@ from forecast.statistics.sharpe_ratio import (
     moments,
     probabilistic_sharpe,
 )
-from forecast.statistics.trading_costs import break_even, years_to_tell
+from forecast.statistics.trading_costs import break_even
 
 
 def test_the_best_of_ten_normal_numbers() -> None:
@@ -220,24 +219,6 @@ def test_the_common_block_is_the_longest_and_flat_columns_ask_for_none() -> None
     assert common_block(np.zeros((50, 2))) == 1.0
 
 
-def test_the_interval_over_seeds_and_days_has_both_variances() -> None:
-    rng = np.random.default_rng(13)
-    a = rng.normal(0.0, 0.01, (1000, 1)) + rng.normal(0, 0.0005, (1, 4))
-    b = rng.normal(0.0, 0.01, (1000, 1)) + rng.normal(0, 0.0005, (1, 3))
-    found = seeds_and_days(a, b, block=1.0, level=0.95, draws=40_000, rng=rng)
-    days = (a.mean(axis=1) - b.mean(axis=1)).var() / 1000
-    seeds = a.mean(axis=0).var(ddof=1) / 4 + b.mean(axis=0).var(ddof=1) / 3
-    assert found is not None
-    mean, low, high = found
-    assert mean == pytest.approx(a.mean() - b.mean())
-    assert (high - low) / 2 == pytest.approx(1.96 * np.sqrt(days + seeds), rel=0.05)
-
-
-def test_a_single_seed_says_nothing_about_other_seeds() -> None:
-    one, rng = np.zeros((50, 1)), np.random.default_rng(0)
-    assert seeds_and_days(one, np.zeros((50, 3)), block=1.0, level=0.95, draws=10, rng=rng) is None
-
-
 def test_at_the_break_even_cost_nothing_is_gained() -> None:
     rng = np.random.default_rng(14)
     gross, turnover = rng.normal(0.001, 0.01, 1000), rng.integers(0, 2, 1000).astype(float)
@@ -255,9 +236,3 @@ def test_no_trading_has_no_break_even_cost() -> None:
     assert break_even(flat, flat, block=1.0, level=0.95, draws=10, rng=rng).reason == "no difference in trading"
     unsure = break_even(flat, rng.normal(0, 1, 100), block=1.0, level=0.95, draws=500, rng=rng)
     assert (unsure.low, unsure.reason) == (None, "too little traded for an interval")
-
-
-def test_a_difference_of_two_standard_errors_needs_twice_the_years() -> None:
-    # power 0.8 at 5 % asks for 2.80 standard errors, an interval that touches 0 has 1.96: (2.80 / 1.96)^2 = 2.04
-    assert years_to_tell(1.0, low=0.0, high=2.0, years=8.0) == pytest.approx(8 * 2.0433, rel=1e-3)
-    assert years_to_tell(0.0, low=-1.0, high=1.0, years=8.0) is None

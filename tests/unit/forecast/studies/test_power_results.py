@@ -11,7 +11,7 @@ from forecast.config.experiment import Experiment
 from forecast.report import write_controls, write_index
 from forecast.report.context import gather
 from forecast.report.pages import power as controls
-from forecast.report.sections import power as sight
+from forecast.report.sections import power as power_section
 from forecast.runs.io import write_json
 from forecast.studies import power_results
 from pipelines.errors import RunError
@@ -44,24 +44,14 @@ def test_only_the_prices_may_differ_from_what_was_calibrated(tmp_path: Path) -> 
     assert not power_results.same_experiment(made, {"symbol": "AAPL", "colour": 1}, POLICY)
 
 
-def test_whichever_baseline_was_the_best_is_one_rival() -> None:
-    frame = pd.DataFrame({"rival": ["logistic", "boosting", "always_flat", "simple_rnn"]})
-    assert list(power_results.best_named(frame)["rival"]) == [
-        "best_baseline",
-        "best_baseline",
-        "always_flat",
-        "simple_rnn",
-    ]
-
-
 def test_the_page_has_the_table_the_curve_and_the_smallest_edge(tmp_path: Path) -> None:
     made = power_study(tmp_path / "abc")
     html = write_controls(made, folder=tmp_path).read_text().replace("\u00a0", " ")
-    assert "“better” was said in at most 5.0 % of 20 markets" in html
-    assert "an edge at a lag of 1 bar is seen 4 times in 5 from a correlation of 0.15 on" in html
-    assert "<dd>from 0.15 on</dd>" in html  # 12 of 20 at 0.1, 20 of 20 at 0.2: 16 of 20 in the middle
+    assert "Without an edge a claim was made in at most 5.0 % of 20 markets" in html
+    assert "an edge at a lag of 1 bar is found with 80 % power from a correlation of 0.15" in html
+    assert "<dd>from 0.15</dd>" in html  # 12 of 20 at 0.1, 20 of 20 at 0.2: 16 of 20 in the middle
     (figure,) = json.loads(html.split('id="figures">')[1].split("</script>")[0]).values()
-    (line,) = [each for each in figure["data"] if each["name"] == "LSTM − always flat"]
+    (line,) = [each for each in figure["data"] if each["name"] == "skill: LSTM − base rate"]
     assert (line["x"], line["y"]) == ([0.0, 0.1, 0.2], [0.0, 0.6, 1.0])
     assert line["error_y"]["arrayminus"][1] == pytest.approx(0.6 - 0.3866, abs=1e-4)  # Wilson, 12 of 20
     index = write_index([], folder=tmp_path, calibrations=[made]).read_text()
@@ -77,17 +67,13 @@ def test_without_planted_edges_there_is_a_table_and_no_curve(tmp_path: Path) -> 
     assert controls.smallest(idle.shares) == []
 
 
-def test_a_report_says_what_it_could_have_seen_and_what_was_measured(tmp_path: Path) -> None:
+def test_a_report_says_what_was_measured_for_the_same_experiment(tmp_path: Path) -> None:
     run = build_run(tmp_path / "runs", bars=500)
-    material = gather(run, backtest="default")
-    assert sight.sentence(material).startswith(
-        "What it could have seen: a true difference between the two networks of "
-    )
-    assert sight.rows(material)[0]["who"] == "LSTM − SimpleRNN"
-    assert sight.measured(material, []) == ""
-    same = replace(material, about={**material.about, "config": Experiment(symbol="AAPL").to_json()})
-    made = power_study(tmp_path / "abc")
-    assert "an edge that is not there was seen in at most 5.0 % of them" in sight.measured(same, [made])
-    assert sight.measured(material, [made]) == ""  # trained on other features
-    old = replace(material, metrics={**material.metrics, "evidence": {}})
-    assert (sight.sentence(old), sight.rows(old)) == ("", [])
+    context = gather(run, backtest="default")
+    assert power_section.measured(context, []) == ""
+    same = replace(context, about={**context.about, "config": Experiment(symbol="AAPL").to_json()})
+    study = power_study(tmp_path / "abc")
+    sentence = power_section.measured(same, [study])
+    assert "where nothing is planted a claim was made in at most 5.0 % of the markets" in sentence
+    assert "was found with 80 % power from a correlation of 0.15" in sentence
+    assert power_section.measured(context, [study]) == ""  # trained on other features

@@ -33,10 +33,12 @@ def test_an_unknown_market_is_refused(kind):
 
 
 def test_shares_count_each_answer():
-    answers = ["better"] * 3 + ["worse"] + ["cannot tell"] * 6
-    frame = pd.DataFrame({"kind": "none", "edge": 0.0, "model": "lstm", "rival": "always_flat", "answer": answers})
+    answers = ["better"] * 3 + ["worse"] + ["inconclusive"] * 6
+    keys = {"question": "skill", "kind": "none", "edge": 0.0, "model": "lstm", "benchmark": "base_rate"}
+    frame = pd.DataFrame({**keys, "answer": answers})
     row = rates(frame).iloc[0]
-    assert (row["markets"], row["better"], row["worse"], row["cannot_tell"]) == (10, 0.3, 0.1, pytest.approx(0.6))
+    assert (row["markets"], row["better"], row["worse"], row["inconclusive"]) == (10, 3, 1, 6)
+    assert (row["claims"], row["claims_high"]) == (0.4, pytest.approx(0.6873, abs=1e-4))
     assert (row["low"], row["high"]) == (pytest.approx(0.1078, abs=1e-4), pytest.approx(0.6032, abs=1e-4))
 
 
@@ -51,7 +53,7 @@ def test_wilson_agrees_with_statsmodels():
     ("better", "expected"), [([0.0, 0.6, 1.0], 0.15), ([0.9, 1.0, 1.0], 0.05), ([0.1, 0.2, 0.7], None)]
 )
 def test_the_smallest_edge_lies_between_the_edges_tried(better, expected):
-    shares = pd.DataFrame({"edge": [0.05, 0.1, 0.2], "better": better})
+    shares = pd.DataFrame({"edge": [0.05, 0.1, 0.2], "better": np.array(better) * 20, "markets": 20})
     assert smallest_edge(shares) == (None if expected is None else pytest.approx(expected))
 
 

@@ -10,17 +10,19 @@ import pytest
 
 from forecast.compute import shared_data
 from forecast.compute.executor import InlinePool
+from forecast.compute.processes import Inline
 from forecast.compute.task import FitTask
 from forecast.config.experiment import Experiment
 from forecast.config.trading import Costs
 from forecast.evaluation.backtest import TradingConfig
 from forecast.networks.results import FitResult
-from forecast.studies.power_results import best_named, rates
+from forecast.studies.power_results import rates
 from forecast.studies.power_study import Market, calibrate
+from forecast.training.baselines import BaselineTask
 from pipelines.errors import RunError
 
 EXPERIMENT = Experiment(
-    symbol="CONTROL", window=5, folds=2, seeds=1, models=("simple_rnn", "lstm"), baselines=("previous_sign",),
+    symbol="CONTROL", window=5, folds=2, seeds=2, models=("simple_rnn", "lstm"), baselines=("previous_sign",),
     features=("return",),
 )  # fmt: skip
 RULES = TradingConfig(policy="long-flat", band=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
@@ -41,7 +43,9 @@ class Known(InlinePool):
     def start(self) -> Any:
         return self
 
-    def submit(self, _: Any, data: dict[str, Any], order: FitTask) -> "Future[FitResult]":
+    def submit(self, function: Any, data: dict[str, Any], order: Any) -> "Future[Any]":
+        if isinstance(order, BaselineTask):
+            return Inline().submit(function, data, order)
         self.orders.append(order)
         done: Future[FitResult] = Future()
         if self.fails:
@@ -52,7 +56,7 @@ class Known(InlinePool):
         rows = np.concatenate([fold.test, fold.validation])
         said = shared.windows.values[shared.windows.ends[rows], 0]
         if order.architecture.model == "simple_rnn":
-            said = np.random.default_rng(order.fold).normal(size=len(rows))
+            said = np.random.default_rng([order.fold, order.seed]).normal(size=len(rows))
         tested, checked = np.split(0.5 + 0.1 * np.sign(said), [len(fold.test)])
         nothing = np.zeros(1)
         done.set_result(
@@ -87,13 +91,17 @@ def run(folder: Path, workers: Known, progress: Silent, *, rules: TradingConfig 
 
 def test_who_follows_a_planted_edge_is_better_and_where_there_is_none_nobody_is(tmp_path: Path) -> None:
     workers = Known()
-    shares = rates(best_named(run(tmp_path, workers, Silent()))).set_index(["kind", "model", "rival"])
-    for rival in ("simple_rnn", "always_flat", "buy_and_hold"):
-        assert shares.loc[("lag-1", "lstm", rival), "better"] == 1.0
-        assert shares.loc[("none", "lstm", rival), "better"] == 0.0
-    # the LSTM does what the baseline does, so that nobody can tell them apart; the coin does worse than both
-    assert shares.loc[("lag-1", "lstm", "best_baseline"), "cannot_tell"] == 1.0
-    assert shares.loc[("lag-1", "simple_rnn", "best_baseline"), "worse"] == 1.0
+    keys = ["question", "kind", "model", "benchmark"]
+    shares = rates(run(tmp_path, workers, Silent())).set_index(keys)
+    for benchmark in ("simple_rnn", "base_rate"):
+        assert shares.loc[("skill", "lag-1", "lstm", benchmark), "better"] == 2
+        assert shares.loc[("skill", "none", "lstm", benchmark), "inconclusive"] == 2
+    for benchmark in ("simple_rnn", "cash", "buy_and_hold", "same_exposure"):
+        assert shares.loc[("money", "lag-1", "lstm", benchmark), "better"] == 2
+        assert shares.loc[("money", "none", "lstm", benchmark), "inconclusive"] == 2
+    # the LSTM does what the baseline does; the coin does worse than both
+    assert shares.loc[("skill", "lag-1", "lstm", "previous_sign"), "inconclusive"] == 2
+    assert shares.loc[("skill", "lag-1", "simple_rnn", "previous_sign"), "worse"] == 2
     assert {each.room for each in workers.orders} == {800}  # one compiled shape for all markets
 
 
@@ -101,9 +109,9 @@ def test_rules_that_choose_on_validation_rows_are_calibrated_too(tmp_path: Path)
     rules = TradingConfig(
         policy="long-flat", band="auto", costs=RULES.costs, calibration="temperature", size="volatility"
     )
-    shares = rates(best_named(run(tmp_path, Known(), Silent(), rules=rules))).set_index(["kind", "model", "rival"])
-    assert shares.loc[("lag-1", "lstm", "always_flat"), "better"] == 1.0
-    assert shares.loc[("none", "lstm", "always_flat"), "better"] == 0.0
+    shares = rates(run(tmp_path, Known(), Silent(), rules=rules)).set_index(["question", "kind", "model", "benchmark"])
+    assert shares.loc[("money", "lag-1", "lstm", "cash"), "better"] == 2
+    assert shares.loc[("money", "none", "lstm", "cash"), "better"] == 0
 
 
 def test_an_interrupted_calibration_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -111,9 +119,9 @@ def test_an_interrupted_calibration_goes_on_where_it_was(tmp_path: Path) -> None
     (tmp_path / f"{MARKETS[3].name}.json").unlink()
     workers, progress = Known(), Silent()
     pd.testing.assert_frame_equal(run(tmp_path, workers, progress), first)
-    assert (progress.before, progress.done, len(workers.orders)) == (3, ["lag-1 0.5 seed 1"], 4)
+    assert (progress.before, progress.done, len(workers.orders)) == (3, ["lag-1 0.5 seed 1"], 8)
 
 
 def test_a_member_that_keeps_failing_ends_the_calibration_with_one_line(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"failed three times: MemoryError: no memory\. The same command goes on"):
+    with pytest.raises(RunError, match=r"members failed three times: .*MemoryError: no memory"):
         run(tmp_path, Known(fails=True), Silent())

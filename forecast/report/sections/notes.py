@@ -1,0 +1,46 @@
+"""What a person should know about the accounts of a backtest, as sentences."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from forecast.report.sections.verdict import capital, name
+
+
+def trading_notes(trading: Mapping[str, Any]) -> list[str]:
+    """Sentences from metrics.json's "trading", of one run or of a portfolio."""
+    notes = [
+        f"{capital(name(model))} lost everything on {day} and traded no more."
+        for model, day in (trading.get("ruined") or {}).items()
+    ]
+    if idle := trading.get("bars_without_volume"):
+        notes.append(f"{idle} bars had no volume: nothing was traded at their opens, positions were kept.")
+    if missing := trading.get("missing_sessions"):
+        notes.append(f"{missing} sessions have no bar: a position is held across them, with interest by calendar days.")
+    if trading.get("closed_at_end"):
+        volume = ", although it had no volume" if trading.get("closed_without_volume") else ""
+        notes.append(f"Open positions were closed at the last open{volume}, costs paid.")
+    if trading.get("closed_overnight"):
+        notes.append("Positions are closed at the last open of each session, costs paid; nothing is held overnight.")
+    notes += [f"{capital(name(model))} never held a position." for model in trading.get("never_traded") or ()]
+    if chosen := trading.get("chosen_thresholds"):
+        listed = "; ".join(
+            f"{name(model)} {', '.join(f'{each:g}' for each in values)}" for model, values in chosen.items()
+        )
+        notes.append(f"Thresholds chosen on the validation rows of each fold: {listed}.")
+    notes += [f"{capital(each)}." for each in (trading.get("choice_notes") or [])[:3]]
+    if (spread := trading.get("half_spread_bps")) is not None:
+        source = (
+            "quoted at the opens" if trading.get("half_spread_source") == "quoted" else "estimated from earlier bars"
+        )
+        notes.append(f"The half-spread, {source}, was {spread:.2g} basis points on average.")
+    notes += [
+        f"{symbol} ends on {day}: it was sold at its last open, and its share went to the others."
+        for symbol, day in (trading.get("ended") or {}).items()
+    ]
+    if untradable := trading.get("untradable_opens"):
+        worst = max(untradable, key=lambda symbol: untradable[symbol])
+        notes.append(
+            f"{len(untradable)} symbol{'s' * (len(untradable) > 1)} could not be traded at some of {trading['opens']} "
+            f"opens (most: {worst}, {untradable[worst]}): what was held stayed."
+        )
+    return notes

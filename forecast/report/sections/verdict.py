@@ -1,0 +1,268 @@
+"""The verdict as sentences: skill first, then money, then what decides and what limits them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from forecast.config import model_registry
+from forecast.config.experiment import BASELINES
+from forecast.config.significance import SIGNIFICANCE
+from forecast.report import formatting
+from forecast.statistics.comparisons import Comparison, is_network
+from forecast.statistics.verdict import Caveat, Verdict, common_answer
+
+_TOO_SMALL = 5e-7  # a part of a daily difference that no page would show
+
+REASONS = {
+    "": "",
+    "interval_contains_zero": "",
+    "no_skill": "not tested: no forecasting skill was found",
+    "single_seed": "a single seed: another could have said the opposite",
+    "too_few_observations": f"fewer than {SIGNIFICANCE.fewest} observations",
+    "too_few_sessions": f"fewer than {SIGNIFICANCE.fewest} sessions",
+    "never_traded": "one of the two never held a position",
+    "no_variation": "the difference never varied",
+    "differ_rarely": f"they differed on fewer than {SIGNIFICANCE.fewest} days",
+    "not_finite": "a return is not finite",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictText:
+    """skill, money: "Skill: ..." and "Money: ...", one sentence each. details: what decides them. caveats: limits."""
+
+    skill: str
+    money: str
+    details: tuple[str, ...]
+    caveats: tuple[str, ...]
+
+    @property
+    def sentences(self) -> list[str]:
+        return [self.skill, self.money] if self.money else [self.skill]
+
+
+def verdict_text(metrics: Mapping[str, Any], *, symbol: str) -> VerdictText:
+    """What metrics.json of a backtest says, in words.
+
+    Raises:
+        KeyError, TypeError: it does not hold a verdict.
+    """
+    verdict = Verdict.from_json(metrics["verdict"])
+    where = f"on {symbol}, {period(metrics['period']['first'], metrics['period']['last'])}"
+    if verdict.status == "look_ahead":
+        failures = tuple(f"Look-ahead audit: {failure}." for failure in verdict.failures)
+        text = f"Look-ahead bias detected: nothing that this run shows {where} can be trusted: {verdict.failures[0]}."
+        return VerdictText(skill=text, money="", details=failures, caveats=())
+    if verdict.status == "combinatorial":
+        return VerdictText(
+            skill=f"No verdict: {where} each network was trained on later bars than it was tested on, by design of "
+            "combinatorial cross-validation; the paths show how much a result depends on the period.",
+            money="",
+            details=("For a verdict train walk-forward: --split expanding or rolling.",),
+            caveats=(),
+        )
+    years = float(metrics["period"]["units_per_year"])
+    return VerdictText(
+        skill=_skill(verdict, where),
+        money=_money(verdict, years),
+        details=tuple(filter(None, (_simple(verdict), _against_benchmarks(verdict), _counting(verdict)))),
+        caveats=tuple(_caveats(verdict.caveats)),
+    )
+
+
+def name(model: str) -> str:
+    """How a sentence calls a model: "the LSTM", "buy-and-hold"."""
+    network = f"the {model_registry.label(model)}" if model in model_registry.MODELS else formatting.within(model)
+    return "the SimpleRNN with as many parameters" if model == "simple_rnn_wide" else network
+
+
+def _caveats(caveats: Sequence[Caveat]) -> list[str]:
+    """A sentence for each kind of caveat, all models it is about in one."""
+    return [
+        _caveat([each for each in caveats if each.code == code])
+        for code in dict.fromkeys(each.code for each in caveats)
+    ]
+
+
+def _caveat(caveats: Sequence[Caveat]) -> str:
+    caveat = max(caveats, key=lambda each: abs(each.value))
+    days, who = f"{caveat.value:.0f}", _listed([name(each.subject) for each in caveats if each.subject])
+    several = len(caveats) > 1
+    verb = "" if several else "s"
+    texts = {
+        "few_sessions": f"{days} session{'s' * (caveat.value != 1)} cannot speak for other days.",
+        "short_record": f"With {days} sessions intervals are too narrow: at 60 days some cover 55 % instead of 95 %.",
+        "crash_risk": f"{capital(who)} gain{verb} steadily and lose{verb} rarely but heavily "
+        f"(skewness {formatting.number(caveat.value, 1)}): the interval understates what a crash could cost.",
+        "filled_at_once": f"{formatting.percent(caveat.value)} of the decisions were filled within the time stamp at "
+        "which they were made; whether an order could have been there in time these prices cannot say.",
+        "nothing_learned": f"The log loss of {who} is above the base rate's (by {caveat.value:.4f} at most): the "
+        "probabilities are over-confident, and only their order is judged.",
+        "too_good": f"{capital(who) or 'This'} look{verb} too good to be true ({formatting.number(caveat.value)}): "
+        "look for a leak before believing it.",
+        "diverged": f"{capital(who)} diverged in training and {'were' if several else 'was'} left out.",
+    }
+    return texts[caveat.code]
+
+
+def unit_text(comparison: Comparison, value: float) -> str:
+    """A difference in its unit: a rank IC as a number, money as a percentage."""
+    return formatting.number(value, 3) if comparison.unit == "rank_ic" else formatting.percent(value)
+
+
+def interval_text(comparison: Comparison) -> str:
+    """ "95 % interval +0.010 to +0.052", empty where there is none."""
+    if comparison.low is None or comparison.high is None:
+        return ""
+    ends = " to ".join(
+        ("+" if end > 0 else "") + unit_text(comparison, end) for end in (comparison.low, comparison.high)
+    )
+    return f"{level_text(comparison.level)} interval {ends}"
+
+
+def level_text(level: float) -> str:
+    """0.95 -> "95 %"."""
+    return f"{100 * level:.4g} %"
+
+
+def period(first: str, last: str) -> str:
+    """Years where the period spans several, days where it does not."""
+    if first[:4] != last[:4]:
+        return f"{first[:4]}–{last[:4]}"
+    return first[:10] if first[:10] == last[:10] else f"{first[:10]} to {last[:10]}"
+
+
+def capital(text: str) -> str:
+    """The same with a capital first letter."""
+    return text[:1].upper() + text[1:]
+
+
+def _skill(verdict: Verdict, where: str) -> str:
+    first = verdict.skill
+    if first is None:
+        return "Skill: not tested, there is no network with forecasts on these days."
+    detectable = _detectable(first)
+    other = name(first.benchmark) if is_network(first.benchmark) and first.benchmark != "base_rate" else "the base rate"
+    if first.answer == "inconclusive":
+        why = f" ({REASONS[first.reason]})" if REASONS[first.reason] else ""
+        return (
+            f"Skill: inconclusive. {capital(where)}, no significant difference in forecasting between "
+            f"{name(first.model)} and {other}{why}: rank IC {_signed(first)}, {interval_text(first)}{detectable}."
+        ).replace(", ,", ",")
+    return (
+        f"Skill: {first.answer}. {capital(where)}, {name(first.model)} forecasts {first.answer} than {other}: "
+        f"rank IC {_signed(first)}, {interval_text(first)}."
+    )
+
+
+def _money(verdict: Verdict, units_per_year: float) -> str:
+    first = verdict.money
+    if first is None:
+        return ""
+    more = "more" if first.difference > 0 else "less"
+    amount = f"{formatting.percent(abs(first.difference) * units_per_year)} per year {more} than"
+    earned = f"{name(first.model)} earned {amount} {name(first.benchmark)} after costs"
+    source = _source(first)
+    if first.answer == "inconclusive":
+        why = REASONS[first.reason]
+        why = f"; {why}" if why else ""
+        return f"Money: inconclusive. {capital(earned)}, {_yearly_interval(first, units_per_year)}{why}{source}."
+    return f"Money: {first.answer}. {capital(earned)}, {_yearly_interval(first, units_per_year)}{source}."
+
+
+def _yearly_interval(comparison: Comparison, units_per_year: float) -> str:
+    if comparison.interval is None:
+        return "no interval"
+    ends = (f"{'+' if end > 0 else ''}{formatting.percent(end * units_per_year)}" for end in comparison.interval)
+    return f"{level_text(comparison.level)} interval {' to '.join(ends)}"
+
+
+def _source(comparison: Comparison) -> str:
+    """Where the difference came from, in basis points per day."""
+    parts = comparison.attribution
+    if parts is None:
+        return ""
+    pieces = (("timing", parts.timing), ("exposure", parts.exposure), ("costs", parts.costs))
+    if all(abs(value) < _TOO_SMALL for _, value in pieces):
+        return ""
+    listed = ", ".join(
+        f"{label} {'+' if value > 0 else ''}{formatting.number(1e4 * value, 1)}" for label, value in pieces
+    )
+    return f" ({listed} basis points per {comparison.unit})"
+
+
+def _simple(verdict: Verdict) -> str:
+    """Each network against the base rate."""
+    rows = verdict.of("skill", family="base_rate")
+    return _clauses(
+        rows, verbs={"better": "forecast better than", "worse": "forecast worse than"}, other="the base rate"
+    )
+
+
+def _against_benchmarks(verdict: Verdict) -> str:
+    """Networks against the best baseline in skill, and against the benchmarks in money."""
+    sentences = []
+    baselines = verdict.of("skill", family="baselines")
+    reference = {each.model: each.difference for each in verdict.of("skill", family="reference")}
+    if baselines and reference:
+        best = max(reference, key=lambda model: reference[model])
+        rows = [each for each in baselines if each.benchmark == best]
+        verbs = {"better": "forecast better than", "worse": "forecast worse than"}
+        sentences.append(_clauses(rows, verbs=verbs, other=f"{name(best)}, the best baseline"))
+    verbs = {"better": "earned more than", "worse": "earned less than"}
+    for benchmark in dict.fromkeys(each.benchmark for each in verdict.of("money", family="benchmarks")):
+        rows = verdict.of("money", family="benchmarks", benchmark=benchmark)
+        if common_answer(rows) != "inconclusive" or len({each.answer for each in rows}) > 1:
+            sentences.append(_clauses(rows, verbs=verbs, other=name(benchmark)))
+    return " ".join(sentences)
+
+
+def _clauses(rows: Sequence[Comparison], *, verbs: Mapping[str, str], other: str) -> str:
+    if not rows:
+        return ""
+    groups: dict[str, list[str]] = {}
+    for each in rows:
+        groups.setdefault(each.answer, []).append(name(each.model))
+    texts = []
+    for answer, models in groups.items():
+        listed = _listed(models)
+        if answer == "inconclusive":
+            texts.append(f"{listed} {'do' if len(models) > 1 else 'does'} not differ significantly from {other}")
+        else:
+            verb = verbs[answer] if len(models) > 1 else verbs[answer].replace("forecast ", "forecasts ", 1)
+            texts.append(f"{listed} {verb} {other}")
+    return f"{capital('; '.join(texts))}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def _counting(verdict: Verdict) -> str:
+    counts: dict[tuple[str, str], int] = {}
+    for each in verdict.comparisons:
+        if each.family != "reference":
+            counts[each.question, each.family] = counts.get((each.question, each.family), 0) + 1
+    if not counts:
+        return ""
+    return (
+        f"{sum(counts.values())} comparisons in {len(counts)} families, each held to {level_text(SIGNIFICANCE.level)} "
+        "as a whole (Holm); money is tested only where skill was found."
+    )
+
+
+def _detectable(comparison: Comparison) -> str:
+    effect = comparison.minimum_detectable_effect
+    if effect is None:
+        return ""
+    return f"; minimum detectable effect {unit_text(comparison, effect)} ({100 * SIGNIFICANCE.power:.0f} % power)"
+
+
+def _signed(comparison: Comparison) -> str:
+    return ("+" if comparison.difference > 0 else "") + formatting.number(comparison.difference, 3)
+
+
+def best_baseline(verdict: Verdict) -> str | None:
+    """The baseline with the highest rank IC, None where there is none."""
+    reference = [each for each in verdict.of("skill", family="reference") if each.model in BASELINES]
+    return max(reference, key=lambda each: each.difference).model if reference else None

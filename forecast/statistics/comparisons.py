@@ -1,0 +1,354 @@
+"""Every comparison of one experiment: skill first, then money, in named families with Holm's correction.
+
+The rule, fixed before any result is seen:
+
+1. Skill: the mean difference of daily rank information coefficients. Money: the mean difference of daily net returns.
+   Both of ensembles, with days in blocks and seeds as sources of chance (forecast.statistics.inference).
+2. In each family the chance of even one false "better" or "worse" is at most 1 - level (Holm 1979).
+3. A difference in money is claimed only where its skill was told from zero before (a gatekeeping procedure, Dmitrienko
+   and Tamhane 2007): without skill it is exposure, turnover or luck, and the split into timing, exposure and costs says
+   which.
+4. Nothing is claimed from a single seed, from fewer than 20 sessions, or of a model that never held a position.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.config import model_registry
+from forecast.config.experiment import BASELINES
+from forecast.config.significance import SIGNIFICANCE, SignificanceConfig
+from forecast.statistics.attribution import Attribution, ReturnParts, asset_returns, attribution, return_parts
+from forecast.statistics.inference import Estimate, estimate_difference
+from forecast.statistics.multiple_testing import holm
+from forecast.statistics.performance import held_returns
+from forecast.statistics.skill import SkillScores
+from forecast.trading.signals import ENSEMBLE
+from forecast.trading.simulator import Ledger
+from pipelines.market.types import Floats
+
+Question = Literal["skill", "money"]
+Answer = Literal["better", "worse", "inconclusive"]
+Unit = Literal["rank_ic", "day", "bar"]
+Family = Literal["architectures", "equal_parameters", "base_rate", "benchmarks", "baselines", "reference"]
+Reason = Literal[
+    "",
+    "interval_contains_zero",
+    "no_skill",
+    "single_seed",
+    "too_few_observations",
+    "too_few_sessions",
+    "never_traded",
+    "no_variation",
+    "differ_rarely",
+    "not_finite",
+]
+Sessions = NDArray[np.datetime64]
+
+BASE_RATE = "base_rate"
+BUY_AND_HOLD = "buy_and_hold"
+CASH = "cash"
+SAME_EXPOSURE = "same_exposure"
+BENCHMARKS = (BUY_AND_HOLD, CASH, SAME_EXPOSURE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One model against one benchmark (or another model) in one question.
+
+    difference, low, high, minimum_detectable_effect: in the unit; a fraction of equity per "day" (or "bar"), or a
+    "rank_ic". low, high: the interval at `level`, the one at which the family's correction decides; None where there is
+    none. p_value: before, p_adjusted: after the correction. seeds: of the network with the fewest, 0 where none is
+    random. attribution: of a difference in money.
+    """
+
+    question: Question
+    family: Family
+    model: str
+    benchmark: str
+    answer: Answer
+    reason: Reason
+    difference: float
+    low: float | None
+    high: float | None
+    level: float
+    p_value: float | None
+    p_adjusted: float | None
+    minimum_detectable_effect: float | None
+    unit: Unit
+    observations: int
+    block: float | None
+    seeds: int
+    attribution: Attribution | None = None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The confidence interval of the difference, None where there is none."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Test:
+    """One comparison before its family's correction. estimate: None where `reason` says why there is none."""
+
+    question: Question
+    family: Family
+    model: str
+    benchmark: str
+    unit: Unit
+    difference: float
+    observations: int
+    seeds: int
+    estimate: Estimate | None
+    reason: Reason
+    attribution: Attribution | None = None
+
+
+def is_network(model: str) -> bool:
+    """Whether a model is one of those that the experiment is about, and no benchmark or baseline beside them."""
+    return model not in BASELINES and model.partition(":")[0] not in BENCHMARKS
+
+
+def skill_comparisons(
+    scores: SkillScores, *, significance: SignificanceConfig = SIGNIFICANCE, sessions: int | None = None
+) -> list[Comparison]:
+    """Every skill comparison: architectures, equal parameters, networks against base rate and baselines, baselines.
+
+    sessions: the number of session days, None where they are not known.
+    """
+    networks = [model for model in scores.ensembles if is_network(model)]
+    baselines = [model for model in scores.ensembles if model in BASELINES]
+    zero = np.zeros(len(scores.days))
+
+    def test(family: Family, model: str, benchmark: str) -> _Test:
+        rows = (scores.ensembles[model], scores.ensembles.get(benchmark, zero))
+        seeds = [scores.seeds[each] if is_network(each) and each != BASE_RATE else None for each in (model, benchmark)]
+        return _test(
+            "skill", family, model, benchmark, *rows, *seeds, unit="rank_ic", sessions=sessions,
+            significance=significance,
+        )  # fmt: skip
+
+    tests = [test(family, *pair) for family, pair in _pairs(networks)]
+    tests += [test("base_rate", model, BASE_RATE) for model in networks]
+    tests += [test("baselines", model, baseline) for model in networks for baseline in baselines]
+    tests += [test("reference", baseline, BASE_RATE) for baseline in baselines]
+    return _decided(tests, significance)
+
+
+def money_comparisons(
+    ledgers: Sequence[Ledger],
+    *,
+    sessions: Sessions | None,
+    skill: Sequence[Comparison],
+    significance: SignificanceConfig = SIGNIFICANCE,
+) -> list[Comparison]:
+    """Every comparison of net returns, closed where the skill it needs was not found.
+
+    ledgers: one symbol (or one joined account), the same bars. sessions: the session date of each ledger row, shape
+    (bars,), or None. skill: what `skill_comparisons` found; empty opens nothing.
+    """
+    accounts = {(each.model, each.member): each for each in ledgers}
+    daily = {key: daily_sums(held_returns(each), sessions=sessions) for key, each in accounts.items()}
+    ensembles = [model for model, member in accounts if member == ENSEMBLE]
+    networks = [model for model in ensembles if is_network(model)]
+    active = [model for model in ensembles if model in BASELINES and np.any(accounts[model, ENSEMBLE].position)]
+    parts = _parts(accounts)
+    days = len(np.unique(sessions[:-1])) if sessions is not None else None
+
+    def test(family: Family, model: str, benchmark: str) -> _Test:
+        other = f"{SAME_EXPOSURE}:{model}" if benchmark == SAME_EXPOSURE else benchmark
+        (a, unit), (b, _) = daily[model, ENSEMBLE], daily[other, ENSEMBLE]
+        seeds = [_seeds(daily, each) if is_network(each) else None for each in (model, other)]
+        idle = [each for each in (model, other) if is_network(each) and not np.any(accounts[each, ENSEMBLE].position)]
+        made = _test(
+            "money", family, model, benchmark, a, b, *seeds, unit=unit, sessions=days, significance=significance,
+            idle=bool(idle),
+        )  # fmt: skip
+        return replace(made, attribution=_attribution(parts, model, other, sessions, len(a), significance))
+
+    tests = [test(family, *pair) for family, pair in _pairs(networks)]
+    for benchmark in BENCHMARKS:
+        for model in networks:
+            if benchmark in ensembles or f"{benchmark}:{model}" in ensembles:
+                tests.append(test("benchmarks", model, benchmark))
+    tests += [test("baselines", model, baseline) for model in networks for baseline in active]
+    gates = {(each.model, each.benchmark): each.answer for each in skill}
+    return [_gated(each, gates) for each in _decided(tests, significance)]
+
+
+def compare_accounts(a: Ledger, b: Ledger, *, sessions: Sessions | None, level: float) -> Comparison:
+    """Net returns of one account less another's at that level: no gate, no family. Both over the same bars."""
+    (first, unit), (second, _) = (daily_sums(held_returns(each), sessions=sessions) for each in (a, b))
+    test = _test(
+        "money", "architectures", a.model, b.model, first, second, None, None, unit=unit,
+        sessions=None if sessions is None else len(np.unique(sessions[:-1])), significance=SIGNIFICANCE,
+    )  # fmt: skip
+    return _comparison(test, level=level, p_adjusted=1.0, significance=SIGNIFICANCE)
+
+
+def daily_sums(values: Floats, *, sessions: Sessions | None) -> tuple[Floats, Unit]:
+    """Sums over each session day, shape (days,), where there are at least 20 of them; the bars as they are if not.
+
+    values: shape (bars - 1,), one for each bar held. sessions: shape (bars,), the last belongs to the closing row.
+    """
+    if sessions is None or not len(values):
+        return values, "bar"
+    days, row = np.unique(sessions[: len(values)], return_inverse=True)
+    if len(days) < SIGNIFICANCE.fewest:
+        return values, "bar"
+    return np.asarray(np.bincount(row, weights=values), dtype=np.float64), "day"
+
+
+def _pairs(networks: Sequence[str]) -> Iterable[tuple[Family, tuple[str, str]]]:
+    families: tuple[tuple[Family, tuple[str, str]], ...] = (
+        ("architectures", model_registry.SAME_UNITS),
+        ("equal_parameters", model_registry.SAME_PARAMETERS),
+    )
+    return [(family, pair) for family, pair in families if all(model in networks for model in pair)]
+
+
+def _test(
+    question: Question,
+    family: Family,
+    model: str,
+    benchmark: str,
+    a: Floats,
+    b: Floats,
+    seeds_a: Floats | None,
+    seeds_b: Floats | None,
+    *,
+    unit: Unit,
+    sessions: int | None,
+    significance: SignificanceConfig,
+    idle: bool = False,
+) -> _Test:
+    counts = [each.shape[1] for each in (seeds_a, seeds_b) if each is not None]
+    reason = "never_traded" if idle else _impossible(a - b, significance)
+    estimate = None
+    if not reason or reason == "never_traded":
+        single = bool(counts) and min(counts) < 2
+        several = [None if single else each for each in (seeds_a, seeds_b)]
+        estimate = (
+            None
+            if _impossible(a - b, significance)
+            else estimate_difference(a, b, seeds_a=several[0], seeds_b=several[1])
+        )
+        if not reason and single:
+            reason = "single_seed"
+        elif not reason and sessions is not None and sessions < significance.fewest:
+            reason = "too_few_sessions"
+    return _Test(
+        question=question,
+        family=family,
+        model=model,
+        benchmark=benchmark,
+        unit=unit,
+        difference=float((a - b).mean()) if len(a) else 0.0,
+        observations=len(a),
+        seeds=min(counts, default=0),
+        estimate=estimate,
+        reason=reason,
+    )
+
+
+def _impossible(difference: Floats, significance: SignificanceConfig) -> Reason:
+    """Why no interval can be had, empty where one can."""
+    if len(difference) < significance.fewest:
+        return "too_few_observations"
+    if not np.all(np.isfinite(difference)):
+        return "not_finite"
+    if np.ptp(difference) <= 1e-12 * np.abs(difference).max(initial=0.0):
+        return "no_variation"
+    if np.count_nonzero(difference) < significance.fewest:
+        return "differ_rarely"
+    return ""
+
+
+def _decided(tests: Sequence[_Test], significance: SignificanceConfig) -> list[Comparison]:
+    """The answers, family by family."""
+    answers: dict[int, Comparison] = {}
+    for family in dict.fromkeys(each.family for each in tests):
+        places = [place for place, each in enumerate(tests) if each.family == family]
+        members = [tests[place] for place in places]
+        p_values = [1.0 if each.estimate is None or each.reason else each.estimate.p_value for each in members]
+        for place, each, step in zip(places, members, holm(p_values, level=significance.level), strict=True):
+            answers[place] = _comparison(each, level=step.level, p_adjusted=step.p_adjusted, significance=significance)
+    return [answers[place] for place in range(len(tests))]
+
+
+def _comparison(test: _Test, *, level: float, p_adjusted: float, significance: SignificanceConfig) -> Comparison:
+    estimate = test.estimate
+    low, high = estimate.interval(level) if estimate is not None else (None, None)
+    answer: Answer = "inconclusive"
+    reason = test.reason
+    if not reason and low is not None and high is not None:
+        answer = "better" if low > 0 else "worse" if high < 0 else "inconclusive"
+        reason = "interval_contains_zero" if answer == "inconclusive" else ""
+    told = estimate is not None and reason in ("", "interval_contains_zero")
+    return Comparison(
+        question=test.question,
+        family=test.family,
+        model=test.model,
+        benchmark=test.benchmark,
+        answer=answer,
+        reason=reason,
+        difference=test.difference,
+        low=low,
+        high=high,
+        level=level,
+        p_value=estimate.p_value if estimate is not None and told else None,
+        p_adjusted=p_adjusted if told else None,
+        minimum_detectable_effect=estimate.minimum_detectable_effect(level=level, power=significance.power)
+        if estimate is not None and told
+        else None,
+        unit=test.unit,
+        observations=test.observations,
+        block=estimate.block if estimate is not None else None,
+        seeds=test.seeds,
+        attribution=test.attribution,
+    )
+
+
+def _gated(made: Comparison, gates: Mapping[tuple[str, str], Answer]) -> Comparison:
+    """No claim about money where the skill behind it was not told from zero."""
+    key = (made.model, BASE_RATE if made.family == "benchmarks" else made.benchmark)
+    if made.answer == "inconclusive" or gates.get(key, "inconclusive") != "inconclusive":
+        return made
+    return replace(made, answer="inconclusive", reason="no_skill")
+
+
+def _seeds(daily: Mapping[tuple[str, str], tuple[Floats, Unit]], model: str) -> Floats:
+    rows = [values for (name, member), (values, _) in daily.items() if name == model and member != ENSEMBLE]
+    return np.stack(rows, axis=1) if rows else np.empty((0, 0))
+
+
+def _parts(accounts: Mapping[tuple[str, str], Ledger]) -> dict[tuple[str, str], ReturnParts]:
+    """Every account split into timing, exposure and costs; empty where the asset's own returns are not known."""
+    holding = accounts.get((BUY_AND_HOLD, ENSEMBLE))
+    if holding is None or "+" in holding.symbol:  # a joined account has no one position
+        return {}
+    returns = asset_returns(holding)
+    return {key: return_parts(each, asset_returns=returns) for key, each in accounts.items()}
+
+
+def _attribution(
+    parts: Mapping[tuple[str, str], ReturnParts],
+    model: str,
+    benchmark: str,
+    sessions: Sessions | None,
+    days: int,
+    significance: SignificanceConfig,
+) -> Attribution | None:
+    if not parts or not days:
+        return None
+    a, b = parts[model, ENSEMBLE], parts[benchmark, ENSEMBLE]
+    influence = {key: daily_sums(each.influence, sessions=sessions) for key, each in parts.items()}
+    rows = [influence[each, ENSEMBLE][0] for each in (model, benchmark)]
+    seeds = [_seeds(influence, each) if is_network(each) else None for each in (model, benchmark)]
+    several = [each if each is None or each.shape[1] > 1 else None for each in seeds]
+    impossible = _impossible(rows[0] - rows[1], significance)
+    timing = None if impossible else estimate_difference(*rows, seeds_a=several[0], seeds_b=several[1])
+    return attribution(a, b, days=days, timing=timing, level=significance.level)

@@ -1,0 +1,193 @@
+"""The rule: Holm within families, money behind skill, nothing from a single seed or an idle model."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from statsmodels.stats.multitest import multipletests
+
+from forecast.config.trading import Costs
+from forecast.statistics.comparisons import (
+    Comparison,
+    compare_accounts,
+    daily_sums,
+    money_comparisons,
+    skill_comparisons,
+)
+from forecast.statistics.multiple_testing import holm
+from forecast.statistics.skill import SkillScores
+from forecast.trading.simulator import Ledger, trade
+
+DAYS = 500
+
+
+def scores(*, lstm: float, simple_rnn: float = 0.0, seeds: int = 3, logistic: float | None = None) -> SkillScores:
+    rng = np.random.default_rng(21)
+    days = np.datetime64("2015-01-01") + np.arange(DAYS)
+    ensembles, single = {}, {}
+    for model, mean in (("lstm", lstm), ("simple_rnn", simple_rnn), ("logistic", logistic)):
+        if mean is not None:
+            rows = mean + rng.normal(0, 1, DAYS)[:, None] + rng.normal(0, 0.4, (DAYS, seeds))
+            ensembles[model], single[model] = rows.mean(axis=1), rows
+    return SkillScores(days=days, ensembles=ensembles, seeds=single)
+
+
+def find(comparisons: list[Comparison], model: str, benchmark: str) -> Comparison:
+    return next(each for each in comparisons if (each.model, each.benchmark) == (model, benchmark))
+
+
+def accounts(positions: dict[tuple[str, str], np.ndarray], *, fee_bps: float = 1.0, edge: float = 0.0) -> list[Ledger]:
+    rng = np.random.default_rng(8)
+    opens = 100 * np.exp(np.cumsum(rng.normal(edge, 0.01, DAYS + 1)))
+    times = np.datetime64("2015-01-01T14:30", "ns") + np.arange(DAYS + 1) * np.timedelta64(1, "D")
+    return [
+        trade(
+            each, symbol="TEST", model=model, member=member, opened_at=times, opens=opens,
+            costs=Costs(fee_bps=fee_bps, slippage_bps=0),
+        )
+        for (model, member), each in positions.items()
+    ]  # fmt: skip
+
+
+def traded(*, busy: str = "simple_rnn", fee_bps: float = 20.0) -> list[Ledger]:
+    """Two networks without skill, one of which turns its position at every open."""
+    turning = (np.arange(DAYS) % 2).astype(float)
+    rows = {}
+    for model in ("lstm", "simple_rnn"):
+        for member in ("ensemble", "0", "1", "2"):
+            rows[model, member] = turning if model == busy else np.full(DAYS, 0.5)
+    rows |= {("buy_and_hold", "ensemble"): np.ones(DAYS), ("cash", "ensemble"): np.zeros(DAYS)}
+    return accounts(rows, fee_bps=fee_bps)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_holm_rejects_what_statsmodels_rejects(seed: int) -> None:
+    p_values = np.random.default_rng(seed).uniform(0, 0.06, 6)
+    steps = holm(p_values.tolist(), level=0.95)
+    rejected, adjusted, *_ = multipletests(p_values, alpha=0.05, method="holm")
+    assert [step.rejected for step in steps] == rejected.tolist()
+    assert [step.p_adjusted for step in steps] == pytest.approx(adjusted.tolist())
+    assert [p < 1 - step.level for p, step in zip(p_values, steps, strict=True)] == rejected.tolist()
+
+
+def test_skill_is_better_where_the_interval_lies_above_zero_and_its_mirror_worse() -> None:
+    made = skill_comparisons(scores(lstm=0.4))
+    pair = find(made, "lstm", "simple_rnn")
+    assert (pair.answer, pair.family, pair.level, pair.unit) == ("better", "architectures", 0.95, "rank_ic")
+    assert pair.low is not None
+    assert pair.low > 0
+    assert find(skill_comparisons(scores(lstm=0.0, simple_rnn=0.4)), "lstm", "simple_rnn").answer == "worse"
+    assert find(made, "simple_rnn", "base_rate").reason == "interval_contains_zero"
+
+
+def test_a_family_shares_its_level_and_the_pair_stands_alone() -> None:
+    made = skill_comparisons(scores(lstm=0.0, logistic=0.0))
+    assert find(made, "lstm", "simple_rnn").level == 0.95
+    levels = {each.level for each in made if each.family == "base_rate"}
+    assert max(levels) <= 1 - 0.05 / 2 + 1e-12
+    assert [each.benchmark for each in made if each.family == "baselines"] == ["logistic", "logistic"]
+    assert [each.model for each in made if each.family == "reference"] == ["logistic"]
+
+
+def test_a_single_seed_gives_no_verdict() -> None:
+    pair = find(skill_comparisons(scores(lstm=0.8, seeds=1)), "lstm", "simple_rnn")
+    assert (pair.answer, pair.reason, pair.seeds) == ("inconclusive", "single_seed", 1)
+    assert pair.minimum_detectable_effect is None
+
+
+def test_one_lucky_seed_of_three_is_not_enough() -> None:
+    made = scores(lstm=0.0)
+    lucky = made.seeds["lstm"].copy()
+    lucky[:, 0] += 1.2
+    changed = replace(
+        made, ensembles={**made.ensembles, "lstm": lucky.mean(axis=1)}, seeds={**made.seeds, "lstm": lucky}
+    )
+    assert changed.ensembles["lstm"].mean() > 4 / np.sqrt(DAYS)  # four standard errors of the days alone
+    assert find(skill_comparisons(changed), "lstm", "base_rate").answer == "inconclusive"
+
+
+def test_too_few_sessions_claim_nothing() -> None:
+    pair = find(skill_comparisons(scores(lstm=0.8), sessions=2), "lstm", "simple_rnn")
+    assert (pair.answer, pair.reason) == ("inconclusive", "too_few_sessions")
+
+
+def test_paying_less_is_no_better_money_without_skill() -> None:
+    ledgers = traded()
+    skill = skill_comparisons(scores(lstm=0.0))
+    pair = find(money_comparisons(ledgers, sessions=None, skill=skill), "lstm", "simple_rnn")
+    assert pair.low is not None
+    assert pair.low > 0  # it earned more, beyond doubt
+    assert (pair.answer, pair.reason) == ("inconclusive", "no_skill")
+    assert pair.attribution is not None
+    assert pair.attribution.costs > 5 * abs(pair.attribution.timing)
+
+
+def test_money_opens_behind_skill() -> None:
+    skill = skill_comparisons(scores(lstm=0.5))
+    assert find(skill, "lstm", "simple_rnn").answer == "better"
+    assert find(money_comparisons(traded(), sessions=None, skill=skill), "lstm", "simple_rnn").answer == "better"
+    worse = find(money_comparisons(traded(busy="lstm"), sessions=None, skill=skill), "lstm", "simple_rnn")
+    assert worse.answer == "worse"  # it forecasts better and pays more than that is worth
+
+
+def test_a_model_that_never_traded_is_compared_with_nothing() -> None:
+    idle = [replace(each, model="lstm") for each in traded() if each.model == "cash" for _ in range(1)]
+    ledgers = [each for each in traded() if each.model != "lstm"] + idle
+    made = money_comparisons(ledgers, sessions=None, skill=skill_comparisons(scores(lstm=0.5)))
+    assert find(made, "lstm", "simple_rnn").reason == "never_traded"
+
+
+@pytest.mark.parametrize(
+    ("difference", "reason"),
+    [
+        (np.zeros(100), "no_variation"),
+        (np.full(100, 0.01), "no_variation"),
+        (np.append(np.zeros(95), [0.1, 0.2, -0.1, 0.3, 0.1]), "differ_rarely"),
+        (np.random.default_rng(0).normal(size=15), "too_few_observations"),
+        (np.append(np.random.default_rng(0).normal(size=50), np.nan), "not_finite"),
+    ],
+)
+def test_where_chance_cannot_be_measured_it_is_inconclusive(difference: np.ndarray, reason: str) -> None:
+    comparison = compare_accounts(account(difference), account(np.zeros(len(difference))), sessions=None, level=0.95)
+    assert (comparison.answer, comparison.reason, comparison.low) == ("inconclusive", reason, None)
+
+
+def account(net: np.ndarray) -> Ledger:
+    rows = np.append(net, 0.0)
+    times = np.datetime64("2020-01-01", "ns") + np.arange(len(rows)) * np.timedelta64(1, "D")
+    flat = np.zeros(len(rows))
+    return Ledger(
+        symbol="T", model="lstm", member="ensemble", time=times, position=flat, gross=rows, cost=flat, net=rows
+    )
+
+
+def test_bars_are_summed_to_days_where_there_are_days_enough() -> None:
+    values = np.arange(60, dtype=float)
+    days = np.datetime64("2020-01-01") + np.append(np.arange(60) // 2, 29)
+    sums, unit = daily_sums(values, sessions=days)
+    assert unit == "day"
+    np.testing.assert_array_equal(sums, values.reshape(30, 2).sum(axis=1))
+    assert daily_sums(values, sessions=np.datetime64("2020-01-01") + np.append(np.arange(60) // 4, 14))[1] == "bar"
+
+
+def test_timing_exposure_and_costs_add_up_to_the_difference() -> None:
+    rng = np.random.default_rng(11)
+    rows = {
+        (model, member): rng.integers(-1, 2, DAYS).astype(float)
+        for model in ("lstm", "simple_rnn")
+        for member in ("ensemble", "0", "1")
+    }
+    rows |= {("buy_and_hold", "ensemble"): np.ones(DAYS), ("cash", "ensemble"): np.zeros(DAYS)}
+    ledgers = accounts(rows, fee_bps=9.0, edge=0.001)
+    sessions = np.datetime64("2015-01-01") + np.append(np.arange(DAYS) // 2, DAYS // 2)
+    for each in money_comparisons(ledgers, sessions=sessions, skill=[]):
+        parts = each.attribution
+        assert parts is not None
+        assert parts.timing + parts.exposure + parts.costs == pytest.approx(each.difference, abs=1e-12)
+
+
+def test_a_constant_position_has_exposure_and_no_timing() -> None:
+    pair = find(money_comparisons(traded(fee_bps=0.0), sessions=None, skill=[]), "lstm", "cash")
+    assert pair.attribution is not None
+    assert pair.attribution.timing == pytest.approx(0.0, abs=1e-15)
+    assert pair.attribution.exposure == pytest.approx(pair.difference, rel=0.01)

@@ -1,0 +1,66 @@
+"""The mean difference over days and seeds: interval, p-value and minimum detectable effect."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from forecast.statistics.inference import Estimate, estimate_difference
+
+
+def test_independent_days_without_seeds_give_the_t_test_of_scipy() -> None:
+    a = np.random.default_rng(3).normal(0.1, 1.0, 400)
+    estimate = estimate_difference(a, np.zeros(400))
+    reference = stats.ttest_1samp(a, 0.0)
+    assert estimate.block < 2.0
+    assert estimate.p_value == pytest.approx(reference.pvalue, rel=0.15)
+    low, high = estimate.interval(0.95)
+    assert (low + high) / 2 == pytest.approx(a.mean())
+
+
+def test_seeds_add_their_variance_and_few_of_them_few_degrees_of_freedom() -> None:
+    days = np.random.default_rng(0).normal(0.0, 1.0, 1_000)
+    seeds = days[:, None] + np.array([0.0, 0.3, -0.3])  # three trainings whose means differ
+    alone = estimate_difference(days, np.zeros(1_000))
+    both = estimate_difference(days, np.zeros(1_000), seeds_a=seeds)
+    between = np.var([0.0, 0.3, -0.3], ddof=1) / 3
+    assert both.standard_error**2 == pytest.approx(alone.standard_error**2 + between)
+    share = between / both.standard_error**2
+    days_part = (1 - share) ** 2 / alone.degrees_of_freedom
+    assert both.degrees_of_freedom == pytest.approx(1.0 / (share**2 / 2 + days_part))
+
+
+def test_the_interval_excludes_zero_exactly_where_the_p_value_is_below_its_level() -> None:
+    estimate = Estimate(value=0.2, standard_error=0.1, degrees_of_freedom=7.0, observations=50, block=1.0)
+    at = 1.0 - estimate.p_value
+    assert estimate.interval(at)[0] == pytest.approx(0.0, abs=1e-12)
+    assert estimate.interval(at - 0.01)[0] > 0
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 10])
+def test_a_true_difference_of_zero_is_claimed_one_time_in_twenty_with_any_number_of_seeds(seeds: int) -> None:
+    rng = np.random.default_rng(seeds)
+    claims = 0
+    for _ in range(600):
+        common = rng.normal(0.0, 1.0, 250)
+        levels = rng.normal(0.0, 0.05, (2, seeds))  # what each training adds to every day
+        a, b = (common[:, None] + rng.normal(0.0, 0.7, 250)[:, None] + level for level in levels)
+        claims += estimate_difference(a.mean(axis=1), b.mean(axis=1), seeds_a=a, seeds_b=b).p_value < 0.05
+    assert claims / 600 < 0.075
+
+
+def test_the_minimum_detectable_effect_is_found_four_times_in_five() -> None:
+    rng = np.random.default_rng(5)
+    noise = rng.normal(0.0, 1.0, (800, 250))
+    effect = np.mean(
+        [estimate_difference(row, np.zeros(250)).minimum_detectable_effect(level=0.95, power=0.8) for row in noise[:50]]
+    )
+    hits = [estimate_difference(row + effect, np.zeros(250)).interval(0.95)[0] > 0 for row in noise]
+    assert 0.75 < np.mean(hits) < 0.85
+
+
+def test_a_constant_difference_and_a_single_seed_are_refused() -> None:
+    days = np.random.default_rng(0).normal(size=30)
+    with pytest.raises(ValueError, match="Expected a difference that varies"):
+        estimate_difference(np.ones(30), np.zeros(30))
+    with pytest.raises(ValueError, match="Expected two seeds or more"):
+        estimate_difference(days, np.zeros(30), seeds_a=days[:, None])

@@ -1,0 +1,91 @@
+"""Rank information coefficients: scipy's Spearman correlation, folds, days, panels."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from forecast.statistics.skill import rank_scores, scaled_returns, skill_scores
+
+
+def predictions(probability: np.ndarray, returns: np.ndarray, *, symbol: str = "A", folds: int = 1) -> pd.DataFrame:
+    """probability: shape (seeds, decisions)."""
+    count = probability.shape[1]
+    times = pd.date_range("2020-01-01", periods=count + 1, freq="D", tz="UTC")
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "symbol": symbol, "model": "lstm", "fold": np.arange(count) * folds // count, "seed": seed,
+                "decided_at": times[:-1], "entry_at": times[:-1], "exit_at": times[1:],
+                "probability": row, "target": (returns > 0).astype(float), "forward_return": returns,
+            }
+        )
+        for seed, row in enumerate(probability)
+    )  # fmt: skip
+
+
+def sessions(count: int) -> np.ndarray:
+    return np.datetime64("2020-01-01") + np.arange(count)
+
+
+@given(st.integers(0, 10_000))
+def test_the_mean_score_is_spearmans_correlation_of_scipy(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    forecast, outcome = rng.integers(0, 6, 40).astype(float), rng.normal(size=40)
+    if np.ptp(forecast) == 0:
+        return
+    scores = rank_scores(forecast, outcome, groups=np.zeros(40, dtype=np.int64))
+    assert scores.mean() == pytest.approx(stats.spearmanr(forecast, outcome).statistic)
+
+
+def test_a_constant_forecast_scores_nothing_and_levels_of_folds_do_not_count() -> None:
+    returns = np.random.default_rng(0).normal(size=100)
+    folds = np.repeat([0, 1], 50)
+    assert not rank_scores(np.full(100, 0.6), returns, groups=folds).any()
+    levels = np.where(folds == 0, 0.4, 0.6)  # a forecast that knows only which fold it is in
+    assert not rank_scores(levels, np.sort(returns), groups=folds).any()
+
+
+def test_the_order_alone_counts_so_that_overconfidence_changes_nothing() -> None:
+    rng = np.random.default_rng(1)
+    probability, returns = rng.uniform(0.4, 0.6, (1, 80)), rng.normal(0, 0.01, 80)
+    extreme = 1 / (1 + np.exp(-50 * (probability - 0.5)))
+    first, second = (
+        skill_scores(predictions(each, returns), sessions={"A": sessions(80)}) for each in (probability, extreme)
+    )
+    np.testing.assert_allclose(first.ensembles["lstm"], second.ensembles["lstm"])
+
+
+def test_returns_are_measured_against_earlier_ones_only() -> None:
+    returns = np.random.default_rng(2).normal(0, 0.01, 120)
+    later = returns.copy()
+    later[100:] *= 7.0
+    before, after = scaled_returns(returns), scaled_returns(later)
+    np.testing.assert_allclose(before[20:100] * 1.0, after[20:100])
+    assert before[80] == pytest.approx(returns[80] / np.sqrt(np.mean(returns[20:80] ** 2)))
+
+
+def test_decisions_of_one_day_are_averaged_so_that_a_crowded_day_counts_once() -> None:
+    rng = np.random.default_rng(3)
+    returns = rng.normal(size=6)
+    days = np.array(["2020-01-01"] * 4 + ["2020-01-02", "2020-01-03"], dtype="datetime64[D]")
+    scores = skill_scores(predictions(rng.uniform(size=(1, 6)), returns), sessions={"A": days})
+    probability = predictions(rng.uniform(size=(1, 6)), returns)["probability"]
+    assert len(probability) == 6
+    assert scores.days.tolist() == np.unique(days).tolist()
+    assert scores.ensembles["lstm"].shape == (3,)
+
+
+def test_symbols_of_a_panel_are_averaged_by_day() -> None:
+    rng = np.random.default_rng(4)
+    frames = [predictions(rng.uniform(size=(2, 50)), rng.normal(size=50), symbol=symbol) for symbol in "AB"]
+    days = {"A": sessions(50), "B": sessions(50) + 10}
+    panel = skill_scores(pd.concat(frames), sessions=days)
+    alone = [skill_scores(frame, sessions=days) for frame in frames]
+    assert len(panel.days) == 60
+    np.testing.assert_allclose(panel.ensembles["lstm"][:10], alone[0].ensembles["lstm"][:10])
+    both = (alone[0].ensembles["lstm"][10:] + alone[1].ensembles["lstm"][:40]) / 2
+    np.testing.assert_allclose(panel.ensembles["lstm"][10:50], both)
+    assert panel.seeds["lstm"].shape == (60, 2)
