@@ -4,19 +4,19 @@ import click
 
 _HEADINGS = {
     "Trading": (
-        "policy", "band", "calibration", "fee_bps", "slippage_bps", "half_spread_bps", "borrow_rate", "financing_rate",
-        "size", "target_volatility", "max_leverage", "kelly_fraction", "portfolio",
+        "policy", "threshold", "calibration", "fee_bps", "slippage_bps", "half_spread_bps", "borrow_rate",
+        "financing_rate", "sizing", "target_volatility", "max_leverage", "kelly_fraction", "portfolio",
     ),
     "Prices": ("interval", "bars", "start", "end", "features"),
     "What is learned": (
         "window", "horizon", "label", "label_cost_bps", "barrier_width", "overnight", "weights",
-        "folds", "split", "groups", "tested", "embargo", "pooled",
+        "folds", "split", "groups", "test_groups", "embargo", "global_model",
     ),
     "Networks": (
         "models", "units", "layers", "dropout", "recurrent_dropout", "layer_norm", "bidirectional", "clip",
-        "seeds", "epochs", "patience", "batch", "learning_rate", "tune", "baselines",
+        "seeds", "epochs", "patience", "batch", "learning_rate", "tuning_trials", "baselines",
     ),
-    "Where it runs": ("jobs", "backend", "cluster", "fresh"),
+    "Where it runs": ("jobs", "backend", "cluster", "overwrite"),
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ _COMMANDS = {  # name -> (module, line in --help), so that --help imports none o
         "forecast.cli.commands.inspect",
         "What the networks remember: gradients, gates, what the signal depends on.",
     ),
-    "calibrate": ("forecast.cli.commands.calibrate", "Your experiment on made-up markets: what would it find?"),
+    "power": ("forecast.cli.commands.power", "Size and power of your experiment on simulated markets."),
     "export": ("forecast.cli.commands.export", "The networks as Keras or ONNX files for other programs."),
     "report": ("forecast.cli.commands.report", "Write the HTML report of a run."),
     "doctor": (
@@ -26,6 +26,7 @@ _COMMANDS = {  # name -> (module, line in --help), so that --help imports none o
         "Versions, backend, threads and store: what is here, what is missing.",
     ),
 }
+_FORMER_NAMES = {"calibrate": "power"}
 
 
 class LazyCommands(click.Group):
@@ -35,6 +36,7 @@ class LazyCommands(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        cmd_name = _FORMER_NAMES.get(cmd_name, cmd_name)
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = import_module(_COMMANDS[cmd_name][0]).command
@@ -47,7 +49,7 @@ class LazyCommands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS | _FORMER_NAMES:
             ctx.fail(f"Need one of the commands {', '.join(_COMMANDS)}, got {args[0]!r}.")
         return super().resolve_command(ctx, args)
 

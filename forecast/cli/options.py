@@ -1,6 +1,6 @@
 """Options that several commands share, and how an experiment is put together from them and a TOML file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,13 +11,39 @@ from forecast.cli.context import CliContext
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_KEPT_FOR_THE_COMMAND_LINE = {"help", "config", "json", "fresh"}
+_KEPT_FOR_THE_COMMAND_LINE = {"help", "config", "json", "overwrite", "fresh"}
 
 
 _RULES = (
-    "policy", "band", "fee_bps", "slippage_bps", "half_spread_bps", "borrow_rate", "financing_rate",
-    "calibration", "size", "target_volatility", "max_leverage", "kelly_fraction",
+    "policy", "threshold", "fee_bps", "slippage_bps", "half_spread_bps", "borrow_rate", "financing_rate",
+    "calibration", "sizing", "target_volatility", "max_leverage", "kelly_fraction",
 )  # fmt: skip
+
+
+class AliasedOption(click.Option):
+    """An option that is also known by former names, which --help does not show."""
+
+    def __init__(self, *args: Any, aliases: Sequence[str] = (), **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.aliases = list(aliases)
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """The parser knows the former names too."""
+        current = self.opts
+        self.opts = [*current, *self.aliases]
+        try:
+            super().add_to_parser(parser, ctx)
+        finally:
+            self.opts = current
+
+
+def names_of(parameter: click.Parameter) -> list[str]:
+    """Every name that an option answers to, former ones too."""
+    return [*parameter.opts, *getattr(parameter, "aliases", ())]
+
+
+def _shown(parameters: Sequence[click.Parameter]) -> set[str]:
+    return {"symbol" if isinstance(each, click.Argument) else each.opts[0].lstrip("-") for each in parameters}
 
 
 class NumberOrAuto(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
@@ -52,13 +78,13 @@ def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> N
     known = {
         name.lstrip("-"): parameter
         for parameter in ctx.command.params
-        for name in (["symbol"] if isinstance(parameter, click.Argument) else parameter.opts)
+        for name in (["symbol"] if isinstance(parameter, click.Argument) else names_of(parameter))
     }
     ctx.default_map = {}
     for name, value in settings.items():
         parameter = known.get(name.replace("_", "-"))
         if parameter is None or name in _KEPT_FOR_THE_COMMAND_LINE:
-            allowed = ", ".join(sorted(set(known) - _KEPT_FOR_THE_COMMAND_LINE))
+            allowed = ", ".join(sorted(_shown(ctx.command.params) - _KEPT_FOR_THE_COMMAND_LINE))
             raise click.UsageError(f"Need settings out of {allowed} in {path}, got {name}.")
         several = parameter.multiple if isinstance(parameter, click.Option) else True
         values = value if isinstance(value, list) else [value]
@@ -138,7 +164,15 @@ _TRAINING = (
         help="Learn from all that came before a block, from as much as the first block had, or from all around it.",
     ),
     click.option("--groups", type=int, default=6, show_default=True, help="Groups of a combinatorial split."),
-    click.option("--tested", type=int, default=2, show_default=True, help="How many of them each fold is tested on."),
+    click.option(
+        "--test-groups",
+        cls=AliasedOption,
+        aliases=["--tested"],
+        type=int,
+        default=2,
+        show_default=True,
+        help="How many of them each fold is tested on.",
+    ),
     click.option(
         "--embargo", default="0d", show_default=True, help="Time between a label and its test: 5d, 2h, 30min."
     ),
@@ -152,7 +186,9 @@ _TRAINING = (
     click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last session used."),
     click.option("--learning-rate", type=float, default=0.001, show_default=True, help="Step size of Adam."),
     click.option(
-        "--tune",
+        "--tuning-trials",
+        cls=AliasedOption,
+        aliases=["--tune"],
         type=int,
         default=0,
         show_default=True,
@@ -190,7 +226,13 @@ _TRAINING = (
         help="Network library; auto: the fastest one installed.",
     ),
     click.option("--cluster", metavar="ADDRESS", help="Dask scheduler (tcp://host:8786), or local to start one."),
-    click.option("--fresh", is_flag=True, help="Train anew even if this very run is finished."),
+    click.option(
+        "--overwrite",
+        cls=AliasedOption,
+        aliases=["--fresh"],
+        is_flag=True,
+        help="Train anew even if this very run is finished.",
+    ),
 )
 
 _TRADING = (
@@ -202,8 +244,8 @@ _TRADING = (
         help="What a sell signal means: out of the market, or short.",
     ),
     click.option(
-        "--band", type=NumberOrAuto(), default=0.0, show_default=True,
-        help="Hold while |probability - 0.5| <= band; auto: what earned most on validation rows.",
+        "--threshold", cls=AliasedOption, aliases=["--band"], type=NumberOrAuto(), default=0.0, show_default=True,
+        help="Hold while |probability - 0.5| <= threshold; auto: what earned most on validation rows.",
     ),
     click.option("--fee-bps", type=float, default=1.0, show_default=True, help="Fee a trade, in basis points."),
     click.option("--slippage-bps", type=float, default=2.0, show_default=True, help="Slippage a trade, likewise."),
@@ -221,14 +263,15 @@ _TRADING = (
 _MONEY = (
     click.option("--calibration", type=click.Choice(["none", "temperature", "isotonic"]), default="none",
                  show_default=True, help="Of probabilities, on each fold's validation rows."),
-    click.option("--size", type=click.Choice(["full", "volatility", "kelly"]), default="full", show_default=True,
+    click.option("--sizing", cls=AliasedOption, aliases=["--size"],
+                 type=click.Choice(["full", "volatility", "kelly"]), default="full", show_default=True,
                  help="What a buy takes: the whole account, what aims at a volatility, or a part of Kelly's fraction."),
     click.option("--target-volatility", type=float, default=0.1, show_default=True,
-                 help="A year, for --size volatility."),
+                 help="A year, for --sizing volatility."),
     click.option("--max-leverage", type=float, default=1.0, show_default=True,
-                 help="Most that is held, in accounts, for --size volatility and kelly."),
+                 help="Most that is held, in accounts, for --sizing volatility and kelly."),
     click.option("--kelly-fraction", type=float, default=0.5, show_default=True,
-                 help="Part of Kelly's fraction, for --size kelly."),
+                 help="Part of Kelly's fraction, for --sizing kelly."),
 )  # fmt: skip
 
 
@@ -264,7 +307,7 @@ def typed(ctx: click.Context, options: dict[str, Any]) -> list[str]:
 
 def make_rules(
     *,
-    band: float | str,
+    threshold: float | str,
     fee_bps: float,
     slippage_bps: float,
     half_spread_bps: float | str = 0.0,
@@ -283,7 +326,7 @@ def make_rules(
         borrow_rate=borrow_rate,
         financing_rate=financing_rate,
     )
-    return TradingConfig(band=band, costs=costs, spread=spread, **more)  # type: ignore[arg-type]
+    return TradingConfig(threshold=threshold, costs=costs, spread=spread, **more)  # type: ignore[arg-type]
 
 
 def take_rules(options: dict[str, Any]) -> Any:

@@ -19,7 +19,7 @@ def show(found: PathForecast, settings: CliContext, *, now: np.datetime64, as_js
     elif as_json:
         print_json(as_dict(found, now=now))
     else:
-        rules = f"{found.rules.policy}, band {found.rules.band}"
+        rules = f"{found.rules.policy}, threshold {found.rules.threshold}"
         click.echo(
             f"{found.symbol} at the close of {_moment(found)}, {_price(found)}, {age(found, now)} old ({rules}):"
         )
@@ -75,7 +75,7 @@ def as_dict(found: PathForecast, *, now: np.datetime64) -> dict[str, Any]:
         "currency": found.currency,
         "bars_since_run": found.bars_since_run,
         "policy": found.rules.policy,
-        "band": found.rules.band,
+        "band": found.rules.threshold,
         "signals": [
             {
                 "model": each.model,

@@ -22,9 +22,12 @@ COMBINATORIAL = "combinatorial"
 BASELINES = ("previous_sign", "logistic", "boosting")
 
 _LEAST = {"window": 1, "horizon": 1, "units": 1, "layers": 1, "folds": 1, "seeds": 1, "epochs": 1, "patience": 0,
-          "batch": 1, "groups": 2, "tested": 1, "tune": 0}  # fmt: skip
+          "batch": 1, "groups": 2, "test_groups": 1, "tuning_trials": 0}  # fmt: skip
 _MOST = {"window": 5_000, "horizon": 1_000, "units": 4_096, "layers": 8, "folds": 200, "seeds": 200, "epochs": 10_000,
-         "patience": 10_000, "batch": 65_536, "groups": 100, "tested": 99, "tune": 1_000}  # fmt: skip
+         "patience": 10_000, "batch": 65_536, "groups": 100, "test_groups": 99, "tuning_trials": 1_000}  # fmt: skip
+
+
+_FORMER_NAMES = {"tested": "test_groups", "tune": "tuning_trials"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +42,12 @@ class Experiment:
     state handed on. layer_norm: whether layers are normalised. bidirectional: whether the window is read from its end
     too. clip: the largest norm of a gradient, 0 for any.
     split, embargo: as pipelines.preprocessing.walk_forward.walk_forward takes them, or "combinatorial" with groups
-    and tested instead of
+    and test_groups instead of
     folds, as pipelines.preprocessing.combinatorial_cv takes them.
     features: names; none stands for FEATURES and, on bars made of ticks, for those of trades and quotes that the bars
     have columns for (forecast.datasets.dataset.with_features).
     panel: the symbols whose networks are trained as one, this one among them; none: this symbol alone.
-    tune: tries of other units and learning rates for each network and fold; 0 takes them as they are here.
+    tuning_trials: tries of other units and learning rates for each network and fold; 0 takes them as they are here.
     start, end: the first and the last session used, both included.
     """
 
@@ -69,7 +72,7 @@ class Experiment:
     folds: int = 6
     split: str = "expanding"
     groups: int = 6
-    tested: int = 2
+    test_groups: int = 2
     embargo: str = "0d"
     seeds: int = 3
     epochs: int = 30
@@ -77,7 +80,7 @@ class Experiment:
     batch: int = 128
     learning_rate: float = 0.001
     clip: float = 1.0
-    tune: int = 0
+    tuning_trials: int = 0
     features: tuple[str, ...] = ()
     panel: tuple[str, ...] = ()
     start: date | None = None
@@ -88,7 +91,9 @@ class Experiment:
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= _MOST[name]:
-                raise ConfigError(f"Need --{name} as a whole number from {least} to {_MOST[name]}, got {value!r}.")
+                raise ConfigError(
+                    f"Need --{name.replace('_', '-')} as a whole number from {least} to {_MOST[name]}, got {value!r}."
+                )
         if not (isinstance(self.learning_rate, float) and 0 < self.learning_rate <= 1):
             raise ConfigError(f"Need learning_rate above 0 and at most 1, got {self.learning_rate!r}.")
         for name, known in (("models", MODELS), ("baselines", BASELINES)):
@@ -107,9 +112,9 @@ class Experiment:
             check_names(self.features)
         object.__setattr__(self, "panel", tuple(sorted(check_symbol(each) for each in self.panel)))
         if self.panel and (self.symbol not in self.panel or len(set(self.panel)) < max(2, len(self.panel))):
-            raise ConfigError(f"Need 2 symbols or more for --pooled, each once, got {', '.join(self.panel)}.")
+            raise ConfigError(f"Need 2 symbols or more for --global-model, each once, got {', '.join(self.panel)}.")
         if self.panel and self.combinatorial:
-            raise ConfigError("Need --split expanding or rolling with --pooled, got combinatorial.")
+            raise ConfigError("Need --split expanding or rolling with --global-model, got combinatorial.")
         for name, known in (
             ("label", LABELS),
             ("overnight", OVERNIGHT),
@@ -124,7 +129,7 @@ class Experiment:
                 f"{self.label_cost_bps:g} and {self.barrier_width:g}."
             )
         time_span(self.embargo)
-        count_folds(groups=self.groups, tested=self.tested)
+        count_folds(groups=self.groups, tested=self.test_groups)
         if self.start and self.end and self.start > self.end:
             raise ConfigError(f"Need --start before --end, got {self.start} and {self.end}.")
 
@@ -149,7 +154,7 @@ class Experiment:
             )
         paths = [model for model in self.models if model_registry.path(model)]
         if self.panel and paths:
-            raise ConfigError(f"Need networks that forecast no path with --pooled, got {paths[0]}.")
+            raise ConfigError(f"Need networks that forecast no path with --global-model, got {paths[0]}.")
         if self.label == "triple-barrier" and paths:
             raise ConfigError(
                 f"Need --label direction or cost-aware for {paths[0]}, got triple-barrier: it may be known before the "
@@ -166,6 +171,7 @@ class Experiment:
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> "Experiment":
         """From the values of a command line, a TOML file or run.json; lists become tuples, dates may be text."""
+        options = {_FORMER_NAMES.get(name, name): value for name, value in options.items()}
         known = {each.name for each in dataclasses.fields(cls)}
         unknown = sorted(set(options) - known)
         if unknown:

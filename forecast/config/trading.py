@@ -1,5 +1,6 @@
 """How probabilities become trades, and what a trade costs: all that a backtest can be told."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
@@ -45,25 +46,25 @@ class Costs:
 class TradingConfig:
     """What is done with each probability.
 
-    band: a number, or "auto" for the one that would have earned most on the validation rows. spread: "given" in the
-    costs, "bars" for a half-spread estimated from earlier bars, or "quoted" for fills at the ask and bid, on top of
+    threshold: a number, or "auto" for the one that would have earned most on the validation rows. spread: "given" in
+    the costs, "bars" for a half-spread estimated from earlier bars, or "quoted" for fills at the ask and bid, on top of
     them. calibration: of probabilities, on
-    validation rows. size: "full" is the whole account, "volatility" aims at target_volatility a year, "kelly" takes
+    validation rows. sizing: "full" is the whole account, "volatility" aims at target_volatility a year, "kelly" takes
     kelly_fraction of Kelly's; the last two at most max_leverage times the account.
     """
 
     policy: str
-    band: float | Literal["auto"]
+    threshold: float | Literal["auto"]
     costs: Costs
     spread: Literal["given", "bars", "quoted"] = "given"
     calibration: str = "none"
-    size: str = "full"
+    sizing: str = "full"
     target_volatility: float = 0.1
     max_leverage: float = 1.0
     kelly_fraction: float = 0.5
 
     def __post_init__(self) -> None:
-        for name, known in (("calibration", CALIBRATIONS), ("size", SIZES)):
+        for name, known in (("calibration", CALIBRATIONS), ("sizing", SIZES)):
             if getattr(self, name) not in known:
                 raise ConfigError(f"Need {name} out of {', '.join(known)}, got {getattr(self, name)!r}.")
         for name, most in (("target_volatility", 10.0), ("max_leverage", 20.0), ("kelly_fraction", 1.0)):
@@ -74,23 +75,31 @@ class TradingConfig:
     @property
     def learns(self) -> bool:
         """Whether something is chosen on validation rows."""
-        return self.band == AUTO or self.calibration != "none" or self.size == "kelly"
+        return self.threshold == AUTO or self.calibration != "none" or self.sizing == "kelly"
 
     @property
     def name(self) -> str:
         """The backtest's folder: the same rules give the same name."""
         said = self.to_json()
         first = ("policy", "band", "fee_bps", "slippage_bps")
-        text = f"{self.policy}_band-{self.band}_fee-{self.costs.fee_bps}_slippage-{self.costs.slippage_bps}"
+        text = f"{self.policy}_band-{self.threshold}_fee-{self.costs.fee_bps}_slippage-{self.costs.slippage_bps}"
         return text + "".join(f"_{key.replace('_', '-')}-{said[key]}" for key in said if key not in first)
 
     def to_json(self) -> dict[str, Any]:
         """config.json. What is not named is off: costs of 0, no calibration, full size."""
-        said: dict[str, Any] = {"policy": self.policy, "band": self.band}
+        said: dict[str, Any] = {"policy": self.policy, "band": self.threshold}
         said |= {key: value for key, value in asdict(self.costs).items() if value or key in ("fee_bps", "slippage_bps")}
         said |= {
-            each.name: value
+            ("size" if each.name == "sizing" else each.name): value
             for each in fields(self)
-            if each.name not in ("policy", "band", "costs") and (value := getattr(self, each.name)) != each.default
+            if each.name not in ("policy", "threshold", "costs") and (value := getattr(self, each.name)) != each.default
         }
         return said
+
+
+_NAMES_IN_FILES = {"band": "threshold", "size": "sizing"}
+
+
+def current_names(config: Mapping[str, Any]) -> dict[str, Any]:
+    """config.json of a backtest, which says band and size, with the names of TradingConfig's fields."""
+    return {_NAMES_IN_FILES.get(name, name): value for name, value in config.items()}

@@ -118,7 +118,7 @@ def prepare_again(prices: Bars, experiment: Experiment, *, folds: Sequence[Mappi
 def _folds(ready: Windows, experiment: Experiment, *, planned: int | None) -> list[Fold]:
     if experiment.combinatorial:
         return combinatorial_cv.combinatorial(
-            ready, groups=experiment.groups, tested=experiment.tested, embargo=experiment.embargo
+            ready, groups=experiment.groups, tested=experiment.test_groups, embargo=experiment.embargo
         )
     return walk_forward.walk_forward(
         ready, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned

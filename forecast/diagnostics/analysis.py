@@ -152,7 +152,7 @@ def _compare(subject: RunUnderStudy, member: Member, probability: Floats, stored
     if not apart < _SAME:
         raise RunError(
             f"The weights of {member.model} fold {member.fold} seed {member.seed} of run {subject.run.name} do not "
-            "give the probabilities that are stored. Train it again: forecast train --fresh."
+            "give the probabilities that are stored. Train it again: forecast train --overwrite."
         )
     return apart
 

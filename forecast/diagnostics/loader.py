@@ -84,7 +84,9 @@ def open_subject(run: Run) -> RunUnderStudy:
     custom_features.check_sources(experiment.features, about.get("user_features", {}))
     bars = _bars(run, about["data"])
     if dataset.fingerprint(bars) != about["data"].get("fingerprint"):
-        raise RunError(f"bars.parquet of run {run.name} are not the bars it was trained on. Train it again: --fresh.")
+        raise RunError(
+            f"bars.parquet of run {run.name} are not the bars it was trained on. Train it again: --overwrite."
+        )
     known = tuple(model for model in experiment.models if _plain(Architecture.of(experiment, model)))
     if not known:
         raise RunError(
@@ -161,7 +163,9 @@ def _bars(run: Run, data: dict[str, Any]) -> Bars:
             **prices,
         )
     except (KeyError, IndexError) as error:
-        raise RunError(f"bars.parquet or run.json of run {run.name} lacks {error}. Train it again: --fresh.") from error
+        raise RunError(
+            f"bars.parquet or run.json of run {run.name} lacks {error}. Train it again: --overwrite."
+        ) from error
 
 
 def _utc(times: "pd.Series[Any]") -> Times:

@@ -88,7 +88,7 @@ def _material(run: Run, *, rules: TradingConfig) -> dict[str, Any]:
         )
     if rules.learns and described["config"].get("split") == COMBINATORIAL:
         raise ConfigError(
-            "Need --split expanding or rolling for --calibration, --band auto and --size kelly: "
+            "Need --split expanding or rolling for --calibration, --threshold auto and --sizing kelly: "
             "the validation rows of a combinatorial run are later than some of its tests."
         )
     combinatorial = described["config"].get("split") == COMBINATORIAL

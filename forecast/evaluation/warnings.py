@@ -30,7 +30,7 @@ def notes(made: StrategyResult, bars: pd.DataFrame, *, rules: TradingConfig, cal
         "closed_overnight": state.closing is not None,
         "half_spread_source": rules.spread,
         "choices": [each.to_json() for each in made.choices],
-        "chosen_thresholds": chosen_bands(made.choices) if rules.band == AUTO else {},
+        "chosen_thresholds": chosen_bands(made.choices) if rules.threshold == AUTO else {},
         "choice_notes": list(
             dict.fromkeys(
                 f"fold {each.fold}: {why}"

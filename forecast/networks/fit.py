@@ -117,7 +117,7 @@ def load_into(network: keras.Model, weights: Path) -> None:
     except (OSError, ValueError, KeyError) as error:
         raise RunError(
             f"{weights.name} of run folder {weights.parent} does not hold the weights of this {network.name}. Train it "
-            "again: forecast train --fresh."
+            "again: forecast train --overwrite."
         ) from error
 
 

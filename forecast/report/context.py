@@ -69,7 +69,7 @@ class PageContext:
         for start in range(first, last):
             if np.array_equal(opened[start : start + len(times)], times):
                 return slice(start, start + len(times))
-        raise RunError("Bars and ledger of the run do not belong together. Train it again: forecast train --fresh.")
+        raise RunError("Bars and ledger of the run do not belong together. Train it again: forecast train --overwrite.")
 
     def ensemble(self, model: str) -> Ledger:
         return next(each for each in self.ledgers if (each.model, each.member) == (model, ENSEMBLE))

@@ -98,4 +98,6 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 def damaged(path: Path, why: object) -> RunError:
     """What to raise for a file of a run that is missing or not what it should be."""
     reason = "is missing" if isinstance(why, FileNotFoundError) else f"cannot be read ({why})"
-    return RunError(f"{path.name} of run folder {path.parent} {reason}. Train it again: forecast train SYMBOL --fresh.")
+    return RunError(
+        f"{path.name} of run folder {path.parent} {reason}. Train it again: forecast train SYMBOL --overwrite."
+    )

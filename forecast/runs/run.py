@@ -283,4 +283,6 @@ def tuned_hyperparameters(content: Any) -> dict[Study, Hyperparameters]:
             for each in (content or {}).get("chosen", ())
         }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(f"The tuned settings in run.json cannot be read ({error}). Train it again: --fresh.") from error
+        raise RunError(
+            f"The tuned settings in run.json cannot be read ({error}). Train it again: --overwrite."
+        ) from error

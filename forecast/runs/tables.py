@@ -74,7 +74,7 @@ def path_predictions(dataset: Dataset, experiment: Experiment, found: Mapping[Ta
     of the path comes from; its probability is the mean over that fold's seeds.
     """
     groups = group_rows(len(dataset.windows), groups=experiment.groups)
-    paths = path_folds(groups=experiment.groups, tested=experiment.tested)
+    paths = path_folds(groups=experiment.groups, tested=experiment.test_groups)
     frames = []
     for model in dict.fromkeys(model for model, _, _ in found):
         mean = {

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.compute.backend import versions
-from forecast.config.trading import Costs, TradingConfig
+from forecast.config.trading import Costs, TradingConfig, current_names
 from forecast.datasets.dataset import Source, make_bars, price_scale, with_room
 from forecast.evaluation.backtest import closing_calendar
 from forecast.runs import tables
@@ -71,8 +71,8 @@ class PathForecast:
 def rules_of(run: Run) -> TradingConfig:
     """The rules of the run's newest backtest, those of `forecast backtest` where it has none."""
     names = run.backtests()
-    config: dict[str, Any] = {"policy": "long-flat", "band": 0.0, "fee_bps": 1.0, "slippage_bps": 2.0}
-    config |= run.backtest_config(names[-1]) if names else {}
+    config: dict[str, Any] = {"policy": "long-flat", "threshold": 0.0, "fee_bps": 1.0, "slippage_bps": 2.0}
+    config |= current_names(run.backtest_config(names[-1])) if names else {}
     costs = Costs(**{each.name: config[each.name] for each in fields(Costs) if each.name in config})
     return TradingConfig(
         costs=costs, **{each.name: config[each.name] for each in fields(TradingConfig) if each.name in config}
@@ -223,7 +223,7 @@ def _unchanged(
     if apart > _SAME:
         raise RunError(
             f"The networks of run {loaded.run.name} no longer give the probabilities that it stored "
-            f"({other or 'the same versions'}). Train it again: forecast train {loaded.experiment.symbol} --fresh."
+            f"({other or 'the same versions'}). Train it again: forecast train {loaded.experiment.symbol} --overwrite."
         )
     return (f"Probabilities differ from the run's by up to {apart:.0e}: {other or 'another machine'}.",)
 

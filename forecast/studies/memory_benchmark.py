@@ -52,7 +52,7 @@ def cached(folder: Path) -> Benchmark | None:
     try:
         return Benchmark(table=pd.read_parquet(path, columns=_COLUMNS))
     except (ValueError, OSError, KeyError) as error:
-        raise RunError(f"{path} cannot be read. Train it again: forecast inspect --benchmark --fresh.") from error
+        raise RunError(f"{path} cannot be read. Train it again: forecast inspect --benchmark --overwrite.") from error
 
 
 def run(

@@ -119,7 +119,7 @@ def read(folder: Path) -> PowerStudy:
         shares = pd.DataFrame(content.pop("rates"))
         shares = shares.astype({"edge": float, "low": float, "high": float, "claims": float})
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{folder / _FILE} is damaged ({error}). Run 'forecast calibrate' again.") from error
+        raise RunError(f"{folder / _FILE} is damaged ({error}). Run 'forecast power' again.") from error
     return PowerStudy(folder=folder, about=content, shares=shares)
 
 

@@ -58,7 +58,7 @@ def run(
     """
     own = subject.experiment.window
     if subject.experiment.panel:
-        raise ConfigError("Need a run of one symbol to compare windows, got one of a panel. Train it without --pooled.")
+        raise ConfigError("Need a run of one symbol to compare windows, got one of a panel. Train it alone.")
     wanted = sorted({own, *lengths})
     made = {length: shortened(subject.data, length, longest=wanted[-1]) for length in wanted}
     found = _train(subject, made, workers=workers, progress=progress)
@@ -181,9 +181,9 @@ def _traded(
     frames = [tables.predictions(data, task, probability) for task, probability in sorted(found.items())]
     plain = replace(  # what rules learn on validation rows is left out
         rules,
-        band=0.0 if rules.band == AUTO else rules.band,
+        threshold=0.0 if rules.threshold == AUTO else rules.threshold,
         calibration="none",
-        size="full" if rules.size == "kelly" else rules.size,
+        sizing="full" if rules.sizing == "kelly" else rules.sizing,
     )
     predictions, per_year = pd.concat(frames, ignore_index=True), subject.about["data"]["bars_per_year"]
     closes_with = closing_calendar(subject.about)

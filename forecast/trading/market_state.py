@@ -82,7 +82,7 @@ def conditions(
     opened_at, close = utc(bars["opened_at"]), bars["close"].to_numpy()
     volume = bars["volume"].to_numpy()
     known = np.full(len(bars), np.nan)
-    if rules.size == "volatility":
+    if rules.sizing == "volatility":
         if bars_per_year is None:
             raise ConfigError("Need the number of bars a year to size by volatility, got none.")
         known = trailing_volatility(close, bars_per_year=bars_per_year)
@@ -146,5 +146,5 @@ def place(opened_at: Times, entries: Times) -> slice:
         if np.array_equal(opened_at[first : first + len(entries)], entries) and first + len(entries) < len(opened_at):
             return slice(first, first + len(entries) + 1)
     raise RunError(
-        "Predictions and bars of the run do not belong together. Train it again: forecast train SYMBOL --fresh."
+        "Predictions and bars of the run do not belong together. Train it again: forecast train SYMBOL --overwrite."
     )

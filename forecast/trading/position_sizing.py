@@ -23,9 +23,9 @@ def targets(
     (decisions,). gain, loss: mean return of the rises and of the falls among validation rows, both positive.
     """
     size: Floats | float = 1.0
-    if rules.size == "volatility":
+    if rules.sizing == "volatility":
         size = by_volatility(volatility, target=rules.target_volatility, most=rules.max_leverage)
-    elif rules.size == "kelly":
+    elif rules.sizing == "kelly":
         share = rules.kelly_fraction * kelly(probability, gain=gain, loss=loss)
         side = np.where(signals == "sell", -1.0, 1.0)
         size = np.clip(share * side, 0.0, rules.max_leverage)  # never against the signal

@@ -57,7 +57,7 @@ def members(predictions: pd.DataFrame) -> EnsemblePredictions:
     shared = {name: utc(predictions[name])[order] for name in ("decided_at", "entry_at", "exit_at")}
     if len(symbols) != 1 or not np.array_equal(starts, np.arange(len(groups)) * count) or not _alike(shared, count):
         raise RunError(
-            "The members of a run did not decide at the same times. Train it again: forecast train SYMBOL --fresh."
+            "The members of a run did not decide at the same times. Train it again: forecast train SYMBOL --overwrite."
         )
     first = order[:count]
     table = predictions["probability"].to_numpy(np.float64)[order].reshape(len(groups), count)

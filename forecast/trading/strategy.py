@@ -101,7 +101,7 @@ def _decisions(
     one half that a zone made for networks would silence them. volatility: a year, known at each decision.
     """
     probability = recalibrated(choices, made)
-    fixed = np.array([[0.0 if model in BASELINES or choices else float(rules.band)] for model, _ in made.names])
+    fixed = np.array([[0.0 if model in BASELINES or choices else float(rules.threshold)] for model, _ in made.names])
     signals = decide(probability, band=per_decision(choices, made, "band") if choices else fixed)
     payoffs = {name: per_decision(choices, made, name) if choices else np.nan for name in ("gain", "loss")}
     return probability, signals, targets(signals, probability, rules=rules, volatility=volatility, **payoffs)
@@ -143,6 +143,6 @@ def chosen_bands(choices: Sequence[ThresholdChoice]) -> dict[str, list[float]]:
 def _holding(state: MarketState, *, rules: TradingConfig) -> Floats:
     """Targets of buy-and-hold, sized as every other buy where the size follows from volatility; shape (decisions,)."""
     size = np.ones(len(state.opens) - 1)
-    if rules.size == "volatility":
+    if rules.sizing == "volatility":
         size = targets(np.full(size.shape, "buy"), size, rules=rules, volatility=state.volatility[:-1])
     return size

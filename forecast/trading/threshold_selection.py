@@ -19,7 +19,7 @@ from pipelines.errors import RunError
 from pipelines.market.types import Floats
 
 BANDS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3)
-"""What --band auto chooses from; fixed, so that no look at results can change it."""
+"""What --threshold auto chooses from; fixed, so that no look at results can change it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,7 +77,7 @@ def per_decision(choices: Sequence[ThresholdChoice], made: EnsemblePredictions, 
         table = np.array([[value[model, member, int(fold)] for fold in folds] for model, member in made.names])
     except KeyError as error:
         raise RunError(
-            f"validation.parquet lacks rows of {error.args[0]}. Train the run again: forecast train SYMBOL --fresh."
+            f"validation.parquet lacks rows of {error.args[0]}. Train the run again: forecast train SYMBOL --overwrite."
         ) from error
     return table[:, place]
 
@@ -99,11 +99,11 @@ def _choose(made: EnsemblePredictions, known: MarketState, *, fold: int, rules: 
     maps = [fit(each, target, kind=rules.calibration) for each in made.probability]
     probability = np.stack([each.apply(said) for each, said in zip(maps, made.probability, strict=True)])
     gain, loss, note = _payoffs(made.forward_return, rules=rules)
-    bands = [0.0 if rules.band == AUTO or model in BASELINES else float(rules.band) for model, _ in made.names]
+    bands = [0.0 if rules.threshold == AUTO or model in BASELINES else float(rules.threshold) for model, _ in made.names]
     utility: list[float | None] = [None] * len(made.names)
-    if rules.band == AUTO and len(made.target) < FEWEST:
+    if rules.threshold == AUTO and len(made.target) < FEWEST:
         note = "; ".join([*filter(None, [note]), f"{len(made.target)} validation rows are too few to choose a band: 0"])
-    elif rules.band == AUTO:
+    elif rules.threshold == AUTO:
         table = _utilities(made, probability, known, rules=rules, gain=gain, loss=loss)
         best = table.argmax(axis=1)
         bands = [BANDS[each] for each in best]
@@ -161,4 +161,4 @@ def _payoffs(forward_return: Floats, *, rules: TradingConfig) -> tuple[float, fl
     if len(rises) and len(falls):
         return float(rises.mean()), float(-falls.mean()), ""
     note = "validation rows of one class only: Kelly's fraction is not known, nothing is held"
-    return np.nan, np.nan, note if rules.size == "kelly" else ""
+    return np.nan, np.nan, note if rules.sizing == "kelly" else ""

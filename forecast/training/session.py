@@ -151,12 +151,14 @@ def tune_members(
         RunError: a try that failed three times.
     """
     experiment = owners[0].experiment
-    if not experiment.tune:
+    if not experiment.tuning_trials:
         return
     known = [tuned_hyperparameters(each.run.describe().get("tuning")) for each in owners]
     if not all(known):
         folds = sorted({number for each in owners for _, number, _ in each.networks})
-        progress.note(f"Tuning: {experiment.tune} tries for each of {len(folds) * len(experiment.models)} studies.")
+        progress.note(
+            f"Tuning: {experiment.tuning_trials} tries for each of {len(folds) * len(experiment.models)} studies."
+        )
 
         def score(wanted: Sequence[tuple[Study, Hyperparameters]]) -> list[float]:
             for owner in owners:

@@ -37,7 +37,7 @@ def tune(
     *,
     score: Callable[[Sequence[tuple[Study, Hyperparameters]]], Sequence[float]],
 ) -> list[TuningTrial]:
-    """Every try, `experiment.tune` for each model and fold, round by round.
+    """Every try, `experiment.tuning_trials` for each model and fold, round by round.
 
     score: the validation losses of so many tries, in their order.
     """
@@ -57,7 +57,7 @@ def tune(
         studies[key] = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=place, n_startup_trials=5))
         studies[key].enqueue_trial(asdict(own))
     tries: list[TuningTrial] = []
-    for _ in range(experiment.tune):
+    for _ in range(experiment.tuning_trials):
         asked = {key: study.ask(space) for key, study in studies.items()}
         wanted = [(key, _settings(trial.params)) for key, trial in asked.items()]
         for (key, settings), found in zip(wanted, score(wanted), strict=True):

@@ -17,9 +17,9 @@ def portfolios(*, rounds: int) -> list[str]:
     lines = [row(f"(h) accounts of {MODELS} models x {SYMBOLS} symbols x {BARS:,} bars", "seconds")]
     for seeds in (1, 3):
         material = [_symbol(number, seeds=seeds) for number in range(SYMBOLS)]
-        for label, more in (("whole account", {}), ("by volatility, interest", {"size": "volatility"})):
+        for label, more in (("whole account", {}), ("by volatility, interest", {"sizing": "volatility"})):
             rules = TradingConfig(
-                policy="long-short", band=0.01, costs=Costs(fee_bps=1, slippage_bps=2, borrow_rate=0.03), **more
+                policy="long-short", threshold=0.01, costs=Costs(fee_bps=1, slippage_bps=2, borrow_rate=0.03), **more
             )
             found = [_once(material, rules) for _ in range(rounds)]
             lines.append(row(f"{label}, {seeds} seed{'s' * (seeds > 1)} and their mean", f"{middle(found):.2f}"))

@@ -59,7 +59,7 @@ def workers(*, rounds: int) -> list[str]:
 
 def _train(folder: str, name: str, jobs: int, *, epochs: int) -> Callable[[], Cost]:
     command = [
-        sys.executable, "-m", "forecast", "--data-dir", folder, "--quiet", "train", "AAPL", "--fresh",
+        sys.executable, "-m", "forecast", "--data-dir", folder, "--quiet", "train", "AAPL", "--overwrite",
         "--model", "simple_rnn", "--model", "lstm", "--baseline", "previous_sign",
         "--epochs", str(epochs), "--patience", "0", "--backend", name, "--jobs", str(jobs),
     ]  # fmt: skip

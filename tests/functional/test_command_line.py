@@ -17,7 +17,7 @@ COMMANDS = [
     "backtest",
     "signal",
     "inspect",
-    "calibrate",
+    "power",
     "export",
     "report",
     "doctor",
@@ -60,7 +60,7 @@ def test_every_command_has_help_with_an_example(name, capsys):
         (["train", "AAPL"], "Need a symbol in the store"),
         (["train", "../../x"], "Need a symbol of 1 to 32 letters"),
         (["backtest"], "Expected a run in"),
-        (["backtest", "--band", "0.7"], "Expected a run in"),
+        (["backtest", "--threshold", "0.7"], "Expected a run in"),
         (["backtest", "--fee-bps", "-1"], "Need a cost from 0 to 9999 basis points, got fee_bps -1"),
         (["backtest", "--policy", "both"], "'both' is not one of 'long-flat', 'long-short'"),
         (["backtest", "a/b"], "Need a symbol of 1 to 32 letters"),
@@ -69,13 +69,13 @@ def test_every_command_has_help_with_an_example(name, capsys):
             "or latest, got 'AAPL-1d-0000000000'",
         ),
         (["report"], "Expected a run in"),
-        (["calibrate", "--market", "lag-x"], "Need a market out of none, shuffled, memory, lag-1"),
-        (["calibrate", "--half-spread-bps", "auto"], "Need a number for --half-spread-bps to calibrate"),
+        (["power", "--market", "lag-x"], "Need a market out of none, shuffled, memory, lag-1"),
+        (["power", "--half-spread-bps", "auto"], "Need a number for --half-spread-bps for power"),
         (["backtest", "--half-spread", "wide"], "'wide' is not a number, and not auto"),
         (["backtest", "--borrow-rate", "-1"], "Need a rate a year from 0 to 10 (0.03 is 3 %), got borrow_rate -1"),
-        (["backtest", "--size", "kelly", "--max-leverage", "0"], "Need max-leverage above 0 and at most 20, got 0"),
-        (["calibrate", "--edge", "1.5"], "Need every --edge above 0 and below 1, got 1.5"),
-        (["calibrate", "--bars-per-market", "150"], "Need 50 train rows in every fold"),
+        (["backtest", "--sizing", "kelly", "--max-leverage", "0"], "Need max-leverage above 0 and at most 20, got 0"),
+        (["power", "--edge", "1.5"], "Need every --edge above 0 and below 1, got 1.5"),
+        (["power", "--n-bars", "150"], "Need 50 train rows in every fold"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message, tmp_path, capsys, monkeypatch):
@@ -144,7 +144,7 @@ def test_a_config_file_may_name_the_symbol_and_the_costs(tmp_path, capsys):
     assert "got NOPE" in only_line(capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("name", ["train", "backtest", "calibrate"])
+@pytest.mark.parametrize("name", ["train", "backtest", "power"])
 def test_help_shows_every_option_once_and_under_a_heading(name, capsys):
     command = import_module(f"forecast.cli.commands.{name}").command
     assert run([name, "--help"]) == 0

@@ -1,4 +1,4 @@
-"""The controls of docs/verdict.md on fewer markets, and the page that `forecast calibrate` leaves."""
+"""The controls of docs/verdict.md on fewer markets, and the page that `forecast power` leaves."""
 
 import json
 
@@ -28,7 +28,7 @@ CONTROL = (
 def test_a_small_calibration_leaves_a_page_and_is_listed(tmp_path):
     run = forecast_here(tmp_path)
     done = run(
-        "--quiet", "calibrate", "--market", "none", "--markets", "1", "--bars-per-market", "300", "--window", "3",
+        "--quiet", "power", "--market", "none", "--markets", "1", "--n-bars", "300", "--window", "3",
         "--units", "2", "--folds", "1", "--seeds", "1", "--epochs", "1", "--feature", "return",
         "--model", "simple_rnn", "--model", "lstm",
         "--baseline", "previous_sign", "--json",
@@ -47,12 +47,12 @@ def test_a_small_calibration_leaves_a_page_and_is_listed(tmp_path):
 @pytest.mark.slow
 def test_no_edge_is_seen_where_there_is_none_and_a_strong_one_always(tmp_path):
     run = forecast_in(tmp_path, timeout=3_000)
-    common = ("calibrate", "--markets", "20", "--jobs", str(cores()), *CONTROL, "--json")
-    idle = json.loads(run(*common, "--market", "none", "--bars-per-market", "2000").stdout)["rates"]
+    common = ("power", "--markets", "20", "--jobs", str(cores()), *CONTROL, "--json")
+    idle = json.loads(run(*common, "--market", "none", "--n-bars", "2000").stdout)["rates"]
     for row in idle:
         if row["model"] in ("simple_rnn", "lstm"):
             assert row["better"] + row["worse"] <= 4  # of 20: at a rate of 5 % there are more once in 400
-    planted = json.loads(run(*common, "--market", "lag-1", "--edge", "0.3", "--bars-per-market", "5000").stdout)[
+    planted = json.loads(run(*common, "--market", "lag-1", "--edge", "0.3", "--n-bars", "5000").stdout)[
         "rates"
     ]
     for row in planted:

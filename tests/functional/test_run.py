@@ -148,7 +148,9 @@ def _alive(pid: int) -> bool:
 
 
 def test_the_ledger_can_be_recomputed_by_hand_from_signals_and_bars(copy):
-    forecast_here(copy)("backtest", "--policy", "long-short", "--band", "0.01", "--fee-bps", "3", "--slippage-bps", "4")
+    forecast_here(copy)(
+        "backtest", "--policy", "long-short", "--threshold", "0.01", "--fee-bps", "3", "--slippage-bps", "4"
+    )
     run = newest(copy)
     name = run.backtests()[-1]
     saved, bars = run.backtest(name), run.bars()
@@ -227,7 +229,7 @@ def test_a_backtest_that_fills_too_soon_loses_its_certificate(copy, monkeypatch)
     from forecast.trading.simulator import trade_all
 
     run = newest(copy)
-    rules = backtest.TradingConfig(policy="long-flat", band=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
+    rules = backtest.TradingConfig(policy="long-flat", threshold=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
     honest = backtest.evaluate(run, rules=rules).metrics["certificate"]
     assert honest["passed"]
     assert honest["compared"] > run.certificate()["compared"]

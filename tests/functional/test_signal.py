@@ -22,7 +22,7 @@ from pipelines.ingestion import between
 from pipelines.store.store import Store
 from tests.helpers.command_line import forecast, only_line
 
-RULES = TradingConfig(policy="long-short", band=0.01, costs=Costs(fee_bps=1, slippage_bps=2))
+RULES = TradingConfig(policy="long-short", threshold=0.01, costs=Costs(fee_bps=1, slippage_bps=2))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -139,7 +139,7 @@ def test_refitted_members_learn_from_every_label_that_is_known_and_repeat(traine
 
 
 def test_forecast_signal_prints_a_line_a_network_and_json_and_says_that_prices_are_stale(copy, capsys):
-    assert forecast(copy, "signal", "--band", "0.4") == 3
+    assert forecast(copy, "signal", "--threshold", "0.4") == 3
     shown = capsys.readouterr()
     assert "AAPL at the close of 2013-03-01 21:00 UTC, 430.47 USD" in shown.out
     assert shown.out.count("HOLD") == 2
@@ -180,7 +180,7 @@ def test_forecast_signal_all_is_a_table_over_symbols(copy, capsys):
         (["RUN", "--symbol", "MSFT"], "was trained on AAPL, not on MSFT"),
         (["--watch", "--offline"], "Need a run on bars made of trades to watch"),
         (["--all", "--watch"], "--all goes without"),
-        (["--band", "0.7", "--offline"], "Need a band"),
+        (["--threshold", "0.7", "--offline"], "Need a band"),
     ],
 )
 def test_what_cannot_be_asked_is_one_line(trained, capsys, arguments, message):

@@ -54,7 +54,7 @@ def test_a_config_file_says_what_the_command_line_can_say_and_the_command_line_w
 
 def test_a_combinatorial_run_shows_its_paths_and_gives_no_verdict(copy):
     forecast = forecast_here(copy)
-    options = ("--split", "combinatorial", "--groups", "4", "--tested", "2", "--epochs", "1", "--seeds", "1")
+    options = ("--split", "combinatorial", "--groups", "4", "--test-groups", "2", "--epochs", "1", "--seeds", "1")
     forecast("train", "AAPL", *SMALL, *options)
     run = newest(copy)
     rows = run.predictions()
@@ -73,7 +73,7 @@ def test_a_combinatorial_run_shows_its_paths_and_gives_no_verdict(copy):
 
 def test_a_pooled_panel_gives_every_symbol_a_run_with_the_same_networks(copy):
     forecast = forecast_here(copy)
-    options = (*SMALL, "--epochs", "1", "--seeds", "1", "--pooled")
+    options = (*SMALL, "--epochs", "1", "--seeds", "1", "--global-model")
     done = json.loads(forecast("train", "AAPL", "MSFT", *options, "--json").stdout)
     first, second = (open_run(copy / "data" / "runs", each["run"]) for each in done["runs"])
     assert (first.describe()["config"]["symbol"], second.describe()["config"]["symbol"]) == ("AAPL", "MSFT")
@@ -90,12 +90,12 @@ def test_a_pooled_panel_gives_every_symbol_a_run_with_the_same_networks(copy):
     assert "MSFT at the close of" in forecast("signal", second.name, code=3).stdout  # prices of 2013 are stale
     again = json.loads(forecast("train", "MSFT", "AAPL", *options, "--json").stdout)
     assert {each["run"] for each in again["runs"]} == {first.name, second.name}
-    assert "for --pooled" in only_line(forecast("train", "AAPL", "--pooled", code=2).stderr)
+    assert "for --global-model" in only_line(forecast("train", "AAPL", "--global-model", code=2).stderr)
 
 
 def test_tuned_networks_are_chosen_once_and_every_try_is_counted(copy):
     forecast = forecast_here(copy)
-    options = (*SMALL, "--epochs", "1", "--seeds", "1", "--tune", "2")
+    options = (*SMALL, "--epochs", "1", "--seeds", "1", "--tuning-trials", "2")
     before = trial_log.count(copy / "data" / "runs", symbol="AAPL")
     forecast("train", "AAPL", *options)
     run = newest(copy)
@@ -105,7 +105,7 @@ def test_tuned_networks_are_chosen_once_and_every_try_is_counted(copy):
     for each in tuned["chosen"]:
         assert run.describe_member(each["model"], each["fold"], 0)["architecture"]["units"] == each["units"]
     assert run.certificate()["passed"]
-    forecast("train", "AAPL", *options, "--fresh", "--jobs", "1")
+    forecast("train", "AAPL", *options, "--overwrite", "--jobs", "1")
     assert run.describe()["tuning"] == tuned
     forecast("backtest")
     assert "tries a network and fold" in (copy / "reports" / f"{run.name}.html").read_text()

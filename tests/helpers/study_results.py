@@ -34,7 +34,7 @@ def power_study(folder: Path) -> PowerStudy:
         folder=folder,
         about={
             "experiment": Experiment(symbol="CONTROL").to_json(), "rules": POLICY, "backend": "jax",
-            "versions": {"python": "3.11.7"}, "market_bars": 5000, "command": "forecast calibrate --markets 20",
+            "versions": {"python": "3.11.7"}, "market_bars": 5000, "command": "forecast power --markets 20",
             "created_at": "2026-03-01T12:00:00+00:00",
         },
         shares=power_results.rates(pd.DataFrame(answers)),

@@ -37,7 +37,7 @@ def command(
     jobs: int | None,
     backend: str,
     cluster: str | None,
-    fresh: bool,
+    overwrite: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -50,15 +50,15 @@ def command(
     \b
     Examples:
       forecast backtest
-      forecast backtest AAPL --policy long-short --band 0.02 --fee-bps 0.5 --borrow-rate 0.03
+      forecast backtest AAPL --policy long-short --threshold 0.02 --fee-bps 0.5 --borrow-rate 0.03
       forecast backtest AAPL MSFT IBM --portfolio inverse-volatility
-      forecast backtest --calibration isotonic --band auto --size kelly --max-leverage 2
+      forecast backtest --calibration isotonic --threshold auto --sizing kelly --max-leverage 2
     """
     settings: CliContext = ctx.obj
     rules = take_rules(options)
     if portfolio and len(names) < 2:
         raise click.UsageError(f"Need two symbols or more for --portfolio, got {', '.join(names) or 'none'}.")
-    given = typed(ctx, {**options, "fresh": fresh, "backend": backend})
+    given = typed(ctx, {**options, "overwrite": overwrite, "backend": backend})
     known: dict[str, Any] = {}
     for name in names or ("latest",):
         run = _named_run(settings, name)
@@ -71,7 +71,7 @@ def command(
         if not given:
             settings.note(f"No finished run of {', '.join(missing)} yet: training first.")
         where = how(jobs=jobs, backend=backend, cluster=cluster)
-        trained = train_each(ctx, [make_experiment(symbol, options) for symbol in missing], fresh=fresh, **where)
+        trained = train_each(ctx, [make_experiment(symbol, options) for symbol in missing], fresh=overwrite, **where)
         of_symbol = dict(zip(missing, trained, strict=True))
         known = {name: run or of_symbol[name.upper()] for name, run in known.items()}
     runs = list(known.values())

@@ -42,5 +42,5 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
         f"Sample: {what}. {len(experiment.models)} networks x {experiment.folds} folds x {experiment.seeds} seeds."
     )
     run = train_each(ctx, [experiment], jobs=jobs_or_cores(jobs), fresh=False)[0]
-    rules = make_rules(policy="long-flat", band=0.0, fee_bps=1.0, slippage_bps=2.0)
+    rules = make_rules(policy="long-flat", threshold=0.0, fee_bps=1.0, slippage_bps=2.0)
     evaluate_and_report(settings, run, rules, say=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from forecast.cli.context import CliContext, json_option, print_json
+from forecast.cli.options import AliasedOption
 
 
 @click.command("inspect")
@@ -22,7 +23,9 @@ from forecast.cli.context import CliContext, json_option, print_json
 @click.option("--seeds", type=int, default=5, show_default=True, help="Of the benchmark: networks a cell and length.")
 @click.option("--ablation", metavar="5,15,60", help="Train the run at these windows too: do longer ones pay?")
 @click.option("--jobs", type=int, help="Of the benchmark and the ablation: processes; one a core when not given.")
-@click.option("--fresh", is_flag=True, help="Of the benchmark: train all of it again.")
+@click.option(
+    "--overwrite", cls=AliasedOption, aliases=["--fresh"], is_flag=True, help="Of the benchmark: train all of it again."
+)
 @json_option
 @click.pass_obj
 def command(
@@ -34,7 +37,7 @@ def command(
     seeds: int,
     ablation: str | None,
     jobs: int | None,
-    fresh: bool,
+    overwrite: bool,
     as_json: bool,
 ) -> None:
     """What the networks of RUN (the latest when none is named) remember: how far back the gradient reaches, what the
@@ -56,7 +59,7 @@ def command(
         _ablate(settings, name, _lengths(ablation, option="--ablation"), jobs=jobs, as_json=as_json)
         return
     if benchmark:
-        _benchmark(settings, name, lengths=_lengths(lengths), seeds=seeds, jobs=jobs, fresh=fresh, as_json=as_json)
+        _benchmark(settings, name, lengths=_lengths(lengths), seeds=seeds, jobs=jobs, fresh=overwrite, as_json=as_json)
     else:
         _inspect(settings, name, at=at, as_json=as_json)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecast.cli.context import CliContext, json_option
-from forecast.cli.options import NumberOrAuto
+from forecast.cli.options import AliasedOption, NumberOrAuto
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,13 @@ STALE = 3
     type=click.Choice(["long-flat", "long-short"]),
     help="What a sell signal means  [default: as backtested]",
 )
-@click.option("--band", type=NumberOrAuto(), help="Hold while |probability - 0.5| <= band  [default: as backtested]")
+@click.option(
+    "--threshold",
+    cls=AliasedOption,
+    aliases=["--band"],
+    type=NumberOrAuto(),
+    help="Hold while |probability - 0.5| <= threshold  [default: as backtested]",
+)
 @json_option
 @click.pass_context
 def command(
@@ -45,7 +51,7 @@ def command(
     jobs: int | None,
     watch: bool,
     policy: str | None,
-    band: float | str | None,
+    threshold: float | str | None,
     as_json: bool,
 ) -> None:
     """The signal of RUN's networks (the latest run when none is named; the newest run of SYMBOL) at the newest close,
@@ -58,7 +64,7 @@ def command(
     \b
     Examples:
       forecast signal
-      forecast signal --symbol AAPL --band 0.02 --json
+      forecast signal --symbol AAPL --threshold 0.02 --json
       forecast signal --all --offline
       forecast signal BTC-USD-time-1m-0a1b2c3d4e --watch
     """
@@ -71,7 +77,9 @@ def command(
     if every and (name != "latest" or symbol or watch):
         raise click.UsageError("--all goes without a run, --symbol and --watch.")
     now = np.datetime64("now", "ns")
-    ask = _Asking(settings, now=now, offline=offline, refit=refit, jobs=jobs, rules={"policy": policy, "band": band})
+    ask = _Asking(
+        settings, now=now, offline=offline, refit=refit, jobs=jobs, rules={"policy": policy, "threshold": threshold}
+    )
     if every:
         stale = _table(ask, settings, now=now, as_json=as_json)
     else:

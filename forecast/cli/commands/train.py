@@ -8,12 +8,18 @@ import click
 
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.help_groups import GroupedOptions
-from forecast.cli.options import how, make_experiment, training_options
+from forecast.cli.options import AliasedOption, how, make_experiment, training_options
 
 
 @click.command("train", cls=GroupedOptions)
 @click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
-@click.option("--pooled", is_flag=True, help="One set of networks for all symbols, tested on each.")
+@click.option(
+    "--global-model",
+    cls=AliasedOption,
+    aliases=["--pooled"],
+    is_flag=True,
+    help="One set of networks for all symbols, tested on each.",
+)
 @training_options
 @json_option
 @click.pass_context
@@ -21,17 +27,17 @@ def command(
     ctx: click.Context,
     /,
     symbols: tuple[str, ...],
-    pooled: bool,
+    global_model: bool,
     jobs: int | None,
     backend: str,
     cluster: str | None,
-    fresh: bool,
+    overwrite: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Train the networks walk-forward on SYMBOL's bars in the store; each symbol is a run of its own.
 
-    With --pooled the runs of all symbols have the same networks, which learned from the rows of all of them.
+    With --global-model the runs of all symbols have the same networks, which learned from the rows of all of them.
 
     An interrupted training goes on where it stopped when the same command is run again. All symbols share the
     workers: processes of this machine, or those of a Dask cluster (a trusted one: whoever reaches a cluster's port
@@ -42,12 +48,12 @@ def command(
       forecast train AAPL
       forecast train ES --bars tick:500 --window 60 --seeds 5
       forecast train AAPL MSFT --backend auto --cluster tcp://scheduler:8786
-      forecast train AAPL MSFT KO --pooled
+      forecast train AAPL MSFT KO --global-model
       forecast train AAPL --config experiment.toml --folds 4
     """
-    chosen = {**options, "panel": symbols} if pooled else options
+    chosen = {**options, "panel": symbols} if global_model else options
     experiments = [make_experiment(symbol, chosen) for symbol in dict.fromkeys(symbols)]
-    done = train_each(ctx, experiments, fresh=fresh, **how(jobs=jobs, backend=backend, cluster=cluster))
+    done = train_each(ctx, experiments, fresh=overwrite, **how(jobs=jobs, backend=backend, cluster=cluster))
     if as_json:
         print_json({"runs": [{"run": run.name, **run.describe()} for run in done]})
         return

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forecast.config.trading import current_names
 from forecast.report import formatting
 from forecast.report.charts import equity, path_forecasts, trades, training
 from forecast.report.charts.equity import Figure
@@ -145,9 +146,10 @@ def _done(material: PageContext) -> str:
     if paths := material.metrics.get("paths"):
         count = len(paths[material.networks[0]]["sharpe"]["paths"])
         folds = formatting.plural(len(material.about["folds"]), "fold")
+        tested = config.get("test_groups", config.get("tested", "?"))
         return (
             f"{networks[:1].upper()}{networks[1:]} in {folds} of combinatorial purged cross-validation: "
-            f"{config.get('groups', '?')} groups, {config.get('tested', '?')} of them tested at a time, the networks "
+            f"{config.get('groups', '?')} groups, {tested} of them tested at a time, the networks "
             f"trained on the others before and after; {formatting.plural(count, 'path')} through all groups."
         )
     return (
@@ -186,7 +188,9 @@ def _cost(material: PageContext) -> str:
 
 def _commands(material: PageContext) -> list[str]:
     options = {name: given for name, given in material.policy.items() if name not in ("chosen_bands", "spread")}
-    spoken = " ".join(f"--{name.replace('_', '-')} {formatting.value(given)}" for name, given in options.items())
+    spoken = " ".join(
+        f"--{name.replace('_', '-')} {formatting.value(given)}" for name, given in current_names(options).items()
+    )
     spoken += " --half-spread auto" if material.policy.get("spread") == "bars" else ""
     run = shlex.quote(material.name)
     again = [str(material.about["command"])] if material.about.get("command") else []

@@ -28,7 +28,7 @@ def test_an_experiment_survives_its_json():
         ),
         (
             {"models": ["gru_one_to_many"], "panel": ["A", "AAPL"]},
-            "Need networks that forecast no path with --pooled, got",
+            "Need networks that forecast no path with --global-model, got",
         ),
         ({"layers": 9}, "Need --layers as a whole number from 1 to 8, got 9"),
         ({"recurrent_dropout": -0.1}, "Need recurrent_dropout from 0 to below 1, got -0.1"),

@@ -96,7 +96,7 @@ def test_weights_from_all_rows_are_caught(monkeypatch):
     assert any("weights change" in each for each in failures(experiment=chosen))
 
 
-COMBINATORIAL = dataclasses.replace(EXPERIMENT, split="combinatorial", groups=5, tested=2, horizon=3)
+COMBINATORIAL = dataclasses.replace(EXPERIMENT, split="combinatorial", groups=5, test_groups=2, horizon=3)
 
 
 def test_a_combinatorial_split_passes_and_is_caught_without_its_purge_on_either_side(monkeypatch):

@@ -19,11 +19,11 @@ from forecast.trading.strategy import accounts
 from pipelines.errors import ConfigError, RunError
 from tests.helpers.trading_fixtures import tradable_run
 
-CHOOSING = {"band": "auto", "calibration": "temperature", "size": "kelly", "max_leverage": 2.0}
+CHOOSING = {"threshold": "auto", "calibration": "temperature", "sizing": "kelly", "max_leverage": 2.0}
 
 
 def rules(**more):
-    return TradingConfig(**{"policy": "long-flat", "band": 0.0, "costs": Costs(fee_bps=1, slippage_bps=2)} | more)
+    return TradingConfig(**{"policy": "long-flat", "threshold": 0.0, "costs": Costs(fee_bps=1, slippage_bps=2)} | more)
 
 
 def certified(run, asked):
@@ -56,7 +56,7 @@ def test_a_backtest_without_choices_keeps_the_name_and_config_it_always_had(run)
 
 def test_every_ledger_adds_up_from_its_signals_and_bars(run):
     costs = Costs(fee_bps=3, slippage_bps=4, half_spread_bps=2, borrow_rate=0.1, financing_rate=0.2)
-    made = evaluate(run, rules=rules(policy="long-short", costs=costs, size="volatility", max_leverage=3.0))
+    made = evaluate(run, rules=rules(policy="long-short", costs=costs, sizing="volatility", max_leverage=3.0))
     bars = run.bars()
     opened, opens = bars["opened_at"].tolist(), bars["open"].tolist()
     assert len(made.signals.groupby(["model", "member"])) == 2 * 3
@@ -81,7 +81,7 @@ def test_every_ledger_adds_up_from_its_signals_and_bars(run):
 
 
 def test_volatility_sizes_follow_from_the_closes_before_the_decision(run):
-    made = evaluate(run, rules=rules(size="volatility", target_volatility=0.15, max_leverage=1.5))
+    made = evaluate(run, rules=rules(sizing="volatility", target_volatility=0.15, max_leverage=1.5))
     signals = made.signals[(made.signals["model"] == "lstm") & (made.signals["member"] == "ensemble")]
     close = run.bars().set_index("closed_at")["close"]
     moves = np.log(close / close.shift())
@@ -123,7 +123,7 @@ def leaky(honest):
 
 def test_a_threshold_from_test_rows_is_caught(run, monkeypatch):
     monkeypatch.setattr(strategy, "accounts", leaky(accounts))
-    shown = certified(run, rules(band="auto"))
+    shown = certified(run, rules(threshold="auto"))
     assert not shown["passed"]
     assert any("bands of fold" in each and "scrambled" in each for each in shown["failures"])
 
@@ -137,7 +137,7 @@ def test_a_calibration_from_test_rows_is_caught(run, monkeypatch, kind):
 
 def test_a_validation_file_that_holds_test_rows_is_caught(run):
     write_parquet(run.folder / "validation.parquet", run.predictions())
-    shown = certified(run, rules(band="auto"))
+    shown = certified(run, rules(threshold="auto"))
     assert any("is known too late for what is chosen on it" in each for each in shown["failures"])
 
 
@@ -146,7 +146,7 @@ def test_a_size_that_knows_the_next_bar_is_caught(run, monkeypatch):
 
     honest = market_state.trailing_volatility
     monkeypatch.setattr(market_state, "trailing_volatility", lambda close, **more: np.roll(honest(close, **more), -2))
-    shown = certified(run, rules(size="volatility"))
+    shown = certified(run, rules(sizing="volatility"))
     assert any("targets before those of fold" in each for each in shown["failures"])
 
 
@@ -181,7 +181,7 @@ def test_ruin_is_said_and_an_account_never_falls_below_zero(run):
 
 
 def test_a_model_that_never_trades_is_said_to_and_tells_nothing(run):
-    made = evaluate(run, rules=rules(band=0.49))
+    made = evaluate(run, rules=rules(threshold=0.49))
     assert "The LSTM never held a position." in trading_notes(made.metrics["trading"])
     assert made.metrics["verdict"]["money"] == "inconclusive"
     money = Verdict.from_json(made.metrics["verdict"]).of("money")
@@ -191,18 +191,18 @@ def test_a_model_that_never_trades_is_said_to_and_tells_nothing(run):
 
 def test_a_run_without_validation_rows_is_one_clear_line(run):
     (run.folder / "validation.parquet").unlink()
-    for needed in (rules(), rules(band="auto")):
+    for needed in (rules(), rules(threshold="auto")):
         with pytest.raises(RunError, match=r"validation\.parquet of run folder .* is missing\. Train it again"):
             evaluate(run, rules=needed)
     with pytest.raises(ConfigError, match="Expected validation rows for --calibration"):
-        accounts(run.predictions(), run.bars(), rules=rules(band="auto"))
+        accounts(run.predictions(), run.bars(), rules=rules(threshold="auto"))
 
 
 def test_validation_rows_that_lack_a_fold_are_one_clear_line(run):
     rows = run.validation()
     write_parquet(run.folder / "validation.parquet", rows[rows["fold"] > 0])
     with pytest.raises(RunError, match=r"validation\.parquet lacks rows of"):
-        evaluate(run, rules=rules(band="auto"))
+        evaluate(run, rules=rules(threshold="auto"))
 
 
 def test_a_spread_cannot_be_estimated_from_bars_that_no_trades_made(run):
@@ -243,7 +243,7 @@ def constant(run):
 
 def test_constant_prices_lose_what_is_paid_and_tell_nothing(run):
     constant(run)
-    made = evaluate(run, rules=rules(size="volatility", max_leverage=1.5))
+    made = evaluate(run, rules=rules(sizing="volatility", max_leverage=1.5))
     held = made.ledger[made.ledger["model"] == "buy_and_hold"]["position"]
     assert set(held.iloc[:-1]) == {1.5}  # no volatility: the most that is allowed
     assert not made.ledger["gross_return"].any()
@@ -295,14 +295,14 @@ def test_the_report_shows_choices_interest_and_both_reliabilities(run, tmp_path)
     described["config"]["horizon"] = 5
     write_json(run.folder / "run.json", described)
     costs = Costs(fee_bps=1, slippage_bps=2, half_spread_bps=1, borrow_rate=0.03)
-    made = evaluate(run, rules=rules(band="auto", calibration="isotonic", policy="long-short", costs=costs))
+    made = evaluate(run, rules=rules(threshold="auto", calibration="isotonic", policy="long-short", costs=costs))
     html = write_report(run, backtest=made.name, folder=tmp_path).read_text()
     assert "Thresholds chosen on the validation rows of each fold" in html
     assert "paying 4 basis points, 3.0" in html.replace("\u00a0", " ")
     assert "LSTM, calibrated" in html
     assert "are asked again at every close" in html
     assert (
-        "--band auto --fee-bps 1 --slippage-bps 2 --half-spread-bps 1 --borrow-rate 0.03 --calibration isotonic" in html
+        "--threshold auto --fee-bps 1 --slippage-bps 2 --half-spread-bps 1 --borrow-rate 0.03 --calibration isotonic" in html
     )
     assert "Interest paid, sum" in html
 

@@ -19,7 +19,7 @@ from tests.helpers.reference_backtest import keep_book
 from tests.helpers.report_fixtures import build_run
 
 RULES = TradingConfig(
-    policy="long-short", band=0.0,
+    policy="long-short", threshold=0.0,
     costs=Costs(fee_bps=3, slippage_bps=4, borrow_rate=0.1, financing_rate=0.1),
 )  # fmt: skip
 
@@ -125,7 +125,7 @@ def test_shares_by_volatility_follow_from_the_closes_before(runs):
 
 def test_holding_two_symbols_in_equal_parts_by_hand(tmp_path):
     pair = [make(tmp_path, "AAPL", 0), make(tmp_path, "MSFT", 1)]
-    free = TradingConfig(policy="long-flat", band=0.0, costs=Costs(fee_bps=0, slippage_bps=0))
+    free = TradingConfig(policy="long-flat", threshold=0.0, costs=Costs(fee_bps=0, slippage_bps=0))
     made = join(pair, rules=free, weighting="equal")
     hold = of(made.ledger, model="buy_and_hold")
     opens = [run.bars().set_index("opened_at")["open"][hold["time"]].to_numpy() for run in pair]

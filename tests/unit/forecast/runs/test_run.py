@@ -62,7 +62,9 @@ def test_a_finished_run_has_no_parts_left(run):
 
 def test_a_damaged_file_is_named_in_one_line(run):
     (run.folder / "run.json").write_text("{")
-    with pytest.raises(RunError, match=r"run\.json of run folder .* cannot be read .*forecast train SYMBOL --fresh"):
+    with pytest.raises(
+        RunError, match=r"run\.json of run folder .* cannot be read .*forecast train SYMBOL --overwrite"
+    ):
         run.describe()
     (run.folder / "run.json").write_text("[]")
     with pytest.raises(RunError, match="not a JSON object"):

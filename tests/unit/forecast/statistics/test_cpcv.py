@@ -10,7 +10,7 @@ from forecast.statistics.cpcv import path_results
 from forecast.trading.signals import members
 from pipelines.sources.synthetic import random_walk
 
-EXPERIMENT = Experiment(symbol="WALK", window=5, split="combinatorial", groups=4, tested=2, seeds=2)
+EXPERIMENT = Experiment(symbol="WALK", window=5, split="combinatorial", groups=4, test_groups=2, seeds=2)
 
 
 def test_a_path_takes_each_group_from_the_fold_that_its_turn_names():

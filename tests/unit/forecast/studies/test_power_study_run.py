@@ -25,7 +25,7 @@ EXPERIMENT = Experiment(
     symbol="CONTROL", window=5, folds=2, seeds=2, models=("simple_rnn", "lstm"), baselines=("previous_sign",),
     features=("return",),
 )  # fmt: skip
-RULES = TradingConfig(policy="long-flat", band=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
+RULES = TradingConfig(policy="long-flat", threshold=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
 MARKETS = [
     Market(kind=kind, edge=edge, seed=seed, bars=800) for kind, edge in [("none", 0.0), ("lag-1", 0.5)]
     for seed in range(2)
@@ -107,7 +107,7 @@ def test_who_follows_a_planted_edge_is_better_and_where_there_is_none_nobody_is(
 
 def test_rules_that_choose_on_validation_rows_are_calibrated_too(tmp_path: Path) -> None:
     rules = TradingConfig(
-        policy="long-flat", band="auto", costs=RULES.costs, calibration="temperature", size="volatility"
+        policy="long-flat", threshold="auto", costs=RULES.costs, calibration="temperature", sizing="volatility"
     )
     shares = rates(run(tmp_path, Known(), Silent(), rules=rules)).set_index(["question", "kind", "model", "benchmark"])
     assert shares.loc[("money", "lag-1", "lstm", "cash"), "better"] == 2

@@ -6,7 +6,7 @@ from forecast.trading.position_sizing import by_volatility, kelly, targets
 
 
 def rules(**more):
-    return TradingConfig(**{"policy": "long-short", "band": 0.0, "costs": Costs(fee_bps=0, slippage_bps=0)} | more)
+    return TradingConfig(**{"policy": "long-short", "threshold": 0.0, "costs": Costs(fee_bps=0, slippage_bps=0)} | more)
 
 
 def test_the_fraction_is_target_over_volatility_capped_and_nothing_where_it_is_unknown():
@@ -32,7 +32,7 @@ def test_a_kelly_size_is_capped_and_never_against_the_signal():
     signals = np.array(["buy", "sell", "buy", "hold", "sell"])
     probability = np.array([0.51, 0.49, 0.505, 0.5, 0.499])
     wanted = targets(
-        signals, probability, rules=rules(size="kelly", max_leverage=0.8), volatility=np.full(5, np.nan),
+        signals, probability, rules=rules(sizing="kelly", max_leverage=0.8), volatility=np.full(5, np.nan),
         gain=0.01, loss=0.0101,
     )  # fmt: skip
     # half of p / 0.0101 - q / 0.01: 0.7475, -0.7425..., -0.5 x ... is not below 0 where the payoff is against it
@@ -43,7 +43,7 @@ def test_a_kelly_size_is_capped_and_never_against_the_signal():
     assert wanted[4] == pytest.approx(half[4])
     assert half[1] < -0.8
     upward = targets(
-        np.array(["sell"]), np.array([0.499]), rules=rules(size="kelly"), volatility=np.array([np.nan]),
+        np.array(["sell"]), np.array([0.499]), rules=rules(sizing="kelly"), volatility=np.array([np.nan]),
         gain=0.02, loss=0.01,
     )  # fmt: skip
     assert upward.tolist() == [0.0]  # the payoff speaks against a sale

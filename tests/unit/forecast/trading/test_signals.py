@@ -119,7 +119,7 @@ def test_flat_overnight_positions_are_closed_at_the_last_open_of_each_session_an
          "exit_at": opened[1:], "probability": 0.9, "target": 1, "forward_return": 0.0}
     )  # fmt: skip
     costs = Costs(fee_bps=10, slippage_bps=0)
-    rules = TradingConfig(policy="long-flat", band=0.0, costs=costs)
+    rules = TradingConfig(policy="long-flat", threshold=0.0, costs=costs)
     held = {each: accounts(rows, bars, rules=rules, closes_with=each).ledgers[0] for each in (None, "XNYS")}
     assert held[None].position.tolist() == [1, 1, 1, 1, 0]
     flat = held["XNYS"]

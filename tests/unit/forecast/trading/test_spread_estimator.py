@@ -74,7 +74,7 @@ def quoted(bid: list[float], ask: list[float]) -> pd.DataFrame:
 
 def test_with_a_quoted_spread_a_buy_is_filled_at_the_ask_and_a_sell_at_the_bid():
     free = Costs(fee_bps=0, slippage_bps=0)
-    rules = TradingConfig(policy="long-flat", band=0.0, costs=free, spread="quoted")
+    rules = TradingConfig(policy="long-flat", threshold=0.0, costs=free, spread="quoted")
     state = conditions(quoted([9.98, 10.97, 11.0], [10.02, 11.03, 11.02]), rules=rules, bars_per_year=None)
     (ledger,) = trade_all(
         np.array([[1.0, 0.0]]), symbol="X", names=[("m", "0")], opened_at=state.opened_at, opens=state.opens,
@@ -85,7 +85,7 @@ def test_with_a_quoted_spread_a_buy_is_filled_at_the_ask_and_a_sell_at_the_bid()
 
 def test_where_no_quote_is_in_force_the_last_spread_stands_and_before_the_first_it_is_asked_for():
     free = Costs(fee_bps=0, slippage_bps=0)
-    rules = TradingConfig(policy="long-flat", band=0.0, costs=free, spread="quoted")
+    rules = TradingConfig(policy="long-flat", threshold=0.0, costs=free, spread="quoted")
     nan = float("nan")
     state = conditions(quoted([nan, 9.9, nan], [nan, 10.1, nan]), rules=rules, bars_per_year=None)
     np.testing.assert_allclose(state.rows(slice(1, 3)).spread, [0.01, 0.01])

@@ -10,7 +10,9 @@ from forecast.trading.threshold_selection import BANDS, choose
 
 
 def rules(**more):
-    return TradingConfig(**{"policy": "long-flat", "band": "auto", "costs": Costs(fee_bps=0, slippage_bps=0)} | more)
+    return TradingConfig(
+        **{"policy": "long-flat", "threshold": "auto", "costs": Costs(fee_bps=0, slippage_bps=0)} | more
+    )
 
 
 def market(opens, volume=1.0):

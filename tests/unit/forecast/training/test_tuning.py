@@ -9,7 +9,7 @@ from forecast.runs.run import tuned_hyperparameters
 from forecast.training.tuning import TuningTrial, chosen, describe, score_of, tune
 from pipelines.errors import ConfigError, RunError
 
-EXPERIMENT = Experiment(symbol="AAPL", tune=12, units=16, learning_rate=0.001, models=("simple_rnn", "lstm"))
+EXPERIMENT = Experiment(symbol="AAPL", tuning_trials=12, units=16, learning_rate=0.001, models=("simple_rnn", "lstm"))
 
 
 def loss(study, settings):
@@ -76,5 +76,5 @@ def test_a_try_is_judged_by_the_epoch_that_a_member_would_keep(losses, patience,
 
 
 def test_an_impossible_number_of_tries_is_refused():
-    with pytest.raises(ConfigError, match="Need --tune as a whole number from 0 to 1000, got -1"):
-        Experiment(symbol="AAPL", tune=-1)
+    with pytest.raises(ConfigError, match="Need --tuning-trials as a whole number from 0 to 1000, got -1"):
+        Experiment(symbol="AAPL", tuning_trials=-1)

@@ -1,4 +1,4 @@
-"""`forecast calibrate`: the person's own experiment on made-up markets whose truth is known."""
+"""`forecast power`: the person's own experiment on made-up markets whose truth is known."""
 
 import shlex
 import sys
@@ -8,10 +8,10 @@ import click
 
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.help_groups import GroupedOptions
-from forecast.cli.options import how, make_experiment, take_rules, trading_options, training_options
+from forecast.cli.options import AliasedOption, how, make_experiment, take_rules, trading_options, training_options
 
 
-@click.command("calibrate", cls=GroupedOptions)
+@click.command("power", cls=GroupedOptions)
 @click.option("--market", "kinds", multiple=True, default=("none", "lag-1"), show_default=True,
               help="none, shuffled, lag-K or memory; several by repeating.")  # fmt: skip
 @click.option("--edge", "edges", type=float, multiple=True, default=(0.05, 0.1, 0.2, 0.3), show_default=True,
@@ -19,7 +19,8 @@ from forecast.cli.options import how, make_experiment, take_rules, trading_optio
 @click.option(
     "--markets", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Markets a kind and edge."
 )
-@click.option("--bars-per-market", type=click.IntRange(100, 1_000_000), default=3_000, show_default=True,
+@click.option("--n-bars", cls=AliasedOption, aliases=["--bars-per-market"],
+              type=click.IntRange(100, 1_000_000), default=3_000, show_default=True,
               help="Length of each market.")  # fmt: skip
 @trading_options
 @training_options
@@ -31,11 +32,11 @@ def command(
     kinds: tuple[str, ...],
     edges: tuple[float, ...],
     markets: int,
-    bars_per_market: int,
+    n_bars: int,
     jobs: int | None,
     backend: str,
     cluster: str | None,
-    fresh: bool,
+    overwrite: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -46,8 +47,8 @@ def command(
 
     \b
     Examples:
-      forecast calibrate --folds 3 --seeds 1
-      forecast calibrate --market none --market memory --edge 0.1 --edge 0.2 --markets 50
+      forecast power --folds 3 --seeds 1
+      forecast power --market none --market memory --edge 0.1 --edge 0.2 --markets 50
     """
     from datetime import UTC, datetime
 
@@ -65,27 +66,25 @@ def command(
         raise ConfigError(f"Need every --edge above 0 and below 1, got {', '.join(f'{edge:g}' for edge in edges)}.")
     rules = take_rules(options)
     if rules.spread != "given":
-        raise ConfigError("Need a number for --half-spread-bps to calibrate: the markets have no trades and no quotes.")
+        raise ConfigError("Need a number for --half-spread-bps for power: the markets have no trades and no quotes.")
     experiment = make_experiment("CONTROL", options)
-    if experiment.tune:
-        raise ConfigError("Need --tune 0 to calibrate: it would tune anew on every market, and take days.")
+    if experiment.tuning_trials:
+        raise ConfigError("Need --tuning-trials 0 for power: it would tune anew on every market, and take days.")
     if experiment.combinatorial:
-        raise ConfigError(
-            "Need --split expanding or rolling: paths of a combinatorial run give no verdict to calibrate."
-        )
+        raise ConfigError("Need --split expanding or rolling: paths of a combinatorial run give no verdict.")
     wanted = [
-        power_study.Market(kind=kind, edge=edge, seed=seed, bars=bars_per_market)
+        power_study.Market(kind=kind, edge=edge, seed=seed, bars=n_bars)
         for kind in kinds
         for edge in ((0.0,) if kind in ("none", "shuffled") else edges)
         for seed in range(markets)
     ]
     for kind in kinds:
-        power_study.make(power_study.Market(kind=kind, edge=0.1, seed=0, bars=bars_per_market), experiment)
+        power_study.make(power_study.Market(kind=kind, edge=0.1, seed=0, bars=n_bars), experiment)
     chosen = choose(backend)
     own = {"user_features": digests} if (digests := sources(experiment.features)) else {}
     decided = {"rules": rules.to_json(), "versions": versions(chosen), "backend": chosen, **own}
     folder = settings.calibrations / experiment.fingerprint(**decided)[:10]
-    if fresh:
+    if overwrite:
         import shutil
 
         shutil.rmtree(folder, ignore_errors=True)
@@ -99,7 +98,7 @@ def command(
         about={
             "experiment": experiment.to_json(),
             **decided,
-            "market_bars": bars_per_market,
+            "market_bars": n_bars,
             "command": shlex.join(["forecast", *sys.argv[1:]]),
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         },
