@@ -38,7 +38,7 @@ def test_an_experiment_survives_its_json():
         ({"features": ["rsi"]}, "Need features out of"),
         ({"start": "2020-13-01"}, "Need --start as a date like 2020-12-31, got '2020-13-01'"),
         ({"start": "2020-02-01", "end": "2020-01-01"}, "Need --start before --end"),
-        ({"symbol": "../../x"}, "Need a symbol of 1 to 32 letters"),
+        ({"symbol": "../../x"}, "Expected a symbol of 1 to 32 letters"),
         ({"colour": 1}, "got colour"),
         ({"bars": 500}, "Need bars as text, got 500"),
     ],
