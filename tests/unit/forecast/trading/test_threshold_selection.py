@@ -85,7 +85,7 @@ def test_ruin_is_never_chosen():
 
 def test_too_few_rows_choose_no_band_and_one_class_no_payoff():
     bars = market(np.linspace(100, 140, 40))
-    few = chosen(bars, validation(bars, np.full(19, 0.6)), size="kelly")
+    few = chosen(bars, validation(bars, np.full(19, 0.6)), sizing="kelly")
     assert few[0].band == 0.0
     assert few[0].utility is None
     assert "19 validation rows are too few to choose a band: 0" in few[0].note
