@@ -99,7 +99,9 @@ def _choose(made: EnsemblePredictions, known: MarketState, *, fold: int, rules: 
     maps = [fit(each, target, kind=rules.calibration) for each in made.probability]
     probability = np.stack([each.apply(said) for each, said in zip(maps, made.probability, strict=True)])
     gain, loss, note = _payoffs(made.forward_return, rules=rules)
-    bands = [0.0 if rules.threshold == AUTO or model in BASELINES else float(rules.threshold) for model, _ in made.names]
+    bands = [
+        0.0 if rules.threshold == AUTO or model in BASELINES else float(rules.threshold) for model, _ in made.names
+    ]
     utility: list[float | None] = [None] * len(made.names)
     if rules.threshold == AUTO and len(made.target) < FEWEST:
         note = "; ".join([*filter(None, [note]), f"{len(made.target)} validation rows are too few to choose a band: 0"])

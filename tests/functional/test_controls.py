@@ -52,9 +52,7 @@ def test_no_edge_is_seen_where_there_is_none_and_a_strong_one_always(tmp_path):
     for row in idle:
         if row["model"] in ("simple_rnn", "lstm"):
             assert row["better"] + row["worse"] <= 4  # of 20: at a rate of 5 % there are more once in 400
-    planted = json.loads(run(*common, "--market", "lag-1", "--edge", "0.3", "--n-bars", "5000").stdout)[
-        "rates"
-    ]
+    planted = json.loads(run(*common, "--market", "lag-1", "--edge", "0.3", "--n-bars", "5000").stdout)["rates"]
     for row in planted:
         if row["benchmark"] == "base_rate" or (row["model"] == "lstm" and row["benchmark"] == "cash"):
             assert row["better"] >= 18

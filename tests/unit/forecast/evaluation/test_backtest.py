@@ -302,7 +302,8 @@ def test_the_report_shows_choices_interest_and_both_reliabilities(run, tmp_path)
     assert "LSTM, calibrated" in html
     assert "are asked again at every close" in html
     assert (
-        "--threshold auto --fee-bps 1 --slippage-bps 2 --half-spread-bps 1 --borrow-rate 0.03 --calibration isotonic" in html
+        "--threshold auto --fee-bps 1 --slippage-bps 2 --half-spread-bps 1 --borrow-rate 0.03 --calibration isotonic"
+        in html
     )
     assert "Interest paid, sum" in html
 
