@@ -244,7 +244,7 @@ def _since_1970(column: "pa.ChunkedArray", *, where: Column, latest: np.datetime
     if np.any(wrong := given & (unit < 0)):
         row = int(np.argmax(wrong))
         expected = f"a time from {EARLIEST.astype('datetime64[D]')} to {latest.astype('datetime64[D]')}"
-        raise where.bad(row, f"{values[row]:.19g}", expected=expected)
+        raise where.bad(row, column[row].as_py(), expected=expected)
     factor = np.array(list(_UNITS.values()), np.int64)[np.maximum(unit, 0)]
     if pa.types.is_integer(column.type):
         whole = pc.fill_null(column.cast(pa.int64()), 0).to_numpy()
@@ -279,7 +279,7 @@ def _unit_of_each(
     """The unit of each cell of a column with several, -1 for none.
 
     A number of the first months after 1970 may be of a finer unit than its size says: it is, where that brings it
-    nearer to the next cell that can be read in one way only.
+    nearer to the next cell that can be read in one way only, as most can.
     """
     present = np.unique(natural[given & possible])
     fits = np.stack([_possible(values, np.full(len(values), code), latest) for code in range(len(_UNITS))])
@@ -288,7 +288,8 @@ def _unit_of_each(
     single = np.flatnonzero(fits.sum(axis=0) == 1)
     unit = np.where(fits.any(axis=0), np.argmax(fits, axis=0), -1)
     several = np.flatnonzero(fits.sum(axis=0) > 1)
-    if len(single) and len(several):
+    unit[several] = natural[several]
+    if len(single) > len(several) > 0:
         scale: Mapping[int, float] = {code: factor / 1e9 for code, factor in enumerate(_UNITS.values())}
         sure = values[single] * np.array([scale[code] for code in unit[single]])
         right = np.minimum(np.searchsorted(single, several), len(single) - 1)
