@@ -143,3 +143,147 @@ def test_live_quotes_are_recorded_for_the_asked_time(
     assert Store(tmp_path / "data" / "store").read_ticks("BTC-USD").price.tolist() == [100.1, 100.2]
     assert forecast(tmp_path, "fetch", "X", "--live", "--for", "soon") == 2
     assert "Need --for such as 90s" in capsys.readouterr().err
+
+
+TWO = (
+    "date,open,high,low,close,volume,Name\n2024-01-02,10,12,9,11,5,ACME\n2024-01-03,11,13,10,12,6,ACME\n"
+    "2024-01-02,70,72,69,71,5,BETA\n2024-01-03,71,73,70,72,6,BETA\n"
+)
+DAILY = "Date,Open,High,Low,Close,Volume\n" + "".join(f"2024-01-0{day},10,12,9,11,{day}\n" for day in (2, 3, 4, 5, 8))
+
+
+def test_many_symbols_come_from_one_long_file_or_from_a_file_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "two.csv").write_text(TWO)
+    assert forecast(tmp_path, "fetch", "ACME", "beta", "--source", "csv", "--file", str(tmp_path / "two.csv")) == 0
+    store = Store(tmp_path / "data" / "store")
+    assert [store.read_bars(name).close.tolist() for name in ("ACME", "BETA")] == [[11, 12], [71, 72]]
+    assert forecast(tmp_path, "fetch", "ACME", "--source", "csv", "--file", str(tmp_path / "two.csv")) == 2
+    assert "2 values in column 'Name' (ACME, BETA). Choose one with --where Name=ACME" in capsys.readouterr().err
+    (tmp_path / "stocks").mkdir()
+    for name in ("acme", "gamma"):
+        (tmp_path / "stocks" / f"{name}.csv").write_text(DAILY)
+    assert (
+        forecast(tmp_path, "fetch", "GAMMA", "NONE", "--source", "csv", "--file", f"{tmp_path}/stocks/{{symbol}}.csv")
+        == 2
+    )
+    assert "none.csv, which is not there" in capsys.readouterr().err.lower()
+    assert len(store.read_bars("GAMMA")) == 5
+
+
+def test_a_small_file_corrects_its_rows_and_leaves_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "f.csv"
+    arguments = ("fetch", "ACME", "--source", "csv", "--file", str(file))
+    file.write_text(DAILY)
+    assert forecast(tmp_path, *arguments) == 0
+    file.write_text(DAILY.split("\n")[0] + "\n2024-01-02,10,12,9,11,77\n2024-01-08,10,12,9,11,88\n")
+    assert forecast(tmp_path, *arguments) == 0
+    assert "3 rows of the store between the first and the last of these stay" in capsys.readouterr().err
+    store = Store(tmp_path / "data" / "store")
+    assert store.read_bars("ACME").volume.tolist() == [77, 3, 4, 5, 88]
+    version = store.version()
+    assert forecast(tmp_path, *arguments) == 0
+    assert store.version() == version
+    assert forecast(tmp_path, *arguments, "--replace") == 0
+    assert "3 rows of the store between the first and the last of these removed" in capsys.readouterr().err
+    assert store.read_bars("ACME").volume.tolist() == [77, 88]
+
+
+def test_a_correction_leaves_the_dividends_of_other_sessions(tmp_path: Path) -> None:
+    header, *rows = DAILY.strip().split("\n")
+    file = tmp_path / "f.csv"
+    arguments = ("fetch", "ACME", "--source", "csv", "--file", str(file), "--as-traded")
+    paid = [f"{row},{0.5 if number in (1, 2) else 0}" for number, row in enumerate(rows)]
+    file.write_text("\n".join([header + ",Dividends", *paid]) + "\n")
+    assert forecast(tmp_path, *arguments) == 0
+    file.write_text("\n".join([header + ",Dividends", rows[0] + ",0", rows[1] + ",0.25", rows[4] + ",0"]) + "\n")
+    assert forecast(tmp_path, *arguments) == 0
+    assert Store(tmp_path / "data" / "store").read_actions("ACME").dividend.tolist() == [0.25, 0.5]
+
+
+def test_a_dry_run_shows_what_is_understood_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "f.csv").write_text("as of today\n" + DAILY.replace(",", ";"))
+    arguments = ("fetch", "ACME", "--source", "csv", "--file", str(tmp_path / "f.csv"), "--dry-run")
+    assert forecast(tmp_path, *arguments) == 0
+    out = capsys.readouterr().out
+    for text in (
+        "separated by ';'",
+        "2 lines",
+        "1d bars",
+        "close = Close",
+        "XNYS",
+        "5 of 5 rows kept",
+        "Nothing was written",
+    ):
+        assert text in out
+    assert forecast(tmp_path, *arguments, "--json") == 0
+    (shown,) = json.loads(capsys.readouterr().out)["dry_run"]
+    assert shown["first_rows"][0] == {
+        "open": "10", "high": "12", "low": "9", "close": "11", "volume": "2", "date": "2024-01-02"
+    }  # fmt: skip
+    assert forecast(tmp_path, *arguments, "--interval", "5m") == 2
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_date_of_a_toml_file_is_one_and_a_wrong_type_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "f.csv").write_text(DAILY)
+    config = tmp_path / "fetch.toml"
+    start = f'source = "csv"\nfile = "{tmp_path / "f.csv"}"\n'
+    config.write_text(start + "start = 2024-01-04\n")
+    assert forecast(tmp_path, "fetch", "ACME", "--config", str(config)) == 0
+    assert len(Store(tmp_path / "data" / "store").read_bars("ACME")) == 3
+    for line in ("max_dropped = true", "currency = {a = 1}", "tz = [1]", 'replace = "yes"', "where = {a = {b = 1}}"):
+        config.write_text(start + line + "\n")
+        capsys.readouterr()
+        assert forecast(tmp_path, "fetch", "ACME", "--config", str(config)) == 2
+        assert f"for {line.split()[0]}, got" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["BTC/USDT", "--file", "f.csv"], "Yahoo writes BTC-USD"),
+        (["X", "--file", "f.csv", "--shape", "nope"], "Expected a shape out of auto, named, lobster"),
+        (["X", "--file", "f.csv", "--time-format", "%q"], "Expected a format of times"),
+        (["X", "--file", "f.csv", "--where", "Name"], "--where COLUMN=VALUE"),
+        (["X", "--file", "f.csv", "--where", "Who=me"], "Expected the column 'Who' for --where"),
+        (["X", "--file", "f.csv", "--currency", "E\x1bUR"], "Expected a currency"),
+        (["X", "--file", "f.csv", "--price-scale", "0"], "Expected a price scale"),
+        (["X", "--file", "f\x1b[2J.csv"], "f\\x1b[2J.csv, which is not there"),
+        (["X", "--file", "f.csv", "--adjusted"], "columns of dividends"),
+        (["X", "--file", "f.csv", "--interval", "1w"], "--interval"),
+    ],
+)
+def test_what_a_file_cannot_be_asked_is_one_line(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f.csv").write_text(DAILY)
+    assert forecast(tmp_path, "fetch", "--source", "csv", *arguments) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert "\x1b" not in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_symbols_with_an_ampersand_are_stored_and_found(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text(DAILY)
+    assert (
+        forecast(
+            tmp_path, "fetch", "m&m.ns", "--source", "csv", "--file", str(tmp_path / "f.csv"), "--calendar", "XBOM"
+        )
+        == 0
+    )
+    assert len(Store(tmp_path / "data" / "store").read_bars("M&M.NS")) == 5

@@ -53,7 +53,8 @@ def epoch(unit: str, hours: int = 0) -> Callable[[str], str]:
     [
         "%Y/%m/%d", "%Y.%m.%d", "%Y-%m-%d", "%Y%m%d", "%d.%m.%Y", "%d-%b-%Y", "%d %b %Y", "%d-%B-%Y", "%d%b%Y",
         "%d-%b-%y", "%B %d %Y", "%Y-%b-%d", "%Y年%m月%d日", "%Y-%m-%d 00:00:00", "%Y-%m-%dT00:00:00Z",
-        "%Y-%m-%dT05:00:00Z", "%Y%m%d000000", "%Y-%m-%d 16:00:00", "%Y-%m-%dT21:00:00Z", "%a %d %b %Y", "%Y-%m-%d 00:00:00-05:00", "%Y%m%d 000000",
+        "%Y-%m-%dT05:00:00Z", "%Y%m%d000000", "%Y-%m-%d 16:00:00",
+        "%Y-%m-%dT21:00:00Z", "%a %d %b %Y", "%Y-%m-%d 00:00:00-05:00", "%Y%m%d 000000",
     ],
 )  # fmt: skip
 def test_dates_of_daily_bars_are_read_as_people_write_them(tmp_path: Path, form: str) -> None:
