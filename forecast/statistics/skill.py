@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 from forecast.trading.signals import ENSEMBLE, members
 from pipelines.market.types import Floats
 
-VOLATILITY_WINDOW = 60
+VOLATILITY_WINDOW = 20
 """Earlier returns that a realised return is measured against."""
-
-_FEWEST_RETURNS = 20
 
 Sessions = NDArray[np.datetime64]
 
@@ -82,13 +80,13 @@ def rank_scores(forecast: Floats, outcome: Floats, *, groups: NDArray[np.int64])
 
 
 def scaled_returns(returns: Floats) -> Floats:
-    """Returns in units of the root mean square of up to 60 earlier ones, shape (decisions,)."""
+    """Returns in units of the root mean square of the 20 earlier ones, shape (decisions,)."""
     squares = np.concatenate([[0.0], np.cumsum(np.square(returns))])
     last = np.arange(len(returns))
     first = np.maximum(0, last - VOLATILITY_WINDOW)
     overall = squares[-1] / max(1, len(returns))
     mean = np.where(
-        last - first >= _FEWEST_RETURNS, (squares[last] - squares[first]) / np.maximum(1, last - first), overall
+        last - first == VOLATILITY_WINDOW, (squares[last] - squares[first]) / np.maximum(1, last - first), overall
     )
     floor = 0.01 * overall  # a stretch without any movement
     return returns / np.sqrt(np.maximum(mean, floor)) if overall > 0 else returns

@@ -8,7 +8,7 @@ from forecast.config import model_registry
 from forecast.config.experiment import BASELINES
 from forecast.config.significance import SIGNIFICANCE
 from forecast.report import formatting
-from forecast.statistics.comparisons import Comparison, is_network
+from forecast.statistics.comparisons import BASE_RATE, Comparison
 from forecast.statistics.verdict import Caveat, Verdict, common_answer
 
 _TOO_SMALL = 5e-7  # a part of a daily difference that no page would show
@@ -65,7 +65,9 @@ def verdict_text(metrics: Mapping[str, Any], *, symbol: str) -> VerdictText:
     return VerdictText(
         skill=_skill(verdict, where),
         money=_money(verdict, years),
-        details=tuple(filter(None, (_simple(verdict), _against_benchmarks(verdict), _counting(verdict)))),
+        details=tuple(
+            filter(None, (_skill_numbers(verdict), _simple(verdict), _against_benchmarks(verdict), _counting(verdict)))
+        ),
         caveats=tuple(_caveats(verdict.caveats)),
     )
 
@@ -141,18 +143,22 @@ def _skill(verdict: Verdict, where: str) -> str:
     first = verdict.skill
     if first is None:
         return "Skill: not tested, there is no network with forecasts on these days."
-    detectable = _detectable(first)
-    other = name(first.benchmark) if is_network(first.benchmark) and first.benchmark != "base_rate" else "the base rate"
+    other = "the base rate" if first.benchmark == BASE_RATE else name(first.benchmark)
     if first.answer == "inconclusive":
-        why = f" ({REASONS[first.reason]})" if REASONS[first.reason] else ""
         return (
-            f"Skill: inconclusive. {capital(where)}, no significant difference in forecasting between "
-            f"{name(first.model)} and {other}{why}: rank IC {_signed(first)}, {interval_text(first)}{detectable}."
-        ).replace(", ,", ",")
-    return (
-        f"Skill: {first.answer}. {capital(where)}, {name(first.model)} forecasts {first.answer} than {other}: "
-        f"rank IC {_signed(first)}, {interval_text(first)}."
-    )
+            f"Skill: inconclusive. {capital(where)}, {name(first.model)} and {other} do not differ significantly in "
+            "forecasting."
+        )
+    return f"Skill: {first.answer}. {capital(where)}, {name(first.model)} forecasts {first.answer} than {other}."
+
+
+def _skill_numbers(verdict: Verdict) -> str:
+    first = verdict.skill
+    if first is None:
+        return ""
+    reason = f" ({REASONS[first.reason]})" if REASONS[first.reason] else ""
+    parts = (f"Difference in rank IC {_signed(first)}{reason}", interval_text(first))
+    return f"{', '.join(filter(None, parts))}{_detectable(first)}."
 
 
 def _money(verdict: Verdict, units_per_year: float) -> str:

@@ -64,7 +64,7 @@ def test_returns_are_measured_against_earlier_ones_only() -> None:
     later[100:] *= 7.0
     before, after = scaled_returns(returns), scaled_returns(later)
     np.testing.assert_allclose(before[20:100] * 1.0, after[20:100])
-    assert before[80] == pytest.approx(returns[80] / np.sqrt(np.mean(returns[20:80] ** 2)))
+    assert before[80] == pytest.approx(returns[80] / np.sqrt(np.mean(returns[60:80] ** 2)))
 
 
 def test_decisions_of_one_day_are_averaged_so_that_a_crowded_day_counts_once() -> None:
