@@ -1,5 +1,7 @@
 """`forecast demo`: the whole chain on the sample that ships with forecast."""
 
+from typing import Any
+
 import click
 
 from forecast.cli.context import CliContext
@@ -9,7 +11,12 @@ _TICKS = {"symbol": "ES", "bars": "tick:200", "start": "2013-09-02", "end": "201
 
 
 @click.command("demo")
-@click.option("--ticks", is_flag=True, help="E-mini S&P 500 trades in bars of 200 instead of daily Apple shares.")
+@click.option(
+    "--ticks",
+    is_flag=True,
+    help="E-mini S&P 500 trades in bars of 200, with order-flow features, flat overnight, instead of daily "
+    "Apple shares.",
+)
 @click.option("--jobs", type=int, help="Worker processes  [default: as many as cores]")
 @click.pass_context
 def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
@@ -42,5 +49,25 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
         f"Sample: {what}. {len(experiment.models)} networks x {experiment.folds} folds x {experiment.seeds} seeds."
     )
     run = train_each(ctx, [experiment], jobs=jobs_or_cores(jobs), fresh=False)[0]
-    rules = make_rules(policy="long-flat", threshold=0.0, fee_bps=1.0, slippage_bps=2.0)
+    spread = "auto" if ticks else 0.0  # these trades come without quotes: the spread is estimated from the bars before
+    rules = make_rules(policy="long-flat", threshold=0.0, fee_bps=1.0, slippage_bps=2.0, half_spread_bps=spread)
     evaluate_and_report(settings, run, rules, say=True)
+    if ticks:
+        settings.note(_scope(run))
+
+
+def _scope(run: Any) -> str:
+    """What so few sessions can tell and what they cannot."""
+    from pipelines.market.calendars import session_of
+
+    described, bars = run.describe(), run.bars()
+    closed_at = bars["closed_at"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
+    sessions = len(set(session_of(closed_at, described["data"]["calendar"]).tolist()))
+    few = "session" if sessions == 1 else "sessions"
+    return (
+        f"{len(bars):,} bars of {sessions} {few}, features of trades beside those of prices, nothing held overnight. "
+        "They can tell what trading costs against what a bar moves, and whether the forecasts beat the base rate in "
+        "these hours. They cannot tell whether either would be so on another day: days are the clusters of the "
+        f"verdict, and {sessions} of them say next to nothing of a mean per day. Fetch a month of sessions of your own "
+        "(`forecast fetch SYMBOL --source csv --file trades/`), with quotes where you have them."
+    )
