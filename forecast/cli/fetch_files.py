@@ -44,6 +44,30 @@ class PriceFiles:
 
         return source.deliver(self.load(symbol), symbol)
 
+    def paths(self, symbol: str) -> list[Path]:
+        """The symbol's files, those of folders one by one; none where files hold several symbols together."""
+        from pipelines.sources.csv import source
+
+        if self._options.several:
+            return []
+        named = [_named(path, symbol) for path in self._files] if self._apart else self._files
+        return source.every_file(named, self._options)
+
+    def of_folders(self, symbol: str) -> list[Path]:
+        """Those of the symbol's files that were not named but lie in a folder that was."""
+        named = {_named(path, symbol) if self._apart else path for path in self._files}
+        return [path for path in self.paths(symbol) if path not in named]
+
+    def deliver_one(self, symbol: str, path: Path) -> "Delivery":
+        """The symbol's prices in one of its files, cleaned."""
+        from pipelines.sources.csv import source
+
+        return source.deliver(source.load([path], self._options), symbol)
+
+    def options(self) -> "Options":
+        """How the files are read."""
+        return self._options
+
 
 def _options(given: Mapping[str, Any]) -> "Options":
     from pipelines.sources.csv.options import Options

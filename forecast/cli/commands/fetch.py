@@ -12,7 +12,7 @@ from forecast.cli.fetch_files import PriceFiles, describe, show
 
 if TYPE_CHECKING:
     from pipelines.ingestion import IngestionResult
-    from pipelines.store.store import Store
+    from pipelines.store.store import Method, Store
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -224,8 +224,13 @@ def _bring(
             read=lambda start: yahoo.read(symbol, start=start, client=client, **wanted),
         )
     if files is not None:
-        delivery = within(files.deliver(symbol), options["start"], options["end"])
-        return ingest(store, delivery, method="replace" if options["replace"] else "merge")
+        from forecast.cli.fetch_ticks import bring_tick_files
+
+        dates = options["start"], options["end"]
+        method: Method = "replace" if options["replace"] else "merge"
+        if (ticks := bring_tick_files(store, symbol, files, dates=dates, method=method)) is not None:
+            return ticks
+        return ingest(store, within(files.deliver(symbol), *dates), method=method)
     from pipelines.sources import sample
 
     return ingest(store, within(sample.read(symbol), options["start"], options["end"]))

@@ -59,7 +59,7 @@ def load(files: Sequence[Path], options: Options) -> Loaded:
     import pandas as pd
 
     options = replace(options, interval=bar_times.canonical(options.interval))
-    parts = [read_file(path, options) for path in _every(files, options)]
+    parts = [read_file(path, options) for path in every_file(files, options)]
     if not parts:
         raise BadFileError("Expected at least one file, got none. Name it with --file.")
     if len({part.kind for part in parts}) > 1:
@@ -184,7 +184,7 @@ def _between(frame: "pd.DataFrame", places: Places, symbol: str, options: Option
     return frame[kept].reset_index(drop=True), places.chosen(kept)
 
 
-def _every(files: Sequence[Path], options: Options) -> list[Path]:
+def every_file(files: Sequence[Path], options: Options) -> list[Path]:
     """The files, and those in the folders among them, by name."""
     paths: list[Path] = []
     for path in files:

@@ -1,0 +1,83 @@
+"""Several files of ticks, brought into the store one by one; of a folder only those that are new."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forecast.cli.context import CliContext
+
+if TYPE_CHECKING:
+    from forecast.cli.fetch_files import PriceFiles
+    from pipelines.ingestion import IngestionResult
+    from pipelines.store.store import Method, Store
+    from pipelines.tick_ingestion import Progress
+
+_NOTES = 10  # of progress
+
+
+def bring_tick_files(
+    store: "Store", symbol: str, files: "PriceFiles", *, dates: tuple[Any, Any], method: "Method"
+) -> "IngestionResult | None":
+    """Each file by itself, if there are several and they hold ticks; else None.
+
+    dates: the first and the last session that are kept. A file of a folder that was read as it is now, with the same
+    options, is left out.
+    """
+    from pipelines.ingestion import within
+    from pipelines.store.file_log import FileLog
+    from pipelines.tick_ingestion import ingest_tick_files
+
+    settings: CliContext = click.get_current_context().obj
+    paths = files.paths(symbol)
+    if len(paths) < 2:
+        return None
+    log = FileLog(settings.origins, symbol, options=str(files.options()))
+    known = store.catalogue()
+    own = known[(known["symbol"] == symbol) & known["kind"].isin(["ticks", "quotes"])]
+    stored = own[own["kind"] == "ticks"] if (own["kind"] == "ticks").any() else own
+    skip = {
+        path: entry
+        for path in files.of_folders(symbol)
+        if len(own) and method == "merge" and (entry := log.unchanged(path)) is not None
+    }
+    if skip:
+        settings.note(f"{symbol}: {len(skip):,} of {len(paths):,} files are in the store already.")
+    if len(skip) == len(paths):
+        return _nothing_new(symbol, stored.iloc[-1])
+    return ingest_tick_files(
+        store,
+        paths,
+        read=lambda path: within(files.deliver_one(symbol, path), *dates),
+        method=method,
+        log=log,
+        skip=skip,
+        progress=_progress(settings),
+    )
+
+
+def _nothing_new(symbol: str, stored: Any) -> "IngestionResult":
+    """stored: the symbol's row of the catalogue."""
+    from pipelines.cleaning.report import CleaningReport
+    from pipelines.ingestion import IngestionResult
+
+    return IngestionResult(
+        symbol=symbol,
+        kind=str(stored["kind"]),
+        interval="",
+        rows=0,
+        first=str(stored["first"]),
+        last=str(stored["last"]),
+        currency=str(stored["currency"]),
+        calendar=str(stored["calendar"]),
+        actions=0,
+        report=CleaningReport.all_kept(0),
+    )
+
+
+def _progress(settings: CliContext) -> "Callable[[Progress], None]":
+    def show(progress: "Progress") -> None:
+        if progress.done == progress.total or progress.done % max(1, progress.total // _NOTES) == 0:
+            settings.note(f"Stored {progress.done} of {progress.total} files, last {progress.name}.")
+
+    return show

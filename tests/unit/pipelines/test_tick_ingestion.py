@@ -1,0 +1,94 @@
+"""Folders of tick files: one at a time, only new ones, and none takes the place of another's rows."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.cleaning.report import CleaningReport
+from pipelines.errors import BadFileError
+from pipelines.market.types import Ticks
+from pipelines.sources.base import Delivery
+from pipelines.store.file_log import FileLog
+from pipelines.store.store import Store
+from pipelines.tick_ingestion import Progress, ingest_tick_files
+
+START = np.datetime64("2024-01-02T14:30", "ns")
+
+
+def read(path: Path) -> Delivery:
+    """A file of lines "second price"."""
+    rows = [line.split() for line in path.read_text().splitlines()]
+    if rows[0][0] == "bad":
+        raise BadFileError("Expected a number in row 1, got 'bad'. Correct the file.")
+    seconds, price = np.array(rows, float).T
+    ticks = Ticks(symbol="X", time=START + (seconds * 1e9).astype("timedelta64[ns]"), price=price, size=price)
+    return Delivery(prices=ticks, actions=None, report=CleaningReport.all_kept(len(ticks)))
+
+
+def written(folder: Path, **files: str) -> list[Path]:
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return sorted(folder / name for name in files)
+
+
+def bring(
+    folder: Path, files: list[Path], *, reader: Callable[[Path], Delivery] = read, options: str = ""
+) -> tuple[list[str], list[float]]:
+    """What was read, and the prices that the store has then."""
+    store, log, names = Store(folder / "store"), FileLog(folder / "origins", "X", options=options), []
+    skip = {path: entry for path in files if (entry := log.unchanged(path)) is not None}
+
+    def note(progress: Progress) -> None:
+        names.append(progress.name)
+
+    ingest_tick_files(store, files, read=reader, method="merge", log=log, skip=skip, progress=note)
+    return names, store.read_ticks("X").price.tolist()
+
+
+def test_files_are_written_one_by_one_and_of_the_same_folder_only_new_ones_later(tmp_path: Path) -> None:
+    first = written(tmp_path, a="0 1\n1 2\n", b="5 3\n")
+    assert bring(tmp_path, first) == (["a", "b"], [1, 2, 3])
+    later = [*first, *written(tmp_path, c="9 4\n")]
+    assert bring(tmp_path, later) == (["c"], [1, 2, 3, 4])
+    assert bring(tmp_path, later) == ([], [1, 2, 3, 4])
+
+
+def test_a_file_that_changed_or_is_read_with_other_options_is_read_again(tmp_path: Path) -> None:
+    files = written(tmp_path, a="0 1\n1 2\n", b="5 3\n")
+    bring(tmp_path, files)
+    written(tmp_path, a="0 7\n1 8\n2 9\n")
+    assert bring(tmp_path, files) == (["a"], [7, 8, 9, 3])
+    assert bring(tmp_path, files, options="tz") == (["a", "b"], [7, 8, 9, 3])
+
+
+def test_files_whose_times_overlap_keep_every_row_whichever_comes_first(tmp_path: Path) -> None:
+    files = written(tmp_path, a="0 1\n4 2\n", b="2 3\n4 4\n", c="8 5\n")
+    assert bring(tmp_path, files)[1] == [1, 3, 4, 2, 5]
+    more = [*files, *written(tmp_path, d="1 6\n8 7\n")]  # touches all of them
+    assert sorted(bring(tmp_path, more)[1]) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_an_error_names_its_file_and_keeps_what_came_before(tmp_path: Path) -> None:
+    files = written(tmp_path, a="0 1\n", b="bad\n", c="9 2\n")
+    with pytest.raises(BadFileError, match=r"/b: Expected a number .* The 1 files before it are in the store"):
+        bring(tmp_path, files)
+    written(tmp_path, b="5 3\n")
+    assert bring(tmp_path, files) == (["b", "c"], [1, 3, 2])
+
+
+def test_only_one_file_is_held_at_a_time(tmp_path: Path) -> None:
+    import weakref
+
+    files = written(tmp_path, a="0 1\n", b="5 3\n", c="9 2\n")
+    alive: list[weakref.ref[Ticks]] = []
+
+    def counted(path: Path) -> Delivery:
+        assert sum(each() is not None for each in alive) <= 1  # the last one, until the next takes its name
+        delivery = read(path)
+        assert isinstance(delivery.prices, Ticks)
+        alive.append(weakref.ref(delivery.prices))
+        return delivery
+
+    assert bring(tmp_path, files, reader=counted)[1] == [1, 3, 2]
