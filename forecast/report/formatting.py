@@ -27,7 +27,7 @@ def label(model: str) -> str:
         return name[:1].upper() + name[1:]
     benchmark, _, network = model.partition(":")
     if network in model_registry.MODELS:
-        return f"{NAMES.get(benchmark, benchmark)} as {label(network)}"
+        return f"{NAMES.get(benchmark, benchmark)} as {model_registry.label(network)}"
     return NAMES.get(model, model.replace("_", " "))
 
 

@@ -105,7 +105,7 @@ def judge(dataset: Dataset, experiment: Experiment, workers: InlinePool) -> dict
         str(cost): power_study._compare(
             dataset,
             predictions,
-            rules=TradingConfig(policy="long-flat", band=0.0, costs=Costs(fee_bps=0, slippage_bps=cost)),
+            rules=TradingConfig(policy="long-flat", threshold=0.0, costs=Costs(fee_bps=0, slippage_bps=cost)),
         )
         for cost in COSTS
     }
