@@ -67,7 +67,7 @@ SHAPES = (
         tz=_NEW_YORK, price_scale=10_000.0, day_in_name=r"(?<!\d)(\d{8})_", recognised=False,
     ),
     Shape(
-        name="lean", header=("time", "price", "size", "exchange", "condition", "suspicious"),
+        name="lean", header=("time", "price", "size", "exchange", "flags", "correction"),
         cells={0: r"\d{1,8}", 1: _INT, 2: _INT, 3: r"[A-Za-z]+", 5: r"[01]"}, tz=_NEW_YORK, price_scale=10_000.0,
         day_in_name=r"(?<!\d)(\d{8})_", recognised=False,
     ),

@@ -428,3 +428,38 @@ def test_start_cuts_before_rows_are_counted(tmp_path: Path) -> None:
     with pytest.raises(ForecastError, match="2 price zero or negative"):
         read(tmp_path, text)
     check(read(tmp_path, text, start=pd.Timestamp("2024-01-01").date()))
+
+
+def test_the_adjusted_history_of_apple_is_brought_back_to_the_one_traded(tmp_path: Path, shared: Path) -> None:
+    path = shared / "daily_wiki_public_domain" / "WIKI-AAPL.csv.gz"
+    traded = source.read("AAPL", files=[path])
+    file = pd.read_csv(path)
+    splits = file["Split Ratio"].to_numpy()
+    later = np.append(1.0, np.cumprod(splits)[:-1])  # newest first
+    adjusted = pd.DataFrame({name: file[f"Adj. {name}"] for name in ("Open", "High", "Low", "Close", "Volume")})
+    adjusted.insert(0, "Date", file["Date"])
+    adjusted["Dividends"], adjusted["Stock Splits"] = file["Ex-Dividend"] / later, np.where(splits == 1, 0, splits)
+    adjusted.to_csv(tmp_path / "f.csv", index=False)
+    for options in ({}, {"adjusted": True}):
+        undone = source.read("AAPL", files=[tmp_path / "f.csv"], **options)
+        assert isinstance(undone.prices, Bars)
+        assert isinstance(traded.prices, Bars)
+        assert np.allclose(undone.prices.close, traded.prices.close, rtol=2e-3)  # WIKI's own form of the factor differs
+        assert undone.actions is not None
+        assert traded.actions is not None
+        assert np.allclose(undone.actions.dividend, traded.actions.dividend)
+
+
+def test_trades_of_lean_are_read_with_the_day_in_their_name(tmp_path: Path) -> None:
+    text = "34200000,1449300,100,P,00000000,0\n34200500,1455500,200,P,00000000,0\n34201000,9455500,200,P,00000000,1\n"
+    delivery = read(tmp_path, zipped(text, "20131007_spy_tick.csv"), name="20131007_trade.zip", shape="lean")
+    assert isinstance(delivery.prices, Ticks)
+    assert delivery.prices.price.tolist() == [144.93, 145.55]
+    assert delivery.report.dropped == {"corrected or cancelled": 1}
+    assert str(delivery.prices.time[1]) == "2013-10-07T13:30:00.500000000"
+
+
+def test_e_mini_trades_on_the_hours_of_new_york_are_refused_with_their_own_calendar(shared: Path) -> None:
+    path = shared / "tick_es_futures_2013" / "es_trades_20130901_20130903.csv.gz"
+    with pytest.raises(ForecastError, match=r"141,996 of 500,000 rows.*--calendar CMES"):
+        source.read("ES", files=[path], tz="America/Chicago")
