@@ -99,7 +99,7 @@ def show(settings: CliContext, /, symbol: str, rows: int, interval: str, adjust:
 
 @command.command("check")
 @click.argument("symbol")
-@click.option("--interval", default="1d", show_default=True, help="Interval of the bars.")
+@click.option("--interval", default="1d", show_default=True, help="Interval of the bars, or ticks.")
 @click.option("--repair", is_flag=True, help="Apply the repairs that are suggested; --undo takes them back.")
 @click.option("--undo", type=click.IntRange(0), metavar="VERSION", help="Bring this version of the symbol's bars back.")
 @json_option
@@ -114,14 +114,20 @@ def check(settings: CliContext, /, symbol: str, interval: str, repair: bool, und
       forecast data check AAPL
       forecast data check VOD.L --repair
       forecast data check VOD.L --undo 3
+      forecast data check ES --interval ticks
     """
     from pipelines.cleaning import quality_checks
     from pipelines.store.store import Store
 
+    if interval == "ticks" and (repair or undo is not None):
+        raise click.UsageError("--repair and --undo go with bars, not with --interval ticks. Fetch the trades again.")
     store = Store(settings.store)
     if undo is not None:
         rows = store.write_bars(store.bars_at(undo, symbol, interval=interval))
         settings.note(f"{symbol.upper()}: {rows:,} bars are again as in version {undo}.")
+    if interval == "ticks":
+        _check_ticks(store, symbol, as_json=as_json)
+        return
     bars, actions = store.read_bars(symbol, interval=interval), store.read_actions(symbol)
     found = quality_checks.check(bars, actions)
     if repair and any(each.repair for each in found):
@@ -135,6 +141,19 @@ def check(settings: CliContext, /, symbol: str, interval: str, repair: bool, und
         return
     click.echo(f"{bars.symbol}: {len(bars):,} bars, {len(found)} {'finding' if len(found) == 1 else 'findings'}.")
     print_table(["session", "what", "how much", "repair"], [[f.session, f.kind, f.size, f.repair] for f in found])
+
+
+def _check_ticks(store: Any, symbol: str, *, as_json: bool) -> None:
+    """Findings on trades, read piece by piece."""
+    from pipelines.cleaning import tick_checks
+
+    total, findings = tick_checks.check(store.scan_matched(symbol))
+    name = symbol.strip().upper()
+    if as_json:
+        print_json({"symbol": name, "ticks": total, "findings": [vars(each) for each in findings]})
+        return
+    click.echo(f"{name}: {total:,} ticks, {len(findings)} {'finding' if len(findings) == 1 else 'findings'}.")
+    print_table(["session", "what", "how much"], [[each.session, each.kind, each.size] for each in findings])
 
 
 @command.command("compact")
