@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.cleaning import cleaning
-from pipelines.errors import BadFileError, ConfigError
+from pipelines.errors import BadFileError
 from pipelines.market.types import Floats
-from pipelines.sources.csv import bar_times, columns, formats, layout, numbers, reader, shapes, times
+from pipelines.sources.csv import bar_times, formats, numbers, reader, times
 from pipelines.sources.csv.cells import Column, shown
 from pipelines.sources.csv.identity import Values
-from pipelines.sources.csv.layout import Layout, plain
+from pipelines.sources.csv.layout import Layout
 from pipelines.sources.csv.options import Options, Reading
+from pipelines.sources.csv.plan import Plan, plan_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,47 +39,6 @@ class FilePart:
     reading: Reading
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Plan:
-    """How one file is read. places: name -> its number among the file's columns. layout: None of a typed file."""
-
-    path: Path
-    columns: columns.Columns
-    shape: shapes.Shape
-    options: Options
-    places: Mapping[str, int]
-    layout: Layout | None
-    date: str | None
-    where: Mapping[str, str]
-    notes: tuple[str, ...]
-
-    @property
-    def tz(self) -> str | None:
-        return self.options.tz or self.columns.tz or self.shape.tz
-
-    @property
-    def calendar(self) -> str:
-        return self.options.calendar or self.shape.calendar or "XNYS"
-
-    def column(self, name: str, row: int = 0) -> Column:
-        return Column(path=self.path, name=name, row=row)
-
-    def needed(self) -> dict[str, str]:
-        """Numbers: needed name -> the file's."""
-        own = {**self.columns.values, **self.columns.quotes, **self.columns.actions}
-        if self.columns.adjusted and self.columns.actions:
-            own["adjusted"] = self.columns.adjusted
-        if self.shape.name == shapes.LOBSTER:
-            own["event"] = "type"
-        if "correction" in self.columns.special:
-            own["correction"] = self.columns.special["correction"]
-        return own
-
-    def texts(self) -> list[str]:
-        special = [name for needed, name in self.columns.special.items() if needed != "correction"]
-        return list(dict.fromkeys([*special, *self.columns.identities, *self.where]))
-
-
 def read_file(path: Path, options: Options) -> FilePart:
     """All rows of a file that --where keeps.
 
@@ -86,97 +46,15 @@ def read_file(path: Path, options: Options) -> FilePart:
         BadFileError, ConfigError: see pipelines.sources.csv.source.read().
     """
     with formats.readable(path):
-        plan = _plan(path, options)
+        plan = plan_file(path, options)
         arrays = _typed(plan) if plan.layout is None else _text(plan, plan.layout)
     return _part(plan, arrays)
-
-
-def _plan(path: Path, options: Options) -> _Plan:
-    if reader.is_typed(path):
-        names, own, what = reader.names(path), None, path.suffix.lstrip(".")
-        shape = shapes.choose(options.shape, names=names, rows=()) or shapes.PLAIN
-        where = _where(options, names, path)
-        found = columns.find(names, path, given=options.names, preferred=shape.columns)
-        return _Plan(
-            path=path, columns=found, shape=shape, options=options, places={name: n for n, name in enumerate(names)},
-            layout=None, date=_date(path, shape, options, what), where=where, notes=found.notes,
-        )  # fmt: skip
-    own = layout.read(path, skip=options.skip, header=options.header, names=columns.recognised())
-    shape_or_none = shapes.choose(options.shape, names=own.names, rows=own.first)
-    notes: tuple[str, ...] = ()
-    if own.names is None:
-        header = shape_or_none.header if shape_or_none is not None and shape_or_none.header else None
-        if header is None and options.shape == shapes.AUTO and (header := shapes.guess_header(own.first)):
-            notes += (f"no header: columns taken as {', '.join(header)}, as the prices fit no other order",)
-        if header is None:
-            raise BadFileError(
-                f"{shown(path)}: Expected a header with the columns' names, got "
-                f"{shown(own.delimiter.join(own.first[0] if own.first else ()))[:80]!r}. "
-                "Name them in order, for example --header time,open,high,low,close,volume, or the shape with --shape."
-            )
-        if len(header) != own.width:
-            raise BadFileError(
-                f"{shown(path)}: Expected {len(header)} columns ({', '.join(header)}) in each row, got {own.width} in "
-                f"{shown(own.delimiter.join(own.first[0]))[:60]!r}. Name another --shape."
-            )
-        own = replace(own, names=header)
-    shape = shape_or_none or shapes.PLAIN
-    if own.names is None:
-        raise AssertionError("a layout without names")
-    names, places, rest = _tagged(own, options)
-    where = _where(rest, names, path)
-    found = columns.find(names, path, given=options.names, preferred=shape.columns)
-    if shape.says_something and shape.name != shapes.LOBSTER:
-        notes += (f"read as {shape.name}",)
-    return _Plan(
-        path=path, columns=found, shape=shape, options=options, places=places, layout=own,
-        date=_date(path, shape, options, own.what), where=where, notes=(*found.notes, *notes),
-    )  # fmt: skip
-
-
-def _tagged(own: Layout, options: Options) -> tuple[list[str], dict[str, int], Options]:
-    """The columns' names and numbers; of a file whose columns belong to several symbols, those of one."""
-    names = list(own.names or ())
-    tags = list(dict.fromkeys(tag for tag in own.tags if tag))
-    rest, kept = options, range(len(names))
-    if len(tags) > 1:
-        wish = next((value for name, value in options.where.items() if plain(name) in ("ticker", "symbol")), None)
-        if wish is None or wish not in tags:
-            some = ", ".join(shown(tag) for tag in tags[:8])
-            raise BadFileError(
-                f"{shown(own.path)}: Expected prices of one symbol, got columns of {len(tags)} ({some}). "
-                f"Choose one with --where Ticker={shown(tags[0])}."
-            )
-        kept = [n for n in range(len(names)) if own.tags[n] in ("", wish)]  # type: ignore[assignment]
-        left = {name: value for name, value in options.where.items() if plain(name) not in ("ticker", "symbol")}
-        rest = replace(options, where=left)
-    places: dict[str, int] = {}
-    for number in kept:
-        places.setdefault(names[number], number)
-    return [names[number] for number in kept], places, rest
-
-
-def _where(options: Options, names: Sequence[str], path: Path) -> dict[str, str]:
-    return {columns.resolve(name, names, path, "--where"): value for name, value in options.where.items()}
-
-
-def _date(path: Path, shape: shapes.Shape, options: Options, what: str) -> str | None:
-    """The day of times after midnight: --date, or the one in the file's name where the shape has it there."""
-    if options.date is not None or shape.day_in_name is None:
-        return options.date
-    for name in (path.name, what):
-        if day := bar_times.day_in_name(shape.day_in_name, name):
-            return day
-    raise ConfigError(
-        f"{shown(path)}: Expected the day in the file's name, as {shape.name} has it, or --date, got neither. "
-        "Add --date, for example --date 2012-06-21."
-    )
 
 
 Arrays = dict[str, Any]
 
 
-def _text(plan: _Plan, own: Layout) -> Arrays:
+def _text(plan: Plan, own: Layout) -> Arrays:
     """The columns of a text file: typed at once where the cells are as a program writes them, else by their text."""
     number_places = sorted(
         {plan.places[name] for name in plan.needed().values()} - {plan.places[n] for n in plan.columns.time}
@@ -203,12 +81,12 @@ def _text(plan: _Plan, own: Layout) -> Arrays:
     raise AssertionError("text is always read")
 
 
-def _typed(plan: _Plan) -> Arrays:
+def _typed(plan: Plan) -> Arrays:
     needed = list(dict.fromkeys([*plan.columns.time, *plan.needed().values(), *plan.texts()]))
     return _columns(plan, ((table, {name: name for name in needed}) for table in reader.typed(plan.path, needed)))
 
 
-def _columns(plan: _Plan, tables: "Iterator[tuple[pa.Table, Mapping[str, str]]]") -> Arrays:
+def _columns(plan: Plan, tables: "Iterator[tuple[pa.Table, Mapping[str, str]]]") -> Arrays:
     """The needed columns of all tables: what is typed is taken table by table, text when all of it is there."""
     import pyarrow as pa
 
@@ -250,7 +128,7 @@ def _columns(plan: _Plan, tables: "Iterator[tuple[pa.Table, Mapping[str, str]]]"
     return arrays
 
 
-def _mask(plan: _Plan, table: "pa.Table", called: Mapping[str, str]) -> NDArray[np.bool_] | None:
+def _mask(plan: Plan, table: "pa.Table", called: Mapping[str, str]) -> NDArray[np.bool_] | None:
     import pyarrow.compute as pc
 
     mask: NDArray[np.bool_] | None = None
@@ -261,7 +139,7 @@ def _mask(plan: _Plan, table: "pa.Table", called: Mapping[str, str]) -> NDArray[
     return mask
 
 
-def _is_typed(plan: _Plan, table: "pa.Table", called: Mapping[str, str]) -> bool:
+def _is_typed(plan: Plan, table: "pa.Table", called: Mapping[str, str]) -> bool:
     import pyarrow as pa
 
     own = [table.schema.field(called[name]).type for name in plan.needed().values()]
@@ -271,7 +149,7 @@ def _is_typed(plan: _Plan, table: "pa.Table", called: Mapping[str, str]) -> bool
     )
 
 
-def _taken(plan: _Plan, table: "pa.Table", called: Mapping[str, str], row: int) -> Arrays:
+def _taken(plan: Plan, table: "pa.Table", called: Mapping[str, str], row: int) -> Arrays:
     """Arrays of one table. row: the number of rows before it."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -317,7 +195,7 @@ def _codes(column: Any) -> NDArray[np.object_]:
     return codes
 
 
-def _stamps(plan: _Plan, cells: list[Any], row: int) -> times.Stamps:
+def _stamps(plan: Plan, cells: list[Any], row: int) -> times.Stamps:
     import pyarrow as pa
 
     name = " ".join(plan.columns.time)
@@ -364,7 +242,7 @@ def _joined(parts: Sequence[times.Stamps]) -> times.Stamps:
     return replace(parts[0], wall=np.concatenate([part.wall for part in parts]), utc=utc)
 
 
-def _part(plan: _Plan, arrays: Arrays) -> FilePart:
+def _part(plan: Plan, arrays: Arrays) -> FilePart:
     import pandas as pd
 
     stamps: times.Stamps = arrays.pop("stamps")
@@ -404,7 +282,7 @@ def _part(plan: _Plan, arrays: Arrays) -> FilePart:
     )
 
 
-def _scale(plan: _Plan, arrays: Arrays) -> None:
+def _scale(plan: Plan, arrays: Arrays) -> None:
     scale = plan.options.price_scale if plan.options.price_scale != 1.0 else plan.shape.price_scale
     for name in _PRICES:
         if scale != 1.0 and name in arrays and not (plan.shape.whole and not _is_whole(arrays[name])):
@@ -418,7 +296,7 @@ def _is_whole(values: Floats) -> bool:
     return bool(np.all(given == np.floor(given)) and np.median(given) > 1e6) if len(given) else False
 
 
-def _reading(plan: _Plan, stamps: times.Stamps, frame: "pd.DataFrame", tz: str | None) -> Reading:
+def _reading(plan: Plan, stamps: times.Stamps, frame: "pd.DataFrame", tz: str | None) -> Reading:
     named = {
         "time": " + ".join(plan.columns.time),
         **plan.columns.values,

@@ -1,0 +1,139 @@
+"""How one file is read: its layout, its shape and its columns, before any of its rows is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipelines.errors import BadFileError, ConfigError
+from pipelines.sources.csv import bar_times, columns, layout, reader, shapes
+from pipelines.sources.csv.cells import Column, shown
+from pipelines.sources.csv.layout import Layout, plain
+from pipelines.sources.csv.options import Options
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """How one file is read. places: name -> its number among the file's columns. layout: None of a typed file."""
+
+    path: Path
+    columns: columns.Columns
+    shape: shapes.Shape
+    options: Options
+    places: Mapping[str, int]
+    layout: Layout | None
+    date: str | None
+    where: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def tz(self) -> str | None:
+        return self.options.tz or self.columns.tz or self.shape.tz
+
+    @property
+    def calendar(self) -> str:
+        return self.options.calendar or self.shape.calendar or "XNYS"
+
+    def column(self, name: str, row: int = 0) -> Column:
+        return Column(path=self.path, name=name, row=row)
+
+    def needed(self) -> dict[str, str]:
+        """Numbers: needed name -> the file's."""
+        own = {**self.columns.values, **self.columns.quotes, **self.columns.actions}
+        if self.columns.adjusted and self.columns.actions:
+            own["adjusted"] = self.columns.adjusted
+        if self.shape.name == shapes.LOBSTER:
+            own["event"] = "type"
+        if "correction" in self.columns.special:
+            own["correction"] = self.columns.special["correction"]
+        return own
+
+    def texts(self) -> list[str]:
+        special = [name for needed, name in self.columns.special.items() if needed != "correction"]
+        return list(dict.fromkeys([*special, *self.columns.identities, *self.where]))
+
+
+def plan_file(path: Path, options: Options) -> Plan:
+    """What is known of a file from its first lines and from what a person says.
+
+    Raises:
+        BadFileError, ConfigError: see pipelines.sources.csv.source.read().
+    """
+    if reader.is_typed(path):
+        names, own, what = reader.names(path), None, path.suffix.lstrip(".")
+        shape = shapes.choose(options.shape, names=names, rows=()) or shapes.PLAIN
+        where = _where(options, names, path)
+        found = columns.find(names, path, given=options.names, preferred=shape.columns)
+        return Plan(
+            path=path, columns=found, shape=shape, options=options, places={name: n for n, name in enumerate(names)},
+            layout=None, date=_date(path, shape, options, what), where=where, notes=found.notes,
+        )  # fmt: skip
+    own = layout.read(path, skip=options.skip, header=options.header, names=columns.recognised())
+    shape_or_none = shapes.choose(options.shape, names=own.names, rows=own.first)
+    notes: tuple[str, ...] = ()
+    if own.names is None:
+        header = shape_or_none.header if shape_or_none is not None and shape_or_none.header else None
+        if header is None and options.shape == shapes.AUTO and (header := shapes.guess_header(own.first)):
+            notes += (f"no header: columns taken as {', '.join(header)}, as the prices fit no other order",)
+        if header is None:
+            raise BadFileError(
+                f"{shown(path)}: Expected a header with the columns' names, got "
+                f"{shown(own.delimiter.join(own.first[0] if own.first else ()))[:80]!r}. "
+                "Name them in order, for example --header time,open,high,low,close,volume, or the shape with --shape."
+            )
+        if len(header) != own.width:
+            raise BadFileError(
+                f"{shown(path)}: Expected {len(header)} columns ({', '.join(header)}) in each row, got {own.width} in "
+                f"{shown(own.delimiter.join(own.first[0]))[:60]!r}. Name another --shape."
+            )
+        own = replace(own, names=header)
+    shape = shape_or_none or shapes.PLAIN
+    if own.names is None:
+        raise AssertionError("a layout without names")
+    names, places, rest = _tagged(own, options)
+    where = _where(rest, names, path)
+    found = columns.find(names, path, given=options.names, preferred=shape.columns)
+    if shape.says_something and shape.name != shapes.LOBSTER:
+        notes += (f"read as {shape.name}",)
+    return Plan(
+        path=path, columns=found, shape=shape, options=options, places=places, layout=own,
+        date=_date(path, shape, options, own.what), where=where, notes=(*found.notes, *notes),
+    )  # fmt: skip
+
+
+def _tagged(own: Layout, options: Options) -> tuple[list[str], dict[str, int], Options]:
+    """The columns' names and numbers; of a file whose columns belong to several symbols, those of one."""
+    names = list(own.names or ())
+    tags = list(dict.fromkeys(tag for tag in own.tags if tag))
+    rest, kept = options, range(len(names))
+    if len(tags) > 1:
+        wish = next((value for name, value in options.where.items() if plain(name) in ("ticker", "symbol")), None)
+        if wish is None or wish not in tags:
+            some = ", ".join(shown(tag) for tag in tags[:8])
+            raise BadFileError(
+                f"{shown(own.path)}: Expected prices of one symbol, got columns of {len(tags)} ({some}). "
+                f"Choose one with --where Ticker={shown(tags[0])}."
+            )
+        kept = [n for n in range(len(names)) if own.tags[n] in ("", wish)]  # type: ignore[assignment]
+        left = {name: value for name, value in options.where.items() if plain(name) not in ("ticker", "symbol")}
+        rest = replace(options, where=left)
+    places: dict[str, int] = {}
+    for number in kept:
+        places.setdefault(names[number], number)
+    return [names[number] for number in kept], places, rest
+
+
+def _where(options: Options, names: Sequence[str], path: Path) -> dict[str, str]:
+    return {columns.resolve(name, names, path, "--where"): value for name, value in options.where.items()}
+
+
+def _date(path: Path, shape: shapes.Shape, options: Options, what: str) -> str | None:
+    """The day of times after midnight: --date, or the one in the file's name where the shape has it there."""
+    if options.date is not None or shape.day_in_name is None:
+        return options.date
+    for name in (path.name, what):
+        if day := bar_times.day_in_name(shape.day_in_name, name):
+            return day
+    raise ConfigError(
+        f"{shown(path)}: Expected the day in the file's name, as {shape.name} has it, or --date, got neither. "
+        "Add --date, for example --date 2012-06-21."
+    )
