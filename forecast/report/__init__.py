@@ -5,4 +5,4 @@ from forecast.report.pages.portfolio import write_portfolio
 from forecast.report.pages.power import write_controls
 from forecast.report.pages.run import write_report
 
-__all__ = ["write_controls", "write_index", "write_portfolio", "write_report"]
+__all__ = ["formatting", "write_controls", "write_index", "write_portfolio", "write_report"]
