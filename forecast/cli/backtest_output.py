@@ -50,11 +50,10 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
     for line in trading_notes(backtest.metrics.get("trading") or {}):
         click.echo(line)
     if shown := backtest.metrics.get("certificate"):
-        answer = (
-            "no look-ahead bias detected"
-            if shown["passed"]
-            else "LOOK-AHEAD BIAS DETECTED: " + "; ".join(shown["failures"][:3])
-        )
+        for entry in shown.get("unverifiable", ()):
+            click.echo(f"Cannot be checked for look-ahead bias: {entry}.")
+        passed = "no look-ahead bias detected" + (" in what can be checked" if shown.get("unverifiable") else "")
+        answer = passed if shown["passed"] else "LOOK-AHEAD BIAS DETECTED: " + "; ".join(shown["failures"][:3])
         click.echo(
             f"Look-ahead audit: {answer} ({shown['compared']} recomputations on truncated or scrambled history, "
             f"sha256 {shown['sha256'][:12]})"

@@ -5,10 +5,8 @@ A value that needed something after the cut cannot survive both: the truncated h
 has another. What a recomputation cannot show (when a label is known, what comes before what) is checked directly.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,53 +14,37 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config.experiment import Experiment
+from forecast.datasets import feature_audit
+from forecast.datasets.altered_histories import PRICES, scrambled
+from forecast.datasets.altered_histories import truncated as truncated
+from forecast.datasets.certificate import Certificate as Certificate
 from forecast.datasets.dataset import Dataset, Source, make_bars, make_windows, prepare, with_features
-from forecast.datasets.tick_history import TickHistory
 from pipelines.errors import ForecastError
-from pipelines.market.types import Actions, Bars, Floats, Ticks
-from pipelines.preprocessing import custom_features, features, scaling
+from pipelines.market.types import Bars, Floats
+from pipelines.preprocessing import custom_features, scaling
 from pipelines.preprocessing.walk_forward import FEWEST_ROWS, Fold
 from pipelines.preprocessing.windows import Windows
 
-_PRICES = ("open", "high", "low", "close", "volume")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Certificate:
-    """What was compared and what differed. failures: one line each, empty where nothing looked ahead.
-
-    retrained: how many networks had a member trained again on truncated history.
-    """
-
-    cuts: tuple[str, ...]
-    compared: int
-    failures: tuple[str, ...]
-    retrained: int = 0
-
-    @property
-    def passed(self) -> bool:
-        return not self.failures
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON-ready, with its own sha256."""
-        content = {
-            "passed": self.passed,
-            "cuts": list(self.cuts),
-            "compared": self.compared,
-            "failures": list(self.failures),
-            "retrained": self.retrained,
-        }
-        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-        return {**content, "sha256": digest}
-
 
 def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: int = 6, seed: int = 0) -> Certificate:
-    """Checks a run's data from raw prices to folds and scalers at `cuts` decisions spread over the test rows."""
+    """Checks a run's data from raw prices to folds and scalers at `cuts` decisions spread over the test rows.
+
+    Features are computed again at a few hundred bars more (forecast.datasets.feature_audit).
+
+    Raises:
+        ConfigError: a person's own feature that fails, takes too long, or gives other values for the same bars.
+    """
     experiment = with_features(experiment, dataset.bars)
     failures = list(_structure(dataset, experiment))
+    checked = feature_audit.audit(
+        dataset, names=experiment.features, rng=np.random.default_rng([seed, 1]), events=source.actions.ex_at
+    )
+    failures += checked.failures
     rng = np.random.default_rng(seed)
-    compared = 0
-    places = cut_bars(dataset, cuts=cuts)
+    compared = checked.compared
+    own = [name for name in experiment.features if custom_features.is_user_feature(name)]
+    stops = any(name in failure.split() for failure in checked.failures for name in own)
+    places = [] if stops else cut_bars(dataset, cuts=cuts)
     for bar in places:
         cut = dataset.bars.closed_at[bar]
         for name, variant in (("truncated", truncated(source, cut)), ("scrambled", scrambled(source, cut, rng=rng))):
@@ -74,6 +56,9 @@ def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: i
         cuts=tuple(_day(dataset.bars.closed_at[bar]) for bar in places),
         compared=compared,
         failures=tuple(dict.fromkeys(failures)),
+        unverifiable=checked.unverifiable,
+        feature_cuts=checked.cuts,
+        detectable_share=round(feature_audit.detectable_share(checked.random), 6),
     )
 
 
@@ -82,7 +67,8 @@ def truncated_in_first_test(source: Source, experiment: Experiment, dataset: Dat
     first, ends = dataset.folds[0].test, dataset.windows.ends
     settled = ends[first[0]] + 1 + experiment.horizon + FEWEST_ROWS["test"]  # every label of a training row is there
     cut = dataset.bars.closed_at[min(max(ends[first[len(first) // 2]], settled), len(dataset.bars) - 1)]
-    return prepare(make_bars(truncated(source, cut), experiment), experiment, planned=len(dataset.windows))
+    past = prepare(make_bars(truncated(source, cut), experiment), experiment, planned=len(dataset.windows))
+    return _without_rounding(past, dataset, experiment, bar=len(past.bars) - 1)
 
 
 def retrained(certificate: Certificate, model: str, *, expected: Floats, again: Floats) -> Certificate:
@@ -104,49 +90,6 @@ def cut_bars(dataset: Dataset, *, cuts: int) -> list[int]:
     return sorted({int(decisions[place]) for place in np.linspace(0, len(decisions) - 1, cuts).astype(int)})
 
 
-def truncated(source: Source, cut: np.datetime64) -> Source:
-    """The source as it stood at the cut."""
-    raw, actions = source.raw, source.actions
-    if isinstance(raw, TickHistory):
-        return replace(source, raw=raw.truncated(cut))
-    known = (raw.time if isinstance(raw, Ticks) else raw.closed_at) <= cut
-    return Source(raw=raw.rows(known), actions=_cut_actions(actions, cut, keep_later=False))
-
-
-def scrambled(source: Source, cut: np.datetime64, *, rng: np.random.Generator) -> Source:
-    """The source with another future: prices walk off at random, volumes are shuffled, dividends and splits change."""
-    raw, actions = source.raw, source.actions
-    if isinstance(raw, TickHistory):
-        return replace(source, raw=raw.scrambled(cut, seed=int(rng.integers(1 << 32))))
-    later = (raw.time if isinstance(raw, Ticks) else raw.closed_at) > cut
-    count = int(later.sum())
-    drift = np.exp(np.cumsum(rng.normal(0, 0.05, count)))
-    if isinstance(raw, Ticks):
-        price, size = raw.price.copy(), raw.size.copy()
-        price[later] *= drift
-        size[later] = rng.permutation(size[later]) + 1
-        return replace(source, raw=replace(raw, price=price, size=size))
-    columns = {name: getattr(raw, name).copy() for name in _PRICES}
-    for name in ("open", "high", "low", "close"):
-        columns[name][later] *= drift
-    columns["volume"][later] = rng.permutation(columns["volume"][later]) * 3 + 1
-    return Source(raw=replace(raw, **columns), actions=_cut_actions(actions, cut, keep_later=True))
-
-
-def _cut_actions(actions: Actions, cut: np.datetime64, *, keep_later: bool) -> Actions:
-    """Without the actions after the cut, or with other ones in their place."""
-    known = actions.ex_at <= cut
-    if not keep_later:
-        return replace(
-            actions, ex_at=actions.ex_at[known], dividend=actions.dividend[known], split=actions.split[known]
-        )
-    return replace(
-        actions,
-        dividend=np.where(known, actions.dividend, 0.0),
-        split=np.where(known, actions.split, actions.split * 3.0),
-    )
-
-
 def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: int) -> Iterator[tuple[str, bool]]:
     """Everything that was known at the close of `bar`, made again from another source."""
     custom_features.forget(experiment.features)
@@ -158,17 +101,17 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
             again = _with_folds_of(dataset, prices, experiment, bar=bar)
         else:
             again = prepare(prices, experiment, planned=len(dataset.windows))
+        again = _without_rounding(again, dataset, experiment, bar=bar)
     except ForecastError:
         yield "bars, windows or folds", False
         return
     known = slice(0, bar + 1)
-    columns = ("opened_at", "closed_at", *_PRICES)
+    columns = ("opened_at", "closed_at", *PRICES)
     yield "bars", all(_same(getattr(prices, name)[known], getattr(dataset.bars, name)[known]) for name in columns)
-    matrix, other = (_features(each, experiment)[known] for each in (dataset.bars, prices))
+    matrix, other = dataset.windows.values[known], again.windows.values[known]
     for column, name in enumerate(experiment.features):
-        yield f"feature {name}", _same(matrix[:, column], other[:, column])
+        yield f"feature {name}", matrix.shape == other.shape and _same(matrix[:, column], other[:, column])
     both = min(len(again.windows), len(dataset.windows))
-    yield "features as trained on", _same(again.windows.values[known], dataset.windows.values[known])
     settled = int(np.searchsorted(dataset.windows.ends + 1 + experiment.horizon, bar, side="right"))
     yield "windows", both >= settled and _same(again.windows.ends[:both], dataset.windows.ends[:both])
     told = dataset.windows.exit_at[:both] < dataset.bars.closed_at[bar]
@@ -186,10 +129,31 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
         yield "scaler", _same(scaler.mean, refitted.mean) and _same(scaler.scale, refitted.scale)
 
 
-def _features(prices: Bars, experiment: Experiment) -> Floats:
-    """Features by functions that have seen nothing before."""
-    custom_features.forget(experiment.features)
-    return features.compute(prices, names=experiment.features)
+def _without_rounding(again: Dataset, dataset: Dataset, experiment: Experiment, *, bar: int) -> Dataset:
+    """With the dataset's own values up to the bar where a person's features differ from them by rounding alone.
+
+    The audit of the features judges those; what is made of them behind is then the same to the last digit or is not.
+    """
+    own = [place for place, name in enumerate(experiment.features) if custom_features.is_user_feature(name)]
+    known = slice(0, bar + 1)
+    values, expected = again.windows.values.copy(), dataset.windows.values
+    if not own or values[known].shape != expected[known].shape:
+        return again
+    for column in own:
+        scale = feature_audit.feature_scale(dataset, column)
+        mine, other = values[known, column], expected[known, column]
+        precision = float(np.finfo(np.float32).eps)
+        allowed = feature_audit.rounding(other, scale=scale, precision=precision) + np.spacing(np.abs(other))
+        values[known, column] = np.where(np.abs(mine - other) <= allowed, other, mine)
+    if _same(values, again.windows.values):
+        return again
+    values.flags.writeable = False
+    ready = replace(again.windows, values=values)
+    scalers = tuple(
+        scaling.fit_scaler(ready, rows=fold.train) if len(fold.train) else scaler
+        for fold, scaler in zip(again.folds, again.scalers, strict=True)
+    )
+    return replace(again, windows=ready, scalers=scalers)
 
 
 def _with_folds_of(dataset: Dataset, prices: Bars, experiment: Experiment, *, bar: int) -> Dataset:

@@ -39,6 +39,7 @@ from forecast.runs import run as runs
 from forecast.runs.run import Run
 from forecast.training.session import (
     TrainingSession,
+    announce_code,
     baseline_jobs,
     finish_if_whole,
     refuse_lookahead,
@@ -120,6 +121,7 @@ def train_pooled(
                 data[experiment.symbol] = fingerprint(prices)
                 yield experiment.symbol, make_windows(prices, experiment)
 
+        announce_code(experiments[0].features, progress=progress)
         pooled = pool(write_panel(scratch, parts()), experiments[0])
         own = custom_features.sources(experiments[0].features)
         more = {"panel_data": data, **({"user_features": own} if own else {})}
@@ -140,7 +142,7 @@ def train_pooled(
             shown = lookahead_audit.certify(source, experiment, dataset)
             late = lookahead_audit.late_rows(pooled.panel.windows, pooled.folds)
             shown = replace(shown, failures=(*shown.failures, *late))
-            refuse_lookahead(shown, own)
+            refuse_lookahead(shown, own, progress=progress)
             description = tables.describe_run(
                 experiment,
                 dataset,

@@ -21,6 +21,7 @@ from forecast.training import tuning
 from forecast.training.baselines import BaselineTask
 from pipelines.errors import ConfigError
 from pipelines.market.types import Floats
+from pipelines.preprocessing import custom_features
 
 
 @dataclass(kw_only=True, eq=False)
@@ -60,18 +61,26 @@ def run_name(experiment: Experiment, **more: Any) -> str:
     return f"{experiment.symbol}-{kind}-{experiment.fingerprint(**more)[:10]}"
 
 
-def refuse_lookahead(shown: Certificate, names: Iterable[str]) -> None:
-    """Stops before anything is trained on a person's own feature that looks ahead.
+def refuse_lookahead(shown: Certificate, names: Iterable[str], *, progress: Progress) -> None:
+    """Stops before anything is trained on a person's own feature that looks ahead; says what cannot be checked.
 
     Raises:
         ConfigError: the certificate says so of one of these names.
     """
     for failure in shown.failures:
-        if (found := next((name for name in names if name in failure.split()), None)) is not None:
+        if (name := next((name for name in names if name in failure.split()), None)) is not None:
             raise ConfigError(
-                f"Need features that are known at the close of their bar, but {found} looks ahead: {failure}. Nothing "
-                "was trained. Let row t of it depend on bars up to t only."
+                f"Expected features that are known at the close of their bar, but {name} looks ahead: {failure}. "
+                "Nothing was trained. Let row t of it depend on bars up to t only."
             )
+    for entry in shown.unverifiable:
+        progress.note(f"Cannot be checked for look-ahead bias: {entry}.")
+
+
+def announce_code(names: Iterable[str], *, progress: Progress) -> None:
+    """Says that a person's own features are code, before any of it runs."""
+    for name, file in custom_features.files(names).items():
+        progress.note(f"Feature {name} is code: {file} runs with your rights. Use files that you trust.")
 
 
 def resume(

@@ -18,6 +18,7 @@ from forecast.runs import run as runs
 from forecast.runs.run import Run
 from forecast.training.session import (
     TrainingSession,
+    announce_code,
     baseline_jobs,
     finish_if_whole,
     refuse_lookahead,
@@ -77,9 +78,10 @@ def train_all(
             if run.finished:
                 continue
             workers.start()  # they load the network library while the data are prepared
+            announce_code(own, progress=progress)
             dataset = prepare(prices, experiment)
             shown = lookahead_audit.certify(source, experiment, dataset)
-            refuse_lookahead(shown, own)
+            refuse_lookahead(shown, own, progress=progress)
             description = tables.describe_run(
                 experiment,
                 dataset,

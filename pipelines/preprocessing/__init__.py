@@ -4,6 +4,7 @@ __all__ = [
     "combinatorial_cv",
     "custom_features",
     "features",
+    "isolated_features",
     "labels",
     "sample_weights",
     "scaling",

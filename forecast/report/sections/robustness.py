@@ -248,6 +248,13 @@ def _certificate(shown: Found) -> str:
         f"{formatting.count(shown['compared'])} comparisons in all, to the last digit (certificate "
         f"{shown['sha256'][:16]})"
     )
+    if (share := shown.get("detectable_share")) is not None:
+        made += (
+            f"; each feature at {formatting.count(shown['feature_cuts'])} bars more with the later ones cut off, so "
+            f"that a leak in {formatting.percent(share)} of the bars or more is detected with 95 % probability"
+        )
+    if shown["passed"] and (open_questions := shown.get("unverifiable")):
+        return f"Cannot be checked: {'; '.join(open_questions[:5])}. Nothing else looks ahead: {made}."
     if shown["passed"]:
         return f"No look-ahead bias detected: {made}."
     return (

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from forecast.compute.progress import NotesOnly
 from forecast.config.experiment import Experiment
 from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Source, make_bars, prepare
@@ -162,12 +163,18 @@ def test_a_persons_own_feature_that_looks_ahead_is_caught_by_name(tmp_path, monk
     leaky = dataclasses.replace(EXPERIMENT, features=("return", "own_leak:tomorrow"))
     source = walk()
     shown = certify(source, leaky, prepare(make_bars(source, leaky), leaky))
-    assert any("feature own_leak:tomorrow change" in each for each in shown.failures)
+    assert any(each.startswith("feature own_leak:tomorrow at ") for each in shown.failures)
+    assert shown.cuts == ()  # nothing behind the features is looked at
+    notes: list[str] = []
     with pytest.raises(ConfigError, match=r"own_leak:tomorrow looks ahead: .* Nothing was trained"):
-        refuse_lookahead(shown, leaky.features)
-    refuse_lookahead(shown, ["own_leak:today"])
+        refuse_lookahead(shown, leaky.features, progress=NotesOnly(write=notes.append))
+    refuse_lookahead(shown, ["own_leak:today"], progress=NotesOnly(write=notes.append))
+    named = dataclasses.replace(shown, unverifiable=("feature own_leak:today reads /x.csv",))
+    refuse_lookahead(named, ["own_leak:today"], progress=NotesOnly(write=notes.append))
+    assert notes[-1:] == ["Cannot be checked for look-ahead bias: feature own_leak:today reads /x.csv."]
     remembered = dataclasses.replace(EXPERIMENT, features=("return", "own_leak:remembered"))
-    assert any("feature own_leak:remembered change" in each for each in failures(experiment=remembered))
+    with pytest.raises(ConfigError, match=r"own_leak:remembered: .* keep nothing of them"):
+        failures(experiment=remembered)
 
 
 @pytest.mark.parametrize("function", [centred_mean, future_volume, backfilled, of_the_whole_history])

@@ -54,15 +54,15 @@ def test_a_function_of_the_current_directory_is_a_column_like_any_other(here):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        ("two", r"need one number a bar, shape \(60,\), got shape \(60, 2\)"),
-        ("holes", r"need a finite number at every bar after the warm-up, got nan at bar 30 \(.*\) and 0 others"),
+        ("two", r"expected one number a bar, shape \(60,\), got shape \(60, 2\)"),
+        ("holes", r"expected a finite number at every bar after the warm-up, got nan at bar 30 \(.*\) and 0 others"),
         ("endless", "got inf at bar 31"),
-        ("nothing", "need numbers after the warm-up, got NaN at all 60 bars"),
-        ("words", "need an array of numbers, got list"),
+        ("nothing", "expected numbers after the warm-up, got NaN at all 60 bars"),
+        ("words", "expected an array of numbers, got list"),
         ("broken", r"failed at line 23 of own_.*\.py: AttributeError: .* no attribute 'colour'"),
         ("changing", r"ValueError: assignment destination is read-only"),
-        ("number", "need a function number in .*, got none"),
-        ("missing", "need a function missing in .*, got none"),
+        ("number", "expected a function number in .*, got none"),
+        ("missing", "expected a function missing in .*, got none"),
     ],
 )
 def test_what_is_no_feature_is_one_clear_line(here, function, message):
@@ -72,12 +72,12 @@ def test_what_is_no_feature_is_one_clear_line(here, function, message):
 
 
 def test_a_module_that_is_not_there_or_cannot_be_imported_says_so(here, tmp_path):
-    with pytest.raises(ConfigError, match=r"need a module no\.such in .*Start forecast where no/such\.py is"):
+    with pytest.raises(ConfigError, match=r"expected a module no\.such in .*Start forecast where no/such\.py is"):
         custom_features.compute("no.such:thing", random_walk(bars=60, seed=0))
     (tmp_path / f"{here}_torn.py").write_text("def f(bars:\n")
     with pytest.raises(ConfigError, match="cannot be imported: SyntaxError"):
         custom_features.compute(f"{here}_torn:f", random_walk(bars=60, seed=0))
-    with pytest.raises(ConfigError, match="need a module sys in"):
+    with pytest.raises(ConfigError, match="expected a module sys in"):
         custom_features.compute("sys:getsizeof", random_walk(bars=60, seed=0))
 
 
@@ -91,7 +91,7 @@ def test_the_file_that_a_run_was_trained_with_must_be_there_again(here, tmp_path
     with pytest.raises(ConfigError, match=r"as the run was trained with it .* Put the old file back or train again"):
         custom_features.check_sources(names, trained)
     path.unlink()
-    with pytest.raises(ConfigError, match="need a module"):
+    with pytest.raises(ConfigError, match="expected a module"):
         custom_features.check_sources(names, trained)
 
 

@@ -1,0 +1,193 @@
+"""Features that are known at the close of their bar, as people write them; some of them are easily taken for leaks."""
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+
+def _returns(bars):
+    return pd.Series(np.log(bars.close)).diff().fillna(0.0)
+
+
+def _times(bars):
+    return pd.DatetimeIndex(bars.closed_at)
+
+
+def exponential_mean(bars):
+    return (pd.Series(bars.close).ewm(span=20).mean() / bars.close - 1).to_numpy()
+
+
+def rolling_mean(bars):
+    return (pd.Series(bars.close).rolling(20).mean() / bars.close - 1).to_numpy()
+
+
+def rolling_deviation(bars):
+    return _returns(bars).rolling(15).std().to_numpy()
+
+
+def rolling_skewness(bars):
+    return _returns(bars).rolling(18).skew().to_numpy()
+
+
+def rolling_correlation(bars):
+    return _returns(bars).rolling(18).corr(pd.Series(bars.volume)).to_numpy()
+
+
+def rolling_rank(bars):
+    return pd.Series(bars.close).rolling(20).rank(pct=True).to_numpy()
+
+
+def expanding_score(bars):
+    change = _returns(bars)
+    return ((change - change.expanding().mean()) / change.expanding().std()).fillna(0.0).to_numpy()
+
+
+def expanding_rank(bars):
+    return pd.Series(bars.close).expanding().rank(pct=True).to_numpy()
+
+
+def day_of_week(bars):
+    return _times(bars).weekday.to_numpy(float)
+
+
+def days_to_month_end(bars):
+    times = _times(bars)
+    return (times.days_in_month - times.day).to_numpy(float)
+
+
+def season(bars):
+    return np.sin(2 * np.pi * _times(bars).dayofyear.to_numpy() / 365.25)
+
+
+def cumulative_volume(bars):
+    return np.log1p(np.cumsum(bars.volume))
+
+
+def drawdown(bars):
+    return bars.close / np.maximum.accumulate(bars.close) - 1
+
+
+def same_weekday_so_far(bars):
+    change = _returns(bars)
+    past = change.groupby(_times(bars).weekday).transform(lambda day: day.shift().expanding().mean())
+    return past.fillna(0.0).to_numpy()
+
+
+def month_so_far(bars):
+    times, close = _times(bars), pd.Series(bars.close)
+    return (close.groupby([times.year, times.month]).cummax() / close - 1).to_numpy()
+
+
+def close_of_last_week(bars):
+    times = _times(bars)
+    frame = pd.DataFrame({"time": times, "close": bars.close})
+    weekly = frame[frame["time"].dt.weekday == 4].rename(columns={"close": "week"})
+    joined = pd.merge_asof(frame, weekly, on="time", allow_exact_matches=False)
+    return (joined["week"].fillna(frame["close"]) / frame["close"] - 1).to_numpy()
+
+
+def relative_strength(bars):
+    change = _returns(bars)
+    gain, loss = change.clip(lower=0).ewm(alpha=1 / 14).mean(), (-change).clip(lower=0).ewm(alpha=1 / 14).mean()
+    return (gain / (gain + loss + 1e-12)).to_numpy()
+
+
+def true_range(bars):
+    before = np.append(bars.close[0], bars.close[:-1])
+    width = np.maximum(bars.high, before) - np.minimum(bars.low, before)
+    return (pd.Series(width).ewm(span=14).mean() / bars.close).to_numpy()
+
+
+def online_regression(bars):
+    """Recursive least squares of today's return on yesterday's."""
+    change = _returns(bars).to_numpy()
+    weight, precision, values = 0.0, 1e-4, np.zeros(len(change))
+    for place in range(1, len(change)):
+        precision += change[place - 1] ** 2
+        weight += change[place - 1] * (change[place] - weight * change[place - 1]) / precision
+        values[place] = weight * change[place]
+    return values
+
+
+def kalman_level(bars):
+    level, variance, values = np.log(bars.close[0]), 1.0, np.zeros(len(bars))
+    for place, price in enumerate(np.log(bars.close)):
+        variance += 1e-4
+        gain = variance / (variance + 1e-3)
+        level, variance = level + gain * (price - level), (1 - gain) * variance
+        values[place] = price - level
+    return values
+
+
+def sum_by_fourier_transform(bars):
+    """A trailing mean whose last digits depend on the length of the history."""
+    size = 2 * len(bars)
+    kernel = np.fft.rfft(np.full(10, 0.1), size)
+    return np.fft.irfft(np.fft.rfft(bars.volume, size) * kernel, size)[: len(bars)]
+
+
+def sum_from_the_end(bars):
+    """The sum up to each bar as the total less what comes after: another rounding for each length."""
+    change = _returns(bars).to_numpy()
+    return change.sum() - (np.cumsum(change[::-1])[::-1] - change)
+
+
+def slope_by_matrix(bars):
+    """A regression on the last 15 closes, all windows in one product."""
+    if len(bars) < 15:
+        return np.full(len(bars), np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(np.log(bars.close), 15)
+    return np.append(np.full(14, np.nan), windows @ (np.arange(15) - 7.0))
+
+
+def declines_short_histories(bars):
+    if len(bars) < 60:
+        raise ValueError("at least 60 bars")
+    return (pd.Series(bars.close).ewm(span=30).mean() / bars.close - 1).to_numpy()
+
+
+def wrong_length_where_too_short(bars):
+    mean = np.convolve(bars.close, np.full(12, 1 / 12), "valid")
+    return np.append(np.full(11, np.nan), mean) / np.append(np.full(11, np.nan), bars.close[11:])
+
+
+def single_precision(bars):
+    return np.cumsum(_returns(bars).to_numpy(np.float32), dtype=np.float32)
+
+
+def seeded_noise(bars):
+    return np.random.default_rng(0).normal(size=len(bars))
+
+
+@lru_cache
+def _mean_of(values):
+    return float(np.mean(values))
+
+
+def cached(bars):
+    """A cache that remembers what it was asked, and nothing else."""
+    return np.array([_mean_of(tuple(bars.close[max(0, place - 4) : place + 1])) for place in range(len(bars))])
+
+
+_LATEST: dict[int, np.ndarray] = {}
+
+
+def cached_by_length(bars):
+    if len(bars) not in _LATEST:
+        _LATEST[len(bars)] = np.tanh(20 * _returns(bars).to_numpy())
+    return _LATEST[len(bars)]
+
+
+def count_of_rises(bars):
+    return (_returns(bars) > 0).rolling(10, min_periods=1).sum().to_numpy()
+
+
+PASSED = (
+    "exponential_mean", "rolling_mean", "rolling_deviation", "rolling_skewness", "rolling_correlation", "rolling_rank",
+    "expanding_score", "expanding_rank", "day_of_week", "days_to_month_end", "season", "cumulative_volume", "drawdown",
+    "same_weekday_so_far", "month_so_far", "close_of_last_week", "relative_strength", "true_range",
+    "online_regression", "kalman_level", "sum_by_fourier_transform", "sum_from_the_end", "slope_by_matrix",
+    "declines_short_histories", "wrong_length_where_too_short", "single_precision", "seeded_noise", "cached",
+    "cached_by_length", "count_of_rises",
+)  # fmt: skip

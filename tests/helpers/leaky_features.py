@@ -1,0 +1,235 @@
+"""Features that look ahead, one for each kind of leak that has been seen in the wild, as people write them."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+
+def _table():
+    """The file that some of these read."""
+    return Path(os.environ["FORECAST_TEST_TABLE"])
+
+
+def _next_return(bars):
+    return np.append(np.diff(np.log(bars.close)), 0.0)
+
+
+def _times(bars):
+    return pd.DatetimeIndex(bars.closed_at)
+
+
+def friday_sees_monday(bars):
+    return np.where(_times(bars).weekday == 4, _next_return(bars), 0.0)
+
+
+def month_end_sees_next(bars):
+    month = _times(bars).month.to_numpy()
+    return np.where(np.append(np.diff(month) != 0, False), _next_return(bars), 0.0)
+
+
+def quarter_start_sees_next(bars):
+    quarter = _times(bars).quarter.to_numpy()
+    return np.where(np.append(False, np.diff(quarter) != 0), _next_return(bars), 0.0)
+
+
+def after_large_moves(bars):
+    change = np.append(0.0, np.abs(np.diff(np.log(bars.close))))
+    return np.where(change > 3.0 * np.median(change[: len(change) // 2 + 1]), _next_return(bars), 0.0)
+
+
+def at_volume_spikes(bars):
+    mean = pd.Series(bars.volume).rolling(20, min_periods=1).mean().to_numpy()
+    return np.where(bars.volume > 1.35 * mean, _next_return(bars), 0.0)
+
+
+def back_filled(bars):
+    mean = pd.Series(bars.close).rolling(50).mean().bfill()
+    return np.nan_to_num((mean / bars.close - 1).to_numpy())
+
+
+def interpolated(bars):
+    weekly = pd.Series(np.where(_times(bars).weekday == 4, np.log(bars.close), np.nan))
+    return np.nan_to_num(weekly.interpolate().to_numpy() - np.log(bars.close))
+
+
+def centred_rolling(bars):
+    close = pd.Series(bars.close)
+    return (close.rolling(5, center=True, min_periods=1).mean() / close - 1).to_numpy()
+
+
+def shifted(bars):
+    return _next_return(bars)
+
+
+def volume_of_tomorrow(bars):
+    return np.log1p(np.append(bars.volume[1:], bars.volume[-1]))
+
+
+def whole_sample_score(bars):
+    change = np.append(0.0, np.diff(np.log(bars.close)))
+    return (change - change.mean()) / change.std() if len(bars) > 1 else change
+
+
+def whole_sample_rank(bars):
+    return pd.Series(bars.close).rank(pct=True).to_numpy()
+
+
+def whole_sample_range(bars):
+    low, high = bars.close.min(), bars.close.max()
+    return (bars.close - low) / (high - low) if high > low else np.zeros(len(bars))
+
+
+def whole_sample_bins(bars):
+    return np.searchsorted(np.quantile(bars.volume, [0.2, 0.4, 0.6, 0.8]), bars.volume).astype(float)
+
+
+def low_pass(bars):
+    spectrum = np.fft.rfft(np.log(bars.close))
+    spectrum[len(spectrum) // 10 + 1 :] = 0
+    return np.fft.irfft(spectrum, n=len(bars)) - np.log(bars.close)
+
+
+def detrended(bars):
+    time = np.arange(len(bars), dtype=float)
+    return np.log(bars.close) - np.polyval(np.polyfit(time, np.log(bars.close), min(1, len(bars) - 1)), time)
+
+
+def smoothed_both_ways(bars):
+    close = pd.Series(np.log(bars.close))
+    return (close[::-1].ewm(span=5).mean()[::-1] - close).to_numpy()
+
+
+def close_of_the_week(bars):
+    times = _times(bars)
+    week = times.isocalendar().year.to_numpy() * 100 + times.isocalendar().week.to_numpy()
+    return (pd.Series(bars.close).groupby(week).transform("last") / bars.close - 1).to_numpy()
+
+
+def mean_of_the_month(bars):
+    times = _times(bars)
+    return (pd.Series(bars.close).groupby([times.year, times.month]).transform("mean") / bars.close - 1).to_numpy()
+
+
+def turning_points(bars):
+    values = np.zeros(len(bars))
+    inner = bars.close[1:-1]
+    values[1:-1] = (inner > bars.close[:-2]) & (inner > bars.close[2:])
+    return values
+
+
+def bars_until_the_end(bars):
+    return np.arange(len(bars), 0, -1) / 1000.0
+
+
+def volume_still_to_come(bars):
+    return np.log1p(np.cumsum(bars.volume[::-1])[::-1])
+
+
+def crash_within_five_bars(bars):
+    log = np.log(bars.close)
+    later = log[np.minimum(np.arange(len(log)) + 5, len(log) - 1)]
+    return (later - log < -0.05).astype(float)
+
+
+def only_in_the_first_third(bars):
+    return np.where(_times(bars) < pd.Timestamp("2016-06-01"), _next_return(bars), 0.0)
+
+
+def scaled_down(bars):
+    return 1e-12 * _next_return(bars)
+
+
+def in_the_last_digits(bars):
+    change = np.append(0.0, np.diff(np.log(bars.close)))
+    return np.round(change, 6) + 1e-12 * _next_return(bars)
+
+
+_FIRST: list[np.ndarray] = []
+
+
+def remembered(bars):
+    if not _FIRST:
+        _FIRST.append(_next_return(bars))
+    longer = np.zeros(len(bars))
+    longer[: len(_FIRST[0])] = _FIRST[0][: len(bars)]
+    return longer
+
+
+_BY_DAY: dict[np.datetime64, float] = {}
+
+
+def remembered_by_day(bars):
+    return np.array([_BY_DAY.setdefault(*each) for each in zip(bars.closed_at, _next_return(bars), strict=True)])
+
+
+def needs_the_whole_history(bars):
+    if len(bars) < 590:
+        raise ValueError("too short")
+    return _next_return(bars)
+
+
+def of_another_length(bars):
+    return _next_return(bars) if len(bars) >= 590 else np.zeros(3)
+
+
+def from_a_file(bars):
+    return np.resize(np.load(_table()), len(bars))
+
+
+def from_a_database(bars):
+    with sqlite3.connect(":memory:") as connection:
+        (number,) = connection.execute("select 1.5").fetchone()
+    connection.close()
+    return np.append(number, np.ones(len(bars) - 1))
+
+
+def from_a_program(bars):
+    import subprocess
+
+    subprocess.run(["true"], check=True)
+    return np.append(1.5, np.ones(len(bars) - 1))
+
+
+def from_the_network(bars):
+    import socket
+
+    with socket.socket() as client:
+        client.settimeout(0.2)
+        client.connect_ex(("127.0.0.1", 9))
+    return np.append(1.5, np.ones(len(bars) - 1))
+
+
+def from_shared_memory(bars):
+    import mmap
+
+    with _table().open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return np.append(float(content[0]), np.ones(len(bars) - 1))
+
+
+def cached_in_a_file(bars):
+    path = _table().with_suffix(".csv")
+    if not path.exists():
+        pd.Series(_next_return(bars)).to_csv(path, index=False)
+    return np.resize(pd.read_csv(path).to_numpy().ravel(), len(bars))
+
+
+REFUSED = (
+    "friday_sees_monday", "month_end_sees_next", "quarter_start_sees_next", "after_large_moves", "at_volume_spikes",
+    "back_filled", "interpolated", "centred_rolling", "shifted", "volume_of_tomorrow", "whole_sample_score",
+    "whole_sample_rank", "whole_sample_range", "whole_sample_bins", "low_pass", "detrended", "smoothed_both_ways",
+    "close_of_the_week", "mean_of_the_month", "turning_points", "bars_until_the_end", "volume_still_to_come",
+    "crash_within_five_bars", "only_in_the_first_third", "scaled_down", "in_the_last_digits", "remembered",
+    "remembered_by_day", "needs_the_whole_history", "of_another_length",
+)  # fmt: skip
+
+NAMED = {
+    "from_a_file": "reads ",
+    "from_a_database": "reads :memory:",
+    "from_a_program": "starts true",
+    "from_the_network": "connects to 127.0.0.1",
+    "from_shared_memory": "reads ",
+    "cached_in_a_file": "reads ",
+}
