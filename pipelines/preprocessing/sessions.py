@@ -28,6 +28,7 @@ def last_of_session(opened_at: Times, closed_at: Times, calendar: str) -> NDArra
     None where sessions do not end: no session has more than one bar (daily bars), or the market never closes.
     """
     sessions = sessions_at(opened_at, closed_at, calendar)
-    if calendar == _NEVER_CLOSES or not np.any(sessions[1:] == sessions[:-1]):
+    lasting = closed_at[1:] > opened_at[1:]  # room for the newest decision is no second bar of its session
+    if calendar == _NEVER_CLOSES or not np.any((sessions[1:] == sessions[:-1]) & lasting):
         return None
     return np.searchsorted(sessions, sessions, side="right").astype(np.int64) - 1

@@ -62,7 +62,9 @@ def test_a_combinatorial_run_shows_its_paths_and_gives_no_verdict(copy):
     assert rows.groupby(["model", "seed"])["decided_at"].nunique().nunique() == 1
     assert run.certificate()["passed"]
     said = forecast("backtest").stdout.strip().splitlines()
-    assert said[0].startswith("No verdict: on AAPL each network was trained on later bars than it was tested on")
+    assert said[0].startswith(
+        "No verdict: on AAPL, 2000–2003 each network was trained on later bars than it was tested on"
+    )
     assert "Sharpe ratios over the paths: of " in said[1]
     assert len(run.metrics(run.backtests()[-1])["paths"]["difference"]["sharpe"]["paths"]) == 3
     page = (copy / "reports" / f"{run.name}.html").read_text()
@@ -86,7 +88,7 @@ def test_a_pooled_panel_gives_every_symbol_a_run_with_the_same_networks(copy):
         assert run.certificate()["passed"]
         assert run.certificate()["retrained"] == 2  # both networks, on the panel as it stood in the first test block
         assert set(run.predictions()["symbol"]) == {run.describe()["config"]["symbol"]}
-    assert "on AAPL" in forecast("backtest", first.name).stdout
+    assert "On AAPL" in forecast("backtest", first.name).stdout
     assert "MSFT at the close of" in forecast("signal", second.name, code=3).stdout  # prices of 2013 are stale
     again = json.loads(forecast("train", "MSFT", "AAPL", *options, "--json").stdout)
     assert {each["run"] for each in again["runs"]} == {first.name, second.name}

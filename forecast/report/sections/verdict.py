@@ -58,7 +58,7 @@ def verdict_text(metrics: Mapping[str, Any], *, symbol: str) -> VerdictText:
             skill=f"No verdict: {where} each network was trained on later bars than it was tested on, by design of "
             "combinatorial cross-validation; the paths show how much a result depends on the period.",
             money="",
-            details=("For a verdict train walk-forward: --split expanding or rolling.",),
+            details=(_paths(metrics["paths"]), "For a verdict train walk-forward: --split expanding or rolling."),
             caveats=(),
         )
     years = float(metrics["period"]["units_per_year"])
@@ -70,6 +70,21 @@ def verdict_text(metrics: Mapping[str, Any], *, symbol: str) -> VerdictText:
         ),
         caveats=tuple(_caveats(verdict.caveats)),
     )
+
+
+def _paths(results: Mapping[str, Any]) -> str:
+    """Sharpe ratios over the paths of combinatorial cross-validation."""
+    clauses = []
+    for model, metrics in results.items():
+        ratio = metrics["sharpe"]
+        if ratio["mean"] is not None:
+            who = "of the LSTM less that of the SimpleRNN" if model == "difference" else f"of {name(model)}"
+            clauses.append(
+                f"{who} {formatting.number(ratio['min'])} to {formatting.number(ratio['max'])}, "
+                f"{formatting.number(ratio['mean'])} on average, above zero on {ratio['above_zero']} of "
+                f"{len(ratio['paths'])}"
+            )
+    return f"Sharpe ratios over the paths: {'; '.join(clauses)}." if clauses else "No path has a Sharpe ratio."
 
 
 def name(model: str) -> str:
