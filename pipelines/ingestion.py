@@ -42,7 +42,7 @@ class IngestionResult:
 
 
 def ingest(store: Store, delivery: Delivery, *, method: Method = "replace") -> IngestionResult:
-    """Writes actions, then prices: an interruption between them leaves prices that are right without the actions.
+    """Writes bars and actions as one act; of ticks and quotes, the actions first.
 
     method: "replace" puts the rows in the place of all between their first and last; "merge" leaves stored rows of
     other times where they are. What stays or goes so is noted.
@@ -55,13 +55,18 @@ def ingest(store: Store, delivery: Delivery, *, method: Method = "replace") -> I
             if method == "merge"
             else (f"{others:,} rows of the store between the first and the last of these removed",)
         )
-    if actions is not None and method == "merge" and isinstance(prices, Bars):
-        _merge_actions(store, prices, actions)
-    elif actions is not None:
-        store.write_actions(actions, since=delivery.actions_since, until=delivery.actions_until)
+    since, until = delivery.actions_since, delivery.actions_until
+    if actions is not None and not isinstance(prices, Bars):
+        store.write_actions(actions, since=since, until=until)
     if delivery.quotes is not None and len(delivery.quotes):
         store.write_quotes(delivery.quotes, method=method)
-    rows = _write(store, prices, method)
+    if isinstance(prices, Bars) and actions is not None:
+        paid = actions
+        if method == "merge":
+            paid, since, until = _merged(store, prices, actions), prices.opened_at[0], prices.closed_at[-1]
+        rows = store.write(prices, paid, since=since, until=until, method=method)
+    else:
+        rows = _write(store, prices, method)
     sessions = calendars.session_of(_known_at(prices)[[0, -1]], prices.calendar)
     return IngestionResult(
         symbol=prices.symbol,
@@ -85,21 +90,20 @@ def _write(store: Store, prices: Bars | Ticks | Quotes, method: Method) -> int:
     return store.write_quotes(prices, method=method)
 
 
-def _merge_actions(store: Store, bars: Bars, actions: Actions) -> None:
-    """Writes the actions of the sessions that the bars have; those of other sessions stay."""
+def _merged(store: Store, bars: Bars, actions: Actions) -> Actions:
+    """The actions from the first to the last bar: these for the sessions that the bars have, the stored for others."""
     stored = store.read_actions(bars.symbol)
     sessions = np.unique(calendars.session_of(bars.closed_at, bars.calendar))
     stays = ~np.isin(calendars.session_of(stored.ex_at + np.timedelta64(1, "ns"), bars.calendar), sessions)
     stays &= (stored.ex_at >= bars.opened_at[0]) & (stored.ex_at <= bars.closed_at[-1])
     ex_at = np.concatenate([stored.ex_at[stays], actions.ex_at])
     order = np.argsort(ex_at, kind="stable")
-    merged = Actions(
+    return Actions(
         symbol=bars.symbol,
         ex_at=ex_at[order],
         dividend=np.concatenate([stored.dividend[stays], actions.dividend])[order],
         split=np.concatenate([stored.split[stays], actions.split])[order],
     )
-    store.write_actions(merged, since=bars.opened_at[0], until=bars.closed_at[-1])
 
 
 def between(prices: Bars | Ticks | Quotes, start: object = None, end: object = None) -> Bars | Ticks | Quotes:

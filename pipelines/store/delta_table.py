@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ATTEMPTS = 20
+_EVER = 9 * 10**18  # nanoseconds from 1970, to both sides
 _S3_OPTIONS = {
     "conditional_put": "etag",
     "connect_timeout": "5s",
@@ -82,6 +83,8 @@ class Table:
         if found is None:
             raise StoreError(f"Expected a price store with {self._address}, there is none. Run `forecast fetch` first.")
         try:
+            if version is not None and version > found.version():
+                raise StoreError(f"Expected a version of {self.name} from 0 to {found.version()}, got {version}.")
             if version is not None:
                 found.load_as_version(version)
             dataset = found.to_pyarrow_dataset(
@@ -118,14 +121,43 @@ class Table:
                 return None
         return (pq.ParquetFile(path).read_row_group(group, columns=columns) for _, _, path, group in groups)
 
-    def replace(self, rows: "pa.Table", where: Mapping[str, str], *, column: str, first: int, last: int) -> None:
+    def history(self) -> list[dict[str, Any]]:
+        """What is written down of each commit, the newest first."""
+        found = self._open()
+        return [] if found is None else list(found.history())
+
+    def restore(
+        self, where: Mapping[str, str], version: int, *, column: str, note: Mapping[str, str] | None = None
+    ) -> int:
+        """Brings the rows of one partition back as they were in an earlier version (-1: none). Returns how many."""
+        if not self.exists():
+            return 0
+        rows = self.read(where, version=max(version, 0))
+        rows = rows if version >= 0 else rows.slice(0, 0)
+        self.replace(rows, where, column=column, first=-_EVER, last=_EVER, note=note)
+        return int(rows.num_rows)
+
+    def replace(
+        self,
+        rows: "pa.Table",
+        where: Mapping[str, str],
+        *,
+        column: str,
+        first: int,
+        last: int,
+        note: Mapping[str, str] | None = None,
+    ) -> None:
         """Puts rows in the place of those of one partition whose column lies in first..last, both included.
+
+        note: kept with the commit, see history.
 
         Raises:
             StoreError: the disk is full, there is no permission, the table is damaged.
         """
-        from deltalake import write_deltalake
+        from deltalake import CommitProperties, write_deltalake
         from deltalake.exceptions import CommitFailedError, DeltaError
+
+        commit = CommitProperties(custom_metadata=dict(note or {}))
 
         same = [f"\"{name}\" = '{value}'" for name, value in where.items()]
         predicate = " AND ".join([*same, f'"{column}" >= {first}', f'"{column}" <= {last}'])
@@ -141,10 +173,16 @@ class Table:
                         partition_by=list(self.partition_by),
                         writer_properties=self._properties(),
                         storage_options=self._options(),
+                        commit_properties=commit,
                     )
                 else:
                     write_deltalake(
-                        found, rows, mode="overwrite", predicate=predicate, writer_properties=self._properties()
+                        found,
+                        rows,
+                        mode="overwrite",
+                        predicate=predicate,
+                        writer_properties=self._properties(),
+                        commit_properties=commit,
                     )
                 break
             except CommitFailedError as error:  # somebody else committed first

@@ -15,6 +15,7 @@ import numpy as np
 from pipelines.bars.quote_matching import match_chunks
 from pipelines.errors import StoreError, UnknownSymbolError
 from pipelines.market.types import Actions, Bars, Quotes, Ticks, check_symbol
+from pipelines.store.acts import Journal, Versions
 from pipelines.store.catalog import series, what_is_there
 from pipelines.store.delta_table import Table
 from pipelines.store.reasons import check_address
@@ -30,6 +31,11 @@ _PRICES = ("open", "high", "low", "close", "volume")
 
 
 Method = Literal["replace", "merge"]
+_ACTIONS_BEFORE = "forecast.actions_before"  # with each commit of bars: the version of the actions before its act
+
+
+def _note(before: Versions) -> dict[str, str]:
+    return {_ACTIONS_BEFORE: str(before.actions)}
 
 
 class Store:
@@ -47,6 +53,85 @@ class Store:
         self._ticks = Table(self.root, "ticks", ("symbol",), rising=("traded_at",))
         self._quotes = Table(self.root, "quotes", ("symbol",), rising=("quoted_at",))
         self._actions = Table(self.root, "actions", ("symbol",))
+        self._journal = Journal(self.root / ".locks" if isinstance(self.root, Path) else None, self._restore)
+        self._journal.recover()
+
+    def write(
+        self,
+        bars: Bars,
+        actions: Actions,
+        *,
+        since: np.datetime64 | None = None,
+        until: np.datetime64 | None = None,
+        method: Method = "replace",
+    ) -> int:
+        """Bars and actions as one act, see write_bars and write_actions: both or neither, also after a kill.
+
+        One undo() takes both back. Returns how many bars.
+        """
+        symbol = check_symbol(bars.symbol)
+        with self._journal.act(symbol, self._versions) as before:
+            self.write_actions(actions, since=since, until=until)
+            return self._write_bars(bars, method=method, before=before)
+
+    def undo(self, version: int, symbol: str, *, interval: str = "1d") -> int:
+        """Brings bars of one interval and the actions back as they were in a version. Returns how many bars.
+
+        Raises:
+            StoreError: there is no such version, or the symbol was not in it.
+        """
+        where = {"symbol": check_symbol(symbol), "frequency": interval}
+        with self._journal.act(where["symbol"], self._versions) as before:
+            if not 0 <= version <= before.bars:
+                raise StoreError(
+                    f"Expected a version from 0 to {before.bars}, got {version}. See `forecast data list`."
+                )
+            if not self._bars.read(where, version=version).num_rows:
+                raise StoreError(
+                    f"Expected a version with {interval} bars of {where['symbol']}, got {version}, which has none. "
+                    "Name a later one."
+                )
+            actions = self._actions_at(version)
+            self._actions.restore({"symbol": where["symbol"]}, actions, column="ex_at")
+            return self._bars.restore(where, version, column="opened_at", note=_note(before))
+
+    def remove(self, symbol: str) -> None:
+        """Removes all of a symbol: bars, actions, ticks and quotes. undo() brings bars and actions back.
+
+        Raises:
+            UnknownSymbolError: nothing of that symbol, with what is there.
+        """
+        where = {"symbol": check_symbol(symbol)}
+        if where["symbol"] not in set(self.catalogue()["symbol"]):
+            raise UnknownSymbolError(what_is_there(self.catalogue(), where, None, None))
+        for table, key in ((self._ticks, "traded_at"), (self._quotes, "quoted_at")):
+            with table.lock(where):
+                table.restore(where, -1, column=key)
+        with self._journal.act(where["symbol"], self._versions) as before:
+            self._actions.restore(where, -1, column="ex_at")
+            self._bars.restore(where, -1, column="opened_at", note=_note(before))
+
+    def _versions(self) -> Versions:
+        return Versions(bars=self._bars.version(), actions=self._actions.version())
+
+    def _restore(self, symbol: str, versions: Versions) -> None:
+        """Takes a half-done act back."""
+        where = {"symbol": symbol}
+        if self._actions.version() > versions.actions:
+            self._actions.restore(where, versions.actions, column="ex_at")
+        if self._bars.version() > versions.bars:
+            self._bars.restore(where, versions.bars, column="opened_at", note=_note(versions))
+
+    def _actions_at(self, version: int) -> int:
+        """The version that the table of actions had when the next version of the bars was begun."""
+        commits = {commit["version"]: commit for commit in self._bars.history()}
+        after = commits.get(version + 1)
+        if after is None:
+            return self._actions.version()
+        if _ACTIONS_BEFORE in after:
+            return int(after[_ACTIONS_BEFORE])
+        earlier = [commit for commit in self._actions.history() if commit["timestamp"] < after["timestamp"]]
+        return int(earlier[0]["version"]) if earlier else -1
 
     def write_bars(self, bars: Bars, *, method: Method = "replace") -> int:
         """Replaces the symbol's bars of this interval from the first to the last of these. Returns how many.
@@ -57,13 +142,19 @@ class Store:
             StoreError: adjusted bars (the store keeps prices as traded), another currency than the stored bars,
                 or a store that cannot be written.
         """
+        return self._write_bars(bars, method=method)
+
+    def _write_bars(self, bars: Bars, *, method: Method, before: Versions | None = None) -> int:
+        """before: the versions before the act that this write belongs to and ends."""
         if bars.adjusted != "raw":
             raise StoreError(f"The store keeps raw prices, got {bars.symbol} adjusted {bars.adjusted}.")
         columns = {name: getattr(bars, name) for name in _PRICES}
         where = {"symbol": check_symbol(bars.symbol), "frequency": bars.interval}
         times = {"opened_at": bars.opened_at, "closed_at": bars.closed_at}
-        columns = {**market_columns(bars, bars.closed_at), **times, **columns}
-        return self._write(self._bars, where, columns, "opened_at", method=method)
+        rows = {**market_columns(bars, bars.closed_at), **times, **columns}
+        changed = before is not None and self._actions.version() != before.actions
+        note = _note(before or self._versions())
+        return self._write(self._bars, where, rows, "opened_at", method=method, note=note, always=changed)
 
     def write_ticks(self, ticks: Ticks, *, method: Method = "replace") -> int:
         """Replaces the symbol's ticks from the first to the last of these; method as for bars. Returns how many."""
@@ -209,8 +300,13 @@ class Store:
         until: np.datetime64 | None = None,
         *,
         method: Method = "replace",
+        note: dict[str, str] | None = None,
+        always: bool = False,
     ) -> int:
-        """Replaces the range since..until (by default that of the rows) unless it holds the same rows already."""
+        """Replaces the range since..until (by default that of the rows) unless it holds the same rows already.
+
+        note: kept with the commit. always: make a version even where nothing changes, for the end of an act.
+        """
         import pyarrow as pa
         import pyarrow.compute as pc
         import pyarrow.dataset as ds
@@ -232,11 +328,11 @@ class Store:
                     others = stored.filter(pc.invert(pc.is_in(stored[key], rows[key].combine_chunks())))
                     rows = pa.concat_tables([rows, others]).sort_by(order)
                     _check_overlap(rows, where)
-                if stored.equals(rows):
+                if not always and stored.equals(rows):
                     return len(moments)
                 self._check_market(table, where, columns)
             if len(moments) or table.exists():
-                table.replace(rows, where, column=key, first=first, last=last)
+                table.replace(rows, where, column=key, first=first, last=last, note=note)
         return len(moments)
 
     def _known(self, table: Table, where: dict[str, str]) -> "pd.DataFrame":

@@ -4,11 +4,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from forecast.__main__ import run
 from pipelines.sources import sample
 from pipelines.store.store import Store
+from tests.helpers.market_examples import actions, daily_bars
 
 
 @pytest.fixture
@@ -72,6 +74,26 @@ def test_check_finds_repairs_and_takes_the_repair_back(data: Path, capsys: pytes
     version = err.split("--undo ")[1].split("`")[0]
     assert forecast(data, "check", "FB", "--undo", version) == 0
     assert store.read_bars("FB").close.tolist() == close.tolist()
+
+
+def test_undo_takes_a_repaired_dividend_back_with_the_prices(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars = daily_bars([100.0] * 60)
+    close = np.where(np.arange(60) == 30, 10_000.0, 100.0)
+    bars = replace(bars, open=close, high=close, low=close, close=close)
+    paid = actions(bars, {10: (30.0, 1.0), 50: (0.01, 1.0)})
+    Store(tmp_path / "store").write(bars, paid)
+    assert forecast(tmp_path, "check", "XYZ", "--repair") == 0
+    version = capsys.readouterr().err.split("--undo ")[1].split("`")[0]
+    store = Store(tmp_path / "store")
+    assert store.read_actions("XYZ").dividend.tolist() == [0.3, 0.01]
+    assert forecast(tmp_path, "check", "XYZ", "--undo", version) == 0
+    assert f"60 bars, dividends and splits are again as in version {version}" in capsys.readouterr().err
+    assert store.read_actions("XYZ").dividend.tolist() == [30.0, 0.01]
+    assert store.read_bars("XYZ").close.tolist() == close.tolist()
+    assert forecast(tmp_path, "check", "XYZ", "--undo", "99") == 2
+    assert "Expected a version from 0 to 2, got 99" in capsys.readouterr().err
 
 
 def test_check_shows_a_crash_and_suggests_nothing(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

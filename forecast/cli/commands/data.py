@@ -101,7 +101,12 @@ def show(settings: CliContext, /, symbol: str, rows: int, interval: str, adjust:
 @click.argument("symbol")
 @click.option("--interval", default="1d", show_default=True, help="Interval of the bars, or ticks.")
 @click.option("--repair", is_flag=True, help="Apply the repairs that are suggested; --undo takes them back.")
-@click.option("--undo", type=click.IntRange(0), metavar="VERSION", help="Bring this version of the symbol's bars back.")
+@click.option(
+    "--undo",
+    type=click.IntRange(0),
+    metavar="VERSION",
+    help="Bring this version of the symbol's bars, dividends and splits back.",
+)
 @json_option
 @click.pass_obj
 def check(settings: CliContext, /, symbol: str, interval: str, repair: bool, undo: int | None, as_json: bool) -> None:
@@ -123,8 +128,8 @@ def check(settings: CliContext, /, symbol: str, interval: str, repair: bool, und
         raise click.UsageError("--repair and --undo go with bars, not with --interval ticks. Fetch the trades again.")
     store = Store(settings.store)
     if undo is not None:
-        rows = store.write_bars(store.bars_at(undo, symbol, interval=interval))
-        settings.note(f"{symbol.upper()}: {rows:,} bars are again as in version {undo}.")
+        rows = store.undo(undo, symbol, interval=interval)
+        settings.note(f"{symbol.upper()}: {rows:,} bars, dividends and splits are again as in version {undo}.")
     if interval == "ticks":
         _check_ticks(store, symbol, as_json=as_json)
         return
@@ -133,8 +138,7 @@ def check(settings: CliContext, /, symbol: str, interval: str, repair: bool, und
     if repair and any(each.repair for each in found):
         before = store.version()
         mended, paid = quality_checks.repaired(bars, actions)
-        store.write_actions(paid)
-        store.write_bars(mended)
+        store.write(mended, paid)
         settings.note(f"Repaired. Take it back with `forecast data check {bars.symbol} --undo {before}`.")
     if as_json:
         print_json({"symbol": bars.symbol, "bars": len(bars), "findings": [vars(each) for each in found]})
