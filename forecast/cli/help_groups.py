@@ -3,21 +3,13 @@
 import click
 
 _HEADINGS = {
-    "Trading": (
-        "policy", "threshold", "calibration", "fee_bps", "slippage_bps", "half_spread_bps", "borrow_rate",
-        "financing_rate", "sizing", "target_volatility", "max_leverage", "kelly_fraction", "portfolio",
-    ),
-    "Prices": ("interval", "bars", "start", "end", "features"),
-    "What is learned": (
-        "window", "horizon", "label", "label_cost_bps", "barrier_width", "overnight", "weights",
-        "folds", "split", "groups", "test_groups", "embargo", "global_model",
-    ),
-    "Networks": (
-        "models", "units", "layers", "dropout", "recurrent_dropout", "layer_norm", "bidirectional", "clip",
-        "seeds", "epochs", "patience", "batch", "learning_rate", "tuning_trials", "baselines",
-    ),
+    "Trading": ("portfolio",),
+    "Prices": (),
+    "What is learned": ("global_model",),
+    "Networks": (),
     "Where it runs": ("jobs", "backend", "cluster", "overwrite"),
-}  # fmt: skip
+}
+"""The headings in order, with the options that no configuration's field describes."""
 
 
 class GroupedOptions(click.Command):
@@ -29,8 +21,14 @@ class GroupedOptions(click.Command):
             for each in self.get_params(ctx)
             if isinstance(each, click.Option) and (record := each.get_help_record(ctx)) is not None
         }
-        grouped = {name for names in _HEADINGS.values() for name in names}
-        sections = {"Options": [name for name in records if name not in grouped], **_HEADINGS}
+        heading_of = {name: heading for heading, names in _HEADINGS.items() for name in names}
+        heading_of |= {
+            str(each.name): heading for each in self.get_params(ctx) if (heading := getattr(each, "heading", ""))
+        }
+        sections = {
+            heading: [name for name in records if heading_of.get(name, "Options") == heading]
+            for heading in ("Options", *_HEADINGS)
+        }
         for heading, names in sections.items():
             if rows := [records[name] for name in names if name in records]:
                 with formatter.section(heading):

@@ -3,34 +3,24 @@
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import date
 from typing import Any
 
 from forecast.config import model_registry
+from forecast.config.fields import check, json_schema, setting, settings_of
 from forecast.config.model_registry import DEFAULT_MODELS, MODELS
 from pipelines.errors import ConfigError
-from pipelines.market.types import check_symbol
-from pipelines.preprocessing.combinatorial_cv import count_folds
-from pipelines.preprocessing.features import FEATURES, check_names
-from pipelines.preprocessing.labels import LABELS
-from pipelines.preprocessing.sample_weights import WEIGHTS
-from pipelines.preprocessing.sessions import OVERNIGHT
-from pipelines.preprocessing.walk_forward import SPLITS, time_span
+from pipelines.preprocessing.choices import LABELS, OVERNIGHT, SPLITS, WEIGHTS
 
 COMBINATORIAL = "combinatorial"
 BASELINES = ("previous_sign", "logistic", "boosting")
 
-_LEAST = {"window": 1, "horizon": 1, "units": 1, "layers": 1, "folds": 1, "seeds": 1, "epochs": 1, "patience": 0,
-          "batch": 1, "groups": 2, "test_groups": 1, "tuning_trials": 0}  # fmt: skip
-_MOST = {"window": 5_000, "horizon": 1_000, "units": 4_096, "layers": 8, "folds": 200, "seeds": 200, "epochs": 10_000,
-         "patience": 10_000, "batch": 65_536, "groups": 100, "test_groups": 99, "tuning_trials": 1_000}  # fmt: skip
+
+PRICES, LEARNED, NETWORKS = "Prices", "What is learned", "Networks"
 
 
-_FORMER_NAMES = {"tested": "test_groups", "tune": "tuning_trials"}
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Experiment:
     """One comparison: a symbol, its bars, the windows, the networks and how they are trained.
 
@@ -52,59 +42,136 @@ class Experiment:
     """
 
     symbol: str
-    interval: str = "1d"
-    bars: str | None = None
-    window: int = 30
-    horizon: int = 1
-    label: str = "direction"
-    label_cost_bps: float = 6.0
-    barrier_width: float = 1.0
-    overnight: str = "flat"
-    weights: str = "none"
-    models: tuple[str, ...] = DEFAULT_MODELS
-    baselines: tuple[str, ...] = BASELINES
-    units: int = 32
-    layers: int = 1
-    dropout: float = 0.0
-    recurrent_dropout: float = 0.0
-    layer_norm: bool = False
-    bidirectional: bool = False
-    folds: int = 6
-    split: str = "expanding"
-    groups: int = 6
-    test_groups: int = 2
-    embargo: str = "0d"
-    seeds: int = 3
-    epochs: int = 30
-    patience: int = 5
-    batch: int = 128
-    learning_rate: float = 0.001
-    clip: float = 1.0
-    tuning_trials: int = 0
-    features: tuple[str, ...] = ()
+    _: KW_ONLY
+    interval: str = setting("1d", "text", "Interval of the store's bars: 1d, 1h, 5m.", group=PRICES)
+    bars: str | None = setting(
+        None, "text", "Bars built from ticks instead: tick:500, time:5m.", group=PRICES, optional=True
+    )
+    window: int = setting(30, "integer", "Bars in the input window.", group=LEARNED, low=1, high=5_000)
+    horizon: int = setting(1, "integer", "Bars ahead that are forecast.", group=LEARNED, low=1, high=1_000)
+    label: str = setting(
+        "direction",
+        "text",
+        "Target: sign of the return; of returns beyond their costs; at the first barrier touched.",
+        group=LEARNED,
+        choices=LABELS,
+    )
+    label_cost_bps: float = setting(
+        6.0,
+        "number",
+        "Round trip cost that a cost-aware return must exceed.",
+        group=LEARNED,
+        low=0,
+        high=10_000,
+        open_high=True,
+    )
+    barrier_width: float = setting(
+        1.0,
+        "number",
+        "Distance of the barriers in units of volatility x sqrt(horizon).",
+        group=LEARNED,
+        low=0,
+        open_low=True,
+        high=100,
+    )
+    overnight: str = setting(
+        "flat",
+        "text",
+        "Intraday bars: labels end with their session and positions are closed at its last open, or not.",
+        group=LEARNED,
+        choices=OVERNIGHT,
+    )
+    weights: str = setting(
+        "none",
+        "text",
+        "Weights of training rows: equal, equal by class, less where labels overlap.",
+        group=LEARNED,
+        choices=WEIGHTS,
+    )
+    models: tuple[str, ...] = setting(
+        DEFAULT_MODELS,
+        "texts",
+        "A network; several by repeating; docs/models.md has them all.",
+        group=NETWORKS,
+        choices=MODELS,
+        listed=model_registry.KNOWN,
+        option="model",
+    )
+    baselines: tuple[str, ...] = setting(
+        BASELINES,
+        "texts",
+        "A baseline on the same folds; several by repeating.",
+        group=NETWORKS,
+        choices=BASELINES,
+        option="baseline",
+        empty=True,
+    )
+    units: int = setting(32, "integer", "Units of the recurrent cell.", group=NETWORKS, low=1, high=4_096)
+    layers: int = setting(1, "integer", "Layers of the cell, one above the other.", group=NETWORKS, low=1, high=8)
+    dropout: float = setting(
+        0.0, "number", "Dropout rate of each layer's outputs.", group=NETWORKS, low=0, high=1, open_high=True
+    )
+    recurrent_dropout: float = setting(
+        0.0, "number", "Dropout rate of the recurrent state.", group=NETWORKS, low=0, high=1, open_high=True
+    )
+    layer_norm: bool = setting(False, "switch", "Normalise each layer's outputs.", group=NETWORKS)
+    bidirectional: bool = setting(False, "switch", "Read the window from its end too.", group=NETWORKS)
+    folds: int = setting(6, "integer", "Walk-forward test blocks.", group=LEARNED, low=1, high=200)
+    split: str = setting(
+        "expanding",
+        "text",
+        "Train on all that came before a block, on as much as the first block had, or on all around it.",
+        group=LEARNED,
+        choices=(*SPLITS, COMBINATORIAL),
+    )
+    groups: int = setting(6, "integer", "Groups of a combinatorial split.", group=LEARNED, low=2, high=100)
+    test_groups: int = setting(
+        2, "integer", "Groups that each combinatorial fold tests.", group=LEARNED, low=1, high=99, aliases=("tested",)
+    )
+    embargo: str = setting("0d", "text", "Time between a label and its test: 5d, 2h, 30min.", group=LEARNED)
+    seeds: int = setting(3, "integer", "Seeds per model and fold.", group=NETWORKS, low=1, high=200)
+    epochs: int = setting(30, "integer", "Epochs at most.", group=NETWORKS, low=1, high=10_000)
+    patience: int = setting(
+        5, "integer", "Epochs without a better validation loss; 0: train all.", group=NETWORKS, low=0, high=10_000
+    )
+    batch: int = setting(128, "integer", "Batch size, in windows.", group=NETWORKS, low=1, high=65_536)
+    learning_rate: float = setting(0.001, "number", "Step size of Adam.", group=NETWORKS, low=0, open_low=True, high=1)
+    clip: float = setting(
+        1.0, "number", "Gradient-norm clip; 0: none.", group=NETWORKS, low=0, high=1_000_000, open_high=True
+    )
+    tuning_trials: int = setting(
+        0,
+        "integer",
+        "Trials of other units and learning rates, for each network and fold; its validation rows choose.",
+        group=NETWORKS,
+        low=0,
+        high=1_000,
+        aliases=("tune",),
+    )
+    features: tuple[str, ...] = setting(
+        (),
+        "texts",
+        "A feature, or module:function for your own; several by repeating  [default: all of the bars]",
+        group=PRICES,
+        option="feature",
+        empty=True,
+        aliases=("features",),
+    )
     panel: tuple[str, ...] = ()
-    start: date | None = None
-    end: date | None = None
+    start: date | None = setting(None, "date", "First session used.", group=PRICES, optional=True)
+    end: date | None = setting(None, "date", "Last session used.", group=PRICES, optional=True)
 
     def __post_init__(self) -> None:
+        from pipelines.market.types import check_symbol
+        from pipelines.preprocessing.combinatorial_cv import count_folds
+        from pipelines.preprocessing.features import FEATURES, check_names
+        from pipelines.preprocessing.walk_forward import time_span
+
+        for text in (self.symbol, *self.panel):
+            if not isinstance(text, str):
+                raise ConfigError(f"Expected a symbol as text, got {text!r:.80}.")
         object.__setattr__(self, "symbol", check_symbol(self.symbol))
-        for name, least in _LEAST.items():
-            value = getattr(self, name)
-            if type(value) is not int or not least <= value <= _MOST[name]:
-                raise ConfigError(
-                    f"Need --{name.replace('_', '-')} as a whole number from {least} to {_MOST[name]}, got {value!r}."
-                )
-        if not (isinstance(self.learning_rate, float) and 0 < self.learning_rate <= 1):
-            raise ConfigError(f"Need learning_rate above 0 and at most 1, got {self.learning_rate!r}.")
-        for name, known in (("models", MODELS), ("baselines", BASELINES)):
-            chosen = getattr(self, name)
-            unknown = [str(each) for each in chosen if each not in known]
-            missing = not chosen and name != "baselines"
-            if unknown or missing or len(set(chosen)) < len(chosen):
-                listed = model_registry.KNOWN if name == "models" else ", ".join(known)
-                raise ConfigError(
-                    f"Need {name} out of {listed}, each once, got {', '.join(map(str, chosen)) or 'none'}."
-                )
+        check(self)
         self._check_networks()
         if not self.features and self.bars is None:
             object.__setattr__(self, "features", tuple(FEATURES))
@@ -112,26 +179,13 @@ class Experiment:
             check_names(self.features)
         object.__setattr__(self, "panel", tuple(sorted(check_symbol(each) for each in self.panel)))
         if self.panel and (self.symbol not in self.panel or len(set(self.panel)) < max(2, len(self.panel))):
-            raise ConfigError(f"Need 2 symbols or more for --global-model, each once, got {', '.join(self.panel)}.")
+            raise ConfigError(f"Expected 2 symbols or more for --global-model, each once, got {', '.join(self.panel)}.")
         if self.panel and self.combinatorial:
-            raise ConfigError("Need --split expanding or rolling with --global-model, got combinatorial.")
-        for name, known in (
-            ("label", LABELS),
-            ("overnight", OVERNIGHT),
-            ("weights", WEIGHTS),
-            ("split", (*SPLITS, COMBINATORIAL)),
-        ):
-            if getattr(self, name) not in known:
-                raise ConfigError(f"Need --{name} out of {', '.join(known)}, got {getattr(self, name)!r}.")
-        if not 0 <= self.label_cost_bps < 10_000 or not 0 < self.barrier_width <= 100:
-            raise ConfigError(
-                "Need label_cost_bps from 0 to 9999 and barrier_width above 0 and at most 100, got "
-                f"{self.label_cost_bps:g} and {self.barrier_width:g}."
-            )
+            raise ConfigError("Expected --split expanding or rolling with --global-model, got combinatorial.")
         time_span(self.embargo)
         count_folds(groups=self.groups, tested=self.test_groups)
         if self.start and self.end and self.start > self.end:
-            raise ConfigError(f"Need --start before --end, got {self.start} and {self.end}.")
+            raise ConfigError(f"Expected --start before --end, got {self.start} and {self.end}.")
 
     @property
     def combinatorial(self) -> bool:
@@ -140,25 +194,19 @@ class Experiment:
 
     def _check_networks(self) -> None:
         """What the networks' shape cannot be, alone or together with the labels."""
-        for name, most in (("dropout", 1.0), ("recurrent_dropout", 1.0), ("clip", 1e6)):
-            value = getattr(self, name)
-            if not (isinstance(value, float) and 0 <= value < most):
-                raise ConfigError(f"Need {name} from 0 to below {most:g}, got {value!r}.")
-        if type(self.layer_norm) is not bool or type(self.bidirectional) is not bool:
-            raise ConfigError("Need layer_norm and bidirectional as true or false.")
         steps = [model for model in self.models if model_registry.topology(model) == "in_step"]
         if self.bidirectional and steps:
             raise ConfigError(
-                f"Need {steps[0]} without --bidirectional: read from its end, a window shows what its earlier bars are "
-                "asked for."
+                f"Expected {steps[0]} without --bidirectional: read from its end, a window shows what its earlier "
+                "bars are asked for."
             )
         paths = [model for model in self.models if model_registry.path(model)]
         if self.panel and paths:
-            raise ConfigError(f"Need networks that forecast no path with --global-model, got {paths[0]}.")
+            raise ConfigError(f"Expected networks that forecast no path with --global-model, got {paths[0]}.")
         if self.label == "triple-barrier" and paths:
             raise ConfigError(
-                f"Need --label direction or cost-aware for {paths[0]}, got triple-barrier: it may be known before the "
-                "path is."
+                f"Expected --label direction or cost-aware for {paths[0]}, got triple-barrier: it may be known before "
+                "the path is."
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -171,28 +219,21 @@ class Experiment:
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> "Experiment":
         """From the values of a command line, a TOML file or run.json; lists become tuples, dates may be text."""
-        options = {_FORMER_NAMES.get(name, name): value for name, value in options.items()}
-        known = {each.name for each in dataclasses.fields(cls)}
-        unknown = sorted(set(options) - known)
-        if unknown:
-            raise ConfigError(f"Need settings out of {', '.join(sorted(known))}, got {', '.join(unknown)}.")
-        if "symbol" not in options:
-            raise ConfigError("Need a symbol, got none. Name one: forecast train AAPL.")
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
-        }
-        for name in ("start", "end"):
-            if isinstance(values.get(name), str):
-                values[name] = _date(name, values[name])
-        for name in ("learning_rate", "label_cost_bps", "barrier_width"):
-            if type(values.get(name)) is int:
-                values[name] = float(values[name])
-            if not isinstance(values.get(name, 0.0), float):
-                raise ConfigError(f"Need {name} as a number, got {values[name]!r}.")
-        for name in ("symbol", "interval", "bars", "embargo"):
-            if not isinstance(values.get(name, ""), str | None):
-                raise ConfigError(f"Need {name} as text, got {values[name]!r}.")
-        return cls(**values)
+        former = {old: name for name, (known, _) in settings_of(cls).items() for old in known.aliases}
+        values = {former.get(name, name): value for name, value in options.items()}
+        names = {each.name for each in dataclasses.fields(cls)}
+        if unknown := sorted(set(values) - names):
+            raise ConfigError(f"Expected settings out of {', '.join(sorted(names))}, got {', '.join(unknown)}.")
+        if "symbol" not in values:
+            raise ConfigError("Expected a symbol, got none. Name one: forecast train AAPL.")
+        return cls(**{**values, "panel": tuple(values.get("panel", ()))})
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """JSON schema of an experiment, from its fields."""
+        schema = json_schema(cls, required=("symbol",))
+        schema["properties"]["symbol"] = {"type": "string", "description": "The symbol whose bars are used."}
+        return schema
 
     def fingerprint(self, **more: Any) -> str:
         """sha256 over the experiment and whatever else decides its result (data, versions, backend)."""
@@ -215,10 +256,3 @@ class Hyperparameters:
     def of(cls, experiment: Experiment) -> "Hyperparameters":
         """Those of the experiment itself."""
         return cls(units=experiment.units, learning_rate=experiment.learning_rate)
-
-
-def _date(name: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"Need --{name} as a date like 2020-12-31, got {text!r}.") from error

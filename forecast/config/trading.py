@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from forecast.config.fields import check, setting
 from pipelines.errors import ConfigError
 
 CALIBRATIONS = ("none", "temperature", "isotonic")
 SIZES = ("full", "volatility", "kelly")
 AUTO = "auto"
+POLICIES = ("long-flat", "long-short")
+TRADING = "Trading"
+_BASIS_POINTS: dict[str, Any] = {"low": 0, "high": 10_000, "open_high": True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,21 +24,30 @@ class Costs:
     Idle money and the proceeds of short sales earn nothing.
     """
 
-    fee_bps: float
-    slippage_bps: float
-    half_spread_bps: float = 0.0
-    borrow_rate: float = 0.0
-    financing_rate: float = 0.0
+    fee_bps: float = setting(1.0, "number", "Fee per trade, in basis points.", group=TRADING, **_BASIS_POINTS)
+    slippage_bps: float = setting(2.0, "number", "Slippage per trade, likewise.", group=TRADING, **_BASIS_POINTS)
+    half_spread_bps: float = setting(
+        0.0,
+        "number",
+        "Half of the spread, likewise; auto: estimated from earlier bars, where they were built from trades; "
+        "quoted: fills at the ask and the bid in force at the open, where there are quotes.",
+        group=TRADING,
+        **_BASIS_POINTS,
+    )
+    borrow_rate: float = setting(
+        0.0, "number", "Interest per year on what is sold short: 0.03 is 3 %.", group=TRADING, low=0, high=10
+    )
+    financing_rate: float = setting(
+        0.0,
+        "number",
+        "Interest per year on what is held beyond one's own money; idle money earns nothing.",
+        group=TRADING,
+        low=0,
+        high=10,
+    )
 
     def __post_init__(self) -> None:
-        for name in ("fee_bps", "slippage_bps", "half_spread_bps"):
-            value = getattr(self, name)
-            if not 0 <= value < 10_000:
-                raise ConfigError(f"Need a cost from 0 to 9999 basis points, got {name} {value:g}.")
-        for name in ("borrow_rate", "financing_rate"):
-            value = getattr(self, name)
-            if not 0 <= value <= 10:
-                raise ConfigError(f"Need a rate a year from 0 to 10 (0.03 is 3 %), got {name} {value:g}.")
+        check(self)
 
     @property
     def rate(self) -> float:
@@ -53,24 +66,59 @@ class TradingConfig:
     kelly_fraction of Kelly's; the last two at most max_leverage times the account.
     """
 
-    policy: str
-    threshold: float | Literal["auto"]
-    costs: Costs
-    spread: Literal["given", "bars", "quoted"] = "given"
-    calibration: str = "none"
-    sizing: str = "full"
-    target_volatility: float = 0.1
-    max_leverage: float = 1.0
-    kelly_fraction: float = 0.5
+    policy: str = setting(
+        "long-flat", "text", "What a sell signal means: out of the market, or short.", group=TRADING, choices=POLICIES
+    )
+    threshold: float | Literal["auto"] = setting(
+        0.0,
+        "number",
+        "No-trade zone: hold while |probability - 0.5| <= threshold; auto: what earned most on validation rows.",
+        group=TRADING,
+        low=0,
+        high=0.5,
+        open_high=True,
+        words=(AUTO,),
+        aliases=("band",),
+    )
+    costs: Costs = Costs()
+    spread: Literal["given", "bars", "quoted"] = setting(
+        "given", "text", "Where the half-spread comes from.", group=TRADING, choices=("given", "bars", "quoted")
+    )
+    calibration: str = setting(
+        "none",
+        "text",
+        "Calibration of probabilities, on each fold's validation rows.",
+        group=TRADING,
+        choices=CALIBRATIONS,
+    )
+    sizing: str = setting(
+        "full",
+        "text",
+        "Position sizing: the whole account, a target volatility, or a part of Kelly's fraction.",
+        group=TRADING,
+        choices=SIZES,
+        aliases=("size",),
+    )
+    target_volatility: float = setting(
+        0.1, "number", "Per year, for --sizing volatility.", group=TRADING, low=0, open_low=True, high=10
+    )
+    max_leverage: float = setting(
+        1.0,
+        "number",
+        "Largest position, in accounts, for --sizing volatility and kelly.",
+        group=TRADING,
+        low=0,
+        open_low=True,
+        high=20,
+    )
+    kelly_fraction: float = setting(
+        0.5, "number", "Part of Kelly's fraction, for --sizing kelly.", group=TRADING, low=0, open_low=True, high=1
+    )
 
     def __post_init__(self) -> None:
-        for name, known in (("calibration", CALIBRATIONS), ("sizing", SIZES)):
-            if getattr(self, name) not in known:
-                raise ConfigError(f"Need {name} out of {', '.join(known)}, got {getattr(self, name)!r}.")
-        for name, most in (("target_volatility", 10.0), ("max_leverage", 20.0), ("kelly_fraction", 1.0)):
-            value = getattr(self, name)
-            if not 0 < value <= most:
-                raise ConfigError(f"Need {name.replace('_', '-')} above 0 and at most {most:g}, got {value:g}.")
+        if not isinstance(self.costs, Costs):
+            raise ConfigError(f"Expected costs as Costs(fee_bps=1, slippage_bps=2), got {self.costs!r:.80}.")
+        check(self)
 
     @property
     def learns(self) -> bool:

@@ -1,6 +1,7 @@
 """Bars -> features, labels, weights and windows, and the folds in which they are learned and tested."""
 
 __all__ = [
+    "choices",
     "combinatorial_cv",
     "custom_features",
     "features",

@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.market.types import Bars, Floats, Times
+from pipelines.preprocessing.choices import LABELS as LABELS
 from pipelines.preprocessing.features import volatility
 from pipelines.preprocessing.sessions import OVERNIGHT, last_of_session
-
-LABELS = ("direction", "cost-aware", "triple-barrier")
 
 _ROUNDING = 1e-12  # a volatility below this is none
 

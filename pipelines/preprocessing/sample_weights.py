@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.market.types import Floats
+from pipelines.preprocessing.choices import WEIGHTS as WEIGHTS
 from pipelines.preprocessing.walk_forward import FEWEST_ROWS, Fold
 from pipelines.preprocessing.windows import Rows, Windows
-
-WEIGHTS = ("none", "balanced", "uniqueness")
 
 
 def weigh(windows: Windows, fold: Fold, *, kind: str) -> Fold:

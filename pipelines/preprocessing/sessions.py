@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from pipelines.market import calendars
 from pipelines.market.calendars import Dates
 from pipelines.market.types import Bars, Times
+from pipelines.preprocessing.choices import OVERNIGHT as OVERNIGHT
 
-OVERNIGHT = ("flat", "hold")
 _NEVER_CLOSES = "24/7"
 
 

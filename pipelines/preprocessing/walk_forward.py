@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import ConfigError, TooFewBarsError
+from pipelines.preprocessing.choices import SPLITS as SPLITS
 from pipelines.preprocessing.windows import Rows, Windows
 
 _FIRST_TRAIN_SHARE = 0.4  # of all windows before the first test row: enough to learn from, most left to test on
 VALIDATION_SHARE = 0.15  # of the rows before a test block, the latest ones
-SPLITS = ("expanding", "rolling")  # walk-forward
 
 _SECONDS = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
 _NO_TIME = np.timedelta64(0, "ns")

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecast.cli.context import CliContext, json_option
-from forecast.cli.options import AliasedOption, NumberOrAuto
+from forecast.cli.options import option_of
+from forecast.config.trading import TradingConfig
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from forecast.config.trading import TradingConfig
     from forecast.runs.run import Run
     from forecast.serving.loader import LoadedRun
     from forecast.serving.signal import PathForecast
@@ -27,18 +27,8 @@ STALE = 3
 @click.option("--refit", is_flag=True, help="Ask networks that are trained on all rows up to now.")
 @click.option("--jobs", type=int, help="--refit: worker processes  [default: as many as cores]")
 @click.option("--watch", is_flag=True, help="Go on with the live stream: a signal at the close of each bar.")
-@click.option(
-    "--policy",
-    type=click.Choice(["long-flat", "long-short"]),
-    help="What a sell signal means  [default: as backtested]",
-)
-@click.option(
-    "--threshold",
-    cls=AliasedOption,
-    aliases=["--band"],
-    type=NumberOrAuto(),
-    help="Hold while |probability - 0.5| <= threshold  [default: as backtested]",
-)
+@option_of(TradingConfig, "policy", default=None)
+@option_of(TradingConfig, "threshold", default=None)
 @json_option
 @click.pass_context
 def command(

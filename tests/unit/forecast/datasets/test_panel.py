@@ -162,7 +162,7 @@ def test_a_scaler_of_all_rows_is_caught_in_a_panel_too(tmp_path, monkeypatch):
 
 def test_a_panel_without_its_own_symbol_or_of_one_is_refused():
     for symbols in (("MSFT", "KO"), ("AAPL",), ("AAPL", "AAPL")):
-        with pytest.raises(ConfigError, match="Need 2 symbols or more for --global-model, each once, got"):
+        with pytest.raises(ConfigError, match="Expected 2 symbols or more for --global-model, each once, got"):
             Experiment(symbol="AAPL", panel=symbols)
     with pytest.raises(ConfigError, match="expanding or rolling with --global-model"):
         Experiment(symbol="AAPL", panel=("AAPL", "KO"), split="combinatorial")

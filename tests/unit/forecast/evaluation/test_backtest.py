@@ -311,8 +311,8 @@ def test_the_report_shows_choices_interest_and_both_reliabilities(run, tmp_path)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"calibration": "platt"}, "Need calibration out of none, temperature, isotonic, got 'platt'"),
-        ({"sizing": "half"}, "Need sizing out of full, volatility, kelly, got 'half'"),
+        ({"calibration": "platt"}, "Expected --calibration out of none, temperature, isotonic, got 'platt'"),
+        ({"sizing": "half"}, "Expected --sizing out of full, volatility, kelly, got 'half'"),
         ({"max_leverage": 0.0}, "Need max-leverage above 0 and at most 20, got 0"),
         ({"target_volatility": float("nan")}, "Need target-volatility above 0"),
         ({"kelly_fraction": 1.5}, "Need kelly-fraction above 0 and at most 1, got 1.5"),

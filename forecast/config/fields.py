@@ -1,0 +1,193 @@
+"""A field of a configuration carries its default, bounds, choices and description; one check makes every message."""
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pipelines.errors import ConfigError
+
+Kind = Literal["integer", "number", "switch", "text", "date", "texts"]
+
+_SCHEMA_TYPES = {"integer": "integer", "number": "number", "switch": "boolean", "texts": "array"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a field may be.
+
+    low, high: the least and the greatest value; open_low, open_high: whether these themselves are excluded.
+    choices: the only texts, or what each of several must be. words: texts accepted in place of a number.
+    listed: the choices for a person, who would not read forty names. optional: whether None is allowed.
+    """
+
+    kind: Kind
+    help: str
+    group: str
+    low: float | None = None
+    high: float | None = None
+    open_low: bool = False
+    open_high: bool = False
+    choices: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    listed: str = ""
+    optional: bool = False
+    empty: bool = False
+    option: str = ""
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def expectation(self) -> str:
+        """What is accepted, for a person: "a whole number from 1 to 5000"."""
+        if self.choices:
+            listed = self.listed or ", ".join(self.choices)
+            return f"out of {listed}, each once" if self.kind == "texts" else f"out of {listed}"
+        if self.kind in ("integer", "number"):
+            text = "as a whole number" if self.kind == "integer" else "as a number"
+            if self.low is not None:
+                text += f" {'above' if self.open_low else 'from'} {_plain(self.low)}"
+            if self.high is not None:
+                text += (
+                    f" {'and below' if self.open_high and self.open_low else 'to below' if self.open_high else 'to'}"
+                )
+                text += f" {_plain(self.high)}"
+            return text + "".join(f", or {word}" for word in self.words)
+        return {"switch": "as true or false", "date": "as a date like 2020-12-31", "texts": "as texts, each once"}.get(
+            self.kind, "as text"
+        )
+
+    def check(self, name: str, value: Any) -> Any:
+        """The value in the field's own type.
+
+        Raises:
+            ConfigError: it is of another type, outside the bounds, or none of the choices.
+        """
+        if value is None and self.optional:
+            return None
+        checked = getattr(self, f"_{self.kind}")(value)
+        if checked is None:
+            option = f"--{self.option or name.replace('_', '-')}"
+            raise ConfigError(f"Expected {option} {self.expectation}, got {_given(value)}.")
+        return checked
+
+    def parse(self, text: str) -> Any:
+        """A text of the command line as what it says: a number where one is expected; checked later."""
+        if self.kind in ("integer", "number") and text not in self.words:
+            for convert in (int, float):
+                try:
+                    return convert(text)
+                except ValueError:
+                    continue
+        return text
+
+    def _inside(self, value: float) -> bool:
+        if not math.isfinite(value):
+            return False
+        above = self.low is None or (value > self.low if self.open_low else value >= self.low)
+        return above and (self.high is None or (value < self.high if self.open_high else value <= self.high))
+
+    def _integer(self, value: Any) -> int | None:
+        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        return int(value) if whole and self._inside(int(value)) else None
+
+    def _number(self, value: Any) -> float | str | None:
+        if isinstance(value, str):
+            return value if value in self.words else None
+        real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        try:
+            return float(value) if real and self._inside(float(value)) else None
+        except OverflowError:
+            return None
+
+    def _switch(self, value: Any) -> bool | None:
+        return bool(value) if type(value).__name__ in ("bool", "bool_") else None
+
+    def _text(self, value: Any) -> str | None:
+        return value if isinstance(value, str) and (not self.choices or value in self.choices) else None
+
+    def _date(self, value: Any) -> date | None:
+        if isinstance(value, datetime):
+            return value.date() if value.time() == datetime.min.time() else None
+        if isinstance(value, str):
+            try:
+                return date.fromisoformat(value)
+            except ValueError:
+                return None
+        return value if isinstance(value, date) else None
+
+    def _texts(self, value: Any) -> tuple[str, ...] | None:
+        if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+            return None
+        unknown = self.choices and not set(value) <= set(self.choices)
+        if unknown or (not value and not self.empty) or len(set(value)) < len(value):
+            return None
+        return tuple(value)
+
+    def schema(self) -> dict[str, Any]:
+        """The field in JSON schema."""
+        schema: dict[str, Any] = {"type": _SCHEMA_TYPES.get(self.kind, "string"), "description": self.help}
+        if self.kind == "date":
+            schema["format"] = "date"
+        if self.kind == "texts":
+            schema |= {"items": {"type": "string", **({"enum": list(self.choices)} if self.choices else {})}}
+            schema |= {"uniqueItems": True}
+        elif self.choices:
+            schema["enum"] = list(self.choices)
+        if self.low is not None:
+            schema["exclusiveMinimum" if self.open_low else "minimum"] = self.low
+        if self.high is not None:
+            schema["exclusiveMaximum" if self.open_high else "maximum"] = self.high
+        if self.words:
+            number = {name: schema.pop(name) for name in list(schema) if name != "description"}
+            schema["anyOf"] = [number, {"enum": list(self.words)}]
+        return schema
+
+
+def setting(default: Any, kind: Kind, help: str, *, group: str, **more: Any) -> Any:
+    """A dataclass field with its default and what it may be."""
+    known = Setting(kind=kind, help=help, group=group, **more)
+    return dataclasses.field(default=default, metadata={"setting": known})
+
+
+def settings_of(configuration: type) -> dict[str, tuple[Setting, Any]]:
+    """name -> (setting, default) of a configuration's fields, in their order."""
+    return {
+        each.name: (each.metadata["setting"], each.default)
+        for each in dataclasses.fields(configuration)
+        if "setting" in each.metadata
+    }
+
+
+def check(configuration: Any) -> None:
+    """Checks each field and brings it to its own type."""
+    for name, (known, _) in settings_of(type(configuration)).items():
+        object.__setattr__(configuration, name, known.check(name, getattr(configuration, name)))
+
+
+def json_schema(configuration: type, *, required: Sequence[str] = ()) -> dict[str, Any]:
+    """JSON schema of a configuration, from its fields."""
+    properties = {}
+    for name, (known, default) in settings_of(configuration).items():
+        properties[name] = known.schema() | ({} if default is None else {"default": default})
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": configuration.__name__,
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+    }
+
+
+def _plain(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else f"{value:g}"
+
+
+def _given(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))[:200] or "none"
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return f"{value:g}" if isinstance(value, float) else str(value)[:40]
+    return repr(value)[:80]
