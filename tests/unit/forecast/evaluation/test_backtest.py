@@ -313,9 +313,9 @@ def test_the_report_shows_choices_interest_and_both_reliabilities(run, tmp_path)
     [
         ({"calibration": "platt"}, "Expected --calibration out of none, temperature, isotonic, got 'platt'"),
         ({"sizing": "half"}, "Expected --sizing out of full, volatility, kelly, got 'half'"),
-        ({"max_leverage": 0.0}, "Need max-leverage above 0 and at most 20, got 0"),
-        ({"target_volatility": float("nan")}, "Need target-volatility above 0"),
-        ({"kelly_fraction": 1.5}, "Need kelly-fraction above 0 and at most 1, got 1.5"),
+        ({"max_leverage": 0.0}, "Expected --max-leverage as a number above 0 to 20, got 0"),
+        ({"target_volatility": float("nan")}, "Expected --target-volatility as a number above 0"),
+        ({"kelly_fraction": 1.5}, "Expected --kelly-fraction as a number above 0 to 1, got 1.5"),
     ],
 )
 def test_impossible_rules_are_refused(options, message):

@@ -94,7 +94,7 @@ def test_constant_prices_cost_what_is_traded_and_nothing_else():
 
 @pytest.mark.parametrize("bps", [-1.0, 10_000.0, float("nan"), float("inf")])
 def test_impossible_costs_are_refused(bps):
-    with pytest.raises(ConfigError, match="cost from 0 to 9999 basis points"):
+    with pytest.raises(ConfigError, match="Expected --"):
         Costs(fee_bps=bps, slippage_bps=0.0)
     with pytest.raises(ConfigError, match="half_spread_bps"):
         Costs(fee_bps=1.0, slippage_bps=0.0, half_spread_bps=bps)
@@ -102,7 +102,7 @@ def test_impossible_costs_are_refused(bps):
 
 @pytest.mark.parametrize("rate", [-0.01, 11.0, float("nan")])
 def test_impossible_rates_are_refused(rate):
-    with pytest.raises(ConfigError, match="rate a year from 0 to 10"):
+    with pytest.raises(ConfigError, match="Expected --"):
         Costs(fee_bps=0.0, slippage_bps=0.0, borrow_rate=rate)
 
 
