@@ -96,7 +96,7 @@ def test_constant_prices_cost_what_is_traded_and_nothing_else():
 def test_impossible_costs_are_refused(bps):
     with pytest.raises(ConfigError, match="Expected --"):
         Costs(fee_bps=bps, slippage_bps=0.0)
-    with pytest.raises(ConfigError, match="half_spread_bps"):
+    with pytest.raises(ConfigError, match="Expected --half-spread-bps as a number from 0 to below 10000"):
         Costs(fee_bps=1.0, slippage_bps=0.0, half_spread_bps=bps)
 
 
