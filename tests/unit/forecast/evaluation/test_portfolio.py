@@ -155,7 +155,7 @@ def test_a_portfolio_is_saved_compared_and_found_again(runs):
         "config.json", "holdings.parquet", "ledger.parquet", "metrics.json",
     ]  # fmt: skip
     assert list_portfolios(runs[0].folder.parent) == [made.name]
-    assert made.name.startswith("AAPL+MSFT+IBM_equal_long-short_band-0.0_fee-3_slippage-4")
+    assert made.name.startswith("AAPL+MSFT+IBM_equal_long-short_band-0.0_fee-3.0_slippage-4.0")
     again = load(runs[0].folder.parent, made.name)
     pd.testing.assert_frame_equal(again.ledger, made.ledger)
     pairs = [(each["question"], each["model"], each["benchmark"]) for each in again.metrics["verdict"]["comparisons"]]
