@@ -180,7 +180,7 @@ def test_forecast_signal_all_is_a_table_over_symbols(copy, capsys):
         (["RUN", "--symbol", "MSFT"], "was trained on AAPL, not on MSFT"),
         (["--watch", "--offline"], "Need a run on bars made of trades to watch"),
         (["--all", "--watch"], "--all goes without"),
-        (["--threshold", "0.7", "--offline"], "Need a band"),
+        (["--threshold", "0.7", "--offline"], "Expected --threshold as a number"),
     ],
 )
 def test_what_cannot_be_asked_is_one_line(trained, capsys, arguments, message):
