@@ -56,7 +56,7 @@ def inspect(subject: RunUnderStudy, *, at: np.datetime64 | None = None, tell: Ca
 
 def save(inspection: Inspection, subject: RunUnderStudy, *, pictures: dict[str, Any]) -> None:
     """Writes `<run>/inspection/*.parquet`, what the report shows of it, and, last, inspection.json."""
-    folder = subject.run.folder / "inspection"
+    folder = subject.run.place("inspection")
     (folder / "inspection.json").unlink(missing_ok=True)
     for name, table in inspection.tables().items():
         write_parquet(folder / f"{name}.parquet", table)

@@ -41,14 +41,24 @@ def read_arrays(path: Path) -> dict[str, Floats] | None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:
     """JSON as people and other programs read it: no NaN, no infinity."""
-    return write_atomically(path, json.dumps(content, indent=2, allow_nan=False).encode())
+    return write_atomically(path, json_bytes(content))
+
+
+def json_bytes(content: Mapping[str, Any]) -> bytes:
+    """The same in memory."""
+    return json.dumps(content, indent=2, allow_nan=False).encode()
 
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> Path:
     """Parquet with times in UTC nanoseconds."""
+    return write_atomically(path, parquet_bytes(frame))
+
+
+def parquet_bytes(frame: pd.DataFrame) -> bytes:
+    """The same in memory."""
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
-    return write_atomically(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A run's folder, `data/runs/<run-id>/`: the only code that reads or writes it."""
 
 import hashlib
+import io
 import os
 import shutil
 import tempfile
@@ -15,12 +16,15 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from forecast.config.experiment import Hyperparameters, Study
-from forecast.runs.io import damaged, read_arrays, read_json, read_parquet, write_arrays, write_json, write_parquet
+from forecast.runs import schemas
+from forecast.runs.io import damaged, json_bytes, parquet_bytes, read_arrays, read_json, write_arrays, write_json
+from forecast.runs.manifest import FILES, check_seal, digest, read_checked, sealed
 from pipelines.errors import RunError
 from pipelines.files import write_atomically
 from pipelines.market.types import Floats
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_MANIFEST = "manifest.json"
 _MOST_WEIGHTS = 1 << 29  # bytes: a hundred million numbers, and some room
 _DESCRIBED = ("config", "data", "versions")
 _PREDICTIONS = [
@@ -98,25 +102,26 @@ class Run:
         content = read_json(path)
         if lacking := [name for name in _DESCRIBED if not isinstance(content.get(name), dict)]:
             raise damaged(path, f"it lacks {', '.join(lacking)}")
+        check_seal(content, path)
         return content
 
     def predictions(self) -> pd.DataFrame:
         """Out-of-sample rows: one per model, fold, seed and decision."""
         if not (self.folder / "predictions.parquet").exists():
             raise RunError(f"Run {self.name} is not finished. Run its 'forecast train' again: it goes on.")
-        return read_parquet(self.folder / "predictions.parquet", columns=_PREDICTIONS)
+        return self._table("predictions.parquet")[_PREDICTIONS]
 
     def validation(self) -> pd.DataFrame:
         """The same for the validation rows of each fold: what thresholds and calibration are chosen on."""
-        return read_parquet(self.folder / "validation.parquet", columns=_PREDICTIONS)
+        return self._table("validation.parquet")[_PREDICTIONS]
 
     def bars(self) -> pd.DataFrame:
         """The bars that the run used, adjusted forward from the first."""
-        return read_parquet(self.folder / "bars.parquet")
+        return self._table("bars.parquet")
 
     def history(self) -> pd.DataFrame:
         """Learning curves: model, fold, seed, epoch, loss, val_loss, seconds."""
-        return read_parquet(self.folder / "history.parquet")
+        return self._table("history.parquet")
 
     def member(self, model: str, fold: int, seed: int) -> Path:
         """Where a member's weights are; its description is the .json of the same name."""
@@ -139,7 +144,10 @@ class Run:
     def describe_member(self, model: str, fold: int, seed: int) -> dict[str, Any]:
         """A member's architecture, features and scaler; its weights must have the sha256 that was written with them."""
         path = self.member(model, fold, seed)
-        description = read_json(_beside(path))
+        described = _beside(path)
+        name = described.relative_to(self.folder).as_posix()
+        read_checked(described, name=name, manifest=self.describe() if self.exists else {})
+        description = read_json(described)
         try:
             if (size := path.stat().st_size) > _MOST_WEIGHTS:
                 raise damaged(path, f"{size:,} bytes are too many")
@@ -153,12 +161,11 @@ class Run:
 
     def save_tuning(self, content: Mapping[str, Any]) -> None:
         """Adds to run.json which settings were tried and chosen; before any member is trained with them."""
-        write_json(self.folder / "run.json", {**self.describe(), "tuning": content})
+        self._describe_as({**self.describe(), "tuning": content})
 
     def paths(self) -> pd.DataFrame | None:
         """What networks that forecast a path said, and what came; None for a run without one."""
-        path = self.folder / "paths.parquet"
-        return read_parquet(path) if path.exists() else None
+        return self._table("paths.parquet") if self._has("paths.parquet") else None
 
     def finish(
         self,
@@ -170,13 +177,45 @@ class Run:
         paths: pd.DataFrame | None = None,
     ) -> None:
         """Writes what all members found together; the parts are no longer needed."""
+        tables = {"history.parquet": history, "validation.parquet": validation, "predictions.parquet": predictions}
         if paths is not None and len(paths):
-            write_parquet(self.folder / "paths.parquet", paths)
-        write_json(self.folder / "run.json", {**self.describe(), "seconds": round(seconds, 1)})
-        write_parquet(self.folder / "history.parquet", history)
-        write_parquet(self.folder / "validation.parquet", validation)
-        write_parquet(self.folder / "predictions.parquet", predictions)
+            tables = {"paths.parquet": paths, **tables}
+        files = {name: parquet_bytes(frame) for name, frame in tables.items()}
+        digests = {name: digest(self.place(name).read_bytes()) for name in self._written()}
+        digests |= {name: digest(content) for name, content in files.items()}
+        self._describe_as({**self.describe(), "seconds": round(seconds, 1), FILES: digests})
+        for name, content in files.items():  # the predictions come last and say that the run is finished
+            write_atomically(self.place(name), content)
         shutil.rmtree(self.folder / "members", ignore_errors=True)
+
+    def place(self, *parts: str) -> Path:
+        """Where a file or folder of the run lies.
+
+        Raises:
+            RunError: a link on the way there: a run from somebody else could name any folder of this machine.
+        """
+        path = self.folder
+        for part in parts:
+            path = path / part
+            if path.is_symlink():
+                raise damaged(path, "it is a link, and a run has none")
+        return path
+
+    def _written(self) -> list[str]:
+        """The files that are there before the run is finished: bars, certificate, weights and their descriptions."""
+        present = [name for name in ("bars.parquet", "certificate.json") if (self.folder / name).exists()]
+        weights = sorted(path for path in (self.folder / "weights").rglob("seed-*") if path.is_file())
+        return present + [path.relative_to(self.folder).as_posix() for path in weights]
+
+    def _describe_as(self, content: Mapping[str, Any]) -> None:
+        write_json(self.folder / "run.json", sealed(content))
+
+    def _has(self, name: str) -> bool:
+        """Whether a file is there, or should be."""
+        return (self.folder / name).exists() or name in self.describe().get(FILES, {})
+
+    def _table(self, name: str) -> pd.DataFrame:
+        return _parse(read_checked(self.place(name), name=name, manifest=self.describe()), self.folder / name)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -201,59 +240,106 @@ class Run:
 
     def save_certificate(self, content: Mapping[str, Any]) -> None:
         """Writes certificate.json: what was compared to show that nothing looks ahead."""
-        write_json(self.folder / "certificate.json", content)
+        path = write_json(self.place("certificate.json"), content)
+        described = self.describe() if self.described else {}
+        if path.name in described.get(FILES, {}):
+            files = {**described[FILES], path.name: digest(path.read_bytes())}
+            self._describe_as({**described, FILES: files})
 
     def certificate(self) -> dict[str, Any] | None:
         """The certificate of no lookahead, None for a run without one."""
-        path = self.folder / "certificate.json"
-        return read_json(path) if path.exists() else None
+        name = "certificate.json"
+        if not self._has(name):
+            return None
+        path = self.place(name)
+        read_checked(path, name=name, manifest=self.describe())
+        return read_json(path)
 
     def pictures(self) -> dict[str, Any] | None:
         """What an inspection left for the report, None for a run that was not looked into."""
-        path = self.folder / "inspection" / "pictures.json"
+        path = self.place("inspection") / "pictures.json"
         return read_json(path) if path.exists() else None
 
     def backtests(self) -> list[str]:
         """Names of the saved backtests, oldest first."""
-        found = (self.folder / "backtests").glob("*/metrics.json")
-        return [path.parent.name for path in sorted(found, key=lambda path: path.stat().st_mtime_ns)]
+        whole = [path.parent for path in self.place("backtests").glob("*/metrics.json")]
+        return [folder.name for folder in sorted(whole, key=lambda folder: (self._saved_at(folder), folder.name))]
+
+    def _saved_at(self, folder: Path) -> str:
+        """When a backtest was saved, as its manifest has it; before all others where it has none."""
+        try:
+            return str(read_json(folder / _MANIFEST).get("created_at"))
+        except RunError:
+            return ""
 
     def backtest(self, name: str) -> Backtest:
         """One saved backtest, whole."""
-        folder = self.folder / "backtests" / name
         return Backtest(
             name=name,
             config=self.backtest_config(name),
-            signals=read_parquet(folder / "signals.parquet"),
-            ledger=read_parquet(folder / "ledger.parquet"),
+            signals=_parse(self._of_backtest(name, "signals.parquet"), Path("signals.parquet")),
+            ledger=_parse(self._of_backtest(name, "ledger.parquet"), Path("ledger.parquet")),
             metrics=self.metrics(name),
         )
 
     def backtest_config(self, name: str) -> dict[str, Any]:
         """config.json of one saved backtest: its rules."""
-        return read_json(self.folder / "backtests" / name / "config.json")
+        self._of_backtest(name, "config.json")
+        return read_json(self.place("backtests", name, "config.json"))
 
     def metrics(self, name: str) -> dict[str, Any]:
         """metrics.json of one saved backtest."""
-        return read_json(self.folder / "backtests" / name / "metrics.json")
+        self._of_backtest(name, "metrics.json")
+        return read_json(self.place("backtests", name, "metrics.json"))
+
+    def _of_backtest(self, name: str, file: str) -> bytes:
+        manifest: dict[str, Any] = {}
+        if (path := self.place("backtests", name, _MANIFEST)).exists():
+            manifest = read_json(path)
+            check_seal(manifest, path)
+        return read_checked(self.place("backtests", name, file), name=file, manifest=manifest)
 
     def save_backtest(self, backtest: Backtest) -> Path:
         """Writes `backtests/<name>/`; metrics.json comes last and says that the rest is whole."""
-        folder = self.folder / "backtests" / backtest.name
+        folder = self.place("backtests", backtest.name)
         (folder / "metrics.json").unlink(missing_ok=True)
-        write_json(folder / "config.json", backtest.config)
-        write_parquet(folder / "signals.parquet", backtest.signals)
-        write_parquet(folder / "ledger.parquet", backtest.ledger)
-        write_json(folder / "metrics.json", backtest.metrics)
+        files = {
+            "config.json": json_bytes(backtest.config),
+            "signals.parquet": parquet_bytes(backtest.signals),
+            "ledger.parquet": parquet_bytes(backtest.ledger),
+            "metrics.json": json_bytes(backtest.metrics),
+        }
+        manifest = {
+            "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+            FILES: {name: digest(content) for name, content in files.items()},
+        }
+        write_json(folder / _MANIFEST, sealed(manifest))
+        for name, content in files.items():
+            write_atomically(self.place("backtests", backtest.name, name), content)
         return folder
+
+
+def _parse(content: bytes, path: Path) -> pd.DataFrame:
+    """A table from the bytes of its file; its footer is asked first how large it becomes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        footer = pq.read_metadata(io.BytesIO(content))
+        schemas.check_size(footer.num_rows, footer.num_columns, path)
+        frame = pd.read_parquet(io.BytesIO(content))
+    except (ValueError, OSError, pa.ArrowException) as error:
+        raise damaged(path, error) from error
+    return schemas.check(frame, path)
 
 
 def create_run(runs: Path, name: str, *, description: Mapping[str, Any], bars: pd.DataFrame) -> Run:
     """The run of that name: a new folder with its bars and run.json, or the one that is there to be gone on with."""
     run = Run(runs / name)
     if not run.described:
-        write_parquet(run.folder / "bars.parquet", bars)
-        write_json(run.folder / "run.json", description)
+        content = parquet_bytes(bars)
+        write_atomically(run.place("bars.parquet"), content)
+        write_json(run.folder / "run.json", sealed({**description, FILES: {"bars.parquet": digest(content)}}))
     return run
 
 

@@ -80,7 +80,7 @@ def run(
                 row |= {name: getattr(comparison, name) for name in _COLUMNS[3:9]}
             rows.append(row)
     table = pd.DataFrame(rows, columns=_COLUMNS)
-    write_parquet(subject.run.folder / "inspection" / "ablation.parquet", table)
+    write_parquet(subject.run.place("inspection", "ablation.parquet"), table)
     return Ablation(table=table, window=own)
 
 
@@ -90,7 +90,7 @@ def kept(run: Run) -> Ablation | None:
     Raises:
         RunError: its table is damaged.
     """
-    path = run.folder / "inspection" / "ablation.parquet"
+    path = run.place("inspection", "ablation.parquet")
     if not path.exists():
         return None
     table = read_parquet(path, _COLUMNS)
@@ -135,7 +135,7 @@ def _train(
         for seed in range(experiment.seeds)
     ]
     name = experiment.fingerprint(longest=max(made), versions=versions, backend=workers.backend)[:10]
-    folder = subject.run.folder / "ablation" / name
+    folder = subject.run.place("ablation", name)
 
     def path(length: int, task: Task) -> Any:
         model, fold, seed = task

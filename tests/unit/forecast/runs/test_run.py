@@ -10,7 +10,15 @@ from forecast.runs.io import write_json
 from forecast.runs.run import Backtest, Run
 from pipelines.errors import RunError
 
-BARS = pd.DataFrame({"symbol": ["A"], "open": [1.0]})
+NOW = pd.Timestamp("2026-03-02T21:00Z")
+BARS = pd.DataFrame({"symbol": ["A"], "opened_at": [NOW], "closed_at": [NOW], "open": [1.0], "high": [1.0],
+                     "low": [1.0], "close": [1.0], "volume": [0]})  # fmt: skip
+ROWS = pd.DataFrame({"symbol": ["A"], "model": ["lstm"], "fold": [0], "seed": [0], "decided_at": [NOW],
+                     "entry_at": [NOW], "exit_at": [NOW], "probability": [0.5], "target": [1],
+                     "forward_return": [0.01]})  # fmt: skip
+SIGNALS = pd.DataFrame({"symbol": ["A"], "model": ["lstm"], "member": ["0"], "decided_at": [NOW], "signal": ["buy"]})
+LEDGER = pd.DataFrame({"symbol": ["A"], "model": ["lstm"], "member": ["0"], "time": [NOW], "position": [1.0],
+                       "gross_return": [0.0], "cost": [0.0], "net_return": [0.0]})  # fmt: skip
 
 
 @pytest.fixture
@@ -52,7 +60,7 @@ def test_a_finished_run_has_no_parts_left(run):
     assert not run.finished
     with pytest.raises(RunError, match="is not finished"):
         run.predictions()
-    frame = pd.DataFrame({name: [0.5] for name in runs._PREDICTIONS})
+    frame = ROWS
     run.finish(predictions=frame, validation=frame, history=pd.DataFrame({"loss": [1.0]}), seconds=1.23)
     assert run.finished
     assert not (run.folder / "members").exists()
@@ -61,6 +69,7 @@ def test_a_finished_run_has_no_parts_left(run):
 
 
 def test_a_damaged_file_is_named_in_one_line(run):
+    whole = (run.folder / "run.json").read_text()
     (run.folder / "run.json").write_text("{")
     with pytest.raises(
         RunError, match=r"run\.json of run folder .* cannot be read .*forecast train SYMBOL --overwrite"
@@ -69,8 +78,9 @@ def test_a_damaged_file_is_named_in_one_line(run):
     (run.folder / "run.json").write_text("[]")
     with pytest.raises(RunError, match="not a JSON object"):
         run.describe()
+    (run.folder / "run.json").write_text(whole)
     (run.folder / "bars.parquet").write_bytes(b"PAR1")
-    with pytest.raises(RunError, match=r"bars\.parquet of run folder .* cannot be read"):
+    with pytest.raises(RunError, match=r"bars\.parquet of run folder .* was changed. Expected sha256 \w{64}, got"):
         run.bars()
     (run.folder / "bars.parquet").unlink()
     with pytest.raises(RunError, match=r"bars\.parquet of run folder .* is missing"):
@@ -78,7 +88,7 @@ def test_a_damaged_file_is_named_in_one_line(run):
 
 
 def test_a_backtest_is_listed_only_when_it_is_whole(run):
-    saved = Backtest(name="b", config={"band": 0}, signals=BARS, ledger=BARS, metrics={"verdict": {}})
+    saved = Backtest(name="b", config={"band": 0}, signals=SIGNALS, ledger=LEDGER, metrics={"verdict": {}})
     run.save_backtest(saved)
     assert run.backtests() == ["b"]
     assert run.backtest("b").config == {"band": 0}

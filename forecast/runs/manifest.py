@@ -1,0 +1,59 @@
+"""The sha256 of every file of a folder, kept in a JSON file that carries its own: damage is noticed on reading."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from forecast.runs.io import damaged, read_bytes
+from pipelines.errors import RunError
+
+FILES, SEAL = "files", "sha256"
+_MOST = 1 << 32  # bytes of a file
+
+
+def digest(content: bytes) -> str:
+    """sha256 as text."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with the sha256 of all of it."""
+    body = {name: value for name, value in content.items() if name != SEAL}
+    return {**body, SEAL: digest(json.dumps(body, sort_keys=True).encode())}
+
+
+def check_seal(content: Mapping[str, Any], path: Path) -> None:
+    """Whether a JSON file is as it was written; one of a version without seals passes.
+
+    Raises:
+        RunError: it was changed.
+    """
+    if SEAL not in content and FILES not in content:
+        return
+    if not isinstance(content.get(FILES, {}), dict):
+        raise damaged(path, f"{FILES} is no object")
+    if (expected := sealed(content)[SEAL]) != content.get(SEAL):
+        raise changed(path, expected=str(content.get(SEAL))[:64], got=str(expected))
+
+
+def read_checked(path: Path, *, name: str, manifest: Mapping[str, Any]) -> bytes:
+    """A file's content, which must be what the manifest says of it; a name that it does not list passes.
+
+    Raises:
+        RunError: it is missing, no regular file, or other than it was written.
+    """
+    expected = manifest.get(FILES, {}).get(name)
+    content = read_bytes(path, most=_MOST)
+    if expected is not None and (got := digest(content)) != expected:
+        raise changed(path, expected=str(expected)[:64], got=got)
+    return content
+
+
+def changed(path: Path, *, expected: str, got: str) -> RunError:
+    """What to raise for a file that is not the one that was written."""
+    return RunError(
+        f"{path.name} of run folder {path.parent} was changed. Expected sha256 {expected}, got {got}. Restore it, or "
+        "train again: forecast train SYMBOL --overwrite."
+    )
