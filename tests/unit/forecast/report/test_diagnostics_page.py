@@ -19,6 +19,7 @@ from forecast.report.sections import effective_memory as memory_section
 from forecast.runs.catalog import open_run
 from forecast.runs.run import Run
 from pipelines.errors import RunError
+from tests.helpers.checkpoint_files import reseal
 from tests.helpers.command_line import forecast_here, only_line
 from tests.helpers.report_browser import CHROMIUM, Page, browser
 from tests.helpers.study_results import memory_benchmark_with
@@ -145,6 +146,7 @@ def rewrite(path: Path, change: Callable[[dict], object]) -> None:  # type: igno
 )
 def test_a_description_that_is_not_the_runs_is_refused(damaged: Run, change, message: str, capsys) -> None:  # type: ignore[no-untyped-def]
     rewrite(damaged.member("lstm", 0, 0).with_name("seed-0.json"), change)
+    reseal(damaged)
     assert message in refused(damaged, capsys)
 
 
@@ -162,6 +164,7 @@ def test_missing_swapped_and_truncated_weights_are_named(damaged: Run, capsys: p
 
 def test_features_that_no_longer_exist_are_named(damaged: Run, capsys: pytest.CaptureFixture[str]) -> None:
     rewrite(damaged.folder / "run.json", lambda about: about["config"].update(features=["return", "moon"]))
+    reseal(damaged)
     line = refused(damaged, capsys)
     assert "is not of this version" in line
     assert "moon" in line
@@ -171,6 +174,7 @@ def test_bars_that_are_not_the_runs_are_refused(damaged: Run, capsys: pytest.Cap
     bars = damaged.bars()
     bars.loc[5, "volume"] += 1
     bars.to_parquet(damaged.folder / "bars.parquet", index=False)
+    reseal(damaged)
     assert "are not the bars it was trained on" in refused(damaged, capsys)
 
 
@@ -196,9 +200,11 @@ def test_weights_that_are_damaged_but_signed_are_refused_too(damaged: Run) -> No
     kept = first.read_bytes()
     for content in (kept[: len(kept) // 2], b"", damaged.member("lstm", 0, 0).read_bytes()):
         resigned(first, content)
+        reseal(damaged)
         with pytest.raises(RunError, match=r"no HDF5 file of weights|numbers instead of"):
             analysis.inspect(loader.open_subject(damaged), tell=lambda _: None)
     resigned(first, other.read_bytes())
+    reseal(damaged)
     with pytest.raises(RunError, match="do not give the probabilities that are stored"):
         analysis.inspect(loader.open_subject(damaged), tell=lambda _: None)
 

@@ -182,7 +182,7 @@ def test_the_command_line_refuses_before_it_loads_the_network_library(run):
     [
         ({"features": ["return", "moon_phase"]}, "is not of this version: Need features out of"),
         ({"models": ["gpt"]}, "is not of this version"),
-        ({"spin": 1}, "is not of this version: Need settings out of"),
+        ({"spin": 1}, "is not of this version: Expected settings out of"),
     ],
 )
 def test_a_run_of_another_version_is_one_line(run, changes, message):
