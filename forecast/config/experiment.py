@@ -34,8 +34,8 @@ class Experiment:
     split, embargo: as pipelines.preprocessing.walk_forward.walk_forward takes them, or "combinatorial" with groups
     and test_groups instead of
     folds, as pipelines.preprocessing.combinatorial_cv takes them.
-    features: names; none stands for FEATURES and, on bars made of ticks, for those of trades and quotes that the bars
-    have columns for (forecast.datasets.dataset.with_features).
+    features: names; none stands for DEFAULT_FEATURES; on bars made of ticks for all of FEATURES and those of trades and
+    quotes that the bars have columns for (forecast.datasets.dataset.with_features).
     panel: the symbols whose networks are trained as one, this one among them; none: this symbol alone.
     tuning_trials: tries of other units and learning rates for each network and fold; 0 takes them as they are here.
     start, end: the first and the last session used, both included.
@@ -135,7 +135,7 @@ class Experiment:
         5, "integer", "Epochs without a better validation loss; 0: train all.", group=NETWORKS, low=0, high=10_000
     )
     batch: int = setting(128, "integer", "Batch size, in windows.", group=NETWORKS, low=1, high=65_536)
-    learning_rate: float = setting(0.001, "number", "Step size of Adam.", group=NETWORKS, low=0, open_low=True, high=1)
+    learning_rate: float = setting(0.003, "number", "Step size of Adam.", group=NETWORKS, low=0, open_low=True, high=1)
     clip: float = setting(
         1.0, "number", "Gradient-norm clip; 0: none.", group=NETWORKS, low=0, high=1_000_000, open_high=True
     )
@@ -151,7 +151,7 @@ class Experiment:
     features: tuple[str, ...] = setting(
         (),
         "texts",
-        "A feature, or module:function for your own; several by repeating  [default: all of the bars]",
+        "A feature, or module:function for your own; several by repeating  [default: return; of ticks all]",
         group=PRICES,
         option="feature",
         empty=True,
@@ -164,7 +164,7 @@ class Experiment:
     def __post_init__(self) -> None:
         from pipelines.market.types import check_symbol
         from pipelines.preprocessing.combinatorial_cv import count_folds
-        from pipelines.preprocessing.features import FEATURES, check_names
+        from pipelines.preprocessing.features import DEFAULT_FEATURES, check_names
         from pipelines.preprocessing.walk_forward import time_span
 
         for text in (self.symbol, *self.panel):
@@ -174,7 +174,7 @@ class Experiment:
         check(self)
         self._check_networks()
         if not self.features and self.bars is None:
-            object.__setattr__(self, "features", tuple(FEATURES))
+            object.__setattr__(self, "features", DEFAULT_FEATURES)
         if self.features:
             check_names(self.features)
         object.__setattr__(self, "panel", tuple(sorted(check_symbol(each) for each in self.panel)))

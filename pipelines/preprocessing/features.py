@@ -77,6 +77,9 @@ FEATURES: dict[str, Callable[[Bars], Floats]] = {
     "momentum_20": momentum_20,
 }
 
+DEFAULT_FEATURES = ("return",)
+"""What networks learn from unless told otherwise: every input that says nothing costs power (docs/choices.md)."""
+
 
 def default_features(bars: Bars) -> tuple[str, ...]:
     """The features of FEATURES, and those of trades and quotes for which the bars have columns."""

@@ -99,8 +99,8 @@ def test_prices_are_stale_when_a_session_has_closed_half_an_hour_ago_and_is_not_
 
 def test_a_store_with_less_than_one_window_is_refused(trained, loaded, tmp_path):
     store = Store(tmp_path / "store")
-    store.write_bars(between(Store(trained / "data" / "store").read_bars("AAPL"), end="2000-03-20"))
-    with pytest.raises(TooFewBarsError, match="AAPL: 14 bars since the run began are too few for one window of 10"):
+    store.write_bars(between(Store(trained / "data" / "store").read_bars("AAPL"), end="2000-03-14"))
+    with pytest.raises(TooFewBarsError, match="AAPL: 10 bars since the run began are too few for one window of 10"):
         outlook(loaded, source_now(loaded.run, loaded.experiment, store), rules=RULES)
 
 
@@ -133,7 +133,7 @@ def test_refitted_members_learn_from_every_label_that_is_known_and_repeat(traine
     assert found.decided_at == day
     assert [today.members for today in found.networks] == [tuple(each) for each in first.values()]
     bars = int(np.sum(source.raw.closed_at <= day))
-    known = bars - 2 - 29  # the newest label of horizon 1 is known at the open of the last bar; 29 bars before a window
+    known = bars - 2 - 10  # the newest label of horizon 1 is known at the open of the last bar; 10 bars before a window
     training = known - int(known * 0.15) - 1  # the row before the validation rows is purged
     assert f"Training 4 members on {training:,} rows" in notes[0]
 

@@ -18,7 +18,7 @@ from pipelines.preprocessing import combinatorial_cv, features, labels, sample_w
 from pipelines.sources import sample
 from pipelines.sources.synthetic import random_walk
 
-EXPERIMENT = Experiment(symbol="WALK", window=10, folds=3)
+EXPERIMENT = Experiment(symbol="WALK", window=10, folds=3, features=tuple(features.FEATURES))
 
 
 def walk(bars=700, seed=0):

@@ -33,7 +33,7 @@ def opened(run, task=TASK):
 def test_untouched_files_are_opened(run):
     found = opened(run)
     assert (found.architecture.model, found.architecture.units) == ("lstm", 4)
-    assert found.scaler.mean.shape == (8,)
+    assert found.scaler.mean.shape == (1,)
 
 
 def test_truncated_weights_are_refused_whether_their_sha256_fits_or_not(run):
@@ -104,7 +104,7 @@ def test_a_file_of_padding_is_refused(run):
     with run.member(*TASK).open("r+b") as file:
         file.truncate(1 << 23)
     sign(run)
-    with pytest.raises(RunError, match=r"8,388,608 bytes are too many for 213 parameters"):
+    with pytest.raises(RunError, match=r"8,388,608 bytes are too many for 101 parameters"):
         opened(run)
 
 
@@ -154,9 +154,9 @@ def endless(file, place, secret):
         (external_data, "is not an array of numbers inside the file"),
         (virtual, "is not an array of numbers inside the file"),
         (text, "is not an array of numbers inside the file"),
-        (bomb, "it holds 3,000,000,212 numbers instead of 213 parameters"),
+        (bomb, "it holds 3,000,000,100 numbers instead of 101 parameters"),
         (endless, "its groups lie too deep"),
-        (lambda file, place, secret: None, "it holds 212 numbers instead of 213 parameters"),
+        (lambda file, place, secret: None, "it holds 100 numbers instead of 101 parameters"),
     ],
 )
 def test_weights_that_point_elsewhere_or_are_others_are_refused_although_their_sha256_fits(run, attack, message):
@@ -174,7 +174,7 @@ def test_the_command_line_refuses_before_it_loads_the_network_library(run):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment())
     assert done.stdout.strip() == "2 set()"
-    assert "numbers instead of 213 parameters" in only_line(done.stderr)
+    assert "numbers instead of 101 parameters" in only_line(done.stderr)
 
 
 @pytest.mark.parametrize(
