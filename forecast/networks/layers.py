@@ -129,17 +129,25 @@ def _run(layer: layers.RNN, seen: Any, begin: list[Any] | None) -> list[Any]:
 
 def _cell(architecture: Architecture, units: int, **options: Any) -> layers.RNN:
     """One layer. Its kernels are zeros until `build` has drawn all weights."""
-    kind = {"gru": layers.GRU, "lstm": layers.LSTM}.get(architecture.cell, layers.SimpleRNN)
-    if architecture.cell == "irnn":
-        options["activation"] = "relu"
-    return kind(
+    layer, own = CELL_LAYERS[architecture.cell]
+    return layer(
         units,
         kernel_initializer="zeros",
         recurrent_initializer="zeros",
         recurrent_dropout=architecture.recurrent_dropout,
         seed=_SEED,
+        **own,
         **options,
     )
+
+
+CELL_LAYERS: dict[str, tuple[type[layers.RNN], dict[str, Any]]] = {
+    "simple_rnn": (layers.SimpleRNN, {}),
+    "irnn": (layers.SimpleRNN, {"activation": "relu"}),
+    "lstm": (layers.LSTM, {}),
+    "gru": (layers.GRU, {}),
+}
+"""The layer of each recurrent cell and its own options: a cell without an entry fails, it is no other cell."""
 
 
 def _after(architecture: Architecture, seen: Any) -> Any:

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from forecast.config import model_registry
 from forecast.config.model_registry import MODELS
 from tests.helpers.network_sizes import architecture, budget
 
@@ -206,3 +207,8 @@ def test_probabilities_of_validation_rows_are_those_that_the_validation_loss_was
     target, probability = windows.targets[fold.validation], found.validation
     loss = -np.mean(np.where(target > 0, np.log(probability), np.log(1 - probability)))
     assert loss == pytest.approx(found.val_loss[-1], abs=1e-5)
+
+
+def test_every_recurrent_cell_of_the_registry_has_a_layer_of_its_own(fitting):
+    recurrent = {cell.like for cell in model_registry.CELLS.values() if cell.recurrent}
+    assert recurrent == set(fitting.layers.CELL_LAYERS)
