@@ -9,7 +9,7 @@ import pytest
 from forecast.compute import backend
 from forecast.runs.catalog import open_run
 from forecast.serving.export import TOLERANCE
-from tests.helpers.checkpoint_files import sign
+from tests.helpers.checkpoint_files import reseal, sign
 from tests.helpers.command_line import forecast, only_line
 
 
@@ -44,6 +44,7 @@ def test_an_export_that_gives_other_probabilities_is_not_written(trained, tmp_pa
         file.visititems(lambda name, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
         found[0][...] = found[0][...] * 1.5
     sign(run)
+    reseal(run)
     assert forecast(tmp_path, "export", "--model", "lstm", "--out", str(tmp_path / "out")) == 2
     assert "lstm-fold-1-seed-0.keras gives probabilities that differ" in only_line(capsys.readouterr().err)
     assert not list((tmp_path / "out").glob("*"))
