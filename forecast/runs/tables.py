@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.compute.task import Task
+from forecast.config.architecture import Architecture
 from forecast.config.experiment import Experiment
 from forecast.datasets import path_targets
 from forecast.datasets.dataset import Dataset, bars_per_year
@@ -41,6 +42,7 @@ def describe_run(
         "data": {**_describe_bars(dataset.bars), "fingerprint": fingerprint, "price_scale": price_scale},
         "folds": [_describe_fold(dataset, fold.number) for fold in dataset.folds if len(fold.test)],
         "seeds": list(range(experiment.seeds)),
+        "parameters": {model: Architecture.of(experiment, model).parameters for model in experiment.models},
         "versions": versions,
         "backend": backend,
         **more,

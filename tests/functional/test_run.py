@@ -60,6 +60,12 @@ def test_labels_and_entries_of_a_run_follow_from_its_bars(trained):
     np.testing.assert_array_equal(rows["forward_return"], opens[at + 2] / opens[at + 1] - 1)
 
 
+def test_the_run_says_how_many_parameters_each_network_has(trained):
+    described = newest(trained).describe()
+    # SimpleRNN: 4 units x (1 feature + 4 units + 1 bias) and a head of 4 + 1; LSTM: four gates of it and the head
+    assert described["parameters"] == {"simple_rnn": 4 * 6 + 5, "lstm": 4 * 4 * 6 + 5}
+
+
 def test_history_has_every_epoch_of_every_member_and_weights_lie_beside_their_description(trained):
     run = newest(trained)
     history = run.history()
