@@ -14,7 +14,7 @@ EXPERIMENT = Experiment(symbol="WALK", window=5, split="combinatorial", groups=4
 
 
 def test_a_path_takes_each_group_from_the_fold_that_its_turn_names():
-    dataset = prepare(random_walk(bars=427, seed=0), EXPERIMENT)
+    dataset = prepare(random_walk(bars=408, seed=0), EXPERIMENT)
     assert len(dataset.windows) == 401  # 100 windows a group, 101 in the first
     assert len(dataset.folds) == 6
     found = {
