@@ -1,9 +1,9 @@
 """Controls of the verdict: how often it claims something where nothing can be forecast, and where something can.
 
-    python -m tests.benchmarks.controls none --first 0 --markets 1000 --folder /tmp/controls
+    python -m tests.benchmarks.controls none --first 0 --markets 1000 --folder controls
     python -m tests.benchmarks.controls real --first 0 --markets 300 --prices huge_dev120_to_2017.parquet --folder ...
     python -m tests.benchmarks.controls lag-1 --edge 0.1 --bars 5000 --markets 100 --folder ...
-    python -m tests.benchmarks.controls table --folder /tmp/controls
+    python -m tests.benchmarks.controls table --folder controls
 
 Each market is trained once and judged at 3, 10 and 20 basis points a side. A finished market is a file of its own, so
 the same command resumes. Seeds 0 to 9,999 are for reporting only; the statistic was chosen on others (docs/choices.md).
