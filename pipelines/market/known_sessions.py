@@ -1,8 +1,7 @@
 """Sessions that exchanges published, to find a calendar that has lost some: holidays, half days, special sessions.
 
 Calendars come from another package, whose rules are read by pandas: a new version of either has dropped sessions in
-silence. Each line is a fact that an exchange announced, by hand; the tests hold every mapped calendar to them,
-and `forecast doctor` those of the store.
+silence. Each line is a fact that an exchange announced, by hand; the tests hold every mapped calendar to them.
 """
 
 from dataclasses import dataclass
