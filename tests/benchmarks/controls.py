@@ -5,8 +5,9 @@
     python -m tests.benchmarks.controls lag-1 --edge 0.1 --bars 5000 --markets 100 --folder ...
     python -m tests.benchmarks.controls table --folder controls
 
-Each market is trained once and judged at 3, 10 and 20 basis points a side. A finished market is a file of its own, so
-the same command resumes. Seeds 0 to 9,999 are for reporting only; the statistic was chosen on others (docs/choices.md).
+Each market is trained once and judged at 3, 10 and 20 basis points a side. Probabilities (.npz) and answers (.json) of
+a market are files of their own, so the same command resumes, and without the .json files it judges again without
+training. Seeds 0 to 9,999 are for reporting only; the statistic was chosen on others (docs/choices.md).
 """
 
 import argparse
@@ -79,8 +80,8 @@ def dataset_of(arguments: argparse.Namespace, seed: int, experiment: Experiment)
     )
 
 
-def judge(dataset: Dataset, experiment: Experiment, workers: InlinePool) -> dict[str, Any]:
-    """Comparisons of one market at each cost, from one training."""
+def trained(dataset: Dataset, experiment: Experiment, workers: InlinePool) -> dict[Any, Any]:
+    """Test and validation probabilities of each network and baseline of one market, by model, fold and seed."""
     versions = tuple(versions_of(workers.backend).items())
     shared = {"dataset": dataset, "backend": workers.backend, "versions": versions}
     folds = range(experiment.folds)
@@ -101,6 +102,32 @@ def judge(dataset: Dataset, experiment: Experiment, workers: InlinePool) -> dict
         return FitJob(data=data, task=task, done=keep)
 
     fit_members([job(task) for task in tasks], workers=workers, progress=Quiet())
+    return predictions
+
+
+def stored(path: Path, dataset: Dataset, experiment: Experiment, workers: InlinePool) -> dict[Any, Any]:
+    """Probabilities from the file at *path*; trained and written there first where it does not exist."""
+    if not path.exists():
+        arrays = {}
+        for (model, fold, seed), both in trained(dataset, experiment, workers).items():
+            for kind, values in zip(("test", "validation"), both, strict=True):
+                arrays[f"{model}|{fold}|{seed}|{kind}"] = values
+        partial = path.with_suffix(".part")
+        with partial.open("wb") as file:
+            np.savez(file, **arrays)
+        partial.replace(path)
+    with np.load(path, allow_pickle=False) as file:
+        arrays = dict(file)
+    names = {name.rsplit("|", 1)[0] for name in arrays}
+    return {
+        (model, int(fold), int(seed)): (arrays[f"{name}|test"], arrays[f"{name}|validation"])
+        for name in names
+        for model, fold, seed in [name.split("|")]
+    }
+
+
+def judge(dataset: Dataset, experiment: Experiment, predictions: dict[Any, Any]) -> dict[str, Any]:
+    """Comparisons of one market at each cost, from one training."""
     return {
         str(cost): power_study._compare(
             dataset,
@@ -119,7 +146,8 @@ def run(arguments: argparse.Namespace) -> None:
     for seed in range(arguments.first, arguments.first + arguments.markets):
         path = folder / f"{seed}.json"
         if not path.exists():
-            results = judge(dataset_of(arguments, seed, experiment), experiment, workers)
+            dataset = dataset_of(arguments, seed, experiment)
+            results = judge(dataset, experiment, stored(path.with_suffix(".npz"), dataset, experiment, workers))
             path.write_text(json.dumps(results))
 
 
