@@ -9,35 +9,40 @@ from typing import Any
 import click
 
 from forecast.cli.text import printable
+from forecast.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
 class CliContext:
-    """The global options of the command line. prices: where the price store is, if not below data_dir."""
+    """The global options of the command line: the workspace, and how much to say."""
 
-    data_dir: Path
-    reports_dir: Path
+    workspace: Workspace
     quiet: bool = False
     debug: bool = False
-    prices: str | None = None
+
+    @property
+    def data_dir(self) -> Path:
+        return self.workspace.data_dir
+
+    @property
+    def reports_dir(self) -> Path:
+        return self.workspace.reports_dir
 
     @property
     def store(self) -> Path | str:
-        """A folder, or an address such as s3://bucket/prices."""
-        return self.prices or self.data_dir / "store"
+        return self.workspace.store
 
     @property
     def origins(self) -> Path:
-        """Where the store's series came from; see pipelines.store.provenance."""
-        return self.data_dir / "origins"
+        return self.workspace.origins
 
     @property
     def runs(self) -> Path:
-        return self.data_dir / "runs"
+        return self.workspace.runs
 
     @property
     def calibrations(self) -> Path:
-        return self.data_dir / "calibrations"
+        return self.workspace.calibrations
 
     def note(self, message: str) -> None:
         """One line for a person, on stderr, unless --quiet."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from forecast.cli.context import CliContext
+from forecast.workspace import DATA_DIR, REPORTS_DIR, STORE, Workspace
 
 _COMMANDS = {  # name -> (module, line in --help), so that --help imports none of them
     "demo": ("forecast.cli.commands.demo", "Train, backtest and report on the sample that ships with forecast."),
@@ -58,8 +59,8 @@ class LazyCommands(click.Group):
 @click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("data"),
-    envvar="FORECAST_DATA",
+    default=Workspace().data_dir,
+    envvar=DATA_DIR,
     show_default=True,
     show_envvar=True,
     help="Where the price store and the runs are kept.",
@@ -67,8 +68,8 @@ class LazyCommands(click.Group):
 @click.option(
     "--reports-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("reports"),
-    envvar="FORECAST_REPORTS",
+    default=Workspace().reports_dir,
+    envvar=REPORTS_DIR,
     show_default=True,
     show_envvar=True,
     help="Where the HTML reports are written.",
@@ -76,7 +77,7 @@ class LazyCommands(click.Group):
 @click.option(
     "--store",
     metavar="FOLDER|s3://BUCKET/PREFIX",
-    envvar="FORECAST_STORE",
+    envvar=STORE,
     show_envvar=True,
     help="Where the price store is kept, if not below --data-dir.",
 )
@@ -92,4 +93,5 @@ def cli(ctx: click.Context, data_dir: Path, reports_dir: Path, store: str | None
       forecast demo
       forecast fetch AAPL --source yahoo && forecast train AAPL && forecast backtest
     """
-    ctx.obj = CliContext(data_dir=data_dir, reports_dir=reports_dir, prices=store, quiet=quiet, debug=debug)
+    workspace = Workspace(data_dir=data_dir, reports_dir=reports_dir, store=store)
+    ctx.obj = CliContext(workspace=workspace, quiet=quiet, debug=debug)

@@ -10,6 +10,7 @@ from forecast.cli import refresh
 from forecast.cli.commands import fetch
 from forecast.cli.context import CliContext
 from forecast.config.experiment import Experiment
+from forecast.workspace import Workspace
 from pipelines.sources.yahoo.client import Client, RetryPolicy
 from pipelines.store import provenance
 from pipelines.store.store import Store
@@ -29,7 +30,7 @@ def fake(tmp_path, monkeypatch):
 
 
 def bring(folder, **experiment):
-    settings = CliContext(data_dir=folder / "data", reports_dir=folder)
+    settings = CliContext(workspace=Workspace(data_dir=folder / "data", reports_dir=folder))
     return partial(refresh.bring, settings, Store(settings.store), Experiment(**{"symbol": "AAA", **experiment}))
 
 

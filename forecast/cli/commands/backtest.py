@@ -89,8 +89,9 @@ def evaluate_and_report(settings: CliContext, run: Any, rules: Any, *, say: bool
     from forecast.studies.power_results import listed
 
     backtest = evaluate(run, rules=rules)
-    page = write_report(run, backtest=backtest.name, folder=settings.reports_dir)
-    write_index(list_runs(settings.runs), folder=settings.reports_dir, calibrations=listed(settings.calibrations))
+    calibrations = listed(settings.calibrations)
+    page = write_report(run, backtest=backtest.name, folder=settings.reports_dir, calibrations=calibrations)
+    write_index(list_runs(settings.runs), folder=settings.reports_dir, calibrations=calibrations)
     if say:
         from forecast.cli.backtest_output import print_backtest
 

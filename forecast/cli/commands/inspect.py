@@ -1,7 +1,6 @@
 """`forecast inspect`: what a run's networks remember, as a page and as Parquet; the textbook case."""
 
 from datetime import datetime
-from pathlib import Path
 
 import click
 
@@ -75,6 +74,7 @@ def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: b
     from forecast.report.sections import effective_memory as memory_section
     from forecast.runs.catalog import open_run
     from forecast.studies import memory_benchmark, window_ablation
+    from forecast.studies.power_results import listed
 
     chosen = loader.open_subject(open_run(settings.runs, name))
     if chosen.unseen:
@@ -85,12 +85,17 @@ def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: b
     sentence = memory_section.sentence(memories, window=chosen.experiment.window)
     found.facts.update(sentence=sentence, memory=[dataclasses.asdict(each) for each in memories])
     analysis.save(found, chosen, pictures=diagnostics.pictures(found, memories))
-    if (settings.reports_dir / f"{chosen.run.name}.html").exists() and (backtests := chosen.run.backtests()):
-        write_report(chosen.run, backtest=backtests[-1], folder=settings.reports_dir)  # with the new pictures
+    if settings.workspace.page(chosen.run.name).exists() and (backtests := chosen.run.backtests()):  # new pictures
+        write_report(
+            chosen.run,
+            backtest=backtests[-1],
+            folder=settings.reports_dir,
+            calibrations=listed(settings.calibrations),
+        )
     written = diagnostics.write_memory(
         found,
         memories,
-        memory_benchmark.cached(_kept(settings)),
+        memory_benchmark.cached(settings.workspace.benchmark),
         ablated=window_ablation.kept(chosen.run),
         folder=settings.reports_dir,
     )
@@ -117,7 +122,7 @@ def _benchmark(
         raise ConfigError(f"Need --jobs of 1 or more, got {jobs}.")
     window = _window(settings, name)
     known = memory_benchmark.run(
-        _kept(settings),
+        settings.workspace.benchmark,
         lengths=lengths,
         seeds=seeds,
         jobs=jobs or cores(),
@@ -186,7 +191,3 @@ def _window(settings: CliContext, name: str) -> int | None:
         return None
     window = open_run(settings.runs, name).describe()["config"].get("window")
     return window if isinstance(window, int) else None
-
-
-def _kept(settings: CliContext) -> Path:
-    return settings.data_dir / "benchmark"

@@ -33,10 +33,9 @@ def command(settings: CliContext, run: str, backtest: str | None, as_json: bool)
     if backtest is not None and backtest not in names:
         raise RunError(f"Need a backtest of run {chosen.name}: {', '.join(names)}. Got {backtest[:80]!r}.")
     name = backtest or names[-1]
-    page = write_report(chosen, backtest=name, folder=settings.reports_dir)
-    index = write_index(
-        list_runs(settings.runs), folder=settings.reports_dir, calibrations=listed(settings.calibrations)
-    )
+    calibrations = listed(settings.calibrations)
+    page = write_report(chosen, backtest=name, folder=settings.reports_dir, calibrations=calibrations)
+    index = write_index(list_runs(settings.runs), folder=settings.reports_dir, calibrations=calibrations)
     symbol = str(chosen.describe()["config"]["symbol"])
     sentence = " ".join(verdict_text(chosen.metrics(name), symbol=symbol).sentences)
     if as_json:

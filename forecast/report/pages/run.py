@@ -17,7 +17,7 @@ from forecast.report.sections.notes import trading_notes
 from forecast.report.sections.verdict import verdict_text
 from forecast.runs.run import Run
 from forecast.statistics.verdict import Verdict
-from forecast.studies.power_results import PowerStudy, listed
+from forecast.studies.power_results import PowerStudy
 from pipelines.errors import RunError
 from pipelines.files import write_atomically
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 _REMEMBERED = ("gradient", "occlusion")
 
 
-def write_report(run: Run, *, backtest: str, folder: Path) -> Path:
-    """Writes `<folder>/<run-id>.html` and returns its path.
+def write_report(run: Run, *, backtest: str, folder: Path, calibrations: Sequence[PowerStudy] = ()) -> Path:
+    """Writes `<folder>/<run-id>.html` and returns its path. calibrations: what is known of the experiment's power.
 
     Raises:
         RunError: the run or the backtest is missing or damaged.
     """
     material = gather(run, backtest=backtest)
     try:
-        context = _context(material, listed(run.folder.parent.parent / "calibrations"))
+        context = _context(material, calibrations)
     except (KeyError, TypeError) as error:
         raise RunError(f"The files of run {run.name} do not hold {error}. Train it again: forecast train.") from error
     html = environment().get_template("report.html.j2").render(**context)
