@@ -1,4 +1,4 @@
-"""A run and one of its backtests, a portfolio, or a power study -> one HTML page that loads nothing from anywhere."""
+"""A run and one of its backtests, a portfolio, or a power study -> one HTML page; nothing comes from the network."""
 
 from forecast.report.pages.index import write_index
 from forecast.report.pages.portfolio import write_portfolio

@@ -1,4 +1,4 @@
-"""What returns risk: rolling Sharpe ratio and volatility, falls from a peak, the tail, and the benchmark's part in them."""
+"""What returns risk: rolling Sharpe ratio and volatility, drawdowns, the tail, and the benchmark's part in them."""
 
 from dataclasses import dataclass
 

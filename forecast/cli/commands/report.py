@@ -8,17 +8,20 @@ from forecast.cli.context import CliContext, json_option, print_json
 @click.command()
 @click.argument("run", default="latest")
 @click.option("--backtest", metavar="NAME", help="Which backtest of the run; the newest when not given.")
+@click.option("--standalone", is_flag=True, help="Put the chart library into the page: one file to mail, 1.2 MB more.")
 @json_option
 @click.pass_obj
-def command(settings: CliContext, run: str, backtest: str | None, as_json: bool) -> None:
+def command(settings: CliContext, run: str, backtest: str | None, standalone: bool, as_json: bool) -> None:
     """Write the HTML report of a run.
 
-    RUN is a run's name; the newest one when not given. The page is one file that loads nothing from the network.
+    RUN is a run's name; the newest one when not given. Nothing is loaded from the network: the chart library lies once
+    beside the pages, or inside a page that is written with --standalone.
 
     \b
     Examples:
       forecast report
       forecast report 20260301-120000-aapl-1d --backtest default
+      forecast report AAPL --standalone
     """
     from forecast.report import write_index, write_report
     from forecast.report.sections.verdict import verdict_text
@@ -34,7 +37,9 @@ def command(settings: CliContext, run: str, backtest: str | None, as_json: bool)
         raise RunError(f"Need a backtest of run {chosen.name}: {', '.join(names)}. Got {backtest[:80]!r}.")
     name = backtest or names[-1]
     calibrations = listed(settings.calibrations)
-    page = write_report(chosen, backtest=name, folder=settings.reports_dir, calibrations=calibrations)
+    page = write_report(
+        chosen, backtest=name, folder=settings.reports_dir, calibrations=calibrations, standalone=standalone
+    )
     index = write_index(list_runs(settings.runs), folder=settings.reports_dir, calibrations=calibrations)
     symbol = str(chosen.describe()["config"]["symbol"])
     sentence = " ".join(verdict_text(chosen.metrics(name), symbol=symbol).sentences)

@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,16 +11,12 @@ from forecast.diagnostics.effective_memory import Memory
 from forecast.report import formatting
 from forecast.report.charts import diagnostics, heatmaps
 from forecast.report.charts.equity import Figure
-from forecast.report.pages.run import environment, script_json
+from forecast.report.document import write_page
 from forecast.report.sections import effective_memory as memory_section
 from forecast.report.sections import window_ablation as ablation_section
 from forecast.studies import memory_benchmark
 from forecast.studies.memory_benchmark import Benchmark
 from forecast.studies.window_ablation import Ablation
-from pipelines.files import write_atomically
-
-if TYPE_CHECKING:
-    pass
 
 TASK_NAMES = {"adding": "Adding problem", "recall": "Delayed recall"}
 
@@ -67,7 +63,7 @@ def write_memory(
         "commands": [f"forecast inspect {shlex.quote(run)}", "forecast inspect --benchmark"],
         **_told_of(known, window),
     }  # fmt: skip
-    return _write("memory.html.j2", context, figures, path=folder / f"{run}-memory.html")
+    return write_page(folder / f"{run}-memory.html", template="memory.html.j2", figures=figures, **context)
 
 
 def pictures(inspection: Inspection, memories: list[Memory]) -> dict[str, Any]:
@@ -94,7 +90,8 @@ def write_benchmark(known: Benchmark, *, window: int | None, folder: Path) -> Pa
         "commands": ["forecast inspect --benchmark"],
         **_told_of(known, window),
     }
-    return _write("benchmark.html.j2", context, _textbook(known, window), path=folder / "memory-benchmark.html")
+    figures = _textbook(known, window)
+    return write_page(folder / "memory-benchmark.html", template="benchmark.html.j2", figures=figures, **context)
 
 
 def told(known: Benchmark) -> str:
@@ -110,23 +107,6 @@ def told(known: Benchmark) -> str:
         )
         parts.append(f"the {formatting.label(cell)} learns it {size}")
     return f"Adding problem: {', '.join(parts)}."
-
-
-def _write(template: str, context: dict[str, Any], figures: dict[str, Figure], *, path: Path) -> Path:
-    from plotly.offline import get_plotlyjs
-
-    drawn = {name: {"data": figure["data"], "layout": figure["layout"]} for name, figure in figures.items()}
-    html = (
-        environment()
-        .get_template(template)
-        .render(
-            **context,
-            alt={name: figure["alt"] for name, figure in figures.items()},
-            figures=script_json(drawn),
-            plotly=get_plotlyjs(),
-        )
-    )
-    return write_atomically(path, html.encode())
 
 
 def _gates(inspection: Inspection, rng: np.random.Generator) -> dict[str, Figure]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from forecast.evaluation.portfolio import FOLDER, list_portfolios
 from forecast.report import formatting
+from forecast.report.document import environment
 from forecast.report.pages.portfolio import page_name as portfolio_page
 from forecast.report.pages.power import page_name, sentence
-from forecast.report.pages.run import environment
 from forecast.report.sections.verdict import verdict_text
 from forecast.runs.io import read_json
 from forecast.runs.run import Run

@@ -9,18 +9,15 @@ from forecast.evaluation.portfolio import Portfolio
 from forecast.report import formatting
 from forecast.report.charts import equity
 from forecast.report.context import PageContext, ledger
-from forecast.report.pages.run import environment, script_json
+from forecast.report.document import write_page
 from forecast.report.sections import tables
 from forecast.report.sections.notes import trading_notes
 from forecast.report.sections.verdict import verdict_text
 from forecast.statistics.verdict import Verdict
-from pipelines.files import write_atomically
 
 
-def write_portfolio(portfolio: Portfolio, *, folder: Path) -> Path:
+def write_portfolio(portfolio: Portfolio, *, folder: Path, standalone: bool = False) -> Path:
     """Writes `<folder>/portfolio-<name>.html` and returns its path."""
-    from plotly.offline import get_plotlyjs
-
     material = _material(portfolio)
     verdict = Verdict.from_json(portfolio.metrics["verdict"])
     unit = next((each.unit for each in verdict.of("money")), "day")
@@ -32,7 +29,11 @@ def write_portfolio(portfolio: Portfolio, *, folder: Path) -> Path:
     }
     period = portfolio.metrics["period"]
     config = portfolio.config
-    html = environment().get_template("portfolio.html.j2").render(
+    return write_page(
+        folder / page_name(portfolio.name),
+        template="portfolio.html.j2",
+        standalone=standalone,
+        figures=figures,
         title=f"Portfolio of {', '.join(config['symbols'])}",
         eyebrow=(f"{', '.join(config['symbols'])} · {formatting.day(period['first'])} to "
         f"{formatting.day(period['last'])}"),
@@ -45,15 +46,9 @@ def write_portfolio(portfolio: Portfolio, *, folder: Path) -> Path:
         unit=unit,
         performance=tables.performance(material),
         settings=[(name.replace("_", " "), formatting.value(given)) for name, given in config.items()],
-        alt={name: figure["alt"] for name, figure in figures.items()},
-        figures=script_json(
-            {name: {"data": each["data"], "layout": each["layout"]} for name, each in figures.items()}
-        ),
-        plotly=get_plotlyjs(),
         scale=figures["growth"]["layout"]["yaxis"]["type"],
         name=portfolio.name,
     )  # fmt: skip
-    return write_atomically(folder / page_name(portfolio.name), html.encode())
 
 
 def page_name(name: str) -> str:

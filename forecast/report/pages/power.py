@@ -8,9 +8,8 @@ import pandas as pd
 
 from forecast.report import formatting
 from forecast.report.charts.equity import Figure, colour
-from forecast.report.pages.run import environment, script_json
+from forecast.report.document import write_page
 from forecast.studies.power_results import PowerStudy, detectable_edge, kind_name, smallest_edges
-from pipelines.files import write_atomically
 
 _MARKS = {  # what a line is about besides its network
     "simple_rnn": ("solid", "diamond"),
@@ -22,31 +21,23 @@ _MARKS = {  # what a line is about besides its network
 }
 
 
-def write_controls(found: PowerStudy, *, folder: Path) -> Path:
+def write_controls(found: PowerStudy, *, folder: Path, standalone: bool = False) -> Path:
     """Writes `<folder>/calibration-<name>.html` and returns its path."""
-    from plotly.offline import get_plotlyjs
-
-    figures = {f"power-{kind}": power_curve(found.shares, kind) for kind in _planted(found.shares)}
-    drawn = {name: {"data": each["data"], "layout": each["layout"]} for name, each in figures.items()}
-    html = (
-        environment()
-        .get_template("controls.html.j2")
-        .render(
-            title="Size and power of this experiment",
-            eyebrow=f"Power study {found.name} · {formatting.count(int(found.about['market_bars']))} bars a market",
-            sentence=sentence(found.shares),
-            rows=rows(found.shares),
-            curves=[(f"power-{kind}", kind_name(kind)) for kind in _planted(found.shares)],
-            smallest=smallest(found.shares),
-            setup=_setup(found.about),
-            commands=[str(found.about["command"])],
-            alt={name: figure["alt"] for name, figure in figures.items()},
-            figures=script_json(drawn),
-            plotly=get_plotlyjs(),
-            created=str(found.about["created_at"])[:16].replace("T", " "),
-        )
+    return write_page(
+        folder / page_name(found),
+        template="controls.html.j2",
+        figures={f"power-{kind}": power_curve(found.shares, kind) for kind in _planted(found.shares)},
+        standalone=standalone,
+        title="Size and power of this experiment",
+        eyebrow=f"Power study {found.name} · {formatting.count(int(found.about['market_bars']))} bars a market",
+        sentence=sentence(found.shares),
+        rows=rows(found.shares),
+        curves=[(f"power-{kind}", kind_name(kind)) for kind in _planted(found.shares)],
+        smallest=smallest(found.shares),
+        setup=_setup(found.about),
+        commands=[str(found.about["command"])],
+        created=str(found.about["created_at"])[:16].replace("T", " "),
     )
-    return write_atomically(folder / page_name(found), html.encode())
 
 
 def page_name(found: PowerStudy) -> str:

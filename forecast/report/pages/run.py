@@ -1,17 +1,16 @@
-"""One run -> one page. What is written here can be mailed: scripts, styles and data are all inside."""
+"""One run -> one page, with all its numbers inside."""
 
-import json
 import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from forecast.config.trading import current_names
 from forecast.report import formatting
 from forecast.report.charts import equity, path_forecasts, trades, training
-from forecast.report.charts.equity import Figure
 from forecast.report.context import PageContext, gather
+from forecast.report.document import write_page
 from forecast.report.sections import power, robustness, tables
 from forecast.report.sections.notes import trading_notes
 from forecast.report.sections.verdict import verdict_text
@@ -19,17 +18,21 @@ from forecast.runs.run import Run
 from forecast.statistics.verdict import Verdict
 from forecast.studies.power_results import PowerStudy
 from pipelines.errors import RunError
-from pipelines.files import write_atomically
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
 
 _REMEMBERED = ("gradient", "occlusion")
 
 
-def write_report(run: Run, *, backtest: str, folder: Path, calibrations: Sequence[PowerStudy] = ()) -> Path:
-    """Writes `<folder>/<run-id>.html` and returns its path. calibrations: what is known of the experiment's power.
+def write_report(
+    run: Run,
+    *,
+    backtest: str,
+    folder: Path,
+    calibrations: Sequence[PowerStudy] = (),
+    standalone: bool = False,
+) -> Path:
+    """Writes `<folder>/<run-id>.html` and returns its path.
+
+    calibrations: what is known of the experiment's power. standalone: with the chart library inside.
 
     Raises:
         RunError: the run or the backtest is missing or damaged.
@@ -39,34 +42,10 @@ def write_report(run: Run, *, backtest: str, folder: Path, calibrations: Sequenc
         context = _context(material, calibrations)
     except (KeyError, TypeError) as error:
         raise RunError(f"The files of run {run.name} do not hold {error}. Train it again: forecast train.") from error
-    html = environment().get_template("report.html.j2").render(**context)
-    return write_atomically(folder / f"{run.name}.html", html.encode())
-
-
-def environment() -> "Environment":
-    """The templates of forecast/report/templates; whatever a variable holds is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    templates = Path(__file__).parents[1] / "templates"
-    found = Environment(
-        loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    found.filters["whole"] = lambda text: text.replace(" %", "\u00a0%").replace("p = ", "p\u00a0=\u00a0")
-    return found
-
-
-def script_json(content: Any) -> str:
-    """JSON that may stand inside <script>: it can neither close it nor open anything else."""
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+    return write_page(folder / f"{run.name}.html", template="report.html.j2", standalone=standalone, **context)
 
 
 def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[str, Any]:
-    from plotly.offline import get_plotlyjs
-
     verdict = Verdict.from_json(material.metrics["verdict"])
     unit = next((each.unit for each in verdict.of("money")), "day")
     small, fans, steps = (
@@ -92,11 +71,9 @@ def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[
         "eyebrow": _eyebrow(material),
         "verdict": verdict_text(material.metrics, symbol=material.symbol),
         "done": _done(material),
-        "alt": {name: figure["alt"] for name, figure in figures.items()},
         "learning": [title for title, _ in small],
         "fans": [title for title, _ in fans],
-        "figures": script_json({name: _drawn(figure) for name, figure in figures.items()}),
-        "plotly": get_plotlyjs(),
+        "figures": figures,
         "all_bars": figures["prices"]["all"],
         "more_lines": any(trace.get("visible") == "legendonly" for trace in figures["growth"]["data"]),
         "scale": figures["growth"]["layout"]["yaxis"]["type"],
@@ -122,10 +99,6 @@ def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[
         "commands": _commands(material),
         "networks": [(formatting.label(model), equity.colour(model)) for model in material.networks],
     }  # fmt: skip
-
-
-def _drawn(figure: Figure) -> Figure:
-    return {"data": figure["data"], "layout": figure["layout"]}
 
 
 def _eyebrow(material: PageContext) -> str:

@@ -1,6 +1,6 @@
 (() => {
   "use strict";
-  const { figures, touch, narrow, merged, chart, show, copy, keep } = drawing;
+  const { figures, library, touch, narrow, merged, chart, show, copy, keep } = drawing;
   const plain = (at) => String(at).replace(" ", "T");
   // times are ISO text of one format, so that text order is time order
   const from = (times, at) => { let low = 0, high = times.length; while (low < high) { const mid = (low + high) >> 1; if (times[mid] < at) low = mid + 1; else high = mid; } return low; };
@@ -74,7 +74,7 @@
     press(document.querySelector('[data-bars="63"]'));
   }
   drawAll().then(() => {
-    if (figures.prices) {
+    if (figures.prices && library) {
       chart("prices").on("plotly_relayout", (change) => {
         const range = change["xaxis.range"] || (change["xaxis.range[0]"] && [change["xaxis.range[0]"], change["xaxis.range[1]"]]);
         if (range) see(range.map(plain));

@@ -64,10 +64,31 @@ const drawing = (() => {
 
   const chart = (name) => document.querySelector(`[data-chart="${name}"]`);
 
+  // the chart library draws lines and bars alone: a cell of a heat map becomes a bar of height one
+  const cells = ({ data, layout }) => {
+    const map = data[0];
+    if (map?.type !== "heatmap") return { data, layout };
+    const all = map.z.flatMap((row, y) => row.map((z, x) => [map.x[x], y - 0.5, z, map.y[y]]));
+    const column = (at) => all.map((cell) => cell[at]);
+    const bars = {
+      type: "bar", x: column(0), base: column(1), y: all.map(() => 1), width: 1, customdata: all.map((cell) => [cell[3], cell[2]]), showlegend: false,
+      marker: { color: column(2), colorscale: map.colorscale, cmin: map.zmin, cmax: map.zmax, showscale: true, colorbar: map.colorbar, line: { width: 0 } },
+      hovertemplate: map.hovertemplate.replace("%{y}", "%{customdata[0]}").replace("%{z", "%{customdata[1]"),
+    };
+    const ends = [-0.5, map.y.length - 0.5], names = { tickmode: "array", tickvals: map.y.map((_, at) => at), ticktext: map.y };
+    const yaxis = { type: "linear", ...names, range: layout.yaxis.autorange === "reversed" ? ends.reverse() : ends, autorange: false };
+    return { data: [bars], layout: merged(layout, { bargap: 0, barmode: "overlay", hovermode: "closest", yaxis }) };
+  };
+
+  const library = Boolean(window.Plotly);
+  if (!library) document.getElementById("missing").hidden = false;
+
   const show = (target, figure, doubleClick = "reset") => {
-    const drawn = colours({ data: figure.data, layout: frame(figure.layout) }, getComputedStyle(document.documentElement));
+    if (!library) return null;
+    const basic = cells(figure);
+    const drawn = colours({ data: basic.data, layout: frame(basic.layout) }, getComputedStyle(document.documentElement));
     return Plotly.react(target, drawn.data, drawn.layout, { responsive: true, displayModeBar: false, doubleClick });
   };
 
-  return { figures, touch, narrow, merged, chart, show, copy, keep };
+  return { figures, library, touch, narrow, merged, chart, show, copy, keep };
 })();

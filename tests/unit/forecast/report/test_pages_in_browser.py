@@ -7,6 +7,7 @@ import pytest
 
 from forecast.__main__ import run as command_line
 from forecast.report import write_controls, write_index, write_report
+from forecast.report.document import LIBRARY
 from tests.helpers.report_browser import CHROMIUM, Page, browser
 from tests.helpers.report_fixtures import build_run
 from tests.helpers.study_results import power_study
@@ -81,6 +82,27 @@ def test_the_power_curve_is_drawn_without_errors_or_requests(
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.errors() == []
     assert page.requests() == []
+
+
+def test_a_page_without_the_library_says_so_and_keeps_its_tables(page: Page, report: Path, tmp_path: Path) -> None:
+    moved = tmp_path / report.name
+    moved.write_bytes(report.read_bytes())
+    page.open(moved, width=1280, scheme="light")
+    message = page.evaluate("document.getElementById('missing').innerText")
+    assert f"the file {LIBRARY} is not beside this page" in message
+    assert page.evaluate("document.querySelectorAll('tbody tr').length") > 0
+    page.events.clear()
+
+
+def test_a_standalone_page_draws_wherever_it_is(page: Page, tmp_path: Path) -> None:
+    run = build_run(tmp_path / "data" / "runs", bars=400, seeds=1, folds=1)
+    written = write_report(run, backtest="default", folder=tmp_path / "reports", standalone=True)
+    moved = written.rename(tmp_path / "moved.html")
+    page.events.clear()
+    page.open(moved, width=1280, scheme="light")
+    assert empty_charts(page) == []
+    assert page.evaluate("document.getElementById('missing').hidden")
+    assert page.errors() == []
 
 
 def test_charts_follow_a_change_from_light_to_dark(page: Page, report: Path) -> None:

@@ -1,5 +1,6 @@
 """What stands in a report, without a browser."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -19,7 +20,7 @@ from forecast.report import formatting, write_index, write_report
 from forecast.report.charts import equity, trades, training
 from forecast.report.charts.downsampling import thin
 from forecast.report.context import PageContext, gather
-from forecast.report.pages import run as page
+from forecast.report.document import LIBRARY, script_json
 from forecast.report.sections import overfitting, robustness, tables
 from forecast.report.sections.verdict import verdict_text
 from forecast.runs.io import write_json
@@ -28,6 +29,8 @@ from forecast.statistics.sharpe_ratio import minimum_backtest_length
 from forecast.statistics.verdict import Verdict
 from pipelines.errors import RunError
 from tests.helpers.report_fixtures import build_run
+
+LIBRARY_SHA256 = "99784e3abfb07b142a15e521a439e6d9addceadb3f79553fd24c72774f0649ba"  # of plotly.js-basic-dist-min 4.1.1
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +50,26 @@ def test_the_page_begins_with_the_verdict_and_loads_nothing(run: Run, tmp_path: 
     assert start == text.skill
     assert text.skill.startswith("Skill: inconclusive. On AAPL, ")
     assert text.money.startswith("Money: inconclusive. The LSTM earned ")
-    ours = html.replace(re.search(r"<script>/\*\*.*?</script>", html, re.DOTALL)[0], "")  # type: ignore[index]
-    assert "http" not in re.sub(r"http-equiv", "", ours)
-    assert "src=" not in ours
-    assert list(tmp_path.iterdir()) == [tmp_path / f"{run.name}.html"]
+    assert "http" not in re.sub(r"http-equiv", "", html)
+    assert re.findall(r'src="([^"]*)"', html) == [LIBRARY]
+    assert {path.name for path in tmp_path.iterdir()} == {f"{run.name}.html", LIBRARY}
+
+
+def test_pages_share_one_library_which_is_put_there_again_where_it_is_damaged(run: Run, tmp_path: Path) -> None:
+    write_report(run, backtest="default", folder=tmp_path)
+    first = (tmp_path / LIBRARY).stat()
+    assert hashlib.sha256((tmp_path / LIBRARY).read_bytes()).hexdigest() == LIBRARY_SHA256
+    write_report(run, backtest="default", folder=tmp_path)
+    assert (tmp_path / LIBRARY).stat().st_ino == first.st_ino
+    (tmp_path / LIBRARY).write_text("cut off")
+    write_report(run, backtest="default", folder=tmp_path)
+    assert (tmp_path / LIBRARY).stat().st_size == first.st_size
+
+
+def test_a_standalone_page_has_the_library_inside(run: Run, tmp_path: Path) -> None:
+    page = write_report(run, backtest="default", folder=tmp_path, standalone=True)
+    assert list(tmp_path.iterdir()) == [page]
+    assert "src=" not in re.sub(r"<script>/\*\*.*?</script>", "", page.read_text(), flags=re.DOTALL)
 
 
 def test_the_last_point_of_growth_is_the_total_return(run: Run, material: PageContext) -> None:
@@ -224,7 +243,7 @@ def test_settings_for_people(value: object, text: str) -> None:
 
 
 def test_json_in_a_page_can_close_nothing() -> None:
-    text = page.script_json({"</script><!--": "\u2028&"})
+    text = script_json({"</script><!--": "\u2028&"})
     assert not set("<>&\u2028") & set(text)
     assert json.loads(text) == {"</script><!--": "\u2028&"}
 

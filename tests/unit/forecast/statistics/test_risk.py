@@ -1,6 +1,7 @@
 """Rolling ratios, drawdowns, tails and the market model, against empyrical and numbers worked out by hand."""
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -87,4 +88,4 @@ def test_the_deepest_fall_is_the_maximum_drawdown_and_falls_do_not_overlap(value
     depth, _ = drawdown(equity_curve(returns))
     assert (falls[0].depth if falls else 0.0) == pytest.approx(depth)
     spans = sorted((fall.peak, fall.recovery or len(returns) + 1) for fall in falls)
-    assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
