@@ -3,6 +3,8 @@
     python -m tests.benchmarks.controls none --first 0 --markets 1000 --folder controls
     python -m tests.benchmarks.controls real --first 0 --markets 300 --prices huge_dev120_to_2017.parquet --folder ...
     python -m tests.benchmarks.controls lag-1 --edge 0.1 --bars 5000 --markets 100 --folder ...
+    python -m tests.benchmarks.controls lag-10 --edge 0.3 --bars 5000 --markets 20 --folder ...   # SimpleRNN better
+    python -m tests.benchmarks.controls memory --edge 0.3 --bars 8000 --markets 20 --folder ...   # LSTM better
     python -m tests.benchmarks.controls table --folder controls
 
 Each market is trained once and judged at 3, 10 and 20 basis points a side. Probabilities (.npz) and answers (.json) of
@@ -39,6 +41,10 @@ EXPERIMENT: dict[str, Any] = {
     "models": ("simple_rnn", "lstm"), "baselines": ("previous_sign", "logistic"), "features": ("return",),
     "learning_rate": 0.003,
 }  # fmt: skip
+OF_KIND: dict[str, dict[str, Any]] = {  # what an experiment must read to see what is planted
+    "lag-10": {"window": 12},
+    "memory": {"window": 60, "features": ("return", "relative_volume")},
+}
 
 
 class Quiet:
@@ -139,7 +145,7 @@ def judge(dataset: Dataset, experiment: Experiment, predictions: dict[Any, Any])
 
 
 def run(arguments: argparse.Namespace) -> None:
-    experiment = Experiment(**EXPERIMENT)
+    experiment = Experiment(**{**EXPERIMENT, **OF_KIND.get(arguments.kind, {})})
     workers = InlinePool(backend=arguments.backend)
     folder = arguments.folder / f"{arguments.kind}_{arguments.edge:g}_{arguments.bars}"
     folder.mkdir(parents=True, exist_ok=True)
