@@ -44,6 +44,7 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
         sessions=session_of(utc(bars["closed_at"])[made.traded], data["calendar"]),
         config=config,
         trials=max(1, trial_log.count(run.folder.parent, symbol=made.members.symbol)),
+        validation=material["validation"],
     )
     status: Status = "ok"
     failures: list[str] = []

@@ -117,6 +117,7 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
     metrics = summarise(
         ledgers, predictions, bars_per_year=bars_per_year, sessions=sessions, config=config,
         decision_sessions=decided, trials=max(1, tried),
+        validation=pd.concat([run.validation() for run in runs], ignore_index=True),
     )  # fmt: skip
     metrics["trading"] = {"ruined": ruins(ledgers), **_events(parts, time)}
     metrics["mean_share"] = {part.symbol: float(each.mean()) for part, each in zip(parts, shares, strict=True)}

@@ -35,9 +35,14 @@ class Estimate:
         return float(2.0 * stdtr(self.degrees_of_freedom, -abs(self.value) / self.standard_error))
 
     def minimum_detectable_effect(self, *, level: float, power: float) -> float:
-        """The smallest true mean whose interval at `level` excludes zero with probability `power`."""
-        quantiles = (_quantile(self.degrees_of_freedom, each) for each in ((1.0 + level) / 2.0, power))
-        return self.standard_error * sum(quantiles)
+        """The smallest true mean whose interval at `level` excludes zero, on its own side, with probability `power`.
+
+        By the noncentral t distribution, with the standard error and the degrees of freedom of this very estimate.
+        """
+        from scipy.special import nctdtrinc
+
+        critical = _quantile(self.degrees_of_freedom, (1.0 + level) / 2.0)
+        return self.standard_error * float(nctdtrinc(self.degrees_of_freedom, 1.0 - power, critical))
 
 
 def estimate_difference(

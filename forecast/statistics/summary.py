@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _CRASH_SKEW = -2.0  # of daily differences: small steady gains, rare large losses
+_TOO_GOOD_SHARPE = 4.0  # annualised, of one decision per session
+_TOO_ACCURATE = 0.10  # above the commoner direction's share: 60 % where both are as common
+_TOO_ACCURATE_WITHIN_SESSIONS = 0.20  # prices that bounce between bid and ask are easier to name than to earn
 
 
 def summarise(
@@ -38,6 +41,7 @@ def summarise(
     decision_sessions: Mapping[str, Sessions] | None = None,
     seed: int = 0,
     trials: int | None = None,
+    validation: "pd.DataFrame | None" = None,
 ) -> dict[str, Any]:
     """Period, performance, prediction quality, robustness checks and the verdict, in natural units (0.05 is 5 %).
 
@@ -46,7 +50,8 @@ def summarise(
     sessions: the session date of each ledger row, datetime64[D], shape (bars,), or None where bars are not to be summed
     to days. decision_sessions: symbol -> the session date of each of its decisions; those of the ledger when not given.
     config: policy, threshold and costs, kept beside the numbers that follow from them. seed: of the bootstrap of the
-    robustness checks. trials: configurations tried, this one included, each of which tried every network.
+    robustness checks. trials: configurations tried, this one included, each of which tried every network. validation:
+    a run's validation.parquet, whose share of rises is the base rate that was known before the tests.
 
     Raises:
         ValueError: no ledgers, or ledgers of several symbols or of different bars.
@@ -71,7 +76,11 @@ def summarise(
     prediction = {} if predictions is None else _by_model(_qualities(predictions))
     verdict = Verdict(
         comparisons=tuple(comparisons),
-        caveats=tuple(_caveats(accounts, predictions, prediction, sessions=sessions)),
+        caveats=(
+            *_caveats(accounts, predictions, sessions=sessions),
+            *_without_learning(predictions, validation, prediction),
+            *_too_good(accounts, prediction, sessions=sessions, bars_per_year=bars_per_year),
+        ),
     )
     return {
         "config": dict(config),
@@ -111,11 +120,7 @@ def compare(
 
 
 def _caveats(
-    accounts: Mapping[str, Mapping[str, Ledger]],
-    predictions: "pd.DataFrame | None",
-    prediction: Mapping[str, Any],
-    *,
-    sessions: Sessions | None,
+    accounts: Mapping[str, Mapping[str, Ledger]], predictions: "pd.DataFrame | None", *, sessions: Sessions | None
 ) -> list[Caveat]:
     """What limits the verdict, as codes with numbers."""
     caveats: list[Caveat] = []
@@ -132,13 +137,54 @@ def _caveats(
         at_once = float((predictions["entry_at"] <= predictions["decided_at"]).mean())
         if at_once:
             caveats.append(Caveat(code="filled_at_once", value=at_once))
-    for model, entry in prediction.items():
-        quality = entry[ENSEMBLE]
-        rate, loss = quality["base_rate"], quality["log_loss"]
-        if is_network(model) and rate is not None and loss is not None and 0.0 < rate < 1.0:
-            entropy = -float(rate * np.log(rate) + (1 - rate) * np.log1p(-rate))
-            if loss > entropy:
-                caveats.append(Caveat(code="nothing_learned", value=loss - entropy, subject=model))
+    return caveats
+
+
+def _without_learning(
+    predictions: "pd.DataFrame | None", validation: "pd.DataFrame | None", prediction: Mapping[str, Any]
+) -> list[Caveat]:
+    """Networks whose log loss is above that of the validation rows' share of rises, which was known before the tests."""
+    if predictions is None or validation is None or not len(validation):
+        return []
+    keys = ["symbol", "fold"]
+    rates = validation.groupby(keys)["target"].mean().rename("rate")
+    caveats = []
+    for model, rows in predictions.groupby("model", sort=False):
+        loss = prediction[str(model)][ENSEMBLE]["log_loss"]
+        joined = rows.join(rates, on=keys)
+        simple = prediction_quality(joined["target"].to_numpy(np.float64), joined["rate"].to_numpy())["log_loss"]
+        if is_network(str(model)) and loss is not None and simple is not None and loss > simple:
+            caveats.append(Caveat(code="nothing_learned", value=loss - simple, subject=str(model)))
+    return caveats
+
+
+def _too_good(
+    accounts: Mapping[str, Mapping[str, Ledger]],
+    prediction: Mapping[str, Any],
+    *,
+    sessions: Sessions | None,
+    bars_per_year: float,
+) -> list[Caveat]:
+    """Networks with results that a leak explains better than skill: a Sharpe ratio above 4, an accuracy above 60 %.
+
+    Both for one decision per session. With more of them the limit of the Sharpe ratio grows with the fourth root of
+    their number, since it grows at most with the square root (Grinold 1989) and decisions of one day are alike.
+    Fewer than 100 sessions (or decisions) say too little to be suspicious of.
+    """
+    if sessions is None or (days := len(np.unique(sessions[:-1]))) < SIGNIFICANCE.coverage_days:
+        return []
+    per_session = max(1.0, (len(sessions) - 1) / days)
+    sharpe_limit = _TOO_GOOD_SHARPE * per_session**0.25
+    margin = _TOO_ACCURATE if per_session < 1.5 else _TOO_ACCURATE_WITHIN_SESSIONS
+    caveats = []
+    for model in filter(is_network, accounts):
+        sharpe = performance(accounts[model][ENSEMBLE], bars_per_year=bars_per_year)["sharpe"]
+        if sharpe is not None and sharpe > sharpe_limit:
+            caveats.append(Caveat(code="too_good", value=sharpe, subject=model))
+        quality = prediction.get(model, {}).get(ENSEMBLE, {})
+        rate, accuracy = quality.get("base_rate"), quality.get("accuracy")
+        if rate is not None and accuracy is not None and accuracy > max(rate, 1.0 - rate) + margin:
+            caveats.append(Caveat(code="too_accurate", value=accuracy, subject=model))
     return caveats
 
 

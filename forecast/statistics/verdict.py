@@ -16,6 +16,7 @@ CaveatCode = Literal[
     "filled_at_once",
     "nothing_learned",
     "too_good",
+    "too_accurate",
     "diverged",
 ]
 

@@ -113,10 +113,13 @@ def _caveat(caveats: Sequence[Caveat]) -> str:
         f"(skewness {formatting.number(caveat.value, 1)}): the interval understates what a crash could cost.",
         "filled_at_once": f"{formatting.percent(caveat.value)} of the decisions were filled within the time stamp at "
         "which they were made; whether an order could have been there in time these prices cannot say.",
-        "nothing_learned": f"The log loss of {who} is above the base rate's (by {caveat.value:.4f} at most): the "
-        "probabilities are over-confident, and only their order is judged.",
-        "too_good": f"{capital(who) or 'This'} look{verb} too good to be true ({formatting.number(caveat.value)}): "
+        "nothing_learned": f"The log loss of {who} is above that of the validation rows' share of rises (by "
+        f"{caveat.value:.4f}{' at most' * several}): the probabilities are over-confident, and only their order is "
+        "judged.",
+        "too_good": f"{capital(who)} look{verb} too good to be true (Sharpe ratio {formatting.number(caveat.value, 1)}): "
         "look for a leak before believing it.",
+        "too_accurate": f"{capital(who)} look{verb} too good to be true ({formatting.percent(caveat.value)} of the "
+        "directions right): look for a leak before believing it.",
         "diverged": f"{capital(who)} diverged in training and {'were' if several else 'was'} left out.",
     }
     return texts[caveat.code]

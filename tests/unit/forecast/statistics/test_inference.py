@@ -58,6 +58,18 @@ def test_the_minimum_detectable_effect_is_found_four_times_in_five() -> None:
     assert 0.75 < np.mean(hits) < 0.85
 
 
+@pytest.mark.parametrize(
+    ("degrees", "level"), [(2.0, 0.95), (3.0, 0.975), (12.5, 0.99), (900.0, 0.95), (30_000.0, 0.95)]
+)
+def test_the_minimum_detectable_effect_has_its_power_with_few_degrees_of_freedom_too(
+    degrees: float, level: float
+) -> None:
+    estimate = Estimate(value=0.0, standard_error=0.5, degrees_of_freedom=degrees, observations=50, block=1.0)
+    effect = estimate.minimum_detectable_effect(level=level, power=0.8)
+    critical = stats.t.ppf((1 + level) / 2, degrees)
+    assert stats.nct.sf(critical, degrees, effect / 0.5) == pytest.approx(0.8, abs=1e-4)
+
+
 def test_a_constant_difference_and_a_single_seed_are_refused() -> None:
     days = np.random.default_rng(0).normal(size=30)
     with pytest.raises(ValueError, match="Expected a difference that varies"):

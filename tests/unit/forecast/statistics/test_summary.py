@@ -164,3 +164,59 @@ def test_decisions_filled_at_their_own_time_are_told() -> None:
     predictions.loc[late, "decided_at"] = predictions["entry_at"]
     caveats = summary(ledgers, predictions)["verdict"]["caveats"]  # type: ignore[index]
     assert {"code": "filled_at_once", "value": 150 / 299, "subject": ""} in caveats
+
+
+def with_validation(predictions: pd.DataFrame, *, rate: float, probability: float) -> list[dict[str, object]]:
+    """The caveats of networks that always say `probability`, after validation rows of which a share `rate` rose."""
+    ledgers, _ = experiment()
+    rises = np.arange(100) < 100 * rate
+    validation = pd.DataFrame({"symbol": "TEST", "fold": 0, "target": rises.astype(float)})
+    same = predictions.assign(probability=probability)
+    result = summarise(
+        ledgers, same, bars_per_year=252, sessions=ledgers[0].time.astype("datetime64[D]"), config={},
+        validation=validation,
+    )  # fmt: skip
+    caveats: list[dict[str, object]] = result["verdict"]["caveats"]
+    return [each for each in caveats if each["code"] == "nothing_learned"]
+
+
+def test_log_loss_is_held_against_the_base_rate_that_was_known_before_the_tests() -> None:
+    _, predictions = experiment()
+    risen = predictions.assign(target=1.0)  # in the tests every price rose, which nobody knew before
+    assert with_validation(risen, rate=0.5, probability=0.6) == []
+    caveats = with_validation(risen, rate=0.7, probability=0.6)
+    assert [each["subject"] for each in caveats] == ["simple_rnn", "lstm"]
+    assert caveats[0]["value"] == pytest.approx(np.log(0.7 / 0.6))
+
+
+def all_right(bars: int, *, every: int = 1) -> list[dict[str, object]]:
+    """The caveats of networks that know each return. every: bars of a session."""
+    ledgers, predictions = experiment(bars)
+    gains = predictions["forward_return"].to_numpy()[: bars - 1]
+    opens = 100 * np.cumprod(np.concatenate([[1.0], 1.0 + gains]))
+    right = [
+        trade(
+            (gains > 0).astype(float), symbol="TEST", model=each.model, member=each.member, opened_at=each.time,
+            opens=opens, costs=Costs(fee_bps=0, slippage_bps=0),
+        )
+        if each.model in ("lstm", "simple_rnn") else each
+        for each in ledgers
+    ]  # fmt: skip
+    known = predictions.assign(target=(predictions["forward_return"] > 0).astype(float))
+    sessions = np.datetime64("2020-01-01") + np.arange(bars) // every
+    return summarise(  # type: ignore[no-any-return]
+        right, known.assign(probability=known["target"]), bars_per_year=252.0 * every, sessions=sessions, config={}
+    )["verdict"]["caveats"]
+
+
+@pytest.mark.parametrize("every", [1, 7])
+def test_results_too_good_to_be_true_are_named(every: int) -> None:
+    codes = {(each["code"], each["subject"]) for each in all_right(800, every=every)}
+    assert codes >= {(code, model) for code in ("too_good", "too_accurate") for model in ("lstm", "simple_rnn")}
+
+
+def test_a_short_or_an_ordinary_record_is_not_suspected() -> None:
+    suspicion = {"too_good", "too_accurate"}
+    assert not suspicion & {each["code"] for each in all_right(60)}
+    verdict = summary(*experiment())["verdict"]
+    assert not suspicion & {each["code"] for each in verdict["caveats"]}  # type: ignore[index]

@@ -1,0 +1,157 @@
+"""`python -m tests.benchmarks.mde`: is the stated minimum detectable effect found with the power that is said?
+
+Simulated experiments go through the whole rule: scores and accounts of ensembles and seeds, days in blocks, Student's t,
+Holm's correction, the gate before money. Nothing is trained: seed k of network m forecasts with
+
+    score = skill(m, fold, k) x signal + noise that its seeds share + noise of its own,
+
+and the signal correlates with the next tradable return, whose volatility clusters. How alike seeds are, how much their
+skill differs and how often positions change are those of the trained networks of docs/verdict.md's controls.
+
+For each question the planted skill of the LSTM is chosen on pilot experiments (seeds 700,000 and up) so that the true
+mean difference is the median effect that these experiments state; then 200 others (seeds 0 and up) are judged.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from forecast.config.trading import Costs, TradingConfig
+from forecast.statistics.comparisons import Comparison
+from forecast.statistics.summary import compare
+from forecast.studies.power_results import wilson
+from forecast.trading.strategy import accounts
+from pipelines.market.calendars import session_of
+from pipelines.market.types import Floats
+from pipelines.sources.synthetic import random_walk
+
+FOLDS, ROWS, SEEDS = 3, 500, 3  # test rows of a fold; as many validation rows lie before them
+SIGNAL = 0.25  # correlation of the signal with the next return
+ALIKE, SHARED = 0.17, 0.44  # correlation of scores without skill: of the two networks, of two seeds of one of them
+SPREAD = 0.12  # standard deviation of skill over seeds and folds
+RULES = TradingConfig(policy="long-flat", threshold=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
+CASES = (  # question, benchmark, planted skill of the SimpleRNN as a share of the LSTM's
+    ("skill", "base_rate", 0.0),
+    ("skill", "simple_rnn", 0.0),
+    ("money", "cash", 0.0),
+    ("money", "simple_rnn", 0.0),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one experiment says of one comparison."""
+
+    answer: str
+    reason: str
+    difference: float
+    stated: float
+
+
+def experiment(seed: int, *, lstm: float, simple_rnn: float) -> list[Comparison]:
+    """All comparisons of one simulated experiment with the given mean skill of each network's seeds."""
+    rng = np.random.default_rng([seed, 5])
+    count = (FOLDS + 1) * ROWS
+    walk = random_walk(bars=count + 30, seed=seed)
+    moves = np.diff(np.log(walk.close))
+    opens = 100.0 * np.exp(np.concatenate([[0.0], np.cumsum(moves)]))
+    bars = pd.DataFrame(
+        {
+            "symbol": "MDE",
+            "opened_at": pd.DatetimeIndex(walk.opened_at[: len(opens)]).tz_localize("UTC"),
+            "closed_at": pd.DatetimeIndex(walk.closed_at[: len(opens)]).tz_localize("UTC"),
+            **dict.fromkeys(("open", "high", "low", "close"), opens),
+            "volume": 1.0,
+        }
+    )
+    entry = 21 + np.arange(count)  # decided at the close before, held from this open to the next
+    standard = moves / np.sqrt(np.convolve(np.square(moves), np.ones(61) / 61, "same"))
+    signal = SIGNAL * standard[entry] + np.sqrt(1.0 - SIGNAL**2) * rng.standard_normal(count)
+    parts: dict[str, list[pd.DataFrame]] = {"test": [], "validation": []}
+    both = rng.standard_normal((FOLDS, count))
+    for model, skill in (("lstm", lstm), ("simple_rnn", simple_rnn)):
+        for fold in range(FOLDS):
+            common = np.sqrt(ALIKE) * both[fold] + np.sqrt(SHARED - ALIKE) * rng.standard_normal(count)
+            for member in range(SEEDS):
+                own = rng.standard_normal(count)
+                noise = common + np.sqrt(1.0 - SHARED) * own
+                score = rng.normal(skill, SPREAD) * signal + noise
+                for part, first in (("validation", fold * ROWS), ("test", (fold + 1) * ROWS)):
+                    rows = slice(first, first + ROWS)
+                    parts[part].append(_frame(bars, entry[rows], moves, score[rows], (model, fold, member)))
+    tables = {part: pd.concat(frames, ignore_index=True) for part, frames in parts.items()}
+    result = accounts(tables["test"], bars, rules=RULES, validation=tables["validation"], bars_per_year=365.25)
+    sessions = session_of(walk.closed_at[: len(opens)][result.traded], "24/7")
+    return compare(result.ledgers, tables["test"], sessions=sessions)
+
+
+def _frame(
+    bars: pd.DataFrame, entry: "np.ndarray[tuple[int], np.dtype[np.int64]]", moves: Floats, score: Floats,
+    member: tuple[str, int, int],
+) -> pd.DataFrame:  # fmt: skip
+    model, fold, seed = member
+    gain = np.expm1(moves[entry])
+    return pd.DataFrame(
+        {
+            "symbol": "MDE", "model": model, "fold": fold, "seed": seed,
+            "decided_at": bars["closed_at"].array[entry - 1],
+            "entry_at": bars["opened_at"].array[entry],
+            "exit_at": bars["opened_at"].array[entry + 1],
+            "probability": 0.5 + 0.02 * np.tanh(score), "target": (gain > 0).astype(np.int8), "forward_return": gain,
+        }
+    )  # fmt: skip
+
+
+def outcomes(case: tuple[str, str, float], *, skill: float, seeds: Sequence[int]) -> list[Outcome]:
+    """The comparison of the LSTM that the case names, in each of the experiments."""
+    question, benchmark, share = case
+    rows = []
+    for seed in seeds:
+        each = next(
+            each
+            for each in experiment(seed, lstm=skill, simple_rnn=share * skill)
+            if (each.question, each.model, each.benchmark) == (question, "lstm", benchmark)
+        )
+        stated = each.minimum_detectable_effect
+        rows.append(Outcome(answer=each.answer, reason=each.reason, difference=each.difference,
+                            stated=np.nan if stated is None else stated))  # fmt: skip
+    return rows
+
+
+def planted(case: tuple[str, str, float], *, pilots: int) -> float:
+    """The skill at which the mean difference is the median stated effect, on pilot experiments."""
+    low, high = 0.0, 2.0
+    for _ in range(7):
+        middle = (low + high) / 2
+        rows = outcomes(case, skill=middle, seeds=range(700_000, 700_000 + pilots))
+        below = np.mean([each.difference for each in rows]) < np.nanmedian([each.stated for each in rows])
+        low, high = (middle, high) if below else (low, middle)
+    return (low + high) / 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="tests.benchmarks.mde", description=__doc__)
+    parser.add_argument("--experiments", type=int, default=200)
+    parser.add_argument("--pilots", type=int, default=60)
+    arguments = parser.parse_args()
+    print(f"{FOLDS * ROWS:,} test days, {FOLDS} folds, {SEEDS} seeds; {arguments.experiments} experiments")
+    print(f"{'comparison':<24} {'true':>9} {'stated':>9} {'found':>7}  Wilson")
+    for case in CASES:
+        skill = planted(case, pilots=arguments.pilots)
+        rows = outcomes(case, skill=skill, seeds=range(arguments.experiments))
+        hits = sum(each.answer == "better" for each in rows)
+        low, high = wilson(hits, len(rows))
+        true, stated = np.mean([each.difference for each in rows]), np.nanmedian([each.stated for each in rows])
+        gated = sum(each.reason == "no_skill" for each in rows)
+        print(
+            f"{case[0] + ', LSTM ' + case[1]:<24} {true:9.5f} {stated:9.5f} {hits / len(rows):7.1%}  "
+            f"{low:.1%} to {high:.1%}; {gated} closed by the gate",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
