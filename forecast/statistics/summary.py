@@ -143,7 +143,7 @@ def _caveats(
 def _without_learning(
     predictions: "pd.DataFrame | None", validation: "pd.DataFrame | None", prediction: Mapping[str, Any]
 ) -> list[Caveat]:
-    """Networks whose log loss is above that of the validation rows' share of rises, which was known before the tests."""
+    """Networks whose log loss is above that of the validation rows' share of rises, known before the tests."""
     if predictions is None or validation is None or not len(validation):
         return []
     keys = ["symbol", "fold"]

@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks.mde`: is the stated minimum detectable effect found with the power that is said?
 
-Simulated experiments go through the whole rule: scores and accounts of ensembles and seeds, days in blocks, Student's t,
-Holm's correction, the gate before money. Nothing is trained: seed k of network m forecasts with
+Simulated experiments go through the whole rule: scores and accounts of ensembles and seeds, days in blocks, Student's
+t, Holm's correction, the gate before money. Nothing is trained: seed k of network m forecasts with
 
     score = skill(m, fold, k) x signal + noise that its seeds share + noise of its own,
 

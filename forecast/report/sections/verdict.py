@@ -116,8 +116,8 @@ def _caveat(caveats: Sequence[Caveat]) -> str:
         "nothing_learned": f"The log loss of {who} is above that of the validation rows' share of rises (by "
         f"{caveat.value:.4f}{' at most' * several}): the probabilities are over-confident, and only their order is "
         "judged.",
-        "too_good": f"{capital(who)} look{verb} too good to be true (Sharpe ratio {formatting.number(caveat.value, 1)}): "
-        "look for a leak before believing it.",
+        "too_good": f"{capital(who)} look{verb} too good to be true (a Sharpe ratio of "
+        f"{formatting.number(caveat.value, 1)}): look for a leak before believing it.",
         "too_accurate": f"{capital(who)} look{verb} too good to be true ({formatting.percent(caveat.value)} of the "
         "directions right): look for a leak before believing it.",
         "diverged": f"{capital(who)} diverged in training and {'were' if several else 'was'} left out.",
