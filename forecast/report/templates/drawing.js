@@ -64,20 +64,30 @@ const drawing = (() => {
 
   const chart = (name) => document.querySelector(`[data-chart="${name}"]`);
 
-  // the chart library draws lines and bars alone: a cell of a heat map becomes a bar of height one
+  // the chart library draws lines and bars alone: a cell of a heat map becomes a bar of height one; colours are of now
+  const between = (scale, share) => {
+    const next = Math.max(1, scale.findIndex(([at]) => at >= share)), [[low, first], [high, second]] = [scale[next - 1], scale[next]];
+    const part = (share - low) / (high - low), channel = (hex, at) => parseInt(hex.slice(at, at + 2), 16);
+    return `rgb(${[1, 3, 5].map((at) => Math.round(channel(first, at) + part * (channel(second, at) - channel(first, at)))).join()})`;
+  };
   const cells = ({ data, layout }) => {
     const map = data[0];
     if (map?.type !== "heatmap") return { data, layout };
     const all = map.z.flatMap((row, y) => row.map((z, x) => [map.x[x], y - 0.5, z, map.y[y]]));
     const column = (at) => all.map((cell) => cell[at]);
+    const tints = column(2).map((z) => between(map.colorscale, Math.min(1, Math.max(0, (z - map.zmin) / (map.zmax - map.zmin)))));
     const bars = {
       type: "bar", x: column(0), base: column(1), y: all.map(() => 1), width: 1, customdata: all.map((cell) => [cell[3], cell[2]]), showlegend: false,
-      marker: { color: column(2), colorscale: map.colorscale, cmin: map.zmin, cmax: map.zmax, showscale: true, colorbar: map.colorbar, line: { width: 0 } },
+      marker: { color: tints, line: { width: 0 } },
       hovertemplate: map.hovertemplate.replace("%{y}", "%{customdata[0]}").replace("%{z", "%{customdata[1]"),
+    };
+    const key = {
+      type: "scatter", mode: "markers", x: [map.x[0]], y: [0], showlegend: false, hoverinfo: "skip",
+      marker: { size: 0.1, opacity: 0, color: [map.zmin], colorscale: map.colorscale, cmin: map.zmin, cmax: map.zmax, showscale: true, colorbar: map.colorbar },
     };
     const ends = [-0.5, map.y.length - 0.5], names = { tickmode: "array", tickvals: map.y.map((_, at) => at), ticktext: map.y };
     const yaxis = { type: "linear", ...names, range: layout.yaxis.autorange === "reversed" ? ends.reverse() : ends, autorange: false };
-    return { data: [bars], layout: merged(layout, { bargap: 0, barmode: "overlay", hovermode: "closest", yaxis }) };
+    return { data: [bars, key], layout: merged(layout, { bargap: 0, barmode: "overlay", hovermode: "closest", yaxis }) };
   };
 
   const library = Boolean(window.Plotly);
@@ -85,8 +95,7 @@ const drawing = (() => {
 
   const show = (target, figure, doubleClick = "reset") => {
     if (!library) return null;
-    const basic = cells(figure);
-    const drawn = colours({ data: basic.data, layout: frame(basic.layout) }, getComputedStyle(document.documentElement));
+    const drawn = cells(colours({ data: figure.data, layout: frame(figure.layout) }, getComputedStyle(document.documentElement)));
     return Plotly.react(target, drawn.data, drawn.layout, { responsive: true, displayModeBar: false, doubleClick });
   };
 
