@@ -5,9 +5,10 @@ The rule, fixed before any result is seen:
 1. Skill: the mean difference of daily rank information coefficients. Money: the mean difference of daily net returns.
    Both of ensembles, with days in blocks and seeds as sources of chance (forecast.statistics.inference).
 2. In each family the chance of even one false "better" or "worse" is at most 1 - level (Holm 1979).
-3. A difference in money is claimed only where its skill was told from zero before (a gatekeeping procedure, Dmitrienko
-   and Tamhane 2007): without skill it is exposure, turnover or luck, and the split into timing, exposure and costs says
-   which.
+3. A difference in money is claimed only where the skill behind it was claimed before (a gatekeeping procedure,
+   Dmitrienko and Tamhane 2007): of two models, for the one that forecasts better; against a benchmark, where the
+   network differs from the base rate. Without skill it is exposure, turnover or luck, and the split into timing,
+   exposure and costs says which.
 4. Nothing is claimed from a single seed, from fewer than 20 sessions, or of a model that never held a position.
 """
 
@@ -38,6 +39,7 @@ Reason = Literal[
     "",
     "interval_contains_zero",
     "no_skill",
+    "against_skill",
     "single_seed",
     "too_few_observations",
     "too_few_sessions",
@@ -312,12 +314,24 @@ def _comparison(test: _Test, *, level: float, p_adjusted: float, significance: S
     )
 
 
-def _gated(made: Comparison, gates: Mapping[tuple[str, str], Answer]) -> Comparison:
-    """No claim about money where the skill behind it was not told from zero."""
-    key = (made.model, BASE_RATE if made.family == "benchmarks" else made.benchmark)
-    if made.answer == "inconclusive" or gates.get(key, "inconclusive") != "inconclusive":
-        return made
-    return replace(made, answer="inconclusive", reason="no_skill")
+def gate_of(comparison: Comparison) -> tuple[str, str]:
+    """Model and benchmark of the skill that has to be claimed before a comparison of money claims anything."""
+    return comparison.model, BASE_RATE if comparison.family == "benchmarks" else comparison.benchmark
+
+
+def _gated(comparison: Comparison, gates: Mapping[tuple[str, str], Answer]) -> Comparison:
+    """No claim about money without the skill behind it, nor for the one of two models that forecasts worse.
+
+    The second keeps a false claim of skill from opening a true difference in costs: it does so in one direction only.
+    """
+    skill = gates.get(gate_of(comparison), "inconclusive")
+    if comparison.answer == "inconclusive":
+        return comparison
+    if skill == "inconclusive":
+        return replace(comparison, answer="inconclusive", reason="no_skill")
+    if comparison.family != "benchmarks" and skill != comparison.answer:
+        return replace(comparison, answer="inconclusive", reason="against_skill")
+    return comparison
 
 
 def _seeds(daily: Mapping[tuple[str, str], tuple[Floats, Unit]], model: str) -> Floats:

@@ -77,8 +77,9 @@ def command(
     runs = list(known.values())
     results = [evaluate_and_report(settings, run, rules, say=not as_json) for run in runs]
     joined = _join(settings, runs, rules, portfolio, say=not as_json) if portfolio else {}
+    families = _families(runs, results, say=not as_json)
     if as_json:
-        print_json({"backtests": results, **joined})
+        print_json({"backtests": results, **families, **joined})
 
 
 def evaluate_and_report(settings: CliContext, run: Any, rules: Any, *, say: bool) -> dict[str, Any]:
@@ -97,6 +98,27 @@ def evaluate_and_report(settings: CliContext, run: Any, rules: Any, *, say: bool
 
         print_backtest(backtest, page, symbol=str(run.describe()["config"]["symbol"]))
     return {"run": run.name, "backtest": backtest.name, "report": str(page), **backtest.metrics}
+
+
+def _families(runs: list[Any], results: list[dict[str, Any]], *, say: bool) -> dict[str, Any]:
+    """The verdicts of several runs corrected together; nothing of a single one."""
+    if len(runs) < 2:
+        return {}
+    from forecast.report.sections.families import together
+    from forecast.statistics.families import joint_families
+    from forecast.statistics.verdict import Verdict
+
+    families = joint_families(
+        [
+            (run.name, str(run.describe()["config"]["symbol"]), Verdict.from_json(result["verdict"]))
+            for run, result in zip(runs, results, strict=True)
+        ]
+    )
+    if say:
+        click.echo("")
+        for sentence in together(families):
+            click.echo(sentence)
+    return {"families": [each.to_json() for each in families]}
 
 
 def _join(settings: CliContext, runs: list[Any], rules: Any, weighting: str, *, say: bool) -> dict[str, Any]:

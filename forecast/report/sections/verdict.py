@@ -17,6 +17,7 @@ REASONS = {
     "": "",
     "interval_contains_zero": "",
     "no_skill": "not tested: no forecasting skill was found",
+    "against_skill": "the one that earned more forecasts worse, so that its lead is exposure or costs",
     "single_seed": "a single seed: another could have said the opposite",
     "too_few_observations": f"fewer than {SIGNIFICANCE.fewest} observations",
     "too_few_sessions": f"fewer than {SIGNIFICANCE.fewest} sessions",
