@@ -4,6 +4,7 @@ A calibration is kept in `<data>/calibrations/<name>/`: one file a market, and `
 what such an experiment can see. Reading it needs no network library.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,17 @@ import pandas as pd
 
 from forecast.config.experiment import BASELINES, Experiment
 from forecast.runs.io import read_json, write_json
-from forecast.statistics.comparisons import BASE_RATE
+from forecast.statistics.comparisons import BASE_RATE, CASH
 from pipelines.errors import ConfigError, RunError
 
 KINDS = {"none": "no edge", "shuffled": "no edge, labels shuffled", "memory": "long memory"}
 
 _FILE = "summary.json"
 _OF_THE_PRICES = ("symbol", "interval", "bars", "start", "end")  # what an experiment may have otherwise on made-up ones
+_EFFECTS = {  # column -> how one number comes from those of the markets
+    "difference": "mean", "minimum_detectable_effect": "median", "costs": "mean", "observations": "median",
+    "unit": "first",
+}  # fmt: skip
 _KEYS = ["question", "kind", "edge", "model", "benchmark"]
 
 
@@ -44,17 +49,81 @@ def rates(results: pd.DataFrame) -> pd.DataFrame:
     """How often each answer came, as numbers of markets, by question, kind, edge, model and benchmark.
 
     low, high: the 95 % Wilson interval of the share of "better". claims, claims_high: the share of "better" and "worse"
-    together, and the upper end of its interval.
+    together, and the upper end of its interval. difference, costs: means over the markets. minimum_detectable_effect,
+    observations: medians. These and the unit are missing where the results do not hold them.
     """
     rows = []
+    results = results.reindex(columns=[*results.columns, *(each for each in _EFFECTS if each not in results)])
     for key, group in results.groupby(_KEYS, sort=True):
         count = len(group)
         better, worse = (int((group["answer"] == answer).sum()) for answer in ("better", "worse"))
         low, high = wilson(better, count)
         claims = better + worse
-        rows.append([*key, count, better, worse, count - claims, low, high, claims / count, wilson(claims, count)[1]])
-    columns = [*_KEYS, "markets", "better", "worse", "inconclusive", "low", "high", "claims", "claims_high"]
+        effects = [_summary(group[name], how) for name, how in _EFFECTS.items()]
+        shares = [low, high, claims / count, wilson(claims, count)[1]]
+        rows.append([*key, count, better, worse, count - claims, *shares, *effects])
+    columns = [*_KEYS, "markets", "better", "worse", "inconclusive", "low", "high", "claims", "claims_high", *_EFFECTS]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _summary(values: "pd.Series[Any]", how: str) -> Any:
+    known = values.dropna()
+    return None if known.empty else known.iloc[0] if how == "first" else float(getattr(known, how)())
+
+
+def records(shares: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of `rates`, ready for JSON: None where a number is missing."""
+    return [
+        {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        for row in shares.to_dict("records")
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallestEffect:
+    """The smallest true difference that an experiment finds with 80 % power, the median over its markets.
+
+    effect: in the unit (a rank IC, or a fraction of equity per day). costs: what trading took of the difference per
+    unit, 0 or below, None for skill.
+    """
+
+    question: str
+    model: str
+    benchmark: str
+    effect: float
+    unit: str
+    observations: int
+    costs: float | None
+
+    def scaled(self, *, years: float = 1.0, symbols: int = 1, correlation: float = 0.0) -> float:
+        """The same with so many times the years, or so many symbols whose results of one day correlate by that much.
+
+        The variance of a mean falls with the days, and with symbols down to their correlation.
+        """
+        return self.effect * math.sqrt((1.0 + (symbols - 1) * correlation) / (symbols * years))
+
+
+def smallest_effects(shares: pd.DataFrame) -> list[SmallestEffect]:
+    """Skill against the base rate and money against cash, of the network that needs least; on markets without an edge.
+
+    On those with the smallest edge where there are no others; empty where nothing could be tested.
+    """
+    if "minimum_detectable_effect" not in shares:
+        return []
+    known = shares[shares["minimum_detectable_effect"].notna() & ~shares["model"].isin(BASELINES)]
+    effects = []
+    for question, benchmark in (("skill", BASE_RATE), ("money", CASH)):
+        rows = known[(known["question"] == question) & (known["benchmark"] == benchmark)]
+        if not rows.empty:
+            row = rows[rows["edge"] == rows["edge"].min()].sort_values("minimum_detectable_effect").iloc[0]
+            effects.append(
+                SmallestEffect(
+                    question=question, model=str(row["model"]), benchmark=benchmark,
+                    effect=float(row["minimum_detectable_effect"]), unit=str(row["unit"]),
+                    observations=int(row["observations"]), costs=None if pd.isna(row["costs"]) else float(row["costs"]),
+                )
+            )  # fmt: skip
+    return effects
 
 
 def smallest_edge(shares: pd.DataFrame, *, power: float = 0.8) -> float | None:
@@ -109,7 +178,7 @@ def kind_name(kind: str) -> str:
 
 def save(found: PowerStudy) -> Path:
     """Writes summary.json into its folder."""
-    return write_json(found.folder / _FILE, {**found.about, "rates": found.shares.to_dict("records")})
+    return write_json(found.folder / _FILE, {**found.about, "rates": records(found.shares)})
 
 
 def read(folder: Path) -> PowerStudy:

@@ -170,5 +170,11 @@ def _compare(dataset: Dataset, found: Probabilities, *, rules: TradingConfig) ->
 def _rows(path: Path) -> list[dict[str, Any]]:
     content = read_json(path)
     market = {name: content["market"][name] for name in ("kind", "edge", "seed")}
-    kept = ("question", "model", "benchmark", "answer", "difference", "low", "high", "minimum_detectable_effect")
-    return [{**market, **{name: each[name] for name in kept}} for each in content["comparisons"]]
+    kept = (
+        "question", "model", "benchmark", "answer", "difference", "low", "high", "minimum_detectable_effect", "unit",
+        "observations",
+    )  # fmt: skip
+    return [
+        {**market, **{name: each[name] for name in kept}, "costs": (each["attribution"] or {}).get("costs")}
+        for each in content["comparisons"]
+    ]

@@ -39,6 +39,8 @@ def test_a_small_calibration_leaves_a_page_and_is_listed(tmp_path):
     }  # fmt: skip
     assert {row["question"] for row in found["rates"]} == {"skill", "money"}
     assert all(row["markets"] == 1 for row in found["rates"])
+    contract = {"question", "model", "benchmark", "better", "worse", "inconclusive", "minimum_detectable_effect"}
+    assert all(contract <= set(row) for row in found["comparisons"])
     page = tmp_path / "reports" / found["page"].rsplit("/", 1)[-1]
     assert "Size and power of this experiment" in page.read_text()
     assert page.name in (tmp_path / "reports" / "index.html").read_text()

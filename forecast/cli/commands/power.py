@@ -50,12 +50,14 @@ def command(
       forecast power --folds 3 --seeds 1
       forecast power --market none --market memory --edge 0.1 --edge 0.2 --markets 50
     """
+    from dataclasses import asdict
     from datetime import UTC, datetime
 
     from forecast.cli.commands.train import make_workers
     from forecast.cli.progress import TrainingProgress
     from forecast.compute.backend import choose, versions
     from forecast.report import write_controls, write_index
+    from forecast.report.sections.power import effects
     from forecast.runs.catalog import list_runs
     from forecast.studies import power_results, power_study
     from pipelines.errors import ConfigError
@@ -114,12 +116,18 @@ def command(
             {
                 "page": str(page),
                 "folder": str(folder),
-                "rates": found.shares.to_dict("records"),
+                "rates": power_results.records(found.shares),
+                "comparisons": power_results.records(
+                    found.shares.drop(columns=["low", "high", "claims", "claims_high"])
+                ),
+                "smallest_effects": [asdict(each) for each in power_results.smallest_effects(found.shares)],
                 "smallest_edge": power_results.smallest_edges(found.shares),
             }
         )
         return
     _print(found.shares)
+    for sentence in effects(found):
+        click.echo(sentence)
     for each in power_results.smallest_edges(found.shares):
         reached = f"from {each['edge']:.2f}" if each["edge"] is not None else "at none of the edges tried"
         click.echo(

@@ -9,6 +9,7 @@ import pandas as pd
 from forecast.report import formatting
 from forecast.report.charts.equity import Figure, colour
 from forecast.report.document import write_page
+from forecast.report.sections.power import effects
 from forecast.studies.power_results import PowerStudy, detectable_edge, kind_name, smallest_edges
 
 _MARKS = {  # what a line is about besides its network
@@ -34,6 +35,7 @@ def write_controls(found: PowerStudy, *, folder: Path, standalone: bool = False)
         rows=rows(found.shares),
         curves=[(f"power-{kind}", kind_name(kind)) for kind in _planted(found.shares)],
         smallest=smallest(found.shares),
+        effects=effects(found),
         setup=_setup(found.about),
         commands=[str(found.about["command"])],
         created=str(found.about["created_at"])[:16].replace("T", " "),

@@ -1,10 +1,22 @@
-"""What a power study of the very same experiment measured."""
+"""What a power study of the very same experiment measured, and the smallest effects that it would find."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from forecast.report import formatting
 from forecast.report.context import PageContext
-from forecast.studies.power_results import PowerStudy, detectable_edge, kind_name, same_experiment
+from forecast.report.sections.verdict import name
+from forecast.studies.power_results import (
+    PowerStudy,
+    SmallestEffect,
+    detectable_edge,
+    kind_name,
+    same_experiment,
+    smallest_effects,
+)
+
+_SESSIONS = 252  # a year of shares
+_SYMBOLS, _CORRELATION = 10, 0.2  # a panel as an example: daily results of large shares correlate about so much
 
 
 def measured(context: PageContext, studies: Sequence[PowerStudy]) -> str:
@@ -29,3 +41,50 @@ def _measured(study: PowerStudy) -> str:
         f"Measured with this very experiment on simulated markets of "
         f"{formatting.count(study.about['market_bars'])} bars: {'; '.join(clauses)} (power study {study.name})."
     )
+
+
+def effects(study: PowerStudy) -> list[str]:
+    """The smallest skill and money that the experiment finds with 80 % power, and what would find less."""
+    known = {each.question: each for each in smallest_effects(study.shares)}
+    if not known:
+        return []
+    sentences = []
+    if skill := known.get("skill"):
+        sentences.append(
+            f"The smallest skill found with 80 % power is a rank IC of {_amount(skill, skill.effect)} "
+            f"({name(skill.model)} against the base rate, {formatting.count(skill.observations)} days)."
+        )
+    if money := known.get("money"):
+        sentences.append(
+            f"The smallest gain found with 80 % power, where its skill is found, is {_amount(money, money.effect)} "
+            f"more than cash ({name(money.model)})."
+        )
+    longer, panel = (
+        " and ".join(_amount(each, each.scaled(**change)) for each in known.values())
+        for change in ({"years": 4.0}, {"symbols": _SYMBOLS, "correlation": _CORRELATION})
+    )
+    sentences.append(f"Four times the years would find less: {longer}.")
+    sentences.append(
+        f"A panel of {_SYMBOLS} symbols, whose results of a day correlate by {_CORRELATION:g}, would, too: {panel}."
+    )
+    return [*sentences, *_cheaper(known.get("money"), study.about.get("rules") or {})]
+
+
+def _cheaper(money: SmallestEffect | None, rules: Mapping[str, Any]) -> list[str]:
+    paid = sum(float(rules.get(part) or 0.0) for part in ("fee_bps", "slippage_bps", "half_spread_bps"))
+    if money is None or not money.costs or paid <= 0:
+        return []
+    yearly = -money.costs * _SESSIONS
+    return [
+        f"Lower costs let less skill pay: {formatting.percent(yearly)} per year went into costs, "
+        f"{formatting.percent(yearly / paid)} for each basis point.",
+        "Another label can do the same: with --horizon 5 positions are kept longer; whether that finds as much skill, "
+        "the same command with it says.",
+    ]
+
+
+def _amount(effect: SmallestEffect, value: float) -> str:
+    """A rank IC as a number, money as a percentage per year."""
+    if effect.unit == "rank_ic":
+        return formatting.number(value, 3)
+    return f"{formatting.percent(value * _SESSIONS)} per year"

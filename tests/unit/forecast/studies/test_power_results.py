@@ -14,6 +14,7 @@ from forecast.report.pages import power as controls
 from forecast.report.sections import power as power_section
 from forecast.runs.io import write_json
 from forecast.studies import power_results
+from forecast.studies.power_results import PowerStudy
 from pipelines.errors import RunError
 from tests.helpers.report_fixtures import POLICY, build_run
 from tests.helpers.study_results import power_study
@@ -77,3 +78,53 @@ def test_a_report_says_what_was_measured_for_the_same_experiment(tmp_path: Path)
     assert "where nothing is planted a claim was made in at most 5.0 % of the markets" in sentence
     assert "was found with 80 % power from a correlation of 0.15" in sentence
     assert power_section.measured(context, [study]) == ""  # trained on other features
+
+
+def with_effects(folder: Path) -> PowerStudy:
+    """Three markets without an edge that state these effects, of 1,000 days each."""
+    stated = {("skill", "base_rate"): [0.06, 0.08, 0.1], ("money", "cash"): [0.0008, 0.001, 0.0012]}
+    answers = [
+        {
+            "question": question, "kind": "none", "edge": 0.0, "model": "lstm", "benchmark": benchmark,
+            "answer": "inconclusive", "difference": 0.0, "minimum_detectable_effect": effect, "observations": 1000,
+            "unit": "rank_ic" if question == "skill" else "day", "costs": None if question == "skill" else -0.0003,
+        }
+        for (question, benchmark), effects in stated.items()
+        for effect in effects
+    ]  # fmt: skip
+    made = power_study(folder)
+    return replace(made, shares=power_results.rates(pd.DataFrame(answers)))
+
+
+def test_the_smallest_effect_is_the_median_stated_one_and_falls_with_days_and_symbols(tmp_path: Path) -> None:
+    skill, money = power_results.smallest_effects(with_effects(tmp_path).shares)
+    assert (skill.effect, money.effect) == (pytest.approx(0.08), pytest.approx(0.001))
+    assert skill.scaled(years=4) == pytest.approx(0.04)
+    assert skill.scaled(symbols=4) == pytest.approx(0.04)
+    assert skill.scaled(symbols=10, correlation=0.2) == pytest.approx(0.08 * 0.28**0.5)
+    assert skill.scaled(symbols=7, correlation=1.0) == pytest.approx(0.08)
+
+
+def test_page_and_sentences_say_what_would_find_less(tmp_path: Path) -> None:
+    sentences = power_section.effects(with_effects(tmp_path))
+    assert sentences == [
+        "The smallest skill found with 80 % power is a rank IC of 0.080 (the LSTM against the base rate, "
+        "1\u202f000 days).",
+        "The smallest gain found with 80 % power, where its skill is found, is 25.2 % per year more than cash "
+        "(the LSTM).",
+        "Four times the years would find less: 0.040 and 12.6 % per year.",
+        "A panel of 10 symbols, whose results of a day correlate by 0.2, would, too: 0.042 and 13.3 % per year.",
+        "Lower costs let less skill pay: 7.6 % per year went into costs, 2.5 % for each basis point.",
+        "Another label can do the same: with --horizon 5 positions are kept longer; whether that finds as much skill, "
+        "the same command with it says.",
+    ]
+    html = write_controls(with_effects(tmp_path), folder=tmp_path).read_text().replace("\u00a0", " ")
+    assert all(each in html for each in sentences)
+
+
+def test_missing_effects_are_null_in_json_and_say_nothing(tmp_path: Path) -> None:
+    made = power_study(tmp_path / "abc")
+    assert {each["minimum_detectable_effect"] for each in power_results.records(made.shares)} == {None}
+    assert power_section.effects(made) == []
+    power_results.save(with_effects(tmp_path / "abc"))
+    assert power_section.effects(power_results.read(tmp_path / "abc"))
