@@ -59,9 +59,9 @@ def effects(study: PowerStudy) -> list[str]:
             f"The smallest gain found with 80 % power, where its skill is found, is {_amount(money, money.effect)} "
             f"more than cash ({name(money.model)})."
         )
-    longer, panel = (
-        " and ".join(_amount(each, each.scaled(**change)) for each in known.values())
-        for change in ({"years": 4.0}, {"symbols": _SYMBOLS, "correlation": _CORRELATION})
+    longer = " and ".join(_amount(each, each.scaled(years=4.0)) for each in known.values())
+    panel = " and ".join(
+        _amount(each, each.scaled(symbols=_SYMBOLS, correlation=_CORRELATION)) for each in known.values()
     )
     sentences.append(f"Four times the years would find less: {longer}.")
     sentences.append(
