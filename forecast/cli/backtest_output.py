@@ -33,7 +33,7 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
         click.echo(sentence)
     for caveat in text.caveats:
         click.echo(f"Caveat: {caveat}")
-    order = ["lstm", *model_registry.MODELS, *formatting.NAMES]
+    order = ["lstm", *model_registry.MODELS, *model_registry.REFERENCES]
     models = sorted(performance, key=lambda each: order.index(each) if each in order else len(order))
     click.echo("")
     print_table(

@@ -1,48 +1,79 @@
-"""Which networks there are, by name: cells x topologies; known without the network library. docs/models.md draws them.
+"""Every model by name, what it is called and how it is drawn; known without the network library. docs/models.md.
 
-"lstm" reads a window and gives one answer; "lstm_encoder_decoder" is the same cell in another topology.
+Networks are cells x topologies: "lstm" reads a window and gives one answer, "lstm_encoder_decoder" is the same cell in
+another topology. On a page a network has the colour of its cell; its dash tells topologies apart too. References are
+what networks are compared with: benchmarks and baselines.
 """
 
 from dataclasses import dataclass
 
+Colour = tuple[str, str]
+"""A colour on light and on dark paper."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One kind of network. label: for people. like: the cell whose sums it has, where only the weights that training
-    begins with (or the number of units) are its own. recurrent: whether it reads bar by bar and keeps a state."""
+    """One kind of network. label: for people, inside a sentence. dash: strokes and gaps in pixels, none for a solid
+    line. like: the cell whose sums it has, where only the weights that training begins with (or the number of units)
+    are its own. recurrent: whether it reads bar by bar and keeps a state."""
 
     label: str
+    colour: Colour
+    dash: tuple[int, ...]
     like: str
     recurrent: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Topology:
-    """What a network reads and what it answers. label: behind the cell's. path: whether it forecasts the returns of the
-    next bars one by one, and not a chance. bar: whether it reads the latest bar alone."""
+    """What a network reads and what it answers. label: behind the cell's. dash: strokes and gaps behind the cell's.
+    path: whether it forecasts the returns of the next bars one by one, and not a chance. bar: whether it reads the
+    latest bar alone."""
 
     label: str
+    dash: tuple[int, ...]
     path: bool = False
     bar: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A benchmark or baseline. label, colour, dash: as a cell's."""
+
+    label: str
+    colour: Colour
+    dash: tuple[int, ...]
+
+
 CELLS = {
-    "simple_rnn": Cell(label="SimpleRNN", like="simple_rnn"),
-    "lstm": Cell(label="LSTM", like="lstm"),
-    "simple_rnn_wide": Cell(label="wide SimpleRNN", like="simple_rnn"),
-    "lstm_chrono": Cell(label="chrono LSTM", like="lstm"),
-    "irnn": Cell(label="IRNN", like="irnn"),
-    "gru": Cell(label="GRU", like="gru"),
-    "dense": Cell(label="dense network", like="dense", recurrent=False),
-    "cnn": Cell(label="CNN", like="cnn", recurrent=False),
+    "simple_rnn": Cell(label="SimpleRNN", colour=("#c65500", "#f08a4b"), dash=(6, 2), like="simple_rnn"),
+    "lstm": Cell(label="LSTM", colour=("#0072b2", "#5cb8ee"), dash=(), like="lstm"),
+    "simple_rnn_wide": Cell(label="wide SimpleRNN", colour=("#9a7400", "#d9b84a"), dash=(3, 2), like="simple_rnn"),
+    "lstm_chrono": Cell(label="chrono LSTM", colour=("#7a4fa3", "#b79ae0"), dash=(12, 2), like="lstm"),
+    "irnn": Cell(label="IRNN", colour=("#b03060", "#f08bb0"), dash=(5, 5), like="irnn"),
+    "gru": Cell(label="GRU", colour=("#2f7d4f", "#6cc08c"), dash=(8, 2, 2, 2), like="gru"),
+    "dense": Cell(label="dense network", colour=("#5b6b00", "#b7c85a"), dash=(3, 4), like="dense", recurrent=False),
+    "cnn": Cell(label="CNN", colour=("#00707a", "#4cc3cc"), dash=(7, 4), like="cnn", recurrent=False),
 }
 TOPOLOGIES = {
-    "many_to_one": Topology(label=""),
-    "in_step": Topology(label="in step"),
-    "encoder_decoder": Topology(label="encoder-decoder", path=True),
-    "one_to_many": Topology(label="one-to-many", path=True, bar=True),
-    "one_to_one": Topology(label="one-to-one", bar=True),
+    "many_to_one": Topology(label="", dash=()),
+    "in_step": Topology(label="in step", dash=(1, 2)),
+    "encoder_decoder": Topology(label="encoder-decoder", dash=(1, 2, 1, 2), path=True),
+    "one_to_many": Topology(label="one-to-many", dash=(1, 6), path=True, bar=True),
+    "one_to_one": Topology(label="one-to-one", dash=(1, 2, 1, 6), bar=True),
 }
+_BASELINE = ("#a8487e", "#d98ab8")
+REFERENCES = {
+    "buy_and_hold": Reference(label="buy and hold", colour=("#3d434a", "#cfd4d9"), dash=(2, 2)),
+    "cash": Reference(label="cash", colour=("#80878f", "#8d959e"), dash=(9, 4, 2, 4)),
+    "same_exposure": Reference(label="same exposure", colour=("#59616b", "#a0a9b3"), dash=(4, 3, 1, 3)),
+    "base_rate": Reference(label="base rate", colour=("#80878f", "#8d959e"), dash=(2, 5)),
+    "previous_sign": Reference(label="last direction", colour=_BASELINE, dash=(1, 3)),
+    "logistic": Reference(label="logistic regression", colour=_BASELINE, dash=(10, 3)),
+    "boosting": Reference(label="gradient boosting", colour=_BASELINE, dash=(4, 4)),
+    "best_baseline": Reference(label="best baseline", colour=_BASELINE, dash=(2, 3)),
+}
+_UNBROKEN = (16, 2)  # of a solid line, where the dash of a topology follows
 _PARTS = {cell: (cell, "many_to_one") for cell in CELLS} | {
     f"{cell}_{topology}": (cell, topology)
     for cell, kind in CELLS.items()
@@ -76,5 +107,43 @@ def path(model: str) -> bool:
 
 
 def label(model: str) -> str:
-    """A network's name for people, as it stands inside a sentence: "LSTM", "wide SimpleRNN", "LSTM encoder-decoder"."""
-    return f"{CELLS[cell(model)].label} {TOPOLOGIES[topology(model)].label}".strip()
+    """A model's name for people, as it stands inside a sentence: "LSTM", "wide SimpleRNN", "LSTM encoder-decoder", "buy
+    and hold", "same exposure as LSTM".
+
+    Raises
+    ------
+    KeyError
+        There is no such model.
+    """
+    if model in _PARTS:
+        return f"{CELLS[cell(model)].label} {TOPOLOGIES[topology(model)].label}".strip()
+    reference, _, network = model.partition(":")
+    return REFERENCES[reference].label + (f" as {label(network)}" if network else "")
+
+
+def colour(model: str) -> str:
+    """The name in `PALETTE` of a model's colour: its cell's, of a reference its own or that of the network it follows.
+
+    Raises
+    ------
+    KeyError
+        There is no such model.
+    """
+    reference, _, network = model.partition(":")
+    drawn = network or reference
+    name = cell(drawn) if drawn in _PARTS else drawn
+    if name not in PALETTE:
+        raise KeyError(model)
+    return name
+
+
+def dash(model: str) -> tuple[int, ...]:
+    """Strokes and gaps of a line in pixels, none where it is solid; no other model of the same colour has the same."""
+    reference, _, network = model.partition(":")
+    strokes = CELLS[cell(model)].dash if model in _PARTS else REFERENCES[reference].dash
+    drawn = network or model
+    dots = () if drawn in REFERENCES else TOPOLOGIES[topology(drawn)].dash
+    return (strokes or _UNBROKEN) + dots if dots else strokes
+
+
+PALETTE: dict[str, Colour] = {name: entry.colour for name, entry in (CELLS | REFERENCES).items()}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forecast.config import model_registry
 from pipelines.files import write_atomically
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def environment() -> "Environment":
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    loaded.globals["palette"] = model_registry.PALETTE
     loaded.filters["whole"] = lambda text: text.replace(" %", "\u00a0%").replace("p = ", "p\u00a0=\u00a0")
     return loaded
 

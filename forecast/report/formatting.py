@@ -8,35 +8,16 @@ from forecast.config import model_registry
 
 DASH = "–"
 
-NAMES = {
-    "buy_and_hold": "Buy and hold",
-    "cash": "Cash",
-    "same_exposure": "Same exposure",
-    "base_rate": "Base rate",
-    "previous_sign": "Last direction",
-    "logistic": "Logistic regression",
-    "boosting": "Gradient boosting",
-    "best_baseline": "Best baseline",
-}
-
 
 def label(model: str) -> str:
-    """A model's name as a heading: "LSTM"."""
-    if model in model_registry.MODELS:
-        name = model_registry.label(model)
-        return name[:1].upper() + name[1:]
-    benchmark, _, network = model.partition(":")
-    if network in model_registry.MODELS:
-        return f"{NAMES.get(benchmark, benchmark)} as {model_registry.label(network)}"
-    return NAMES.get(model, model.replace("_", " "))
+    """A model's name as a heading: "LSTM", "Buy and hold"."""
+    name = within(model)
+    return name[:1].upper() + name[1:]
 
 
 def within(model: str) -> str:
     """A model's name inside a sentence: "LSTM", but "buy and hold"."""
-    if model in model_registry.MODELS:
-        return model_registry.label(model)
-    text = label(model)
-    return text[:1].lower() + text[1:]
+    return model_registry.label(model)
 
 
 def percent(value: float) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from forecast.diagnostics.effective_memory import Memory, find, median_interval
 from forecast.diagnostics.gradients import FADED
 from forecast.report import formatting
-from forecast.report.charts.equity import Figure, colour, rounded
+from forecast.report.charts.equity import Figure, colour, dash, rounded
 from forecast.studies import memory_benchmark
 from forecast.studies.memory_benchmark import Benchmark
 from pipelines.market.types import Floats
@@ -111,7 +111,7 @@ def regimes(table: pd.DataFrame, *, rng: np.random.Generator) -> Figure:
 def trades(table: pd.DataFrame, gate: str) -> Figure:
     """One gate's mean around the decisions at which the ensemble turned."""
     traces: list[dict[str, Any]] = []
-    for side, tint, dash in (("buy", "var(--lstm)", "solid"), ("sell", "var(--hold)", "6px,3px")):
+    for side, tint, strokes in (("buy", colour("lstm"), "solid"), ("sell", colour("buy_and_hold"), "6px,3px")):
         rows = table[(table["gate"] == gate) & (table["side"] == side)]
         if rows.empty:
             continue
@@ -119,7 +119,7 @@ def trades(table: pd.DataFrame, gate: str) -> Figure:
         low, high = _band("lstm", offset, mean - 1.96 * error, mean + 1.96 * error)
         traces += [low, {**high, "fillcolor": f"{tint}/0.14"}]
         line = _line("lstm", offset, mean, stage="trained") | {"name": side, "hovertemplate": "%{y:.4f}"}
-        traces.append(line | {"line": {"color": tint, "width": 2, "dash": dash}})
+        traces.append(line | {"line": {"color": tint, "width": 2, "dash": strokes}})
     layout = {
         "xaxis": {"title": {"text": "decisions from the change"}, "tickformat": "d"},
         "yaxis": {"nticks": 5, "tickformat": ".3~r"},
@@ -195,7 +195,8 @@ def _line(model: str, x: Floats, y: Floats, *, stage: str) -> dict[str, Any]:
         "type": "scatter", "mode": "lines", "name": formatting.label(model) + ("" if trained else " before training"),
         "legendgroup": model, "x": [round(float(each), 4) for each in x],
         "y": rounded(np.maximum(y, 1e-12) if np.all(y >= 0) else y, 4),
-        "line": {"color": colour(model), "width": 2.25 if trained else 1.5, "dash": "solid" if trained else "4px,3px"},
+        "line": {"color": colour(model, alpha=None if trained else 0.5), "width": 2.25 if trained else 1.25,
+                 "dash": dash(model)},
     }  # fmt: skip
 
 

@@ -16,44 +16,18 @@ from pipelines.market.types import Floats, Times
 
 Figure = dict[str, Any]
 
-DASHES = {
-    "lstm": "solid",
-    "simple_rnn": "6px,2px",
-    "simple_rnn_wide": "3px,2px",
-    "lstm_chrono": "12px,2px",
-    "gru": "8px,2px,2px,2px",
-    "irnn": "5px,5px",
-    "dense": "3px,4px",
-    "cnn": "7px,4px",
-    "buy_and_hold": "2px,2px",
-    "cash": "9px,4px,2px,4px",
-    "logistic": "10px,3px",
-    "boosting": "4px,4px",
-    "previous_sign": "1px,3px",
-}
 _WIDE = 5  # growth that differs by more than this is drawn on a logarithmic scale at first
 _UNIFIED = {"hovermode": "x unified", "legend": {"traceorder": "reversed"}}
-_OF_TOPOLOGY = {"in_step": "step", "encoder_decoder": "coder", "one_to_many": "ahead", "one_to_one": "bar"}
-_COLOURS = {
-    "lstm": "lstm",
-    "simple_rnn": "rnn",
-    "simple_rnn_wide": "wide",
-    "buy_and_hold": "hold",
-    "cash": "flat",
-}
 
 
 def colour(model: str, *, alpha: float | None = None) -> str:
-    """The name of a model's colour, "var(--lstm)"; networks that have none of their own share one."""
-    name = _COLOURS.get(model, "other")
-    if model in model_registry.MODELS:
-        name = _OF_TOPOLOGY.get(model_registry.topology(model), name)
-    return f"var(--{name})" + ("" if alpha is None else f"/{alpha:g}")
+    """A model's colour as the page names it: "var(--lstm)", "var(--lstm)/0.2"."""
+    return f"var(--{model_registry.colour(model)})" + ("" if alpha is None else f"/{alpha:g}")
 
 
 def dash(model: str) -> str:
-    """How a model's line is drawn: the same for all topologies of a cell."""
-    return DASHES.get(model_registry.cell(model) if model in model_registry.MODELS else model, "solid")
+    """A model's line as plotly and SVG read it: "6px,2px"."""
+    return ",".join(f"{length}px" for length in model_registry.dash(model)) or "solid"
 
 
 def axis_times(times: Times, *, daily: bool) -> list[str]:

@@ -8,13 +8,12 @@ import pandas as pd
 
 from forecast.report import formatting
 from forecast.report.charts.diagnostics import GATE_NAMES, whole
-from forecast.report.charts.equity import Figure
+from forecast.report.charts.equity import Figure, colour
 from pipelines.market.types import Floats
 
 MAPPED = ("input", "forget", "output", "c")
 _GATE = [[0, "var(--paper)"], [1, "var(--lstm)"]]
-_STATE = [[0, "var(--rnn)"], [0.5, "var(--paper)"], [1, "var(--lstm)"]]
-_TINTS = {"lstm": "var(--lstm)", "simple_rnn": "var(--rnn)"}
+_STATE = [[0, colour("simple_rnn")], [0.5, "var(--paper)"], [1, colour("lstm")]]
 
 
 def order(units: pd.DataFrame, *, fold: int, seed: int) -> list[int]:
@@ -60,7 +59,7 @@ def occlusion(table: pd.DataFrame, model: str, *, highest: float) -> Figure:
     trace = {
         "type": "heatmap", "x": [-int(lag) for lag in grid.columns], "y": [escape(str(name)) for name in grid.index],
         "z": _rounded(values), "zmin": 0, "zmax": 100 * highest,
-        "colorscale": [[0, "var(--paper)"], [1, _TINTS.get(model, "var(--other)")]],
+        "colorscale": [[0, "var(--paper)"], [1, colour(model)]],
         "colorbar": {"thickness": 8, "len": 1, "outlinewidth": 0, "nticks": 4, "tickfont": {"size": 11}, "xpad": 4},
         "hovertemplate": "%{y}, bar %{x}<br>%{z:.2f} percentage points<extra></extra>",
     }  # fmt: skip

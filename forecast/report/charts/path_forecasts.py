@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.report import formatting
-from forecast.report.charts.equity import Figure, colour, rounded
+from forecast.report.charts.equity import Figure, colour, dash, rounded
 from forecast.report.context import PageContext
 from pipelines.market.types import Floats
 
@@ -22,14 +22,15 @@ def loss_by_step(material: PageContext) -> Figure | None:
     traces: list[dict[str, Any]] = []
     told = []
     for model, rows in models:
-        for part, dash in (("test", "solid"), ("validation", "2px,2px")):
+        for part, alpha in (("test", None), ("validation", 0.5)):
             said, came, unit = _arrays(rows[rows["part"] == part])
             loss = np.mean(((came - said) / unit) ** 2, axis=0)
-            traces.append(_line(f"{formatting.label(model)}, {part}", loss, tint=colour(model), dash=dash))
+            name = f"{formatting.label(model)}, {part}"
+            traces.append(_line(name, loss, tint=colour(model, alpha=alpha), strokes=dash(model)))
             if part == "test":
                 silent = np.mean((came / unit) ** 2, axis=0)
                 told.append(f"{formatting.label(model)} {formatting.number(float(loss.mean()), 3)}")
-    traces.append(_line("No move, test", silent, tint="var(--muted)", dash="4px,3px"))
+    traces.append(_line("No move, test", silent, tint="var(--muted)", strokes="4px,3px"))
     told.append(f"no move {formatting.number(float(silent.mean()), 3)}")
     layout = {
         "xaxis": {"title": {"text": "bars after the entry"}, "tickformat": "d"},
@@ -95,13 +96,13 @@ def _from_zero(returns: Floats) -> Floats:
     return np.append(0.0, np.cumsum(returns))
 
 
-def _line(name: str, values: Floats, *, tint: str, dash: str = "solid", width: float = 1.75) -> dict[str, Any]:
+def _line(name: str, values: Floats, *, tint: str, strokes: str = "solid", width: float = 1.75) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines",
         "name": escape(name),
         "x": list(range(1, len(values) + 1)),
         "y": rounded(values),
-        "line": {"color": tint, "dash": dash, "width": width},
+        "line": {"color": tint, "dash": strokes, "width": width},
         "hovertemplate": "%{y:.3f}",
     }

@@ -41,7 +41,7 @@ def prices(material: PageContext) -> Figure:
     for place, model in enumerate(material.networks[:2], start=2):
         account = material.ensemble(model)
         axis, bottom = f"y{place}", bottom - 0.17
-        traces += _marks(account, at=marked, opens=opens, daily=material.daily)
+        traces += _marks(account, at=marked, opens=opens, daily=material.daily, filled=place == 2)
         traces.append(_held(account, at=marked, daily=material.daily, axis=axis))
         layout[f"yaxis{place}"] = _strip(account, bottom=bottom)
         layout.setdefault("annotations", []).append(_title(model, top=bottom + 0.09))
@@ -66,11 +66,10 @@ def _last_change(account: Ledger) -> int:
     return int(changed[-1]) if len(changed) else -1
 
 
-def _marks(account: Ledger, *, at: Times, opens: Floats, daily: bool) -> list[dict[str, Any]]:
+def _marks(account: Ledger, *, at: Times, opens: Floats, daily: bool, filled: bool) -> list[dict[str, Any]]:
     """Buys and sells of one network at the price at which they were filled."""
     change = np.diff(account.position, prepend=0.0)
     name = escape(formatting.label(account.model))
-    filled = account.model == "lstm"
     traces = []
     for word, rows in (("buys", np.flatnonzero(change > 0)), ("sells", np.flatnonzero(change < 0))):
         symbol = "triangle-up" if word == "buys" else "triangle-down"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecast.config import model_registry
 from forecast.report import formatting
-from forecast.report.charts.equity import Figure, colour, rounded
+from forecast.report.charts.equity import Figure, colour, dash, rounded
 from forecast.report.context import PageContext
 
 MOST_FOLDS = 12
@@ -20,7 +20,7 @@ _PARTS = {"train": ("train", ""), "validation": ("validation", "/"), "test": ("t
 
 
 def learning(material: PageContext) -> list[tuple[str, Figure]]:
-    """One small chart a fold: every seed's loss while learning (dotted) and on validation rows (a line).
+    """One small chart a fold: every seed's loss while learning (pale) and on validation rows.
 
     The networks that give chances stand by their log loss, and behind them those that forecast a path by their squared
     error.
@@ -55,7 +55,7 @@ def _fold(material: PageContext, history: pd.DataFrame, sight: list[float], last
     for model in material.networks:
         rows = history[history["model"] == model]
         for index, (_, each) in enumerate(rows.groupby("seed")):
-            for column, dash, width in (("loss", "2px,2px", 1.25), ("val_loss", "solid", 1.75)):
+            for column, alpha, width in (("loss", 0.5, 1.25), ("val_loss", None, 1.75)):
                 traces.append(
                     {
                         "type": "scatter",
@@ -67,7 +67,7 @@ def _fold(material: PageContext, history: pd.DataFrame, sight: list[float], last
                         "showlegend": index == 0,
                         "x": each["epoch"].tolist(),
                         "y": rounded(each[column].to_numpy(np.float64)),
-                        "line": {"color": colour(model), "dash": dash, "width": width},
+                        "line": {"color": colour(model, alpha=alpha), "dash": dash(model), "width": width},
                         "hovertemplate": "%{y:.4f}",
                     }
                 )

@@ -7,19 +7,10 @@ from typing import Any
 import pandas as pd
 
 from forecast.report import formatting
-from forecast.report.charts.equity import Figure, colour
+from forecast.report.charts.equity import Figure, colour, dash
 from forecast.report.document import write_page
 from forecast.report.sections.power import effects
 from forecast.studies.power_results import PowerStudy, detectable_edge, kind_name, smallest_edges
-
-_MARKS = {  # what a line is about besides its network
-    "simple_rnn": ("solid", "diamond"),
-    "base_rate": ("solid", "circle"),
-    "cash": ("9px,3px", "circle-open"),
-    "same_exposure": ("4px,3px", "star"),
-    "buy_and_hold": ("6px,3px", "square-open"),
-    "best_baseline": ("2px,3px", "triangle-up"),
-}
 
 
 def write_controls(found: PowerStudy, *, folder: Path, standalone: bool = False) -> Path:
@@ -105,7 +96,6 @@ def power_curve(shares: pd.DataFrame, kind: str) -> Figure:
         if not (each["edge"] > 0).any():
             continue
         line = each.sort_values("edge")
-        dash, symbol = _MARKS.get(str(benchmark), ("10px,3px", "x"))
         tint = "var(--ink)" if benchmark == "simple_rnn" else colour(str(model))
         name = f"{question}: {formatting.label(str(model))} − {formatting.within(str(benchmark))}"
         share = line["better"] / line["markets"]
@@ -126,8 +116,8 @@ def power_curve(shares: pd.DataFrame, kind: str) -> Figure:
                     "width": 3,
                     "color": tint,
                 },
-                "line": {"color": tint, "width": 1.75, "dash": dash},
-                "marker": {"color": tint, "size": 8, "symbol": symbol},
+                "line": {"color": tint, "width": 1.75, "dash": dash(str(benchmark))},
+                "marker": {"color": tint, "size": 8},
                 "hovertemplate": f"{name}<br>edge %{{x:g}}: %{{y:.0%}}<extra></extra>",
             }
         )

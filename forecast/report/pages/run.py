@@ -97,7 +97,7 @@ def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[
         "run": material.name,
         "created": _moment(material.about.get("created_at")),
         "commands": _commands(material),
-        "networks": [(formatting.label(model), equity.colour(model)) for model in material.networks],
+        "networks": [(formatting.label(each), equity.colour(each), equity.dash(each)) for each in material.networks],
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.report import formatting
-from forecast.report.charts.equity import Figure, colour, rounded
+from forecast.report.charts.equity import Figure, colour, dash, rounded
 from forecast.report.context import ENSEMBLE, PageContext
 from forecast.report.sections import overfitting
 from forecast.statistics.forecast_accuracy import correlation, ensembles
@@ -62,8 +62,8 @@ def reliability(material: PageContext) -> Figure:
                     "width": 3,
                     "color": colour(model, alpha=0.6),
                 },
-                "line": {"color": colour(model), "width": 1, "dash": "dot" if after else "solid"},
-                "marker": {"color": colour(model), "size": 8, "symbol": "circle" if model == "lstm" else "square-open"},
+                "line": {"color": colour(model), "width": 1, "dash": dash(model)},
+                "marker": {"color": colour(model), "size": 8, "symbol": "circle-open" if after else "circle"},
                 "hovertemplate": "predicted %{x:.1%}, realised %{y:.1%}<br>%{customdata} decisions<extra></extra>",
             }
         )

@@ -8,7 +8,7 @@ const drawing = (() => {
   // "var(--name)" or "var(--name)/0.2" anywhere in a figure -> the page's colour of now; long lists are numbers
   const colours = (node, style) => {
     if (typeof node === "string") {
-      const found = /^var\((--[a-z]+)\)(?:\/([\d.]+))?$/.exec(node);
+      const found = /^var\((--[a-z_]+)\)(?:\/([\d.]+))?$/.exec(node);
       if (!found) return node;
       const hex = style.getPropertyValue(found[1]).trim();
       if (!found[2]) return hex;

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from forecast.report import write_report
-from forecast.report.charts import equity, path_forecasts, training
+from forecast.report.charts import path_forecasts, training
 from forecast.report.context import PageContext, gather
 from forecast.runs.io import write_parquet
 from forecast.runs.run import Run
@@ -89,10 +89,3 @@ def test_the_page_has_the_path_ahead(run: Run, tmp_path: Path) -> None:
     html = write_report(run, backtest="default", folder=tmp_path).read_text()
     assert "The path ahead" in html
     assert 'data-chart="fan-0"' in html
-
-
-def test_topologies_of_a_cell_differ_in_colour_and_cells_of_a_topology_in_dash() -> None:
-    tints = {equity.colour(f"lstm{topology}") for topology in ("", "_in_step", "_encoder_decoder", "_one_to_one")}
-    assert len(tints) == 4
-    assert equity.colour("lstm_in_step") == equity.colour("gru_in_step")
-    assert equity.dash("lstm_in_step") != equity.dash("gru_in_step")
