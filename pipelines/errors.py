@@ -1,5 +1,8 @@
 """What can go wrong with a person's input. Every message says what was needed, what was got and what to do."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class ForecastError(Exception):
     """Wrong usage or input: the command line prints the message as one line and exits with 2."""
@@ -35,3 +38,14 @@ class ConfigError(ForecastError):
 
 class RunError(ForecastError):
     """A run's folder that is missing, incomplete or damaged."""
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """ " Did you mean AAPL?" for the nearest of the candidates, whatever the case; "" where none is near.
+
+    >>> did_you_mean("lsmt", ["simple_rnn", "lstm"])
+    ' Did you mean lstm?'
+    """
+    spellings = {each.lower(): each for each in candidates}
+    nearest = difflib.get_close_matches(name[:120].lower(), spellings, n=1, cutoff=0.5)
+    return f" Did you mean {spellings[nearest[0]]}?" if nearest else ""
