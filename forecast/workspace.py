@@ -72,3 +72,8 @@ class Workspace:
     def page(self, run: str) -> Path:
         """A run's report."""
         return self.reports_dir / f"{run}.html"
+
+    def pages(self, run: str) -> list[Path]:
+        """Every page of a run that is there: its report, those of its other backtests, what its networks remember."""
+        named = [self.page(run), self.reports_dir / f"{run}-memory.html", *self.reports_dir.glob(f"{run}.*.html")]
+        return [path for path in dict.fromkeys(named) if path.is_file()]

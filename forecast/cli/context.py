@@ -1,7 +1,7 @@
 """What every command is given: where things are kept and how much to say."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,8 @@ class CliContext:
             click.echo(printable(message), err=True)
 
 
-def print_json(result: Mapping[str, Any]) -> None:
-    """The result as one JSON object on stdout (what --json prints)."""
+def print_json(result: Mapping[str, Any] | Sequence[Any]) -> None:
+    """The result as one JSON object on stdout (what --json prints); a list of runs as a list."""
     click.echo(json.dumps(result, indent=2, allow_nan=False, default=str))
 
 

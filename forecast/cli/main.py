@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from forecast.cli.context import CliContext
+from forecast.cli.suggestions import SuggestingGroup
 from forecast.workspace import DATA_DIR, REPORTS_DIR, STORE, Workspace
 
 _COMMANDS = {  # name -> (module, line in --help), so that --help imports none of them
@@ -20,6 +21,7 @@ _COMMANDS = {  # name -> (module, line in --help), so that --help imports none o
         "What the networks remember: gradients, gates, what the signal depends on.",
     ),
     "power": ("forecast.cli.commands.power", "Size and power of your experiment on simulated markets."),
+    "runs": ("forecast.cli.commands.runs", "List, compare, label and remove runs."),
     "export": ("forecast.cli.commands.export", "The networks as Keras or ONNX files for other programs."),
     "report": ("forecast.cli.commands.report", "Write the HTML report of a run."),
     "doctor": (
@@ -30,8 +32,10 @@ _COMMANDS = {  # name -> (module, line in --help), so that --help imports none o
 _FORMER_NAMES = {"calibrate": "power"}
 
 
-class LazyCommands(click.Group):
+class LazyCommands(SuggestingGroup):
     """A group that knows its commands' names and one-line helps without importing them."""
+
+    former_names = _FORMER_NAMES
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -46,13 +50,6 @@ class LazyCommands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in _COMMANDS | _FORMER_NAMES:
-            ctx.fail(f"Need one of the commands {', '.join(_COMMANDS)}, got {args[0]!r}.")
-        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -144,6 +144,18 @@ class TradingConfig:
         }
         return said
 
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "TradingConfig":
+        """What `to_json` made; what it does not name has its default, costs their own.
+
+        Raises:
+            ConfigError: a value that is not allowed.
+        """
+        config = current_names(content)
+        costs = Costs(**{each.name: config[each.name] for each in fields(Costs) if each.name in config})
+        own = [each.name for each in fields(cls) if each.name in config and each.name != "costs"]
+        return cls(costs=costs, **{name: config[name] for name in own})
+
 
 _NAMES_IN_FILES = {"band": "threshold", "size": "sizing"}
 

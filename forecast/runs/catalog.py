@@ -1,12 +1,11 @@
 """The runs of a folder: which there are, which is the newest, and which one a person means."""
 
-import difflib
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from forecast.runs.run import Run
-from pipelines.errors import ForecastError, RunError
+from pipelines.errors import ForecastError, RunError, did_you_mean
 from pipelines.files import write_atomically
 from pipelines.market.types import check_symbol
 
@@ -71,28 +70,32 @@ def set_latest(runs: Path, run: Run) -> None:
     write_atomically(runs / LATEST, run.name.encode())
 
 
-def _latest(runs: Path) -> Run:
+def names_latest(runs: Path, run: Run) -> bool:
+    """Whether `latest` names this run."""
+    return _pointed(runs) == run.name
+
+
+def _pointed(runs: Path) -> str | None:
     pointer = runs / LATEST
-    if pointer.is_file() and pointer.stat().st_size <= _LONGEST_POINTER:
-        run = named_run(runs, pointer.read_text(encoding="utf-8", errors="replace").strip())
-        if run is not None:
-            return run
-    run = next((run for run in list_runs(runs) if run.finished), None)  # the one it named was removed
-    if run is None:
+    if not pointer.is_file() or pointer.stat().st_size > _LONGEST_POINTER:
+        return None
+    return pointer.read_text(encoding="utf-8", errors="replace").strip()
+
+
+def _latest(runs: Path) -> Run:
+    if (name := _pointed(runs)) is not None and (run := named_run(runs, name)) is not None:
+        return run
+    newest = next((run for run in list_runs(runs) if run.finished), None)  # the one it named was removed
+    if newest is None:
         raise RunError(f"Expected a run in {runs}, got none. Train one: forecast train SYMBOL.")
-    return run
+    return newest
 
 
 def _unknown(runs: Path, name: str) -> RunError:
     known = list_runs(runs)
     finished = [run for run in known if run.finished]
     symbols = list(dict.fromkeys(run.symbol for run in finished))
-    spellings = {candidate.lower(): candidate for candidate in [*(run.name for run in known), *symbols]}
-    nearest = difflib.get_close_matches(name[:120].lower(), spellings, n=1, cutoff=0.5)
-    if nearest:
-        hint = f"Did you mean {spellings[nearest[0]]}?"
-    elif known:
-        hint = f"Newest runs: {', '.join(run.name for run in known[:3])}."
-    else:
-        hint = "There is none yet. Train one: forecast train SYMBOL."
-    return RunError(f"Expected the name of a run, a symbol with a finished run, or latest, got {name[:120]!r}. {hint}")
+    if not (hint := did_you_mean(name, [*(run.name for run in known), *symbols])):
+        newest = ", ".join(run.name for run in known[:3])
+        hint = f" Newest runs: {newest}." if known else " There is none yet. Train one: forecast train SYMBOL."
+    return RunError(f"Expected the name of a run, a symbol with a finished run, or latest, got {name[:120]!r}.{hint}")

@@ -6,14 +6,16 @@ import json
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from pipelines.errors import RunError
 from pipelines.files import write_atomically
 from pipelines.market.types import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _DIGEST = 32
 _MOST_JSON = 1 << 25  # bytes; the largest one that a run has is a hundredth of it
@@ -49,12 +51,12 @@ def json_bytes(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, indent=2, allow_nan=False).encode()
 
 
-def write_parquet(path: Path, frame: pd.DataFrame) -> Path:
+def write_parquet(path: Path, frame: "pd.DataFrame") -> Path:
     """Parquet with times in UTC nanoseconds."""
     return write_atomically(path, parquet_bytes(frame))
 
 
-def parquet_bytes(frame: pd.DataFrame) -> bytes:
+def parquet_bytes(frame: "pd.DataFrame") -> bytes:
     """The same in memory."""
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
@@ -93,12 +95,14 @@ def read_bytes(path: Path, *, most: int) -> bytes:
         raise damaged(path, error) from error
 
 
-def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+def read_parquet(path: Path, columns: list[str] | None = None) -> "pd.DataFrame":
     """A table of a run's folder.
 
     Raises:
         RunError: it is missing or damaged.
     """
+    import pandas as pd  # half a second that listing runs does not need
+
     try:
         return pd.read_parquet(path, columns=columns)
     except (FileNotFoundError, ValueError, OSError) as error:

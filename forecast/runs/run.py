@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from forecast.config.experiment import Hyperparameters, Study
 from forecast.runs import schemas
 from forecast.runs.io import damaged, json_bytes, parquet_bytes, read_arrays, read_json, write_arrays, write_json
+from forecast.runs.labels import LABELS
 from forecast.runs.manifest import FILES, check_seal, digest, read_checked, sealed
 from pipelines.errors import RunError
 from pipelines.files import write_atomically
@@ -343,11 +344,18 @@ def create_run(runs: Path, name: str, *, description: Mapping[str, Any], bars: p
     return run
 
 
-def discard(run: Run) -> None:
-    """Removes a run's folder, so that it can be trained anew: out of its place first, then file by file."""
+def discard(run: Run, *, labels: bool = True) -> None:
+    """Removes a run's folder, so that it can be trained anew: out of its place first, then file by file.
+
+    labels: whether the note and the tags that a person put on it stay.
+    """
     if run.folder.exists():
+        kept = run.folder / LABELS
+        content = kept.read_bytes() if labels and kept.is_file() else None
         aside = Path(tempfile.mkdtemp(dir=run.folder.parent, prefix=".discarded-"))
         run.folder.rename(aside / run.name)
+        if content is not None:
+            write_atomically(kept, content)
         shutil.rmtree(aside, ignore_errors=True)
 
 

@@ -1,14 +1,14 @@
 """Today's signal: the newest window through the members of a run's last fold, decided and held as in its backtest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from forecast.compute.backend import versions
-from forecast.config.trading import Costs, TradingConfig, current_names
+from forecast.config.trading import TradingConfig
 from forecast.datasets.dataset import Source, make_bars, price_scale, with_room
 from forecast.evaluation.backtest import closing_calendar
 from forecast.runs import tables
@@ -71,12 +71,7 @@ class PathForecast:
 def rules_of(run: Run) -> TradingConfig:
     """The rules of the run's newest backtest, those of `forecast backtest` where it has none."""
     names = run.backtests()
-    config: dict[str, Any] = {"policy": "long-flat", "threshold": 0.0, "fee_bps": 1.0, "slippage_bps": 2.0}
-    config |= current_names(run.backtest_config(names[-1])) if names else {}
-    costs = Costs(**{each.name: config[each.name] for each in fields(Costs) if each.name in config})
-    return TradingConfig(
-        costs=costs, **{each.name: config[each.name] for each in fields(TradingConfig) if each.name in config}
-    )
+    return TradingConfig.from_json(run.backtest_config(names[-1]) if names else {})
 
 
 def outlook(

@@ -1,3 +1,13 @@
 """Pure functions from returns and predictions to numbers: metrics, tests, intervals, power, the verdict's rule."""
 
-__all__ = ["comparisons", "cpcv", "families", "forecast_accuracy", "performance", "summary", "verdict"]
+__all__ = [
+    "comparisons",
+    "cpcv",
+    "families",
+    "forecast_accuracy",
+    "inference",
+    "multiple_testing",
+    "performance",
+    "summary",
+    "verdict",
+]

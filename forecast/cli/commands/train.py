@@ -20,6 +20,7 @@ from forecast.cli.options import AliasedOption, how, make_experiment, training_o
     is_flag=True,
     help="One set of networks for all symbols, tested on each.",
 )
+@click.option("--experiment", metavar="NAME", help="The group that forecast runs lists these runs under.")
 @training_options
 @json_option
 @click.pass_context
@@ -28,6 +29,7 @@ def command(
     /,
     symbols: tuple[str, ...],
     global_model: bool,
+    experiment: str | None,
     jobs: int | None,
     backend: str,
     cluster: str | None,
@@ -51,9 +53,15 @@ def command(
       forecast train AAPL MSFT KO --global-model
       forecast train AAPL --config experiment.toml --folds 4
     """
+    from forecast.runs.labels import check_name, put_into_experiment
+
+    if experiment is not None:
+        check_name(experiment, what="an experiment's name")
     chosen = {**options, "panel": symbols} if global_model else options
     experiments = [make_experiment(symbol, chosen) for symbol in dict.fromkeys(symbols)]
     done = train_each(ctx, experiments, fresh=overwrite, **how(jobs=jobs, backend=backend, cluster=cluster))
+    for run in done if experiment is not None else ():
+        put_into_experiment(run, str(experiment))
     if as_json:
         print_json({"runs": [{"run": run.name, **run.describe()} for run in done]})
         return

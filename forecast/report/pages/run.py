@@ -1,5 +1,8 @@
 """One run -> one page, with all its numbers inside."""
 
+import hashlib
+import html
+import re
 import shlex
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,6 +23,7 @@ from forecast.studies.power_results import PowerStudy
 from pipelines.errors import RunError
 
 _REMEMBERED = ("gradient", "occlusion")
+_LONGEST_NAME = 120  # letters of a backtest in the name of its page
 
 
 def write_report(
@@ -30,9 +34,9 @@ def write_report(
     calibrations: Sequence[PowerStudy] = (),
     standalone: bool = False,
 ) -> Path:
-    """Writes `<folder>/<run-id>.html` and returns its path.
+    """Writes `<folder>/<run-id>.html` for the run's newest backtest, `<run-id>.<backtest>.html` for another one.
 
-    calibrations: what is known of the experiment's power. standalone: with the chart library inside.
+    Returns the path. calibrations: what is known of the experiment's power. standalone: with the chart library inside.
 
     Raises:
         RunError: the run or the backtest is missing or damaged.
@@ -42,7 +46,37 @@ def write_report(
         context = _context(material, calibrations)
     except (KeyError, TypeError) as error:
         raise RunError(f"The files of run {run.name} do not hold {error}. Train it again: forecast train.") from error
-    return write_page(folder / f"{run.name}.html", template="report.html.j2", standalone=standalone, **context)
+    path = _place(run, backtest, folder=folder)
+    return write_page(path, template="report.html.j2", standalone=standalone, backtest=backtest, **context)
+
+
+def backtest_page(run: str, backtest: str) -> str:
+    """The file name of the page of a backtest that is not the run's newest."""
+    if len(backtest) > _LONGEST_NAME:
+        backtest = f"{backtest[:_LONGEST_NAME]}-{hashlib.sha256(backtest.encode()).hexdigest()[:8]}"
+    return f"{run}.{backtest}.html"
+
+
+def _place(run: Run, backtest: str, *, folder: Path) -> Path:
+    """Where a backtest's page belongs; the newest one's is the run's, and the page that was there moves aside."""
+    main, names = folder / f"{run.name}.html", run.backtests()
+    if names and backtest != names[-1]:
+        return folder / backtest_page(run.name, backtest)
+    before = _backtest_of(main)
+    if before != backtest and before in names:
+        main.replace(folder / backtest_page(run.name, before))
+    (folder / backtest_page(run.name, backtest)).unlink(missing_ok=True)
+    return main
+
+
+def _backtest_of(page: Path) -> str:
+    """The backtest that a page is about, "" where it does not say."""
+    try:
+        with page.open(encoding="utf-8", errors="replace") as file:
+            meta = re.search(r'<meta name="backtest" content="([^"]*)">', file.read(2_000))
+    except FileNotFoundError:
+        return ""
+    return html.unescape(meta[1]) if meta else ""
 
 
 def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[str, Any]:

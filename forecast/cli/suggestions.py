@@ -1,0 +1,20 @@
+"""A group of commands that answers a mistyped one with the nearest."""
+
+import click
+
+from pipelines.errors import did_you_mean
+
+
+class SuggestingGroup(click.Group):
+    """What --help lists is what can be asked for; anything else is one line with the nearest."""
+
+    former_names: dict[str, str] = {}  # noqa: RUF012  # a table of a subclass, never changed
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        names = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and args[0] not in [*names, *self.former_names]:
+            hint = did_you_mean(args[0], names)
+            ctx.fail(f"Expected one of the commands {', '.join(names)}, got {args[0][:80]!r}.{hint}")
+        return super().resolve_command(ctx, args)
