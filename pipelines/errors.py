@@ -47,5 +47,5 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     ' Did you mean lstm?'
     """
     spellings = {each.lower(): each for each in candidates}
-    nearest = difflib.get_close_matches(name[:120].lower(), spellings, n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(name[:120].lower(), spellings, n=1, cutoff=0.6)
     return f" Did you mean {spellings[nearest[0]]}?" if nearest else ""

@@ -46,7 +46,7 @@ def test_every_command_has_help_with_an_example(name, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nope"], "Need one of the commands"),
+        (["nope"], "Expected one of the commands"),
         (["train"], "Missing argument 'SYMBOL...'"),
         (["train", "AAPL", "--window", "abc"], "Expected --window as a whole number from 1 to 5000, got 'abc'"),
         (["train", "AAPL", "--window", "0"], "Expected --window as a whole number from 1 to 5000, got 0"),
