@@ -24,6 +24,7 @@ _COLUMNS: tuple[tuple[str, str, Callable[[float], str]], ...] = (  # key in metr
 def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
     """The verdict first, then a small table, then where the report is."""
     from forecast.report.sections.notes import trading_notes
+    from forecast.report.sections.robustness import missed_leaks
     from forecast.report.sections.verdict import verdict_text
 
     performance = backtest.metrics["performance"]
@@ -58,4 +59,6 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
             f"Look-ahead audit: {answer} ({shown['compared']} recomputations on truncated or scrambled history, "
             f"sha256 {shown['sha256'][:12]})"
         )
+        if (share := shown.get("detectable_share")) is not None:
+            click.echo(f"In features {missed_leaks(share)}.")
     click.echo(f"Report: {page}")

@@ -58,6 +58,7 @@ def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: i
         failures=tuple(dict.fromkeys(failures)),
         unverifiable=checked.unverifiable,
         feature_cuts=checked.cuts,
+        random_cuts=checked.random,
         detectable_share=round(feature_audit.detectable_share(checked.random), 6),
     )
 
@@ -68,7 +69,7 @@ def truncated_in_first_test(source: Source, experiment: Experiment, dataset: Dat
     settled = ends[first[0]] + 1 + experiment.horizon + FEWEST_ROWS["test"]  # every label of a training row is there
     cut = dataset.bars.closed_at[min(max(ends[first[len(first) // 2]], settled), len(dataset.bars) - 1)]
     past = prepare(make_bars(truncated(source, cut), experiment), experiment, planned=len(dataset.windows))
-    return _without_rounding(past, dataset, experiment, bar=len(past.bars) - 1)
+    return without_rounding(past, dataset, experiment, bar=len(past.bars) - 1)
 
 
 def retrained(certificate: Certificate, model: str, *, expected: Floats, again: Floats) -> Certificate:
@@ -101,7 +102,7 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
             again = _with_folds_of(dataset, prices, experiment, bar=bar)
         else:
             again = prepare(prices, experiment, planned=len(dataset.windows))
-        again = _without_rounding(again, dataset, experiment, bar=bar)
+        again = without_rounding(again, dataset, experiment, bar=bar)
     except ForecastError:
         yield "bars, windows or folds", False
         return
@@ -129,7 +130,7 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
         yield "scaler", _same(scaler.mean, refitted.mean) and _same(scaler.scale, refitted.scale)
 
 
-def _without_rounding(again: Dataset, dataset: Dataset, experiment: Experiment, *, bar: int) -> Dataset:
+def without_rounding(again: Dataset, dataset: Dataset, experiment: Experiment, *, bar: int) -> Dataset:
     """With the dataset's own values up to the bar where a person's features differ from them by rounding alone.
 
     The audit of the features judges those; what is made of them behind is then the same to the last digit or is not.

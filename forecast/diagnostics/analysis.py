@@ -91,6 +91,7 @@ def _inspect(subject: RunUnderStudy, *, at: np.datetime64 | None, tell: Callable
     if found:
         _keep(parts, trades=_trades(subject, found))
     facts = _facts(subject, chosen=chosen, rows=len(rows), apart=apart)
+    facts["integrity"] = subject.integrity.to_json()
     return Inspection(**{name: pd.concat(each, ignore_index=True) for name, each in parts.items()}, facts=facts)
 
 

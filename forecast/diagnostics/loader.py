@@ -13,7 +13,9 @@ from forecast.datasets import dataset
 from forecast.datasets.dataset import Dataset
 from forecast.diagnostics.numpy_cells import GATES, Array, Weights
 from forecast.networks.results import Architecture
+from forecast.runs import integrity
 from forecast.runs.checkpoints import open_member
+from forecast.runs.integrity import Integrity
 from forecast.runs.run import Run
 from pipelines.errors import ConfigError, RunError
 from pipelines.market.types import Bars, Times
@@ -41,13 +43,17 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunUnderStudy:
-    """A finished run, its data as it was trained on, and those of its networks that can be looked into."""
+    """A finished run, its data as it was trained on, and those of its networks that can be looked into.
+
+    integrity: whether the run's files are as they were written.
+    """
 
     run: Run
     about: dict[str, Any]
     experiment: Experiment
     data: Dataset
     models: tuple[str, ...]
+    integrity: Integrity = Integrity(verified=True)
 
     @property
     def unseen(self) -> tuple[str, ...]:
@@ -73,6 +79,7 @@ def open_subject(run: Run) -> RunUnderStudy:
     about = run.describe()
     if not run.finished:
         raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it goes on.")
+    checked = integrity.check(run)
     try:
         experiment = Experiment.from_options(about["config"])
     except ConfigError as error:
@@ -100,7 +107,7 @@ def open_subject(run: Run) -> RunUnderStudy:
         if experiment.panel
         else dataset.prepare(bars, experiment)
     )
-    return RunUnderStudy(run=run, about=about, experiment=experiment, data=data, models=known)
+    return RunUnderStudy(run=run, about=about, experiment=experiment, data=data, models=known, integrity=checked)
 
 
 def _plain(architecture: Architecture) -> bool:

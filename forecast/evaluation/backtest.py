@@ -10,11 +10,11 @@ from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig as TradingConfig
 from forecast.evaluation.lookahead_audit import certify_fills
 from forecast.evaluation.warnings import notes
-from forecast.runs import trial_log
+from forecast.runs import integrity, trial_log
 from forecast.runs.run import Backtest, Run
 from forecast.statistics import cpcv
 from forecast.statistics.summary import summarise
-from forecast.statistics.verdict import Status, Verdict
+from forecast.statistics.verdict import Caveat, Status, Verdict
 from forecast.trading.signals import members, utc
 from forecast.trading.simulator import Ledger
 from forecast.trading.strategy import StrategyResult, chosen_bands
@@ -30,6 +30,7 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
         RunError: an unfinished or damaged run, or one without the validation rows that the rules need.
         ConfigError: rules that this run's bars cannot follow.
     """
+    checked = integrity.check(run)
     data, bars, predictions = run.describe()["data"], run.bars(), run.predictions()
     material = _material(run, rules=rules)
     made = accounts(predictions, bars, **material)
@@ -45,7 +46,9 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
         config=config,
         trials=max(1, trial_log.count(run.folder.parent, symbol=made.members.symbol)),
         validation=material["validation"],
+        caveats=[] if checked.verified else [Caveat(code="unverified")],
     )
+    metrics["integrity"] = checked.to_json()
     status: Status = "ok"
     failures: list[str] = []
     if run.describe()["config"].get("split") == COMBINATORIAL:
@@ -70,7 +73,12 @@ def with_outcome(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def traded_accounts(run: Run, *, rules: TradingConfig) -> StrategyResult:
-    """What a run's members and its two baselines decided, held and earned; nothing is saved."""
+    """What a run's members and its two baselines decided, held and earned; nothing is saved.
+
+    Raises:
+        RunError: a file of the run that was changed or removed.
+    """
+    integrity.check(run)
     return accounts(run.predictions(), run.bars(), **_material(run, rules=rules))
 
 

@@ -4,8 +4,6 @@ Fills are checked against the bars. Signals, sizes and choices are made again wi
 first test decision on, cut off and with others in their place; what came before must come out the same.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config.trading import TradingConfig
+from forecast.runs.manifest import sealed
 from forecast.trading import strategy
 from forecast.trading.market_state import fill_prices
 from forecast.trading.signals import utc
@@ -53,8 +52,7 @@ def certify_fills(
         "compared": compared,
         "failures": list(dict.fromkeys(failures)),
     }
-    del content["sha256"]
-    return {**content, "sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}
+    return sealed(content)
 
 
 def _fills(made: StrategyResult, bars: pd.DataFrame, *, rules: TradingConfig) -> Iterator[tuple[str, bool]]:

@@ -13,10 +13,11 @@ from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig
 from forecast.evaluation.backtest import ledger_frame, traded_accounts
 from forecast.evaluation.warnings import ruins
-from forecast.runs import trial_log
+from forecast.runs import integrity, trial_log
 from forecast.runs.io import read_json, read_parquet, write_json, write_parquet
 from forecast.runs.run import Run
 from forecast.statistics.summary import summarise
+from forecast.statistics.verdict import Caveat
 from forecast.trading.market_state import trailing_volatility
 from forecast.trading.signals import utc
 from forecast.trading.simulator import Flags, Ledger, account
@@ -68,10 +69,12 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
 
     Raises:
         ConfigError: fewer than two symbols, or runs that cannot be joined.
+        RunError: a file of a run that was changed or removed.
     """
     symbols = [str(run.describe()["config"]["symbol"]) for run in runs]
     if len(set(symbols)) < 2 or len(set(symbols)) < len(symbols):
         raise ConfigError(f"Need two symbols or more for a portfolio, each once, got {', '.join(symbols) or 'none'}.")
+    checked = [integrity.check(run) for run in runs]
     for run in runs:
         if (
             run.describe()["config"].get("split") == COMBINATORIAL
@@ -118,7 +121,9 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
         ledgers, predictions, bars_per_year=bars_per_year, sessions=sessions, config=config,
         decision_sessions=decided, trials=max(1, tried),
         validation=pd.concat([run.validation() for run in runs], ignore_index=True),
+        caveats=[] if all(each.verified for each in checked) else [Caveat(code="unverified")],
     )  # fmt: skip
+    metrics["integrity"] = {run.name: each.to_json() for run, each in zip(runs, checked, strict=True)}
     metrics["trading"] = {"ruined": ruins(ledgers), **_events(parts, time)}
     metrics["mean_share"] = {part.symbol: float(each.mean()) for part, each in zip(parts, shares, strict=True)}
     digest = hashlib.sha256(" ".join(config["runs"]).encode()).hexdigest()[:8]

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.runs import integrity
+from forecast.runs.integrity import Integrity
 from forecast.runs.run import Run
 from forecast.statistics.comparisons import BENCHMARKS, is_network
 from forecast.trading.simulator import Ledger
@@ -24,7 +26,7 @@ class PageContext:
     about: run.json. policy: the backtest's config.json. metrics: its metrics.json. bars, history, predictions: the
     run's tables. signals: the backtest's. paths: the run's paths.parquet, None where no network forecasts one. ledgers:
     every model and member, in the order in which they were saved. memory: what `forecast inspect` has left, None where
-    it has not looked.
+    it has not looked. integrity: whether the run's files are as they were written.
     """
 
     name: str
@@ -39,6 +41,7 @@ class PageContext:
     ledgers: Sequence[Ledger]
     memory: Mapping[str, Any] | None = None
     paths: pd.DataFrame | None = None
+    integrity: Integrity = Integrity(verified=True)
 
     @property
     def models(self) -> list[str]:
@@ -84,6 +87,7 @@ def gather(run: Run, *, backtest: str) -> PageContext:
     Raises:
         RunError: a file is missing or does not hold what it should.
     """
+    checked = integrity.check(run)
     about, saved = run.describe(), run.backtest(backtest)
     for part, keys in (("config", ("symbol",)), ("data", ("interval", "fingerprint")), ("folds", ())):
         if part not in about or any(key not in about[part] for key in keys):
@@ -110,6 +114,7 @@ def gather(run: Run, *, backtest: str) -> PageContext:
         ledgers=ledgers,
         memory=run.pictures(),
         paths=run.paths(),
+        integrity=checked,
     )
 
 

@@ -1,3 +1,6 @@
 """What a run leaves on the disk, known here alone: its files and their schemas, checkpoints, the trial log."""
 
-__all__ = ["catalog", "checkpoints", "io", "labels", "overview", "removal", "run", "tables", "trial_log"]
+__all__ = [
+    "catalog", "checkpoints", "integrity", "io", "labels", "manifest", "overview", "removal", "run", "tables",
+    "trial_log",
+]  # fmt: skip

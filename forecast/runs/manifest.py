@@ -9,7 +9,9 @@ from typing import Any
 from forecast.runs.io import damaged, read_bytes
 from pipelines.errors import RunError
 
-FILES, SEAL = "files", "sha256"
+FILES, SEAL, FORMAT = "files", "sha256", "format"
+CURRENT_FORMAT = 2
+"""Of run.json. From 2 on a run lists the sha256 of each of its files and has a certificate; before it, neither."""
 _MOST = 1 << 32  # bytes of a file
 
 
@@ -24,14 +26,22 @@ def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, SEAL: digest(json.dumps(body, sort_keys=True).encode())}
 
 
+def has_digests(content: Mapping[str, Any]) -> bool:
+    """Whether the version that wrote this run.json recorded the sha256 of every file."""
+    number = content.get(FORMAT)
+    return type(number) is int and number >= CURRENT_FORMAT
+
+
 def check_seal(content: Mapping[str, Any], path: Path) -> None:
     """Whether a JSON file is as it was written; one of a version without seals passes.
 
     Raises:
-        RunError: it was changed.
+        RunError: it was changed, or lacks what its version writes.
     """
-    if SEAL not in content and FILES not in content:
+    if SEAL not in content and FILES not in content and FORMAT not in content:
         return
+    if lacking := [name for name in (SEAL, FILES) if has_digests(content) and name not in content]:
+        raise damaged(path, f"it lacks {' and '.join(lacking)}, which its version writes")
     if not isinstance(content.get(FILES, {}), dict):
         raise damaged(path, f"{FILES} is no object")
     if (expected := sealed(content)[SEAL]) != content.get(SEAL):

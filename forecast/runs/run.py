@@ -19,7 +19,7 @@ from forecast.config.experiment import Hyperparameters, Study
 from forecast.runs import schemas
 from forecast.runs.io import damaged, json_bytes, parquet_bytes, read_arrays, read_json, write_arrays, write_json
 from forecast.runs.labels import LABELS
-from forecast.runs.manifest import FILES, check_seal, digest, read_checked, sealed
+from forecast.runs.manifest import CURRENT_FORMAT, FILES, FORMAT, check_seal, digest, has_digests, read_checked, sealed
 from pipelines.errors import RunError
 from pipelines.files import write_atomically
 from pipelines.market.types import Floats
@@ -27,6 +27,10 @@ from pipelines.market.types import Floats
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _MANIFEST = "manifest.json"
 _MOST_WEIGHTS = 1 << 29  # bytes: a hundred million numbers, and some room
+CERTIFICATE, PREDICTIONS = "certificate.json", "predictions.parquet"
+BOUND = ("bars.parquet", "predictions.parquet", "validation.parquet")
+"""The files whose sha256 stands in the certificate too."""
+
 _DESCRIBED = ("config", "data", "versions")
 _PREDICTIONS = [
     "symbol", "model", "fold", "seed", "decided_at", "entry_at", "exit_at",
@@ -174,17 +178,25 @@ class Run:
         predictions: pd.DataFrame,
         validation: pd.DataFrame,
         history: pd.DataFrame,
+        certificate: Mapping[str, Any],
         seconds: float,
         paths: pd.DataFrame | None = None,
     ) -> None:
-        """Writes what all members found together; the parts are no longer needed."""
+        """Writes what all members found together; the parts are no longer needed.
+
+        certificate: what was compared to show that nothing looks ahead; it is bound to the run's bars and predictions.
+        """
         tables = {"history.parquet": history, "validation.parquet": validation, "predictions.parquet": predictions}
         if paths is not None and len(paths):
             tables = {"paths.parquet": paths, **tables}
         files = {name: parquet_bytes(frame) for name, frame in tables.items()}
         digests = {name: digest(self.place(name).read_bytes()) for name in self._written()}
         digests |= {name: digest(content) for name, content in files.items()}
-        self._describe_as({**self.describe(), "seconds": round(seconds, 1), FILES: digests})
+        bound = sealed({**certificate, FILES: {name: digests[name] for name in BOUND if name in digests}})
+        files = {CERTIFICATE: json_bytes(bound), **files}
+        digests[CERTIFICATE] = digest(files[CERTIFICATE])
+        finished = {"seconds": round(seconds, 1), FORMAT: CURRENT_FORMAT, FILES: digests}
+        self._describe_as({**self.describe(), **finished})
         for name, content in files.items():  # the predictions come last and say that the run is finished
             write_atomically(self.place(name), content)
         shutil.rmtree(self.folder / "members", ignore_errors=True)
@@ -203,8 +215,8 @@ class Run:
         return path
 
     def _written(self) -> list[str]:
-        """The files that are there before the run is finished: bars, certificate, weights and their descriptions."""
-        present = [name for name in ("bars.parquet", "certificate.json") if (self.folder / name).exists()]
+        """The files that are there before the run is finished: bars, weights and their descriptions."""
+        present = [name for name in ("bars.parquet",) if (self.folder / name).exists()]
         weights = sorted(path for path in (self.folder / "weights").rglob("seed-*") if path.is_file())
         return present + [path.relative_to(self.folder).as_posix() for path in weights]
 
@@ -239,21 +251,12 @@ class Run:
     def _found(self, model: str, fold: int, seed: int) -> Path:
         return self.folder / "members" / f"{model}-fold-{fold}-seed-{seed}.npz"
 
-    def save_certificate(self, content: Mapping[str, Any]) -> None:
-        """Writes certificate.json: what was compared to show that nothing looks ahead."""
-        path = write_json(self.place("certificate.json"), content)
-        described = self.describe() if self.described else {}
-        if path.name in described.get(FILES, {}):
-            files = {**described[FILES], path.name: digest(path.read_bytes())}
-            self._describe_as({**described, FILES: files})
-
     def certificate(self) -> dict[str, Any] | None:
         """The certificate of no lookahead, None for a run without one."""
-        name = "certificate.json"
-        if not self._has(name):
+        if not self._has(CERTIFICATE):
             return None
-        path = self.place(name)
-        read_checked(path, name=name, manifest=self.describe())
+        path = self.place(CERTIFICATE)
+        read_checked(path, name=CERTIFICATE, manifest=self.describe())
         return read_json(path)
 
     def pictures(self) -> dict[str, Any] | None:
@@ -295,7 +298,7 @@ class Run:
 
     def _of_backtest(self, name: str, file: str) -> bytes:
         manifest: dict[str, Any] = {}
-        if (path := self.place("backtests", name, _MANIFEST)).exists():
+        if (path := self.place("backtests", name, _MANIFEST)).exists() or has_digests(self.describe()):
             manifest = read_json(path)
             check_seal(manifest, path)
         return read_checked(self.place("backtests", name, file), name=file, manifest=manifest)
@@ -340,7 +343,8 @@ def create_run(runs: Path, name: str, *, description: Mapping[str, Any], bars: p
     if not run.described:
         content = parquet_bytes(bars)
         write_atomically(run.place("bars.parquet"), content)
-        write_json(run.folder / "run.json", sealed({**description, FILES: {"bars.parquet": digest(content)}}))
+        content_of_run = {**description, FORMAT: CURRENT_FORMAT, FILES: {"bars.parquet": digest(content)}}
+        write_json(run.folder / "run.json", sealed(content_of_run))
     return run
 
 

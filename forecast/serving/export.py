@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from forecast.compute import backend
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Source, make_bars
+from forecast.runs import integrity
 from forecast.runs.checkpoints import Checkpoint, open_member
 from forecast.runs.io import write_json
 from forecast.runs.run import Run
@@ -69,6 +70,8 @@ def export(
     if to == "onnx" and not all(map(importlib.util.find_spec, _WITH_ONNX)):
         raise ConfigError("ONNX needs libraries that are not installed: pip install 'tick-forecast[onnx]'.")
     described, experiment = open_experiment(run)
+    if not (checked := integrity.check(run)).verified:
+        tell(f"Not verified: {checked.reason}.")
     number = last_fold(described) if fold is None else fold
     chosen = tuple(models) or experiment.models
     if not 0 <= number < experiment.folds or set(chosen) - set(experiment.models):
@@ -185,6 +188,7 @@ def _described(run: Run, experiment: Experiment, done: Sequence[ExportedModel]) 
     return {
         "run": run.name,
         "symbol": experiment.symbol,
+        "integrity": integrity.check(run).to_json(),
         "input": {
             "shape": ["windows", experiment.window, len(experiment.features)],
             "features": list(experiment.features),

@@ -11,7 +11,9 @@ from forecast.compute import backend
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Source, load
 from forecast.datasets.tick_history import TickHistory
+from forecast.runs import integrity
 from forecast.runs.checkpoints import Checkpoint, open_member
+from forecast.runs.integrity import Integrity
 from forecast.runs.run import Run
 from pipelines.errors import ConfigError, RunError, TooFewBarsError
 from pipelines.market.types import Floats, Ticks
@@ -22,7 +24,10 @@ from pipelines.store.store import Store
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LoadedRun:
-    """Members of one fold of a run. parameters: one entry a member, as forecast.networks.fit takes them."""
+    """Members of one fold of a run. parameters: one entry a member, as forecast.networks.fit takes them.
+
+    integrity: whether the run's files are as they were written.
+    """
 
     run: Run
     described: Mapping[str, Any]
@@ -30,6 +35,7 @@ class LoadedRun:
     members: tuple[Checkpoint, ...]
     parameters: tuple[Any, ...]
     fitting: ModuleType
+    integrity: Integrity = Integrity(verified=True)
 
     def ask(self, matrix: Floats, ends: Rows) -> dict[str, Floats]:
         """Each network's probabilities, shape (seeds, ends), for the windows that end at these bars of the features."""
@@ -52,12 +58,13 @@ def open_experiment(run: Run) -> tuple[dict[str, Any], Experiment]:
     """A finished run's description, and its experiment without an end.
 
     Raises:
-        RunError: an unfinished or damaged run.
+        RunError: an unfinished or damaged run, or a file of it that was changed.
         ConfigError: features or networks that this version does not know.
     """
     described = run.describe()
     if not run.finished:
         raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it goes on.")
+    integrity.check(run)
     try:
         experiment = Experiment.from_options({**described["config"], "end": None})
     except ConfigError as error:
@@ -96,6 +103,7 @@ def load_members(run: Run, *, fold: int | None = None) -> LoadedRun:
         members=members,
         parameters=tuple(fitting.load(each.weights, architecture=each.architecture) for each in members),
         fitting=fitting,
+        integrity=integrity.check(run),
     )
 
 

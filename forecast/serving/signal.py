@@ -122,8 +122,13 @@ def outlook(
         bars_since_run=int(np.sum(prices.closed_at > _utc(pd.Timestamp(loaded.described["data"]["last"])))),
         rules=rules,
         networks=tuple(_today(made, model, each[:, -1]) for model, each in found.items()),
-        notes=notes,
+        notes=(*notes, *_unverified(loaded)),
     )
+
+
+def _unverified(loaded: LoadedRun) -> tuple[str, ...]:
+    reason = loaded.integrity.reason
+    return (f"Not verified: {reason}.",) if reason else ()
 
 
 def _accounts(

@@ -42,6 +42,7 @@ def summarise(
     seed: int = 0,
     trials: int | None = None,
     validation: "pd.DataFrame | None" = None,
+    caveats: Sequence[Caveat] = (),
 ) -> dict[str, Any]:
     """Period, performance, prediction quality, robustness checks and the verdict, in natural units (0.05 is 5 %).
 
@@ -51,7 +52,8 @@ def summarise(
     to days. decision_sessions: symbol -> the session date of each of its decisions; those of the ledger when not given.
     config: policy, threshold and costs, kept beside the numbers that follow from them. seed: of the bootstrap of the
     robustness checks. trials: configurations tried, this one included, each of which tried every network. validation:
-    a run's validation.parquet, whose share of rises is the base rate that was known before the tests.
+    a run's validation.parquet, whose share of rises is the base rate that was known before the tests. caveats: what
+    else limits the verdict, of which the numbers here know nothing.
 
     Raises:
         ValueError: no ledgers, or ledgers of several symbols or of different bars.
@@ -77,6 +79,7 @@ def summarise(
     verdict = Verdict(
         comparisons=tuple(comparisons),
         caveats=(
+            *caveats,
             *_caveats(accounts, predictions, sessions=sessions),
             *_without_learning(predictions, validation, prediction),
             *_too_good(accounts, prediction, sessions=sessions, bars_per_year=bars_per_year),

@@ -18,12 +18,14 @@ CaveatCode = Literal[
     "too_good",
     "too_accurate",
     "diverged",
+    "unverified",
+    "trial_log",
 ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caveat:
-    """One thing that limits the verdict. value: sessions, a share, a ratio. subject: the models it is about."""
+    """One thing that limits the verdict. value: sessions, a share, a ratio, a count. subject: the model it is about."""
 
     code: CaveatCode
     value: float = 0.0

@@ -34,7 +34,7 @@ from forecast.datasets.dataset import (
 from forecast.datasets.panel import Panel, taking_part, write_panel, write_scaled
 from forecast.datasets.tick_history import TickHistory
 from forecast.networks.results import FitResult
-from forecast.runs import catalog, tables, trial_log
+from forecast.runs import catalog, integrity, tables, trial_log
 from forecast.runs import run as runs
 from forecast.runs.run import Run
 from forecast.training.session import (
@@ -49,6 +49,7 @@ from forecast.training.session import (
     tune_members,
 )
 from pipelines.errors import TooFewBarsError
+from pipelines.market.types import Bars
 from pipelines.preprocessing import custom_features, sample_weights, scaling, walk_forward
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import Fold
@@ -135,6 +136,7 @@ def train_pooled(
             if fresh:
                 runs.discard(run)
             if run.finished:
+                integrity.check(run)
                 continue
             workers.start()
             source = load(store, experiment)
@@ -187,9 +189,19 @@ def truncated_in_first_test(
             source = lookahead_audit.truncated(load(store, experiment), cut)
             if isinstance(source.raw, TickHistory) or len(source.raw):
                 with suppress(TooFewBarsError):  # it had hardly begun: no row of it was learned from
-                    yield experiment.symbol, make_windows(make_bars(source, experiment), experiment)
+                    prices = make_bars(source, experiment)
+                    yield experiment.symbol, _as_in(pooled, prices, make_windows(prices, experiment), experiment)
 
     return pool(write_panel(folder, parts()), experiments[0], planned=len(panel.windows))
+
+
+def _as_in(pooled: PooledPanel, prices: Bars, made: Windows, experiment: Experiment) -> Windows:
+    """A symbol's windows made again, with the panel's values where a person's features differ by rounding alone."""
+    symbol = experiment.symbol
+    scalers = tuple(fold[symbol] for fold in pooled.scalers if symbol in fold)
+    mine = Dataset(bars=prices, windows=pooled.panel.part(symbol), folds=(), scalers=scalers)
+    again = Dataset(bars=prices, windows=made, folds=(), scalers=())
+    return lookahead_audit.without_rounding(again, mine, experiment, bar=len(prices) - 1).windows
 
 
 def of_symbol(pooled: PooledPanel, symbol: str, prices: Any) -> Dataset:

@@ -219,8 +219,8 @@ def finish_if_whole(owner: TrainingSession) -> None:
     shown = owner.shown
     for model, again in owner.again.items():
         shown = lookahead_audit.retrained(shown, model, expected=found[model, 0, 0]["probability"], again=again)
-    owner.run.save_certificate(shown.to_json())
     owner.run.finish(
+        certificate=shown.to_json(),
         predictions=_predictions(owner, {task: each for task, (each, _) in members.items()}),
         validation=pd.concat(
             [tables.predictions(dataset, task, each, part="validation") for task, (_, each) in members.items()],

@@ -13,7 +13,7 @@ from forecast.compute.task import FitTask, MemberResult, Task, order_for
 from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Dataset, Source, fingerprint, load, make_bars, prepare, price_scale, with_features
-from forecast.runs import catalog, tables, trial_log
+from forecast.runs import catalog, integrity, tables, trial_log
 from forecast.runs import run as runs
 from forecast.runs.run import Run
 from forecast.training.session import (
@@ -76,6 +76,7 @@ def train_all(
             if fresh:
                 runs.discard(run)
             if run.finished:
+                integrity.check(run)
                 continue
             workers.start()  # they load the network library while the data are prepared
             announce_code(own, progress=progress)

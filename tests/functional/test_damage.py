@@ -1,5 +1,6 @@
 """Every file of a finished run that was changed is refused by name before a number of it is used."""
 
+import json
 import shutil
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 from forecast.runs.catalog import open_run
-from tests.helpers.command_line import forecast_here, only_line
+from tests.helpers.command_line import SMALL, forecast_here, only_line
 
 
 def flip_four_bits(run):
@@ -77,3 +78,60 @@ def test_a_backtest_folder_that_is_a_link_is_refused_and_what_it_points_to_is_un
     (run.folder / "backtests").symlink_to(outside)
     assert "is a link" in only_line(forecast_here(tmp_path)("backtest", run.name, code=2).stderr)
     assert [(path.name, path.read_text()) for path in outside.iterdir()] == [("metrics.json", "mine")]
+
+
+def without_certificate(run):
+    (run.folder / "certificate.json").unlink()
+
+
+def with_labels_for_predictions(run):
+    path = run.folder / "predictions.parquet"
+    pd.read_parquet(path).assign(probability=lambda f: f["target"].astype(float)).to_parquet(path, index=False)
+
+
+def with_an_older_history(run):
+    path = run.folder / "history.parquet"
+    pd.read_parquet(path).head(1).to_parquet(path, index=False)
+
+
+USES = {
+    "backtest": lambda run: ("backtest", run.name),
+    "portfolio": lambda run: ("backtest", run.name, "OTHER-1d-0000000000", "--portfolio", "equal"),
+    "report": lambda run: ("report", run.name),
+    "signal": lambda run: ("signal", run.name, "--offline"),
+    "refit": lambda run: ("signal", run.name, "--offline", "--refit"),
+    "inspect": lambda run: ("inspect", run.name),
+    "export": lambda run: ("export", run.name),
+    "train": lambda run: ("train", "AAPL", *SMALL),
+}
+
+
+@pytest.mark.parametrize("damage", [without_certificate, with_labels_for_predictions, with_an_older_history])
+@pytest.mark.parametrize("use", USES)
+def test_no_command_uses_a_run_with_a_file_that_was_changed_or_removed(trained, tmp_path, use, damage):
+    shutil.copytree(trained / "data", tmp_path / "data")
+    run = open_run(tmp_path / "data" / "runs")
+    shutil.copytree(run.folder, run.folder.with_name("OTHER-1d-0000000000"))
+    command = forecast_here(tmp_path)
+    if use == "report":
+        command("backtest", run.name)
+    damage(run)
+    line = only_line(command(*USES[use](run), code=2).stderr)
+    assert "Expected sha256" in line or "certificate.json of run folder" in line
+    assert "forecast train" in line
+
+
+def test_a_run_of_an_earlier_version_is_said_to_be_unverified_in_terminal_page_and_json(trained, tmp_path):
+    shutil.copytree(trained / "data", tmp_path / "data")
+    run = open_run(tmp_path / "data" / "runs")
+    about = json.loads((run.folder / "run.json").read_text())
+    for name in ("files", "sha256", "format"):
+        del about[name]
+    (run.folder / "run.json").write_text(json.dumps(about))
+    command = forecast_here(tmp_path)
+    assert "Caveat: The run is of an earlier version, which recorded no sha256" in command("backtest").stdout
+    made = json.loads(command("backtest", "--json").stdout)["backtests"][0]
+    assert made["integrity"]["verified"] is False
+    assert "unverified" in [each["code"] for each in made["verdict"]["caveats"]]
+    assert "Not verified: run AAPL-1d-" in (tmp_path / "reports" / f"{run.name}.html").read_text()
+    assert "Not verified: run AAPL-1d-" in command("signal", "--offline", code=3).stderr

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from forecast.runs.catalog import open_run
+from tests.helpers.checkpoint_files import reseal
 from tests.helpers.command_line import SMALL, command_line, environment, forecast_here, forecast_in, only_line
 from tests.helpers.signals import interruptible
 
@@ -263,7 +264,7 @@ def test_typed_training_options_never_meet_another_run(copy):
         (lambda run: (run / "bars.parquet").unlink(), r"bars\.parquet of run folder .* is missing"),
         (lambda run: (run / "run.json").write_text("{}"), r"run\.json"),
         (lambda run: (run / "predictions.parquet").write_bytes(b"PAR1"), r"predictions\.parquet .* was changed"),
-        (lambda run: (run / "predictions.parquet").unlink(), "is not finished"),
+        (lambda run: (run / "predictions.parquet").unlink(), r"predictions\.parquet of run folder .* is missing"),
     ],
 )
 def test_a_damaged_run_is_one_clear_line(copy, damage, message):
@@ -323,7 +324,9 @@ def test_an_own_feature_that_looks_ahead_is_refused_before_anything_is_trained(t
 def test_a_run_whose_certificate_failed_gives_no_verdict(copy):
     run = newest(copy)
     shown = run.certificate()
-    run.save_certificate({**shown, "passed": False, "failures": ["scaler change when the future is truncated"]})
+    failed = {**shown, "passed": False, "failures": ["scaler change when the future is truncated"]}
+    (run.folder / "certificate.json").write_text(json.dumps(failed))
+    reseal(run)
     done = forecast_here(copy)("backtest")
     assert done.stdout.strip().splitlines()[0].startswith("Look-ahead bias detected: nothing that this run shows")
     page = (copy / "reports" / f"{run.name}.html").read_text()

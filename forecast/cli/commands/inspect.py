@@ -77,6 +77,8 @@ def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: b
     from forecast.studies.power_results import listed
 
     chosen = loader.open_subject(open_run(settings.runs, name))
+    if not chosen.integrity.verified:
+        settings.note(f"Not verified: {chosen.integrity.reason}.")
     if chosen.unseen:
         settings.note(f"Not looked into: {', '.join(chosen.unseen)}. Only plain simple_rnn and lstm can be.")
     moment = None if at is None else np.datetime64(_last_moment(at), "ns")

@@ -24,6 +24,7 @@ def answers(material: PageContext) -> list[dict[str, str]]:
     """Questions and answers, those that this run has numbers for."""
     found = material.metrics.get("evidence") or {}
     rows = [{"question": question, "answer": answer(found)} for question, answer in _QUESTIONS if answer(found)]
+    rows.append({"question": "Files of the run", "answer": _integrity(material)})
     if echo := _echo(material):
         rows.append({"question": "Correlation with the last return", "answer": echo})
     if shown := material.metrics.get("certificate"):
@@ -238,6 +239,21 @@ def _years(years: float) -> str:
     return f"{formatting.number(years, 1 if years < 10 else 0)} years"
 
 
+def missed_leaks(share: float) -> str:
+    """How rare a leak the audit could have missed. share: as in the certificate."""
+    return (
+        f"a leak in {formatting.percent(share)} of the bars or more is detected with 95 % probability by the cuts at "
+        "random alone, and a rarer one may have been missed"
+    )
+
+
+def _integrity(material: PageContext) -> str:
+    """Whether the run's files are the ones that were written."""
+    if not material.integrity.verified:
+        return f"Not verified: {material.integrity.reason}."
+    return "As they were written: each has its recorded sha256, bars and predictions the certificate's too."
+
+
 def _certificate(shown: Found) -> str:
     """What was made again without the future, and whether it came out the same."""
     what = ", folds, scalers and one retrained member a network" if shown.get("retrained", 1) else ""
@@ -251,7 +267,7 @@ def _certificate(shown: Found) -> str:
     if (share := shown.get("detectable_share")) is not None:
         made += (
             f"; each feature at {formatting.count(shown['feature_cuts'])} bars more with the later ones cut off, so "
-            f"that a leak in {formatting.percent(share)} of the bars or more is detected with 95 % probability"
+            f"that {missed_leaks(share)}"
         )
     if shown["passed"] and (open_questions := shown.get("unverifiable")):
         return f"Cannot be checked: {'; '.join(open_questions[:5])}. Nothing else looks ahead: {made}."

@@ -122,6 +122,9 @@ def _caveat(caveats: Sequence[Caveat]) -> str:
         "too_accurate": f"{capital(who)} look{verb} too good to be true ({formatting.percent(caveat.value)} of the "
         "directions right): look for a leak before believing it.",
         "diverged": f"{capital(who)} diverged in training and {'were' if several else 'was'} left out.",
+        "unverified": "The run is of an earlier version, which recorded no sha256: whether its files are as they were "
+        "written cannot be checked.",
+        "trial_log": "The trial log was cut or edited, or lacks runs: more may have been tried than is counted.",
     }
     return texts[caveat.code]
 

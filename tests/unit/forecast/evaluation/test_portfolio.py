@@ -172,7 +172,7 @@ def test_what_cannot_be_joined_is_one_clear_line(tmp_path):
     with pytest.raises(ConfigError, match="Need runs with bars of the same times for a portfolio, got 1d bars of XNYS"):
         join([aapl, minutes], rules=RULES, weighting="equal")
     leaky = make(tmp_path, "GE", 3)
-    leaky.save_certificate({"passed": False})
+    (leaky.folder / "certificate.json").write_text(json.dumps({"passed": False}))
     with pytest.raises(ConfigError, match="Need runs that look at no later bars for a portfolio, got GE-1d-0000000003"):
         join([aapl, leaky], rules=RULES, weighting="equal")
     late = make(tmp_path, "IBM", 2, bars=2000)

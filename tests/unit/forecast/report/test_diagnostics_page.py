@@ -156,7 +156,7 @@ def test_missing_swapped_and_truncated_weights_are_named(damaged: Run, capsys: p
     first.write_bytes(other.read_bytes())
     assert "seed-0.weights.h5" in refused(damaged, capsys)
     first.write_bytes(kept[:1000])
-    assert "the weights are not the ones that were saved" in refused(damaged, capsys)
+    assert "was changed" in refused(damaged, capsys)
     first.unlink()
     assert "seed-0.weights.h5" in (line := refused(damaged, capsys))
     assert "is missing" in line

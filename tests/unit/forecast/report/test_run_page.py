@@ -120,7 +120,7 @@ def test_a_week_has_dashes_and_says_why(tmp_path: Path) -> None:
 
 def test_every_question_has_an_answer(material: PageContext) -> None:
     answers = {row["question"]: row["answer"] for row in robustness.answers(material)}
-    assert len(answers) == 10
+    assert len(answers) == 11
     assert all(answers.values())
     assert re.search("basis points|lost", answers["Break-even transaction cost"])
 
@@ -139,7 +139,10 @@ def test_baselines_stand_behind_the_networks_and_wait_in_the_legend(tmp_path: Pa
 
 def test_a_run_without_evidence_has_fewer_answers(material: PageContext) -> None:
     bare = replace(material, metrics={**material.metrics, "evidence": {}})
-    assert [row["question"] for row in robustness.answers(bare)] == ["Correlation with the last return"]
+    assert [row["question"] for row in robustness.answers(bare)] == [
+        "Files of the run",
+        "Correlation with the last return",
+    ]
 
 
 def test_an_echo_of_the_last_return_is_found(material: PageContext) -> None:

@@ -61,7 +61,7 @@ def test_a_finished_run_has_no_parts_left(run):
     with pytest.raises(RunError, match="is not finished"):
         run.predictions()
     frame = ROWS
-    run.finish(predictions=frame, validation=frame, history=pd.DataFrame({"loss": [1.0]}), seconds=1.23)
+    run.finish(predictions=frame, validation=frame, history=pd.DataFrame({"loss": [1.0]}), certificate={}, seconds=1.23)
     assert run.finished
     assert not (run.folder / "members").exists()
     assert run.describe()["seconds"] == 1.2
@@ -113,7 +113,7 @@ def test_json_never_holds_nan(tmp_path):
 
 
 def test_a_run_that_lacks_its_description_or_bars_is_not_finished(run):
-    run.finish(predictions=BARS, validation=BARS, history=BARS, seconds=1)
+    run.finish(predictions=BARS, validation=BARS, history=BARS, certificate={}, seconds=1)
     assert run.finished
     (run.folder / "bars.parquet").unlink()
     assert not run.finished
