@@ -4,14 +4,15 @@ Whoever reaches the port of a scheduler or worker can run programs there: truste
 """
 
 import logging
+import multiprocessing
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any
 
 from forecast.compute import backend, shared_data, task
-from forecast.compute.processes import kill_children
 from forecast.compute.shared_data import SharedData
 from pipelines.errors import ConfigError, ForecastError, RunError
 
@@ -39,6 +40,7 @@ class DaskPool:
         self._jobs = jobs
         self._cluster: Any = None
         self._client: Any = None
+        self._children: list[BaseProcess] = []
 
     def __enter__(self) -> "DaskPool":
         return self
@@ -46,8 +48,8 @@ class DaskPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._cluster is not None:
-            kill_children()  # their work is done, or was given up: nothing is worth waiting for
+        for child in self._children:
+            child.kill()  # their work is done, or was given up: nothing is worth waiting for
         for open_one in (self._client, self._cluster):
             with suppress(TimeoutError, OSError):
                 if open_one is not None:
@@ -89,9 +91,11 @@ class DaskPool:
         try:
             address = self._address
             if address == "local":
+                others = multiprocessing.active_children()
                 self._cluster = distributed.LocalCluster(
                     n_workers=self._jobs, threads_per_worker=1, processes=True, dashboard_address=None
                 )
+                self._children = [child for child in multiprocessing.active_children() if child not in others]
                 address = self._cluster.scheduler_address
             self._client = distributed.Client(address, timeout=_ANSWER_S, set_as_default=False)
             self._client.wait_for_workers(1, timeout=_WORKERS_S)

@@ -14,10 +14,11 @@ from typing import Any, Protocol
 
 from forecast.compute import shared_data, task
 from forecast.compute.backend import load_fitting
-from forecast.compute.processes import Inline, Processes, WorkerDiedError
+from forecast.compute.processes import Inline, Processes
 from forecast.compute.progress import Progress
 from forecast.compute.shared_data import SharedData
 from forecast.compute.task import MemberResult, MemberTask
+from forecast.compute.worker import WorkerDiedError
 from forecast.networks.results import FitResult
 from pipelines.errors import ForecastError, RunError
 

@@ -1,19 +1,14 @@
-"""Executors of this machine: spawned processes, of which a killed one costs one task, and none at all."""
+"""Executors of this machine: processes, of which a killed one costs one task, and none at all."""
 
-import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-
-class WorkerDiedError(Exception):
-    """The process that worked on a task was killed; the task itself may be fine."""
+from forecast.compute.worker import Worker, WorkerDiedError
 
 
 def cores() -> int:
@@ -29,10 +24,9 @@ class _Task:
 
 
 class Processes(Executor):
-    """So many spawned processes, each prepared once by `prepare` (picklable).
+    """So many processes, each prepared once by `prepare` (picklable), started at once and ended by `shutdown`.
 
-    Each is a ProcessPoolExecutor of one: a pool of several is lost whole when one of its processes is killed. A task
-    whose process died fails with WorkerDiedError, and the next task gets a new process.
+    A task whose process died fails with WorkerDiedError, and the next task gets a new process.
 
     kind: of a task's arguments, what a process has to compile for it. A process goes on with the kinds that it knows;
     when none of them is left, it takes one that no other knows, and only then helps another out.
@@ -46,6 +40,7 @@ class Processes(Executor):
         self._change = threading.Condition()
         self._ended = self._closed = False
         self._known: list[set[Hashable]] = [set() for _ in range(jobs)]
+        self._workers: list[Worker] = []
         self._threads = [threading.Thread(target=self._work, args=(known,), daemon=True) for known in self._known]
         for thread in self._threads:
             thread.start()
@@ -64,26 +59,44 @@ class Processes(Executor):
             self._ended = True
             self._closed = self._closed or cancel_futures
             self._change.notify_all()
-        if cancel_futures:
-            kill_children()
+            if cancel_futures:
+                for worker in self._workers:
+                    worker.kill()
         if wait:
             for thread in self._threads:
                 thread.join()
 
     def _work(self, known: set[Hashable]) -> None:
-        pool = self._pool()
+        worker: Worker | None
+        try:
+            worker = self._start()  # it loads the network library while the data are prepared
+        except (OSError, WorkerDiedError):
+            worker = None  # the first task tries again, and says why not
         while (task := self._next(known)) is not None:
             if not task.future.set_running_or_notify_cancel():
                 continue
             try:
-                task.future.set_result(pool.submit(task.function).result())
-            except BrokenProcessPool:
-                task.future.set_exception(WorkerDiedError("its process was killed, or ran out of memory"))
-                if not self._closed:
-                    pool = self._pool()
+                worker = worker or self._start()
+                task.future.set_result(worker.call(task.function))
             except BaseException as error:
+                if isinstance(error, WorkerDiedError):
+                    self._end(worker)
+                    worker = None
                 task.future.set_exception(error)
-        pool.shutdown(wait=False, cancel_futures=True)
+        self._end(worker)
+
+    def _start(self) -> Worker:
+        with self._change:
+            if self._closed:
+                raise WorkerDiedError("the processes were ended")
+            self._workers.append(worker := Worker(self._prepare))
+            return worker
+
+    def _end(self, worker: Worker | None) -> None:
+        if worker is not None:
+            worker.close()
+            with self._change:
+                self._workers.remove(worker)
 
     def _next(self, known: set[Hashable]) -> _Task | None:
         """The task that a process which knows these kinds takes; None at the end."""
@@ -98,16 +111,6 @@ class Processes(Executor):
             task = self._waiting.pop(place)
             known.add(task.kind)
             return task
-
-    def _pool(self) -> ProcessPoolExecutor:
-        pool = ProcessPoolExecutor(
-            max_workers=1,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start,
-            initargs=(self._prepare,),
-        )
-        pool.submit(int)  # starts the process now: it loads the network library while the data are prepared
-        return pool
 
 
 def _foreign(kind: Hashable, *, known: set[Hashable], anyones: set[Hashable]) -> int:
@@ -125,23 +128,3 @@ class Inline(Executor):
         except Exception as error:
             future.set_exception(error)
         return future
-
-
-def kill_children() -> None:
-    """Kills the processes that this one started."""
-    for child in multiprocessing.active_children():
-        child.kill()
-
-
-def _start(prepare: Callable[[], object]) -> None:
-    """Once a worker: Ctrl-C is the parent's business, and a worker whose parent is gone ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    prepare()
-
-
-def _end_with(parent: Any) -> None:
-    parent.join()
-    os._exit(1)

@@ -1,14 +1,14 @@
 """The textbook case at many lengths: trained in processes of their own, kept training by training, read back."""
 
-import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from forecast.compute.processes import Processes
 from forecast.runs.io import write_parquet
 from forecast.studies import memory_tasks
 from forecast.studies.memory_tasks import TASKS, StepBudget, TaskResult
@@ -87,7 +87,7 @@ def run(
     wanted = sorted(set(lengths))
     if left := [chain for chain in chains if _next(table, *chain, wanted) is not None]:
         tell(f"{seeds} seeds each at lengths {', '.join(map(str, wanted))}: minutes. What is done is kept.")
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _one_thread) as pool:
+        with Processes(jobs, prepare=_one_thread) as pool:
 
             def begin(task: str, cell: str) -> tuple[Future[TaskResult], tuple[str, str, int]] | None:
                 if (length := _next(table, task, cell, wanted)) is None:

@@ -11,9 +11,10 @@ import pytest
 
 from forecast.compute import backend, executor, shared_data, task
 from forecast.compute.executor import FitFailure, InlinePool, fit_all
-from forecast.compute.processes import Processes, WorkerDiedError
+from forecast.compute.processes import Processes
 from forecast.compute.shared_data import SharedData
 from forecast.compute.task import FitTask, check_versions
+from forecast.compute.worker import WorkerDiedError
 from forecast.networks.results import Architecture, Budget
 from pipelines.errors import RunError
 from pipelines.preprocessing.scaling import fit_scaler
