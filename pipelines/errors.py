@@ -28,6 +28,10 @@ class SourceError(ForecastError):
     """A data provider that did not answer, or answered with nonsense."""
 
 
+class RateLimitedError(SourceError):
+    """Yahoo asks to be left alone for a while; other symbols need not be tried."""
+
+
 class StoreError(ForecastError):
     """The price store cannot be read or written."""
 

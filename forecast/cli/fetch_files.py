@@ -1,87 +1,31 @@
 """`forecast fetch --source csv`: what the options say about files, and what a dry run shows of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from forecast.api.price_files import FileOptions
+
 if TYPE_CHECKING:
-    from pipelines.sources.base import Delivery
-    from pipelines.sources.csv.options import Options
     from pipelines.sources.csv.source import Loaded
 
-_PLACE = "{symbol}"
 _SAME = (
-    "interval", "tz", "calendar", "currency", "max_dropped", "time_format", "day_first", "decimal", "stamp",
-    "price_scale", "date", "exchange", "shape", "skip", "adjusted", "hours", "start", "end",
+    "tz", "currency", "time_format", "day_first", "decimal", "stamp", "price_scale", "date", "exchange", "shape",
+    "skip", "adjusted", "hours",
 )  # fmt: skip
 
 
-class PriceFiles:
-    """Files of one symbol or of many: read once, or for each symbol where their names have {symbol} in them."""
-
-    def __init__(self, symbols: Sequence[str], given: Mapping[str, Any]) -> None:
-        self._files: tuple[Path, ...] = tuple(given["files"])
-        self._apart = any(_PLACE in str(path) for path in self._files)
-        self._options = replace(_options(given), several=len(symbols) > 1 and not self._apart)
-        self._loaded: Loaded | None = None
-
-    def load(self, symbol: str) -> "Loaded":
-        """The rows of the symbol's files, or of all symbols'."""
-        from pipelines.sources.csv import source
-
-        if self._apart:
-            return source.load([_named(path, symbol) for path in self._files], self._options)
-        if self._loaded is None:
-            self._loaded = source.load(self._files, self._options)
-        return self._loaded
-
-    def deliver(self, symbol: str) -> "Delivery":
-        """The symbol's prices, cleaned."""
-        from pipelines.sources.csv import source
-
-        return source.deliver(self.load(symbol), symbol)
-
-    def paths(self, symbol: str) -> list[Path]:
-        """The symbol's files, those of folders one by one; none where files hold several symbols together."""
-        from pipelines.sources.csv import source
-
-        if self._options.several:
-            return []
-        named = [_named(path, symbol) for path in self._files] if self._apart else self._files
-        return source.every_file(named, self._options)
-
-    def of_folders(self, symbol: str) -> list[Path]:
-        """Those of the symbol's files that were not named but lie in a folder that was."""
-        named = {_named(path, symbol) if self._apart else path for path in self._files}
-        return [path for path in self.paths(symbol) if path not in named]
-
-    def deliver_one(self, symbol: str, path: Path) -> "Delivery":
-        """The symbol's prices in one of its files, cleaned."""
-        from pipelines.sources.csv import source
-
-        return source.deliver(source.load([path], self._options), symbol)
-
-    def options(self) -> "Options":
-        """How the files are read."""
-        return self._options
-
-
-def _options(given: Mapping[str, Any]) -> "Options":
-    from pipelines.sources.csv.options import Options
-
+def file_options(given: Mapping[str, Any]) -> FileOptions:
+    """What the options of the command line say about files."""
     header = given["header"]
     names = None
     if header is not None:
         names = () if header.strip().lower() == "none" else tuple(name.strip() for name in header.split(","))
-    return Options(
-        names=pairs(given["columns"], "--column NAME=COLUMN", "price=PX"),
-        where=pairs(given["where"], "--where COLUMN=VALUE", "ticker=ACME"),
-        header=names,
-        **{name: given[name] for name in _SAME},
-    )
+    about = {name: given[name] for name in _SAME}
+    columns = pairs(given["columns"], "--column NAME=COLUMN", "price=PX")
+    where = pairs(given["where"], "--where COLUMN=VALUE", "ticker=ACME")
+    return cast(FileOptions, {**about, "columns": columns, "where": where, "header": names})
 
 
 def pairs(texts: Sequence[str], form: str, example: str) -> dict[str, str]:
@@ -90,12 +34,6 @@ def pairs(texts: Sequence[str], form: str, example: str) -> dict[str, str]:
         if "=" not in text:
             raise click.UsageError(f"Expected {form}, for example {form.split()[0]} {example}, got {text[:60]!r}.")
     return dict(text.split("=", 1) for text in texts)
-
-
-def _named(path: Path, symbol: str) -> Path:
-    """The path of one symbol, in capitals or small letters, whichever is there."""
-    paths = [Path(str(path).replace(_PLACE, name)) for name in (symbol, symbol.lower())]
-    return paths[1] if not paths[0].exists() and paths[1].exists() else paths[0]
 
 
 def describe(loaded: "Loaded") -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import date
 from typing import Any
@@ -88,7 +89,7 @@ class Experiment:
         group=LEARNED,
         choices=WEIGHTS,
     )
-    models: tuple[str, ...] = setting(
+    models: Sequence[str] = setting(
         DEFAULT_MODELS,
         "texts",
         "A network; several by repeating; docs/models.md has them all.",
@@ -97,7 +98,7 @@ class Experiment:
         listed=model_registry.KNOWN,
         option="model",
     )
-    baselines: tuple[str, ...] = setting(
+    baselines: Sequence[str] = setting(
         BASELINES,
         "texts",
         "A baseline on the same folds; several by repeating.",
@@ -148,7 +149,7 @@ class Experiment:
         high=1_000,
         aliases=("tune",),
     )
-    features: tuple[str, ...] = setting(
+    features: Sequence[str] = setting(
         (),
         "texts",
         "A feature, or module:function for your own; several by repeating  [default: return; of ticks all]",
@@ -157,9 +158,9 @@ class Experiment:
         empty=True,
         aliases=("features",),
     )
-    panel: tuple[str, ...] = ()
-    start: date | None = setting(None, "date", "First session used.", group=PRICES, optional=True)
-    end: date | None = setting(None, "date", "Last session used.", group=PRICES, optional=True)
+    panel: Sequence[str] = ()
+    start: date | str | None = setting(None, "date", "First session used.", group=PRICES, optional=True)
+    end: date | str | None = setting(None, "date", "Last session used.", group=PRICES, optional=True)
 
     def __post_init__(self) -> None:
         from pipelines.market.types import check_symbol
@@ -184,7 +185,7 @@ class Experiment:
             raise ConfigError("Expected --split expanding or rolling with --global-model, got combinatorial.")
         time_span(self.embargo)
         count_folds(groups=self.groups, tested=self.test_groups)
-        if self.start and self.end and self.start > self.end:
+        if self.start and self.end and str(self.start) > str(self.end):
             raise ConfigError(f"Expected --start before --end, got {self.start} and {self.end}.")
 
     @property

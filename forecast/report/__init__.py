@@ -10,7 +10,15 @@ if TYPE_CHECKING:
     from forecast.report.pages.run import write_report
     from forecast.report.pages.run_comparison import write_run_comparison
 
-__all__ = ["formatting", "write_controls", "write_index", "write_portfolio", "write_report", "write_run_comparison"]
+__all__ = [
+    "context",
+    "formatting",
+    "write_controls",
+    "write_index",
+    "write_portfolio",
+    "write_report",
+    "write_run_comparison",
+]
 
 _PAGES = {  # imported when they are asked for: a command that only formats a number needs none of them
     "write_controls": "power",

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecast.trading.simulator import Ledger
 from pipelines.market.types import Floats
@@ -79,14 +80,10 @@ def trade_returns(ledger: Ledger) -> Floats:
     A trade lasts as long as the position keeps its sign. Where a long turns into a short at one open, the cost of
     that open is shared between the two in proportion to what each of them traded.
     """
-    side = np.sign(ledger.position)
-    before = np.concatenate([[0.0], ledger.position[:-1]])
-    turned = side != np.sign(before)
-    opened, closed = np.flatnonzero(turned & (side != 0)), np.flatnonzero(turned & (before != 0))
-    opened = opened[: len(closed)]
+    opened, closed = trade_bounds(ledger)
     if not len(opened):
         return np.array([])
-    closing = np.zeros(len(side))
+    closing = np.zeros(len(ledger.position))
     orders = _orders(ledger)[closed]
     left = np.abs(ledger.position[closed] - orders)  # of the old trade, when it is closed
     share = np.divide(left, np.abs(orders), out=np.zeros(len(closed)), where=orders != 0)  # a ruin is closed by nobody
@@ -94,6 +91,15 @@ def trade_returns(ledger: Ledger) -> Floats:
     growth = np.maximum((1.0 - (ledger.cost - closing)) * (1.0 + earned(ledger)), 0.0)
     inside = np.multiply.reduceat(growth, np.stack([opened, closed], axis=1).ravel())[::2]
     return np.asarray(inside * (1.0 - closing[closed]) - 1.0)
+
+
+def trade_bounds(ledger: Ledger) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The bars at whose opens each closed trade began and ended, shape (trades,) each."""
+    side = np.sign(ledger.position)
+    before = np.concatenate([[0.0], ledger.position[:-1]])
+    turned = side != np.sign(before)
+    opened, closed = np.flatnonzero(turned & (side != 0)), np.flatnonzero(turned & (before != 0))
+    return opened[: len(closed)], closed
 
 
 def _orders(ledger: Ledger) -> Floats:

@@ -164,7 +164,7 @@ def train_pooled(
             past = truncated_in_first_test(pooled, experiments, store=store, folder=scratch / "past")
             for each in ongoing:
                 if past is not None and past.test_of(each.experiment.symbol, 0).any():
-                    each.twice = each.experiment.models
+                    each.twice = tuple(each.experiment.models)
             _fit_members(ongoing, pooled, past, tuple(versions.items()), scratch, workers=workers, progress=progress)
     catalog.set_latest(folder, found[0])
     return found

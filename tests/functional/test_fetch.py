@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from forecast.api import prices
 from pipelines.store.store import Store
 from tests.helpers.command_line import forecast
 
@@ -84,14 +85,13 @@ def test_yahoo_stops_at_its_limit_keeps_what_it_has_and_goes_on(
 ) -> None:
     import yfinance
 
-    from forecast.cli.commands import fetch
     from pipelines.sources.yahoo.client import Client, RetryPolicy
     from tests.helpers.fake_yahoo import FakeYahoo, chart, serving
 
     yfinance.set_tz_cache_location(str(tmp_path / "yfinance"))
     with serving(FakeYahoo(charts={"AAA": chart([10, 11]), "CCC": chart([12, 13])})) as fake:
         patience = RetryPolicy(sleep=lambda _: None, pause=0, attempts=2)
-        monkeypatch.setattr(fetch, "new_client", lambda: Client(session=fake.session(), patience=patience))
+        monkeypatch.setattr(prices, "new_client", lambda: Client(session=fake.session(), patience=patience))
         assert forecast(tmp_path, "fetch", "AAA") == 0
         fake.always = "status 429"
         assert forecast(tmp_path, "fetch", "AAA", "CCC") == 2

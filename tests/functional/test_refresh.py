@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import yfinance
 
-from forecast.cli import refresh
-from forecast.cli.commands import fetch
-from forecast.cli.context import CliContext
+from forecast.api import prices, signals
 from forecast.config.experiment import Experiment
 from forecast.workspace import Workspace
 from pipelines.sources.yahoo.client import Client, RetryPolicy
@@ -25,13 +23,13 @@ def fake(tmp_path, monkeypatch):
     yfinance.set_tz_cache_location(str(tmp_path / "yfinance"))
     with serving(FakeYahoo(charts={"AAA": chart([10, 11])})) as fake:
         patience = RetryPolicy(sleep=lambda _: None, pause=0, attempts=2)
-        monkeypatch.setattr(fetch, "new_client", lambda: Client(session=fake.session(), patience=patience))
+        monkeypatch.setattr(prices, "new_client", lambda: Client(session=fake.session(), patience=patience))
         yield fake
 
 
 def bring(folder, **experiment):
-    settings = CliContext(workspace=Workspace(data_dir=folder / "data", reports_dir=folder))
-    return partial(refresh.bring, settings, Store(settings.store), Experiment(**{"symbol": "AAA", **experiment}))
+    workspace = Workspace(data_dir=folder / "data", reports_dir=folder)
+    return partial(signals.refresh, workspace, Store(workspace.store), Experiment(**{"symbol": "AAA", **experiment}))
 
 
 def test_what_is_missing_is_fetched_from_where_the_series_came_from(fake, tmp_path):

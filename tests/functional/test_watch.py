@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from forecast.cli.progress import TrainingProgress
 from forecast.compute import backend
 from forecast.compute.executor import InlinePool
+from forecast.compute.progress import NotesOnly
 from forecast.config.experiment import Experiment
 from forecast.runs.catalog import open_run
 from forecast.serving.loader import load_members, source_now
@@ -54,7 +54,7 @@ def watched(tmp_path):
         folder=tmp_path / "data" / "runs",
         command="",
         fresh=False,
-        progress=TrainingProgress(quiet=True),
+        progress=NotesOnly(write=print),
         workers=InlinePool(backend="tensorflow"),
     )
     return tmp_path

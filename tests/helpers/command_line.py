@@ -57,7 +57,7 @@ def forecast_here(folder: Path) -> Forecast:
         line = command_line(folder, *arguments)
         out, err = io.StringIO(), io.StringIO()
         with (
-            mock.patch("forecast.cli.commands.train.make_workers", inline),
+            mock.patch("forecast.api.training.make_workers", inline),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
             contextlib.chdir(folder),

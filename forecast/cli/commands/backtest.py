@@ -71,7 +71,9 @@ def command(
         if not given:
             settings.note(f"No finished run of {', '.join(missing)} yet: training first.")
         where = how(jobs=jobs, backend=backend, cluster=cluster)
-        trained = train_each(ctx, [make_experiment(symbol, options) for symbol in missing], fresh=overwrite, **where)
+        trained = train_each(
+            settings, [make_experiment(symbol, options) for symbol in missing], overwrite=overwrite, **where
+        )
         of_symbol = dict(zip(missing, trained, strict=True))
         known = {name: run or of_symbol[name.upper()] for name, run in known.items()}
     runs = list(known.values())
@@ -84,20 +86,16 @@ def command(
 
 def evaluate_and_report(settings: CliContext, run: Any, rules: Any, *, say: bool) -> dict[str, Any]:
     """Backtests a run, writes its report and the index, prints the verdict; the JSON result."""
-    from forecast.evaluation.backtest import evaluate
-    from forecast.report import write_index, write_report
-    from forecast.runs.catalog import list_runs
-    from forecast.studies.power_results import listed
+    from forecast.api.backtests import backtest
+    from forecast.api.reports import report
 
-    backtest = evaluate(run, rules=rules)
-    calibrations = listed(settings.calibrations)
-    page = write_report(run, backtest=backtest.name, folder=settings.reports_dir, calibrations=calibrations)
-    write_index(list_runs(settings.runs), folder=settings.reports_dir, calibrations=calibrations)
+    result = backtest(run, rules, workspace=settings.workspace)
+    page = report(run, result, workspace=settings.workspace)
     if say:
         from forecast.cli.backtest_output import print_backtest
 
-        print_backtest(backtest, page, symbol=str(run.describe()["config"]["symbol"]))
-    return {"run": run.name, "backtest": backtest.name, "report": str(page), **backtest.metrics}
+        print_backtest(result.saved, page, symbol=result.symbol)
+    return {"run": run.name, "backtest": result.name, "report": str(page), **result.saved.metrics}
 
 
 def _families(runs: list[Any], results: list[dict[str, Any]], *, say: bool) -> dict[str, Any]:
@@ -121,22 +119,18 @@ def _families(runs: list[Any], results: list[dict[str, Any]], *, say: bool) -> d
     return {"families": [each.to_json() for each in families]}
 
 
-def _join(settings: CliContext, runs: list[Any], rules: Any, weighting: str, *, say: bool) -> dict[str, Any]:
+def _join(settings: CliContext, runs: list[Any], rules: Any, weighting: Any, *, say: bool) -> dict[str, Any]:
     """Joins runs into a portfolio, saves it, writes its page and the index, prints its verdict; the JSON result."""
-    from forecast.evaluation.portfolio import join, save
-    from forecast.report import write_index, write_portfolio
-    from forecast.runs.catalog import list_runs
-    from forecast.studies.power_results import listed
+    from forecast.api.backtests import portfolio
+    from forecast.api.reports import report_portfolio
 
-    made = join(runs, rules=rules, weighting="equal" if weighting == "equal" else "inverse-volatility")
-    save(made, runs=settings.runs)
-    page = write_portfolio(made, folder=settings.reports_dir)
-    write_index(list_runs(settings.runs), folder=settings.reports_dir, calibrations=listed(settings.calibrations))
+    joined = portfolio(runs, rules, weighting=weighting, workspace=settings.workspace)
+    page = report_portfolio(joined, workspace=settings.workspace)
     if say:
         from forecast.cli.backtest_output import print_backtest
 
-        print_backtest(made, page, symbol=", ".join(made.config["symbols"]))
-    return {"portfolio": {"name": made.name, "report": str(page), **made.metrics}}
+        print_backtest(joined, page, symbol=", ".join(joined.config["symbols"]))
+    return {"portfolio": {"name": joined.name, "report": str(page), **joined.metrics}}
 
 
 def _named_run(settings: CliContext, name: str) -> Any:

@@ -48,7 +48,7 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
     settings.note(
         f"Sample: {what}. {len(experiment.models)} networks x {experiment.folds} folds x {experiment.seeds} seeds."
     )
-    run = train_each(ctx, [experiment], jobs=jobs_or_cores(jobs), fresh=False)[0]
+    run = train_each(settings, [experiment], jobs=jobs_or_cores(jobs))[0]
     spread = "auto" if ticks else 0.0  # these trades come without quotes: the spread is estimated from the bars before
     rules = make_rules(policy="long-flat", threshold=0.0, fee_bps=1.0, slippage_bps=2.0, half_spread_bps=spread)
     evaluate_and_report(settings, run, rules, say=True)

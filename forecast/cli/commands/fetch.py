@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from forecast.api.arguments import symbols_of
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.fetch_config import take_config
-from forecast.cli.fetch_files import PriceFiles, describe, show
+from forecast.cli.fetch_files import describe, file_options, show
 
 if TYPE_CHECKING:
+    from forecast.api.price_files import PriceFiles
     from pipelines.ingestion import IngestionResult
-    from pipelines.store.store import Method, Store
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -141,109 +142,52 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
       forecast fetch ACME BETA --source csv --file 'stocks/{symbol}.csv'
       forecast fetch ACME --source csv --file download.xlsx --dry-run
     """
-    from pipelines.errors import ForecastError
-    from pipelines.store.provenance import remember
-    from pipelines.store.store import Store
+    from forecast.api import prices
 
     options["start"], options["end"] = (_date(options[name]) for name in ("start", "end"))
-    _check(source, symbols, options)
+    _check(source, options)
     if options["live"]:
         from forecast.cli.fetch_live import record
 
         record(settings, symbols, options["duration"], as_json=as_json)
         return
-    files = PriceFiles(list(dict.fromkeys(symbols)), options) if source == "csv" else None
+    names = symbols_of(symbols)
+    request = prices.FetchRequest(
+        source=source,
+        method="replace" if options["replace"] else "merge",
+        **{name: options[name] for name in ("interval", "start", "end", "calendar", "max_dropped")},
+    )
+    files = prices.price_files(names, options["files"], request, file_options(options)) if source == "csv" else None
     if options["dry_run"]:
-        _dry_run(files, symbols, as_json=as_json)
+        _dry_run(files, names, as_json=as_json)
         return
-    store, client = Store(settings.store), new_client() if source == "yahoo" else None
-    done: list[IngestionResult] = []
-    failed: dict[str, ForecastError] = {}
-    for symbol in dict.fromkeys(symbols):
-        try:
-            done.append(_bring(store, source, symbol, options, client, files))
-        except ForecastError as error:
-            failed[symbol] = error
-            if len(symbols) > 1:
-                settings.note(f"{symbol}: {error}")
-            if type(error).__name__ == "RateLimitedError":
-                break  # it will not answer for the others either
-            continue
-        kept = {"calendar": options["calendar"], "max_dropped": options["max_dropped"]} if source == "yahoo" else {}
-        remember(settings.origins, done[-1].symbol, done[-1].interval, source=source, **kept)
-        if done[-1].report.dropped or done[-1].report.notes:
-            settings.note(f"{done[-1].symbol}: {done[-1].report.summary()}.")
+    done, failed = prices.fetch_each(names, request, files=files, workspace=settings.workspace, note=settings.note)
     if as_json:
         print_json({"fetched": [_as_json(each) for each in done], "failed": {k: str(v) for k, v in failed.items()}})
     else:
         _print(done)
     if failed:
-        if len(symbols) == 1:
-            raise next(iter(failed.values()))
-        missing = [
-            symbol for symbol in dict.fromkeys(symbols) if symbol.strip().upper() not in {d.symbol for d in done}
-        ]
-        raise ForecastError(
-            f"Fetched {len(done)} of {len(done) + len(missing)} symbols, not {', '.join(missing)} (reasons above). "
-            "The others are kept; the same command goes on from there."
-        )
+        raise prices.failure(done, failed, symbols=names, reasons="reasons above")
 
 
-def _check(source: str, symbols: tuple[str, ...], options: dict[str, Any]) -> None:
-    if source == "csv" and not options["files"]:
-        raise click.UsageError("Expected --file with --source csv, for example --file prices.csv.")
+def _check(source: str, options: dict[str, Any]) -> None:
+    from forecast.api.prices import check_files
+
+    check_files(source, options["files"])
     for name in ("dry_run", "replace"):
         if options[name] and source != "csv":
             raise click.UsageError(f"--{name.replace('_', '-')} goes with --source csv, not with {source}.")
-    if source != "csv" and options["files"]:
-        raise click.UsageError(f"--file goes with --source csv, not with {source}.")
     if options["live"] and source != "yahoo":
         raise click.UsageError(f"--live goes with --source yahoo, not with {source}.")
-    if options["start"] and options["end"] and options["start"] > options["end"]:
-        raise click.UsageError(f"Expected --start before --end, got {options['start']} after {options['end']}.")
 
 
-def _bring(
-    store: "Store", source: str, symbol: str, options: dict[str, Any], client: Any, files: PriceFiles | None
-) -> "IngestionResult":
-    """One symbol from its source into the store; only that source is imported."""
-    from pipelines.ingestion import ingest, within
-    from pipelines.market.types import check_symbol
-
-    symbol = check_symbol(symbol)
-    if source == "yahoo":
-        from pipelines.ingestion import update
-        from pipelines.sources.yahoo import source as yahoo
-
-        wanted = {name: options[name] for name in ("interval", "end", "calendar", "max_dropped")}
-        return update(
-            store,
-            symbol,
-            interval=options["interval"],
-            start=options["start"],
-            read=lambda start: yahoo.read(symbol, start=start, client=client, **wanted),
-        )
-    if files is not None:
-        from forecast.cli.fetch_ticks import bring_tick_files
-
-        dates = options["start"], options["end"]
-        method: Method = "replace" if options["replace"] else "merge"
-        if (ticks := bring_tick_files(store, symbol, files, dates=dates, method=method)) is not None:
-            return ticks
-        return ingest(store, within(files.deliver(symbol), *dates), method=method)
-    from pipelines.sources import sample
-
-    return ingest(store, within(sample.read(symbol), options["start"], options["end"]))
-
-
-def _dry_run(files: PriceFiles | None, symbols: tuple[str, ...], *, as_json: bool) -> None:
+def _dry_run(files: "PriceFiles | None", symbols: list[str], *, as_json: bool) -> None:
     """Shows what is understood of each symbol's files; what would refuse them comes last, as the error that it is."""
     from pipelines.errors import ForecastError
-    from pipelines.market.types import check_symbol
 
     descriptions = []
     refused: ForecastError | None = None
-    for symbol in map(check_symbol, dict.fromkeys(symbols)):
+    for symbol in symbols:
         if files is None:
             continue
         description = describe(files.load(symbol))
@@ -259,13 +203,6 @@ def _dry_run(files: PriceFiles | None, symbols: tuple[str, ...], *, as_json: boo
         print_json({"dry_run": descriptions})
     if refused is not None:
         raise refused
-
-
-def new_client() -> Any:
-    """What asks Yahoo, one for all symbols of a command."""
-    from pipelines.sources.yahoo.client import Client
-
-    return Client()
 
 
 def _date(moment: datetime | None) -> Any:

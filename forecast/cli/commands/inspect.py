@@ -143,9 +143,9 @@ def _benchmark(
 
 
 def _ablate(settings: CliContext, name: str, lengths: list[int], *, jobs: int | None, as_json: bool) -> None:
-    from forecast.cli.commands.train import make_workers
+    from forecast.api.progress import shown
+    from forecast.api.training import make_workers
     from forecast.cli.options import jobs_or_cores
-    from forecast.cli.progress import TrainingProgress
     from forecast.cli.tables import print_table
     from forecast.diagnostics import loader
     from forecast.report.sections import window_ablation as ablation_section
@@ -156,7 +156,7 @@ def _ablate(settings: CliContext, name: str, lengths: list[int], *, jobs: int | 
     chosen = loader.open_subject(open_run(settings.runs, name))
     backend = chosen.about.get("backend", "tensorflow")
     with (
-        TrainingProgress(quiet=settings.quiet) as progress,
+        shown(not settings.quiet) as progress,
         make_workers(jobs=jobs_or_cores(jobs), backend=backend, cluster=None) as workers,
     ):
         found = window_ablation.run(chosen, lengths, rules=rules_of(chosen.run), workers=workers, progress=progress)

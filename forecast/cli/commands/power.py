@@ -53,8 +53,8 @@ def command(
     from dataclasses import asdict
     from datetime import UTC, datetime
 
-    from forecast.cli.commands.train import make_workers
-    from forecast.cli.progress import TrainingProgress
+    from forecast.api.progress import shown
+    from forecast.api.training import make_workers
     from forecast.compute.backend import choose, versions
     from forecast.report import write_controls, write_index
     from forecast.report.sections.power import effects
@@ -91,7 +91,7 @@ def command(
 
         shutil.rmtree(folder, ignore_errors=True)
     placed = how(jobs=jobs, backend=backend, cluster=cluster)
-    with TrainingProgress(quiet=settings.quiet) as progress, make_workers(**{**placed, "backend": chosen}) as workers:
+    with shown(not settings.quiet) as progress, make_workers(**{**placed, "backend": chosen}) as workers:
         results = power_study.calibrate(
             experiment, wanted, rules=rules, folder=folder, workers=workers, progress=progress
         )

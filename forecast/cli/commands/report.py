@@ -23,31 +23,20 @@ def command(settings: CliContext, run: str, backtest: str | None, standalone: bo
       forecast report 20260301-120000-aapl-1d --backtest default
       forecast report AAPL --standalone
     """
-    from forecast.report import write_index, write_report
+    from forecast.api.arguments import run_of
+    from forecast.api.reports import chosen_backtest, report
     from forecast.report.sections.verdict import verdict_text
-    from forecast.runs.catalog import list_runs, open_run
-    from forecast.studies.power_results import listed
-    from pipelines.errors import RunError
 
-    chosen = open_run(settings.runs, run)
-    names = chosen.backtests()
-    if not names:
-        raise RunError(f"Need a backtest of run {chosen.name}, found none. Make one: forecast backtest {chosen.name}.")
-    if backtest is not None and backtest not in names:
-        raise RunError(f"Need a backtest of run {chosen.name}: {', '.join(names)}. Got {backtest[:80]!r}.")
-    name = backtest or names[-1]
-    calibrations = listed(settings.calibrations)
-    page = write_report(
-        chosen, backtest=name, folder=settings.reports_dir, calibrations=calibrations, standalone=standalone
-    )
-    index = write_index(list_runs(settings.runs), folder=settings.reports_dir, calibrations=calibrations)
-    symbol = str(chosen.describe()["config"]["symbol"])
-    sentence = " ".join(verdict_text(chosen.metrics(name), symbol=symbol).sentences)
+    workspace = settings.workspace
+    chosen = run_of(run, workspace)
+    name = chosen_backtest(chosen, backtest)
+    page = report(chosen, backtest=name, standalone=standalone, workspace=workspace)
+    sentence = " ".join(verdict_text(chosen.metrics(name), symbol=chosen.symbol).sentences)
     if as_json:
         print_json(
             {
                 "report": str(page),
-                "index": str(index),
+                "index": str(page.with_name("index.html")),
                 "run": chosen.name,
                 "backtest": name,
                 "bytes": page.stat().st_size,

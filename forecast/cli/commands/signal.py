@@ -102,35 +102,19 @@ class _Asking:
         self._offline, self._refit, self._jobs, self._rules = offline, refit, jobs, rules
 
     def __call__(self, run: "Run") -> "tuple[LoadedRun, PathForecast]":
-        from forecast.cli.refresh import bring
-        from forecast.serving.loader import load_members, open_experiment, source_now
-        from forecast.serving.signal import outlook
-        from pipelines.store.store import Store
+        from forecast.api.signals import ask
+        from forecast.cli.options import jobs_or_cores
 
-        store = Store(self._settings.store)
-        described, experiment = open_experiment(run)
-        if not self._offline and (told := bring(self._settings, store, experiment, now=self._now)):
-            self._settings.note(told)
-        source = source_now(run, experiment, store)
-        newest = None
-        if self._refit:
-            from forecast.cli.commands.train import make_workers
-            from forecast.cli.options import jobs_or_cores
-            from forecast.serving.refit import refit
-
-            kind = described.get("backend", "tensorflow")
-            with make_workers(jobs=jobs_or_cores(self._jobs), backend=kind, cluster=None) as workers:
-                newest = refit(run, source, workers=workers, note=self._settings.note)
-        loaded = load_members(run)
-        return loaded, outlook(loaded, source, rules=self._with(run), newest=newest)
-
-    def _with(self, run: "Run") -> "TradingConfig":
-        """The run's own rules, but for what was asked for."""
-        from dataclasses import replace
-
-        from forecast.serving.signal import rules_of
-
-        return replace(rules_of(run), **{name: value for name, value in self._rules.items() if value is not None})
+        return ask(
+            run,
+            workspace=self._settings.workspace,
+            now=self._now,
+            offline=self._offline,
+            refit=self._refit,
+            jobs=jobs_or_cores(self._jobs) if self._refit else None,
+            rules=self._rules,
+            note=self._settings.note,
+        )
 
 
 def _chosen(settings: CliContext, name: str, symbol: str | None) -> "Run":

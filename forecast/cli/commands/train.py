@@ -2,13 +2,17 @@
 
 import shlex
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.help_groups import GroupedOptions
 from forecast.cli.options import AliasedOption, how, make_experiment, training_options
+
+if TYPE_CHECKING:
+    from forecast.config.experiment import Experiment
+    from forecast.runs.run import Run
 
 
 @click.command("train", cls=GroupedOptions)
@@ -59,7 +63,7 @@ def command(
         check_name(experiment, what="an experiment's name")
     chosen = {**options, "panel": symbols} if global_model else options
     experiments = [make_experiment(symbol, chosen) for symbol in dict.fromkeys(symbols)]
-    done = train_each(ctx, experiments, fresh=overwrite, **how(jobs=jobs, backend=backend, cluster=cluster))
+    done = train_each(ctx.obj, experiments, overwrite=overwrite, **how(jobs=jobs, backend=backend, cluster=cluster))
     for run in done if experiment is not None else ():
         put_into_experiment(run, str(experiment))
     if as_json:
@@ -69,43 +73,9 @@ def command(
         click.echo(f"Run {run.name} is trained. Next: forecast backtest {run.name}")
 
 
-def train_each(
-    ctx: click.Context,
-    experiments: list[Any],
-    *,
-    fresh: bool,
-    jobs: int,
-    backend: str = "tensorflow",
-    cluster: str | None = None,
-) -> list[Any]:
-    """Trains experiments with a progress display; their finished runs. jobs and so on: what `options.how` gives."""
-    from forecast.cli.progress import TrainingProgress
-    from forecast.compute.backend import choose
-    from forecast.training.panel import train_pooled
-    from forecast.training.train import train_all
-    from pipelines.store.store import Store
+def train_each(settings: CliContext, experiments: "list[Experiment]", **where: Any) -> "list[Run]":
+    """Trains experiments with a progress display; their finished runs. where: as `forecast.train` takes it."""
+    from forecast.api.training import train_all
 
-    settings: CliContext = ctx.obj
-    with (
-        TrainingProgress(quiet=settings.quiet) as progress,
-        make_workers(jobs=jobs, backend=choose(backend), cluster=cluster) as workers,
-    ):
-        return (train_pooled if experiments[0].panel else train_all)(
-            experiments,
-            store=Store(settings.store),
-            folder=settings.runs,
-            command=shlex.join(["forecast", *sys.argv[1:]]),
-            fresh=fresh,
-            progress=progress,
-            workers=workers,
-        )
-
-
-def make_workers(*, jobs: int, backend: str, cluster: str | None) -> Any:
-    if cluster is None:
-        from forecast.compute.executor import ProcessPool
-
-        return ProcessPool(backend=backend, jobs=jobs)
-    from forecast.compute.dask import DaskPool
-
-    return DaskPool(cluster, backend=backend, jobs=jobs)
+    command = shlex.join(["forecast", *sys.argv[1:]])
+    return train_all(experiments, progress=not settings.quiet, workspace=settings.workspace, command=command, **where)

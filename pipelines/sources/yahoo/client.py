@@ -16,14 +16,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pipelines.errors import ForecastError, SourceError, TooFewBarsError, UnknownSymbolError
+from pipelines.errors import ForecastError, RateLimitedError, SourceError, TooFewBarsError, UnknownSymbolError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class RateLimitedError(SourceError):
-    """Yahoo asks to be left alone for a while; other symbols need not be tried."""
 
 
 class UnreachableError(SourceError):

@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from forecast.cli.context import CliContext
+from forecast.workspace import Workspace
 
 if TYPE_CHECKING:
-    from forecast.cli.fetch_files import PriceFiles
+    from forecast.api.price_files import PriceFiles
     from pipelines.ingestion import IngestionResult
     from pipelines.store.store import Method, Store
     from pipelines.tick_ingestion import Progress
@@ -17,7 +15,14 @@ _NOTES = 10  # of progress
 
 
 def bring_tick_files(
-    store: "Store", symbol: str, files: "PriceFiles", *, dates: tuple[Any, Any], method: "Method"
+    store: "Store",
+    symbol: str,
+    files: "PriceFiles",
+    *,
+    dates: tuple[Any, Any],
+    method: "Method",
+    workspace: Workspace,
+    note: Callable[[str], None],
 ) -> "IngestionResult | None":
     """Each file by itself, if there are several and they hold ticks; else None.
 
@@ -28,11 +33,10 @@ def bring_tick_files(
     from pipelines.store.file_log import FileLog
     from pipelines.tick_ingestion import ingest_tick_files
 
-    settings: CliContext = click.get_current_context().obj
     paths = files.paths(symbol)
     if len(paths) < 2:
         return None
-    log = FileLog(settings.origins, symbol, options=str(files.options()))
+    log = FileLog(workspace.origins, symbol, options=str(files.options()))
     known = store.catalogue()
     own = known[(known["symbol"] == symbol) & known["kind"].isin(["ticks", "quotes"])]
     stored = own[own["kind"] == "ticks"] if (own["kind"] == "ticks").any() else own
@@ -42,7 +46,7 @@ def bring_tick_files(
         if len(own) and method == "merge" and (entry := log.unchanged(path)) is not None
     }
     if skip:
-        settings.note(f"{symbol}: {len(skip):,} of {len(paths):,} files are in the store already.")
+        note(f"{symbol}: {len(skip):,} of {len(paths):,} files are in the store already.")
     if len(skip) == len(paths):
         return _nothing_new(symbol, stored.iloc[-1])
     return ingest_tick_files(
@@ -52,7 +56,7 @@ def bring_tick_files(
         method=method,
         log=log,
         skip=skip,
-        progress=_progress(settings),
+        progress=_progress(note),
     )
 
 
@@ -75,9 +79,9 @@ def _nothing_new(symbol: str, stored: Any) -> "IngestionResult":
     )
 
 
-def _progress(settings: CliContext) -> "Callable[[Progress], None]":
+def _progress(note: Callable[[str], None]) -> "Callable[[Progress], None]":
     def show(progress: "Progress") -> None:
         if progress.done == progress.total or progress.done % max(1, progress.total // _NOTES) == 0:
-            settings.note(f"Stored {progress.done} of {progress.total} files, last {progress.name}.")
+            note(f"Stored {progress.done} of {progress.total} files, last {progress.name}.")
 
     return show

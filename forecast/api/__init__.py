@@ -1,0 +1,15 @@
+"""The public functions of `import forecast`: what the command line does, with objects and DataFrames for text."""
+
+__all__ = [
+    "arguments",
+    "backtests",
+    "frames",
+    "price_files",
+    "prices",
+    "progress",
+    "reports",
+    "results",
+    "run_table",
+    "signals",
+    "training",
+]

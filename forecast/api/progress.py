@@ -1,0 +1,130 @@
+"""The progress of a training on stderr, with the time that is left: a bar in a terminal or notebook, else lines."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Display
+
+from forecast.compute.progress import NotesOnly, Progress
+from pipelines.errors import ConfigError
+
+ShowProgress: TypeAlias = bool | Progress
+"""True: on stderr. False: nothing. Or an object of one's own with the methods of forecast.Progress."""
+
+
+@contextmanager
+def shown(progress: ShowProgress) -> Iterator[Progress]:
+    """Where a training tells how far it is."""
+    if progress is True:
+        with NotebookProgress() if in_notebook() else TrainingProgress() as display:
+            yield display
+    elif progress is False:
+        yield NotesOnly(write=lambda message: None)
+    elif isinstance(progress, Progress):
+        yield progress
+    else:
+        raise ConfigError(
+            f"Expected progress as True, False or an object with begin, advance and note, got {progress!r:.60}. "
+            "Leave it out for a bar."
+        )
+
+
+def in_notebook() -> bool:
+    """Whether this is the kernel of a notebook, whose stderr is no terminal but knows how to begin a line again."""
+    interactive: Any = sys.modules.get("IPython")
+    shell = interactive.get_ipython() if interactive is not None else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+class TrainingProgress:
+    """A bar where stderr is a terminal, else a line now and then. Use as a context manager."""
+
+    def __init__(self) -> None:
+        self._console = Console(file=sys.stderr, highlight=False, force_jupyter=False)
+        self._display = Display(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._done = self._total = 0
+        self._bar: TaskID | None = None
+
+    def __enter__(self) -> "TrainingProgress":
+        self._display.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._display.stop()
+
+    def begin(self, *, total: int, done: int) -> None:
+        """So many members, of which so many were finished before."""
+        self._done, self._total = done, total
+        if done:
+            self.note(f"Going on: {done} of {total} members were finished before.")
+        self._bar = self._display.add_task("Starting workers", total=total, completed=done)
+
+    def advance(self, name: str, *, epochs: int) -> None:
+        """One more member is saved."""
+        self._done += 1
+        name = f"{name} ({epochs} epochs)" if epochs else name
+        if self._console.is_terminal and self._bar is not None:
+            self._display.update(self._bar, completed=self._done, description=name)
+        elif self._done == self._total or self._done % max(1, self._total // 6) == 0:
+            self.note(f"Trained {self._done} of {self._total} members, last {name}.")
+
+    def note(self, message: str) -> None:
+        """Something a person should know."""
+        self._console.print(message, markup=False)
+
+
+class NotebookProgress:
+    """One line of text that is written over and over: it needs no widgets, and stays in the notebook as it ended."""
+
+    _WIDTH = 30
+
+    def __init__(self) -> None:
+        self._done = self._total = self._before = 0
+        self._began = time.monotonic()
+
+    def __enter__(self) -> "NotebookProgress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._total:
+            self._write("\n")
+
+    def begin(self, *, total: int, done: int) -> None:
+        """So many members, of which so many were finished before."""
+        self._total, self._done, self._before, self._began = total, done, done, time.monotonic()
+        self._draw("starting workers")
+
+    def advance(self, name: str, *, epochs: int) -> None:
+        """One more member is saved."""
+        self._done += 1
+        self._draw(f"{name} ({epochs} epochs)" if epochs else name)
+
+    def note(self, message: str) -> None:
+        """Something a person should know."""
+        self._write(f"\r{message:<100}\n")
+
+    def _draw(self, name: str) -> None:
+        filled = round(self._WIDTH * self._done / max(1, self._total))
+        spent = time.monotonic() - self._began
+        fresh = self._done - self._before
+        left = f", {spent / fresh * (self._total - self._done):.0f} s left" if fresh else ""
+        bar = "█" * filled + "░" * (self._WIDTH - filled)
+        self._write(f"\r{f'{bar} {self._done}/{self._total}, {spent:.0f} s{left}, {name}':<100}")
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -1,0 +1,244 @@
+"""What a backtest says, for people who work in Python: answers, tables and charts."""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from forecast.runs.run import Backtest, Run
+from forecast.statistics.comparisons import Answer, Comparison, Question, Reason, Unit
+from forecast.statistics.verdict import Caveat, Status
+from forecast.statistics.verdict import Verdict as VerdictNumbers
+from pipelines.errors import RunError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from forecast.report.sections.verdict import VerdictText
+
+_NAN = float("nan")
+_SHOWN = ("total_return", "annual_return", "sharpe", "max_drawdown", "exposure", "trades", "cost_paid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictAnswer:
+    """The answer to one of the two questions, skill or money.
+
+    Attributes
+    ----------
+    question
+        "skill" or "money".
+    answer
+        "better", "worse" or "inconclusive".
+    reason
+        Why it is inconclusive, as a code; "" where it is not.
+    model, benchmark
+        What was compared with what.
+    difference
+        The mean difference, in `unit`: a rank information coefficient, or a fraction of equity per day or bar.
+    interval
+        Lower and upper end of its confidence interval; NaN where there is none.
+    level
+        The confidence level of the interval.
+    minimum_detectable_effect
+        The smallest difference that would have been detected with a power of 80 %; NaN where that is not known.
+    p_value
+        After the correction for several comparisons; NaN where there is none.
+    unit
+        "rank_ic", "day" or "bar".
+    """
+
+    question: Question
+    answer: Answer
+    reason: Reason
+    model: str
+    benchmark: str
+    difference: float
+    interval: tuple[float, float]
+    level: float
+    minimum_detectable_effect: float
+    p_value: float
+    unit: Unit
+    _all: tuple[Comparison, ...]
+
+    @classmethod
+    def of(cls, first: Comparison, comparisons: list[Comparison]) -> "VerdictAnswer":
+        """The answer that one comparison gives, and all comparisons of its question."""
+        effect, p_value = first.minimum_detectable_effect, first.p_adjusted
+        return cls(
+            question=first.question,
+            answer=first.answer,
+            reason=first.reason,
+            model=first.model,
+            benchmark=first.benchmark,
+            difference=first.difference,
+            interval=first.interval or (_NAN, _NAN),
+            level=first.level,
+            minimum_detectable_effect=_NAN if effect is None else effect,
+            p_value=_NAN if p_value is None else p_value,
+            unit=first.unit,
+            _all=tuple(comparisons),
+        )
+
+    @property
+    def comparisons(self) -> "pd.DataFrame":
+        """Every comparison of this question, one a row, the deciding one first."""
+        return _comparisons(self._all)
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return (
+            f"{self.question}: {self.model} against {self.benchmark} is {self.answer}, difference "
+            f"{self.difference:.4g} per {self.unit}, {100 * self.level:.4g} % interval {low:.4g} to {high:.4g}"
+        ).replace("per rank_ic", "in rank IC")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What one backtest says: skill first, then money; see VerdictAnswer.
+
+    Attributes
+    ----------
+    text
+        The sentences of the report.
+    """
+
+    text: "VerdictText"
+    _numbers: VerdictNumbers
+
+    @property
+    def status(self) -> Status:
+        """ "ok", or why there is no verdict: "look_ahead" (bias was detected) or "combinatorial"."""
+        return self._numbers.status
+
+    @property
+    def skill(self) -> VerdictAnswer:
+        """Does the network forecast better than its benchmark? Costs and exposure do not enter.
+
+        Raises
+        ------
+        ForecastError
+            There is no verdict; the message says why.
+        """
+        return self._answer("skill", self._numbers.skill)
+
+    @property
+    def money(self) -> VerdictAnswer:
+        """Does it earn more, after costs?
+
+        Raises
+        ------
+        ForecastError
+            There is no verdict; the message says why.
+        """
+        return self._answer("money", self._numbers.money)
+
+    @property
+    def comparisons(self) -> "pd.DataFrame":
+        """Every comparison of both questions, one a row."""
+        return _comparisons(self._numbers.comparisons)
+
+    @property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """What limits the verdict."""
+        return self._numbers.caveats
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The verdict in words, as on the first page of the report."""
+        return (*self.text.sentences, *self.text.details, *(f"Caveat: {caveat}" for caveat in self.text.caveats))
+
+    def _answer(self, question: Question, first: Comparison | None) -> VerdictAnswer:
+        if first is None or self.status != "ok":
+            raise RunError(f"Expected a verdict on {question}, got none: {' '.join(self.text.sentences)}")
+        return VerdictAnswer.of(first, self._numbers.of(question))
+
+    def __repr__(self) -> str:
+        return "\n".join(self.sentences)
+
+    def _repr_html_(self) -> str:
+        first, *rest = self.sentences
+        return f"<p><b>{escape(first)}</b></p>" + "".join(f"<p>{escape(sentence)}</p>" for sentence in rest)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BacktestResult:
+    """A run's predictions traded by some rules: the verdict, the tables behind it, and charts.
+
+    Attributes
+    ----------
+    run
+        The run.
+    saved
+        The backtest as it is saved beside the run.
+    """
+
+    run: Run
+    saved: Backtest
+
+    @property
+    def name(self) -> str:
+        """The backtest's name: the same rules give the same one."""
+        return self.saved.name
+
+    @property
+    def symbol(self) -> str:
+        """The symbol that was traded."""
+        return self.run.symbol
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Two answers: skill, then money."""
+        from forecast.report.sections.verdict import verdict_text
+
+        numbers = VerdictNumbers.from_json(self.saved.metrics["verdict"])
+        return Verdict(text=verdict_text(self.saved.metrics, symbol=self.symbol), _numbers=numbers)
+
+    @cached_property
+    def performance(self) -> "pd.DataFrame":
+        """Models x metrics of the ensembles, in natural units: 0.05 is 5 %; NaN where a metric is not defined."""
+        return _by_model(self.saved.metrics["performance"])
+
+    @cached_property
+    def prediction(self) -> "pd.DataFrame":
+        """Models x measures of how well the ensembles forecast."""
+        return _by_model(self.saved.metrics["prediction"])
+
+    @property
+    def ledger(self) -> "pd.DataFrame":
+        """One row a model, member and bar: position, gross return, financing, what was traded, cost, net return."""
+        return self.saved.ledger
+
+    @property
+    def signals(self) -> "pd.DataFrame":
+        """One row a model, member and decision: signal, probability, target position."""
+        return self.saved.signals
+
+    @cached_property
+    def trades(self) -> "pd.DataFrame":
+        """One row a closed trade: model, member, side, entered_at, exited_at, bars held, net return."""
+        from forecast.api.trades import trades
+
+        return trades(self.saved.ledger)
+
+    def __repr__(self) -> str:
+        table = self.performance[list(_SHOWN)].to_string(float_format=lambda value: f"{value:.4g}")
+        return f"Backtest {self.name} of run {self.run.name}\n{self.verdict!r}\n\n{table}"
+
+    def _repr_html_(self) -> str:
+        table = self.performance[list(_SHOWN)].to_html(float_format=lambda value: f"{value:.4g}", escape=True)
+        about = f"<p>Backtest {escape(self.name)} of run {escape(self.run.name)}</p>"
+        return f"<div>{self.verdict._repr_html_()}{about}{table}</div>"
+
+
+def _by_model(metrics: Any) -> "pd.DataFrame":
+    import pandas as pd
+
+    frame = pd.DataFrame.from_dict({model: entry["ensemble"] for model, entry in metrics.items()}, orient="index")
+    return frame.astype("float64").rename_axis("model")
+
+
+def _comparisons(comparisons: tuple[Comparison, ...]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame([{**asdict(each), "attribution": each.attribution} for each in comparisons])

@@ -1,0 +1,166 @@
+"""Runs -> today's signal."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from forecast.api.arguments import RunName, jobs_of, run_of, workspace_of
+from forecast.api.progress import ShowProgress, shown
+from forecast.api.training import make_workers
+from forecast.runs.run import Run
+from forecast.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from forecast.config.experiment import Experiment
+    from forecast.serving.loader import LoadedRun
+    from forecast.serving.signal import PathForecast
+    from pipelines.store.store import Store
+
+_SOURCES = {"sample": "the sample", "csv": "a file", "frame": "a DataFrame"}
+
+
+def signal(
+    run: RunName = "latest",
+    *,
+    offline: bool = False,
+    refit: bool = False,
+    policy: str | None = None,
+    threshold: float | str | None = None,
+    jobs: int | None = None,
+    progress: ShowProgress = True,
+    workspace: Workspace | None = None,
+) -> "PathForecast":
+    """Ask a run's networks for the signal at the newest close, after fetching it.
+
+    Parameters
+    ----------
+    run
+        What `train` returned, a run's name, a symbol (its newest finished run), or "latest".
+    offline
+        Whether to fetch nothing and take the newest close in the store.
+    refit
+        Whether to train networks on all rows up to now, and ask these.
+    policy, threshold
+        Rules other than those of the run's newest backtest.
+    jobs
+        Worker processes of `refit`; None: as many as cores.
+    progress
+        True: notes on stderr. False: nothing. Or an object of your own, see `Progress`.
+    workspace
+        Where prices and runs lie; None: `Workspace.default`.
+
+    Returns
+    -------
+    PathForecast
+        decided_at, price, and a signal for each network: probability, its members, and the position that the rules
+        hold from the next open on. ``stale(now)`` says whether sessions have closed since.
+
+    Raises
+    ------
+    ForecastError
+        No such run, too few bars, or networks that no longer give what they gave.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> today = fc.signal("AAPL", offline=True)
+    >>> today.networks[0].signal in ("buy", "hold", "sell")
+    True
+    """
+    import numpy as np
+
+    place = workspace_of(workspace)
+    chosen = run_of(run, place)
+    with shown(progress) as display:
+        _, forecast = ask(
+            chosen,
+            workspace=place,
+            now=np.datetime64("now", "ns"),
+            offline=offline,
+            refit=refit,
+            jobs=jobs,
+            rules={"policy": policy, "threshold": threshold},
+            note=display.note,
+        )
+        for note in forecast.notes:
+            display.note(note)
+    return forecast
+
+
+def ask(
+    run: Run,
+    *,
+    workspace: Workspace,
+    now: "np.datetime64",
+    offline: bool,
+    refit: bool,
+    jobs: int | None,
+    rules: dict[str, Any],
+    note: Callable[[str], None],
+) -> "tuple[LoadedRun, PathForecast]":
+    """Fetch, load, decide. rules: what differs from those of the run's newest backtest; None where nothing does."""
+    from forecast.serving.loader import load_members, open_experiment, source_now
+    from forecast.serving.signal import outlook, rules_of
+    from pipelines.store.store import Store
+
+    store = Store(workspace.store)
+    described, experiment = open_experiment(run)
+    trading = replace(rules_of(run), **{name: value for name, value in rules.items() if value is not None})
+    if not offline and (message := refresh(workspace, store, experiment, now=now)):
+        note(message)
+    source = source_now(run, experiment, store)
+    newest = None
+    if refit:
+        from forecast.serving.refit import refit as refit_members
+
+        kind = described.get("backend", "tensorflow")
+        with make_workers(jobs=jobs_of(jobs), backend=kind, cluster=None) as workers:
+            newest = refit_members(run, source, workers=workers, note=note)
+    loaded = load_members(run)
+    return loaded, outlook(loaded, source, rules=trading, newest=newest)
+
+
+def refresh(workspace: Workspace, store: "Store", experiment: "Experiment", *, now: "np.datetime64") -> str:
+    """Fetches what the store lacks, as far as the place where the series came from has it.
+
+    Returns what a person should know: what came, or why nothing did; "" if all is there.
+    """
+    import numpy as np
+
+    from forecast.api import prices
+    from forecast.serving.signal import SETTLED
+    from pipelines.errors import ForecastError
+    from pipelines.ingestion import update
+    from pipelines.market import calendars
+    from pipelines.store import provenance
+
+    symbol, interval = experiment.symbol, "" if experiment.bars else experiment.interval
+    known = store.catalogue()
+    mine = known[(known["symbol"] == symbol) & (known["interval"] == interval)]
+    if len(mine) and interval == "1d":
+        closed = calendars.last_closed(mine["calendar"].iloc[0], now=now - SETTLED)
+        if np.datetime64(mine["last"].iloc[0], "D") >= closed:
+            return ""
+    origin = provenance.recall(workspace.origins, symbol, interval)
+    if origin is None:
+        return f"Not known where the prices of {symbol} came from: going on with what is stored."
+    if origin["source"] != "yahoo" or not interval:
+        source = _SOURCES.get(origin["source"], origin["source"])
+        return f"{symbol} came from {source}, which has nothing newer by itself."
+    from pipelines.sources.yahoo import source as yahoo
+
+    options = {name: origin[name] for name in ("calendar", "max_dropped") if name in origin}
+    client = prices.new_client()
+    try:
+        done = update(
+            store,
+            symbol,
+            interval=interval,
+            start=None,
+            read=lambda start: yahoo.read(symbol, interval=interval, start=start, client=client, **options),
+        )
+    except ForecastError as error:
+        return f"{error} Going on with what is stored."
+    return f"Fetched {symbol} up to {done.last} from Yahoo."

@@ -1,0 +1,158 @@
+"""Experiments -> trained runs."""
+
+import shlex
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+from forecast.api.arguments import check_type, jobs_of, workspace_of
+from forecast.api.progress import ShowProgress, shown
+from forecast.compute import backend as backends
+from forecast.config.experiment import Experiment
+from forecast.config.fields import settings_of
+from forecast.runs.run import Run
+from forecast.workspace import Workspace
+from pipelines.errors import ConfigError
+
+_EXAMPLE = 'Experiment("AAPL", folds=6)'
+
+
+def train(
+    experiment: Experiment,
+    *,
+    overwrite: bool = False,
+    jobs: int | None = None,
+    backend: str = backends.DEFAULT,
+    cluster: str | None = None,
+    progress: ShowProgress = True,
+    workspace: Workspace | None = None,
+) -> Run:
+    """Train an experiment's networks walk-forward, several seeds each, and return the finished run.
+
+    The same experiment on the same bars gives the same run: finished, it is returned at once; interrupted, it goes on
+    from the last finished member. Works in a script without a ``__main__`` guard, in a notebook and in a thread.
+
+    Parameters
+    ----------
+    experiment
+        What to train on what. Its bars must be in the store: `fetch`, `add_bars` or `add_ticks` bring them there.
+    overwrite
+        Whether to train anew what is finished already.
+    jobs
+        Worker processes; None: as many as cores.
+    backend
+        "tensorflow", "jax", or "auto" for the fastest one installed.
+    cluster
+        Address of a Dask scheduler, or "local" to start one; None: processes of this machine.
+    progress
+        True: a bar on stderr. False: nothing. Or an object of your own, see `Progress`.
+    workspace
+        Where prices, runs and reports lie; None: `Workspace.default`.
+
+    Returns
+    -------
+    Run
+        The finished run; `backtest` trades its predictions.
+
+    Raises
+    ------
+    ForecastError
+        No such prices, too little history, an impossible experiment, members that keep failing.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> _ = fc.fetch("AAPL", source="sample")
+    >>> experiment = fc.Experiment(
+    ...     "AAPL", models=["lstm"], baselines=[], window=5, units=2, folds=2, seeds=1, epochs=1, end="2002-12-31"
+    ... )
+    >>> run = fc.train(experiment, backend="jax", jobs=1, progress=False)
+    >>> run.finished
+    True
+    """
+    experiment = check_type(experiment, Experiment, name="experiment", example=_EXAMPLE)
+    experiments = [replace(experiment, symbol=symbol) for symbol in experiment.panel] or [experiment]
+    runs = train_all(
+        experiments,
+        overwrite=overwrite,
+        jobs=jobs,
+        backend=backend,
+        cluster=cluster,
+        progress=progress,
+        workspace=workspace,
+    )
+    return next(run for run in runs if run.symbol == experiment.symbol)
+
+
+def train_all(
+    experiments: Sequence[Experiment],
+    *,
+    overwrite: bool = False,
+    jobs: int | None = None,
+    backend: str = backends.DEFAULT,
+    cluster: str | None = None,
+    progress: ShowProgress = True,
+    workspace: Workspace | None = None,
+    command: str = "",
+) -> list[Run]:
+    """Train several experiments by the same workers and return their finished runs. Parameters as `train` has them.
+
+    command: what gives these runs again, as a person would type it; "" to work it out of the experiment.
+    """
+    if not isinstance(experiments, list | tuple) or not experiments:
+        raise ConfigError(f"Expected experiments as a list, got {experiments!r:.60}. Give them like [{_EXAMPLE}].")
+    for experiment in experiments:
+        check_type(experiment, Experiment, name="experiment", example=_EXAMPLE)
+    place = workspace_of(workspace)
+    with (
+        shown(progress) as display,
+        make_workers(jobs=jobs_of(jobs), backend=backends.choose(backend), cluster=cluster) as workers,
+    ):
+        from forecast.training.panel import train_pooled
+        from forecast.training.train import train_all
+        from pipelines.store.store import Store
+
+        return (train_pooled if experiments[0].panel else train_all)(
+            experiments,
+            store=Store(place.store),
+            folder=place.runs,
+            command=command or command_line(experiments[0]),
+            fresh=overwrite,
+            progress=display,
+            workers=workers,
+        )
+
+
+def make_workers(*, jobs: int, backend: str, cluster: str | None) -> AbstractContextManager[Any]:
+    """Where members are fitted: processes of this machine, or those of a Dask cluster."""
+    if cluster is None:
+        from forecast.compute.executor import ProcessPool
+
+        return ProcessPool(backend=backend, jobs=jobs)
+    from forecast.compute.dask import DaskPool
+
+    return DaskPool(cluster, backend=backend, jobs=jobs)
+
+
+def command_line(experiment: Experiment) -> str:
+    """The command that trains an experiment: its options are those fields that differ from their defaults.
+
+    Examples
+    --------
+    >>> command_line(Experiment("AAPL", folds=4, models=["gru", "lstm"]))
+    'forecast train AAPL --model gru --model lstm --folds 4'
+    """
+    words = ["forecast", "train", *(experiment.panel or (experiment.symbol,))]
+    words += ["--global-model"] if experiment.panel else []
+    standard = Experiment(experiment.symbol)
+    for name, (known, _) in settings_of(Experiment).items():
+        if (value := getattr(experiment, name)) == getattr(standard, name):
+            continue
+        option = f"--{known.option or name.replace('_', '-')}"
+        if known.kind == "switch":
+            words += [option]
+        else:
+            for entry in value if known.kind == "texts" else (value,):
+                words += [option, str(entry)]
+    return shlex.join(words)

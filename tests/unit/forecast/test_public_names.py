@@ -1,0 +1,109 @@
+"""`import forecast as fc`: what is there, what it costs, and how type checkers see it."""
+
+import ast
+import importlib
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import forecast as fc
+
+ROOT = Path(__file__).parents[3]
+
+
+def python(code: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{textwrap.dedent(code)}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=folder,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_importing_forecast_imports_no_library(tmp_path):
+    heavy = python(
+        """
+        import forecast
+        heavy = {"keras", "tensorflow", "jax", "pandas", "numpy", "plotly", "pyarrow", "click", "rich"}
+        print(sorted({name.partition(".")[0] for name in sys.modules} & heavy))
+        """,
+        tmp_path,
+    )
+    assert heavy == "[]\n"
+
+
+def test_every_public_name_is_there_sorted_and_seen_by_type_checkers():
+    assert fc.__all__ == sorted(fc.__all__)
+    assert set(fc.__all__) == set(fc._MODULES) <= set(dir(fc))
+    seen = {}
+    for node in ast.walk(ast.parse((ROOT / "forecast" / "__init__.py").read_text())):
+        if isinstance(node, ast.ImportFrom):
+            seen |= {alias.name: node.module for alias in node.names if alias.asname == alias.name}
+    assert seen == fc._MODULES
+    for name, module in fc._MODULES.items():
+        assert getattr(fc, name).__doc__
+        assert hasattr(importlib.import_module(module), name)
+    with pytest.raises(AttributeError, match="no attribute 'training_loop'"):
+        fc.training_loop  # noqa: B018
+
+
+@pytest.mark.parametrize("first", ["import forecast.runs.run, forecast.report", "pass"])
+def test_a_function_with_the_name_of_a_package_can_be_called_whatever_was_imported(first, tmp_path):
+    printed = python(
+        f"""
+        {first}
+        import inspect
+        import forecast as fc
+        print(len(fc.runs()), list(inspect.signature(fc.report).parameters)[:2], callable(fc.report))
+        import forecast.runs.run
+        from forecast.runs import catalog
+        import forecast.runs.io as reading
+        print(len(fc.runs()), catalog.__name__, reading.__name__, forecast.runs.run.__name__)
+        """,
+        tmp_path,
+    )
+    assert printed.splitlines() == [
+        "0 ['run', 'result'] True",
+        "0 forecast.runs.catalog forecast.runs.io forecast.runs.run",
+    ]
+
+
+USER = """
+from datetime import date
+
+import forecast as fc
+
+workspace = fc.Workspace(data_dir="data", reports_dir="reports")
+fc.fetch(["AAPL", "MSFT"], source="csv", file="acme.csv", tz="UTC", columns={"price": "PX"}, workspace=workspace)
+experiment = fc.Experiment("AAPL", models=["simple_rnn", "lstm"], folds=6, start="2001-01-01", end=date.today())
+run = fc.train(experiment, backend="jax", workspace=workspace)
+result = fc.backtest(run, fc.TradingConfig(policy="long-short", costs=fc.Costs(fee_bps=1, slippage_bps=2)))
+low, high = result.verdict.money.interval
+answer: str = result.verdict.skill.answer
+effect: float = result.verdict.skill.minimum_detectable_effect
+rows: int = len(result.performance) + len(result.ledger) + len(result.signals) + len(result.trades) + len(fc.runs())
+today = fc.signal(run)
+position: float = today.networks[0].position
+page: str = fc.report(run, result).as_posix()
+"""
+
+
+def test_code_of_a_user_passes_a_strict_type_checker_and_wrong_types_do_not(tmp_path):
+    (tmp_path / "user.py").write_text(USER)
+    (tmp_path / "wrong.py").write_text(
+        'import forecast as fc\nfc.train("AAPL")\nfc.fetch("AAPL", zone="UTC")\nfc.runs(1)\nfc.report(run=3)\n'
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml"), "--no-error-summary",
+         "user.py", "wrong.py"],
+        capture_output=True, text=True, timeout=280, cwd=tmp_path,
+        env={"MYPYPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+    )  # fmt: skip
+    lines = [line.split(": error")[0] for line in done.stdout.splitlines() if ": error" in line]
+    assert lines == [f"wrong.py:{number}" for number in (2, 3, 4, 5)], done.stdout + done.stderr
