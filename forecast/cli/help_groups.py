@@ -3,6 +3,7 @@
 import click
 
 _HEADINGS = {
+    "Forecasts": ("predictions", "validation", "predictor"),
     "Trading": ("portfolio",),
     "Prices": (),
     "What is learned": ("global_model",),

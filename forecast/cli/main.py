@@ -15,6 +15,7 @@ _COMMANDS = {  # name -> (module, line in --help), so that --help imports none o
     "data": ("forecast.cli.commands.data", "List, show and check the prices in the store."),
     "train": ("forecast.cli.commands.train", "Train the networks walk-forward on one symbol."),
     "backtest": ("forecast.cli.commands.backtest", "Trade a run's predictions on paper, costs paid."),
+    "judge": ("forecast.cli.commands.judge", "Is a forecaster of your own better than nothing? Its forecasts, judged."),
     "signal": ("forecast.cli.commands.signal", "Today's signal: buy, hold or sell."),
     "inspect": (
         "forecast.cli.commands.inspect",

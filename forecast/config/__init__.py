@@ -1,3 +1,3 @@
 """What can be chosen, checked where it enters: an experiment, a trading configuration, the models and their sizes."""
 
-__all__ = ["architecture", "experiment", "fields", "model_registry", "significance", "trading"]
+__all__ = ["architecture", "experiment", "fields", "judging", "model_registry", "significance", "trading"]

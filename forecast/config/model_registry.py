@@ -5,6 +5,7 @@ another topology. On a page a network has the colour of its cell; its dash tells
 what networks are compared with: benchmarks and baselines.
 """
 
+import zlib
 from dataclasses import dataclass
 
 Colour = tuple[str, str]
@@ -73,6 +74,13 @@ REFERENCES = {
     "boosting": Reference(label="gradient boosting", colour=_BASELINE, dash=(4, 4)),
     "best_baseline": Reference(label="best baseline", colour=_BASELINE, dash=(2, 3)),
 }
+JUDGED = "judged"
+"""What stands before the name of a model whose forecasts another program made: "judged:arima"."""
+_ELSEWHERE = (  # colours of models that no table can list, chosen by their name
+    ("#8a5a00", "#e0b050"), ("#1d6f8f", "#6cc3e0"), ("#8f3d1d", "#e8956c"),
+    ("#4d6b1d", "#a8cf6c"), ("#6b3d8f", "#c39ae8"), ("#1d8f74", "#6ce0c3"),
+)  # fmt: skip
+_STROKES = ((), (14, 3), (10, 2, 3, 2), (6, 3), (4, 2, 1, 2), (11, 4, 2, 4))
 _UNBROKEN = (16, 2)  # of a solid line, where the dash of a topology follows
 _PARTS = {cell: (cell, "many_to_one") for cell in CELLS} | {
     f"{cell}_{topology}": (cell, topology)
@@ -118,6 +126,8 @@ def label(model: str) -> str:
     if model in _PARTS:
         return f"{CELLS[cell(model)].label} {TOPOLOGIES[topology(model)].label}".strip()
     reference, _, network = model.partition(":")
+    if is_judged(model):
+        return network
     return REFERENCES[reference].label + (f" as {label(network)}" if network else "")
 
 
@@ -130,7 +140,9 @@ def colour(model: str) -> str:
         There is no such model.
     """
     reference, _, network = model.partition(":")
-    drawn = network or reference
+    drawn = model if is_judged(model) else network or reference
+    if is_judged(drawn):
+        return f"{JUDGED}-{_number(drawn) % len(_ELSEWHERE)}"
     name = cell(drawn) if drawn in _PARTS else drawn
     if name not in PALETTE:
         raise KeyError(model)
@@ -140,10 +152,26 @@ def colour(model: str) -> str:
 def dash(model: str) -> tuple[int, ...]:
     """Strokes and gaps of a line in pixels, none where it is solid; no other model of the same colour has the same."""
     reference, _, network = model.partition(":")
+    if is_judged(model):
+        return _STROKES[_number(model) // len(_ELSEWHERE) % len(_STROKES)]
     strokes = CELLS[cell(model)].dash if model in _PARTS else REFERENCES[reference].dash
     drawn = network or model
-    dots = () if drawn in REFERENCES else TOPOLOGIES[topology(drawn)].dash
+    dots = () if drawn in REFERENCES or is_judged(drawn) else TOPOLOGIES[topology(drawn)].dash
     return (strokes or _UNBROKEN) + dots if dots else strokes
 
 
-PALETTE: dict[str, Colour] = {name: entry.colour for name, entry in (CELLS | REFERENCES).items()}
+def is_judged(model: str) -> bool:
+    """Whether a model's forecasts were made by another program."""
+    prefix, colon, name = model.partition(":")
+    return prefix == JUDGED and bool(colon and name)
+
+
+def _number(model: str) -> int:
+    """The same for the same name on every machine."""
+    return zlib.crc32(model.encode())
+
+
+PALETTE: dict[str, Colour] = {
+    **{name: entry.colour for name, entry in (CELLS | REFERENCES).items()},
+    **{f"{JUDGED}-{number}": colour for number, colour in enumerate(_ELSEWHERE)},
+}

@@ -1,6 +1,7 @@
 """A run's predictions + rules + costs -> a saved backtest: signals, ledgers and what can be said about them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,8 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
         RunError: an unfinished or damaged run, or one without the validation rows that the rules need.
         ConfigError: rules that this run's bars cannot follow.
     """
-    checked = integrity.check(run)
-    data, bars, predictions = run.describe()["data"], run.bars(), run.predictions()
+    checked, described = integrity.check(run), run.describe()
+    data, bars, predictions = described["data"], run.bars(), run.predictions()
     material = _material(run, rules=rules)
     made = accounts(predictions, bars, **material)
     chosen = chosen_bands(made.choices)
@@ -47,6 +48,8 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
         trials=max(1, trial_log.count(run.folder.parent, symbol=made.members.symbol)),
         validation=material["validation"],
         caveats=[] if checked.verified else [Caveat(code="unverified")],
+        unseeded=(traits := model_traits(described)).unseeded,
+        ordinal=traits.ordinal,
     )
     metrics["integrity"] = checked.to_json()
     status: Status = "ok"
@@ -65,6 +68,23 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
     )
     run.save_backtest(backtest)
     return backtest
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelTraits:
+    """unseeded: models whose forecasts came without a seed. ordinal: models that gave scores or signals."""
+
+    unseeded: frozenset[str]
+    ordinal: frozenset[str]
+
+
+def model_traits(*described: Mapping[str, Any]) -> ModelTraits:
+    """What forecasts made elsewhere lack, from the run.json of these runs; those of trained runs lack nothing."""
+    judged = [(each["config"]["models"], each["judged"]) for each in described if "judged" in each]
+    return ModelTraits(
+        unseeded=frozenset(name for names, about in judged if not about["seeded"] for name in names),
+        ordinal=frozenset(name for names, about in judged if about["values"] != "probability" for name in names),
+    )
 
 
 def with_outcome(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -102,6 +122,11 @@ def _material(run: Run, *, rules: TradingConfig) -> dict[str, Any]:
         )
     combinatorial = described["config"].get("split") == COMBINATORIAL
     validation = None if combinatorial else run.validation()
+    if rules.learns and validation is not None and not len(validation):
+        raise ConfigError(
+            "Expected validation rows for --calibration, --threshold auto and --sizing kelly, got forecasts without. "
+            "Judge them with earlier ones of the same models: --validation FILE."
+        )
     return {
         "rules": rules,
         "validation": validation,
@@ -127,7 +152,8 @@ def ledger_frame(ledgers: Sequence[Ledger]) -> pd.DataFrame:
     times = pd.DatetimeIndex(np.concatenate([each.time for each in ledgers])).tz_localize("UTC")
     lengths = [len(each.time) for each in ledgers]
     named = {
-        name: np.repeat([getattr(each, name) for each in ledgers], lengths) for name in ("symbol", "model", "member")
+        name: pd.array([getattr(each, name) for each in ledgers], dtype="str").repeat(lengths)
+        for name in ("symbol", "model", "member")
     }
     values = {name: np.concatenate([getattr(each, field) for each in ledgers]) for name, field in columns.items()}
     return pd.DataFrame({**named, "time": times, **values})

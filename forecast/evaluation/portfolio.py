@@ -11,7 +11,7 @@ import pandas as pd
 
 from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig
-from forecast.evaluation.backtest import ledger_frame, traded_accounts
+from forecast.evaluation.backtest import ledger_frame, model_traits, traded_accounts
 from forecast.evaluation.warnings import ruins
 from forecast.runs import integrity, trial_log
 from forecast.runs.io import read_json, read_parquet, write_json, write_parquet
@@ -117,11 +117,13 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
         for symbol, each, about in zip(symbols, made, data, strict=True)
     }
     predictions = pd.concat([run.predictions() for run in runs], ignore_index=True)
+    traits = model_traits(*(run.describe() for run in runs))
     metrics = summarise(
         ledgers, predictions, bars_per_year=bars_per_year, sessions=sessions, config=config,
         decision_sessions=decided, trials=max(1, tried),
         validation=pd.concat([run.validation() for run in runs], ignore_index=True),
         caveats=[] if all(each.verified for each in checked) else [Caveat(code="unverified")],
+        unseeded=traits.unseeded, ordinal=traits.ordinal,
     )  # fmt: skip
     metrics["integrity"] = {run.name: each.to_json() for run, each in zip(runs, checked, strict=True)}
     metrics["trading"] = {"ruined": ruins(ledgers), **_events(parts, time)}

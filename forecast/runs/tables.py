@@ -39,7 +39,7 @@ def describe_run(
         "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
         "command": command,
         "config": experiment.to_json(),
-        "data": {**_describe_bars(dataset.bars), "fingerprint": fingerprint, "price_scale": price_scale},
+        "data": {**describe_bars(dataset.bars), "fingerprint": fingerprint, "price_scale": price_scale},
         "folds": [_describe_fold(dataset, fold.number) for fold in dataset.folds if len(fold.test)],
         "seeds": list(range(experiment.seeds)),
         "parameters": {model: Architecture.of(experiment, model).parameters for model in experiment.models},
@@ -132,6 +132,12 @@ def bars(prices: Bars) -> pd.DataFrame:
     return pd.DataFrame({"symbol": prices.symbol, **times, **values})
 
 
+def no_history() -> pd.DataFrame:
+    """history.parquet of a run that trained no network."""
+    kinds = {"model": "str", "fold": "int64", "seed": "int64", "epoch": "int64"}
+    return pd.DataFrame(columns=[*kinds, "loss", "val_loss", "seconds"], dtype="float64").astype(kinds)
+
+
 def _rows(dataset: Dataset, task: Task, rows: Rows, found: Floats) -> pd.DataFrame:
     (model, number, seed), windows = task, dataset.windows
     return pd.DataFrame(
@@ -150,7 +156,8 @@ def _rows(dataset: Dataset, task: Task, rows: Rows, found: Floats) -> pd.DataFra
     )
 
 
-def _describe_bars(prices: Bars) -> dict[str, Any]:
+def describe_bars(prices: Bars) -> dict[str, Any]:
+    """The bars of a run as run.json describes them, without their fingerprint."""
     return {
         "bars": len(prices),
         "first": _iso(prices.closed_at[0]),
@@ -166,11 +173,11 @@ def _describe_bars(prices: Bars) -> dict[str, Any]:
 def _describe_fold(dataset: Dataset, number: int) -> dict[str, Any]:
     fold, decided = dataset.folds[number], dataset.windows.decided_at
     parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
-    described: dict[str, Any] = {name: _describe_rows(decided, rows) for name, rows in parts.items()}
+    described: dict[str, Any] = {name: describe_rows(decided, rows) for name, rows in parts.items()}
     return {"number": fold.number, **described}
 
 
-def _describe_rows(decided: Times, rows: Rows) -> dict[str, Any]:
+def describe_rows(decided: Times, rows: Rows) -> dict[str, Any]:
     """How many, from when to when, and in which pieces where there are several."""
     if not len(rows):
         return {"rows": 0, "first": "", "last": ""}
@@ -178,7 +185,7 @@ def _describe_rows(decided: Times, rows: Rows) -> dict[str, Any]:
     pieces = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
     if len(pieces) == 1:
         return described
-    return {**described, "pieces": [_describe_rows(decided, piece) for piece in pieces]}
+    return {**described, "pieces": [describe_rows(decided, piece) for piece in pieces]}
 
 
 def _iso(time: np.datetime64) -> str:

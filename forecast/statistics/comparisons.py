@@ -12,7 +12,7 @@ The rule, fixed before any result is seen:
 4. Nothing is claimed from a single seed, from fewer than 20 sessions, or of a model that never held a position.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -115,11 +115,16 @@ def is_network(model: str) -> bool:
 
 
 def skill_comparisons(
-    scores: SkillScores, *, significance: SignificanceConfig = SIGNIFICANCE, sessions: int | None = None
+    scores: SkillScores,
+    *,
+    significance: SignificanceConfig = SIGNIFICANCE,
+    sessions: int | None = None,
+    unseeded: Collection[str] = (),
 ) -> list[Comparison]:
     """Every skill comparison: architectures, equal parameters, networks against base rate and baselines, baselines.
 
-    sessions: the number of session days, None where they are not known.
+    sessions: the number of session days, None where they are not known. unseeded: models whose forecasts are judged as
+    they are, not as one of several trainings.
     """
     networks = [model for model in scores.ensembles if is_network(model)]
     baselines = [model for model in scores.ensembles if model in BASELINES]
@@ -127,7 +132,8 @@ def skill_comparisons(
 
     def test(family: Family, model: str, benchmark: str) -> _Test:
         rows = (scores.ensembles[model], scores.ensembles.get(benchmark, zero))
-        seeds = [scores.seeds[each] if is_network(each) and each != BASE_RATE else None for each in (model, benchmark)]
+        random = [is_network(each) and each != BASE_RATE and each not in unseeded for each in (model, benchmark)]
+        seeds = [scores.seeds[each] if drawn else None for each, drawn in zip((model, benchmark), random, strict=True)]
         return _test(
             "skill", family, model, benchmark, *rows, *seeds, unit="rank_ic", sessions=sessions,
             significance=significance,
@@ -146,11 +152,13 @@ def money_comparisons(
     sessions: Sessions | None,
     skill: Sequence[Comparison],
     significance: SignificanceConfig = SIGNIFICANCE,
+    unseeded: Collection[str] = (),
 ) -> list[Comparison]:
     """Every comparison of net returns, closed where the skill it needs was not found.
 
     ledgers: one symbol (or one joined account), the same bars. sessions: the session date of each ledger row, shape
-    (bars,), or None. skill: what `skill_comparisons` found; empty opens nothing.
+    (bars,), or None. skill: what `skill_comparisons` found; empty opens nothing. unseeded: as `skill_comparisons` takes
+    them.
     """
     accounts = {(each.model, each.member): each for each in ledgers}
     daily = {key: daily_sums(held_returns(each), sessions=sessions) for key, each in accounts.items()}
@@ -158,18 +166,19 @@ def money_comparisons(
     networks = [model for model in ensembles if is_network(model)]
     active = [model for model in ensembles if model in BASELINES and np.any(accounts[model, ENSEMBLE].position)]
     parts = _parts(accounts)
+    drawn = {model for model in ensembles if is_network(model)} - set(unseeded)
     days = len(np.unique(sessions[:-1])) if sessions is not None else None
 
     def test(family: Family, model: str, benchmark: str) -> _Test:
         other = f"{SAME_EXPOSURE}:{model}" if benchmark == SAME_EXPOSURE else benchmark
         (a, unit), (b, _) = daily[model, ENSEMBLE], daily[other, ENSEMBLE]
-        seeds = [_seeds(daily, each) if is_network(each) else None for each in (model, other)]
+        seeds = [_seeds(daily, each) if each in drawn else None for each in (model, other)]
         idle = [each for each in (model, other) if is_network(each) and not np.any(accounts[each, ENSEMBLE].position)]
         made = _test(
             "money", family, model, benchmark, a, b, *seeds, unit=unit, sessions=days, significance=significance,
             idle=bool(idle),
         )  # fmt: skip
-        return replace(made, attribution=_attribution(parts, model, other, sessions, len(a), significance))
+        return replace(made, attribution=_attribution(parts, model, other, sessions, len(a), significance, drawn))
 
     tests = [test(family, *pair) for family, pair in _pairs(networks)]
     for benchmark in BENCHMARKS:
@@ -355,13 +364,14 @@ def _attribution(
     sessions: Sessions | None,
     days: int,
     significance: SignificanceConfig,
+    drawn: Collection[str],
 ) -> Attribution | None:
     if not parts or not days:
         return None
     a, b = parts[model, ENSEMBLE], parts[benchmark, ENSEMBLE]
     influence = {key: daily_sums(each.influence, sessions=sessions) for key, each in parts.items()}
     rows = [influence[each, ENSEMBLE][0] for each in (model, benchmark)]
-    seeds = [_seeds(influence, each) if is_network(each) else None for each in (model, benchmark)]
+    seeds = [_seeds(influence, each) if each in drawn else None for each in (model, benchmark)]
     several = [each if each is None or each.shape[1] > 1 else None for each in seeds]
     impossible = _impossible(rows[0] - rows[1], significance)
     timing = None if impossible else estimate_difference(*rows, seeds_a=several[0], seeds_b=several[1])

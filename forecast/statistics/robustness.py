@@ -1,7 +1,7 @@
 """Everything else that speaks for or against a network, beside the one comparison that decides the verdict."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,12 @@ from forecast.config.significance import SIGNIFICANCE
 from forecast.statistics.comparisons import Sessions, daily_sums, is_network
 from forecast.statistics.forecast_accuracy import ensembles
 from forecast.statistics.forecast_tests import diebold_mariano, label_horizon, log_losses, pesaran_timmermann
-from forecast.statistics.multiple_testing import common_block, confidence_set, holm, superior_predictive_ability
+from forecast.statistics.multiple_testing import common_block, confidence_set, superior_predictive_ability
 from forecast.statistics.overfitting import probability_of_overfitting
 from forecast.statistics.performance import earned, held_returns, position_changes
 from forecast.statistics.sharpe_ratio import deflated_sharpe, minimum_backtest_length, moments, probabilistic_sharpe
 from forecast.statistics.trading_costs import break_even
+from forecast.trading.signals import utc
 from forecast.trading.simulator import Ledger
 from pipelines.market.types import Floats
 
@@ -68,41 +69,33 @@ def evidence(
     return {**found, **_costs(accounts, networks, sessions=sessions, shared=shared)}
 
 
-def forecast_tests(predictions: "pd.DataFrame") -> dict[str, Any]:
+def forecast_tests(predictions: "pd.DataFrame", *, ordinal: Collection[str] = ()) -> dict[str, Any]:
     """Diebold-Mariano on the log loss of the first two networks, and Pesaran-Timmermann on each one's directions.
 
-    predictions: a run's predictions.parquet; each network's probability is the mean over its seeds.
+    predictions: a run's predictions.parquet; each network's probability is the mean over its seeds. ordinal: models
+    whose numbers are no probabilities, which have no log loss.
     """
     means = {
         model: each[np.isfinite(each["target"])] for model, each in ensembles(predictions).items() if is_network(model)
     }
     directions = {}
     for model, each in means.items():
-        apart = label_horizon(each["entry_at"].to_numpy(), each["exit_at"].to_numpy())
+        apart = label_horizon(utc(each["entry_at"]), utc(each["exit_at"]))
         alone = each.iloc[::apart]  # the test takes decisions as independent, labels that overlap are not
         outcome = pesaran_timmermann(alone["target"].to_numpy() > 0.5, alone["probability"].to_numpy() > 0.5)
         directions[model] = asdict(outcome)
-    for row, step in zip(directions.values(), _holm_of(directions), strict=True):
-        row["p_adjusted"] = step
     found: dict[str, Any] = {"direction": directions}
-    names = sorted(means, key=lambda model: model != "lstm")[:2]
+    names = sorted((model for model in means if model not in ordinal), key=lambda model: model != "lstm")[:2]
     if len(names) == 2 and len(means[names[0]]) == len(means[names[1]]):
         first, second = (means[model] for model in names)
         a, b = (log_losses(each["target"].to_numpy(), each["probability"].to_numpy()) for each in (first, second))
-        horizon = label_horizon(first["entry_at"].to_numpy(), first["exit_at"].to_numpy())
+        horizon = label_horizon(utc(first["entry_at"]), utc(first["exit_at"]))
         outcome = diebold_mariano(a, b, horizon=horizon)
         difference = float(a.mean() - b.mean())
         found["diebold_mariano"] = {
             "model": names[0], "rival": names[1], "horizon": horizon, "mean_difference": difference, **asdict(outcome),
         }  # fmt: skip
     return found
-
-
-def _holm_of(directions: Mapping[str, Mapping[str, Any]]) -> list[float | None]:
-    """P-values corrected over the networks (Holm 1979), None where there is none."""
-    known = [row["p_value"] for row in directions.values() if row["p_value"] is not None]
-    steps = iter(holm(known, level=LEVEL))
-    return [None if row["p_value"] is None else next(steps).p_adjusted for row in directions.values()]
 
 
 def _overfitting(accounts: Accounts, values: Mapping[tuple[str, str], Floats]) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """All the numbers of one backtest, ready for metrics.json."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +43,8 @@ def summarise(
     trials: int | None = None,
     validation: "pd.DataFrame | None" = None,
     caveats: Sequence[Caveat] = (),
+    unseeded: Collection[str] = (),
+    ordinal: Collection[str] = (),
 ) -> dict[str, Any]:
     """Period, performance, prediction quality, robustness checks and the verdict, in natural units (0.05 is 5 %).
 
@@ -53,7 +55,9 @@ def summarise(
     config: policy, threshold and costs, kept beside the numbers that follow from them. seed: of the bootstrap of the
     robustness checks. trials: configurations tried, this one included, each of which tried every network. validation:
     a run's validation.parquet, whose share of rises is the base rate that was known before the tests. caveats: what
-    else limits the verdict, of which the numbers here know nothing.
+    else limits the verdict, of which the numbers here know nothing. unseeded: models whose forecasts are judged as they
+    are, since nobody said which training they come from. ordinal: models whose numbers are scores or signals and no
+    probabilities: they have no log loss and no Brier score.
 
     Raises:
         ValueError: no ledgers, or ledgers of several symbols or of different bars.
@@ -68,21 +72,24 @@ def summarise(
     for each in ledgers:
         accounts.setdefault(each.model, {})[each.member] = each
     networks = [model for model in accounts if is_network(model)]
-    comparisons = compare(ledgers, predictions, sessions=sessions, decision_sessions=decision_sessions)
+    comparisons = compare(
+        ledgers, predictions, sessions=sessions, decision_sessions=decision_sessions, unseeded=unseeded
+    )
     per_year = _units_per_year(comparisons, bars=len(time) - 1, bars_per_year=bars_per_year)
     robustness = evidence(
         accounts, sessions=sessions, per_year=per_year, trials=(trials or 1) * max(1, len(networks)),
         rng=np.random.default_rng([seed, 1]),
     )  # fmt: skip
-    tests = {} if predictions is None else forecast_tests(predictions)
-    prediction = {} if predictions is None else _by_model(_qualities(predictions))
+    tests = {} if predictions is None else forecast_tests(predictions, ordinal=ordinal)
+    prediction = {} if predictions is None else _by_model(_qualities(predictions, ordinal=ordinal))
     verdict = Verdict(
         comparisons=tuple(comparisons),
         caveats=(
             *caveats,
-            *_too_good(accounts, prediction, sessions=sessions, bars_per_year=bars_per_year),
             *_caveats(accounts, predictions, sessions=sessions),
             *_without_learning(predictions, validation, prediction),
+            *_too_good(accounts, prediction, sessions=sessions, bars_per_year=bars_per_year),
+            *(Caveat(code="unseeded", subject=model) for model in networks if model in unseeded),
         ),
     )
     return {
@@ -110,6 +117,7 @@ def compare(
     *,
     sessions: Sessions | None,
     decision_sessions: Mapping[str, Sessions] | None = None,
+    unseeded: Collection[str] = (),
 ) -> list[Comparison]:
     """Skill, then money: every comparison of one experiment. Parameters as `summarise` takes them."""
     skill: list[Comparison] = []
@@ -118,8 +126,8 @@ def compare(
             decision_sessions = {ledgers[0].symbol: sessions[:-1]} if sessions is not None else {}
         days = len(np.unique(np.concatenate(list(decision_sessions.values()))))
         scores = skill_scores(predictions, sessions=decision_sessions)
-        skill = skill_comparisons(scores, sessions=days)
-    return [*skill, *money_comparisons(ledgers, sessions=sessions, skill=skill)]
+        skill = skill_comparisons(scores, sessions=days, unseeded=unseeded)
+    return [*skill, *money_comparisons(ledgers, sessions=sessions, skill=skill, unseeded=unseeded)]
 
 
 def _caveats(
@@ -203,8 +211,9 @@ def _units_per_year(comparisons: Sequence[Comparison], *, bars: int, bars_per_ye
     return bars_per_year * counts[0] / bars if counts and bars else bars_per_year
 
 
-def _qualities(predictions: "pd.DataFrame") -> dict[tuple[str, str], Metrics]:
+def _qualities(predictions: "pd.DataFrame", *, ordinal: Collection[str]) -> dict[tuple[str, str], Metrics]:
     """Scores of each model's seeds, and of the mean over seeds at each decision."""
+    no_probability = {"log_loss": None, "brier": None}
     means = ensembles(predictions)
     found = {}
     for model, rows in predictions.groupby("model", sort=False):
@@ -213,7 +222,7 @@ def _qualities(predictions: "pd.DataFrame") -> dict[tuple[str, str], Metrics]:
         for seed, each in rows.groupby("seed"):
             quality = prediction_quality(each["target"].to_numpy(), each["probability"].to_numpy())
             found[str(model), str(seed)] = quality
-    return found
+    return {key: {**each, **(no_probability if key[0] in ordinal else {})} for key, each in found.items()}
 
 
 def _by_model(metrics: Mapping[tuple[str, str], Metrics]) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def accounts(
     probability, signals, sized = _decisions(made, choices, volatility=here.volatility[:-1], rules=rules)
     benchmarks = {"buy_and_hold": _holding(here, rules=rules), "cash": np.zeros(len(made.entry_at))}
     if validation is not None:
-        exposure = _same_exposure(validation, state, made, choices, rules=rules)
+        exposure = _same_exposure(validation, state, made, choices, sized=sized, rules=rules)
         benchmarks |= {name: here.closed_overnight(held) for name, held in exposure.items()}
     wanted = np.concatenate([here.closed_overnight(sized), np.stack(list(benchmarks.values()))])
     return StrategyResult(
@@ -113,21 +113,34 @@ def _same_exposure(
     made: EnsemblePredictions,
     choices: Sequence[ThresholdChoice],
     *,
+    sized: Floats,
     rules: TradingConfig,
 ) -> dict[str, Floats]:
     """Benchmark by network: its mean position on a fold's validation rows, held through that fold's test rows.
 
-    Whoever holds this has the network's exposure to the market and none of its timing. Each of shape (decisions,).
+    Whoever holds this has the network's exposure to the market and none of its timing. Where a fold has no validation
+    rows, as forecasts made elsewhere may not: its mean position before the fold. Each of shape (decisions,).
     """
-    exposure: dict[str, Floats] = {}
+    exposure = _exposure_so_far(made, sized)
     for fold, rows in validation.groupby("fold", sort=True):
         table = members(rows)
         entry = np.minimum(np.searchsorted(state.opened_at, table.entry_at), len(state.opened_at) - 1)
-        _, _, sized = _decisions(table, choices, volatility=state.volatility[entry], rules=rules)
-        for (model, member), positions in zip(table.names, sized, strict=True):
+        _, _, checked = _decisions(table, choices, volatility=state.volatility[entry], rules=rules)
+        for (model, member), positions in zip(table.names, checked, strict=True):
             if member == ENSEMBLE and model not in BASELINES:
-                held = exposure.setdefault(f"same_exposure:{model}", np.zeros(len(made.fold)))
-                held[made.fold == int(str(fold))] = positions.mean()
+                exposure[f"same_exposure:{model}"][made.fold == int(str(fold))] = positions.mean()
+    return exposure
+
+
+def _exposure_so_far(made: EnsemblePredictions, sized: Floats) -> dict[str, Floats]:
+    """Each network's mean position before the fold that a decision is in; in the first fold, up to the decision."""
+    begins = np.searchsorted(made.fold, made.fold)
+    counts = np.arange(1, len(made.fold) + 1)
+    exposure = {}
+    for (model, member), positions in zip(made.names, sized, strict=True):
+        if member == ENSEMBLE and model not in BASELINES:
+            mean = np.cumsum(positions) / counts
+            exposure[f"same_exposure:{model}"] = np.where(begins > 0, mean[begins - 1], mean)
     return exposure
 
 

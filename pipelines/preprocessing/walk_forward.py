@@ -87,6 +87,15 @@ def newest(windows: Windows, *, split: str = "expanding", embargo: str = "0d") -
     return _fold(windows, 0, test=last, longest=longest, embargo=time_span(embargo), fewest={**FEWEST_ROWS, "test": 1})
 
 
+def before(windows: Windows, number: int, *, test: Rows, embargo: str = "0d") -> Fold:
+    """The fold of these test rows that learns from every label known before the first of them.
+
+    Raises:
+        TooFewBarsError: too few rows to train, validate or test on.
+    """
+    return _fold(windows, number, test=test, longest=len(windows), embargo=time_span(embargo))
+
+
 def _fold(
     windows: Windows,
     number: int,

@@ -95,6 +95,7 @@ def folds(material: PageContext) -> Figure:
     traces = []
     for part, (tint, pattern) in _PARTS.items():
         pieces = [(fold["number"], span) for fold in plan for span in fold[part].get("pieces") or [fold[part]]]
+        pieces = [(number, span) for number, span in pieces if span["rows"]]
         spans = [span for _, span in pieces]
         start = pd.to_datetime([span["first"] for span in spans], utc=True)
         stop = pd.to_datetime([span["last"] for span in spans], utc=True)

@@ -8,15 +8,9 @@ from forecast.config import model_registry
 from forecast.config.experiment import BASELINES
 from forecast.config.significance import SIGNIFICANCE
 from forecast.report import formatting
-from forecast.statistics.comparisons import BASE_RATE, SAME_EXPOSURE, Comparison
-from forecast.statistics.verdict import Caveat, Verdict
+from forecast.statistics.comparisons import BASE_RATE, Comparison
+from forecast.statistics.verdict import Caveat, Verdict, common_answer
 
-_SAID_OTHERWISE = {
-    "simple_rnn_wide": "the SimpleRNN with as many parameters",
-    SAME_EXPOSURE: "the same exposure",
-    BASE_RATE: "the base rate",
-}
-_ROUNDS_UP = 5e-6  # a tenth of a basis point after rounding
 _TOO_SMALL = 5e-7  # a part of a daily difference that no page would show
 
 REASONS = {
@@ -69,17 +63,12 @@ def verdict_text(metrics: Mapping[str, Any], *, symbol: str) -> VerdictText:
             caveats=(),
         )
     years = float(metrics["period"]["units_per_year"])
-    details = (
-        _skill_numbers(verdict),
-        _simple(verdict),
-        _money_numbers(verdict, years),
-        _against_benchmarks(verdict),
-        _counting(verdict),
-    )
     return VerdictText(
         skill=_skill(verdict, where),
         money=_money(verdict, years),
-        details=tuple(filter(None, details)),
+        details=tuple(
+            filter(None, (_skill_numbers(verdict), _simple(verdict), _against_benchmarks(verdict), _counting(verdict)))
+        ),
         caveats=tuple(_caveats(verdict.caveats)),
     )
 
@@ -102,7 +91,7 @@ def _paths(results: Mapping[str, Any]) -> str:
 def name(model: str) -> str:
     """How a sentence calls a model: "the LSTM", "buy-and-hold"."""
     network = f"the {model_registry.label(model)}" if model in model_registry.MODELS else formatting.within(model)
-    return _SAID_OTHERWISE.get(model, network)
+    return "the SimpleRNN with as many parameters" if model == "simple_rnn_wide" else network
 
 
 def _caveats(caveats: Sequence[Caveat]) -> list[str]:
@@ -132,6 +121,8 @@ def _caveat(caveats: Sequence[Caveat]) -> str:
         f"{formatting.number(caveat.value, 1)}): look for a leak before believing it.",
         "too_accurate": f"{capital(who)} look{verb} too good to be true ({formatting.percent(caveat.value)} of the "
         "directions right): look for a leak before believing it.",
+        "unseeded": f"The forecasts of {who} are judged as they are: how much another training of the same model would "
+        "differ is not counted.",
         "diverged": f"{capital(who)} diverged in training and {'were' if several else 'was'} left out.",
         "unverified": "The run is of an earlier version, which recorded no sha256: whether its files are as they were "
         "written cannot be checked.",
@@ -176,7 +167,7 @@ def _skill(verdict: Verdict, where: str) -> str:
     first = verdict.skill
     if first is None:
         return "Skill: not tested, there is no network with forecasts on these days."
-    other = name(first.benchmark)
+    other = "the base rate" if first.benchmark == BASE_RATE else name(first.benchmark)
     if first.answer == "inconclusive":
         return (
             f"Skill: inconclusive. {capital(where)}, {name(first.model)} and {other} do not differ significantly in "
@@ -190,7 +181,7 @@ def _skill_numbers(verdict: Verdict) -> str:
     if first is None:
         return ""
     reason = f" ({REASONS[first.reason]})" if REASONS[first.reason] else ""
-    parts = (f"Difference in skill (rank IC) {_signed(first)}{reason}", interval_text(first))
+    parts = (f"Difference in rank IC {_signed(first)}{reason}", interval_text(first))
     return f"{', '.join(filter(None, parts))}{_detectable(first)}."
 
 
@@ -200,36 +191,20 @@ def _money(verdict: Verdict, units_per_year: float) -> str:
         return ""
     more = "more" if first.difference > 0 else "less"
     amount = f"{formatting.percent(abs(first.difference) * units_per_year)} per year {more} than"
-    return f"Money: {first.answer}. {capital(name(first.model))} earned {amount} {name(first.benchmark)} after costs."
-
-
-def _money_numbers(verdict: Verdict, units_per_year: float) -> str:
-    """Why the answer is what it is: reason, interval, smallest effect, and where the difference came from."""
-    first = verdict.money
-    if first is None:
-        return ""
-    reason = f" ({REASONS[first.reason]})" if REASONS[first.reason] else ""
-    effect = first.minimum_detectable_effect
-    parts = (
-        f"Difference in net return {_per_year(first.difference, units_per_year)} per year{reason}",
-        _yearly_interval(first, units_per_year),
-    )
-    detectable = "" if effect is None else (
-        f"; minimum detectable effect {formatting.percent(effect * units_per_year)} ({100 * SIGNIFICANCE.power:.0f} % "
-        "power)"
-    )  # fmt: skip
-    return f"{', '.join(filter(None, parts))}{detectable}.{_source(first)}"
+    earned = f"{name(first.model)} earned {amount} {name(first.benchmark)} after costs"
+    source = _source(first)
+    if first.answer == "inconclusive":
+        why = REASONS[first.reason]
+        why = f"; {why}" if why else ""
+        return f"Money: inconclusive. {capital(earned)}, {_yearly_interval(first, units_per_year)}{why}{source}."
+    return f"Money: {first.answer}. {capital(earned)}, {_yearly_interval(first, units_per_year)}{source}."
 
 
 def _yearly_interval(comparison: Comparison, units_per_year: float) -> str:
     if comparison.interval is None:
-        return ""
-    ends = (_per_year(end, units_per_year) for end in comparison.interval)
+        return "no interval"
+    ends = (f"{'+' if end > 0 else ''}{formatting.percent(end * units_per_year)}" for end in comparison.interval)
     return f"{level_text(comparison.level)} interval {' to '.join(ends)}"
-
-
-def _per_year(value: float, units_per_year: float) -> str:
-    return f"{'+' if value > 0 else ''}{formatting.percent(value * units_per_year)}"
 
 
 def _source(comparison: Comparison) -> str:
@@ -241,9 +216,9 @@ def _source(comparison: Comparison) -> str:
     if all(abs(value) < _TOO_SMALL for _, value in pieces):
         return ""
     listed = ", ".join(
-        f"{label} {'+' if value >= _ROUNDS_UP else ''}{formatting.number(1e4 * value, 1)}" for label, value in pieces
+        f"{label} {'+' if value > 0 else ''}{formatting.number(1e4 * value, 1)}" for label, value in pieces
     )
-    return f" Per {comparison.unit} it splits into {listed} basis points."
+    return f" ({listed} basis points per {comparison.unit})"
 
 
 def _simple(verdict: Verdict) -> str:
@@ -265,15 +240,10 @@ def _against_benchmarks(verdict: Verdict) -> str:
         verbs = {"better": "forecast better than", "worse": "forecast worse than"}
         sentences.append(_clauses(rows, verbs=verbs, other=f"{name(best)}, the best baseline"))
     verbs = {"better": "earned more than", "worse": "earned less than"}
-    alike: dict[tuple[str, ...], list[str]] = {}  # benchmarks by the answers of the networks
     for benchmark in dict.fromkeys(each.benchmark for each in verdict.of("money", family="benchmarks")):
         rows = verdict.of("money", family="benchmarks", benchmark=benchmark)
-        alike.setdefault(tuple(each.answer for each in rows), []).append(benchmark)
-    for answers, benchmarks in alike.items():
-        if set(answers) != {"inconclusive"}:
-            rows = verdict.of("money", family="benchmarks", benchmark=benchmarks[0])
-            other = _listed([name(each) for each in benchmarks])
-            sentences.append(_clauses(rows, verbs=verbs, other=other))
+        if common_answer(rows) != "inconclusive" or len({each.answer for each in rows}) > 1:
+            sentences.append(_clauses(rows, verbs=verbs, other=name(benchmark)))
     return " ".join(sentences)
 
 
@@ -306,8 +276,8 @@ def _counting(verdict: Verdict) -> str:
     if not counts:
         return ""
     return (
-        f"{sum(counts.values())} comparisons in {len(counts)} families; in each family the chance of even one false "
-        f"claim is at most {level_text(1.0 - SIGNIFICANCE.level)} (Holm). Money is claimed only where skill was found."
+        f"{sum(counts.values())} comparisons in {len(counts)} families, each held to {level_text(SIGNIFICANCE.level)} "
+        "as a whole (Holm); money is tested only where skill was found."
     )
 
 

@@ -49,6 +49,16 @@ def test_a_name_without_its_entry_fails(look_up, model: str) -> None:  # type: i
         look_up(model)
 
 
+def test_a_model_judged_from_elsewhere_has_its_own_name_and_the_same_look_every_time() -> None:
+    assert model_registry.label("judged:LightGBM v2") == "LightGBM v2"
+    assert model_registry.label("same_exposure:judged:lstm") == "same exposure as lstm"
+    for name in ("judged:a", "same_exposure:judged:a"):
+        assert model_registry.colour(name) in PALETTE
+        assert len(model_registry.dash(name)) % 2 == 0
+    looks = {(model_registry.colour(f"judged:{n}"), model_registry.dash(f"judged:{n}")) for n in range(100)}
+    assert len(looks) > 20
+
+
 def test_names_stand_inside_a_sentence() -> None:
     assert model_registry.label("lstm_encoder_decoder") == "LSTM encoder-decoder"
     assert model_registry.label("buy_and_hold") == "buy and hold"

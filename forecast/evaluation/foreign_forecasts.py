@@ -1,0 +1,402 @@
+"""Forecasts made by another program, as a file or a frame -> one table: who forecasts what, when, and how surely.
+
+Shapes are recognised by their columns: the project's own predictions.parquet; a date with a probability, a signal or a
+score; the long frames of neuralforecast and statsforecast (unique_id, ds, a column a model); a wide frame with a column
+a model, as darts gives. Whatever could mean two things is asked about, never guessed.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.config.experiment import BASELINES
+from forecast.config.judging import AUTO, JudgeConfig
+from forecast.config.model_registry import JUDGED, MODELS, is_judged
+from forecast.statistics.comparisons import BASE_RATE, BENCHMARKS
+from forecast.trading.signals import ENSEMBLE
+from pipelines.errors import BadFileError, ForecastError
+from pipelines.market.types import Floats, check_symbol
+
+SCORE_UNIT = 0.01
+"""A score of this size stands for a probability of 0.75: what scores become keeps their order and their sign."""
+
+UNNAMED = "forecast"
+"""What a single model is called whose file does not name it."""
+
+_OWN = ("symbol", "model", "fold", "seed", "decided_at", "entry_at", "exit_at", "probability", "target",
+        "forward_return")  # fmt: skip
+_TIMES = ("decided_at", "date", "ds", "time", "datetime", "timestamp")
+_SYMBOLS = ("symbol", "ticker", "unique_id", "item_id", "instrument", "asset")
+_VALUES = {
+    "probability": ("probability", "prob", "proba", "p_up", "prob_up", "p"),
+    "signal": ("signal", "action", "side"),
+    "position": ("position",),
+    "score": ("score", "forecast", "prediction", "pred", "y_hat", "yhat", "predicted_return", "expected_return"),
+}
+_LIBRARY = {"unique_id", "ds"}
+_BESIDE = ("y", "cutoff", "open", "high", "low", "close", "adj_close", "volume", "index", "level_0")
+_INTERVAL = re.compile(r".*-(lo|hi)-\d+(\.\d+)?")
+_SIGNALS = {"buy": 1.0, "long": 1.0, "hold": 0.5, "keep": 0.5, "sell": 0.0, "short": 0.0}
+_POSITIONS = {"long": 1.0, "in": 1.0, "flat": 0.0, "out": 0.0}
+_OFFSET = re.compile(r".*[\dT ]\d\d(:?\d\d(:?\d\d(\.\d+)?)?)?(Z|[+-]\d\d:?\d\d)")
+_MOST_BYTES = 1 << 30
+_MOST_ROWS = 1 << 26
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ForeignForecasts:
+    """Forecasts of one or several models and symbols.
+
+    rows: model, seed, time (with a zone or without), value; symbol and fold where the file has them; ahead, the time
+    that is forecast, where time is that of a column of cutoffs; entry_at, exit_at, target and forward_return of a file
+    of the project's own. values: what value is. own: a file of the project's own. seeded: whether the file says which
+    training a row comes from. library: whether it has the columns of neuralforecast and statsforecast. ignored: columns
+    that were not used.
+    """
+
+    rows: pd.DataFrame
+    values: str
+    own: bool
+    seeded: bool
+    library: bool
+    ignored: tuple[str, ...]
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols that the file names; none where it has no such column."""
+        return sorted(set(self.rows["symbol"])) if "symbol" in self.rows else []
+
+    @property
+    def cutoff(self) -> bool:
+        """Whether rows are dated by a cutoff, the last moment that their forecast knew."""
+        return "ahead" in self.rows
+
+    def of(self, symbol: str) -> pd.DataFrame:
+        """A symbol's rows; all of them where the file names no symbol."""
+        return self.rows[self.rows["symbol"] == symbol] if "symbol" in self.rows else self.rows
+
+
+def read_file(path: Path) -> pd.DataFrame:
+    """A table of forecasts from a .csv or .parquet file.
+
+    Raises:
+        BadFileError: it is missing, of another kind, too large, empty or damaged.
+    """
+    kind = "".join(path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]).lower()
+    if kind not in (".csv", ".csv.gz", ".parquet"):
+        raise BadFileError(f"Expected a file of forecasts as .csv or .parquet, got {path.name!r}. Save it as one.")
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise BadFileError(f"Expected forecasts of 1 GB at most, got {path}. Judge fewer symbols at a time.")
+        if kind == ".parquet":
+            return _read_parquet(path)
+        return pd.read_csv(path, low_memory=False)
+    except FileNotFoundError as error:
+        raise BadFileError(f"Expected a file of forecasts, got none at {path}. Check the path.") from error
+    except BadFileError:
+        raise
+    except Exception as error:  # the parsers of a damaged file raise whatever they stumble over
+        raise BadFileError(
+            f"Expected a table of forecasts in {path}, got something that cannot be read "
+            f"({type(error).__name__}: {_short(error)}). Write it anew."
+        ) from error
+
+
+def recognise(frame: pd.DataFrame, *, config: JudgeConfig) -> ForeignForecasts:
+    """What a frame of forecasts holds.
+
+    Raises:
+        BadFileError: columns that are missing or could mean two things, values that cannot be forecasts.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise BadFileError(f"Expected forecasts as a DataFrame, got {type(frame).__name__}. Make one: pd.DataFrame.")
+    frame = _with_index(frame)
+    names = [str(column).strip().lower().replace(" ", "_") for column in frame.columns]
+    if not len(frame) or not names:
+        raise BadFileError("Expected forecasts, got an empty table. Write one row a decision.")
+    spelled = dict(zip(names, map(str, frame.columns), strict=True))
+    if len(spelled) < len(names):
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise BadFileError(f"Expected each column once, got {repeated[:40]!r} several times. Rename or drop one.")
+    frame = frame.set_axis(names, axis=1).reset_index(drop=True)
+    own = set(_OWN) <= set(names)
+    time = _one(names, _TIMES, "a column of times", "Name it date, with a day like 2024-01-31 in each row.")
+    symbol = _one(names, _SYMBOLS, "a column of symbols", "") if set(names) & set(_SYMBOLS) else ""
+    special = {time, symbol, "model", "seed", "fold", *_BESIDE, *(_OWN if own else ())} - {"probability"}
+    columns, kind = _value_columns(frame, [name for name in names if name not in special], config=config)
+    rows = _long(frame, {name: spelled[name] for name in columns}, keep=[name for name in names if name in special])
+    cutoff = "cutoff" in names and not own
+    found: dict[str, Any] = {
+        "model": _models(rows["model"], own=own),
+        "seed": _whole(rows["seed"], "seed") if "seed" in names else np.zeros(len(rows), dtype=np.int64),
+        "time": _times(rows["cutoff" if cutoff else time], "cutoff" if cutoff else time),
+        "value": _numbers(rows["value"], kind=kind),
+    }
+    if cutoff:
+        found["ahead"] = _times(rows[time], time)
+    if symbol:
+        found["symbol"] = _symbol_names(rows[symbol])
+    if "fold" in names:
+        found["fold"] = _whole(rows["fold"], "fold")
+    if own:
+        found |= {name: _times(rows[name], name) for name in ("entry_at", "exit_at")}
+        found |= {name: _finite(rows[name], name) for name in ("target", "forward_return")}
+    return ForeignForecasts(
+        rows=pd.DataFrame(found),
+        values=kind,
+        own=own,
+        seeded="seed" in names,
+        library=set(names) >= _LIBRARY,
+        ignored=tuple(
+            spelled[name] for name in names if name not in columns and (name not in special or name in _BESIDE)
+        ),
+    )
+
+
+def probabilities(values: Floats, *, kind: str) -> Floats:
+    """What stands in a run for values of that kind; scores keep their order, and 0 becomes one half.
+
+    A score s becomes 1/2 + s / (2 (|s| + 0.01)): no probability that anything rises, but a number that is above one
+    half where the score is above zero.
+    """
+    if kind in ("score", "price"):
+        return np.asarray(0.5 + 0.5 * values / (np.abs(values) + SCORE_UNIT))
+    return values
+
+
+def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with its index as columns, where that is more than a count of rows."""
+    levels = [name for name in frame.index.names if name is not None]
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise BadFileError("Expected one row of headings, got several. Join them: df.columns.map('_'.join).")
+    if levels and not set(levels) & set(frame.columns):
+        return frame.reset_index()
+    if isinstance(frame.index, pd.DatetimeIndex | pd.PeriodIndex):
+        return frame.rename_axis("time").reset_index() if "time" not in frame else frame
+    unnamed = [name for name in frame.columns if str(name).startswith("Unnamed: 0")]  # the index of a saved CSV
+    first = unnamed[0] if unnamed else None
+    if first is not None and not pd.api.types.is_numeric_dtype(frame[first]):
+        return frame.rename(columns={first: "time"})
+    return frame.drop(columns=unnamed)
+
+
+def _one(names: Sequence[str], known: Sequence[str], what: str, hint: str) -> str:
+    """The one of these names that is there."""
+    present = [name for name in known if name in names]
+    if len(present) > 1:
+        raise BadFileError(f"Expected {what}, got {', '.join(present)}. Keep the one that counts.")
+    if not present:
+        raise BadFileError(f"Expected {what} out of {', '.join(known)}, got {_listed(names)}. {hint}")
+    return present[0]
+
+
+def _value_columns(frame: pd.DataFrame, names: list[str], *, config: JudgeConfig) -> tuple[list[str], str]:
+    """The columns that hold forecasts, and what they are."""
+    kinds = {alias: kind for kind, aliases in _VALUES.items() for alias in aliases}
+    named = [name for name in names if name in kinds]
+    if len(named) > 1:
+        raise BadFileError(f"Expected one column of forecasts, got {', '.join(named)}. Keep the one to be judged.")
+    columns = named or [name for name in names if not _INTERVAL.fullmatch(name)]
+    if not columns:
+        raise BadFileError(
+            f"Expected a column of forecasts named probability, signal or score, or a column a model, got "
+            f"{_listed(list(frame.columns))}. Rename it."
+        )
+    if not named and "model" in frame and len(columns) > 1:
+        raise BadFileError(
+            f"Expected one column of forecasts beside the column model, got {_listed(columns)}. Name it probability, "
+            "signal or score."
+        )
+    if config.values != AUTO:
+        return columns, config.values
+    kind = kinds[named[0]] if named else _kind_of(frame[columns], columns)
+    text = any(not pd.api.types.is_numeric_dtype(frame[name]) for name in columns)
+    return columns, "signal" if text and kind == "score" and named and named[0] in ("forecast", "prediction") else kind
+
+
+def _kind_of(values: pd.DataFrame, columns: Sequence[str]) -> str:
+    """What columns without a telling name hold, where their values leave one answer."""
+    if any(pd.api.types.is_bool_dtype(values[name]) for name in columns):
+        return "position"
+    if not all(pd.api.types.is_numeric_dtype(values[name]) for name in columns):
+        return "signal"
+    numbers = values.to_numpy(np.float64, na_value=np.nan).ravel()
+    numbers = numbers[np.isfinite(numbers)]
+    if np.all(np.isin(numbers, (-1.0, 0.0, 1.0))) and np.any(numbers < 0):
+        return "signal"
+    if np.any(numbers < 0):
+        return "score"
+    if np.all(numbers <= 1):
+        raise BadFileError(
+            f"Expected to know what {_listed(columns)} holds, got numbers from 0 to 1 that may be probabilities or "
+            "scores. Say --values probability or --values score."
+        )
+    middle = float(np.median(numbers)) if len(numbers) else 0.0
+    raise BadFileError(
+        f"Expected scores, of which some are below 0, in {_listed(columns)}, got numbers around {middle:g}. Say "
+        "--values price if they are prices, else --values score."
+    )
+
+
+def _long(frame: pd.DataFrame, columns: dict[str, str], *, keep: Sequence[str]) -> pd.DataFrame:
+    """One row a forecast: columns of several models below each other. columns: name -> as the file spells it."""
+    if "model" in frame:
+        return frame[list(keep)].assign(value=frame[next(iter(columns))])
+    kinds = {alias for aliases in _VALUES.values() for alias in aliases}
+    parts = [
+        frame[list(keep)].assign(value=frame[name], model=UNNAMED if name in kinds else spelled)
+        for name, spelled in columns.items()
+    ]
+    if len({part["value"].dtype for part in parts}) > 1 and not all(
+        pd.api.types.is_numeric_dtype(part["value"]) for part in parts
+    ):
+        raise BadFileError(
+            f"Expected forecasts of one kind, got numbers and texts in {_listed(list(columns.values()))}. Keep the "
+            "columns to be judged."
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _models(names: "pd.Series[Any]", *, own: bool) -> "pd.Series[Any]":
+    """Model names that a page can show and that mean nothing else here; those of the project's own runs stay."""
+    if bool(names.isna().any()):
+        raise BadFileError("Expected a model in every row, got rows without. Fill the column model.")
+    texts = names.astype(str)
+    reserved = {*BENCHMARKS, BASE_RATE, ENSEMBLE, "best_baseline", "difference", *BASELINES}
+    kept = {name for name in texts.unique() if own and (name in (*MODELS, *BASELINES) or is_judged(name))}
+    for name in texts.unique():
+        if name in kept:
+            continue
+        if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable() or ":" in name:
+            raise BadFileError(
+                f"Expected models named by 1 to {_LONGEST_NAME} printable characters without a colon, got "
+                f"{name[:_LONGEST_NAME]!r}. Rename it."
+            )
+        if name in reserved:
+            raise BadFileError(f"Expected a model name of its own, got {name}, a benchmark's. Rename it: my_{name}.")
+    return pd.Series(texts.map({name: name if name in kept else f"{JUDGED}:{name}" for name in texts.unique()}))
+
+
+def _symbol_names(names: "pd.Series[Any]") -> "pd.Series[Any]":
+    if bool(names.isna().any()):
+        raise BadFileError("Expected a symbol in every row, got rows without. Fill the column.")
+    texts = names.astype(str)
+    checked = {name: check_symbol(name) for name in texts.unique()}
+    return pd.Series(texts.map(checked))
+
+
+def _numbers(values: "pd.Series[Any]", *, kind: str) -> Floats:
+    """The values as numbers, which a kind's own rules allow."""
+    texts = {"signal": _SIGNALS, "position": _POSITIONS}.get(kind)
+    if texts is not None and not pd.api.types.is_numeric_dtype(values):
+        named = values.astype(str).str.strip().str.lower()
+        found = named.map(texts)
+        if bool(found.isna().any()):
+            row = int(np.argmax(found.isna()))
+            raise BadFileError(
+                f"Expected each {kind} out of {', '.join(texts)}, got {str(values.iloc[row])[:40]!r} in row {row}. "
+                "Write one of them."
+            )
+        return np.asarray(found, dtype=np.float64)
+    numbers = _finite(values, "forecasts")
+    if kind == "signal":
+        _check(
+            numbers, np.isin(numbers, (-1.0, 0.0, 1.0)), "signals -1, 0 (hold) or 1", "Say --values score for others."
+        )
+        return np.asarray((numbers + 1.0) / 2.0, dtype=np.float64)
+    if kind == "position":
+        why = "Say --values signal where 0 keeps a position, score where the size counts."
+        _check(numbers, np.isin(numbers, (0.0, 1.0)), "positions 0 (out) or 1 (in)", why)
+    if kind == "probability":
+        inside = (numbers >= 0.0) & (numbers <= 1.0)
+        _check(numbers, inside, "probabilities from 0 to 1", "Say --values score where they are scores.")
+    if kind == "price":
+        _check(numbers, numbers > 0, "prices above 0", "Say --values score where they are returns.")
+    return numbers
+
+
+def _finite(values: "pd.Series[Any]", what: str) -> Floats:
+    try:
+        numbers = pd.to_numeric(values).to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadFileError(f"Expected numbers as {what}, got other values ({_short(error)}). Write numbers.") from error
+    _check(numbers, np.isfinite(numbers), f"finite numbers as {what}", "Drop those rows or fill them.")
+    return numbers
+
+
+def _whole(values: "pd.Series[Any]", name: str) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    numbers = _finite(values, f"{name} numbers")
+    fine = (numbers >= 0) & (numbers == np.floor(numbers)) & (numbers < 100_000)
+    _check(numbers, fine, f"whole {name} numbers from 0 on", f"Number each {name} from 0.")
+    return numbers.astype(np.int64)
+
+
+def _check(numbers: Floats, fine: "np.ndarray[Any, np.dtype[np.bool_]]", what: str, hint: str) -> None:
+    if not np.all(fine):
+        row = int(np.argmin(fine))
+        raise BadFileError(
+            f"Expected {what}, got {numbers[row]:g} in row {row} and {int((~fine).sum()) - 1} others. {hint}"
+        )
+
+
+def _times(values: "pd.Series[Any]", name: str) -> "pd.Series[Any]":
+    """Times with a zone (as UTC) or without one; days as midnights."""
+    try:
+        parsed = _parsed_times(values, name)
+        if isinstance(parsed.dtype, pd.PeriodDtype):
+            parsed = parsed.dt.to_timestamp()
+        parsed = parsed.dt.as_unit("ns")
+    except BadFileError:
+        raise
+    except (TypeError, ValueError, OverflowError, AttributeError, ForecastError) as error:
+        raise BadFileError(
+            f"Expected days like 2024-01-31 or times like 2024-01-31T16:00:00+00:00 in {name}, got others "
+            f"({_short(error)}). Write them so."
+        ) from error
+    if bool(parsed.isna().any()):
+        raise BadFileError(f"Expected a time in every row of {name}, got none in row {int(np.argmax(parsed.isna()))}.")
+    return pd.Series(parsed)
+
+
+def _parsed_times(values: "pd.Series[Any]", name: str) -> "pd.Series[Any]":
+    if pd.api.types.is_datetime64_any_dtype(values) or isinstance(values.dtype, pd.PeriodDtype):
+        return values
+    if pd.api.types.is_numeric_dtype(values):
+        numbers = values.to_numpy(np.float64, na_value=np.nan)
+        if not np.all((numbers >= 19_000_101) & (numbers <= 22_000_101) & (numbers == np.floor(numbers))):
+            raise BadFileError(
+                f"Expected days like 2024-01-31 or times like 2024-01-31T16:00:00+00:00 in {name}, got numbers such "
+                f"as {numbers[0]:g}. Convert them: pd.to_datetime(..., unit='s', utc=True)."
+            )
+        return pd.Series(pd.to_datetime(numbers.astype(np.int64).astype(str), format="%Y%m%d"))
+    if bool(values.isna().any()):
+        raise BadFileError(f"Expected a time in every row of {name}, got none in row {int(np.argmax(values.isna()))}.")
+    texts = values.astype(str).str.strip()
+    zoned = texts.str.fullmatch(_OFFSET)
+    if bool(zoned.any()) and not bool(zoned.all()):
+        raise BadFileError(f"Expected every time in {name} with a zone or none, got both. Write all in one way.")
+    return pd.Series(pd.to_datetime(texts, format="ISO8601", utc=bool(zoned.any())))
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """A parquet file whose footer says that it fits into memory."""
+    import pyarrow.parquet as pq
+
+    footer = pq.read_metadata(path)
+    if footer.num_rows * max(1, footer.num_columns) > _MOST_ROWS * 8:
+        raise BadFileError(f"Expected {_MOST_ROWS:,} forecasts at most, got {footer.num_rows:,}. Judge them in parts.")
+    return pd.read_parquet(path)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(str, names))[:120] or "none"
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:120]

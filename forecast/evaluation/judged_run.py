@@ -1,0 +1,589 @@
+"""Forecasts made elsewhere + bars -> a run folder like any other, of kind "judged": baselines, folds, certificate.
+
+What the run holds are the forecasts themselves; nothing is trained but baselines, walk-forward, on the same rows.
+`forecast.evaluation.backtest` then trades and compares them as it does any run's.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forecast.compute import backend
+from forecast.compute.shared_data import SharedData
+from forecast.config.experiment import BASELINES, Experiment
+from forecast.config.judging import JudgeConfig
+from forecast.config.model_registry import JUDGED, label
+from forecast.datasets import lookahead_audit
+from forecast.datasets.dataset import Dataset, Source, fingerprint, make_bars, make_windows, price_scale, with_features
+from forecast.datasets.lookahead_audit import Certificate
+from forecast.evaluation import decision_times
+from forecast.evaluation.foreign_forecasts import ForeignForecasts, probabilities
+from forecast.runs import catalog, tables, trial_log
+from forecast.runs import run as runs
+from forecast.runs.run import Run
+from forecast.trading.market_state import place
+from forecast.trading.signals import utc
+from forecast.training import baselines
+from pipelines.errors import BadFileError, ConfigError, RunError, TooFewBarsError
+from pipelines.market.calendars import session_of
+from pipelines.market.types import Bars, Floats
+from pipelines.preprocessing import labels, scaling, walk_forward
+from pipelines.preprocessing.labels import Labels
+from pipelines.preprocessing.walk_forward import FEWEST_ROWS, Fold
+from pipelines.preprocessing.windows import Windows
+
+FEWEST = FEWEST_ROWS["test"]
+_ROWS_A_FOLD = 20
+_SETTINGS = (
+    "symbol", "interval", "bars", "window", "horizon", "overnight", "features", "folds", "start", "end",
+)  # fmt: skip
+_VERSIONS = ("python", "tick-forecast", "numpy", "scikit-learn", "code")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Decisions:
+    """Forecasts of one symbol on its bars.
+
+    rows: model, seed, fold, bar, probability, one row a forecast, in the order of the file; for a file of the project's
+    own also exit, the bar at whose open the label is known, and target. first, last: the bars of the first and the last
+    decision. counts: rows left out, and why. notes: how the rows were read. suspicions: what looks wrong, by model.
+    """
+
+    rows: pd.DataFrame
+    counts: Mapping[str, int]
+    notes: tuple[str, ...]
+    suspicions: tuple[str, ...]
+
+    @property
+    def first(self) -> int:
+        return int(self.rows["bar"].min())
+
+    @property
+    def last(self) -> int:
+        return int(self.rows["bar"].max())
+
+
+def judge(
+    forecasts: ForeignForecasts,
+    *,
+    source: Source,
+    experiment: Experiment,
+    config: JudgeConfig,
+    folder: Path,
+    command: str,
+    origin: Mapping[str, Any],
+    validation: ForeignForecasts | None = None,
+    note: Callable[[str], None] = lambda message: None,
+) -> Run:
+    """A finished run of these forecasts; the same ones give the same run, which is then only read.
+
+    Parameters
+    ----------
+    forecasts
+        Of one or several models, of this symbol among others.
+    source
+        The symbol's prices.
+    experiment
+        Its symbol, bars, horizon, folds, and what baselines learn from.
+    config
+        How to read the rows.
+    folder
+        Of the runs.
+    command, origin
+        For run.json: what made the run, and where the forecasts come from.
+    validation
+        Earlier forecasts of the same models, on which thresholds, calibration and exposure are chosen.
+    note
+        Is told what a person should know before the answer.
+
+    Raises
+    ------
+    ForecastError
+        Forecasts that cannot be of these bars; nothing is written then.
+    """
+    symbol = experiment.symbol
+    decision_times.check_rule(config, library=forecasts.library, cutoff=forecasts.cutoff)
+    prices = make_bars(source, experiment)
+    experiment = with_features(experiment, prices)
+    scale = price_scale(source, prices)
+    known = labels.make(
+        prices, kind="direction", horizon=experiment.horizon, cost_bps=0.0, barrier_width=1.0,
+        overnight=experiment.overnight,
+    )  # fmt: skip
+    closes = {"as traded": _raw_closes(source, prices), "adjusted": prices.close * scale}
+    read = _Reader(prices=prices, known=known, closes=closes, config=config, horizon=experiment.horizon)
+    tested = read.decisions(forecasts, what="forecasts")
+    tested = replace(tested, rows=_with_folds(tested.rows, folds=experiment.folds))
+    earlier = None if validation is None else read.earlier(validation, tested=tested)
+    for text in (*tested.notes, *tested.suspicions):
+        note(text)
+    predictions, checked = (read.table(each, symbol=symbol) for each in (tested.rows, earlier))
+    digest = hashlib.sha256(b"".join(_bytes(each) for each in (predictions, checked))).hexdigest()
+    settings = _settings(experiment, tested.rows)
+    description = {"config": settings, "judge": config.to_json(), "forecasts": digest}
+    data = fingerprint(prices)
+    versions = {name: text for name, text in backend.versions().items() if name in _VERSIONS}
+    key = json.dumps({**description, "data": data, "versions": versions}, sort_keys=True)
+    run = Run(folder / f"{symbol}-{_kind(experiment)}-{JUDGED}-{hashlib.sha256(key.encode()).hexdigest()[:10]}")
+    with run.locked():
+        if run.finished:
+            return run
+        fitted = _fit_baselines(prices, experiment, tested=tested, earlier=earlier, read=read)
+        if fitted.note:
+            note(fitted.note)
+        shown = _certificate(tested, settings["models"], fitted=fitted, config=config)
+        trial_log.record(folder, experiment, run=run.name, judged={"forecasts": digest, **config.to_json()})
+        content = {
+            "run": run.name,
+            "kind": JUDGED,
+            "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "command": command,
+            "config": {**settings, "baselines": list(fitted.names)},
+            JUDGED: {
+                **origin,
+                "forecasts": digest,
+                "values": forecasts.values,
+                "seeded": forecasts.seeded,
+                **{name: value for name, value in config.to_json().items() if name != "values"},
+                "counts": dict(tested.counts),
+                "notes": [*tested.notes, *([fitted.note] if fitted.note else [])],
+                "suspicions": list(tested.suspicions),
+                "validation_rows": len(checked),
+            },
+            "data": {**tables.describe_bars(prices), "fingerprint": data, "price_scale": scale},
+            "folds": _describe_folds(prices, tested.rows, fitted=fitted, earlier=earlier),
+            "seeds": sorted({int(each) for each in tested.rows["seed"]}),
+            "parameters": {},
+            "versions": versions,
+            "backend": "none",
+        }
+        runs.create_run(folder, run.name, description=content, bars=tables.bars(prices))
+        run.finish(
+            predictions=pd.concat([predictions, *(read.table(each, symbol=symbol) for each in fitted.tested)]),
+            validation=pd.concat([checked, *(read.table(each, symbol=symbol) for each in fitted.checked)]),
+            history=tables.no_history(),
+            certificate=shown.to_json(),
+            seconds=0.0,
+        )
+    catalog.set_latest(folder, run)
+    return run
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Reader:
+    """From rows of one symbol's forecasts to decisions on its bars."""
+
+    prices: Bars
+    known: Labels
+    closes: Mapping[str, Floats]
+    config: JudgeConfig
+    horizon: int
+
+    def decisions(self, forecasts: ForeignForecasts, *, what: str) -> Decisions:
+        """The rows that can be judged: decided at a bar whose label is known, by every model and seed.
+
+        Raises:
+            BadFileError: rows that are no bar's, that come twice, or that leave gaps.
+        """
+        rows = forecasts.of(self.prices.symbol).reset_index(drop=True)
+        if not len(rows):
+            raise BadFileError(
+                f"Expected {what} of {self.prices.symbol}, got some of {', '.join(forecasts.symbols[:5])}. Name one of "
+                "these."
+            )
+        notes: list[str] = []
+        if forecasts.own:
+            rows = self._of_own(rows)
+            suspicions: list[str] = []
+        else:
+            rows, suspicions = self._of_foreign(rows, forecasts, notes)
+        counts: dict[str, int] = {}
+        if forecasts.ignored:
+            notes.append(f"Columns that were not used: {', '.join(forecasts.ignored)[:200]}.")
+        if self.config.trained_until is not None:
+            day = np.datetime64(self.config.trained_until, "D")
+            seen = session_of(self.prices.closed_at[rows["bar"].to_numpy()], self.prices.calendar) <= day
+            rows, counts["in_sample"] = rows[~seen], int(seen.sum())
+        pending = rows["bar"].to_numpy() >= len(self.known)
+        rows, counts["without_outcome"] = rows[~pending], int(pending.sum())
+        if not len(rows):
+            why = " and after --trained-until" if counts.get("in_sample") else ""
+            raise BadFileError(
+                f"Expected {what} whose outcome is known{why}, got none for {self.prices.symbol}. Forecast earlier "
+                "bars, or fetch newer ones."
+            )
+        self._refuse_duplicates(rows)
+        rows, counts["not_common"] = _common(rows)
+        rows, counts["gaps"] = self._without_gaps(rows, own=forecasts.own)
+        if len(decided := rows["bar"].unique()) < FEWEST:
+            raise BadFileError(
+                f"Expected {FEWEST} decisions or more of {self.prices.symbol}, got {len(decided)}. Forecast more bars."
+            )
+        return Decisions(
+            rows=rows.reset_index(drop=True),
+            counts={name: count for name, count in counts.items() if count},
+            notes=tuple(notes),
+            suspicions=tuple(suspicions),
+        )
+
+    def earlier(self, validation: ForeignForecasts, *, tested: Decisions) -> pd.DataFrame:
+        """Validation rows of each fold: those of its number, or all that are known before its first decision.
+
+        Raises:
+            BadFileError: other models or seeds than those tested, or a fold without rows.
+        """
+        read = replace(self, config=replace(self.config, trained_until=None))
+        if validation.own or "fold" in validation.rows:
+            parts = {int(str(fold)): replace(validation, rows=rows) for fold, rows in validation.rows.groupby("fold")}
+        else:
+            parts = dict.fromkeys(sorted(set(tested.rows["fold"])), validation)
+        frames = []
+        for fold, part in tested.rows.groupby("fold", sort=True):
+            number, first = int(str(fold)), int(part["bar"].min())
+            if number not in parts:
+                raise BadFileError(f"Expected validation rows of every fold, got none of fold {number}. Add them.")
+            rows = read.decisions(parts[number], what="validation rows").rows
+            leave = rows["exit"] if "exit" in rows else rows["bar"] + 1 + self.known.held[rows["bar"]]
+            late = self.prices.opened_at[leave] >= self.prices.closed_at[first]
+            if ("fold" in validation.rows and late.any()) or late.all():
+                raise BadFileError(
+                    f"Expected validation rows whose outcome is known before the first forecast of fold {number}, got "
+                    "later ones. Give earlier rows."
+                )
+            frames.append(rows[~late].assign(fold=number))
+        made: pd.DataFrame = pd.concat(frames, ignore_index=True)
+        mine, theirs = (set(zip(each["model"], each["seed"], strict=True)) for each in (tested.rows, made))
+        if mine != theirs:
+            raise BadFileError(
+                f"Expected validation rows of the same models and seeds, got {_names(theirs)} for {_names(mine)}."
+            )
+        return made
+
+    def table(self, rows: pd.DataFrame | None, *, symbol: str) -> pd.DataFrame:
+        """Decisions as predictions.parquet has them; an empty table for None."""
+        if rows is None:
+            rows = pd.DataFrame({"model": [], "fold": [], "seed": [], "bar": [], "probability": []}).astype(
+                {"model": "str", "fold": "int64", "seed": "int64", "bar": "int64"}
+            )
+        bar = rows["bar"].to_numpy(np.int64)
+        leave = rows["exit"].to_numpy(np.int64) if "exit" in rows else bar + 1 + self.known.held[bar]
+        target = rows["target"].to_numpy() if "target" in rows else self.known.target[bar]
+        opens, opened = self.prices.open, self.prices.opened_at
+        return pd.DataFrame(
+            {
+                "symbol": pd.Series([symbol] * len(rows), dtype="str"),
+                "model": pd.Series(rows["model"].to_numpy(), dtype="str"),
+                "fold": rows["fold"].to_numpy(np.int64),
+                "seed": rows["seed"].to_numpy(np.int64),
+                "decided_at": pd.DatetimeIndex(self.prices.closed_at[bar]).tz_localize("UTC"),
+                "entry_at": pd.DatetimeIndex(opened[bar + 1]).tz_localize("UTC"),
+                "exit_at": pd.DatetimeIndex(opened[leave]).tz_localize("UTC"),
+                "probability": rows["probability"].to_numpy(np.float64),
+                "target": target.astype(np.int8),
+                "forward_return": opens[leave] / opens[bar + 1] - 1.0,
+            }
+        )
+
+    def _of_own(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows of a predictions.parquet, which must be those of these bars to the last open."""
+        if self.config.dated_by == "target" or self.config.decided_at != "close":
+            raise ConfigError(
+                "Expected predictions of a run to be dated by their decision, as decided_at is, got other options. "
+                "Leave --dated-by and --decided-at out."
+            )
+        parts = []
+        for (model, _), each in rows.groupby(["model", "seed"], sort=False):
+            try:
+                traded = place(self.prices.opened_at, utc(each["entry_at"]))
+            except RunError as error:
+                raise BadFileError(
+                    f"Expected predictions that follow each other bar by bar on the bars of {self.prices.symbol}, got "
+                    f"others of {label(str(model))}. Give the --interval, --bars, --start and --end of their run."
+                ) from error
+            parts.append(pd.Series(np.arange(traded.start - 1, traded.stop - 2), index=each.index))
+        bar = pd.concat(parts).sort_index().to_numpy(np.int64)
+        leave = np.searchsorted(self.prices.opened_at, utc(rows["exit_at"]))
+        leave = np.minimum(leave, len(self.prices) - 1)
+        opens = self.prices.open
+        same = bool(np.all(self.prices.opened_at[leave] == utc(rows["exit_at"])) and np.all(leave > bar))
+        same = same and np.allclose(opens[leave] / opens[bar + 1] - 1.0, rows["forward_return"], rtol=0.0, atol=1e-9)
+        if not same or np.any(bar < 0) or not np.array_equal(self.prices.closed_at[bar], utc(rows["time"])):
+            raise BadFileError(
+                f"Expected predictions of the bars of {self.prices.symbol} in the store, got other times or returns. "
+                "Judge them with the prices that they were made from."
+            )
+        kept = rows[["model", "seed", "fold", "target"]]
+        return kept.assign(bar=bar, exit=leave, probability=rows["value"])
+
+    def _of_foreign(
+        self, rows: pd.DataFrame, forecasts: ForeignForecasts, notes: list[str]
+    ) -> tuple[pd.DataFrame, list[str]]:
+        if forecasts.cutoff:
+            rows = _of_cutoffs(rows, horizon=self.horizon, kind=forecasts.values)
+        times = decision_times.decision_bars(
+            rows["time"], bars=self.prices, config=self.config, horizon=self.horizon, cutoff=forecasts.cutoff
+        )
+        values = rows["value"].to_numpy(np.float64)
+        if forecasts.values == "price":
+            values, base = decision_times.price_scores(values, bar=times.bar, closes=self.closes)
+            notes.append(f"Forecast prices were measured against the closes {base} of the bars they were made at.")
+        notes.append(_reading(times.reading, forecasts, self.config, horizon=self.horizon))
+        suspicions = []
+        for model in dict.fromkeys(rows["model"]):
+            mine = (rows["model"] == model).to_numpy()
+            part = replace(times, bar=times.bar[mine], dated=times.dated[mine])
+            for text in decision_times.suspicions(
+                values[mine], part, bars=self.prices, horizon=self.horizon, config=self.config
+            ):
+                suspicions.append(f"Look at the dates of {label(model)}: {text}.")
+        kept = rows[["model", "seed", *(["fold"] if "fold" in rows else [])]]
+        return kept.assign(bar=times.bar, probability=probabilities(values, kind=forecasts.values)), suspicions
+
+    def _refuse_duplicates(self, rows: pd.DataFrame) -> None:
+        again = rows.duplicated(["model", "seed", "bar"])
+        if again.any():
+            first = rows[again].iloc[0]
+            raise BadFileError(
+                f"Expected one forecast a model and bar, got several of {label(first['model'])} at "
+                f"{self._day(first['bar'])}. "
+                "Are they of two models, or of several trainings? Add a column model or seed."
+            )
+
+    def _without_gaps(self, rows: pd.DataFrame, *, own: bool) -> tuple[pd.DataFrame, int]:
+        """Every member with a forecast at every bar from the first to the last one; how many had to be filled."""
+        first, last = int(rows["bar"].min()), int(rows["bar"].max())
+        members = rows.groupby(["model", "seed"], sort=False)
+        length = last - first + 1
+        missing = {key: length - len(each) for key, each in members if len(each) < length}
+        if not missing:
+            order = np.lexsort((rows["bar"], *_codes(rows)))
+            return rows.iloc[order], 0
+        if self.config.gaps != "hold" or own:
+            (model, _), count = next(iter(missing.items()))
+            mine = set(rows.loc[rows["model"] == model, "bar"])
+            gap = next(bar for bar in range(first, last + 1) if bar not in mine)
+            raise BadFileError(
+                f"Expected a forecast at every bar from {self._day(first)} to {self._day(last)}, got none of "
+                f"{label(str(model))} at {count} of {length}, first {self._day(gap)}. Forecast every bar, or say "
+                "--gaps hold to keep the position there."
+            )
+        filled = []
+        for (model, seed), each in members:
+            whole = each.set_index("bar").reindex(np.arange(first, last + 1)).rename_axis("bar").reset_index()
+            whole = whole.assign(model=str(model), seed=int(str(seed)), probability=whole["probability"].fillna(0.5))
+            if "fold" in whole:
+                whole["fold"] = whole["fold"].ffill().astype(np.int64)
+            filled.append(whole)
+        return pd.concat(filled, ignore_index=True), sum(missing.values())
+
+    def _day(self, bar: Any) -> str:
+        text = str(np.datetime_as_string(self.prices.closed_at[int(bar)], unit="m"))
+        return text[:10] if self.prices.interval in ("1d", "1wk", "1mo") else f"{text}Z"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Baselines:
+    """names: those fitted. tested, checked: their rows. folds: what they learned from. failures: of the audit."""
+
+    names: tuple[str, ...] = ()
+    tested: tuple[pd.DataFrame, ...] = ()
+    checked: tuple[pd.DataFrame, ...] = ()
+    folds: tuple[Fold, ...] = ()
+    windows: Windows | None = None
+    failures: tuple[str, ...] = ()
+    note: str = ""
+
+
+def _fit_baselines(
+    prices: Bars, experiment: Experiment, *, tested: Decisions, earlier: pd.DataFrame | None, read: _Reader
+) -> _Baselines:
+    """The experiment's baselines, trained before each fold's first decision on all that was known by then."""
+    present = [name for name in tested.rows["model"].unique() if name in BASELINES]
+    if present or not experiment.baselines:
+        return _Baselines(names=tuple(present))
+    member = tested.rows[tested.rows["model"] == tested.rows["model"].iloc[0]]
+    member = member[member["seed"] == member["seed"].iloc[0]]
+    try:
+        windows = make_windows(prices, experiment)
+        first = int(windows.ends[0])
+        if tested.first < first:
+            raise TooFewBarsError(f"{first - tested.first} forecasts are earlier than the first window")
+        folds = []
+        for fold, rows in member.groupby("fold", sort=True):
+            number, test = int(str(fold)), rows["bar"].to_numpy(np.int64) - first
+            mine = None if earlier is None else earlier[earlier["fold"] == number]["bar"].drop_duplicates()
+            made = walk_forward.before(windows, number, test=test, embargo=experiment.embargo)
+            if mine is not None:
+                validation = np.sort(mine.to_numpy(np.int64)) - first
+                train = walk_forward.purge(windows, np.arange(int(validation[0]), dtype=np.int64), tested=validation)
+                made = walk_forward.checked(windows, number, train=train, validation=validation, test=test)
+            folds.append(made)
+    except TooFewBarsError as error:
+        text = str(error).removesuffix(".")
+        return _Baselines(note=f"No baseline was trained, since too little history comes before the forecasts: {text}.")
+    data = Dataset(
+        bars=prices, windows=windows, folds=tuple(folds),
+        scalers=tuple(scaling.fit_scaler(windows, rows=fold.train) for fold in folds),
+    )  # fmt: skip
+    shared = SharedData.of(data)
+    frames: list[pd.DataFrame] = []
+    checked: list[pd.DataFrame] = []
+    for name in experiment.baselines:
+        for row, fold in enumerate(folds):
+            found = baselines.predict(shared, fold=row, name=name)
+            rows = {"test": (frames, found.probability), "validation": (checked, found.validation)}
+            for part, (into, probability) in rows.items():
+                if part == "validation" and earlier is None:
+                    continue
+                bar = getattr(fold, part) + first
+                into.append(
+                    pd.DataFrame(
+                        {"model": name, "fold": fold.number, "seed": 0, "bar": bar, "probability": probability}
+                    )
+                )
+    return _Baselines(
+        names=tuple(experiment.baselines),
+        tested=tuple(frames),
+        checked=tuple(checked),
+        folds=tuple(folds),
+        windows=windows,
+        failures=tuple(lookahead_audit.late_rows(windows, folds)),
+    )
+
+
+def _certificate(tested: Decisions, models: Sequence[str], *, fitted: _Baselines, config: JudgeConfig) -> Certificate:
+    """What can be checked of forecasts made elsewhere, and what cannot."""
+    until = "" if config.trained_until is None else f", said to end on {config.trained_until}"
+    return Certificate(
+        cuts=(),
+        compared=len(tested.rows) + 2 * len(fitted.folds),
+        failures=fitted.failures,
+        unverifiable=tuple(
+            f"what {label(model)} learned from{until}, and what it knew at each decision" for model in models
+        ),
+    )
+
+
+def _settings(experiment: Experiment, rows: pd.DataFrame) -> dict[str, Any]:
+    """The part of run.json's config that a judged run has."""
+    whole = experiment.to_json()
+    models = [name for name in dict.fromkeys(rows["model"]) if name not in BASELINES]
+    return {name: whole[name] for name in _SETTINGS} | {"models": models, "baselines": whole["baselines"]}
+
+
+def _describe_folds(
+    prices: Bars, rows: pd.DataFrame, *, fitted: _Baselines, earlier: pd.DataFrame | None
+) -> list[dict[str, Any]]:
+    """Test rows of each fold; and what the baselines learned from, or the validation rows, where there are any."""
+    learned = {fold.number: fold for fold in fitted.folds}
+    none = np.zeros(0, dtype=np.int64)
+    described = []
+    for fold, part in rows.groupby("fold", sort=True):
+        number = int(str(fold))
+        mine, first = learned.get(number), 0 if fitted.windows is None else int(fitted.windows.ends[0])
+        checked = none if earlier is None else np.unique(earlier.loc[earlier["fold"] == number, "bar"])
+        parts = {
+            "train": none if mine is None else mine.train + first,
+            "validation": checked if earlier is not None or mine is None else mine.validation + first,
+            "test": np.unique(part["bar"]),
+        }
+        described.append(
+            {"number": number, **{name: tables.describe_rows(prices.closed_at, bars) for name, bars in parts.items()}}
+        )
+    return described
+
+
+def _with_folds(rows: pd.DataFrame, *, folds: int) -> pd.DataFrame:
+    """Rows with a fold that is the same for all models: the file's own, or blocks of equal length in time.
+
+    Raises:
+        BadFileError: folds that differ between models or do not follow each other in time.
+    """
+    bars = np.unique(rows["bar"])
+    if "fold" not in rows:
+        number = min(folds, max(1, len(bars) // _ROWS_A_FOLD))
+        sizes = [len(block) for block in np.array_split(bars, number)]
+        return rows.assign(fold=np.repeat(np.arange(number), sizes)[rows["bar"].to_numpy() - bars[0]])
+    of = rows.groupby("bar")["fold"]
+    if bool((of.min() != of.max()).any()) or bool((of.min().diff() < 0).any()):
+        raise BadFileError(
+            "Expected folds that follow each other in time and are the same for all models, got others. Number them "
+            "so, or leave the column fold out."
+        )
+    return rows
+
+
+def _common(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """The rows from the latest first to the earliest last decision of any member, and how many were left out."""
+    span = rows.groupby(["model", "seed"], sort=False)["bar"].agg(["min", "max"])
+    first, last = int(span["min"].max()), int(span["max"].min())
+    if first > last:
+        raise BadFileError(
+            f"Expected models with forecasts of a common time, got {label(span.index[0][0])} and others "
+            "without. Judge them one by one."
+        )
+    inside = rows["bar"].between(first, last)
+    return rows[inside], int((~inside).sum())
+
+
+def _of_cutoffs(rows: pd.DataFrame, *, horizon: int, kind: str) -> pd.DataFrame:
+    """One row a model and cutoff: the sum of forecast returns up to the horizon, or the price there."""
+    rows = rows.sort_values("ahead", kind="stable")
+    key = [name for name in ("model", "seed", "time") if name in rows]
+    step = rows.groupby(key, sort=False).cumcount() + 1
+    if kind not in ("score", "price"):
+        return rows[step == 1]
+    if kind == "price":
+        kept = rows[step == horizon]
+    else:
+        kept = rows[step <= horizon]
+        total = kept.groupby(key, sort=False)["value"].transform("sum")
+        size = kept.groupby(key, sort=False)["value"].transform("size")
+        kept = kept.assign(value=total)[(step[step <= horizon] == 1) & (size == horizon)]
+    if not len(kept):
+        raise BadFileError(f"Expected {horizon} forecast bars after each cutoff, got fewer. Lower --horizon.")
+    return kept
+
+
+def _raw_closes(source: Source, prices: Bars) -> Floats:
+    raw = source.raw
+    return raw.close if isinstance(raw, Bars) and len(raw) == len(prices) else prices.close
+
+
+def _reading(reading: str, forecasts: ForeignForecasts, config: JudgeConfig, *, horizon: int) -> str:
+    """How times were read, for a person."""
+    what = {"day": "its session", "open": "the opening time of its bar", "close": "the closing time of its bar"}[
+        reading
+    ]
+    if forecasts.cutoff:
+        return f"Each forecast was taken as made at its cutoff, {what}, and filled at the next open."
+    shift = config.shift(horizon=horizon)
+    moment = "the close of that bar" if not shift else f"the close {abs(shift)} bar{'s' * (abs(shift) != 1)} "
+    moment += "" if not shift else ("before it" if shift < 0 else "after it")
+    return f"Each row was taken as dated by {what}, made at {moment}, and filled at the next open."
+
+
+def _kind(experiment: Experiment) -> str:
+    return (experiment.bars or experiment.interval).replace(":", "-")
+
+
+def _bytes(table: pd.DataFrame) -> bytes:
+    """What a table of decisions holds, to be hashed."""
+    return bytes(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+
+
+def _codes(rows: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Keys of np.lexsort, which takes the last one first: models in the order of the file, then seeds."""
+    return rows["seed"].to_numpy(np.int64), pd.factorize(rows["model"])[0].astype(np.int64)
+
+
+def _names(members: set[tuple[str, int]]) -> str:
+    return ", ".join(f"{label(model)} {seed}" for model, seed in sorted(members)[:6])
