@@ -216,10 +216,16 @@ class BacktestResult:
 
     @cached_property
     def trades(self) -> "pd.DataFrame":
-        """One row a closed trade: model, member, side, entered_at, exited_at, bars held, net return."""
-        from forecast.api.trades import trades
+        """One row per trade: model, member, side, entry and exit with their prices, bars held, gross return, financing,
+        cost, net return, whether it is open at the end. A backtest saved by an earlier version lacks the prices."""
+        import numpy as np
 
-        return trades(self.saved.ledger)
+        from forecast.trading.ledgers import read_ledgers, trade_frame
+
+        if self.saved.trades is not None:
+            return self.saved.trades
+        ledgers = read_ledgers(self.saved.ledger)
+        return trade_frame(ledgers, opens=np.full(len(ledgers[0].time), np.nan))
 
     def __repr__(self) -> str:
         table = self.performance[list(_SHOWN)].to_string(float_format=lambda value: f"{value:.4g}")

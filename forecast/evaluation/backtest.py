@@ -1,6 +1,6 @@
 """A run's predictions + rules + costs -> a saved backtest: signals, ledgers and what can be said about them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,8 @@ from forecast.runs.run import Backtest, Run
 from forecast.statistics import cpcv
 from forecast.statistics.summary import summarise
 from forecast.statistics.verdict import Caveat, Status, Verdict
+from forecast.trading.ledgers import ledger_frame, trade_frame
 from forecast.trading.signals import members, utc
-from forecast.trading.simulator import Ledger
 from forecast.trading.strategy import StrategyResult, chosen_bands
 from forecast.trading.strategy import accounts as accounts
 from pipelines.errors import ConfigError
@@ -64,7 +64,12 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
     if status != "ok":
         metrics["verdict"] = Verdict(comparisons=(), status=status, failures=tuple(failures)).to_json()
     backtest = Backtest(
-        name=rules.name, config=config, signals=_signal_frame(made), ledger=ledger_frame(made.ledgers), metrics=metrics
+        name=rules.name,
+        config=config,
+        signals=_signal_frame(made),
+        ledger=ledger_frame(made.ledgers),
+        trades=trade_frame(made.ledgers, opens=made.known.opens),
+        metrics=metrics,
     )
     run.save_backtest(backtest)
     return backtest
@@ -141,22 +146,6 @@ def closing_calendar(described: Mapping[str, Any]) -> str | None:
     described: run.json; runs that say nothing of it were trained to hold.
     """
     return described["data"]["calendar"] if described["config"].get("overnight", "hold") == "flat" else None
-
-
-def ledger_frame(ledgers: Sequence[Ledger]) -> pd.DataFrame:
-    """ledger.parquet."""
-    columns = {
-        "position": "position", "gross_return": "gross", "financing": "financing", "traded": "traded", "cost": "cost",
-        "net_return": "net",
-    }  # fmt: skip
-    times = pd.DatetimeIndex(np.concatenate([each.time for each in ledgers])).tz_localize("UTC")
-    lengths = [len(each.time) for each in ledgers]
-    named = {
-        name: pd.array([getattr(each, name) for each in ledgers], dtype="str").repeat(lengths)
-        for name in ("symbol", "model", "member")
-    }
-    values = {name: np.concatenate([getattr(each, field) for each in ledgers]) for name, field in columns.items()}
-    return pd.DataFrame({**named, "time": times, **values})
 
 
 def _signal_frame(made: StrategyResult) -> pd.DataFrame:

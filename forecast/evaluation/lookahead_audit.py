@@ -65,7 +65,9 @@ def _fills(made: StrategyResult, bars: pd.DataFrame, *, rules: TradingConfig) ->
         early = len(ledger.time) != len(opened_at) or np.any(made.members.decided_at > ledger.time[:-1])
         yield f"{who} is filled before it has decided", not early
         earns = ledger.position[:-1] * (opens[1:] / opens[:-1] - 1.0)
-        fair = np.array_equal(ledger.time, opened_at) and np.allclose(ledger.gross[:-1], earns, rtol=0.0, atol=1e-12)
+        fair = np.array_equal(ledger.time, opened_at) and np.allclose(
+            ledger.gross_return[:-1], earns, rtol=0.0, atol=1e-12
+        )
         yield f"{who} earns something else than from open to open", bool(fair)
         filled = ledger.traded is not None and bool(np.any(ledger.traded[:-1][idle]))
         yield f"{who} trades at an open without volume", not filled

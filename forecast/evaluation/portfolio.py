@@ -11,13 +11,14 @@ import pandas as pd
 
 from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig
-from forecast.evaluation.backtest import ledger_frame, model_traits, traded_accounts
+from forecast.evaluation.backtest import model_traits, traded_accounts
 from forecast.evaluation.warnings import ruins
 from forecast.runs import integrity, trial_log
 from forecast.runs.io import read_json, read_parquet, write_json, write_parquet
 from forecast.runs.run import Run
 from forecast.statistics.summary import summarise
 from forecast.statistics.verdict import Caveat
+from forecast.trading.ledgers import ledger_frame
 from forecast.trading.market_state import trailing_volatility
 from forecast.trading.signals import utc
 from forecast.trading.simulator import Flags, Ledger, account
@@ -102,8 +103,8 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
     ledgers = [
         Ledger(
             symbol=title, model=model, member=member, time=time, position=np.abs(held.position[row]).sum(axis=0),
-            traded=np.abs(held.traded[row]).sum(axis=0), gross=held.gross[row], financing=held.financing[row],
-            cost=held.cost[row], net=held.net[row],
+            traded=np.abs(held.traded[row]).sum(axis=0), gross_return=held.gross_return[row],
+            financing=held.financing[row], cost=held.cost[row], net_return=held.net_return[row],
         )
         for row, (model, member) in enumerate(names)
     ]  # fmt: skip

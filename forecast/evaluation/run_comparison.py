@@ -137,7 +137,9 @@ def _accounts(run: str, backtest: str, ledger: pd.DataFrame, *, calendar: str) -
 
 def _by_day(rows: pd.DataFrame, *, calendar: str) -> tuple[Sessions, Floats]:
     net, times = rows["net_return"].to_numpy(np.float64), utc(rows["time"])
-    account = Ledger(symbol="", model="", member="", time=times, position=net, gross=net, cost=net, net=net)
+    account = Ledger(
+        symbol="", model="", member="", time=times, position=net, gross_return=net, cost=net, net_return=net
+    )
     days, row = np.unique(session_of(times[:-1], calendar), return_inverse=True)
     return days, np.asarray(np.bincount(row, weights=held_returns(account), minlength=len(days)), dtype=np.float64)
 

@@ -47,6 +47,6 @@ def ruins(ledgers: Sequence[Ledger]) -> dict[str, str]:
     """The day on which each ensemble lost everything, of those that did."""
     found = {}
     for each in ledgers:
-        if each.member == ENSEMBLE and np.any(lost := each.net <= -1.0):
+        if each.member == ENSEMBLE and np.any(lost := each.net_return <= -1.0):
             found[each.model] = str(np.datetime_as_string(each.time[int(np.argmax(lost))], unit="D"))
     return found

@@ -12,6 +12,7 @@ from forecast.runs import integrity
 from forecast.runs.integrity import Integrity
 from forecast.runs.run import Run
 from forecast.statistics.comparisons import BENCHMARKS, is_network
+from forecast.trading.ledgers import read_ledgers
 from forecast.trading.simulator import Ledger
 from pipelines.errors import RunError
 from pipelines.market.types import Times
@@ -95,10 +96,7 @@ def gather(run: Run, *, backtest: str) -> PageContext:
     for part in ("period", "performance", "verdict"):
         if part not in saved.metrics:
             raise RunError(f"metrics.json of backtest {backtest} lacks {part}. Run 'forecast backtest' again.")
-    ledgers = [
-        ledger(rows, model=str(model), member=str(member))
-        for (model, member), rows in saved.ledger.groupby(["model", "member"], sort=False)
-    ]
+    ledgers = read_ledgers(saved.ledger)
     if not any(each.member == ENSEMBLE for each in ledgers):
         raise RunError(f"The ledger of backtest {backtest} has no ensemble. Run 'forecast backtest' again.")
     return PageContext(
@@ -115,22 +113,6 @@ def gather(run: Run, *, backtest: str) -> PageContext:
         memory=run.pictures(),
         paths=run.paths(),
         integrity=checked,
-    )
-
-
-def ledger(rows: pd.DataFrame, *, model: str, member: str) -> Ledger:
-    """The rows of one strategy in ledger.parquet as a Ledger."""
-    return Ledger(
-        symbol=str(rows["symbol"].iloc[0]),
-        model=model,
-        member=member,
-        time=utc(rows["time"]),
-        position=rows["position"].to_numpy(np.float64),
-        gross=rows["gross_return"].to_numpy(np.float64),
-        cost=rows["cost"].to_numpy(np.float64),
-        net=rows["net_return"].to_numpy(np.float64),
-        traded=rows["traded"].to_numpy(np.float64) if "traded" in rows else None,
-        financing=rows["financing"].to_numpy(np.float64) if "financing" in rows else None,
     )
 
 

@@ -40,13 +40,15 @@ _PREDICTIONS = [
 
 @dataclass(frozen=True, kw_only=True)
 class Backtest:
-    """One backtest of a run, as it was saved: `backtests/<name>/`."""
+    """One backtest of a run, as it was saved: `backtests/<name>/`. trades: None where it was saved before there were
+    any."""
 
     name: str
     config: Mapping[str, Any]
     signals: pd.DataFrame
     ledger: pd.DataFrame
     metrics: Mapping[str, Any]
+    trades: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -284,7 +286,16 @@ class Run:
             signals=_parse(self._of_backtest(name, "signals.parquet"), Path("signals.parquet")),
             ledger=_parse(self._of_backtest(name, "ledger.parquet"), Path("ledger.parquet")),
             metrics=self.metrics(name),
+            trades=self._trades(name),
         )
+
+    def _trades(self, name: str) -> pd.DataFrame | None:
+        file = "trades.parquet"
+        if not self.place("backtests", name, file).exists() and file not in self._backtest_manifest(name).get(
+            FILES, {}
+        ):
+            return None
+        return _parse(self._of_backtest(name, file), Path(file))
 
     def backtest_config(self, name: str) -> dict[str, Any]:
         """config.json of one saved backtest: its rules."""
@@ -297,11 +308,17 @@ class Run:
         return read_json(self.place("backtests", name, "metrics.json"))
 
     def _of_backtest(self, name: str, file: str) -> bytes:
-        manifest: dict[str, Any] = {}
-        if (path := self.place("backtests", name, _MANIFEST)).exists() or has_digests(self.describe()):
-            manifest = read_json(path)
-            check_seal(manifest, path)
+        manifest = self._backtest_manifest(name)
         return read_checked(self.place("backtests", name, file), name=file, manifest=manifest)
+
+    def _backtest_manifest(self, name: str) -> dict[str, Any]:
+        """The manifest of a backtest, checked; empty for one that was saved before there were any."""
+        path = self.place("backtests", name, _MANIFEST)
+        if not path.exists() and not has_digests(self.describe()):
+            return {}
+        manifest = read_json(path)
+        check_seal(manifest, path)
+        return manifest
 
     def save_backtest(self, backtest: Backtest) -> Path:
         """Writes `backtests/<name>/`; metrics.json comes last and says that the rest is whole."""
@@ -311,6 +328,7 @@ class Run:
             "config.json": json_bytes(backtest.config),
             "signals.parquet": parquet_bytes(backtest.signals),
             "ledger.parquet": parquet_bytes(backtest.ledger),
+            **({} if backtest.trades is None else {"trades.parquet": parquet_bytes(backtest.trades)}),
             "metrics.json": json_bytes(backtest.metrics),
         }
         manifest = {

@@ -72,6 +72,12 @@ SCHEMAS: Mapping[str, Schema] = {
         "symbol": _TEXT, "model": _TEXT, "member": _TEXT, "time": _TIME, "position": _NUMBER,
         "gross_return": _NUMBER, "cost": _COUNT, "net_return": Column(kind="number", low=-1),
     },
+    "trades.parquet": {
+        "symbol": _TEXT, "model": _TEXT, "member": _TEXT, "side": _TEXT, "entry_at": _TIME, "exit_at": _TIME,
+        "bars": Column(kind="number", low=1), "entry_price": _PRICE, "exit_price": _PRICE,
+        "gross_return": _NUMBER, "financing": _COUNT, "cost": _COUNT, "net_return": Column(kind="number", low=-1),
+        "open_at_end": Column(kind="number", low=0, high=1),
+    },
 }  # fmt: skip
 
 

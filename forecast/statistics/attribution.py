@@ -38,7 +38,7 @@ class Attribution:
 
 def return_parts(ledger: Ledger, *, asset_returns: Floats) -> ReturnParts:
     """The parts of one account. asset_returns: open to open, shape (bars - 1,)."""
-    position, gross = ledger.position[:-1], ledger.gross[:-1]
+    position, gross = ledger.position[:-1], ledger.gross_return[:-1]
     mean = float(position.mean()) if len(position) else 0.0
     exposure = mean * asset_returns
     return ReturnParts(
@@ -51,7 +51,7 @@ def return_parts(ledger: Ledger, *, asset_returns: Floats) -> ReturnParts:
 
 def asset_returns(holding: Ledger) -> Floats:
     """Returns from open to open, shape (bars - 1,), from an account that holds the asset; 0 where it holds nothing."""
-    position, gross = holding.position[:-1], holding.gross[:-1]
+    position, gross = holding.position[:-1], holding.gross_return[:-1]
     return np.divide(gross, position, out=np.zeros(len(gross)), where=position != 0.0)
 
 

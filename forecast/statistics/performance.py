@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from forecast.trading.ledgers import position_orders, round_trips
 from forecast.trading.simulator import Ledger
 from pipelines.market.types import Floats
 
@@ -24,7 +24,7 @@ def performance(ledger: Ledger, *, bars_per_year: float) -> Metrics:
     net = held_returns(ledger)
     growth = equity_curve(net)
     years = len(net) / bars_per_year
-    returns = trade_returns(ledger)
+    returns = round_trips(ledger).net_return
     depth, duration = drawdown(growth)
     result: Metrics = {
         "total_return": float(growth[-1] - 1.0),
@@ -46,9 +46,9 @@ def held_returns(ledger: Ledger) -> Floats:
 
     The ledger's last row only sells what was left; what that costs is taken from the bar before it.
     """
-    net = np.array(ledger.net[:-1], dtype=np.float64)
+    net = np.array(ledger.net_return[:-1], dtype=np.float64)
     if len(net):
-        net[-1] = (1.0 + net[-1]) * (1.0 + ledger.net[-1]) - 1.0
+        net[-1] = (1.0 + net[-1]) * (1.0 + ledger.net_return[-1]) - 1.0
     return net
 
 
@@ -59,12 +59,12 @@ def equity_curve(net: Floats) -> Floats:
 
 def position_changes(ledger: Ledger) -> Floats:
     """Size of the trade at each open, shape (bars,), as a fraction of equity."""
-    return np.abs(_orders(ledger))
+    return np.abs(position_orders(ledger))
 
 
 def earned(ledger: Ledger) -> Floats:
     """What each bar earned before the cost of trading, interest taken off, shape (bars,)."""
-    return ledger.gross if ledger.financing is None else ledger.gross - ledger.financing
+    return ledger.gross_return if ledger.financing is None else ledger.gross_return - ledger.financing
 
 
 def drawdown(growth: Floats) -> tuple[float, int]:
@@ -72,39 +72,6 @@ def drawdown(growth: Floats) -> tuple[float, int]:
     peak = np.maximum.accumulate(growth)
     afloat = np.append(np.flatnonzero(growth >= peak), len(growth))
     return float((growth / peak - 1.0).min()), int(np.diff(afloat).max()) - 1
-
-
-def trade_returns(ledger: Ledger) -> Floats:
-    """Net return of each closed trade, shape (trades,), in the order of opening.
-
-    A trade lasts as long as the position keeps its sign. Where a long turns into a short at one open, the cost of
-    that open is shared between the two in proportion to what each of them traded.
-    """
-    opened, closed = trade_bounds(ledger)
-    if not len(opened):
-        return np.array([])
-    closing = np.zeros(len(ledger.position))
-    orders = _orders(ledger)[closed]
-    left = np.abs(ledger.position[closed] - orders)  # of the old trade, when it is closed
-    share = np.divide(left, np.abs(orders), out=np.zeros(len(closed)), where=orders != 0)  # a ruin is closed by nobody
-    closing[closed] = ledger.cost[closed] * share
-    growth = np.maximum((1.0 - (ledger.cost - closing)) * (1.0 + earned(ledger)), 0.0)
-    inside = np.multiply.reduceat(growth, np.stack([opened, closed], axis=1).ravel())[::2]
-    return np.asarray(inside * (1.0 - closing[closed]) - 1.0)
-
-
-def trade_bounds(ledger: Ledger) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The bars at whose opens each closed trade began and ended, shape (trades,) each."""
-    side = np.sign(ledger.position)
-    before = np.concatenate([[0.0], ledger.position[:-1]])
-    turned = side != np.sign(before)
-    opened, closed = np.flatnonzero(turned & (side != 0)), np.flatnonzero(turned & (before != 0))
-    return opened[: len(closed)], closed
-
-
-def _orders(ledger: Ledger) -> Floats:
-    """What was traded at each open; ledgers of old do not say, and took a position to stay as large as it was."""
-    return np.diff(ledger.position, prepend=0.0) if ledger.traded is None else ledger.traded
 
 
 def _per_year(net: Floats, *, growth: float, years: float, bars_per_year: float) -> Metrics:

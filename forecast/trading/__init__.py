@@ -1,3 +1,3 @@
 """Probabilities -> signals, positions and a ledger: calibration, thresholds, sizing, market state, the simulator."""
 
-__all__ = ["market_state", "signals", "simulator", "strategy"]
+__all__ = ["ledgers", "market_state", "signals", "simulator", "strategy"]

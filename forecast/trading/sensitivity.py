@@ -21,9 +21,9 @@ def at_cost(ledger: Ledger, *, rate: float, paid: float) -> Ledger:
     """
     traded = np.abs(np.diff(ledger.position, prepend=0.0) if ledger.traded is None else ledger.traded)
     cost = np.maximum(ledger.cost + (rate - paid) * traded, 0.0)
-    earned = ledger.gross if ledger.financing is None else ledger.gross - ledger.financing
+    earned = ledger.gross_return if ledger.financing is None else ledger.gross_return - ledger.financing
     net = np.maximum(1.0 - cost, 0.0) * np.maximum(1.0 + earned, 0.0) - 1.0
-    return replace(ledger, cost=cost, net=net)
+    return replace(ledger, cost=cost, net_return=net)
 
 
 def at_thresholds(

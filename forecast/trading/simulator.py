@@ -20,9 +20,9 @@ class Ledger:
 
     A row holds from the open of its bar (time, UTC) to the open of the next; the last row closes the position.
     position: fraction of equity. traded: fraction of equity bought (or sold, negative) at the open: the position less
-    what the last one had drifted to. gross: position x (next open / open - 1). financing: interest of the bar, as a
-    fraction of equity. cost: fraction of equity paid at the open for what was traded. net: max(0, 1 - cost) x
-    max(0, 1 + gross - financing) - 1, so that equity is the running product of 1 + net.
+    what the last one had drifted to. gross_return: position x (next open / open - 1). financing: interest of the bar,
+    as a fraction of equity. cost: fraction of equity paid at the open for what was traded. net_return: max(0, 1 -
+    cost) x max(0, 1 + gross_return - financing) - 1, so that equity is the running product of 1 + net_return.
     model: a network's or a baseline's name. member: "ensemble" or a seed's number. traded and financing are None in
     ledgers that were saved before there were any.
     """
@@ -32,9 +32,9 @@ class Ledger:
     member: str
     time: Times
     position: Floats
-    gross: Floats
+    gross_return: Floats
     cost: Floats
-    net: Floats
+    net_return: Floats
     traded: Floats | None = None
     financing: Floats | None = None
 
@@ -48,10 +48,10 @@ class SimulatedAccounts:
 
     position: Floats
     traded: Floats
-    gross: Floats
+    gross_return: Floats
     financing: Floats
     cost: Floats
-    net: Floats
+    net_return: Floats
 
 
 def account(
@@ -83,10 +83,10 @@ def account(
     return SimulatedAccounts(
         position=np.where(lost[:, None], 0.0, held),
         traded=np.where(lost[:, None], 0.0, traded),
-        gross=np.where(lost, 0.0, gross),
+        gross_return=np.where(lost, 0.0, gross),
         financing=np.where(lost, 0.0, financing),
         cost=np.where(lost, 0.0, cost),
-        net=np.where(lost, 0.0, growth - 1.0),
+        net_return=np.where(lost, 0.0, growth - 1.0),
     )
 
 
@@ -124,10 +124,10 @@ def trade_all(
             time=opened_at,
             position=made.position[row, 0],
             traded=made.traded[row, 0],
-            gross=made.gross[row],
+            gross_return=made.gross_return[row],
             financing=made.financing[row],
             cost=made.cost[row],
-            net=made.net[row],
+            net_return=made.net_return[row],
         )
         for row, (model, member) in enumerate(names)
     ]

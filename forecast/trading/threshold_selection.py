@@ -154,7 +154,7 @@ def _utilities(
             spread=None if part.spread is None else part.spread[None], tradable=part.tradable[None],
         )  # fmt: skip
         with np.errstate(divide="ignore"):
-            total += np.log1p(held.net).sum(axis=1).reshape(total.shape)
+            total += np.log1p(held.net_return).sum(axis=1).reshape(total.shape)
     return total / len(made.target)
 
 

@@ -72,7 +72,7 @@ def backtests(*, rounds: int) -> list[str]:
             held = positions(decide(probability, band=number / 2_500), policy="long-short")
             costs = Costs(fee_bps=float(number % 10), slippage_bps=2.0)
             ledger = trade(held, symbol="X", model="lstm", member="0", opened_at=opened_at, opens=opens, costs=costs)
-            equity(ledger.net)
+            equity(ledger.net_return)
         return time.process_time() - began
 
     lines = [row("(e) 1,000 backtests x 5,000 bars", "seconds")]

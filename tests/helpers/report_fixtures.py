@@ -13,6 +13,7 @@ from forecast.runs.catalog import set_latest
 from forecast.runs.io import write_json, write_parquet
 from forecast.runs.run import Backtest, Run
 from forecast.statistics.summary import summarise
+from forecast.trading.ledgers import ledger_frame, trade_frame
 from forecast.trading.simulator import Ledger, trade
 
 NETWORKS = ("simple_rnn", "lstm")
@@ -77,8 +78,14 @@ def save_backtest(run: Run, name: str, *, bars_per_year: float) -> None:
         ledgers.append(_ledger(np.full(len(traded) - 1, position), traded, model=model, member="ensemble"))
     sessions = ledgers[0].time.astype("datetime64[D]")
     metrics = summarise(ledgers, predictions, bars_per_year=bars_per_year, sessions=sessions, config=POLICY)
-    frame = pd.concat([_frame(each) for each in ledgers], ignore_index=True)
-    saved = Backtest(name=name, config=POLICY, signals=pd.concat(signals), ledger=frame, metrics=metrics)
+    saved = Backtest(
+        name=name,
+        config=POLICY,
+        signals=pd.concat(signals),
+        ledger=ledger_frame(ledgers),
+        trades=trade_frame(ledgers, opens=traded["open"].to_numpy()),
+        metrics=metrics,
+    )
     run.save_backtest(saved)
 
 
@@ -175,16 +182,6 @@ def _ledger(position: np.ndarray, traded: pd.DataFrame, *, model: str, member: s
         opens=traded["open"].to_numpy(),
         costs=Costs(fee_bps=POLICY["fee_bps"], slippage_bps=POLICY["slippage_bps"]),  # type: ignore[arg-type]
     )
-
-
-def _frame(ledger: Ledger) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "symbol": ledger.symbol, "model": ledger.model, "member": ledger.member,
-            "time": pd.to_datetime(ledger.time, utc=True), "position": ledger.position,
-            "gross_return": ledger.gross, "cost": ledger.cost, "net_return": ledger.net,
-        }
-    )  # fmt: skip
 
 
 def _history(*, folds: int, seeds: int, networks: tuple[str, ...], rng: np.random.Generator) -> pd.DataFrame:

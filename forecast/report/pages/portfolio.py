@@ -8,12 +8,13 @@ import pandas as pd
 from forecast.evaluation.portfolio import Portfolio
 from forecast.report import formatting
 from forecast.report.charts import equity
-from forecast.report.context import PageContext, ledger
+from forecast.report.context import PageContext
 from forecast.report.document import write_page
 from forecast.report.sections import tables
 from forecast.report.sections.notes import trading_notes
 from forecast.report.sections.verdict import verdict_text
 from forecast.statistics.verdict import Verdict
+from forecast.trading.ledgers import read_ledgers
 
 
 def write_portfolio(portfolio: Portfolio, *, folder: Path, standalone: bool = False) -> Path:
@@ -59,10 +60,7 @@ def page_name(name: str) -> str:
 def _material(portfolio: Portfolio) -> PageContext:
     """The part of a run's material that a portfolio has."""
     empty = pd.DataFrame()
-    accounts = [
-        ledger(rows, model=str(model), member=str(member))
-        for (model, member), rows in portfolio.ledger.groupby(["model", "member"], sort=False)
-    ]
+    accounts = read_ledgers(portfolio.ledger)
     daily = len(accounts[0].time) < 2 or np.median(np.diff(accounts[0].time)) >= np.timedelta64(20, "h")
     return PageContext(
         name=portfolio.name,

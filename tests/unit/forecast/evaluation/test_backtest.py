@@ -80,6 +80,22 @@ def test_every_ledger_adds_up_from_its_signals_and_bars(run):
             drifted = wanted * (1 + move) / growth
 
 
+def test_the_trades_of_a_saved_backtest_add_up_to_its_accounts_and_metrics(run):
+    made = evaluate(run, rules=rules(policy="long-short", costs=Costs(fee_bps=3, slippage_bps=4, borrow_rate=0.1)))
+    saved = run.backtest(made.name)
+    pd.testing.assert_frame_equal(saved.trades, made.trades)
+    opens = run.bars().set_index("opened_at")["open"]
+    assert (saved.trades["entry_price"].to_numpy() == opens[saved.trades["entry_at"]].to_numpy()).all()
+    assert (saved.trades["exit_price"].to_numpy() == opens[saved.trades["exit_at"]].to_numpy()).all()
+    trades = dict(list(saved.trades.groupby(["model", "member"])))
+    for name, rows in saved.ledger.groupby(["model", "member"]):
+        returns = trades[name]["net_return"] if name in trades else np.zeros(0)
+        assert np.prod(1 + returns) == pytest.approx(np.prod(1 + rows["net_return"]), abs=1e-12)
+    of_lstm, metrics = trades["lstm", "ensemble"], made.metrics["performance"]["lstm"]["ensemble"]
+    assert metrics["trades"] == len(of_lstm)
+    assert metrics["hit_rate"] == (of_lstm["net_return"] > 0).mean()
+
+
 def test_volatility_sizes_follow_from_the_closes_before_the_decision(run):
     made = evaluate(run, rules=rules(sizing="volatility", target_volatility=0.15, max_leverage=1.5))
     signals = made.signals[(made.signals["model"] == "lstm") & (made.signals["member"] == "ensemble")]

@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -94,6 +95,29 @@ def test_a_backtest_is_listed_only_when_it_is_whole(run):
     assert run.backtest("b").config == {"band": 0}
     (run.folder / "backtests" / "b" / "metrics.json").unlink()
     assert run.backtests() == []
+
+
+def test_a_backtest_saved_before_trades_were_has_none_and_lost_trades_are_noticed(run):
+    saved = Backtest(name="b", config={"band": 0}, signals=SIGNALS, ledger=LEDGER, metrics={"verdict": {}})
+    run.save_backtest(saved)
+    assert run.backtest("b").trades is None
+    times = pd.to_datetime(["2020-01-01"], utc=True)
+    row = {
+        "symbol": "T",
+        "model": "lstm",
+        "member": "0",
+        "side": "long",
+        "entry_at": times,
+        "exit_at": times,
+        "bars": 1,
+    }
+    row |= {"entry_price": 1.0, "exit_price": 1.0, "gross_return": 0.0, "financing": 0.0, "cost": 0.0}
+    trades = pd.DataFrame({**row, "net_return": 0.0, "open_at_end": False})
+    run.save_backtest(replace(saved, trades=trades))
+    pd.testing.assert_frame_equal(run.backtest("b").trades, trades)
+    (run.folder / "backtests" / "b" / "trades.parquet").unlink()
+    with pytest.raises(RunError, match=r"trades\.parquet of run folder .* is missing"):
+        run.backtest("b")
 
 
 def test_one_process_trains_a_run_at_a_time(run):

@@ -157,7 +157,14 @@ def account(net: np.ndarray) -> Ledger:
     times = np.datetime64("2020-01-01", "ns") + np.arange(len(rows)) * np.timedelta64(1, "D")
     flat = np.zeros(len(rows))
     return Ledger(
-        symbol="T", model="lstm", member="ensemble", time=times, position=flat, gross=rows, cost=flat, net=rows
+        symbol="T",
+        model="lstm",
+        member="ensemble",
+        time=times,
+        position=flat,
+        gross_return=rows,
+        cost=flat,
+        net_return=rows,
     )
 
 

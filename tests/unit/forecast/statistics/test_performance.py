@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecast.config.trading import Costs
-from forecast.statistics.performance import drawdown, equity_curve, held_returns, performance, trade_returns
+from forecast.statistics.performance import drawdown, equity_curve, held_returns, performance
 from forecast.trading.simulator import Ledger, trade
 
 
@@ -45,16 +45,6 @@ def test_the_cost_of_closing_belongs_to_the_last_bar_held() -> None:
     assert held == pytest.approx([0.0, 0.99 * 1.1 * 0.99 - 1])
 
 
-def test_each_side_of_a_flip_pays_its_own_part_of_the_cost() -> None:
-    returns = trade_returns(ledger([1, -1], [100, 110, 99], fee_bps=100))
-    # the flip at 110 costs 2 %, one each; each side pays 1 % when it opens and 1 % of what is left of it at its close
-    assert returns == pytest.approx([0.99 * 1.1 * 0.99 - 1, 0.99 * 1.1 * (1 - 0.01 * 0.9 / 1.1) - 1])
-
-
-def test_a_change_of_size_is_no_new_trade() -> None:
-    assert len(trade_returns(ledger([0.5, 1.0, 0.5, 0, -0.5], [100, 101, 102, 103, 104, 105]))) == 2
-
-
 def test_time_under_water_is_counted_in_bars_and_includes_the_unfinished_one() -> None:
     assert drawdown(np.array([1, 1.2, 0.9, 1.1, 1.2, 0.6, 0.9, 1.1, 1.19])) == (-0.5, 4)
     assert drawdown(np.array([1.0, 1.1, 1.1, 1.3])) == (0.0, 0)
@@ -66,7 +56,7 @@ def test_empyrical_agrees_where_its_conventions_are_ours(net: list[float], bars_
     rows = np.append(returns, 0.0)
     account = Ledger(
         symbol="TEST", model="m", member="ensemble", time=np.arange(len(rows)).astype("datetime64[ns]"),
-        position=np.append(np.ones(len(returns)), 0.0), gross=rows, cost=np.zeros(len(rows)), net=rows,
+        position=np.append(np.ones(len(returns)), 0.0), gross_return=rows, cost=np.zeros(len(rows)), net_return=rows,
     )  # fmt: skip
     result = performance(account, bars_per_year=bars_per_year)
     same = {"annualization": bars_per_year}

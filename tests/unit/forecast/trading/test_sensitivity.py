@@ -34,9 +34,9 @@ def test_another_cost_gives_the_simulators_account(basis_points: float) -> None:
         for fee in (7.0, basis_points)
     )
     moved = at_cost(before, rate=basis_points / 1e4, paid=7e-4)
-    kept = slice(None, int(np.argmax(after.net <= -1)) + 1) if np.any(after.net <= -1) else slice(None)
+    kept = slice(None, int(np.argmax(after.net_return <= -1)) + 1) if np.any(after.net_return <= -1) else slice(None)
     assert moved.cost[kept] == pytest.approx(after.cost[kept])
-    assert moved.net[kept] == pytest.approx(after.net[kept])
+    assert moved.net_return[kept] == pytest.approx(after.net_return[kept])
 
 
 @pytest.fixture(scope="module")
@@ -60,4 +60,4 @@ def test_each_threshold_gives_the_account_of_a_backtest_with_it(run: Run, policy
     )
     for threshold, ledger in zip(thresholds, ledgers, strict=True):
         whole = accounts(run.predictions(), run.bars(), rules=replace(rules, threshold=threshold))
-        np.testing.assert_array_equal(ledger.net, whole.ledgers[row].net)
+        np.testing.assert_array_equal(ledger.net_return, whole.ledgers[row].net_return)

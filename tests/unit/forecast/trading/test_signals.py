@@ -125,4 +125,4 @@ def test_flat_overnight_positions_are_closed_at_the_last_open_of_each_session_an
     flat = held["XNYS"]
     assert flat.position.tolist() == [1, 1, 0, 1, 0]
     np.testing.assert_allclose(flat.cost, [0.001, 0, 0.001, 0.001, 0.001], atol=1e-12)
-    np.testing.assert_allclose(np.prod(1 + flat.net), 0.999**4 * 12 / 10)  # the night's doubling is not earned
+    np.testing.assert_allclose(np.prod(1 + flat.net_return), 0.999**4 * 12 / 10)  # the night's doubling is not earned

@@ -22,10 +22,10 @@ def make(positions, opens, *, fee=10.0, slippage=20.0):
 def test_a_ledger_worked_out_by_hand():
     ledger = make([1, 1, 0, -1], [100, 110, 99, 99, 90])
     np.testing.assert_allclose(ledger.position, [1, 1, 0, -1, 0])
-    np.testing.assert_allclose(ledger.gross, [0.10, -0.10, 0.0, 90 / 99 * -1 + 1, 0.0])
+    np.testing.assert_allclose(ledger.gross_return, [0.10, -0.10, 0.0, 90 / 99 * -1 + 1, 0.0])
     np.testing.assert_allclose(ledger.cost, [0.003, 0.0, 0.003, 0.003, 0.0025])
-    np.testing.assert_allclose(ledger.net, [0.997 * 1.10 - 1, -0.10, -0.003, 0.997 * (1 + 9 / 99) - 1, -0.0025])
-    assert equity(ledger.net)[-1] == pytest.approx(0.997 * 1.1 * 0.9 * 0.997 * 0.997 * (108 / 99) * 0.9975)
+    np.testing.assert_allclose(ledger.net_return, [0.997 * 1.10 - 1, -0.10, -0.003, 0.997 * (1 + 9 / 99) - 1, -0.0025])
+    assert equity(ledger.net_return)[-1] == pytest.approx(0.997 * 1.1 * 0.9 * 0.997 * 0.997 * (108 / 99) * 0.9975)
 
 
 def test_turning_from_long_to_short_is_paid_twice():
@@ -35,7 +35,7 @@ def test_turning_from_long_to_short_is_paid_twice():
 
 def test_buy_and_hold_without_costs_earns_the_price_change():
     opens = [100, 97, 104, 123.4]
-    assert equity(make([1, 1, 1], opens, fee=0, slippage=0).net)[-1] == pytest.approx(1.234)
+    assert equity(make([1, 1, 1], opens, fee=0, slippage=0).net_return)[-1] == pytest.approx(1.234)
 
 
 def test_a_short_that_has_shrunk_is_paid_for_by_what_is_left_of_it():
@@ -61,7 +61,7 @@ def test_borrowing_accrues_by_the_calendar_and_only_on_what_is_borrowed():
     )
     assert short.financing.tolist() == pytest.approx([0.003, 0.0005, 0.0, 0.0])  # three days over the weekend, then one
     assert bought.financing.tolist() == pytest.approx([0.006, 0.001, 0.0, 0.0])  # on 100 %, 50 % and nothing
-    assert short.net.tolist() == pytest.approx([-0.003, -0.0005, 0.0, 0.0])
+    assert short.net_return.tolist() == pytest.approx([-0.003, -0.0005, 0.0, 0.0])
 
 
 def test_a_bar_without_volume_cannot_be_traded_at_its_open():
@@ -74,22 +74,22 @@ def test_a_bar_without_volume_cannot_be_traded_at_its_open():
     # the sale at 110 cannot be had: it is made at 99; at the last open all is closed, whatever its volume
     assert ledger.position.tolist() == [1.0, 1.0, 0.0, 1.0, 0.0]
     assert ledger.traded.tolist() == [1.0, 0.0, -1.0, 1.0, -1.0]
-    assert (1 + ledger.net).prod() == pytest.approx(0.99 * 0.99 * 0.99 * 0.99 * 1.05 * 0.99)
+    assert (1 + ledger.net_return).prod() == pytest.approx(0.99 * 0.99 * 0.99 * 0.99 * 1.05 * 0.99)
 
 
 def test_what_is_lost_whole_stays_lost():
     ledger = make([-1, -1, 1], [100, 201, 100, 300], fee=0, slippage=0)
-    assert ledger.net.tolist() == [-1.0, 0.0, 0.0, 0.0]
+    assert ledger.net_return.tolist() == [-1.0, 0.0, 0.0, 0.0]
     assert ledger.position.tolist() == [-1.0, 0.0, 0.0, 0.0]
     dear = make([1, -1, 1, -1], [100, 101, 102, 103, 104], fee=6000, slippage=0)  # both sides of a turn: 120 %
-    assert dear.net.tolist() == pytest.approx([0.4 * 1.01 - 1, -1.0, 0.0, 0.0, 0.0])
-    assert equity(dear.net)[-1] == 0.0
+    assert dear.net_return.tolist() == pytest.approx([0.4 * 1.01 - 1, -1.0, 0.0, 0.0, 0.0])
+    assert equity(dear.net_return)[-1] == 0.0
 
 
 def test_constant_prices_cost_what_is_traded_and_nothing_else():
     ledger = make([1, 0, 0, -1], [7, 7, 7, 7, 7])
-    assert not ledger.gross.any()
-    assert equity(ledger.net)[-1] == pytest.approx(0.997**4)
+    assert not ledger.gross_return.any()
+    assert equity(ledger.net_return)[-1] == pytest.approx(0.997**4)
 
 
 @pytest.mark.parametrize("bps", [-1.0, 10_000.0, float("nan"), float("inf")])

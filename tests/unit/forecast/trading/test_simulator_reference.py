@@ -35,10 +35,10 @@ def check(targets, opens, times, tradable, spread, costs):
         financing=costs.financing_rate,
     )
     close = {"rtol": 1e-12, "atol": 1e-12}
-    np.testing.assert_allclose(made.net[0], book.net, **close)
-    np.testing.assert_allclose(np.cumprod(1 + made.net[0]), book.equity, **close)
+    np.testing.assert_allclose(made.net_return[0], book.net, **close)
+    np.testing.assert_allclose(np.cumprod(1 + made.net_return[0]), book.equity, **close)
     np.testing.assert_allclose(made.cost[0], book.paid, **close)
-    lost = made.net[0] == -1.0  # what a ruined account still held at its last open is of no use to anyone
+    lost = made.net_return[0] == -1.0  # what a ruined account still held at its last open is of no use to anyone
     np.testing.assert_allclose(made.financing[0][~lost], np.array(book.interest)[~lost], **close)
     np.testing.assert_allclose(made.position[0][:, ~lost].T, np.array(book.fractions)[~lost], **close)
     return made, book
@@ -80,8 +80,8 @@ def test_the_fast_account_agrees_with_cash_and_shares_to_1e_12(market):
 @given(markets(most=8.0))
 def test_they_agree_on_ruin_too(market):
     made, book = check(*market)
-    assert bool((made.net[0] == -1.0).any()) == book.ruined
-    assert np.all(np.cumprod(1 + made.net[0]) >= 0)
+    assert bool((made.net_return[0] == -1.0).any()) == book.ruined
+    assert np.all(np.cumprod(1 + made.net_return[0]) >= 0)
 
 
 def test_many_accounts_at_once_are_the_same_as_one_by_one():
@@ -99,7 +99,7 @@ def test_many_accounts_at_once_are_the_same_as_one_by_one():
     together = account(targets, **more)
     for row in range(7):
         alone = account(targets[row : row + 1], **more)
-        np.testing.assert_array_equal(together.net[row], alone.net[0])
+        np.testing.assert_array_equal(together.net_return[row], alone.net_return[0])
         np.testing.assert_array_equal(together.position[row], alone.position[0])
 
 
@@ -118,5 +118,5 @@ def test_no_row_depends_on_what_comes_later(future):
     else:
         tradable = np.where(np.arange(40) > 20, ~tradable, tradable)
     other = account(targets, opened_at=times, opens=opens, costs=costs, spread=None, tradable=tradable)
-    np.testing.assert_array_equal(one.net[:, :20], other.net[:, :20])
+    np.testing.assert_array_equal(one.net_return[:, :20], other.net_return[:, :20])
     np.testing.assert_array_equal(one.position[..., :21], other.position[..., :21])

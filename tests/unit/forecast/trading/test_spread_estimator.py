@@ -80,7 +80,9 @@ def test_with_a_quoted_spread_a_buy_is_filled_at_the_ask_and_a_sell_at_the_bid()
         np.array([[1.0, 0.0]]), symbol="X", names=[("m", "0")], opened_at=state.opened_at, opens=state.opens,
         costs=free, spread=state.spread, tradable=state.tradable,
     )  # fmt: skip
-    np.testing.assert_allclose(np.prod(1 + ledger.net), 10.97 / 10.02, rtol=1e-5)  # bought at 10.02, sold at 10.97
+    np.testing.assert_allclose(
+        np.prod(1 + ledger.net_return), 10.97 / 10.02, rtol=1e-5
+    )  # bought at 10.02, sold at 10.97
 
 
 def test_where_no_quote_is_in_force_the_last_spread_stands_and_before_the_first_it_is_asked_for():
