@@ -64,7 +64,12 @@ def value(given: Any) -> str:
     if isinstance(given, bool):
         return "yes" if given else "no"
     if isinstance(given, dict):
-        return "; ".join(f"{label(str(name))} {value(each)}" for name, each in given.items()) or "none"
+        return "; ".join(f"{_key(str(name))} {value(each)}" for name, each in given.items()) or "none"
     if isinstance(given, list | tuple):
         return ", ".join(map(str, given)) or "none"
     return f"{given:g}" if isinstance(given, float) else str(given)
+
+
+def _key(name: str) -> str:
+    """What stands before a value: a model's name, or any other setting's."""
+    return label(name) if name in (*model_registry.MODELS, *model_registry.REFERENCES) else name.replace("_", " ")

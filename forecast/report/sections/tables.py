@@ -7,6 +7,7 @@ from forecast.report import formatting
 from forecast.report.context import ENSEMBLE, PageContext
 from forecast.report.sections.verdict import REASONS, level_text, unit_text
 from forecast.statistics.comparisons import Comparison, Question
+from forecast.statistics.cpcv import DIFFERENCE
 from forecast.statistics.verdict import Verdict
 
 Write = Callable[[float], str]
@@ -74,7 +75,8 @@ def paths(material: PageContext) -> dict[str, Any] | None:
     found = material.metrics.get("paths")
     if not found:
         return None
-    columns = [*material.networks, *(["difference"] if "difference" in found else [])]
+    columns = {model: formatting.label(model) for model in material.networks}
+    columns |= {DIFFERENCE: "Difference"} if DIFFERENCE in found else {}
     rows = [
         {
             "name": f"{name}, {what}",
@@ -84,10 +86,10 @@ def paths(material: PageContext) -> dict[str, Any] | None:
         if metric in ("sharpe", "total_return")
         for key, what in (("mean", "mean"), ("std", "standard deviation"), ("min", "lowest"), ("max", "highest"))
     ]
-    count = len(found[columns[0]]["sharpe"]["paths"])
-    above = "; ".join(f"{formatting.label(model)} {found[model]['sharpe']['above_zero']}" for model in columns)
+    count = len(next(iter(found.values()))["sharpe"]["paths"])
+    above = "; ".join(f"{name} {found[model]['sharpe']['above_zero']}" for model, name in columns.items())
     note = f"{formatting.plural(count, 'path')}; Sharpe ratio above zero on: {above}."
-    return {"columns": [formatting.label(model) for model in columns], "rows": rows, "note": note}
+    return {"columns": [*columns.values()], "rows": rows, "note": note}
 
 
 def comparisons(verdict: Verdict, question: Question) -> list[dict[str, str]]:
