@@ -11,7 +11,7 @@ from forecast.config.significance import SIGNIFICANCE
 from forecast.statistics.comparisons import Sessions, daily_sums, is_network
 from forecast.statistics.forecast_accuracy import ensembles
 from forecast.statistics.forecast_tests import diebold_mariano, label_horizon, log_losses, pesaran_timmermann
-from forecast.statistics.multiple_testing import common_block, confidence_set, superior_predictive_ability
+from forecast.statistics.multiple_testing import common_block, confidence_set, holm, superior_predictive_ability
 from forecast.statistics.overfitting import probability_of_overfitting
 from forecast.statistics.performance import earned, held_returns, position_changes
 from forecast.statistics.sharpe_ratio import deflated_sharpe, minimum_backtest_length, moments, probabilistic_sharpe
@@ -84,6 +84,8 @@ def forecast_tests(predictions: "pd.DataFrame", *, ordinal: Collection[str] = ()
         alone = each.iloc[::apart]  # the test takes decisions as independent, labels that overlap are not
         outcome = pesaran_timmermann(alone["target"].to_numpy() > 0.5, alone["probability"].to_numpy() > 0.5)
         directions[model] = asdict(outcome)
+    for row, step in zip(directions.values(), _holm_of(directions), strict=True):
+        row["p_adjusted"] = step
     found: dict[str, Any] = {"direction": directions}
     names = sorted((model for model in means if model not in ordinal), key=lambda model: model != "lstm")[:2]
     if len(names) == 2 and len(means[names[0]]) == len(means[names[1]]):
@@ -96,6 +98,13 @@ def forecast_tests(predictions: "pd.DataFrame", *, ordinal: Collection[str] = ()
             "model": names[0], "rival": names[1], "horizon": horizon, "mean_difference": difference, **asdict(outcome),
         }  # fmt: skip
     return found
+
+
+def _holm_of(directions: Mapping[str, Mapping[str, Any]]) -> list[float | None]:
+    """P-values corrected over the networks (Holm 1979), None where there is none."""
+    known = [row["p_value"] for row in directions.values() if row["p_value"] is not None]
+    steps = iter(holm(known, level=LEVEL))
+    return [None if row["p_value"] is None else next(steps).p_adjusted for row in directions.values()]
 
 
 def _overfitting(accounts: Accounts, values: Mapping[tuple[str, str], Floats]) -> dict[str, Any] | None:

@@ -114,6 +114,7 @@ def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[
         "performance": tables.performance(material),
         "prediction": tables.prediction(material),
         "paths": tables.paths(material),
+        "vetoes": robustness.vetoes(material),
         "evidence": robustness.answers(material),
         "skill_rows": tables.comparisons(verdict, "skill"),
         "money_rows": tables.comparisons(verdict, "money"),

@@ -30,10 +30,9 @@ def record(found: Found) -> str:
     tries, years = each["trials"], found["years"]
     if tries < 2:
         return "One try needs no minimum: there was nothing to pick from."
-    enough = "long enough" if years >= each["years"] else "too short"
+    side = "longer" if years >= each["years"] else "shorter"
     return (
-        f"The best of {formatting.count(tries)} tries without any skill is expected to show a Sharpe ratio of 1 "
-        f"within {formatting.number(each['years'], 1)} years; with {formatting.number(years, 1)} years this record is "
-        f"{enough} for that "
-        "not to be luck alone (minimum backtest length)."
+        f"{formatting.number(each['years'], 1)} years: in so short a record the best of {formatting.count(tries)} "
+        "tries without any skill is expected to show a Sharpe ratio of 1. This record has "
+        f"{formatting.number(years, 1)} years and is {side}; that alone says nothing about its own Sharpe ratio."
     )

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.config.significance import SIGNIFICANCE
 from forecast.report import formatting
 from forecast.report.charts.equity import Figure, colour, dash, rounded
 from forecast.report.context import ENSEMBLE, PageContext
 from forecast.report.sections import overfitting
 from forecast.statistics.forecast_accuracy import correlation, ensembles
 from forecast.statistics.forecast_accuracy import reliability as groups_of
+from forecast.statistics.verdict import Verdict
 
 _GROUPS = 10
 _SURE = 0.05
@@ -20,15 +22,36 @@ _SURE = 0.05
 Found = Mapping[str, Any]
 
 
+def vetoes(material: PageContext) -> list[dict[str, str]]:
+    """What can take the verdict away, and whether it did: questions and answers."""
+    verdict = Verdict.from_json(material.metrics["verdict"])
+    shown = material.metrics.get("certificate")
+    audit = "Not done: this run has no certificate." if shown is None else _certificate(shown)
+    reasons = {each.reason for each in verdict.comparisons}
+    seeds = min((each.seeds for each in verdict.comparisons if each.seeds), default=0)
+    rows = [("Look-ahead audit", audit)]
+    if seeds:
+        enough = "nothing is claimed from one" if seeds < 2 else "enough: from one nothing would be claimed"
+        rows.append(("Seeds of each network", f"{seeds}, {enough}."))
+    if first := verdict.skill:
+        fewest = SIGNIFICANCE.fewest
+        enough = f"below {fewest}, so nothing is claimed" if first.observations < fewest else f"{fewest} are needed"
+        few = "too few sessions, so nothing is claimed" if "too_few_sessions" in reasons else enough
+        rows.append(("Days with decisions", f"{formatting.count(first.observations)}, {few}."))
+    idle = (material.metrics.get("trading") or {}).get("never_traded") or ()
+    silent = [formatting.label(model) for model in idle if model in material.networks]
+    held = f"Not {' and '.join(silent)}: no money of theirs is compared." if silent else "All networks did."
+    rows.append(("Held a position", held))
+    return [{"question": question, "answer": answer} for question, answer in rows]
+
+
 def answers(material: PageContext) -> list[dict[str, str]]:
-    """Questions and answers, those that this run has numbers for."""
+    """What cannot change the verdict, and is there to doubt it with; those that this run has numbers for."""
     found = material.metrics.get("evidence") or {}
     rows = [{"question": question, "answer": answer(found)} for question, answer in _QUESTIONS if answer(found)]
     rows.append({"question": "Files of the run", "answer": _integrity(material)})
     if echo := _echo(material):
         rows.append({"question": "Correlation with the last return", "answer": echo})
-    if shown := material.metrics.get("certificate"):
-        rows.append({"question": "Look-ahead audit", "answer": _certificate(shown)})
     return rows
 
 
@@ -113,9 +136,12 @@ def _directions(found: Found) -> str:
         if each["p_value"] is None:
             said.append(f"{formatting.label(model)}: unknown, {each['reason']}")
         else:
-            told = "better than chance" if each["p_value"] < _SURE else "no significant difference from chance"
-            said.append(f"{formatting.label(model)}: {told}, {_p(each['p_value'])}")
-    return f"{'; '.join(said)} (Pesaran-Timmermann)." if said else ""
+            adjusted = each.get("p_adjusted", each["p_value"])
+            told = "better than chance" if adjusted < _SURE else "no significant difference from chance"
+            said.append(f"{formatting.label(model)}: {told}, {_p(adjusted)}")
+    tested = sum(each["p_value"] is not None for each in (found.get("direction") or {}).values())
+    corrected = ", Holm over the networks" * (tested > 1)
+    return f"{'; '.join(said)} (Pesaran-Timmermann{corrected})." if said else ""
 
 
 def _superior(found: Found) -> str:

@@ -63,12 +63,17 @@ def verdict_text(metrics: Mapping[str, Any], *, symbol: str) -> VerdictText:
             caveats=(),
         )
     years = float(metrics["period"]["units_per_year"])
+    details = (
+        _skill_numbers(verdict),
+        _simple(verdict),
+        _money_numbers(verdict, years),
+        _against_benchmarks(verdict),
+        _counting(verdict),
+    )
     return VerdictText(
         skill=_skill(verdict, where),
         money=_money(verdict, years),
-        details=tuple(
-            filter(None, (_skill_numbers(verdict), _simple(verdict), _against_benchmarks(verdict), _counting(verdict)))
-        ),
+        details=tuple(filter(None, details)),
         caveats=tuple(_caveats(verdict.caveats)),
     )
 
@@ -191,20 +196,36 @@ def _money(verdict: Verdict, units_per_year: float) -> str:
         return ""
     more = "more" if first.difference > 0 else "less"
     amount = f"{formatting.percent(abs(first.difference) * units_per_year)} per year {more} than"
-    earned = f"{name(first.model)} earned {amount} {name(first.benchmark)} after costs"
-    source = _source(first)
-    if first.answer == "inconclusive":
-        why = REASONS[first.reason]
-        why = f"; {why}" if why else ""
-        return f"Money: inconclusive. {capital(earned)}, {_yearly_interval(first, units_per_year)}{why}{source}."
-    return f"Money: {first.answer}. {capital(earned)}, {_yearly_interval(first, units_per_year)}{source}."
+    return f"Money: {first.answer}. {capital(name(first.model))} earned {amount} {name(first.benchmark)} after costs."
+
+
+def _money_numbers(verdict: Verdict, units_per_year: float) -> str:
+    """Why the answer is what it is: reason, interval, smallest effect, and where the difference came from."""
+    first = verdict.money
+    if first is None:
+        return ""
+    reason = f" ({REASONS[first.reason]})" if REASONS[first.reason] else ""
+    effect = first.minimum_detectable_effect
+    parts = (
+        f"Difference in net return {_per_year(first.difference, units_per_year)} per year{reason}",
+        _yearly_interval(first, units_per_year),
+    )
+    detectable = "" if effect is None else (
+        f"; minimum detectable effect {formatting.percent(effect * units_per_year)} ({100 * SIGNIFICANCE.power:.0f} % "
+        "power)"
+    )  # fmt: skip
+    return f"{', '.join(filter(None, parts))}{detectable}.{_source(first)}"
 
 
 def _yearly_interval(comparison: Comparison, units_per_year: float) -> str:
     if comparison.interval is None:
-        return "no interval"
-    ends = (f"{'+' if end > 0 else ''}{formatting.percent(end * units_per_year)}" for end in comparison.interval)
+        return ""
+    ends = (_per_year(end, units_per_year) for end in comparison.interval)
     return f"{level_text(comparison.level)} interval {' to '.join(ends)}"
+
+
+def _per_year(value: float, units_per_year: float) -> str:
+    return f"{'+' if value > 0 else ''}{formatting.percent(value * units_per_year)}"
 
 
 def _source(comparison: Comparison) -> str:
@@ -218,7 +239,7 @@ def _source(comparison: Comparison) -> str:
     listed = ", ".join(
         f"{label} {'+' if value > 0 else ''}{formatting.number(1e4 * value, 1)}" for label, value in pieces
     )
-    return f" ({listed} basis points per {comparison.unit})"
+    return f" It is {listed} basis points per {comparison.unit}."
 
 
 def _simple(verdict: Verdict) -> str:

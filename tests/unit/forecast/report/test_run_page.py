@@ -174,13 +174,33 @@ def test_the_cost_at_which_both_are_even(cost: float | None, gross: float, busie
     ("trials", "years", "said"),
     [
         (1, 8.0, "One try needs no minimum: there was nothing to pick from."),
-        (45, 4.0, "within 5.0 years; with 4.0 years this record is too short for that not to be luck alone"),
-        (45, 6.0, "within 5.0 years; with 6.0 years this record is long enough for that not to be luck alone"),
+        (45, 4.0, "5.0 years: in so short a record the best of 45 tries without any skill is expected"),
+        (45, 4.0, "This record has 4.0 years and is shorter"),
+        (45, 6.0, "This record has 6.0 years and is longer"),
     ],
 )
 def test_a_record_must_be_longer_the_more_was_tried(trials: int, years: float, said: str) -> None:
     needed = minimum_backtest_length(trials, sharpe=1.0)
     assert said in overfitting.record({"minimum_length": {"trials": trials, "years": needed}, "years": years})
+
+
+def test_directions_are_corrected_over_the_networks() -> None:
+    rows = {
+        "lstm": {"p_value": 0.03, "p_adjusted": 0.06, "reason": ""},
+        "simple_rnn": {"p_value": 0.2, "p_adjusted": 0.2, "reason": ""},
+    }
+    assert robustness._directions({"direction": rows}) == (
+        "LSTM: no significant difference from chance, p = 0.060; SimpleRNN: no significant difference from chance, "
+        "p = 0.20 (Pesaran-Timmermann, Holm over the networks)."
+    )
+
+
+def test_the_page_says_what_can_veto_the_verdict_and_what_cannot(run: Run, tmp_path: Path) -> None:
+    html = write_report(run, backtest="default", folder=tmp_path).read_text()
+    veto, cannot = html.index("What can veto the verdict"), html.index("What cannot: robustness checks")
+    assert veto < html.index("Seeds of each network") < html.index("Held a position") < cannot
+    assert cannot < html.index("Minimum backtest length")
+    assert "luck alone" not in html
 
 
 def test_overfitting_is_told_as_what_was_counted() -> None:
