@@ -86,9 +86,9 @@ def summarise(
         comparisons=tuple(comparisons),
         caveats=(
             *caveats,
+            *_too_good(accounts, prediction, sessions=sessions, bars_per_year=bars_per_year),
             *_caveats(accounts, predictions, sessions=sessions),
             *_without_learning(predictions, validation, prediction),
-            *_too_good(accounts, prediction, sessions=sessions, bars_per_year=bars_per_year),
             *(Caveat(code="unseeded", subject=model) for model in networks if model in unseeded),
         ),
     )

@@ -1,12 +1,12 @@
 """The verdict of one experiment: two answers, the comparisons they come from, and what limits them. Numbers only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from forecast.config import model_registry
 from forecast.statistics.attribution import Attribution
-from forecast.statistics.comparisons import BASE_RATE, BUY_AND_HOLD, Answer, Comparison, Question
+from forecast.statistics.comparisons import BASE_RATE, BUY_AND_HOLD, Comparison, Question
 
 Status = Literal["ok", "look_ahead", "combinatorial"]
 CaveatCode = Literal[
@@ -95,12 +95,6 @@ class Verdict:
             status=content["status"],
             failures=tuple(content["failures"]),
         )
-
-
-def common_answer(comparisons: Sequence[Comparison]) -> Answer:
-    """The one answer that all of them have, "inconclusive" where they differ."""
-    answers = {each.answer for each in comparisons}
-    return answers.pop() if len(answers) == 1 else "inconclusive"
 
 
 def _comparison(content: Mapping[str, Any]) -> Comparison:

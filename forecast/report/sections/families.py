@@ -51,9 +51,5 @@ def _claims(members: Sequence[FamilyMember]) -> str:
     """ "AAPL (the LSTM better than cash) and IBM (...)"; a number where there are many."""
     if len(members) > _LISTED:
         return formatting.count(len(members))
-    texts = [f"{each.symbol} ({name(each.model)} {each.answer} than {_other(each.benchmark)})" for each in members]
+    texts = [f"{each.symbol} ({name(each.model)} {each.answer} than {name(each.benchmark)})" for each in members]
     return " and ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))
-
-
-def _other(benchmark: str) -> str:
-    return "the base rate" if benchmark == "base_rate" else name(benchmark)

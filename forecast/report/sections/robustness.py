@@ -35,7 +35,7 @@ def vetoes(material: PageContext) -> list[dict[str, str]]:
         rows.append(("Seeds of each network", f"{seeds}, {enough}."))
     if first := verdict.skill:
         fewest = SIGNIFICANCE.fewest
-        enough = f"below {fewest}, so nothing is claimed" if first.observations < fewest else f"{fewest} are needed"
+        enough = f"below {fewest}, so nothing is claimed" if first.observations < fewest else f"{fewest} are enough"
         few = "too few sessions, so nothing is claimed" if "too_few_sessions" in reasons else enough
         rows.append(("Days with decisions", f"{formatting.count(first.observations)}, {few}."))
     idle = (material.metrics.get("trading") or {}).get("never_traded") or ()

@@ -109,7 +109,7 @@ def comparisons(verdict: Verdict, question: Question) -> list[dict[str, str]]:
                 if each.interval
                 else formatting.DASH,
                 "level": level_text(each.level),
-                "p_value": formatting.DASH if each.p_value is None else f"{each.p_value:.2g}",
+                "p_value": formatting.DASH if each.p_value is None else _p_value(each.p_value),
                 "detectable": formatting.show(each.minimum_detectable_effect, write),
                 "answer": each.answer,
                 "reason": REASONS[each.reason],
@@ -122,6 +122,10 @@ def comparisons(verdict: Verdict, question: Question) -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+def _p_value(value: float) -> str:
+    return "below 0.001" if value < 0.001 else f"{value:.2g}"
 
 
 def folds(material: PageContext) -> list[list[str]]:

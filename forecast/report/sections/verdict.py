@@ -8,9 +8,15 @@ from forecast.config import model_registry
 from forecast.config.experiment import BASELINES
 from forecast.config.significance import SIGNIFICANCE
 from forecast.report import formatting
-from forecast.statistics.comparisons import BASE_RATE, Comparison
-from forecast.statistics.verdict import Caveat, Verdict, common_answer
+from forecast.statistics.comparisons import BASE_RATE, SAME_EXPOSURE, Comparison
+from forecast.statistics.verdict import Caveat, Verdict
 
+_SAID_OTHERWISE = {
+    "simple_rnn_wide": "the SimpleRNN with as many parameters",
+    SAME_EXPOSURE: "the same exposure",
+    BASE_RATE: "the base rate",
+}
+_ROUNDS_UP = 5e-6  # a tenth of a basis point after rounding
 _TOO_SMALL = 5e-7  # a part of a daily difference that no page would show
 
 REASONS = {
@@ -96,7 +102,7 @@ def _paths(results: Mapping[str, Any]) -> str:
 def name(model: str) -> str:
     """How a sentence calls a model: "the LSTM", "buy-and-hold"."""
     network = f"the {model_registry.label(model)}" if model in model_registry.MODELS else formatting.within(model)
-    return "the SimpleRNN with as many parameters" if model == "simple_rnn_wide" else network
+    return _SAID_OTHERWISE.get(model, network)
 
 
 def _caveats(caveats: Sequence[Caveat]) -> list[str]:
@@ -172,7 +178,7 @@ def _skill(verdict: Verdict, where: str) -> str:
     first = verdict.skill
     if first is None:
         return "Skill: not tested, there is no network with forecasts on these days."
-    other = "the base rate" if first.benchmark == BASE_RATE else name(first.benchmark)
+    other = name(first.benchmark)
     if first.answer == "inconclusive":
         return (
             f"Skill: inconclusive. {capital(where)}, {name(first.model)} and {other} do not differ significantly in "
@@ -186,7 +192,7 @@ def _skill_numbers(verdict: Verdict) -> str:
     if first is None:
         return ""
     reason = f" ({REASONS[first.reason]})" if REASONS[first.reason] else ""
-    parts = (f"Difference in rank IC {_signed(first)}{reason}", interval_text(first))
+    parts = (f"Difference in skill (rank IC) {_signed(first)}{reason}", interval_text(first))
     return f"{', '.join(filter(None, parts))}{_detectable(first)}."
 
 
@@ -237,9 +243,9 @@ def _source(comparison: Comparison) -> str:
     if all(abs(value) < _TOO_SMALL for _, value in pieces):
         return ""
     listed = ", ".join(
-        f"{label} {'+' if value > 0 else ''}{formatting.number(1e4 * value, 1)}" for label, value in pieces
+        f"{label} {'+' if value >= _ROUNDS_UP else ''}{formatting.number(1e4 * value, 1)}" for label, value in pieces
     )
-    return f" It is {listed} basis points per {comparison.unit}."
+    return f" Per {comparison.unit} it splits into {listed} basis points."
 
 
 def _simple(verdict: Verdict) -> str:
@@ -261,10 +267,15 @@ def _against_benchmarks(verdict: Verdict) -> str:
         verbs = {"better": "forecast better than", "worse": "forecast worse than"}
         sentences.append(_clauses(rows, verbs=verbs, other=f"{name(best)}, the best baseline"))
     verbs = {"better": "earned more than", "worse": "earned less than"}
+    alike: dict[tuple[str, ...], list[str]] = {}  # benchmarks by the answers of the networks
     for benchmark in dict.fromkeys(each.benchmark for each in verdict.of("money", family="benchmarks")):
         rows = verdict.of("money", family="benchmarks", benchmark=benchmark)
-        if common_answer(rows) != "inconclusive" or len({each.answer for each in rows}) > 1:
-            sentences.append(_clauses(rows, verbs=verbs, other=name(benchmark)))
+        alike.setdefault(tuple(each.answer for each in rows), []).append(benchmark)
+    for answers, benchmarks in alike.items():
+        if set(answers) != {"inconclusive"}:
+            rows = verdict.of("money", family="benchmarks", benchmark=benchmarks[0])
+            other = _listed([name(each) for each in benchmarks])
+            sentences.append(_clauses(rows, verbs=verbs, other=other))
     return " ".join(sentences)
 
 
@@ -297,8 +308,8 @@ def _counting(verdict: Verdict) -> str:
     if not counts:
         return ""
     return (
-        f"{sum(counts.values())} comparisons in {len(counts)} families, each held to {level_text(SIGNIFICANCE.level)} "
-        "as a whole (Holm); money is tested only where skill was found."
+        f"{sum(counts.values())} comparisons in {len(counts)} families; in each family the chance of even one false "
+        f"claim is at most {level_text(1.0 - SIGNIFICANCE.level)} (Holm). Money is claimed only where skill was found."
     )
 
 
