@@ -24,7 +24,7 @@ _COLUMNS: tuple[tuple[str, str, Callable[[float], str]], ...] = (  # key in metr
 def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
     """The verdict first, then a small table, then where the report is."""
     from forecast.report.sections.notes import trading_notes
-    from forecast.report.sections.robustness import missed_leaks
+    from forecast.report.sections.robustness import missed_leaks, trial_log
     from forecast.report.sections.verdict import verdict_text
 
     performance = backtest.metrics["performance"]
@@ -61,4 +61,6 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
         )
         if (share := shown.get("detectable_share")) is not None:
             click.echo(f"In features {missed_leaks(share)}.")
+    if (trials := backtest.metrics.get("trials")) and trials["problems"]:
+        click.echo(f"Trial log: {trial_log(trials)}")
     click.echo(f"Report: {page}")

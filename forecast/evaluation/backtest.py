@@ -10,6 +10,7 @@ import pandas as pd
 from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig as TradingConfig
 from forecast.evaluation.lookahead_audit import certify_fills
+from forecast.evaluation.tries import tries
 from forecast.evaluation.warnings import notes
 from forecast.runs import integrity, trial_log
 from forecast.runs.run import Backtest, Run
@@ -32,12 +33,14 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
         ConfigError: rules that this run's bars cannot follow.
     """
     checked, described = integrity.check(run), run.describe()
+    trial_log.record_backtest(run.folder.parent, rules, run=run.name, symbols=[run.symbol])
     data, bars, predictions = described["data"], run.bars(), run.predictions()
     material = _material(run, rules=rules)
     made = accounts(predictions, bars, **material)
     chosen = chosen_bands(made.choices)
     config = {**rules.to_json(), **({"chosen_bands": chosen} if chosen else {})}
     judged = with_outcome(predictions)
+    tried = tries(run.folder.parent, made.ledgers, run=run.name, name=rules.name)
     metrics = summarise(
         made.ledgers,
         judged,
@@ -45,13 +48,14 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
         bars_per_year=data["bars_per_year"],
         sessions=session_of(utc(bars["closed_at"])[made.traded], data["calendar"]),
         config=config,
-        trials=max(1, trial_log.count(run.folder.parent, symbol=made.members.symbol)),
+        trials=max(1, tried.log.tried),
+        tried=tried.returns,
         validation=material["validation"],
-        caveats=[] if checked.verified else [Caveat(code="unverified")],
+        caveats=[*tried.caveats, *([] if checked.verified else [Caveat(code="unverified")])],
         unseeded=(traits := model_traits(described)).unseeded,
         ordinal=traits.ordinal,
     )
-    metrics["integrity"] = checked.to_json()
+    metrics |= {"integrity": checked.to_json(), "trials": tried.to_json(run.symbol)}
     status: Status = "ok"
     failures: list[str] = []
     if run.describe()["config"].get("split") == COMBINATORIAL:

@@ -140,7 +140,7 @@ def judge(
         if fitted.note:
             note(fitted.note)
         shown = _certificate(tested, settings["models"], fitted=fitted, config=config)
-        trial_log.record(folder, experiment, run=run.name, judged={"forecasts": digest, **config.to_json()})
+        trial_log.record_predictions(folder, experiment, run=run.name, judged={"forecasts": digest, **config.to_json()})
         content = {
             "run": run.name,
             "kind": JUDGED,

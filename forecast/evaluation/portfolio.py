@@ -12,6 +12,7 @@ import pandas as pd
 from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig
 from forecast.evaluation.backtest import model_traits, traded_accounts
+from forecast.evaluation.tries import tries
 from forecast.evaluation.warnings import ruins
 from forecast.runs import integrity, trial_log
 from forecast.runs.io import read_json, read_parquet, write_json, write_parquet
@@ -112,7 +113,11 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
         "symbols": symbols, "runs": [run.name for run in runs], "weighting": weighting, **rules.to_json(),
     }  # fmt: skip
     sessions = session_of(closed_at, data[0]["calendar"])
-    tried = sum(trial_log.count(run.folder.parent, symbol=symbol) for run, symbol in zip(runs, symbols, strict=True))
+    digest = hashlib.sha256(" ".join(config["runs"]).encode()).hexdigest()[:8]
+    name = f"{title}_{weighting}_{rules.name}_{digest}"
+    place = runs[0].folder.parent
+    trial_log.record_portfolio(place, config, name=name, symbols=symbols)
+    tried = tries(place, ledgers, run=name, name=name)
     decided = {
         symbol: session_of(each.members.decided_at, about["calendar"])
         for symbol, each, about in zip(symbols, made, data, strict=True)
@@ -121,17 +126,17 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
     traits = model_traits(*(run.describe() for run in runs))
     metrics = summarise(
         ledgers, predictions, bars_per_year=bars_per_year, sessions=sessions, config=config,
-        decision_sessions=decided, trials=max(1, tried),
+        decision_sessions=decided, trials=max(1, tried.log.tried), tried=tried.returns,
         validation=pd.concat([run.validation() for run in runs], ignore_index=True),
-        caveats=[] if all(each.verified for each in checked) else [Caveat(code="unverified")],
+        caveats=[*tried.caveats, *([] if all(each.verified for each in checked) else [Caveat(code="unverified")])],
         unseeded=traits.unseeded, ordinal=traits.ordinal,
     )  # fmt: skip
     metrics["integrity"] = {run.name: each.to_json() for run, each in zip(runs, checked, strict=True)}
+    metrics["trials"] = tried.to_json(*symbols)
     metrics["trading"] = {"ruined": ruins(ledgers), **_events(parts, time)}
     metrics["mean_share"] = {part.symbol: float(each.mean()) for part, each in zip(parts, shares, strict=True)}
-    digest = hashlib.sha256(" ".join(config["runs"]).encode()).hexdigest()[:8]
     return Portfolio(
-        name=f"{title}_{weighting}_{rules.name}_{digest}",
+        name=name,
         config=config,
         ledger=ledger_frame(ledgers),
         holdings=_holdings(parts, names, time, shares=shares, position=held.position, traded=held.traded),

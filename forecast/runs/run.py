@@ -284,7 +284,7 @@ class Run:
             name=name,
             config=self.backtest_config(name),
             signals=_parse(self._of_backtest(name, "signals.parquet"), Path("signals.parquet")),
-            ledger=_parse(self._of_backtest(name, "ledger.parquet"), Path("ledger.parquet")),
+            ledger=self.ledger(name),
             metrics=self.metrics(name),
             trades=self._trades(name),
         )
@@ -296,6 +296,10 @@ class Run:
         ):
             return None
         return _parse(self._of_backtest(name, file), Path(file))
+
+    def ledger(self, name: str) -> pd.DataFrame:
+        """ledger.parquet of one saved backtest."""
+        return _parse(self._of_backtest(name, "ledger.parquet"), Path("ledger.parquet"))
 
     def backtest_config(self, name: str) -> dict[str, Any]:
         """config.json of one saved backtest: its rules."""

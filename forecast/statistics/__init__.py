@@ -9,5 +9,6 @@ __all__ = [
     "multiple_testing",
     "performance",
     "summary",
+    "tried_returns",
     "verdict",
 ]

@@ -14,8 +14,16 @@ from forecast.statistics.forecast_tests import diebold_mariano, label_horizon, l
 from forecast.statistics.multiple_testing import common_block, confidence_set, holm, superior_predictive_ability
 from forecast.statistics.overfitting import probability_of_overfitting
 from forecast.statistics.performance import earned, held_returns, position_changes
-from forecast.statistics.sharpe_ratio import deflated_sharpe, minimum_backtest_length, moments, probabilistic_sharpe
+from forecast.statistics.sharpe_ratio import (
+    autocorrelation,
+    deflated_sharpe,
+    effective_trials,
+    minimum_backtest_length,
+    moments,
+    probabilistic_sharpe,
+)
 from forecast.statistics.trading_costs import break_even
+from forecast.statistics.tried_returns import DailyReturns, correlations
 from forecast.trading.signals import utc
 from forecast.trading.simulator import Ledger
 from pipelines.market.types import Floats
@@ -33,12 +41,14 @@ Accounts = Mapping[str, Mapping[str, Ledger]]
 
 
 def evidence(
-    accounts: Accounts, *, sessions: Sessions | None, per_year: float, trials: int, rng: np.random.Generator
-) -> dict[str, Any]:
+    accounts: Accounts, *, sessions: Sessions | None, per_year: float, trials: int,
+    tried: Sequence[DailyReturns] = (), rng: np.random.Generator,
+) -> dict[str, Any]:  # fmt: skip
     """Seeds, ranking, Sharpe ratios and costs of one backtest, JSON-ready; empty with fewer than 20 days (or bars).
 
     accounts: model -> member -> ledger, over the same bars. per_year: days (or bars, whatever daily_sums makes of
-    sessions) in a year. trials: strategies tried until these were shown, themselves included.
+    sessions) in a year. trials: strategies tried until these were shown, themselves included. tried: those of them
+    whose daily returns are known.
     """
     networks = [model for model in accounts if is_network(model)]
     nets = {
@@ -63,8 +73,12 @@ def evidence(
         found["superior"] = {"benchmark": HOLDING, "strategies": len(active), "p_value": p_value}
     found["overfitting"] = _overfitting(accounts, values)
     found["confidence_set"] = confidence_set(table, list(ensembles), **shared)
-    found["sharpe"] = _sharpe(values, networks, trials=trials)
-    found["minimum_length"] = {"trials": trials, "years": minimum_backtest_length(trials, sharpe=1.0)}
+    effective = effective_trials(trials, correlations(tried))
+    others = [each.returns for each in tried] if unit == "day" else []
+    found["sharpe"] = _sharpe(values, networks, trials=trials, effective=effective, others=others)
+    found["minimum_length"] = {
+        "trials": trials, "effective_trials": effective, "years": minimum_backtest_length(effective, sharpe=1.0),
+    }  # fmt: skip
     found["years"] = days / per_year
     return {**found, **_costs(accounts, networks, sessions=sessions, shared=shared)}
 
@@ -118,26 +132,35 @@ def _overfitting(accounts: Accounts, values: Mapping[tuple[str, str], Floats]) -
     return {"probability": share, "strategies": len(picked), "blocks": BLOCKS, "splits": math.comb(BLOCKS, BLOCKS // 2)}
 
 
-def _sharpe(values: Mapping[tuple[str, str], Floats], networks: Sequence[str], *, trials: int) -> dict[str, Any]:
-    """Of each network's ensemble: how sure its Sharpe ratio is above zero, before and after counting the trials."""
+def _sharpe(
+    values: Mapping[tuple[str, str], Floats], networks: Sequence[str], *, trials: int, effective: float,
+    others: Sequence[Floats],
+) -> dict[str, Any]:  # fmt: skip
+    """Of each network's ensemble: how sure its Sharpe ratio is above zero, before and after counting the trials.
+
+    effective: how many independent ones the trials are worth. others: daily returns of other tries.
+    """
     members = {key: moments(daily) for key, daily in values.items() if key[0] in networks}
-    ratios = [each[0] for each in members.values() if each is not None]
+    ratios = [each[0] for each in [*members.values(), *map(moments, others)] if each is not None]
     noise = 1.0 / len(next(iter(values.values())))  # two tries differ at least by what a Sharpe ratio errs
     variance = max(noise, float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0)
+    counted = {"trials": trials, "effective_trials": effective}
     found: dict[str, Any] = {}
     for model in networks:
         each = members[model, "ensemble"]
         if each is None:
-            found[model] = {"probability": None, "deflated": None, "trials": trials}
+            found[model] = {**counted, "probability": None, "deflated": None, "autocorrelation": None}
             continue
         ratio, skew, kurtosis = each
         known: dict[str, Any] = {
             "observations": len(values[model, "ensemble"]), "skew": skew, "kurtosis": kurtosis,
+            "autocorrelation": autocorrelation(values[model, "ensemble"]),
         }  # fmt: skip
         found[model] = {
+            **counted,
             "probability": probabilistic_sharpe(ratio, benchmark=0.0, **known),
-            "deflated": deflated_sharpe(ratio, trials=trials, trial_variance=variance, **known),
-            "trials": trials,
+            "deflated": deflated_sharpe(ratio, trials=effective, trial_variance=variance, **known),
+            "autocorrelation": known["autocorrelation"],
         }
     return found
 

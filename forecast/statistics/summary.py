@@ -18,6 +18,7 @@ from forecast.statistics.forecast_accuracy import ensembles, prediction_quality
 from forecast.statistics.performance import Metrics, held_returns, performance
 from forecast.statistics.robustness import evidence, forecast_tests
 from forecast.statistics.skill import skill_scores
+from forecast.statistics.tried_returns import DailyReturns
 from forecast.statistics.verdict import Caveat, Verdict
 from forecast.trading.signals import ENSEMBLE
 from forecast.trading.simulator import Ledger
@@ -41,6 +42,7 @@ def summarise(
     decision_sessions: Mapping[str, Sessions] | None = None,
     seed: int = 0,
     trials: int | None = None,
+    tried: Sequence[DailyReturns] = (),
     validation: "pd.DataFrame | None" = None,
     caveats: Sequence[Caveat] = (),
     unseeded: Collection[str] = (),
@@ -53,7 +55,8 @@ def summarise(
     sessions: the session date of each ledger row, datetime64[D], shape (bars,), or None where bars are not to be summed
     to days. decision_sessions: symbol -> the session date of each of its decisions; those of the ledger when not given.
     config: policy, threshold and costs, kept beside the numbers that follow from them. seed: of the bootstrap of the
-    robustness checks. trials: configurations tried, this one included, each of which tried every network. validation:
+    robustness checks. trials: configurations tried, this one included, each of which tried every network. tried: daily
+    returns of those that are known, these ledgers' networks among them. validation:
     a run's validation.parquet, whose share of rises is the base rate that was known before the tests. caveats: what
     else limits the verdict, of which the numbers here know nothing. unseeded: models whose forecasts are judged as they
     are, since nobody said which training they come from. ordinal: models whose numbers are scores or signals and no
@@ -78,7 +81,7 @@ def summarise(
     per_year = _units_per_year(comparisons, bars=len(time) - 1, bars_per_year=bars_per_year)
     robustness = evidence(
         accounts, sessions=sessions, per_year=per_year, trials=(trials or 1) * max(1, len(networks)),
-        rng=np.random.default_rng([seed, 1]),
+        tried=tried, rng=np.random.default_rng([seed, 1]),
     )  # fmt: skip
     tests = {} if predictions is None else forecast_tests(predictions, ordinal=ordinal)
     prediction = {} if predictions is None else _by_model(_qualities(predictions, ordinal=ordinal))

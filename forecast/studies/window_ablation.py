@@ -18,7 +18,7 @@ from forecast.config.trading import AUTO, TradingConfig
 from forecast.datasets.dataset import Dataset
 from forecast.diagnostics.loader import RunUnderStudy
 from forecast.evaluation.backtest import closing_calendar
-from forecast.runs import tables
+from forecast.runs import tables, trial_log
 from forecast.runs.io import damaged, read_arrays, read_parquet, write_arrays, write_parquet
 from forecast.runs.run import Run, tuned_hyperparameters
 from forecast.statistics.comparisons import Sessions, compare_accounts
@@ -61,6 +61,9 @@ def run(
         raise ConfigError("Need a run of one symbol to compare windows, got one of a panel. Train it alone.")
     wanted = sorted({own, *lengths})
     made = {length: shortened(subject.data, length, longest=wanted[-1]) for length in wanted}
+    for length in (length for length in wanted if length != own):
+        other = replace(subject.experiment, window=length)
+        trial_log.record_training(subject.run.folder.parent, other, run=subject.run.name, longest=wanted[-1])
     found = _train(subject, made, workers=workers, progress=progress)
     accounted = {length: _traded(subject, made[length], found[length], rules=rules) for length in wanted}
     sessions = accounted[own][1]

@@ -157,7 +157,7 @@ def train_pooled(
                 user_features=own,
                 panel={"symbols": list(pooled.panel.symbols), "fingerprints": data},
             )
-            trial_log.record(folder, experiment, run=run.name, **more)
+            trial_log.record_training(folder, experiment, run=run.name, **more)
             runs.create_run(folder, run.name, description=description, bars=tables.bars(prices))
             ongoing.append(resume(run, experiment, dataset, shown))
         if ongoing:

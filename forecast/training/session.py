@@ -173,7 +173,7 @@ def tune_members(
             for owner in owners:
                 for fold in folds:
                     tried = {model: asdict(settings) for (model, number), settings in wanted if number == fold}
-                    trial_log.record(
+                    trial_log.record_tuning(
                         owner.run.folder.parent, owner.experiment, run=owner.run.name, fold=fold, tried=tried
                     )
             scores: dict[Study, float] = {}

@@ -94,7 +94,7 @@ def train_all(
                 backend=workers.backend,
                 user_features=own,
             )
-            trial_log.record(folder, experiment, run=run.name, **more)
+            trial_log.record_training(folder, experiment, run=run.name, **more)
             runs.create_run(folder, run.name, description=description, bars=tables.bars(prices))
             twice = () if experiment.combinatorial else experiment.models
             ongoing.append((resume(run, experiment, dataset, shown, twice=twice), source))

@@ -98,12 +98,12 @@ def test_a_pooled_panel_gives_every_symbol_a_run_with_the_same_networks(copy):
 def test_tuned_networks_are_chosen_once_and_every_try_is_counted(copy):
     forecast = forecast_here(copy)
     options = (*SMALL, "--epochs", "1", "--seeds", "1", "--tuning-trials", "2")
-    before = trial_log.count(copy / "data" / "runs", symbol="AAPL")
+    before = trial_log.read(copy / "data" / "runs").of("AAPL")
     forecast("train", "AAPL", *options)
     run = newest(copy)
     tuned = run.describe()["tuning"]
     assert len(tuned["tried"]) == 2 * 2 * 2  # tries x networks x folds
-    assert trial_log.count(copy / "data" / "runs", symbol="AAPL") == before + 1 + 2 * 2  # the run, and tries x folds
+    assert trial_log.read(copy / "data" / "runs").of("AAPL") == before + 1 + 2 * 2  # the run, and tries x folds
     for each in tuned["chosen"]:
         assert run.describe_member(each["model"], each["fold"], 0)["architecture"]["units"] == each["units"]
     assert run.certificate()["passed"]

@@ -49,6 +49,8 @@ def answers(material: PageContext) -> list[dict[str, str]]:
     """What cannot change the verdict, and is there to doubt it with; those that this run has numbers for."""
     found = material.metrics.get("evidence") or {}
     rows = [{"question": question, "answer": answer(found)} for question, answer in _QUESTIONS if answer(found)]
+    if trials := material.metrics.get("trials"):
+        rows.append({"question": "Trial log", "answer": trial_log(trials)})
     rows.append({"question": "Files of the run", "answer": _integrity(material)})
     if echo := _echo(material):
         rows.append({"question": "Correlation with the last return", "answer": echo})
@@ -170,12 +172,13 @@ def _sharpe(found: Found) -> str:
     rows = [(model, each) for model, each in _ordered(found.get("sharpe")) if each["deflated"] is not None]
     if not rows:
         return ""
-    said, trials = (
-        [f"{formatting.label(model)} {_odds(each['deflated'])}" for model, each in rows],
-        rows[0][1]["trials"],
-    )
+    said = [f"{formatting.label(model)} {_odds(each['deflated'])}" for model, each in rows]
+    counted, first = formatting.count(rows[0][1]["trials"]), rows[0][1]
+    alike = ""
+    if (effective := first.get("effective_trials")) is not None and effective < 0.95 * first["trials"]:
+        alike = f", which are as much alike as {formatting.number(effective, 1)} independent ones"
     return (
-        f"{', '.join(said)}, counting {formatting.count(trials)} tried (deflated Sharpe ratio). "
+        f"{', '.join(said)}, counting {counted} tried{alike} (deflated Sharpe ratio, autocorrelation allowed for). "
         "A positive Sharpe ratio alone is no skill: holding a rising stock has one, too."
     )
 
@@ -263,6 +266,13 @@ def _years(years: float) -> str:
     if years < 0.25:
         return formatting.plural(round(365.25 * years), "day")
     return f"{formatting.number(years, 1 if years < 10 else 0)} years"
+
+
+def trial_log(trials: Found) -> str:
+    """How much was tried in this folder of runs, and whether its log can be believed."""
+    listed = "; ".join(trials["problems"][:3])
+    problem = f" It cannot be relied on: {listed}. More may have been tried." if listed else ""
+    return f"{formatting.plural(trials['tried'], 'configuration')} tried in this folder of runs so far.{problem}"
 
 
 def missed_leaks(share: float) -> str:

@@ -67,10 +67,10 @@ def test_the_same_forecasts_are_one_run_and_one_trial(source, tmp_path):
     runs = [judged(probabilities(source), source, tmp_path) for _ in range(2)]
     assert runs[0].name == runs[1].name
     assert "judged" in runs[0].name
-    assert trial_log.count(tmp_path, symbol="XYZ") == 1
+    assert trial_log.read(tmp_path).of("XYZ") == 1
     other = judged(probabilities(source, seed=2), source, tmp_path)
     assert other.name != runs[0].name
-    assert trial_log.count(tmp_path, symbol="XYZ") == 2
+    assert trial_log.read(tmp_path).of("XYZ") == 2
 
 
 def test_baselines_learn_only_from_what_was_known_before_each_fold(source, tmp_path):

@@ -15,12 +15,16 @@ from forecast.statistics.multiple_testing import common_block, confidence_set, s
 from forecast.statistics.overfitting import probability_of_overfitting
 from forecast.statistics.sharpe_ratio import (
     deflated_sharpe,
+    effective_rank,
+    effective_trials,
     expected_maximum,
     minimum_backtest_length,
     moments,
     probabilistic_sharpe,
+    sharpe_variance,
 )
 from forecast.statistics.trading_costs import break_even
+from forecast.statistics.tried_returns import DailyReturns, correlations, daily
 
 
 def test_the_best_of_ten_normal_numbers() -> None:
@@ -34,14 +38,76 @@ def test_forty_five_trials_need_five_years() -> None:
     assert minimum_backtest_length(45, sharpe=1.0) == pytest.approx(4.998, abs=5e-4)
 
 
-@pytest.mark.parametrize(("trials", "expected"), [(100, 0.9004), (46, 0.9505)])
-def test_the_deflated_sharpe_ratio_of_the_paper(trials: int, expected: float) -> None:
-    # Bailey and López de Prado (2014), p. 10: yearly Sharpe ratio 2.5 over five years of 250 days
-    found = deflated_sharpe(
-        2.5 / np.sqrt(250), observations=1250, skew=-3, kurtosis=10, trials=trials, trial_variance=0.5 / 250
-    )
-    assert found == pytest.approx(expected, abs=5e-5)
-    assert np.sqrt(0.5 / 250) * expected_maximum(100) == pytest.approx(0.1132, abs=5e-5)
+HEDGE_FUND = {"observations": 24, "skew": -2.448, "kurtosis": 10.164}  # the paper's numeric example
+
+
+@pytest.mark.parametrize(
+    ("autocorrelation", "other", "expected"),
+    [
+        (0.0, 0.0, 0.987207261261433),
+        (0.0, 0.1, 0.9391476251031433),
+        (0.2, 0.0, 0.9658320053889371),
+        (0.2, 0.1, 0.900475917403146),
+        (-0.3, 0.1, 0.9758685670470394),
+    ],
+)
+def test_the_probabilistic_sharpe_ratio_of_the_paper(autocorrelation: float, other: float, expected: float) -> None:
+    # López de Prado, Lipton and Zoonekynd (2025), as the package jsharpe computes it
+    found = probabilistic_sharpe(0.036 / 0.079, benchmark=other, autocorrelation=autocorrelation, **HEDGE_FUND)
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("autocorrelation", "expected"),
+    [(0.0, 0.4506804504866181), (0.2, 0.45711042304135235), (-0.3, 0.44546828963033486)],
+)
+def test_the_deflated_sharpe_ratio_of_the_paper(autocorrelation: float, expected: float) -> None:
+    found = deflated_sharpe(0.036 / 0.079, trials=10, trial_variance=0.1, autocorrelation=autocorrelation, **HEDGE_FUND)
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_variance_of_a_sharpe_ratio_of_skewed_returns_that_follow_one_another() -> None:
+    found = sharpe_variance(0.3, observations=500, skew=-1.0, kurtosis=7.0, autocorrelation=0.25)
+    assert found == pytest.approx(0.004479333333333334, rel=1e-12)  # jsharpe
+    rng, rho = np.random.default_rng(0), 0.3
+    shocks = rng.exponential(size=(500, 8_000)) - 1.0
+    returns = np.zeros_like(shocks)
+    for row in range(1, len(shocks)):
+        returns[row] = rho * returns[row - 1] + shocks[row]
+    drawn = returns[100:] * np.sqrt(1 - rho**2) + 0.15
+    ratios = drawn.mean(axis=0) / drawn.std(axis=0, ddof=1)
+    skew, kurtosis = 2 * (1 - rho**2) ** 1.5 / (1 - rho**3), 3 + 6 * (1 - rho**2) ** 2 / (1 - rho**4)
+    expected = sharpe_variance(0.15, observations=400, skew=skew, kurtosis=kurtosis, autocorrelation=rho)
+    assert ratios.var() == pytest.approx(expected, rel=0.08)
+
+
+def test_the_effective_number_of_tries_follows_their_correlation() -> None:
+    assert effective_rank(np.eye(3)) == pytest.approx(3.0)
+    assert effective_rank(np.ones((3, 3))) == pytest.approx(1.0)
+    known = np.array([[10, 1, 7], [1, 10, 8], [7, 8, 10]]) / 10
+    assert effective_rank(known) == pytest.approx(1.840200395337524, rel=1e-9)  # jsharpe
+    assert effective_trials(10, np.eye(4)) == pytest.approx(10.0)
+    assert effective_trials(10, np.ones((4, 4))) == pytest.approx(1.0)
+    assert effective_trials(10, np.eye(1)) == 10.0
+    # two known with correlation 0.6 are worth 1.6494; nine more beside the first, each 0.6494 of one
+    assert effective_trials(10, np.array([[1.0, 0.6], [0.6, 1.0]])) == pytest.approx(1 + 9 * 0.649385, abs=1e-4)
+
+
+def test_tries_are_compared_on_the_days_that_they_share() -> None:
+    days = np.datetime64("2020-01-01") + np.arange(200)
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(2, 200))
+    tried = [
+        DailyReturns(days=days, returns=one),
+        DailyReturns(days=days[50:], returns=one[50:]),
+        DailyReturns(days=days, returns=other),
+        DailyReturns(days=days[150:], returns=one[150:]),  # shares 50 days with the others: too few to say
+    ]
+    found = correlations(tried)
+    assert found[0, 1] == pytest.approx(1.0)
+    assert found[0, 2] == pytest.approx(np.corrcoef(one, other)[0, 1])
+    np.testing.assert_array_equal(found[3], [0.0, 0.0, 0.0, 1.0])
+    np.testing.assert_array_equal(daily(days[[1, 0, 1]], np.array([1.0, 2.0, 3.0])).returns, [2.0, 4.0])
 
 
 def test_a_sharpe_ratio_at_its_benchmark_is_even_odds() -> None:
@@ -51,7 +117,7 @@ def test_a_sharpe_ratio_at_its_benchmark_is_even_odds() -> None:
 def test_a_sharpe_ratio_without_error_is_above_its_benchmark_or_is_not() -> None:
     # returns of two values with skew 2 have kurtosis 5; at a ratio of 1 the error 1 - 2 + 4/4 is nothing at all
     known = {"observations": 100, "skew": 2.0, "kurtosis": 5.0}
-    assert [probabilistic_sharpe(1.0, benchmark=benchmark, **known) for benchmark in (0.9, 1.0, 1.1)] == [1.0, 0.5, 0.0]
+    assert [probabilistic_sharpe(ratio, benchmark=1.0, **known) for ratio in (0.9, 1.0, 1.1)] == [0.0, 0.5, 1.0]
 
 
 def test_moments_that_no_returns_have_are_refused() -> None:

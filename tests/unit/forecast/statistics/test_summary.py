@@ -116,7 +116,9 @@ def test_a_model_that_never_trades_has_evidence_too() -> None:
     idle = [each for each in ledgers if each.model != "lstm"]
     idle += [replace(ledgers[-1], model="lstm", member=member) for member in ("ensemble", "0", "1")]
     result = json.loads(json.dumps(summary(idle, predictions), allow_nan=False))
-    assert result["evidence"]["sharpe"]["lstm"] == {"probability": None, "deflated": None, "trials": 2}
+    assert result["evidence"]["sharpe"]["lstm"] == {
+        "probability": None, "deflated": None, "autocorrelation": None, "trials": 2, "effective_trials": 2.0,
+    }  # fmt: skip
     pair = next(each for each in result["verdict"]["comparisons"] if each["question"] == "money")
     assert (pair["answer"], pair["reason"]) == ("inconclusive", "never_traded")
     assert result["evidence"]["break_even"]["lstm"]["reason"] == "no difference in trading"

@@ -1,0 +1,72 @@
+"""What was tried before in this folder of runs: how much, and the daily returns of those tries that are still here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecast.runs import trial_log
+from forecast.runs.run import Run
+from forecast.runs.trial_log import TrialLog
+from forecast.statistics.comparisons import is_network
+from forecast.statistics.performance import held_returns
+from forecast.statistics.tried_returns import DailyReturns, daily
+from forecast.statistics.verdict import Caveat
+from forecast.trading.signals import ENSEMBLE, utc
+from forecast.trading.simulator import Ledger
+from pipelines.errors import RunError
+
+_MOST = 20  # backtests whose ledgers are read again: the newest
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tries:
+    """log: all that was tried. returns: of the networks of this backtest, and of the newest ones before it."""
+
+    log: TrialLog
+    returns: tuple[DailyReturns, ...]
+
+    @property
+    def caveats(self) -> list[Caveat]:
+        """Whether the log can be believed."""
+        return [Caveat(code="trial_log", value=len(self.log.problems))] if self.log.problems else []
+
+    def to_json(self, *symbols: str) -> dict[str, Any]:
+        """For metrics.json: how many configurations, of these symbols among them, and what is wrong with the log."""
+        return {
+            "tried": self.log.tried,
+            "of_symbol": {symbol: self.log.of(symbol) for symbol in symbols},
+            "known_returns": len(self.returns),
+            "problems": list(self.log.problems),
+        }
+
+
+def tries(runs: Path, ledgers: Sequence[Ledger], *, run: str, name: str) -> Tries:
+    """ledgers: of the backtest of this run, or of the portfolio, that is judged now; name: what it is called."""
+    log = trial_log.read(runs)
+    mine = [
+        daily(each.time[:-1].astype("datetime64[D]"), held_returns(each))
+        for each in ledgers
+        if each.member == ENSEMBLE and is_network(each.model)
+    ]
+    others = [each for each in log.trials if each.kind == "backtest" and (each.run, each.name) != (run, name)]
+    for trial in reversed(others[-_MOST:]):
+        mine += _returns_of(runs, trial.run, trial.name)
+    return Tries(log=log, returns=tuple(mine))
+
+
+def _returns_of(runs: Path, run: str, name: str) -> list[DailyReturns]:
+    """Daily net returns of a saved backtest's networks; none where it was removed or cannot be read."""
+    if not run or not name or (Path(run).name, Path(name).name) != (run, name):
+        return []
+    try:
+        ledger = Run(runs / run).ledger(name)
+    except RunError:
+        return []
+    rows = ledger[(ledger["member"] == ENSEMBLE) & ledger["model"].map(is_network)]
+    return [
+        daily(utc(each["time"]).astype("datetime64[D]"), each["net_return"].to_numpy(np.float64))
+        for _, each in rows.groupby("model", sort=False)
+    ]
