@@ -9,7 +9,9 @@ and the signal correlates with the next tradable return, whose volatility cluste
 skill differs and how often positions change are those of the trained networks of docs/verdict.md's controls.
 
 For each question the planted skill of the LSTM is chosen on pilot experiments (seeds 700,000 and up) so that the true
-mean difference is the median effect that these experiments state; then 200 others (seeds 0 and up) are judged.
+mean difference is the median effect that these experiments state; then 200 others (seeds 0 and up) are judged. The true
+difference grows in proportion to the skill; how fast, the same pilots with and without skill say. Without skill it is
+zero, or what trading costs: prices have no drift.
 """
 
 import argparse
@@ -49,6 +51,7 @@ class Outcome:
     reason: str
     difference: float
     stated: float
+    costs: float
 
 
 def experiment(seed: int, *, lstm: float, simple_rnn: float) -> list[Comparison]:
@@ -57,7 +60,7 @@ def experiment(seed: int, *, lstm: float, simple_rnn: float) -> list[Comparison]
     count = (FOLDS + 1) * ROWS
     walk = random_walk(bars=count + 30, seed=seed)
     moves = np.diff(np.log(walk.close))
-    opens = 100.0 * np.exp(np.concatenate([[0.0], np.cumsum(moves)]))
+    opens = 100.0 * np.cumprod(np.concatenate([[1.0], 1.0 + moves]))  # simple returns, so that their mean is zero
     bars = pd.DataFrame(
         {
             "symbol": "MDE",
@@ -93,7 +96,7 @@ def _frame(
     member: tuple[str, int, int],
 ) -> pd.DataFrame:  # fmt: skip
     model, fold, seed = member
-    gain = np.expm1(moves[entry])
+    gain = moves[entry]
     return pd.DataFrame(
         {
             "symbol": "MDE", "model": model, "fold": fold, "seed": seed,
@@ -116,38 +119,42 @@ def outcomes(case: tuple[str, str, float], *, skill: float, seeds: Sequence[int]
             if (each.question, each.model, each.benchmark) == (question, "lstm", benchmark)
         )
         stated = each.minimum_detectable_effect
+        costs = each.attribution.costs if each.attribution is not None else 0.0
         rows.append(Outcome(answer=each.answer, reason=each.reason, difference=each.difference,
-                            stated=np.nan if stated is None else stated))  # fmt: skip
+                            stated=np.nan if stated is None else stated, costs=costs))  # fmt: skip
     return rows
 
 
 def planted(case: tuple[str, str, float], *, pilots: int) -> float:
-    """The skill at which the mean difference is the median stated effect, on pilot experiments."""
-    low, high = 0.0, 2.0
-    for _ in range(7):
-        middle = (low + high) / 2
-        rows = outcomes(case, skill=middle, seeds=range(700_000, 700_000 + pilots))
-        below = np.mean([each.difference for each in rows]) < np.nanmedian([each.stated for each in rows])
-        low, high = (middle, high) if below else (low, middle)
-    return (low + high) / 2
+    """The skill at which the true difference is the median stated effect, by the slope between two sets of pilots."""
+    seeds = range(700_000, 700_000 + pilots)
+    none = outcomes(case, skill=0.0, seeds=seeds)
+    at_zero = float(np.mean([each.costs for each in none])) if case[1] == "cash" else 0.0
+    skill = 0.3
+    for _ in range(2):  # once from a guess, once from its answer
+        some = outcomes(case, skill=skill, seeds=seeds)
+        slope = np.mean([a.difference - b.difference for a, b in zip(some, none, strict=True)]) / skill
+        skill = float((np.nanmedian([each.stated for each in some]) - at_zero) / slope)
+    return skill
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.benchmarks.mde", description=__doc__)
     parser.add_argument("--experiments", type=int, default=200)
-    parser.add_argument("--pilots", type=int, default=60)
+    parser.add_argument("--pilots", type=int, default=150)
+    parser.add_argument("--case", type=int, choices=range(len(CASES)), action="append", help="only these, by number")
     arguments = parser.parse_args()
     print(f"{FOLDS * ROWS:,} test days, {FOLDS} folds, {SEEDS} seeds; {arguments.experiments} experiments")
-    print(f"{'comparison':<24} {'true':>9} {'stated':>9} {'found':>7}  Wilson")
-    for case in CASES:
+    print(f"{'comparison':<24} {'mean':>9} {'stated':>9} {'found':>7}  Wilson")
+    for case in [CASES[number] for number in arguments.case or range(len(CASES))]:
         skill = planted(case, pilots=arguments.pilots)
         rows = outcomes(case, skill=skill, seeds=range(arguments.experiments))
         hits = sum(each.answer == "better" for each in rows)
         low, high = wilson(hits, len(rows))
-        true, stated = np.mean([each.difference for each in rows]), np.nanmedian([each.stated for each in rows])
+        mean, stated = np.mean([each.difference for each in rows]), np.nanmedian([each.stated for each in rows])
         gated = sum(each.reason == "no_skill" for each in rows)
         print(
-            f"{case[0] + ', LSTM ' + case[1]:<24} {true:9.5f} {stated:9.5f} {hits / len(rows):7.1%}  "
+            f"{case[0] + ', LSTM ' + case[1]:<24} {mean:9.5f} {stated:9.5f} {hits / len(rows):7.1%}  "
             f"{low:.1%} to {high:.1%}; {gated} closed by the gate",
             flush=True,
         )
