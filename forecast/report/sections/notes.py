@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from forecast.report.sections.verdict import capital, name
+from forecast.report.sections.verdict import capital, joined, name
+from forecast.statistics.comparisons import SAME_EXPOSURE
 
 
 def trading_notes(trading: Mapping[str, Any]) -> list[str]:
@@ -21,7 +22,8 @@ def trading_notes(trading: Mapping[str, Any]) -> list[str]:
         notes.append(f"Open positions were closed at the last open{volume}, costs paid.")
     if trading.get("closed_overnight"):
         notes.append("Positions are closed at the last open of each session, costs paid; nothing is held overnight.")
-    notes += [f"{capital(name(model))} never held a position." for model in trading.get("never_traded") or ()]
+    if idle := [name(each) for each in trading.get("never_traded") or () if each.partition(":")[0] != SAME_EXPOSURE]:
+        notes.append(f"{capital(joined(idle))} never held a position.")
     if chosen := trading.get("chosen_thresholds"):
         listed = "; ".join(
             f"{name(model)} {', '.join(f'{each:g}' for each in values)}" for model, values in chosen.items()

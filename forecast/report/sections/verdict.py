@@ -115,7 +115,7 @@ def _caveats(caveats: Sequence[Caveat]) -> list[str]:
 
 def _caveat(caveats: Sequence[Caveat]) -> str:
     caveat = max(caveats, key=lambda each: abs(each.value))
-    days, who = f"{caveat.value:.0f}", _listed([name(each.subject) for each in caveats if each.subject])
+    days, who = f"{caveat.value:.0f}", joined([name(each.subject) for each in caveats if each.subject])
     several = len(caveats) > 1
     verb = "" if several else "s"
     texts = {
@@ -274,7 +274,7 @@ def _against_benchmarks(verdict: Verdict) -> str:
     for answers, benchmarks in alike.items():
         if set(answers) != {"inconclusive"}:
             rows = verdict.of("money", family="benchmarks", benchmark=benchmarks[0])
-            other = _listed([name(each) for each in benchmarks])
+            other = joined([name(each) for each in benchmarks])
             sentences.append(_clauses(rows, verbs=verbs, other=other))
     return " ".join(sentences)
 
@@ -287,7 +287,7 @@ def _clauses(rows: Sequence[Comparison], *, verbs: Mapping[str, str], other: str
         groups.setdefault(each.answer, []).append(name(each.model))
     texts = []
     for answer, models in groups.items():
-        listed = _listed(models)
+        listed = joined(models)
         if answer == "inconclusive":
             texts.append(f"{listed} {'do' if len(models) > 1 else 'does'} not differ significantly from {other}")
         else:
@@ -296,7 +296,8 @@ def _clauses(rows: Sequence[Comparison], *, verbs: Mapping[str, str], other: str
     return f"{capital('; '.join(texts))}."
 
 
-def _listed(names: Sequence[str]) -> str:
+def joined(names: Sequence[str]) -> str:
+    """ "A, B and C"."""
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 

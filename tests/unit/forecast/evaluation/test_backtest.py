@@ -198,7 +198,7 @@ def test_ruin_is_said_and_an_account_never_falls_below_zero(run):
 
 def test_a_model_that_never_trades_is_said_to_and_tells_nothing(run):
     made = evaluate(run, rules=rules(threshold=0.49))
-    assert "The LSTM never held a position." in trading_notes(made.metrics["trading"])
+    assert "The LSTM and the SimpleRNN never held a position." in trading_notes(made.metrics["trading"])
     assert made.metrics["verdict"]["money"] == "inconclusive"
     money = Verdict.from_json(made.metrics["verdict"]).of("money")
     assert {each.reason for each in money if each.benchmark != "previous_sign"} == {"never_traded"}
@@ -277,7 +277,7 @@ def test_constant_prices_choose_to_stand_aside_and_say_why(run):
     said = " ".join(trading_notes(made.metrics["trading"]))
     assert "validation rows of one class only: not calibrated" in said
     assert "Kelly's fraction is not known, nothing is held" in said
-    assert "The LSTM never held a position." in said
+    assert "The LSTM and the SimpleRNN never held a position." in said
 
 
 def test_a_single_seed_is_traded_alone_and_its_spread_is_not_made_up(tmp_path):
