@@ -15,6 +15,7 @@ training. Seeds 0 to 9,999 are for reporting only; the statistic was chosen on o
 import argparse
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,10 @@ class Quiet:
 
 def real(prices: Path, *, seed: int, bars: int) -> Bars:
     """A real stock without an edge: its days in random order (even seeds) or with random signs (odd seeds)."""
-    table = pd.read_parquet(prices)
+    table = _prices(prices)
     rng = np.random.default_rng([seed, 77])
-    symbols = sorted(table["symbol"].unique())
+    counts = table["symbol"].value_counts()
+    symbols = sorted(counts.index[counts > bars])
     rows = table[table["symbol"] == symbols[(seed // 2) % len(symbols)]].sort_values("date").iloc[-(bars + 1) :]
     close, opens = rows["close"].to_numpy(np.float64), rows["open"].to_numpy(np.float64)
     overnight, day = np.log(opens[1:] / close[:-1]), np.log(close[1:] / opens[1:])
@@ -76,6 +78,11 @@ def real(prices: Path, *, seed: int, bars: int) -> Bars:
     opened = 100 * np.exp(level - day)
     closed = 100 * np.exp(level)
     return replace(frame, open=opened, close=closed, high=np.maximum(opened, closed), low=np.minimum(opened, closed))
+
+
+@cache
+def _prices(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path, columns=["symbol", "date", "open", "close"])
 
 
 def dataset_of(arguments: argparse.Namespace, seed: int, experiment: Experiment) -> Dataset:

@@ -78,8 +78,8 @@ def _cheaper(money: SmallestEffect | None, rules: Mapping[str, Any]) -> list[str
     return [
         f"Lower costs let less skill pay: {formatting.percent(yearly)} per year went into costs, "
         f"{formatting.percent(yearly / paid)} for each basis point.",
-        "Another label can do the same: with --horizon 5 positions are kept longer; whether that finds as much skill, "
-        "the same command with it says.",
+        "Another label can do the same: with --horizon 5 forecasts change more slowly and less is traded; whether that "
+        "finds as much skill, the same command with it says.",
     ]
 
 
