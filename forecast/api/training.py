@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any
 
 from forecast.api.arguments import check_type, jobs_of, workspace_of
@@ -27,6 +26,7 @@ def train(
     cluster: str | None = None,
     progress: ShowProgress = True,
     workspace: Workspace | None = None,
+    skip_unsuitable: bool = False,
 ) -> Run:
     """Train an experiment's networks walk-forward, several seeds each, and return the finished run.
 
@@ -49,11 +49,13 @@ def train(
         True: a bar on stderr. False: nothing. Or an object of your own, see `Progress`.
     workspace
         Where prices, runs and reports lie; None: `Workspace.default`.
+    skip_unsuitable
+        Of a panel, ``Experiment("TECH", panel=["AAPL", "MSFT"])``: whether symbols that cannot take part are left out.
 
     Returns
     -------
     Run
-        The finished run; `backtest` trades its predictions.
+        The finished run; `backtest` trades its predictions. A panel is one run.
 
     Raises
     ------
@@ -72,17 +74,17 @@ def train(
     True
     """
     experiment = check_type(experiment, Experiment, name="experiment", example=_EXAMPLE)
-    experiments = [replace(experiment, symbol=symbol) for symbol in experiment.panel] or [experiment]
-    runs = train_all(
-        experiments,
+    (run,) = train_all(
+        [experiment],
         overwrite=overwrite,
         jobs=jobs,
         backend=backend,
         cluster=cluster,
         progress=progress,
         workspace=workspace,
+        skip_unsuitable=skip_unsuitable,
     )
-    return next(run for run in runs if run.symbol == experiment.symbol)
+    return run
 
 
 def train_all(
@@ -94,6 +96,7 @@ def train_all(
     cluster: str | None = None,
     progress: ShowProgress = True,
     workspace: Workspace | None = None,
+    skip_unsuitable: bool = False,
     command: str = "",
 ) -> list[Run]:
     """Train several experiments by the same workers and return their finished runs. Parameters as `train` has them.
@@ -109,19 +112,22 @@ def train_all(
         shown(progress) as display,
         make_workers(jobs=jobs_of(jobs), backend=backends.choose(backend), cluster=cluster) as workers,
     ):
-        from forecast.training.panel import train_pooled
+        from forecast.training.panel import train_panel
         from forecast.training.train import train_all
         from pipelines.store.store import Store
 
-        return (train_pooled if experiments[0].panel else train_all)(
-            experiments,
-            store=Store(place.store),
-            folder=place.runs,
-            command=command or command_line(experiments[0]),
-            fresh=overwrite,
-            progress=display,
-            workers=workers,
-        )
+        shared: dict[str, Any] = {
+            "store": Store(place.store),
+            "folder": place.runs,
+            "command": command or command_line(experiments[0]),
+            "fresh": overwrite,
+            "progress": display,
+            "workers": workers,
+        }
+        panels = [each for each in experiments if each.panel]
+        runs = [train_panel(each, skip_unsuitable=skip_unsuitable, **shared) for each in panels]
+        single = [each for each in experiments if not each.panel]
+        return runs + (train_all(single, **shared) if single else [])
 
 
 def make_workers(*, jobs: int, backend: str, cluster: str | None) -> AbstractContextManager[Any]:
@@ -143,7 +149,8 @@ def command_line(experiment: Experiment) -> str:
     >>> command_line(Experiment("AAPL", folds=4, models=["gru", "lstm"]))
     'forecast train AAPL --model gru --model lstm --folds 4'
     """
-    words = ["forecast", "train", *(experiment.panel or (experiment.symbol,))]
+    listed = [f"@{experiment.symbol}.csv"] if experiment.membership else experiment.panel
+    words = ["forecast", "train", *(listed or (experiment.symbol,))]
     words += ["--global-model"] if experiment.panel else []
     standard = Experiment(experiment.symbol)
     for name, (known, _) in settings_of(Experiment).items():

@@ -24,6 +24,7 @@ _COLUMNS: tuple[tuple[str, str, Callable[[float], str]], ...] = (  # key in metr
 def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
     """The verdict first, then a small table, then where the report is."""
     from forecast.report.sections.notes import trading_notes
+    from forecast.report.sections.panel import sentences as panel_sentences
     from forecast.report.sections.robustness import missed_leaks, trial_log
     from forecast.report.sections.verdict import verdict_text
 
@@ -48,6 +49,9 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
         ],
     )
     click.echo("")
+    if panel := backtest.metrics.get("panel"):
+        for sentence in panel_sentences(panel, [model for model in models if model in model_registry.MODELS]):
+            click.echo(sentence)
     for line in trading_notes(backtest.metrics.get("trading") or {}):
         click.echo(line)
     if shown := backtest.metrics.get("certificate"):

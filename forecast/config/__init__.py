@@ -1,3 +1,13 @@
 """What can be chosen, checked where it enters: an experiment, a trading configuration, the models and their sizes."""
 
-__all__ = ["architecture", "experiment", "fields", "judging", "model_registry", "significance", "trading"]
+__all__ = [
+    "architecture",
+    "experiment",
+    "fields",
+    "judging",
+    "model_registry",
+    "policies",
+    "significance",
+    "trading",
+    "universe",
+]

@@ -37,7 +37,9 @@ class Experiment:
     folds, as pipelines.preprocessing.combinatorial_cv takes them.
     features: names; none stands for DEFAULT_FEATURES; on bars made of ticks for all of FEATURES and those of trades and
     quotes that the bars have columns for (forecast.datasets.dataset.with_features).
-    panel: the symbols whose networks are trained as one, this one among them; none: this symbol alone.
+    panel: the symbols whose networks are trained as one; symbol is then the panel's title. None: this symbol alone.
+    membership: "AAPL,1999-11-01,2015-03-18" for each period in which a symbol of the panel is a member, as
+    forecast.config.universe has them; none: as long as it trades.
     tuning_trials: tries of other units and learning rates for each network and fold; 0 takes them as they are here.
     start, end: the first and the last session used, both included.
     """
@@ -159,16 +161,18 @@ class Experiment:
         aliases=("features",),
     )
     panel: Sequence[str] = ()
+    membership: Sequence[str] = ()
     start: date | str | None = setting(None, "date", "First session used.", group=PRICES, optional=True)
     end: date | str | None = setting(None, "date", "Last session used.", group=PRICES, optional=True)
 
     def __post_init__(self) -> None:
+        from forecast.config.universe import check_membership
         from pipelines.market.types import check_symbol
         from pipelines.preprocessing.combinatorial_cv import count_folds
         from pipelines.preprocessing.features import DEFAULT_FEATURES, check_names
         from pipelines.preprocessing.walk_forward import time_span
 
-        for text in (self.symbol, *self.panel):
+        for text in (self.symbol, *self.panel, *self.membership):
             if not isinstance(text, str):
                 raise ConfigError(f"Expected a symbol as text, got {text!r:.80}.")
         object.__setattr__(self, "symbol", check_symbol(self.symbol))
@@ -179,8 +183,9 @@ class Experiment:
         if self.features:
             check_names(self.features)
         object.__setattr__(self, "panel", tuple(sorted(check_symbol(each) for each in self.panel)))
-        if self.panel and (self.symbol not in self.panel or len(set(self.panel)) < max(2, len(self.panel))):
+        if self.panel and len(set(self.panel)) < max(2, len(self.panel)):
             raise ConfigError(f"Expected 2 symbols or more for --global-model, each once, got {', '.join(self.panel)}.")
+        object.__setattr__(self, "membership", check_membership(self.membership, symbols=self.panel))
         if self.panel and self.combinatorial:
             raise ConfigError("Expected --split expanding or rolling with --global-model, got combinatorial.")
         time_span(self.embargo)
@@ -192,6 +197,10 @@ class Experiment:
     def combinatorial(self) -> bool:
         """Whether folds learn from later rows than they are tested on."""
         return self.split == COMBINATORIAL
+
+    def of_symbol(self, symbol: str) -> "Experiment":
+        """The same of one symbol of its panel."""
+        return dataclasses.replace(self, symbol=symbol)
 
     def _check_networks(self) -> None:
         """What the networks' shape cannot be, alone or together with the labels."""
@@ -227,7 +236,8 @@ class Experiment:
             raise ConfigError(f"Expected settings out of {', '.join(sorted(names))}, got {', '.join(unknown)}.")
         if "symbol" not in values:
             raise ConfigError("Expected a symbol, got none. Name one: forecast train AAPL.")
-        return cls(**{**values, "panel": tuple(values.get("panel", ()))})
+        several = {name: tuple(values.get(name, ())) for name in ("panel", "membership")}
+        return cls(**{**values, **several})
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:

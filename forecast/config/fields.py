@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import numbers
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,7 +21,8 @@ class Setting:
     """What a field may be.
 
     low, high: the least and the greatest value; open_low, open_high: whether these themselves are excluded.
-    choices: the only texts, or what each of several must be. words: texts accepted in place of a number.
+    choices: the only texts, or what each of several must be. patterns: regular expressions of further texts.
+    words: texts accepted in place of a number.
     listed: the choices for a person, who would not read forty names. optional: whether None is allowed.
     """
 
@@ -32,6 +34,7 @@ class Setting:
     open_low: bool = False
     open_high: bool = False
     choices: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     listed: str = ""
     optional: bool = False
@@ -106,7 +109,10 @@ class Setting:
         return bool(value) if type(value).__name__ in ("bool", "bool_") else None
 
     def _text(self, value: Any) -> str | None:
-        return value if isinstance(value, str) and (not self.choices or value in self.choices) else None
+        if not isinstance(value, str):
+            return None
+        fits = not self.choices or value in self.choices or any(re.fullmatch(each, value) for each in self.patterns)
+        return value if fits else None
 
     def _date(self, value: Any) -> date | None:
         if isinstance(value, datetime):
@@ -134,6 +140,8 @@ class Setting:
         if self.kind == "texts":
             schema |= {"items": {"type": "string", **({"enum": list(self.choices)} if self.choices else {})}}
             schema |= {"uniqueItems": True}
+        elif self.patterns:
+            schema["anyOf"] = [{"enum": list(self.choices)}, *({"pattern": f"^{each}$"} for each in self.patterns)]
         elif self.choices:
             schema["enum"] = list(self.choices)
         if self.low is not None:

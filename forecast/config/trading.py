@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from forecast.config import policies
 from forecast.config.fields import check, setting
 from pipelines.errors import ConfigError
 
 CALIBRATIONS = ("none", "temperature", "isotonic")
 SIZES = ("full", "volatility", "kelly")
 AUTO = "auto"
-POLICIES = ("long-flat", "long-short")
+WEIGHTINGS = ("equal", "inverse-volatility")
 TRADING = "Trading"
 _BASIS_POINTS: dict[str, Any] = {"low": 0, "high": 10_000, "open_high": True}
 
@@ -63,11 +64,19 @@ class TradingConfig:
     the costs, "bars" for a half-spread estimated from earlier bars, or "quoted" for fills at the ask and bid, on top of
     them. calibration: of probabilities, on
     validation rows. sizing: "full" is the whole account, "volatility" aims at target_volatility a year, "kelly" takes
-    kelly_fraction of Kelly's; the last two at most max_leverage times the account.
+    kelly_fraction of Kelly's; the last two at most max_leverage times the account. weighting: of the symbols of a
+    panel.
     """
 
     policy: str = setting(
-        "long-flat", "text", "What a sell signal means: out of the market, or short.", group=TRADING, choices=POLICIES
+        "long-flat",
+        "text",
+        "What a sell signal means: out of the market, or short; of a panel also which ranks are held: top-bottom:10, "
+        "top:10, quantile:0.1, rank-weighted, top-drop:50:5.",
+        group=TRADING,
+        choices=policies.SINGLE,
+        patterns=policies.PATTERNS,
+        listed=policies.LISTED,
     )
     threshold: float | Literal["auto"] = setting(
         0.0,
@@ -114,11 +123,19 @@ class TradingConfig:
     kelly_fraction: float = setting(
         0.5, "number", "Part of Kelly's fraction, for --sizing kelly.", group=TRADING, low=0, open_low=True, high=1
     )
+    weighting: str = setting(
+        "equal",
+        "text",
+        "Shares of a panel's symbols for long-flat and long-short: equal, or by 1 / trailing volatility.",
+        group=TRADING,
+        choices=WEIGHTINGS,
+    )
 
     def __post_init__(self) -> None:
         if not isinstance(self.costs, Costs):
             raise ConfigError(f"Expected costs as Costs(fee_bps=1, slippage_bps=2), got {self.costs!r:.80}.")
         check(self)
+        policies.cross_sectional(self.policy)
 
     @property
     def learns(self) -> bool:
@@ -131,6 +148,7 @@ class TradingConfig:
         said = self.to_json()
         first = ("policy", "band", "fee_bps", "slippage_bps")
         text = f"{self.policy}_band-{self.threshold}_fee-{self.costs.fee_bps}_slippage-{self.costs.slippage_bps}"
+        text = text.replace(":", "-")
         return text + "".join(f"_{key.replace('_', '-')}-{said[key]}" for key in said if key not in first)
 
     def to_json(self) -> dict[str, Any]:

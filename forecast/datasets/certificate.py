@@ -13,7 +13,8 @@ class Certificate:
     reads. feature_cuts: truncated histories on which each feature was computed again, random_cuts of them at random.
     detectable_share: a leak of a feature that touches a share p of the bars is missed by n cuts at random with
     probability (1 - p)^n; this is the p that is detected with 95 % probability, None where there were none. retrained:
-    networks of which a member was trained again on truncated history.
+    networks of which a member was trained again on truncated history. audited: of a panel, the symbols drawn at random
+    whose chain was made again; symbols: how many the panel has.
     """
 
     cuts: tuple[str, ...]
@@ -24,6 +25,8 @@ class Certificate:
     random_cuts: int = 0
     detectable_share: float | None = None
     retrained: int = 0
+    audited: tuple[str, ...] = ()
+    symbols: int = 1
 
     @property
     def passed(self) -> bool:
@@ -42,4 +45,5 @@ class Certificate:
             "random_cuts": self.random_cuts,
             "detectable_share": self.detectable_share,
             "retrained": self.retrained,
+            **({"audited": list(self.audited), "symbols": self.symbols} if self.audited else {}),
         }

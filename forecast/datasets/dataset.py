@@ -1,25 +1,27 @@
 """From the store to what a run trains on: bars adjusted forward, windows, folds, and one scaler a fold."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecast.config import model_registry
 from forecast.config.experiment import Experiment
+from forecast.config.universe import periods_of
 from forecast.datasets.tick_history import TickHistory
 from pipelines.bars import aggregation
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.market import adjustments
 from pipelines.market.calendars import session_of, sessions_between, sessions_per_year
 from pipelines.market.types import Actions, Bars, Ticks
 from pipelines.preprocessing import combinatorial_cv, features, labels, sample_weights, scaling, walk_forward, windows
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import Fold
-from pipelines.preprocessing.windows import Windows
+from pipelines.preprocessing.windows import Rows, Windows
 from pipelines.store.store import Store
 
 
@@ -31,6 +33,32 @@ class Dataset:
     windows: Windows
     folds: tuple[Fold, ...]
     scalers: tuple[Scaler, ...]
+
+    def symbols_of(self, rows: Rows) -> NDArray[np.object_]:
+        """The symbol of each of these windows: one for all."""
+        return np.full(len(rows), self.bars.symbol, dtype=object)
+
+    def describe_scaler(self, number: int) -> dict[str, Any]:
+        """A fold's scaler, JSON-ready."""
+        return self.scalers[number].to_json()
+
+
+class MemberRows(Protocol):
+    """What a member's predictions are written from: one symbol's dataset, or a panel's."""
+
+    @property
+    def windows(self) -> Windows:
+        """The windows that rows number."""
+
+    @property
+    def folds(self) -> tuple[Fold, ...]:
+        """The folds."""
+
+    def symbols_of(self, rows: Rows) -> NDArray[np.object_]:
+        """The symbol of each of these windows."""
+
+    def describe_scaler(self, number: int) -> dict[str, Any]:
+        """What a fold's values were scaled by, JSON-ready."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,13 +97,10 @@ def with_features(experiment: Experiment, prices: Bars) -> Experiment:
     return experiment if experiment.features else replace(experiment, features=features.default_features(prices))
 
 
-def with_common_features(store: Store, experiments: Sequence[Experiment]) -> list[Experiment]:
-    """The experiments of a panel; where they name no features, with those that the bars of all of them have."""
-    if all(experiment.features for experiment in experiments):
-        return list(experiments)
-    named = [with_features(each, make_bars(load(store, each), each)).features for each in experiments]
-    common = tuple(name for name in named[0] if all(name in names for names in named))
-    return [replace(each, features=common) for each in experiments]
+def common_features(prices: Sequence[Bars]) -> tuple[str, ...]:
+    """The features that the bars of all symbols of a panel have columns for."""
+    named = [features.default_features(each) for each in prices]
+    return tuple(name for name in named[0] if all(name in names for names in named))
 
 
 def price_scale(source: Source, made: Bars) -> float:
@@ -98,21 +123,6 @@ def prepare(prices: Bars, experiment: Experiment, *, planned: int | None = None)
     )
     scalers = tuple(scaling.fit_scaler(ready, rows=fold.train) for fold in folds)
     return Dataset(bars=prices, windows=ready, folds=folds, scalers=scalers)
-
-
-def prepare_again(prices: Bars, experiment: Experiment, *, folds: Sequence[Mapping[str, Any]]) -> Dataset:
-    """Windows and test rows of a finished run of a panel, whose folds follow from other symbols' bars too.
-
-    folds: as run.json describes them. Training and validation rows and scalers are left out.
-    """
-    ready = make_windows(prices, experiment)
-    none, weights = np.zeros(0, dtype=np.int64), np.ones(len(ready), dtype=np.float32)
-    made = []
-    for each in folds:
-        first, last = (np.datetime64(each["test"][end].removesuffix("+00:00"), "ns") for end in ("first", "last"))
-        test = np.flatnonzero((ready.decided_at >= first) & (ready.decided_at <= last))
-        made.append(Fold(number=each["number"], train=none, validation=none, test=test, weights=weights))
-    return Dataset(bars=prices, windows=ready, folds=tuple(made), scalers=())
 
 
 def _folds(ready: Windows, experiment: Experiment, *, planned: int | None) -> list[Fold]:
@@ -145,7 +155,24 @@ def make_windows(prices: Bars, experiment: Experiment) -> Windows:
             "forecasts the path of the next bars, across the end of a session."
         )
     matrix = features.compute(prices, names=with_features(experiment, prices).features)
-    return windows.build(matrix, known, steps=experiment.window, opens=prices.open)
+    ready = windows.build(matrix, known, steps=experiment.window, opens=prices.open)
+    return _of_members(ready, prices, experiment) if experiment.membership else ready
+
+
+def _of_members(ready: Windows, prices: Bars, experiment: Experiment) -> Windows:
+    """Those decided on a day on which the symbol is a member.
+
+    Raises:
+        TooFewBarsError: it never is.
+    """
+    days = session_of(ready.decided_at, prices.calendar)
+    member = np.zeros(len(ready), dtype=np.bool_)
+    for first, last in periods_of(experiment.membership, prices.symbol):
+        begun = np.True_ if first is None else days >= np.datetime64(first)
+        member |= begun & (np.True_ if last is None else days <= np.datetime64(last))
+    if not member.any():
+        raise TooFewBarsError(f"{prices.symbol}: no bar with a whole window on a day of its membership.")
+    return ready.rows(member)
 
 
 def prepare_newest(prices: Bars, experiment: Experiment) -> Dataset:

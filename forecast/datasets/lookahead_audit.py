@@ -35,7 +35,7 @@ def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: i
         ConfigError: a person's own feature that fails, takes too long, or gives other values for the same bars.
     """
     experiment = with_features(experiment, dataset.bars)
-    failures = list(_structure(dataset, experiment))
+    failures = list(structure(dataset, experiment))
     checked = feature_audit.audit(
         dataset, names=experiment.features, rng=np.random.default_rng([seed, 1]), events=source.actions.ex_at
     )
@@ -98,7 +98,7 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
         prices = make_bars(source, experiment)
         if len(prices) <= bar:  # the last bar of trades was closed by a pause that has no end yet
             bar = len(prices) - 1
-        if experiment.combinatorial or experiment.panel:  # what their folds are made of is checked by _structure
+        if experiment.combinatorial or experiment.panel:  # what their folds are made of is checked by structure
             again = _with_folds_of(dataset, prices, experiment, bar=bar)
         else:
             again = prepare(prices, experiment, planned=len(dataset.windows))
@@ -172,7 +172,7 @@ def _with_folds_of(dataset: Dataset, prices: Bars, experiment: Experiment, *, ba
     return Dataset(bars=prices, windows=ready, folds=begun, scalers=scalers)
 
 
-def _structure(dataset: Dataset, experiment: Experiment) -> Iterator[str]:
+def structure(dataset: Dataset, experiment: Experiment) -> Iterator[str]:
     """What comes before what: decisions before entries, exits of training rows before the rows they are tested on."""
     windows, bars = dataset.windows, dataset.bars
     end, leave = windows.ends, windows.ends + 1 + windows.held

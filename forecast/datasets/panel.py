@@ -1,24 +1,28 @@
 """Many symbols as one: a single matrix of features on disk, memory-mapped, and windows into it by index.
 
-A panel is Windows like any other, so folds, scalers and the engine take it as it is: that is the pooled model, which
-learns from all symbols at once. A model per symbol is `forecast train A B C`: runs of their own that share the workers.
+A panel is Windows like any other, in the order of its decisions in real time, so folds, purging and the engine take it
+as it is: one set of networks learns from all symbols at once. Features have no unit; each symbol keeps a scaler of its
+own, fitted on its training rows of the fold. A fold's boundaries are the same moments for all symbols, and no row of
+any symbol is learned from whose label was not known before the first decision of the fold's test, whichever symbol
+makes it.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.errors import ConfigError
+from forecast.config.experiment import Experiment
+from forecast.datasets.dataset import Dataset
+from pipelines.errors import ConfigError, TooFewBarsError
+from pipelines.market.types import Bars
+from pipelines.preprocessing import sample_weights, scaling, walk_forward
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import FEWEST_ROWS, Fold
-from pipelines.preprocessing.windows import Rows, Windows
-
-_PER_WINDOW = (
-    "ends", "targets", "label_weights", "forward_return", "held", "decided_at", "entry_at", "exit_at",
-)  # fmt: skip
+from pipelines.preprocessing.windows import PER_WINDOW, Rows, Windows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,7 +47,7 @@ class Panel:
         """A symbol's own windows; their values are a view on the matrix."""
         place, rows = self.symbols.index(symbol), self.rows(symbol)
         first, last = (int(each) for each in self.begins[place : place + 2])
-        mine = {name: getattr(self.windows, name)[rows] for name in _PER_WINDOW}
+        mine = {name: getattr(self.windows, name)[rows] for name in PER_WINDOW}
         mine["ends"] = mine["ends"] - first
         return Windows(steps=self.windows.steps, values=self.windows.values[first:last], **mine)
 
@@ -63,12 +67,19 @@ def _among(mine: Rows, rows: Rows) -> Rows:
 
 
 def taking_part(panel: Panel, fold: Fold) -> Fold:
-    """The fold without the symbols that have too few rows in it to be scaled, or to be tested, on their own."""
-    train, validation, test = (
-        np.bincount(panel.of[rows], minlength=len(panel.symbols)) for rows in (fold.train, fold.validation, fold.test)
-    )
-    enough = (train >= FEWEST_ROWS["train"]) & ((test == 0) | (validation >= FEWEST_ROWS["validation"]))
+    """The fold without the symbols that have too few training rows in it to be scaled on their own.
+
+    Raises:
+        TooFewBarsError: no row is left to train, validate or test on.
+    """
+    train = np.bincount(panel.of[fold.train], minlength=len(panel.symbols))
+    enough = train >= FEWEST_ROWS["train"]
     parts = {name: (rows := getattr(fold, name))[enough[panel.of[rows]]] for name in ("train", "validation", "test")}
+    if not all(map(len, parts.values())):
+        raise TooFewBarsError(
+            f"Need symbols with {FEWEST_ROWS['train']} training rows or more in every fold, got none in fold "
+            f"{fold.number}. Fetch more history, lower --folds or shorten --window."
+        )
     return replace(fold, **parts)
 
 
@@ -98,7 +109,7 @@ def write_panel(folder: Path, parts: Iterable[tuple[str, Windows]]) -> Panel:
     folder.mkdir(parents=True, exist_ok=True)
     raw = folder / "values.raw"
     symbols: list[str] = []
-    kept: dict[str, list[NDArray[np.generic]]] = {name: [] for name in _PER_WINDOW}
+    kept: dict[str, list[NDArray[np.generic]]] = {name: [] for name in PER_WINDOW}
     shape: tuple[int, int] | None = None
     rows = 0
     begins = [0]
@@ -109,7 +120,7 @@ def write_panel(folder: Path, parts: Iterable[tuple[str, Windows]]) -> Panel:
                 raise ConfigError(f"Need each symbol once and windows of {shape}, got {symbol} with {found}.")
             shape = found
             np.ascontiguousarray(windows.values, dtype=np.float32).tofile(file)
-            for name in _PER_WINDOW:
+            for name in PER_WINDOW:
                 kept[name].append(getattr(windows, name) + (rows if name == "ends" else 0))
             rows += len(windows.values)
             begins.append(rows)
@@ -122,3 +133,81 @@ def write_panel(folder: Path, parts: Iterable[tuple[str, Windows]]) -> Panel:
     values = np.memmap(raw, dtype=np.float32, mode="r", shape=(rows, shape[1]))
     windows = Windows(steps=shape[0], values=values, **{name: array[order] for name, array in joined.items()})
     return Panel(symbols=tuple(symbols), windows=windows, begins=np.array(begins, dtype=np.int64), of=of[order])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PanelDataset:
+    """Everything that the members of a panel's run share.
+
+    folds: common to all symbols. scalers: of each fold, by symbol; a symbol that takes no part in a fold has none.
+    """
+
+    panel: Panel
+    folds: tuple[Fold, ...]
+    scalers: tuple[Mapping[str, Scaler], ...]
+
+    @property
+    def windows(self) -> Windows:
+        """Those of all symbols."""
+        return self.panel.windows
+
+    def symbols_of(self, rows: Rows) -> NDArray[np.object_]:
+        """The symbol of each of these windows."""
+        return np.asarray(np.array(self.panel.symbols, dtype=object)[self.panel.of[rows]])
+
+    def describe_scaler(self, number: int) -> dict[str, Any]:
+        """JSON-ready: the scaler of each symbol that takes part in a fold."""
+        return {symbol: scaler.to_json() for symbol, scaler in self.scalers[number].items()}
+
+    def tested(self) -> list[str]:
+        """The symbols that one fold or more tests."""
+        rows = np.concatenate([fold.test for fold in self.folds])
+        return [self.panel.symbols[place] for place in np.unique(self.panel.of[rows])]
+
+    def idle(self) -> list[str]:
+        """The symbols that no fold learns from or tests."""
+        rows = np.concatenate([part for fold in self.folds for part in (fold.train, fold.test)])
+        busy = set(np.unique(self.panel.of[rows]).tolist())
+        return [symbol for place, symbol in enumerate(self.panel.symbols) if place not in busy]
+
+    def of_symbol(self, symbol: str, prices: Bars) -> Dataset:
+        """A symbol's own part of the panel; a fold without it has a scaler of nothing."""
+        nothing = Scaler(mean=np.zeros(0), scale=np.zeros(0))
+        return Dataset(
+            bars=prices,
+            windows=self.panel.part(symbol),
+            folds=tuple(self.panel.fold_of(symbol, fold) for fold in self.folds),
+            scalers=tuple(scalers.get(symbol, nothing) for scalers in self.scalers),
+        )
+
+
+def pool(panel: Panel, experiment: Experiment, *, planned: int | None = None) -> PanelDataset:
+    """Folds common to all symbols, and each symbol's scalers. planned: as walk_forward takes it.
+
+    Raises:
+        TooFewBarsError: too little history for the folds.
+    """
+    laid_out = walk_forward.walk_forward(
+        panel.windows, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned
+    )
+    folds = tuple(
+        sample_weights.weigh(panel.windows, taking_part(panel, fold), kind=experiment.weights) for fold in laid_out
+    )
+    scalers: tuple[dict[str, Scaler], ...] = tuple({} for _ in folds)
+    for symbol in panel.symbols:
+        part = panel.part(symbol)
+        for fold, own in zip(folds, scalers, strict=True):
+            if len(rows := panel.fold_of(symbol, fold).train):
+                own[symbol] = scaling.fit_scaler(part, rows=rows)
+    return PanelDataset(panel=panel, folds=folds, scalers=scalers)
+
+
+def scaled_fold(path: Path, dataset: PanelDataset, number: int) -> tuple[Windows, tuple[Fold, ...], tuple[Scaler, ...]]:
+    """Windows, folds and scalers of one fold whose values are scaled symbol by symbol already; others are empty."""
+    values = write_scaled(path, dataset.panel, dataset.scalers[number])
+    features = values.values.shape[1]
+    none = np.zeros(0, dtype=np.int64)
+    empty = replace(dataset.folds[number], train=none, validation=none, test=none)
+    folds = tuple(fold if fold.number == number else replace(empty, number=fold.number) for fold in dataset.folds)
+    scaled = Scaler(mean=np.zeros(features), scale=np.ones(features))
+    return values, folds, tuple(scaled for _ in folds)

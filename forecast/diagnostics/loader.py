@@ -80,6 +80,10 @@ def open_subject(run: Run) -> RunUnderStudy:
     if not run.finished:
         raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it goes on.")
     checked = integrity.check(run)
+    if run.is_panel:
+        raise RunError(
+            f"Expected a run of one symbol to look into, got the panel {run.name}. Train one of its symbols."
+        )
     try:
         experiment = Experiment.from_options(about["config"])
     except ConfigError as error:
@@ -100,13 +104,7 @@ def open_subject(run: Run) -> RunUnderStudy:
             "Need a run with a network out of simple_rnn, lstm (one layer, read one way, not normalised), got "
             f"{', '.join(experiment.models)}."
         )
-    if experiment.panel and len(about["folds"]) < experiment.folds:
-        raise RunError(f"Need a symbol that every fold of its panel tests, got {run.name}. Inspect another one of it.")
-    data = (
-        dataset.prepare_again(bars, experiment, folds=about["folds"])
-        if experiment.panel
-        else dataset.prepare(bars, experiment)
-    )
+    data = dataset.prepare(bars, experiment)
     return RunUnderStudy(run=run, about=about, experiment=experiment, data=data, models=known, integrity=checked)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig as TradingConfig
 from forecast.evaluation.lookahead_audit import certify_fills
+from forecast.evaluation.panel import evaluate_panel
 from forecast.evaluation.tries import tries
 from forecast.evaluation.warnings import notes
 from forecast.runs import integrity, trial_log
@@ -18,6 +19,7 @@ from forecast.statistics import cpcv
 from forecast.statistics.summary import summarise
 from forecast.statistics.verdict import Caveat, Status, Verdict
 from forecast.trading.ledgers import ledger_frame, trade_frame
+from forecast.trading.market_state import closing_calendar as closing_calendar
 from forecast.trading.signals import members, utc
 from forecast.trading.strategy import StrategyResult, chosen_bands
 from forecast.trading.strategy import accounts as accounts
@@ -26,12 +28,16 @@ from pipelines.market.calendars import session_of
 
 
 def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
-    """Trades every member of a run and its two baselines, compares them, saves and returns the backtest.
+    """Trades every member of a run and its benchmarks, compares them, saves and returns the backtest.
+
+    A panel's members trade one account each over all its symbols (forecast.evaluation.panel).
 
     Raises:
         RunError: an unfinished or damaged run, or one without the validation rows that the rules need.
         ConfigError: rules that this run's bars cannot follow.
     """
+    if run.is_panel:
+        return evaluate_panel(run, rules=rules)
     checked, described = integrity.check(run), run.describe()
     trial_log.record_backtest(run.folder.parent, rules, run=run.name, symbols=[run.symbol])
     data, bars, predictions = described["data"], run.bars(), run.predictions()
@@ -142,14 +148,6 @@ def _material(run: Run, *, rules: TradingConfig) -> dict[str, Any]:
         "bars_per_year": described["data"]["bars_per_year"],
         "closes_with": closing_calendar(described),
     }
-
-
-def closing_calendar(described: Mapping[str, Any]) -> str | None:
-    """The calendar with whose sessions a run's positions are closed, None where they are held overnight.
-
-    described: run.json; runs that say nothing of it were trained to hold.
-    """
-    return described["data"]["calendar"] if described["config"].get("overnight", "hold") == "flat" else None
 
 
 def _signal_frame(made: StrategyResult) -> pd.DataFrame:

@@ -78,6 +78,10 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
         raise ConfigError(f"Need two symbols or more for a portfolio, each once, got {', '.join(symbols) or 'none'}.")
     checked = [integrity.check(run) for run in runs]
     for run in runs:
+        if run.is_panel:
+            raise ConfigError(
+                f"Expected runs of one symbol for a portfolio, got the panel {run.name}: it is one already."
+            )
         if (
             run.describe()["config"].get("split") == COMBINATORIAL
             or not (run.certificate() or {"passed": True})["passed"]

@@ -103,6 +103,11 @@ class Run:
         """The symbol that the run is about."""
         return str(self.describe()["config"].get("symbol"))
 
+    @property
+    def is_panel(self) -> bool:
+        """Whether the run is about several symbols at once."""
+        return isinstance((self.describe().get("panel") or {}).get("symbols"), dict)
+
     def describe(self) -> dict[str, Any]:
         """run.json: config, data fingerprint, fold dates, seeds, versions, backend."""
         path = self.folder / "run.json"

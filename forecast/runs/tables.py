@@ -1,5 +1,7 @@
 """What a run's files hold: run.json, predictions, learning curves and bars, as frames and JSON-ready dicts."""
 
+import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +13,8 @@ from forecast.compute.task import Task
 from forecast.config.architecture import Architecture
 from forecast.config.experiment import Experiment
 from forecast.datasets import path_targets
-from forecast.datasets.dataset import Dataset, bars_per_year
+from forecast.datasets.dataset import Dataset, MemberRows, bars_per_year, fingerprint
+from forecast.datasets.panel import PanelDataset
 from forecast.networks.results import FitResult
 from pipelines.market.types import Bars, Floats, Times
 from pipelines.preprocessing.combinatorial_cv import group_rows, path_folds
@@ -49,22 +52,71 @@ def describe_run(
     }
 
 
-def describe_member(fitted: FitResult, task: Task, *, dataset: Dataset, experiment: Experiment) -> dict[str, Any]:
+def describe_panel_run(
+    experiment: Experiment,
+    dataset: PanelDataset,
+    *,
+    prices: Mapping[str, Bars],
+    price_scales: Mapping[str, float],
+    unsuitable: Mapping[str, str],
+    name: str,
+    command: str,
+    versions: dict[str, str],
+    backend: str,
+    **more: Any,
+) -> dict[str, Any]:
+    """run.json of a panel; data is what its symbols have in common, panel what each has.
+
+    prices: each symbol's bars. unsuitable: symbols that were left out, with the reason.
+    """
+    symbols = {
+        symbol: {**describe_bars(each), "fingerprint": fingerprint(each), "price_scale": price_scales[symbol]}
+        for symbol, each in prices.items()
+    }
+    common = {
+        what: Counter(each[what] for each in symbols.values()).most_common(1)[0][0]
+        for what in ("interval", "currency", "calendar", "adjusted")
+    }
+    digests = " ".join(f"{symbol} {each['fingerprint']}" for symbol, each in symbols.items())
+    return {
+        "run": name,
+        "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "command": command,
+        "config": experiment.to_json(),
+        "data": {
+            "bars": sum(each["bars"] for each in symbols.values()),
+            "first": min(each["first"] for each in symbols.values()),
+            "last": max(each["last"] for each in symbols.values()),
+            **common,
+            "bars_per_year": float(np.median([each["bars_per_year"] for each in symbols.values()])),
+            "fingerprint": hashlib.sha256(digests.encode()).hexdigest(),
+            "price_scale": 1.0,
+        },
+        "folds": [_describe_fold(dataset, fold.number, pieces=False) for fold in dataset.folds],
+        "seeds": list(range(experiment.seeds)),
+        "parameters": {model: Architecture.of(experiment, model).parameters for model in experiment.models},
+        "versions": versions,
+        "backend": backend,
+        "panel": {"symbols": symbols, "unsuitable": dict(unsuitable)},
+        **more,
+    }
+
+
+def describe_member(fitted: FitResult, task: Task, *, dataset: MemberRows, experiment: Experiment) -> dict[str, Any]:
     """What stands beside a member's weights: all that is needed to predict with them."""
     _, number, seed = task
-    scaler = dataset.scalers[number]
     return {
         "architecture": fitted.architecture.to_json(),
         "parameters": fitted.parameters,
         "features": list(experiment.features),
-        "scaler": {"mean": scaler.mean.tolist(), "scale": scaler.scale.tolist()},
+        "scaler": dataset.describe_scaler(number),
         "fold": number,
         "seed": seed,
         **({"deviation": fitted.deviation} if fitted.deviation is not None else {}),
     }
 
 
-def predictions(dataset: Dataset, task: Task, found: Floats, *, part: str = "test") -> pd.DataFrame:
+def predictions(dataset: MemberRows, task: Task, found: Floats, *, part: str = "test") -> pd.DataFrame:
     """A member's probabilities for the rows of one part of its fold: out of sample for "test"."""
     return _rows(dataset, task, getattr(dataset.folds[task[1]], part), found)
 
@@ -90,7 +142,7 @@ def path_predictions(dataset: Dataset, experiment: Experiment, found: Mapping[Ta
     return pd.concat(frames, ignore_index=True)
 
 
-def path(dataset: Dataset, task: Task, found: dict[str, Floats]) -> pd.DataFrame:
+def path(dataset: MemberRows, task: Task, found: dict[str, Floats]) -> pd.DataFrame:
     """What a member said of the bars after each entry, and what came; no row where it forecasts no path.
 
     predicted, came: log returns from open to open. volatility: the unit in which it learnt them, known at the decision.
@@ -124,6 +176,11 @@ def history(task: Task, found: dict[str, Floats]) -> pd.DataFrame:
     )
 
 
+def panel_bars(prices: Mapping[str, Bars]) -> pd.DataFrame:
+    """The bars of all symbols of a panel, one symbol after another."""
+    return pd.concat([bars(each) for each in prices.values()], ignore_index=True)
+
+
 def bars(prices: Bars) -> pd.DataFrame:
     """The bars that the run used; with bid and ask at their opens where there are quotes."""
     values = {name: getattr(prices, name) for name in ("open", "high", "low", "close", "volume", "bid", "ask")}
@@ -138,11 +195,11 @@ def no_history() -> pd.DataFrame:
     return pd.DataFrame(columns=[*kinds, "loss", "val_loss", "seconds"], dtype="float64").astype(kinds)
 
 
-def _rows(dataset: Dataset, task: Task, rows: Rows, found: Floats) -> pd.DataFrame:
+def _rows(dataset: MemberRows, task: Task, rows: Rows, found: Floats) -> pd.DataFrame:
     (model, number, seed), windows = task, dataset.windows
     return pd.DataFrame(
         {
-            "symbol": dataset.bars.symbol,
+            "symbol": dataset.symbols_of(rows),
             "model": model,
             "fold": number,
             "seed": seed,
@@ -170,22 +227,22 @@ def describe_bars(prices: Bars) -> dict[str, Any]:
     }
 
 
-def _describe_fold(dataset: Dataset, number: int) -> dict[str, Any]:
+def _describe_fold(dataset: MemberRows, number: int, *, pieces: bool = True) -> dict[str, Any]:
     fold, decided = dataset.folds[number], dataset.windows.decided_at
     parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
-    described: dict[str, Any] = {name: describe_rows(decided, rows) for name, rows in parts.items()}
+    described: dict[str, Any] = {name: describe_rows(decided, rows, pieces=pieces) for name, rows in parts.items()}
     return {"number": fold.number, **described}
 
 
-def describe_rows(decided: Times, rows: Rows) -> dict[str, Any]:
-    """How many, from when to when, and in which pieces where there are several."""
+def describe_rows(decided: Times, rows: Rows, *, pieces: bool = True) -> dict[str, Any]:
+    """How many, from when to when. pieces: and in which pieces, where there are several."""
     if not len(rows):
         return {"rows": 0, "first": "", "last": ""}
     described = {"rows": len(rows), "first": _iso(decided[rows[0]]), "last": _iso(decided[rows[-1]])}
-    pieces = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
-    if len(pieces) == 1:
+    apart = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    if not pieces or len(apart) == 1:
         return described
-    return {**described, "pieces": [describe_rows(decided, piece) for piece in pieces]}
+    return {**described, "pieces": [describe_rows(decided, piece) for piece in apart]}
 
 
 def _iso(time: np.datetime64) -> str:

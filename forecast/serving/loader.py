@@ -65,6 +65,8 @@ def open_experiment(run: Run) -> tuple[dict[str, Any], Experiment]:
     if not run.finished:
         raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it goes on.")
     integrity.check(run)
+    if run.is_panel:
+        raise RunError(f"Expected a run of one symbol, got the panel {run.name}.")
     try:
         experiment = Experiment.from_options({**described["config"], "end": None})
     except ConfigError as error:

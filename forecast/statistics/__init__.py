@@ -3,6 +3,7 @@
 __all__ = [
     "comparisons",
     "cpcv",
+    "cross_section",
     "families",
     "forecast_accuracy",
     "inference",

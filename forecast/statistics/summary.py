@@ -17,7 +17,7 @@ from forecast.statistics.comparisons import (
 from forecast.statistics.forecast_accuracy import ensembles, prediction_quality
 from forecast.statistics.performance import Metrics, held_returns, performance
 from forecast.statistics.robustness import evidence, forecast_tests
-from forecast.statistics.skill import skill_scores
+from forecast.statistics.skill import SkillScores, skill_scores
 from forecast.statistics.tried_returns import DailyReturns
 from forecast.statistics.verdict import Caveat, Verdict
 from forecast.trading.signals import ENSEMBLE
@@ -47,6 +47,7 @@ def summarise(
     caveats: Sequence[Caveat] = (),
     unseeded: Collection[str] = (),
     ordinal: Collection[str] = (),
+    scores: SkillScores | None = None,
 ) -> dict[str, Any]:
     """Period, performance, prediction quality, robustness checks and the verdict, in natural units (0.05 is 5 %).
 
@@ -60,7 +61,8 @@ def summarise(
     a run's validation.parquet, whose share of rises is the base rate that was known before the tests. caveats: what
     else limits the verdict, of which the numbers here know nothing. unseeded: models whose forecasts are judged as they
     are, since nobody said which training they come from. ordinal: models whose numbers are scores or signals and no
-    probabilities: they have no log loss and no Brier score.
+    probabilities: they have no log loss and no Brier score. scores: daily scores of
+    skill, where they are not to be worked out from the predictions (a panel's ranks across its symbols).
 
     Raises:
         ValueError: no ledgers, or ledgers of several symbols or of different bars.
@@ -76,7 +78,7 @@ def summarise(
         accounts.setdefault(each.model, {})[each.member] = each
     networks = [model for model in accounts if is_network(model)]
     comparisons = compare(
-        ledgers, predictions, sessions=sessions, decision_sessions=decision_sessions, unseeded=unseeded
+        ledgers, predictions, sessions=sessions, decision_sessions=decision_sessions, unseeded=unseeded, scores=scores
     )
     per_year = _units_per_year(comparisons, bars=len(time) - 1, bars_per_year=bars_per_year)
     robustness = evidence(
@@ -121,10 +123,13 @@ def compare(
     sessions: Sessions | None,
     decision_sessions: Mapping[str, Sessions] | None = None,
     unseeded: Collection[str] = (),
+    scores: SkillScores | None = None,
 ) -> list[Comparison]:
     """Skill, then money: every comparison of one experiment. Parameters as `summarise` takes them."""
     skill: list[Comparison] = []
-    if predictions is not None and (sessions is not None or decision_sessions is not None):
+    if scores is not None:
+        skill = skill_comparisons(scores, sessions=len(scores.days))
+    elif predictions is not None and (sessions is not None or decision_sessions is not None):
         if decision_sessions is None:
             decision_sessions = {ledgers[0].symbol: sessions[:-1]} if sessions is not None else {}
         days = len(np.unique(np.concatenate(list(decision_sessions.values()))))

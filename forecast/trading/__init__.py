@@ -1,3 +1,12 @@
 """Probabilities -> signals, positions and a ledger: calibration, thresholds, sizing, market state, the simulator."""
 
-__all__ = ["ledgers", "market_state", "signals", "simulator", "strategy"]
+__all__ = [
+    "cross_section",
+    "ledgers",
+    "market_state",
+    "panel_account",
+    "panel_shares",
+    "signals",
+    "simulator",
+    "strategy",
+]

@@ -1,6 +1,8 @@
 """Bars -> the conditions of trading at each open: its price, whether it can be had, and what is known before it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,6 +105,14 @@ def conditions(
         quoted=rules.spread == "quoted",
         closing=None if closes_with is None else closing(opened_at, utc(bars["closed_at"]), calendar=closes_with),
     )
+
+
+def closing_calendar(described: Mapping[str, Any]) -> str | None:
+    """The calendar with whose sessions a run's positions are closed, None where they are held overnight.
+
+    described: run.json; runs that say nothing of it were trained to hold.
+    """
+    return described["data"]["calendar"] if described["config"].get("overnight", "hold") == "flat" else None
 
 
 def closing(opened_at: Times, closed_at: Times, *, calendar: str) -> Flags | None:

@@ -111,7 +111,9 @@ def positions(signals: Signals, *, policy: str, size: Floats | float = 1.0) -> F
     array([ 0.,  1.,  1., -1., -1.])
     """
     if policy not in POLICIES:
-        raise ConfigError(f"Need a policy out of {', '.join(POLICIES)}, got {policy!r}.")
+        raise ConfigError(
+            f"Expected --policy {' or '.join(POLICIES)} for one symbol, got {policy!r:.80}: ranks need a panel."
+        )
     decided, wanted = signals != "hold", np.zeros(signals.shape)
     for signal, position in POLICIES[policy].items():
         wanted[signals == signal] = position

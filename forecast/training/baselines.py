@@ -3,8 +3,9 @@
 Like the networks they learn on training rows and make their one choice (how strongly to hold back) on validation rows.
 """
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,17 @@ _RIDGES = (1e-4, 1e-3, 1e-2, 1e-1)  # inverse strength of the penalty, strongest
 _MOST_NEWTON = 2_000  # features whose Hessian is solved outright
 _ROUNDS = 100
 _BINS = 64
+_MOST_AT_ONCE = 1 << 26  # numbers of the windows that are asked for at a time
 _NARROWEST = 1e-3  # a baseline that always has an opinion, however weak
 
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineTask:
-    """One baseline to fit on one fold. work: in the unit of a network's, of which it is a small part."""
+    """One baseline to fit on one fold.
+
+    work: in the unit of a network's, of which it is a small part. most: numbers that it learns from, where a panel has
+    more; None: all of them. A panel's rows are thinned evenly in time.
+    """
 
     symbol: str
     baseline: str
@@ -34,6 +40,7 @@ class BaselineTask:
     work: int
     backend: str
     versions: tuple[tuple[str, str], ...]
+    most: int | None = None
 
     @property
     def task(self) -> Task:
@@ -52,12 +59,20 @@ class BaselineTask:
 
     def fit(self, shared: SharedData) -> BaselineResult:
         """Fits it, in a worker; no network library is needed."""
-        return predict(shared, fold=self.fold, name=self.baseline)
+        return predict(shared, fold=self.fold, name=self.baseline, most=self.most)
 
 
-def predict(data: SharedData, *, fold: int, name: str) -> BaselineResult:
-    """Probabilities of a rise by the named baseline, out of sample and for the validation rows."""
+def predict(data: SharedData, *, fold: int, name: str, most: int | None = None) -> BaselineResult:
+    """Probabilities of a rise by the named baseline, out of sample and for the validation rows.
+
+    most: as BaselineTask has it.
+    """
     rows = data.folds[fold]
+    if most is not None:
+        numbers = data.windows.steps * data.windows.values.shape[1]
+        train, validation = (_thinned(part, most=most // numbers) for part in (rows.train, rows.validation))
+        thin = replace(rows, train=train, validation=validation)
+        data = replace(data, folds=tuple(thin if each.number == fold else each for each in data.folds))
     probability = BASELINES[name](data, fold, np.concatenate([rows.test, rows.validation]))
     return BaselineResult(probability=probability[: len(rows.test)], validation=probability[len(rows.test) :])
 
@@ -96,7 +111,8 @@ def logistic(data: SharedData, fold: int, asked: Rows) -> Floats:
     losses = [
         _log_loss(each.predict_proba(flat(checked))[:, 1], targets[checked], rows.weights[checked]) for each in fitted
     ]
-    return _probabilities(fitted[int(np.argmin(losses))].predict_proba(flat(asked)))
+    best = fitted[int(np.argmin(losses))]
+    return _in_parts(lambda part: best.predict_proba(flat(part)), asked, data)
 
 
 def boosting(data: SharedData, fold: int, asked: Rows) -> Floats:
@@ -115,10 +131,12 @@ def boosting(data: SharedData, fold: int, asked: Rows) -> Floats:
         ).fit(flat(train), targets[train], rows.weights[train])
         staged = fitted.staged_predict_proba(flat(checked))
         best = int(np.argmin([_log_loss(each[:, 1], targets[checked], rows.weights[checked]) for each in staged]))
-        for trees, each in enumerate(fitted.staged_predict_proba(flat(asked))):
-            if trees == best:
-                return _probabilities(each)
-    raise RuntimeError("boosting gave no stage")
+        return _in_parts(lambda part: _stage(fitted.staged_predict_proba(flat(part)), best), asked, data)
+
+
+def _stage(stages: Iterable[NDArray[np.floating]], number: int) -> NDArray[np.floating]:
+    """The answers after so many trees."""
+    return next(itertools.islice(stages, number, None))
 
 
 BASELINES: dict[str, Callable[[SharedData, int, Rows], Floats]] = {
@@ -140,6 +158,20 @@ def _flat(data: SharedData, fold: int, *, bins: int = 0) -> Callable[[Rows], NDA
         columns = [np.searchsorted(edge, column, side="right") for edge, column in zip(edges.T, values.T, strict=True)]
         values = np.stack(columns, axis=1).astype(np.float32)
     return lambda rows: gather(values, windows.ends[rows], steps=windows.steps).reshape(len(rows), -1)
+
+
+def _thinned(rows: Rows, *, most: int) -> Rows:
+    """At most so many of them, evenly spaced."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, max(1, most)).astype(np.int64)]
+
+
+def _in_parts(predict_rows: Callable[[Rows], NDArray[np.floating]], asked: Rows, data: SharedData) -> Floats:
+    """Probabilities of a rise of all rows asked for, of so many at a time that their windows fit into memory."""
+    length = max(1, _MOST_AT_ONCE // (data.windows.steps * data.windows.values.shape[1]))
+    parts = [asked[start : start + length] for start in range(0, max(1, len(asked)), length)]
+    return np.concatenate([_probabilities(predict_rows(part)) for part in parts])
 
 
 def _one_class(targets: Floats, length: int) -> Floats | None:

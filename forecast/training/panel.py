@@ -1,11 +1,8 @@
-"""One set of members for a panel of symbols: trained on the rows of all, tested on each, a run for every symbol.
+"""A panel of symbols -> one finished run: one set of networks and baselines, trained and tested on the rows of all."""
 
-Features have no unit, so symbols can teach one network. Each symbol keeps a scaler of its own, fitted on its training
-rows of the fold. A fold's boundaries are the same moments for all symbols, and no row of any symbol is learned from
-whose label was not known before the first decision of the fold's test, whichever symbol makes it.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +10,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from forecast.compute import backend
 from forecast.compute.executor import FitJob, WorkerPool, fit_members
@@ -24,16 +20,17 @@ from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import (
     Dataset,
+    Source,
+    common_features,
     fingerprint,
     load,
     make_bars,
     make_windows,
     price_scale,
-    with_common_features,
 )
-from forecast.datasets.panel import Panel, taking_part, write_panel, write_scaled
+from forecast.datasets.panel import PanelDataset, pool, scaled_fold, write_panel
+from forecast.datasets.panel_audit import certify_panel
 from forecast.datasets.tick_history import TickHistory
-from forecast.networks.results import FitResult
 from forecast.runs import catalog, integrity, tables, trial_log
 from forecast.runs import run as runs
 from forecast.runs.run import Run
@@ -48,52 +45,30 @@ from forecast.training.session import (
     save,
     tune_members,
 )
-from pipelines.errors import TooFewBarsError
+from pipelines.errors import ConfigError, ForecastError, TooFewBarsError
 from pipelines.market.types import Bars
-from pipelines.preprocessing import custom_features, sample_weights, scaling, walk_forward
-from pipelines.preprocessing.scaling import Scaler
-from pipelines.preprocessing.walk_forward import Fold
-from pipelines.preprocessing.windows import Windows
+from pipelines.preprocessing import custom_features, walk_forward
+from pipelines.preprocessing.windows import Rows, Windows
 from pipelines.store.store import Store
+
+MOST_OF_BASELINES = 24_000_000
+"""Numbers that a baseline of a panel learns from: 800,000 windows of 30 bars; of more it takes an even part."""
+
+_LISTED = 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PooledPanel:
-    """A panel with its folds. scalers: of each fold, by symbol; a symbol that takes no part in a fold has none."""
+class PanelPrices:
+    """What a panel is made of: the sources and bars of the symbols that can take part, and why others cannot."""
 
-    panel: Panel
-    folds: tuple[Fold, ...]
-    scalers: tuple[dict[str, Scaler], ...]
-
-    def test_of(self, symbol: str, number: int, part: str = "test") -> NDArray[np.bool_]:
-        """Which of a fold's test (or validation) rows are a symbol's; none of them where it is not in the panel."""
-        place = self.panel.symbols.index(symbol) if symbol in self.panel.symbols else -1
-        return np.asarray(self.panel.of[getattr(self.folds[number], part)] == place)
+    experiment: Experiment
+    sources: Mapping[str, Source]
+    bars: Mapping[str, Bars]
+    unsuitable: Mapping[str, str]
 
 
-def pool(panel: Panel, experiment: Experiment, *, planned: int | None = None) -> PooledPanel:
-    """Folds common to all symbols, and each symbol's scalers. planned: as walk_forward takes it.
-
-    Raises:
-        TooFewBarsError: too little history for the folds.
-    """
-    made = walk_forward.walk_forward(
-        panel.windows, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned
-    )
-    folds = tuple(
-        sample_weights.weigh(panel.windows, taking_part(panel, fold), kind=experiment.weights) for fold in made
-    )
-    scalers: tuple[dict[str, Scaler], ...] = tuple({} for _ in folds)
-    for symbol in panel.symbols:
-        part = panel.part(symbol)
-        for fold, found in zip(folds, scalers, strict=True):
-            if len(rows := panel.fold_of(symbol, fold).train):
-                found[symbol] = scaling.fit_scaler(part, rows=rows)
-    return PooledPanel(panel=panel, folds=folds, scalers=scalers)
-
-
-def train_pooled(
-    experiments: Sequence[Experiment],
+def train_panel(
+    experiment: Experiment,
     *,
     store: Store,
     folder: Path,
@@ -101,236 +76,281 @@ def train_pooled(
     fresh: bool,
     progress: Progress,
     workers: WorkerPool,
-) -> list[Run]:
-    """Trains the members of a panel and returns a finished run a symbol; the first becomes the latest.
+    skip_unsuitable: bool = False,
+) -> Run:
+    """Trains the members of a panel and returns its one finished run, which becomes the latest.
 
-    experiments: the same one for each symbol of its panel. Interrupted, the same call goes on.
+    experiment: with a panel. Interrupted, the same call resumes. skip_unsuitable: leaves out the symbols that cannot
+    take part instead of raising.
 
     Raises:
-        ForecastError: no such prices, a symbol that no fold can test, members that keep failing.
+        ConfigError: symbols that cannot take part, each with its reason.
+        ForecastError: too little history for the folds, members that keep failing.
     """
     versions = backend.versions(workers.backend)
-    experiments = sorted(experiments, key=lambda each: each.symbol)  # so that their order decides nothing
-    experiments = with_common_features(store, experiments)
     with ExitStack() as open_until_done:
         scratch = Path(open_until_done.enter_context(TemporaryDirectory(prefix="forecast-panel-")))
-        data: dict[str, str] = {}
-
-        def parts() -> Iterator[tuple[str, Windows]]:
-            for experiment in experiments:
-                prices = make_bars(load(store, experiment), experiment)
-                data[experiment.symbol] = fingerprint(prices)
-                yield experiment.symbol, make_windows(prices, experiment)
-
-        announce_code(experiments[0].features, progress=progress)
-        pooled = pool(write_panel(scratch, parts()), experiments[0])
-        own = custom_features.sources(experiments[0].features)
-        more = {"panel_data": data, **({"user_features": own} if own else {})}
-        found: list[Run] = []
-        ongoing: list[TrainingSession] = []
-        for experiment in experiments:
-            name = run_name(experiment, versions=versions, backend=workers.backend, **more)
-            run = Run(folder / name)
-            found.append(run)
-            open_until_done.enter_context(run.locked())
-            if fresh:
-                runs.discard(run)
-            if run.finished:
-                integrity.check(run)
-                continue
-            workers.start()
-            source = load(store, experiment)
-            dataset = of_symbol(pooled, experiment.symbol, prices := make_bars(source, experiment))
-            shown = lookahead_audit.certify(source, experiment, dataset)
-            late = lookahead_audit.late_rows(pooled.panel.windows, pooled.folds)
-            shown = replace(shown, failures=(*shown.failures, *late))
+        workers.start()  # they load the network library while the data are prepared
+        prices, dataset = read_panel(experiment, store=store, folder=scratch, skip_unsuitable=skip_unsuitable)
+        experiment = prices.experiment
+        for note in _notes(prices, dataset):
+            progress.note(note)
+        own = custom_features.sources(experiment.features)
+        more: dict[str, Any] = {"panel_data": {symbol: fingerprint(each) for symbol, each in prices.bars.items()}}
+        more |= {"user_features": own} if own else {}
+        run = Run(folder / run_name(experiment, versions=versions, backend=workers.backend, **more))
+        open_until_done.enter_context(run.locked())
+        if fresh:
+            runs.discard(run)
+        if run.finished:
+            integrity.check(run)
+        else:
+            announce_code(experiment.features, progress=progress)
+            shown = certify_panel(
+                dataset, experiment, source_of=prices.sources.__getitem__, bars_of=prices.bars.__getitem__
+            )
             refuse_lookahead(shown, own, progress=progress)
-            description = tables.describe_run(
+            description = tables.describe_panel_run(
                 experiment,
                 dataset,
+                prices=prices.bars,
+                price_scales={
+                    symbol: price_scale(prices.sources[symbol], each) for symbol, each in prices.bars.items()
+                },
+                unsuitable=prices.unsuitable,
                 name=run.name,
                 command=command,
-                fingerprint=data[experiment.symbol],
-                price_scale=price_scale(source, prices),
                 versions=versions,
                 backend=workers.backend,
                 user_features=own,
-                panel={"symbols": list(pooled.panel.symbols), "fingerprints": data},
             )
             trial_log.record_training(folder, experiment, run=run.name, **more)
-            runs.create_run(folder, run.name, description=description, bars=tables.bars(prices))
-            ongoing.append(resume(run, experiment, dataset, shown))
-        if ongoing:
-            past = truncated_in_first_test(pooled, experiments, store=store, folder=scratch / "past")
-            for each in ongoing:
-                if past is not None and past.test_of(each.experiment.symbol, 0).any():
-                    each.twice = tuple(each.experiment.models)
-            _fit_members(ongoing, pooled, past, tuple(versions.items()), scratch, workers=workers, progress=progress)
-    catalog.set_latest(folder, found[0])
-    return found
+            runs.create_run(folder, run.name, description=description, bars=tables.panel_bars(prices.bars))
+            session = resume(run, experiment, dataset, shown, twice=tuple(experiment.models))
+            _fit(session, dataset, prices, tuple(versions.items()), scratch, workers=workers, progress=progress)
+    catalog.set_latest(folder, run)
+    return run
 
 
-def truncated_in_first_test(
-    pooled: PooledPanel, experiments: Sequence[Experiment], *, store: Store, folder: Path
-) -> PooledPanel | None:
+def read_panel(
+    experiment: Experiment, *, store: Store, folder: Path, skip_unsuitable: bool
+) -> tuple[PanelPrices, PanelDataset]:
+    """Prices, windows and folds of a panel; each symbol is read once.
+
+    folder: where the matrix of features is written.
+
+    Raises:
+        ConfigError: symbols that cannot take part, all of them named, unless they are to be left out.
+        TooFewBarsError: too little history for the folds.
+    """
+    sources: dict[str, Source] = {}
+    bars: dict[str, Bars] = {}
+    unsuitable: dict[str, str] = {}
+    for symbol in experiment.panel:
+        try:
+            sources[symbol] = load(store, experiment.of_symbol(symbol))
+            bars[symbol] = make_bars(sources[symbol], experiment.of_symbol(symbol))
+        except ForecastError as error:
+            unsuitable[symbol] = str(error)
+    if not experiment.features and bars:
+        experiment = replace(experiment, features=common_features(list(bars.values())))
+
+    def parts() -> Iterator[tuple[str, Windows]]:
+        for symbol in sorted(set(bars) - set(unsuitable)):
+            try:
+                windows = make_windows(bars[symbol], experiment.of_symbol(symbol))
+            except TooFewBarsError as error:
+                unsuitable[symbol] = str(error)
+            else:
+                yield symbol, windows
+
+    dataset = None
+    while dataset is None:
+        _refuse(unsuitable, experiment, skip=skip_unsuitable)
+        before = len(unsuitable)
+        panel = write_panel(folder, parts())
+        pooled = pool(panel, experiment)
+        for symbol in pooled.idle():
+            unsuitable[symbol] = _why_idle(bars[symbol], pooled)
+        if len(unsuitable) > before:
+            _refuse(unsuitable, experiment, skip=skip_unsuitable)
+        else:
+            dataset = pooled
+    kept = dataset.panel.symbols
+    lines = tuple(line for line in experiment.membership if line.partition(",")[0] in kept)
+    prices = PanelPrices(
+        experiment=replace(experiment, panel=kept, membership=lines),
+        sources={symbol: sources[symbol] for symbol in kept},
+        bars={symbol: bars[symbol] for symbol in kept},
+        unsuitable=unsuitable,
+    )
+    return prices, dataset
+
+
+def _refuse(unsuitable: Mapping[str, str], experiment: Experiment, *, skip: bool) -> None:
+    """Stops where symbols cannot take part and are not to be left out, or fewer than two are left."""
+    left = len(set(experiment.panel) - set(unsuitable))
+    if not unsuitable or (skip and left >= 2):
+        return
+    reasons = [f"{symbol} ({_short(reason, symbol)})" for symbol, reason in sorted(unsuitable.items())]
+    more = f" and {len(reasons) - _LISTED} more" if len(reasons) > _LISTED else ""
+    hint = "Leave them out: --skip-unsuitable." if left >= 2 else f"Only {left} would be left: name others."
+    raise ConfigError(
+        f"Expected symbols that can take part in the panel, got {len(reasons)} of {len(experiment.panel)} that cannot: "
+        f"{'; '.join(reasons[:_LISTED])}{more}. {hint}"
+    )
+
+
+def _short(reason: str, symbol: str) -> str:
+    """The first sentence of an error, without the symbol that stands before it already."""
+    sentence = reason.removeprefix(f"{symbol}: ").split(". ")[0]
+    return " ".join(sentence.rstrip(".").split())[:160]
+
+
+def _why_idle(prices: Bars, dataset: PanelDataset) -> str:
+    first = min(dataset.windows.decided_at[fold.test[0]] for fold in dataset.folds if len(fold.test))
+    began, ended, tests = (np.datetime_as_string(at, unit="D") for at in (*prices.closed_at[[0, -1]], first))
+    return (
+        f"{len(prices)} bars of {began} to {ended} give no fold {walk_forward.FEWEST_ROWS['train']} training rows; the "
+        f"first fold tests from {tests} on"
+    )
+
+
+def _notes(prices: PanelPrices, dataset: PanelDataset) -> Iterator[str]:
+    """What a person should know about the panel before it is trained."""
+    if prices.unsuitable:
+        left_out = [f"{symbol} ({_short(why, symbol)})" for symbol, why in sorted(prices.unsuitable.items())]
+        yield f"Left out: {'; '.join(left_out)}."
+    for name in ("currency", "calendar"):
+        kinds = Counter(str(getattr(each, name)) for each in prices.bars.values())
+        if len(kinds) > 1:
+            counted = ", ".join(f"{kind} ({count})" for kind, count in kinds.most_common())
+            yield f"The panel has more than one {name}: {counted}. Returns are each in their own currency."
+    tested = set(dataset.tested())
+    if silent := [symbol for symbol in dataset.panel.symbols if symbol not in tested]:
+        yield f"Only learned from, because no test block has enough of their rows: {', '.join(silent)}."
+    if not prices.experiment.membership:
+        yield (
+            "No days of membership are given: symbols chosen today have survived until today, which flatters every "
+            "result (survivorship bias). A file with symbol,from,to avoids it: forecast train @universe.csv."
+        )
+
+
+def truncated_in_first_test(dataset: PanelDataset, prices: PanelPrices, *, folder: Path) -> PanelDataset | None:
     """The panel as it stood in the middle of the first test block: members trained on it must be the same ones.
 
     None where that block is too short for every label before it to be there by then.
     """
-    panel, first = pooled.panel, pooled.folds[0].test
+    panel, first, experiment = dataset.panel, dataset.folds[0].test, prices.experiment
     until = first[: len(first) // 2]
-    counts = np.bincount(panel.of[until], minlength=len(panel.symbols))[np.unique(panel.of[first])]
-    if counts.min() <= experiments[0].horizon + walk_forward.FEWEST_ROWS["test"]:
+    moments = len(np.unique(panel.windows.decided_at[until]))
+    if moments <= experiment.horizon + walk_forward.FEWEST_ROWS["test"]:
         return None
     cut = panel.windows.decided_at[until[-1]]
 
     def parts() -> Iterator[tuple[str, Windows]]:
-        for experiment in experiments:
-            source = lookahead_audit.truncated(load(store, experiment), cut)
+        for symbol in panel.symbols:
+            source = lookahead_audit.truncated(prices.sources[symbol], cut)
             if isinstance(source.raw, TickHistory) or len(source.raw):
                 with suppress(TooFewBarsError):  # it had hardly begun: no row of it was learned from
-                    prices = make_bars(source, experiment)
-                    yield experiment.symbol, _as_in(pooled, prices, make_windows(prices, experiment), experiment)
+                    own, bars = experiment.of_symbol(symbol), make_bars(source, experiment)
+                    yield symbol, _as_in(dataset, bars, make_windows(bars, own), own)
 
-    return pool(write_panel(folder, parts()), experiments[0], planned=len(panel.windows))
+    return pool(write_panel(folder, parts()), experiment, planned=len(panel.windows))
 
 
-def _as_in(pooled: PooledPanel, prices: Bars, made: Windows, experiment: Experiment) -> Windows:
+def _as_in(dataset: PanelDataset, prices: Bars, windows: Windows, experiment: Experiment) -> Windows:
     """A symbol's windows made again, with the panel's values where a person's features differ by rounding alone."""
     symbol = experiment.symbol
-    scalers = tuple(fold[symbol] for fold in pooled.scalers if symbol in fold)
-    mine = Dataset(bars=prices, windows=pooled.panel.part(symbol), folds=(), scalers=scalers)
-    again = Dataset(bars=prices, windows=made, folds=(), scalers=())
+    scalers = tuple(fold[symbol] for fold in dataset.scalers if symbol in fold)
+    mine = Dataset(bars=prices, windows=dataset.panel.part(symbol), folds=(), scalers=scalers)
+    again = Dataset(bars=prices, windows=windows, folds=(), scalers=())
     return lookahead_audit.without_rounding(again, mine, experiment, bar=len(prices) - 1).windows
 
 
-def of_symbol(pooled: PooledPanel, symbol: str, prices: Any) -> Dataset:
-    """What a symbol's run shows of the panel.
-
-    Raises:
-        TooFewBarsError: no fold can test the symbol, or one in the middle cannot.
-    """
-    folds = [pooled.panel.fold_of(symbol, fold) for fold in pooled.folds]
-    tested = [fold.number for fold in folds if len(fold.test)]
-    if not tested or tested != list(range(tested[0], tested[-1] + 1)):
-        raise TooFewBarsError(
-            f"{symbol}: need training, validation and test rows in neighbouring folds of the panel, got them in "
-            f"{', '.join(map(str, tested)) or 'none'} of {len(folds)} folds. Leave it out or fetch more history."
-        )
-    nothing = Scaler(mean=np.zeros(0), scale=np.zeros(0))
-    return Dataset(
-        bars=prices,
-        windows=pooled.panel.part(symbol),
-        folds=tuple(folds),
-        scalers=tuple(found.get(symbol, nothing) for found in pooled.scalers),
-    )
+def same_rows(dataset: PanelDataset, past: PanelDataset) -> Rows:
+    """The places among the first fold's test rows of those that the truncated panel tests there, in its order."""
+    places = {key: place for place, key in enumerate(_keys(dataset))}
+    return np.array([places.get(key, -1) for key in _keys(past)], dtype=np.int64)
 
 
-def _fit_members(
-    ongoing: list[TrainingSession],
-    pooled: PooledPanel,
-    past: PooledPanel | None,
+def _keys(dataset: PanelDataset) -> list[tuple[str, int]]:
+    """Symbol and bar of each test row of the first fold."""
+    rows, panel = dataset.folds[0].test, dataset.panel
+    bars = dataset.windows.ends[rows] - panel.begins[panel.of[rows]]
+    return list(zip(dataset.symbols_of(rows).tolist(), bars.tolist(), strict=True))
+
+
+def _fit(
+    session: TrainingSession,
+    dataset: PanelDataset,
+    prices: PanelPrices,
     versions: tuple[tuple[str, str], ...],
     scratch: Path,
     *,
     workers: WorkerPool,
     progress: Progress,
 ) -> None:
-    experiment, panel = ongoing[0].experiment, pooled.panel
-    members = [
-        (model, fold.number, seed)
-        for fold in pooled.folds
-        for seed in range(experiment.seeds)
-        for model in experiment.models
-    ]
-    missing = [task for task in members if any(task in each.missing(each.networks) for each in ongoing)]
-    data = {number: _share(pooled, number, scratch, workers) for number in sorted({task[1] for task in missing})}
+    """Fits what is missing; the truncated panel is made while the workers are busy, and members on it come last."""
+    experiment, size = session.experiment, len(dataset.panel.symbols)
+    shared: dict[int, Any] = {}
 
-    def order_on(of: PooledPanel, task: Task, settings: Hyperparameters | None) -> FitTask:
-        made = order_for(
+    def data(fold: int) -> Any:
+        if fold not in shared:
+            shared[fold] = workers.share(_shared(dataset, fold, scratch, prices=prices.bars))
+        return shared[fold]
+
+    def order_on(of: PanelDataset, task: Task, settings: Hyperparameters | None) -> FitTask:
+        unused = next(iter(prices.bars.values()))
+        fit_task = order_for(
             experiment,
             task,
-            dataset=Dataset(bars=ongoing[0].dataset.bars, windows=of.panel.windows, folds=of.folds, scalers=()),
-            room=len(panel.windows.values),
+            dataset=Dataset(bars=unused, windows=of.windows, folds=of.folds, scalers=()),
+            room=len(dataset.windows.values),
             settings=settings,
             backend=workers.backend,
             versions=versions,
         )
-        return replace(made, symbol=f"{len(panel.symbols)} symbols")
+        return replace(fit_task, symbol=f"{size} symbols")
 
     def order(task: Task, settings: Hyperparameters | None) -> tuple[Any, FitTask]:
-        return data[task[1]], order_on(pooled, task, settings)
+        return data(task[1]), order_on(dataset, task, settings)
 
-    tune_members(ongoing, order=order, workers=workers, progress=progress)
-    baselines = [task for session in ongoing for task in session.baselines]
-    left = [task for session in ongoing for task in session.missing(session.baselines)]
-    total, open_members = len(members) + len(baselines), len(missing) + len(left)
-    progress.begin(total=total, done=total - open_members)
-    settings = ongoing[0].settings
+    tune_members([session], order=order, workers=workers, progress=progress)
+    progress.begin(total=len(session.members), done=len(session.found))
 
     def network(task: Task) -> FitJob:
-        shared, fit_task = order(task, settings.get(task[:2]))
+        fold_data, fit_task = order(task, session.settings.get(task[:2]))
+        return FitJob(
+            data=fold_data, task=fit_task, done=lambda result: save(session, task, result), label=fit_task.name
+        )
 
+    def again(model: str, before: PanelDataset, before_data: Any) -> FitJob:
         def keep(result: MemberResult) -> None:
-            for session in ongoing:
-                if isinstance(result, FitResult) and task in session.missing(session.networks):
-                    save(session, task, _of_member(result, task, pooled, session.experiment.symbol))
-                finish_if_whole(session)
+            session.again[model] = result.probability
 
-        return FitJob(data=shared, task=fit_task, done=keep, label=fit_task.name)
+        task = order_on(before, (model, 0, 0), session.settings.get((model, 0)))
+        return FitJob(data=before_data, task=task, done=keep)
 
-    def again(model: str, before: PooledPanel, shared: Any) -> FitJob:
-        def keep(result: MemberResult) -> None:
-            for session in ongoing:
-                if session.twice:
-                    session.again[model] = result.probability[before.test_of(session.experiment.symbol, 0)]
-                finish_if_whole(session)
-
-        task = order_on(before, (model, 0, 0), settings.get((model, 0)))
-        return FitJob(data=shared, task=task, done=keep)
-
-    jobs = [network(task) for task in missing]
-    if past is not None:
-        shared = _share(past, 0, scratch / "past", workers)
-        jobs += [again(model, past, shared) for model in experiment.models]
-    for session in ongoing:
-        jobs += _baselines(session, versions, workers=workers)
-    fit_members(jobs, workers=workers, progress=progress)
-    for session in ongoing:
-        finish_if_whole(session)
-
-
-def _baselines(session: TrainingSession, versions: tuple[tuple[str, str], ...], *, workers: WorkerPool) -> list[FitJob]:
-    """The baselines of one symbol that are missing, each fitted on the symbol's own rows."""
-    if not session.missing(session.baselines):
-        return []
-    features = session.dataset.windows.values.shape[1]
-    unused = Scaler(mean=np.zeros(features), scale=np.ones(features))  # of folds without the symbol
-    scalers = tuple(scaler if len(scaler.mean) else unused for scaler in session.dataset.scalers)
-    return baseline_jobs(
-        session,
-        data=workers.share(replace(SharedData.of(session.dataset), scalers=scalers)),
-        backend=workers.backend,
-        versions=versions,
-        done=lambda: finish_if_whole(session),
+    jobs = [network(task) for task in session.missing(session.networks)]
+    jobs += baseline_jobs(
+        session, data=data, backend=workers.backend, versions=versions, done=lambda: None, most=MOST_OF_BASELINES
     )
+    with ThreadPoolExecutor(1) as aside:
+        making = aside.submit(truncated_in_first_test, dataset, prices, folder=scratch / "past")
+        fit_members(jobs, workers=workers, progress=progress)
+        past = making.result()
+    if past is None or not session.twice:
+        session.twice = ()
+    else:
+        session.same = same_rows(dataset, past)
+        before_data = workers.share(_shared(past, 0, scratch / "past", prices=None))
+        fit_members([again(model, past, before_data) for model in session.twice], workers=workers, progress=progress)
+    finish_if_whole(session)
 
 
-def _share(pooled: PooledPanel, number: int, scratch: Path, workers: WorkerPool) -> Any:
+def _shared(dataset: PanelDataset, number: int, scratch: Path, *, prices: Mapping[str, Bars] | None) -> SharedData:
     """One fold of the panel, scaled symbol by symbol; its values need no scaler any more."""
-    values = write_scaled(scratch / f"fold-{number}.raw", pooled.panel, pooled.scalers[number])
-    features = values.values.shape[1]
-    none = np.zeros(0, dtype=np.int64)
-    empty = replace(pooled.folds[number], train=none, validation=none, test=none)
-    folds = tuple(fold if fold.number == number else replace(empty, number=fold.number) for fold in pooled.folds)
-    scaled = Scaler(mean=np.zeros(features), scale=np.ones(features))
-    return workers.share(SharedData(windows=values, folds=folds, scalers=tuple(scaled for _ in folds)))
-
-
-def _of_member(fitted: FitResult, task: Task, pooled: PooledPanel, symbol: str) -> FitResult:
-    """What a member found for one symbol's rows."""
-    return replace(
-        fitted,
-        probability=fitted.probability[pooled.test_of(symbol, task[1])],
-        validation=fitted.validation[pooled.test_of(symbol, task[1], "validation")],
-    )
+    windows, folds, scalers = scaled_fold(scratch / f"fold-{number}.raw", dataset, number)
+    closes = None if prices is None else np.concatenate([prices[symbol].close for symbol in dataset.panel.symbols])
+    return SharedData(windows=windows, folds=folds, scalers=scalers, closes=closes)

@@ -12,7 +12,7 @@ from forecast.compute.progress import Progress
 from forecast.compute.task import FitTask, MemberResult, Task
 from forecast.config.experiment import Experiment, Hyperparameters, Study
 from forecast.datasets import lookahead_audit
-from forecast.datasets.dataset import Dataset
+from forecast.datasets.dataset import Dataset, MemberRows
 from forecast.datasets.lookahead_audit import Certificate
 from forecast.networks.results import FitResult
 from forecast.runs import tables, trial_log
@@ -22,6 +22,7 @@ from forecast.training.baselines import BaselineTask
 from pipelines.errors import ConfigError
 from pipelines.market.types import Floats
 from pipelines.preprocessing import custom_features
+from pipelines.preprocessing.windows import Rows
 
 
 @dataclass(kw_only=True, eq=False)
@@ -30,18 +31,20 @@ class TrainingSession:
 
     shown: the certificate of its data. twice: the models of which a member is trained twice, for the proof. networks,
     baselines: its members. found: what each finished member found. again: what the members that are trained twice
-    predict. settings: what tuning chose, by model and fold.
+    predict. same: which of the first fold's test rows those are, None for the first ones. settings: what tuning chose,
+    by model and fold.
     """
 
     run: Run
     experiment: Experiment
-    dataset: Dataset
+    dataset: MemberRows
     shown: Certificate
     twice: tuple[str, ...]
     networks: list[Task]
     baselines: list[Task]
     found: dict[Task, dict[str, Floats]]
     again: dict[str, Floats] = field(default_factory=dict)
+    same: Rows | None = None
     settings: dict[Study, Hyperparameters] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
@@ -84,7 +87,7 @@ def announce_code(names: Iterable[str], *, progress: Progress) -> None:
 
 
 def resume(
-    run: Run, experiment: Experiment, dataset: Dataset, shown: Certificate, *, twice: Sequence[str] = ()
+    run: Run, experiment: Experiment, dataset: MemberRows, shown: Certificate, *, twice: Sequence[str] = ()
 ) -> TrainingSession:
     """The run with its members that are finished already."""
     tested = [fold.number for fold in dataset.folds if len(fold.test)]
@@ -107,23 +110,24 @@ def resume(
 def baseline_jobs(
     session: TrainingSession,
     *,
-    data: Any,
+    data: Callable[[int], Any],
     backend: str,
     versions: tuple[tuple[str, str], ...],
     done: Callable[[], None],
+    most: int | None = None,
 ) -> list[FitJob]:
-    """The baselines of a session that are missing. data: its own data as the workers share them."""
+    """The baselines of a session that are missing. data: those of a fold as the workers share them."""
 
     def job(name: str, fold: int) -> FitJob:
         task = baseline_task(
-            session.experiment, name, fold, dataset=session.dataset, backend=backend, versions=versions
+            session.experiment, name, fold, dataset=session.dataset, backend=backend, versions=versions, most=most
         )
 
         def keep(result: MemberResult) -> None:
             save(session, task.task, result)
             done()
 
-        return FitJob(data=data, task=task, done=keep, label=task.name)
+        return FitJob(data=data(fold), task=task, done=keep, label=task.name)
 
     return [job(name, fold) for name, fold, _ in session.missing(session.baselines)]
 
@@ -133,15 +137,16 @@ def baseline_task(
     name: str,
     fold: int,
     *,
-    dataset: Dataset,
+    dataset: MemberRows,
     backend: str,
     versions: tuple[tuple[str, str], ...],
+    most: int | None = None,
 ) -> BaselineTask:
-    """What an experiment asks of one of its baselines."""
+    """What an experiment asks of one of its baselines. most: as BaselineTask has it."""
     rows, features = len(dataset.folds[fold].train), dataset.windows.values.shape[1]
     work = rows * experiment.window * features
     return BaselineTask(
-        symbol=experiment.symbol, baseline=name, fold=fold, work=work, backend=backend, versions=versions
+        symbol=experiment.symbol, baseline=name, fold=fold, work=work, backend=backend, versions=versions, most=most
     )
 
 
@@ -218,7 +223,9 @@ def finish_if_whole(owner: TrainingSession) -> None:
     members = {task: (found[task]["probability"], found[task]["validation"]) for task in owner.members}
     shown = owner.shown
     for model, again in owner.again.items():
-        shown = lookahead_audit.retrained(shown, model, expected=found[model, 0, 0]["probability"], again=again)
+        expected = found[model, 0, 0]["probability"]
+        expected = expected if owner.same is None else expected[owner.same]
+        shown = lookahead_audit.retrained(shown, model, expected=expected, again=again)
     owner.run.finish(
         certificate=shown.to_json(),
         predictions=_predictions(owner, {task: each for task, (each, _) in members.items()}),
@@ -233,6 +240,6 @@ def finish_if_whole(owner: TrainingSession) -> None:
 
 
 def _predictions(owner: TrainingSession, tested: Mapping[Task, Floats]) -> pd.DataFrame:
-    if owner.experiment.combinatorial:
+    if owner.experiment.combinatorial and isinstance(owner.dataset, Dataset):
         return tables.path_predictions(owner.dataset, owner.experiment, tested)
     return pd.concat([tables.predictions(owner.dataset, *each) for each in tested.items()], ignore_index=True)

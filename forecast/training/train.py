@@ -56,7 +56,7 @@ def train_all(
         ForecastError: no such prices, too little history, an impossible experiment, members that keep failing.
     """
     versions = backend.versions(workers.backend)
-    ongoing: list[tuple[TrainingSession, Source]] = []
+    ongoing: list[tuple[TrainingSession, Source, Dataset]] = []
     found: list[Run] = []
     for experiment in experiments[1:]:
         load(store, experiment)  # a symbol that is missing is said before anything is begun
@@ -97,7 +97,7 @@ def train_all(
             trial_log.record_training(folder, experiment, run=run.name, **more)
             runs.create_run(folder, run.name, description=description, bars=tables.bars(prices))
             twice = () if experiment.combinatorial else experiment.models
-            ongoing.append((resume(run, experiment, dataset, shown, twice=twice), source))
+            ongoing.append((resume(run, experiment, dataset, shown, twice=twice), source, dataset))
         if ongoing:
             _fit_members(ongoing, tuple(versions.items()), workers=workers, progress=progress)
     for run in found:
@@ -106,16 +106,16 @@ def train_all(
 
 
 def _fit_members(
-    ongoing: list[tuple[TrainingSession, Source]],
+    ongoing: list[tuple[TrainingSession, Source, Dataset]],
     versions: tuple[tuple[str, str], ...],
     *,
     workers: WorkerPool,
     progress: Progress,
 ) -> None:
     jobs: list[FitJob] = []
-    for session, source in ongoing:
-        jobs += _session_jobs(session, source, versions, workers=workers, progress=progress)
-    sessions = [session for session, _ in ongoing]
+    for session, source, dataset in ongoing:
+        jobs += _session_jobs(session, source, dataset, versions, workers=workers, progress=progress)
+    sessions = [session for session, *_ in ongoing]
     progress.begin(
         total=sum(len(session.members) for session in sessions), done=sum(len(session.found) for session in sessions)
     )
@@ -127,13 +127,14 @@ def _fit_members(
 def _session_jobs(
     session: TrainingSession,
     source: Source,
+    dataset: Dataset,
     versions: tuple[tuple[str, str], ...],
     *,
     workers: WorkerPool,
     progress: Progress,
 ) -> list[FitJob]:
     """The members of one run that are missing, once their settings are chosen, and those that are trained twice."""
-    experiment, dataset = session.experiment, session.dataset
+    experiment = session.experiment
     room = len(dataset.bars)
 
     def order(task: Task, settings: Hyperparameters | None, *, of: Dataset = dataset) -> FitTask:
@@ -165,7 +166,7 @@ def _session_jobs(
 
     jobs = [network(task) for task in session.missing(session.networks)]
     jobs += baseline_jobs(
-        session, data=data, backend=workers.backend, versions=versions, done=lambda: finish_if_whole(session)
+        session, data=lambda _: data, backend=workers.backend, versions=versions, done=lambda: finish_if_whole(session)
     )
     if session.twice:
         past = lookahead_audit.truncated_in_first_test(source, experiment, dataset)

@@ -23,6 +23,10 @@ class Scaler:
         scaled = (values - self.mean.astype(np.float32)) / self.scale.astype(np.float32)
         return np.asarray(np.clip(scaled, np.float32(-LIMIT), np.float32(LIMIT)))
 
+    def to_json(self) -> dict[str, list[float]]:
+        """JSON-ready."""
+        return {"mean": self.mean.tolist(), "scale": self.scale.tolist()}
+
 
 def fit_scaler(windows: Windows, *, rows: Rows) -> Scaler:
     """Mean and standard deviation of every bar that a window of `rows` covers, each bar counted once.

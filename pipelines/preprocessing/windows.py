@@ -1,6 +1,6 @@
 """Features + labels -> windows: a view on one matrix, gathered batch by batch, never laid out whole."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,16 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.ends)
+
+    def rows(self, chosen: NDArray[np.bool_]) -> "Windows":
+        """The chosen windows on the same bars. chosen: shape (windows,)."""
+        return replace(self, **{name: getattr(self, name)[chosen] for name in PER_WINDOW})
+
+
+PER_WINDOW = (
+    "ends", "targets", "label_weights", "forward_return", "held", "decided_at", "entry_at", "exit_at",
+)  # fmt: skip
+"""The arrays of Windows that have one entry a window."""
 
 
 def first_end(values: NDArray[np.floating], *, steps: int) -> int:

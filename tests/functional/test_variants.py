@@ -73,26 +73,69 @@ def test_a_combinatorial_run_shows_its_paths_and_gives_no_verdict(copy):
     assert "Need a walk-forward run" in only_line(forecast("signal", code=2).stderr)
 
 
-def test_a_pooled_panel_gives_every_symbol_a_run_with_the_same_networks(copy):
+def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(copy):
     forecast = forecast_here(copy)
     options = (*SMALL, "--epochs", "1", "--seeds", "1", "--global-model")
+    before = sorted((copy / "data" / "runs").glob("*/run.json"))
     done = json.loads(forecast("train", "AAPL", "MSFT", *options, "--json").stdout)
-    first, second = (open_run(copy / "data" / "runs", each["run"]) for each in done["runs"])
-    assert (first.describe()["config"]["symbol"], second.describe()["config"]["symbol"]) == ("AAPL", "MSFT")
-    assert first.describe()["panel"] == second.describe()["panel"]
-    assert first.describe()["panel"]["symbols"] == ["AAPL", "MSFT"]
-    members = [run.describe_member("lstm", 1, 0) for run in (first, second)]
-    assert members[0]["sha256"] == members[1]["sha256"]
-    assert members[0]["scaler"] != members[1]["scaler"]
-    for run in (first, second):
-        assert run.certificate()["passed"]
-        assert run.certificate()["retrained"] == 2  # both networks, on the panel as it stood in the first test block
-        assert set(run.predictions()["symbol"]) == {run.describe()["config"]["symbol"]}
-    assert "On AAPL" in forecast("backtest", first.name).stdout
-    assert "MSFT at the close of" in forecast("signal", second.name, code=3).stdout  # prices of 2013 are stale
+    (entry,) = done["runs"]
+    run = open_run(copy / "data" / "runs", entry["run"])
+    assert len(list((copy / "data" / "runs").glob("*/run.json"))) == len(before) + 1
+    assert run.symbol == "AAPL_MSFT"
+    assert list(run.describe()["panel"]["symbols"]) == ["AAPL", "MSFT"]
+    assert run.certificate()["passed"]
+    assert run.certificate()["retrained"] == 2  # both networks, on the panel as it stood in the first test block
+    assert run.certificate()["audited"] == ["AAPL", "MSFT"]
+    lines = [each for each in trial_log.read(copy / "data" / "runs").trials if each.run == run.name]
+    assert [(each.kind, each.symbols) for each in lines] == [("training", ("AAPL", "MSFT"))]
+    assert len(list((run.folder / "weights").rglob("*.h5"))) == 2 * 2  # networks x folds
+    assert set(run.describe_member("lstm", 1, 0)["scaler"]) == {"AAPL", "MSFT"}
+    rows = run.predictions()
+    assert set(rows["symbol"]) == {"AAPL", "MSFT"}
+    assert set(rows["model"]) == {"simple_rnn", "lstm", "previous_sign", "logistic"}
+    assert not rows.duplicated(["symbol", "model", "fold", "seed", "decided_at"]).any()
+    assert set(run.bars()["symbol"]) == {"AAPL", "MSFT"}
+    said = forecast("backtest", "--policy", "top-bottom:1").stdout
+    assert "On AAPL_MSFT, 2001–2003" in said
+    assert "2 symbols on" in said
+    assert (copy / "reports" / f"{run.name}.html").exists()
     again = json.loads(forecast("train", "MSFT", "AAPL", *options, "--json").stdout)
-    assert {each["run"] for each in again["runs"]} == {first.name, second.name}
+    assert [each["run"] for each in again["runs"]] == [run.name]
     assert "for --global-model" in only_line(forecast("train", "AAPL", "--global-model", code=2).stderr)
+    assert "got the panel" in only_line(forecast("inspect", run.name, code=2).stderr)
+
+
+def test_symbols_that_cannot_take_part_are_named_at_once_and_left_out_when_asked(copy):
+    forecast = forecast_here(copy)
+    (copy / "list.txt").write_text("AAPL MSFT NOPE  # a comment\nNONE\n")
+    options = (f"@{copy / 'list.txt'}", *SMALL, "--epochs", "1", "--seeds", "1", "--global-model")
+    line = only_line(forecast("train", *options, code=2).stderr)
+    assert "got 2 of 4 that cannot: NONE (" in line
+    assert "NOPE (" in line
+    assert "Leave them out: --skip-unsuitable." in line
+    done = forecast("train", *options, "--skip-unsuitable")
+    assert "Left out: NONE (" in done.stderr
+    run = newest(copy)
+    assert run.symbol == "LIST"
+    assert list(run.describe()["panel"]["symbols"]) == ["AAPL", "MSFT"]
+    assert list(run.describe()["panel"]["unsuitable"]) == ["NONE", "NOPE"]
+    assert run.describe()["config"]["panel"] == ["AAPL", "MSFT"]
+
+
+def test_a_universe_file_gives_decisions_on_days_of_membership_only(copy):
+    forecast = forecast_here(copy)
+    (copy / "two.csv").write_text("symbol,from,to\nAAPL,2000-01-01,2003-06-30\nMSFT,,\n")
+    options = (f"@{copy / 'two.csv'}", *SMALL, "--epochs", "1", "--seeds", "1")
+    assert "Expected --global-model" in forecast("train", *options, code=2).stderr
+    forecast("train", *options, "--global-model")
+    rows = newest(copy).predictions()
+    last = rows.groupby("symbol")["decided_at"].max().dt.strftime("%Y-%m-%d")
+    assert last["AAPL"] == "2003-06-30"
+    assert last["MSFT"] > "2003-12-01"
+    forecast("backtest")
+    panel = newest(copy).metrics(newest(copy).backtests()[-1])["panel"]
+    assert panel["membership"]
+    assert panel["names_per_day"]["min"] == 1
 
 
 def test_tuned_networks_are_chosen_once_and_every_try_is_counted(copy):

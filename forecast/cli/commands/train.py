@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     cls=AliasedOption,
     aliases=["--pooled"],
     is_flag=True,
-    help="One set of networks for all symbols, tested on each.",
+    help="One run with one set of networks for all symbols, tested on each: a panel.",
+)
+@click.option(
+    "--skip-unsuitable", is_flag=True, help="--global-model: leave out symbols that cannot take part, and say so."
 )
 @click.option("--experiment", metavar="NAME", help="The group that forecast runs lists these runs under.")
 @training_options
@@ -33,6 +36,7 @@ def command(
     /,
     symbols: tuple[str, ...],
     global_model: bool,
+    skip_unsuitable: bool,
     experiment: str | None,
     jobs: int | None,
     backend: str,
@@ -43,7 +47,9 @@ def command(
 ) -> None:
     """Train the networks walk-forward on SYMBOL's bars in the store; each symbol is a run of its own.
 
-    With --global-model the runs of all symbols have the same networks, which learned from the rows of all of them.
+    With --global-model all symbols are one run, a panel: the same networks learn from the rows of all and are tested on
+    each. @FILE stands for the symbols of a watchlist, or of a universe file with the columns symbol,from,to: each
+    symbol then counts on the days on which it is a member.
 
     An interrupted training goes on where it stopped when the same command is run again. All symbols share the
     workers: processes of this machine, or those of a Dask cluster (a trusted one: whoever reaches a cluster's port
@@ -55,15 +61,16 @@ def command(
       forecast train ES --bars tick:500 --window 60 --seeds 5
       forecast train AAPL MSFT --backend auto --cluster tcp://scheduler:8786
       forecast train AAPL MSFT KO --global-model
+      forecast train @sp500.csv --global-model --skip-unsuitable
       forecast train AAPL --config experiment.toml --folds 4
     """
     from forecast.runs.labels import check_name, put_into_experiment
 
     if experiment is not None:
         check_name(experiment, what="an experiment's name")
-    chosen = {**options, "panel": symbols} if global_model else options
-    experiments = [make_experiment(symbol, chosen) for symbol in dict.fromkeys(symbols)]
-    done = train_each(ctx.obj, experiments, overwrite=overwrite, **how(jobs=jobs, backend=backend, cluster=cluster))
+    experiments = _experiments(symbols, options, global_model=global_model)
+    where = how(jobs=jobs, backend=backend, cluster=cluster)
+    done = train_each(ctx.obj, experiments, overwrite=overwrite, skip_unsuitable=skip_unsuitable, **where)
     for run in done if experiment is not None else ():
         put_into_experiment(run, str(experiment))
     if as_json:
@@ -71,6 +78,22 @@ def command(
         return
     for run in done:
         click.echo(f"Run {run.name} is trained. Next: forecast backtest {run.name}")
+
+
+def _experiments(symbols: tuple[str, ...], options: dict[str, Any], *, global_model: bool) -> list[Any]:
+    """One experiment a symbol, or a panel's one."""
+    from forecast.config.universe import read_universe
+
+    if not global_model and not any(symbol.startswith("@") for symbol in symbols):
+        return [make_experiment(symbol, options) for symbol in dict.fromkeys(symbols)]
+    universe = read_universe(symbols)
+    if global_model:
+        return [
+            make_experiment(universe.name, {**options, "panel": universe.symbols, "membership": universe.membership})
+        ]
+    if universe.membership:
+        raise click.UsageError("Expected --global-model with a universe file of symbol,from,to, got none.")
+    return [make_experiment(symbol, options) for symbol in universe.symbols]
 
 
 def train_each(settings: CliContext, experiments: "list[Experiment]", **where: Any) -> "list[Run]":

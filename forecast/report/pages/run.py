@@ -14,6 +14,7 @@ from forecast.report import formatting
 from forecast.report.charts import equity, path_forecasts, trades, training
 from forecast.report.context import PageContext, gather
 from forecast.report.document import write_page
+from forecast.report.pages.panel import write_panel
 from forecast.report.sections import power, robustness, tables
 from forecast.report.sections.notes import trading_notes
 from forecast.report.sections.verdict import verdict_text
@@ -41,6 +42,9 @@ def write_report(
     Raises:
         RunError: the run or the backtest is missing or damaged.
     """
+    if run.is_panel:
+        page = _place(run, backtest, folder=folder)
+        return write_panel(run, backtest=backtest, path=page, standalone=standalone)
     material = gather(run, backtest=backtest)
     try:
         context = _context(material, calibrations)

@@ -4,6 +4,7 @@ __all__ = [
     "effective_memory",
     "families",
     "notes",
+    "panel",
     "power",
     "robustness",
     "run_comparison",

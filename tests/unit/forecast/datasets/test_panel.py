@@ -6,9 +6,10 @@ import pytest
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Source, make_bars, make_windows
 from forecast.datasets.lookahead_audit import certify
-from forecast.datasets.panel import write_panel, write_scaled
-from forecast.training.panel import of_symbol, pool
-from pipelines.errors import ConfigError
+from forecast.datasets.panel import pool, write_panel, write_scaled
+from forecast.datasets.panel_audit import certify_panel
+from pipelines.errors import ConfigError, TooFewBarsError
+from pipelines.market.calendars import session_of
 from pipelines.market.types import Actions, Bars
 from pipelines.preprocessing import scaling
 from pipelines.preprocessing.scaling import fit_scaler
@@ -81,7 +82,7 @@ MARKETS = (  # from first to last: the whole time, begins late, ends early, alwa
     {"symbol": "GONE", "bars": 600, "first": np.datetime64("2015-01-01"), "calendar": "XLON"},
     {"symbol": "COIN", "bars": 1_200, "first": np.datetime64("2015-03-01"), "calendar": "24/7"},
 )
-POOLED = Experiment(symbol="OLD", window=5, folds=4, horizon=3, panel=tuple(each["symbol"] for each in MARKETS))
+POOLED = Experiment(symbol="ALL", window=5, folds=4, horizon=3, panel=tuple(each["symbol"] for each in MARKETS))
 
 
 @pytest.fixture
@@ -143,7 +144,7 @@ def certified(folder, symbol):
     experiment = dataclasses.replace(POOLED, symbol=symbol)
     prices = {each: make_bars(source, experiment) for each, source in sources.items()}
     panel = write_panel(folder, ((each, make_windows(made, experiment)) for each, made in prices.items()))
-    dataset = of_symbol(pool(panel, experiment), symbol, prices[symbol])
+    dataset = pool(panel, experiment).of_symbol(symbol, prices[symbol])
     return certify(sources[symbol], experiment, dataset)
 
 
@@ -160,8 +161,109 @@ def test_a_scaler_of_all_rows_is_caught_in_a_panel_too(tmp_path, monkeypatch):
     assert any("scaler change" in each for each in certified(tmp_path, "OLD").failures)
 
 
-def test_a_panel_without_its_own_symbol_or_of_one_is_refused():
-    for symbols in (("MSFT", "KO"), ("AAPL",), ("AAPL", "AAPL")):
+def whole_panel(folder):
+    sources = {
+        each["symbol"]: Source(raw=market(**each, seed=seed), actions=Actions.none(each["symbol"]))
+        for seed, each in enumerate(MARKETS)
+    }
+    prices = {each: make_bars(source, POOLED) for each, source in sources.items()}
+    panel = write_panel(folder, ((each, make_windows(made, POOLED)) for each, made in prices.items()))
+    return sources, prices, pool(panel, POOLED)
+
+
+def test_one_certificate_names_the_symbols_that_it_made_again_and_checks_the_order_of_all(tmp_path):
+    sources, prices, dataset = whole_panel(tmp_path)
+    shown = certify_panel(dataset, POOLED, source_of=sources.__getitem__, bars_of=prices.__getitem__, audited=2)
+    assert shown.passed, shown.failures
+    assert (len(shown.audited), shown.symbols) == (2, 4)
+    assert set(shown.audited) < set(dataset.panel.symbols)
+    assert shown.to_json()["audited"] == list(shown.audited)
+    assert 0.009 < shown.detectable_share < 0.011  # 1 - 0.05 ** (1 / 300): two times 150 cuts at random
+
+
+def test_a_label_of_one_symbol_known_too_late_is_caught_though_its_chain_is_not_made_again(tmp_path):
+    sources, prices, dataset = whole_panel(tmp_path)
+    audited = certify_panel(dataset, POOLED, source_of=sources.__getitem__, bars_of=prices.__getitem__, audited=1)
+    other = next(symbol for symbol in dataset.tested() if symbol not in audited.audited)
+    windows = dataset.panel.windows
+    late = windows.exit_at.copy()
+    mine = dataset.panel.of == dataset.panel.symbols.index(other)
+    late[mine] += np.timedelta64(1, "D")
+    panel = dataclasses.replace(dataset.panel, windows=dataclasses.replace(windows, exit_at=late))
+    shown = certify_panel(
+        dataclasses.replace(dataset, panel=panel),
+        POOLED,
+        source_of=sources.__getitem__,
+        bars_of=prices.__getitem__,
+        audited=1,
+    )
+    assert f"{other}: a label is not known when it is said to be" in shown.failures
+
+
+def test_whether_a_symbol_teaches_does_not_depend_on_whether_it_lives_to_be_tested(tmp_path):
+    """A name with few training rows that dies before the test must be treated as one that lives on."""
+    parts = {}
+    for symbol, bars in (("LONG", 900), ("LIVES", 900), ("DIES", 500)):
+        first = np.datetime64("2015-01-01")
+        parts[symbol] = make_windows(market(symbol, bars=bars, first=first, calendar="24/7", seed=len(parts)), POOLED)
+    dataset = pool(write_panel(tmp_path, parts.items()), POOLED)
+    for fold in dataset.folds:
+        rows = [set(dataset.panel.fold_of(symbol, fold).train.tolist()) for symbol in ("LIVES", "DIES")]
+        assert {row for row in rows[0] if row < len(parts["DIES"])} == rows[1]
+
+
+def test_tokyo_never_learns_from_a_new_york_close_that_came_later(tmp_path):
+    """Both close on one date: New York 13 hours after Tokyo, whose decisions come first in real time."""
+    parts = {}
+    for seed, (symbol, hours) in enumerate({"7203.T": (0, 6), "AAPL": (14, 21)}.items()):
+        walk = random_walk(bars=600, seed=seed, volatility=0.02)
+        days = np.busday_offset("2015-01-01", np.arange(600), roll="forward").astype("datetime64[ns]")
+        prices = {name: getattr(walk, name) for name in ("open", "high", "low", "close", "volume")}
+        opened, closed = (days + np.timedelta64(hour, "h") for hour in hours)
+        parts[symbol] = make_windows(
+            Bars(symbol=symbol, interval="1d", opened_at=opened, closed_at=closed, calendar="24/7", adjusted="raw",
+                 **prices),
+            dataclasses.replace(POOLED, horizon=1),
+        )  # fmt: skip
+    dataset = pool(write_panel(tmp_path, parts.items()), dataclasses.replace(POOLED, horizon=1))
+    windows = dataset.windows
+    assert (np.diff(windows.decided_at) >= np.timedelta64(0)).all()
+    names = dataset.symbols_of(np.arange(len(windows)))
+    for fold in dataset.folds:
+        learned = np.concatenate([fold.train, fold.validation])
+        for tested, other in (("7203.T", "AAPL"), ("AAPL", "7203.T")):
+            first = windows.decided_at[fold.test[names[fold.test] == tested]].min()
+            mine = learned[names[learned] == other]
+            assert (windows.exit_at[mine] < first).all()
+            assert (windows.decided_at[mine] < first).all()
+        # the newest New York decision that Tokyo's first test may use was made on an earlier date
+        tokyo = windows.decided_at[fold.test[names[fold.test] == "7203.T"]].min().astype("datetime64[D]")
+        new_york = windows.decided_at[learned[names[learned] == "AAPL"]].max().astype("datetime64[D]")
+        assert new_york < tokyo
+
+
+def test_a_symbol_counts_on_the_days_of_its_membership_only(tmp_path):
+    lines = ("OLD,2015-06-01,2016-05-31", "OLD,2017-01-02,", "YOUNG,,", "GONE,,2016-12-30", "COIN,2016-01-01,")
+    experiment = dataclasses.replace(POOLED, membership=lines)
+    parts = [(each["symbol"], make_windows(market(**each, seed=seed), experiment)) for seed, each in enumerate(MARKETS)]
+    dataset = pool(write_panel(tmp_path, parts), experiment)
+    names = dataset.symbols_of(np.arange(len(dataset.windows)))
+    old = session_of(dataset.windows.decided_at[names == "OLD"], "XNYS")
+    inside = (old >= np.datetime64("2015-06-01")) & (old <= np.datetime64("2016-05-31"))
+    assert (inside | (old >= np.datetime64("2017-01-02"))).all()
+    assert 200 < inside.sum() < len(inside)
+    whole = make_windows(market(**MARKETS[0], seed=0), POOLED)
+    member = np.isin(whole.decided_at, dataset.windows.decided_at[names == "OLD"])
+    np.testing.assert_array_equal(whole.ends[member], dict(parts)["OLD"].ends)  # windows may begin before it joined
+    with pytest.raises(TooFewBarsError, match="OLD: no bar with a whole window on a day of its membership"):
+        make_windows(
+            market(**MARKETS[0], seed=0),
+            dataclasses.replace(POOLED, panel=("OLD", "YOUNG"), membership=("OLD,1990-01-01,1991-01-01", "YOUNG,,")),
+        )
+
+
+def test_a_panel_of_one_symbol_or_of_one_twice_is_refused():
+    for symbols in (("AAPL",), ("AAPL", "AAPL")):
         with pytest.raises(ConfigError, match="Expected 2 symbols or more for --global-model, each once, got"):
             Experiment(symbol="AAPL", panel=symbols)
     with pytest.raises(ConfigError, match="expanding or rolling with --global-model"):

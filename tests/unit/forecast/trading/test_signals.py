@@ -26,7 +26,7 @@ def test_hold_keeps_the_position_and_policies_differ_in_what_sell_means():
     signals = np.array(["hold", "sell", "buy", "hold", "buy", "sell", "hold", "buy"])
     assert positions(signals, policy="long-flat").tolist() == [0, 0, 1, 1, 1, 0, 0, 1]
     assert positions(signals, policy="long-short").tolist() == [0, -1, 1, 1, 1, -1, -1, 1]
-    with pytest.raises(ConfigError, match="policy out of long-flat, long-short, got 'both'"):
+    with pytest.raises(ConfigError, match="policy long-flat or long-short for one symbol, got 'both'"):
         positions(signals, policy="both")
 
 

@@ -52,10 +52,10 @@ class Counted:
 
 
 def jobs_of(session, pool):
+    shared = pool.share(SharedData.of(session.dataset))
     return sessions.baseline_jobs(
-        session, data=pool.share(SharedData.of(session.dataset)), backend="tensorflow", versions=VERSIONS,
-        done=lambda: None,
-    )  # fmt: skip
+        session, data=lambda _: shared, backend="tensorflow", versions=VERSIONS, done=lambda: None
+    )
 
 
 def test_a_fitted_baseline_is_kept_in_the_run_folder_and_not_fitted_again_when_training_resumes(tmp_path, dataset):

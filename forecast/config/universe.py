@@ -1,0 +1,149 @@
+"""Which symbols a panel has, and on which days each is a member: from arguments, a watchlist or a universe file."""
+
+import csv
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from pipelines.errors import ConfigError
+from pipelines.market.types import check_symbol
+
+_HEADER = ["symbol", "from", "to"]
+_LONGEST_NAME = 24
+_NAMED = 3
+_MOST_BYTES = 1 << 24
+
+Period = tuple[date | None, date | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Universe:
+    """The symbols of a panel, each once.
+
+    name: a title that can stand where a symbol does. membership: "AAPL,1999-11-01,2015-03-18", one line for each period
+    in which a symbol is a member, both days included; an empty day is open. Empty where no days are given: each symbol
+    is then a member as long as it trades.
+    """
+
+    name: str
+    symbols: tuple[str, ...]
+    membership: tuple[str, ...] = ()
+
+
+def read_universe(arguments: Sequence[str]) -> Universe:
+    """The universe of symbols and files (`@watchlist.txt`, `@universe.csv`).
+
+    A watchlist has symbols apart by lines, blanks or commas, and comments after #. A universe file begins with the line
+    symbol,from,to.
+
+    Raises:
+        ConfigError: no symbol, one that comes twice, no such file, days that are none, reversed or overlapping.
+    """
+    symbols: list[str] = []
+    membership: list[str] = []
+    for argument in arguments:
+        if not argument.startswith("@"):
+            symbols.append(check_symbol(argument))
+            continue
+        text = _read(Path(argument[1:]))
+        if text.splitlines() and text.splitlines()[0].replace(" ", "").lower() == ",".join(_HEADER):
+            lines = _periods(text, argument)
+            membership += lines
+            symbols += dict.fromkeys(line.partition(",")[0] for line in lines)
+        else:
+            symbols += _watchlist(text)
+    doubled = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
+    if doubled or not symbols:
+        raise ConfigError(f"Expected each symbol of a panel once, got {_listed(doubled) or 'none'} twice or more.")
+    if membership and len({line.partition(",")[0] for line in membership}) < len(symbols):
+        without = sorted(set(symbols) - {line.partition(",")[0] for line in membership})
+        raise ConfigError(f"Expected membership dates for all symbols or for none, got none for {_listed(without)}.")
+    return Universe(name=_title(arguments, symbols), symbols=tuple(sorted(symbols)), membership=tuple(membership))
+
+
+def check_membership(membership: Iterable[str], *, symbols: Sequence[str]) -> tuple[str, ...]:
+    """The periods in order, checked.
+
+    Raises:
+        ConfigError: a line that is no period of one of the symbols, reversed or overlapping days, a symbol without any.
+    """
+    lines = sorted(membership)
+    periods: dict[str, list[Period]] = {}
+    for line in lines:
+        symbol, first, last = _parse(line)
+        if symbol not in symbols:
+            raise ConfigError(f"Expected membership of a symbol of the panel, got {symbol}.")
+        if first is not None and last is not None and first > last:
+            raise ConfigError(f"Expected {symbol} to be a member from a day to a later one, got {first} to {last}.")
+        periods.setdefault(symbol, []).append((first, last))
+    for symbol, own in periods.items():
+        own.sort(key=lambda period: period[0] or date.min)
+        for (_, end), (start, _) in itertools.pairwise(own):
+            if end is None or start is None or start <= end:
+                raise ConfigError(
+                    f"Expected periods of membership of {symbol} that do not overlap, got one to {end or 'no end'} and "
+                    f"one from {start or 'ever'}."
+                )
+    if lines and (without := sorted(set(symbols) - set(periods))):
+        raise ConfigError(f"Expected membership dates for all symbols or for none, got none for {_listed(without)}.")
+    return tuple(lines)
+
+
+def periods_of(membership: Sequence[str], symbol: str) -> list[Period]:
+    """A symbol's periods, both days included."""
+    lines = [line for line in membership if line.partition(",")[0] == symbol]
+    return [_parse(line)[1:] for line in lines]
+
+
+def _parse(line: str) -> tuple[str, date | None, date | None]:
+    cells = [cell.strip() for cell in line.split(",")]
+    try:
+        symbol, first, last = cells
+        days = [date.fromisoformat(cell) if cell else None for cell in (first, last)]
+    except ValueError as error:
+        raise ConfigError(f"Expected symbol,from,to with dates like 2015-03-18, got {line[:80]!r}.") from error
+    return check_symbol(symbol), days[0], days[1]
+
+
+def _periods(text: str, source: str) -> list[str]:
+    lines = []
+    for row in csv.reader(text.splitlines()[1:]):
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(_HEADER):
+            raise ConfigError(f"Expected symbol,from,to in {source}, got {','.join(row)[:80]!r}.")
+        symbol, first, last = _parse(",".join(row))
+        lines.append(",".join([symbol, *(day.isoformat() if day else "" for day in (first, last))]))
+    if not lines:
+        raise ConfigError(f"Expected one symbol or more in {source}, got none.")
+    return list(check_membership(lines, symbols=sorted({line.partition(",")[0] for line in lines})))
+
+
+def _watchlist(text: str) -> list[str]:
+    bare = " ".join(line.partition("#")[0] for line in text.splitlines())
+    return [check_symbol(word) for word in re.split(r"[\s,;]+", bare) if word]
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ConfigError(f"Expected a list of symbols, got {path} with {path.stat().st_size:,} bytes.")
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"Expected a list of symbols in {path}, got {error}.") from error
+
+
+def _title(arguments: Sequence[str], symbols: Sequence[str]) -> str:
+    """The file's name, or the first symbols."""
+    if len(arguments) == 1 and arguments[0].startswith("@"):
+        stem = re.sub(r"[^A-Z0-9]+", "-", Path(arguments[0][1:]).stem.upper()).strip("-")
+        return (stem or "PANEL")[:_LONGEST_NAME]
+    first = "_".join(sorted(symbols)[:_NAMED])[:_LONGEST_NAME]
+    return first if len(symbols) <= _NAMED else f"{first}_{len(symbols) - _NAMED}"
+
+
+def _listed(symbols: Sequence[str]) -> str:
+    return ", ".join(symbols[:10]) + (f" and {len(symbols) - 10} more" if len(symbols) > 10 else "")

@@ -1,0 +1,324 @@
+"""A panel's predictions + rules -> one account over all symbols for each model, and the verdict over the panel."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forecast.config.experiment import BASELINES
+from forecast.config.policies import cross_sectional
+from forecast.config.trading import TradingConfig
+from forecast.evaluation.panel_rows import Member, PanelRows, panel_rows
+from forecast.evaluation.panel_scores import panel_metrics, predictive, ranked_rows
+from forecast.evaluation.tries import tries
+from forecast.evaluation.warnings import ruins
+from forecast.runs import integrity, trial_log
+from forecast.runs.manifest import sealed
+from forecast.runs.run import Backtest, Run
+from forecast.statistics.comparisons import is_network
+from forecast.statistics.cross_section import panel_scores
+from forecast.statistics.summary import summarise
+from forecast.statistics.verdict import Caveat, Verdict
+from forecast.trading.ledgers import ledger_frame
+from forecast.trading.market_state import MarketState, closing_calendar, conditions, trailing_volatility
+from forecast.trading.panel_account import PanelAccount, PanelMarket, panel_market, trade_panel
+from forecast.trading.panel_shares import account_shares, inverse_volatility, panel_shares
+from forecast.trading.signals import ENSEMBLE, Signals, utc
+from pipelines.errors import ConfigError
+from pipelines.market.calendars import session_of
+from pipelines.market.types import Floats, Times
+
+HOLDING, CASH, SAME_EXPOSURE = "buy_and_hold", "cash", "same_exposure"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PanelTrades:
+    """What every member of a panel decided and held.
+
+    market: what could be traded when. shares: of each (model, member) and of the benchmarks, shape (rows,). signals: of
+    each ensemble, shape (rows,).
+    """
+
+    rows: PanelRows
+    market: PanelMarket
+    shares: Mapping[Member, Floats]
+    signals: Mapping[str, Signals]
+
+
+def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
+    """Trades a panel's members and benchmarks as one account each, compares them, saves and returns the backtest.
+
+    Raises:
+        RunError: an unfinished or damaged run.
+        ConfigError: rules that a panel, or this one, cannot follow.
+    """
+    checked, described = integrity.check(run), run.describe()
+    check_rules(rules, described)
+    trial_log.record_backtest(run.folder.parent, rules, run=run.name, symbols=list(described["panel"]["symbols"]))
+    data, title = described["data"], run.symbol
+    calendars = {symbol: str(each["calendar"]) for symbol, each in described["panel"]["symbols"].items()}
+    rows, validation, bars = panel_rows(run.predictions()), run.validation(), run.bars()
+    states = market_states(bars, rules=rules, described=described)
+    closes = {str(symbol): utc(own["closed_at"]) for symbol, own in bars.groupby("symbol", sort=True)}
+    trades = panel_trades(rows, validation, states=states, closes=closes, rules=rules)
+    accounts = _accounts(trades, title=title, rules=rules)
+    kept = {name: each for name, each in accounts.items() if name[1] == ENSEMBLE}
+    sessions = _sessions(bars, trades.market.time, calendar=str(data["calendar"]))
+    ranked, chosen = ranked_rows(rows, calendars=calendars)
+    scores = panel_scores({name: each[chosen] for name, each in rows.probability.items()}, ranked)
+    ledgers = [each.ledger for each in accounts.values()]
+    config = rules.to_json()
+    tried = tries(run.folder.parent, ledgers, run=run.name, name=rules.name)
+    metrics = summarise(
+        ledgers, None, bars_per_year=data["bars_per_year"], sessions=sessions, config=config, scores=scores,
+        trials=max(1, tried.log.tried), tried=tried.returns,
+        caveats=[*tried.caveats, *([] if checked.verified else [Caveat(code="unverified")])],
+    )  # fmt: skip
+    metrics |= {"integrity": checked.to_json(), "trials": tried.to_json()}
+    metrics["prediction"] = predictive(rows)
+    for (model, member), each in accounts.items():
+        entry = metrics["performance"][model]
+        values = entry[ENSEMBLE] if member == ENSEMBLE else entry["seeds"][member]
+        values |= _spells(each)
+    metrics["panel"] = panel_metrics(
+        rows, ranked, chosen, accounts=kept, market=trades.market, sessions=sessions, bars=bars, described=described
+    )
+    metrics["trading"] = {"ruined": ruins(ledgers), **_events(trades.market)}
+    metrics["certificate"] = shown = certify_panel_fills(run.certificate(), trades, kept, validation=validation)
+    if shown is not None and not shown["passed"]:
+        failures = tuple(shown["failures"])
+        metrics["verdict"] = Verdict(comparisons=(), status="look_ahead", failures=failures).to_json()
+    backtest = Backtest(
+        name=rules.name, config=config, signals=_signal_frame(trades), ledger=ledger_frame(ledgers), metrics=metrics
+    )
+    run.save_backtest(backtest)
+    return backtest
+
+
+def check_rules(rules: TradingConfig, described: Mapping[str, Any]) -> None:
+    """Whether a panel can follow these rules.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if rules.learns or rules.sizing != "full":
+        raise ConfigError(
+            "Expected --threshold as a number, --calibration none and --sizing full for a panel, got "
+            f"{rules.threshold}, {rules.calibration} and {rules.sizing}. A policy of ranks needs none of them."
+        )
+    kinds = sorted({str(each["calendar"]) for each in described["panel"]["symbols"].values()})
+    if cross_sectional(rules.policy) is not None and len(kinds) > 1:
+        raise ConfigError(
+            f"Expected symbols of one calendar for --policy {rules.policy}, which ranks them at one moment, got "
+            f"{', '.join(kinds)}. Take --policy long-flat or long-short, or train a panel for each."
+        )
+    built = described["config"].get("bars")
+    if built and not str(built).startswith("time:"):
+        raise ConfigError(f"Expected bars of the same times for the account of a panel, got {built}. Use time:5m.")
+    if rules.spread == "bars" and not built:
+        raise ConfigError(
+            f"Need bars built from trades to estimate the spread from, got {described['data'].get('interval')} bars. "
+            "Give it: --half-spread-bps 2."
+        )
+
+
+def market_states(bars: pd.DataFrame, *, rules: TradingConfig, described: Mapping[str, Any]) -> dict[str, MarketState]:
+    """The conditions of trading of each symbol."""
+    if rules.spread == "quoted" and "bid" not in bars:
+        raise ConfigError("Expected bars made of trades with quotes for --half-spread quoted, got bars without.")
+    flat = closing_calendar(described) is not None
+    states = {}
+    for symbol, own in bars.groupby("symbol", sort=True):
+        about = described["panel"]["symbols"][str(symbol)]
+        state = conditions(
+            own, rules=rules, bars_per_year=about["bars_per_year"], closes_with=about["calendar"] if flat else None
+        )
+        if rules.weighting == "inverse-volatility":
+            known = trailing_volatility(own["close"].to_numpy(), bars_per_year=about["bars_per_year"])
+            state = replace(state, volatility=known)
+        states[str(symbol)] = state
+    return states
+
+
+def panel_trades(
+    rows: PanelRows,
+    validation: pd.DataFrame,
+    *,
+    states: Mapping[str, MarketState],
+    closes: Mapping[str, Times],
+    rules: TradingConfig,
+) -> PanelTrades:
+    """What the rules make of the probabilities, benchmarks included; validation rows decide the same exposure."""
+    shares: dict[Member, Floats] = {}
+    signals: dict[str, Signals] = {}
+    parts = _parts(rows, states=states, closes=closes, rules=rules)
+    for (model, member), probability in rows.probability.items():
+        shares[model, member], own = panel_shares(
+            probability, rows.symbol, rows.decided_at, rules=rules, threshold=_threshold(model, rules), parts=parts
+        )
+        if member == ENSEMBLE:
+            signals[model] = own
+    equal = account_shares(rows.symbol, rows.decided_at, closes=closes)
+    shares[HOLDING, ENSEMBLE] = equal
+    shares[CASH, ENSEMBLE] = np.zeros(len(rows))
+    for model, exposure in _exposures(rows, validation, states=states, closes=closes, rules=rules).items():
+        shares[f"{SAME_EXPOSURE}:{model}", ENSEMBLE] = exposure * equal
+    market = panel_market(states, symbol=rows.symbol, entry_at=rows.entry_at)
+    return PanelTrades(rows=rows, market=market, shares=shares, signals=signals)
+
+
+def _threshold(model: str, rules: TradingConfig) -> float:
+    """Baselines trade without a no-trade zone, as they do on one symbol."""
+    return 0.0 if model in BASELINES else float(rules.threshold)
+
+
+def _parts(
+    rows: PanelRows, *, states: Mapping[str, MarketState], closes: Mapping[str, Times], rules: TradingConfig
+) -> Floats:
+    weight = None
+    if rules.weighting == "inverse-volatility":
+        weight = inverse_volatility(rows.symbol, rows.entry_at, states=states)
+    return account_shares(rows.symbol, rows.decided_at, closes=closes, weight=weight)
+
+
+def _exposures(
+    rows: PanelRows,
+    validation: pd.DataFrame,
+    *,
+    states: Mapping[str, MarketState],
+    closes: Mapping[str, Times],
+    rules: TradingConfig,
+) -> dict[str, Floats]:
+    """Of each network its mean net exposure on the validation rows of each fold, for the fold's test rows."""
+    exposure: dict[str, Floats] = {}
+    for fold, part in validation.groupby("fold", sort=True):
+        checked = panel_rows(part)
+        parts = _parts(checked, states=states, closes=closes, rules=rules)
+        moments = int(checked.moment.max()) + 1
+        for (model, member), probability in checked.probability.items():
+            if member != ENSEMBLE or not is_network(model):
+                continue
+            shares, _ = panel_shares(
+                probability,
+                checked.symbol,
+                checked.decided_at,
+                rules=rules,
+                threshold=_threshold(model, rules),
+                parts=parts,
+            )
+            held = exposure.setdefault(model, np.zeros(len(rows)))
+            held[rows.fold == int(str(fold))] = shares.sum() / moments
+    return exposure
+
+
+def _accounts(trades: PanelTrades, *, title: str, rules: TradingConfig) -> dict[Member, PanelAccount]:
+    """One account a member; of seeds only the ledger is kept, and a baseline's one seed is its ensemble."""
+    accounts: dict[Member, PanelAccount] = {}
+    nothing = np.zeros((0, 0))
+    for (model, member), shares in sorted(trades.shares.items(), key=lambda item: item[0][1] != ENSEMBLE):
+        if model in BASELINES and member != ENSEMBLE:
+            ensemble = accounts[model, ENSEMBLE]
+            accounts[model, member] = replace(ensemble, ledger=replace(ensemble.ledger, member=member))
+            continue
+        account = trade_panel(shares, trades.market, title=title, model=model, member=member, costs=rules.costs)
+        spells = _spells(account)
+        kept = account if member == ENSEMBLE else replace(account, position=nothing, contribution=nothing)
+        accounts[model, member] = replace(kept, spells=spells, traded=nothing)
+    order = list(trades.shares)
+    return {name: accounts[name] for name in order}
+
+
+def _spells(account: PanelAccount) -> dict[str, float | None]:
+    """What stands for trades in one account of many names: positions opened, and the share of them that gained."""
+    if account.spells:
+        return dict(account.spells)
+    side = np.sign(account.position)
+    before = np.concatenate([np.zeros((len(side), 1)), side[:, :-1]], axis=1)
+    opened = (side != 0) & (side != before)
+    count = int(opened.sum())
+    if not count:
+        return {"trades": 0, "hit_rate": None}
+    number = np.cumsum(opened.ravel()).reshape(side.shape)  # positions follow each other symbol by symbol
+    inside = side != 0
+    gain = np.bincount(number[inside] - 1, weights=account.contribution[inside], minlength=count)
+    return {"trades": count, "hit_rate": float((gain > 0).mean())}
+
+
+def _sessions(bars: pd.DataFrame, time: Times, *, calendar: str) -> NDArray[np.datetime64]:
+    """The session date of each open of the account: that of the close of a bar that opens then."""
+    opened, place = np.unique(utc(bars["opened_at"]), return_index=True)
+    closed = utc(bars["closed_at"])[place]
+    return session_of(closed[np.searchsorted(opened, time)], calendar)
+
+
+def _events(market: PanelMarket) -> dict[str, Any]:
+    """Which symbols ended before the account did, and at how many opens each could not be traded."""
+    entered = {name: market.entry[market.symbol == place] for place, name in enumerate(market.symbols)}
+    ended = {
+        name: str(np.datetime_as_string(market.time[own.max() + 1], unit="D"))
+        for name, own in entered.items()
+        if own.max() + 2 < len(market.time)
+    }
+    idle = {name: int(count) for name, count in zip(market.symbols, (~market.able).sum(axis=1), strict=True) if count}
+    return {"ended": ended, "untradable_opens": idle, "opens": len(market.time) - 1}
+
+
+def certify_panel_fills(
+    certificate: dict[str, Any] | None,
+    trades: PanelTrades,
+    accounts: Mapping[Member, PanelAccount],
+    *,
+    validation: pd.DataFrame,
+) -> dict[str, Any] | None:
+    """The training's certificate with the backtest's own checks; None for a run without one."""
+    if certificate is None:
+        return None
+    failures, compared = list(certificate["failures"]), int(certificate["compared"])
+    for what, fine in _checks(trades, accounts, validation):
+        compared += 1
+        if not fine:
+            failures.append(what)
+    return sealed(
+        {**certificate, "passed": not failures, "compared": compared, "failures": list(dict.fromkeys(failures))}
+    )
+
+
+def _checks(
+    trades: PanelTrades, accounts: Mapping[Member, PanelAccount], validation: pd.DataFrame
+) -> Iterator[tuple[str, bool]]:
+    rows, market = trades.rows, trades.market
+    yield "a decision is filled before it is made", bool(np.all(rows.entry_at >= rows.decided_at))
+    yield "a fill is not at an open of its symbol", bool(np.array_equal(market.time[market.entry], rows.entry_at))
+    known = validation.groupby("fold")["exit_at"].max()
+    for fold, last in known.items():
+        tested = rows.decided_at[rows.fold == int(str(fold))]
+        late = len(tested) and np.datetime64(last.tz_convert(None), "ns") >= tested.min()
+        yield f"a validation row of fold {fold} is known too late for what is chosen on it", not late
+    earned = market.opens[:, 1:] / market.opens[:, :-1] - 1.0
+    for (model, _), each in accounts.items():
+        gross = (each.position[:, :-1] * earned).sum(axis=0)
+        fair = np.allclose(each.ledger.gross_return[:-1], gross, rtol=0.0, atol=1e-12)
+        yield f"{model} earns something else than from open to open", bool(fair)
+
+
+def _signal_frame(trades: PanelTrades) -> pd.DataFrame:
+    """signals.parquet: the decisions of the ensembles."""
+    rows = trades.rows
+    frames = [
+        pd.DataFrame(
+            {
+                "symbol": rows.symbol,
+                "model": model,
+                "member": ENSEMBLE,
+                "decided_at": pd.DatetimeIndex(rows.decided_at).tz_localize("UTC"),
+                "signal": signals,
+                "probability": rows.probability[model, ENSEMBLE],
+                "target": trades.shares[model, ENSEMBLE],
+            }
+        )
+        for model, signals in trades.signals.items()
+    ]
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,105 @@
+"""A panel's page: the verdict, growth, ranks over time, deciles, costs, and every symbol."""
+
+import shlex
+from pathlib import Path
+
+import pandas as pd
+
+from forecast.config.trading import current_names
+from forecast.report import formatting
+from forecast.report.charts import cross_section, equity, training
+from forecast.report.context import PageContext
+from forecast.report.document import write_page
+from forecast.report.sections import panel as sections
+from forecast.report.sections import tables
+from forecast.report.sections.notes import trading_notes
+from forecast.report.sections.verdict import verdict_text
+from forecast.runs.run import Backtest, Run
+from forecast.statistics.verdict import Verdict
+from forecast.trading.ledgers import read_ledgers
+from pipelines.errors import RunError
+
+
+def write_panel(run: Run, *, backtest: str, path: Path, standalone: bool = False) -> Path:
+    """Writes the page of a backtest of a panel and returns its path.
+
+    Raises:
+        RunError: the run or the backtest is missing or damaged.
+    """
+    saved = run.backtest(backtest)
+    try:
+        return _write(run, saved, path=path, standalone=standalone)
+    except (KeyError, TypeError) as error:
+        raise RunError(f"The files of run {run.name} do not hold {error}. Run 'forecast backtest' again.") from error
+
+
+def _write(run: Run, saved: Backtest, *, path: Path, standalone: bool) -> Path:
+    context = _context(run, saved)
+    panel, period = saved.metrics["panel"], saved.metrics["period"]
+    verdict = Verdict.from_json(saved.metrics["verdict"])
+    unit = next((each.unit for each in verdict.of("money")), "day")
+    ranked = [model for model in context.models if model in panel["rank_ic"]]
+    accounts = [model for model in context.models if model in panel["by_year"]]
+    learning = training.learning(context)
+    figures = {
+        "growth": equity.growth(context),
+        "skill": equity.intervals(verdict.of("skill"), title="difference in rank IC", tick=".2~f"),
+        "money": equity.intervals(verdict.of("money"), title=f"difference in net return per {unit}", tick=".2~p"),
+        "drawdown": equity.drawdown(context),
+        "rank-ic": cross_section.rank_ic_by_year(panel, context.networks),
+        "decay": cross_section.rank_ic_decay(panel, context.networks),
+        "quantiles": cross_section.quantiles(panel, ranked),
+        **{f"learning-{number}": figure for number, (_, figure) in enumerate(learning)},
+    }
+    policy = str(saved.config.get("policy", ""))
+    spoken = " ".join(
+        f"--{name.replace('_', '-')} {formatting.value(given)}" for name, given in current_names(saved.config).items()
+    )
+    name = shlex.quote(run.name)
+    return write_page(
+        path,
+        template="panel.html.j2",
+        standalone=standalone,
+        figures=figures,
+        title=f"{run.symbol}: a panel of {panel['symbols']} symbols",
+        eyebrow=f"{run.symbol} · {panel['symbols']} symbols · {policy} · {formatting.day(period['first'])} to "
+        f"{formatting.day(period['last'])}",
+        verdict=verdict_text(saved.metrics, symbol=run.symbol),
+        said=sections.sentences(panel, context.networks),
+        notes=trading_notes({**saved.metrics["trading"], "ended": {}}),
+        ended=saved.metrics["trading"].get("ended") or {},
+        skill_rows=tables.comparisons(verdict, "skill"),
+        money_rows=tables.comparisons(verdict, "money"),
+        unit=unit,
+        performance=tables.performance(context),
+        prediction=tables.prediction(context),
+        ranks=sections.ranks(panel, ranked),
+        years=sections.years(panel, accounts),
+        symbols=sections.symbols(panel, context.networks),
+        learning=[title for title, _ in learning],
+        folds=tables.folds(context),
+        settings=[(key.replace("_", " "), formatting.value(given)) for key, given in saved.config.items()],
+        commands=[
+            *filter(None, [run.describe().get("command")]),
+            f"forecast backtest {name} {spoken}",
+            f"forecast report {name}",
+        ],
+        scale=figures["growth"]["layout"]["yaxis"]["type"],
+        name=run.name,
+    )
+
+
+def _context(run: Run, saved: Backtest) -> PageContext:
+    """The part of a run's material that a panel has; its predictions and bars are too many for a page."""
+    return PageContext(
+        name=run.name,
+        backtest=saved.name,
+        about=run.describe(),
+        policy=saved.config,
+        metrics=saved.metrics,
+        bars=pd.DataFrame(),
+        history=run.history(),
+        predictions=pd.DataFrame(),
+        signals=pd.DataFrame(),
+        ledgers=read_ledgers(saved.ledger),
+    )

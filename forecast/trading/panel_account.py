@@ -1,0 +1,140 @@
+"""Shares of a panel's symbols at each decision -> one account: fills at each symbol's own next open, costs paid.
+
+The account's times are all opens of all symbols. A symbol without a bar then keeps its last price and cannot be traded;
+one that has no further decision (its history ends, or its membership) is sold at its next open, its last one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.config.trading import Costs
+from forecast.trading.market_state import MarketState
+from forecast.trading.simulator import Flags, Ledger, account
+from pipelines.errors import RunError
+from pipelines.market.types import Floats, Times
+from pipelines.preprocessing.windows import Rows
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PanelMarket:
+    """What can be traded when, of all symbols of a panel.
+
+    symbols: in the order of the first axis. time: every open, shape (bars,). opens: the price of each symbol then, its
+    last one where it has no bar, shape (symbols, bars). able: whether a symbol can be traded, true before its first and
+    after its last bar, where nothing of it is held. spread: half of it, shape (symbols, bars), None where it is given.
+    symbol, entry: of each row, the numbers of its symbol and of the open at which it is filled, shape (rows,).
+    closed: of each row, whether positions are closed at that open because the session ends.
+    """
+
+    symbols: tuple[str, ...]
+    time: Times
+    opens: Floats
+    able: Flags
+    spread: Floats | None
+    symbol: Rows
+    entry: Rows
+    closed: Flags
+
+    def targets(self, shares: Floats) -> Floats:
+        """What each symbol is to have from each open on, shape (symbols, bars - 1). shares: shape (rows,)."""
+        wanted = np.zeros((len(self.symbols), len(self.time)))
+        wanted[self.symbol, self.entry] = np.where(self.closed, 0.0, shares)
+        return wanted[:, :-1]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PanelAccount:
+    """One account over a panel. position, traded, contribution: shape (symbols, bars), as fractions of equity.
+
+    contribution: what each symbol earned in each bar less the cost of trading it; interest is the account's. spells:
+    positions opened and the share of them that gained, once they are counted.
+    """
+
+    ledger: Ledger
+    position: Floats
+    traded: Floats
+    contribution: Floats
+    spells: Mapping[str, float | None] | None = None
+
+
+def panel_market(states: Mapping[str, MarketState], *, symbol: NDArray[np.object_], entry_at: Times) -> PanelMarket:
+    """The opens from the first fill to the one after the last, of every symbol.
+
+    states: the conditions of each symbol's bars. symbol, entry_at: of each row, whose it is and when it is filled.
+
+    Raises:
+        RunError: a fill at a time at which its symbol has no bar, or has no bar after it.
+    """
+    names = tuple(sorted(set(symbol.tolist())))
+    number = {name: place for place, name in enumerate(names)}
+    rows = np.array([number[name] for name in symbol.tolist()], dtype=np.int64)
+    spans: dict[str, slice] = {}
+    for name in names:
+        entries, opened = entry_at[rows == number[name]], states[name].opened_at
+        first, last = (int(np.searchsorted(opened, at)) for at in (entries.min(), entries.max()))
+        if last + 1 >= len(opened) or not np.isin(entries, opened).all():
+            raise RunError(f"Predictions and bars of {name} do not belong together. Train the run again: --overwrite.")
+        spans[name] = slice(first, last + 2)
+    used = {name: states[name].rows(span) for name, span in spans.items()}
+    time = np.unique(np.concatenate([each.opened_at for each in used.values()]))
+    opens, spread = np.empty((len(names), len(time))), np.zeros((len(names), len(time)))
+    able = np.ones(opens.shape, dtype=np.bool_)
+    closed = np.zeros(len(rows), dtype=np.bool_)
+    for name, state in used.items():
+        place = number[name]
+        bar = np.clip(np.searchsorted(state.opened_at, time, side="right") - 1, 0, None)
+        opens[place] = state.opens[bar]
+        tradable = state.tradable.copy()
+        tradable[-1] = True  # its last open: what is left is sold
+        alive = (time >= state.opened_at[0]) & (time <= state.opened_at[-1])
+        able[place] = ~alive | ((state.opened_at[bar] == time) & tradable[bar])
+        if state.spread is not None:
+            spread[place] = state.spread[bar]
+        if state.closing is not None:
+            mine = rows == place
+            closed[mine] = state.closing[np.searchsorted(state.opened_at, entry_at[mine])]
+    given = all(state.spread is None for state in used.values())
+    return PanelMarket(
+        symbols=names,
+        time=time,
+        opens=opens,
+        able=able,
+        spread=None if given else spread,
+        symbol=rows,
+        entry=np.searchsorted(time, entry_at),
+        closed=closed,
+    )
+
+
+def trade_panel(
+    shares: Floats, market: PanelMarket, *, title: str, model: str, member: str, costs: Costs
+) -> PanelAccount:
+    """One account that is given the shares at each decision. shares: shape (rows,)."""
+    held = account(
+        market.targets(shares)[None],
+        opened_at=market.time,
+        opens=market.opens,
+        costs=costs,
+        spread=market.spread,
+        tradable=market.able,
+    )
+    position, traded = held.position[0], held.traded[0]
+    earned = np.concatenate([market.opens[:, 1:] / market.opens[:, :-1] - 1.0, np.zeros((len(position), 1))], axis=1)
+    rates = costs.rate if market.spread is None else costs.rate + market.spread
+    ledger = Ledger(
+        symbol=title,
+        model=model,
+        member=member,
+        time=market.time,
+        position=np.abs(position).sum(axis=0),
+        traded=np.abs(traded).sum(axis=0),
+        gross_return=held.gross_return[0],
+        financing=held.financing[0],
+        cost=held.cost[0],
+        net_return=held.net_return[0],
+    )
+    contribution = position * earned - np.abs(traded) * rates
+    return PanelAccount(ledger=ledger, position=position, traded=traded, contribution=contribution)

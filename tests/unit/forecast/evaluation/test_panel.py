@@ -1,0 +1,264 @@
+"""The account of a panel against one kept in cash and shares, name by name, with none of its code."""
+
+import dataclasses
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.config.trading import Costs, TradingConfig
+from forecast.evaluation.backtest import evaluate
+from forecast.evaluation.panel_rows import panel_rows
+from forecast.report import write_report
+from forecast.trading.signals import ENSEMBLE
+from pipelines.errors import ConfigError, RunError
+from tests.helpers.panel_runs import panel_bars, panel_run
+from tests.helpers.reference_backtest import keep_book
+
+NAMES = ("A", "B", "C", "D", "E", "F")
+COSTS = Costs(fee_bps=3, slippage_bps=2, borrow_rate=0.05, financing_rate=0.04)
+
+
+@pytest.fixture
+def prices():
+    """Six symbols: C is listed late, D is delisted early, E has days without a bar and B one without volume."""
+    made = {name: panel_bars(name, bars=500) for name in NAMES}
+    late = made["C"]
+    made["C"] = late.rows(slice(150, None))
+    made["D"] = made["D"].rows(slice(0, 380))
+    made["E"] = made["E"].rows(np.delete(np.arange(500), [330, 331, 400]))
+    volume = made["B"].volume.copy()
+    volume[[340, 341, 420]] = 0.0
+    made["B"] = dataclasses.replace(made["B"], volume=volume)
+    return made
+
+
+@pytest.fixture
+def run(tmp_path, prices):
+    return panel_run(
+        tmp_path / "runs", tmp_path, prices=prices, edge={"simple_rnn": 0.0, "lstm": 0.3, "logistic": 0.1}
+    )[0]
+
+
+def finished_again(run, predictions):
+    """The same run with other predictions."""
+    rest = {"validation": run.validation(), "history": run.history(), "certificate": run.certificate()}
+    run.finish(predictions=predictions, seconds=1.0, **rest)
+
+
+def slow_shares(day, policy):
+    """Shares of one day's {symbol: probability}, as a person would work them out; no ties."""
+    ranked = sorted(day, key=day.get, reverse=True)
+    kind, *numbers = policy.split(":")
+    if kind == "top":
+        count = min(int(numbers[0]), len(ranked))
+        return dict.fromkeys(ranked[:count], 1 / count)
+    if kind == "top-bottom":
+        count = min(int(numbers[0]), len(ranked) // 2)
+        return dict.fromkeys(ranked[:count], 1 / count) | dict.fromkeys(ranked[::-1][:count], -1 / count)
+    if kind == "rank-weighted":
+        middle = (len(ranked) - 1) / 2
+        above = [middle - place for place in range(len(ranked))]
+        side = sum(value for value in above if value > 0)
+        return {name: value / side for name, value in zip(ranked, above, strict=True)} if side else {}
+    return {name: 1 / len(ranked) for name in ranked}
+
+
+def slow_account(run, prices, policy, model):
+    """The same account day by day from predictions.parquet and bars.parquet."""
+    predictions, bars = run.predictions(), run.bars()
+    mine = predictions[predictions["model"] == model]
+    mean = mine.groupby(["symbol", "decided_at", "entry_at"])["probability"].mean().reset_index()
+    wanted, entries = {}, {}
+    for _, day in mean.groupby("decided_at"):
+        shares = slow_shares(dict(zip(day["symbol"], day["probability"], strict=True)), policy)
+        for symbol, at in zip(day["symbol"], day["entry_at"], strict=True):
+            wanted[symbol, at] = shares.get(symbol, 0.0)
+            entries.setdefault(symbol, []).append(at)
+    own = {symbol: rows.set_index("opened_at") for symbol, rows in bars.groupby("symbol")}
+    times = set()
+    spans = {}
+    for symbol, at in entries.items():
+        opened = list(own[symbol].index)
+        spans[symbol] = opened[opened.index(min(at)) : opened.index(max(at)) + 2]
+        times |= set(spans[symbol])
+    times = sorted(times)
+    opens, targets, tradable = [], [], []
+    for symbol in sorted(entries):
+        span, price = spans[symbol], float(own[symbol].loc[spans[symbol][0], "open"])
+        o, w, t = [], [], []
+        for at in times:
+            there = at in span
+            if there:
+                price = float(own[symbol].loc[at, "open"])
+            o.append(price)
+            w.append(wanted.get((symbol, at), 0.0))
+            before_or_after = at < span[0] or at > span[-1]
+            t.append(before_or_after or (there and (own[symbol].loc[at, "volume"] > 0 or at == span[-1])))
+        opens.append(o)
+        targets.append(w[:-1])
+        tradable.append(t)
+    return keep_book(
+        times=[datetime.fromtimestamp(at.timestamp(), UTC) for at in times],
+        opens=opens,
+        targets=targets,
+        rates=[[COSTS.rate] * len(times) for _ in opens],
+        tradable=tradable,
+        borrow=COSTS.borrow_rate,
+        financing=COSTS.financing_rate,
+    ), times
+
+
+@pytest.mark.parametrize("policy", ["top-bottom:2", "top:2", "rank-weighted", "top-bottom:50"])
+def test_the_account_of_a_panel_is_that_of_a_slow_reference(run, prices, policy):
+    made = evaluate(run, rules=TradingConfig(policy=policy, costs=COSTS))
+    for model in ("lstm", "simple_rnn"):
+        book, times = slow_account(run, prices, policy, model)
+        ledger = made.ledger[(made.ledger["model"] == model) & (made.ledger["member"] == ENSEMBLE)]
+        assert list(ledger["time"]) == times
+        np.testing.assert_allclose(ledger["net_return"], book.net, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(ledger["cost"], book.paid, rtol=0, atol=1e-12)
+
+
+def test_holding_the_universe_is_an_equal_part_of_every_symbol_alive(run, prices):
+    """One day: the part of each is 1 / names alive, and a name without a bar that day keeps its part."""
+    made = evaluate(run, rules=TradingConfig(costs=Costs(fee_bps=0, slippage_bps=0)))
+    held = made.ledger[made.ledger["model"] == "buy_and_hold"].set_index("time")
+    day = pd.Timestamp(prices["A"].opened_at[300], tz="UTC")
+    rows = run.predictions()
+    alive = sorted(set(rows[rows["entry_at"] == day]["symbol"]))
+    assert alive == ["A", "B", "D", "E", "F"]  # C has too little history to be tested yet
+    own = [each.rows(slice(int(np.searchsorted(each.opened_at, prices["A"].opened_at[300])), None)) for each in
+           (prices[name] for name in alive)]  # fmt: skip
+    assert held.loc[day, "net_return"] == pytest.approx(np.mean([e.open[1] / e.open[0] - 1 for e in own]), abs=1e-12)
+    assert held["position"].iloc[:-1].max() < 1.2
+    cash = made.ledger[made.ledger["model"] == "cash"]
+    assert not cash["net_return"].any()
+
+
+def test_a_planted_edge_is_skill_over_the_panel_and_no_edge_is_none(tmp_path):
+    prices = {f"S{place:02}": panel_bars(f"S{place:02}", bars=700) for place in range(20)}
+    run, _ = panel_run(
+        tmp_path / "runs", tmp_path, prices=prices, edge={"simple_rnn": 0.0, "lstm": 0.2}, baselines=(), seeds=3
+    )
+    made = evaluate(run, rules=TradingConfig(policy="top-bottom:4", costs=Costs(fee_bps=0, slippage_bps=0)))
+    comparisons = {(each["model"], each["benchmark"]): each for each in made.metrics["verdict"]["comparisons"]
+                   if each["question"] == "skill"}  # fmt: skip
+    assert comparisons["lstm", "simple_rnn"]["answer"] == "better"
+    assert comparisons["lstm", "base_rate"]["answer"] == "better"
+    assert comparisons["simple_rnn", "base_rate"]["answer"] == "inconclusive"
+    panel = made.metrics["panel"]
+    assert panel["rank_ic"]["lstm"]["mean"] == pytest.approx(0.19, abs=0.03)  # 0.2 / sqrt(1.04)
+    assert panel["rank_ic"]["lstm"]["t"] > 10
+    assert panel["rank_ic"]["lstm"]["decay"]["1"] > 3 * abs(panel["rank_ic"]["lstm"]["decay"]["20"])
+    returns = panel["quantiles"]["lstm"]["returns"]
+    assert returns[-1] > 0 > returns[0]
+    assert panel["in_symbols"]["lstm"]["of"] == 20
+    assert panel["in_symbols"]["lstm"]["positive"] >= 17
+    assert panel["names_held"]["lstm"] == {"long": 4.0, "short": 4.0}
+    assert made.metrics["performance"]["lstm"]["ensemble"]["exposure"] == pytest.approx(2.0)
+
+
+def test_contributions_of_the_symbols_add_up_to_what_the_account_earned_less_costs(run):
+    made = evaluate(run, rules=TradingConfig(policy="top-bottom:2", costs=Costs(fee_bps=5, slippage_bps=0)))
+    ledger = made.ledger[(made.ledger["model"] == "lstm") & (made.ledger["member"] == ENSEMBLE)]
+    total = sum(each["contribution"]["lstm"] for each in made.metrics["panel"]["by_symbol"])
+    assert total == pytest.approx(float((ledger["gross_return"] - ledger["cost"]).sum()), abs=1e-12)
+
+
+def test_the_backtest_of_the_same_run_and_rules_is_the_same_twice(run):
+    rules = TradingConfig(policy="top-drop:2:1", costs=COSTS)
+    first, second = evaluate(run, rules=rules), evaluate(run, rules=rules)
+    pd.testing.assert_frame_equal(first.ledger, second.ledger)
+    assert first.metrics == second.metrics
+    assert first.metrics["certificate"]["passed"]
+
+
+def test_shares_of_a_day_do_not_depend_on_days_after_it(run):
+    """Predictions from a day on are replaced: every position before it stays."""
+    rules = TradingConfig(policy="top-drop:2:1", costs=COSTS)
+    whole = evaluate(run, rules=rules).signals
+    predictions = run.predictions()
+    cut = predictions["decided_at"].sort_values().iloc[len(predictions) // 2]
+    later = (predictions["decided_at"] >= cut).to_numpy()
+    rng = np.random.default_rng(0)
+    other = predictions.assign(probability=np.where(later, rng.random(len(later)), predictions["probability"]))
+    rows = panel_rows(other)
+    from forecast.config.policies import cross_sectional
+    from forecast.trading.cross_section import target_weights
+
+    for (model, member), chance in rows.probability.items():
+        if member == ENSEMBLE:
+            again = target_weights(chance, rows.decided_at, rows.symbol, policy=cross_sectional(rules.policy))
+            mine = whole[whole["model"] == model].reset_index(drop=True)
+            before = (mine["decided_at"] < cut).to_numpy()
+            np.testing.assert_array_equal(mine["target"].to_numpy()[before], again[before])
+            assert (mine["target"].to_numpy()[~before] != again[~before]).any()
+
+
+@pytest.mark.parametrize("policy", ["long-flat", "long-short", "top:2", "quantile:0.3", "top-drop:3:1"])
+@pytest.mark.parametrize("weighting", ["equal", "inverse-volatility"])
+def test_every_policy_gives_a_page(run, tmp_path, policy, weighting):
+    made = evaluate(run, rules=TradingConfig(policy=policy, weighting=weighting, costs=COSTS))
+    page = write_report(run, backtest=made.name, folder=tmp_path / "reports").read_text()
+    for text in ("Ranks across the symbols", "By symbol", "survivorship bias", "a panel of 6 symbols"):
+        assert text in page
+    assert made.metrics["performance"]["lstm"]["ensemble"]["exposure"] <= 2.0 + 1e-9
+
+
+def test_equal_probabilities_hold_nothing_on_two_sides_and_everything_on_one(tmp_path, prices):
+    run, _ = panel_run(tmp_path / "runs", tmp_path, prices=prices, edge={"lstm": 0.0}, baselines=())
+    table = run.predictions().assign(probability=0.5)
+    finished_again(run, table)
+    two = evaluate(run, rules=TradingConfig(policy="top-bottom:2", costs=COSTS))
+    assert not two.ledger[two.ledger["model"] == "lstm"]["position"].any()
+    one = evaluate(run, rules=TradingConfig(policy="top:2", costs=COSTS))
+    same = one.ledger[one.ledger["member"] == ENSEMBLE].pivot(index="time", columns="model", values="net_return")
+    days_without_gaps = same.index < pd.Timestamp(prices["A"].opened_at[320], tz="UTC")
+    np.testing.assert_allclose(same["lstm"][days_without_gaps], same["buy_and_hold"][days_without_gaps], atol=1e-12)
+
+
+def test_a_delisting_at_almost_nothing_is_lost_whole(tmp_path):
+    """D falls to a ten-thousandth on its last bar: the account that holds it alone loses it."""
+    prices = {name: panel_bars(name, bars=400, volatility=0.001) for name in ("A", "B", "C", "D")}
+    dead = prices["D"].rows(slice(0, 300))
+    columns = {name: getattr(dead, name).copy() for name in ("open", "high", "low", "close")}
+    for name in columns:
+        columns[name][-1] *= 1e-4
+    prices["D"] = dataclasses.replace(dead, **columns)
+    run, _ = panel_run(tmp_path / "runs", tmp_path, prices=prices, edge={"lstm": 0.0}, baselines=(), folds=1)
+    table = run.predictions()
+    finished_again(run, table.assign(probability=np.where(table["symbol"] == "D", 0.9, 0.5)))
+    made = evaluate(run, rules=TradingConfig(policy="top:1", costs=Costs(fee_bps=0, slippage_bps=0)))
+    ledger = made.ledger[(made.ledger["model"] == "lstm") & (made.ledger["member"] == ENSEMBLE)]
+    assert float(np.prod(1.0 + ledger["net_return"])) == pytest.approx(1e-4, rel=0.2)
+    assert made.metrics["trading"]["ended"] == {"D": "2015-10-27"}
+
+
+def test_rules_that_a_panel_cannot_follow_are_one_line(run):
+    for rules in (
+        TradingConfig(threshold="auto"),
+        TradingConfig(calibration="isotonic"),
+        TradingConfig(sizing="kelly"),
+    ):
+        with pytest.raises(ConfigError, match="for a panel, got"):
+            evaluate(run, rules=rules)
+
+
+def test_a_policy_of_ranks_over_two_calendars_is_one_line(tmp_path, prices):
+    both = {**prices, "B": dataclasses.replace(prices["B"], calendar="XNYS")}
+    run, _ = panel_run(tmp_path / "runs", tmp_path, prices=both, edge={"lstm": 0.0}, baselines=())
+    with pytest.raises(ConfigError, match=r"Expected symbols of one calendar for --policy top:2, .* got 24/7, XNYS"):
+        evaluate(run, rules=TradingConfig(policy="top:2"))
+    assert evaluate(run, rules=TradingConfig()).metrics["verdict"]["status"] == "ok"
+
+
+def test_a_symbol_that_decides_twice_at_a_time_is_one_line(run):
+    table = run.predictions()
+    first = table[(table["model"] == "lstm") & (table["seed"] == 0)]
+    with pytest.raises(RunError, match="did not decide at the same times"):
+        panel_rows(pd.concat([table, first.head(1)]))
+    doubled = pd.concat([table, table.groupby(["model", "seed"], sort=False).head(1)])
+    with pytest.raises(RunError, match="one decision of a symbol at a time"):
+        panel_rows(doubled)
