@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.config.significance import SIGNIFICANCE
 from forecast.runs import integrity
 from forecast.runs.integrity import Integrity
 from forecast.runs.run import Run
-from forecast.statistics.comparisons import BENCHMARKS, is_network
+from forecast.statistics.comparisons import BENCHMARKS, BUY_AND_HOLD, is_network
+from forecast.statistics.performance import held_returns
+from forecast.statistics.periods import compounded
 from forecast.trading.ledgers import read_ledgers
 from forecast.trading.simulator import Ledger
 from pipelines.errors import RunError
-from pipelines.market.types import Times
+from pipelines.market.calendars import Dates, session_of
+from pipelines.market.types import Floats, Times
 
 ENSEMBLE = "ensemble"
 
@@ -74,6 +78,45 @@ class PageContext:
             if np.array_equal(opened[start : start + len(times)], times):
                 return slice(start, start + len(times))
         raise RunError("Bars and ledger of the run do not belong together. Train it again: forecast train --overwrite.")
+
+    @cached_property
+    def sessions(self) -> Dates:
+        """The session of each return, shape (bars - 1,); the UTC date where no calendar is known."""
+        calendar = self.about["data"].get("calendar")
+        if calendar is None or self.bars.empty:
+            return np.asarray(self.ledgers[0].time[:-1], dtype="datetime64[D]")
+        return session_of(utc(self.bars["closed_at"])[self.traded][:-1], calendar)
+
+    @cached_property
+    def by_session(self) -> bool:
+        """Whether there are sessions enough to look at returns of whole sessions, not of bars."""
+        return len(np.unique(self.sessions)) >= SIGNIFICANCE.fewest
+
+    @property
+    def unit(self) -> str:
+        """What `returns` are of."""
+        return "day" if self.by_session else "bar"
+
+    @property
+    def per_year(self) -> float:
+        """Returns (of `returns`) a year."""
+        bars_per_year = float(self.metrics["period"]["bars_per_year"])
+        return bars_per_year * len(self.returns(self.models[0])) / max(1, len(self.sessions))
+
+    @cached_property
+    def times(self) -> Times:
+        """The time of each of `returns`: its session, or the open of its bar where there are few sessions."""
+        return np.unique(self.sessions) if self.by_session else self.ledgers[0].time[:-1]
+
+    def returns(self, model: str) -> Floats:
+        """What an ensemble earned, costs paid, in each session; in each bar where there are few sessions."""
+        net = held_returns(self.ensemble(model))
+        return compounded(net, self.sessions)[1] if self.by_session else net
+
+    @property
+    def compared(self) -> list[str]:
+        """What the tables set side by side: the networks, and buy-and-hold."""
+        return [*self.networks, *(model for model in self.models if model == BUY_AND_HOLD)]
 
     def ensemble(self, model: str) -> Ledger:
         return next(each for each in self.ledgers if (each.model, each.member) == (model, ENSEMBLE))

@@ -1,9 +1,13 @@
 """Templates + figures -> an HTML file. The chart library lies beside the pages, or inside one that travels."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from forecast.config import model_registry
 from pipelines.files import write_atomically
@@ -16,6 +20,7 @@ Figure = dict[str, Any]
 LIBRARY = "plotly-basic-4.1.1.min.js"
 """plotly.js, the bundle of lines and bars (MIT licence), as npm has it: plotly.js-basic-dist-min."""
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.]+)?")
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -30,7 +35,7 @@ def write_page(
     html = environment().get_template(template).render(
         **context,
         alt={name: figure["alt"] for name, figure in figures.items()},
-        figures=script_json({name: _drawn(figure) for name, figure in figures.items()}),
+        figures=script_json(compacted(figures)),
         library=LIBRARY,
         inlined=(_TEMPLATES / LIBRARY).read_text(encoding="utf-8") if standalone else None,
     )  # fmt: skip
@@ -60,8 +65,50 @@ def script_json(content: Any) -> str:
     return text
 
 
-def _drawn(figure: Figure) -> Figure:
-    return {name: part for name, part in figure.items() if name != "alt"}
+def compacted(figures: Mapping[str, Figure]) -> dict[str, Any]:
+    """The figures with every time written once: charts of one page share most of their times.
+
+    Returns "figures", whose times along x are places in "times": the times of all time axes, and of all axes without
+    gaps (a plotly category axis), each as a first one (milliseconds UTC) and the steps from one to the next.
+    """
+    drawn = {name: {key: part for key, part in figure.items() if key != "alt"} for name, figure in figures.items()}
+    axes: dict[str, list[tuple[str, int, NDArray[np.int64]]]] = {}
+    for name, figure in drawn.items():
+        kind = "gapless" if figure["layout"].get("xaxis", {}).get("type") == "category" else "date"
+        for place, trace in enumerate(figure["data"]):
+            if (moments := _milliseconds(trace.get("x"))) is not None:
+                axes.setdefault(kind, []).append((name, place, moments))
+    times = {}
+    for kind, uses in axes.items():
+        moments = np.unique(np.concatenate([each for _, _, each in uses]))
+        step = next(step for step in (86_400_000, 1_000, 1) if not np.any(moments % step))
+        times[kind] = {"first": int(moments[0]), "step": step, "gaps": (np.diff(moments) // step).tolist()}
+        for name, place, each in uses:
+            at = np.searchsorted(moments, each)
+            traces = list(drawn[name]["data"])
+            traces[place] = {**traces[place], "x": {"kind": kind, **_places(at)}}
+            drawn[name]["data"] = traces
+    return {"figures": drawn, "times": times}
+
+
+def _milliseconds(values: Any) -> "NDArray[np.int64] | None":
+    """A list of ISO times as milliseconds UTC, None for any other."""
+    if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
+        return None
+    if not _TIME.fullmatch(values[0]) or not _TIME.fullmatch(values[-1]):
+        return None
+    try:
+        return np.array(values, dtype="datetime64[ms]").astype(np.int64)
+    except ValueError:
+        return None
+
+
+def _places(at: "NDArray[np.int64]") -> dict[str, Any]:
+    """Where each time stands: the first place and how many follow it, or the steps between them."""
+    steps = np.diff(at)
+    if np.all(steps == 1):
+        return {"from": int(at[0]), "count": len(at)}
+    return {"from": int(at[0]), "steps": steps.tolist()}
 
 
 def _share_library(folder: Path) -> None:

@@ -9,6 +9,8 @@ __all__ = [
     "inference",
     "multiple_testing",
     "performance",
+    "periods",
+    "risk",
     "summary",
     "tried_returns",
     "verdict",

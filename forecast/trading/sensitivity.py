@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.config.trading import TradingConfig
+from forecast.trading.ledgers import position_orders
 from forecast.trading.market_state import conditions, place
 from forecast.trading.signals import decide, positions
 from forecast.trading.simulator import Ledger, trade_all
@@ -19,7 +20,7 @@ def at_cost(ledger: Ledger, *, rate: float, paid: float) -> Ledger:
     rate: the cost, as a fraction of what is traded. paid: the one that the ledger was made with; what it paid beyond
     that (a spread that changed from bar to bar) stays.
     """
-    traded = np.abs(np.diff(ledger.position, prepend=0.0) if ledger.traded is None else ledger.traded)
+    traded = np.abs(position_orders(ledger))
     cost = np.maximum(ledger.cost + (rate - paid) * traded, 0.0)
     earned = ledger.gross_return if ledger.financing is None else ledger.gross_return - ledger.financing
     net = np.maximum(1.0 - cost, 0.0) * np.maximum(1.0 + earned, 0.0) - 1.0

@@ -5,11 +5,11 @@ from numpy.typing import NDArray
 
 from pipelines.market.types import Floats
 
-LINE_LIMIT = 5_000
+LINE_LIMIT = 1_500
 """Points of an equity or drawdown line; beyond it each stretch keeps its lowest and highest."""
 
-PRICE_LIMIT = 100_000
-"""Points of the price line that the page carries; it draws those in sight."""
+ASIDE_LIMIT = 600
+"""Points of a line that waits in the legend, and of the edges of a band."""
 
 
 def thin(values: Floats, *, limit: int) -> NDArray[np.intp]:

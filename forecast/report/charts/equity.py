@@ -8,10 +8,11 @@ import numpy as np
 
 from forecast.config import model_registry
 from forecast.report import formatting
-from forecast.report.charts.downsampling import LINE_LIMIT, thin
+from forecast.report.charts.downsampling import ASIDE_LIMIT, LINE_LIMIT, thin
 from forecast.report.context import PageContext
-from forecast.statistics.comparisons import BUY_AND_HOLD, CASH, Comparison, is_network
+from forecast.statistics.comparisons import BUY_AND_HOLD, Comparison, Question, is_network
 from forecast.statistics.performance import equity_curve, held_returns
+from forecast.statistics.verdict import Verdict
 from pipelines.market.types import Floats, Times
 
 Figure = dict[str, Any]
@@ -33,6 +34,11 @@ def dash(model: str) -> str:
 def axis_times(times: Times, *, daily: bool) -> list[str]:
     """Times as plotly reads them: the date of a daily bar, milliseconds (UTC) of anything shorter."""
     return [str(text) for text in np.datetime_as_string(times, unit="D" if daily else "ms")]
+
+
+def time_axis(*, daily: bool) -> dict[str, Any]:
+    """An axis of times: bars within a day stand side by side, without the nights and weekends between them."""
+    return {} if daily else {"type": "category"}
 
 
 def rounded(values: Floats, digits: int = 6) -> list[float]:
@@ -57,7 +63,11 @@ def growth(material: PageContext) -> Figure:
     seen = np.concatenate([trace["y"] for trace in traces])
     wide = bool(seen.min() > 0 and seen.max() / seen.min() > _WIDE)
     scale = {"type": "log", "dtick": "D2"} if wide else {"type": "linear"}
-    layout = {"yaxis": {"title": {"text": "1 grew to"}, "tickformat": ".4~g", **scale}, **_UNIFIED}
+    layout = {
+        "xaxis": time_axis(daily=material.daily),
+        "yaxis": {"title": {"text": "1 grew to"}, "tickformat": ".4~g", "hoverformat": ".4~g", **scale},
+        **_UNIFIED,
+    }
     return {"data": traces, "layout": layout, "alt": f"Growth of 1 unit of money. At the end: {', '.join(said)}."}
 
 
@@ -70,8 +80,17 @@ def drawdown(material: PageContext) -> Figure:
         below = curve / np.maximum.accumulate(curve) - 1.0
         traces.append(_line(material, model, account.time, below))
         said.append(f"{formatting.label(model)} {formatting.percent(float(below.min()))}")
-    layout = {"yaxis": {"tickformat": ".2~p", "rangemode": "tozero"}, **_UNIFIED}
+    layout = {
+        "xaxis": time_axis(daily=material.daily),
+        "yaxis": {"tickformat": ".2~p", "hoverformat": ".1~%", "rangemode": "tozero"},
+        **_UNIFIED,
+    }
     return {"data": traces, "layout": layout, "alt": f"Fall below the last peak. Deepest: {', '.join(said)}."}
+
+
+def leading(verdict: Verdict, question: Question) -> list[Comparison]:
+    """The comparisons that a chart shows: of the networks, and with the benchmarks; the others stand in the table."""
+    return [each for each in verdict.of(question) if each.family not in ("baselines", "reference")]
 
 
 def intervals(comparisons: Sequence[Comparison], *, title: str, tick: str) -> Figure:
@@ -118,13 +137,13 @@ def intervals(comparisons: Sequence[Comparison], *, title: str, tick: str) -> Fi
         "yaxis": {"autorange": "reversed", "automargin": True, "ticks": "", "fixedrange": True},
         "height": 90 + 44 * len(rows),
     }
-    alt = f"{len(rows)} differences with their intervals; the table below has the same numbers."
+    alt = f"{len(rows)} differences with their intervals; the table below has every number."
     return {"data": traces, "layout": layout, "alt": alt}
 
 
 def _line(material: PageContext, model: str, times: Times, values: Floats) -> dict[str, Any]:
-    rows = thin(values, limit=LINE_LIMIT)
-    aside = not is_network(model) and model not in (BUY_AND_HOLD, CASH)
+    aside = not is_network(model) and model != BUY_AND_HOLD
+    rows = thin(values, limit=ASIDE_LIMIT if aside else LINE_LIMIT)
     return {
         "type": "scatter",
         "mode": "lines",
@@ -132,7 +151,7 @@ def _line(material: PageContext, model: str, times: Times, values: Floats) -> di
         "legendgroup": escape(model),
         "visible": "legendonly" if aside else True,
         "x": axis_times(times[rows], daily=material.daily),
-        "y": rounded(values[rows]),
+        "y": rounded(values[rows], 5),
         "line": {
             "color": colour(model),
             "width": 2 if model in material.networks else 1.5,
@@ -148,7 +167,7 @@ def _band(material: PageContext, model: str) -> list[dict[str, Any]]:
         return []
     curves = np.stack([equity_curve(held_returns(each)) for each in seeds])
     low, high = curves.min(axis=0), curves.max(axis=0)
-    rows = np.union1d(thin(low, limit=LINE_LIMIT // 2), thin(high, limit=LINE_LIMIT // 2))
+    rows = np.union1d(thin(low, limit=ASIDE_LIMIT), thin(high, limit=ASIDE_LIMIT))
     times = axis_times(seeds[0].time[rows], daily=material.daily)
     shared = {
         "type": "scatter",
@@ -160,6 +179,6 @@ def _band(material: PageContext, model: str) -> list[dict[str, Any]]:
         "hoverinfo": "skip",
     }
     return [
-        {**shared, "y": rounded(low[rows])},
-        {**shared, "y": rounded(high[rows]), "fill": "tonexty", "fillcolor": colour(model, alpha=0.16)},
+        {**shared, "y": rounded(low[rows], 4)},
+        {**shared, "y": rounded(high[rows], 4), "fill": "tonexty", "fillcolor": colour(model, alpha=0.16)},
     ]

@@ -1,48 +1,54 @@
 """The price with the networks' buys and sells, and what each network held below it."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 import numpy as np
 
 from forecast.report import formatting
-from forecast.report.charts.downsampling import PRICE_LIMIT, thin
 from forecast.report.charts.equity import Figure, axis_times, colour, rounded
 from forecast.report.context import PageContext, utc
 from forecast.trading.simulator import Ledger
 from pipelines.market.types import Floats, Times
 
 _VIEW = 250  # bars in sight at first: marks can be told apart, and buttons show the rest
+_MOST_CANDLES = 12_000
+_MOST_MARKS = 4_000  # a network and side; the newest
 
 
 def prices(material: PageContext) -> Figure:
-    """Closing prices as they were traded, a triangle at each open where a network changed its position."""
+    """Candles as they were traded, a triangle at each open where a network changed its position, and what it held.
+
+    The axis has no nights and weekends: each bar is as wide as any other. "view" is the number of bars to begin with,
+    0 for all.
+    """
     scale = float(material.about["data"].get("price_scale") or 1.0)
     opened, closed = utc(material.bars["opened_at"]), utc(material.bars["closed_at"])
     tested = material.traded
-    at = (opened + (closed - opened) // 2 if material.daily else closed)[tested]  # the middle names the session's date
-    close, opens = material.bars["close"].to_numpy()[tested] * scale, material.bars["open"].to_numpy()[tested] * scale
-    rows = thin(close, limit=PRICE_LIMIT)
+    at = (opened + (closed - opened) // 2 if material.daily else opened)[tested]  # the middle names the session's date
+    traded = {
+        name: material.bars[name].to_numpy(np.float64)[tested] * scale for name in ("open", "high", "low", "close")
+    }
+    width = -(-len(at) // _MOST_CANDLES)
     unit = material.about["data"].get("currency") or "quote currency"
     traces: list[dict[str, Any]] = [
         {
-            "type": "scatter",
-            "mode": "lines",
+            "type": "candlestick",
             "name": "Price",
-            "x": axis_times(at[rows], daily=material.daily),
-            "y": rounded(close[rows]),
-            "line": {"color": "var(--price)", "width": 1.25},
-            "hovertemplate": "close %{y:,.2f}<extra></extra>",
+            "x": axis_times(at[::width], daily=material.daily),
+            **{name: rounded(values) for name, values in _joined(traded, width=width).items()},
+            "line": {"color": "var(--price)"},
+            "showlegend": False,
         }
     ]
     layout: dict[str, Any] = {"hovermode": "closest", "yaxis": {"title": {"text": escape(unit)}, "domain": [0.36, 1]}}
     bottom, told = 0.34, []
-    marked = at if material.daily else opened[tested]
     for place, model in enumerate(material.networks[:2], start=2):
         account = material.ensemble(model)
         axis, bottom = f"y{place}", bottom - 0.17
-        traces += _marks(account, at=marked, opens=opens, daily=material.daily, filled=place == 2)
-        traces.append(_held(account, at=marked, daily=material.daily, axis=axis))
+        traces += _marks(account, at=at, opens=traded["open"], daily=material.daily, filled=place == 2)
+        traces.append(_held(account, at=at, daily=material.daily, axis=axis))
         layout[f"yaxis{place}"] = _strip(account, bottom=bottom)
         layout.setdefault("annotations", []).append(_title(model, top=bottom + 0.09))
         changes = int(np.count_nonzero(np.diff(account.position, prepend=0.0)))
@@ -50,13 +56,29 @@ def prices(material: PageContext) -> Figure:
     begin = max(0, len(at) - _VIEW)
     last_change = max(_last_change(material.ensemble(model)) for model in material.networks) if material.networks else 0
     everything = last_change < begin  # nothing to see in the last stretch
-    shown = axis_times(at[[0 if everything else begin, -1]], daily=material.daily)
-    layout["xaxis"] = {"range": shown, "anchor": f"y{1 + len(material.networks[:2])}"}
+    layout["xaxis"] = {
+        "type": "category",
+        "rangeslider": {"visible": False},
+        "anchor": f"y{1 + len(material.networks[:2])}",
+    }
     return {
         "data": traces,
         "layout": layout,
-        "all": everything,
-        "alt": f"Price with buy and sell marks. {'; '.join(told)}.",
+        "view": 0 if everything else _VIEW,
+        "joined": width,
+        "alt": f"Candles of the price with buy and sell marks. {'; '.join(told)}.",
+    }
+
+
+def _joined(traded: Mapping[str, Floats], *, width: int) -> dict[str, Floats]:
+    """Candles of `width` bars each."""
+    first = np.arange(0, len(traded["open"]), width)
+    last = np.append(first[1:], len(traded["open"])) - 1
+    return {
+        "open": traded["open"][first],
+        "high": np.maximum.reduceat(traded["high"], first),
+        "low": np.minimum.reduceat(traded["low"], first),
+        "close": traded["close"][last],
     }
 
 
@@ -71,7 +93,8 @@ def _marks(account: Ledger, *, at: Times, opens: Floats, daily: bool, filled: bo
     change = np.diff(account.position, prepend=0.0)
     name = escape(formatting.label(account.model))
     traces = []
-    for word, rows in (("buys", np.flatnonzero(change > 0)), ("sells", np.flatnonzero(change < 0))):
+    for word, changed in (("buys", np.flatnonzero(change > 0)), ("sells", np.flatnonzero(change < 0))):
+        rows = changed[-_MOST_MARKS:]
         symbol = "triangle-up" if word == "buys" else "triangle-down"
         edge = "var(--paper)" if filled else colour(account.model)
         traces.append(
@@ -96,7 +119,7 @@ def _marks(account: Ledger, *, at: Times, opens: Floats, daily: bool, filled: bo
 def _held(account: Ledger, *, at: Times, daily: bool, axis: str) -> dict[str, Any]:
     """The position as steps: only the bars at which it changed."""
     changed = np.flatnonzero(np.diff(account.position, prepend=np.nan) != 0)
-    rows = np.unique(np.append(changed, len(account.position) - 1))
+    rows = np.unique(np.append(changed[-2 * _MOST_MARKS :], len(account.position) - 1))
     return {
         "type": "scatter",
         "mode": "lines",

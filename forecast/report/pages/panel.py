@@ -7,9 +7,10 @@ import pandas as pd
 
 from forecast.config.trading import current_names
 from forecast.report import formatting
-from forecast.report.charts import cross_section, equity, training
+from forecast.report.charts import cross_section, training
 from forecast.report.context import PageContext
 from forecast.report.document import write_page
+from forecast.report.pages import tear_sheet
 from forecast.report.sections import panel as sections
 from forecast.report.sections import tables
 from forecast.report.sections.notes import trading_notes
@@ -37,15 +38,11 @@ def _write(run: Run, saved: Backtest, *, path: Path, standalone: bool) -> Path:
     context = _context(run, saved)
     panel, period = saved.metrics["panel"], saved.metrics["period"]
     verdict = Verdict.from_json(saved.metrics["verdict"])
-    unit = next((each.unit for each in verdict.of("money")), "day")
     ranked = [model for model in context.models if model in panel["rank_ic"]]
     accounts = [model for model in context.models if model in panel["by_year"]]
     learning = training.learning(context)
     figures = {
-        "growth": equity.growth(context),
-        "skill": equity.intervals(verdict.of("skill"), title="difference in rank IC", tick=".2~f"),
-        "money": equity.intervals(verdict.of("money"), title=f"difference in net return per {unit}", tick=".2~p"),
-        "drawdown": equity.drawdown(context),
+        **tear_sheet.figures(context, verdict),
         "rank-ic": cross_section.rank_ic_by_year(panel, context.networks),
         "decay": cross_section.rank_ic_decay(panel, context.networks),
         "quantiles": cross_section.quantiles(panel, ranked),
@@ -68,13 +65,11 @@ def _write(run: Run, saved: Backtest, *, path: Path, standalone: bool) -> Path:
         said=sections.sentences(panel, context.networks),
         notes=trading_notes({**saved.metrics["trading"], "ended": {}}),
         ended=saved.metrics["trading"].get("ended") or {},
-        skill_rows=tables.comparisons(verdict, "skill"),
-        money_rows=tables.comparisons(verdict, "money"),
-        unit=unit,
-        performance=tables.performance(context),
+        **tear_sheet.sections(context, verdict),
+        more_lines=any(trace.get("visible") == "legendonly" for trace in figures["growth"]["data"]),
         prediction=tables.prediction(context),
         ranks=sections.ranks(panel, ranked),
-        years=sections.years(panel, accounts),
+        account_years=sections.years(panel, accounts),
         symbols=sections.symbols(panel, context.networks),
         learning=[title for title, _ in learning],
         folds=tables.folds(context),

@@ -1,16 +1,17 @@
 """A portfolio's page: the verdict, growth, certainty and the numbers, from the parts that a run's report is made of."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from forecast.evaluation.portfolio import Portfolio
 from forecast.report import formatting
-from forecast.report.charts import equity
 from forecast.report.context import PageContext
 from forecast.report.document import write_page
-from forecast.report.sections import tables
+from forecast.report.pages import tear_sheet
 from forecast.report.sections.notes import trading_notes
 from forecast.report.sections.verdict import verdict_text
 from forecast.statistics.verdict import Verdict
@@ -21,13 +22,7 @@ def write_portfolio(portfolio: Portfolio, *, folder: Path, standalone: bool = Fa
     """Writes `<folder>/portfolio-<name>.html` and returns its path."""
     material = _material(portfolio)
     verdict = Verdict.from_json(portfolio.metrics["verdict"])
-    unit = next((each.unit for each in verdict.of("money")), "day")
-    figures = {
-        "growth": equity.growth(material),
-        "skill": equity.intervals(verdict.of("skill"), title="difference in rank IC", tick=".2~f"),
-        "money": equity.intervals(verdict.of("money"), title=f"difference in net return per {unit}", tick=".2~p"),
-        "drawdown": equity.drawdown(material),
-    }
+    figures = tear_sheet.figures(material, verdict)
     period = portfolio.metrics["period"]
     config = portfolio.config
     return write_page(
@@ -35,21 +30,27 @@ def write_portfolio(portfolio: Portfolio, *, folder: Path, standalone: bool = Fa
         template="portfolio.html.j2",
         standalone=standalone,
         figures=figures,
+        **tear_sheet.sections(material, verdict),
         title=f"Portfolio of {', '.join(config['symbols'])}",
         eyebrow=(f"{', '.join(config['symbols'])} · {formatting.day(period['first'])} to "
         f"{formatting.day(period['last'])}"),
         verdict=verdict_text(portfolio.metrics, symbol=", ".join(config["symbols"])),
-        shares=[(symbol, formatting.percent(share)) for symbol, share in portfolio.metrics["mean_share"].items()],
+        shares=_shares(portfolio.metrics["mean_share"]),
+        more_lines=any(trace.get("visible") == "legendonly" for trace in figures["growth"]["data"]),
         weighting="equal shares" if config["weighting"] == "equal" else "shares by 1 / trailing volatility",
         notes=trading_notes(portfolio.metrics["trading"]),
-        skill_rows=tables.comparisons(verdict, "skill"),
-        money_rows=tables.comparisons(verdict, "money"),
-        unit=unit,
-        performance=tables.performance(material),
         settings=[(name.replace("_", " "), formatting.value(given)) for name, given in config.items()],
         scale=figures["growth"]["layout"]["yaxis"]["type"],
         name=portfolio.name,
     )  # fmt: skip
+
+
+def _shares(mean_share: Mapping[str, float]) -> dict[str, Any]:
+    ordered = sorted(mean_share.items(), key=lambda item: -item[1])
+    rows = [
+        {"name": symbol, "cells": [{"value": formatting.percent(share), "spread": ""}]} for symbol, share in ordered
+    ]
+    return {"columns": ["Mean share"], "rows": rows}
 
 
 def page_name(name: str) -> str:

@@ -13,10 +13,12 @@ from forecast.config.trading import current_names
 from forecast.report import formatting
 from forecast.report.charts import equity, path_forecasts, trades, training
 from forecast.report.context import PageContext, gather
-from forecast.report.document import write_page
+from forecast.report.document import script_json, write_page
+from forecast.report.pages import tear_sheet
 from forecast.report.pages.panel import write_panel
-from forecast.report.sections import power, robustness, tables
+from forecast.report.sections import power, robustness, sensitivity, tables
 from forecast.report.sections.notes import trading_notes
+from forecast.report.sections.trades import trade_lists
 from forecast.report.sections.verdict import verdict_text
 from forecast.runs.run import Run
 from forecast.statistics.verdict import Verdict
@@ -85,20 +87,18 @@ def _backtest_of(page: Path) -> str:
 
 def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[str, Any]:
     verdict = Verdict.from_json(material.metrics["verdict"])
-    unit = next((each.unit for each in verdict.of("money")), "day")
+    lists = trade_lists(material)
     small, fans, steps = (
         training.learning(material),
         path_forecasts.fans(material),
         path_forecasts.loss_by_step(material),
     )
     figures = {
-        "growth": equity.growth(material),
-        "skill": equity.intervals(verdict.of("skill"), title="difference in rank IC", tick=".2~f"),
-        "money": equity.intervals(verdict.of("money"), title=f"difference in net return per {unit}", tick=".2~p"),
-        "drawdown": equity.drawdown(material),
+        **tear_sheet.figures(material, verdict),
         "prices": trades.prices(material),
         "folds": training.folds(material),
         "reliability": robustness.reliability(material),
+        **sensitivity.figures(material),
         **{f"learning-{number}": figure for number, (_, figure) in enumerate(small)},
         **{f"memory-{name}": material.memory["figures"][name] for name in _REMEMBERED if material.memory is not None},
         **{f"fan-{number}": figure for number, (_, figure) in enumerate(fans)},
@@ -112,17 +112,18 @@ def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[
         "learning": [title for title, _ in small],
         "fans": [title for title, _ in fans],
         "figures": figures,
-        "all_bars": figures["prices"]["all"],
+        **tear_sheet.sections(material, verdict),
+        "joined": figures["prices"]["joined"],
+        "lists": lists,
+        "trade_rows": script_json(lists),
+        "years_long": sensitivity.per_year(material),
+        "learned": tables.learned(material, verdict),
         "more_lines": any(trace.get("visible") == "legendonly" for trace in figures["growth"]["data"]),
         "scale": figures["growth"]["layout"]["yaxis"]["type"],
-        "performance": tables.performance(material),
         "prediction": tables.prediction(material),
         "paths": tables.paths(material),
         "vetoes": robustness.vetoes(material),
-        "evidence": robustness.answers(material),
-        "skill_rows": tables.comparisons(verdict, "skill"),
-        "money_rows": tables.comparisons(verdict, "money"),
-        "unit": unit,
+        "checks": robustness.answers(material),
         "measured": power.measured(material, calibrations),
         "memory": material.memory,
         "memory_page": f"{material.name}-memory.html",
@@ -136,8 +137,16 @@ def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[
         "run": material.name,
         "created": _moment(material.about.get("created_at")),
         "commands": _commands(material),
-        "networks": [(formatting.label(each), equity.colour(each), equity.dash(each)) for each in material.networks],
+        "networks": [_drawn_as(material, each) for each in material.networks],
     }  # fmt: skip
+
+
+def _drawn_as(material: PageContext, model: str) -> dict[str, str]:
+    """A network's name, its number of parameters and its line, for a legend."""
+    parameters = (material.about.get("parameters") or {}).get(model)
+    size = f" ({formatting.count(parameters)} parameters)" if parameters else ""
+    name = formatting.label(model)
+    return {"name": name, "size": size, "colour": equity.colour(model), "dash": equity.dash(model)}
 
 
 def _eyebrow(material: PageContext) -> str:

@@ -6,9 +6,12 @@ __all__ = [
     "notes",
     "panel",
     "power",
+    "returns",
     "robustness",
     "run_comparison",
+    "sensitivity",
     "tables",
+    "trades",
     "verdict",
     "window_ablation",
 ]

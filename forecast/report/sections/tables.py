@@ -37,11 +37,11 @@ PREDICTION: Sequence[tuple[str, str, Write, str]] = (
 )
 
 
-def performance(material: PageContext) -> dict[str, Any]:
+def performance(material: PageContext, models: Sequence[str]) -> dict[str, Any]:
     """Rows of metrics, columns of models; below each ensemble's number its seeds' mean and standard deviation."""
     found = material.metrics["performance"]
     rows: list[dict[str, Any]] = [
-        {"name": name, "cells": [_cell(found.get(model), metric, write) for model in material.models]}
+        {"name": name, "cells": [_cell(found.get(model), metric, write) for model in models]}
         for metric, name, write in PERFORMANCE
     ]
     years = float(material.metrics["period"]["years"])
@@ -49,7 +49,7 @@ def performance(material: PageContext) -> dict[str, Any]:
     note = f"A dash: {formatting.number(365.25 * years, 1)} days are too short to annualise." if short else ""
     if not note and any(cell["value"] == formatting.DASH for row in rows for cell in row["cells"]):
         note = "A dash: not defined here, as a ratio without any variation or a share of no trades."
-    return {"columns": [formatting.label(model) for model in material.models], "rows": rows, "note": note}
+    return {"columns": [formatting.label(model) for model in models], "rows": rows, "note": note}
 
 
 def prediction(material: PageContext) -> dict[str, Any]:
@@ -68,6 +68,24 @@ def prediction(material: PageContext) -> dict[str, Any]:
     ]
     ups = f"The price rose after {formatting.percent(rates[0])} of the decisions." if rates else ""
     return {"columns": [*(formatting.label(model) for model in models), "Base rate"], "rows": rows, "note": ups}
+
+
+def learned(material: PageContext, verdict: Verdict) -> list[tuple[str, str]]:
+    """Whether each network's probabilities are worth more than the base rate: a headline and its numbers."""
+    excess = {each.subject: each.value for each in verdict.caveats if each.code == "nothing_learned"}
+    sentences = []
+    for model in material.networks:
+        loss = (material.metrics.get("prediction", {}).get(model) or {}).get(ENSEMBLE, {}).get("log_loss")
+        if loss is None or model not in excess:
+            continue
+        sentences.append(
+            (
+                f"The {formatting.within(model)} has learned nothing about the size of the odds.",
+                f"Its log loss on bars it had not seen is {formatting.number(loss, 4)}; always giving the share of "
+                f"rises known before would have had {formatting.number(loss - excess[model], 4)}, which is better.",
+            )
+        )
+    return sentences
 
 
 def paths(material: PageContext) -> dict[str, Any] | None:

@@ -1,26 +1,32 @@
-// what the report and the memory page share: colours, frames, and what to do when they change
+// what all pages share: figures with their times, colours, frames, and what to do when they change
 const drawing = (() => {
   "use strict";
-  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const stored = JSON.parse(document.getElementById("figures").textContent);
   const touch = matchMedia("(pointer: coarse)").matches;
   const narrow = () => innerWidth < 600;
+  const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-  // "var(--name)" or "var(--name)/0.2" anywhere in a figure -> the page's colour of now; long lists are numbers
-  const colours = (node, style) => {
-    if (typeof node === "string") {
-      const found = /^var\((--[a-z_]+)\)(?:\/([\d.]+))?$/.exec(node);
-      if (!found) return node;
-      const hex = style.getPropertyValue(found[1]).trim();
-      if (!found[2]) return hex;
-      const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-      return `rgba(${r},${g},${b},${found[2]})`;
-    }
-    if (Array.isArray(node)) return typeof node.at(-1) === "number" ? node : node.map((each) => colours(each, style));
-    if (node && typeof node === "object") {
-      return Object.fromEntries(Object.entries(node).map(([key, each]) => [key, colours(each, style)]));
-    }
-    return node;
+  // times are stored once, as steps from the first; a daily one is its date
+  const times = {};
+  for (const [kind, { first, step, gaps }] of Object.entries(stored.times)) {
+    let at = first;
+    const text = () => { const iso = new Date(at).toISOString(); return step === 86400000 ? iso.slice(0, 10) : iso.slice(0, 10) + " " + iso.slice(11, at % 1000 ? 23 : 19); };
+    times[kind] = [text(), ...gaps.map((gap) => { at += gap * step; return text(); })];
+  }
+  const places = ({ from, count, steps }) => {
+    if (!steps) return Array.from({ length: count }, (_, each) => from + each);
+    let at = from;
+    return [at, ...steps.map((step) => (at += step))];
   };
+  const figures = {};
+  for (const [name, { data, layout, ...rest }] of Object.entries(stored.figures)) {
+    const traces = data.map((trace) => {
+      if (!trace.x || !trace.x.kind) return trace.x?.length === 0 ? { ...trace, at: [] } : trace;
+      const at = places(trace.x), names = times[trace.x.kind];
+      return { ...trace, at, x: at.map((each) => names[each]) };
+    });
+    figures[name] = { data: traces, layout, ...rest };
+  }
 
   const merged = (base, more) => {
     const result = { ...base };
@@ -29,6 +35,29 @@ const drawing = (() => {
       result[key] = both ? merged(base[key], each) : each;
     }
     return result;
+  };
+
+  // growth at a glance: the lines whose names stand in the table above it
+  if (figures.growth) {
+    const lines = figures.growth.data.filter((trace) => trace.visible === true);
+    figures.overview = { data: lines, layout: merged(figures.growth.layout, { showlegend: false, height: 250, margin: { l: 8, r: 8, t: 4, b: 4 } }) };
+  }
+
+  // "var(--name)" or "var(--name)/0.2" anywhere in a figure -> the page's colour of now; long lists are numbers
+  const colours = (node, style) => {
+    if (typeof node === "string") {
+      const parts = /^var\((--[a-z_]+)\)(?:\/([\d.]+))?$/.exec(node);
+      if (!parts) return node;
+      const hex = style.getPropertyValue(parts[1]).trim();
+      if (!parts[2]) return hex;
+      const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+      return `rgba(${r},${g},${b},${parts[2]})`;
+    }
+    if (Array.isArray(node)) return typeof node.at(-1) === "number" ? node : node.map((each) => colours(each, style));
+    if (node && typeof node === "object") {
+      return Object.fromEntries(Object.entries(node).map(([key, each]) => [key, colours(each, style)]));
+    }
+    return node;
   };
 
   const frame = (layout) => {
@@ -44,25 +73,35 @@ const drawing = (() => {
     return merged(base, layout);
   };
 
-  const copy = (button) => {
-    const text = document.getElementById(button.dataset.copy);
-    const said = (word) => { button.textContent = word; setTimeout(() => { button.textContent = "Copy"; }, 1600); };
-    const byHand = () => {
-      getSelection().selectAllChildren(text);
-      said(document.execCommand("copy") ? "Copied" : "Selected");
-    };
-    if (navigator.clipboard) navigator.clipboard.writeText(text.textContent.trim()).then(() => said("Copied"), byHand);
-    else byHand();
+  // ticks of an axis without gaps: where a year, a month, a day or a time of day begins
+  const ticks = (first, last) => {
+    const names = times.gapless, low = Math.max(0, Math.ceil(first)), high = Math.min(names.length - 1, Math.floor(last)), most = narrow() ? 4 : 8;
+    const day = (text) => `${Number(text.slice(8, 10))} ${MONTHS[Number(text.slice(5, 7)) - 1]}`;
+    const levels = [
+      [4, (text) => text.slice(0, 4)],
+      [7, (text) => `${MONTHS[Number(text.slice(5, 7)) - 1]} ${text.slice(0, 4)}`],
+      [10, day],
+    ];
+    for (const [length, label] of levels) {
+      const starts = [];
+      for (let at = Math.max(low, 1); at <= high; at++) if (names[at].slice(0, length) !== names[at - 1].slice(0, length)) starts.push(at);
+      if (starts.length < (length === 10 ? 1 : 3)) continue;
+      if (length === 10 && names[0].length > 10 && starts.length < 3) continue;
+      const every = Math.ceil(starts.length / most), kept = starts.filter((_, place) => place % every === 0);
+      return { tickmode: "array", tickvals: kept, ticktext: kept.map((at) => label(names[at])) };
+    }
+    const kept = [...new Set(Array.from({ length: most }, (_, place) => Math.round(low + ((high - low) * (place + 0.5)) / most)))];
+    let before = "";
+    const text = kept.map((at) => { const date = day(names[at]), clock = names[at].slice(11, 16); const shown = date === before ? clock : `${clock}<br>${date}`; before = date; return shown; });
+    return { tickmode: "array", tickvals: kept, ticktext: text };
   };
 
-  // draws again where the page gets other colours
-  const keep = (drawAll) => {
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
-    addEventListener("beforeprint", () => { document.documentElement.dataset.theme = "light"; drawAll(); });
-    addEventListener("afterprint", () => { delete document.documentElement.dataset.theme; drawAll(); });
+  const gapless = ({ data, layout }) => {
+    if (layout.xaxis?.type !== "category") return { data, layout };
+    const all = data.flatMap((trace) => (trace.at?.length ? [trace.at[0], trace.at.at(-1)] : []));
+    const range = layout.xaxis.range || [Math.min(...all) - 0.5, Math.max(...all) + 0.5];
+    return { data, layout: merged(layout, { xaxis: { categoryorder: "array", categoryarray: times.gapless, range, autorange: false, ...ticks(...range) } }) };
   };
-
-  const chart = (name) => document.querySelector(`[data-chart="${name}"]`);
 
   // the chart library draws lines and bars alone: a cell of a heat map becomes a bar of height one; colours are of now
   const between = (scale, share) => {
@@ -90,14 +129,93 @@ const drawing = (() => {
     return { data: [bars, key], layout: merged(layout, { bargap: 0, barmode: "overlay", hovermode: "closest", yaxis }) };
   };
 
+  // a candle becomes a line from low to high and a bar from open to close, hollow where the price rose
+  const candles = ({ data, layout }) => {
+    if (!data.some((trace) => trace.type === "candlestick")) return { data, layout };
+    const drawn = data.flatMap((trace) => {
+      if (trace.type !== "candlestick") return [trace];
+      const { x, open, high, low, close } = trace, ink = trace.line.color;
+      const wick = { type: "scatter", mode: "lines", line: { color: ink, width: 1 }, hoverinfo: "skip", showlegend: false, x: x.flatMap((at) => [at, at, at]), y: x.flatMap((_, at) => [low[at], high[at], null]) };
+      const hover = { customdata: x.map((_, at) => [open[at], high[at], low[at], close[at]]), hovertemplate: "open %{customdata[0]:,.6~r}<br>high %{customdata[1]:,.6~r}<br>low %{customdata[2]:,.6~r}<br>close %{customdata[3]:,.6~r}<extra></extra>" };
+      const body = { type: "bar", name: trace.name, showlegend: false, x, base: open, y: x.map((_, at) => close[at] - open[at]), width: 0.7, marker: { color: x.map((_, at) => (close[at] > open[at] ? layout.hoverlabel.bgcolor : ink)), line: { color: ink, width: 1 } }, ...hover };
+      return [wick, body];
+    });
+    return { data: drawn, layout: merged(layout, { barmode: "overlay" }) };
+  };
+
+  const copy = (button) => {
+    const text = document.getElementById(button.dataset.copy);
+    const answer = (word) => { button.textContent = word; setTimeout(() => { button.textContent = "Copy"; }, 1600); };
+    const byHand = () => {
+      getSelection().selectAllChildren(text);
+      answer(document.execCommand("copy") ? "Copied" : "Selected");
+    };
+    if (navigator.clipboard) navigator.clipboard.writeText(text.textContent.trim()).then(() => answer("Copied"), byHand);
+    else byHand();
+  };
+
+  const chart = (name) => document.querySelector(`[data-chart="${name}"]`);
   const library = Boolean(window.Plotly);
   if (!library) document.getElementById("missing").hidden = false;
 
+  const printing = () => document.documentElement.dataset.theme === "print";
+
   const show = (target, figure, doubleClick = "reset") => {
     if (!library) return null;
-    const drawn = cells(colours({ data: figure.data, layout: frame(figure.layout) }, getComputedStyle(document.documentElement)));
-    return Plotly.react(target, drawn.data, drawn.layout, { responsive: true, displayModeBar: false, doubleClick });
+    const { data, layout } = gapless(narrow() ? { ...figure, data: figure.data.filter((trace) => trace.visible !== "legendonly") } : figure);
+    const size = printing() ? { width: target.clientWidth, ...(layout.height ? {} : { height: target.clientHeight }) } : { autosize: true };
+    const drawn = candles(cells(colours({ data, layout: { ...frame(layout), ...size } }, getComputedStyle(document.documentElement))));
+    return Plotly.react(target, drawn.data, drawn.layout, { responsive: true, displayModeBar: false, doubleClick }).then(() => {
+      if (figure.layout.xaxis?.type !== "category" || target.dataset.follows) return;
+      target.dataset.follows = "yes"; // other ticks where another stretch comes in sight
+      target.on("plotly_relayout", (change) => {
+        const range = change["xaxis.range"] || (change["xaxis.range[0]"] !== undefined && [change["xaxis.range[0]"], change["xaxis.range[1]"]]);
+        if (range && !target.dataset.sight) Plotly.relayout(target, Object.fromEntries(Object.entries(ticks(...range)).map(([key, value]) => [`xaxis.${key}`, value])));
+      });
+    });
   };
 
-  return { figures, library, touch, narrow, merged, chart, show, copy, keep };
+  // a table that does not fit is stacked: each row a block, each cell behind the name of its column
+  const fit = () => {
+    for (const box of document.querySelectorAll(".scroll")) {
+      const table = box.querySelector("table");
+      if (!table || table.classList.contains("whole")) continue;
+      table.classList.remove("stacked");
+      if (table.scrollWidth > box.clientWidth + 1 && box.clientWidth) table.classList.add("stacked");
+    }
+  };
+  for (const table of document.querySelectorAll(".scroll table")) {
+    const heads = [...table.querySelectorAll("thead tr:last-child > *")].map((head) => head.textContent);
+    for (const row of table.querySelectorAll("tbody tr")) [...row.children].forEach((cell, at) => { if (at) cell.dataset.name = heads[at] || ""; });
+  }
+
+  const press = (button) => {
+    for (const other of button.parentElement.querySelectorAll("[aria-pressed]")) other.setAttribute("aria-pressed", String(other === button));
+  };
+
+  // draws what is in sight; what is folded when it is opened; all of it again where the page gets other colours
+  const start = (draw, clicked = () => false) => {
+    const hidden = (name) => { const target = chart(name); return !target || target.closest("details:not([open]), [hidden]"); };
+    const drawSome = (root) => Promise.all(Object.keys(figures).filter((name) => !hidden(name) && (!root || root.contains(chart(name)))).map(draw));
+    const drawAll = () => drawSome(null);
+    for (const details of document.querySelectorAll("details")) details.addEventListener("toggle", () => { if (details.open) { fit(); drawSome(details); } });
+    document.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (!button || clicked(button)) return;
+      if (button.dataset.copy) copy(button);
+      if (button.dataset.tab) {
+        press(button);
+        for (const panel of document.querySelectorAll(`[data-panel^="${button.dataset.of}-"]`)) panel.hidden = panel.dataset.panel !== `${button.dataset.of}-${button.dataset.tab}`;
+        fit();
+      }
+    });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+    addEventListener("beforeprint", () => { document.documentElement.dataset.theme = "print"; fit(); drawAll(); });
+    addEventListener("afterprint", () => { delete document.documentElement.dataset.theme; fit(); drawAll(); });
+    addEventListener("resize", fit);
+    fit();
+    return drawAll().then(() => { document.documentElement.dataset.drawn = "yes"; });
+  };
+
+  return { figures, times, library, touch, narrow, merged, chart, show, press, start };
 })();

@@ -34,6 +34,15 @@ def chart_count(page: Page) -> int:
     return int(page.evaluate("document.querySelectorAll('[data-chart] svg.main-svg').length"))
 
 
+def open_folds(page: Page) -> None:
+    """Opens every fold-out, whose charts are drawn then."""
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+    page.wait(
+        "[...document.querySelectorAll('[data-chart]')].every(each => each.closest('[hidden]') "
+        "|| each.querySelector('svg.main-svg'))"
+    )
+
+
 def empty_charts(page: Page) -> list[str]:
     return list(
         page.evaluate(
@@ -47,6 +56,7 @@ def empty_charts(page: Page) -> list[str]:
 def test_every_chart_is_drawn_without_errors_or_requests(page: Page, report: Path, width: int, scheme: str) -> None:
     page.events.clear()
     page.open(report, width=width, scheme=scheme)
+    open_folds(page)
     assert empty_charts(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == width  # nothing sticks out
     assert page.errors() == []
@@ -63,6 +73,7 @@ def test_a_portfolio_is_drawn_without_errors_or_requests(page: Page, tmp_path: P
     page.events.clear()
     page.open(next((tmp_path / "reports").glob("portfolio-*.html")), width=width, scheme=scheme)
     assert chart_count(page) > 0
+    open_folds(page)
     assert empty_charts(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.errors() == []
@@ -100,6 +111,7 @@ def test_a_standalone_page_draws_wherever_it_is(page: Page, tmp_path: Path) -> N
     moved = written.rename(tmp_path / "moved.html")
     page.events.clear()
     page.open(moved, width=1280, scheme="light")
+    open_folds(page)
     assert empty_charts(page) == []
     assert page.evaluate("document.getElementById('missing').hidden")
     assert page.errors() == []
@@ -118,17 +130,17 @@ def test_buttons_change_the_scale_and_the_time_in_sight(page: Page, report: Path
     page.open(report, width=1280, scheme="light")
     page.evaluate("document.querySelector('[data-scale=log]').click()")
     assert page.evaluate("document.querySelector('[data-chart=growth]').layout.yaxis.type") == "log"
-    span = "(([a, b]) => new Date(b) - new Date(a))(document.querySelector('[data-chart=prices]').layout.xaxis.range)"
+    span = "(([a, b]) => b - a)(document.querySelector('[data-chart=prices]').layout.xaxis.range)"
     page.evaluate("document.querySelector('[data-bars=\"63\"]').click()")
-    few = page.evaluate(span)
-    page.evaluate("document.querySelector('[data-bars=\"0\"]').click()")
-    assert few < page.evaluate(span)
-    page.evaluate("document.querySelector('[data-bars=\"63\"]').click()")
+    assert page.evaluate(span) == 63
     end = "document.querySelector('[data-chart=prices]').layout.xaxis.range[1]"
     last = page.evaluate(end)
     page.evaluate("document.querySelector('[data-shift=\"-1\"]').click()")
     assert page.evaluate(end) < last
+    assert page.evaluate(span) == 63
     assert page.evaluate("document.querySelector('[data-bars=\"63\"]').getAttribute('aria-pressed')") == "true"
+    page.evaluate("document.querySelector('[data-bars=\"0\"]').click()")
+    assert page.evaluate(span) > 63
 
 
 def test_the_price_axis_fits_what_is_in_sight(page: Page, report: Path) -> None:
@@ -136,11 +148,73 @@ def test_the_price_axis_fits_what_is_in_sight(page: Page, report: Path) -> None:
     page.evaluate("document.querySelector('[data-bars=\"63\"]').click()")
     low, high, seen = page.evaluate(
         "(() => { const chart = document.querySelector('[data-chart=prices]'); "
-        "const y = chart.data[0].y.slice(-64); "
-        "return [...chart.layout.yaxis.range, [Math.min(...y), Math.max(...y)]]; })()"
+        "const bars = drawing.figures.prices.data[0]; "
+        "const seen = [Math.min(...bars.low.slice(-63)), Math.max(...bars.high.slice(-63))]; "
+        "return [...chart.layout.yaxis.range, seen]; })()"
     )
     assert low < seen[0] < seen[1] < high
     assert high - low < 1.2 * (seen[1] - seen[0])
+
+
+def test_candles_stand_side_by_side_and_few_of_them_are_drawn_as_candles(page: Page, tmp_path: Path) -> None:
+    run = build_run(tmp_path / "runs", bars=400, interval="tick:500", seeds=1, folds=1)
+    page.events.clear()
+    page.open(write_report(run, backtest="default", folder=tmp_path), width=1280, scheme="light")
+    axis = "document.querySelector('[data-chart=prices]').layout.xaxis"
+    assert page.evaluate(f"{axis}.type") == "category"
+    page.evaluate("document.querySelector('[data-bars=\"63\"]').click()")
+    assert page.evaluate("document.querySelectorAll('[data-chart=prices] .bars .point').length") > 63
+    assert page.evaluate(f"{axis}.ticktext.every(each => /^[0-9]{{2}}:[0-9]{{2}}|[A-Z][a-z]{{2}}/.test(each))")
+    assert page.errors() == []
+
+
+@pytest.mark.parametrize("width", [390, 600, 800, 1000, 1400])
+def test_tables_keep_their_last_column_and_split_no_name_over_three_lines(page: Page, report: Path, width: int) -> None:
+    page.open(report, width=width, scheme="light")
+    open_folds(page)
+    boxes = "[...document.querySelectorAll('.scroll')].filter(box => box.clientWidth)"
+    assert (
+        page.evaluate(f"{boxes}.filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.ariaLabel)") == []
+    )
+    lines = (
+        "(cell) => { const range = document.createRange(); range.selectNodeContents(cell.firstChild.nodeType === 3 ? "
+    )
+    lines += (
+        "cell.firstChild : cell); return new Set([...range.getClientRects()].map(each => Math.round(each.top))).size; }"
+    )
+    assert page.evaluate(f"[...document.querySelectorAll('tbody th')].filter(each => ({lines})(each) > 2).length") == 0
+
+
+def test_trades_are_sorted_by_a_click_and_saved_as_csv(page: Page, report: Path) -> None:
+    page.open(report, width=1280, scheme="light")
+    column = "[...document.querySelectorAll('[data-trades=\"0\"] tbody tr')].map(row => row.cells[{}].textContent)"
+    entries = page.evaluate(column.format(0))
+    assert entries == sorted(entries, reverse=True)
+    page.evaluate('document.querySelector(\'[data-trades="0"] [data-sort="3"]\').click()')
+    bars = [int(text) for text in page.evaluate(column.format(3))]
+    assert bars == sorted(bars, reverse=True)
+    page.evaluate('document.querySelector(\'[data-trades="0"] [data-sort="3"]\').click()')
+    assert [int(text) for text in page.evaluate(column.format(3))] == sorted(
+        int(text) for text in page.evaluate("JSON.parse(document.getElementById('trade-lists').textContent)[0].bars")
+    )[: len(bars)]
+    page.evaluate(
+        "URL.createObjectURL = (blob) => { window.saved = blob.text(); return 'data:,'; }; "
+        "document.querySelector('[data-csv=\"0\"]').click()"
+    )
+    lines = page.evaluate("window.saved").splitlines()
+    assert lines[0] == "entry,exit,side,bars,net_return,cost"
+    assert len(lines) - 1 == page.evaluate("JSON.parse(document.getElementById('trade-lists').textContent)[0].total")
+
+
+def test_charts_are_drawn_anew_for_paper(page: Page, report: Path) -> None:
+    page.open(report, width=1400, scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.wait("document.querySelector('[data-chart=growth] svg.main-svg').clientWidth <= 700")
+    ink = "getComputedStyle(document.body).color"
+    assert page.evaluate(ink) == "rgb(26, 29, 33)"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.wait("document.querySelector('[data-chart=growth] svg.main-svg').clientWidth > 700")
+    assert page.evaluate(ink) != "rgb(26, 29, 33)"
 
 
 def test_names_with_markup_in_them_stay_text(page: Page, tmp_path: Path) -> None:
