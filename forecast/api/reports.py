@@ -76,9 +76,9 @@ def chosen_backtest(run: Run, name: str | None) -> str:
     """
     names = run.backtests()
     if not names:
-        raise RunError(f"Need a backtest of run {run.name}, found none. Make one: forecast backtest {run.name}.")
+        raise RunError(f"Expected a backtest of run {run.name}, got none. Make one: forecast backtest {run.name}.")
     if name is not None and name not in names:
-        raise RunError(f"Need a backtest of run {run.name}: {', '.join(names)}. Got {str(name)[:80]!r}.")
+        raise RunError(f"Expected a backtest of run {run.name} out of {', '.join(names)}, got {str(name)[:80]!r}.")
     return name or names[-1]
 
 

@@ -16,7 +16,7 @@ def record(settings: CliContext, symbols: tuple[str, ...], duration: str, *, as_
 
     found = re.fullmatch(r"([1-9]\d{0,5})([smh])", duration)
     if not found:
-        raise click.UsageError(f"Need --for such as 90s, 10m or 2h, got {duration!r}.")
+        raise click.UsageError(f"Expected --for such as 90s, 10m or 2h, got {duration!r}.")
     seconds = int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
     names = list(dict.fromkeys(check_symbol(symbol) for symbol in symbols))
     settings.note(f"Recording {', '.join(names)} for {duration}. Ctrl-C ends it; what came is kept.")

@@ -32,7 +32,7 @@ def choose(asked: str = DEFAULT) -> str:
         ConfigError: another name, or a backend that is not installed.
     """
     if asked not in (*BACKENDS, "auto"):
-        raise ConfigError(f"Need --backend out of {', '.join(BACKENDS)}, auto, got {asked!r}.")
+        raise ConfigError(f"Expected --backend out of {', '.join(BACKENDS)}, auto, got {asked!r}.")
     here = installed()
     if asked == "auto" and here:
         return next(each for each in _FASTEST_FIRST if each in here)
@@ -94,7 +94,9 @@ def load_fitting(name: str = DEFAULT) -> ModuleType:
                     importlib.import_module(name).config.experimental.enable_op_determinism()
         fitting = sys.modules["forecast.networks.fit"]
     if fitting.keras.backend.backend() != name:
-        raise RunError(f"Need backend {name}, but this process works with {fitting.keras.backend.backend()} already.")
+        raise RunError(
+            f"Expected backend {name}, got a process that works with {fitting.keras.backend.backend()} already."
+        )
     return fitting
 
 

@@ -103,10 +103,10 @@ class DaskPool:
             missing = "an answer" if self._client is None else "a worker"
             start = "dask scheduler" if self._client is None else f"dask worker {self._address} --nthreads 1"
             raise RunError(
-                f"Need {missing} from the Dask scheduler at {self._address}, got none. Start one: {start}."
+                f"Expected {missing} from the Dask scheduler at {self._address}, got none. Start one: {start}."
             ) from error
         except ValueError as error:
-            raise ConfigError(f"Need --cluster like tcp://host:8786, or local, got {self._address!r}.") from error
+            raise ConfigError(f"Expected --cluster like tcp://host:8786, or local, got {self._address!r}.") from error
         self._check_workers()
 
     def _check_workers(self) -> None:

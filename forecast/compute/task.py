@@ -173,7 +173,7 @@ def check_versions(name: str, expected: tuple[tuple[str, str], ...]) -> None:
     ]
     if other:
         raise RunError(
-            f"Need workers with the versions of this machine, got {', '.join(other)}. Install the same there."
+            f"Expected workers with the versions of this machine, got {', '.join(other)}. Install the same there."
         )
 
 
@@ -187,4 +187,4 @@ def load(name: str, expected: tuple[tuple[str, str], ...]) -> None:
     try:
         backend.load_fitting(name)
     except ImportError as error:
-        raise RunError(f"Need workers that can import {name}, got: {error}. Install it there.") from error
+        raise RunError(f"Expected workers that can import {name}, got: {error}. Install it there.") from error

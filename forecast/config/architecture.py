@@ -40,17 +40,19 @@ class Architecture:
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or self.model not in model_registry.MODELS:
-            raise RunError(f"Need a model out of {model_registry.KNOWN}, got {self.model!r:.80}.")
+            raise RunError(f"Expected a model out of {model_registry.KNOWN}, got {self.model!r:.80}.")
         for name, most in _MOST.items():
             size = getattr(self, name)
             if type(size) is not int or not 1 <= size <= most:
-                raise RunError(f"Need {name} from 1 to {most:,} in an architecture, got {size!r:.40}.")
+                raise RunError(f"Expected {name} from 1 to {most:,} in an architecture, got {size!r:.40}.")
         if any(type(rate) not in (int, float) or not 0 <= rate < 1 for rate in (self.dropout, self.recurrent_dropout)):
-            raise RunError(f"Need dropout from 0 to below 1, got {self.dropout!r:.40}, {self.recurrent_dropout!r:.40}.")
+            raise RunError(
+                f"Expected dropout from 0 to below 1, got {self.dropout!r:.40}, {self.recurrent_dropout!r:.40}."
+            )
         if type(self.layer_norm) is not bool or type(self.bidirectional) is not bool:
-            raise RunError("Need layer_norm and bidirectional as true or false in an architecture.")
+            raise RunError("Expected layer_norm and bidirectional as true or false in an architecture.")
         if self.parameters > MOST_PARAMETERS:
-            raise RunError(f"Need at most {MOST_PARAMETERS:,} parameters, got {self.parameters:,} of {self}.")
+            raise RunError(f"Expected at most {MOST_PARAMETERS:,} parameters, got {self.parameters:,} of {self}.")
 
     @property
     def cell(self) -> str:
@@ -114,7 +116,7 @@ class Architecture:
         Older descriptions have the needed sizes alone.
         """
         if not isinstance(description, dict) or any(name not in description for name in _NEEDED):
-            raise RunError(f"Need model, steps, features and units in the architecture, got {description!r:.200}.")
+            raise RunError(f"Expected model, steps, features and units in the architecture, got {description!r:.200}.")
         return cls(**{each.name: description[each.name] for each in fields(cls) if each.name in description})
 
     @classmethod

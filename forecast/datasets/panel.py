@@ -77,7 +77,7 @@ def taking_part(panel: Panel, fold: Fold) -> Fold:
     parts = {name: (rows := getattr(fold, name))[enough[panel.of[rows]]] for name in ("train", "validation", "test")}
     if not all(map(len, parts.values())):
         raise TooFewBarsError(
-            f"Need symbols with {FEWEST_ROWS['train']} training rows or more in every fold, got none in fold "
+            f"Expected symbols with {FEWEST_ROWS['train']} training rows or more in every fold, got none in fold "
             f"{fold.number}. Fetch more history, lower --folds or shorten --window."
         )
     return replace(fold, **parts)
@@ -117,7 +117,7 @@ def write_panel(folder: Path, parts: Iterable[tuple[str, Windows]]) -> Panel:
         for symbol, windows in parts:
             found = (windows.steps, windows.values.shape[1])
             if symbol in symbols or found != (shape or found):
-                raise ConfigError(f"Need each symbol once and windows of {shape}, got {symbol} with {found}.")
+                raise ConfigError(f"Expected each symbol once and windows of {shape}, got {symbol} with {found}.")
             shape = found
             np.ascontiguousarray(windows.values, dtype=np.float32).tofile(file)
             for name in PER_WINDOW:
@@ -126,7 +126,7 @@ def write_panel(folder: Path, parts: Iterable[tuple[str, Windows]]) -> Panel:
             begins.append(rows)
             symbols.append(symbol)
     if shape is None:
-        raise ConfigError("Need one symbol or more for a panel, got none.")
+        raise ConfigError("Expected one symbol or more for a panel, got none.")
     joined = {name: np.concatenate(arrays) for name, arrays in kept.items()}
     of = np.repeat(np.arange(len(symbols), dtype=np.int32), [len(ends) for ends in kept["ends"]])
     order = np.lexsort((of, joined["decided_at"]))

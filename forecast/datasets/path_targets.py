@@ -30,7 +30,9 @@ def moves(windows: Windows) -> Floats:
         RunError: windows that were made without the opens of their bars.
     """
     if windows.opens is None:
-        raise RunError("Need windows with the open prices of their bars for a network that forecasts a path, got none.")
+        raise RunError(
+            "Expected windows with the open prices of their bars for a network that forecasts a path, got none."
+        )
     return np.append(np.diff(np.log(windows.opens)), 0.0)
 
 

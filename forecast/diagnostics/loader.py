@@ -78,7 +78,7 @@ def open_subject(run: Run) -> RunUnderStudy:
     """
     about = run.describe()
     if not run.finished:
-        raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it goes on.")
+        raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it resumes.")
     checked = integrity.check(run)
     if run.is_panel:
         raise RunError(
@@ -90,7 +90,7 @@ def open_subject(run: Run) -> RunUnderStudy:
         raise ConfigError(f"Run {run.name} is not of this version: {error} Train it again.") from error
     if experiment.combinatorial:
         raise RunError(
-            f"Need a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
+            f"Expected a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
         )
     custom_features.check_sources(experiment.features, about.get("user_features", {}))
     bars = _bars(run, about["data"])
@@ -101,7 +101,7 @@ def open_subject(run: Run) -> RunUnderStudy:
     known = tuple(model for model in experiment.models if _plain(Architecture.of(experiment, model)))
     if not known:
         raise RunError(
-            "Need a run with a network out of simple_rnn, lstm (one layer, read one way, not normalised), got "
+            "Expected a run with a network out of simple_rnn, lstm (one layer, read one way, not normalised), got "
             f"{', '.join(experiment.models)}."
         )
     data = dataset.prepare(bars, experiment)

@@ -44,11 +44,11 @@ class Weights:
             RunError: a cell that is not known here, or arrays of other shapes.
         """
         if cell not in GATES:
-            raise RunError(f"Need a network out of {', '.join(GATES)} to look inside, got {cell!r}.")
+            raise RunError(f"Expected a network out of {', '.join(GATES)} to look inside, got {cell!r}.")
         wide = GATES[cell] * units
         shapes = [(features, wide), (units, wide), (wide,), (units, 1), (1,)]
         if (found := [each.shape for each in arrays]) != shapes:
-            raise RunError(f"Need weights of shapes {shapes} for {cell}, got {found}. Train again: --overwrite.")
+            raise RunError(f"Expected weights of shapes {shapes} for {cell}, got {found}. Train again: --overwrite.")
         kernel, recurrent, bias, head, head_bias = (np.asarray(each, dtype=np.float64) for each in arrays)
         return cls(cell=cell, kernel=kernel, recurrent=recurrent, bias=bias, head=head[:, 0], head_bias=head_bias[0])
 

@@ -122,8 +122,8 @@ def _material(run: Run, *, rules: TradingConfig) -> dict[str, Any]:
     described = run.describe()
     if rules.spread == "bars" and not described["config"].get("bars"):
         raise ConfigError(
-            f"Need bars built from trades to estimate the spread from, got {described['data'].get('interval')} bars. "
-            "Give it: --half-spread-bps 2."
+            "Expected bars built from trades to estimate the spread from, got "
+            f"{described['data'].get('interval')} bars. Give it: --half-spread-bps 2."
         )
     if rules.spread == "quoted" and "bid" not in run.bars():
         raise ConfigError(
@@ -132,7 +132,7 @@ def _material(run: Run, *, rules: TradingConfig) -> dict[str, Any]:
         )
     if rules.learns and described["config"].get("split") == COMBINATORIAL:
         raise ConfigError(
-            "Need --split expanding or rolling for --calibration, --threshold auto and --sizing kelly: "
+            "Expected --split expanding or rolling for --calibration, --threshold auto and --sizing kelly: "
             "the validation rows of a combinatorial run are later than some of its tests."
         )
     combinatorial = described["config"].get("split") == COMBINATORIAL

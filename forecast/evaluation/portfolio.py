@@ -75,7 +75,9 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
     """
     symbols = [str(run.describe()["config"]["symbol"]) for run in runs]
     if len(set(symbols)) < 2 or len(set(symbols)) < len(symbols):
-        raise ConfigError(f"Need two symbols or more for a portfolio, each once, got {', '.join(symbols) or 'none'}.")
+        raise ConfigError(
+            f"Expected two symbols or more for a portfolio, each once, got {', '.join(symbols) or 'none'}."
+        )
     checked = [integrity.check(run) for run in runs]
     for run in runs:
         if run.is_panel:
@@ -86,12 +88,12 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
             run.describe()["config"].get("split") == COMBINATORIAL
             or not (run.certificate() or {"passed": True})["passed"]
         ):
-            raise ConfigError(f"Need runs that look at no later bars for a portfolio, got {run.name}.")
+            raise ConfigError(f"Expected runs that look at no later bars for a portfolio, got {run.name}.")
     data = [run.describe()["data"] for run in runs]
     kinds = sorted({f"{each['interval']} bars of {each['calendar']}" for each in data})
     built = [str(each) for run in runs if (each := run.describe()["config"].get("bars"))]
     if len(kinds) > 1 or any(not each.startswith("time:") for each in built):
-        raise ConfigError(f"Need runs with bars of the same times for a portfolio, got {', '.join(kinds)}.")
+        raise ConfigError(f"Expected runs with bars of the same times for a portfolio, got {', '.join(kinds)}.")
     bars_per_year = float(np.mean([each["bars_per_year"] for each in data]))
     made = [traded_accounts(run, rules=rules) for run in runs]
     bars = [run.bars() for run in runs]
@@ -187,7 +189,9 @@ def _days(
     time, place = np.unique(opened, return_index=True)
     late = [symbol for symbol, each in zip(symbols, made, strict=True) if each.known.opened_at[-1] <= first]
     if late:
-        raise ConfigError(f"Need test rows of the same days, got none of {', '.join(late)} when the last run begins.")
+        raise ConfigError(
+            f"Expected test rows of the same days, got none of {', '.join(late)} when the last run begins."
+        )
     kept = time >= first
     return time[kept], closed[place][kept]
 

@@ -147,7 +147,7 @@ def probabilities(answers: Vector, *, architecture: Architecture, deviation: flo
     if not architecture.path:
         return layers.sigmoid(answers[:, -1])
     if type(deviation) not in (int, float) or not 0 < deviation < np.inf:  # type: ignore[operator]
-        raise RunError(f"Need a deviation above 0 for {architecture.model}, got {deviation!r:.40}. Train it again.")
+        raise RunError(f"Expected a deviation above 0 for {architecture.model}, got {deviation!r:.40}. Train it again.")
     return path_targets.chance(answers, deviation=float(deviation))  # type: ignore[arg-type]
 
 

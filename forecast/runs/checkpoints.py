@@ -63,13 +63,15 @@ def open_member(run: Run, experiment: Experiment, task: Task) -> Checkpoint:
 def _same(path: Path, name: str, needed: object, got: object) -> None:
     if got != needed:
         raise RunError(
-            f"Need {name} {needed} in the description of {path}, got {got!r:.80}. Train it again: forecast train."
+            f"Expected {name} {needed} in the description of {path}, got {got!r:.80}. Train it again: forecast train."
         )
 
 
 def _deviation(described: Any, path: Path) -> float:
     if type(described) not in (int, float) or not 0 < described < np.inf:
-        raise RunError(f"Need a deviation above 0 in the description of {path}, got {described!r:.40}. Train it again.")
+        raise RunError(
+            f"Expected a deviation above 0 in the description of {path}, got {described!r:.40}. Train it again."
+        )
     return float(described)
 
 
@@ -77,7 +79,9 @@ def _scaler(described: Any, features: int, path: Path) -> Scaler:
     try:
         mean, scale = (np.asarray(described[name], dtype=np.float64) for name in ("mean", "scale"))
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"Need a scaler with mean and scale in the description of {path}. Train it again.") from error
+        raise RunError(
+            f"Expected a scaler with mean and scale in the description of {path}. Train it again."
+        ) from error
     if not (
         mean.shape == scale.shape == (features,) and np.isfinite(mean).all() and np.all((scale > 0) & (scale < np.inf))
     ):
@@ -91,7 +95,7 @@ def _check_weights(path: Path, *, parameters: Any) -> None:
 
     if type(parameters) is not int or not 0 < parameters <= MOST_PARAMETERS:
         raise RunError(
-            f"Need 1 to {MOST_PARAMETERS:,} parameters in the description of {path}, got {parameters!r:.80}."
+            f"Expected 1 to {MOST_PARAMETERS:,} parameters in the description of {path}, got {parameters!r:.80}."
         )
     if (size := path.stat().st_size) > 4 * parameters + _ROOM:
         raise damaged(path, f"{size:,} bytes are too many for {parameters:,} parameters")

@@ -120,7 +120,7 @@ class Run:
     def predictions(self) -> pd.DataFrame:
         """Out-of-sample rows: one per model, fold, seed and decision."""
         if not (self.folder / "predictions.parquet").exists():
-            raise RunError(f"Run {self.name} is not finished. Run its 'forecast train' again: it goes on.")
+            raise RunError(f"Run {self.name} is not finished. Run its 'forecast train' again: it resumes.")
         return self._table("predictions.parquet")[_PREDICTIONS]
 
     def validation(self) -> pd.DataFrame:

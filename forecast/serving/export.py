@@ -66,7 +66,7 @@ def export(
         RunError: damaged files, or a file that gives other probabilities than the run stored.
     """
     if to not in FORMATS:
-        raise ConfigError(f"Need --to out of {', '.join(FORMATS)}, got {to!r}.")
+        raise ConfigError(f"Expected --to out of {', '.join(FORMATS)}, got {to!r}.")
     if to == "onnx" and not all(map(importlib.util.find_spec, _WITH_ONNX)):
         raise ConfigError("ONNX needs libraries that are not installed: pip install 'tick-forecast[onnx]'.")
     described, experiment = open_experiment(run)
@@ -76,7 +76,7 @@ def export(
     chosen = tuple(models) or experiment.models
     if not 0 <= number < experiment.folds or set(chosen) - set(experiment.models):
         raise ConfigError(
-            f"Need --fold from 0 to {experiment.folds - 1} and --model out of {', '.join(experiment.models)}, "
+            f"Expected --fold from 0 to {experiment.folds - 1} and --model out of {', '.join(experiment.models)}, "
             f"got {number} and {', '.join(chosen)}."
         )
     tasks = [(model, number, seed) for model in chosen for seed in range(experiment.seeds)]
@@ -102,7 +102,7 @@ def _whole(fitting: Any, member: Checkpoint) -> Any:
     keras, layers = fitting.keras, fitting.keras.layers
     network = fitting.layers.build(member.architecture, seed=0)
     if tuple(network.output_shape) != (None, 1):
-        raise ConfigError(f"Need a network with one answer a window to export, got {member.architecture.model}.")
+        raise ConfigError(f"Expected a network with one answer a window to export, got {member.architecture.model}.")
     fitting.load_into(network, member.weights)
     window = layers.Input((member.architecture.steps, member.architecture.features), name="window")
     scaled = layers.Rescaling(1.0, offset=(-member.scaler.mean).tolist())(window)  # tf2onnx loses Normalization's

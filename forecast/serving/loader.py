@@ -63,7 +63,7 @@ def open_experiment(run: Run) -> tuple[dict[str, Any], Experiment]:
     """
     described = run.describe()
     if not run.finished:
-        raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it goes on.")
+        raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it resumes.")
     integrity.check(run)
     if run.is_panel:
         raise RunError(f"Expected a run of one symbol, got the panel {run.name}.")
@@ -73,7 +73,7 @@ def open_experiment(run: Run) -> tuple[dict[str, Any], Experiment]:
         raise ConfigError(f"Run {run.name} is not of this version: {error} Train it again.") from error
     if experiment.combinatorial:
         raise RunError(
-            f"Need a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
+            f"Expected a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
         )
     custom_features.check_sources(experiment.features, described.get("user_features", {}))
     return described, experiment
@@ -94,7 +94,7 @@ def load_members(run: Run, *, fold: int | None = None) -> LoadedRun:
     described, experiment = open_experiment(run)
     number = last_fold(described) if fold is None else fold
     if not 0 <= number < experiment.folds:
-        raise RunError(f"Need a fold from 0 to {experiment.folds - 1}, got {number}.")
+        raise RunError(f"Expected a fold from 0 to {experiment.folds - 1}, got {number}.")
     tasks = [(model, number, seed) for model in experiment.models for seed in range(experiment.seeds)]
     members = tuple(open_member(run, experiment, task) for task in tasks)
     fitting = backend.load_fitting(backend.choose(described.get("backend", backend.DEFAULT)))
@@ -122,5 +122,7 @@ def source_now(run: Run, experiment: Experiment, store: Store) -> Source:
         source = replace(source, raw=raw)
     kept = (raw.time if isinstance(raw, Ticks) else raw.opened_at) >= since
     if not kept.any():
-        raise TooFewBarsError(f"{raw.symbol}: need prices from {first:%Y-%m-%d} on, the store has older ones only.")
+        raise TooFewBarsError(
+            f"Expected prices of {raw.symbol} from {first:%Y-%m-%d} on in the store, got older ones only."
+        )
     return replace(source, raw=raw.rows(kept))

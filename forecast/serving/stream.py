@@ -48,6 +48,6 @@ def watchable(run: Run, experiment: Experiment) -> str:
     if (kind := experiment.bars) is not None:
         return kind
     raise ConfigError(
-        f"Need a run on bars made of trades to watch, got {run.name} on {experiment.interval} bars. Record trades "
+        f"Expected a run on bars made of trades to watch, got {run.name} on {experiment.interval} bars. Record trades "
         " (forecast fetch SYMBOL --live --for 2h), then: forecast train SYMBOL --bars time:1m."
     )

@@ -21,7 +21,7 @@ def probability_of_overfitting(returns: Floats, *, blocks: int = 16) -> float:
     length, strategies = len(returns) // blocks if blocks else 0, returns.shape[1]
     if blocks < 2 or blocks % 2 or length < 2 or strategies < 2:
         raise ValueError(
-            f"Need an even number of blocks with 2 observations each and 2 strategies. Received: {blocks} blocks, "
+            f"Expected an even number of blocks with 2 observations each and 2 strategies. Received: {blocks} blocks, "
             f"shape {returns.shape}."
         )
     parts = returns[: length * blocks].reshape(blocks, length, strategies)

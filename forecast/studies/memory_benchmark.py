@@ -76,9 +76,9 @@ def run(
         ConfigError: lengths or seeds that make no benchmark.
     """
     if not lengths or any(not 2 <= length <= _LONGEST for length in lengths):
-        raise ConfigError(f"Need lengths from 2 to {_LONGEST}, got {', '.join(map(str, lengths)) or 'none'}.")
+        raise ConfigError(f"Expected lengths from 2 to {_LONGEST}, got {', '.join(map(str, lengths)) or 'none'}.")
     if not 1 <= seeds <= 50:
-        raise ConfigError(f"Need 1 to 50 seeds for the benchmark, got {seeds}.")
+        raise ConfigError(f"Expected 1 to 50 seeds for the benchmark, got {seeds}.")
     before = None if fresh else cached(folder)
     table = before.table if before else pd.DataFrame(columns=_COLUMNS)
     if not _same(table, seeds=seeds, budget=budget):

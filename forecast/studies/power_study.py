@@ -69,7 +69,7 @@ def make(market: Market, experiment: Experiment) -> Dataset:
         return prepare(latched(**common, correlation=market.edge), experiment)
     kind, _, lag = market.kind.partition("-")
     if kind != "lag" or not lag.isdigit() or not 1 <= int(lag) < market.bars:
-        raise ConfigError(f"Need a market out of none, shuffled, memory, lag-1, lag-2, ..., got {market.kind!r}.")
+        raise ConfigError(f"Expected a market out of none, shuffled, memory, lag-1, lag-2, ..., got {market.kind!r}.")
     return prepare(lagged(**common, correlation=market.edge, lag=int(lag)), experiment)
 
 

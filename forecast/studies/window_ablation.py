@@ -58,7 +58,7 @@ def run(
     """
     own = subject.experiment.window
     if subject.experiment.panel:
-        raise ConfigError("Need a run of one symbol to compare windows, got one of a panel. Train it alone.")
+        raise ConfigError("Expected a run of one symbol to compare windows, got one of a panel. Train it alone.")
     wanted = sorted({own, *lengths})
     made = {length: shortened(subject.data, length, longest=wanted[-1]) for length in wanted}
     for length in (length for length in wanted if length != own):
@@ -109,7 +109,7 @@ def shortened(data: Dataset, steps: int, *, longest: int) -> Dataset:
         ConfigError: a window below 1 bar, or one for which a fold has too few rows.
     """
     if steps < 1:
-        raise ConfigError(f"Need windows of 1 bar or more to compare, got {steps}.")
+        raise ConfigError(f"Expected windows of 1 bar or more to compare, got {steps}.")
     ready = data.windows
     first = windows.first_end(ready.values, steps=longest)
     folds = []
@@ -117,8 +117,8 @@ def shortened(data: Dataset, steps: int, *, longest: int) -> Dataset:
         kept = fold.train[ready.ends[fold.train] >= first]
         if len(kept) < _FEWEST or ready.ends[fold.validation[0]] < first:
             raise ConfigError(
-                f"Need {_FEWEST} training rows in every fold, a window of {longest} bars leaves {len(kept)} in fold "
-                f"{fold.number}. Leave out the longest windows."
+                f"Expected {_FEWEST} training rows in every fold, got {len(kept)} in fold {fold.number} with a window "
+                f"of {longest} bars. Leave out the longest windows."
             )
         folds.append(replace(fold, train=kept))
     viewed = replace(ready, steps=steps)

@@ -55,7 +55,7 @@ class MarketState:
             )
         if self.spread is not None and np.any(np.isnan(self.spread[chosen])):
             raise ConfigError(
-                f"Need {FEWEST} pairs of neighbouring bars before the first trade to estimate the spread. "
+                f"Expected {FEWEST} pairs of neighbouring bars before the first trade to estimate the spread. "
                 "Fetch more history or give it: --half-spread-bps 2."
             )
         return MarketState(
@@ -86,7 +86,7 @@ def conditions(
     known = np.full(len(bars), np.nan)
     if rules.sizing == "volatility":
         if bars_per_year is None:
-            raise ConfigError("Need the number of bars a year to size by volatility, got none.")
+            raise ConfigError("Expected the number of bars a year to size by volatility, got none.")
         known = trailing_volatility(close, bars_per_year=bars_per_year)
     spread, opens = None, fill_prices(bars, rules=rules)
     if rules.spread == "quoted":

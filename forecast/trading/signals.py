@@ -97,7 +97,7 @@ def decide(probability: Floats, *, band: float | Floats) -> Signals:
         ConfigError: a band outside [0, 0.5).
     """
     if not np.all((np.asarray(band) >= 0) & (np.asarray(band) < 0.5)):
-        raise ConfigError(f"Need a band of at least 0 and below 0.5, got {np.max(band):g}.")
+        raise ConfigError(f"Expected a band of at least 0 and below 0.5, got {np.max(band):g}.")
     chosen = np.where(probability > 0.5 + band, "buy", np.where(probability < 0.5 - band, "sell", "hold"))
     return chosen.astype(np.str_)
 

@@ -89,7 +89,7 @@ def parse(kind: str) -> tuple[str, float]:
     if found := re.fullmatch(r"(time):([1-9]\d{0,5})([smh])", kind):
         return found[1], float(int(found[2]) * _UNITS[found[3]])
     raise ConfigError(
-        f"Need bars such as tick:500, volume:10000, dollar:1000000, imbalance:500, runs:500 or "
+        f"Expected bars such as tick:500, volume:10000, dollar:1000000, imbalance:500, runs:500 or "
         f"time:15m (s, m, h), got {kind!r}."
     )
 

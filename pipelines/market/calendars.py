@@ -67,7 +67,7 @@ def daily_times(dates: Dates, calendar: str) -> tuple[Times, Times]:
     if not np.all(trades := is_session(days, calendar)):
         wrong = days[~trades][0]
         raise BadPricesError(
-            f"Need dates on which {calendar} trades, got {wrong}. Clean the rows first, or name another --calendar."
+            f"Expected dates on which {calendar} trades, got {wrong}. Clean the rows first, or name another --calendar."
         )
     known = schedule(calendar)
     before = days < known.date[0]

@@ -27,7 +27,7 @@ def count_folds(*, groups: int, tested: int) -> int:
     """
     if groups < 2 or not 1 <= tested < groups or comb(groups, tested) > _MOST_FOLDS:
         raise ConfigError(
-            f"Need 2 groups or more, fewer of them tested than there are, and at most {_MOST_FOLDS} folds, got "
+            f"Expected 2 groups or more, fewer of them tested than there are, and at most {_MOST_FOLDS} folds, got "
             f"{groups} groups of which {tested} are tested."
         )
     return comb(groups, tested)

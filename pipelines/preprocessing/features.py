@@ -111,6 +111,6 @@ def check_names(names: Sequence[object]) -> None:
     unknown = [str(name) for name in names if name not in table and not custom_features.is_user_feature(name)]
     if unknown or not names or len(set(names)) < len(names):
         raise ConfigError(
-            f"Need features out of {', '.join(table)}, or module:function for your own, each once, got "
+            f"Expected features out of {', '.join(table)}, or module:function for your own, each once, got "
             f"{', '.join(unknown or map(str, names)) or 'none'}."
         )

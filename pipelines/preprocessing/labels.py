@@ -57,7 +57,7 @@ def make(
     elif kind == "triple-barrier":
         made = triple_barrier(bars, horizon=horizon, width=barrier_width)
     else:
-        raise ConfigError(f"Need a label out of {', '.join(LABELS)}, got {kind!r}.")
+        raise ConfigError(f"Expected a label out of {', '.join(LABELS)}, got {kind!r}.")
     if overnight == "hold":
         return made
     ended = _within_sessions(bars, made)
@@ -87,7 +87,7 @@ def paying_moves(bars: Bars, *, horizon: int, cost_bps: float) -> Labels:
         TooFewBarsError: no bar whose label is known.
     """
     if not 0 <= cost_bps < 10_000:
-        raise ConfigError(f"Need a round trip of 0 to 9999 basis points, got {cost_bps:g}.")
+        raise ConfigError(f"Expected a round trip of 0 to 9999 basis points, got {cost_bps:g}.")
     made = next_open_direction(bars, horizon=horizon)
     return replace(made, weight=_paying(made, cost_bps=cost_bps))
 
@@ -104,7 +104,7 @@ def triple_barrier(bars: Bars, *, horizon: int, width: float) -> Labels:
         TooFewBarsError: no bar whose label is known.
     """
     if not 0 < width < np.inf:
-        raise ConfigError(f"Need a barrier width above 0, got {width:g}.")
+        raise ConfigError(f"Expected a barrier width above 0, got {width:g}.")
     known = _known(bars, horizon=horizon)
     deviation = volatility(bars)[:known]
     usable = np.nan_to_num(deviation, nan=0.0) > _ROUNDING
@@ -133,7 +133,7 @@ def _within_sessions(bars: Bars, made: Labels) -> Labels:
 def _known(bars: Bars, *, horizon: int) -> int:
     """How many decisions have a label."""
     if horizon < 1:
-        raise ConfigError(f"Need a horizon of 1 bar or more, got {horizon}.")
+        raise ConfigError(f"Expected a horizon of 1 bar or more, got {horizon}.")
     known = len(bars) - 1 - horizon
     if known < 1:
         raise TooFewBarsError(

@@ -28,7 +28,7 @@ def weigh(windows: Windows, fold: Fold, *, kind: str) -> Fold:
         teaching = rows[windows.label_weights[rows] > 0]
         if len(teaching) < FEWEST_ROWS[name]:
             raise TooFewBarsError(
-                f"Need {FEWEST_ROWS[name]} {name} rows that move by more than they cost in every fold, got "
+                f"Expected {FEWEST_ROWS[name]} {name} rows that move by more than they cost in every fold, got "
                 f"{len(teaching)} in fold {fold.number}. Lower --label-cost-bps or raise --horizon."
             )
         weights[teaching] = 1.0
@@ -38,7 +38,7 @@ def weigh(windows: Windows, fold: Fold, *, kind: str) -> Fold:
         elif kind == "uniqueness":
             weights[teaching] = uniqueness(windows.ends[teaching] + 1, held=windows.held[teaching])
         elif kind != "none":
-            raise ConfigError(f"Need weights out of {', '.join(WEIGHTS)}, got {kind!r}.")
+            raise ConfigError(f"Expected weights out of {', '.join(WEIGHTS)}, got {kind!r}.")
     return replace(fold, weights=weights.astype(np.float32))
 
 

@@ -52,9 +52,9 @@ def walk_forward(
         TooFewBarsError: a fold with too few rows to train, validate or test on.
     """
     if folds < 1:
-        raise ConfigError(f"Need 1 fold or more, got {folds}.")
+        raise ConfigError(f"Expected 1 fold or more, got {folds}.")
     if split not in SPLITS:
-        raise ConfigError(f"Need a split out of {', '.join(SPLITS)}, got {split!r}.")
+        raise ConfigError(f"Expected a split out of {', '.join(SPLITS)}, got {split!r}.")
     apart = time_span(embargo)
     rows = np.arange(len(windows) if planned is None else planned, dtype=np.int64)
     first_test = int(len(rows) * _FIRST_TRAIN_SHARE)
@@ -130,7 +130,7 @@ def checked(
     for name, rows in {"train": train, "validation": validation, "test": test}.items():
         if len(rows) < fewest[name]:
             raise TooFewBarsError(
-                f"Need {fewest[name]} {name} rows in every fold, got {len(rows)} in fold {number} out of "
+                f"Expected {fewest[name]} {name} rows in every fold, got {len(rows)} in fold {number} out of "
                 f"{len(windows)} windows. Fetch more history, lower --folds or shorten --window."
             )
     weights = np.ones(len(windows), dtype=np.float32)
@@ -152,5 +152,5 @@ def time_span(text: str) -> np.timedelta64:
     """
     found = re.fullmatch(r"(\d{1,6}) ?(d|h|min|s)", text.strip().lower())
     if found is None:
-        raise ConfigError(f"Need a time span such as 5d, 2h or 30min, got {text!r}.")
+        raise ConfigError(f"Expected a time span such as 5d, 2h or 30min, got {text!r}.")
     return np.timedelta64(int(found[1]) * _SECONDS[found[2]] * 10**9, "ns")

@@ -64,11 +64,11 @@ def build(features: Floats, labels: Labels, *, steps: int, opens: Floats | None 
         TooFewBarsError: not one complete window.
     """
     if steps < 1:
-        raise ConfigError(f"Need a window of 1 bar or more, got {steps}.")
+        raise ConfigError(f"Expected a window of 1 bar or more, got {steps}.")
     first = first_end(features, steps=steps)
     if first >= len(labels):
         raise TooFewBarsError(
-            f"Need at least {first + 1 + len(features) - len(labels)} bars for one window of {steps}, "
+            f"Expected at least {first + 1 + len(features) - len(labels)} bars for one window of {steps}, "
             f"got {len(features)}. Fetch more history or lower --window."
         )
     values = np.ascontiguousarray(features, dtype=np.float32)

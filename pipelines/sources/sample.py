@@ -46,7 +46,7 @@ def read(symbol: str) -> Delivery:
     if symbol == FUTURE:
         return _trades()
     if symbol not in STOCKS:
-        raise UnknownSymbolError(f"Need a symbol of the sample ({', '.join(SYMBOLS)}), got {symbol!r}.")
+        raise UnknownSymbolError(f"Expected a symbol of the sample ({', '.join(SYMBOLS)}), got {symbol!r}.")
     return _daily(symbol)
 
 
@@ -82,7 +82,7 @@ def _table(name: str) -> Any:
     try:
         return pandas.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise BadFileError(f"Need the sample file {path}, got: {error}. Install forecast again.") from error
+        raise BadFileError(f"Expected the sample file {path}, got: {error}. Install forecast again.") from error
 
 
 def _folder() -> Path:

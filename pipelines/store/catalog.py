@@ -43,14 +43,17 @@ def what_is_there(known: "pd.DataFrame", where: Mapping[str, str], start: object
     same = own[own["interval"] == interval]
     if len(same):
         span = f"{same['first'].iloc[0]} to {same['last'].iloc[0]}"
-        return f"Need {wanted} of {symbol} from {start or 'the start'} to {end or 'the end'}, the store has {span}."
+        return (
+            f"Expected {wanted} of {symbol} from {start or 'the start'} to {end or 'the end'}, got {span} in the store."
+        )
     more = "" if interval in ("1d", "") else f" --interval {interval}"
     if len(own):
         has = ", ".join(f"{each} bars" if each else "ticks" for each in own["interval"])
         if not interval:
-            return f"Need ticks of {symbol}, the store has its {has}. Fetch a file of trades with --source csv --file."
+            fetch = "Fetch a file of trades with --source csv --file."
+            return f"Expected ticks of {symbol} in the store, got its {has}. {fetch}"
         ticks = ", or make bars of the ticks with --bars tick:500" if "" in set(own["interval"]) else ""
         bring = f"bring them with `forecast fetch {symbol}{more}`{ticks}"
-        return f"Need {wanted} of {symbol}, the store has its {has}; {bring}."
+        return f"Expected {wanted} of {symbol} in the store, got its {has}; {bring}."
     there = ", ".join(sorted(set(known["symbol"]))[:12]) or "nothing yet"
-    return f"Need a symbol in the store ({there}), got {symbol}. Bring it with `forecast fetch {symbol}{more}`."
+    return f"Expected a symbol in the store ({there}), got {symbol}. Bring it with `forecast fetch {symbol}{more}`."

@@ -23,7 +23,9 @@ def test_a_scheduler_that_does_not_answer_is_said_so(forecast):
     forecast("fetch", "AAPL", "--source", "sample")
     failed = forecast("train", "AAPL", *SMALL, "--cluster", "tcp://127.0.0.1:9", code=2)
     line = only_line(failed.stderr)
-    assert "Need an answer from the Dask scheduler at tcp://127.0.0.1:9, got none. Start one: dask scheduler." in line
+    assert (
+        "Expected an answer from the Dask scheduler at tcp://127.0.0.1:9, got none. Start one: dask scheduler." in line
+    )
 
 
 class Cluster:

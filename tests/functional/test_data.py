@@ -53,7 +53,7 @@ def test_show_gives_the_last_rows_raw_or_adjusted(data: Path, capsys: pytest.Cap
 
 def test_show_of_what_is_not_there_is_one_line(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert forecast(data, "show", "NOPE") == 2
-    assert "Need a symbol in the store (AAPL, FB), got NOPE" in capsys.readouterr().err
+    assert "Expected a symbol in the store (AAPL, FB), got NOPE" in capsys.readouterr().err
 
 
 def test_check_finds_repairs_and_takes_the_repair_back(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -286,7 +286,7 @@ def test_too_little_history_for_window_and_folds_is_one_clear_line(copy):
     run = forecast_here(copy)
     for options in (["--window", "4000"], ["--folds", "150", "--end", "2003-12-31"], ["--end", "2000-05-01"]):
         line = only_line(run("train", "AAPL", *options, code=2).stderr)
-        assert re.search(r"Need (at least )?\d+ .*, got \d+", line)
+        assert re.search(r"Expected (at least )?\d+ .*, got \d+", line)
     assert len(list((copy / "data" / "runs").glob("*/run.json"))) == 1
 
 

@@ -178,7 +178,7 @@ def test_forecast_signal_all_is_a_table_over_symbols(copy, capsys):
     [
         (["--symbol", "MSFT"], "Expected a run of MSFT, got runs of AAPL. Train one: forecast train MSFT."),
         (["RUN", "--symbol", "MSFT"], "was trained on AAPL, not on MSFT"),
-        (["--watch", "--offline"], "Need a run on bars made of trades to watch"),
+        (["--watch", "--offline"], "Expected a run on bars made of trades to watch"),
         (["--all", "--watch"], "--all goes without"),
         (["--threshold", "0.7", "--offline"], "Expected --threshold as a number"),
     ],

@@ -33,7 +33,7 @@ def test_one_symbol_named_twice_is_trained_once_and_a_damaged_run_is_passed_over
 def test_a_symbol_that_is_missing_is_said_before_anything_is_begun(copy):
     before = sorted((copy / "data" / "runs").iterdir())
     line = only_line(forecast_here(copy)("train", "MSFT", "NOPE", *SMALL, code=2).stderr)
-    assert "Need a symbol in the store (AAPL, MSFT), got NOPE" in line
+    assert "Expected a symbol in the store (AAPL, MSFT), got NOPE" in line
     assert sorted((copy / "data" / "runs").iterdir()) == before
 
 
@@ -70,7 +70,7 @@ def test_a_combinatorial_run_shows_its_paths_and_gives_no_verdict(copy):
     page = (copy / "reports" / f"{run.name}.html").read_text()
     assert "Over the paths" in page
     assert "nobody could have earned this" in page
-    assert "Need a walk-forward run" in only_line(forecast("signal", code=2).stderr)
+    assert "Expected a walk-forward run" in only_line(forecast("signal", code=2).stderr)
 
 
 def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(copy):

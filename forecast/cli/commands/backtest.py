@@ -57,7 +57,7 @@ def command(
     settings: CliContext = ctx.obj
     rules = take_rules(options)
     if portfolio and len(names) < 2:
-        raise click.UsageError(f"Need two symbols or more for --portfolio, got {', '.join(names) or 'none'}.")
+        raise click.UsageError(f"Expected two symbols or more for --portfolio, got {', '.join(names) or 'none'}.")
     given = typed(ctx, {**options, "overwrite": overwrite, "backend": backend})
     known: dict[str, Any] = {}
     for name in names or ("latest",):

@@ -205,7 +205,7 @@ def export(settings: CliContext, /, symbol: str, file: Path, interval: str, adju
     from pipelines.store.store import Store
 
     if file.suffix not in (".csv", ".parquet"):
-        raise click.UsageError(f"Need a file that ends in .csv or .parquet, got {file.name!r}.")
+        raise click.UsageError(f"Expected a file that ends in .csv or .parquet, got {file.name!r}.")
     store = Store(settings.store)
     frame = _ticks(store, symbol) if interval == "ticks" else _bars(store, symbol, interval, adjust)
     frame.insert(0, "symbol", symbol.strip().upper())

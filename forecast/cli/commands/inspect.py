@@ -53,7 +53,7 @@ def command(
       forecast inspect --benchmark --lengths 10,50,100 --seeds 3
     """
     if ablation is not None and benchmark:
-        raise click.UsageError("Need --ablation or --benchmark, got both.")
+        raise click.UsageError("Expected --ablation or --benchmark, got both.")
     if ablation is not None:
         _ablate(settings, name, _lengths(ablation, option="--ablation"), jobs=jobs, as_json=as_json)
         return
@@ -121,7 +121,7 @@ def _benchmark(
     from pipelines.errors import ConfigError
 
     if jobs is not None and jobs < 1:
-        raise ConfigError(f"Need --jobs of 1 or more, got {jobs}.")
+        raise ConfigError(f"Expected --jobs of 1 or more, got {jobs}.")
     window = _window(settings, name)
     known = memory_benchmark.run(
         settings.workspace.benchmark,
@@ -177,7 +177,9 @@ def _lengths(text: str, *, option: str = "--lengths") -> list[int]:
     try:
         return [int(each) for each in text.split(",")]
     except ValueError as error:
-        raise ConfigError(f"Need {option} as whole numbers with commas, like 10,50,100, got {text[:80]!r}.") from error
+        raise ConfigError(
+            f"Expected {option} as whole numbers with commas, like 10,50,100, got {text[:80]!r}."
+        ) from error
 
 
 def _last_moment(at: datetime) -> datetime:

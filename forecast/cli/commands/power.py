@@ -65,15 +65,17 @@ def command(
 
     settings: CliContext = ctx.obj
     if any(not 0 < edge < 1 for edge in edges):
-        raise ConfigError(f"Need every --edge above 0 and below 1, got {', '.join(f'{edge:g}' for edge in edges)}.")
+        raise ConfigError(f"Expected every --edge above 0 and below 1, got {', '.join(f'{edge:g}' for edge in edges)}.")
     rules = take_rules(options)
     if rules.spread != "given":
-        raise ConfigError("Need a number for --half-spread-bps for power: the markets have no trades and no quotes.")
+        raise ConfigError(
+            "Expected a number for --half-spread-bps for power: the markets have no trades and no quotes."
+        )
     experiment = make_experiment("CONTROL", options)
     if experiment.tuning_trials:
-        raise ConfigError("Need --tuning-trials 0 for power: it would tune anew on every market, and take days.")
+        raise ConfigError("Expected --tuning-trials 0 for power: it would tune anew on every market, and take days.")
     if experiment.combinatorial:
-        raise ConfigError("Need --split expanding or rolling: paths of a combinatorial run give no verdict.")
+        raise ConfigError("Expected --split expanding or rolling: paths of a combinatorial run give no verdict.")
     wanted = [
         power_study.Market(kind=kind, edge=edge, seed=seed, bars=n_bars)
         for kind in kinds

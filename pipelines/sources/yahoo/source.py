@@ -59,7 +59,7 @@ def read(
         TooFewBarsError: no finished bar in that time.
     """
     if interval not in INTERVALS:
-        raise ConfigError(f"Need an interval of {', '.join(INTERVALS)} with Yahoo, got {interval!r}.")
+        raise ConfigError(f"Expected an interval of {', '.join(INTERVALS)} with Yahoo, got {interval!r}.")
     client, now = client or Client(), now or datetime.now(UTC)
     frame, meta, notes = _frame(client, symbol, interval, start, end, now)
     events = frame

@@ -92,7 +92,7 @@ def record(
     finally:
         waiting.hand_on(keep, told, all_of_them=True)
     if not told.connections:
-        raise SourceError(f"Need a connection to Yahoo's stream, got {reason}. Check the network and try again.")
+        raise SourceError(f"Expected a connection to Yahoo's stream, got {reason}. Check the network and try again.")
     return told
 
 

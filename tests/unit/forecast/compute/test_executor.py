@@ -103,9 +103,9 @@ def test_a_task_that_keeps_failing_is_named_and_the_rest_goes_on():
 
 def test_an_error_that_no_other_attempt_can_mend_ends_it_all():
     def answer(order, attempt):
-        raise RunError("Need workers with the versions of this machine")
+        raise RunError("Expected workers with the versions of this machine")
 
-    with pytest.raises(RunError, match="Need workers with the versions"):
+    with pytest.raises(RunError, match="Expected workers with the versions"):
         collect(Fake(answer), [(None, order(0))])
 
 

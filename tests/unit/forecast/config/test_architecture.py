@@ -55,12 +55,12 @@ def test_no_other_width_is_nearer_to_the_lstm(units):
 )
 def test_a_description_that_asks_for_the_absurd_is_refused_before_anything_is_built(wrong):
     described = {"model": "lstm", "steps": 7, "features": 8, "units": 5} | wrong
-    with pytest.raises(RunError, match="Need"):
+    with pytest.raises(RunError, match="Expected"):
         Architecture.from_json(described)
 
 
 def test_a_description_that_lacks_something_is_refused():
-    with pytest.raises(RunError, match="Need model, steps, features and units"):
+    with pytest.raises(RunError, match="Expected model, steps, features and units"):
         Architecture.from_json({"model": "lstm"})
 
 

@@ -55,7 +55,7 @@ def test_a_pooled_fold_learns_from_no_symbol_what_another_will_be_tested_on(part
 
 
 def test_a_panel_of_nothing_or_of_one_symbol_twice_is_refused(parts, tmp_path):
-    with pytest.raises(ConfigError, match="Need one symbol or more"):
+    with pytest.raises(ConfigError, match="Expected one symbol or more"):
         write_panel(tmp_path, [])
     with pytest.raises(ConfigError, match="got AAA"):
         write_panel(tmp_path, [("AAA", parts["AAA"]), ("AAA", parts["AAA"])])

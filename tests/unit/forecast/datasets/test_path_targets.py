@@ -61,7 +61,7 @@ def test_prices_that_stand_still_have_a_unit_too():
 
 
 def test_windows_without_prices_have_no_path():
-    with pytest.raises(RunError, match="Need windows with the open prices"):
+    with pytest.raises(RunError, match="Expected windows with the open prices"):
         path_targets.moves(dataclasses.replace(prepared().windows, opens=None))
 
 

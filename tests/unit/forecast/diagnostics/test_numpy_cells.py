@@ -198,9 +198,11 @@ def test_events_at_the_edge_are_dropped():
 
 def test_weights_of_another_shape_are_refused(pairs):
     network, _ = pairs[0]["lstm"]
-    with pytest.raises(RunError, match="Need weights of shapes"):
+    with pytest.raises(RunError, match="Expected weights of shapes"):
         Weights.from_keras("lstm", network.get_weights(), features=FEATURES, units=UNITS + 1)
-    with pytest.raises(RunError, match="Need a network out of simple_rnn, linear_rnn, lstm to look inside, got 'gru'"):
+    with pytest.raises(
+        RunError, match="Expected a network out of simple_rnn, linear_rnn, lstm to look inside, got 'gru'"
+    ):
         Weights.from_keras("gru", [], features=1, units=1)
 
 

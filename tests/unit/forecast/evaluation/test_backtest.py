@@ -222,7 +222,7 @@ def test_validation_rows_that_lack_a_fold_are_one_clear_line(run):
 
 
 def test_a_spread_cannot_be_estimated_from_bars_that_no_trades_made(run):
-    with pytest.raises(ConfigError, match="Need bars built from trades to estimate the spread from, got 1d bars"):
+    with pytest.raises(ConfigError, match="Expected bars built from trades to estimate the spread from, got 1d bars"):
         evaluate(run, rules=rules(spread="bars"))
 
 
@@ -244,7 +244,7 @@ def test_a_spread_is_not_guessed_where_earlier_bars_are_too_few(run):
     bars = run.bars()
     rows = run.predictions()
     first = bars.index[bars["opened_at"] == rows["entry_at"].iloc[0]][0]
-    with pytest.raises(ConfigError, match="Need 100 pairs of neighbouring bars before the first trade"):
+    with pytest.raises(ConfigError, match="Expected 100 pairs of neighbouring bars before the first trade"):
         accounts(rows, bars.iloc[first - 50 :].reset_index(drop=True), rules=rules(spread="bars"))
 
 
@@ -302,7 +302,7 @@ def test_paths_of_a_combinatorial_run_are_traded_but_nothing_is_chosen_on_rows_t
     assert (made.metrics["verdict"]["status"], made.metrics["verdict"]["skill"]) == ("combinatorial", None)
     assert made.metrics["certificate"]["passed"], made.metrics["certificate"]["failures"]
     assert write_report(run, backtest=made.name, folder=tmp_path).exists()
-    with pytest.raises(ConfigError, match="Need --split expanding or rolling for --calibration"):
+    with pytest.raises(ConfigError, match="Expected --split expanding or rolling for --calibration"):
         evaluate(run, rules=rules(calibration="isotonic"))
 
 

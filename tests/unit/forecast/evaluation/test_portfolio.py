@@ -166,19 +166,25 @@ def test_a_portfolio_is_saved_compared_and_found_again(runs):
 
 def test_what_cannot_be_joined_is_one_clear_line(tmp_path):
     aapl = make(tmp_path, "AAPL", 0)
-    with pytest.raises(ConfigError, match="Need two symbols or more for a portfolio, each once, got AAPL, AAPL"):
+    with pytest.raises(ConfigError, match="Expected two symbols or more for a portfolio, each once, got AAPL, AAPL"):
         join([aapl, aapl], rules=RULES, weighting="equal")
     minutes = make(tmp_path, "MSFT", 1, interval="1m")
-    with pytest.raises(ConfigError, match="Need runs with bars of the same times for a portfolio, got 1d bars of XNYS"):
+    with pytest.raises(
+        ConfigError, match="Expected runs with bars of the same times for a portfolio, got 1d bars of XNYS"
+    ):
         join([aapl, minutes], rules=RULES, weighting="equal")
     leaky = make(tmp_path, "GE", 3)
     (leaky.folder / "certificate.json").write_text(json.dumps({"passed": False}))
-    with pytest.raises(ConfigError, match="Need runs that look at no later bars for a portfolio, got GE-1d-0000000003"):
+    with pytest.raises(
+        ConfigError, match="Expected runs that look at no later bars for a portfolio, got GE-1d-0000000003"
+    ):
         join([aapl, leaky], rules=RULES, weighting="equal")
     late = make(tmp_path, "IBM", 2, bars=2000)
     rows = late.predictions()
     write_parquet(late.folder / "predictions.parquet", rows[rows["fold"] == 1])
-    with pytest.raises(ConfigError, match="Need test rows of the same days, got none of AAPL when the last run begins"):
+    with pytest.raises(
+        ConfigError, match="Expected test rows of the same days, got none of AAPL when the last run begins"
+    ):
         join([aapl, late], rules=RULES, weighting="equal")
 
 
@@ -197,4 +203,4 @@ def test_the_command_joins_runs_and_writes_a_page_that_the_index_lists(runs, tmp
     assert "http" not in re.sub(r"<script>.*?</script>|http-equiv", "", page, flags=re.DOTALL)
     assert sum(made["mean_share"].values()) == pytest.approx(1.0)
     assert command_line([*where, "AAPL", "--portfolio", "equal"]) == 2
-    assert "Need two symbols or more for --portfolio, got AAPL" in capsys.readouterr().err
+    assert "Expected two symbols or more for --portfolio, got AAPL" in capsys.readouterr().err

@@ -164,7 +164,7 @@ def test_a_stored_path_network_predicts_the_same_digits_and_needs_its_deviation(
     again = fitting.predict(windows.values, **stored, deviation=found.deviation)
     np.testing.assert_array_equal(again, found.probability[:2])
     for wrong in (None, 0.0, float("nan"), "1"):
-        with pytest.raises(RunError, match="Need a deviation above 0 for gru_encoder_decoder"):
+        with pytest.raises(RunError, match="Expected a deviation above 0 for gru_encoder_decoder"):
             fitting.predict(windows.values, **stored, deviation=wrong)
 
 

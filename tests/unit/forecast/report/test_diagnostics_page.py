@@ -102,10 +102,10 @@ def test_every_feature_of_every_bar_was_covered(inspected: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--at", "1999-01-01"], "Need --at from 200"),
-        (["--benchmark", "--lengths", "10,x"], "Need --lengths as whole numbers with commas"),
-        (["--benchmark", "--lengths", "3000000000"], "Need lengths from 2 to 1000"),
-        (["--benchmark", "--jobs", "0"], "Need --jobs of 1 or more, got 0"),
+        (["--at", "1999-01-01"], "Expected --at from 200"),
+        (["--benchmark", "--lengths", "10,x"], "Expected --lengths as whole numbers with commas"),
+        (["--benchmark", "--lengths", "3000000000"], "Expected lengths from 2 to 1000"),
+        (["--benchmark", "--jobs", "0"], "Expected --jobs of 1 or more, got 0"),
     ],
 )
 def test_wrong_options_are_one_line_and_exit_code_2(
@@ -134,14 +134,14 @@ def rewrite(path: Path, change: Callable[[dict], object]) -> None:  # type: igno
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d["architecture"].update(units=3_000_000_000), "Need units from 1 to 1,000,000"),
-        (lambda d: d["architecture"].update(units=64), "Need units 4 in the description of"),
-        (lambda d: d["architecture"].update(model="simple_rnn"), "Need model lstm in the description of"),
-        (lambda d: d.update(architecture={}), "Need model, steps, features and units"),
-        (lambda d: d.update(seed=1), "Need seed 0 in the description of"),
-        (lambda d: d.update(scaler={}), "Need a scaler with mean and scale"),
+        (lambda d: d["architecture"].update(units=3_000_000_000), "Expected units from 1 to 1,000,000"),
+        (lambda d: d["architecture"].update(units=64), "Expected units 4 in the description of"),
+        (lambda d: d["architecture"].update(model="simple_rnn"), "Expected model lstm in the description of"),
+        (lambda d: d.update(architecture={}), "Expected model, steps, features and units"),
+        (lambda d: d.update(seed=1), "Expected seed 0 in the description of"),
+        (lambda d: d.update(scaler={}), "Expected a scaler with mean and scale"),
         (lambda d: d["scaler"].update(scale=[0.0]), "The scaler in the description of"),
-        (lambda d: d.update(features=["moon"]), "Need features"),
+        (lambda d: d.update(features=["moon"]), "Expected features"),
     ],
 )
 def test_a_description_that_is_not_the_runs_is_refused(damaged: Run, change, message: str, capsys) -> None:  # type: ignore[no-untyped-def]

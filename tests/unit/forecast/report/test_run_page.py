@@ -350,7 +350,7 @@ def test_an_unknown_backtest_is_answered_with_the_known_ones(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command_line(arguments(run, tmp_path, "--backtest", "other")) == 2
-    assert "default. Got 'other'" in capsys.readouterr().err
+    assert "out of default, got 'other'" in capsys.readouterr().err
 
 
 def test_the_network_library_stays_out(run: Run, tmp_path: Path) -> None:

@@ -54,28 +54,31 @@ def test_files_swapped_between_members_are_refused(run, other):
         aside = here.read_bytes()
         here.write_bytes(there.read_bytes())
         there.write_bytes(aside)
-        with pytest.raises(RunError, match=r"not the ones that were saved|Need (model|fold|seed) "):
+        with pytest.raises(RunError, match=r"not the ones that were saved|Expected (model|fold|seed) "):
             opened(run)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architecture__units": 3_000_000_000}, "Need units from 1 to 1,000,000 in an architecture, got 3000000000"),
-        ({"architecture__units": 900_000}, "Need at most 100,000,000 parameters, got 3,240,"),
-        ({"architecture__steps": 10**12}, "Need steps from 1 to 100,000 in an architecture"),
-        ({"architecture__units": 5}, "Need units 4 in the description"),
-        ({"architecture": []}, "Need model, steps, features and units"),
-        ({"parameters": 3_000_000_000}, "Need 1 to 100,000,000 parameters"),
-        ({"parameters": "many"}, "Need 1 to 100,000,000 parameters"),
+        (
+            {"architecture__units": 3_000_000_000},
+            "Expected units from 1 to 1,000,000 in an architecture, got 3000000000",
+        ),
+        ({"architecture__units": 900_000}, "Expected at most 100,000,000 parameters, got 3,240,"),
+        ({"architecture__steps": 10**12}, "Expected steps from 1 to 100,000 in an architecture"),
+        ({"architecture__units": 5}, "Expected units 4 in the description"),
+        ({"architecture": []}, "Expected model, steps, features and units"),
+        ({"parameters": 3_000_000_000}, "Expected 1 to 100,000,000 parameters"),
+        ({"parameters": "many"}, "Expected 1 to 100,000,000 parameters"),
         ({"parameters": 7}, "numbers instead of 7 parameters"),
-        ({"features": ["return"] * 8}, "Need features"),
+        ({"features": ["return"] * 8}, "Expected features"),
         ({"scaler__mean": [0.0] * 7}, "does not fit its features"),
         ({"scaler__scale": [0.0] * 8}, "does not fit its features"),
         ({"scaler__mean": [float("nan")] * 8}, "does not fit its features"),
         ({"scaler__scale": [float("inf")] * 8}, "does not fit its features"),
-        ({"scaler__scale": ["a"] * 8}, "Need a scaler"),
-        ({"scaler": None}, "Need a scaler"),
+        ({"scaler__scale": ["a"] * 8}, "Expected a scaler"),
+        ({"scaler": None}, "Expected a scaler"),
     ],
 )
 def test_a_description_that_asks_for_something_else_is_refused(run, changes, message):
@@ -182,7 +185,7 @@ def test_the_command_line_refuses_before_it_loads_the_network_library(run):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"features": ["return", "moon_phase"]}, "is not of this version: Need features out of"),
+        ({"features": ["return", "moon_phase"]}, "is not of this version: Expected features out of"),
         ({"models": ["gpt"]}, "is not of this version"),
         ({"spin": 1}, "is not of this version: Expected settings out of"),
     ],

@@ -112,10 +112,10 @@ def test_what_was_trained_is_kept_and_only_the_rest_is_trained(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"lengths": []}, "Need lengths from 2 to 1000, got none"),
-        ({"lengths": [10, 1]}, "Need lengths from 2 to 1000, got 10, 1"),
-        ({"lengths": [3_000_000_000]}, "Need lengths from 2 to 1000"),
-        ({"seeds": 0}, "Need 1 to 50 seeds"),
+        ({"lengths": []}, "Expected lengths from 2 to 1000, got none"),
+        ({"lengths": [10, 1]}, "Expected lengths from 2 to 1000, got 10, 1"),
+        ({"lengths": [3_000_000_000]}, "Expected lengths from 2 to 1000"),
+        ({"seeds": 0}, "Expected 1 to 50 seeds"),
     ],
 )
 def test_an_absurd_benchmark_is_refused(changes, message, tmp_path):

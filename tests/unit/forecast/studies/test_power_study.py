@@ -28,7 +28,7 @@ def test_a_planted_lag_stands_in_the_labels_of_the_experiment():
 
 @pytest.mark.parametrize("kind", ["lag", "lag-0", "lag-x", "lag-99999", "memory-2", ""])
 def test_an_unknown_market_is_refused(kind):
-    with pytest.raises(ConfigError, match="Need a market out of none, shuffled, memory, lag-1"):
+    with pytest.raises(ConfigError, match="Expected a market out of none, shuffled, memory, lag-1"):
         make(Market(kind=kind, edge=0.1, seed=0, bars=500), EXPERIMENT)
 
 

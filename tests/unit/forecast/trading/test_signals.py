@@ -18,7 +18,7 @@ def test_probabilities_become_buy_hold_and_sell_around_the_band():
 
 @pytest.mark.parametrize("band", [-0.01, 0.5, float("nan")])
 def test_an_impossible_band_is_refused(band):
-    with pytest.raises(ConfigError, match=r"Need a band of at least 0 and below 0\.5"):
+    with pytest.raises(ConfigError, match=r"Expected a band of at least 0 and below 0\.5"):
         decide(np.array([0.5]), band=band)
 
 

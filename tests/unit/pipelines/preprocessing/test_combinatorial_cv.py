@@ -72,5 +72,5 @@ def test_an_impossible_number_of_groups_is_refused(groups, tested):
 
 def test_too_little_history_is_refused():
     _, made = random_walk_windows(bars=100)
-    with pytest.raises(TooFewBarsError, match="Need 50 train rows"):
+    with pytest.raises(TooFewBarsError, match="Expected 50 train rows"):
         combinatorial(made, groups=6, tested=5)

@@ -59,7 +59,9 @@ def test_rows_that_teach_nothing_weigh_nothing_and_too_few_others_are_refused():
         found = weigh(half, fold, kind=kind).weights
         assert (found[fold.train[fold.train % 2 == 0]] == 0).all()
         assert (found[fold.train[fold.train % 2 == 1]] > 0).all()
-    with pytest.raises(TooFewBarsError, match=r"Need 50 train rows that move .* got 0 in fold 0\. Lower --label-cost"):
+    with pytest.raises(
+        TooFewBarsError, match=r"Expected 50 train rows that move .* got 0 in fold 0\. Lower --label-cost"
+    ):
         weigh(dataclasses.replace(made, label_weights=np.zeros(len(made))), fold, kind="none")
     with pytest.raises(ConfigError, match="weights out of none, balanced, uniqueness, got 'all'"):
         weigh(made, fold, kind="all")

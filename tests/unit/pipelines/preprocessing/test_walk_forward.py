@@ -55,7 +55,7 @@ def test_a_pause_in_trading_is_purged_in_time_and_not_by_count():
 
 def test_too_little_history_for_the_folds_is_refused():
     _, made = random_walk_windows(bars=100)
-    with pytest.raises(TooFewBarsError, match="Need 50 train rows in every fold, got"):
+    with pytest.raises(TooFewBarsError, match="Expected 50 train rows in every fold, got"):
         walk_forward(made, folds=6)
     with pytest.raises(ConfigError, match="1 fold or more, got 0"):
         walk_forward(made, folds=0)
@@ -83,7 +83,7 @@ def test_a_rolling_fold_learns_from_as_many_rows_as_the_first_one_had():
 @pytest.mark.parametrize("embargo", ["soon", "-1d", "", "NaT"])
 def test_an_embargo_that_is_no_time_span_is_refused(embargo):
     _, made = random_walk_windows(bars=400)
-    with pytest.raises(ConfigError, match="Need a time span such as 5d, 2h or 30min"):
+    with pytest.raises(ConfigError, match="Expected a time span such as 5d, 2h or 30min"):
         walk_forward(made, folds=2, embargo=embargo)
 
 

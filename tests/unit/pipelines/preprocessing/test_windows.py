@@ -26,7 +26,7 @@ def test_gathered_windows_are_the_rows_before_and_at_their_end():
 
 
 def test_too_little_history_and_an_empty_window_are_refused():
-    with pytest.raises(TooFewBarsError, match="Need at least 52 bars for one window of 30, got 40"):
+    with pytest.raises(TooFewBarsError, match="Expected at least 52 bars for one window of 30, got 40"):
         random_walk_windows(bars=40, steps=30)
     assert len(random_walk_windows(bars=52, steps=30)[1]) == 1
     with pytest.raises(ConfigError, match="window of 1 bar or more, got 0"):

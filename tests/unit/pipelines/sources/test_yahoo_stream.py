@@ -47,7 +47,7 @@ def test_quotes_are_written_while_the_stream_goes_on() -> None:
 
 
 def test_no_connection_at_all_is_one_line(monkeypatch: Any) -> None:
-    with pytest.raises(SourceError, match="Need a connection to Yahoo's stream"):
+    with pytest.raises(SourceError, match="Expected a connection to Yahoo's stream"):
         record(["BTC-USD"], seconds=0.1, keep=print, url="ws://127.0.0.1:9", timing=QUICK)
 
 
