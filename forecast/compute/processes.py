@@ -33,7 +33,7 @@ class Processes(Executor):
     """
 
     def __init__(
-        self, jobs: int, *, prepare: Callable[[], object], kind: Callable[..., Hashable] = lambda *_: None
+        self, jobs: int, *, prepare: Callable[[], object], kind: Callable[..., Hashable] = lambda *_, **__: None
     ) -> None:
         self._prepare, self._kind = prepare, kind
         self._waiting: list[_Task] = []
