@@ -120,8 +120,8 @@ def check_rules(rules: TradingConfig, described: Mapping[str, Any]) -> None:
         raise ConfigError(f"Expected bars of the same times for the account of a panel, got {built}. Use time:5m.")
     if rules.spread == "bars" and not built:
         raise ConfigError(
-            f"Expected bars built from trades to estimate the spread from, got {described['data'].get('interval')} bars. "
-            "Give it: --half-spread-bps 2."
+            "Expected bars built from trades to estimate the spread from, got "
+            f"{described['data'].get('interval')} bars. Give it: --half-spread-bps 2."
         )
 
 
