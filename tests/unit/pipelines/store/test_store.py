@@ -122,8 +122,8 @@ def test_an_unknown_symbol_is_met_with_what_is_there_and_how_to_fetch_it(tmp_pat
     store.write_ticks(ticks([10**18], symbol="ES"))
     for ask, message in (
         (lambda: store.read_bars("QQQ", interval="5m"), r"ES, XYZ.*fetch QQQ --interval 5m"),
-        (lambda: store.read_bars("ES"), r"has its ticks.*tick:500"),
-        (lambda: store.read_ticks("XYZ"), "has its 1d bars"),
+        (lambda: store.read_bars("ES"), r"got its ticks.*tick:500"),
+        (lambda: store.read_ticks("XYZ"), "got its 1d bars"),
         (lambda: store.read_bars("XYZ", start="2025-01-01"), "2024-01-02 to 2024-01-03"),
         (lambda: store.read_bars("../x"), "letters"),
     ):
