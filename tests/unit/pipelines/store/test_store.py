@@ -188,5 +188,5 @@ def test_quotes_come_back_as_they_were_and_are_matched_to_the_trades(tmp_path: P
             together = np.concatenate([getattr(part, name) for part in parts])
             np.testing.assert_array_equal(together, getattr(expected, name), err_msg=name)
     assert store.catalogue()["kind"].tolist() == ["quotes", "ticks"]
-    with pytest.raises(UnknownSymbolError, match="the store has its ticks;"):
+    with pytest.raises(UnknownSymbolError, match="got its ticks;"):
         store.read_bars("XYZ")
