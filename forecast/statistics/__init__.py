@@ -4,6 +4,7 @@ __all__ = [
     "comparisons",
     "cpcv",
     "cross_section",
+    "drift",
     "families",
     "forecast_accuracy",
     "inference",
