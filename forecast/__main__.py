@@ -2,6 +2,7 @@
 
 import errno
 import io
+import itertools
 import os
 import sys
 import traceback
@@ -12,6 +13,7 @@ from forecast.cli.main import cli
 from forecast.cli.text import printable
 from pipelines.errors import ForecastError
 
+_OF_COMMANDS = {"-h", "--help", "--version"}
 _DISK = {
     errno.ENOSPC: "the disk is full. Free some space and run the same command again.",
     errno.EDQUOT: "the disk quota is used up. Free some space and run the same command again.",
@@ -37,9 +39,13 @@ def run(arguments: list[str]) -> int:
     """Runs one command line and returns its exit code."""
     debug = "--debug" in arguments
     try:
+        arguments = globals_first(arguments)
         return int(cli.main(args=arguments, prog_name="forecast", standalone_mode=False) or 0)
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return 2
     except click.UsageError as error:
         where = f" Try '{error.ctx.command_path} --help'." if error.ctx else ""
         return _fail(f"{error.format_message()}{where}", debug=debug, code=2)
@@ -60,6 +66,30 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         hint = "" if debug else " This is a defect of forecast; --debug shows where."
         return _fail(f"{type(error).__name__}: {error}.{hint}", debug=debug, code=1)
+
+
+def globals_first(arguments: list[str]) -> list[str]:
+    """The same with the options that belong to all commands before the command, wherever a person put them.
+
+    >>> globals_first(["train", "AAPL", "--data-dir", "x", "--quiet"])
+    ['--data-dir', 'x', '--quiet', 'train', 'AAPL']
+    """
+    options = {name: each for each in cli.params if isinstance(each, click.Option) for name in each.opts}
+    first: list[str] = []
+    rest: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        name, given, _ = argument.partition("=")
+        option = options.get(name)
+        if argument == "--":
+            rest += [argument, *left]
+        elif option is None or option.is_eager or name in _OF_COMMANDS:
+            rest.append(argument)
+        else:
+            first.append(argument)
+            if not option.is_flag and not given:
+                first += itertools.islice(left, 1)
+    return [*first, *rest]
 
 
 def _fail(message: str, *, debug: bool, code: int) -> int:

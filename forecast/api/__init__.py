@@ -3,6 +3,7 @@
 __all__ = [
     "arguments",
     "backtests",
+    "evenings",
     "frames",
     "price_files",
     "prices",

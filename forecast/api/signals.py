@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from forecast.config.experiment import Experiment
-    from forecast.serving.loader import LoadedRun
+    from forecast.config.trading import TradingConfig
+    from forecast.serving.evening import Asked
     from forecast.serving.signal import PathForecast
     from pipelines.store.store import Store
 
@@ -43,7 +44,7 @@ def signal(
     refit
         Whether to train networks on all rows up to now, and ask these.
     policy, threshold
-        Rules other than those of the run's newest backtest.
+        Rules other than those of the run's newest backtest (of a live run: those it was added with).
     jobs
         Worker processes of `refit`; None: as many as cores.
     progress
@@ -71,11 +72,12 @@ def signal(
     """
     import numpy as np
 
+    from forecast.api.evenings import Asking
+
     place = workspace_of(workspace)
     chosen = run_of(run, place)
     with shown(progress) as display:
-        _, forecast = ask(
-            chosen,
+        asked = Asking(
             workspace=place,
             now=np.datetime64("now", "ns"),
             offline=offline,
@@ -83,10 +85,10 @@ def signal(
             jobs=jobs,
             rules={"policy": policy, "threshold": threshold},
             note=display.note,
-        )
-        for note in forecast.notes:
+        ).one(chosen)
+        for note in asked.forecast.notes:
             display.note(note)
-    return forecast
+    return asked.forecast
 
 
 def ask(
@@ -99,15 +101,22 @@ def ask(
     jobs: int | None,
     rules: dict[str, Any],
     note: Callable[[str], None],
-) -> "tuple[LoadedRun, PathForecast]":
-    """Fetch, load, decide. rules: what differs from those of the run's newest backtest; None where nothing does."""
+    trading: "TradingConfig | None" = None,
+) -> "Asked":
+    """Fetch, load, decide.
+
+    trading: the rules, None for those of the run's newest backtest. rules: what differs from them; None where nothing
+    does.
+    """
+    from forecast.datasets.dataset import make_bars
+    from forecast.serving.evening import Asked
     from forecast.serving.loader import load_members, open_experiment, source_now
     from forecast.serving.signal import outlook, rules_of
     from pipelines.store.store import Store
 
     store = Store(workspace.store)
     described, experiment = open_experiment(run)
-    trading = replace(rules_of(run), **{name: value for name, value in rules.items() if value is not None})
+    trading = replace(trading or rules_of(run), **{name: value for name, value in rules.items() if value is not None})
     if not offline and (message := refresh(workspace, store, experiment, now=now)):
         note(message)
     source = source_now(run, experiment, store)
@@ -119,7 +128,8 @@ def ask(
         with make_workers(jobs=jobs_of(jobs), backend=kind, cluster=None) as workers:
             newest = refit_members(run, source, workers=workers, note=note)
     loaded = load_members(run)
-    return loaded, outlook(loaded, source, rules=trading, newest=newest)
+    forecast = outlook(loaded, source, rules=trading, newest=newest)
+    return Asked(loaded=loaded, forecast=forecast, prices=make_bars(source, experiment))
 
 
 def refresh(workspace: Workspace, store: "Store", experiment: "Experiment", *, now: "np.datetime64") -> str:

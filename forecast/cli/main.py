@@ -23,6 +23,7 @@ _COMMANDS = {  # name -> (module, line in --help), so that --help imports none o
     ),
     "power": ("forecast.cli.commands.power", "Size and power of your experiment on simulated markets."),
     "runs": ("forecast.cli.commands.runs", "List, compare, label and remove runs."),
+    "live": ("forecast.cli.commands.live", "The runs whose signals are traded, and the record of those signals."),
     "export": ("forecast.cli.commands.export", "The networks as Keras or ONNX files for other programs."),
     "report": ("forecast.cli.commands.report", "Write the HTML report of a run."),
     "doctor": (
@@ -57,18 +58,18 @@ class LazyCommands(SuggestingGroup):
 @click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Workspace().data_dir,
+    default=lambda: Workspace.default().data_dir,
     envvar=DATA_DIR,
-    show_default=True,
+    show_default="that of forecast.toml or of your own file, else data",
     show_envvar=True,
     help="Where the price store and the runs are kept.",
 )
 @click.option(
     "--reports-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Workspace().reports_dir,
+    default=lambda: Workspace.default().reports_dir,
     envvar=REPORTS_DIR,
-    show_default=True,
+    show_default="that of forecast.toml or of your own file, else reports",
     show_envvar=True,
     help="Where the HTML reports are written.",
 )
@@ -91,5 +92,7 @@ def cli(ctx: click.Context, data_dir: Path, reports_dir: Path, store: str | None
       forecast demo
       forecast fetch AAPL --source yahoo && forecast train AAPL && forecast backtest
     """
-    workspace = Workspace(data_dir=data_dir, reports_dir=reports_dir, store=store)
+    given = click.core.ParameterSource.DEFAULT is not ctx.get_parameter_source("data_dir")
+    configured = None if given else Workspace.default().store  # the store of the data folder that was chosen
+    workspace = Workspace(data_dir=data_dir, reports_dir=reports_dir, store=store or configured)
     ctx.obj = CliContext(workspace=workspace, quiet=quiet, debug=debug)

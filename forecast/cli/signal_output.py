@@ -1,4 +1,4 @@
-"""How a signal is shown: lines for a person, a table over symbols, or JSON."""
+"""How a signal is shown: lines for a person, or JSON."""
 
 import json
 from typing import Any
@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from forecast.cli.context import CliContext, print_json
-from forecast.cli.tables import print_table
-from forecast.serving.signal import PathForecast, Signal
+from forecast.cli.text import say
+from forecast.report import formatting
+from forecast.serving.signal import PathForecast
 
 
 def show(found: PathForecast, settings: CliContext, *, now: np.datetime64, as_json: bool, line: bool = False) -> None:
@@ -20,15 +21,13 @@ def show(found: PathForecast, settings: CliContext, *, now: np.datetime64, as_js
         print_json(as_dict(found, now=now))
     else:
         rules = f"{found.rules.policy}, threshold {found.rules.threshold}"
-        click.echo(
-            f"{found.symbol} at the close of {_moment(found)}, {_price(found)}, {age(found, now)} old ({rules}):"
-        )
+        say(f"{found.symbol} at the close of {moment(found)}, {_price(found)}, {age(found, now)} old ({rules}):")
         width = max(len(each.model) for each in found.networks)
         for each in found.networks:
             spread = f"members {min(each.members):.3f} to {max(each.members):.3f}"
-            click.echo(
+            say(
                 f"  {each.model:<{width}} {each.signal.upper():<5} probability of a rise {each.probability:.3f} "
-                f"({spread}), position {holding(each)}"
+                f"({spread}), position {holding(each.position)}"
             )
     for note in found.notes:
         settings.note(note)
@@ -36,31 +35,6 @@ def show(found: PathForecast, settings: CliContext, *, now: np.datetime64, as_js
         settings.note(f"{found.bars_since_run} bars are newer than the run. Train again to learn from them.")
     if found.stale(now):
         settings.note(f"The prices are stale, {age(found, now)} old: sessions have closed since.")
-
-
-def show_table(every: list[PathForecast], failed: dict[str, str], *, now: np.datetime64, as_json: bool) -> None:
-    """A row a symbol and network."""
-    if as_json:
-        print_json({"runs": [as_dict(each, now=now) for each in every], "failed": failed})
-        return
-    print_table(
-        ["symbol", "network", "signal", ">probability", ">members", "position", "close of", ">price", ">age"],
-        [
-            [
-                found.symbol,
-                each.model,
-                each.signal.upper(),
-                f"{each.probability:.3f}",
-                f"{min(each.members):.3f}–{max(each.members):.3f}",
-                holding(each),
-                _moment(found),
-                _price(found),
-                age(found, now) + (" (stale)" if found.stale(now) else ""),
-            ]
-            for found in every
-            for each in found.networks
-        ],
-    )
 
 
 def as_dict(found: PathForecast, *, now: np.datetime64) -> dict[str, Any]:
@@ -91,12 +65,12 @@ def as_dict(found: PathForecast, *, now: np.datetime64) -> dict[str, Any]:
     }
 
 
-def holding(today: Signal) -> str:
-    """The position from the next open on, in words."""
-    if today.position == 0:
+def holding(position: float) -> str:
+    """A position in words: "long", "short 50%", "flat"."""
+    if position == 0:
         return "flat"
-    size = "" if abs(today.position) == 1 else f" {abs(today.position):.0%}"
-    return ("long" if today.position > 0 else "short") + size
+    size = "" if abs(position) == 1 else f" {abs(position):.0%}"
+    return ("long" if position > 0 else "short") + size
 
 
 def age(found: PathForecast, now: np.datetime64) -> str:
@@ -107,9 +81,10 @@ def age(found: PathForecast, now: np.datetime64) -> str:
     return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440:,} days"
 
 
-def _moment(found: PathForecast) -> str:
+def moment(found: PathForecast) -> str:
+    """The close that was decided at."""
     return f"{pd.Timestamp(found.decided_at):%Y-%m-%d %H:%M} UTC"
 
 
 def _price(found: PathForecast) -> str:
-    return f"{found.price:,.2f} {found.currency}".strip()
+    return f"{formatting.price(found.price)} {found.currency}".strip()

@@ -35,6 +35,18 @@ def number(value: float, places: int = 2) -> str:
     return text.replace("-", "−") if float(f"{value:.{places}f}") else text.removeprefix("-")
 
 
+def price(value: float, *, digits: int = 6) -> str:
+    """430.4 -> "430.40", 1.14236 -> "1.14236", 0.0000112965 -> "0.0000112965": never 0 for what is not.
+
+    digits: significant ones at most, two decimals at least.
+    """
+    if not value:
+        return number(value)
+    places = max(2, digits - 1 - math.floor(math.log10(abs(value))))
+    whole, _, part = number(value, places).partition(".")
+    return f"{whole}.{part.rstrip('0'):0<2}"
+
+
 def count(value: float) -> str:
     return number(value, 0)
 

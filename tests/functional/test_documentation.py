@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from forecast.__main__ import globals_first
 from forecast.cli.main import cli
 from forecast.cli.options import names_of
 
@@ -24,6 +25,8 @@ def _lines(page: Path) -> Iterator[str]:
     for language, block in _BLOCK.findall(text):
         if language in ("console", "bash", "sh"):
             yield from block.replace("\\\n", " ").splitlines()
+        elif language in ("cron", "ini"):
+            yield from re.findall(r"/(forecast .*)", block)
     yield from _INLINE.findall(_BLOCK.sub("", text))
 
 
@@ -66,7 +69,7 @@ def test_every_command_of_the_documentation_is_understood(
         elif option == "--file":
             Path(value).mkdir()
     arguments = ["1" if word in ("VERSION", "N") else re.sub(r"[\[\]]|\.\.\.$", "", word) for word in words]
-    context = cli.make_context("forecast", arguments)
+    context = cli.make_context("forecast", globals_first(arguments))
     command: click.Command = cli
     while isinstance(command, click.Group):  # parses without running anything
         rest = [*context._protected_args, *context.args]

@@ -157,22 +157,6 @@ def test_forecast_signal_prints_a_line_a_network_and_json_and_says_that_prices_a
     assert "came from" not in shown.err
 
 
-def test_forecast_signal_all_is_a_table_over_symbols(copy, capsys):
-    run = open_run(copy / "data" / "runs")
-    unfinished = copy / "data" / "runs" / "MSFT-1d-0000000000"
-    shutil.copytree(run.folder, unfinished)
-    (unfinished / "predictions.parquet").unlink()
-    assert forecast(copy, "signal", "--all", "--offline") == 3
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("symbol  network")
-    assert [line.split()[:2] for line in lines[1:]] == [["AAPL", "simple_rnn"], ["AAPL", "lstm"]]
-    (run.member("lstm", 1, 0)).write_bytes(b"")
-    assert forecast(copy, "signal", "--all", "--offline", "--json") == 2
-    shown = capsys.readouterr()
-    assert "AAPL" in json.loads(shown.out)["failed"]
-    assert "Asked 0 of 1 runs, not AAPL" in shown.err
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -12,17 +12,35 @@ if TYPE_CHECKING:
     import numpy as np
 
     from forecast.runs.run import Run
-    from forecast.serving.loader import LoadedRun
-    from forecast.serving.signal import PathForecast
+    from forecast.serving.evening import Evening
 
 STALE = 3
 """Exit code where the newest price is older than the last session that has closed."""
+
+FAILED = 4
+"""Exit code where some live run could not be asked, or a program of --on-change failed; the others were served."""
 
 
 @click.command("signal")
 @click.argument("name", default="latest", metavar="[RUN|SYMBOL]")
 @click.option("--symbol", help="The newest run of this symbol.")
-@click.option("--all", "every", is_flag=True, help="A table: the newest run of every symbol.")
+@click.option("--all", "every", is_flag=True, help="A line for each run of the live set (forecast live add).")
+@click.option("--changed", is_flag=True, help="--all: only positions that are other ones than before.")
+@click.option("--csv", "as_csv", is_flag=True, help="--all: print CSV.")
+@click.option(
+    "--cash",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MONEY",
+    help="--all: orders in whole shares for an account of so much, split equally over the live runs.",
+)
+@click.option("--on-change", metavar="COMMAND", help="--all: run this with the changes as JSON on its stdin, if any.")
+@click.option(
+    "--hook-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Seconds that the command of --on-change may take.",
+)
 @click.option("--offline", is_flag=True, help="Fetch nothing: the newest close in the store.")
 @click.option("--refit", is_flag=True, help="Ask networks that are trained on all rows up to now.")
 @click.option("--jobs", type=int, help="--refit: worker processes  [default: as many as cores]")
@@ -36,6 +54,11 @@ def command(
     name: str,
     symbol: str | None,
     every: bool,
+    changed: bool,
+    as_csv: bool,
+    cash: float | None,
+    on_change: str | None,
+    hook_timeout: float,
     offline: bool,
     refit: bool,
     jobs: int | None,
@@ -48,73 +71,99 @@ def command(
     after fetching it.
 
     The members of the last fold decide together: the mean of their probabilities, as in the backtest. The position is
-    what the rules of the run's newest backtest hold from the next open on. Exit code 3: the newest price is older than
-    the last session that has closed.
+    what the rules of the run's newest backtest (of a live run: those it was added with) hold from the next open on.
+    --all asks the live set and nothing else; signals of live runs go into the journal, once per run and bar.
+
+    Exit code 3: the newest price is older than the last session that has closed. 4: some runs could not be asked.
 
     \b
     Examples:
       forecast signal
       forecast signal --symbol AAPL --threshold 0.02 --json
-      forecast signal --all --offline
+      forecast signal --all --cash 10000
+      forecast signal --all --changed --on-change "mail -s signals me@example.org"
       forecast signal BTC-USD-time-1m-0a1b2c3d4e --watch
     """
     import numpy as np
 
+    from forecast.api.evenings import Asking
     from forecast.cli import signal_watch
+    from forecast.cli.options import jobs_or_cores
     from forecast.cli.signal_output import show
 
     settings: CliContext = ctx.obj
     if every and (name != "latest" or symbol or watch):
         raise click.UsageError("--all goes without a run, --symbol and --watch.")
+    if not every and (given := _only_with_all(changed=changed, csv=as_csv, cash=cash, on_change=on_change)):
+        raise click.UsageError(f"{given} goes with --all.")
+    if as_csv and as_json:
+        raise click.UsageError("Expected --csv or --json, got both.")
     now = np.datetime64("now", "ns")
-    ask = _Asking(
-        settings, now=now, offline=offline, refit=refit, jobs=jobs, rules={"policy": policy, "threshold": threshold}
-    )
+    ask = Asking(
+        workspace=settings.workspace, now=now, offline=offline, refit=refit,
+        jobs=jobs_or_cores(jobs) if refit else None, rules={"policy": policy, "threshold": threshold},
+        note=settings.note,
+    )  # fmt: skip
     if every:
-        stale = _table(ask, settings, now=now, as_json=as_json)
-    else:
-        run = _chosen(settings, name, symbol)
-        if watch:
-            signal_watch.check(run)
-        loaded, found = ask(run)
-        stale = found.stale(now)
-        show(found, settings, now=now, as_json=as_json, line=watch)
-        if watch:
-            signal_watch.follow(settings, loaded, rules=found.rules, as_json=as_json)
-    if stale:
+        evening = ask.evening()
+        form = "csv" if as_csv else "json" if as_json else "table"
+        ctx.exit(
+            _tell(
+                evening,
+                settings,
+                now=now,
+                form=form,
+                changed=changed,
+                cash=cash,
+                on_change=on_change,
+                seconds=hook_timeout,
+            )
+        )
+    run = _chosen(settings, name, symbol)
+    if watch:
+        signal_watch.check(run)
+    asked = ask.one(run)
+    found = asked.forecast
+    show(found, settings, now=now, as_json=as_json, line=watch)
+    if watch:
+        signal_watch.follow(settings, asked.loaded, rules=found.rules, as_json=as_json)
+    if found.stale(now):
         ctx.exit(STALE)
 
 
-class _Asking:
-    """What is done for each run: fetch, load, decide."""
+def _only_with_all(**options: Any) -> str | None:
+    return next((f"--{name.replace('_', '-')}" for name, value in options.items() if value), None)
 
-    def __init__(
-        self,
-        settings: CliContext,
-        *,
-        now: "np.datetime64",
-        offline: bool,
-        refit: bool,
-        jobs: int | None,
-        rules: dict[str, Any],
-    ) -> None:
-        self._settings, self._now = settings, now
-        self._offline, self._refit, self._jobs, self._rules = offline, refit, jobs, rules
 
-    def __call__(self, run: "Run") -> "tuple[LoadedRun, PathForecast]":
-        from forecast.api.signals import ask
-        from forecast.cli.options import jobs_or_cores
+def _tell(
+    evening: "Evening",
+    settings: CliContext,
+    *,
+    now: "np.datetime64",
+    form: str,
+    changed: bool,
+    cash: float | None,
+    on_change: str | None,
+    seconds: float,
+) -> int:
+    """Prints the evening, tells a person's program what has changed; the exit code."""
+    from forecast.cli import evening_output, hooks
+    from forecast.serving.journal import Journal
 
-        return ask(
-            run,
-            workspace=self._settings.workspace,
-            now=self._now,
-            offline=self._offline,
-            refit=self._refit,
-            jobs=jobs_or_cores(self._jobs) if self._refit else None,
-            rules=self._rules,
-            note=self._settings.note,
-        )
+    evening_output.show(evening, settings, now=now, form=form, changed_only=changed, cash=cash)
+    problem = None
+    fresh = [each for each in evening.answers if each.changed and not each.passed_on]
+    if on_change is not None and fresh:
+        bought = evening_output.orders(evening, cash=cash) if cash is not None else {}
+        told = {"changed": [evening_output.change(each, bought.get(each.live.run), now=now) for each in fresh]}
+        problem = hooks.tell(on_change, told, seconds=seconds)
+        if problem is None:
+            Journal(settings.workspace.live).mark_passed_on([each.entry for each in fresh])
+        else:
+            settings.note(f"{problem} It is told again with the next signal --all of this bar.")
+    if evening.failures or problem is not None:
+        return FAILED
+    return STALE if any(each.forecast.stale(now) for each in evening.answers) else 0
 
 
 def _chosen(settings: CliContext, name: str, symbol: str | None) -> "Run":
@@ -135,25 +184,3 @@ def _chosen(settings: CliContext, name: str, symbol: str | None) -> "Run":
         others = ", ".join(newest_runs(settings.runs)) or "no symbol"
         raise RunError(f"Expected a run of {symbol}, got runs of {others}. Train one: forecast train {symbol}.")
     return newest
-
-
-def _table(ask: _Asking, settings: CliContext, *, now: "np.datetime64", as_json: bool) -> bool:
-    """One outlook a symbol; a run that cannot be asked is told and passed over. Whether any is stale."""
-    from forecast.cli import signal_output
-    from forecast.runs.catalog import newest_runs
-    from pipelines.errors import ForecastError, RunError
-
-    runs = newest_runs(settings.runs, note=settings.note)
-    if not runs:
-        raise RunError(f"Expected a finished run in {settings.runs}, got none. Train one: forecast train SYMBOL.")
-    forecasts, failed = [], {}
-    for symbol, run in runs.items():
-        try:
-            forecasts.append(ask(run)[1])
-        except ForecastError as error:
-            failed[symbol] = str(error)
-            settings.note(f"{symbol}: {error}")
-    signal_output.show_table(forecasts, failed, now=now, as_json=as_json)
-    if failed:
-        raise ForecastError(f"Asked {len(forecasts)} of {len(runs)} runs, not {', '.join(failed)} (reasons above).")
-    return any(forecast.stale(now) for forecast in forecasts)

@@ -1,0 +1,93 @@
+"""The live set -> its signals of this evening, in the journal."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from forecast.api.signals import ask
+from forecast.runs.run import Run
+from forecast.workspace import Workspace
+from pipelines.errors import RunError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from forecast.serving.evening import Asked, Evening
+    from forecast.serving.live import LiveRun
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """How runs are asked. now, offline, refit, jobs, note: as forecast.api.signals.ask takes them.
+
+    rules: what differs from the rules of a run, None where nothing does. With any, nothing is kept in the journal.
+    """
+
+    workspace: Workspace
+    now: "np.datetime64"
+    offline: bool = False
+    refit: bool = False
+    jobs: int | None = None
+    rules: dict[str, Any] = field(default_factory=dict)
+    note: Callable[[str], None] = lambda message: None
+
+    def evening(self) -> "Evening":
+        """Asks the live set, run by run.
+
+        Raises:
+            RunError: it is empty, or its file is damaged.
+        """
+        from forecast.serving.live import read_live
+
+        live = read_live(self.workspace.live)
+        if not live:
+            raise RunError(
+                "Expected a run in the live set, got none. Say whose signals you trade: forecast live add RUN (or a "
+                "symbol, for its newest run)."
+            )
+        if self._what_if:
+            self.note("Other rules than the live ones: nothing is written into the journal.")
+        return self._ask_all(live, self._live)
+
+    def one(self, run: Run) -> "Asked":
+        """Asks one run; a live one with its live rules and into the journal."""
+        from forecast.serving.live import read_live
+
+        live = next((each for each in read_live(self.workspace.live) if each.run == run.name), None)
+        if live is None:
+            return self._ask(run)
+        asked = self._ask(run, live)
+        if not self._what_if:
+            evening = self._ask_all([live], lambda _: asked)
+            for note in (*evening.notes, *(note for each in evening.answers for note in each.notes)):
+                if note not in asked.forecast.notes:
+                    self.note(note)
+        return asked
+
+    @property
+    def _what_if(self) -> bool:
+        return any(value is not None for value in self.rules.values())
+
+    def _ask_all(self, live: "list[LiveRun]", how: "Callable[[LiveRun], Asked]") -> "Evening":
+        from forecast.serving.evening import ask_all
+        from forecast.serving.journal import Journal
+
+        journal = Journal(self.workspace.live)
+        return ask_all(live, ask=how, journal=journal, now=self.now, refit=self.refit, kept=not self._what_if)
+
+    def _live(self, live: "LiveRun") -> "Asked":
+        from forecast.runs.catalog import named_run
+
+        run = named_run(self.workspace.runs, live.run)
+        if run is None:
+            raise RunError(
+                f"Run {live.run} of the live set is not in {self.workspace.runs}. Restore its folder, or: forecast "
+                f"live remove {live.run}."
+            )
+        return self._ask(run, live)
+
+    def _ask(self, run: Run, live: "LiveRun | None" = None) -> "Asked":
+        return ask(
+            run, workspace=self.workspace, now=self.now, offline=self.offline, refit=self.refit, jobs=self.jobs,
+            rules=self.rules, note=self.note, trading=None if live is None else live.trading,
+        )  # fmt: skip

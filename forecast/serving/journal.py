@@ -1,0 +1,145 @@
+"""The journal of signals: each that was given, once per run and bar, appended and never changed."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+_FILE = "journal.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenSignal:
+    """One network's signal as it was given; fields as in forecast.serving.signal.Signal."""
+
+    model: str
+    signal: str
+    probability: float
+    position: float
+    members: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalEntry:
+    """What a live run said at the close of one bar.
+
+    recorded_at, decided_at: UTC, ISO 8601. model: the network that was traded. rules: the backtest's config.json.
+    price: as traded. stale: whether a later session had closed. refit: whether members trained that evening were asked.
+    """
+
+    recorded_at: str
+    run: str
+    symbol: str
+    model: str
+    backtest: str
+    rules: Mapping[str, Any]
+    decided_at: str
+    price: float
+    currency: str = ""
+    stale: bool = False
+    refit: bool = False
+    signals: tuple[GivenSignal, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.run, self.decided_at
+
+    @property
+    def traded(self) -> GivenSignal:
+        """The signal of the network that is traded, the first one where that is not among them."""
+        return next((each for each in self.signals if each.model == self.model), self.signals[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalPage:
+    """All that the journal holds, in the order in which it was written.
+
+    passed_on: run and bar of each change that a program of --on-change was told. damaged: numbers of lines, counted
+    from 1, that cannot be read.
+    """
+
+    entries: tuple[JournalEntry, ...] = ()
+    passed_on: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+    damaged: tuple[int, ...] = ()
+
+    def of(self, run: str) -> list[JournalEntry]:
+        """The entries of a run, in order of their bars."""
+        return sorted((each for each in self.entries if each.run == run), key=lambda each: each.decided_at)
+
+    def before(self, symbol: str, decided_at: str) -> JournalEntry | None:
+        """The newest entry of a symbol, whatever the run, at an earlier bar."""
+        earlier = [each for each in self.entries if each.symbol == symbol and each.decided_at < decided_at]
+        return max(earlier, key=lambda each: each.decided_at, default=None)
+
+
+class Journal:
+    """data/live/journal.jsonl: one line of JSON a signal, synced before the signal is shown."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / _FILE
+        self._lock = folder / f".{_FILE}.lock"
+
+    def read(self) -> JournalPage:
+        """Everything that is there. A line that was cut or damaged is passed over, and counted."""
+        try:
+            lines = self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return JournalPage()
+        entries: dict[tuple[str, str], JournalEntry] = {}
+        passed_on, damaged = set(), []
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                content = json.loads(line)
+                if content["event"] == "passed_on":
+                    passed_on.add((str(content["run"]), str(content["decided_at"])))
+                    continue
+                entry = _entry(content)
+                entries.setdefault(entry.key, entry)
+            except (ValueError, KeyError, TypeError, RecursionError):
+                damaged.append(number)
+        return JournalPage(entries=tuple(entries.values()), passed_on=frozenset(passed_on), damaged=tuple(damaged))
+
+    def record(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+        """Appends those whose run and bar are not there yet, in one write; returns what now stands for each."""
+        with self._locked():
+            known = {each.key: each for each in self.read().entries}
+            fresh = {each.key: each for each in entries if each.key not in known}
+            self._append({"event": "signal", **asdict(each)} for each in fresh.values())
+        return [known.get(each.key, fresh.get(each.key, each)) for each in entries]
+
+    def mark_passed_on(self, entries: Sequence[JournalEntry]) -> None:
+        """Notes that a program was told of these changes."""
+        with self._locked():
+            self._append({"event": "passed_on", "run": each.run, "decided_at": each.decided_at} for each in entries)
+
+    def _append(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        content = b"".join(json.dumps(line, allow_nan=False).encode() + b"\n" for line in lines)
+        if not content:
+            return
+        with self.path.open("ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # a crash cut the last line short: it stays alone, as it is
+                    content = b"\n" + content
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _locked(self) -> FileLock:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(self._lock)
+
+
+def _entry(content: Mapping[str, Any]) -> JournalEntry:
+    values = {name: value for name, value in content.items() if name != "event"}
+    signals = tuple(GivenSignal(**{**each, "members": tuple(each["members"])}) for each in values.pop("signals"))
+    entry = JournalEntry(**values, signals=signals)
+    if not (signals and isinstance(entry.run, str) and isinstance(entry.decided_at, str)):
+        raise TypeError("a run, a bar and its signals are expected")
+    return entry

@@ -1,0 +1,282 @@
+"""A year of evenings: what the journal has, and what came of it, against the backtest's rows of the same days.
+
+One symbol is delisted, one holiday and one missed evening lie between, and one run is replaced by a later training.
+"""
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.compute import backend
+from forecast.config.trading import Costs, TradingConfig
+from forecast.datasets.dataset import make_bars
+from forecast.datasets.lookahead_audit import truncated
+from forecast.evaluation.backtest import evaluate
+from forecast.runs.catalog import open_run
+from forecast.serving import live
+from forecast.serving.evening import Asked, ask_all
+from forecast.serving.journal import Journal
+from forecast.serving.loader import load_members, source_now
+from forecast.serving.paper_record import paper_ledger, paper_record
+from forecast.serving.signal import outlook
+from pipelines.market import calendars
+from pipelines.store.store import Store
+from tests.helpers.command_line import SMALL, forecast, forecast_here, only_line
+
+RULES = TradingConfig(policy="long-short", threshold=0.005, costs=Costs(fee_bps=1, slippage_bps=2))
+DELISTED, MISSED, RETRAINED = 100, 60, 125  # evenings
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evenings")
+    run = forecast_here(folder)
+    kind = "jax" if "jax" in backend.installed() else "tensorflow"
+    run("fetch", "AAPL", "IBM", "--source", "sample")
+    small = (*SMALL[:SMALL.index("--baseline")], "--baseline", "previous_sign", "--backend", kind)  # fmt: skip
+    networks = ("--model", "simple_rnn", "--model", "lstm")
+    run("train", "AAPL", "IBM", *small, *networks)
+    run("train", "AAPL", *small, *networks, "--window", "12")
+    return folder
+
+
+@pytest.fixture
+def copy(folder, tmp_path):
+    shutil.copytree(folder / "data", tmp_path / "data")
+    return tmp_path
+
+
+class Evenings:
+    """Replays evenings up to a day; nothing later is seen."""
+
+    def __init__(self, folder, journal_folder):
+        self.folder, self.live_folder, self.journal = folder, journal_folder, Journal(journal_folder)
+        self.loaded, self.sources, self.ends, self.asked = {}, {}, {}, {}
+
+    def add(self, name):
+        run = open_run(self.folder / "data" / "runs", name)
+        saved = evaluate(run, rules=RULES)
+        loaded = load_members(run)
+        source = source_now(run, loaded.experiment, Store(self.folder / "data" / "store"))
+        self.loaded[run.name], self.sources[run.name] = loaded, source
+        live.add(
+            self.live_folder, run=run.name, symbol=run.symbol, model="lstm", backtest=saved.name, rules=saved.config
+        )
+        return run
+
+    def hold(self, day):
+        now = np.datetime64(day, "ns") + np.timedelta64(22, "h")
+
+        def ask(each):
+            end = min(now, self.ends.get(each.symbol, now))
+            loaded, source = self.loaded[each.run], truncated(self.sources[each.run], end)
+            key = each.run, len(source.raw)
+            if key not in self.asked:  # nothing new has come: it would say the same
+                found = outlook(loaded, source, rules=each.trading)
+                self.asked[key] = Asked(loaded=loaded, forecast=found, prices=make_bars(source, loaded.experiment))
+            return self.asked[key]
+
+        return ask_all(live.read_live(self.live_folder), ask=ask, journal=self.journal, now=now)
+
+
+def run_names(folder, symbol):
+    """Of a symbol, the one that was trained first before the other."""
+    runs = [open_run(folder / "data" / "runs", path.name) for path in (folder / "data" / "runs").glob(f"{symbol}-1d-*")]
+    return [run.name for run in sorted(runs, key=lambda run: run.created_at)]
+
+
+@pytest.mark.timeout(900)
+def test_signals_of_250_evenings_equal_the_backtests_rows(folder, tmp_path):
+    evenings = Evenings(folder, tmp_path / "live")
+    first, second = run_names(folder, "AAPL")
+    runs = {name: evenings.add(name) for name in (first, *run_names(folder, "IBM"))}
+    decided = open_run(folder / "data" / "runs", first).predictions()["decided_at"].max().date()
+    days = np.busday_offset(np.datetime64(decided), np.arange(-249, 1), roll="backward")
+    holidays = [day for day in days if not calendars.is_session(np.array([day]), "XNYS")[0]]
+    assert len(days) == 250
+    assert len(holidays) >= 1
+    evenings.ends["IBM"] = np.datetime64(days[DELISTED], "ns") + np.timedelta64(22, "h")
+    for number, day in enumerate(days):
+        if number == MISSED:
+            assert day not in holidays
+            continue
+        if number == RETRAINED:
+            live.remove(evenings.live_folder, "AAPL")
+            runs[second] = evenings.add(second)
+        before = len(evenings.journal.read().entries)
+        found = evenings.hold(day)
+        assert found.failures == ()
+        if day in holidays:
+            assert len(evenings.journal.read().entries) == before  # nothing has closed: nothing new is said
+            assert not any(each.entry.stale for each in found.answers if each.live.symbol != "IBM")
+        if number % 50 == 0:
+            assert evenings.hold(day).answers[0].entry == found.answers[0].entry
+        ibm = next(each for each in found.answers if each.live.symbol == "IBM")
+        assert ibm.forecast.stale(np.datetime64(day, "ns") + np.timedelta64(22, "h")) == (
+            number > DELISTED and not set(days[DELISTED + 1 : number + 1]) <= set(holidays)
+        )
+    page = evenings.journal.read()
+    sessions = [day for number, day in enumerate(days) if day not in holidays and number != MISSED]
+    expected = {
+        first: [day for day in sessions if day < days[RETRAINED]],
+        second: [day for day in sessions if day >= days[RETRAINED]],
+        run_names(folder, "IBM")[0]: [day for day in sessions if day <= days[DELISTED]],
+    }
+    for name, run in runs.items():
+        entries = page.of(name)
+        assert [np.datetime64(each.decided_at[:10]) for each in entries] == expected[name]
+        saved = run.backtest(RULES.name)
+        signals = saved.signals[saved.signals["member"] == "ensemble"].set_index(["model", "decided_at"])
+        ledger = saved.ledger[saved.ledger["member"] == "ensemble"].set_index(["model", "time"])
+        opened = run.bars().set_index("closed_at")["opened_at"].shift(-1)
+        for each in entries:
+            at = pd.Timestamp(each.decided_at)
+            assert {given.model for given in each.signals} == {"simple_rnn", "lstm"}
+            for given in each.signals:
+                row = signals.loc[given.model, at]
+                assert (given.signal, given.probability) == (row["signal"], row["probability"])
+                assert given.position == ledger.loc[(given.model, opened[at]), "position"]
+        prices = make_bars(evenings.sources[name], evenings.loaded[name].experiment)
+        known = prices.rows(
+            slice(int(np.searchsorted(prices.closed_at, np.datetime64(entries[-1].decided_at[:-1]))) + 3)
+        )
+        account = paper_ledger(entries, known, rules=RULES, described=run.describe())
+        lines = ledger.loc["lstm"].loc[pd.DatetimeIndex(account.ledger.time[:-1]).tz_localize("UTC")]
+        followed = account.given & np.append(False, account.given[:-1])  # the day before was given, too
+        for column in ("gross_return", "cost", "net_return"):
+            mine = getattr(account.ledger, column)[:-1][followed]
+            assert mine == pytest.approx(lines[column].to_numpy()[followed], abs=1e-15), column
+        missed = 0 if name in (second,) or (name.startswith("IBM") and DELISTED < MISSED) else 1
+        assert np.count_nonzero(~account.given) == missed
+        record = paper_record(run, evenings.loaded[name].experiment, entries, known, rules=RULES)
+        assert (record.given, record.missed, record.late) == (len(entries), missed, 0)
+        assert record.drift.observations >= len(entries) - 1  # less a day without a move
+
+
+def test_signal_all_asks_the_live_set_and_nothing_else(copy, capsys):
+    first, second = run_names(copy, "AAPL")
+    assert forecast(copy, "signal", "--all", "--offline") == 2
+    assert "Expected a run in the live set, got none" in only_line(capsys.readouterr().err)
+    for name in (first, "IBM"):
+        evaluate(open_run(copy / "data" / "runs", name), rules=RULES)
+        assert forecast(copy, "live", "add", name) == 0
+    evaluate(open_run(copy / "data" / "runs", second), rules=RULES)  # a what-if training and its backtest
+    evaluate(open_run(copy / "data" / "runs", first), rules=TradingConfig(policy="long-flat", threshold=0.2))
+    capsys.readouterr()
+    assert forecast(copy, "signal", "--all", "--offline", "--json") == 3
+    shown = json.loads(capsys.readouterr().out)
+    assert [(each["run"], each["policy"], each["band"]) for each in shown["runs"]] == [
+        (first, "long-short", 0.005), (run_names(copy, "IBM")[0], "long-short", 0.005)
+    ]  # fmt: skip
+    assert "delisted, renamed or halted" in shown["runs"][0]["stale_reason"]
+    assert forecast(copy, "live", "journal", "--json") == 0
+    given = json.loads(capsys.readouterr().out)
+    assert [each["run"] for each in given] == [each["run"] for each in shown["runs"]]
+    assert forecast(copy, "signal", "--all", "--offline", "--threshold", "0.4") == 3  # a what-if is not kept
+    assert forecast(copy, "signal", first, "--offline") == 3  # asked alone: the same bar, the live rules
+    capsys.readouterr()
+    assert forecast(copy, "live", "journal", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == given
+    assert forecast(copy, "live", "list", "--json") == 0
+    assert [each["record"]["given"] for each in json.loads(capsys.readouterr().out)] == [1, 1]
+    assert forecast(copy, "runs", "remove", first, "--yes") == 2
+    assert f"First: forecast live remove {first}." in only_line(capsys.readouterr().err)
+    assert forecast(copy, "live", "remove", "aapl") == 0
+    assert forecast(copy, "live", "remove", "aapl") == 2
+
+
+@pytest.fixture
+def two(copy):
+    for symbol in ("AAPL", "IBM"):
+        evaluate(open_run(copy / "data" / "runs", symbol), rules=RULES)
+        assert forecast(copy, "live", "add", symbol) == 0
+    return copy
+
+
+def test_a_live_run_that_is_gone_or_damaged_is_said_and_the_other_one_served(two, capsys):
+    run = open_run(two / "data" / "runs", "IBM")
+    weights = run.member("lstm", 1, 0)
+    content = weights.read_bytes()
+    weights.write_bytes(b"")
+    capsys.readouterr()
+    assert forecast(two, "signal", "--all", "--offline", "--json") == 4
+    shown = json.loads(capsys.readouterr().out)
+    assert [each["symbol"] for each in shown["runs"]] == ["AAPL"]
+    assert [(each["symbol"], each["run"]) for each in shown["failed"]] == [("IBM", run.name)]
+    weights.write_bytes(content)
+    shutil.move(run.folder, two / "elsewhere")
+    assert forecast(two, "signal", "--all", "--offline", "--csv") == 4
+    shown = capsys.readouterr()
+    assert "IBM," in shown.out
+    assert "Restore its folder, or: forecast live remove" in shown.out
+    assert f"IBM: Run {run.name} of the live set is not in" in shown.err
+    (two / "data" / "live" / "live.json").write_text("{")
+    assert forecast(two, "signal", "--all", "--offline") == 2
+    assert "The live set" in only_line(capsys.readouterr().err)
+
+
+def test_orders_are_whole_shares_of_an_equal_split_from_the_signal_before(two, capsys):
+    assert forecast(two, "signal", "--all", "--offline", "--cash", "10000", "--json") == 3
+    for each in json.loads(capsys.readouterr().out)["runs"]:
+        assert each["shares"] == int(5000 * each["position"] / each["price"])
+        assert each["order"] == each["shares"]  # nothing was held before the first signal
+        assert each["changed"] == (each["position"] != 0)
+        assert each["agreement"]["of"] == 2
+    assert forecast(two, "signal", "--all", "--offline", "--changed") == 3
+    shown = capsys.readouterr().out
+    assert shown.count("from flat") == len(shown.splitlines()) - 1
+
+
+def test_a_program_is_told_of_changes_once_and_may_fail_or_hang(two, capsys):
+    told = two / "told.json"
+    keep = f"{sys.executable} -c \"import sys; open({str(told)!r}, 'w').write(sys.stdin.read())\""
+    ask = ("signal", "--all", "--offline", "--on-change")
+    assert forecast(two, *ask, f'{sys.executable} -c "import sys; print(9); sys.exit(5)"') == 4
+    assert "ended with exit code 5: 9" in capsys.readouterr().err
+    assert forecast(two, *ask, f'{sys.executable} -c "import time; time.sleep(99)"', "--hook-timeout", "0.2") == 4
+    assert "was stopped after 0.2 s without an end" in capsys.readouterr().err
+    assert forecast(two, *ask, "no-such-program-of-mine") == 4
+    assert "cannot be started" in capsys.readouterr().err
+    assert forecast(two, *ask, "'") == 4
+    assert forecast(two, *ask, keep) == 3  # told again, since nobody was told before
+    changed = json.loads(told.read_text())["changed"]
+    assert all(each["changed"] and each["previous_position"] == 0 for each in changed)
+    told.unlink()
+    assert forecast(two, *ask, keep) == 3
+    assert not told.exists()
+
+
+def test_a_clock_that_was_set_back_and_a_cut_journal_are_said(two, capsys):
+    assert forecast(two, "signal", "--all", "--offline") == 3
+    journal = two / "data" / "live" / "journal.jsonl"
+    lines = journal.read_text().splitlines()
+    later = {**json.loads(lines[0]), "recorded_at": "2999-01-01T00:00:00Z", "decided_at": "2003-01-02T21:00:00Z"}
+    journal.write_text("\n".join([*lines, json.dumps(later), '{"event": "sig']))
+    capsys.readouterr()
+    assert forecast(two, "signal", "--all", "--offline") == 3
+    shown = capsys.readouterr().err
+    assert "1 line of the journal cannot be read (line 4): cut short or changed. The others stand." in shown
+    assert "earlier than the newest signal of the journal (2999-01-01T00:00:00Z). Check the clock" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["live", "add", "nothing"], "Expected the name of a run, a symbol with a finished run, or latest"),
+        (["live", "add", "IBM", "--model", "lstn"], "Did you mean lstm?"),
+        (["live", "add", "IBM", "--backtest", "other"], "got 'other'"),
+        (["live", "ad", "IBM"], "Did you mean add?"),
+        (["live", "remove", "MSFT"], "Expected one run of the live set"),
+        (["signal", "--changed"], "--changed goes with --all."),
+        (["signal", "--all", "--csv", "--json"], "Expected --csv or --json, got both."),
+        (["signal", "--all", "--cash", "0"], "0.0 is not in the range"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(two, capsys, arguments, message):
+    capsys.readouterr()
+    assert forecast(two, *arguments) == 2
+    assert message in only_line(capsys.readouterr().err)

@@ -1,0 +1,108 @@
+"""The journal loses nothing, repeats nothing, and reads what a crash has left of it."""
+
+import json
+import threading
+from dataclasses import replace
+
+import pytest
+
+from forecast.serving.journal import GivenSignal, Journal, JournalEntry
+
+
+def entry(run="AAPL-1d-a", decided_at="2024-01-02T21:00:00Z", position=1.0, **more):
+    given = GivenSignal(model="lstm", signal="buy", probability=0.51, position=position, members=(0.5, 0.52))
+    return JournalEntry(
+        **{
+            "recorded_at": "2024-01-02T22:00:00Z", "run": run, "symbol": run.split("-")[0], "model": "lstm",
+            "backtest": "b", "rules": {"policy": "long-flat"}, "decided_at": decided_at, "price": 0.0000113,
+            "signals": (given,), **more,
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return Journal(tmp_path / "live")
+
+
+def test_what_was_written_is_read_again(journal):
+    assert journal.read().entries == ()
+    entries = [entry(), entry(run="MSFT-1d-b", currency="USD", stale=True, refit=True)]
+    assert journal.record(entries) == entries
+    assert list(journal.read().entries) == entries
+    assert len(journal.path.read_text().splitlines()) == 2
+
+
+def test_a_bar_that_is_asked_twice_stands_once_as_it_was_given_first(journal):
+    first, later = entry(), entry(position=-1.0, recorded_at="2024-01-02T23:00:00Z")
+    journal.record([first])
+    before = journal.path.read_bytes()
+    assert journal.record([later, later]) == [first, first]
+    assert journal.path.read_bytes() == before
+    other = entry(decided_at="2024-01-03T21:00:00Z")
+    assert journal.record([later, other]) == [first, other]
+    assert journal.read().entries == (first, other)
+
+
+@pytest.mark.parametrize("cut", [1, 5, 40, 200])
+def test_a_journal_that_was_cut_loses_its_last_line_alone_and_is_written_on(journal, cut):
+    first, last, fresh = (entry(decided_at=f"2024-01-0{day}T21:00:00Z") for day in (2, 3, 4))
+    journal.record([first, last])
+    whole = journal.path.read_bytes()
+    journal.path.write_bytes(whole[:-cut])
+    left = (first, last) if cut == 1 else (first,)  # without its line end the last line is still whole
+    assert journal.read().entries == left
+    journal.record([fresh])
+    page = journal.read()
+    assert page.entries == (*left, fresh)
+    assert page.damaged == (() if cut == 1 else (2,))
+    assert journal.path.read_bytes().startswith(whole[:-cut])  # nothing was taken away
+    assert journal.record([last]) == [last]
+    assert sorted(each.decided_at for each in journal.read().entries) == [
+        first.decided_at,
+        last.decided_at,
+        fresh.decided_at,
+    ]
+
+
+@pytest.mark.parametrize("line", [b"\xff\xfe", b"[]", b"{}", b'{"event": "signal"}', b"[" * 100_000, b"1"])
+def test_a_damaged_line_is_counted_and_passed_over(journal, line):
+    journal.record([entry()])
+    journal.path.write_bytes(line + b"\n" + journal.path.read_bytes())
+    page = journal.read()
+    assert (page.damaged, page.entries) == ((1,), (entry(),))
+
+
+def test_two_programs_at_once_write_each_signal_once(journal):
+    entries = [entry(run=f"S{number}-1d-x") for number in range(20)]
+    threads = [threading.Thread(target=journal.record, args=(entries,)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(each.run for each in journal.read().entries) == sorted(each.run for each in entries)
+    assert [json.loads(line)["event"] for line in journal.path.read_text().splitlines()] == ["signal"] * 20
+
+
+def test_the_signal_before_is_the_symbols_whatever_the_run(journal):
+    old, new = entry(position=1.0), entry(run="AAPL-1d-z", decided_at="2024-01-05T21:00:00Z")
+    journal.record([old, new])
+    page = journal.read()
+    assert page.before("AAPL", new.decided_at) == old
+    assert page.before("AAPL", old.decided_at) is None
+    assert page.of("AAPL-1d-z") == [new]
+
+
+def test_what_a_program_was_told_is_remembered(journal):
+    journal.record([entry()])
+    assert journal.read().passed_on == frozenset()
+    journal.mark_passed_on([entry()])
+    assert journal.read().passed_on == {entry().key}
+    assert journal.read().entries == (entry(),)
+
+
+def test_the_traded_network_is_the_one_that_was_chosen():
+    other = GivenSignal(model="simple_rnn", signal="sell", probability=0.4, position=-1.0)
+    both = replace(entry(), signals=(other, entry().signals[0]))
+    assert both.traded.model == "lstm"
+    assert replace(both, model="gone").traded is other
