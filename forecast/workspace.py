@@ -1,11 +1,21 @@
 """Where things are kept: the store, the runs, studies and reports. The one room that knows these folders' names."""
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pipelines.errors import ConfigError
 
 DATA_DIR, REPORTS_DIR, STORE = "FORECAST_DATA", "FORECAST_REPORTS", "FORECAST_STORE"
 """The environment's names for the three places of a workspace."""
+
+PROJECT_FILE = "forecast.toml"
+"""Marks a project: `data` and `reports` lie beside it, unless its [workspace] says otherwise."""
+
+_TABLE = "workspace"
+_NAMES = {"data_dir": DATA_DIR, "reports_dir": REPORTS_DIR, "store": STORE}
 
 
 @dataclass(frozen=True, init=False)
@@ -40,9 +50,25 @@ class Workspace:
 
     @classmethod
     def default(cls) -> "Workspace":
-        """The one that FORECAST_DATA, FORECAST_REPORTS and FORECAST_STORE name, else `data` and `reports` here."""
-        named = {"data_dir": DATA_DIR, "reports_dir": REPORTS_DIR, "store": STORE}
-        return cls(**{field: value for field, name in named.items() if (value := os.environ.get(name))})
+        """The one that is meant where nothing is said.
+
+        Each place is the first of: FORECAST_DATA, FORECAST_REPORTS, FORECAST_STORE; [workspace] in the forecast.toml of
+        this folder or the nearest one above it, beside which `data` and `reports` lie; [workspace] in the user's own
+        file (`user_file`); `data` and `reports` in this folder.
+
+        Raises
+        ------
+        ConfigError
+            One of the files cannot be read, or says something else of a workspace.
+        """
+        sources = [_places(path) for path in (user_file(), project_file()) if path is not None and path.is_file()]
+        sources.append({field: value for field, name in _NAMES.items() if (value := os.environ.get(name))})
+        places: dict[str, Path | str] = {}
+        for source in sources:
+            if "data_dir" in source:  # a store belongs to the data folder that it was named with
+                places.pop("store", None)
+            places |= source
+        return cls(**places)
 
     @property
     def origins(self) -> Path:
@@ -77,3 +103,62 @@ class Workspace:
         """Every page of a run that is there: its report, those of its other backtests, what its networks remember."""
         named = [self.page(run), self.reports_dir / f"{run}-memory.html", *self.reports_dir.glob(f"{run}.*.html")]
         return [path for path in dict.fromkeys(named) if path.is_file()]
+
+
+def user_file() -> Path:
+    """The user's own file: where the platform keeps settings, `forecast/config.toml`."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return base / "forecast" / "config.toml"
+
+
+def project_file() -> Path | None:
+    """The forecast.toml of this folder or of the nearest one above it; None where there is none.
+
+    One that belongs to somebody else is passed over: in a shared folder it would say where your data go.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        path = folder / PROJECT_FILE
+        if path.is_file() and (not hasattr(os, "getuid") or path.stat().st_uid in (os.getuid(), 0)):
+            return path
+    return None
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """A TOML file of settings.
+
+    Raises
+    ------
+    ConfigError
+        It is missing, or no TOML.
+    """
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"Expected a TOML file, found none at {path}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"Expected TOML in {path}, got something else: {error}.") from error
+
+
+def _places(path: Path) -> dict[str, Path | str]:
+    """What a file says of a workspace; folders are taken from where the file lies."""
+    table = read_settings(path).get(_TABLE, {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"Expected [{_TABLE}] with {', '.join(_NAMES)} in {path}, got {table!r:.80}.")
+    named = {name.replace("-", "_"): value for name, value in table.items()}
+    if wrong := [name for name, value in named.items() if name not in _NAMES or not isinstance(value, str)]:
+        raise ConfigError(f"Expected {', '.join(_NAMES)} as texts in [{_TABLE}] of {path}, got {wrong[0]}.")
+    project = path.name == PROJECT_FILE
+    places: dict[str, Path | str] = {"data_dir": path.parent / "data", "reports_dir": path.parent / "reports"}
+    if not project:
+        places = {}
+    for name, value in named.items():
+        places[name] = value if "://" in value else path.parent / Path(value).expanduser()
+    return places
