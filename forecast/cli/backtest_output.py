@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from forecast.cli.tables import print_table
+from forecast.cli.tables import Column, print_table
+from forecast.cli.text import say
 from forecast.config import model_registry
 from forecast.report import formatting
 
@@ -19,6 +20,8 @@ _COLUMNS: tuple[tuple[str, str, Callable[[float], str]], ...] = (  # key in metr
     ("trades", "trades", formatting.count),
     ("cost_paid", "costs", formatting.percent),
 )
+_LEFT_OUT = {"exposure": 1, "cost_paid": 2, "trades": 3, "total_return": 4}
+"""Columns that a narrow terminal does without, in this order."""
 
 
 def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
@@ -32,14 +35,17 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
     text = verdict_text(backtest.metrics, symbol=symbol)
     click.echo("")
     for sentence in (*text.sentences, *text.details):
-        click.echo(sentence)
+        say(sentence)
     for caveat in text.caveats:
-        click.echo(f"Caveat: {caveat}")
+        say(f"Caveat: {caveat}")
     order = ["lstm", *model_registry.MODELS, *model_registry.REFERENCES]
     models = sorted(performance, key=lambda each: order.index(each) if each in order else len(order))
     click.echo("")
     print_table(
-        ["out of sample", *(f">{heading}" for _, heading, _ in _COLUMNS)],
+        [
+            Column("out of sample"),
+            *(Column(heading, number=True, drop=_LEFT_OUT.get(key, 0)) for key, heading, _ in _COLUMNS),
+        ],
         [
             [
                 formatting.within(model),
@@ -53,18 +59,18 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
         for sentence in panel_sentences(panel, [model for model in models if model in model_registry.MODELS]):
             click.echo(sentence)
     for line in trading_notes(backtest.metrics.get("trading") or {}):
-        click.echo(line)
+        say(line)
     if shown := backtest.metrics.get("certificate"):
         for entry in shown.get("unverifiable", ()):
-            click.echo(f"Cannot be checked for look-ahead bias: {entry}.")
+            say(f"Cannot be checked for look-ahead bias: {entry}.")
         passed = "no look-ahead bias detected" + (" in what can be checked" if shown.get("unverifiable") else "")
         answer = passed if shown["passed"] else "LOOK-AHEAD BIAS DETECTED: " + "; ".join(shown["failures"][:3])
-        click.echo(
+        say(
             f"Look-ahead audit: {answer} ({shown['compared']} recomputations on truncated or scrambled history, "
             f"sha256 {shown['sha256'][:12]})"
         )
         if (share := shown.get("detectable_share")) is not None:
-            click.echo(f"In features {missed_leaks(share)}.")
+            say(f"In features {missed_leaks(share)}.")
     if (trials := backtest.metrics.get("trials")) and trials["problems"]:
-        click.echo(f"Trial log: {trial_log(trials)}")
-    click.echo(f"Report: {page}")
+        say(f"Trial log: {trial_log(trials)}")
+    say(f"Report: {page}")

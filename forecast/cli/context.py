@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from forecast.cli.text import printable
+from forecast.cli.text import say
 from forecast.workspace import Workspace
 
 
@@ -45,9 +45,9 @@ class CliContext:
         return self.workspace.calibrations
 
     def note(self, message: str) -> None:
-        """One line for a person, on stderr, unless --quiet."""
+        """One line for a person on stderr, wrapped at words on a terminal, unless --quiet."""
         if not self.quiet:
-            click.echo(printable(message), err=True)
+            say(message, err=True)
 
 
 def print_json(result: Mapping[str, Any] | Sequence[Any]) -> None:

@@ -60,16 +60,16 @@ def describe(loaded: "Loaded") -> dict[str, Any]:
 def show(description: Mapping[str, Any], outcome: str) -> None:
     """Prints it for a person."""
     from forecast.cli.tables import print_table
-    from forecast.cli.text import printable
+    from forecast.cli.text import say
 
     for name in ("file", "format", "shape", "header", "kind", "columns", "times", "zone", "calendar", "rows"):
         value = description[name]
         text = (
             ", ".join(f"{needed} = {column}" for needed, column in value.items()) if isinstance(value, dict) else value
         )
-        click.echo(printable(f"{name:<9} {text}"))
+        say(f"{name:<9} {text}")
     rows = description["first_rows"]
     if rows:
         print_table([f">{name}" for name in rows[0]], [list(row.values()) for row in rows])
-    click.echo(printable(f"outcome   {outcome}"))
+    say(f"outcome   {outcome}")
     click.echo("Nothing was written (--dry-run).")

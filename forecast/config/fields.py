@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, did_you_mean
 
 Kind = Literal["integer", "number", "switch", "text", "date", "texts"]
 
@@ -73,8 +73,14 @@ class Setting:
         checked = getattr(self, f"_{self.kind}")(value)
         if checked is None:
             option = f"--{self.option or name.replace('_', '-')}"
-            raise ConfigError(f"Expected {option} {self.expectation}, got {_given(value)}.")
+            raise ConfigError(f"Expected {option} {self.expectation}, got {_given(value)}.{self._hint(value)}")
         return checked
+
+    def _hint(self, value: Any) -> str:
+        """The nearest choice to the first text that is none."""
+        texts = value if isinstance(value, list | tuple) else [value]
+        wrong = [each for each in texts if isinstance(each, str) and each not in (*self.choices, *self.words)]
+        return did_you_mean(wrong[0], (*self.choices, *self.words)) if wrong else ""
 
     def parse(self, text: str) -> Any:
         """A text of the command line as what it says: a number where one is expected; checked later."""

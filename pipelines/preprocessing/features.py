@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, did_you_mean
 from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing import custom_features
 from pipelines.preprocessing.order_flow import FLOW_FEATURES, available
@@ -112,5 +112,5 @@ def check_names(names: Sequence[object]) -> None:
     if unknown or not names or len(set(names)) < len(names):
         raise ConfigError(
             f"Expected features out of {', '.join(table)}, or module:function for your own, each once, got "
-            f"{', '.join(unknown or map(str, names)) or 'none'}."
+            f"{', '.join(unknown or map(str, names)) or 'none'}.{did_you_mean(unknown[0], table) if unknown else ''}"
         )

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pipelines.errors import did_you_mean
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
@@ -52,8 +54,11 @@ def what_is_there(known: "pd.DataFrame", where: Mapping[str, str], start: object
         if not interval:
             fetch = "Fetch a file of trades with --source csv --file."
             return f"Expected ticks of {symbol} in the store, got its {has}. {fetch}"
-        ticks = ", or make bars of the ticks with --bars tick:500" if "" in set(own["interval"]) else ""
+        made = f", or make bars of the ticks: `forecast train {symbol} --bars tick:500`"
+        ticks = made if "" in set(own["interval"]) else ""
         bring = f"bring them with `forecast fetch {symbol}{more}`{ticks}"
         return f"Expected {wanted} of {symbol} in the store, got its {has}; {bring}."
     there = ", ".join(sorted(set(known["symbol"]))[:12]) or "nothing yet"
-    return f"Expected a symbol in the store ({there}), got {symbol}. Bring it with `forecast fetch {symbol}{more}`."
+    hint = did_you_mean(symbol, known["symbol"])
+    bring = f"Bring it with `forecast fetch {symbol}{more}`."
+    return f"Expected a symbol in the store ({there}), got {symbol}.{hint} {bring}"

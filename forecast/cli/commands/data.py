@@ -1,18 +1,27 @@
 """`forecast data`: what is in the store, and whether it can be trusted."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from forecast.cli.confirmation import confirm, yes_option
 from forecast.cli.context import CliContext, json_option, print_json
-from forecast.cli.tables import print_table
+from forecast.cli.suggestions import SuggestingGroup
+from forecast.cli.tables import Column, print_table
+from forecast.cli.text import say
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@click.group()
+_interval_option = click.option(
+    "--interval", help="Interval of the bars, or ticks  [default: 1d, or what the store has where it has one series]"
+)
+
+
+@click.group(cls=SuggestingGroup)
 def command() -> None:
     """List, show and check the prices in the store.
 
@@ -44,7 +53,15 @@ def list_(settings: CliContext, /, as_json: bool) -> None:
     if not len(found):
         settings.note(f"The store at {settings.store} is empty. `forecast fetch AAPL --source sample` fills it.")
     print_table(
-        ["symbol", "what", ">rows", "first", "last", "in", "calendar"],
+        [
+            Column("symbol"),
+            Column("what"),
+            Column("rows", number=True),
+            Column("first"),
+            Column("last"),
+            Column("in", drop=2),
+            Column("calendar", drop=1),
+        ],
         [
             [
                 each["symbol"],
@@ -63,7 +80,7 @@ def list_(settings: CliContext, /, as_json: bool) -> None:
 @command.command("show")
 @click.argument("symbol")
 @click.option("--rows", type=click.IntRange(1), default=10, show_default=True, help="How many of the last rows.")
-@click.option("--interval", default="1d", show_default=True, help="Interval of the bars, or ticks.")
+@_interval_option
 @click.option(
     "--adjust",
     type=click.Choice(["raw", "forward", "back"]),
@@ -73,18 +90,19 @@ def list_(settings: CliContext, /, as_json: bool) -> None:
 )
 @json_option
 @click.pass_obj
-def show(settings: CliContext, /, symbol: str, rows: int, interval: str, adjust: str, as_json: bool) -> None:
+def show(settings: CliContext, /, symbol: str, rows: int, interval: str | None, adjust: str, as_json: bool) -> None:
     """The last rows of a symbol, and its latest dividends and splits.
 
     \b
     Examples:
       forecast data show AAPL
       forecast data show AAPL --adjust back --rows 20
-      forecast data show ES --interval ticks
+      forecast data show ES --interval ticks --rows 20
     """
     from pipelines.store.store import Store
 
     store = Store(settings.store)
+    interval = interval or _only_series(store, symbol)
     frame = _ticks(store, symbol) if interval == "ticks" else _bars(store, symbol, interval, adjust)
     last = frame.tail(rows)
     actions = _actions(store, symbol).tail(5)
@@ -99,7 +117,7 @@ def show(settings: CliContext, /, symbol: str, rows: int, interval: str, adjust:
 
 @command.command("check")
 @click.argument("symbol")
-@click.option("--interval", default="1d", show_default=True, help="Interval of the bars, or ticks.")
+@_interval_option
 @click.option("--repair", is_flag=True, help="Apply the repairs that are suggested; --undo takes them back.")
 @click.option(
     "--undo",
@@ -109,7 +127,9 @@ def show(settings: CliContext, /, symbol: str, rows: int, interval: str, adjust:
 )
 @json_option
 @click.pass_obj
-def check(settings: CliContext, /, symbol: str, interval: str, repair: bool, undo: int | None, as_json: bool) -> None:
+def check(
+    settings: CliContext, /, symbol: str, interval: str | None, repair: bool, undo: int | None, as_json: bool
+) -> None:
     """Gaps, bad prints, stale prices and suspicious returns, each with its date, its size and a repair.
 
     Real crashes are shown as suspicious and never repaired.
@@ -124,9 +144,10 @@ def check(settings: CliContext, /, symbol: str, interval: str, repair: bool, und
     from pipelines.cleaning import quality_checks
     from pipelines.store.store import Store
 
+    store = Store(settings.store)
+    interval = interval or _only_series(store, symbol)
     if interval == "ticks" and (repair or undo is not None):
         raise click.UsageError("--repair and --undo go with bars, not with --interval ticks. Fetch the trades again.")
-    store = Store(settings.store)
     if undo is not None:
         rows = store.undo(undo, symbol, interval=interval)
         settings.note(f"{symbol.upper()}: {rows:,} bars, dividends and splits are again as in version {undo}.")
@@ -144,7 +165,8 @@ def check(settings: CliContext, /, symbol: str, interval: str, repair: bool, und
         print_json({"symbol": bars.symbol, "bars": len(bars), "findings": [vars(each) for each in found]})
         return
     click.echo(f"{bars.symbol}: {len(bars):,} bars, {len(found)} {'finding' if len(found) == 1 else 'findings'}.")
-    print_table(["session", "what", "how much", "repair"], [[f.session, f.kind, f.size, f.repair] for f in found])
+    columns = [Column("session"), Column("what", wrap=True), Column("how much"), Column("repair", wrap=True)]
+    print_table(columns, [[f.session, f.kind, f.size, f.repair] for f in found])
 
 
 def _check_ticks(store: Any, symbol: str, *, as_json: bool) -> None:
@@ -157,7 +179,8 @@ def _check_ticks(store: Any, symbol: str, *, as_json: bool) -> None:
         print_json({"symbol": name, "ticks": total, "findings": [vars(each) for each in findings]})
         return
     click.echo(f"{name}: {total:,} ticks, {len(findings)} {'finding' if len(findings) == 1 else 'findings'}.")
-    print_table(["session", "what", "how much"], [[each.session, each.kind, each.size] for each in findings])
+    columns = [Column("session"), Column("what", wrap=True), Column("how much")]
+    print_table(columns, [[each.session, each.kind, each.size] for each in findings])
 
 
 @command.command("compact")
@@ -179,10 +202,39 @@ def compact(settings: CliContext, /, as_json: bool) -> None:
         click.echo(f"{fewer:,} files fewer.")
 
 
+@command.command("remove")
+@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
+@yes_option
+@click.pass_obj
+def remove(settings: CliContext, /, symbols: tuple[str, ...], yes: bool) -> None:
+    """Remove all of a symbol: bars, dividends and splits, trades and quotes. Its runs stay.
+
+    Bars, dividends and splits can be brought back with data check --undo; trades have to be fetched again.
+
+    \b
+    Example:
+      forecast data remove ACME
+    """
+    from forecast.serving.live import read_live
+    from pipelines.market.types import check_symbol
+    from pipelines.store.store import Store
+
+    store = Store(settings.store)
+    names = list(dict.fromkeys(check_symbol(symbol) for symbol in symbols))
+    for each in read_live(settings.workspace.live):
+        if each.symbol in names:
+            settings.note(f"{each.symbol} is live: its signals will fail. First: forecast live remove {each.run}.")
+    confirm(f"Remove all prices of {', '.join(names)} from {settings.store}?", yes=yes)
+    for name in names:
+        before = store.version()
+        store.remove(name)
+        say(f"Removed {name}. Its bars come back with `forecast data check {name} --undo {before}`.")
+
+
 @command.command("export")
 @click.argument("symbol")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--interval", default="1d", show_default=True, help="Interval of the bars, or ticks.")
+@_interval_option
 @click.option(
     "--adjust",
     type=click.Choice(["raw", "forward", "back"]),
@@ -191,7 +243,7 @@ def compact(settings: CliContext, /, as_json: bool) -> None:
     help="As traded, or adjusted for splits and dividends from the first or to the last bar.",
 )
 @click.pass_obj
-def export(settings: CliContext, /, symbol: str, file: Path, interval: str, adjust: str) -> None:
+def export(settings: CliContext, /, symbol: str, file: Path, interval: str | None, adjust: str) -> None:
     """Write a series to a .parquet or .csv file.
 
     In a CSV file, text that a spreadsheet would run as a formula is made plain with a leading apostrophe.
@@ -207,6 +259,7 @@ def export(settings: CliContext, /, symbol: str, file: Path, interval: str, adju
     if file.suffix not in (".csv", ".parquet"):
         raise click.UsageError(f"Expected a file that ends in .csv or .parquet, got {file.name!r}.")
     store = Store(settings.store)
+    interval = interval or _only_series(store, symbol)
     frame = _ticks(store, symbol) if interval == "ticks" else _bars(store, symbol, interval, adjust)
     frame.insert(0, "symbol", symbol.strip().upper())
     write_frame(frame, file)
@@ -227,6 +280,14 @@ def _bars(store: Any, symbol: str, interval: str, adjustment: str) -> "pd.DataFr
     return pd.DataFrame({"session" if daily else "closed at, UTC": when.astype(str), **columns})
 
 
+def _only_series(store: Any, symbol: str) -> str:
+    """Daily bars where there are any, else the one series of the symbol, else daily bars, whose absence is said."""
+    known = store.catalogue()
+    own = [str(each) or "ticks" for each in known[known["symbol"] == symbol.strip().upper()]["interval"]]
+    kinds = list(dict.fromkeys(own))
+    return kinds[0] if len(kinds) == 1 else "1d"
+
+
 def _ticks(store: Any, symbol: str) -> "pd.DataFrame":
     import pandas as pd
 
@@ -243,9 +304,17 @@ def _actions(store: Any, symbol: str) -> "pd.DataFrame":
 
 
 def _print_frame(frame: "pd.DataFrame") -> None:
-    names = [name if frame[name].dtype.kind not in "fi" else f">{name}" for name in frame.columns]
+    columns = [Column(str(name), number=frame[name].dtype.kind in "fi") for name in frame.columns]
     rows = frame.itertuples(index=False, name=None)
-    print_table(names, [[cell if isinstance(cell, str) else f"{cell:,.10g}" for cell in row] for row in rows])
+    print_table(columns, [[cell if isinstance(cell, str) else _plain(float(cell)) for cell in row] for row in rows])
+
+
+def _plain(value: float) -> str:
+    """Ten significant digits, never as 1.1e-05; whole numbers without a point."""
+    if value == int(value):
+        return f"{value:,.0f}"
+    places = max(0, 9 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{places}f}".rstrip("0")
 
 
 def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:

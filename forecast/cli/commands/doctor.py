@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from forecast.cli.context import CliContext, json_option, print_json
+from forecast.cli.text import say
 
 
 @click.command("doctor")
@@ -36,9 +37,9 @@ def command(settings: CliContext, as_json: bool) -> None:
         if isinstance(value, dict):
             click.echo(f"{name}:")
             for key, entry in value.items():
-                click.echo(f"  {key:<20} {entry}")
+                say(f"  {key:<20} {entry}")
         else:
-            click.echo(f"{name:<22} {value}")
+            say(f"{name:<22} {value}")
 
 
 def _versions() -> dict[str, str]:

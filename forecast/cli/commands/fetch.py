@@ -1,5 +1,6 @@
 """`forecast fetch`: prices from a source into the store."""
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,7 +146,8 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
     from forecast.api import prices
 
     options["start"], options["end"] = (_date(options[name]) for name in ("start", "end"))
-    _check(source, options)
+    symbols, options["files"] = _expanded(symbols, options["files"])
+    _check(source, symbols, options)
     if options["live"]:
         from forecast.cli.fetch_live import record
 
@@ -170,9 +172,21 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
         raise prices.failure(done, failed, symbols=names, reasons="reasons above")
 
 
-def _check(source: str, options: dict[str, Any]) -> None:
+def _expanded(symbols: tuple[str, ...], files: tuple[Path, ...]) -> tuple[tuple[str, ...], tuple[Path, ...]]:
+    """Symbols and files; what a shell made of --file month/*.csv are files, not symbols."""
+    if not files:
+        return symbols, files
+    more = [each for each in symbols if ("/" in each or os.sep in each or Path(each).suffix) and Path(each).is_file()]
+    return tuple(each for each in symbols if each not in more), (*files, *map(Path, more))
+
+
+def _check(source: str, symbols: tuple[str, ...], options: dict[str, Any]) -> None:
     from forecast.api.prices import check_files
 
+    if not symbols:
+        raise click.UsageError(
+            "Expected a symbol before the files, for example forecast fetch ES --source csv --file month/*.csv."
+        )
     check_files(source, options["files"])
     for name in ("dry_run", "replace"):
         if options[name] and source != "csv":
@@ -216,10 +230,18 @@ def _as_json(each: "IngestionResult") -> dict[str, Any]:
 
 
 def _print(done: "list[IngestionResult]") -> None:
-    from forecast.cli.tables import print_table
+    from forecast.cli.tables import Column, print_table
 
     print_table(
-        ["symbol", "what", ">rows", "first", "last", "in", ">actions"],
+        [
+            Column("symbol"),
+            Column("what"),
+            Column("rows", number=True),
+            Column("first"),
+            Column("last"),
+            Column("in", drop=2),
+            Column("actions", number=True, drop=1),
+        ],
         [
             [
                 each.symbol,

@@ -6,6 +6,7 @@ import click
 
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.options import AliasedOption
+from forecast.cli.text import say
 
 
 @click.command("inspect")
@@ -105,10 +106,10 @@ def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: b
         tables = chosen.run.folder / "inspection"
         print_json({"page": str(written), "tables": str(tables), **found.facts})
         return
-    click.echo(sentence)
+    say(sentence)
     if more := memory_section.details(memories, window=chosen.experiment.window):
-        click.echo(more)
-    click.echo(f"Page: {written}")
+        say(more)
+    say(f"Page: {written}")
 
 
 def _benchmark(
@@ -138,15 +139,15 @@ def _benchmark(
         results = known.table.to_dict(orient="records")
         print_json({"page": str(written), "window": window, "reach": reach, "results": results})
         return
-    click.echo(diagnostics.told(known))
-    click.echo(f"Page: {written}")
+    say(diagnostics.told(known))
+    say(f"Page: {written}")
 
 
 def _ablate(settings: CliContext, name: str, lengths: list[int], *, jobs: int | None, as_json: bool) -> None:
     from forecast.api.progress import shown
     from forecast.api.training import make_workers
     from forecast.cli.options import jobs_or_cores
-    from forecast.cli.tables import print_table
+    from forecast.cli.tables import Column, print_table
     from forecast.diagnostics import loader
     from forecast.report.sections import window_ablation as ablation_section
     from forecast.runs.catalog import open_run
@@ -166,9 +167,13 @@ def _ablate(settings: CliContext, name: str, lengths: list[int], *, jobs: int | 
             {"run": chosen.run.name, "window": found.window, "sentence": ablation_section.sentence(found), "rows": rows}
         )
         return
-    print_table(["network", ">window", ">log loss", ">net a day", ">interval", "answer"], ablation_section.cells(found))
-    click.echo(ablation_section.sentence(found))
-    click.echo(f"Next: forecast inspect {chosen.run.name} puts it on the page.")
+    columns = [
+        Column("network"), Column("window", number=True), Column("log loss", number=True, drop=1),
+        Column("net a day", number=True), Column("interval", number=True), Column("answer", wrap=True),
+    ]  # fmt: skip
+    print_table(columns, ablation_section.cells(found))
+    say(ablation_section.sentence(found))
+    say(f"Next: forecast inspect {chosen.run.name} puts it on the page.")
 
 
 def _lengths(text: str, *, option: str = "--lengths") -> list[int]:

@@ -9,6 +9,7 @@ import click
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.help_groups import GroupedOptions
 from forecast.cli.options import AliasedOption, how, make_experiment, take_rules, trading_options, training_options
+from forecast.cli.text import say
 
 
 @click.command("power", cls=GroupedOptions)
@@ -129,10 +130,10 @@ def command(
         return
     _print(found.shares)
     for sentence in effects(found):
-        click.echo(sentence)
+        say(sentence)
     for each in power_results.smallest_edges(found.shares):
         reached = f"from {each['edge']:.2f}" if each["edge"] is not None else "at none of the edges tried"
-        click.echo(
+        say(
             f"{each['question']}, {each['model']} against {each['benchmark']} on {each['kind']}: found with "
             f"80 % power {reached}."
         )
@@ -140,10 +141,14 @@ def command(
 
 
 def _print(shares: Any) -> None:
-    from forecast.cli.tables import print_table
+    from forecast.cli.tables import Column, print_table
 
     print_table(
-        ["market", ">edge", "question", "model", "benchmark", ">better", ">95 %", ">worse", ">inconclusive"],
+        [
+            Column("market"), Column("edge", number=True), Column("question"), Column("model"), Column("benchmark"),
+            Column("better", number=True), Column("95 %", number=True), Column("worse", number=True, drop=2),
+            Column("inconclusive", number=True, drop=1),
+        ],
         [
             [
                 row.kind, f"{row.edge:g}", row.question, row.model, row.benchmark, str(row.better),

@@ -164,7 +164,7 @@ def compare(settings: CliContext, names: tuple[str, ...], backtests: tuple[str, 
     click.echo("")
     for each in found:
         say(section.sentence(each))
-    click.echo(f"Page: {page}")
+    say(f"Page: {page}")
 
 
 @command.command("note")

@@ -1,0 +1,203 @@
+"""Every table of every command on terminals of 40, 80 and 120 columns; hints that work where they are given."""
+
+import json
+
+import pytest
+
+from forecast.__main__ import globals_first, run
+from forecast.config.trading import TradingConfig
+from forecast.runs import labels
+from forecast.runs.catalog import open_run
+from forecast.serving import live
+from forecast.serving.evening import Answer, Asked, Evening, Failure
+from forecast.serving.journal import GivenSignal, Journal, JournalEntry
+from forecast.serving.signal import PathForecast, Signal
+from tests.helpers.command_line import forecast, only_line
+from tests.helpers.report_fixtures import build_run, save_backtest
+from tests.helpers.terminal import WIDTHS, on_terminal, too_wide
+
+A, B = "AAPL-1d-aaaaaaaaaa", "MSFT-1d-bbbbbbbbbb"
+LONG = "long-flat_band-0.0_fee-1.0_slippage-2.0"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("terminal")
+    runs = folder / "data" / "runs"
+    for name, symbol in ((A, "AAPL"), (B, "MSFT")):
+        run = build_run(runs, name=name, symbol=symbol, bars=200, folds=1, seeds=2)
+        save_backtest(run, LONG, bars_per_year=252.0)
+        live.add(folder / "data" / "live", run=name, symbol=symbol, model="lstm", backtest=LONG, rules={})
+    labels.add_tags(open_run(runs, A), ["candidate", "wide-window"])
+    labels.write_note(open_run(runs, A), "A note that is long enough to be wrapped at its words on a narrow terminal")
+    given = GivenSignal(model="lstm", signal="buy", probability=0.51, position=1.0, members=(0.5, 0.52))
+    Journal(folder / "data" / "live").record(
+        [
+            JournalEntry(
+                recorded_at="2005-09-01T22:00:00Z", run=A, symbol="AAPL", model="lstm", backtest=LONG, rules={},
+                decided_at="2005-09-01T21:00:00Z", price=0.0000113, signals=(given,),
+            )
+        ]
+    )  # fmt: skip
+    for arguments in (("AAPL", "MSFT", "ES", "--source", "sample"),):
+        assert forecast(folder, "fetch", *arguments) == 0
+    return folder
+
+
+COMMANDS = [
+    ("runs",), ("runs", "--sort", "sharpe"), ("runs", "compare", A, B), ("runs", "note", A), ("runs", "tag", A),
+    ("live", "list"), ("live", "journal"), ("data", "list"), ("data", "show", "AAPL"),
+    ("data", "show", "ES"), ("data", "check", "AAPL"), ("data", "check", "ES"), ("doctor",),
+    ("fetch", "AAPL", "MSFT", "--source", "sample"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_what_a_command_prints_fits_and_symbols_are_whole(folder, arguments, width):
+    shown = on_terminal(folder, *arguments, width=width)
+    assert not too_wide(shown, width)
+    if arguments[0] in ("runs", "live") and arguments[1:2] != ("note",) and "tag" not in arguments:
+        assert A in shown or arguments == ("live", "journal")
+    assert "…" not in shown
+
+
+def test_columns_are_left_out_in_the_order_that_is_stated(folder):
+    wide = on_terminal(folder, "runs", width=400).splitlines()[0].split()
+    assert wide[0] == "run"
+    at_120 = on_terminal(folder, "runs", width=120)
+    assert "Not enough room for" in at_120 or "labels" in at_120.splitlines()[0]
+    narrow = on_terminal(folder, "runs", width=40)
+    for heading in ("skill", "Sharpe", "drawdown", "trades", "labels"):  # stacked: all columns
+        assert heading in narrow
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_signals_of_the_evening_fit(width, capsys, monkeypatch):
+    import io
+    import os
+    import shutil
+    from contextlib import redirect_stdout
+    from pathlib import Path
+
+    import numpy as np
+
+    from forecast.cli import evening_output
+    from forecast.cli.context import CliContext
+    from forecast.workspace import Workspace
+    from tests.helpers.terminal import Terminal
+
+    network = Signal(model="lstm", signal="buy", probability=0.5123, members=(0.5, 0.52), position=-0.5)
+    decided = np.datetime64("2024-01-02T21:00", "ns")
+    found = PathForecast(
+        run=A, symbol="SHIB-USD", decided_at=decided, price=0.0000112965, currency="USD", calendar="XNYS",
+        bars_since_run=3, rules=TradingConfig(), networks=(network,),
+    )  # fmt: skip
+    given = GivenSignal(model="lstm", signal="buy", probability=0.5123, position=-0.5)
+    entry = JournalEntry(
+        recorded_at="2024-01-02T22:00:00Z", run=A, symbol="SHIB-USD", model="lstm", backtest=LONG, rules={},
+        decided_at="2024-01-02T21:00:00Z", price=0.0000112965, currency="USD", signals=(given,),
+    )  # fmt: skip
+    lived = live.LiveRun(run=A, symbol="SHIB-USD", model="lstm", backtest=LONG, rules={}, added_at="")
+    asked = Asked(loaded=None, forecast=found, prices=None)  # type: ignore[arg-type]
+    answer = Answer(
+        live=lived, asked=asked, entry=entry, earlier=(), previous=1.0, passed_on=False,
+        verdict={"skill": "inconclusive", "money": None},
+    )  # fmt: skip
+    evening = Evening(answers=(answer,), failures=(Failure(run=B, symbol="MSFT", reason="It is gone."),))
+    out = Terminal()
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda fallback=(80, 24): os.terminal_size((width, 40)))
+    settings = CliContext(workspace=Workspace(data_dir=Path("d"), reports_dir=Path("r")))
+    with redirect_stdout(out):
+        evening_output.show(evening, settings, now=np.datetime64("2024-01-02T22:00", "ns"), form="table", cash=10_000)
+    import click
+
+    text = click.unstyle(out.getvalue())
+    assert not too_wide(text, width)
+    for needed in ("SHIB-USD", "BUY", "short 50%", "from long", "0.0000112965", "−221\u202f307\u202f484", "sell"):
+        assert needed in text, needed
+    assert "MSFT: It is gone." in capsys.readouterr().err
+    assert isinstance(out, io.StringIO)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["bactest"], "Did you mean backtest?"),
+        (["data", "shwo", "AAPL"], "Did you mean show?"),
+        (["train", "AAPL", "--model", "lsmt"], "Did you mean lstm?"),
+        (["train", "AAPL", "--feature", "retrun"], "Did you mean return?"),
+        (["train", "AAPL", "--label", "directon"], "Did you mean direction?"),
+        (["backtest", A, "--policy", "long-shrot"], "Did you mean long-short?"),
+        (["data", "show", "APPL"], "Did you mean AAPL?"),
+        (["report", "AAPL-1d-aaaaaaaaab"], f"Did you mean {A}?"),
+        (["train", "ES"], "forecast train ES --bars tick:500"),
+        (["fetch", "--source", "csv", "--file", "x.csv"], "Missing argument 'SYMBOL...'"),
+    ],
+)
+def test_a_mistyped_name_is_answered_with_the_nearest(folder, capsys, arguments, hint):
+    assert forecast(folder, *arguments) == 2
+    assert hint in only_line(capsys.readouterr().err)
+
+
+def test_options_of_all_commands_may_stand_behind_the_command(folder, tmp_path, capsys):
+    assert run(["data", "list", "--data-dir", str(folder / "data"), "--json"]) == 0
+    assert {each["symbol"] for each in json.loads(capsys.readouterr().out)["series"]} == {"AAPL", "MSFT", "ES"}
+    assert run(["data", "list", f"--data-dir={tmp_path}", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert globals_first(["runs", "note", "x", "--", "--quiet"]) == ["runs", "note", "x", "--", "--quiet"]
+    assert globals_first(["train", "--help"]) == ["train", "--help"]
+
+
+def test_bare_forecast_prints_its_help(capsys):
+    assert run([]) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("Usage: forecast")
+    assert len(shown.splitlines()) > 20
+    assert run(["data"]) == 2
+    assert "Commands:" in capsys.readouterr().err
+
+
+def test_a_symbol_with_trades_alone_is_shown_as_trades(folder, capsys):
+    assert forecast(folder, "data", "show", "ES", "--rows", "2") == 0
+    assert capsys.readouterr().out.split()[:4] == ["time,", "UTC", "price", "size"]
+    assert forecast(folder, "data", "check", "ES") == 0
+    assert "413,803 ticks" in capsys.readouterr().out
+
+
+def test_files_that_a_shell_has_named_are_files_and_not_symbols(tmp_path, capsys):
+    for day, price in ((2, 10), (3, 11)):
+        (tmp_path / f"{day}.csv").write_text(
+            f"date,open,high,low,close,volume\n2024-01-0{day},{price},{price},{price},{price},5\n"
+        )
+    files = [str(tmp_path / f"{day}.csv") for day in (2, 3)]
+    assert forecast(tmp_path, "fetch", "ACME", "--source", "csv", "--file", *files) == 0
+    assert "2024-01-02  2024-01-03" in capsys.readouterr().out
+    assert forecast(tmp_path, "fetch", "--source", "csv", "--file", *files) == 2
+    assert "Expected a symbol before the files" in only_line(capsys.readouterr().err)
+
+
+def test_a_small_price_is_never_shown_as_zero(tmp_path, capsys):
+    (tmp_path / "x.csv").write_text(
+        "date,open,high,low,close,volume\n2024-01-02,0.0000112965,0.0000113,0.0000112,0.0000112965,5\n"
+    )
+    assert forecast(tmp_path, "fetch", "SHIB", "--source", "csv", "--file", str(tmp_path / "x.csv")) == 0
+    capsys.readouterr()
+    assert forecast(tmp_path, "data", "show", "SHIB") == 0
+    assert "0.0000112965  0.0000113  0.0000112  0.0000112965       5" in capsys.readouterr().out
+
+
+def test_removing_a_symbol_takes_all_of_it_and_says_how_it_comes_back(tmp_path, capsys):
+    assert forecast(tmp_path, "fetch", "IBM", "ES", "--source", "sample") == 0
+    assert forecast(tmp_path, "data", "remove", "IBM") == 2
+    assert "add --yes" in only_line(capsys.readouterr().err)
+    assert forecast(tmp_path, "data", "remove", "ibm", "ES", "--yes") == 0
+    shown = capsys.readouterr().out
+    back = next(line for line in shown.splitlines() if "Removed IBM" in line).split("`")[1].split()[1:]
+    assert forecast(tmp_path, "data", "list", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"series": []}
+    assert forecast(tmp_path, *back) == 0
+    capsys.readouterr()
+    assert forecast(tmp_path, "data", "list", "--json") == 0
+    assert [each["rows"] for each in json.loads(capsys.readouterr().out)["series"]] == [3270]
+    assert forecast(tmp_path, "data", "remove", "NONE", "--yes") == 2
