@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo demo-ticks install test slow lint format bench docs dist clean
+.PHONY: demo demo-ticks install test slow lint format bench docs dist clean reference
 
 demo: $(VENV)/.installed
 	$(BIN)/forecast demo
@@ -63,3 +63,6 @@ $(VENV)/.installed-docs: $(VENV)/.installed-dev
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+
+reference: $(VENV)/.installed
+	$(BIN)/python -m forecast.cli.reference > docs/reference.md.new && mv docs/reference.md.new docs/reference.md

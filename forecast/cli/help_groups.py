@@ -8,7 +8,7 @@ _HEADINGS = {
     "Prices": (),
     "What is learned": ("global_model",),
     "Networks": (),
-    "Where it runs": ("experiment", "jobs", "backend", "cluster", "overwrite"),
+    "Where it runs": ("experiment", "overwrite"),
 }
 """The headings in order, with the options that no configuration's field describes."""
 

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 import click
 
 from forecast.cli.context import CliContext
+from forecast.config.compute import ComputeConfig
 from forecast.config.experiment import Experiment
 from forecast.config.fields import Setting, settings_of
 from forecast.config.trading import AUTO, Costs, TradingConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_KEPT_FOR_THE_COMMAND_LINE = {"help", "config", "json", "overwrite", "fresh"}
+NOT_IN_FILES = {"help", "config", "json", "overwrite", "fresh"}
 
 
 class AliasedOption(click.Option):
@@ -76,7 +77,7 @@ def option_of(
     if known.kind == "switch":
         shown = {"is_flag": True, "type": click.BOOL}
     else:
-        shown |= {"type": SettingType(name, known), "multiple": known.kind == "texts"}
+        shown |= {"type": SettingType(name, known), "multiple": known.kind == "texts" or known.several}
     return click.option(
         *spoken, name, cls=AliasedOption, heading=known.group, help=known.help,
         aliases=[f"--{each}" for each in known.aliases], **shown,
@@ -103,8 +104,8 @@ def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> N
     ctx.default_map = {}
     for name, value in settings.items():
         parameter = known.get(name.replace("_", "-"))
-        if parameter is None or name in _KEPT_FOR_THE_COMMAND_LINE:
-            allowed = ", ".join(sorted(_shown(ctx.command.params) - _KEPT_FOR_THE_COMMAND_LINE))
+        if parameter is None or name in NOT_IN_FILES:
+            allowed = ", ".join(sorted(_shown(ctx.command.params) - NOT_IN_FILES))
             raise click.UsageError(f"Expected settings out of {allowed} in {path}, got {name}.")
         several = parameter.multiple if isinstance(parameter, click.Option) else True
         if isinstance(parameter.type, SettingType) and not several:
@@ -137,15 +138,7 @@ _TRAINING = (
         callback=_read_config,
         help="TOML file with any of these options under the same names; the command line wins.",
     ),
-    click.option("--jobs", type=int, help="Worker processes  [default: as many as cores]"),
-    click.option(
-        "--backend",
-        type=click.Choice(["tensorflow", "jax", "auto"]),
-        default="tensorflow",
-        show_default=True,
-        help="Network library; auto: the fastest one installed.",
-    ),
-    click.option("--cluster", metavar="ADDRESS", help="Dask scheduler (tcp://host:8786), or local to start one."),
+    *(option_of(ComputeConfig, name) for name in settings_of(ComputeConfig)),
     click.option(
         "--overwrite",
         cls=AliasedOption,
@@ -236,8 +229,6 @@ def jobs_or_cores(jobs: int | None) -> int:
 
     if jobs is None:
         return cores()
-    if jobs < 1:
-        raise click.UsageError(f"Expected --jobs of 1 or more, got {jobs}.")
     if jobs > cores():
         settings: CliContext = click.get_current_context().obj
         settings.note(f"{jobs} jobs share {cores()} cores: --jobs {cores()} is as fast and takes less memory.")

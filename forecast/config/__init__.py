@@ -2,11 +2,13 @@
 
 __all__ = [
     "architecture",
+    "compute",
     "experiment",
     "fields",
     "judging",
     "model_registry",
     "policies",
+    "power_study",
     "significance",
     "trading",
     "universe",

@@ -5,7 +5,7 @@ import math
 import numbers
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ class Setting:
     choices: the only texts, or what each of several must be. patterns: regular expressions of further texts.
     words: texts accepted in place of a number.
     listed: the choices for a person, who would not read forty names. optional: whether None is allowed.
+    several: whether the field holds a tuple of such values.
     """
 
     kind: Kind
@@ -38,6 +39,7 @@ class Setting:
     words: tuple[str, ...] = ()
     listed: str = ""
     optional: bool = False
+    several: bool = False
     empty: bool = False
     option: str = ""
     aliases: tuple[str, ...] = ()
@@ -70,6 +72,8 @@ class Setting:
         """
         if value is None and self.optional:
             return None
+        if self.several and isinstance(value, list | tuple):
+            return tuple(replace(self, several=False).check(name, item) for item in value)
         checked = getattr(self, f"_{self.kind}")(value)
         if checked is None:
             option = f"--{self.option or name.replace('_', '-')}"

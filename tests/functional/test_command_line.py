@@ -50,7 +50,7 @@ def test_every_command_has_help_with_an_example(name, capsys):
         (["train"], "Missing argument 'SYMBOL...'"),
         (["train", "AAPL", "--window", "abc"], "Expected --window as a whole number from 1 to 5000, got 'abc'"),
         (["train", "AAPL", "--window", "0"], "Expected --window as a whole number from 1 to 5000, got 0"),
-        (["train", "AAPL", "--jobs", "0"], "Expected --jobs of 1 or more, got 0"),
+        (["train", "AAPL", "--jobs", "0"], "Expected --jobs as a whole number from 1, got 0"),
         (["train", "AAPL", "--model", "gpt"], "Expected --model out of simple_rnn, lstm"),
         (
             ["train", "AAPL", "--model", "lstm_in_step", "--bidirectional"],
@@ -65,7 +65,7 @@ def test_every_command_has_help_with_an_example(name, capsys):
         (["backtest"], "Expected a run in"),
         (["backtest", "--threshold", "0.7"], "Expected --threshold as a number from 0 to below 0.5, or auto, got 0.7"),
         (["backtest", "--fee-bps", "-1"], "Expected --fee-bps as a number from 0 to below 10000, got -1"),
-        (["backtest", "--policy", "both"], "Expected --policy out of long-flat, long-short, got 'both'"),
+        (["backtest", "--policy", "both"], "Expected --policy out of long-flat, long-short, and for a panel"),
         (["backtest", "a/b"], "Expected a symbol of 1 to 32 letters"),
         (
             ["signal", "AAPL-1d-0000000000"],
@@ -83,7 +83,7 @@ def test_every_command_has_help_with_an_example(name, capsys):
             ["backtest", "--sizing", "kelly", "--max-leverage", "0"],
             "Expected --max-leverage as a number above 0 to 20, got 0",
         ),
-        (["power", "--edge", "1.5"], "Expected every --edge above 0 and below 1, got 1.5"),
+        (["power", "--edge", "1.5"], "Expected --edge as a number above 0 and below 1, got 1.5"),
         (["power", "--n-bars", "150"], "Expected 50 train rows in every fold"),
     ],
 )
@@ -133,7 +133,7 @@ def test_doctor_says_what_is_here(tmp_path, capsys):
         ('window = "abc"', "Expected --window as a whole number from 1 to 5000, got 'abc'"),
         ("start = 2010", "Expected --start as a date like 2020-12-31, got 2010"),
         ('model = "gpt"', "_one_to_many, _one_to_one, each once, got gpt"),
-        ("jobs = 0", "Expected --jobs of 1 or more, got 0"),
+        ("jobs = 0", "Expected --jobs as a whole number from 1, got 0"),
     ],
 )
 def test_a_config_file_is_checked_like_the_command_line(content, message, tmp_path, capsys):

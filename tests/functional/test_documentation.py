@@ -65,6 +65,7 @@ def test_every_command_of_the_documentation_is_understood(
         if option == "--config":
             Path(value).write_text("window = 60\n")
         elif option in ("--file", "--predictions") and not value.endswith("/"):
+            Path(value).parent.mkdir(exist_ok=True)
             Path(value).touch()
         elif option == "--file":
             Path(value).mkdir()

@@ -5,6 +5,8 @@ from typing import Any
 import click
 
 from forecast.cli.context import CliContext
+from forecast.cli.options import option_of
+from forecast.config.compute import ComputeConfig
 
 _DAILY = {"symbol": "AAPL", "start": "2000-03-01", "end": "2013-03-01"}
 _TICKS = {"symbol": "ES", "bars": "tick:200", "start": "2013-09-02", "end": "2013-09-03"}
@@ -17,7 +19,7 @@ _TICKS = {"symbol": "ES", "bars": "tick:200", "start": "2013-09-02", "end": "201
     help="E-mini S&P 500 trades in bars of 200, with order-flow features, flat overnight, instead of daily "
     "Apple shares.",
 )
-@click.option("--jobs", type=int, help="Worker processes  [default: as many as cores]")
+@option_of(ComputeConfig, "jobs")
 @click.pass_context
 def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
     """Train the networks on the shipped sample, trade their signals out of sample, costs paid, write the report.
@@ -31,8 +33,9 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
     """
     from forecast.cli.commands.backtest import evaluate_and_report
     from forecast.cli.commands.train import train_each
-    from forecast.cli.options import jobs_or_cores, make_rules
+    from forecast.cli.options import jobs_or_cores
     from forecast.config.experiment import Experiment
+    from forecast.config.trading import TradingConfig
     from pipelines.ingestion import ingest
     from pipelines.sources import sample
     from pipelines.store.store import Store
@@ -49,8 +52,8 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
         f"Sample: {what}. {len(experiment.models)} networks x {experiment.folds} folds x {experiment.seeds} seeds."
     )
     run = train_each(settings, [experiment], jobs=jobs_or_cores(jobs))[0]
-    spread = "auto" if ticks else 0.0  # these trades come without quotes: the spread is estimated from the bars before
-    rules = make_rules(policy="long-flat", threshold=0.0, fee_bps=1.0, slippage_bps=2.0, half_spread_bps=spread)
+    # these trades come without quotes: the spread is estimated from the bars before
+    rules = TradingConfig(spread="bars" if ticks else "given")
     evaluate_and_report(settings, run, rules, say=True)
     if ticks:
         settings.note(_scope(run))

@@ -5,8 +5,9 @@ from datetime import datetime
 import click
 
 from forecast.cli.context import CliContext, json_option, print_json
-from forecast.cli.options import AliasedOption
+from forecast.cli.options import AliasedOption, option_of
 from forecast.cli.text import say
+from forecast.config.compute import ComputeConfig
 
 
 @click.command("inspect")
@@ -22,7 +23,7 @@ from forecast.cli.text import say
 )
 @click.option("--seeds", type=int, default=5, show_default=True, help="Of the benchmark: networks a cell and length.")
 @click.option("--ablation", metavar="5,15,60", help="Train the run at these windows too: do longer ones pay?")
-@click.option("--jobs", type=int, help="Of the benchmark and the ablation: processes; one a core when not given.")
+@option_of(ComputeConfig, "jobs")
 @click.option(
     "--overwrite", cls=AliasedOption, aliases=["--fresh"], is_flag=True, help="Of the benchmark: train all of it again."
 )
@@ -119,10 +120,7 @@ def _benchmark(
     from forecast.report.pages import diagnostics
     from forecast.studies import memory_benchmark
     from forecast.studies.memory_tasks import TASKS, StepBudget
-    from pipelines.errors import ConfigError
 
-    if jobs is not None and jobs < 1:
-        raise ConfigError(f"Expected --jobs of 1 or more, got {jobs}.")
     window = _window(settings, name)
     known = memory_benchmark.run(
         settings.workspace.benchmark,

@@ -1,4 +1,4 @@
-"""`forecast power`: the person's own experiment on made-up markets whose truth is known."""
+"""`forecast power`: the person's own experiment on simulated markets whose truth is known."""
 
 import shlex
 import sys
@@ -8,21 +8,16 @@ import click
 
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.help_groups import GroupedOptions
-from forecast.cli.options import AliasedOption, how, make_experiment, take_rules, trading_options, training_options
+from forecast.cli.options import how, make_experiment, option_of, take_rules, trading_options, training_options
 from forecast.cli.text import say
+from forecast.config.power_study import PowerStudyConfig
 
 
 @click.command("power", cls=GroupedOptions)
-@click.option("--market", "kinds", multiple=True, default=("none", "lag-1"), show_default=True,
-              help="none, shuffled, lag-K or memory; several by repeating.")  # fmt: skip
-@click.option("--edge", "edges", type=float, multiple=True, default=(0.05, 0.1, 0.2, 0.3), show_default=True,
-              help="Correlation that is planted in lag-K and memory markets; several by repeating.")  # fmt: skip
-@click.option(
-    "--markets", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Markets a kind and edge."
-)
-@click.option("--n-bars", cls=AliasedOption, aliases=["--bars-per-market"],
-              type=click.IntRange(100, 1_000_000), default=3_000, show_default=True,
-              help="Length of each market.")  # fmt: skip
+@option_of(PowerStudyConfig, "kinds")
+@option_of(PowerStudyConfig, "edges")
+@option_of(PowerStudyConfig, "markets")
+@option_of(PowerStudyConfig, "n_bars")
 @trading_options
 @training_options
 @json_option
@@ -44,7 +39,7 @@ def command(
     """Run your experiment on markets without an edge, and on markets with a planted one.
 
     Says how often it would find an edge that is not there, and the smallest one that it would find. Interrupted, the
-    same command goes on; every market is kept.
+    same command resumes; every market is kept.
 
     \b
     Examples:
@@ -65,8 +60,6 @@ def command(
     from pipelines.preprocessing.custom_features import sources
 
     settings: CliContext = ctx.obj
-    if any(not 0 < edge < 1 for edge in edges):
-        raise ConfigError(f"Expected every --edge above 0 and below 1, got {', '.join(f'{edge:g}' for edge in edges)}.")
     rules = take_rules(options)
     if rules.spread != "given":
         raise ConfigError(

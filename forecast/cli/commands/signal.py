@@ -6,6 +6,7 @@ import click
 
 from forecast.cli.context import CliContext, json_option
 from forecast.cli.options import option_of
+from forecast.config.compute import ComputeConfig
 from forecast.config.trading import TradingConfig
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ FAILED = 4
 )
 @click.option("--offline", is_flag=True, help="Fetch nothing: the newest close in the store.")
 @click.option("--refit", is_flag=True, help="Ask networks that are trained on all rows up to now.")
-@click.option("--jobs", type=int, help="--refit: worker processes  [default: as many as cores]")
+@option_of(ComputeConfig, "jobs")
 @click.option("--watch", is_flag=True, help="Go on with the live stream: a signal at the close of each bar.")
 @option_of(TradingConfig, "policy", default=None)
 @option_of(TradingConfig, "threshold", default=None)
