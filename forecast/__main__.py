@@ -54,7 +54,7 @@ def run(arguments: list[str]) -> int:
     except ForecastError as error:
         return _fail(str(error), debug=debug, code=2)
     except (KeyboardInterrupt, click.Abort):
-        print("Stopped. What was finished is kept; the same command goes on from there.", file=sys.stderr)
+        print("Stopped. What was finished is kept; the same command resumes there.", file=sys.stderr)
         return 130
     except (BrokenPipeError, SystemExit):  # click exits by itself where the reader of a pipe has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

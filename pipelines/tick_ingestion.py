@@ -56,9 +56,7 @@ def ingest_tick_files(
         try:
             delivery = read(path)
         except ForecastError as error:
-            kept = f" The {number} files before it are in the store; the same command goes on from there." * bool(
-                number
-            )
+            kept = f" The {number} files before it are in the store; the same command resumes there." * bool(number)
             name = "" if str(path) in str(error) else f"{path}: "
             raise type(error)(f"{name}{error}{kept}") from error
         if isinstance(delivery.prices, Bars):

@@ -65,7 +65,7 @@ def portfolio(
     weighting: Literal["equal", "inverse-volatility"],
     workspace: Workspace,
 ) -> "Portfolio":
-    """Join several runs into one account a model and save it; see forecast.evaluation.portfolio.join."""
+    """Join several runs into one account per model and save it; see forecast.evaluation.portfolio.join."""
     from forecast.evaluation.portfolio import join, save
 
     joined = join(runs, rules=trading, weighting=weighting)

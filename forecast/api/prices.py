@@ -201,7 +201,7 @@ def failure(
     missing = [symbol for symbol in symbols if symbol.strip().upper() not in there]
     return ForecastError(
         f"Fetched {len(results)} of {len(symbols)} symbols, not {', '.join(missing)} ({reasons}). "
-        "The others are kept; the same command goes on from there."
+        "The others are kept; the same command resumes there."
     )
 
 

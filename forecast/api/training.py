@@ -30,7 +30,7 @@ def train(
 ) -> Run:
     """Train an experiment's networks walk-forward, several seeds each, and return the finished run.
 
-    The same experiment on the same bars gives the same run: finished, it is returned at once; interrupted, it goes on
+    The same experiment on the same bars gives the same run: finished, it is returned at once; interrupted, it resumes
     from the last finished member. Works in a script without a ``__main__`` guard, in a notebook and in a thread.
 
     Parameters

@@ -71,7 +71,7 @@ class DaskPool:
             return None
         return RunError(
             f"The scheduler at {self._address} is gone. Finished members are kept: start it again and run the same "
-            "command, it goes on."
+            "command, it resumes."
         )
 
     def _connect(self) -> None:

@@ -148,7 +148,7 @@ def fit_members(jobs: Sequence[FitJob], *, workers: WorkerPool, progress: Progre
         job = jobs[number]
         if isinstance(result, FitFailure):
             failures.append(result)
-            progress.note(f"{result.order.name} failed: {result.reason}. The rest goes on.")
+            progress.note(f"{result.order.name} failed: {result.reason}. The others are trained.")
             continue
         job.done(result)
         if job.label is not None:

@@ -167,7 +167,7 @@ def detectable_edge(shares: pd.DataFrame, kind: str) -> float | None:
 
 
 def kind_name(kind: str) -> str:
-    """How a sentence calls a made-up market.
+    """How a sentence calls a simulated market.
 
     >>> kind_name("lag-10")
     'an edge at a lag of 10 bars'

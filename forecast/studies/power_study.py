@@ -1,4 +1,4 @@
-"""Controls: the person's own experiment on made-up markets whose truth is known, many times over.
+"""Controls: the person's own experiment on simulated markets whose truth is known, many times over.
 
 On markets without an edge it must not find one (false positives); on markets with a planted edge of growing size one
 sees from which size on it does (power). Everything but the prices is the experiment's own: windows, folds, seeds,
@@ -84,7 +84,7 @@ def calibrate(
 ) -> pd.DataFrame:
     """One row a market and comparison: kind, edge, seed, question, model, benchmark, answer, difference, low, high.
 
-    Each market is saved below `folder` when it is done, so the same call goes on where it was interrupted; the
+    Each market is saved below `folder` when it is done, so the same call resumes where it was interrupted; the
     folder's name has to follow from the experiment and the rules.
 
     Raises:

@@ -49,7 +49,7 @@ def train_all(
     """Trains every member that is not finished yet and returns the finished runs; the last becomes the latest.
 
     A run's name follows from its experiment, bars, versions and backend, so the same command finds the same run:
-    finished, it is returned as it is; interrupted, it goes on from the last finished member. fresh: train it anew.
+    finished, it is returned as it is; interrupted, it resumes after the last finished member. fresh: train it anew.
     The members of all runs share the workers, so that none of them waits for the end of a run.
 
     Raises:

@@ -95,7 +95,7 @@ def test_yahoo_stops_at_its_limit_keeps_what_it_has_and_goes_on(
         assert forecast(tmp_path, "fetch", "AAA") == 0
         fake.always = "status 429"
         assert forecast(tmp_path, "fetch", "AAA", "CCC") == 2
-        assert "it goes on from there" in capsys.readouterr().err
+        assert "it resumes there" in capsys.readouterr().err
         fake.always = ""
         assert forecast(tmp_path, "fetch", "AAA", "BBB", "CCC", "--json") == 2
         out, err = capsys.readouterr()

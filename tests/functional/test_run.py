@@ -130,7 +130,7 @@ def _stopped(folder, options, *, how, code):
     _, said = process.communicate()
     assert process.returncode == code, said
     if how == signal.SIGINT:
-        assert "the same command goes on from there" in said.strip().splitlines()[-1]
+        assert "the same command resumes there" in said.strip().splitlines()[-1]
     while any(_alive(pid) for pid in session):  # pytest's own limit ends a process that stays for ever
         time.sleep(0.01)
     assert not list(runs.rglob("*.part"))

@@ -34,7 +34,7 @@ def test_a_path_and_an_answer_in_step_are_trained_traded_and_asked_for_today(tmp
     shown = forecast("backtest").stdout
     assert "LSTM encoder-decoder" in shown
     assert "GRU in step" in shown
-    assert "The path ahead" in (tmp_path / "reports" / f"{run.name}.html").read_text()
+    assert "Multi-step forecasts" in (tmp_path / "reports" / f"{run.name}.html").read_text()
     found = json.loads(forecast("signal", "--json", code=3).stdout)  # the sample is old
     assert {each["model"] for each in found["signals"]} == {"lstm_encoder_decoder", "gru_in_step"}
     assert "one layer, read one way" in forecast("inspect", code=2).stderr

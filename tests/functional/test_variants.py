@@ -153,4 +153,4 @@ def test_tuned_networks_are_chosen_once_and_every_try_is_counted(copy):
     forecast("train", "AAPL", *options, "--overwrite", "--jobs", "1")
     assert run.describe()["tuning"] == tuned
     forecast("backtest")
-    assert "tries a network and fold" in (copy / "reports" / f"{run.name}.html").read_text()
+    assert "trials per network and fold" in (copy / "reports" / f"{run.name}.html").read_text()

@@ -22,7 +22,7 @@ from forecast.cli.options import (
 @click.option(
     "--portfolio",
     type=click.Choice(["equal", "inverse-volatility"]),
-    help="Join the runs into one account a model, with these shares, rebalanced and paid for.",
+    help="Join the runs into one account per model, with these shares, rebalanced and paid for.",
 )
 @trading_options
 @money_options

@@ -21,7 +21,7 @@ from forecast.config.compute import ComputeConfig
 @click.option(
     "--lengths", default="10,20,50,100,150,200", show_default=True, help="Of the benchmark's sequences, with commas."
 )
-@click.option("--seeds", type=int, default=5, show_default=True, help="Of the benchmark: networks a cell and length.")
+@click.option("--seeds", type=int, default=5, show_default=True, help="Of the benchmark: networks per cell and length.")
 @click.option("--ablation", metavar="5,15,60", help="Train the run at these windows too: do longer ones pay?")
 @option_of(ComputeConfig, "jobs")
 @click.option(

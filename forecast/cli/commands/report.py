@@ -20,7 +20,7 @@ def command(settings: CliContext, run: str, backtest: str | None, standalone: bo
     \b
     Examples:
       forecast report
-      forecast report 20260301-120000-aapl-1d --backtest default
+      forecast report AAPL-1d-0a1b2c3d4e --backtest long-flat_band-0.0_fee-1.0_slippage-2.0
       forecast report AAPL --standalone
     """
     from forecast.api.arguments import run_of

@@ -51,7 +51,7 @@ def command(
     each. @FILE stands for the symbols of a watchlist, or of a universe file with the columns symbol,from,to: each
     symbol then counts on the days on which it is a member.
 
-    An interrupted training goes on where it stopped when the same command is run again. All symbols share the
+    An interrupted training resumes when the same command is run again. All symbols share the
     workers: processes of this machine, or those of a Dask cluster (a trusted one: whoever reaches a cluster's port
     can run programs on it).
 

@@ -62,7 +62,7 @@ def _fan(model: str, rows: pd.DataFrame) -> tuple[str, Figure]:
             traces.append({**shared, **fill, "name": label, "y": rounded(np.expm1(edge)), "hovertemplate": "%{y:.2%}"})
     for name, values, tint, width in (
         ("Forecast", path, colour(model), 2.25),
-        ("What came", actual, "var(--ink)", 1.75),
+        ("Realised return", actual, "var(--ink)", 1.75),
     ):
         traces.append(_line(name, np.expm1(values), tint=tint, width=width) | {"x": steps, "hovertemplate": "%{y:.2%}"})
     day = f"{newest['decided_at'].iloc[0]:%Y-%m-%d %H:%M}"

@@ -187,7 +187,7 @@ def _tuning(found: Mapping[str, Any] | None) -> list[tuple[str, Mapping[str, Any
         f"{formatting.label(each['model'])}, fold {each['fold']}": f"{each['units']} units, {each['learning_rate']:g}"
         for each in found["chosen"]
     }
-    return [("Tuning: units, learning rate", {"tries a network and fold": found["tries"], **taken})]
+    return [("Tuning: units, learning rate", {"trials per network and fold": found["tries"], **taken})]
 
 
 def _cell(entry: Mapping[str, Any] | None, metric: str, write: Write) -> dict[str, str]:

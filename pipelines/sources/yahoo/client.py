@@ -98,7 +98,7 @@ class Client:
         if isinstance(reason, _TryAgain) and reason.limited:
             hint = f"in {reason.after:.0f} seconds" if reason.after else "in some minutes"
             raise RateLimitedError(
-                f"{symbol}: Yahoo limits requests from here. Run the same command again {hint}; it goes on from there."
+                f"{symbol}: Yahoo limits requests from here. Run the same command again {hint}; it resumes there."
             ) from reason
         if isinstance(reason, _TryAgain) and reason.unreachable:
             self._unreachable = str(reason)

@@ -65,7 +65,7 @@ def test_the_fan_holds_what_was_missed_on_validation_rows_and_shows_what_came(ru
     assert title == "LSTM encoder-decoder, decided 2006-02-11 00:00 UTC"
     lines = {trace["name"]: trace["y"] for trace in figure["data"]}
     assert lines["Forecast"] == [0, 0, 0, 0]
-    assert lines["What came"] == pytest.approx(np.expm1(np.append(0, np.cumsum(came(run, "test")[0]))), rel=1e-5)
+    assert lines["Realised return"] == pytest.approx(np.expm1(np.append(0, np.cumsum(came(run, "test")[0]))), rel=1e-5)
     missed = np.cumsum(came(run, "validation"), axis=1)
     for name, share in (("90 % band, lower", 0.05), ("50 % band, upper", 0.75)):
         expected = np.expm1(np.append(0, np.quantile(missed, share, axis=0)))
@@ -87,5 +87,5 @@ def test_losses_of_paths_and_of_chances_are_drawn_apart(material: PageContext) -
 
 def test_the_page_has_the_path_ahead(run: Run, tmp_path: Path) -> None:
     html = write_report(run, backtest="default", folder=tmp_path).read_text()
-    assert "The path ahead" in html
+    assert "Multi-step forecasts" in html
     assert 'data-chart="fan-0"' in html

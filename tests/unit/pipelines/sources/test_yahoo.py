@@ -132,7 +132,7 @@ def test_a_fault_that_passes_is_survived(fake: FakeYahoo, faults: list[str], wai
     ("fault", "error", "message"),
     [
         ("status 500", SourceError, "status 500 .*5 times"),
-        ("status 429", RateLimitedError, "in some minutes; it goes on from there"),
+        ("status 429", RateLimitedError, "in some minutes; it resumes there"),
         ("status 429 3600", RateLimitedError, "in 3600 seconds"),
         ("html", SourceError, "a web page instead of prices"),
         ("truncated", SourceError, "Expected an answer from Yahoo"),
