@@ -153,6 +153,11 @@ def fit_members(jobs: Sequence[FitJob], *, workers: WorkerPool, progress: Progre
         job.done(result)
         if job.label is not None:
             progress.advance(job.label, epochs=len(result.loss) if isinstance(result, FitResult) else 0)
+            if isinstance(result, FitResult) and result.diverged is not None:
+                progress.note(
+                    f"{job.task.name} diverged in epoch {result.diverged}: it forecasts 0.5 and trades nothing. Lower "
+                    "--learning-rate, or keep --clip above 0."
+                )
     if failures:
         raise RunError(
             f"{len(failures)} of {len(jobs)} members failed three times: "

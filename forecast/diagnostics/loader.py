@@ -98,10 +98,14 @@ def open_subject(run: Run) -> RunUnderStudy:
         raise RunError(
             f"bars.parquet of run {run.name} are not the bars it was trained on. Train it again: --overwrite."
         )
-    known = tuple(model for model in experiment.models if _plain(Architecture.of(experiment, model)))
+    lost = {each["model"] for each in about.get("diverged", ())}
+    known = tuple(
+        model for model in experiment.models if model not in lost and _plain(Architecture.of(experiment, model))
+    )
     if not known:
         raise RunError(
-            "Expected a run with a network out of simple_rnn, lstm (one layer, read one way, not normalised), got "
+            "Expected a run with a network out of simple_rnn, lstm (one layer, read one way, not normalised, none "
+            "of whose members diverged), got "
             f"{', '.join(experiment.models)}."
         )
     data = dataset.prepare(bars, experiment)

@@ -1,5 +1,6 @@
 """A run's predictions + rules + costs -> a saved backtest: signals, ledgers and what can be said about them."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,11 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
         trials=max(1, tried.log.tried),
         tried=tried.returns,
         validation=material["validation"],
-        caveats=[*tried.caveats, *([] if checked.verified else [Caveat(code="unverified")])],
+        caveats=[
+            *tried.caveats,
+            *([] if checked.verified else [Caveat(code="unverified")]),
+            *diverged_members(described),
+        ],
         unseeded=(traits := model_traits(described)).unseeded,
         ordinal=traits.ordinal,
     )
@@ -100,6 +105,12 @@ def model_traits(*described: Mapping[str, Any]) -> ModelTraits:
         unseeded=frozenset(name for names, about in judged if not about["seeded"] for name in names),
         ordinal=frozenset(name for names, about in judged if about["values"] != "probability" for name in names),
     )
+
+
+def diverged_members(*described: Mapping[str, Any]) -> list[Caveat]:
+    """A caveat for each network of which members diverged in training, with their number. described: run.json."""
+    count = Counter(str(each["model"]) for about in described for each in about.get("diverged", ()))
+    return [Caveat(code="diverged", value=number, subject=model) for model, number in count.items()]
 
 
 def with_outcome(predictions: pd.DataFrame) -> pd.DataFrame:

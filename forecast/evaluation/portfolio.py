@@ -11,7 +11,7 @@ import pandas as pd
 
 from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig
-from forecast.evaluation.backtest import model_traits, traded_accounts
+from forecast.evaluation.backtest import diverged_members, model_traits, traded_accounts
 from forecast.evaluation.tries import tries
 from forecast.evaluation.warnings import ruins
 from forecast.runs import integrity, trial_log
@@ -134,7 +134,11 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
         ledgers, predictions, bars_per_year=bars_per_year, sessions=sessions, config=config,
         decision_sessions=decided, trials=max(1, tried.log.tried), tried=tried.returns,
         validation=pd.concat([run.validation() for run in runs], ignore_index=True),
-        caveats=[*tried.caveats, *([] if all(each.verified for each in checked) else [Caveat(code="unverified")])],
+        caveats=[
+            *tried.caveats,
+            *([] if all(each.verified for each in checked) else [Caveat(code="unverified")]),
+            *diverged_members(*(run.describe() for run in runs)),
+        ],
         unseeded=traits.unseeded, ordinal=traits.ordinal,
     )  # fmt: skip
     metrics["integrity"] = {run.name: each.to_json() for run, each in zip(runs, checked, strict=True)}

@@ -51,8 +51,9 @@ def fit(
         int(each) for each in np.random.SeedSequence((seed, fold.number)).generate_state(3)
     )
     values = scaler.apply(windows.values)
+    start = flat(layers.build(architecture, seed=member_seed).get_weights())
     trained = program.train(
-        flat(layers.build(architecture, seed=member_seed).get_weights()),
+        start,
         program.material(
             values,
             ends=windows.ends,
@@ -73,24 +74,29 @@ def fit(
         patience=budget.patience,
         draw=draw >> 1,
     )
-    done = len(trained.loss)
-    said, checked = (
-        _answers(program, trained.parameters, values, windows.ends[rows]) for rows in (fold.test, fold.validation)
-    )
+    done, parameters = len(trained.loss), trained.parameters
+    said, checked = (_answers(program, parameters, values, windows.ends[rows]) for rows in (fold.test, fold.validation))
+    sound = _finite_epochs(trained.loss, trained.val_loss)
+    kept = sound if budget.patience else sound * (sound == done)  # the best epoch's weights, or those of the last one
+    diverged = None
+    if not kept or not all(np.isfinite(each).all() for each in (parameters, said, checked)):
+        diverged, parameters = min(sound + 1, done), start
+        said, checked = np.zeros_like(said), np.zeros_like(checked)
     deviation = _deviation(checked, windows, fold) if architecture.path else None
     nothing = np.empty((0, 0))
     return FitResult(
         architecture=architecture,
-        parameters=len(trained.parameters),
-        weights=_weights_file(program, trained.parameters),
+        parameters=len(parameters),
+        weights=_weights_file(program, parameters),
         probability=probabilities(said, architecture=architecture, deviation=deviation),
         validation=probabilities(checked, architecture=architecture, deviation=deviation),
-        loss=trained.loss,
-        val_loss=trained.val_loss,
-        seconds=np.full(done, (time.perf_counter() - began) / done),
+        loss=trained.loss[:sound],
+        val_loss=trained.val_loss[:sound],
+        seconds=np.full(sound, (time.perf_counter() - began) / done),
         path=said.astype(np.float64) if architecture.path else nothing,
         validation_path=checked.astype(np.float64) if architecture.path else nothing,
         deviation=deviation,
+        diverged=diverged,
     )
 
 
@@ -165,6 +171,12 @@ def _lessons(architecture: Architecture, windows: Windows, fold: Fold) -> dict[s
         labels, counts = path_targets.inner_labels(windows, fold)
         return {"marks": labels, "counts": counts}
     return {}
+
+
+def _finite_epochs(loss: Floats, val_loss: Floats) -> int:
+    """How many epochs there were before the first one with a loss that is not finite."""
+    finite = np.isfinite(loss) & np.isfinite(val_loss)
+    return len(finite) if finite.all() else int(np.argmin(finite))
 
 
 def _deviation(checked: Vector, windows: Windows, fold: Fold) -> float:

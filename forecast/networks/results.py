@@ -26,7 +26,9 @@ class FitResult:
     probability: shape (test rows,). validation: the same for the validation rows. loss, val_loss: mean log loss, of a
     path squared error, seconds: wall time; each shape (epochs,). path, validation_path: what a network that forecasts a
     path said, in units of volatility, shape (rows, ahead); (0, 0) for others. deviation: by how much the total of its
-    path was off on the validation rows; None for others.
+    path was off on the validation rows; None for others. diverged: the epoch from which on its numbers were not finite
+    where no earlier one could be kept: it forecasts 0.5 (a path of zeros) and has the weights that it began with. loss
+    and val_loss end before the first epoch that is not finite.
     """
 
     architecture: Architecture
@@ -40,6 +42,7 @@ class FitResult:
     path: Floats = field(default_factory=lambda: np.empty((0, 0)))
     validation_path: Floats = field(default_factory=lambda: np.empty((0, 0)))
     deviation: float | None = None
+    diverged: int | None = None
 
 
 __all__ = ["MOST_PARAMETERS", "Architecture", "Budget", "FitResult"]

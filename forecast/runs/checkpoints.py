@@ -28,7 +28,8 @@ _DEEPEST = 16
 class Checkpoint:
     """All that is needed to build a member: its network's shape, its scaler, and where its weights are.
 
-    deviation: as in Fitted, for one that forecasts a path.
+    deviation: as in FitResult, for one that forecasts a path. diverged: whether its training gave no finite numbers: it
+    forecasts 0.5, whatever its weights would say.
     """
 
     task: Task
@@ -36,6 +37,7 @@ class Checkpoint:
     scaler: Scaler
     weights: Path
     deviation: float | None = None
+    diverged: bool = False
 
 
 def open_member(run: Run, experiment: Experiment, task: Task) -> Checkpoint:
@@ -57,7 +59,14 @@ def open_member(run: Run, experiment: Experiment, task: Task) -> Checkpoint:
     scaler = _scaler(described.get("scaler"), architecture.features, path)
     _check_weights(path, parameters=described.get("parameters"))
     deviation = _deviation(described.get("deviation"), path) if architecture.path else None
-    return Checkpoint(task=task, architecture=architecture, scaler=scaler, weights=path, deviation=deviation)
+    return Checkpoint(
+        task=task,
+        architecture=architecture,
+        scaler=scaler,
+        weights=path,
+        deviation=deviation,
+        diverged=described.get("diverged") is not None,
+    )
 
 
 def _same(path: Path, name: str, needed: object, got: object) -> None:
@@ -123,6 +132,8 @@ def _numbers(group: Any, path: Path, depth: int = 0) -> Counter[str]:
             total += _numbers(item, path, depth + 1)
         elif not isinstance(item, h5py.Dataset) or item.external or item.is_virtual or item.dtype.kind not in "fiu":
             raise damaged(path, f"{name!r:.80} is not an array of numbers inside the file")
+        elif item.dtype.kind == "f" and not np.isfinite(item[()]).all():
+            raise damaged(path, f"{name!r:.80} holds numbers that are not finite")
         else:
             total["f" if item.dtype.kind == "f" else "i"] += int(item.size)
     return total

@@ -5,7 +5,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -188,10 +188,12 @@ class Run:
         certificate: Mapping[str, Any],
         seconds: float,
         paths: pd.DataFrame | None = None,
+        diverged: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """Writes what all members found together; the parts are no longer needed.
 
         certificate: what was compared to show that nothing looks ahead; it is bound to the run's bars and predictions.
+        diverged: the members whose training gave no finite numbers, with the epoch: run.json names them.
         """
         tables = {"history.parquet": history, "validation.parquet": validation, "predictions.parquet": predictions}
         if paths is not None and len(paths):
@@ -202,7 +204,8 @@ class Run:
         bound = sealed({**certificate, FILES: {name: digests[name] for name in BOUND if name in digests}})
         files = {CERTIFICATE: json_bytes(bound), **files}
         digests[CERTIFICATE] = digest(files[CERTIFICATE])
-        finished = {"seconds": round(seconds, 1), FORMAT: CURRENT_FORMAT, FILES: digests}
+        lost = {"diverged": [dict(each) for each in diverged]} if diverged else {}
+        finished = {**lost, "seconds": round(seconds, 1), FORMAT: CURRENT_FORMAT, FILES: digests}
         self._describe_as({**self.describe(), **finished})
         for name, content in files.items():  # the predictions come last and say that the run is finished
             write_atomically(self.place(name), content)

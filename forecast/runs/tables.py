@@ -113,6 +113,7 @@ def describe_member(fitted: FitResult, task: Task, *, dataset: MemberRows, exper
         "fold": number,
         "seed": seed,
         **({"deviation": fitted.deviation} if fitted.deviation is not None else {}),
+        **({"diverged": fitted.diverged} if fitted.diverged is not None else {}),
     }
 
 

@@ -80,7 +80,12 @@ def export(
             f"got {number} and {', '.join(chosen)}."
         )
     tasks = [(model, number, seed) for model in chosen for seed in range(experiment.seeds)]
-    files = [open_member(run, experiment, task) for task in tasks]
+    opened = [open_member(run, experiment, task) for task in tasks]
+    for lost in (member for member in opened if member.diverged):
+        tell(f"Left out, it diverged in training: {' '.join(map(str, lost.task))}.")
+    files = [member for member in opened if not member.diverged]
+    if not files:
+        raise RunError(f"Expected a member that learned to export, got {len(opened)} that diverged. Train again.")
     fitting = backend.load_fitting("tensorflow")  # whatever trained it: the weights are the same, and it writes both
     done = []
     for member in files:

@@ -42,6 +42,9 @@ class LoadedRun:
         values = matrix.astype(np.float32)
         found: dict[str, list[Floats]] = {}
         for member, parameters in zip(self.members, self.parameters, strict=True):
+            if member.diverged:
+                found.setdefault(member.task[0], []).append(np.full(len(ends), 0.5))
+                continue
             probability = self.fitting.predict(
                 values,
                 ends=ends,

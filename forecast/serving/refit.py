@@ -11,6 +11,7 @@ from forecast.compute.progress import NotesOnly
 from forecast.compute.shared_data import SharedData
 from forecast.compute.task import MemberResult, Task, order_for
 from forecast.datasets.dataset import Source, make_bars, prepare_newest
+from forecast.networks.results import FitResult
 from forecast.runs.run import Run, tuned_hyperparameters
 from forecast.serving.loader import last_fold, open_experiment
 from pipelines.errors import ConfigError
@@ -43,6 +44,8 @@ def refit(run: Run, source: Source, *, workers: WorkerPool, note: Callable[[str]
 
         def keep(result: MemberResult) -> None:
             newest[model][seed] = result.probability[-1]
+            if isinstance(result, FitResult) and result.diverged is not None:
+                note(f"{model} seed {seed} diverged in epoch {result.diverged}: it forecasts 0.5.")
 
         return FitJob(data=data, task=order(task, settings=tuned.get((model, number))), done=keep)
 

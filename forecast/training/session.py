@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from forecast.compute.executor import FitJob, WorkerPool, fit_members
@@ -19,7 +20,7 @@ from forecast.runs import tables, trial_log
 from forecast.runs.run import Run, tuned_hyperparameters
 from forecast.training import tuning
 from forecast.training.baselines import BaselineTask
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, RunError
 from pipelines.market.types import Floats
 from pipelines.preprocessing import custom_features
 from pipelines.preprocessing.windows import Rows
@@ -207,10 +208,13 @@ def save(owner: TrainingSession, task: Task, result: MemberResult) -> None:
     """Keeps a member that is fitted, so that it need not be fitted again."""
     if isinstance(result, FitResult):
         arrays = {name: getattr(result, name) for name in tables.FOUND}
+        arrays["diverged"] = np.array([] if result.diverged is None else [result.diverged], dtype=np.float64)
         description = tables.describe_member(result, task, dataset=owner.dataset, experiment=owner.experiment)
         owner.run.save_network(*task, weights=result.weights, description=description)
     else:
         arrays = {"probability": result.probability, "validation": result.validation}
+    if not (np.isfinite(arrays["probability"]).all() and np.isfinite(arrays["validation"]).all()):
+        raise RunError(f"Expected finite probabilities, got others from {' '.join(map(str, task))}. Nothing was kept.")
     owner.run.save_found(*task, found=arrays)
     owner.found[task] = arrays
 
@@ -228,6 +232,11 @@ def finish_if_whole(owner: TrainingSession) -> None:
         shown = lookahead_audit.retrained(shown, model, expected=expected, again=again)
     owner.run.finish(
         certificate=shown.to_json(),
+        diverged=[
+            {"model": model, "fold": fold, "seed": seed, "epoch": int(epoch)}
+            for model, fold, seed in owner.networks
+            for epoch in found[model, fold, seed].get("diverged", ())
+        ],
         predictions=_predictions(owner, {task: each for task, (each, _) in members.items()}),
         validation=pd.concat(
             [tables.predictions(dataset, task, each, part="validation") for task, (_, each) in members.items()],

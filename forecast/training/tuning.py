@@ -77,6 +77,8 @@ def chosen(tries: Sequence[TuningTrial]) -> dict[Study, Hyperparameters]:
 
 def score_of(fitted: FitResult, *, patience: int) -> float:
     """What a try is judged by: the loss on the validation rows of its fold."""
+    if fitted.diverged is not None:
+        return _WORST
     found = float(fitted.val_loss.min() if patience else fitted.val_loss[-1])
     return found if found < _WORST else _WORST  # a loss that is no number is never chosen
 

@@ -82,7 +82,9 @@ def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: b
     if not chosen.integrity.verified:
         settings.note(f"Not verified: {chosen.integrity.reason}.")
     if chosen.unseen:
-        settings.note(f"Not looked into: {', '.join(chosen.unseen)}. Only plain simple_rnn and lstm can be.")
+        settings.note(
+            f"Not looked into: {', '.join(chosen.unseen)}. Only plain simple_rnn and lstm that did not diverge can be."
+        )
     moment = None if at is None else np.datetime64(_last_moment(at), "ns")
     found = analysis.inspect(chosen, at=moment, tell=settings.note)
     memories = effective_memory.memories(found.memory, rng=np.random.default_rng(0))

@@ -78,6 +78,12 @@ def command(
         return
     for run in done:
         click.echo(f"Run {run.name} is trained. Next: forecast backtest {run.name}")
+        lost = [
+            f"{each['model']} fold {each['fold']} seed {each['seed']}" for each in run.describe().get("diverged", ())
+        ]
+        if lost:
+            more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
+            click.echo(f"Diverged in training, forecasting 0.5 and trading nothing: {', '.join(lost[:5])}{more}.")
 
 
 def _experiments(symbols: tuple[str, ...], options: dict[str, Any], *, global_model: bool) -> list[Any]:

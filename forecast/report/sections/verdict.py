@@ -134,7 +134,8 @@ def _caveat(caveats: Sequence[Caveat]) -> str:
         "directions right): look for a leak before believing it.",
         "unseeded": f"The forecasts of {who} are judged as they are: how much another training of the same model would "
         "differ is not counted.",
-        "diverged": f"{capital(who)} diverged in training and {'were' if several else 'was'} left out.",
+        "diverged": f"Members of {who} diverged in training: they forecast 0.5, trade nothing and leave the side "
+        "of the ensemble to the other seeds.",
         "unverified": "The run is of an earlier version, which recorded no sha256: whether its files are as they were "
         "written cannot be checked.",
         "trial_log": "The trial log was cut or edited, or lacks runs: more may have been tried than is counted.",

@@ -212,3 +212,21 @@ def test_probabilities_of_validation_rows_are_those_that_the_validation_loss_was
 def test_every_recurrent_cell_of_the_registry_has_a_layer_of_its_own(fitting):
     recurrent = {cell.like for cell in model_registry.CELLS.values() if cell.recurrent}
     assert recurrent == set(fitting.layers.CELL_LAYERS)
+
+
+@pytest.mark.parametrize("patience", [0, 2])
+def test_a_member_whose_numbers_are_not_finite_forecasts_one_half_and_keeps_the_weights_it_began_with(
+    fitting, task, patience
+):
+    windows, fold, scaler = task
+    wild = dataclasses.replace(budget(fitting, epochs=3, patience=patience), learning_rate=1e30, clip=0.0)
+    chosen = architecture(fitting, "irnn")
+    found = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=wild)
+    assert found.diverged == 1
+    np.testing.assert_array_equal(found.probability, np.full(len(fold.test), 0.5))
+    np.testing.assert_array_equal(found.validation, np.full(len(fold.validation), 0.5))
+    assert [len(each) for each in (found.loss, found.val_loss, found.seconds)] == [0, 0, 0]
+    calm = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=budget(fitting, epochs=1))
+    assert calm.diverged is None
+    assert np.isfinite(calm.loss).all()
+    assert found.parameters == calm.parameters

@@ -1,0 +1,29 @@
+"""A network whose training gave no finite numbers is named by every command, and trades nothing."""
+
+import json
+import shutil
+
+from forecast.runs.catalog import open_run
+from tests.helpers.command_line import SMALL, forecast_here
+
+WILD = (*SMALL, "--model", "irnn", "--learning-rate", "1", "--clip", "0", "--seeds", "2", "--window", "100")
+
+
+def test_a_diverged_network_is_named_by_train_backtest_page_and_signal_and_trades_nothing(trained, tmp_path):
+    shutil.copytree(trained / "data" / "store", tmp_path / "data" / "store")
+    command = forecast_here(tmp_path)
+    done = command("train", "AAPL", *WILD)
+    assert "AAPL irnn fold 0 seed 0 diverged in epoch 1: it forecasts 0.5" in " ".join(done.stderr.split())
+    assert "Diverged in training, forecasting 0.5 and trading nothing: irnn fold 0 seed 0" in done.stdout
+    run = open_run(tmp_path / "data" / "runs")
+    lost = [(each["model"], each["fold"], each["seed"]) for each in run.describe()["diverged"]]
+    assert set(lost) >= {("irnn", 0, 0), ("irnn", 0, 1)}
+    members = run.predictions().groupby(["model", "fold", "seed"])["probability"]
+    assert [set(members.get_group(each)) for each in lost] == [{0.5}] * len(lost)
+    made = json.loads(command("backtest", "--json").stdout)["backtests"][0]
+    assert {"code": "diverged", "value": len(lost), "subject": "irnn"} in made["verdict"]["caveats"]
+    assert "Members of the IRNN diverged in training" in (tmp_path / "reports" / f"{run.name}.html").read_text()
+    command("signal", "--offline", code=3)
+    refused = command("export", "--fold", "0", "--model", "irnn", code=2).stderr
+    assert "Left out, it diverged in training: irnn 0 0." in refused
+    assert "Expected a member that learned to export, got 2 that diverged" in refused
