@@ -1,16 +1,12 @@
 """Backtests -> pages that a person can read and forward."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from forecast.api.arguments import RunName, check_type, run_of, workspace_of
 from forecast.api.results import BacktestResult
 from forecast.runs.run import Run
 from forecast.workspace import Workspace
 from pipelines.errors import RunError
-
-if TYPE_CHECKING:
-    from forecast.evaluation.portfolio import Portfolio
 
 
 def report(
@@ -60,8 +56,7 @@ def report(
         if saved.run.folder.resolve() != chosen.folder.resolve():
             raise RunError(f"Expected a backtest of run {chosen.name}, got one of {saved.run.name}. Backtest it first.")
         backtest = saved.name
-    name = chosen_backtest(chosen, backtest)
-    page = _write_report(chosen, name, place, standalone=standalone)
+    page = write_page_of(chosen, chosen_backtest(chosen, backtest), place, standalone=standalone)
     write_index_of(place)
     return page
 
@@ -92,16 +87,8 @@ def write_index_of(workspace: Workspace) -> Path:
     return write_index(runs, folder=workspace.reports_dir, calibrations=listed(workspace.calibrations))
 
 
-def report_portfolio(portfolio: "Portfolio", *, workspace: Workspace) -> Path:
-    """Write a portfolio's page and the index."""
-    from forecast.report import write_portfolio
-
-    page = write_portfolio(portfolio, folder=workspace.reports_dir)
-    write_index_of(workspace)
-    return page
-
-
-def _write_report(run: Run, backtest: str, workspace: Workspace, *, standalone: bool) -> Path:
+def write_page_of(run: Run, backtest: str, workspace: Workspace, *, standalone: bool = False) -> Path:
+    """Write the page of a saved backtest, and no index: that of several runs is written once, after them."""
     from forecast.report import write_report
     from forecast.studies.power_results import listed
 

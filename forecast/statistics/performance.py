@@ -57,6 +57,13 @@ def equity_curve(net: Floats) -> Floats:
     return np.concatenate([[1.0], np.cumprod(np.maximum(1.0 + net, 0.0))])
 
 
+def sampled_growth(net: Floats, *, points: int = 40) -> list[float]:
+    """The equity curve at evenly spaced bars, its first and last among them: enough for a small picture."""
+    curve = equity_curve(net)
+    rows = np.unique(np.linspace(0, len(curve) - 1, points).round().astype(np.int64))
+    return [float(f"{value:.4g}") for value in curve[rows]]
+
+
 def position_changes(ledger: Ledger) -> Floats:
     """Size of the trade at each open, shape (bars,), as a fraction of equity."""
     return np.abs(position_orders(ledger))

@@ -7,6 +7,7 @@ import numpy as np
 
 from forecast.config.significance import SIGNIFICANCE
 from forecast.statistics.comparisons import (
+    BUY_AND_HOLD,
     Comparison,
     Sessions,
     daily_sums,
@@ -15,7 +16,7 @@ from forecast.statistics.comparisons import (
     skill_comparisons,
 )
 from forecast.statistics.forecast_accuracy import ensembles, prediction_quality
-from forecast.statistics.performance import Metrics, held_returns, performance
+from forecast.statistics.performance import Metrics, held_returns, performance, sampled_growth
 from forecast.statistics.robustness import evidence, forecast_tests
 from forecast.statistics.skill import SkillScores, skill_scores
 from forecast.statistics.tried_returns import DailyReturns
@@ -110,6 +111,11 @@ def summarise(
         "performance": _by_model(
             {(each.model, each.member): performance(each, bars_per_year=bars_per_year) for each in ledgers}
         ),
+        "growth": {
+            model: sampled_growth(held_returns(members[ENSEMBLE]))
+            for model, members in accounts.items()
+            if is_network(model) or model == BUY_AND_HOLD
+        },
         "prediction": prediction,
         "evidence": {**robustness, **tests},
         "verdict": verdict.to_json(),

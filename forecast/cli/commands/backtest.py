@@ -79,23 +79,31 @@ def command(
     runs = list(known.values())
     results = [evaluate_and_report(settings, run, rules, say=not as_json) for run in runs]
     joined = _join(settings, runs, rules, portfolio, say=not as_json) if portfolio else {}
+    write_index(settings)
     families = _families(runs, results, say=not as_json)
     if as_json:
         print_json({"backtests": results, **families, **joined})
 
 
 def evaluate_and_report(settings: CliContext, run: Any, rules: Any, *, say: bool) -> dict[str, Any]:
-    """Backtests a run, writes its report and the index, prints the verdict; the JSON result."""
+    """Backtests a run, writes its report, prints the verdict; the JSON result. The index is left to the caller."""
     from forecast.api.backtests import backtest
-    from forecast.api.reports import report
+    from forecast.api.reports import write_page_of
 
     result = backtest(run, rules, workspace=settings.workspace)
-    page = report(run, result, workspace=settings.workspace)
+    page = write_page_of(run, result.name, settings.workspace)
     if say:
         from forecast.cli.backtest_output import print_backtest
 
         print_backtest(result.saved, page, symbol=result.symbol)
     return {"run": run.name, "backtest": result.name, "report": str(page), **result.saved.metrics}
+
+
+def write_index(settings: CliContext) -> None:
+    """Writes the index of all runs, once a command."""
+    from forecast.api.reports import write_index_of
+
+    write_index_of(settings.workspace)
 
 
 def _families(runs: list[Any], results: list[dict[str, Any]], *, say: bool) -> dict[str, Any]:
@@ -120,12 +128,12 @@ def _families(runs: list[Any], results: list[dict[str, Any]], *, say: bool) -> d
 
 
 def _join(settings: CliContext, runs: list[Any], rules: Any, weighting: Any, *, say: bool) -> dict[str, Any]:
-    """Joins runs into a portfolio, saves it, writes its page and the index, prints its verdict; the JSON result."""
+    """Joins runs into a portfolio, saves it, writes its page, prints its verdict; the JSON result."""
     from forecast.api.backtests import portfolio
-    from forecast.api.reports import report_portfolio
+    from forecast.report import write_portfolio
 
     joined = portfolio(runs, rules, weighting=weighting, workspace=settings.workspace)
-    page = report_portfolio(joined, workspace=settings.workspace)
+    page = write_portfolio(joined, folder=settings.reports_dir)
     if say:
         from forecast.cli.backtest_output import print_backtest
 

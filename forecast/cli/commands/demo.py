@@ -31,7 +31,7 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
       forecast demo
       forecast demo --ticks
     """
-    from forecast.cli.commands.backtest import evaluate_and_report
+    from forecast.cli.commands.backtest import evaluate_and_report, write_index
     from forecast.cli.commands.train import train_each
     from forecast.cli.options import jobs_or_cores
     from forecast.config.experiment import Experiment
@@ -55,6 +55,7 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
     # these trades come without quotes: the spread is estimated from the bars before
     rules = TradingConfig(spread="bars" if ticks else "given")
     evaluate_and_report(settings, run, rules, say=True)
+    write_index(settings)
     if ticks:
         settings.note(_scope(run))
 

@@ -64,7 +64,7 @@ def command(
       forecast judge AAPL --predictions statsforecast.parquet --dated-by target --trained-until 2019-12-31
       forecast judge AAPL MSFT --predictions signals.csv --policy long-short
     """
-    from forecast.cli.commands.backtest import evaluate_and_report
+    from forecast.cli.commands.backtest import evaluate_and_report, write_index
     from forecast.datasets.dataset import load
     from forecast.evaluation.foreign_forecasts import read_file, recognise
     from forecast.evaluation.judged_run import judge
@@ -87,5 +87,6 @@ def command(
         for source, experiment in zip(sources, experiments, strict=True)
     ]  # fmt: skip
     results = [evaluate_and_report(settings, run, rules, say=not as_json) for run in runs]
+    write_index(settings)
     if as_json:
         print_json({"backtests": results})

@@ -1,6 +1,7 @@
 // what all pages share: figures with their times, colours, frames, and what to do when they change
 const drawing = (() => {
   "use strict";
+  const { fit, press } = tables;
   const stored = JSON.parse(document.getElementById("figures").textContent);
   const touch = matchMedia("(pointer: coarse)").matches;
   const narrow = () => innerWidth < 600;
@@ -175,24 +176,6 @@ const drawing = (() => {
     });
   };
 
-  // a table that does not fit is stacked: each row a block, each cell behind the name of its column
-  const fit = () => {
-    for (const box of document.querySelectorAll(".scroll")) {
-      const table = box.querySelector("table");
-      if (!table || table.classList.contains("whole")) continue;
-      table.classList.remove("stacked");
-      if (table.scrollWidth > box.clientWidth + 1 && box.clientWidth) table.classList.add("stacked");
-    }
-  };
-  for (const table of document.querySelectorAll(".scroll table")) {
-    const heads = [...table.querySelectorAll("thead tr:last-child > *")].map((head) => head.textContent);
-    for (const row of table.querySelectorAll("tbody tr")) [...row.children].forEach((cell, at) => { if (at) cell.dataset.name = heads[at] || ""; });
-  }
-
-  const press = (button) => {
-    for (const other of button.parentElement.querySelectorAll("[aria-pressed]")) other.setAttribute("aria-pressed", String(other === button));
-  };
-
   // draws what is in sight; what is folded when it is opened; all of it again where the page gets other colours
   const start = (draw, clicked = () => false) => {
     const hidden = (name) => { const target = chart(name); return !target || target.closest("details:not([open]), [hidden]"); };
@@ -212,7 +195,6 @@ const drawing = (() => {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
     addEventListener("beforeprint", () => { document.documentElement.dataset.theme = "print"; fit(); drawAll(); });
     addEventListener("afterprint", () => { delete document.documentElement.dataset.theme; fit(); drawAll(); });
-    addEventListener("resize", fit);
     fit();
     return drawAll().then(() => { document.documentElement.dataset.drawn = "yes"; });
   };

@@ -8,6 +8,7 @@ import pytest
 from forecast.__main__ import run as command_line
 from forecast.report import write_controls, write_index, write_report
 from forecast.report.document import LIBRARY
+from forecast.runs.labels import add_tags, write_note
 from tests.helpers.report_browser import CHROMIUM, Page, browser
 from tests.helpers.report_fixtures import build_run
 from tests.helpers.study_results import power_study
@@ -215,6 +216,75 @@ def test_charts_are_drawn_anew_for_paper(page: Page, report: Path) -> None:
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     page.wait("document.querySelector('[data-chart=growth] svg.main-svg').clientWidth > 700")
     assert page.evaluate(ink) != "rgb(26, 29, 33)"
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four runs of three symbols, one of them with other folds and a note, one without a backtest."""
+    folder = tmp_path_factory.mktemp("index")
+    small = {"bars": 400, "seeds": 1}
+    runs = [
+        build_run(folder / "runs", name=f"{symbol}-1d-000000000{at}", symbol=symbol, rng_seed=at, folds=folds, **small)
+        for at, (symbol, folds) in enumerate((("AAPL", 1), ("IBM", 1), ("MSFT", 2)))
+    ]
+    runs.append(build_run(folder / "runs", name="bare", symbol="IBM", backtest=None, folds=1, **small))
+    write_note(runs[1], "look at <b>this</b>")
+    add_tags(runs[1], ["good"])
+    write_report(runs[0], backtest="default", folder=folder)
+    return write_index(runs, folder=folder)
+
+
+def shown(page: Page) -> list[str]:
+    names = "[...document.querySelectorAll('#runs tbody tr:not([hidden]) th')].map(each => each.firstChild.textContent)"
+    return list(page.evaluate(names))
+
+
+def test_runs_are_sorted_by_a_click(page: Page, index: Path) -> None:
+    page.events.clear()
+    page.open(index, width=1400, scheme="light")
+    page.evaluate("document.querySelectorAll('#runs thead button')[4].click()")
+    ratios = page.evaluate("[...document.querySelectorAll('#runs tbody tr')].map(row => row.cells[4].dataset.value)")
+    assert ratios[-1] == ""  # what has no number stands last, either way
+    assert [float(each) for each in ratios[:-1]] == sorted(map(float, ratios[:-1]), reverse=True)
+    page.evaluate("document.querySelectorAll('#runs thead button')[4].click()")
+    again = page.evaluate("[...document.querySelectorAll('#runs tbody tr')].map(row => row.cells[4].dataset.value)")
+    assert again == [*reversed(ratios[:-1]), ""]
+    page.evaluate("document.querySelectorAll('#runs thead button')[0].click()")
+    assert shown(page) == sorted(shown(page), key=str.lower)
+    assert page.errors() == []
+    assert page.requests() == []
+
+
+def test_runs_are_found_by_words_settings_and_notes(page: Page, index: Path) -> None:
+    page.open(index, width=1400, scheme="light")
+    ask = (
+        "((text) => {{ const words = document.getElementById('words'); words.value = text; "
+        "words.dispatchEvent(new Event('input')); }})({!r})"
+    )
+    for text, names in (
+        ("ibm", ["IBM-1d-0000000001", "bare"]),
+        ("folds 2", ["MSFT-1d-0000000002"]),
+        ("#good", ["IBM-1d-0000000001"]),
+        ("nothing like it", []),
+    ):
+        page.evaluate(ask.format(text))
+        assert shown(page) == names
+    page.evaluate(ask.format(""))
+    page.evaluate(
+        "(() => { const choice = document.querySelector('[data-filter=symbol]'); choice.value = 'AAPL'; "
+        "choice.dispatchEvent(new Event('change')); })()"
+    )
+    assert shown(page) == ["AAPL-1d-0000000000"]
+    assert page.evaluate("document.getElementById('count').textContent") == "1 of 4 runs"
+
+
+@pytest.mark.parametrize("width", [390, 800, 1400])
+def test_the_index_fits_every_screen_and_shows_growth(page: Page, index: Path, width: int) -> None:
+    page.open(index, width=width, scheme="dark")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate("document.querySelectorAll('.spark').length") == 3
+    assert page.evaluate("document.querySelectorAll('#runs a').length") == 1
+    assert page.evaluate("document.querySelectorAll('#runs b').length") == 0
 
 
 def test_names_with_markup_in_them_stay_text(page: Page, tmp_path: Path) -> None:

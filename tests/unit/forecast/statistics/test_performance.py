@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecast.config.trading import Costs
-from forecast.statistics.performance import drawdown, equity_curve, held_returns, performance
+from forecast.statistics.performance import drawdown, equity_curve, held_returns, performance, sampled_growth
 from forecast.trading.simulator import Ledger, trade
 
 
@@ -96,3 +96,9 @@ def test_an_account_without_bars_is_defined() -> None:
     result = performance(ledger([], [100]), bars_per_year=252)
     assert (result["total_return"], result["exposure"], result["max_drawdown_bars"]) == (0.0, None, 0)
     assert list(equity_curve(np.array([]))) == [1.0]
+
+
+def test_a_sampled_curve_keeps_its_ends_and_every_point_of_a_short_one() -> None:
+    assert sampled_growth(np.array([0.1, -0.5]), points=40) == [1.0, 1.1, 0.55]
+    long = sampled_growth(np.full(1000, 0.001), points=5)
+    assert long == pytest.approx([1.001**at for at in (0, 250, 500, 750, 1000)], rel=1e-3)

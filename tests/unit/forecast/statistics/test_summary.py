@@ -55,7 +55,7 @@ def summary(ledgers: list[Ledger], predictions: pd.DataFrame) -> dict[str, objec
 
 def test_the_summary_is_plain_json_in_the_agreed_shape() -> None:
     result = json.loads(json.dumps(summary(*experiment()), allow_nan=False))
-    assert set(result) == {"config", "period", "performance", "prediction", "evidence", "verdict"}
+    assert set(result) == {"config", "period", "performance", "growth", "prediction", "evidence", "verdict"}
     assert result["period"]["bars"] == 299
     assert set(result["performance"]) == {"simple_rnn", "lstm", "buy_and_hold", "cash"}
     assert set(result["performance"]["lstm"]) == {"ensemble", "seeds", "spread"}
