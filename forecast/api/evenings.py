@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from forecast.api.signals import ask
+from forecast.compute.progress import Progress
 from forecast.runs.run import Run
 from forecast.workspace import Workspace
 from pipelines.errors import RunError
@@ -21,6 +22,7 @@ class Asking:
     """How runs are asked. now, offline, refit, jobs, note: as forecast.api.signals.ask takes them.
 
     rules: what differs from the rules of a run, None where nothing does. With any, nothing is kept in the journal.
+    begun: is told of each symbol when it is asked, its number from 0, and how many there are. progress: of refitting.
     """
 
     workspace: Workspace
@@ -30,6 +32,8 @@ class Asking:
     jobs: int | None = None
     rules: dict[str, Any] = field(default_factory=dict)
     note: Callable[[str], None] = lambda message: None
+    begun: Callable[[str, int, int], None] = lambda symbol, number, total: None
+    progress: Progress | None = None
 
     def evening(self) -> "Evening":
         """Asks the live set, run by run.
@@ -47,7 +51,13 @@ class Asking:
             )
         if self._what_if:
             self.note("Other rules than the live ones: nothing is written into the journal.")
-        return self._ask_all(live, self._live)
+        numbers = {each.run: number for number, each in enumerate(live)}
+
+        def asked(each: "LiveRun") -> "Asked":
+            self.begun(each.symbol, numbers[each.run], len(live))
+            return self._live(each)
+
+        return self._ask_all(live, asked)
 
     def one(self, run: Run) -> "Asked":
         """Asks one run; a live one with its live rules and into the journal."""
@@ -89,5 +99,5 @@ class Asking:
     def _ask(self, run: Run, live: "LiveRun | None" = None) -> "Asked":
         return ask(
             run, workspace=self.workspace, now=self.now, offline=self.offline, refit=self.refit, jobs=self.jobs,
-            rules=self.rules, note=self.note, trading=None if live is None else live.trading,
+            rules=self.rules, note=self.note, progress=self.progress, trading=None if live is None else live.trading,
         )  # fmt: skip

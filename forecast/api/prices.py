@@ -162,8 +162,12 @@ def fetch_each(
     files: PriceFiles | None,
     workspace: Workspace,
     note: Callable[[str], None],
+    begun: Callable[[str, int, int], None] = lambda symbol, number, total: None,
 ) -> "tuple[list[IngestionResult], dict[str, ForecastError]]":
-    """Symbol after symbol from their source into the store: what was written, and why the others were not."""
+    """Symbol after symbol from their source into the store: what was written, and why the others were not.
+
+    begun: is told of each symbol when it begins, its number from 0, and how many there are.
+    """
     from pipelines.errors import RateLimitedError
     from pipelines.store.provenance import remember
     from pipelines.store.store import Store
@@ -171,7 +175,8 @@ def fetch_each(
     store, client = Store(workspace.store), new_client() if request.source == "yahoo" else None
     results: list[IngestionResult] = []
     failed: dict[str, ForecastError] = {}
-    for symbol in symbols:
+    for number, symbol in enumerate(symbols):
+        begun(symbol, number, len(symbols))
         try:
             result = _bring(store, symbol, request, client=client, files=files, workspace=workspace, note=note)
         except ForecastError as error:

@@ -61,6 +61,7 @@ class TrainingProgress:
 
     def __enter__(self) -> "TrainingProgress":
         self._display.start()
+        self._bar = self._display.add_task("Preparing", total=None)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,7 +72,8 @@ class TrainingProgress:
         self._done, self._total = done, total
         if done:
             self.note(f"Going on: {done} of {total} members were finished before.")
-        self._bar = self._display.add_task("Starting workers", total=total, completed=done)
+        if self._bar is not None:
+            self._display.reset(self._bar, total=total, completed=done, description="Starting workers")
 
     def advance(self, name: str, *, epochs: int) -> None:
         """One more member is saved."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from forecast.api.arguments import RunName, jobs_of, run_of, workspace_of
 from forecast.api.progress import ShowProgress, shown
 from forecast.api.training import make_workers
+from forecast.compute.progress import Progress
 from forecast.runs.run import Run
 from forecast.workspace import Workspace
 
@@ -85,6 +86,7 @@ def signal(
             jobs=jobs,
             rules={"policy": policy, "threshold": threshold},
             note=display.note,
+            progress=display,
         ).one(chosen)
         for note in asked.forecast.notes:
             display.note(note)
@@ -102,8 +104,11 @@ def ask(
     rules: dict[str, Any],
     note: Callable[[str], None],
     trading: "TradingConfig | None" = None,
+    progress: Progress | None = None,
 ) -> "Asked":
     """Fetch, load, decide.
+
+    progress: of refitting; None: notes alone.
 
     trading: the rules, None for those of the run's newest backtest. rules: what differs from them; None where nothing
     does.
@@ -126,7 +131,7 @@ def ask(
 
         kind = described.get("backend", "tensorflow")
         with make_workers(jobs=jobs_of(jobs), backend=kind, cluster=None) as workers:
-            newest = refit_members(run, source, workers=workers, note=note)
+            newest = refit_members(run, source, workers=workers, note=note, progress=progress)
     loaded = load_members(run)
     forecast = outlook(loaded, source, rules=trading, newest=newest)
     return Asked(loaded=loaded, forecast=forecast, prices=make_bars(source, experiment))

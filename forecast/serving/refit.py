@@ -7,7 +7,7 @@ import numpy as np
 
 from forecast.compute import backend
 from forecast.compute.executor import FitJob, WorkerPool, fit_members
-from forecast.compute.progress import NotesOnly
+from forecast.compute.progress import NotesOnly, Progress
 from forecast.compute.shared_data import SharedData
 from forecast.compute.task import MemberResult, Task, order_for
 from forecast.datasets.dataset import Source, make_bars, prepare_newest
@@ -18,7 +18,14 @@ from pipelines.errors import ConfigError
 from pipelines.market.types import Floats
 
 
-def refit(run: Run, source: Source, *, workers: WorkerPool, note: Callable[[str], None]) -> dict[str, Floats]:
+def refit(
+    run: Run,
+    source: Source,
+    *,
+    workers: WorkerPool,
+    note: Callable[[str], None],
+    progress: Progress | None = None,
+) -> dict[str, Floats]:
     """Each network's probabilities at the newest bar, shape (seeds,), from members that know every label before it.
 
     They are the members of a fold that begins at the newest bar: validation rows, scaler and budget as in the run.
@@ -47,9 +54,12 @@ def refit(run: Run, source: Source, *, workers: WorkerPool, note: Callable[[str]
             if isinstance(result, FitResult) and result.diverged is not None:
                 note(f"{model} seed {seed} diverged in epoch {result.diverged}: it forecasts 0.5.")
 
-        return FitJob(data=data, task=order(task, settings=tuned.get((model, number))), done=keep)
+        fit_task = order(task, settings=tuned.get((model, number)))
+        return FitJob(data=data, task=fit_task, done=keep, label=fit_task.name)
 
     jobs = [job((model, 0, seed)) for model in experiment.models for seed in range(experiment.seeds)]
     note(f"Training {len(jobs)} members on {len(dataset.folds[0].train):,} rows and stopping them on the latest ones.")
-    fit_members(jobs, workers=workers, progress=NotesOnly(write=note))
+    shown = progress or NotesOnly(write=note)
+    shown.begin(total=len(jobs), done=0)
+    fit_members(jobs, workers=workers, progress=shown)
     return newest

@@ -144,6 +144,7 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
       forecast fetch ACME --source csv --file download.xlsx --dry-run
     """
     from forecast.api import prices
+    from forecast.cli.progress import counted
 
     options["start"], options["end"] = (_date(options[name]) for name in ("start", "end"))
     symbols, options["files"] = _expanded(symbols, options["files"])
@@ -163,7 +164,10 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
     if options["dry_run"]:
         _dry_run(files, names, as_json=as_json)
         return
-    done, failed = prices.fetch_each(names, request, files=files, workspace=settings.workspace, note=settings.note)
+    with counted(settings, "Fetching") as begun:
+        done, failed = prices.fetch_each(
+            names, request, files=files, workspace=settings.workspace, note=settings.note, begun=begun
+        )
     if as_json:
         print_json({"fetched": [_as_json(each) for each in done], "failed": {k: str(v) for k, v in failed.items()}})
     else:

@@ -6,6 +6,7 @@ import click
 
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.options import AliasedOption, option_of
+from forecast.cli.progress import busy
 from forecast.cli.text import say
 from forecast.config.compute import ComputeConfig
 
@@ -86,7 +87,8 @@ def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: b
             f"Not looked into: {', '.join(chosen.unseen)}. Only plain simple_rnn and lstm that did not diverge can be."
         )
     moment = None if at is None else np.datetime64(_last_moment(at), "ns")
-    found = analysis.inspect(chosen, at=moment, tell=settings.note)
+    with busy(settings, f"Looking into {chosen.run.name}"):
+        found = analysis.inspect(chosen, at=moment, tell=settings.note)
     memories = effective_memory.memories(found.memory, rng=np.random.default_rng(0))
     sentence = memory_section.sentence(memories, window=chosen.experiment.window)
     found.facts.update(sentence=sentence, memory=[dataclasses.asdict(each) for each in memories])

@@ -85,11 +85,15 @@ def command(
       forecast signal --all --changed --on-change "mail -s signals me@example.org"
       forecast signal BTC-USD-time-1m-0a1b2c3d4e --watch
     """
+    from dataclasses import replace
+
     import numpy as np
 
     from forecast.api.evenings import Asking
+    from forecast.api.progress import shown
     from forecast.cli import signal_watch
     from forecast.cli.options import jobs_or_cores
+    from forecast.cli.progress import busy, counted
     from forecast.cli.signal_output import show
 
     settings: CliContext = ctx.obj
@@ -106,7 +110,8 @@ def command(
         note=settings.note,
     )  # fmt: skip
     if every:
-        evening = ask.evening()
+        with counted(settings, "Asking") as begun:
+            evening = replace(ask, begun=begun).evening()
         form = "csv" if as_csv else "json" if as_json else "table"
         ctx.exit(
             _tell(
@@ -123,7 +128,12 @@ def command(
     run = _chosen(settings, name, symbol)
     if watch:
         signal_watch.check(run)
-    asked = ask.one(run)
+    if refit:
+        with shown(not settings.quiet) as training:
+            asked = replace(ask, progress=training).one(run)
+    else:
+        with busy(settings, f"Asking {run.symbol}"):
+            asked = ask.one(run)
     found = asked.forecast
     show(found, settings, now=now, as_json=as_json, line=watch)
     if watch:

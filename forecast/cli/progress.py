@@ -1,0 +1,48 @@
+"""What a person sees while a command works: how far it is and the time that is left. Nothing in a pipe."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from forecast.cli.context import CliContext
+
+Step = Callable[[str, int, int], None]
+"""Is told of each thing that is begun: its name, its number from 0, and how many there are."""
+
+
+@contextmanager
+def counted(settings: CliContext, what: str) -> Iterator[Step]:
+    """A bar over several things, with the time that is left; gone when all is done. what: "Fetching"."""
+    with _display(settings, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()) as shown:
+        bar = shown.add_task(what, total=None)
+
+        def step(name: str, number: int, total: int) -> None:
+            shown.update(bar, description=f"{what} {name}", completed=number, total=total)
+
+        yield step
+
+
+@contextmanager
+def busy(settings: CliContext, what: str) -> Iterator[None]:
+    """A sign of life, with the seconds that have passed, for one thing whose length is not known."""
+    with _display(settings, SpinnerColumn(), TimeElapsedColumn()) as shown:
+        shown.add_task(what, total=None)
+        yield
+
+
+def _display(settings: CliContext, *columns: ProgressColumn) -> Progress:
+    console = Console(file=sys.stderr, highlight=False)
+    hidden = settings.quiet or not console.is_terminal
+    return Progress(TextColumn("{task.description}"), *columns, console=console, disable=hidden, transient=True)
