@@ -8,6 +8,7 @@ __all__ = [
     "price_files",
     "prices",
     "progress",
+    "rankings",
     "reports",
     "results",
     "run_table",

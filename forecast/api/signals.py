@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from forecast.config.experiment import Experiment
     from forecast.config.trading import TradingConfig
     from forecast.serving.evening import Asked
+    from forecast.serving.panel_signal import PanelSignal
     from forecast.serving.signal import PathForecast
     from pipelines.store.store import Store
 
@@ -33,7 +34,7 @@ def signal(
     jobs: int | None = None,
     progress: ShowProgress = True,
     workspace: Workspace | None = None,
-) -> "PathForecast":
+) -> "PathForecast | PanelSignal":
     """Ask a run's networks for the signal at the newest close, after fetching it.
 
     Parameters
@@ -58,6 +59,8 @@ def signal(
     PathForecast
         decided_at, price, and a signal for each network: probability, its members, and the position that the rules
         hold from the next open on. ``stale(now)`` says whether sessions have closed since.
+    PanelSignal
+        Of a panel: the ranking of each network, with the share of each symbol and what to buy, sell and keep.
 
     Raises
     ------
@@ -78,6 +81,21 @@ def signal(
     place = workspace_of(workspace)
     chosen = run_of(run, place)
     with shown(progress) as display:
+        if chosen.is_panel:
+            from forecast.api.rankings import ask_panel
+
+            ranking = ask_panel(
+                chosen,
+                workspace=place,
+                now=np.datetime64("now", "ns"),
+                offline=offline,
+                refit=refit,
+                rules={"policy": policy, "threshold": threshold},
+                note=display.note,
+            )
+            for note in ranking.notes:
+                display.note(note)
+            return ranking
         asked = Asking(
             workspace=place,
             now=np.datetime64("now", "ns"),

@@ -1,3 +1,11 @@
 """From a finished run to the money: backtest, portfolio, its look-ahead audit, and warnings."""
 
-__all__ = ["backtest", "foreign_forecasts", "judged_run", "portfolio", "run_comparison"]
+__all__ = [
+    "backtest",
+    "foreign_forecasts",
+    "judged_run",
+    "panel",
+    "panel_rows",
+    "portfolio",
+    "run_comparison",
+]

@@ -154,10 +154,10 @@ def panel_trades(
     """What the rules make of the probabilities, benchmarks included; validation rows decide the same exposure."""
     shares: dict[Member, Floats] = {}
     signals: dict[str, Signals] = {}
-    parts = _parts(rows, states=states, closes=closes, rules=rules)
+    parts = account_parts(rows, states=states, closes=closes, rules=rules)
     for (model, member), probability in rows.probability.items():
         shares[model, member], own = panel_shares(
-            probability, rows.symbol, rows.decided_at, rules=rules, threshold=_threshold(model, rules), parts=parts
+            probability, rows.symbol, rows.decided_at, rules=rules, threshold=no_trade_zone(model, rules), parts=parts
         )
         if member == ENSEMBLE:
             signals[model] = own
@@ -170,14 +170,15 @@ def panel_trades(
     return PanelTrades(rows=rows, market=market, shares=shares, signals=signals)
 
 
-def _threshold(model: str, rules: TradingConfig) -> float:
-    """Baselines trade without a no-trade zone, as they do on one symbol."""
+def no_trade_zone(model: str, rules: TradingConfig) -> float:
+    """The threshold of a model. Baselines trade without a no-trade zone, as they do on one symbol."""
     return 0.0 if model in BASELINES else float(rules.threshold)
 
 
-def _parts(
+def account_parts(
     rows: PanelRows, *, states: Mapping[str, MarketState], closes: Mapping[str, Times], rules: TradingConfig
 ) -> Floats:
+    """The part of the account that each row's symbol has there, by the rules' weighting, shape (rows,)."""
     weight = None
     if rules.weighting == "inverse-volatility":
         weight = inverse_volatility(rows.symbol, rows.entry_at, states=states)
@@ -196,7 +197,7 @@ def _exposures(
     exposure: dict[str, Floats] = {}
     for fold, part in validation.groupby("fold", sort=True):
         checked = panel_rows(part)
-        parts = _parts(checked, states=states, closes=closes, rules=rules)
+        parts = account_parts(checked, states=states, closes=closes, rules=rules)
         moments = int(checked.moment.max()) + 1
         for (model, member), probability in checked.probability.items():
             if member != ENSEMBLE or not is_network(model):
@@ -206,7 +207,7 @@ def _exposures(
                 checked.symbol,
                 checked.decided_at,
                 rules=rules,
-                threshold=_threshold(model, rules),
+                threshold=no_trade_zone(model, rules),
                 parts=parts,
             )
             held = exposure.setdefault(model, np.zeros(len(rows)))

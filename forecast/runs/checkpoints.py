@@ -40,8 +40,10 @@ class Checkpoint:
     diverged: bool = False
 
 
-def open_member(run: Run, experiment: Experiment, task: Task) -> Checkpoint:
+def open_member(run: Run, experiment: Experiment, task: Task, *, panel: bool = False) -> Checkpoint:
     """The files of one member of a run, which must be the ones that were saved for it.
+
+    panel: whether its scalers are many (panel_scalers has them); the checkpoint has one that changes nothing.
 
     Raises:
         RunError: a file that is missing, truncated, too large, of another member, or that asks for an absurd size.
@@ -56,7 +58,10 @@ def open_member(run: Run, experiment: Experiment, task: Task) -> Checkpoint:
         _same(path, name, needed, getattr(architecture, name))
     for name, needed in (("fold", fold), ("seed", seed), ("features", list(experiment.features))):
         _same(path, name, needed, described.get(name, needed))
-    scaler = _scaler(described.get("scaler"), architecture.features, path)
+    if panel:
+        scaler = Scaler(mean=np.zeros(architecture.features), scale=np.ones(architecture.features))
+    else:
+        scaler = _scaler(described.get("scaler"), architecture.features, path)
     _check_weights(path, parameters=described.get("parameters"))
     deviation = _deviation(described.get("deviation"), path) if architecture.path else None
     return Checkpoint(
@@ -67,6 +72,18 @@ def open_member(run: Run, experiment: Experiment, task: Task) -> Checkpoint:
         deviation=deviation,
         diverged=described.get("diverged") is not None,
     )
+
+
+def panel_scalers(run: Run, task: Task, *, features: int) -> dict[str, Scaler]:
+    """The scaler of each symbol of a panel in the member's fold, which all members of the fold share.
+
+    Raises:
+        RunError: a scaler that does not fit the features.
+    """
+    path, described = run.member(*task), run.describe_member(*task).get("scaler")
+    if not isinstance(described, dict):
+        raise RunError(f"Need the scalers of a panel in the description of {path}. Train it again.")
+    return {str(symbol): _scaler(content, features, path) for symbol, content in described.items()}
 
 
 def _same(path: Path, name: str, needed: object, got: object) -> None:

@@ -1,3 +1,14 @@
 """A finished run at work: today's signal, live bars, refitting, exporting its networks."""
 
-__all__ = ["evening", "export", "journal", "live", "loader", "paper_record", "refit", "signal", "stream"]
+__all__ = [
+    "evening",
+    "export",
+    "journal",
+    "live",
+    "loader",
+    "panel_signal",
+    "paper_record",
+    "refit",
+    "signal",
+    "stream",
+]

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from forecast.compute import backend
 from forecast.config.experiment import Experiment
@@ -118,7 +119,16 @@ def source_now(run: Run, experiment: Experiment, store: Store) -> Source:
     Raises:
         TooFewBarsError: nothing from then on.
     """
-    source, first = load(store, experiment), run.bars()["opened_at"].iloc[0]
+    return source_since(store, experiment, first=run.bars()["opened_at"].iloc[0])
+
+
+def source_since(store: Store, experiment: Experiment, *, first: pd.Timestamp) -> Source:
+    """What the store holds of the experiment's symbol from the open of that bar on.
+
+    Raises:
+        TooFewBarsError: nothing from then on.
+    """
+    source = load(store, experiment)
     raw, since = source.raw, np.datetime64(first.tz_convert(None), "ns")
     if isinstance(raw, TickHistory):
         raw = raw.since(since).whole()

@@ -3,10 +3,14 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from forecast.runs import trial_log
 from forecast.runs.catalog import open_run
+from forecast.serving.panel_signal import panel_signal
+from forecast.serving.signal import rules_of
+from pipelines.store.store import Store
 from tests.helpers.command_line import SMALL, forecast_here, only_line
 
 
@@ -99,10 +103,31 @@ def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(
     assert "On AAPL_MSFT, 2001–2003" in said
     assert "2 symbols on" in said
     assert (copy / "reports" / f"{run.name}.html").exists()
+    check_rankings(copy, run, forecast)
     again = json.loads(forecast("train", "MSFT", "AAPL", *options, "--json").stdout)
     assert [each["run"] for each in again["runs"]] == [run.name]
     assert "for --global-model" in only_line(forecast("train", "AAPL", "--global-model", code=2).stderr)
     assert "got the panel" in only_line(forecast("inspect", run.name, code=2).stderr)
+
+
+def check_rankings(folder, run, forecast):
+    """A panel's ranking of a day that the run has decided is the backtest's row; one of a later day is made new."""
+    signals = run.backtest(run.backtests()[-1]).signals
+    store, rules = Store(folder / "data" / "store"), rules_of(run)
+    for place in (5, len(signals) // 4):
+        day = signals["decided_at"].sort_values().iloc[place * 2]
+        ranking = panel_signal(run, store, rules=rules, until=np.datetime64(day.tz_convert(None), "ns"))
+        for model, names in ranking.networks.items():
+            mine = signals[(signals["model"] == model) & (signals["decided_at"] == day)].set_index("symbol")
+            assert {each.symbol: each.share for each in names} == mine["target"].to_dict()
+            assert {each.symbol: each.probability for each in names} == mine["probability"].to_dict()
+            for each in names:
+                assert (each.action in ("buy", "sell")) == (mine.loc[each.symbol, "signal"] != "hold")
+    today = json.loads(forecast("signal", run.name, "--offline", "--json", code=3).stdout)
+    assert today["decided_at"] > run.predictions()["decided_at"].max().isoformat()
+    assert [each["rank"] for each in today["rankings"]["lstm"]] == [1, 2]
+    assert sorted(each["share"] for each in today["rankings"]["lstm"]) == [-1.0, 1.0]
+    assert "at the close of 2013" in forecast("signal", run.name, "--offline", code=3).stdout
 
 
 def test_symbols_that_cannot_take_part_are_named_at_once_and_left_out_when_asked(copy):

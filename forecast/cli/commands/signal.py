@@ -73,6 +73,7 @@ def command(
 
     The members of the last fold decide together: the mean of their probabilities, as in the backtest. The position is
     what the rules of the run's newest backtest (of a live run: those it was added with) hold from the next open on.
+    Of a panel: the ranking of its symbols, with what to buy, sell and keep.
     --all asks the live set and nothing else; signals of live runs go into the journal, once per run and bar.
 
     Exit code 3: the newest price is older than the last session that has closed. 4: some runs could not be asked.
@@ -91,9 +92,11 @@ def command(
 
     from forecast.api.evenings import Asking
     from forecast.api.progress import shown
+    from forecast.api.rankings import ask_panel
     from forecast.cli import signal_watch
     from forecast.cli.options import jobs_or_cores
     from forecast.cli.progress import busy, counted
+    from forecast.cli.ranking_output import show_panel
     from forecast.cli.signal_output import show
 
     settings: CliContext = ctx.obj
@@ -126,6 +129,15 @@ def command(
             )
         )
     run = _chosen(settings, name, symbol)
+    if run.is_panel:
+        if watch:
+            raise click.UsageError("Expected a run of one symbol for --watch, got a panel.")
+        ranking = ask_panel(
+            run, workspace=settings.workspace, now=now, offline=offline, refit=refit,
+            rules={"policy": policy, "threshold": threshold}, note=settings.note,
+        )  # fmt: skip
+        show_panel(ranking, settings, now=now, as_json=as_json)
+        ctx.exit(STALE if ranking.stale(now) else 0)
     if watch:
         signal_watch.check(run)
     if refit:

@@ -1,0 +1,309 @@
+"""Today's ranking of a panel: every symbol's newest window through the members of the last fold, and what to trade."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.compute import backend
+from forecast.config.experiment import Experiment
+from forecast.config.trading import TradingConfig
+from forecast.config.universe import periods_of
+from forecast.datasets.dataset import make_bars, with_room
+from forecast.evaluation.panel import account_parts, check_rules, market_states, no_trade_zone
+from forecast.evaluation.panel_rows import panel_rows
+from forecast.runs import integrity, tables
+from forecast.runs.checkpoints import Checkpoint, open_member, panel_scalers
+from forecast.runs.run import Run
+from forecast.serving.loader import last_fold, source_since
+from forecast.serving.signal import SETTLED
+from forecast.trading.panel_shares import panel_shares
+from forecast.trading.signals import ENSEMBLE, utc
+from pipelines.errors import ConfigError, ForecastError, RunError
+from pipelines.market import calendars
+from pipelines.market.types import Bars, Floats, Times
+from pipelines.preprocessing import custom_features, features, windows
+from pipelines.preprocessing.scaling import Scaler
+from pipelines.preprocessing.windows import Rows
+from pipelines.store.store import Store
+
+_CHECKED = 3  # decisions of the run per symbol that are made again, to see that nothing has changed
+_SAME = 1e-4  # float32 computed in other batches differs by less, other features or weights by far more
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedName:
+    """One symbol. rank: 1 is the highest probability. before, share: parts of the account until and from the next open.
+
+    action: buy where the side changes upwards, sell where it changes downwards, keep where it stays, else none.
+    """
+
+    rank: int
+    symbol: str
+    probability: float
+    before: float
+    share: float
+    action: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PanelSignal:
+    """The rankings of a panel's networks at the newest close.
+
+    networks: model -> its names, highest probability first. absent: symbols that are not ranked, with the reason.
+    """
+
+    run: str
+    symbol: str
+    decided_at: np.datetime64
+    calendar: str
+    rules: TradingConfig
+    networks: Mapping[str, tuple[RankedName, ...]]
+    absent: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    def stale(self, now: np.datetime64) -> bool:
+        """Whether the newest bar is of an earlier session than the last one that had closed half an hour ago."""
+        session = calendars.session_of(np.array([self.decided_at]), self.calendar)[0]
+        return bool(session < calendars.last_closed(self.calendar, now=now - SETTLED))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Asked:
+    """A symbol's bars, its features, and the bars at which decisions are asked for: the run's last ones, then new ones.
+
+    fresh: how many of them the run has not made.
+    """
+
+    prices: Bars
+    matrix: Floats
+    ends: Rows
+    fresh: int
+
+
+def open_panel(run: Run) -> tuple[dict[str, Any], Experiment]:
+    """A finished panel's description, and its experiment without an end.
+
+    Raises:
+        RunError: an unfinished or damaged run.
+        ConfigError: features or networks that this version does not know.
+    """
+    described = run.describe()
+    if not run.finished:
+        raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it goes on.")
+    integrity.check(run)
+    try:
+        experiment = Experiment.from_options({**described["config"], "end": None})
+    except ConfigError as error:
+        raise ConfigError(f"Run {run.name} is not of this version: {error} Train it again.") from error
+    custom_features.check_sources(experiment.features, described.get("user_features", {}))
+    return described, experiment
+
+
+def panel_signal(run: Run, store: Store, *, rules: TradingConfig, until: np.datetime64 | None = None) -> PanelSignal:
+    """What the rules hold of each symbol from the next open on, replayed from the run's first decision.
+
+    Decisions that the run has made are taken from it, so a ranking of one of its own days is the backtest's to the last
+    digit. until: look at bars up to then only, as if the others had not come yet.
+
+    Raises:
+        RunError: networks that no longer give the probabilities that the run has stored, or no bar that is newer.
+        ConfigError: rules that a panel cannot follow.
+    """
+    described, experiment = open_panel(run)
+    check_rules(rules, described)
+    bars, stored = run.bars(), run.predictions()
+    past = stored[stored["model"].isin(experiment.models)]
+    if until is not None:
+        past = past[utc(past["decided_at"]) <= until]
+    fold = last_fold(described)
+    members = [
+        open_member(run, experiment, (model, fold, seed), panel=True)
+        for model in experiment.models
+        for seed in range(experiment.seeds)
+    ]
+    scalers = panel_scalers(run, members[0].task, features=len(experiment.features))
+    last = past.groupby("symbol")["decided_at"].max()
+    firsts = bars.groupby("symbol")["opened_at"].first()
+    asked: dict[str, _Asked] = {}
+    absent: dict[str, str] = {}
+    for symbol in described["panel"]["symbols"]:
+        if symbol not in scalers:
+            absent[symbol] = "too little history in the last fold"
+            continue
+        try:
+            own = experiment.of_symbol(symbol)
+            prices = make_bars(source_since(store, own, first=firsts[symbol]), own)
+            if until is not None:
+                prices = prices.rows(prices.closed_at <= until)
+            asked[symbol] = _asked(prices, own, last=last.get(symbol))
+        except ForecastError as error:
+            absent[symbol] = str(error)
+    if not asked:
+        raise RunError(f"Expected bars of the symbols of {run.name}, got none: {next(iter(absent.values()), '')}")
+    fitting = backend.load_fitting(backend.choose(described.get("backend", backend.DEFAULT)))
+    fresh, apart = _fresh(asked, members, scalers, past, fitting=fitting, fold=fold)
+    rows = panel_rows(pd.concat([past, *fresh], ignore_index=True))
+    room = pd.concat([tables.bars(with_room(each.prices, bars=1)) for each in asked.values()], ignore_index=True)
+    kept = np.isin(rows.symbol, np.array(list(asked), dtype=object))
+    rows = rows.rows(kept)
+    parts = account_parts(
+        rows,
+        states=market_states(room, rules=rules, described=described),
+        closes={symbol: each.prices.closed_at for symbol, each in asked.items()},
+        rules=rules,
+    )
+    newest = _newest_closes(asked)
+    absent |= {
+        symbol: f"no bar at the newest close, the last one is of {np.datetime_as_string(end, unit='D')}"
+        for symbol, each in asked.items()
+        if (end := each.prices.closed_at[-1]) < newest[symbol]
+    }
+    networks = {}
+    for model in experiment.models:
+        probability = rows.probability[model, ENSEMBLE]
+        shares, _ = panel_shares(
+            probability, rows.symbol, rows.decided_at, rules=rules, threshold=no_trade_zone(model, rules), parts=parts
+        )
+        networks[model] = _ranking(rows.symbol, rows.decided_at, probability, shares, asked=asked, newest=newest)
+    return PanelSignal(
+        run=run.name,
+        symbol=run.symbol,
+        decided_at=max(newest.values()),
+        calendar=str(described["data"]["calendar"]),
+        rules=rules,
+        networks=networks,
+        absent=absent,
+        notes=(f"Probabilities differ from the run's by up to {apart:.0e}.",) if apart else (),
+    )
+
+
+def _newest_closes(asked: Mapping[str, _Asked]) -> dict[str, np.datetime64]:
+    """Of each symbol the newest close of its calendar."""
+    newest: dict[str, np.datetime64] = {}
+    for each in asked.values():
+        calendar, end = each.prices.calendar, each.prices.closed_at[-1]
+        newest[calendar] = max(end, newest.get(calendar, end))
+    return {symbol: newest[each.prices.calendar] for symbol, each in asked.items()}
+
+
+def _asked(prices: Bars, experiment: Experiment, *, last: pd.Timestamp | None) -> _Asked:
+    """Where a symbol is asked for decisions."""
+    if not len(prices):
+        raise RunError(f"{experiment.symbol}: no bar up to then.")
+    matrix = features.compute(prices, names=experiment.features)
+    first = windows.first_end(matrix, steps=experiment.window)
+    since = 0 if last is None else int(np.searchsorted(prices.closed_at, _utc(last), side="right"))
+    start = len(prices) - 1 if last is None else since  # a symbol that the run never tested is asked today alone
+    ends = np.arange(max(first, start - _CHECKED), len(prices), dtype=np.int64)
+    ends = ends[_member(prices, experiment, ends)]
+    return _Asked(prices=prices, matrix=matrix, ends=ends, fresh=int((ends >= max(first, start)).sum()))
+
+
+def _member(prices: Bars, experiment: Experiment, ends: Rows) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    if not experiment.membership:
+        return np.ones(len(ends), dtype=np.bool_)
+    days = calendars.session_of(prices.closed_at[ends], prices.calendar)
+    inside = np.zeros(len(ends), dtype=np.bool_)
+    for begin, end in periods_of(experiment.membership, prices.symbol):
+        after = np.True_ if begin is None else days >= np.datetime64(begin)
+        inside |= after & (np.True_ if end is None else days <= np.datetime64(end))
+    return inside
+
+
+def _fresh(
+    asked: Mapping[str, _Asked],
+    members: list[Checkpoint],
+    scalers: Mapping[str, Scaler],
+    past: pd.DataFrame,
+    *,
+    fitting: Any,
+    fold: int,
+) -> tuple[list[pd.DataFrame], float]:
+    """Rows of the decisions that the run has not made, and how far those that it has made are from what it stored."""
+    steps = members[0].architecture.steps
+    values, ends, place, offset = [], [], [], 0
+    for name, each in asked.items():
+        if not len(each.ends):
+            continue
+        first = int(each.ends[0]) - steps + 1
+        values.append(scalers[name].apply(each.matrix[first:].astype(np.float32)))
+        ends.append(each.ends - first + offset)
+        place.append((name, each))
+        offset += len(values[-1])
+    if not values:
+        return [], 0.0
+    matrix, rows = np.concatenate(values), np.concatenate(ends)
+    width = matrix.shape[1]
+    scaled = Scaler(mean=np.zeros(width), scale=np.ones(width))
+    symbol = np.concatenate([np.full(len(each.ends), name, dtype=object) for name, each in place])
+    decided = np.concatenate([each.prices.closed_at[each.ends] for _, each in place])
+    new = np.concatenate([np.arange(len(each.ends)) >= len(each.ends) - each.fresh for _, each in place])
+    frames, apart = [], 0.0
+    times = pd.DatetimeIndex(decided[new]).tz_localize("UTC")
+    for member in members:
+        model, _, seed = member.task
+        parameters = fitting.load(member.weights, architecture=member.architecture)
+        chance = fitting.predict(
+            matrix, ends=rows, scaler=scaled, architecture=member.architecture, parameters=parameters
+        )
+        frames.append(
+            pd.DataFrame({"symbol": symbol[new], "model": model, "fold": fold, "seed": seed, "decided_at": times,
+                          "entry_at": times, "exit_at": times, "probability": chance[new], "target": 0,
+                          "forward_return": 0.0})
+        )  # fmt: skip
+        mine = past[(past["model"] == model) & (past["seed"] == seed) & (past["fold"] == fold)]
+        known = pd.Series(mine["probability"].to_numpy(), index=[mine["symbol"], utc(mine["decided_at"])])
+        again = pd.Series(chance[~new], index=[symbol[~new], decided[~new]])
+        both = known.reindex(again.index).to_numpy(np.float64)
+        apart = max(apart, float(np.nanmax(np.abs(both - again.to_numpy()), initial=0.0)))
+    if apart > _SAME:
+        raise RunError(
+            f"The networks no longer give the probabilities that the run stored (by up to {apart:.2g}): other bars in "
+            "the store, or another version. Train it again: --overwrite."
+        )
+    return frames, apart
+
+
+def _ranking(
+    symbol: "np.ndarray[Any, np.dtype[np.object_]]",
+    decided_at: Times,
+    probability: Floats,
+    shares: Floats,
+    *,
+    asked: Mapping[str, _Asked],
+    newest: Mapping[str, np.datetime64],
+) -> tuple[RankedName, ...]:
+    """The names that decide at the newest close, highest probability first; of alike ones the order says nothing."""
+    now = np.flatnonzero(decided_at == np.array([newest[name] for name in symbol.tolist()], dtype="datetime64[ns]"))
+    before = {}
+    for name in symbol[now].tolist():
+        closes = asked[name].prices.closed_at
+        mine = np.flatnonzero((symbol == name) & (decided_at < newest[name]))
+        held = len(mine) and len(closes) > 1 and decided_at[mine[-1]] == closes[-2]  # else it was sold at an open since
+        before[name] = float(shares[mine[-1]]) if held else 0.0
+    order = sorted(now.tolist(), key=lambda row: (-probability[row], symbol[row]))
+    return tuple(
+        RankedName(
+            rank=place,
+            symbol=str(symbol[row]),
+            probability=float(probability[row]),
+            before=before[symbol[row]],
+            share=float(shares[row]),
+            action=_action(before[symbol[row]], float(shares[row])),
+        )
+        for place, row in enumerate(order, start=1)
+    )
+
+
+def _action(before: float, after: float) -> str:
+    change = np.sign(after) - np.sign(before)
+    if change:
+        return "buy" if change > 0 else "sell"
+    return "keep" if after else "none"
+
+
+def _utc(moment: pd.Timestamp) -> np.datetime64:
+    return np.datetime64(moment.tz_convert(None), "ns")
