@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from forecast.api.backtests import backtest as backtest
     from forecast.api.frames import add_bars as add_bars
     from forecast.api.frames import add_ticks as add_ticks
+    from forecast.api.judging import judge as judge
     from forecast.api.price_files import FileOptions as FileOptions
     from forecast.api.prices import fetch as fetch
     from forecast.api.reports import report as report
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from forecast.api.training import train as train
     from forecast.compute.progress import Progress as Progress
     from forecast.config.experiment import Experiment as Experiment
+    from forecast.config.judging import JudgeConfig as JudgeConfig
     from forecast.config.trading import Costs as Costs
     from forecast.config.trading import TradingConfig as TradingConfig
     from forecast.runs.run import Run as Run
@@ -41,6 +43,7 @@ _MODULES = {  # public name -> where it is defined
     "Experiment": "forecast.config.experiment",
     "FileOptions": "forecast.api.price_files",
     "ForecastError": "pipelines.errors",
+    "JudgeConfig": "forecast.config.judging",
     "PathForecast": "forecast.serving.signal",
     "Progress": "forecast.compute.progress",
     "Run": "forecast.runs.run",
@@ -52,6 +55,7 @@ _MODULES = {  # public name -> where it is defined
     "add_ticks": "forecast.api.frames",
     "backtest": "forecast.api.backtests",
     "fetch": "forecast.api.prices",
+    "judge": "forecast.api.judging",
     "open_run": "forecast.api.run_table",
     "report": "forecast.api.reports",
     "runs": "forecast.api.run_table",
@@ -66,6 +70,7 @@ __all__ = [
     "Experiment",
     "FileOptions",
     "ForecastError",
+    "JudgeConfig",
     "PathForecast",
     "Progress",
     "Run",
@@ -77,6 +82,7 @@ __all__ = [
     "add_ticks",
     "backtest",
     "fetch",
+    "judge",
     "open_run",
     "report",
     "runs",

@@ -11,4 +11,5 @@ __all__ = [
     "sources",
     "store",
     "tick_ingestion",
+    "user_code",
 ]

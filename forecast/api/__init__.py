@@ -5,6 +5,7 @@ __all__ = [
     "backtests",
     "evenings",
     "frames",
+    "judging",
     "price_files",
     "prices",
     "progress",

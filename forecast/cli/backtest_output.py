@@ -24,6 +24,13 @@ _LEFT_OUT = {"exposure": 1, "cost_paid": 2, "trades": 3, "total_return": 4}
 """Columns that a narrow terminal does without, in this order."""
 
 
+def _place(model: str, order: list[str]) -> int:
+    """Models of other programs first, then in the order, then the others."""
+    if model_registry.is_judged(model):
+        return -1
+    return order.index(model) if model in order else len(order)
+
+
 def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
     """The verdict first, then a small table, then where the report is."""
     from forecast.report.sections.notes import trading_notes
@@ -39,7 +46,7 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
     for caveat in text.caveats:
         say(f"Caveat: {caveat}")
     order = ["lstm", *model_registry.MODELS, *model_registry.REFERENCES]
-    models = sorted(performance, key=lambda each: order.index(each) if each in order else len(order))
+    models = sorted(performance, key=lambda each: _place(each, order))
     click.echo("")
     print_table(
         [
@@ -63,12 +70,10 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
     if shown := backtest.metrics.get("certificate"):
         for entry in shown.get("unverifiable", ()):
             say(f"Cannot be checked for look-ahead bias: {entry}.")
+        what = "recomputations on truncated or scrambled history" if shown["cuts"] else "comparisons with the bars"
         passed = "no look-ahead bias detected" + (" in what can be checked" if shown.get("unverifiable") else "")
         answer = passed if shown["passed"] else "LOOK-AHEAD BIAS DETECTED: " + "; ".join(shown["failures"][:3])
-        say(
-            f"Look-ahead audit: {answer} ({shown['compared']} recomputations on truncated or scrambled history, "
-            f"sha256 {shown['sha256'][:12]})"
-        )
+        say(f"Look-ahead audit: {answer} ({shown['compared']} {what}, sha256 {shown['sha256'][:12]})")
         if (share := shown.get("detectable_share")) is not None:
             say(f"In features {missed_leaks(share)}.")
     if (trials := backtest.metrics.get("trials")) and trials["problems"]:

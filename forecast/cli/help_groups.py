@@ -3,7 +3,7 @@
 import click
 
 _HEADINGS = {
-    "Forecasts": ("predictions", "validation", "predictor"),
+    "Forecasts": ("predictions", "validation", "predictors"),
     "Trading": ("portfolio",),
     "Prices": (),
     "What is learned": ("global_model",),

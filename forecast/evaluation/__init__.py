@@ -7,5 +7,6 @@ __all__ = [
     "panel",
     "panel_rows",
     "portfolio",
+    "predictor",
     "run_comparison",
 ]

@@ -19,7 +19,7 @@ from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing.windows import Rows
 
 _DAILY = ("1d", "1wk", "1mo")
-SUSPICIOUS = 0.2
+SUSPICIOUS = 0.3
 """Rank correlation with the return of the very bar that a row is dated by, from which on a warning is given."""
 TOO_GOOD = 0.4
 """Rank correlation with the return that follows, from which on a warning is given."""
@@ -48,7 +48,8 @@ def decision_bars(
     """
     readings = _readings(times, bars)
     if config.bar_times != AUTO:
-        readings = {name: rows for name, rows in readings.items() if name in ("day", config.bar_times)}
+        chosen = config.bar_times if config.bar_times in readings else "day"
+        readings = {name: rows for name, rows in readings.items() if name == chosen}
     fitting = {name: rows for name, rows in readings.items() if np.all(rows >= 0)}
     if not fitting:
         raise _elsewhere(times, bars, readings)
@@ -146,8 +147,14 @@ def price_scores(prices: Floats, *, bar: Rows, closes: Mapping[str, Floats]) -> 
     return prices / closes[name][bar] - 1.0, name
 
 
-def suspicions(values: Floats, times: DecisionTimes, *, bars: Bars, horizon: int, config: JudgeConfig) -> list[str]:
-    """What looks like a wrong date or a look into the future, in the values of one model."""
+def suspicions(
+    values: Floats, times: DecisionTimes, *, bars: Bars, horizon: int, config: JudgeConfig, cutoff: bool
+) -> list[str]:
+    """What looks like a wrong date or a look into the future, in the values of one model.
+
+    Somebody who says that rows are dated by their decision, or gives a cutoff, is not asked again; rules that follow
+    the last move are near it by their nature.
+    """
     found: list[str] = []
     if len(values) < _FEWEST or bars.interval not in _DAILY:
         return found
@@ -156,7 +163,7 @@ def suspicions(values: Floats, times: DecisionTimes, *, bars: Bars, horizon: int
     entry = np.minimum(times.bar + 1, len(bars) - 1)
     leave = np.minimum(times.bar + 1 + horizon, len(bars) - 1)
     later = rank_correlation(values, bars.open[leave] / bars.open[entry] - 1.0)
-    if config.dated_by != "target" and abs(same) > SUSPICIOUS:
+    if config.dated_by == AUTO and not cutoff and same > SUSPICIOUS:
         found.append(
             f"they go with the return of the very bar that they are dated by (rank correlation {same:.2f}), as a "
             "forecast dated by its target does; if that is what they are: --dated-by target"

@@ -154,7 +154,9 @@ def recognise(frame: pd.DataFrame, *, config: JudgeConfig) -> ForeignForecasts:
         seeded="seed" in names,
         library=set(names) >= _LIBRARY,
         ignored=tuple(
-            spelled[name] for name in names if name not in columns and (name not in special or name in _BESIDE)
+            spelled[name]
+            for name in names
+            if name not in columns and (name not in special or name in _BESIDE) and not (cutoff and name == "cutoff")
         ),
     )
 

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from forecast.compute import backend
 from forecast.compute.shared_data import SharedData
 from forecast.config.experiment import BASELINES, Experiment
-from forecast.config.judging import JudgeConfig
+from forecast.config.judging import AUTO, JudgeConfig
 from forecast.config.model_registry import JUDGED, label
 from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Dataset, Source, fingerprint, make_bars, make_windows, price_scale, with_features
 from forecast.datasets.lookahead_audit import Certificate
 from forecast.evaluation import decision_times
-from forecast.evaluation.foreign_forecasts import ForeignForecasts, probabilities
+from forecast.evaluation.foreign_forecasts import ForeignForecasts, probabilities, recognise
+from forecast.evaluation.predictor import PredictorAnswers, ask
 from forecast.runs import catalog, tables, trial_log
 from forecast.runs import run as runs
 from forecast.runs.run import Run
@@ -81,6 +82,7 @@ def judge(
     command: str,
     origin: Mapping[str, Any],
     validation: ForeignForecasts | None = None,
+    predictors: Sequence[PredictorAnswers] = (),
     note: Callable[[str], None] = lambda message: None,
 ) -> Run:
     """A finished run of these forecasts; the same ones give the same run, which is then only read.
@@ -101,6 +103,8 @@ def judge(
         For run.json: what made the run, and where the forecasts come from.
     validation
         Earlier forecasts of the same models, on which thresholds, calibration and exposure are chosen.
+    predictors
+        What the forecasts were asked of, where that was done here.
     note
         Is told what a person should know before the answer.
 
@@ -129,6 +133,8 @@ def judge(
     digest = hashlib.sha256(b"".join(_bytes(each) for each in (predictions, checked))).hexdigest()
     settings = _settings(experiment, tested.rows)
     description = {"config": settings, "judge": config.to_json(), "forecasts": digest}
+    asked = {each.name: each.sha256 for each in predictors}
+    description |= {"predictors": asked} if asked else {}
     data = fingerprint(prices)
     versions = {name: text for name, text in backend.versions().items() if name in _VERSIONS}
     key = json.dumps({**description, "data": data, "versions": versions}, sort_keys=True)
@@ -139,7 +145,7 @@ def judge(
         fitted = _fit_baselines(prices, experiment, tested=tested, earlier=earlier, read=read)
         if fitted.note:
             note(fitted.note)
-        shown = _certificate(tested, settings["models"], fitted=fitted, config=config)
+        shown = _certificate(tested, settings["models"], fitted=fitted, config=config, predictors=predictors)
         trial_log.record_predictions(folder, experiment, run=run.name, judged={"forecasts": digest, **config.to_json()})
         content = {
             "run": run.name,
@@ -157,6 +163,7 @@ def judge(
                 "notes": [*tested.notes, *([fitted.note] if fitted.note else [])],
                 "suspicions": list(tested.suspicions),
                 "validation_rows": len(checked),
+                **({"predictors": [each.to_json() for each in predictors]} if predictors else {}),
             },
             "data": {**tables.describe_bars(prices), "fingerprint": data, "price_scale": scale},
             "folds": _describe_folds(prices, tested.rows, fitted=fitted, earlier=earlier),
@@ -175,6 +182,32 @@ def judge(
         )
     catalog.set_latest(folder, run)
     return run
+
+
+def ask_predictors(
+    names: Sequence[str], *, source: Source, experiment: Experiment, config: JudgeConfig
+) -> tuple[ForeignForecasts, JudgeConfig, list[PredictorAnswers]]:
+    """What predictors forecast at the bars that `forecast train` would test, and how to read it.
+
+    Raises:
+        ConfigError: one that cannot be asked, or that looks ahead.
+        TooFewBarsError: too little history for the folds.
+    """
+    prices = make_bars(source, experiment)
+    windows = make_windows(prices, with_features(experiment, prices))
+    folds = walk_forward.walk_forward(
+        windows, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo
+    )
+    rows = np.concatenate([windows.ends[fold.test] for fold in folds])
+    if config.trained_until is not None:
+        rows = rows[session_of(prices.closed_at[rows], prices.calendar) > np.datetime64(config.trained_until, "D")]
+    if not len(rows):
+        raise BadFileError("Expected bars after --trained-until to ask a predictor of, got none. Fetch newer ones.")
+    answers = [ask(name, prices, rows=rows, rng=np.random.default_rng(0)) for name in dict.fromkeys(names)]
+    kind = "probability" if config.values == AUTO else config.values
+    frame = pd.concat([each.rows(prices) for each in answers]).rename(columns={"value": kind})
+    read = replace(config, dated_by="decision", decided_at="close", bar_times="close")
+    return recognise(frame, config=read), read, answers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -341,7 +374,12 @@ class _Reader:
             mine = (rows["model"] == model).to_numpy()
             part = replace(times, bar=times.bar[mine], dated=times.dated[mine])
             for text in decision_times.suspicions(
-                values[mine], part, bars=self.prices, horizon=self.horizon, config=self.config
+                values[mine],
+                part,
+                bars=self.prices,
+                horizon=self.horizon,
+                config=self.config,
+                cutoff=forecasts.cutoff,
             ):
                 suspicions.append(f"Look at the dates of {label(model)}: {text}.")
         kept = rows[["model", "seed", *(["fold"] if "fold" in rows else [])]]
@@ -459,15 +497,28 @@ def _fit_baselines(
     )
 
 
-def _certificate(tested: Decisions, models: Sequence[str], *, fitted: _Baselines, config: JudgeConfig) -> Certificate:
+def _certificate(
+    tested: Decisions,
+    models: Sequence[str],
+    *,
+    fitted: _Baselines,
+    config: JudgeConfig,
+    predictors: Sequence[PredictorAnswers],
+) -> Certificate:
     """What can be checked of forecasts made elsewhere, and what cannot."""
+    asked = {f"{JUDGED}:{each.model}" for each in predictors}
     until = "" if config.trained_until is None else f", said to end on {config.trained_until}"
     return Certificate(
         cuts=(),
-        compared=len(tested.rows) + 2 * len(fitted.folds),
+        compared=len(tested.rows) + 2 * len(fitted.folds) + sum(each.cuts for each in predictors),
         failures=fitted.failures,
-        unverifiable=tuple(
-            f"what {label(model)} learned from{until}, and what it knew at each decision" for model in models
+        unverifiable=(
+            *(
+                f"what {label(model)} learned from{until}"
+                + ("" if model in asked else ", and what it knew at each decision")
+                for model in models
+            ),
+            *(entry for each in predictors for entry in each.unverifiable),
         ),
     )
 
@@ -564,7 +615,7 @@ def _reading(reading: str, forecasts: ForeignForecasts, config: JudgeConfig, *, 
         reading
     ]
     if forecasts.cutoff:
-        return f"Each forecast was taken as made at its cutoff, {what}, and filled at the next open."
+        return f"Each forecast was taken as made at the close of its cutoff, {what}, and filled at the next open."
     shift = config.shift(horizon=horizon)
     moment = "the close of that bar" if not shift else f"the close {abs(shift)} bar{'s' * (abs(shift) != 1)} "
     moment += "" if not shift else ("before it" if shift < 0 else "after it")

@@ -4,6 +4,7 @@ __all__ = [
     "choices",
     "combinatorial_cv",
     "custom_features",
+    "feature_process",
     "features",
     "isolated_features",
     "labels",

@@ -63,7 +63,7 @@ def recompute(bars: Bars, cuts: Mapping[str, Rows]) -> dict[str, Recomputation]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path()), "PYTHONWARNINGS": "ignore"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(import_path()), "PYTHONWARNINGS": "ignore"},
     )
     try:
         output, complaint = process.communicate(_request(bars, cuts), timeout=limit)
@@ -91,7 +91,8 @@ def recompute(bars: Bars, cuts: Mapping[str, Rows]) -> dict[str, Recomputation]:
     return {name: _result(messages[name]) for name in cuts}
 
 
-def _import_path() -> list[str]:
+def import_path() -> list[str]:
+    """Where a process that is started finds this project, and what this one imports from."""
     return [str(Path(__file__).parents[2]), *(path for path in sys.path if path)]
 
 

@@ -76,7 +76,11 @@ def command(
         )
         of_symbol = dict(zip(missing, trained, strict=True))
         known = {name: run or of_symbol[name.upper()] for name, run in known.items()}
-    runs = list(known.values())
+    backtest_each(settings, list(known.values()), rules, portfolio=portfolio, as_json=as_json)
+
+
+def backtest_each(settings: CliContext, runs: list[Any], rules: Any, *, portfolio: str | None, as_json: bool) -> None:
+    """Backtests and reports each run, and all of them together; prints the verdicts, or one JSON object."""
     results = [evaluate_and_report(settings, run, rules, say=not as_json) for run in runs]
     joined = _join(settings, runs, rules, portfolio, say=not as_json) if portfolio else {}
     write_index(settings)

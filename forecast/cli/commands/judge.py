@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from forecast.cli.context import CliContext, json_option, print_json
+from forecast.cli.context import CliContext, json_option
 from forecast.cli.help_groups import GroupedOptions
 from forecast.cli.options import money_options, option_of, take_rules, trading_options
 from forecast.config.experiment import Experiment
@@ -30,11 +30,23 @@ def _reading_options(command: Any) -> Any:
 
 @click.command("judge", cls=GroupedOptions)
 @click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
-@click.option("--predictions", type=_FILE, required=True, help="Forecasts as .parquet or .csv, one row a decision.")
+@click.option("--predictions", type=_FILE, help="Forecasts as .parquet or .csv, one row a decision.")
 @click.option(
     "--validation",
     type=_FILE,
     help="Earlier forecasts of the same models, on which --threshold auto and the like choose.",
+)
+@click.option(
+    "--predictor",
+    "predictors",
+    multiple=True,
+    metavar="MODULE:FUNCTION",
+    help="Instead of a file: a function from the bars up to now to the probability of the next; several by repeating.",
+)
+@click.option(
+    "--portfolio",
+    type=click.Choice(["equal", "inverse-volatility"]),
+    help="Join the symbols into one account a model, with these shares, rebalanced and paid for.",
 )
 @_reading_options
 @trading_options
@@ -45,8 +57,10 @@ def command(
     ctx: click.Context,
     /,
     symbols: tuple[str, ...],
-    predictions: Path,
+    predictions: Path | None,
     validation: Path | None,
+    predictors: tuple[str, ...],
+    portfolio: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -55,38 +69,33 @@ def command(
     A row dated t is a decision at the close of bar t, filled at the open of bar t + 1, unless --dated-by or
     --decided-at say otherwise. Probabilities, signals (buy, hold, sell or 1, 0, -1) and scores are recognised; several
     models stand in a column model or in a column each, several trainings of one in a column seed, several symbols in a
-    column symbol. Baselines are trained walk-forward on the same rows. What the forecasts' models learned from cannot
-    be checked; the report says so.
+    column symbol. With --predictor a function of yours is asked instead, and asked again on truncated histories; it
+    runs with your rights. Baselines are trained walk-forward on the same rows. What the models learned from cannot be
+    checked; the report says so.
 
     \b
     Examples:
       forecast judge AAPL --predictions mine.csv
       forecast judge AAPL --predictions statsforecast.parquet --dated-by target --trained-until 2019-12-31
-      forecast judge AAPL MSFT --predictions signals.csv --policy long-short
+      forecast judge AAPL MSFT --predictions signals.csv --policy long-short --portfolio equal
+      forecast judge AAPL --predictor my_rules:moving_average
     """
-    from forecast.cli.commands.backtest import evaluate_and_report, write_index
-    from forecast.datasets.dataset import load
-    from forecast.evaluation.foreign_forecasts import read_file, recognise
-    from forecast.evaluation.judged_run import judge
-    from pipelines.store.store import Store
+    from forecast.api.judging import judge_all
+    from forecast.cli.commands.backtest import backtest_each
 
     settings: CliContext = ctx.obj
     rules = take_rules(options)
-    config = JudgeConfig(**{name: options.pop(name) for name in settings_of(JudgeConfig)})
-    forecasts = recognise(read_file(predictions), config=config)
-    earlier = None if validation is None else recognise(read_file(validation), config=config)
-    experiments = [Experiment.from_options({**options, "symbol": symbol}) for symbol in dict.fromkeys(symbols)]
-    store = Store(settings.store)
-    sources = [load(store, experiment) for experiment in experiments]
-    runs = [
-        judge(
-            forecasts, source=source, experiment=experiment, config=config, folder=settings.runs,
-            command=shlex.join(["forecast", *sys.argv[1:]]), origin={"file": predictions.name}, validation=earlier,
-            note=settings.note,
-        )
-        for source, experiment in zip(sources, experiments, strict=True)
-    ]  # fmt: skip
-    results = [evaluate_and_report(settings, run, rules, say=not as_json) for run in runs]
-    write_index(settings)
-    if as_json:
-        print_json({"backtests": results})
+    reading = JudgeConfig(**{name: options.pop(name) for name in settings_of(JudgeConfig)})
+    if portfolio and len(symbols) < 2:
+        raise click.UsageError(f"Need two symbols or more for --portfolio, got {', '.join(symbols)}.")
+    runs = judge_all(
+        predictions,
+        [Experiment.from_options({**options, "symbol": symbol}) for symbol in dict.fromkeys(symbols)],
+        predictors=predictors,
+        validation=validation,
+        reading=reading,
+        progress=not settings.quiet,
+        workspace=settings.workspace,
+        command=shlex.join(["forecast", *sys.argv[1:]]),
+    )
+    backtest_each(settings, runs, rules, portfolio=portfolio, as_json=as_json)

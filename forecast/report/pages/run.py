@@ -16,7 +16,7 @@ from forecast.report.context import PageContext, gather
 from forecast.report.document import script_json, write_page
 from forecast.report.pages import tear_sheet
 from forecast.report.pages.panel import write_panel
-from forecast.report.sections import power, robustness, sensitivity, tables
+from forecast.report.sections import judged, power, robustness, sensitivity, tables
 from forecast.report.sections.notes import trading_notes
 from forecast.report.sections.trades import trade_lists
 from forecast.report.sections.verdict import verdict_text
@@ -109,6 +109,7 @@ def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[
         "eyebrow": _eyebrow(material),
         "verdict": verdict_text(material.metrics, symbol=material.symbol),
         "done": _done(material),
+        "judged": judged.origin(material),
         "learning": [title for title, _ in small],
         "fans": [title for title, _ in fans],
         "figures": figures,
@@ -161,6 +162,8 @@ def _eyebrow(material: PageContext) -> str:
 
 def _done(material: PageContext) -> str:
     """What was done, in one line."""
+    if "judged" in material.about:
+        return judged.done(material, cost=_cost(material))
     config, period = material.about["config"], material.metrics["period"]
     networks, sizes = _sizes(material)
     policy = str(material.policy.get("policy", "")).replace("-", " or ")

@@ -3,6 +3,7 @@
 __all__ = [
     "effective_memory",
     "families",
+    "judged",
     "notes",
     "panel",
     "power",

@@ -295,6 +295,14 @@ def _certificate(shown: Found) -> str:
     what = ", folds, scalers and one retrained member a network" if shown.get("retrained", 1) else ""
     what = f", calibrations, bands, sizes{what}" if "backtest" in shown else what
     made = (
+        ""
+        if shown["cuts"]
+        else (
+            f"times and fills of every forecast were held against the bars, {formatting.count(shown['compared'])} "
+            f"comparisons in all (certificate {shown['sha256'][:16]})"
+        )
+    )
+    made = made or (
         f"bars, features, labels{what} were recomputed at "
         f"{formatting.plural(len(shown['cuts']), 'cut')} with the future cut off and with another one in its place, "
         f"{formatting.count(shown['compared'])} comparisons in all, to the last digit (certificate "

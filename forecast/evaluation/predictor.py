@@ -1,0 +1,188 @@
+"""A person's predictor, `module:function`: bars up to now -> the probability of the next, asked and audited.
+
+It is asked in a process of its own, and a second time, in a fresh one, for histories that end early: an answer that
+needed a later bar, or that depends on what was asked before, does not come out the same.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.evaluation import predictor_process
+from pipelines import user_code
+from pipelines.errors import ConfigError
+from pipelines.market.types import Bars, Floats
+from pipelines.preprocessing.isolated_features import import_path
+from pipelines.preprocessing.windows import Rows
+
+LIMIT = 3600.0  # seconds for all answers of one predictor
+CUTS = 80
+_OTHER = 12
+_TOLERANCE = 1e-9
+_COLUMNS = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PredictorAnswers:
+    """What a predictor said, and what asking it again showed.
+
+    name: `module:function`. bar: at whose close each answer was asked for, values: the answers, shape (bars,). whole:
+    whether it answered for a whole history at once. sha256: of its files. cuts: histories on which it was asked again.
+    unverifiable: what asking again cannot show, a line each.
+    """
+
+    name: str
+    bar: Rows
+    values: Floats
+    whole: bool
+    sha256: str
+    cuts: int
+    unverifiable: tuple[str, ...]
+
+    @property
+    def model(self) -> str:
+        """What its forecasts are called: "rule" of `my_rules:rule`."""
+        return user_code.short_name(self.name)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready, without the answers."""
+        return {"predictor": self.name, "sha256": self.sha256, "asked": len(self.bar), "asked_again": self.cuts}
+
+    def rows(self, bars: Bars) -> pd.DataFrame:
+        """The answers as rows of forecasts."""
+        times = pd.DatetimeIndex(bars.closed_at[self.bar]).tz_localize("UTC")
+        return pd.DataFrame({"time": times, "model": self.model, "value": self.values})
+
+
+def ask(
+    name: str, bars: Bars, *, rows: Rows, rng: np.random.Generator, seconds: float = user_code.LONGEST_CALL
+) -> PredictorAnswers:
+    """Asks a predictor for a forecast at the close of each of these bars, and audits it.
+
+    Parameters
+    ----------
+    name
+        `module:function`, of the current directory or installed.
+    bars
+        The whole history.
+    rows
+        The bars at whose close it is asked, ascending.
+    rng
+        Draws the bars at which it is asked again.
+    seconds
+        That one answer may take.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be imported, fails, takes too long, answers with something else, or looks ahead.
+    """
+    digest = user_code.sources([name], what=predictor_process.WHAT)[name]
+    first = _ask(name, bars, rows, whole=True, seconds=seconds)
+    values, whole = np.array(first["values"], dtype=np.float64), bool(first["whole"])
+    if not np.all(np.isfinite(values)):
+        row = int(rows[int(np.argmin(np.isfinite(values)))])
+        raise ConfigError(
+            f"Predictor {name}: expected a number at every bar, got {values[np.searchsorted(rows, row)]} at "
+            f"{_day(bars, row)}, after {row + 1} bars. Ask it of later bars (--start) or return 0.5 there."
+        )
+    drawn = rng.choice(len(rows), size=min(CUTS, len(rows)), replace=False)
+    places = np.unique(np.concatenate([drawn, [0, len(rows) - 1], np.arange(min(5, len(rows)))])).astype(np.int64)
+    again = _ask(name, bars, rows[places], whole=False, seconds=seconds)
+    differs = np.abs(np.array(again["values"], dtype=np.float64) - values[places]) > _TOLERANCE
+    if np.any(differs | ~np.isfinite(np.array(again["values"], dtype=np.float64))):
+        row = int(rows[places[int(np.argmax(differs))]])
+        why = (
+            "it looks ahead: let the answer for a bar depend on bars up to it only"
+            if whole
+            else "it depends on what it was asked before, or on chance: let it depend on the bars it is given only"
+        )
+        raise ConfigError(
+            f"Predictor {name}: expected the same answer at {_day(bars, row)} when it is asked again with the later "
+            f"bars cut off in a fresh process, got another at {int(differs.sum())} of {len(places)} bars; {why}."
+        )
+    access = tuple(dict.fromkeys([*first["access"], *again["access"]]))
+    return PredictorAnswers(
+        name=name,
+        bar=rows,
+        values=values,
+        whole=whole,
+        sha256=digest,
+        cuts=len(places),
+        unverifiable=(
+            *(f"predictor {name} {entry}" for entry in access),
+            *_without_prices(name, bars, rows, values, places, rng=rng, seconds=seconds),
+        ),
+    )
+
+
+def _without_prices(
+    name: str, bars: Bars, rows: Rows, values: Floats, places: Rows, *, rng: np.random.Generator, seconds: float
+) -> list[str]:
+    """Whether it answers alike when all prices are others: then its answers come from the dates, or from elsewhere."""
+    if np.ptp(values) == 0.0:
+        return []
+    chosen = places[np.linspace(0, len(places) - 1, min(_OTHER, len(places))).astype(int)]
+    chosen = np.unique(chosen)
+    order = rng.permutation(len(bars) - 1)
+    factor = np.exp(np.append(0.0, np.cumsum(np.diff(np.log(bars.close))[order]))) * bars.close[0] / bars.close
+    other = {each: getattr(bars, each) * (factor if each != "volume" else 1.0) for each in _COLUMNS}
+    try:
+        again = _ask(name, bars, rows[chosen], whole=False, seconds=seconds, columns=other)
+    except ConfigError as error:
+        return [f"predictor {name} fails on a history with other prices ({error})"]
+    answers = np.array(again["values"], dtype=np.float64)
+    alike = np.allclose(answers, values[chosen], rtol=0.0, atol=_TOLERANCE)
+    if len(chosen) > 2 and np.ptp(values[chosen]) > 0.0 and alike:
+        return [f"predictor {name} gives the same answers for other prices: they come from the dates alone, or a file"]
+    return []
+
+
+def _ask(
+    name: str, bars: Bars, rows: Rows, *, whole: bool, seconds: float, columns: Mapping[str, Floats] | None = None
+) -> dict[str, Any]:
+    """What a fresh process answers for these bars."""
+    given: dict[str, Any] = dict(columns or {each: getattr(bars, each) for each in _COLUMNS})
+    request = json.dumps({"name": name, "columns": list(given), "whole": whole, "limit": LIMIT, "seconds": seconds})
+    buffer = io.BytesIO()
+    np.savez(buffer, request=np.array(request), rows=rows, closed_at=bars.closed_at, **given)
+    process = subprocess.Popen(  # noqa: S603  # this Python, this module
+        [sys.executable, "-P", "-m", predictor_process.__name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(import_path()), "PYTHONWARNINGS": "ignore"},
+    )
+    try:
+        output, complaint = process.communicate(buffer.getvalue(), timeout=LIMIT + 2 * user_code.LONGEST_CALL)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output, complaint = process.communicate()
+    except BaseException:
+        process.kill()
+        process.communicate()
+        raise
+    message: dict[str, Any] = {}
+    for line in output.decode(errors="replace").splitlines():
+        message |= json.loads(line)
+    if "error" in message:
+        raise ConfigError(str(message["error"]))
+    if "access" not in message:
+        last = " ".join(complaint.decode(errors="replace").strip().splitlines()[-1:])[:300]
+        raise ConfigError(
+            f"Predictor {name}: expected it to return, got the end of its process (exit code {process.returncode}"
+            f"{': ' + last if last else ''}). Let it neither exit nor run for hours."
+        )
+    return message
+
+
+def _day(bars: Bars, row: int) -> str:
+    return str(np.datetime_as_string(bars.closed_at[row], unit="D" if bars.interval == "1d" else "m"))

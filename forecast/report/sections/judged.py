@@ -1,0 +1,99 @@
+"""Where forecasts made elsewhere come from, what was checked of them, and what nobody here can check."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from forecast.report import formatting
+from forecast.report.context import PageContext
+from forecast.report.sections.verdict import capital
+
+_KINDS = {
+    "probability": "probabilities of a rise",
+    "signal": "signals to buy, hold or sell",
+    "position": "positions, in or out",
+    "score": "scores, of which the order and the sign count",
+    "price": "prices, taken as returns from the close at which they were made",
+}
+_COUNTS = {
+    "in_sample": "were made up to the end of training and left out",
+    "without_outcome": "have no outcome yet and were left out",
+    "not_common": "were left out, since not every model has one there",
+    "gaps": "were missing: what was held stayed",
+}
+
+
+def done(material: PageContext, *, cost: str) -> str:
+    """What was done, in one line. cost: what was paid, in words."""
+    names = [formatting.within(model) for model in material.networks]
+    listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    policy = str(material.policy.get("policy", "")).replace("-", " or ")
+    several = "Their" if len(names) > 1 else "Its"
+    bars = formatting.plural(material.metrics["period"]["bars"], "bar")
+    return (
+        f"Forecasts of {listed}, made by another program. {several} {_kind(material.about['judged'])} were traded "
+        f"{policy} over {bars}, at the next open, paying {cost} on every change of position."
+    )
+
+
+def origin(material: PageContext) -> list[tuple[str, str]] | None:
+    """Questions and answers about the forecasts; None for a run that was trained here."""
+    about = material.about.get("judged")
+    if about is None:
+        return None
+    rows = [("Forecasts", _source(about)), ("When they were made", " ".join(about["notes"]))]
+    if about["counts"]:
+        rows.append(("Left out", _left_out(about["counts"])))
+    if about["suspicions"]:
+        rows.append(("Warning", " ".join(about["suspicions"])))
+    rows += [
+        ("Chosen on", _chosen(about)),
+        ("Checked", _checked(about)),
+        ("Cannot be checked", _unchecked(material)),
+    ]
+    return [(term, text) for term, text in rows if text]
+
+
+def _source(about: Mapping[str, Any]) -> str:
+    text = capital(_kind(about))
+    if asked := about.get("predictors"):
+        names = ", ".join(f"{each['predictor']} (sha256 {each['sha256'][:12]})" for each in asked)
+        return f"{text}, asked of {names}."
+    digest = f" (sha256 {about['sha256'][:12]})" if about.get("sha256") else ""
+    seeds = "" if about["seeded"] else "; which training they come from is not said"
+    return f"{text}, from {about.get('source', 'elsewhere')}{digest}{seeds}."
+
+
+def _left_out(counts: Mapping[str, int]) -> str:
+    parts = [f"{formatting.count(counts[name])} {text}" for name, text in _COUNTS.items() if name in counts]
+    return f"{'; '.join(parts)}."
+
+
+def _chosen(about: Mapping[str, Any]) -> str:
+    if about["validation_rows"]:
+        return f"{formatting.count(about['validation_rows'])} earlier forecasts of the same models."
+    return "Nothing: no earlier forecasts came with these, so the threshold is the one that was asked for."
+
+
+def _checked(about: Mapping[str, Any]) -> str:
+    text = (
+        "Every forecast is decided at the close of a bar and filled at the next open; baselines learned only from what "
+        "was known before each fold."
+    )
+    for each in about.get("predictors", ()):
+        again = f"{formatting.count(each['asked_again'])} of {formatting.count(each['asked'])}"
+        text += (
+            f" {each['predictor']} was given the bars up to each decision, and gave the same answer when it was asked "
+            f"again for {again} in a fresh process."
+        )
+    return text
+
+
+def _unchecked(material: PageContext) -> str:
+    entries = (material.metrics.get("certificate") or {}).get("unverifiable") or []
+    until = material.about["judged"].get("trained_until")
+    hint = "" if until else " Nobody said until when they learned: --trained-until leaves out what they have seen."
+    return capital(f"{'; '.join(entries)}.{hint}")
+
+
+def _kind(about: Mapping[str, Any]) -> str:
+    return _KINDS[about["values"]]

@@ -1,0 +1,95 @@
+"""`forecast.judge`: frames, files and predictors from Python, with bars of the store or of a frame."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import forecast as fc
+from tests.helpers.foreign_forecasts import market, probabilities
+
+
+@pytest.fixture(scope="module")
+def source():
+    return market()
+
+
+@pytest.fixture(scope="module")
+def prices(source):
+    raw = source.raw
+    columns = {name: getattr(raw, name) for name in ("open", "high", "low", "close", "volume")}
+    return pd.DataFrame(columns, index=pd.DatetimeIndex(raw.closed_at).normalize())
+
+
+@pytest.fixture
+def place(tmp_path):
+    return fc.Workspace(data_dir=tmp_path / "data", reports_dir=tmp_path / "reports")
+
+
+def test_a_frame_is_judged_on_bars_of_a_frame_as_on_bars_of_the_store(source, prices, place):
+    mine = probabilities(source, edge=0.5)
+    experiment = fc.Experiment("XYZ", window=10, baselines=["previous_sign"])
+    given = fc.judge(mine, experiment, bars=prices, progress=False, workspace=place)
+    fc.add_bars("XYZ", prices, progress=False, workspace=place)
+    stored = fc.judge(mine, experiment, progress=False, workspace=place)
+    assert given.run.name == stored.run.name
+    assert stored.verdict.skill.answer == "better"
+    assert stored.performance.loc["judged:forecast", "exposure"] <= 1.0
+    page = fc.report(stored.run, stored, workspace=place).read_text()
+    assert "Where the forecasts come from" in page
+    assert "Cannot be checked" in page
+    assert 'id="learning"' not in page
+
+
+def test_a_file_is_judged_as_its_frame_and_the_run_has_its_sha256(source, prices, place, tmp_path):
+    probabilities(source).to_csv(tmp_path / "mine.csv", index=False)
+    made = fc.judge(tmp_path / "mine.csv", "XYZ", bars=prices, progress=False, workspace=place)
+    assert made.run.describe()["judged"]["source"] == "mine.csv"
+    assert len(made.run.describe()["judged"]["sha256"]) == 64
+
+
+def test_a_predictor_is_announced_as_code_asked_and_judged(prices, place, capsys):
+    made = fc.judge(None, "XYZ", predictor="tests.helpers.predictors:average", bars=prices, workspace=place)
+    assert "runs with your rights" in " ".join(capsys.readouterr().err.split())
+    assert made.performance.index[0] == "judged:average"
+    page = fc.report(made.run, made, workspace=place).read_text()
+    assert "gave the same answer when it was asked" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((None, "XYZ"), {}, "Expected predictions or a predictor, got neither"),
+        (([1, 2], "XYZ"), {}, "Expected forecasts as a DataFrame"),
+        ((pd.DataFrame(), "XYZ"), {}, "empty table"),
+        (("nowhere.csv", "XYZ"), {}, "got none at nowhere.csv"),
+        ((pd.DataFrame({"date": ["2020-01-02"], "probability": [0.5]}), 5), {}, "Expected symbol as an Experiment"),
+        ((None, "XYZ"), {"predictor": "nowhere:rule"}, "Predictor nowhere:rule: expected a module nowhere"),
+        ((None, "XYZ"), {"predictor": "rule"}, "Expected a predictor as module:function"),
+        (
+            (pd.DataFrame({"date": ["2020-01-02"], "p": [0.5]}), "XYZ"),
+            {"reading": 5},
+            "Expected reading as a JudgeConfig",
+        ),
+        ((pd.DataFrame({"date": ["2020-01-02"], "p": [0.5]}), "XYZ"), {}, "XYZ"),
+        ((pd.DataFrame({"date": ["2020-01-02"], "p": [0.5]}), "../x"), {}, "Expected a symbol"),
+    ],
+)
+def test_what_cannot_be_judged_is_a_forecast_error_and_nothing_is_written(place, arguments, options, message):
+    with pytest.raises(fc.ForecastError, match=message):
+        fc.judge(*arguments, progress=False, workspace=place, **options)
+    assert not place.runs.exists()
+
+
+def test_notes_go_to_an_object_of_ones_own(source, prices, place):
+    told = []
+
+    class Notes:
+        def begin(self, *, total: int, done: int) -> None: ...
+        def advance(self) -> None: ...
+        def note(self, message: str) -> None:
+            told.append(message)
+
+    frame = probabilities(source).assign(extra=np.nan)
+    fc.judge(frame, "XYZ", bars=prices, progress=Notes(), workspace=place)
+    assert any(message.startswith("Each row was taken as dated by its session") for message in told)
+    assert "Columns that were not used: extra." in told
