@@ -47,7 +47,7 @@ def backtest(
     >>> result = fc.backtest("AAPL", fc.TradingConfig(policy="long-short", costs=fc.Costs(fee_bps=1)))
     >>> result.verdict.skill.answer in ("better", "worse", "inconclusive")
     True
-    >>> result.performance.loc["lstm", "exposure"] <= 1.0
+    >>> bool(result.performance.loc["lstm", "exposure"] <= 1.0)
     True
     """
     from forecast.evaluation.backtest import evaluate

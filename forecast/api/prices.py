@@ -103,7 +103,7 @@ def fetch(
     --------
     >>> import forecast as fc
     >>> fc.fetch("AAPL", source="sample", progress=False)[["symbol", "rows", "first"]].to_dict("records")
-    [{'symbol': 'AAPL', 'rows': 6036, 'first': '1990-01-02'}]
+    [{'symbol': 'AAPL', 'rows': 3270, 'first': '2000-03-01'}]
     """
     names, place = symbols_of(symbols), workspace_of(workspace)
     paths = [file] if isinstance(file, str | Path) else list(file)

@@ -9,11 +9,13 @@ from forecast.runs.run import Backtest, Run
 from forecast.statistics.comparisons import Answer, Comparison, Question, Reason, Unit
 from forecast.statistics.verdict import Caveat, Status
 from forecast.statistics.verdict import Verdict as VerdictNumbers
-from pipelines.errors import RunError
+from pipelines.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
 
+    from forecast.report.context import PageContext
     from forecast.report.sections.verdict import VerdictText
 
 _NAN = float("nan")
@@ -226,6 +228,64 @@ class BacktestResult:
             return self.saved.trades
         ledgers = read_ledgers(self.saved.ledger)
         return trade_frame(ledgers, opens=np.full(len(ledgers[0].time), np.nan))
+
+    def plot_growth(self) -> "go.Figure":
+        """What became of 1 unit of money: each ensemble, and the range of a network's seeds as a band."""
+        from forecast.report.charts import equity
+
+        return self._figure(equity.growth(self._context), "Growth of 1 unit of money")
+
+    def plot_drawdown(self) -> "go.Figure":
+        """How far below its last peak each account stood."""
+        from forecast.report.charts import equity
+
+        return self._figure(equity.drawdown(self._context), "Fall below the last peak")
+
+    def plot_comparisons(self, question: Question = "skill") -> "go.Figure":
+        """Each comparison of a question, "skill" or "money", with its interval; across zero it is inconclusive."""
+        from forecast.report.charts import equity
+
+        if question not in ("skill", "money"):
+            raise ConfigError(f"Expected question out of skill, money, got {question!r:.60}.")
+        rows = VerdictNumbers.from_json(self.saved.metrics["verdict"]).of(question)
+        unit = "rank IC" if question == "skill" else f"net return per {next((each.unit for each in rows), 'day')}"
+        tick = ".2~f" if question == "skill" else ".2~p"
+        return self._figure(equity.intervals(rows, title=f"difference in {unit}", tick=tick), question.capitalize())
+
+    def plot_calibration(self) -> "go.Figure":
+        """How often the price rose, for each tenth of the probabilities that were forecast; the diagonal is right."""
+        from forecast.report.sections import robustness
+
+        return self._figure(robustness.reliability(self._context), "Calibration of the probabilities")
+
+    def plot_trades(self) -> "go.Figure":
+        """The price, the buys and sells of two networks at most, and what each held."""
+        from forecast.report.charts import trades
+
+        return self._figure(trades.prices(self._context), f"{self.symbol}: trades")
+
+    def plot_folds(self) -> "go.Figure":
+        """When each fold learned, chose, and was tested."""
+        from forecast.report.charts import training
+
+        return self._figure(training.folds(self._context), "Folds")
+
+    def plot_learning_curves(self) -> "list[go.Figure]":
+        """Each fold's losses while its members learned, and on validation rows."""
+        from forecast.report.charts import training
+
+        return [self._figure(curves, title) for title, curves in training.learning(self._context)]
+
+    @cached_property
+    def _context(self) -> "PageContext":
+        from forecast.report.context import gather
+
+        return gather(self.run, backtest=self.name)
+
+    def _figure(self, description: dict[str, Any], title: str) -> "go.Figure":
+        from forecast.report.plotly_figures import plotly_figure
+
+        return plotly_figure(description, title=title)
 
     def __repr__(self) -> str:
         table = self.performance[list(_SHOWN)].to_string(float_format=lambda value: f"{value:.4g}")

@@ -65,7 +65,7 @@ def train(
     Examples
     --------
     >>> import forecast as fc
-    >>> _ = fc.fetch("AAPL", source="sample")
+    >>> _ = fc.fetch("AAPL", source="sample", progress=False)
     >>> experiment = fc.Experiment(
     ...     "AAPL", models=["lstm"], baselines=[], window=5, units=2, folds=2, seeds=1, epochs=1, end="2002-12-31"
     ... )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = [
     "context",
     "formatting",
+    "plotly_figures",
     "write_controls",
     "write_index",
     "write_portfolio",

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Backtest:
     trades: pd.DataFrame | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A finished or unfinished run on disk."""
 
@@ -60,6 +61,28 @@ class Run:
     @property
     def name(self) -> str:
         return self.folder.name
+
+    def __repr__(self) -> str:
+        """The run in one line, whatever state it is in."""
+        return f"Run {self.name}: {', '.join(self._facts().values())}"
+
+    def _repr_html_(self) -> str:
+        """The run in a notebook."""
+        rows = [f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._facts().items()]
+        return f"<table><caption>Run {escape(self.name)}</caption>{''.join(rows)}</table>"
+
+    def _facts(self) -> dict[str, str]:
+        if self.problem is not None:
+            return {"state": "unreadable" if self.exists else "missing"}
+        config = self.describe()["config"]
+        return {
+            "state": "finished" if self.finished else "unfinished",
+            "symbol": str(config.get("symbol")),
+            "bars": str(config.get("bars") or config.get("interval")),
+            "models": ", ".join(map(str, config.get("models") or ())),
+            "folds": f"{config.get('folds')} folds",
+            "seeds": f"{config.get('seeds')} seeds",
+        }
 
     @property
     def exists(self) -> bool:

@@ -1,0 +1,53 @@
+"""The pages' figures as plotly objects: the same traces, with colours in the place of the page's names for them."""
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from forecast.report.document import Figure, environment
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_COLOUR = re.compile(r"var\(--([a-z_]+)\)(?:/([\d.]+))?")
+
+
+def plotly_figure(description: Figure, *, title: str) -> "go.Figure":
+    """A figure of forecast.report.charts as one that can be shown, changed and saved, in the page's light colours."""
+    import plotly.graph_objects as go
+
+    drawn = go.Figure(data=_coloured(description["data"]), layout=_coloured(description["layout"]))
+    drawn.update_layout(
+        template="plotly_white",
+        title={"text": title, "font": {"size": 15}},
+        font={"color": _colours()["ink"]},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom"},
+        hoverlabel={"namelength": -1},
+    )
+    return drawn
+
+
+def _coloured(node: Any) -> Any:
+    if isinstance(node, str):
+        named = _COLOUR.fullmatch(node)
+        return node if named is None else _colour(named[1], named[2])
+    if isinstance(node, list | tuple):
+        return [_coloured(entry) for entry in node]
+    if isinstance(node, dict):
+        return {key: _coloured(entry) for key, entry in node.items()}
+    return node
+
+
+def _colour(name: str, alpha: str | None) -> str:
+    colour = _colours()[name]
+    if alpha is None:
+        return colour
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"
+
+
+@lru_cache
+def _colours() -> dict[str, str]:
+    """The names of the page's colours, as its style sheet has them in light."""
+    style = environment().get_template("style.css").render()
+    return dict(re.findall(r"--([a-z_]+):\s*(#[0-9a-f]{6})\b", style[: style.index("@media")]))
