@@ -4,11 +4,12 @@ Whoever reaches the port of a scheduler or worker can run programs there: truste
 """
 
 import logging
-import multiprocessing
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
-from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any
 
@@ -40,7 +41,7 @@ class DaskPool:
         self._jobs = jobs
         self._cluster: Any = None
         self._client: Any = None
-        self._children: list[BaseProcess] = []
+        self._workers: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "DaskPool":
         return self
@@ -48,8 +49,9 @@ class DaskPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for child in self._children:
-            child.kill()  # their work is done, or was given up: nothing is worth waiting for
+        if self._workers is not None:
+            self._workers.kill()  # their work is done, or was given up: nothing is worth waiting for
+            self._workers.wait()
         for open_one in (self._client, self._cluster):
             with suppress(TimeoutError, OSError):
                 if open_one is not None:
@@ -91,14 +93,11 @@ class DaskPool:
         try:
             address = self._address
             if address == "local":
-                others = multiprocessing.active_children()
-                self._cluster = distributed.LocalCluster(
-                    n_workers=self._jobs, threads_per_worker=1, processes=True, dashboard_address=None
-                )
-                self._children = [child for child in multiprocessing.active_children() if child not in others]
+                self._cluster = distributed.LocalCluster(n_workers=0, processes=True, dashboard_address=None)
                 address = self._cluster.scheduler_address
+                self._workers = _start_workers(address, self._jobs)
             self._client = distributed.Client(address, timeout=_ANSWER_S, set_as_default=False)
-            self._client.wait_for_workers(1, timeout=_WORKERS_S)
+            self._client.wait_for_workers(1 if self._workers is None else self._jobs, timeout=_WORKERS_S)
         except (OSError, TimeoutError) as error:
             missing = "an answer" if self._client is None else "a worker"
             start = "dask scheduler" if self._client is None else f"dask worker {self._address} --nthreads 1"
@@ -117,3 +116,15 @@ class DaskPool:
                 raise RunError(f"Worker {worker}: {answer}")
             if isinstance(answer, Exception):
                 raise RunError(f"Worker {worker} cannot run forecast ({answer}). Install this version there.")
+
+
+def _start_workers(address: str, jobs: int) -> "subprocess.Popen[bytes]":
+    """Workers of this machine, in a process that does not import the person's script (forecast.compute.worker)."""
+    options = ("--nworkers", str(jobs), "--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1")
+    return subprocess.Popen(  # noqa: S603  # this very Python
+        [sys.executable, "-m", "distributed.cli.dask_worker", address, *options],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )

@@ -164,3 +164,20 @@ def test_a_cluster_of_this_machine_is_started_and_leaves_nothing_behind(tmp_path
     running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(tmp_path) not in running
     assert predictions(tmp_path)["seed"].nunique() == 2
+
+
+@dask
+def test_a_script_without_a_guard_trains_on_a_cluster_of_this_machine(tmp_path):
+    script = """
+import forecast as fc
+print("once")
+fc.fetch("AAPL", source="sample", end="2003-12-31", progress=False)
+experiment = fc.Experiment("AAPL", models=["lstm"], baselines=[], folds=2, seeds=1, epochs=1, units=2, window=5)
+print(fc.train(experiment, backend="jax", cluster="local", jobs=1, progress=False).finished)
+"""
+    (tmp_path / "script.py").write_text(script)
+    done = subprocess.run(
+        [sys.executable, "script.py"], capture_output=True, text=True, timeout=240, cwd=tmp_path, env=environment()
+    )
+    assert (done.returncode, done.stdout.split()) == (0, ["once", "True"]), done.stderr
+    assert "Traceback" not in done.stderr
