@@ -16,7 +16,7 @@ def plotly_figure(description: Figure, *, title: str) -> "go.Figure":
     """A figure of forecast.report.charts as one that can be shown, changed and saved, in the page's light colours."""
     import plotly.graph_objects as go
 
-    drawn = go.Figure(data=_coloured(description["data"]), layout=_coloured(description["layout"]))
+    drawn = go.Figure(_coloured({name: description[name] for name in ("data", "layout")}), skip_invalid=True)
     drawn.update_layout(
         template="plotly_white",
         title={"text": title, "font": {"size": 15}},

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 import textwrap
@@ -96,12 +97,16 @@ page: str = fc.report(run, result).as_posix()
 
 def test_code_of_a_user_passes_a_strict_type_checker_and_wrong_types_do_not(tmp_path):
     (tmp_path / "user.py").write_text(USER)
+    pages = [(ROOT / name).read_text() for name in ("README.md", "docs/python.md", "docs/index.md")]
+    blocks = [block for page in pages for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL)]
+    assert len(blocks) >= 4
+    (tmp_path / "documented.py").write_text("\n".join(blocks))
     (tmp_path / "wrong.py").write_text(
         'import forecast as fc\nfc.train("AAPL")\nfc.fetch("AAPL", zone="UTC")\nfc.runs(1)\nfc.report(run=3)\n'
     )
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml"), "--no-error-summary",
-         "user.py", "wrong.py"],
+         "user.py", "wrong.py", "documented.py"],
         capture_output=True, text=True, timeout=280, cwd=tmp_path,
         env={"MYPYPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
     )  # fmt: skip
