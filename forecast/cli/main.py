@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from forecast.cli.config_files import configured
 from forecast.cli.context import CliContext
 from forecast.cli.suggestions import SuggestingGroup
 from forecast.workspace import DATA_DIR, REPORTS_DIR, STORE, Workspace
@@ -26,6 +27,7 @@ _COMMANDS = {  # name -> (module, line in --help), so that --help imports none o
     "live": ("forecast.cli.commands.live", "The runs whose signals are traded, and the record of those signals."),
     "export": ("forecast.cli.commands.export", "The networks as Keras or ONNX files for other programs."),
     "report": ("forecast.cli.commands.report", "Write the HTML report of a run."),
+    "config": ("forecast.cli.commands.config", "Settings of all commands in one file: which, and whether it is right."),
     "doctor": (
         "forecast.cli.commands.doctor",
         "Versions, backend, threads and store: what is here, what is missing.",
@@ -93,6 +95,11 @@ def cli(ctx: click.Context, data_dir: Path, reports_dir: Path, store: str | None
       forecast fetch AAPL --source yahoo && forecast train AAPL && forecast backtest
     """
     given = click.core.ParameterSource.DEFAULT is not ctx.get_parameter_source("data_dir")
-    configured = None if given else Workspace.default().store  # the store of the data folder that was chosen
-    workspace = Workspace(data_dir=data_dir, reports_dir=reports_dir, store=store or configured)
+    beside = None if given else Workspace.default().store  # the store of the data folder that was chosen
+    workspace = Workspace(data_dir=data_dir, reports_dir=reports_dir, store=store or beside)
+    name = str(ctx.invoked_subcommand)
+    group = ctx.command
+    command = group.get_command(ctx, name) if isinstance(group, click.Group) and name != "config" else None
+    if command is not None and (values := configured(command, name, commands=_COMMANDS)):
+        ctx.default_map = {command.name or name: values, name: values}
     ctx.obj = CliContext(workspace=workspace, quiet=quiet, debug=debug)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from forecast.cli.config_files import take_config
 from forecast.cli.context import CliContext
 from forecast.config.compute import ComputeConfig
 from forecast.config.experiment import Experiment
@@ -15,8 +16,6 @@ from forecast.config.fields import Setting, settings_of
 from forecast.config.trading import AUTO, Costs, TradingConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-NOT_IN_FILES = {"help", "config", "json", "overwrite", "fresh"}
 
 
 class AliasedOption(click.Option):
@@ -35,15 +34,6 @@ class AliasedOption(click.Option):
             super().add_to_parser(parser, ctx)
         finally:
             self.opts = current
-
-
-def names_of(parameter: click.Parameter) -> list[str]:
-    """Every name that an option answers to, former ones too."""
-    return [*parameter.opts, *getattr(parameter, "aliases", ())]
-
-
-def _shown(parameters: Sequence[click.Parameter]) -> set[str]:
-    return {"symbol" if isinstance(each, click.Argument) else each.opts[0].lstrip("-") for each in parameters}
 
 
 class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
@@ -84,50 +74,6 @@ def option_of(
     )  # fmt: skip
 
 
-def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
-    """Makes the settings of a TOML file the defaults of this command, so that they are checked like typed ones."""
-    import tomllib
-
-    if path is None:
-        return
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise click.UsageError(f"Expected a TOML file, found none at {path}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"Expected TOML in {path}, got something else: {error}.") from error
-    known = {
-        name.lstrip("-"): parameter
-        for parameter in ctx.command.params
-        for name in (["symbol"] if isinstance(parameter, click.Argument) else names_of(parameter))
-    }
-    ctx.default_map = {}
-    for name, value in settings.items():
-        parameter = known.get(name.replace("_", "-"))
-        if parameter is None or name in NOT_IN_FILES:
-            allowed = ", ".join(sorted(_shown(ctx.command.params) - NOT_IN_FILES))
-            raise click.UsageError(f"Expected settings out of {allowed} in {path}, got {name}.")
-        several = parameter.multiple if isinstance(parameter, click.Option) else True
-        if isinstance(parameter.type, SettingType) and not several:
-            ctx.default_map[str(parameter.name)] = parameter.type.known.check(str(parameter.name), value)
-            continue
-        values = value if isinstance(value, list) else [value]
-        switch = isinstance(parameter, click.Option) and parameter.is_flag
-        kinds = dict | list if switch else bool | dict | list
-        if any(isinstance(each, kinds) for each in values) or (len(values) != 1 and not several):
-            raise click.UsageError(
-                f"Expected {'values' if several else 'one value'} for {name} in {path}, got {value!r}."
-            )
-        if switch:
-            known_switch = settings_of(Experiment).get(str(parameter.name))
-            ctx.default_map[str(parameter.name)] = (
-                known_switch[0].check(str(parameter.name), value) if known_switch else value
-            )
-            continue
-        texts = [str(each) for each in values]
-        ctx.default_map[str(parameter.name)] = texts if several else texts[0]
-
-
 _TRAINING = (
     *(option_of(Experiment, name) for name in settings_of(Experiment)),
     click.option(
@@ -135,7 +81,7 @@ _TRAINING = (
         type=click.Path(dir_okay=False, path_type=Path),
         is_eager=True,
         expose_value=False,
-        callback=_read_config,
+        callback=take_config,
         help="TOML file with any of these options under the same names; the command line wins.",
     ),
     *(option_of(ComputeConfig, name) for name in settings_of(ComputeConfig)),

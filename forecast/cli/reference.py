@@ -9,17 +9,19 @@ from typing import Any
 
 import click
 
+from forecast.cli.config_files import NOT_IN_FILES
 from forecast.cli.main import cli
-from forecast.cli.options import NOT_IN_FILES, SettingType
+from forecast.cli.options import SettingType
 
 _INTRODUCTION = """# Reference
 
 Every command and option, made from the options and the fields of `forecast/config` by `make reference`: change those,
 not this page.
 
-The global options stand before the command. Where a command has `--config`, its options can stand in a TOML file under
-the names of the column *TOML*; the command line wins. Former names still work. An option that can be repeated is a list
-in TOML."""
+The global options may stand before or behind the command. Options can stand in a TOML file under their long names:
+those of all commands in `forecast.toml`, a table each (`forecast config check`), those of one in the file of its
+`--config`, where it has that. The command line wins. Former names still work. An option
+that can be repeated is a list in TOML."""
 
 
 def reference() -> str:

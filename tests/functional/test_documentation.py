@@ -10,8 +10,8 @@ import click
 import pytest
 
 from forecast.__main__ import globals_first
+from forecast.cli.config_files import names_of
 from forecast.cli.main import cli
-from forecast.cli.options import names_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -116,8 +116,8 @@ def test_a_toml_file_gives_settings_and_the_command_line_wins(tmp_path: Path) ->
 
 def test_a_wrong_toml_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for text, message in (
-        ("tz = ", "Expected a TOML file"),
-        ("zone = 1", "got 'zone'"),
+        ("tz = ", "Expected TOML in"),
+        ("zone = 1", "got zone"),
         ("column = ['x']", "NAME=COLUMN"),
     ):
         (tmp_path / "fetch.toml").write_text(text)

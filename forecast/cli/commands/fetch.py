@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecast.api.arguments import symbols_of
+from forecast.cli.config_files import take_config
 from forecast.cli.context import CliContext, json_option, print_json
-from forecast.cli.fetch_config import take_config
 from forecast.cli.fetch_files import describe, file_options, show
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    callback=lambda ctx, _, path: take_config(ctx, path),
+    callback=take_config,
     is_eager=True,
     expose_value=False,
     help="TOML file with any of these settings; the command line wins.",
