@@ -9,7 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import current_names
+from forecast.diagnostics.numpy_cells import GATES
 from forecast.report import formatting
 from forecast.report.charts import equity, path_forecasts, trades, training
 from forecast.report.context import PageContext, gather
@@ -128,7 +130,7 @@ def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[
         "measured": power.measured(material, calibrations),
         "memory": material.memory,
         "memory_page": f"{material.name}-memory.html",
-        "inspect": f"forecast inspect {shlex.quote(material.name)}",
+        "inspect": f"forecast inspect {shlex.quote(material.name)}" if _inspectable(material) else "",
         "folds": tables.folds(material),
         "setup": tables.setup(material),
         "intraday": not material.daily,
@@ -140,6 +142,15 @@ def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[
         "commands": _commands(material),
         "networks": [_drawn_as(material, each) for each in material.networks],
     }  # fmt: skip
+
+
+def _inspectable(material: PageContext) -> bool:
+    """Whether `forecast inspect` takes the run: walk-forward, with a plain SimpleRNN or LSTM that did not diverge."""
+    config = material.about["config"]
+    lost = {each["model"] for each in material.about.get("diverged", ())}
+    plain = int(config.get("layers") or 1) == 1 and not config.get("bidirectional") and not config.get("layer_norm")
+    walks = config.get("split") != COMBINATORIAL
+    return plain and walks and any(model in GATES and model not in lost for model in config.get("models") or ())
 
 
 def _drawn_as(material: PageContext, model: str) -> dict[str, str]:

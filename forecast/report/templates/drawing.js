@@ -163,7 +163,7 @@ const drawing = (() => {
 
   const show = (target, figure, doubleClick = "reset") => {
     if (!library) return null;
-    const { data, layout } = gapless(narrow() ? { ...figure, data: figure.data.filter((trace) => trace.visible !== "legendonly") } : figure);
+    const { data, layout } = gapless(narrow() || printing() ? { ...figure, data: figure.data.filter((trace) => trace.visible !== "legendonly") } : figure);
     const size = printing() ? { width: target.clientWidth, ...(layout.height ? {} : { height: target.clientHeight }) } : { autosize: true };
     const drawn = candles(cells(colours({ data, layout: { ...frame(layout), ...size } }, getComputedStyle(document.documentElement))));
     return Plotly.react(target, drawn.data, drawn.layout, { responsive: true, displayModeBar: false, doubleClick }).then(() => {

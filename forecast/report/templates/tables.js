@@ -7,7 +7,7 @@ const tables = (() => {
       const table = box.querySelector("table");
       if (!table || table.classList.contains("whole")) continue;
       table.classList.remove("stacked");
-      if (table.scrollWidth > box.clientWidth + 1 && box.clientWidth) table.classList.add("stacked");
+      if (document.documentElement.dataset.theme !== "print" && table.scrollWidth > box.clientWidth + 1 && box.clientWidth) table.classList.add("stacked");
     }
   };
   for (const table of document.querySelectorAll(".scroll table")) {

@@ -21,6 +21,7 @@ from forecast.report.charts import equity, trades, training
 from forecast.report.charts.downsampling import thin
 from forecast.report.context import PageContext, gather
 from forecast.report.document import LIBRARY, script_json
+from forecast.report.pages import run as run_page
 from forecast.report.sections import overfitting, robustness, tables
 from forecast.report.sections.verdict import verdict_text
 from forecast.runs.io import write_json
@@ -362,6 +363,17 @@ def test_the_network_library_stays_out(run: Run, tmp_path: Path) -> None:
         [sys.executable, "-c", program, *arguments(run, tmp_path)], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "0"
+
+
+@pytest.mark.parametrize(
+    ("change", "suggested"),
+    [({}, True), ({"layers": 2}, False), ({"models": ["gru"]}, False), ({"split": "combinatorial"}, False)],
+)
+def test_only_what_can_be_looked_into_is_suggested(
+    material: PageContext, change: dict[str, object], suggested: bool
+) -> None:
+    other = replace(material, about={**material.about, "config": {**material.about["config"], **change}})
+    assert run_page._inspectable(other) is suggested
 
 
 def test_the_pictures_of_an_inspection_stand_in_the_report_and_otherwise_how_to_get_them(tmp_path: Path) -> None:
