@@ -73,37 +73,43 @@ def experiment(seed: int, *, lstm: float, simple_rnn: float) -> list[Comparison]
     entry = 21 + np.arange(count)  # decided at the close before, held from this open to the next
     standard = moves / np.sqrt(np.convolve(np.square(moves), np.ones(61) / 61, "same"))
     signal = SIGNAL * standard[entry] + np.sqrt(1.0 - SIGNAL**2) * rng.standard_normal(count)
-    parts: dict[str, list[pd.DataFrame]] = {"test": [], "validation": []}
+    scores: dict[tuple[str, int, int], Floats] = {}
     both = rng.standard_normal((FOLDS, count))
     for model, skill in (("lstm", lstm), ("simple_rnn", simple_rnn)):
         for fold in range(FOLDS):
             common = np.sqrt(ALIKE) * both[fold] + np.sqrt(SHARED - ALIKE) * rng.standard_normal(count)
             for member in range(SEEDS):
-                own = rng.standard_normal(count)
-                noise = common + np.sqrt(1.0 - SHARED) * own
-                score = rng.normal(skill, SPREAD) * signal + noise
-                for part, first in (("validation", fold * ROWS), ("test", (fold + 1) * ROWS)):
-                    rows = slice(first, first + ROWS)
-                    parts[part].append(_frame(bars, entry[rows], moves, score[rows], (model, fold, member)))
-    tables = {part: pd.concat(frames, ignore_index=True) for part, frames in parts.items()}
+                noise = common + np.sqrt(1.0 - SHARED) * rng.standard_normal(count)
+                scores[model, fold, member] = rng.normal(skill, SPREAD) * signal + noise
+    tables = {part: _frame(bars, entry, moves, scores, ahead=ahead) for part, ahead in (("validation", 0), ("test", 1))}
     result = accounts(tables["test"], bars, rules=RULES, validation=tables["validation"], bars_per_year=365.25)
     sessions = session_of(walk.closed_at[: len(opens)][result.traded], "24/7")
     return compare(result.ledgers, tables["test"], sessions=sessions)
 
 
 def _frame(
-    bars: pd.DataFrame, entry: "np.ndarray[tuple[int], np.dtype[np.int64]]", moves: Floats, score: Floats,
-    member: tuple[str, int, int],
-) -> pd.DataFrame:  # fmt: skip
-    model, fold, seed = member
-    gain = moves[entry]
+    bars: pd.DataFrame,
+    entry: "np.ndarray[tuple[int], np.dtype[np.int64]]",
+    moves: Floats,
+    scores: dict[tuple[str, int, int], Floats],
+    *,
+    ahead: int,
+) -> pd.DataFrame:
+    """Rows of every member: of each fold those that begin `ahead` blocks after its own number."""
+    folds = np.array([fold for _, fold, _ in scores])
+    rows = ((folds + ahead)[:, None] * ROWS + np.arange(ROWS)).ravel()
+    probability = [0.5 + 0.02 * np.tanh(each[rows[place * ROWS : (place + 1) * ROWS]])
+                   for place, each in enumerate(scores.values())]  # fmt: skip
+    gain = moves[entry[rows]]
+    model, _, seed = zip(*scores, strict=True)
     return pd.DataFrame(
         {
-            "symbol": "MDE", "model": model, "fold": fold, "seed": seed,
-            "decided_at": bars["closed_at"].array[entry - 1],
-            "entry_at": bars["opened_at"].array[entry],
-            "exit_at": bars["opened_at"].array[entry + 1],
-            "probability": 0.5 + 0.02 * np.tanh(score), "target": (gain > 0).astype(np.int8), "forward_return": gain,
+            "symbol": "MDE", "model": np.repeat(model, ROWS), "fold": np.repeat(folds, ROWS),
+            "seed": np.repeat(seed, ROWS),
+            "decided_at": bars["closed_at"].array[entry[rows] - 1],
+            "entry_at": bars["opened_at"].array[entry[rows]],
+            "exit_at": bars["opened_at"].array[entry[rows] + 1],
+            "probability": np.concatenate(probability), "target": (gain > 0).astype(np.int8), "forward_return": gain,
         }
     )  # fmt: skip
 
@@ -141,7 +147,7 @@ def planted(case: tuple[str, str, float], *, pilots: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.benchmarks.mde", description=__doc__)
     parser.add_argument("--experiments", type=int, default=200)
-    parser.add_argument("--pilots", type=int, default=150)
+    parser.add_argument("--pilots", type=int, default=300)
     parser.add_argument("--case", type=int, choices=range(len(CASES)), action="append", help="only these, by number")
     arguments = parser.parse_args()
     print(f"{FOLDS * ROWS:,} test days, {FOLDS} folds, {SEEDS} seeds; {arguments.experiments} experiments")

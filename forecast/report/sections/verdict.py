@@ -214,7 +214,7 @@ def _money_numbers(verdict: Verdict, units_per_year: float) -> str:
     reason = f" ({REASONS[first.reason]})" if REASONS[first.reason] else ""
     effect = first.minimum_detectable_effect
     parts = (
-        f"Difference in net return {_per_year(first.difference, units_per_year)} per year{reason}",
+        f"Difference in net return {_per_year(first.difference, units_per_year)} per year without compounding{reason}",
         _yearly_interval(first, units_per_year),
     )
     detectable = "" if effect is None else (
