@@ -10,12 +10,16 @@ class PowerStudyConfig:
     """Markets to simulate. kinds: each with every edge, where it has one; markets: of each kind and edge."""
 
     kinds: tuple[str, ...] = setting(
-        ("none", "lag-1"), "texts", "none, shuffled, lag-K or memory; several by repeating.", group="", option="market"
+        ("none", "lag-1"),
+        "texts",
+        "none, shuffled, lag-K, memory or switching; several by repeating.",
+        group="",
+        option="market",
     )
     edges: tuple[float, ...] = setting(
         (0.05, 0.1, 0.2, 0.3),
         "number",
-        "Correlation that is planted in lag-K and memory markets; several by repeating.",
+        "Correlation that is planted in the other markets; several by repeating.",
         group="",
         option="edge",
         low=0,

@@ -18,7 +18,12 @@ from forecast.runs.io import read_json, write_json
 from forecast.statistics.comparisons import BASE_RATE, CASH
 from pipelines.errors import ConfigError, RunError
 
-KINDS = {"none": "no edge", "shuffled": "no edge, labels shuffled", "memory": "long memory"}
+KINDS = {
+    "none": "no edge",
+    "shuffled": "no edge, labels shuffled",
+    "memory": "long memory",
+    "switching": "momentum and reversal by turns",
+}
 
 _FILE = "summary.json"
 _OF_THE_PRICES = ("symbol", "interval", "bars", "start", "end")  # what an experiment may have otherwise on made-up ones

@@ -30,16 +30,18 @@ from forecast.training.session import baseline_task
 from pipelines.errors import ConfigError
 from pipelines.market.calendars import session_of
 from pipelines.market.types import Floats
-from pipelines.sources.synthetic import lagged, latched, random_walk
+from pipelines.sources.synthetic import lagged, latched, random_walk, switching
 
 Probabilities = dict[Task, tuple[Floats, Floats]]  # probabilities of the test rows, and of the validation rows
+
+_WITH_MEMORY = {"memory": latched, "switching": switching}
 
 _AHEAD = 8  # markets whose windows are handed out at a time
 
 
 @dataclass(frozen=True, kw_only=True)
 class Market:
-    """One made-up history. kind: "none", "shuffled", "lag-K" or "memory"; edge: its correlation, 0 for none."""
+    """One made-up history. kind: none, shuffled, lag-K, memory or switching; edge: its correlation, 0 for none."""
 
     kind: str
     edge: float
@@ -65,11 +67,13 @@ def make(market: Market, experiment: Experiment) -> Dataset:
     if market.kind in ("none", "shuffled"):
         made = prepare(random_walk(**common), experiment)
         return made if market.kind == "none" else _shuffled(made, seed=market.seed)
-    if market.kind == "memory":
-        return prepare(latched(**common, correlation=market.edge), experiment)
+    if market.kind in _WITH_MEMORY:
+        return prepare(_WITH_MEMORY[market.kind](**common, correlation=market.edge), experiment)
     kind, _, lag = market.kind.partition("-")
     if kind != "lag" or not lag.isdigit() or not 1 <= int(lag) < market.bars:
-        raise ConfigError(f"Expected a market out of none, shuffled, memory, lag-1, lag-2, ..., got {market.kind!r}.")
+        raise ConfigError(
+            f"Expected a market out of none, shuffled, memory, lag-1, lag-2, ..., switching, got {market.kind!r}."
+        )
     return prepare(lagged(**common, correlation=market.edge, lag=int(lag)), experiment)
 
 

@@ -60,7 +60,37 @@ def latched(
     return _make(rng, returns=volatility * returns, deviation=np.full(bars, volatility), symbol=symbol, busy=huge)
 
 
-MARKETS: dict[str, Callable[..., Bars]] = {"random_walk": random_walk, "lagged": lagged, "latched": latched}
+def switching(
+    *, bars: int, seed: int, correlation: float, every: int = 20, volatility: float = 0.01, symbol: str = "SWITCH"
+) -> Bars:
+    """A planted edge that asks for memory and a gate: rare days of huge volume set momentum or reversal.
+
+    r(t) = correlation x regime x r(t - 1) + noise. On average one day in `every` has ten times the usual volume; the
+    direction of its move is the regime until the next such day: 1 is momentum, -1 reversal. No sum of past returns
+    tells the regime, nor does the last return alone tell the next.
+    """
+    rng = np.random.default_rng(seed)
+    marked = rng.random(bars) < 1.0 / every
+    marked[0] = True
+    direction = np.where(rng.random(bars) < 0.5, -1.0, 1.0)
+    last = np.maximum.accumulate(np.where(marked, np.arange(bars), 0))
+    regime = direction[np.concatenate([[0], last[:-1]])]
+    noise = np.sqrt(1.0 - correlation**2) * rng.standard_normal(bars)
+    returns = noise.copy()
+    for day in range(1, bars):
+        returns[day] = correlation * regime[day] * returns[day - 1] + noise[day]
+        if marked[day]:
+            returns[day] = direction[day] * (1.0 + np.abs(returns[day]))
+    huge = np.where(marked, 10.0, 1.0)
+    return _make(rng, returns=volatility * returns, deviation=np.full(bars, volatility), symbol=symbol, busy=huge)
+
+
+MARKETS: dict[str, Callable[..., Bars]] = {
+    "random_walk": random_walk,
+    "lagged": lagged,
+    "latched": latched,
+    "switching": switching,
+}
 
 
 def _clustered(rng: np.random.Generator, *, bars: int, volatility: float) -> tuple[Floats, Floats]:

@@ -4,7 +4,7 @@
     python -m tests.benchmarks.controls real --first 0 --markets 300 --prices huge_dev120_to_2017.parquet --folder ...
     python -m tests.benchmarks.controls lag-1 --edge 0.1 --bars 5000 --markets 100 --folder ...
     python -m tests.benchmarks.controls lag-10 --edge 0.3 --bars 5000 --markets 20 --folder ...   # SimpleRNN better
-    python -m tests.benchmarks.controls memory --edge 0.3 --bars 8000 --markets 20 --folder ...   # LSTM better
+    python -m tests.benchmarks.controls switching --edge 0.4 --bars 8000 --markets 20 --folder ...   # LSTM better
     python -m tests.benchmarks.controls table --folder controls
 
 Each market is trained once and judged at 3, 10 and 20 basis points a side. Probabilities (.npz) and answers (.json) of
@@ -45,6 +45,7 @@ EXPERIMENT: dict[str, Any] = {
 OF_KIND: dict[str, dict[str, Any]] = {  # what an experiment must read to see what is planted
     "lag-10": {"window": 12},
     "memory": {"window": 60, "features": ("return", "relative_volume")},
+    "switching": {"window": 30, "features": ("return", "relative_volume")},
 }
 
 
@@ -190,7 +191,7 @@ def table(folder: Path) -> pd.DataFrame:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.benchmarks.controls", description=__doc__)
-    parser.add_argument("kind", help="none, real, lag-K, memory, or table")
+    parser.add_argument("kind", help="none, real, lag-K, memory, switching, or table")
     parser.add_argument("--edge", type=float, default=0.0)
     parser.add_argument("--bars", type=int, default=2_000)
     parser.add_argument("--first", type=int, default=0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipelines.sources.synthetic import lagged, latched, random_walk
+from pipelines.sources.synthetic import lagged, latched, random_walk, switching
 
 
 def returns(bars):
@@ -36,6 +36,18 @@ def test_the_drift_of_a_latched_market_follows_the_last_day_of_huge_volume():
     direction = np.sign(found[last])
     after = ~marked[1:]
     assert np.corrcoef(found[1:][after], direction[:-1][after])[0, 1] == pytest.approx(0.3, abs=0.04)
+
+
+def test_a_switching_market_has_momentum_or_reversal_by_the_last_day_of_huge_volume():
+    bars = switching(bars=20_000, seed=2, correlation=0.4)
+    moves, marked = returns(bars), bars.volume > 4e6
+    assert 1 / marked.mean() == pytest.approx(20, rel=0.2)
+    regime = np.sign(moves[np.maximum.accumulate(np.where(marked, np.arange(len(moves)), 0))])
+    plain = ~marked[1:] & ~marked[:-1]
+    today, before, now = moves[1:][plain], moves[:-1][plain], regime[:-1][plain]
+    assert np.corrcoef(today, before * now)[0, 1] == pytest.approx(0.4, abs=0.04)
+    assert abs(np.corrcoef(today, before)[0, 1]) < 0.06  # the last return alone says nothing
+    assert abs(np.corrcoef(today, now)[0, 1]) < 0.03  # nor does the regime
 
 
 def test_the_return_of_a_planted_bar_is_the_return_from_open_to_open():
