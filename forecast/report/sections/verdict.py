@@ -273,9 +273,11 @@ def _against_benchmarks(verdict: Verdict) -> str:
         rows = verdict.of("money", family="benchmarks", benchmark=benchmark)
         alike.setdefault(tuple(each.answer for each in rows), []).append(benchmark)
     for answers, benchmarks in alike.items():
-        if set(answers) != {"inconclusive"}:
-            rows = verdict.of("money", family="benchmarks", benchmark=benchmarks[0])
-            other = joined([name(each) for each in benchmarks])
+        rows = verdict.of("money", family="benchmarks", benchmark=benchmarks[0])
+        other = joined([name(each) for each in benchmarks])
+        if set(answers) == {"inconclusive"}:
+            sentences.append(f"Against {other} no difference in money is claimed.")
+        else:
             sentences.append(_clauses(rows, verbs=verbs, other=other))
     return " ".join(sentences)
 
