@@ -1,7 +1,11 @@
 """`forecast doctor`: what is here, what is missing."""
 
 import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,29 +13,38 @@ import click
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.text import say
 
+_LITTLE_ROOM = 100 * 10**6  # bytes: less than a training and its report
+
 
 @click.command("doctor")
 @json_option
 @click.pass_obj
 def command(settings: CliContext, as_json: bool) -> None:
-    """Versions, backend, threads, store and runs. Imports no network library, so it answers at once.
+    """Versions, backend, folders and their disks, store, runs, trial log, calendars; what is wrong stands in capitals.
+
+    Imports no network library. A check that fails says why, and the others go on.
 
     \b
     Example:
       forecast doctor --json
     """
-    found = {
-        "versions": _versions(),
-        "backend": _backend(),
-        "gpu": _gpu(),
-        "cores": _cores(),
-        "data_dir": _folder(settings.data_dir),
-        "reports_dir": _folder(settings.reports_dir),
-        "store": _store(settings),
-        "runs": _runs(settings),
+    checks: dict[str, Callable[[], Any]] = {
+        "versions": _versions,
+        "backend": _backend,
+        "gpu": _gpu,
+        "cores": _cores,
+        "data_dir": lambda: _folder(settings.data_dir),
+        "reports_dir": lambda: _folder(settings.reports_dir),
+        "temporary folder": _temporary_folder,
+        "shared memory": _shared_memory,
+        "store": lambda: _store(settings),
+        "runs": lambda: _runs(settings),
+        "trial log": lambda: _trial_log(settings),
+        "calendars": lambda: _calendars(settings),
     }
+    found = {name: _answer(check) for name, check in checks.items()}
     if as_json:
-        print_json(found)
+        print_json({name.replace(" ", "_"): value for name, value in found.items()})
         return
     for name, value in found.items():
         if isinstance(value, dict):
@@ -40,6 +53,14 @@ def command(settings: CliContext, as_json: bool) -> None:
                 say(f"  {key:<20} {entry}")
         else:
             say(f"{name:<22} {value}")
+
+
+def _answer(check: "Callable[[], Any]") -> Any:
+    """What a check says; one that fails says why, and the others go on."""
+    try:
+        return check()
+    except Exception as error:  # whatever is broken here is what the doctor was asked for
+        return f"NOT CHECKED, {type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def _versions() -> dict[str, str]:
@@ -72,15 +93,41 @@ def _cores() -> int:
     return cores()
 
 
-def _folder(folder: Any) -> str:
+def _folder(folder: Path) -> str:
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    return f"{folder} ({'can be written' if os.access(nearest, os.W_OK) else 'cannot be written'})"
+    if not nearest.is_dir():
+        return f"{folder} (CANNOT BE USED: {nearest} is a file)"
+    if not os.access(nearest, os.W_OK):
+        return f"{folder} (CANNOT BE WRITTEN)"
+    return f"{folder} (can be written, {_room(nearest)})"
+
+
+def _room(folder: Path) -> str:
+    """How much is free on the disk of a folder."""
+    free = shutil.disk_usage(folder).free
+    text = f"{free / 1e9:,.1f} GB free" if free >= 1e9 else f"{free / 1e6:,.1f} MB free"
+    return text if free >= _LITTLE_ROOM else f"DISK NEARLY FULL: {text}"
+
+
+def _temporary_folder() -> str:
+    try:
+        return _folder(Path(tempfile.gettempdir()))
+    except FileNotFoundError:
+        return "NONE CAN BE WRITTEN: set TMPDIR to a folder of your own"
+
+
+def _shared_memory() -> str:
+    """Only said: workers talk through pipes, so that training goes on without it."""
+    folder = Path("/dev/shm")  # noqa: S108  # looked at, nothing is written there
+    return f"{_folder(folder)}, not needed" if folder.is_dir() else "none, not needed"
 
 
 def _store(settings: CliContext) -> str:
     from pipelines.errors import ForecastError
     from pipelines.store.store import Store
 
+    if "://" not in str(settings.store) and "CANNOT" in (place := _folder(Path(settings.store))):
+        return place
     try:
         found = Store(settings.store).catalogue()
     except ForecastError as error:
@@ -95,3 +142,33 @@ def _runs(settings: CliContext) -> str:
     problems = [problem for run in runs if (problem := run.problem) is not None]
     unfinished = sum(not run.finished for run in runs) - len(problems)
     return "; ".join([f"{len(runs)} ({unfinished} unfinished, {len(problems)} unreadable)", *problems])
+
+
+def _trial_log(settings: CliContext) -> str:
+    from forecast.runs import trial_log
+
+    path = settings.runs / trial_log.FILE
+    nearest = path if path.exists() else next(each for each in path.absolute().parents if each.exists())
+    log = trial_log.read(settings.runs)
+    state = "can be written" if os.access(nearest, os.W_OK) else "CANNOT BE WRITTEN: nothing can be trained or tried"
+    return "; ".join([f"{log.tried} configurations tried ({state})", *log.problems])
+
+
+def _calendars(settings: CliContext) -> str:
+    """Sessions that exchanges published and their calendars lack here, for the calendars of the stored series."""
+    from pipelines.errors import ForecastError
+    from pipelines.market.known_sessions import KNOWN_SESSIONS, contradictions
+    from pipelines.store.store import Store
+
+    try:
+        stored = Store(settings.store).catalogue()
+        names = {str(each) for each in stored["calendar"]} if len(stored) else set()
+    except ForecastError:
+        names = set()
+    checked = sorted(names & {each.calendar for each in KNOWN_SESSIONS}) or ["XNYS"]
+    wrong = [f"{name} {each}" for name in checked for each in contradictions(name)]
+    return (
+        "; ".join([f"{', '.join(checked)}: {len(wrong)} sessions CONTRADICT the exchange's own", *wrong])
+        if wrong
+        else (f"{', '.join(checked)}: as the exchanges published them")
+    )

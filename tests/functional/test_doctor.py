@@ -1,0 +1,88 @@
+"""What is broken is what the doctor says; it never dies of it."""
+
+import json
+import subprocess
+import tempfile
+
+import pytest
+
+from tests.helpers.command_line import forecast_here
+
+
+def told(folder, *options):
+    done = forecast_here(folder)(*options, "doctor", "--json")
+    return json.loads(done.stdout)
+
+
+def test_a_healthy_place_has_no_capitals(tmp_path):
+    found = told(tmp_path)
+    assert "can be written" in found["data_dir"]
+    assert found["trial_log"] == "0 configurations tried (can be written)"
+    assert found["calendars"] == "XNYS: as the exchanges published them"
+    assert found["temporary_folder"].endswith("free)")
+
+
+def log_is_a_folder(data):
+    (data / "runs" / "trials.jsonl").mkdir(parents=True)
+
+
+def log_was_edited(data):
+    (data / "runs").mkdir(parents=True)
+    (data / "runs" / "trials.jsonl").write_text("[1]\n")
+
+
+def runs_are_a_file(data):
+    data.mkdir()
+    (data / "runs").write_text("")
+
+
+def store_is_a_file(data):
+    data.mkdir()
+    (data / "store").write_text("")
+
+
+def run_json_is_a_folder(data):
+    (data / "runs" / "AAPL-1d-0" / "run.json").mkdir(parents=True)
+
+
+@pytest.mark.parametrize(
+    ("harm", "check", "answer"),
+    [
+        (log_is_a_folder, "trial_log", "NOT CHECKED, IsADirectoryError"),
+        (log_was_edited, "trial_log", "line 1 cannot be read"),
+        (runs_are_a_file, "runs", "0 (0 unfinished, 0 unreadable)"),
+        (store_is_a_file, "store", "CANNOT BE USED"),
+        (run_json_is_a_folder, "runs", "1 unreadable"),
+    ],
+)
+def test_each_kind_of_harm_is_named_and_the_other_checks_go_on(tmp_path, harm, check, answer):
+    harm(tmp_path / "data")
+    found = told(tmp_path)
+    assert answer in found[check]
+    assert found["cores"] >= 1
+    assert "XNYS" in found["calendars"]
+
+
+def test_a_temporary_folder_that_cannot_be_written_and_a_store_out_of_reach_are_named(tmp_path, monkeypatch):
+    def nowhere():
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    found = told(tmp_path, "--store", "s3://nobody/prices")
+    assert found["temporary_folder"] == "NONE CAN BE WRITTEN: set TMPDIR to a folder of your own"
+    assert "Expected a price store at s3://nobody/prices" in found["store"]
+
+
+def test_a_disk_that_is_nearly_full_is_said_in_capitals(tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(small)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        assert "DISK NEARLY FULL: 4.2 MB free" in told(tmp_path, "--data-dir", str(small))["data_dir"]
+        subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+        assert "CANNOT BE WRITTEN" in told(tmp_path, "--data-dir", str(small))["data_dir"]
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
