@@ -3,7 +3,9 @@
 import errno
 import io
 import itertools
+import math
 import os
+import re
 import sys
 import traceback
 
@@ -24,6 +26,11 @@ _DISK = {
     errno.EEXIST: "a file is where a folder is needed. Choose another one with --data-dir or --reports-dir.",
     errno.EROFS: "the file system is read-only. Choose another folder with --data-dir or --reports-dir.",
 }
+_NO_MEMORY = re.compile("failed to map segment|cannot allocate memory|malloc of size", re.IGNORECASE)
+_LEAST_ADDRESS_SPACE = (
+    1.5e9  # bytes: below, native libraries end the process, or wait for ever, before Python hears of it
+)
+_MORE_MEMORY = "Expected more memory than there is. Free some, raise `ulimit -v`, or work on fewer rows at a time"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,6 +45,13 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Runs one command line and returns its exit code."""
     debug = "--debug" in arguments
+    if (limit := _address_space()) < _LEAST_ADDRESS_SPACE:
+        least = f"{_LEAST_ADDRESS_SPACE / 1e9:.1f} GB"
+        return _fail(
+            f"Expected at least {least} of address space, got {limit / 1e9:.1f} GB. Raise `ulimit -v`.",
+            debug=False,
+            code=2,
+        )
     try:
         arguments = globals_first(arguments)
         return int(cli.main(args=arguments, prog_name="forecast", standalone_mode=False) or 0)
@@ -64,6 +78,8 @@ def run(arguments: list[str]) -> int:
             return _fail(f"{error.filename or 'Writing'}: {_DISK[error.errno]}", debug=debug, code=2)
         return _fail(f"{type(error).__name__}: {error}", debug=debug, code=1)
     except Exception as error:
+        if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+            return _fail(f"{_MORE_MEMORY} ({type(error).__name__}).", debug=debug, code=2)
         hint = "" if debug else " This is a defect of forecast; --debug shows where."
         return _fail(f"{type(error).__name__}: {error}.{hint}", debug=debug, code=1)
 
@@ -90,6 +106,16 @@ def globals_first(arguments: list[str]) -> list[str]:
             if not option.is_flag and not given:
                 first += itertools.islice(left, 1)
     return [*first, *rest]
+
+
+def _address_space() -> float:
+    """Bytes of memory that this process may address."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return math.inf
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return math.inf if limit == resource.RLIM_INFINITY else float(limit)
 
 
 def _fail(message: str, *, debug: bool, code: int) -> int:

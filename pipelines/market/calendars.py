@@ -174,6 +174,8 @@ def _load(calendar: str) -> tuple[Any, str]:
                 f"Expected the name of an exchange's calendar, got {calendar!r}. "
                 f"Use {' or '.join(near or ['XNYS', 'XLON', '24/7'])} (--calendar)."
             ) from None
+        except MemoryError:
+            raise
         except Exception as error:  # rules of 71 exchanges, read by another package: anything may come out of them
             reason = " ".join(str(error).split())[:120]
             raise ConfigError(

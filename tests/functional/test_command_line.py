@@ -1,4 +1,5 @@
 import re
+import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -7,7 +8,7 @@ import click
 import pytest
 
 from forecast.__main__ import run
-from tests.helpers.command_line import environment, only_line
+from tests.helpers.command_line import command_line, environment, only_line
 
 COMMANDS = [
     "demo",
@@ -163,3 +164,22 @@ def test_help_shows_every_option_once_and_under_a_heading(name, capsys):
     options = [each.opts[0] for each in command.params if isinstance(each, click.Option)]
     assert [shown.count(option) for option in options] == [1] * len(options)
     assert {"Networks:", "Where it runs:"} <= set(lines)
+
+
+@pytest.mark.parametrize("megabytes", [200, 700, 1_400])
+def test_an_address_space_that_is_too_small_is_one_line(tmp_path, megabytes):
+    line = f"ulimit -v {megabytes * 1024}; exec {shlex.join(command_line(tmp_path, 'data', 'list'))}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment(), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Expected at least 1.5 GB of address space, got" in only_line(done.stderr)
+
+
+def test_memory_that_runs_out_is_one_line(tmp_path, monkeypatch, capsys):
+    from pipelines.store.store import Store
+
+    def full(store):
+        raise MemoryError
+
+    monkeypatch.setattr(Store, "catalogue", full)
+    assert run(["--data-dir", str(tmp_path), "data", "list"]) == 2
+    assert "Expected more memory than there is" in only_line(capsys.readouterr().err)

@@ -2,7 +2,10 @@
 
 import os
 import random
+import shlex
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import Executor, Future
 
@@ -19,6 +22,7 @@ from forecast.networks.results import Architecture, Budget
 from pipelines.errors import RunError
 from pipelines.preprocessing.scaling import fit_scaler
 from pipelines.preprocessing.walk_forward import walk_forward
+from tests.helpers.command_line import environment
 from tests.helpers.windows import random_walk_windows
 
 
@@ -184,3 +188,17 @@ def test_engines_promise_the_same_things():
         assert each.backend == "tensorflow"
         assert each.ahead >= 1
         assert each.lost() is None
+
+
+@pytest.mark.parametrize("options", ["size=4k", "size=4k,ro"])
+def test_workers_need_no_shared_memory(options):
+    snippet = (
+        "from forecast.compute.processes import Processes; print(Processes(1, prepare=int).submit(abs, -7).result())"
+    )
+    line = f"mount -t tmpfs -o {options} tmpfs /dev/shm && exec {shlex.join([sys.executable, '-c', snippet])}"
+    done = subprocess.run(
+        ["unshare", "-m", "bash", "-c", line], capture_output=True, text=True, env=environment(), timeout=120
+    )
+    if "unshare" in done.stderr or "mount" in done.stderr:
+        pytest.skip("needs the right to mount a file system of its own")
+    assert done.stdout.strip() == "7", done.stderr
