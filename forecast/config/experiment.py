@@ -55,7 +55,8 @@ class Experiment:
     label: str = setting(
         "direction",
         "text",
-        "Target: sign of the return; of returns beyond their costs; at the first barrier touched.",
+        "Target: sign of the return; of returns beyond their costs; at the first barrier touched; of a panel, whether "
+        "the return is above the median of its day.",
         group=LEARNED,
         choices=LABELS,
     )
@@ -188,6 +189,8 @@ class Experiment:
         object.__setattr__(self, "membership", check_membership(self.membership, symbols=self.panel))
         if self.panel and self.combinatorial:
             raise ConfigError("Expected --split expanding or rolling with --global-model, got combinatorial.")
+        if self.label == "above-median" and not self.panel:
+            raise ConfigError("Expected --global-model with --label above-median: a median needs several symbols.")
         time_span(self.embargo)
         count_folds(groups=self.groups, tested=self.test_groups)
         if self.start and self.end and str(self.start) > str(self.end):

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Dataset
 from pipelines.errors import ConfigError, TooFewBarsError
-from pipelines.market.types import Bars
-from pipelines.preprocessing import sample_weights, scaling, walk_forward
+from pipelines.market.types import Bars, Floats, Times
+from pipelines.preprocessing import labels, sample_weights, scaling, walk_forward
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import FEWEST_ROWS, Fold
 from pipelines.preprocessing.windows import PER_WINDOW, Rows, Windows
@@ -140,16 +140,18 @@ class PanelDataset:
     """Everything that the members of a panel's run share.
 
     folds: common to all symbols. scalers: of each fold, by symbol; a symbol that takes no part in a fold has none.
+    targets: what is learned where it follows from all symbols of a moment, shape (windows,); None: each symbol's own.
     """
 
     panel: Panel
     folds: tuple[Fold, ...]
     scalers: tuple[Mapping[str, Scaler], ...]
+    targets: Floats | None = None
 
     @property
     def windows(self) -> Windows:
-        """Those of all symbols."""
-        return self.panel.windows
+        """Those of all symbols, with what is learned as their targets."""
+        return self.panel.windows if self.targets is None else replace(self.panel.windows, targets=self.targets)
 
     def symbols_of(self, rows: Rows) -> NDArray[np.object_]:
         """The symbol of each of these windows."""
@@ -187,8 +189,13 @@ def pool(panel: Panel, experiment: Experiment, *, planned: int | None = None) ->
     Raises:
         TooFewBarsError: too little history for the folds.
     """
+    windows = panel.windows
+    targets = None
+    if experiment.label == "above-median":
+        targets = labels.above_median(windows.forward_return, windows.decided_at)
+        windows = replace(windows, exit_at=known_at(windows))
     laid_out = walk_forward.walk_forward(
-        panel.windows, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned
+        windows, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned
     )
     folds = tuple(
         sample_weights.weigh(panel.windows, taking_part(panel, fold), kind=experiment.weights) for fold in laid_out
@@ -199,12 +206,20 @@ def pool(panel: Panel, experiment: Experiment, *, planned: int | None = None) ->
         for fold, own in zip(folds, scalers, strict=True):
             if len(rows := panel.fold_of(symbol, fold).train):
                 own[symbol] = scaling.fit_scaler(part, rows=rows)
-    return PanelDataset(panel=panel, folds=folds, scalers=scalers)
+    return PanelDataset(panel=panel, folds=folds, scalers=scalers, targets=targets)
+
+
+def known_at(windows: Windows) -> Times:
+    """When the returns of all symbols of a window's moment are known: the last exit of them, shape (windows,)."""
+    _, moment = np.unique(windows.decided_at, return_inverse=True)
+    last = np.zeros(int(moment.max(initial=-1)) + 1, dtype=np.int64)
+    np.maximum.at(last, moment, windows.exit_at.astype("datetime64[ns]").view(np.int64))
+    return np.asarray(last[moment].view("datetime64[ns]"))
 
 
 def scaled_fold(path: Path, dataset: PanelDataset, number: int) -> tuple[Windows, tuple[Fold, ...], tuple[Scaler, ...]]:
     """Windows, folds and scalers of one fold whose values are scaled symbol by symbol already; others are empty."""
-    values = write_scaled(path, dataset.panel, dataset.scalers[number])
+    values = write_scaled(path, replace(dataset.panel, windows=dataset.windows), dataset.scalers[number])
     features = values.values.shape[1]
     none = np.zeros(0, dtype=np.int64)
     empty = replace(dataset.folds[number], train=none, validation=none, test=none)

@@ -5,6 +5,7 @@ histories of a few symbols drawn at random; that what is learned is known before
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from forecast.datasets import lookahead_audit
 from forecast.datasets.certificate import Certificate
 from forecast.datasets.dataset import Source
 from forecast.datasets.feature_audit import detectable_share
-from forecast.datasets.panel import PanelDataset
+from forecast.datasets.panel import PanelDataset, known_at
 from pipelines.market.types import Bars
 
 AUDITED = 4
@@ -37,7 +38,10 @@ def certify_panel(
     tested = dataset.tested()
     rng = np.random.default_rng([seed, len(tested)])
     sample = sorted(rng.choice(tested, size=min(audited, len(tested)), replace=False).tolist())
-    failures = list(lookahead_audit.late_rows(dataset.windows, dataset.folds))
+    windows = dataset.windows
+    if dataset.targets is not None:  # a target of the whole moment is known when the last return of it is
+        windows = replace(windows, exit_at=known_at(windows))
+    failures = list(lookahead_audit.late_rows(windows, dataset.folds))
     for symbol in dataset.panel.symbols:
         own = dataset.of_symbol(symbol, bars_of(symbol))
         failures += [f"{symbol}: {each}" for each in lookahead_audit.structure(own, experiment.of_symbol(symbol))]

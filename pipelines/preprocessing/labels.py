@@ -50,7 +50,7 @@ def make(
     """
     if overnight not in OVERNIGHT:
         raise ConfigError(f"Expected overnight out of {', '.join(OVERNIGHT)}, got {overnight!r}.")
-    if kind == "direction":
+    if kind in ("direction", "above-median"):  # what a median is, only a panel knows (above_median)
         made = next_open_direction(bars, horizon=horizon)
     elif kind == "cost-aware":
         made = paying_moves(bars, horizon=horizon, cost_bps=cost_bps)
@@ -74,6 +74,19 @@ def next_open_direction(bars: Bars, *, horizon: int) -> Labels:
         TooFewBarsError: no bar whose label is known.
     """
     return _leaving(bars, held=np.full(_known(bars, horizon=horizon), horizon, dtype=np.int64))
+
+
+def above_median(forward_return: Floats, moments: Times) -> Floats:
+    """1.0 where a return is above the median of all that were decided at its moment, else 0.0, shape (rows,).
+
+    Takeuchi and Lee (2013); Fischer and Krauss (2018). It is known when the last of these returns is.
+    """
+    _, moment, count = np.unique(moments, return_inverse=True, return_counts=True)
+    order = np.lexsort((forward_return, moment))
+    first = np.append(0, np.cumsum(count)[:-1])
+    ranked = forward_return[order]
+    median = (ranked[first + (count - 1) // 2] + ranked[first + count // 2]) / 2.0
+    return (forward_return > median[moment]).astype(np.float64)
 
 
 def paying_moves(bars: Bars, *, horizon: int, cost_bps: float) -> Labels:

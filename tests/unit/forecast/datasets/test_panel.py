@@ -6,7 +6,7 @@ import pytest
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Source, make_bars, make_windows
 from forecast.datasets.lookahead_audit import certify
-from forecast.datasets.panel import pool, write_panel, write_scaled
+from forecast.datasets.panel import known_at, pool, scaled_fold, write_panel, write_scaled
 from forecast.datasets.panel_audit import certify_panel
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.market.calendars import session_of
@@ -260,6 +260,33 @@ def test_a_symbol_counts_on_the_days_of_its_membership_only(tmp_path):
             market(**MARKETS[0], seed=0),
             dataclasses.replace(POOLED, panel=("OLD", "YOUNG"), membership=("OLD,1990-01-01,1991-01-01", "YOUNG,,")),
         )
+
+
+def test_above_median_is_half_of_the_names_of_each_moment_and_known_when_the_last_return_is(tmp_path):
+    experiment = dataclasses.replace(POOLED, label="above-median", panel=("A", "B", "C", "D"), horizon=2)
+    first = np.datetime64("2015-01-01")
+    parts = {
+        name: make_windows(market(name, bars=400 - gap, first=first, calendar="24/7", seed=seed), experiment)
+        for seed, (name, gap) in enumerate({"A": 0, "B": 0, "C": 0, "D": 150}.items())
+    }
+    late = parts["B"].exit_at.copy()
+    late[300] += np.timedelta64(30, "D")  # B is not traded for a month: the medians of that day are known as late
+    parts["B"] = dataclasses.replace(parts["B"], exit_at=late)
+    dataset = pool(write_panel(tmp_path, parts.items()), experiment)
+    windows = dataset.windows
+    for moment in np.unique(windows.decided_at)[[0, 100, 300]]:
+        mine = windows.decided_at == moment
+        returns = windows.forward_return[mine]
+        np.testing.assert_array_equal(windows.targets[mine], returns > np.median(returns))
+        assert (known_at(windows)[mine] == windows.exit_at[mine].max()).all()
+    for fold in dataset.folds:
+        tested = windows.decided_at[fold.test].min()
+        for rows in (fold.train, fold.validation):
+            assert (known_at(windows)[rows] < tested).all()
+    scaled, _, _ = scaled_fold(tmp_path / "fold.raw", dataset, 0)
+    np.testing.assert_array_equal(scaled.targets, windows.targets)
+    with pytest.raises(ConfigError, match="Expected --global-model with --label above-median"):
+        Experiment("A", label="above-median")
 
 
 def test_a_panel_of_one_symbol_or_of_one_twice_is_refused():
