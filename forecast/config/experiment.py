@@ -128,6 +128,25 @@ class Experiment:
         group=LEARNED,
         choices=(*SPLITS, COMBINATORIAL),
     )
+    train_length: str | None = setting(
+        None,
+        "text",
+        "With --test-length, instead of --folds: learn from so many bars (750) or years (3y) before each block.",
+        group=LEARNED,
+        optional=True,
+    )
+    test_length: str | None = setting(
+        None, "text", "With --train-length: bars (250) or years (1y) of a test block.", group=LEARNED, optional=True
+    )
+    validation_share: float = setting(
+        0.15,
+        "number",
+        "Part of the rows before a test block that validate, the latest ones.",
+        group=LEARNED,
+        low=0,
+        open_low=True,
+        high=0.5,
+    )
     groups: int = setting(6, "integer", "Groups of a combinatorial split.", group=LEARNED, low=2, high=100)
     test_groups: int = setting(
         2, "integer", "Groups that each combinatorial fold tests.", group=LEARNED, low=1, high=99, aliases=("tested",)
@@ -171,7 +190,7 @@ class Experiment:
         from pipelines.market.types import check_symbol
         from pipelines.preprocessing.combinatorial_cv import count_folds
         from pipelines.preprocessing.features import DEFAULT_FEATURES, check_names
-        from pipelines.preprocessing.walk_forward import time_span
+        from pipelines.preprocessing.walk_forward import check_length, time_span
 
         for text in (self.symbol, *self.panel, *self.membership):
             if not isinstance(text, str):
@@ -189,6 +208,12 @@ class Experiment:
         object.__setattr__(self, "membership", check_membership(self.membership, symbols=self.panel))
         if self.panel and self.combinatorial:
             raise ConfigError("Expected --split expanding or rolling with --global-model, got combinatorial.")
+        if (self.train_length is None) != (self.test_length is None):
+            raise ConfigError("Expected --train-length and --test-length together, got one of them.")
+        if self.train_length is not None and self.combinatorial:
+            raise ConfigError("Expected --split expanding or rolling with --train-length, got combinatorial.")
+        for length in filter(None, (self.train_length, self.test_length)):
+            check_length(length)
         if self.label == "above-median" and not self.panel:
             raise ConfigError("Expected --global-model with --label above-median: a median needs several symbols.")
         time_span(self.embargo)

@@ -130,8 +130,29 @@ def _folds(ready: Windows, experiment: Experiment, *, planned: int | None) -> li
         return combinatorial_cv.combinatorial(
             ready, groups=experiment.groups, tested=experiment.test_groups, embargo=experiment.embargo
         )
+    return walk_forward_folds(ready, experiment, planned=planned)
+
+
+def walk_forward_folds(ready: Windows, experiment: Experiment, *, planned: int | None = None) -> list[Fold]:
+    """The experiment's folds: so many, or of the lengths that it names. planned: as walk_forward takes it.
+
+    Lengths lay the blocks out from the first window on, so that those of a shorter history are the same.
+    """
+    if experiment.train_length is not None and experiment.test_length is not None:
+        return walk_forward.by_length(
+            ready,
+            train=experiment.train_length,
+            test=experiment.test_length,
+            embargo=experiment.embargo,
+            validation=experiment.validation_share,
+        )
     return walk_forward.walk_forward(
-        ready, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned
+        ready,
+        folds=experiment.folds,
+        split=experiment.split,
+        embargo=experiment.embargo,
+        planned=planned,
+        validation=experiment.validation_share,
     )
 
 

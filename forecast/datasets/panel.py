@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config.experiment import Experiment
-from forecast.datasets.dataset import Dataset
+from forecast.datasets.dataset import Dataset, walk_forward_folds
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.market.types import Bars, Floats, Times
-from pipelines.preprocessing import labels, sample_weights, scaling, walk_forward
+from pipelines.preprocessing import labels, sample_weights, scaling
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import FEWEST_ROWS, Fold
 from pipelines.preprocessing.windows import PER_WINDOW, Rows, Windows
@@ -189,17 +189,14 @@ def pool(panel: Panel, experiment: Experiment, *, planned: int | None = None) ->
     Raises:
         TooFewBarsError: too little history for the folds.
     """
-    windows = panel.windows
+    windows = learned = panel.windows
     targets = None
     if experiment.label == "above-median":
         targets = labels.above_median(windows.forward_return, windows.decided_at)
+        learned = replace(windows, targets=targets)
         windows = replace(windows, exit_at=known_at(windows))
-    laid_out = walk_forward.walk_forward(
-        windows, folds=experiment.folds, split=experiment.split, embargo=experiment.embargo, planned=planned
-    )
-    folds = tuple(
-        sample_weights.weigh(panel.windows, taking_part(panel, fold), kind=experiment.weights) for fold in laid_out
-    )
+    laid_out = walk_forward_folds(windows, experiment, planned=planned)
+    folds = tuple(sample_weights.weigh(learned, taking_part(panel, fold), kind=experiment.weights) for fold in laid_out)
     scalers: tuple[dict[str, Scaler], ...] = tuple({} for _ in folds)
     for symbol in panel.symbols:
         part = panel.part(symbol)

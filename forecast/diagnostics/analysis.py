@@ -160,7 +160,7 @@ def _compare(subject: RunUnderStudy, member: Member, probability: Floats, stored
 
 def _trades(subject: RunUnderStudy, found: dict[tuple[int, int], gates.Gates]) -> pd.DataFrame:
     """Mean gates around the decisions at which the LSTM ensemble's chance of a rise crossed one half."""
-    folds, seeds = range(subject.experiment.folds), range(subject.experiment.seeds)
+    folds, seeds = range(len(subject.data.folds)), range(subject.experiment.seeds)
     joined = {
         name: np.concatenate([np.mean([found[fold, seed].decision[name] for seed in seeds], axis=0) for fold in folds])
         for name in gates.SHOWN

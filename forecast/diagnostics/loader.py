@@ -127,7 +127,7 @@ def members(subject: RunUnderStudy) -> Iterator[Member]:
     experiment = subject.experiment
     files = [
         open_member(subject.run, experiment, (model, fold, seed))
-        for fold in range(experiment.folds)
+        for fold in range(len(subject.data.folds))
         for model in subject.models
         for seed in range(experiment.seeds)
     ]  # all of them are checked before the network library is loaded

@@ -74,9 +74,10 @@ def export(
         tell(f"Not verified: {checked.reason}.")
     number = last_fold(described) if fold is None else fold
     chosen = tuple(models) or experiment.models
-    if not 0 <= number < experiment.folds or set(chosen) - set(experiment.models):
+    folds = [int(each["number"]) for each in described["folds"]]
+    if number not in folds or set(chosen) - set(experiment.models):
         raise ConfigError(
-            f"Expected --fold from 0 to {experiment.folds - 1} and --model out of {', '.join(experiment.models)}, "
+            f"Expected --fold from {folds[0]} to {folds[-1]} and --model out of {', '.join(experiment.models)}, "
             f"got {number} and {', '.join(chosen)}."
         )
     tasks = [(model, number, seed) for model in chosen for seed in range(experiment.seeds)]

@@ -97,8 +97,8 @@ def load_members(run: Run, *, fold: int | None = None) -> LoadedRun:
     """
     described, experiment = open_experiment(run)
     number = last_fold(described) if fold is None else fold
-    if not 0 <= number < experiment.folds:
-        raise RunError(f"Expected a fold from 0 to {experiment.folds - 1}, got {number}.")
+    if number not in (known := [int(each["number"]) for each in described["folds"]]):
+        raise RunError(f"Expected a fold from {known[0]} to {known[-1]}, got {number}.")
     tasks = [(model, number, seed) for model in experiment.models for seed in range(experiment.seeds)]
     members = tuple(open_member(run, experiment, task) for task in tasks)
     fitting = backend.load_fitting(backend.choose(described.get("backend", backend.DEFAULT)))

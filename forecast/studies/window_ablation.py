@@ -134,7 +134,7 @@ def _train(
     tasks = [
         (model, fold, seed)
         for model in subject.models
-        for fold in range(experiment.folds)
+        for fold in range(len(subject.data.folds))
         for seed in range(experiment.seeds)
     ]
     name = experiment.fingerprint(longest=max(made), versions=versions, backend=workers.backend)[:10]

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import ConfigError, TooFewBarsError
+from pipelines.market.types import Times
 from pipelines.preprocessing.choices import SPLITS as SPLITS
 from pipelines.preprocessing.windows import Rows, Windows
 
@@ -35,13 +36,19 @@ class Fold:
 
 
 def walk_forward(
-    windows: Windows, *, folds: int, split: str = "expanding", embargo: str = "0d", planned: int | None = None
+    windows: Windows,
+    *,
+    folds: int,
+    split: str = "expanding",
+    embargo: str = "0d",
+    planned: int | None = None,
+    validation: float = VALIDATION_SHARE,
 ) -> list[Fold]:
     """Walk-forward folds: each block of test rows is predicted from what was known before it.
 
     The test blocks are equal in length (the first ones a row longer where it does not divide) and follow each other
     without a gap from 40 % of the windows on; decisions of one time, as symbols of a panel make, are in one block. The
-    last 15 % of the rows before a block are its validation rows.
+    last 15 % of the rows before a block (the share `validation`) are its validation rows.
     split: "expanding" learns from all that came before, "rolling" from as many rows as the first block had before it.
     embargo: a time span ("5d", "30min") that a label must be known earlier still (Lopez de Prado 2018, ch. 7).
     planned: how many windows the blocks are laid out for, where the last of them are not there yet; the folds are then
@@ -64,7 +71,80 @@ def walk_forward(
         begun = (block[block < len(windows)] for block in blocks)
         blocks = [block for block in begun if len(block) >= FEWEST_ROWS["test"]]
     blocks = _together(windows, blocks)
-    return [_fold(windows, number, test=block, longest=longest, embargo=apart) for number, block in enumerate(blocks)]
+    return [
+        _fold(windows, number, test=block, longest=longest, embargo=apart, validation_share=validation)
+        for number, block in enumerate(blocks)
+    ]
+
+
+def by_length(
+    windows: Windows, *, train: str, test: str, embargo: str = "0d", validation: float = VALIDATION_SHARE
+) -> list[Fold]:
+    """Walk-forward folds of fixed lengths: each learns from what was decided in the `train` before it.
+
+    train, test: moments of decision ("750", trading days on daily bars, whatever the number of symbols) or calendar
+    years ("3y"). The first test block begins when so much history is there; the last may be shorter. validation: the
+    share of the rows before a block that are its validation rows, the latest ones (Fischer and Krauss 2018: 0.2).
+
+    Raises:
+        ConfigError: a length that is none.
+        TooFewBarsError: a fold with too few rows to train, validate or test on, or no block at all.
+    """
+    (in_years, learned), (tested_in_years, tested) = _length(train), _length(test)
+    times, moment = np.unique(windows.decided_at, return_inverse=True)
+    folds: list[Fold] = []
+    apart = time_span(embargo)
+    start = _starts(times, learned, by_year=in_years)
+    while start < len(times):
+        stop = _after(times, start, tested, by_year=tested_in_years)
+        block = np.flatnonzero((moment >= start) & (moment < stop)).astype(np.int64)
+        if len(folds) and len(block) < FEWEST_ROWS["test"]:
+            break
+        first = _before(times, start, learned, by_year=in_years)
+        longest = int(block[0] - np.searchsorted(moment, first)) if len(block) else 0
+        fold = _fold(windows, len(folds), test=block, longest=longest, embargo=apart, validation_share=validation)
+        folds.append(fold)
+        start = stop
+    if not folds:
+        raise TooFewBarsError(
+            f"Need more than {train} of history before the first test, got {len(times)} moments. Fetch more history or "
+            "lower --train-length."
+        )
+    return folds
+
+
+def check_length(text: str) -> None:
+    """Whether a text is a length.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    _length(text)
+
+
+def _length(text: str) -> tuple[bool, float]:
+    """Whether a length is in years, and how long: "750" moments, "3y"."""
+    fits = re.fullmatch(r"(\d{1,6})(y?)", text.strip().lower())
+    if fits is None or int(fits[1]) == 0:
+        raise ConfigError(f"Expected a length in bars such as 750, or in years such as 3y, got {text!r:.40}.")
+    return fits[2] == "y", float(fits[1])
+
+
+_YEAR = np.timedelta64(int(365.25 * 86_400 * 10**9), "ns")
+
+
+def _starts(times: Times, length: float, *, by_year: bool) -> int:
+    """The number of the first moment that has so much history before it."""
+    return int(np.searchsorted(times, times[0] + int(length) * _YEAR)) if by_year else int(length)
+
+
+def _after(times: Times, start: int, length: float, *, by_year: bool) -> int:
+    end = int(np.searchsorted(times, times[start] + int(length) * _YEAR)) if by_year else start + int(length)
+    return min(max(end, start + 1), len(times))
+
+
+def _before(times: Times, start: int, length: float, *, by_year: bool) -> int:
+    return int(np.searchsorted(times, times[start] - int(length) * _YEAR)) if by_year else max(0, start - int(length))
 
 
 def _together(windows: Windows, blocks: list[Rows]) -> list[Rows]:
@@ -104,11 +184,12 @@ def _fold(
     longest: int,
     embargo: np.timedelta64,
     fewest: dict[str, int] = FEWEST_ROWS,
+    validation_share: float = VALIDATION_SHARE,
 ) -> Fold:
     last = int(test[0]) if len(test) else 0
     before = np.arange(max(0, last - longest), last, dtype=np.int64)
     usable = purge(windows, before, tested=test, embargo=embargo)
-    validation = usable[len(usable) - int(len(usable) * VALIDATION_SHARE) :]
+    validation = usable[len(usable) - int(len(usable) * validation_share) :]
     train = purge(windows, usable[: len(usable) - len(validation)], tested=validation, embargo=embargo)
     return checked(windows, number, train=train, validation=validation, test=test, fewest=fewest)
 

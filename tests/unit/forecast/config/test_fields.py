@@ -9,6 +9,7 @@ from forecast.config.experiment import Experiment
 from forecast.config.fields import settings_of
 from forecast.config.trading import Costs, TradingConfig
 from pipelines.errors import ConfigError
+from pipelines.preprocessing.choices import LABELS
 
 MAKE = {Experiment: lambda **one: Experiment("AAPL", **one), TradingConfig: TradingConfig, Costs: Costs}
 
@@ -98,4 +99,4 @@ def test_the_names_that_older_runs_have_are_read():
 def test_the_json_schema_has_every_field_with_its_bounds():
     schema = Experiment.json_schema()
     assert schema["properties"]["window"]["maximum"] == 5_000
-    assert schema["properties"]["label"]["enum"] == ["direction", "cost-aware", "triple-barrier"]
+    assert schema["properties"]["label"]["enum"] == list(LABELS)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import ConfigError, TooFewBarsError
-from pipelines.preprocessing.walk_forward import SPLITS, purge, walk_forward
+from pipelines.preprocessing.walk_forward import SPLITS, by_length, purge, walk_forward
 from tests.helpers.windows import random_walk_windows
 
 
@@ -91,3 +91,39 @@ def test_another_split_is_refused():
     _, made = random_walk_windows(bars=400)
     with pytest.raises(ConfigError, match="split out of expanding, rolling, got 'random'"):
         walk_forward(made, folds=2, split="random")
+
+
+def test_blocks_of_a_length_learn_from_so_many_moments_before_them_and_follow_without_a_gap():
+    windows = random_walk_windows(bars=1_000, steps=5)[1]
+    folds = by_length(windows, train="300", test="100", validation=0.2)
+    assert len(folds) == -(-(len(windows) - 300) // 100)
+    assert folds[0].test[0] == 300
+    np.testing.assert_array_equal(np.concatenate([fold.test for fold in folds]), np.arange(300, len(windows)))
+    for fold in folds:
+        learned = np.concatenate([fold.train, fold.validation])
+        assert learned.min() == fold.test[0] - 300
+        assert windows.exit_at[learned].max() < windows.decided_at[fold.test].min()
+        assert windows.exit_at[fold.train].max() < windows.decided_at[fold.validation].min()
+        assert len(fold.validation) == int(0.2 * (len(fold.validation) + (fold.validation[0] - learned.min())))
+
+
+def test_blocks_of_a_length_are_the_same_for_a_shorter_history():
+    windows = random_walk_windows(bars=1_000, steps=5)[1]
+    shorter = random_walk_windows(bars=750, steps=5)[1]
+    whole = by_length(windows, train="300", test="100")
+    for fold, again in zip(whole, by_length(shorter, train="300", test="100"), strict=False):
+        np.testing.assert_array_equal(fold.train, again.train)
+        np.testing.assert_array_equal(fold.test[: len(again.test)], again.test)
+
+
+def test_lengths_in_years_are_calendar_time_and_a_length_that_is_none_is_one_line():
+    windows = random_walk_windows(bars=1_500, steps=5)[1]
+    folds = by_length(windows, train="2y", test="1y")
+    year = np.timedelta64(1, "D") * 365.25
+    begun = [windows.decided_at[fold.test[0]] - windows.decided_at[0] for fold in folds]
+    assert [float(each / year) for each in begun] == pytest.approx([2.0, 3.0, 4.0], abs=0.03)  # weekends
+    for text in ("", "0", "y", "3 years", "-5", "1.5y"):
+        with pytest.raises(ConfigError, match="Expected a length in bars such as 750, or in years such as 3y, got"):
+            by_length(windows, train=text, test="1y")
+    with pytest.raises(TooFewBarsError, match="more than 9y of history"):
+        by_length(windows, train="9y", test="1y")
