@@ -60,6 +60,7 @@ def experiment(seed: int, *, lstm: float, simple_rnn: float) -> list[Comparison]
     count = (FOLDS + 1) * ROWS
     walk = random_walk(bars=count + 30, seed=seed)
     moves = np.diff(np.log(walk.close))
+    moves *= 0.01 / moves.std()  # a wilder market would have a larger true difference for the same skill
     opens = 100.0 * np.cumprod(np.concatenate([[1.0], 1.0 + moves]))  # simple returns, so that their mean is zero
     bars = pd.DataFrame(
         {

@@ -122,14 +122,18 @@ def command(
         )
         return
     _print(found.shares)
+    smallest = power_results.smallest_edges(found.shares)
+    reached = [each for each in smallest if each["edge"] is not None]
+    for each in reached:
+        say(
+            f"{each['question']}, {each['model']} against {each['benchmark']} on {each['kind']}: found with 80 % power "
+            f"from {each['edge']:.2f}."
+        )
+    if missed := len(smallest) - len(reached):
+        other = "other " * bool(reached)
+        say(f"{missed} {other}comparison{'s' * (missed > 1)}: found with 80 % power at none of the edges tried.")
     for sentence in effects(found):
         say(sentence)
-    for each in power_results.smallest_edges(found.shares):
-        reached = f"from {each['edge']:.2f}" if each["edge"] is not None else "at none of the edges tried"
-        say(
-            f"{each['question']}, {each['model']} against {each['benchmark']} on {each['kind']}: found with "
-            f"80 % power {reached}."
-        )
     click.echo(str(page))
 
 

@@ -195,8 +195,12 @@ def test_the_command_joins_runs_and_writes_a_page_that_the_index_lists(runs, tmp
         run.folder.rename(place / run.folder.name)
     where = ["--data-dir", str(tmp_path / "data"), "--reports-dir", str(tmp_path / "reports"), "backtest"]
     assert command_line([*where, "AAPL", "MSFT", "--portfolio", "inverse-volatility", "--json"]) == 0
-    made = json.loads(capsys.readouterr().out)["portfolio"]
+    answer = json.loads(capsys.readouterr().out)
+    made, families = answer["portfolio"], answer["families"]
+    assert {each["runs"] for each in families} == {2}
+    assert {each["symbol"] for family in families for each in family["members"]} == {"AAPL", "MSFT"}
     page, index = Path(made["report"]).read_text(), (tmp_path / "reports" / "index.html").read_text()
+    assert "Skill, LSTM against SimpleRNN: none of 2 verdicts claims a difference" in index
     assert f"Skill: {made['verdict']['skill']}." in page
     assert "could not be traded at some of" in page
     assert Path(made["report"]).name.replace("+", "%2B") in index
