@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from forecast.runs.catalog import open_run
+from tests.helpers.checkpoint_files import reseal
 from tests.helpers.command_line import SMALL, forecast_here, only_line
 
 
@@ -119,6 +120,18 @@ def test_no_command_uses_a_run_with_a_file_that_was_changed_or_removed(trained, 
     line = only_line(command(*USES[use](run), code=2).stderr)
     assert "Expected sha256" in line or "certificate.json of run folder" in line
     assert "forecast train" in line
+
+
+def test_labels_for_predictions_whose_every_sha256_fits_are_too_good_and_not_what_the_networks_say(trained, tmp_path):
+    shutil.copytree(trained / "data", tmp_path / "data")
+    run = open_run(tmp_path / "data" / "runs")
+    with_labels_for_predictions(run)
+    reseal(run)
+    command = forecast_here(tmp_path)
+    made = json.loads(command("backtest", "--json").stdout)["backtests"][0]
+    assert "too_good" in [each["code"] for each in made["verdict"]["caveats"]]
+    line = only_line(command("signal", run.name, "--offline", code=2).stderr)
+    assert "no longer give the probabilities that it stored" in line
 
 
 def test_a_run_of_an_earlier_version_is_said_to_be_unverified_in_terminal_page_and_json(trained, tmp_path):
