@@ -25,7 +25,8 @@ from pipelines.errors import ConfigError
 LONGEST_CALL = 60.0  # seconds that one call may take
 
 _NOUNS = {"Baseline": "class"}
-_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+PATTERN = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
+_NAME = re.compile(PATTERN, re.ASCII)
 
 
 def is_user_code(name: object) -> bool:
@@ -76,7 +77,13 @@ def call(name: str, *arguments: Any, what: str, seconds: float = LONGEST_CALL, h
     Raises:
         ConfigError: it cannot be imported, fails, or takes too long.
     """
-    function = load(name, what=what)
+    return limited(load(name, what=what), *arguments, name=name, what=what, seconds=seconds, hint=hint)
+
+
+def limited(
+    function: Callable[..., Any], *arguments: Any, name: str, what: str, seconds: float = LONGEST_CALL, hint: str = ""
+) -> Any:
+    """What a person's function returns, or one line that says how it failed. Parameters as `call` has them."""
     try:
         with _current_directory(), _limited(seconds):
             return function(*arguments)

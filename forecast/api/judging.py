@@ -136,7 +136,8 @@ def judge_all(
     symbols_of([experiment.symbol for experiment in experiments])
     runs = []
     with shown(progress) as display:
-        _announce(predictors, display.note)
+        _announce(predictors, "Predictor", display.note)
+        _announce([name for each in experiments for name in each.baselines], "Baseline", display.note)
         forecasts, origin = (None, {}) if predictions is None else _forecasts(predictions, config)
         earlier = None if validation is None else _forecasts(validation, config)[0]
         sources = [_source(experiment, bars, place) for experiment in experiments]
@@ -188,12 +189,12 @@ def _source(experiment: Experiment, bars: "pd.DataFrame | None", place: Workspac
     return Source(raw=prices, actions=delivery.actions or Actions.none(experiment.symbol))
 
 
-def _announce(predictors: Sequence[str], note: Any) -> None:
-    """Says that predictors are code, before any of it runs."""
+def _announce(names: Sequence[str], what: str, note: Any) -> None:
+    """Says that a person's own are code, before any of it runs."""
     from pipelines import user_code
 
-    for name in predictors:
+    for name in names if what == "Predictor" else ():
         if not user_code.is_user_code(name):
             raise ConfigError(f"Expected a predictor as module:function, got {name!r:.80}. Name it like my_rules:rule.")
-    for name, file in user_code.files(predictors, what="Predictor").items():
-        note(f"Predictor {name} is code: {file} runs with your rights. Use files that you trust.")
+    for name, file in user_code.files(names, what=what).items():
+        note(f"{what} {name} is code: {file} runs with your rights. Use files that you trust.")

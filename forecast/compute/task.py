@@ -160,6 +160,16 @@ def fit(data: Path | Mapping[str, Any], order: MemberTask) -> MemberResult:
     return order.fit(shared_data.read(data) if isinstance(data, Path) else shared_data.from_arrays(data))
 
 
+def count_own(data: object, order: FitTask) -> int:
+    """The parameters of a person's own network, checked in a worker before anything is trained. data: is not needed.
+
+    Raises:
+        ConfigError: no network that can be trained.
+    """
+    check_versions(order.backend, order.versions)
+    return int(backend.load_fitting(order.backend).check_own(order.architecture))
+
+
 @lru_cache
 def check_versions(name: str, expected: tuple[tuple[str, str], ...]) -> None:
     """Whether results made here have the digits that the run promises.

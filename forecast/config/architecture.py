@@ -39,7 +39,7 @@ class Architecture:
     ahead: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.model, str) or self.model not in model_registry.MODELS:
+        if not isinstance(self.model, str) or not (self.model in model_registry.MODELS or self.own):
             raise RunError(f"Expected a model out of {model_registry.KNOWN}, got {self.model!r:.80}.")
         for name, most in _MOST.items():
             size = getattr(self, name)
@@ -55,8 +55,15 @@ class Architecture:
             raise RunError(f"Expected at most {MOST_PARAMETERS:,} parameters, got {self.parameters:,} of {self}.")
 
     @property
+    def own(self) -> bool:
+        """Whether a person's own function builds it."""
+        return isinstance(self.model, str) and model_registry.is_own_network(self.model)
+
+    @property
     def cell(self) -> str:
         """The cell whose sums this network has: simple_rnn for simple_rnn_wide, lstm for lstm_chrono."""
+        if self.own:
+            return self.model
         return model_registry.CELLS[model_registry.cell(self.model)].like
 
     @property
@@ -80,7 +87,9 @@ class Architecture:
 
     @property
     def parameters(self) -> int:
-        """How many numbers training sets."""
+        """How many numbers training sets; 1 for a person's own network, which is counted when it is built."""
+        if self.own:
+            return 1
         if self.cell in _SUMS:
             sides = 2 if self.both_ways else 1
             found = self._stack(self.features, self.units, sides=sides)

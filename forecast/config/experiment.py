@@ -18,6 +18,11 @@ COMBINATORIAL = "combinatorial"
 BASELINES = ("previous_sign", "logistic", "boosting")
 
 
+def is_baseline(model: str) -> bool:
+    """Whether a model is a baseline, of the table or of a person's own."""
+    return model in BASELINES or model_registry.is_own_baseline(model)
+
+
 PRICES, LEARNED, NETWORKS = "Prices", "What is learned", "Networks"
 
 
@@ -95,18 +100,20 @@ class Experiment:
     models: Sequence[str] = setting(
         DEFAULT_MODELS,
         "texts",
-        "A network; several by repeating; docs/models.md has them all.",
+        "A network, or module:function of your own; several by repeating; docs/models.md has them all.",
         group=NETWORKS,
         choices=MODELS,
         listed=model_registry.KNOWN,
+        own="module:function",
         option="model",
     )
     baselines: Sequence[str] = setting(
         BASELINES,
         "texts",
-        "A baseline on the same folds; several by repeating.",
+        "A baseline on the same folds, or module:Class of your own; several by repeating.",
         group=NETWORKS,
         choices=BASELINES,
+        own="module:Class",
         option="baseline",
         empty=True,
     )

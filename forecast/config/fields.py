@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from pipelines.errors import ConfigError, did_you_mean
+from pipelines.user_code import PATTERN, is_user_code
 
 Kind = Literal["integer", "number", "switch", "text", "date", "texts"]
 
@@ -25,6 +26,7 @@ class Setting:
     words: texts accepted in place of a number.
     listed: the choices for a person, who would not read forty names. optional: whether None is allowed.
     several: whether the field holds a tuple of such values.
+    own: what stands for a person's own code beside the choices, such as "module:Class"; empty where none may.
     """
 
     kind: Kind
@@ -41,6 +43,7 @@ class Setting:
     optional: bool = False
     several: bool = False
     empty: bool = False
+    own: str = ""
     option: str = ""
     aliases: tuple[str, ...] = ()
 
@@ -48,7 +51,7 @@ class Setting:
     def expectation(self) -> str:
         """What is accepted, for a person: "a whole number from 1 to 5000"."""
         if self.choices:
-            listed = self.listed or ", ".join(self.choices)
+            listed = (self.listed or ", ".join(self.choices)) + (f", or {self.own} of your own" if self.own else "")
             return f"out of {listed}, each once" if self.kind == "texts" else f"out of {listed}"
         if self.kind in ("integer", "number"):
             text = "as a whole number" if self.kind == "integer" else "as a number"
@@ -121,7 +124,9 @@ class Setting:
     def _text(self, value: Any) -> str | None:
         if not isinstance(value, str):
             return None
-        fits = not self.choices or value in self.choices or any(re.fullmatch(each, value) for each in self.patterns)
+        own = bool(self.own) and is_user_code(value)
+        listed = not self.choices or value in self.choices
+        fits = own or listed or any(re.fullmatch(each, value) for each in self.patterns)
         return value if fits else None
 
     def _date(self, value: Any) -> date | None:
@@ -137,7 +142,8 @@ class Setting:
     def _texts(self, value: Any) -> tuple[str, ...] | None:
         if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
             return None
-        unknown = self.choices and not set(value) <= set(self.choices)
+        known = {each for each in value if each in self.choices or (self.own and is_user_code(each))}
+        unknown = self.choices and not set(value) <= known
         if unknown or (not value and not self.empty) or len(set(value)) < len(value):
             return None
         return tuple(value)
@@ -149,6 +155,8 @@ class Setting:
             schema["format"] = "date"
         if self.kind == "texts":
             schema |= {"items": {"type": "string", **({"enum": list(self.choices)} if self.choices else {})}}
+            if self.own:
+                schema["items"] = {"anyOf": [schema["items"], {"type": "string", "pattern": PATTERN}]}
             schema |= {"uniqueItems": True}
         elif self.patterns:
             schema["anyOf"] = [{"enum": list(self.choices)}, *({"pattern": f"^{each}$"} for each in self.patterns)]

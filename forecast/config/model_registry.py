@@ -8,6 +8,8 @@ what networks are compared with: benchmarks and baselines.
 import zlib
 from dataclasses import dataclass
 
+from pipelines.user_code import is_user_code
+
 Colour = tuple[str, str]
 """A colour on light and on dark paper."""
 
@@ -76,6 +78,8 @@ REFERENCES = {
 }
 JUDGED = "judged"
 """What stands before the name of a model whose forecasts another program made: "judged:arima"."""
+OWN_BASELINE = "baseline"
+"""What stands before the name of a baseline of a person's own: "baseline:my_models:Ridge"."""
 _ELSEWHERE = (  # colours of models that no table can list, chosen by their name
     ("#8a5a00", "#e0b050"), ("#1d6f8f", "#6cc3e0"), ("#8f3d1d", "#e8956c"),
     ("#4d6b1d", "#a8cf6c"), ("#6b3d8f", "#c39ae8"), ("#1d8f74", "#6ce0c3"),
@@ -105,7 +109,9 @@ def cell(model: str) -> str:
 
 
 def topology(model: str) -> str:
-    """The name of a model's topology: "in_step" of "lstm_in_step", "many_to_one" of "lstm"."""
+    """The name of a model's topology: "in_step" of "lstm_in_step", "many_to_one" of "lstm" and of a person's own."""
+    if is_own_network(model):
+        return "many_to_one"
     return _PARTS[model][1]
 
 
@@ -126,8 +132,8 @@ def label(model: str) -> str:
     if model in _PARTS:
         return f"{CELLS[cell(model)].label} {TOPOLOGIES[topology(model)].label}".strip()
     reference, _, network = model.partition(":")
-    if is_judged(model):
-        return network
+    if is_unlisted(model):
+        return model.rpartition(":")[2] if not is_judged(model) else network
     return REFERENCES[reference].label + (f" as {label(network)}" if network else "")
 
 
@@ -140,8 +146,8 @@ def colour(model: str) -> str:
         There is no such model.
     """
     reference, _, network = model.partition(":")
-    drawn = model if is_judged(model) else network or reference
-    if is_judged(drawn):
+    drawn = model if is_unlisted(model) else network or reference
+    if is_unlisted(drawn):
         return f"{JUDGED}-{_number(drawn) % len(_ELSEWHERE)}"
     name = cell(drawn) if drawn in _PARTS else drawn
     if name not in PALETTE:
@@ -152,11 +158,11 @@ def colour(model: str) -> str:
 def dash(model: str) -> tuple[int, ...]:
     """Strokes and gaps of a line in pixels, none where it is solid; no other model of the same colour has the same."""
     reference, _, network = model.partition(":")
-    if is_judged(model):
+    if is_unlisted(model):
         return _STROKES[_number(model) // len(_ELSEWHERE) % len(_STROKES)]
     strokes = CELLS[cell(model)].dash if model in _PARTS else REFERENCES[reference].dash
     drawn = network or model
-    dots = () if drawn in REFERENCES or is_judged(drawn) else TOPOLOGIES[topology(drawn)].dash
+    dots = () if drawn in REFERENCES or is_unlisted(drawn) else TOPOLOGIES[topology(drawn)].dash
     return (strokes or _UNBROKEN) + dots if dots else strokes
 
 
@@ -164,6 +170,27 @@ def is_judged(model: str) -> bool:
     """Whether a model's forecasts were made by another program."""
     prefix, colon, name = model.partition(":")
     return prefix == JUDGED and bool(colon and name)
+
+
+def own_baseline(name: str) -> str:
+    """What a baseline of a person's own, `module:Class`, is called as a model; its name where it is not one."""
+    return f"{OWN_BASELINE}:{name}" if is_user_code(name) else name
+
+
+def is_own_baseline(model: str) -> bool:
+    """Whether a model is a baseline of a person's own."""
+    prefix, _, name = model.partition(":")
+    return prefix == OWN_BASELINE and is_user_code(name)
+
+
+def is_own_network(model: str) -> bool:
+    """Whether a model is a network of a person's own, `module:function`."""
+    return is_user_code(model) and model.partition(":")[0] not in (*REFERENCES, JUDGED, OWN_BASELINE)
+
+
+def is_unlisted(model: str) -> bool:
+    """Whether a model stands in no table here: another program's, or a person's own."""
+    return is_judged(model) or is_own_baseline(model) or is_own_network(model)
 
 
 def _number(model: str) -> int:

@@ -17,6 +17,7 @@ from forecast.runs import integrity
 from forecast.runs.checkpoints import open_member
 from forecast.runs.integrity import Integrity
 from forecast.runs.run import Run
+from pipelines import user_code
 from pipelines.errors import ConfigError, RunError
 from pipelines.market.types import Bars, Times
 from pipelines.preprocessing import custom_features
@@ -93,6 +94,7 @@ def open_subject(run: Run) -> RunUnderStudy:
             f"Expected a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
         )
     custom_features.check_sources(experiment.features, about.get("user_features", {}))
+    user_code.check_sources(experiment.models, about.get("user_code", {}))
     bars = _bars(run, about["data"])
     if dataset.fingerprint(bars) != about["data"].get("fingerprint"):
         raise RunError(

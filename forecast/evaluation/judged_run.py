@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from forecast.compute import backend
 from forecast.compute.shared_data import SharedData
-from forecast.config.experiment import BASELINES, Experiment
+from forecast.config.experiment import Experiment, is_baseline
 from forecast.config.judging import AUTO, JudgeConfig
-from forecast.config.model_registry import JUDGED, label
+from forecast.config.model_registry import JUDGED, label, own_baseline
 from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Dataset, Source, fingerprint, make_bars, make_windows, price_scale, with_features
 from forecast.datasets.lookahead_audit import Certificate
@@ -33,6 +33,7 @@ from forecast.runs.run import Run
 from forecast.trading.market_state import place
 from forecast.trading.signals import utc
 from forecast.training import baselines
+from pipelines import user_code
 from pipelines.errors import BadFileError, ConfigError, RunError, TooFewBarsError
 from pipelines.market.calendars import session_of
 from pipelines.market.types import Bars, Floats
@@ -132,9 +133,9 @@ def judge(
     predictions, checked = (read.table(each, symbol=symbol) for each in (tested.rows, earlier))
     digest = hashlib.sha256(b"".join(_bytes(each) for each in (predictions, checked))).hexdigest()
     settings = _settings(experiment, tested.rows)
-    description = {"config": settings, "judge": config.to_json(), "forecasts": digest}
-    asked = {each.name: each.sha256 for each in predictors}
-    description |= {"predictors": asked} if asked else {}
+    description: dict[str, Any] = {"config": settings, "judge": config.to_json(), "forecasts": digest}
+    asked = {each.name: each.sha256 for each in predictors} | user_code.sources(experiment.baselines, what="Baseline")
+    description |= {"user_code": asked} if asked else {}
     data = fingerprint(prices)
     versions = {name: text for name, text in backend.versions().items() if name in _VERSIONS}
     key = json.dumps({**description, "data": data, "versions": versions}, sort_keys=True)
@@ -147,7 +148,7 @@ def judge(
             note(fitted.note)
         shown = _certificate(tested, settings["models"], fitted=fitted, config=config, predictors=predictors)
         trial_log.record_predictions(folder, experiment, run=run.name, judged={"forecasts": digest, **config.to_json()})
-        content = {
+        content: dict[str, Any] = {
             "run": run.name,
             "kind": JUDGED,
             "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
@@ -169,6 +170,7 @@ def judge(
             "folds": _describe_folds(prices, tested.rows, fitted=fitted, earlier=earlier),
             "seeds": sorted({int(each) for each in tested.rows["seed"]}),
             "parameters": {},
+            **({"user_code": asked} if asked else {}),
             "versions": versions,
             "backend": "none",
         }
@@ -444,11 +446,13 @@ def _fit_baselines(
     prices: Bars, experiment: Experiment, *, tested: Decisions, earlier: pd.DataFrame | None, read: _Reader
 ) -> _Baselines:
     """The experiment's baselines, trained before each fold's first decision on all that was known by then."""
-    present = [name for name in tested.rows["model"].unique() if name in BASELINES]
+    present = [name for name in tested.rows["model"].unique() if is_baseline(name)]
     if present or not experiment.baselines:
         return _Baselines(names=tuple(present))
     member = tested.rows[tested.rows["model"] == tested.rows["model"].iloc[0]]
     member = member[member["seed"] == member["seed"].iloc[0]]
+    for name in filter(user_code.is_user_code, experiment.baselines):
+        baselines.check_own(name)
     try:
         windows = make_windows(prices, experiment)
         first = int(windows.ends[0])
@@ -476,17 +480,14 @@ def _fit_baselines(
     checked: list[pd.DataFrame] = []
     for name in experiment.baselines:
         for row, fold in enumerate(folds):
-            found = baselines.predict(shared, fold=row, name=name)
+            found = baselines.predict(shared, fold=row, name=own_baseline(name))
             rows = {"test": (frames, found.probability), "validation": (checked, found.validation)}
             for part, (into, probability) in rows.items():
                 if part == "validation" and earlier is None:
                     continue
                 bar = getattr(fold, part) + first
-                into.append(
-                    pd.DataFrame(
-                        {"model": name, "fold": fold.number, "seed": 0, "bar": bar, "probability": probability}
-                    )
-                )
+                named = {"model": own_baseline(name), "fold": fold.number, "seed": 0}
+                into.append(pd.DataFrame({**named, "bar": bar, "probability": probability}))
     return _Baselines(
         names=tuple(experiment.baselines),
         tested=tuple(frames),
@@ -526,7 +527,7 @@ def _certificate(
 def _settings(experiment: Experiment, rows: pd.DataFrame) -> dict[str, Any]:
     """The part of run.json's config that a judged run has."""
     whole = experiment.to_json()
-    models = [name for name in dict.fromkeys(rows["model"]) if name not in BASELINES]
+    models = [name for name in dict.fromkeys(rows["model"]) if not is_baseline(name)]
     return {name: whole[name] for name in _SETTINGS} | {"models": models, "baselines": whole["baselines"]}
 
 

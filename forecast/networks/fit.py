@@ -19,7 +19,8 @@ from forecast.networks import layers
 from forecast.networks.optimizer import Vector, flat
 from forecast.networks.results import Architecture, Budget, FitResult
 from forecast.networks.training_loop import Program
-from pipelines.errors import RunError
+from pipelines import user_code
+from pipelines.errors import ConfigError, RunError
 from pipelines.market.types import Floats
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import Fold
@@ -160,7 +161,30 @@ def probabilities(answers: Vector, *, architecture: Architecture, deviation: flo
 @lru_cache(maxsize=16)
 def _program(architecture: Architecture) -> Program:
     network = layers.build(architecture, seed=0)
-    return Program(network, topology=architecture.topology, random=architecture.random)
+    random = bool(network.non_trainable_variables) if architecture.own else architecture.random
+    return Program(network, topology=architecture.topology, random=random)
+
+
+def check_own(architecture: Architecture) -> int:
+    """The parameters of a person's own network, once it is built, asked and found to be one that can be trained.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    network = layers.build(architecture, seed=0)
+    windows = np.random.default_rng(0).normal(size=(8, architecture.steps, architecture.features))
+    program = _program(architecture)
+    parameters = flat(network.get_weights())
+    try:
+        answers = program.answers(parameters, windows.astype(np.float32))
+    except Exception as error:  # whatever its layers raise when they are compiled
+        raise ConfigError(
+            f"Model {architecture.model}: expected a network that can be compiled on {keras.backend.backend()}, got "
+            f"{user_code.one_line(error)}. Build it of keras.layers and keras.ops."
+        ) from error
+    if not np.all(np.isfinite(answers)):
+        raise ConfigError(f"Model {architecture.model}: expected finite answers, got others. Check its layers.")
+    return len(parameters)
 
 
 def _lessons(architecture: Architecture, windows: Windows, fold: Fold) -> dict[str, NDArray[np.floating[Any]]]:
@@ -199,4 +223,4 @@ def _weights_file(program: Program, parameters: Vector) -> bytes:
         return path.read_bytes()
 
 
-__all__ = ["fit", "keras", "layers", "load", "load_into", "predict", "probabilities"]
+__all__ = ["check_own", "fit", "keras", "layers", "load", "load_into", "predict", "probabilities"]

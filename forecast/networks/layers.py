@@ -12,7 +12,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from forecast.config.architecture import KERNEL, Architecture
-from forecast.networks import initializers
+from forecast.networks import initializers, own_network
 
 _SEED = 0  # of a layer's dropout, which Keras would draw from Python's global generator; training hands in its own
 
@@ -23,6 +23,8 @@ def build(architecture: Architecture, *, seed: int) -> keras.Model:
     Answers: one logit; in step one a bar of the window; for a path the returns of the next bars. Its weights follow
     from `seed`, on every backend alike.
     """
+    if architecture.own:
+        return own_network.build(architecture, seed=seed)
     window = layers.Input((architecture.steps, architecture.features))
     network = keras.Model(window, TOPOLOGIES[architecture.topology](architecture, window), name=architecture.model)
     names = [each.name for each in network.weights]

@@ -12,7 +12,7 @@ DASH = "–"
 def label(model: str) -> str:
     """A model's name as a heading: "LSTM", "Buy and hold"."""
     name = within(model)
-    if model_registry.is_judged(model):  # another program's name stays as it is spelled there
+    if model_registry.is_unlisted(model):  # a name that was given elsewhere stays as it is spelled there
         return name
     return name[:1].upper() + name[1:]
 

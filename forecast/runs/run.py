@@ -160,7 +160,7 @@ class Run:
 
     def member(self, model: str, fold: int, seed: int) -> Path:
         """Where a member's weights are; its description is the .json of the same name."""
-        return self.folder / "weights" / model / f"fold-{fold}" / f"seed-{seed}.weights.h5"
+        return self.folder / "weights" / _as_path(model) / f"fold-{fold}" / f"seed-{seed}.weights.h5"
 
     def save_network(self, model: str, fold: int, seed: int, *, weights: bytes, description: Mapping[str, Any]) -> None:
         """Saves a network that was fitted; what it found comes after it."""
@@ -282,7 +282,7 @@ class Run:
             lock.release()
 
     def _found(self, model: str, fold: int, seed: int) -> Path:
-        return self.folder / "members" / f"{model}-fold-{fold}-seed-{seed}.npz"
+        return self.folder / "members" / f"{_as_path(model)}-fold-{fold}-seed-{seed}.npz"
 
     def certificate(self) -> dict[str, Any] | None:
         """The certificate of no lookahead, None for a run without one."""
@@ -414,6 +414,11 @@ def discard(run: Run, *, labels: bool = True) -> None:
         if content is not None:
             write_atomically(kept, content)
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _as_path(model: str) -> str:
+    """A model's name as part of a path: that of a person's own has a colon."""
+    return model.replace(":", "--")
 
 
 def _beside(weights: Path) -> Path:

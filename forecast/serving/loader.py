@@ -16,6 +16,7 @@ from forecast.runs import integrity
 from forecast.runs.checkpoints import Checkpoint, open_member
 from forecast.runs.integrity import Integrity
 from forecast.runs.run import Run
+from pipelines import user_code
 from pipelines.errors import ConfigError, RunError, TooFewBarsError
 from pipelines.market.types import Floats, Ticks
 from pipelines.preprocessing import custom_features
@@ -80,6 +81,7 @@ def open_experiment(run: Run) -> tuple[dict[str, Any], Experiment]:
             f"Expected a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
         )
     custom_features.check_sources(experiment.features, described.get("user_features", {}))
+    user_code.check_sources(experiment.models, described.get("user_code", {}))
     return described, experiment
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import model_registry
-from forecast.config.experiment import BASELINES
+from forecast.config.experiment import is_baseline
 from forecast.config.significance import SIGNIFICANCE, SignificanceConfig
 from forecast.statistics.attribution import Attribution, ReturnParts, asset_returns, attribution, return_parts
 from forecast.statistics.inference import Estimate, estimate_difference
@@ -111,7 +111,7 @@ class _Test:
 
 def is_network(model: str) -> bool:
     """Whether a model is one of those that the experiment is about, and no benchmark or baseline beside them."""
-    return model not in BASELINES and model.partition(":")[0] not in BENCHMARKS
+    return not is_baseline(model) and model.partition(":")[0] not in BENCHMARKS
 
 
 def skill_comparisons(
@@ -127,7 +127,7 @@ def skill_comparisons(
     they are, not as one of several trainings.
     """
     networks = [model for model in scores.ensembles if is_network(model)]
-    baselines = [model for model in scores.ensembles if model in BASELINES]
+    baselines = [model for model in scores.ensembles if is_baseline(model)]
     zero = np.zeros(len(scores.days))
 
     def test(family: Family, model: str, benchmark: str) -> _Test:
@@ -164,7 +164,7 @@ def money_comparisons(
     daily = {key: daily_sums(held_returns(each), sessions=sessions) for key, each in accounts.items()}
     ensembles = [model for model, member in accounts if member == ENSEMBLE]
     networks = [model for model in ensembles if is_network(model)]
-    active = [model for model in ensembles if model in BASELINES and np.any(accounts[model, ENSEMBLE].position)]
+    active = [model for model in ensembles if is_baseline(model) and np.any(accounts[model, ENSEMBLE].position)]
     parts = _parts(accounts)
     drawn = {model for model in ensembles if is_network(model)} - set(unseeded)
     days = len(np.unique(sessions[:-1])) if sessions is not None else None

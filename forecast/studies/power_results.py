@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.config.experiment import BASELINES, Experiment
+from forecast.config.experiment import Experiment, is_baseline
 from forecast.runs.io import read_json, write_json
 from forecast.statistics.comparisons import BASE_RATE, CASH
 from pipelines.errors import ConfigError, RunError
@@ -115,7 +115,7 @@ def smallest_effects(shares: pd.DataFrame) -> list[SmallestEffect]:
     """
     if "minimum_detectable_effect" not in shares:
         return []
-    known = shares[shares["minimum_detectable_effect"].notna() & ~shares["model"].isin(BASELINES)]
+    known = shares[shares["minimum_detectable_effect"].notna() & ~shares["model"].map(is_baseline).astype(bool)]
     effects = []
     for question, benchmark in (("skill", BASE_RATE), ("money", CASH)):
         rows = known[(known["question"] == question) & (known["benchmark"] == benchmark)]
@@ -167,7 +167,7 @@ def smallest_edges(shares: pd.DataFrame) -> list[dict[str, Any]]:
 def detectable_edge(shares: pd.DataFrame, kind: str) -> float | None:
     """From which edge on every network's skill is told from the base rate's with 80 % power; None: at none tried."""
     skill = shares[(shares["kind"] == kind) & (shares["question"] == "skill") & (shares["benchmark"] == BASE_RATE)]
-    edges = [each["edge"] for each in smallest_edges(skill[~skill["model"].isin(BASELINES)])]
+    edges = [each["edge"] for each in smallest_edges(skill[~skill["model"].map(is_baseline).astype(bool)])]
     return max(edges) if edges and None not in edges else None
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.config.experiment import BASELINES
+from forecast.config.experiment import is_baseline
 from forecast.config.trading import TradingConfig
 from forecast.trading.market_state import MarketState, conditions, place
 from forecast.trading.position_sizing import targets
@@ -101,7 +101,7 @@ def _decisions(
     one half that a zone made for networks would silence them. volatility: a year, known at each decision.
     """
     probability = recalibrated(choices, made)
-    fixed = np.array([[0.0 if model in BASELINES or choices else float(rules.threshold)] for model, _ in made.names])
+    fixed = np.array([[0.0 if is_baseline(model) or choices else float(rules.threshold)] for model, _ in made.names])
     signals = decide(probability, band=per_decision(choices, made, "band") if choices else fixed)
     payoffs = {name: per_decision(choices, made, name) if choices else np.nan for name in ("gain", "loss")}
     return probability, signals, targets(signals, probability, rules=rules, volatility=volatility, **payoffs)
@@ -127,7 +127,7 @@ def _same_exposure(
         entry = np.minimum(np.searchsorted(state.opened_at, table.entry_at), len(state.opened_at) - 1)
         _, _, checked = _decisions(table, choices, volatility=state.volatility[entry], rules=rules)
         for (model, member), positions in zip(table.names, checked, strict=True):
-            if member == ENSEMBLE and model not in BASELINES:
+            if member == ENSEMBLE and not is_baseline(model):
                 exposure[f"same_exposure:{model}"][made.fold == int(str(fold))] = positions.mean()
     return exposure
 
@@ -138,7 +138,7 @@ def _exposure_so_far(made: EnsemblePredictions, sized: Floats) -> dict[str, Floa
     counts = np.arange(1, len(made.fold) + 1)
     exposure = {}
     for (model, member), positions in zip(made.names, sized, strict=True):
-        if member == ENSEMBLE and model not in BASELINES:
+        if member == ENSEMBLE and not is_baseline(model):
             mean = np.cumsum(positions) / counts
             exposure[f"same_exposure:{model}"] = np.where(begins > 0, mean[begins - 1], mean)
     return exposure

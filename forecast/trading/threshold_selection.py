@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.config.experiment import BASELINES
+from forecast.config.experiment import is_baseline
 from forecast.config.trading import AUTO, TradingConfig
 from forecast.trading.market_state import MarketState, place
 from forecast.trading.position_sizing import targets
@@ -100,7 +100,7 @@ def _choose(made: EnsemblePredictions, known: MarketState, *, fold: int, rules: 
     probability = np.stack([each.apply(said) for each, said in zip(maps, made.probability, strict=True)])
     gain, loss, note = _payoffs(made.forward_return, rules=rules)
     bands = [
-        0.0 if rules.threshold == AUTO or model in BASELINES else float(rules.threshold) for model, _ in made.names
+        0.0 if rules.threshold == AUTO or is_baseline(model) else float(rules.threshold) for model, _ in made.names
     ]
     utility: list[float | None] = [None] * len(made.names)
     if rules.threshold == AUTO and len(made.target) < FEWEST:

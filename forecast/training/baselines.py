@@ -3,6 +3,7 @@
 Like the networks they learn on training rows and make their one choice (how strongly to hold back) on validation rows.
 """
 
+import inspect
 import itertools
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 
 from forecast.compute.shared_data import SharedData
 from forecast.compute.task import BaselineResult, Task
-from pipelines.errors import RunError
+from forecast.config.model_registry import is_own_baseline
+from pipelines import user_code
+from pipelines.errors import ConfigError, RunError
 from pipelines.market.types import Floats
 from pipelines.preprocessing.walk_forward import Fold
 from pipelines.preprocessing.windows import Rows, gather
@@ -23,6 +26,7 @@ _MOST_NEWTON = 2_000  # features whose Hessian is solved outright
 _ROUNDS = 100
 _BINS = 64
 _MOST_AT_ONCE = 1 << 26  # numbers of the windows that are asked for at a time
+_LONGEST_FIT = 600.0  # seconds of a person's own
 _NARROWEST = 1e-3  # a baseline that always has an opinion, however weak
 
 
@@ -73,7 +77,11 @@ def predict(data: SharedData, *, fold: int, name: str, most: int | None = None) 
         train, validation = (_thinned(part, most=most // numbers) for part in (rows.train, rows.validation))
         thin = replace(rows, train=train, validation=validation)
         data = replace(data, folds=tuple(thin if each.number == fold else each for each in data.folds))
-    probability = BASELINES[name](data, fold, np.concatenate([rows.test, rows.validation]))
+    asked = np.concatenate([rows.test, rows.validation])
+    if is_own_baseline(name):
+        probability = own(data, fold, asked, name=name.partition(":")[2])
+    else:
+        probability = BASELINES[name](data, fold, asked)
     return BaselineResult(probability=probability[: len(rows.test)], validation=probability[len(rows.test) :])
 
 
@@ -137,6 +145,64 @@ def boosting(data: SharedData, fold: int, asked: Rows) -> Floats:
 def _stage(stages: Iterable[NDArray[np.floating]], number: int) -> NDArray[np.floating]:
     """The answers after so many trees."""
     return next(itertools.islice(stages, number, None))
+
+
+def own(data: SharedData, fold: int, asked: Rows, *, name: str) -> Floats:
+    """A person's own, `module:Class`: scikit-learn's fit and predict_proba on the flattened, scaled windows.
+
+    Raises:
+        ConfigError: it fails, takes too long, or answers with something else than probabilities of two classes.
+    """
+    from threadpoolctl import threadpool_limits
+
+    flat, rows, targets = _flat(data, fold), data.folds[fold], data.windows.targets
+    train = _weighted(rows, rows.train)
+    if (constant := _one_class(targets[train], len(asked))) is not None:
+        return constant
+    with threadpool_limits(1):
+        return _own_answers(name, flat(train), targets[train], rows.weights[train], flat(asked))
+
+
+def check_own(name: str) -> None:
+    """Whether a person's own baseline can be made, fitted and asked, on a hundred made-up rows.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(100, 4)).astype(np.float32)
+    _own_answers(name, rows, (rows[:, 0] > 0).astype(np.float64), np.ones(100, dtype=np.float32), rows)
+
+
+def _own_answers(
+    name: str, rows: NDArray[np.float32], targets: Floats, weights: NDArray[np.float32], asked: NDArray[np.float32]
+) -> Floats:
+    made = user_code.call(name, what="Baseline", seconds=_LONGEST_FIT)
+    if lacking := [each for each in ("fit", "predict_proba") if not callable(getattr(made, each, None))]:
+        raise ConfigError(
+            f"Baseline {name}: expected an object with fit and predict_proba, got {type(made).__name__} without "
+            f"{' and '.join(lacking)}. Give it scikit-learn's."
+        )
+    weighted = bool(np.ptp(weights)) and "sample_weight" in inspect.signature(made.fit).parameters
+    arguments = (weights,) if weighted else ()
+
+    def answer(*given: Any) -> Any:
+        made.fit(rows, targets, *given)
+        return made.predict_proba(asked), getattr(made, "classes_", np.array([0.0, 1.0]))
+
+    found, classes = user_code.limited(answer, *arguments, name=name, what="Baseline", seconds=_LONGEST_FIT)
+    try:
+        chances, classes = np.asarray(found, dtype=np.float64), np.asarray(classes, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"Baseline {name}: expected numbers of predict_proba, got {type(found).__name__}.") from error
+    if chances.shape != (len(asked), 2) or not np.array_equal(classes, [0.0, 1.0]):
+        raise ConfigError(
+            f"Baseline {name}: expected predict_proba to give shape ({len(asked)}, 2) for the classes 0 and 1, got "
+            f"{chances.shape} for {classes.tolist()[:4]}. Give one probability a class."
+        )
+    if not np.all(np.isfinite(chances) & (chances >= 0.0) & (chances <= 1.0)):
+        raise ConfigError(f"Baseline {name}: expected probabilities from 0 to 1, got others. Check predict_proba.")
+    return _probabilities(chances)
 
 
 BASELINES: dict[str, Callable[[SharedData, int, Rows], Floats]] = {

@@ -38,7 +38,9 @@ from forecast.training.session import (
     TrainingSession,
     announce_code,
     baseline_jobs,
+    check_code,
     finish_if_whole,
+    own_code,
     refuse_lookahead,
     resume,
     run_name,
@@ -47,7 +49,7 @@ from forecast.training.session import (
 )
 from pipelines.errors import ConfigError, ForecastError, TooFewBarsError
 from pipelines.market.types import Bars
-from pipelines.preprocessing import custom_features, walk_forward
+from pipelines.preprocessing import walk_forward
 from pipelines.preprocessing.windows import Rows, Windows
 from pipelines.store.store import Store
 
@@ -95,9 +97,10 @@ def train_panel(
         experiment = prices.experiment
         for note in _notes(prices, dataset):
             progress.note(note)
-        own = custom_features.sources(experiment.features)
+        code = own_code(experiment)
+        own = code.get("user_features", {})
         more: dict[str, Any] = {"panel_data": {symbol: fingerprint(each) for symbol, each in prices.bars.items()}}
-        more |= {"user_features": own} if own else {}
+        more |= code
         run = Run(folder / run_name(experiment, versions=versions, backend=workers.backend, **more))
         open_until_done.enter_context(run.locked())
         if fresh:
@@ -105,7 +108,8 @@ def train_panel(
         if run.finished:
             integrity.check(run)
         else:
-            announce_code(experiment.features, progress=progress)
+            announce_code(experiment, progress=progress)
+            counts = check_code(experiment, dataset=dataset, versions=versions, workers=workers)
             shown = certify_panel(
                 dataset, experiment, source_of=prices.sources.__getitem__, bars_of=prices.bars.__getitem__
             )
@@ -122,8 +126,9 @@ def train_panel(
                 command=command,
                 versions=versions,
                 backend=workers.backend,
-                user_features=own,
+                **{"user_features": {}, **code},
             )
+            description["parameters"] |= counts
             trial_log.record_training(folder, experiment, run=run.name, **more)
             runs.create_run(folder, run.name, description=description, bars=tables.panel_bars(prices.bars))
             session = resume(run, experiment, dataset, shown, twice=tuple(experiment.models))

@@ -10,8 +10,9 @@ import pandas as pd
 
 from forecast.compute.executor import FitJob, WorkerPool, fit_members
 from forecast.compute.progress import Progress
-from forecast.compute.task import FitTask, MemberResult, Task
+from forecast.compute.task import FitTask, MemberResult, Task, count_own, order_for
 from forecast.config.experiment import Experiment, Hyperparameters, Study
+from forecast.config.model_registry import is_own_network, own_baseline
 from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Dataset, MemberRows
 from forecast.datasets.lookahead_audit import Certificate
@@ -19,11 +20,15 @@ from forecast.networks.results import FitResult
 from forecast.runs import tables, trial_log
 from forecast.runs.run import Run, tuned_hyperparameters
 from forecast.training import tuning
-from forecast.training.baselines import BaselineTask
+from forecast.training.baselines import BaselineTask, check_own
+from pipelines import user_code
 from pipelines.errors import ConfigError, RunError
 from pipelines.market.types import Floats
 from pipelines.preprocessing import custom_features
 from pipelines.preprocessing.windows import Rows
+
+_OWN = (("Model", "models"), ("Baseline", "baselines"))
+"""What it is called, and the field of an experiment that may name a person's own code, beside features."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -81,10 +86,49 @@ def refuse_lookahead(shown: Certificate, names: Iterable[str], *, progress: Prog
         progress.note(f"Cannot be checked for look-ahead bias: {entry}.")
 
 
-def announce_code(names: Iterable[str], *, progress: Progress) -> None:
-    """Says that a person's own features are code, before any of it runs."""
-    for name, file in custom_features.files(names).items():
-        progress.note(f"Feature {name} is code: {file} runs with your rights. Use files that you trust.")
+def own_code(experiment: Experiment) -> dict[str, dict[str, str]]:
+    """The sha256 of the files of a person's own features, and of what else an experiment has of a person's own.
+
+    As run.json and a run's name have them; what there is none of is left out.
+
+    Raises:
+        ConfigError: one that cannot be found.
+    """
+    features = custom_features.sources(experiment.features)
+    others = {
+        name: digest
+        for what, field_name in _OWN
+        for name, digest in user_code.sources(getattr(experiment, field_name), what=what).items()
+    }
+    return {**({"user_features": features} if features else {}), **({"user_code": others} if others else {})}
+
+
+def announce_code(experiment: Experiment, *, progress: Progress) -> None:
+    """Says what of an experiment is a person's own code, before any of it runs."""
+    for what, field_name in (("Feature", "features"), *_OWN):
+        for name, file in user_code.files(getattr(experiment, field_name), what=what).items():
+            progress.note(f"{what} {name} is code: {file} runs with your rights. Use files that you trust.")
+
+
+def check_code(
+    experiment: Experiment, *, dataset: Any, versions: Mapping[str, str], workers: WorkerPool
+) -> dict[str, int]:
+    """The parameters of a person's own networks; they and own baselines are tried out before anything is trained.
+
+    Raises:
+        ConfigError: one that cannot be trained or asked.
+    """
+    for name in filter(user_code.is_user_code, experiment.baselines):
+        check_own(name)
+    placed: dict[str, Any] = {"backend": workers.backend, "versions": tuple(versions.items())}
+    number = next(fold.number for fold in dataset.folds if len(fold.test))
+    counted = {
+        model: workers.start().submit(
+            count_own, None, order_for(experiment, (model, number, 0), dataset=dataset, **placed)
+        )
+        for model in filter(is_own_network, experiment.models)
+    }
+    return {model: int(count.result()) for model, count in counted.items()}
 
 
 def resume(
@@ -95,7 +139,7 @@ def resume(
     networks = [
         (model, number, seed) for number in tested for seed in range(experiment.seeds) for model in experiment.models
     ]
-    baselines = [(name, number, 0) for name in experiment.baselines for number in tested]
+    baselines = [(own_baseline(name), number, 0) for name in experiment.baselines for number in tested]
     return TrainingSession(
         run=run,
         experiment=experiment,

@@ -20,14 +20,15 @@ from forecast.training.session import (
     TrainingSession,
     announce_code,
     baseline_jobs,
+    check_code,
     finish_if_whole,
+    own_code,
     refuse_lookahead,
     resume,
     run_name,
     save,
     tune_members,
 )
-from pipelines.preprocessing import custom_features
 from pipelines.store.store import Store
 
 
@@ -66,8 +67,8 @@ def train_all(
             prices = make_bars(source, experiment)
             experiment = with_features(experiment, prices)
             data = fingerprint(prices)
-            own = custom_features.sources(experiment.features)
-            more = {"user_features": own} if own else {}
+            more = own_code(experiment)
+            own = more.get("user_features", {})
             run = Run(folder / run_name(experiment, data=data, versions=versions, backend=workers.backend, **more))
             if run in found:
                 continue
@@ -79,8 +80,9 @@ def train_all(
                 integrity.check(run)
                 continue
             workers.start()  # they load the network library while the data are prepared
-            announce_code(own, progress=progress)
+            announce_code(experiment, progress=progress)
             dataset = prepare(prices, experiment)
+            counts = check_code(experiment, dataset=dataset, versions=versions, workers=workers)
             shown = lookahead_audit.certify(source, experiment, dataset)
             refuse_lookahead(shown, own, progress=progress)
             description = tables.describe_run(
@@ -92,8 +94,9 @@ def train_all(
                 price_scale=price_scale(source, prices),
                 versions=versions,
                 backend=workers.backend,
-                user_features=own,
+                **{"user_features": {}, **more},
             )
+            description["parameters"] |= counts
             trial_log.record_training(folder, experiment, run=run.name, **more)
             runs.create_run(folder, run.name, description=description, bars=tables.bars(prices))
             twice = () if experiment.combinatorial else experiment.models

@@ -100,14 +100,14 @@ def test_a_finished_run_is_not_trained_twice(trained):
 
 
 def test_a_training_interrupted_and_then_killed_goes_on_from_the_last_finished_member(copy):
-    options = (*SMALL, "--units", "5", "--backend", "auto")  # another run than the finished one
+    options = (*SMALL, "--units", "5", "--seeds", "4")  # another run than the finished one
     before = _stopped(copy, (*options, "--jobs", "2"), how=signal.SIGINT, code=130)
     kept = _stopped(copy, (*options, "--jobs", "1"), how=signal.SIGKILL, code=-9)
     assert kept.items() >= before.items()
-    done = forecast_in(copy)("train", "AAPL", *options, "--jobs", "1")
-    assert f"Going on: {len(kept)} of 12 members were finished before." in done.stderr
+    done = forecast_here(copy)("train", "AAPL", *options)
+    assert f"Going on: {len(kept)} of 20 members were finished before." in done.stderr
     assert newest(copy).finished
-    assert len(newest(copy).history().groupby(["model", "fold", "seed"])) == 8
+    assert len(newest(copy).history().groupby(["model", "fold", "seed"])) == 16
 
 
 def _stopped(folder, options, *, how, code):

@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,12 +33,11 @@ class Page:
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         self._last += 1
         self._connection.send(json.dumps({"id": self._last, "method": method, "params": parameters}))
-        while (message := self._receive()).get("id") != self._last:
+        while True:
+            message = json.loads(self._connection.recv(timeout=30))
+            if message.get("id") == self._last:
+                return message["result"]
             self.events.append(message)
-        return message["result"]
-
-    def _receive(self) -> dict[str, Any]:
-        return json.loads(self._connection.recv(timeout=60))
 
     def evaluate(self, expression: str) -> Any:
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
@@ -51,16 +50,14 @@ class Page:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=phone)
         self.call("Emulation.setTouchEmulationEnabled", enabled=phone)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        known = len(self.events)
         self.call("Page.navigate", url=path.as_uri())
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events[known:]):
-            self.events.append(self._receive())
-        self.wait("document.documentElement.dataset.drawn === 'yes'")
+        self.wait(f"location.href === '{path.as_uri()}' && document.documentElement?.dataset.drawn === 'yes'")
 
     def wait(self, condition: str) -> None:
-        """Until the page, which looks again at each frame, finds it true."""
-        looks = f"const look = () => ({condition}) ? done(true) : requestAnimationFrame(look); look();"
-        assert self.evaluate(f"new Promise((done) => {{ {looks} }})"), self.errors()
+        deadline = time.monotonic() + 60
+        while not self.evaluate(condition):
+            assert time.monotonic() < deadline, f"never: {condition}; {self.errors()}"
+            time.sleep(0.05)
 
     def errors(self) -> list[dict[str, Any]]:
         """Exceptions, console errors and warnings, blocked loads."""
@@ -80,29 +77,28 @@ def browser() -> Iterator[Page]:
     """A fresh browser with one empty tab."""
     from websockets.sync.client import connect
 
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
-        subprocess.Popen(
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        process = subprocess.Popen(
             [CHROMIUM, *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
+            stderr=subprocess.DEVNULL,
+        )
         try:
-            with connect(_address(process), max_size=2**27) as connection:
+            address = _address(Path(profile))
+            with connect(address, max_size=2**27) as connection:
                 yield Page(connection)
         finally:
             process.terminate()
+            process.wait(timeout=20)
 
 
-def _address(process: "subprocess.Popen[str]") -> str:
-    """Where the first tab listens; the browser says its port as soon as it does."""
-    assert process.stderr is not None
-    said = next((line for line in process.stderr if "DevTools listening on" in line), None)
-    assert said is not None, "Chromium did not start"
-    threading.Thread(target=process.stderr.read, daemon=True).start()  # so that it never waits for a reader
-    port = said.partition("127.0.0.1:")[2].partition("/")[0]
+def _address(profile: Path) -> str:
+    """Where the first tab listens; the browser writes its port into its profile."""
+    deadline = time.monotonic() + 30
+    while not (found := profile / "DevToolsActivePort").exists() or not found.read_text():
+        assert time.monotonic() < deadline, "Chromium did not start"
+        time.sleep(0.05)
+    port = found.read_text().split()[0]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:
         tabs = json.load(answer)
     return str(next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page"))

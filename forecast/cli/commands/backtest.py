@@ -7,7 +7,6 @@ import click
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.help_groups import GroupedOptions
 from forecast.cli.options import (
-    SettingType,
     how,
     make_experiment,
     money_options,
@@ -16,15 +15,13 @@ from forecast.cli.options import (
     training_options,
     typed,
 )
-from forecast.config.fields import settings_of
-from forecast.config.trading import TradingConfig
 
 
 @click.command("backtest", cls=GroupedOptions)
 @click.argument("names", nargs=-1, metavar="[RUN|SYMBOL]...")
 @click.option(
     "--portfolio",
-    type=SettingType("portfolio", settings_of(TradingConfig)["weighting"][0]),
+    type=click.Choice(["equal", "inverse-volatility"]),
     help="Join the runs into one account per model, with these shares, rebalanced and paid for.",
 )
 @trading_options

@@ -56,8 +56,8 @@ def command(
     from forecast.report.sections.power import effects
     from forecast.runs.catalog import list_runs
     from forecast.studies import power_results, power_study
+    from forecast.training.session import own_code
     from pipelines.errors import ConfigError
-    from pipelines.preprocessing.custom_features import sources
 
     settings: CliContext = ctx.obj
     rules = take_rules(options)
@@ -79,7 +79,7 @@ def command(
     for kind in kinds:
         power_study.make(power_study.Market(kind=kind, edge=0.1, seed=0, bars=n_bars), experiment)
     chosen = choose(backend)
-    own = {"user_features": digests} if (digests := sources(experiment.features)) else {}
+    own = own_code(experiment)
     decided = {"rules": rules.to_json(), "versions": versions(chosen), "backend": chosen, **own}
     folder = settings.calibrations / experiment.fingerprint(**decided)[:10]
     if overwrite:

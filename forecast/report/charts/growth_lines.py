@@ -7,19 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.config import model_registry
 from forecast.report.charts.downsampling import LINE_LIMIT, thin
 from forecast.statistics.performance import equity_curve
 from pipelines.market.types import Floats
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 720, 330, 48, 28
-_COLOURS = tuple(model_registry.CELLS)
-_DASHES = ("none", "6 3", "2 3", "10 3 2 3", "1 4")
+WIDTH, HEIGHT, LEFT, BOTTOM = 900, 360, 48, 28
+_COLOURS = ("lstm", "rnn", "step", "coder", "wide", "ahead", "bar", "other")
+_DASHES = ("none", "8 3", "2 3", "10 3 2 3", "5 5", "1 4", "14 4", "3 2")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One account. points: of an SVG polyline. colour: a name of the page's palette, that of a cell."""
+    """One account. points: of an SVG polyline. colour: a name of the page's style."""
 
     label: str
     points: str
@@ -47,12 +46,9 @@ class GrowthPicture:
     height: int = HEIGHT
 
 
-def picture(accounts: Sequence[tuple[str, str, NDArray[np.datetime64], Floats]]) -> GrowthPicture:
-    """Growth of 1 in each account.
-
-    accounts: the group whose lines have one colour, a label, days in order, net returns, both of shape (days,).
-    """
-    curves = [(label, days, np.maximum(equity_curve(returns)[1:], 1e-6)) for _, label, days, returns in accounts]
+def picture(accounts: Sequence[tuple[str, NDArray[np.datetime64], Floats]]) -> GrowthPicture:
+    """Growth of 1 in each account. accounts: label, days in order, net returns, both of shape (days,)."""
+    curves = [(label, days, np.maximum(equity_curve(returns)[1:], 1e-6)) for label, days, returns in accounts]
     low, high = (float(limit([limit(curve) for _, _, curve in curves])) for limit in (np.min, np.max))
     low, high = min(low, 1.0), max(high, 1.0)
     logarithmic = high / low > 5.0
@@ -67,14 +63,12 @@ def picture(accounts: Sequence[tuple[str, str, NDArray[np.datetime64], Floats]])
     def up(values: Floats) -> Floats:
         return (HEIGHT - BOTTOM) * (1.0 - (scale(values) - bottom) / max(top - bottom, 1e-9)) + 4.0
 
-    lines: list[Line] = []
-    groups: dict[str, list[str]] = {}
-    for (group, *_), (label, days, curve) in zip(accounts, curves, strict=True):
-        groups.setdefault(group, []).append(label)
-        colour, dash = list(groups).index(group) % len(_COLOURS), (len(groups[group]) - 1) % len(_DASHES)
+    lines = []
+    for number, (label, days, curve) in enumerate(curves):
         rows = thin(curve, limit=LINE_LIMIT)
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across(days[rows]), up(curve[rows]), strict=True))
-        lines.append(Line(label=label, points=points, colour=_COLOURS[colour], dash=_DASHES[dash]))
+        style = number % len(_COLOURS)
+        lines.append(Line(label=label, points=points, colour=_COLOURS[style], dash=_DASHES[style]))
     return GrowthPicture(
         lines=tuple(lines),
         values=tuple(

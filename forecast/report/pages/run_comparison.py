@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from forecast.evaluation.run_comparison import ComparedRun, DailyAccount, RunDifference, differing
+from forecast.evaluation.run_comparison import ComparedRun, RunDifference, differing
 from forecast.report import formatting
 from forecast.report.charts import growth_lines
 from forecast.report.document import environment
@@ -19,7 +19,7 @@ def write_run_comparison(
     names = [each.run.name for each in compared]
     symbols = dict.fromkeys(str(each.settings["symbol"]) for each in compared)
     accounts = [
-        (f"{account.run} {account.backtest}", _label(account, compared), account.days, account.ensemble)
+        (f"{formatting.label(account.model)}, {account.run}", account.days, account.ensemble)
         for each in compared
         for account in each.accounts[:2]
         if len(account.days)
@@ -44,12 +44,6 @@ def page_name(compared: Sequence[ComparedRun]) -> str:
     """The file name of a comparison's page: the same runs and backtests give the same one."""
     text = "\n".join(f"{each.run.name} {each.backtest}" for each in compared)
     return f"compare-{hashlib.sha256(text.encode()).hexdigest()[:10]}.html"
-
-
-def _label(account: DailyAccount, compared: Sequence[ComparedRun]) -> str:
-    """Network and run; the backtest too where one run is there with several."""
-    several = sum(each.run.name == account.run for each in compared) > 1
-    return f"{formatting.label(account.model)}, {account.run}" + (f", {account.backtest}" if several else "")
 
 
 def _page(folder: Path, run: str) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from forecast.config import model_registry
-from forecast.config.experiment import BASELINES
+from forecast.config.experiment import is_baseline
 from forecast.config.significance import SIGNIFICANCE
 from forecast.report import formatting
 from forecast.statistics.comparisons import BASE_RATE, SAME_EXPOSURE, Comparison
@@ -330,5 +330,5 @@ def _signed(comparison: Comparison) -> str:
 
 def best_baseline(verdict: Verdict) -> str | None:
     """The baseline with the highest rank IC, None where there is none."""
-    reference = [each for each in verdict.of("skill", family="reference") if each.model in BASELINES]
+    reference = [each for each in verdict.of("skill", family="reference") if is_baseline(each.model)]
     return max(reference, key=lambda each: each.difference).model if reference else None

@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import Executor, Future
 
 import numpy as np
@@ -139,41 +140,23 @@ def test_what_is_handed_over_in_files_is_the_same_and_is_mapped_not_copied(tmp_p
     assert shared_data.digest(before | {"steps": np.array([8])}) != shared_data.digest(before)
 
 
-def where():
+def where(seconds=0.0):
+    time.sleep(seconds)
     return os.getpid()
-
-
-def where_after(pipe):
-    """Answers when somebody has opened the other end."""
-    pipe.read_bytes()
-    return os.getpid()
-
-
-def begin_and_stay(pipe):
-    """Tells whoever reads the pipe that it runs, and runs on."""
-    pipe.write_bytes(b"")
-    signal.pause()
-
-
-@pytest.fixture
-def pipe(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    return tmp_path / "pipe"
 
 
 def end_this_process():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_killed_process_costs_one_task_and_the_next_task_gets_a_new_one(pipe):
+def test_a_killed_process_costs_one_task_and_the_next_task_gets_a_new_one():
     with Processes(2, prepare=int) as pool:
         assert isinstance(pool, Executor)
-        long = pool.submit(where_after, pipe)
+        long = pool.submit(where, 0.5)
         died = pool.submit(end_this_process)
         assert isinstance(died.exception(timeout=60), WorkerDiedError)
-        pipe.write_bytes(b"")
         assert long.result(timeout=60) != os.getpid()
-        assert os.getpid() not in {pool.submit(where).result(timeout=60) for _ in range(3)}
+        assert os.getpid() not in {pool.submit(where, 0.1).result(timeout=60) for _ in range(3)}
         failed = pool.submit(int, "not a number")
         assert isinstance(failed.exception(timeout=60), ValueError)
 
@@ -191,10 +174,11 @@ def test_a_process_goes_on_with_the_kind_it_knows_then_takes_a_new_one_then_help
     assert pool._next(first) is None
 
 
-def test_closing_with_cancel_kills_what_is_running(pipe):
+def test_closing_with_cancel_kills_what_is_running():
     pool = Processes(1, prepare=int)
-    running = pool.submit(begin_and_stay, pipe)
-    pipe.read_bytes()
+    running = pool.submit(where, 600)
+    while not running.running():
+        time.sleep(0.01)
     pool.shutdown(wait=True, cancel_futures=True)
     assert isinstance(running.exception(timeout=5), WorkerDiedError)
 

@@ -21,7 +21,7 @@ def test_an_experiment_survives_its_json():
         ({"seeds": True}, "Expected --seeds as a whole number"),
         ({"patience": -1}, "Expected --patience as a whole number from 0"),
         ({"learning_rate": 0.0}, "Expected --learning-rate as a number above 0 to 1"),
-        ({"models": ["gpt"]}, "_one_to_many, _one_to_one, each once, got gpt"),
+        ({"models": ["gpt"]}, "_one_to_many, _one_to_one, or module:function of your own, each once, got gpt"),
         (
             {"models": ["lstm_one_to_many"], "label": "triple-barrier"},
             "Expected --label direction or cost-aware for lstm_one",

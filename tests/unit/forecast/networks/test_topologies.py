@@ -38,8 +38,8 @@ def test_outputs_are_those_of_the_other_backend(fitting, tmp_path):
         pytest.skip("compared once, from TensorFlow, where JAX is installed")
     done = subprocess.run(
         [sys.executable, "-m", "tests.helpers.network_outputs", other[here], str(tmp_path / "o.npz")],
-        cwd=Path(__file__).parents[4], env=environment() | {"JAX_DISABLE_JIT": "1"}, capture_output=True, text=True,
-    )  # fmt: skip  # each network answers once: compiling it would take longer
+        cwd=Path(__file__).parents[4], env=environment(), capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     theirs = np.load(tmp_path / "o.npz")
     for name, found in outputs(fitting).items():

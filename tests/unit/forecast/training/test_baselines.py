@@ -8,6 +8,7 @@ from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import prepare
 from forecast.training import baselines
 from forecast.training.baselines import BASELINES
+from pipelines.errors import ConfigError
 from pipelines.sources.synthetic import random_walk
 
 
@@ -89,3 +90,38 @@ def test_a_row_without_weight_teaches_a_rival_nothing(name):
     targets[silent] = 1 - targets[silent]
     expected = predict(made, fold=0, name=name)
     np.testing.assert_array_equal(predict(with_targets(made, targets), fold=0, name=name), expected)
+
+
+OWN = "tests.helpers.own_models"
+
+
+def test_a_baseline_of_ones_own_is_fitted_on_the_same_windows_and_asked_like_the_others():
+    made = dataset()
+    last = made.windows.values[made.windows.ends, 0]
+    made = with_targets(made, (last > np.median(last)).astype(float))
+    found = predict(made, fold=1, name=f"baseline:{OWN}:Ridge")
+    assert np.mean((found > 0.5) == (made.windows.targets[made.folds[1].test] > 0)) > 0.85
+    share = made.windows.targets[made.folds[1].train].mean()
+    np.testing.assert_allclose(predict(made, fold=1, name=f"baseline:{OWN}:Constant"), share)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Unasked", "expected an object with fit and predict_proba, got Unasked without predict_proba"),
+        ("Flat", r"expected predict_proba to give shape \(100, 2\) for the classes 0 and 1, got \(100,\)"),
+        ("Certain", "expected probabilities from 0 to 1"),
+        ("Failing", r"failed at line \d+ of own_models.py: ValueError: not today"),
+        ("Demanding", "failed at line .* missing 1 required positional argument"),
+        ("Missing", "expected a class Missing in"),
+    ],
+)
+def test_what_is_no_baseline_is_refused_before_anything_is_trained(name, message):
+    with pytest.raises(ConfigError, match=message):
+        baselines.check_own(f"{OWN}:{name}")
+
+
+def test_an_experiment_takes_a_baseline_of_ones_own_and_no_other_name():
+    assert Experiment("X", baselines=(f"{OWN}:Ridge", "logistic")).baselines == (f"{OWN}:Ridge", "logistic")
+    with pytest.raises(ConfigError, match="or module:Class of your own, each once, got nonsense"):
+        Experiment("X", baselines=("nonsense",))

@@ -1,0 +1,41 @@
+"""Baselines and networks of a person's own: as they should be, and as they should not."""
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+
+class Ridge(LogisticRegression):
+    def __init__(self) -> None:
+        super().__init__(C=0.01)
+
+
+class Constant:
+    def fit(self, rows: np.ndarray, targets: np.ndarray) -> None:
+        self.share = float(targets.mean())
+
+    def predict_proba(self, rows: np.ndarray) -> np.ndarray:
+        return np.tile([1.0 - self.share, self.share], (len(rows), 1))
+
+
+class Unasked:
+    def fit(self, rows: np.ndarray, targets: np.ndarray) -> None: ...
+
+
+class Flat(Constant):
+    def predict_proba(self, rows: np.ndarray) -> np.ndarray:
+        return np.full(len(rows), 0.5)
+
+
+class Certain(Constant):
+    def predict_proba(self, rows: np.ndarray) -> np.ndarray:
+        return np.tile([-0.5, 1.5], (len(rows), 1))
+
+
+class Failing(Constant):
+    def fit(self, rows: np.ndarray, targets: np.ndarray) -> None:
+        raise ValueError("not today")
+
+
+class Demanding(Constant):
+    def __init__(self, strength: float) -> None:
+        self.strength = strength

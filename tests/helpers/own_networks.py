@@ -1,0 +1,48 @@
+"""Networks of a person's own: one as it should be, and ones that cannot be trained here."""
+
+import keras
+
+
+def _window(architecture):
+    return keras.Input((architecture.steps, architecture.features))
+
+
+def attention(architecture):
+    window = _window(architecture)
+    seen = keras.layers.Dense(architecture.units)(window)
+    seen = keras.layers.MultiHeadAttention(2, architecture.units)(seen, seen)
+    seen = keras.layers.Dropout(0.1)(keras.layers.GlobalAveragePooling1D()(seen))
+    return keras.Model(window, keras.layers.Dense(1)(seen))
+
+
+def three_answers(architecture):
+    window = _window(architecture)
+    return keras.Model(window, keras.layers.Dense(3)(keras.layers.Flatten()(window)))
+
+
+def another_window(architecture):
+    window = keras.Input((architecture.steps + 1, architecture.features))
+    return keras.Model(window, keras.layers.Dense(1)(keras.layers.Flatten()(window)))
+
+
+def squashed(architecture):
+    window = _window(architecture)
+    return keras.Model(window, keras.layers.Dense(1, activation="sigmoid")(keras.layers.Flatten()(window)))
+
+
+def normalised(architecture):
+    window = _window(architecture)
+    seen = keras.layers.BatchNormalization()(keras.layers.Flatten()(window))
+    return keras.Model(window, keras.layers.Dense(1)(seen))
+
+
+def unbuilt(architecture):
+    return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1)])
+
+
+def nothing(architecture):
+    return None
+
+
+def failing(architecture):
+    raise ValueError("not today")
