@@ -1,0 +1,58 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A feature and a network of your own
+#
+# A feature is a function of the bars, one number a bar. It goes through the look-ahead audit before anything is trained: it is
+# computed again on truncated histories, and one that changes is refused. It is code that runs with your rights.
+
+# %%
+import os
+from pathlib import Path
+from tempfile import mkdtemp
+
+folder = Path(mkdtemp())
+os.chdir(folder)
+Path("mine.py").write_text('''
+import numpy as np
+
+
+def gap(bars):
+    """Log of the open over the close before; known at the close of its bar."""
+    return np.log(bars.open / np.append(np.nan, bars.close[:-1]))
+
+
+def peek(bars):
+    """Tomorrow's return: what nobody can know."""
+    return np.append(np.diff(np.log(bars.close)), 0.0)
+''')
+
+# %%
+import forecast as fc
+
+workspace = fc.Workspace(data_dir=folder / "data", reports_dir=folder / "reports")
+fc.fetch("AAPL", source="sample", workspace=workspace, progress=False)
+quick = {"models": ["simple_rnn", "lstm"], "folds": 2, "seeds": 2, "epochs": 5, "window": 10}
+
+# %%
+run = fc.train(fc.Experiment("AAPL", features=["return", "mine:gap"], **quick), workspace=workspace, progress=False)
+fc.backtest(run, workspace=workspace).verdict
+
+# %% [markdown]
+# The one that sees tomorrow is refused before anything is trained:
+
+# %%
+try:
+    fc.train(fc.Experiment("AAPL", features=["return", "mine:peek"], **quick), workspace=workspace, progress=False)
+except fc.ForecastError as error:
+    print(error)
