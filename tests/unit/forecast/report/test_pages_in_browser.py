@@ -169,7 +169,7 @@ def test_candles_stand_side_by_side_and_few_of_them_are_drawn_as_candles(page: P
     assert page.errors() == []
 
 
-@pytest.mark.parametrize("width", [390, 600, 800, 1000, 1400])
+@pytest.mark.parametrize("width", [390, 600, 800, 1030, 1280, 1400])
 def test_tables_keep_their_last_column_and_split_no_name_over_three_lines(page: Page, report: Path, width: int) -> None:
     page.open(report, width=width, scheme="light")
     open_folds(page)
