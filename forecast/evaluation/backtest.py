@@ -1,6 +1,5 @@
 """A run's predictions + rules + costs -> a saved backtest: signals, ledgers and what can be said about them."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from forecast.config.trading import TradingConfig as TradingConfig
 from forecast.evaluation.lookahead_audit import certify_fills
 from forecast.evaluation.panel import evaluate_panel
 from forecast.evaluation.tries import tries
-from forecast.evaluation.warnings import notes
+from forecast.evaluation.warnings import diverged_members, notes
 from forecast.runs import integrity, trial_log
 from forecast.runs.run import Backtest, Run
 from forecast.statistics import cpcv
@@ -105,12 +104,6 @@ def model_traits(*described: Mapping[str, Any]) -> ModelTraits:
         unseeded=frozenset(name for names, about in judged if not about["seeded"] for name in names),
         ordinal=frozenset(name for names, about in judged if about["values"] != "probability" for name in names),
     )
-
-
-def diverged_members(*described: Mapping[str, Any]) -> list[Caveat]:
-    """A caveat for each network of which members diverged in training, with their number. described: run.json."""
-    count = Counter(str(each["model"]) for about in described for each in about.get("diverged", ()))
-    return [Caveat(code="diverged", value=number, subject=model) for model, number in count.items()]
 
 
 def with_outcome(predictions: pd.DataFrame) -> pd.DataFrame:

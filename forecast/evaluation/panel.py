@@ -14,7 +14,7 @@ from forecast.config.trading import TradingConfig
 from forecast.evaluation.panel_rows import Member, PanelRows, panel_rows
 from forecast.evaluation.panel_scores import panel_metrics, predictive, ranked_rows
 from forecast.evaluation.tries import tries
-from forecast.evaluation.warnings import ruins
+from forecast.evaluation.warnings import diverged_members, ruins
 from forecast.runs import integrity, trial_log
 from forecast.runs.manifest import sealed
 from forecast.runs.run import Backtest, Run
@@ -75,7 +75,11 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
     metrics = summarise(
         ledgers, None, bars_per_year=data["bars_per_year"], sessions=sessions, config=config, scores=scores,
         trials=max(1, tried.log.tried), tried=tried.returns,
-        caveats=[*tried.caveats, *([] if checked.verified else [Caveat(code="unverified")])],
+        caveats=[
+            *tried.caveats,
+            *([] if checked.verified else [Caveat(code="unverified")]),
+            *diverged_members(described),
+        ],
     )  # fmt: skip
     metrics |= {"integrity": checked.to_json(), "trials": tried.to_json()}
     metrics["prediction"] = predictive(rows)

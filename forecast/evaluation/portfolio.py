@@ -11,9 +11,9 @@ import pandas as pd
 
 from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig
-from forecast.evaluation.backtest import diverged_members, model_traits, traded_accounts
+from forecast.evaluation.backtest import model_traits, traded_accounts
 from forecast.evaluation.tries import tries
-from forecast.evaluation.warnings import ruins
+from forecast.evaluation.warnings import diverged_members, ruins
 from forecast.runs import integrity, trial_log
 from forecast.runs.io import read_json, read_parquet, write_json, write_parquet
 from forecast.runs.run import Run

@@ -1,12 +1,14 @@
 """What a person should know about the accounts of a backtest, beside what they earned."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from forecast.config.trading import AUTO, TradingConfig
+from forecast.statistics.verdict import Caveat
 from forecast.trading.signals import ENSEMBLE, utc
 from forecast.trading.simulator import Ledger
 from forecast.trading.strategy import StrategyResult, chosen_bands
@@ -50,3 +52,9 @@ def ruins(ledgers: Sequence[Ledger]) -> dict[str, str]:
         if each.member == ENSEMBLE and np.any(lost := each.net_return <= -1.0):
             found[each.model] = str(np.datetime_as_string(each.time[int(np.argmax(lost))], unit="D"))
     return found
+
+
+def diverged_members(*described: Mapping[str, Any]) -> list[Caveat]:
+    """A caveat for each network of which members diverged in training, with their number. described: run.json."""
+    count = Counter(str(each["model"]) for about in described for each in about.get("diverged", ()))
+    return [Caveat(code="diverged", value=number, subject=model) for model, number in count.items()]
