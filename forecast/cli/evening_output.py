@@ -134,7 +134,7 @@ def _table(listed: Sequence[Answer], bought: dict[str, Order], *, now: np.dateti
         [
             [
                 each.live.symbol,
-                each.entry.traded.signal.upper(),
+                each.entry.traded.signal.upper() + (" (stale)" if each.forecast.stale(now) else ""),
                 holding(each.entry.traded.position),
                 f"from {holding(each.previous)}" if each.changed else formatting.DASH,
                 *_order_cells(bought.get(each.live.run)),
@@ -143,7 +143,7 @@ def _table(listed: Sequence[Answer], bought: dict[str, Order], *, now: np.dateti
                 f"{each.entry.traded.probability:.3f}",
                 " / ".join(each.verdict.get(name) or formatting.DASH for name in ("skill", "money")),
                 moment(each.forecast),
-                age(each.forecast, now) + (" (stale)" if each.forecast.stale(now) else ""),
+                age(each.forecast, now),
             ]
             for each in listed
         ],

@@ -113,8 +113,10 @@ def ask_all(
     for each in live:
         try:
             asked.append((each, ask(each)))
-        except (ForecastError, OSError, ValueError, TypeError, KeyError, ArithmeticError) as error:
-            reason = str(error) if isinstance(error, ForecastError) else f"{type(error).__name__}: {error}"
+        except ForecastError as error:
+            failures.append(Failure(run=each.run, symbol=each.symbol, reason=str(error)))
+        except Exception as error:  # a defect in one run's files must not cost the others their signals
+            reason = f"{type(error).__name__}: {error}. This is a defect of forecast; ask the run alone with --debug."
             failures.append(Failure(run=each.run, symbol=each.symbol, reason=reason))
     page = journal.read()
     entries = [_entry(each, found.forecast, now=now, refit=refit) for each, found in asked]

@@ -329,7 +329,7 @@ def _print(listed: "Sequence[RunSummary]", *, live: Collection[str], differing: 
                 formatting.show(each.number("max_drawdown"), formatting.percent),
                 formatting.show(each.number("trades"), formatting.count),
                 ", ".join(
-                    f"{name.replace('_', ' ')} {formatting.value(each.settings[name])}"
+                    f"{name.replace('_', ' ')} {_short(each.settings[name])}"
                     for name in differing
                     if name in each.settings
                 ),
@@ -340,6 +340,13 @@ def _print(listed: "Sequence[RunSummary]", *, live: Collection[str], differing: 
             for each in listed
         ],
     )
+
+
+def _short(value: Any) -> str:
+    """A setting in a few words; of a long list how many there are."""
+    from forecast.report import formatting
+
+    return f"{len(value)} names" if isinstance(value, list) and len(value) > 4 else formatting.value(value)
 
 
 def _as_json(each: "RunSummary", *, live: Collection[str], differing: Sequence[str]) -> dict[str, Any]:

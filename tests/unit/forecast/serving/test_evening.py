@@ -1,0 +1,27 @@
+"""Whatever goes wrong with one live run, the others are asked, and the reason is kept."""
+
+import numpy as np
+
+from forecast.serving.evening import ask_all
+from forecast.serving.journal import Journal
+from forecast.serving.live import LiveRun
+from pipelines.errors import RunError
+
+
+def test_a_defect_in_one_run_is_a_reason_like_any_other(tmp_path) -> None:
+    runs = [
+        LiveRun(run=f"{name}-1d-x", symbol=name, model="lstm", backtest="b", rules={}, added_at="") for name in "AB"
+    ]
+    asked = []
+
+    def ask(each):
+        asked.append(each.symbol)
+        raise RunError("It is gone.") if each.symbol == "B" else IndexError("out of range")
+
+    found = ask_all(runs, ask=ask, journal=Journal(tmp_path), now=np.datetime64("2024-01-02T22:00", "ns"))
+    assert asked == ["A", "B"]
+    assert [(each.symbol, each.reason.split(".")[0]) for each in found.failures] == [
+        ("A", "IndexError: out of range"), ("B", "It is gone")
+    ]  # fmt: skip
+    assert found.answers == ()
+    assert Journal(tmp_path).read().entries == ()
