@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from forecast.config.trading import Costs as Costs
     from forecast.config.trading import TradingConfig as TradingConfig
     from forecast.runs.run import Run as Run
+    from forecast.serving.panel_signal import PanelSignal as PanelSignal
     from forecast.serving.signal import PathForecast as PathForecast
     from forecast.workspace import Workspace as Workspace
     from pipelines.errors import ForecastError as ForecastError
@@ -44,6 +45,7 @@ _MODULES = {  # public name -> where it is defined
     "FileOptions": "forecast.api.price_files",
     "ForecastError": "pipelines.errors",
     "JudgeConfig": "forecast.config.judging",
+    "PanelSignal": "forecast.serving.panel_signal",
     "PathForecast": "forecast.serving.signal",
     "Progress": "forecast.compute.progress",
     "Run": "forecast.runs.run",
@@ -71,6 +73,7 @@ __all__ = [
     "FileOptions",
     "ForecastError",
     "JudgeConfig",
+    "PanelSignal",
     "PathForecast",
     "Progress",
     "Run",
