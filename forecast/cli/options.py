@@ -135,26 +135,12 @@ def typed(ctx: click.Context, options: dict[str, Any]) -> list[str]:
     return [name for name in options if ctx.get_parameter_source(name) in given]
 
 
-def make_rules(
-    *,
-    threshold: float | str,
-    fee_bps: float,
-    slippage_bps: float,
-    half_spread_bps: float | str = 0.0,
-    borrow_rate: float = 0.0,
-    financing_rate: float = 0.0,
-    **more: Any,
-) -> Any:
-    """The Rules of this command line; more: its policy, calibration and size."""
-    spread = {"auto": "bars", "quoted": "quoted"}.get(str(half_spread_bps), "given")
-    costs = Costs(
-        fee_bps=fee_bps,
-        slippage_bps=slippage_bps,
-        half_spread_bps=float(half_spread_bps) if spread == "given" else 0.0,
-        borrow_rate=borrow_rate,
-        financing_rate=financing_rate,
-    )
-    return TradingConfig(threshold=threshold, costs=costs, spread=spread, **more)  # type: ignore[arg-type]
+def make_rules(*, half_spread_bps: float | str = 0.0, **options: Any) -> Any:
+    """The TradingConfig of this command line; half_spread_bps: a number, or where the half-spread comes from."""
+    spread = {AUTO: "bars", "quoted": "quoted"}.get(str(half_spread_bps), "given")
+    costs = {name: options.pop(name) for name in settings_of(Costs) if name in options}
+    costs["half_spread_bps"] = float(half_spread_bps) if spread == "given" else 0.0
+    return TradingConfig(costs=Costs(**costs), spread=spread, **options)  # type: ignore[arg-type]
 
 
 def take_rules(options: dict[str, Any]) -> Any:

@@ -1,10 +1,12 @@
 """What a member (model, fold, seed) is asked for and what comes back; known without the network library."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
 from forecast.config.architecture import MOST_PARAMETERS, Architecture
+from forecast.config.experiment import Experiment
 from pipelines.market.types import Floats
 
 
@@ -17,6 +19,13 @@ class Budget:
     batch: int
     learning_rate: float
     clip: float = 1.0
+
+    @classmethod
+    def of(cls, experiment: Experiment, *, learning_rate: float) -> "Budget":
+        """The experiment's fields of the same names, at a learning rate that tuning may have chosen."""
+        names = [each.name for each in fields(cls) if each.name != "learning_rate"]
+        shared: dict[str, Any] = {name: getattr(experiment, name) for name in names}
+        return cls(learning_rate=learning_rate, **shared)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

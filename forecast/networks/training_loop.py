@@ -29,6 +29,7 @@ from forecast.networks.optimizer import (
     shuffled,
     trained,
 )
+from forecast.networks.results import Budget
 from pipelines.preprocessing.windows import Rows
 
 _PREDICT_BATCH = 128
@@ -62,9 +63,7 @@ class Program:
         weights: NDArray[np.floating[Any]],
         train: Rows,
         validation: Rows,
-        batch: int,
-        rate: float,
-        clip: float = 1.0,
+        budget: Budget,
         room: int = 0,
         marks: NDArray[np.floating[Any]] | None = None,
         counts: NDArray[np.floating[Any]] | None = None,
@@ -72,23 +71,22 @@ class Program:
     ) -> FoldTensors:
         """The arrays of one fold, moved to the backend; padded as if they held `room` bars where they hold fewer.
 
-        clip: the largest norm of a gradient, 0 for any. marks, counts, unit: as in Material, where the topology needs
-        them.
+        marks, counts, unit: as in FoldTensors, where the topology needs them.
         """
         bars = np.zeros((roomy(max(len(values), room)), values.shape[1]), dtype=np.float32)
         room = roomy(max(len(ends), room))
         bars[: len(values)] = values
-        size = max(batch, _PREDICT_BATCH)
+        size = max(budget.batch, _PREDICT_BATCH)
         return FoldTensors(
             values=ops.convert_to_tensor(bars),
             ends=ops.convert_to_tensor(filled(ends, room)),
             targets=ops.convert_to_tensor(filled(targets, room).astype(np.float32)),
             weights=ops.convert_to_tensor(filled(weights, room).astype(np.float32)),
             validation=ops.convert_to_tensor(filled(validation, -(-room // size) * size).reshape(-1, size)),
-            batches=np.int32(-(-len(train) // batch)),
+            batches=np.int32(-(-len(train) // budget.batch)),
             validation_batches=np.int32(-(-len(validation) // size)),
-            rate=np.float32(rate),
-            clip=np.float32(clip) if clip else _NO_CLIP,
+            rate=np.float32(budget.learning_rate),
+            clip=np.float32(budget.clip) if budget.clip else _NO_CLIP,
             marks=_padded(marks, len(bars)),
             counts=_padded(counts, len(bars)),
             unit=_padded(unit, room),

@@ -35,8 +35,7 @@ def speed(name: str, cell: str, steps: int, features: int, units: int, batch: in
         weights=np.ones(len(windows)),
         train=rows,
         validation=rows[:0],
-        batch=batch,
-        rate=0.001,
+        budget=Budget(epochs=1, patience=0, batch=batch, learning_rate=0.001),
     )
     found = []
     for _ in range(6):

@@ -18,6 +18,7 @@ from forecast.compute import backend
 from forecast.config.architecture import Architecture
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Dataset
+from forecast.networks.results import Budget
 from forecast.studies.power_study import Market, make
 from forecast.training import baselines
 from pipelines.market.types import Floats
@@ -89,9 +90,7 @@ def _members(
                 weights=fold.weights,
                 train=fold.train,
                 validation=fold.validation,
-                batch=experiment.batch,
-                rate=experiment.learning_rate,
-                clip=experiment.clip,
+                budget=Budget.of(experiment, learning_rate=experiment.learning_rate),
             ),
             train=fold.train,
             batch=experiment.batch,
