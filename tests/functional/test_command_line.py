@@ -133,7 +133,7 @@ def test_doctor_says_what_is_here(tmp_path, capsys):
         ("window = [1, 2]", "Expected --window as a whole number from 1 to 5000, got 1, 2"),
         ('window = "abc"', "Expected --window as a whole number from 1 to 5000, got 'abc'"),
         ("start = 2010", "Expected --start as a date like 2020-12-31, got 2010"),
-        ('model = "gpt"', "_one_to_many, _one_to_one, each once, got gpt"),
+        ('model = "gpt"', "_one_to_one, or module:function of your own, each once, got gpt"),
         ("jobs = 0", "Expected --jobs as a whole number from 1, got 0"),
     ],
 )
