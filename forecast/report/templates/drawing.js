@@ -47,7 +47,7 @@ const drawing = (() => {
   // "var(--name)" or "var(--name)/0.2" anywhere in a figure -> the page's colour of now; long lists are numbers
   const colours = (node, style) => {
     if (typeof node === "string") {
-      const parts = /^var\((--[a-z_]+)\)(?:\/([\d.]+))?$/.exec(node);
+      const parts = /^var\((--[a-z0-9_-]+)\)(?:\/([\d.]+))?$/.exec(node);
       if (!parts) return node;
       const hex = style.getPropertyValue(parts[1]).trim();
       if (!parts[2]) return hex;
