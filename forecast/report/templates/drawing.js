@@ -97,8 +97,9 @@ const drawing = (() => {
     return { tickmode: "array", tickvals: kept, ticktext: text };
   };
 
+  const timed = ({ data, layout }) => layout.xaxis?.type === "category" && data.some((trace) => trace.at?.length);
   const gapless = ({ data, layout }) => {
-    if (layout.xaxis?.type !== "category") return { data, layout };
+    if (!timed({ data, layout })) return { data, layout };
     const all = data.flatMap((trace) => (trace.at?.length ? [trace.at[0], trace.at.at(-1)] : []));
     const range = layout.xaxis.range || [Math.min(...all) - 0.5, Math.max(...all) + 0.5];
     return { data, layout: merged(layout, { xaxis: { categoryorder: "array", categoryarray: times.gapless, range, autorange: false, ...ticks(...range) } }) };
@@ -127,7 +128,8 @@ const drawing = (() => {
     };
     const ends = [-0.5, map.y.length - 0.5], names = { tickmode: "array", tickvals: map.y.map((_, at) => at), ticktext: map.y };
     const yaxis = { type: "linear", ...names, range: layout.yaxis.autorange === "reversed" ? ends.reverse() : ends, autorange: false };
-    return { data: [bars, key], layout: merged(layout, { bargap: 0, barmode: "overlay", hovermode: "closest", yaxis }) };
+    const xaxis = { range: [Math.min(...map.x) - 0.5, Math.max(...map.x) + 0.5] };
+    return { data: [bars, key], layout: merged(layout, { bargap: 0, barmode: "overlay", hovermode: "closest", xaxis, yaxis }) };
   };
 
   // a candle becomes a line from low to high and a bar from open to close, hollow where the price rose
@@ -167,7 +169,7 @@ const drawing = (() => {
     const size = printing() ? { width: target.clientWidth, ...(layout.height ? {} : { height: target.clientHeight }) } : { autosize: true };
     const drawn = candles(cells(colours({ data, layout: { ...frame(layout), ...size } }, getComputedStyle(document.documentElement))));
     return Plotly.react(target, drawn.data, drawn.layout, { responsive: true, displayModeBar: false, doubleClick }).then(() => {
-      if (figure.layout.xaxis?.type !== "category" || target.dataset.follows) return;
+      if (!timed(figure) || target.dataset.follows) return;
       target.dataset.follows = "yes"; // other ticks where another stretch comes in sight
       target.on("plotly_relayout", (change) => {
         const range = change["xaxis.range"] || (change["xaxis.range[0]"] !== undefined && [change["xaxis.range[0]"], change["xaxis.range[1]"]]);

@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from forecast.__main__ import run as command_line
+from forecast.config.trading import TradingConfig
+from forecast.evaluation.backtest import evaluate
 from forecast.report import write_controls, write_index, write_report
 from forecast.report.document import LIBRARY
 from forecast.runs.labels import add_tags, write_note
+from tests.helpers.panel_runs import panel_bars, panel_run
 from tests.helpers.report_browser import CHROMIUM, Page, browser
 from tests.helpers.report_fixtures import build_run
 from tests.helpers.study_results import power_study
@@ -74,6 +77,20 @@ def test_a_portfolio_is_drawn_without_errors_or_requests(page: Page, tmp_path: P
     page.events.clear()
     page.open(next((tmp_path / "reports").glob("portfolio-*.html")), width=width, scheme=scheme)
     assert chart_count(page) > 0
+    open_folds(page)
+    assert empty_charts(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.errors() == []
+    assert page.requests() == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_panel_is_drawn_without_errors_or_requests(page: Page, tmp_path: Path, width: int, scheme: str) -> None:
+    prices = {symbol: panel_bars(symbol, bars=400) for symbol in ("AAA", "BBB", "CCC")}
+    run, _ = panel_run(tmp_path / "runs", tmp_path, prices=prices, edge={"lstm": 0.05, "logistic": 0.0})
+    backtest = evaluate(run, rules=TradingConfig(policy="long-flat"))
+    page.events.clear()
+    page.open(write_report(run, backtest=backtest.name, folder=tmp_path), width=width, scheme=scheme)
     open_folds(page)
     assert empty_charts(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
