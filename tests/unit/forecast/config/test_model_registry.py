@@ -1,9 +1,12 @@
 """The one table of models: every name has a label, a colour and a dash, and no two look the same."""
 
 import itertools
+import re
+from pathlib import Path
 
 import pytest
 
+from forecast import report
 from forecast.config import model_registry
 from forecast.config.experiment import BASELINES
 from forecast.config.model_registry import MODELS, PALETTE, REFERENCES
@@ -63,3 +66,10 @@ def test_names_stand_inside_a_sentence() -> None:
     assert model_registry.label("lstm_encoder_decoder") == "LSTM encoder-decoder"
     assert model_registry.label("buy_and_hold") == "buy and hold"
     assert model_registry.label("same_exposure:simple_rnn_wide") == "same exposure as wide SimpleRNN"
+
+
+def test_the_page_understands_the_name_of_every_colour() -> None:
+    script = (Path(report.__file__).parent / "templates" / "drawing.js").read_text(encoding="utf-8")
+    names = re.search(r"var\\\(\((--\[[^\]]+\]\+)\)", script)
+    assert names is not None
+    assert all(re.fullmatch(names[1], f"--{name}") for name in PALETTE)
