@@ -239,6 +239,12 @@ class Experiment:
 
     def _check_networks(self) -> None:
         """What the networks' shape cannot be, alone or together with the labels."""
+        taken = [each for each in self.models if each not in MODELS and not model_registry.is_own_network(each)]
+        if taken:
+            raise ConfigError(
+                f"Expected a module name of its own for --model, got {taken[0]}: {taken[0].partition(':')[0]} stands "
+                "for something else here. Rename the file."
+            )
         steps = [model for model in self.models if model_registry.topology(model) == "in_step"]
         if self.bidirectional and steps:
             raise ConfigError(

@@ -81,6 +81,7 @@ def open_subject(run: Run) -> RunUnderStudy:
     if not run.finished:
         raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it resumes.")
     checked = integrity.check(run)
+    run.refuse_judged()
     if run.is_panel or about["config"].get("panel"):
         raise RunError(
             f"Expected a run of one symbol to look into, got the panel {run.name}. Train one of its symbols."

@@ -17,6 +17,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from forecast.config.experiment import Hyperparameters, Study
+from forecast.config.model_registry import JUDGED
 from forecast.runs import schemas
 from forecast.runs.io import damaged, json_bytes, parquet_bytes, read_arrays, read_json, write_arrays, write_json
 from forecast.runs.labels import LABELS
@@ -88,6 +89,18 @@ class Run:
     def exists(self) -> bool:
         """Whether there is a run of this name, readable or not."""
         return os.path.lexists(self.folder / "run.json")
+
+    def refuse_judged(self) -> None:
+        """Stops where a network is to be asked of a run that has none.
+
+        Raises:
+            RunError: it holds forecasts that were made elsewhere.
+        """
+        if self.describe().get("kind") == JUDGED:
+            raise RunError(
+                f"Expected a run that was trained here, got {self.name} with forecasts made elsewhere: there is no "
+                "network to ask. Name another one: forecast runs."
+            )
 
     @property
     def problem(self) -> str | None:

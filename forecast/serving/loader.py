@@ -70,6 +70,7 @@ def open_experiment(run: Run) -> tuple[dict[str, Any], Experiment]:
     if not run.finished:
         raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it resumes.")
     integrity.check(run)
+    run.refuse_judged()
     if run.is_panel:
         raise RunError(f"Expected a run of one symbol, got the panel {run.name}.")
     try:

@@ -52,6 +52,18 @@ def test_signals_of_another_program_are_judged_from_a_csv_to_a_page(copy):
     forecast("report", "latest")
 
 
+def test_a_judged_run_has_no_network_to_ask_and_says_so(copy):
+    forecast = forecast_here(copy)
+    bars = open_run(copy / "data" / "runs", "AAPL").bars().iloc[400:500]
+    frame = pd.DataFrame({"date": bars["closed_at"].dt.date, "probability": np.linspace(0.4, 0.6, 100)})
+    frame.to_csv(copy / "mine.csv", index=False)
+    forecast("judge", "AAPL", "--predictions", str(copy / "mine.csv"), "--end", "2003-12-31")
+    assert "judged" in forecast("runs").stdout
+    for command in ("signal", "inspect", "export"):
+        line = only_line(forecast(command, "latest", code=2).stderr)
+        assert "with forecasts made elsewhere: there is no network to ask" in line
+
+
 def test_a_file_that_does_not_belong_to_the_bars_is_one_line_and_exit_code_2(copy):
     forecast = forecast_here(copy)
     days = pd.date_range("1990-01-01", periods=30, freq="D")
