@@ -21,9 +21,10 @@ def plotly_figure(description: Figure, *, title: str) -> "go.Figure":
         template="plotly_white",
         title={"text": title, "font": {"size": 15}},
         font={"color": _colours()["ink"]},
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.12, "yanchor": "top"},  # the title is above
         hoverlabel={"namelength": -1},
     )
+    drawn.update_xaxes(nticks=8, tickangle=0)  # dates of bars as categories would stand on end, one over the other
     return drawn
 
 
