@@ -3,9 +3,13 @@
 import os
 import re
 import secrets
+import shutil
 import socket
+import tempfile
 import time
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _DAY = 86_400.0
@@ -44,6 +48,30 @@ def remove_litter(folder: Path) -> int:
         except OSError:  # another process was faster, or it is not ours to remove
             continue
     return removed
+
+
+@contextmanager
+def temporary_folder(purpose: str) -> Iterator[Path]:
+    """A folder for this process alone, removed at the end; those that killed processes left are removed first.
+
+    purpose: a word in its name.
+    """
+    for left in Path(tempfile.gettempdir()).glob("forecast-*.part"):
+        with suppress(OSError):  # it is another person's, or gone
+            if left.is_dir() and not left.is_symlink() and left.stat().st_uid == _user() and _is_litter(left):
+                shutil.rmtree(left, ignore_errors=True)
+    made = tempfile.mkdtemp(
+        prefix=f"forecast-{purpose}-", suffix=f".{_host()}-{os.getpid()}-{secrets.token_hex(4)}.part"
+    )
+    try:
+        yield Path(made)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _user() -> int:
+    """Whose files this process may call its own; on Windows every file's number is 0."""
+    return os.getuid() if hasattr(os, "getuid") else 0
 
 
 def _is_litter(part: Path) -> bool:

@@ -21,6 +21,7 @@ from forecast.compute.task import MemberResult, MemberTask
 from forecast.compute.worker import WorkerDiedError
 from forecast.networks.results import FitResult
 from pipelines.errors import ForecastError, RunError
+from pipelines.files import temporary_folder
 
 _MOST_ATTEMPTS = 3
 
@@ -112,7 +113,7 @@ class ProcessPool:
 
     def _aside(self) -> Path:
         if self._folder is None:
-            self._folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="forecast-")))
+            self._folder = self._open.enter_context(temporary_folder("members"))
         return self._folder
 
     def lost(self) -> ForecastError | None:

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -48,6 +47,7 @@ from forecast.training.session import (
     tune_members,
 )
 from pipelines.errors import ConfigError, ForecastError, TooFewBarsError
+from pipelines.files import temporary_folder
 from pipelines.market.types import Bars
 from pipelines.preprocessing import walk_forward
 from pipelines.preprocessing.windows import Rows, Windows
@@ -91,7 +91,7 @@ def train_panel(
     """
     versions = backend.versions(workers.backend)
     with ExitStack() as open_until_done:
-        scratch = Path(open_until_done.enter_context(TemporaryDirectory(prefix="forecast-panel-")))
+        scratch = open_until_done.enter_context(temporary_folder("panel"))
         workers.start()  # they load the network library while the data are prepared
         prices, dataset = read_panel(experiment, store=store, folder=scratch, skip_unsuitable=skip_unsuitable)
         experiment = prices.experiment

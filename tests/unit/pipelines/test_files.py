@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from pipelines.files import remove_litter, write_atomically
+from pipelines.files import remove_litter, temporary_folder, write_atomically
 
 KILLED = """
 import os, signal, sys
@@ -48,3 +49,26 @@ def test_what_a_kill_leaves_is_removed_by_the_next_write_and_nothing_else_is(tmp
 
 def test_a_name_of_250_letters_is_written(tmp_path: Path) -> None:
     assert write_atomically(tmp_path / ("n" * 250), b"x").read_bytes() == b"x"
+
+
+LEFT = """
+import os, signal
+from pipelines import files
+with files.temporary_folder("test") as folder:
+    (folder / "values.raw").write_bytes(b"much")
+    print(folder, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_temporary_folder_that_a_kill_left_goes_with_the_next_one_and_a_living_one_stays(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    killed = subprocess.run([sys.executable, "-c", LEFT], capture_output=True, text=True)
+    left = Path(killed.stdout.strip())
+    assert (left / "values.raw").exists()
+    with temporary_folder("first") as first:
+        assert not left.exists()
+        with temporary_folder("second"):
+            assert first.exists()
+    assert list(tmp_path.iterdir()) == []
