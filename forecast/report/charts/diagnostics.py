@@ -22,7 +22,7 @@ _LOWEST = 1e-6  # nobody can tell less than this from nothing
 def gradient(curves: pd.DataFrame, found: list[Memory], *, path: str) -> Figure:
     """The norm by lag as a share of the one at the decision, both networks, before and after training."""
     traces: list[dict[str, Any]] = []
-    lowest, told = 1.0, []
+    lowest, clauses = 1.0, []
     for model in dict.fromkeys(curves["model"]):
         for stage in ("initial", "trained"):
             rows = curves[(curves["model"] == model) & (curves["stage"] == stage) & (curves["path"] == path)]
@@ -37,7 +37,7 @@ def gradient(curves: pd.DataFrame, found: list[Memory], *, path: str) -> Figure:
         memory = find(found, model, path=path)
         if memory is not None:
             traces.append(_mark(memory))
-            told.append(f"{formatting.label(model)} falls to 1 % at {formatting.number(memory.bars, 1)} bars")
+            clauses.append(f"{formatting.label(model)} falls to 1 % at {formatting.number(memory.bars, 1)} bars")
     bottom = np.log10(min(max(lowest / 3, _LOWEST), FADED / 2))
     steps = int(curves["lag"].max())
     layout = {
@@ -49,7 +49,7 @@ def gradient(curves: pd.DataFrame, found: list[Memory], *, path: str) -> Figure:
         "shapes": [_across(FADED)],
         "hovermode": "x unified",
     }  # fmt: skip
-    return {"data": traces, "layout": layout, "alt": f"Share of the gradient left by lag. {'; '.join(told)}."}
+    return {"data": traces, "layout": layout, "alt": f"Share of the gradient left by lag. {'; '.join(clauses)}."}
 
 
 def constants(units: pd.DataFrame, *, window: int) -> Figure:
@@ -76,7 +76,7 @@ def constants(units: pd.DataFrame, *, window: int) -> Figure:
 
 def regimes(table: pd.DataFrame, *, rng: np.random.Generator) -> Figure:
     """Each gate in turbulent markets against calm ones, as a change in percent with its interval over members."""
-    traces, told = [], []
+    traces, clauses = [], []
     for gate in GATE_NAMES:
         rows = table[table["gate"] == gate].pivot_table(index=["fold", "seed"], columns="regime", values="mean")
         if not {"calm", "turbulent"} <= set(rows.columns):
@@ -88,7 +88,7 @@ def regimes(table: pd.DataFrame, *, rng: np.random.Generator) -> Figure:
         middle, interval = float(np.median(values)), median_interval(values, rng=rng)
         low, high = interval or (middle, middle)
         name = GATE_NAMES[gate] if gate in ("input", "forget", "output") else f"Size of {gate}"
-        told.append(f"{name} {formatting.percent(middle)}")
+        clauses.append(f"{name} {formatting.percent(middle)}")
         traces.append(
             {
                 "type": "scatter", "mode": "markers", "x": [middle], "y": [name], "showlegend": False,
@@ -105,7 +105,7 @@ def regimes(table: pd.DataFrame, *, rng: np.random.Generator) -> Figure:
         "yaxis": {"autorange": "reversed", "automargin": True, "ticks": "", "fixedrange": True},
         "height": 90 + 40 * len(traces),
     }  # fmt: skip
-    return {"data": traces, "layout": layout, "alt": f"Turbulent against calm: {', '.join(told)}."}
+    return {"data": traces, "layout": layout, "alt": f"Turbulent against calm: {', '.join(clauses)}."}
 
 
 def trades(table: pd.DataFrame, gate: str) -> Figure:
@@ -131,7 +131,7 @@ def trades(table: pd.DataFrame, gate: str) -> Figure:
 
 def textbook(found: Benchmark, task: str, *, window: int | None) -> Figure:
     """Error by length as a share of guessing's: a point a seed, a line through the medians, and the user's window."""
-    traces, told = [], []
+    traces, clauses = [], []
     rows = found.table[found.table["task"] == task]
     share = rows["error"] / rows["guess"]
     for model in memory_benchmark.CELLS:
@@ -147,7 +147,7 @@ def textbook(found: Benchmark, task: str, *, window: int | None) -> Figure:
         )  # fmt: skip
         middle = share[mine].groupby(length).median()
         traces.append(_line(model, middle.index.to_numpy(), middle.to_numpy(), stage="trained"))
-        told.append(f"the {formatting.label(model)} learns up to length {found.reach(task, model)}")
+        clauses.append(f"the {formatting.label(model)} learns up to length {found.reach(task, model)}")
     lengths = np.sort(rows["length"].unique())
     shapes = [_across(memory_benchmark.SOLVED)]
     notes = [_note("learnt", y=float(np.log10(memory_benchmark.SOLVED)), above=False)]
@@ -165,7 +165,7 @@ def textbook(found: Benchmark, task: str, *, window: int | None) -> Figure:
                   "range": [float(np.log10(each)) for each in seen]},
         "shapes": shapes, "annotations": notes, "hovermode": "closest", "legend": {"y": 1.1},
     }  # fmt: skip
-    return {"data": traces, "layout": layout, "alt": f"Error by length on the {task} task: {', '.join(told)}."}
+    return {"data": traces, "layout": layout, "alt": f"Error by length on the {task} task: {', '.join(clauses)}."}
 
 
 _THIN = {"color": "var(--muted)", "width": 1}

@@ -54,12 +54,12 @@ def growth(material: PageContext) -> Figure:
     traces: list[dict[str, Any]] = []
     for model in material.networks:
         traces += _band(material, model)
-    said = []
+    clauses = []
     for model in reversed(material.models):
         account = material.ensemble(model)
         curve = equity_curve(held_returns(account))
         traces.append(_line(material, model, account.time, curve))
-        said.append(f"{formatting.label(model)} {formatting.number(float(curve[-1]))}")
+        clauses.append(f"{formatting.label(model)} {formatting.number(float(curve[-1]))}")
     seen = np.concatenate([trace["y"] for trace in traces])
     wide = bool(seen.min() > 0 and seen.max() / seen.min() > _WIDE)
     scale = {"type": "log", "dtick": "D2"} if wide else {"type": "linear"}
@@ -68,24 +68,24 @@ def growth(material: PageContext) -> Figure:
         "yaxis": {"title": {"text": "1 grew to"}, "tickformat": ".4~g", "hoverformat": ".4~g", **scale},
         **_UNIFIED,
     }
-    return {"data": traces, "layout": layout, "alt": f"Growth of 1 unit of money. At the end: {', '.join(said)}."}
+    return {"data": traces, "layout": layout, "alt": f"Growth of 1 unit of money. At the end: {', '.join(clauses)}."}
 
 
 def drawdown(material: PageContext) -> Figure:
     """How far below its last peak each account stood."""
-    traces, said = [], []
+    traces, clauses = [], []
     for model in reversed([each for each in material.models if is_network(each) or each == "buy_and_hold"]):
         account = material.ensemble(model)
         curve = equity_curve(held_returns(account))
         below = curve / np.maximum.accumulate(curve) - 1.0
         traces.append(_line(material, model, account.time, below))
-        said.append(f"{formatting.label(model)} {formatting.percent(float(below.min()))}")
+        clauses.append(f"{formatting.label(model)} {formatting.percent(float(below.min()))}")
     layout = {
         "xaxis": time_axis(daily=material.daily),
         "yaxis": {"tickformat": ".2~p", "hoverformat": ".1~%", "rangemode": "tozero"},
         **_UNIFIED,
     }
-    return {"data": traces, "layout": layout, "alt": f"Fall below the last peak. Deepest: {', '.join(said)}."}
+    return {"data": traces, "layout": layout, "alt": f"Fall below the last peak. Deepest: {', '.join(clauses)}."}
 
 
 def leading(verdict: Verdict, question: Question) -> list[Comparison]:

@@ -20,38 +20,38 @@ def loss_by_step(material: PageContext) -> Figure | None:
     if not models:
         return None
     traces: list[dict[str, Any]] = []
-    told = []
+    clauses = []
     for model, rows in models:
         for part, alpha in (("test", None), ("validation", 0.5)):
-            said, came, unit = _arrays(rows[rows["part"] == part])
-            loss = np.mean(((came - said) / unit) ** 2, axis=0)
+            predicted, realised, unit = _arrays(rows[rows["part"] == part])
+            loss = np.mean(((realised - predicted) / unit) ** 2, axis=0)
             name = f"{formatting.label(model)}, {part}"
             traces.append(_line(name, loss, tint=colour(model, alpha=alpha), strokes=dash(model)))
             if part == "test":
-                silent = np.mean((came / unit) ** 2, axis=0)
-                told.append(f"{formatting.label(model)} {formatting.number(float(loss.mean()), 3)}")
+                silent = np.mean((realised / unit) ** 2, axis=0)
+                clauses.append(f"{formatting.label(model)} {formatting.number(float(loss.mean()), 3)}")
     traces.append(_line("No move, test", silent, tint="var(--muted)", strokes="4px,3px"))
-    told.append(f"no move {formatting.number(float(silent.mean()), 3)}")
+    clauses.append(f"no move {formatting.number(float(silent.mean()), 3)}")
     layout = {
         "xaxis": {"title": {"text": "bars after the entry"}, "tickformat": "d"},
         "yaxis": {"title": {"text": "squared error, in units of volatility²"}, "tickformat": ".2f"},
         "hovermode": "x unified",
     }
-    return {"data": traces, "layout": layout, "alt": f"Squared error by step. Mean over steps: {', '.join(told)}."}
+    return {"data": traces, "layout": layout, "alt": f"Squared error by step. Mean over steps: {', '.join(clauses)}."}
 
 
 def fans(material: PageContext) -> list[tuple[str, Figure]]:
-    """For each network the newest tested decision: the path it saw, how wrong it used to be, and what came."""
+    """For each network the newest tested decision: the path it saw, how wrong it used to be, and the realised one."""
     return [_fan(model, rows) for model, rows in _by_model(material)]
 
 
 def _fan(model: str, rows: pd.DataFrame) -> tuple[str, Figure]:
     rows = rows[rows["fold"] == rows["fold"].max()]
-    said, came, unit = _arrays(rows[rows["part"] == "validation"])
-    missed = np.cumsum((came - said) / unit, axis=1)
+    predicted, realised, unit = _arrays(rows[rows["part"] == "validation"])
+    missed = np.cumsum((realised - predicted) / unit, axis=1)
     newest = rows[rows["decided_at"] == rows["decided_at"].max()]
-    said, came, unit = _arrays(newest)
-    path, actual = _from_zero(said[0]), _from_zero(came[0])
+    predicted, realised, unit = _arrays(newest)
+    path, actual = _from_zero(predicted[0]), _from_zero(realised[0])
     steps = list(range(len(path)))
     traces: list[dict[str, Any]] = []
     shared = {"type": "scatter", "mode": "lines", "x": steps, "line": {"width": 0}, "showlegend": False}
@@ -86,7 +86,7 @@ def _by_model(material: PageContext) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _arrays(rows: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
-    """Forecast, what came, and unit, each of shape (decisions, steps); the rows are sorted by decision and step."""
+    """Forecast, realised return and unit, each of shape (decisions, steps); rows sorted by decision and step."""
     steps = int(rows["step"].max())
     found = (rows[name].to_numpy(np.float64).reshape(-1, steps) for name in ("predicted", "came", "volatility"))
     return tuple(found)  # type: ignore[return-value]

@@ -43,7 +43,7 @@ def prices(material: PageContext) -> Figure:
         }
     ]
     layout: dict[str, Any] = {"hovermode": "closest", "yaxis": {"title": {"text": escape(unit)}, "domain": [0.36, 1]}}
-    bottom, told = 0.34, []
+    bottom, clauses = 0.34, []
     for place, model in enumerate(material.networks[:2], start=2):
         account = material.ensemble(model)
         axis, bottom = f"y{place}", bottom - 0.17
@@ -52,7 +52,7 @@ def prices(material: PageContext) -> Figure:
         layout[f"yaxis{place}"] = _strip(account, bottom=bottom)
         layout.setdefault("annotations", []).append(_title(model, top=bottom + 0.09))
         changes = int(np.count_nonzero(np.diff(account.position, prepend=0.0)))
-        told.append(f"{formatting.label(model)} changed its position {changes} times")
+        clauses.append(f"{formatting.label(model)} changed its position {changes} times")
     begin = max(0, len(at) - _VIEW)
     last_change = max(_last_change(material.ensemble(model)) for model in material.networks) if material.networks else 0
     everything = last_change < begin  # nothing to see in the last stretch
@@ -66,7 +66,7 @@ def prices(material: PageContext) -> Figure:
         "layout": layout,
         "view": 0 if everything else _VIEW,
         "joined": width,
-        "alt": f"Candles of the price with buy and sell marks. {'; '.join(told)}.",
+        "alt": f"Candles of the price with buy and sell marks. {'; '.join(clauses)}.",
     }
 
 

@@ -51,7 +51,7 @@ def _charts(material: PageContext, history: pd.DataFrame, title: str) -> list[tu
 
 def _fold(material: PageContext, history: pd.DataFrame, sight: list[float], last: int, coin: float | None) -> Figure:
     traces: list[dict[str, Any]] = []
-    told = []
+    clauses = []
     for model in material.networks:
         rows = history[history["model"] == model]
         for index, (_, each) in enumerate(rows.groupby("seed")):
@@ -72,7 +72,7 @@ def _fold(material: PageContext, history: pd.DataFrame, sight: list[float], last
                     }
                 )
         if len(rows):
-            told.append(f"{formatting.label(model)} lowest validation loss {rows['val_loss'].min():.4f}")
+            clauses.append(f"{formatting.label(model)} lowest validation loss {rows['val_loss'].min():.4f}")
     layout = {
         "xaxis": {"range": [0.5, max(last + 0.5, 2.5)], "title": {"text": "epoch"}, "tickformat": "d"},
         "yaxis": {"range": sight, "tickformat": ".2f", "nticks": 5},
@@ -86,7 +86,7 @@ def _fold(material: PageContext, history: pd.DataFrame, sight: list[float], last
         "height": 210,
         "margin": {"l": 42, "r": 8, "t": 8, "b": 38},
     }  # fmt: skip
-    return {"data": traces, "layout": layout, "alt": f"Loss by epoch. {'; '.join(told)}."}
+    return {"data": traces, "layout": layout, "alt": f"Loss by epoch. {'; '.join(clauses)}."}
 
 
 def folds(material: PageContext) -> Figure:
