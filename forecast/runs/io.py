@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DIGEST = 32
+_MOST_CELLS = 1 << 29  # numbers in one table: 4 GiB of memory
 _MOST_JSON = 1 << 25  # bytes; the largest one that a run has is a hundredth of it
 
 
@@ -102,11 +103,25 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> "pd.DataFrame"
         RunError: it is missing or damaged.
     """
     import pandas as pd  # half a second that listing runs does not need
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
+        footer = pq.read_metadata(path)
+        check_size(footer.num_rows, footer.num_columns, path)
         return pd.read_parquet(path, columns=columns)
-    except (FileNotFoundError, ValueError, OSError) as error:
+    except (ValueError, OSError, pa.ArrowException) as error:
         raise damaged(path, error) from error
+
+
+def check_size(rows: int, columns: int, path: Path) -> None:
+    """Whether a table that a footer announces fits into memory, before any of it is unpacked.
+
+    Raises:
+        RunError: it is a bomb.
+    """
+    if rows * columns > _MOST_CELLS:
+        raise damaged(path, f"{rows:,} rows of {columns} columns are more than any run has")
 
 
 def damaged(path: Path, why: object) -> RunError:

@@ -19,7 +19,16 @@ from filelock import FileLock, Timeout
 from forecast.config.experiment import Hyperparameters, Study
 from forecast.config.model_registry import JUDGED
 from forecast.runs import schemas
-from forecast.runs.io import damaged, json_bytes, parquet_bytes, read_arrays, read_json, write_arrays, write_json
+from forecast.runs.io import (
+    check_size,
+    damaged,
+    json_bytes,
+    parquet_bytes,
+    read_arrays,
+    read_json,
+    write_arrays,
+    write_json,
+)
 from forecast.runs.labels import LABELS
 from forecast.runs.manifest import CURRENT_FORMAT, FILES, FORMAT, check_seal, digest, has_digests, read_checked, sealed
 from pipelines.errors import RunError
@@ -396,7 +405,7 @@ def _parse(content: bytes, path: Path) -> pd.DataFrame:
 
     try:
         footer = pq.read_metadata(io.BytesIO(content))
-        schemas.check_size(footer.num_rows, footer.num_columns, path)
+        check_size(footer.num_rows, footer.num_columns, path)
         frame = pd.read_parquet(io.BytesIO(content))
     except (ValueError, OSError, pa.ArrowException) as error:
         raise damaged(path, error) from error

@@ -10,8 +10,6 @@ import pandas as pd
 
 from forecast.runs.io import damaged
 
-_MOST_CELLS = 1 << 29  # numbers in one table: 4 GiB of memory
-
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
@@ -93,13 +91,3 @@ def check(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
         if (problem := column.problem(frame[name])) is not None:
             raise damaged(path, f"{name}: {problem}")
     return frame
-
-
-def check_size(rows: int, columns: int, path: Path) -> None:
-    """Whether a table that a footer announces fits into memory, before any of it is unpacked.
-
-    Raises:
-        RunError: it is a bomb.
-    """
-    if rows * columns > _MOST_CELLS:
-        raise damaged(path, f"{rows:,} rows of {columns} columns are more than any run has")

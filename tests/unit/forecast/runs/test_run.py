@@ -154,3 +154,13 @@ def test_a_discarded_run_is_gone_and_its_lock_still_holds(run):
         with pytest.raises(RunError, match="another process"), Run(run.folder).locked():
             pytest.fail("two processes held the lock")
     runs.discard(run)
+
+
+def test_a_table_whose_footer_announces_more_than_any_run_has_is_refused_unread(tmp_path, monkeypatch):
+    from forecast.runs import io
+
+    io.write_parquet(tmp_path / "ledger.parquet", LEDGER)
+    assert len(io.read_parquet(tmp_path / "ledger.parquet")) == 1
+    monkeypatch.setattr(io, "_MOST_CELLS", LEDGER.size - 1)
+    with pytest.raises(RunError, match=r"1 rows of 8 columns are more than any run has"):
+        io.read_parquet(tmp_path / "ledger.parquet")
