@@ -38,6 +38,8 @@ def test_a_frame_is_judged_on_bars_of_a_frame_as_on_bars_of_the_store(source, pr
     assert "Where the forecasts come from" in page
     assert "Cannot be checked" in page
     assert 'id="learning"' not in page
+    assert "data that the networks had not seen" not in page
+    assert "Out of sample, net" not in page
 
 
 def test_a_file_is_judged_as_its_frame_and_the_run_has_its_sha256(source, prices, place, tmp_path):
