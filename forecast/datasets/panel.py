@@ -7,7 +7,7 @@ any symbol is learned from whose label was not known before the first decision o
 makes it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -166,12 +166,6 @@ class PanelDataset:
         rows = np.concatenate([fold.test for fold in self.folds])
         return [self.panel.symbols[place] for place in np.unique(self.panel.of[rows])]
 
-    def idle(self) -> list[str]:
-        """The symbols that no fold learns from or tests."""
-        rows = np.concatenate([part for fold in self.folds for part in (fold.train, fold.test)])
-        busy = set(np.unique(self.panel.of[rows]).tolist())
-        return [symbol for place, symbol in enumerate(self.panel.symbols) if place not in busy]
-
     def of_symbol(self, symbol: str, prices: Bars) -> Dataset:
         """A symbol's own part of the panel; a fold without it has a scaler of nothing."""
         nothing = Scaler(mean=np.zeros(0), scale=np.zeros(0))
@@ -183,8 +177,19 @@ class PanelDataset:
         )
 
 
-def pool(panel: Panel, experiment: Experiment, *, planned: int | None = None) -> PanelDataset:
-    """Folds common to all symbols, and each symbol's scalers. planned: as walk_forward takes it.
+def idle_symbols(panel: Panel, folds: Sequence[Fold]) -> list[str]:
+    """The symbols that no fold learns from or tests."""
+    rows = np.concatenate([part for fold in folds for part in (fold.train, fold.test)])
+    busy = set(np.unique(panel.of[rows]).tolist())
+    return [symbol for place, symbol in enumerate(panel.symbols) if place not in busy]
+
+
+def lay_out(
+    panel: Panel, experiment: Experiment, *, planned: int | None = None
+) -> tuple[tuple[Fold, ...], Floats | None]:
+    """Folds common to all symbols, and the targets that follow from all symbols, None where there are none.
+
+    planned: as walk_forward takes it.
 
     Raises:
         TooFewBarsError: too little history for the folds.
@@ -197,6 +202,16 @@ def pool(panel: Panel, experiment: Experiment, *, planned: int | None = None) ->
         windows = replace(windows, exit_at=known_at(windows))
     laid_out = walk_forward_folds(windows, experiment, planned=planned)
     folds = tuple(sample_weights.weigh(learned, taking_part(panel, fold), kind=experiment.weights) for fold in laid_out)
+    return folds, targets
+
+
+def pool(panel: Panel, experiment: Experiment, *, planned: int | None = None) -> PanelDataset:
+    """Folds common to all symbols, and each symbol's scalers. planned: as walk_forward takes it.
+
+    Raises:
+        TooFewBarsError: too little history for the folds.
+    """
+    folds, targets = lay_out(panel, experiment, planned=planned)
     scalers: tuple[dict[str, Scaler], ...] = tuple({} for _ in folds)
     for symbol in panel.symbols:
         part = panel.part(symbol)

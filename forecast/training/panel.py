@@ -27,7 +27,7 @@ from forecast.datasets.dataset import (
     make_windows,
     price_scale,
 )
-from forecast.datasets.panel import PanelDataset, pool, scaled_fold, write_panel
+from forecast.datasets.panel import PanelDataset, idle_symbols, lay_out, pool, scaled_fold, write_panel
 from forecast.datasets.panel_audit import certify_panel
 from forecast.datasets.tick_history import TickHistory
 from forecast.runs import catalog, integrity, tables, trial_log
@@ -174,13 +174,13 @@ def read_panel(
         _refuse(unsuitable, experiment, skip=skip_unsuitable)
         before = len(unsuitable)
         panel = write_panel(folder, parts())
-        pooled = pool(panel, experiment)
-        for symbol in pooled.idle():
-            unsuitable[symbol] = _why_idle(bars[symbol], pooled)
+        folds, _ = lay_out(panel, experiment)
+        for symbol in idle_symbols(panel, folds):
+            unsuitable[symbol] = _why_idle(bars[symbol], first=min(panel.windows.decided_at[f.test[0]] for f in folds))
         if len(unsuitable) > before:
             _refuse(unsuitable, experiment, skip=skip_unsuitable)
         else:
-            dataset = pooled
+            dataset = pool(panel, experiment)
     kept = dataset.panel.symbols
     lines = tuple(line for line in experiment.membership if line.partition(",")[0] in kept)
     prices = PanelPrices(
@@ -212,8 +212,7 @@ def _short(reason: str, symbol: str) -> str:
     return " ".join(sentence.rstrip(".").split())[:160]
 
 
-def _why_idle(prices: Bars, dataset: PanelDataset) -> str:
-    first = min(dataset.windows.decided_at[fold.test[0]] for fold in dataset.folds if len(fold.test))
+def _why_idle(prices: Bars, *, first: np.datetime64) -> str:
     began, ended, tests = (np.datetime_as_string(at, unit="D") for at in (*prices.closed_at[[0, -1]], first))
     return (
         f"{len(prices)} bars of {began} to {ended} give no fold {walk_forward.FEWEST_ROWS['train']} training rows; the "
