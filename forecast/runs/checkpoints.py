@@ -82,7 +82,7 @@ def panel_scalers(run: Run, task: Task, *, features: int) -> dict[str, Scaler]:
     """
     path, described = run.member(*task), run.describe_member(*task).get("scaler")
     if not isinstance(described, dict):
-        raise RunError(f"Need the scalers of a panel in the description of {path}. Train it again.")
+        raise RunError(f"Expected the scalers of a panel in the description of {path}. Train it again.")
     return {str(symbol): _scaler(content, features, path) for symbol, content in described.items()}
 
 

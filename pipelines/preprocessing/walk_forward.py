@@ -107,8 +107,8 @@ def by_length(
         start = stop
     if not folds:
         raise TooFewBarsError(
-            f"Need more than {train} of history before the first test, got {len(times)} moments. Fetch more history or "
-            "lower --train-length."
+            f"Expected more than {train} of history before the first test, got {len(times)} moments. Fetch more "
+            "history or lower --train-length."
         )
     return folds
 

@@ -87,7 +87,7 @@ def command(
     rules = take_rules(options)
     reading = JudgeConfig(**{name: options.pop(name) for name in settings_of(JudgeConfig)})
     if portfolio and len(symbols) < 2:
-        raise click.UsageError(f"Need two symbols or more for --portfolio, got {', '.join(symbols)}.")
+        raise click.UsageError(f"Expected two symbols or more for --portfolio, got {', '.join(symbols)}.")
     runs = judge_all(
         predictions,
         [Experiment.from_options({**options, "symbol": symbol}) for symbol in dict.fromkeys(symbols)],
