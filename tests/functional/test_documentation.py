@@ -39,7 +39,7 @@ def _commands(page: Path) -> Iterator[list[str]]:
 
 
 COMMANDS = [pytest.param(words, id=f"{page.name}: {' '.join(words)}") for page in PAGES for words in _commands(page)]
-_OF_OTHER_PROGRAMS = {"--set", "--xla"}  # of the benchmarks
+_OF_OTHER_PROGRAMS = {"--case", "--experiments", "--pilots", "--set", "--xla"}  # of the benchmarks
 
 
 def _every_option() -> set[str]:
