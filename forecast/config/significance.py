@@ -1,6 +1,7 @@
 """What counts as significant: the one place of the level, the power and the fewest observations."""
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from pipelines.errors import ConfigError
 
@@ -28,6 +29,11 @@ class SignificanceConfig:
             raise ConfigError(
                 f"Expected 100 draws or more and 2 observations or more, got {self.draws}, {self.fewest}."
             )
+
+    @property
+    def critical_value(self) -> float:
+        """How many standard errors a two-sided normal interval reaches to either side: 1.96 at 0.95."""
+        return NormalDist().inv_cdf((1.0 + self.level) / 2)
 
 
 SIGNIFICANCE = SignificanceConfig()

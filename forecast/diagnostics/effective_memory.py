@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from forecast.config.significance import SIGNIFICANCE
 from pipelines.market.types import Floats
 
 _RESAMPLES = 2_000
@@ -53,7 +54,7 @@ def median_interval(grid: Floats, *, rng: np.random.Generator) -> tuple[float, f
     rows = rng.integers(0, folds, (_RESAMPLES, folds, 1))
     columns = rng.integers(0, seeds, (_RESAMPLES, folds, seeds))
     drawn = np.median(grid[rows, columns].reshape(_RESAMPLES, -1), axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = np.quantile(drawn, [(1 - SIGNIFICANCE.level) / 2, (1 + SIGNIFICANCE.level) / 2])
     return float(low), float(high)
 
 

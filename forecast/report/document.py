@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import model_registry
+from forecast.report import formatting
 from pipelines.files import write_atomically
 
 if TYPE_CHECKING:
@@ -52,7 +53,12 @@ def environment() -> "Environment":
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    loaded.globals["palette"] = model_registry.PALETTE
+    loaded.globals |= {
+        "palette": model_registry.PALETTE,
+        "confidence": formatting.CONFIDENCE,
+        "power_level": formatting.POWER,
+        "false_claims": formatting.FALSE_CLAIMS,
+    }
     loaded.filters["whole"] = lambda text: text.replace(" %", "\u00a0%").replace("p = ", "p\u00a0=\u00a0")
     return loaded
 

@@ -5,8 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 from forecast.config import model_registry
+from forecast.config.significance import SIGNIFICANCE
 
 DASH = "–"
+CONFIDENCE = f"{100 * SIGNIFICANCE.level:.4g} %"
+POWER = f"{100 * SIGNIFICANCE.power:.4g} % power"
+FALSE_CLAIMS = f"{100 * (1 - SIGNIFICANCE.level):.4g} %"
 
 
 def label(model: str) -> str:

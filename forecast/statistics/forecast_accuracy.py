@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.config.significance import SIGNIFICANCE
 from forecast.statistics.performance import Metrics
 from pipelines.market.types import Floats
 
@@ -78,7 +79,7 @@ def reliability(target: Floats, probability: Floats, *, groups: int) -> Reliabil
     parts = [part for part in np.array_split(np.arange(len(up)), groups) if len(part)]
     count = np.array([len(part) for part in parts], dtype=np.int64)
     came = np.array([up[part].mean() for part in parts])
-    z = 1.959964
+    z = SIGNIFICANCE.critical_value
     center = (came + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z * np.sqrt(came * (1 - came) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
     said = np.array([chance[part].mean() for part in parts])

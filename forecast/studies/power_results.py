@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.config.experiment import Experiment, is_baseline
+from forecast.config.significance import SIGNIFICANCE
 from forecast.runs.io import read_json, write_json
 from forecast.statistics.comparisons import BASE_RATE, CASH
 from pipelines.errors import ConfigError, RunError
@@ -150,7 +151,7 @@ def smallest_edge(shares: pd.DataFrame, *, power: float = 0.8) -> float | None:
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
     """95 % interval of a share (Wilson 1927)."""
-    z = 1.959963984540054
+    z = SIGNIFICANCE.critical_value
     share, weight = hits / count, z * z / count
     centre = (share + weight / 2) / (1 + weight)
     reach = z * np.sqrt(share * (1 - share) / count + weight / (4 * count)) / (1 + weight)

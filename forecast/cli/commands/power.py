@@ -121,17 +121,21 @@ def command(
             }
         )
         return
+    from forecast.report import formatting
+
     _print(found.shares)
     smallest = power_results.smallest_edges(found.shares)
     reached = [each for each in smallest if each["edge"] is not None]
     for each in reached:
         say(
-            f"{each['question']}, {each['model']} against {each['benchmark']} on {each['kind']}: found with 80 % power "
-            f"from {each['edge']:.2f}."
+            f"{each['question']}, {each['model']} against {each['benchmark']} on {each['kind']}: "
+            f"found with {formatting.POWER} from {each['edge']:.2f}."
         )
     if missed := len(smallest) - len(reached):
         other = "other " * bool(reached)
-        say(f"{missed} {other}comparison{'s' * (missed > 1)}: found with 80 % power at none of the edges tried.")
+        say(
+            f"{missed} {other}comparison{'s' * (missed > 1)}: found with {formatting.POWER} at none of the edges tried."
+        )
     for sentence in effects(found):
         say(sentence)
     click.echo(str(page))
@@ -139,12 +143,13 @@ def command(
 
 def _print(shares: Any) -> None:
     from forecast.cli.tables import Column, print_table
+    from forecast.report import formatting
 
     print_table(
         [
             Column("market"), Column("edge", number=True), Column("question"), Column("model"), Column("benchmark"),
-            Column("better", number=True), Column("95 %", number=True), Column("worse", number=True, drop=2),
-            Column("inconclusive", number=True, drop=1),
+            Column("better", number=True), Column(formatting.CONFIDENCE, number=True),
+            Column("worse", number=True, drop=2), Column("inconclusive", number=True, drop=1),
         ],
         [
             [

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.config.significance import SIGNIFICANCE
 from forecast.diagnostics.effective_memory import Memory, find, median_interval
 from forecast.diagnostics.gradients import FADED
 from forecast.report import formatting
@@ -95,8 +96,8 @@ def regimes(table: pd.DataFrame, *, rng: np.random.Generator) -> Figure:
                 "error_x": {"type": "data", "symmetric": False, "array": [high - middle],
                             "arrayminus": [middle - low], "thickness": 2, "width": 5, "color": colour("lstm")},
                 "marker": {"size": 9, "color": colour("lstm")},
-                "hovertemplate": f"{formatting.percent(middle)}<br>95 % interval {formatting.percent(low)} to "
-                f"{formatting.percent(high)}<extra></extra>",
+                "hovertemplate": f"{formatting.percent(middle)}<br>{formatting.CONFIDENCE} interval "
+                f"{formatting.percent(low)} to {formatting.percent(high)}<extra></extra>",
             }
         )  # fmt: skip
     layout = {
@@ -116,7 +117,8 @@ def trades(table: pd.DataFrame, gate: str) -> Figure:
         if rows.empty:
             continue
         offset, mean, error = (rows[name].to_numpy(np.float64) for name in ("offset", "mean", "error"))
-        low, high = _band("lstm", offset, mean - 1.96 * error, mean + 1.96 * error)
+        reach = SIGNIFICANCE.critical_value * error
+        low, high = _band("lstm", offset, mean - reach, mean + reach)
         traces += [low, {**high, "fillcolor": f"{tint}/0.14"}]
         line = _line("lstm", offset, mean, stage="trained") | {"name": side, "hovertemplate": "%{y:.4f}"}
         traces.append(line | {"line": {"color": tint, "width": 2, "dash": strokes}})

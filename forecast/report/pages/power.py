@@ -50,7 +50,7 @@ def sentence(shares: pd.DataFrame) -> str:
     for kind in _planted(shares):
         edge = detectable_edge(shares, kind)
         when = "at none of the sizes tried" if edge is None else f"from a correlation of {edge:.2f}"
-        parts.append(f"{kind_name(kind)} is found with 80 % power {when}")
+        parts.append(f"{kind_name(kind)} is found with {formatting.POWER} {when}")
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 

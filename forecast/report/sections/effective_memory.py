@@ -35,7 +35,7 @@ def details(found: list[Memory], *, window: int) -> str:
         if each.low is not None and each.high is not None
     ]
     if sure:
-        told.append(f"The 95 % intervals are {' and '.join(sure)}.")
+        told.append(f"The {formatting.CONFIDENCE} intervals are {' and '.join(sure)}.")
     told += _trained(
         [
             (before, each)

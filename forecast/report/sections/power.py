@@ -36,7 +36,7 @@ def _measured(study: PowerStudy) -> str:
     for kind in dict.fromkeys(shares.loc[shares["edge"] > 0, "kind"]):
         edge = detectable_edge(shares, kind)
         when = "at none of the sizes tried" if edge is None else f"from a correlation of {edge:.2f}"
-        clauses.append(f"{kind_name(kind)} was found with 80 % power {when}")
+        clauses.append(f"{kind_name(kind)} was found with {formatting.POWER} {when}")
     return (
         f"Measured with this very experiment on simulated markets of "
         f"{formatting.count(study.about['market_bars'])} bars: {'; '.join(clauses)} (power study {study.name})."
@@ -51,13 +51,13 @@ def effects(study: PowerStudy) -> list[str]:
     sentences = []
     if skill := known.get("skill"):
         sentences.append(
-            f"The smallest skill found with 80 % power is a rank IC of {_amount(skill, skill.effect)} "
+            f"The smallest skill found with {formatting.POWER} is a rank IC of {_amount(skill, skill.effect)} "
             f"({name(skill.model)} against the base rate, {formatting.count(skill.observations)} days)."
         )
     if money := known.get("money"):
         sentences.append(
-            f"The smallest gain found with 80 % power, where its skill is found, is {_amount(money, money.effect)} "
-            f"more than cash ({name(money.model)})."
+            f"The smallest gain found with {formatting.POWER}, where its skill is found, is "
+            f"{_amount(money, money.effect)} more than cash ({name(money.model)})."
         )
     longer = " and ".join(_amount(each, each.scaled(years=4.0)) for each in known.values())
     panel = " and ".join(

@@ -17,7 +17,7 @@ from forecast.statistics.forecast_accuracy import reliability as groups_of
 from forecast.statistics.verdict import Verdict
 
 _GROUPS = 10
-_SURE = 0.05
+_ALPHA = 1.0 - SIGNIFICANCE.level
 
 Found = Mapping[str, Any]
 
@@ -124,7 +124,7 @@ def _probabilities(found: Found) -> str:
     if not each or each["p_value"] is None:
         return f"Unknown: {each['reason']}." if each else ""
     better, other = (each["model"], each["rival"]) if each["mean_difference"] < 0 else (each["rival"], each["model"])
-    if each["p_value"] >= _SURE:
+    if each["p_value"] >= _ALPHA:
         return f"No significant difference, {_p(each['p_value'])} (Diebold-Mariano)."
     return (
         f"The {formatting.label(better)}'s is lower than the {formatting.label(other)}'s, {_p(each['p_value'])} "
@@ -139,7 +139,7 @@ def _directions(found: Found) -> str:
             said.append(f"{formatting.label(model)}: unknown, {each['reason']}")
         else:
             adjusted = each.get("p_adjusted", each["p_value"])
-            told = "better than chance" if adjusted < _SURE else "no significant difference from chance"
+            told = "better than chance" if adjusted < _ALPHA else "no significant difference from chance"
             said.append(f"{formatting.label(model)}: {told}, {_p(adjusted)}")
     tested = sum(each["p_value"] is not None for each in (found.get("direction") or {}).values())
     corrected = ", Holm over the networks" * (tested > 1)
@@ -150,7 +150,7 @@ def _superior(found: Found) -> str:
     each = found.get("superior")
     if not each:
         return ""
-    told = "Significant" if each["p_value"] < _SURE else "Not significant"
+    told = "Significant" if each["p_value"] < _ALPHA else "Not significant"
     return (
         f"{told}, {_p(each['p_value'])}, allowing for the choice of the better network afterwards (Hansen's SPA test)."
     )
@@ -158,13 +158,13 @@ def _superior(found: Found) -> str:
 
 def _best(found: Found) -> str:
     values = found.get("confidence_set") or {}
-    inside = [formatting.within(model) for model, p_value in reversed(values.items()) if p_value > _SURE]
+    inside = [formatting.within(model) for model, p_value in reversed(values.items()) if p_value > _ALPHA]
     if not inside:
         return ""
     if len(inside) == 1:
-        return f"Only {inside[0]}, at 95 % (model confidence set)."
+        return f"Only {inside[0]}, at {formatting.CONFIDENCE} (model confidence set)."
     rest = "" if len(inside) < len(values) else ": none can be ruled out"
-    text = f"{', '.join(inside[:-1])} or {inside[-1]}, at 95 % (model confidence set){rest}."
+    text = f"{', '.join(inside[:-1])} or {inside[-1]}, at {formatting.CONFIDENCE} (model confidence set){rest}."
     return text[:1].upper() + text[1:]
 
 
@@ -207,7 +207,11 @@ def _even(found: Found) -> str:
         ahead = each["model"] if each["gross"] > 0 else each["rival"]
         amount = "less" if ahead == calmer else "more"
         return f"None: the {formatting.label(ahead)} gained more before costs and traded {amount}."
-    ends = f" (95 %: {_basis(each['low'])} to {_basis(each['high'])})" if each["low"] is not None else ""
+    ends = (
+        f" ({formatting.CONFIDENCE}: {_basis(each['low'])} to {_basis(each['high'])})"
+        if each["low"] is not None
+        else ""
+    )
     return (
         f"{_basis(each['cost'])} basis points{ends}: below that the {formatting.label(busier)}, which trades more, "
         f"earned more; above it the {formatting.label(calmer)}."

@@ -120,7 +120,8 @@ def _caveat(caveats: Sequence[Caveat]) -> str:
     verb = "" if several else "s"
     texts = {
         "few_sessions": f"{days} session{'s' * (caveat.value != 1)} cannot speak for other days.",
-        "short_record": f"With {days} sessions intervals are too narrow: at 60 days some cover 55 % instead of 95 %.",
+        "short_record": f"With {days} sessions intervals are too narrow: at 60 days some cover 55 % instead "
+        f"of {formatting.CONFIDENCE}.",
         "crash_risk": f"{capital(who)} gain{verb} steadily and lose{verb} rarely but heavily "
         f"(skewness {formatting.number(caveat.value, 1)}): the interval understates what a crash could cost.",
         "filled_at_once": f"{formatting.percent(caveat.value)} of the decisions were filled within the time stamp at "
@@ -218,8 +219,7 @@ def _money_numbers(verdict: Verdict, units_per_year: float) -> str:
         _yearly_interval(first, units_per_year),
     )
     detectable = "" if effect is None else (
-        f"; minimum detectable effect {formatting.percent(effect * units_per_year)} ({100 * SIGNIFICANCE.power:.0f} % "
-        "power)"
+        f"; minimum detectable effect {formatting.percent(effect * units_per_year)} ({formatting.POWER})"
     )  # fmt: skip
     return f"{', '.join(filter(None, parts))}{detectable}.{_source(first)}"
 
@@ -321,7 +321,7 @@ def _detectable(comparison: Comparison) -> str:
     effect = comparison.minimum_detectable_effect
     if effect is None:
         return ""
-    return f"; minimum detectable effect {unit_text(comparison, effect)} ({100 * SIGNIFICANCE.power:.0f} % power)"
+    return f"; minimum detectable effect {unit_text(comparison, effect)} ({formatting.POWER})"
 
 
 def _signed(comparison: Comparison) -> str:
