@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from forecast.config.trading import TradingConfig as TradingConfig
     from forecast.runs.run import Run as Run
     from forecast.serving.panel_signal import PanelSignal as PanelSignal
-    from forecast.serving.signal import PathForecast as PathForecast
+    from forecast.serving.signal import RunSignal as RunSignal
     from forecast.workspace import Workspace as Workspace
     from pipelines.errors import ForecastError as ForecastError
 
@@ -46,9 +46,9 @@ _MODULES = {  # public name -> where it is defined
     "ForecastError": "pipelines.errors",
     "JudgeConfig": "forecast.config.judging",
     "PanelSignal": "forecast.serving.panel_signal",
-    "PathForecast": "forecast.serving.signal",
     "Progress": "forecast.compute.progress",
     "Run": "forecast.runs.run",
+    "RunSignal": "forecast.serving.signal",
     "TradingConfig": "forecast.config.trading",
     "Verdict": "forecast.api.results",
     "VerdictAnswer": "forecast.api.results",
@@ -74,9 +74,9 @@ __all__ = [
     "ForecastError",
     "JudgeConfig",
     "PanelSignal",
-    "PathForecast",
     "Progress",
     "Run",
+    "RunSignal",
     "TradingConfig",
     "Verdict",
     "VerdictAnswer",

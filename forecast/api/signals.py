@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from forecast.config.trading import TradingConfig
     from forecast.serving.evening import Asked
     from forecast.serving.panel_signal import PanelSignal
-    from forecast.serving.signal import PathForecast
+    from forecast.serving.signal import RunSignal
     from pipelines.store.store import Store
 
 _SOURCES = {"sample": "the sample", "csv": "a file", "frame": "a DataFrame"}
@@ -34,7 +34,7 @@ def signal(
     jobs: int | None = None,
     progress: ShowProgress = True,
     workspace: Workspace | None = None,
-) -> "PathForecast | PanelSignal":
+) -> "RunSignal | PanelSignal":
     """Ask a run's networks for the signal at the newest close, after fetching it.
 
     Parameters
@@ -56,7 +56,7 @@ def signal(
 
     Returns
     -------
-    PathForecast
+    RunSignal
         decided_at, price, and a signal for each network: probability, its members, and the position that the rules
         hold from the next open on. ``stale(now)`` says whether sessions have closed since.
     PanelSignal

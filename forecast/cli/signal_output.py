@@ -10,10 +10,10 @@ import pandas as pd
 from forecast.cli.context import CliContext, print_json
 from forecast.cli.text import say
 from forecast.report import formatting
-from forecast.serving.signal import PathForecast
+from forecast.serving.signal import RunSignal
 
 
-def show(found: PathForecast, settings: CliContext, *, now: np.datetime64, as_json: bool, line: bool = False) -> None:
+def show(found: RunSignal, settings: CliContext, *, now: np.datetime64, as_json: bool, line: bool = False) -> None:
     """One run's signals on stdout, what else to know on stderr. line: JSON in one line, for a stream."""
     if as_json and line:
         click.echo(json.dumps(as_dict(found, now=now), allow_nan=False))
@@ -37,7 +37,7 @@ def show(found: PathForecast, settings: CliContext, *, now: np.datetime64, as_js
         settings.note(f"The prices are stale, {age(found, now)} old: sessions have closed since.")
 
 
-def as_dict(found: PathForecast, *, now: np.datetime64) -> dict[str, Any]:
+def as_dict(found: RunSignal, *, now: np.datetime64) -> dict[str, Any]:
     """JSON-ready."""
     return {
         "run": found.run,
@@ -73,7 +73,7 @@ def holding(position: float) -> str:
     return ("long" if position > 0 else "short") + size
 
 
-def age(found: PathForecast, now: np.datetime64) -> str:
+def age(found: RunSignal, now: np.datetime64) -> str:
     """How old the newest bar is: "3 days", "5 h", "12 min"."""
     minutes = int((now - found.decided_at) / np.timedelta64(1, "m"))
     if minutes < 120:
@@ -81,10 +81,10 @@ def age(found: PathForecast, now: np.datetime64) -> str:
     return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440:,} days"
 
 
-def moment(found: PathForecast) -> str:
+def moment(found: RunSignal) -> str:
     """The close that was decided at."""
     return f"{pd.Timestamp(found.decided_at):%Y-%m-%d %H:%M} UTC"
 
 
-def _price(found: PathForecast) -> str:
+def _price(found: RunSignal) -> str:
     return f"{formatting.price(found.price)} {found.currency}".strip()

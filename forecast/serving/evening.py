@@ -13,7 +13,7 @@ from forecast.serving.journal import GivenSignal, Journal, JournalEntry, Journal
 from forecast.serving.live import LiveRun
 from forecast.serving.loader import LoadedRun
 from forecast.serving.paper_record import PaperRecord, paper_record
-from forecast.serving.signal import PathForecast
+from forecast.serving.signal import RunSignal
 from pipelines.errors import ForecastError
 from pipelines.market.types import Bars
 
@@ -23,7 +23,7 @@ class Asked:
     """What a run answers now. prices: the bars that it was asked on, adjusted as the run's."""
 
     loaded: LoadedRun
-    forecast: PathForecast
+    forecast: RunSignal
     prices: Bars
 
     @property
@@ -54,7 +54,7 @@ class Answer:
     notes: tuple[str, ...] = ()
 
     @property
-    def forecast(self) -> PathForecast:
+    def forecast(self) -> RunSignal:
         return self.asked.forecast
 
     @cached_property
@@ -134,7 +134,7 @@ def iso(moment: np.datetime64) -> str:
     return f"{np.datetime_as_string(whole if moment == whole else moment)}Z"
 
 
-def _entry(live: LiveRun, forecast: PathForecast, *, now: np.datetime64, refit: bool) -> JournalEntry:
+def _entry(live: LiveRun, forecast: RunSignal, *, now: np.datetime64, refit: bool) -> JournalEntry:
     return JournalEntry(
         recorded_at=iso(now.astype("datetime64[s]")),
         run=live.run,

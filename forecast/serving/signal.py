@@ -43,8 +43,8 @@ class Signal:
     position: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class PathForecast:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class RunSignal:
     """The signals of a run at the close of the newest bar.
 
     price: as traded. bars_since_run: how many bars are newer than all that the run has seen. notes: what a person
@@ -61,6 +61,10 @@ class PathForecast:
     rules: TradingConfig
     networks: tuple[Signal, ...]
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        networks = ", ".join(f"{each.model} {each.signal} ({each.probability:.3f})" for each in self.networks)
+        return f"{self.symbol} at the close of {np.datetime_as_string(self.decided_at, unit='m')} UTC: {networks}"
 
     def stale(self, now: np.datetime64) -> bool:
         """Whether the newest bar is of an earlier session than the last one that had closed half an hour ago."""
@@ -81,7 +85,7 @@ def outlook(
     rules: TradingConfig,
     newest: Mapping[str, Floats] | None = None,
     bars: int | None = None,
-) -> PathForecast:
+) -> RunSignal:
     """The signal at the close of the newest bar.
 
     newest: each network's probabilities there, shape (seeds,), where other members than the loaded ones made them.
@@ -112,7 +116,7 @@ def outlook(
     for model, probability in (newest or {}).items():
         found[model][:, -1] = probability
     made = _accounts(loaded, past, found, prices, ends=ends[ends >= since], rules=rules)
-    return PathForecast(
+    return RunSignal(
         run=run.name,
         symbol=experiment.symbol,
         decided_at=prices.closed_at[end],

@@ -7,7 +7,7 @@ from forecast.config.trading import TradingConfig
 from forecast.datasets.dataset import Source
 from forecast.runs.run import Run
 from forecast.serving.loader import LoadedRun
-from forecast.serving.signal import PathForecast, outlook
+from forecast.serving.signal import RunSignal, outlook
 from pipelines.bars import aggregation
 from pipelines.errors import ConfigError
 from pipelines.market.types import Actions, Ticks
@@ -31,7 +31,7 @@ class SignalStream:
         newer = ticks.rows(ticks.time > before.time[-1])
         return replace(newer, calendar=before.calendar, currency=before.currency or ticks.currency)
 
-    def add(self, ticks: Ticks) -> list[PathForecast]:
+    def add(self, ticks: Ticks) -> list[RunSignal]:
         """Takes fresh trades; the signal at each bar that they close."""
         self._ticks = aggregation.joined(self._ticks, ticks)
         source = Source(raw=self._ticks, actions=Actions.none(self._ticks.symbol))

@@ -11,7 +11,7 @@ from forecast.runs.catalog import open_run
 from forecast.serving import live
 from forecast.serving.evening import Answer, Asked, Evening, Failure
 from forecast.serving.journal import GivenSignal, Journal, JournalEntry
-from forecast.serving.signal import PathForecast, Signal
+from forecast.serving.signal import RunSignal, Signal
 from tests.helpers.command_line import forecast, only_line
 from tests.helpers.report_fixtures import build_run, save_backtest
 from tests.helpers.terminal import WIDTHS, on_terminal, too_wide
@@ -89,7 +89,7 @@ def test_signals_of_the_evening_fit(width, capsys, monkeypatch):
 
     network = Signal(model="lstm", signal="buy", probability=0.5123, members=(0.5, 0.52), position=-0.5)
     decided = np.datetime64("2024-01-02T21:00", "ns")
-    found = PathForecast(
+    found = RunSignal(
         run=A, symbol="SHIB-USD", decided_at=decided, price=0.0000112965, currency="USD", calendar="XNYS",
         bars_since_run=3, rules=TradingConfig(), networks=(network,),
     )  # fmt: skip

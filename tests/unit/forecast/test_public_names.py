@@ -90,7 +90,7 @@ answer: str = result.verdict.skill.answer
 effect: float = result.verdict.skill.minimum_detectable_effect
 rows: int = len(result.performance) + len(result.ledger) + len(result.signals) + len(result.trades) + len(fc.runs())
 today = fc.signal(run)
-position: float = today.networks[0].position if isinstance(today, fc.PathForecast) else 0.0
+position: float = today.networks[0].position if isinstance(today, fc.RunSignal) else 0.0
 page: str = fc.report(run, result).as_posix()
 """
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from forecast.config.trading import TradingConfig
-from forecast.serving.signal import PathForecast
+from forecast.serving.signal import RunSignal
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from forecast.serving.signal import PathForecast
     ],
 )
 def test_a_price_is_stale_once_a_later_session_has_been_closed_for_half_an_hour(decided_at, now, stale) -> None:
-    found = PathForecast(
+    found = RunSignal(
         run="r", symbol="AAPL", decided_at=np.datetime64(decided_at, "ns"), price=1.0, currency="USD", calendar="XNYS",
         bars_since_run=0, rules=TradingConfig(), networks=(),
     )  # fmt: skip
