@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from pipelines.cleaning import cleaning
-from pipelines.errors import ConfigError
+from pipelines.errors import BadFileError, ConfigError
 from pipelines.market import calendars
 from pipelines.market.types import Times
 from pipelines.sources.csv.cells import Column, shown
@@ -103,6 +103,35 @@ def intraday(stamps: Stamps, *, interval: str, tz: str | None, where: Column) ->
             f"Name the interval, for example --interval {named(step)}."
         )
     return utc
+
+
+def check_clock(stamps: Stamps, *, kind: str, where: Column) -> None:
+    """Whether times of day can be what they seem.
+
+    Raises:
+        BadFileError: trades or quotes with dates alone; hours from 1 to 12 that begin again after noon.
+    """
+    wall = stamps.wall[~np.isnat(stamps.wall)]
+    if kind != "bars" and stamps.midnight and len(wall) > 1 and wall.min() != wall.max():
+        raise BadFileError(
+            f"{shown(where.path)}: Expected times of day of {'trades' if kind == 'ticks' else kind}, got dates alone "
+            f"in column {shown(where.name)!r}. Closes of days are no trades: fetch a file with open, high, low, close."
+        )
+    if stamps.utc is not None or not len(wall):
+        return
+    days = wall.astype("datetime64[D]")
+    hours = (wall - days).astype("timedelta64[h]").astype(np.int64)
+    if hours.min() < 1 or hours.max() > 12:
+        return
+    again = (hours[:-1] == 12) & (hours[1:] == 1) & (days[:-1] == days[1:])
+    if np.any(again):
+        row = int(np.argmax(again)) + 1
+        raise where.bad(
+            row,
+            np.datetime_as_string(wall[row], unit="m"),
+            expected="times that rise through the day (or AM and PM beside them)",
+            hint="After 12 it begins with 1 again: write the times from 0 to 24 hours.",
+        )
 
 
 def _check_daily(moments: Times, where: Column) -> None:

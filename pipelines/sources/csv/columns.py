@@ -1,5 +1,6 @@
 """Which column of a file is which, by name and never by position."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +86,13 @@ _OF_BARS = (
     "period",
     "adjustment",
 )
+_MONEY = re.compile(
+    r"\b(usd[tc]?|busd|fdusd|tusd|dai|eur|gbp|jpy|krw|chf|inr|brl|cny|notional|quote|value|turnover)\b|[$€£¥]"
+)
+_SCALES = {
+    1_000: re.compile(r"\w.*[\s(\[](in )?(thousands?|'?000'?s?|tsd\.?|k)[)\]]*$"),
+    1_000_000: re.compile(r"\w.*[\s(\[](in )?(millions?|mio\.?|mln\.?|mn|m)[)\]]*$"),
+}
 _ZONES = {"gmt": "UTC", "utc": "UTC"}
 
 
@@ -95,6 +103,7 @@ class Columns:
     quotes: bid, ask and their sizes, where the file has them, beside trades (kind "ticks") or alone (kind "quotes").
     special: of trades, condition, correction and exchange, where the file has them. identities: columns that say
     which symbol (share class, venue) a row is of. adjusted: its adjusted close. tz: the zone that the header names.
+    volume_scale: what volumes are multiplied by, where the header says that they are in thousands or millions.
     """
 
     kind: str
@@ -107,6 +116,7 @@ class Columns:
     adjusted: str | None = None
     tz: str | None = None
     notes: tuple[str, ...] = ()
+    volume_scale: float = 1.0
 
 
 def recognised() -> frozenset[str]:
@@ -156,10 +166,15 @@ def find(
     common = {"time": time, "adjusted": next((n for n in adjusted if "close" in plain(n)), None), "tz": _zone(time)}
     if len(prices) == 4:
         if "volume" not in bars and (other := [name for name in names if plain(name).startswith("vol")]):
-            bars["volume"] = other[0]
-            notes.append(f"{shown(other[0])} taken as volume")
+            shares = [name for name in other if not _MONEY.search(name.lower())]
+            bars["volume"] = (shares or other)[0]
+            money = "" if shares else " (money, not shares)"
+            notes.append(f"{shown(bars['volume'])} taken as volume{money}")
         if "volume" not in bars:
             notes.append("no column of volume: taken as 0")
+        scale = next((by for by, unit in _SCALES.items() if unit.search(bars.get("volume", "").lower())), 1)
+        if scale > 1:
+            notes.append(f"{shown(bars['volume'])} multiplied by {scale:,}")
         _once(names, bars.values(), path)
         more = tuple(name for name in names if plain(name) in _OF_BARS and name not in {*time, *bars.values()})
         return Columns(
@@ -168,6 +183,7 @@ def find(
             actions=_pick(_ACTIONS, named, known),
             identities=(*identities, *more),
             notes=tuple(notes),
+            volume_scale=float(scale),
             **common,  # type: ignore[arg-type]
         )
     if "price" in ticks and len(prices) < 3:

@@ -23,7 +23,8 @@ _CLOCK = (
     r"(?:[T ,]+(?:(?P<H>\d{1,2}):(?P<M>\d\d)(?::(?P<S>\d\d)(?:[.,:](?P<f>\d{1,9}))?)?(?: ?(?P<p>[AaPp])\.?[Mm]\.?)?"
     r"|(?P<c>\d{4}|\d{6})(?P<cf>\d{3})?))?"
 )
-_ZONE = r" ?(?P<z>Z|UTC|GMT|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?|[A-Z][A-Za-z]+/[A-Z][A-Za-z_/]+)?"
+_ABBREVIATED = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "PST": -8, "PDT": -7, "CET": 1, "CEST": 2, "JST": 9}
+_ZONE = rf" ?(?P<z>Z|UTC|GMT|{'|'.join(_ABBREVIATED)}|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?|[A-Z][A-Za-z]+/[A-Z][A-Za-z_/]+)?"
 _WEEKDAY = r"(?:\pL{2,10}\.?,? +)?"
 _ORDINAL = r"(?:st|nd|rd|th)?"
 _NAMED = r"(?P<n>\pL{3,10})"
@@ -95,8 +96,12 @@ def parse(text: "pa.ChunkedArray", *, where: Column, day_first: bool | None) -> 
         zoned = "z" in _fields(parts) and bool(pc.all(pc.not_equal(pc.struct_field(parts, "z"), "")).as_py())
         like = "with a zone like the others" if zoned else "such as 2013-09-02 09:30:00.125"
         raise where.bad(row, text[row].as_py(), expected=f"a time {like}", hint=_HINT)
-    month, day, order = _month_and_day(text, parts, order, where=where, day_first=day_first)
-    days, exists = _days(_year(parts), month, day)
+    if day_first is None and order == "" and _year_first(parts):
+        order, year, month, day = "year, month, day", _full(_whole(parts, "a")), _whole(parts, "b"), _whole(parts, "y")
+    else:
+        year = _full(_whole(parts, "y"))
+        month, day, order = _month_and_day(text, parts, order, where=where, day_first=day_first)
+    days, exists = _days(year, month, day)
     clock, right = _clock(parts)
     if np.any(wrong := fits & ~(exists & right)):
         row = int(np.argmax(wrong))
@@ -158,8 +163,17 @@ def _month_and_day(
     return (second, first, "day, month, year") if day_first else (first, second, "month, day, year")
 
 
-def _year(parts: Any) -> NDArray[np.int64]:
-    year = _whole(parts, "y")
+def _year_first(parts: Any) -> bool:
+    """Whether 24-01-02 is the 2nd of January 2024: all are such dates, and as those they lie nearest together."""
+    first, middle, last = (_whole(parts, name)[parts.is_valid().to_numpy()] for name in "aby")
+    steps = []
+    for year, month, day in ((first, middle, last), (last, middle, first), (last, first, middle)):
+        days, exists = _days(_full(year), month, day)
+        steps.append(np.abs(np.diff(days)).sum().astype(np.int64) if np.all(exists) else np.iinfo(np.int64).max)
+    return bool(len(first) > 1 and steps[0] < min(steps[1:]) / 10)
+
+
+def _full(year: NDArray[np.int64]) -> NDArray[np.int64]:
     this = int(np.datetime64("now", "Y").astype(np.int64)) + 1970
     short = np.where(2000 + year > this + 1, 1900, 2000) + year
     return np.where(year < 100, short, year)
@@ -224,6 +238,8 @@ def _offset(text: "pa.ChunkedArray", parts: Any, *, where: Column) -> tuple[NDAr
 
 
 def _minutes(zone: str) -> int:
+    if zone in _ABBREVIATED:
+        return 60 * _ABBREVIATED[zone]
     digits = zone.removeprefix("UTC").removeprefix("GMT").replace(":", "")
     if digits in ("", "Z"):
         return 0

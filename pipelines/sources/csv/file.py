@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LOBSTER_TRADES = (4, 5)  # a visible and a hidden order executed
 _LONGEST_FIRST = 5
+_TOTALS = ("total", "totals", "sum", "average", "mean", "summe", "gesamt", "total:", "grand total", "合计", "总计")
 _PRICES = ("open", "high", "low", "close", "price", "adjusted", "bid", "ask")
 
 
@@ -93,8 +94,18 @@ def _columns(plan: Plan, tables: "Iterator[tuple[pa.Table, Mapping[str, str]]]")
     kept: list[tuple[pa.Table, Mapping[str, str]]] = []
     rows: list[NDArray[np.int64]] = []
     count, parts = 0, dict[str, list[Any]]()
+    chosen = not_rows = 0
     for table, called in tables:
         mask = _mask(plan, table, called)
+        chosen += len(table) if mask is None else int(np.count_nonzero(mask))
+        none = _not_rows(plan, table, called)
+        if none is not None:
+            not_rows += int(np.count_nonzero(none))
+            mask = ~none if mask is None else mask & ~none
+        if mask is None and rows:
+            mask = np.ones(len(table), np.bool_)
+        elif mask is not None and not rows and count:
+            rows.append(np.arange(1, count + 1))
         if mask is not None:
             rows.append(np.flatnonzero(mask) + count + 1)
             count += len(table)
@@ -118,14 +129,29 @@ def _columns(plan: Plan, tables: "Iterator[tuple[pa.Table, Mapping[str, str]]]")
         }
     if count == 0:
         raise BadFileError(f"Expected rows below the header, got {shown(plan.path)} without any.")
-    if plan.where and not sum(map(len, rows)):
+    if plan.where and not chosen:
         said = ", ".join(f"{name}={value}" for name, value in plan.where.items())
         raise BadFileError(
             f"{shown(plan.path)}: Expected rows with {shown(said)}, got none in {count:,}. Check the value of --where."
         )
-    if plan.where:
+    if rows:
         arrays["row"] = np.concatenate(rows)
+    if not_rows:
+        arrays["notes"] = (f"rows that repeat the header or hold totals left out: {not_rows:,}",)
     return arrays
+
+
+def _not_rows(plan: Plan, table: "pa.Table", called: Mapping[str, str]) -> NDArray[np.bool_] | None:
+    """The rows of a text that are the header again (files joined to one) or totals; None where there are none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    name = plan.columns.time[0]
+    if plan.layout is None or not len(table) or not pa.types.is_string(table.schema.field(called[name]).type):
+        return None
+    cells = pc.utf8_lower(pc.utf8_trim(table[called[name]], ' \ufeff":'))
+    none = pc.fill_null(pc.is_in(cells, pa.array([name.strip().lower() or "date", *_TOTALS])), False)
+    return none.to_numpy().astype(np.bool_) if pc.any(none).as_py() else None
 
 
 def _mask(plan: Plan, table: "pa.Table", called: Mapping[str, str]) -> NDArray[np.bool_] | None:
@@ -246,7 +272,7 @@ def _part(plan: Plan, arrays: Arrays) -> FilePart:
     import pandas as pd
 
     stamps: times.Stamps = arrays.pop("stamps")
-    options, notes = plan.options, plan.notes
+    options, notes = plan.options, (*plan.notes, *arrays.pop("notes", ()))
     where = plan.column(" ".join(plan.columns.time))
     identities: dict[str, Any] = {}
     for name in plan.columns.identities:
@@ -254,6 +280,8 @@ def _part(plan: Plan, arrays: Arrays) -> FilePart:
         unique = set(values.tolist())
         identities[name] = next(iter(unique)) if len(unique) == 1 else values
     tz = stamps.zone or plan.tz
+    if plan.columns.kind != "bars" or options.interval != "1d":
+        bar_times.check_clock(stamps, kind=plan.columns.kind, where=where)
     if plan.columns.kind != "bars":
         arrays["at"] = stamps.utc if stamps.utc is not None else times.to_utc(stamps.wall, tz, where=where)
     elif options.interval == "1d":
@@ -287,8 +315,9 @@ def _scale(plan: Plan, arrays: Arrays) -> None:
     for name in _PRICES:
         if scale != 1.0 and name in arrays and not (plan.shape.whole and not _is_whole(arrays[name])):
             arrays[name] = arrays[name] / scale
-    if plan.shape.volume_scale != 1.0 and "volume" in arrays:
-        arrays["volume"] = arrays["volume"] * plan.shape.volume_scale
+    volume_scale = plan.shape.volume_scale * plan.columns.volume_scale
+    if volume_scale != 1.0 and "volume" in arrays:
+        arrays["volume"] = arrays["volume"] * volume_scale
 
 
 def _is_whole(values: Floats) -> bool:

@@ -1,5 +1,6 @@
 """Which symbol a row is of: a column that names several is never read as one series."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,14 @@ class Identities:
     """Columns that name a row's symbol, class or venue -> the one value of all rows, or one a row."""
 
     columns: Values
+
+    @property
+    def currency(self) -> str | None:
+        """The one currency that a column of this name says, as GBX or EUR."""
+        for name, value in self.columns.items():
+            if name.strip().lower() == "currency" and isinstance(value, str) and re.fullmatch("[A-Za-z]{3,4}", value):
+                return value
+        return None
 
     @classmethod
     def join(cls, parts: Sequence[Values], frames: "Sequence[pd.DataFrame]") -> "Identities":

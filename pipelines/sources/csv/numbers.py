@@ -1,5 +1,6 @@
 """Cells to numbers: grouping, decimal commas, currency signs, K, M and B; asked about where they say two things."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +23,7 @@ EMPTY = (
 _SIGNS = r"(?:(?:US|R|HK|C|A|S|NZ|NT)?\$|[€£¥₹₩₽฿₺₪₫₴]|zł|kr\.?|Rs\.?|USD|EUR|GBP|INR|CHF|JPY|CNY|BRL)"
 _CURRENCY = rf"^([-+]?){_SIGNS}|{_SIGNS}$"
 _BLANKS = "[\\s\u00a0\u202f\u2009'’`]"
+_NO_GROUP = rf"\d{_BLANKS}+(\d{{1,2}}|\d{{4,}})(\D.*)?$"  # 110'16 is 110 and 16 thirty-seconds
 _UNITS = {
     "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12, "mn": 1e6, "mio": 1e6, "bn": 1e9, "mrd": 1e9, "tn": 1e12,
     "lakh": 1e5, "l": 1e5, "cr": 1e7, "万": 1e4, "亿": 1e8,
@@ -36,6 +38,10 @@ _NUMBER: Mapping[Decimal, str] = {
     ".": r"^[-+]?(\d+|\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})*,\d{3})?(\.\d*)?([eE][-+]?\d{1,3})?$",
     ",": r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][-+]?\d{1,3})?$",
 }
+_EIGHTHS = r"^\d{2,3}'([0-2]\d|3[01])[0257]$"  # 110'165 is 110 and 16.5 thirty-seconds
+_LEAST = 5
+_FRACTION = r"\d+['-]\d{2,3}\+?|\d+ \d/\d+"
+_HINT_OF_FRACTIONS = "Write fractions and thirty-seconds as decimals: 10 1/2 is 10.5, 110'16 is 110.5."
 _WORDS = r"(?i)^[-+]?(inf|infinity)$"
 
 
@@ -83,7 +89,10 @@ def _plain(column: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, Floats | None]"
     except pa.ArrowInvalid:
         text = pc.utf8_trim_whitespace(text)
     text = pc.if_else(pc.is_in(text, pa.array(EMPTY)), pa.scalar(None, pa.string()), text)
-    bare = pc.replace_substring_regex(text, _BLANKS, "")
+    odd = pc.fill_null(pc.match_substring_regex(text, _NO_GROUP), False)
+    if len(text) - text.null_count >= _LEAST and pc.all(pc.match_substring_regex(text, _EIGHTHS)).as_py():
+        odd = pc.is_valid(text)
+    bare = pc.if_else(odd, text, pc.replace_substring_regex(text, _BLANKS, ""))
     bare = pc.replace_substring_regex(bare, _CURRENCY, r"\1")
     bare = pc.replace_substring_regex(bare, r"^\((.*)\)$", r"-\1")
     bare = pc.replace_substring_regex(bare, "^−", "-")
@@ -149,7 +158,8 @@ def _floats(text: "pa.ChunkedArray", factor: Floats | None, mark: Decimal, where
     if pc.any(wrong).as_py():
         row = pc.index(wrong, True).as_py()
         other = "" if mark == "." else " with a decimal comma"
-        raise where.bad(row, text[row].as_py(), expected=f"a number{other}")
+        hint = _HINT_OF_FRACTIONS if re.fullmatch(_FRACTION, text[row].as_py()) else ""
+        raise where.bad(row, text[row].as_py(), expected=f"a number{other}", hint=hint)
     text = pc.replace_substring(text, "," if mark == "." else ".", "")
     text = pc.replace_substring(text, ",", ".") if mark == "," else text
     return _scaled(text.cast(pa.float64()), factor)

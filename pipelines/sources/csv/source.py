@@ -103,7 +103,7 @@ def deliver(loaded: Loaded, symbol: str) -> Delivery:
     market: dict[str, Any] = {
         "calendar": loaded.calendar,
         "assumed": options.calendar is None,
-        "currency": options.currency or "",
+        "currency": options.currency or loaded.identities.currency or "",
         "max_dropped": options.max_dropped,
         "until": options.latest,
         "hours": options.hours,

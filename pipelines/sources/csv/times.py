@@ -26,6 +26,7 @@ _LEAST = (1e8, 1e11, 1e14, 1e17)  # from so large on (March 1973): s, ms, us, ns
 _EPOCH = r"^[+-]?\d{1,19}(\.\d+)?$"
 _ZONED_MIDNIGHT = r"^\d{4}-\d\d-\d\d[T ]00:00(:00(\.0+)?)?(Z|[+-]\d\d:?(\d\d)?)$"
 _DAY = 86_400
+_HALF_AN_HOUR = np.timedelta64(30, "m")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,7 +70,9 @@ def parse(
         if pc.all(pc.match_substring_regex(text, date_texts.EIGHT_DIGITS)).as_py():
             return Stamps(wall=date_texts.parse(text, where=where, day_first=day_first).wall, utc=None, unit="yyyymmdd")
         return _since_1970(column, where=where, latest=latest)
-    text = pc.utf8_trim_whitespace(column.cast(pa.string()))
+    text = pc.utf8_trim(
+        column.cast(pa.string()), " \t\r\n\v\f\u00a0\ufeff"
+    )  # a mark of byte order where files were joined
     text = pc.if_else(pc.is_in(text, pa.array(EMPTY)), pa.scalar(None, pa.string()), text)
     if text.null_count == len(text):
         return Stamps(wall=np.full(len(text), "NaT", "datetime64[ns]"), utc=None, unit="nothing")
@@ -137,13 +140,31 @@ def to_utc(wall: Times, tz: str | None, *, where: Column) -> Times:
     check_zone(tz)
     if tz == "UTC":
         return wall
-    index = pandas.DatetimeIndex(wall)
-    try:
-        local = index.tz_localize(tz, ambiguous="infer", nonexistent="shift_forward")
-    except ValueError:
-        local = index.tz_localize(tz, ambiguous=np.ones(len(index), np.bool_), nonexistent="shift_forward")
+    local = pandas.DatetimeIndex(wall).tz_localize(tz, ambiguous="NaT", nonexistent="shift_forward")
     utc: Times = local.tz_convert(None).to_numpy().astype("datetime64[ns]")
+    twice = np.flatnonzero(np.isnat(utc) & ~np.isnat(wall))
+    if len(twice):
+        some = pandas.DatetimeIndex(wall[twice]).tz_localize(tz, ambiguous=~_second_pass(wall, twice))
+        utc = np.array(utc)
+        utc[twice] = some.tz_convert(None).to_numpy().astype("datetime64[ns]")
     return utc
+
+
+def _second_pass(wall: Times, twice: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which times of hours that come twice are of the second: those after the clock was put back, by the file's order.
+
+    In a file whose newest row is first, those before. Of one hour's bars the clock stands still.
+    """
+    given = wall[~np.isnat(wall)]
+    backwards = len(given) > 1 and given[0] > given[-1]
+    rows = twice[::-1] if backwards else twice
+    second = np.zeros(len(rows), np.bool_)
+    for run in np.split(np.arange(len(rows)), np.flatnonzero(np.abs(np.diff(rows)) > 1) + 1):
+        steps = np.diff(wall[rows[run]])
+        put_back = steps <= -_HALF_AN_HOUR if len(run) != 2 else steps <= np.timedelta64(0, "s")
+        if np.any(put_back):
+            second[run[int(np.argmax(put_back)) + 1 :]] = True
+    return second[::-1] if backwards else second
 
 
 def on_clock(utc: Times, tz: str) -> Times:

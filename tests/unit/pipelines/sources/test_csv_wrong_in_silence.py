@@ -1,0 +1,120 @@
+"""Files that other readers take wrongly without a word: read right, or refused with what to do."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.errors import ForecastError
+from pipelines.market import calendars
+from pipelines.market.types import Bars
+from pipelines.sources.csv import source
+from tests.helpers.price_files import DAYS, PRICES, rows, table
+from tests.helpers.price_files import HEADER as NAMES
+
+HEADER = NAMES + "\n"
+
+NIGHT = ("00:30", "01:30", "01:30", "02:30", "03:30")  # New York puts its clocks back at 02:00 on 2024-11-03
+
+
+def read(folder: Path, text: str, **options: object) -> source.Delivery:
+    path = folder / "f.csv"
+    path.write_text(text, encoding="utf-8")
+    return source.read("ACME", files=[path], **options)
+
+
+def bars(delivery: source.Delivery) -> Bars:
+    assert isinstance(delivery.prices, Bars)
+    return delivery.prices
+
+
+def hours(times: tuple[str, ...], closes: range) -> str:
+    return HEADER + "".join(f"2024-11-03 {t},{c},{c},{c},{c},1\n" for t, c in zip(times, closes, strict=True))
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_the_hour_that_comes_twice_is_told_by_the_order_of_the_file(tmp_path: Path, newest_first: bool) -> None:
+    times, closes = (NIGHT[::-1], range(15, 10, -1)) if newest_first else (NIGHT, range(11, 16))
+    options = {"interval": "1h", "tz": "America/New_York", "calendar": "24/7"}
+    prices = bars(read(tmp_path, hours(times, closes), **options))
+    assert prices.opened_at.astype("datetime64[h]").astype(str).tolist() == [
+        f"2024-11-03T0{hour}" for hour in (4, 5, 6, 7, 8)
+    ]
+    assert prices.close.tolist() == [11, 12, 13, 14, 15]
+
+
+def test_five_minute_bars_of_the_hour_that_comes_twice_are_an_hour_apart(tmp_path: Path) -> None:
+    minutes = [f"01:{minute:02d}" for minute in range(0, 60, 5)]
+    text = hours((*minutes, *minutes), range(1, 25))
+    prices = bars(read(tmp_path, text, interval="5m", tz="America/New_York", calendar="24/7"))
+    assert prices.close.tolist() == list(range(1, 25))
+    assert np.all(np.diff(prices.opened_at) == np.timedelta64(5, "m"))
+
+
+@pytest.mark.parametrize("cell", ["110'16", "110-16", "110'165", "10 1/2", "10 12"])
+def test_fractions_are_not_read_as_larger_numbers(tmp_path: Path, cell: str) -> None:
+    text = HEADER + "".join(f"{day},{cell},{cell},{cell},{cell},10\n" for day in DAYS)
+    with pytest.raises(ForecastError, match=f"Expected a number in row 1, column 'Open', got .{cell}"):
+        read(tmp_path, text)
+
+
+def test_thousands_may_still_be_grouped_by_apostrophes_and_blanks(tmp_path: Path) -> None:
+    text = HEADER + "".join(f"{day},110'{n}65,1 234 567.5,100,1\u202f000,10\n" for n, day in enumerate(DAYS))
+    assert bars(read(tmp_path, text)).open.tolist() == [110_065, 110_165, 110_265, 110_365, 110_465]
+
+
+@pytest.mark.parametrize("form", ["%y-%m-%d", "%y/%m/%d"])
+def test_a_year_of_two_digits_may_come_first(tmp_path: Path, form: str) -> None:
+    prices = bars(read(tmp_path, table(lambda day: np.datetime64(day, "D").astype(object).strftime(form))))
+    assert [str(day) for day in calendars.session_of(prices.closed_at, prices.calendar)] == list(DAYS)
+
+
+def test_closes_of_days_are_no_trades(tmp_path: Path) -> None:
+    text = "Date,Price,Volume\n" + "".join(f"{day},10,5\n" for day in DAYS)
+    for options in ({}, {"tz": "UTC", "calendar": "24/7"}):
+        with pytest.raises(ForecastError, match="Expected times of day of trades, got dates alone"):
+            read(tmp_path, text, **options)
+
+
+def test_a_clock_of_twelve_hours_without_am_and_pm_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ForecastError, match=r"AM and PM beside them\) in row 5.*from 0 to 24 hours"):
+        read(
+            tmp_path, hours(("09:30", "10:30", "11:30", "12:30", "01:30"), range(1, 6)),
+            interval="1h", tz="UTC", calendar="24/7",
+        )  # fmt: skip
+
+
+def test_headers_marks_and_totals_between_the_rows_are_left_out_and_counted(tmp_path: Path) -> None:
+    lines = [row + "\n" for row in rows()]
+    joined = "\ufeff" + HEADER + "".join(lines[:2]) + "\ufeff" + HEADER + "".join(lines[2:]) + "Total,,,,,5700\n"
+    delivery = read(tmp_path, joined)
+    assert bars(delivery).close.tolist() == [10.2, 10.5, 10.3, 10.8, 10.9]
+    assert "rows that repeat the header or hold totals left out: 2" in delivery.report.notes
+    marked = HEADER + "".join(lines[:2]) + "\ufeff" + "".join(lines[2:])
+    assert len(read(tmp_path, marked).prices) == len(PRICES)
+
+
+@pytest.mark.parametrize(
+    ("name", "factor"),
+    [("Volume ('000)", 1_000), ("Volume (in thousands)", 1_000), ("Volume (Mio)", 1_000_000), ("Volume (lots)", 1)],
+)
+def test_volumes_are_multiplied_by_the_unit_in_their_header(tmp_path: Path, name: str, factor: int) -> None:
+    prices = bars(read(tmp_path, table().replace("Volume", name)))
+    assert prices.volume[0] == 1_000 * factor
+
+
+def test_money_is_taken_as_volume_only_where_there_is_no_other(tmp_path: Path) -> None:
+    both = "Date,Open,High,Low,Close,Volume USDT,Volume BTC\n" + "".join(f"{day},10,10,10,10,99,7\n" for day in DAYS)
+    assert bars(read(tmp_path, both)).volume[0] == 7
+    delivery = read(tmp_path, table().replace("Volume", "Volume USD"))
+    assert "Volume USD taken as volume (money, not shares)" in delivery.report.notes
+
+
+def test_the_currency_of_prices_in_pence_is_kept(tmp_path: Path) -> None:
+    text = table().replace("Volume", "Volume,Currency").replace("00\n", "00,GBp\n")
+    assert bars(read(tmp_path, text)).currency == "GBp"
+
+
+def test_abbreviated_zones_are_read(tmp_path: Path) -> None:
+    text = HEADER + "".join(f"2024-01-02 1{hour}:00 EST,10,10,10,10,1\n" for hour in range(4))
+    assert str(bars(read(tmp_path, text, interval="1h")).opened_at[0].astype("datetime64[m]")) == "2024-01-02T15:00"
