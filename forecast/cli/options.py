@@ -47,7 +47,8 @@ class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic in newe
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str | None:
         """The choices, where they are few."""
         few = self.known.kind == "text" and self.known.choices
-        return f"[{'|'.join(self.known.choices)}]" if few else None
+        own = [self.known.own] if self.known.own else []
+        return f"[{'|'.join([*self.known.choices, *own])}]" if few else None
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The value in the field's own type."""

@@ -13,6 +13,7 @@ from forecast.config.fields import check, json_schema, setting, settings_of
 from forecast.config.model_registry import DEFAULT_MODELS, MODELS
 from pipelines.errors import ConfigError
 from pipelines.preprocessing.choices import LABELS, OVERNIGHT, SPLITS, WEIGHTS
+from pipelines.user_code import is_user_code
 
 COMBINATORIAL = "combinatorial"
 BASELINES = ("previous_sign", "logistic", "boosting")
@@ -61,9 +62,10 @@ class Experiment:
         "direction",
         "text",
         "Target: sign of the return; of returns beyond their costs; at the first barrier touched; of a panel, whether "
-        "the return is above the median of its day.",
+        "the return is above the median of its day; or module:function of your own.",
         group=LEARNED,
         choices=LABELS,
+        own="module:function",
     )
     label_cost_bps: float = setting(
         6.0,
@@ -221,6 +223,11 @@ class Experiment:
             raise ConfigError("Expected --split expanding or rolling with --train-length, got combinatorial.")
         for length in filter(None, (self.train_length, self.test_length)):
             check_length(length)
+        if is_user_code(self.label) and self.panel:
+            raise ConfigError(
+                f"Expected --label {', '.join(LABELS)} with --global-model, got {self.label}: a label of your own is "
+                "for one symbol at a time. Leave out --global-model."
+            )
         if self.label == "above-median" and not self.panel:
             raise ConfigError("Expected --global-model with --label above-median: a median needs several symbols.")
         time_span(self.embargo)
@@ -254,9 +261,9 @@ class Experiment:
         paths = [model for model in self.models if model_registry.path(model)]
         if self.panel and paths:
             raise ConfigError(f"Expected networks that forecast no path with --global-model, got {paths[0]}.")
-        if self.label == "triple-barrier" and paths:
+        if (self.label == "triple-barrier" or is_user_code(self.label)) and paths:
             raise ConfigError(
-                f"Expected --label direction or cost-aware for {paths[0]}, got triple-barrier: it may be known before "
+                f"Expected --label direction or cost-aware for {paths[0]}, got {self.label}: it may be known before "
                 "the path is."
             )
 

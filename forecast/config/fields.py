@@ -158,8 +158,8 @@ class Setting:
             if self.own:
                 schema["items"] = {"anyOf": [schema["items"], {"type": "string", "pattern": PATTERN}]}
             schema |= {"uniqueItems": True}
-        elif self.patterns:
-            schema["anyOf"] = [{"enum": list(self.choices)}, *({"pattern": f"^{each}$"} for each in self.patterns)]
+        elif patterns := (*self.patterns, *([PATTERN] if self.own else [])):
+            schema["anyOf"] = [{"enum": list(self.choices)}, *({"pattern": f"^{each}$"} for each in patterns)]
         elif self.choices:
             schema["enum"] = list(self.choices)
         if self.low is not None:

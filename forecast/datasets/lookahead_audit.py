@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config.experiment import Experiment
-from forecast.datasets import feature_audit
+from forecast.datasets import feature_audit, label_audit
 from forecast.datasets.altered_histories import PRICES, scrambled
 from forecast.datasets.altered_histories import truncated as truncated
 from forecast.datasets.certificate import Certificate as Certificate
@@ -22,6 +22,7 @@ from forecast.datasets.dataset import Dataset, Source, make_bars, make_windows, 
 from pipelines.errors import ForecastError
 from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing import custom_features, scaling
+from pipelines.preprocessing.custom_labels import is_user_label
 from pipelines.preprocessing.walk_forward import FEWEST_ROWS, Fold
 from pipelines.preprocessing.windows import Windows
 
@@ -29,10 +30,11 @@ from pipelines.preprocessing.windows import Windows
 def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: int = 6, seed: int = 0) -> Certificate:
     """Checks a run's data from raw prices to folds and scalers at `cuts` decisions spread over the test rows.
 
-    Features are computed again at a few hundred bars more (forecast.datasets.feature_audit).
+    Features are computed again at a few hundred bars more (forecast.datasets.feature_audit), and so is a label of a
+    person's own (forecast.datasets.label_audit).
 
     Raises:
-        ConfigError: a person's own feature that fails, takes too long, or gives other values for the same bars.
+        ConfigError: a person's own feature or label that fails, takes too long, or gives others for the same bars.
     """
     experiment = with_features(experiment, dataset.bars)
     failures = list(structure(dataset, experiment))
@@ -41,9 +43,17 @@ def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: i
     )
     failures += checked.failures
     rng = np.random.default_rng(seed)
-    compared = checked.compared
+    compared, unverifiable = checked.compared, checked.unverifiable
     own = [name for name in experiment.features if custom_features.is_user_feature(name)]
     stops = any(name in failure.split() for failure in checked.failures for name in own)
+    if is_user_label(experiment.label):
+        label = label_audit.audit(
+            dataset, name=experiment.label, horizon=experiment.horizon, rng=np.random.default_rng([seed, 2])
+        )
+        failures += label.failures
+        compared += label.compared
+        unverifiable += label.unverifiable
+        stops = stops or bool(label.failures)
     places = [] if stops else cut_bars(dataset, cuts=cuts)
     for bar in places:
         cut = dataset.bars.closed_at[bar]
@@ -56,7 +66,7 @@ def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: i
         cuts=tuple(_day(dataset.bars.closed_at[bar]) for bar in places),
         compared=compared,
         failures=tuple(dict.fromkeys(failures)),
-        unverifiable=checked.unverifiable,
+        unverifiable=unverifiable,
         feature_cuts=checked.cuts,
         random_cuts=checked.random,
         detectable_share=round(feature_audit.detectable_share(checked.random), 6),
@@ -93,7 +103,7 @@ def cut_bars(dataset: Dataset, *, cuts: int) -> list[int]:
 
 def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: int) -> Iterator[tuple[str, bool]]:
     """Everything that was known at the close of `bar`, made again from another source."""
-    custom_features.forget(experiment.features)
+    custom_features.forget([*experiment.features, experiment.label])
     try:
         prices = make_bars(source, experiment)
         if len(prices) <= bar:  # the last bar of trades was closed by a pause that has no end yet
@@ -115,9 +125,10 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
     both = min(len(again.windows), len(dataset.windows))
     settled = int(np.searchsorted(dataset.windows.ends + 1 + experiment.horizon, bar, side="right"))
     yield "windows", both >= settled and _same(again.windows.ends[:both], dataset.windows.ends[:both])
+    labels = f"labels of {experiment.label}" if is_user_label(experiment.label) else "labels"
     told = dataset.windows.exit_at[:both] < dataset.bars.closed_at[bar]
     for name in ("targets", "label_weights", "forward_return", "held", "exit_at"):
-        yield "labels", _same(getattr(again.windows, name)[:both][told], getattr(dataset.windows, name)[:both][told])
+        yield labels, _same(getattr(again.windows, name)[:both][told], getattr(dataset.windows, name)[:both][told])
     for fold, remade, scaler, refitted in zip(dataset.folds, again.folds, dataset.scalers, again.scalers, strict=False):
         if not len(fold.test):
             continue
@@ -191,7 +202,8 @@ def structure(dataset: Dataset, experiment: Experiment) -> Iterator[str]:
         yield "a label is not known when it is said to be"
     if not _same(windows.forward_return, bars.open[leave] / bars.open[end + 1] - 1.0):
         yield "a label is not the return from the next open on"
-    if not _same(windows.targets, (windows.forward_return > 0).astype(np.float64)):
+    signs = (windows.forward_return > 0).astype(np.float64)
+    if not is_user_label(experiment.label) and not _same(windows.targets, signs):
         yield "a target is not the sign of its return"
     if experiment.combinatorial:
         yield from _purged_around(dataset)

@@ -95,7 +95,7 @@ def open_subject(run: Run) -> RunUnderStudy:
             f"Expected a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
         )
     custom_features.check_sources(experiment.features, about.get("user_features", {}))
-    user_code.check_sources(experiment.models, about.get("user_code", {}))
+    user_code.check_sources([*experiment.models, experiment.label], about.get("user_code", {}))
     bars = _bars(run, about["data"])
     if dataset.fingerprint(bars) != about["data"].get("fingerprint"):
         raise RunError(

@@ -18,6 +18,7 @@ from forecast.statistics.forecast_accuracy import ensembles
 from forecast.statistics.performance import held_returns
 from forecast.trading.market_state import conditions
 from forecast.trading.simulator import Ledger, trade_all
+from pipelines import user_code
 from pipelines.market.types import Bars, Floats, Times
 from pipelines.preprocessing import labels
 
@@ -100,6 +101,7 @@ def paper_record(
     """The record of a live run. entries: its own in the journal, at least one, in order of their bars."""
     described, model = run.describe(), entries[-1].model
     account = paper_ledger(entries, prices, rules=rules, described=described)
+    user_code.check_sources([experiment.label], described.get("user_code", {}))
     probability, outcome, days = _scored(entries, prices, experiment)
     expected = backtest_reference(run, model, horizon=experiment.horizon)
     compared = drift(probability, outcome, expected=expected, horizon=experiment.horizon)

@@ -14,6 +14,7 @@ from forecast.datasets.dataset import Source, make_bars, prepare_newest
 from forecast.networks.results import FitResult
 from forecast.runs.run import Run, tuned_hyperparameters
 from forecast.serving.loader import last_fold, open_experiment
+from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.market.types import Floats
 
@@ -37,6 +38,7 @@ def refit(
     described, experiment = open_experiment(run)
     if experiment.panel:
         raise ConfigError(f"Run {run.name} learned from {len(experiment.panel)} symbols at once: leave out --refit.")
+    user_code.check_sources([experiment.label], described.get("user_code", {}))
     tuned = tuned_hyperparameters(described.get("tuning"))
     number = last_fold(described)
     dataset = prepare_newest(make_bars(source, experiment), experiment)

@@ -27,7 +27,7 @@ from pipelines.market.types import Floats
 from pipelines.preprocessing import custom_features
 from pipelines.preprocessing.windows import Rows
 
-_OWN = (("Model", "models"), ("Baseline", "baselines"))
+_OWN = (("Model", "models"), ("Baseline", "baselines"), ("Label", "label"))
 """What it is called, and the field of an experiment that may name a person's own code, beside features."""
 
 
@@ -71,13 +71,21 @@ def run_name(experiment: Experiment, **more: Any) -> str:
 
 
 def refuse_lookahead(shown: Certificate, names: Iterable[str], *, progress: Progress) -> None:
-    """Stops before anything is trained on a person's own feature that looks ahead; says what cannot be checked.
+    """Stops before anything is trained on a feature or label of a person's own that looks ahead.
+
+    What cannot be checked is said.
 
     Raises:
         ConfigError: the certificate says so of one of these names.
     """
     for failure in shown.failures:
-        if (name := next((name for name in names if name in failure.split()), None)) is not None:
+        name = next((name for name in names if name in failure.split()), None)
+        if name is not None and failure.startswith("label"):
+            raise ConfigError(
+                f"Expected a label that is known at the exit that it names, but {name} is not: {failure}. Nothing was "
+                "trained. Return as bars held how far row t looks behind the open of bar t + 1."
+            )
+        if name is not None:
             raise ConfigError(
                 f"Expected features that are known at the close of their bar, but {name} looks ahead: {failure}. "
                 "Nothing was trained. Let row t of it depend on bars up to t only."
@@ -98,15 +106,21 @@ def own_code(experiment: Experiment) -> dict[str, dict[str, str]]:
     others = {
         name: digest
         for what, field_name in _OWN
-        for name, digest in user_code.sources(getattr(experiment, field_name), what=what).items()
+        for name, digest in user_code.sources(_named(experiment, field_name), what=what).items()
     }
     return {**({"user_features": features} if features else {}), **({"user_code": others} if others else {})}
+
+
+def _named(experiment: Experiment, field_name: str) -> Sequence[str]:
+    """What a field of an experiment names: one or several."""
+    value = getattr(experiment, field_name)
+    return (value,) if isinstance(value, str) else value
 
 
 def announce_code(experiment: Experiment, *, progress: Progress) -> None:
     """Says what of an experiment is a person's own code, before any of it runs."""
     for what, field_name in (("Feature", "features"), *_OWN):
-        for name, file in user_code.files(getattr(experiment, field_name), what=what).items():
+        for name, file in user_code.files(_named(experiment, field_name), what=what).items():
             progress.note(f"{what} {name} is code: {file} runs with your rights. Use files that you trust.")
 
 

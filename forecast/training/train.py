@@ -68,7 +68,7 @@ def train_all(
             experiment = with_features(experiment, prices)
             data = fingerprint(prices)
             more = own_code(experiment)
-            own = more.get("user_features", {})
+            own = [*more.get("user_features", {}), experiment.label]
             run = Run(folder / run_name(experiment, data=data, versions=versions, backend=workers.backend, **more))
             if run in found:
                 continue

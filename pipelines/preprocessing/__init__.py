@@ -4,6 +4,7 @@ __all__ = [
     "choices",
     "combinatorial_cv",
     "custom_features",
+    "custom_labels",
     "feature_process",
     "features",
     "isolated_features",

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.market.types import Bars, Floats, Times
+from pipelines.preprocessing import custom_labels
 from pipelines.preprocessing.choices import LABELS as LABELS
 from pipelines.preprocessing.features import volatility
 from pipelines.preprocessing.sessions import OVERNIGHT, last_of_session
@@ -19,7 +20,8 @@ class Labels:
     """One row a decision, made at the close of bar 0, 1, ... ; each array of shape (labels,).
 
     held: bars from the entry to the exit, at most the horizon, int64; 0 where the session leaves no room for it.
-    forward_return: open of bar t + 1 to open of bar t + 1 + held, simple. target: 1.0 where it is above 0, else 0.0.
+    forward_return: open of bar t + 1 to open of bar t + 1 + held, simple. target: 1.0 where it is above 0, else 0.0;
+    of a person's own label, where its value is.
     weight: 0.0 for a row that teaches nothing, else 1.0. decided_at: close of bar t. entry_at: open of bar t + 1.
     exit_at: open of bar t + 1 + held, when the target is known. The last horizon + 1 bars have no row.
     """
@@ -39,10 +41,10 @@ class Labels:
 def make(
     bars: Bars, *, kind: str, horizon: int, cost_bps: float, barrier_width: float, overnight: str = "hold"
 ) -> Labels:
-    """Labels of one of the kinds in LABELS.
+    """Labels of one of the kinds in LABELS, or of a person's own (pipelines.preprocessing.custom_labels).
 
     overnight: "flat" ends each label at the last open of the session in which it begins, as far as bars are intraday;
-    one that begins at that open teaches nothing.
+    one that begins at that open teaches nothing, nor does one of a person's own that is cut short.
 
     Raises:
         ConfigError: another kind, or a setting that it cannot have.
@@ -56,13 +58,18 @@ def make(
         made = paying_moves(bars, horizon=horizon, cost_bps=cost_bps)
     elif kind == "triple-barrier":
         made = triple_barrier(bars, horizon=horizon, width=barrier_width)
+    elif custom_labels.is_user_label(kind):
+        made = own(bars, name=kind, horizon=horizon)
     else:
-        raise ConfigError(f"Expected a label out of {', '.join(LABELS)}, got {kind!r}.")
+        raise ConfigError(f"Expected a label out of {', '.join(LABELS)}, or module:function, got {kind!r}.")
     if overnight == "hold":
         return made
     ended = _within_sessions(bars, made)
     if kind == "cost-aware":
         return replace(ended, weight=_paying(ended, cost_bps=cost_bps))
+    if custom_labels.is_user_label(kind):  # one that is cut short is not known at its end: it is the sign until then
+        whole = ended.held == made.held
+        return replace(ended, target=np.where(whole, made.target, ended.target), weight=whole.astype(np.float64))
     return ended
 
 
@@ -127,6 +134,18 @@ def triple_barrier(bars: Bars, *, horizon: int, width: float) -> Labels:
     for bar in range(horizon - 1, 0, -1):  # from the last open to the first: the first touch is written last
         held[np.abs(bars.open[1 + bar : 1 + bar + known] / entry - 1.0) >= barrier] = bar
     return _leaving(bars, held=held)
+
+
+def own(bars: Bars, *, name: str, horizon: int) -> Labels:
+    """Whether the value of a person's own label is above 0, held as long as it says.
+
+    Raises:
+        ConfigError: a horizon below 1, or a function that fails or returns something else.
+        TooFewBarsError: no bar whose label is known.
+    """
+    _known(bars, horizon=horizon)
+    values, held = custom_labels.compute(name, bars, horizon=horizon)
+    return replace(_leaving(bars, held=held), target=(values > 0).astype(np.float64))
 
 
 def _paying(made: Labels, *, cost_bps: float) -> Floats:

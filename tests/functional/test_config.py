@@ -110,7 +110,7 @@ def test_the_schema_says_what_the_parser_takes(project, capsys):
     assert train["properties"]["window"]["minimum"] == 1
     assert train["properties"]["start"]["format"] == "date"
     one, several = train["properties"]["model"]["anyOf"]
-    assert "lstm" in one["enum"]
+    assert "lstm" in one["anyOf"][0]["enum"]
     assert several == {"type": "array", "items": one}
     assert train["properties"]["layer-norm"]["type"] == "boolean"
     assert schema["properties"]["fetch"]["properties"]["decimal"]["enum"] == [".", ","]

@@ -1,4 +1,4 @@
-"""A network and a baseline of a person's own through the real command line: trained, traded, asked for a signal."""
+"""A person's own network, baseline and label through the real command line: trained, traded, asked for a signal."""
 
 import json
 import shutil
@@ -10,6 +10,7 @@ from tests.helpers.command_line import forecast_here, only_line
 
 SMALL = ("--folds", "1", "--seeds", "2", "--epochs", "1", "--units", "2", "--window", "5", "--end", "2003-12-31")
 NETWORK, BASELINE = "tests.helpers.own_networks:attention", "tests.helpers.own_models:Ridge"
+LABEL = "tests.helpers.own_labels:first_move"
 
 
 @pytest.fixture
@@ -19,13 +20,19 @@ def copy(trained, tmp_path):
     return tmp_path
 
 
-def test_a_network_and_a_baseline_of_ones_own_go_through_the_same_run(copy):
+def test_a_network_a_baseline_and_a_label_of_ones_own_go_through_the_same_run(copy):
     forecast = forecast_here(copy)
-    done = forecast("train", "AAPL", *SMALL, "--model", NETWORK, "--baseline", BASELINE)
-    for what, name in (("Model", NETWORK), ("Baseline", BASELINE)):
+    (copy / "own.toml").write_text(f'label = "{LABEL}"\nhorizon = 5\n')
+    settings = ("--config", str(copy / "own.toml"), "--model", NETWORK, "--baseline", BASELINE)
+    done = forecast("train", "AAPL", *SMALL, *settings)
+    for what, name in (("Model", NETWORK), ("Baseline", BASELINE), ("Label", LABEL)):
         assert f"{what} {name} is code" in " ".join(done.stderr.split())
-    described = open_run(copy / "data" / "runs").describe()
-    assert set(described["user_code"]) == {NETWORK, BASELINE}
+    run = open_run(copy / "data" / "runs")
+    described = run.describe()
+    assert set(described["user_code"]) == {NETWORK, BASELINE, LABEL}
+    assert run.certificate()["failures"] == []
+    rows = run.predictions()
+    assert (rows["exit_at"] - rows["entry_at"]).dt.days.nunique() > 3
     assert described["parameters"] == {NETWORK: 4 + 3 * 12 + 10 + 3}
     made = json.loads(forecast("backtest", "--json").stdout)["backtests"][0]
     assert {NETWORK, f"baseline:{BASELINE}"} < set(made["performance"])
@@ -43,7 +50,9 @@ def test_parts_that_do_not_fit_are_refused_before_anything_is_trained(copy):
     for option, name, message in (
         ("--model", "tests.helpers.own_networks:three_answers", "expected output of shape (None, 1), got (None, 3)"),
         ("--baseline", "tests.helpers.own_models:Unasked", "without predict_proba"),
+        ("--label", "tests.helpers.own_labels:one_further", "known at the exit that it names"),
+        ("--label", "tests.helpers.own_labels:before_the_entry", "an exit after the entry, got 0"),
     ):
-        done = forecast("train", "AAPL", *SMALL, option, name, code=2)
+        done = forecast("train", "AAPL", *SMALL, "--horizon", "5", option, name, code=2)
         assert message in only_line(done.stderr.splitlines()[-1])
     assert not list((copy / "data" / "runs").glob("*/run.json"))

@@ -58,6 +58,7 @@ def command(
     from forecast.studies import power_results, power_study
     from forecast.training.session import own_code
     from pipelines.errors import ConfigError
+    from pipelines.user_code import is_user_code
 
     settings: CliContext = ctx.obj
     rules = take_rules(options)
@@ -68,6 +69,11 @@ def command(
     experiment = make_experiment("CONTROL", options)
     if experiment.tuning_trials:
         raise ConfigError("Expected --tuning-trials 0 for power: it would tune anew on every market, and take days.")
+    if is_user_code(experiment.label):
+        raise ConfigError(
+            f"Expected --label direction, cost-aware or triple-barrier for power, got {experiment.label}: a label of "
+            "your own is audited where a run is trained."
+        )
     if experiment.combinatorial:
         raise ConfigError("Expected --split expanding or rolling: paths of a combinatorial run give no verdict.")
     wanted = [

@@ -27,6 +27,12 @@ def test_an_experiment_survives_its_json():
             "Expected --label direction or cost-aware for lstm_one",
         ),
         (
+            {"models": ["lstm_one_to_many"], "label": "mine:up_5"},
+            "Expected --label direction or cost-aware for lstm_one_to_many, got mine:up_5",
+        ),
+        ({"panel": ["A", "AAPL"], "label": "mine:up_5"}, "with --global-model, got mine:up_5: a label of your own"),
+        ({"label": "mine.up_5"}, "above-median, or module:function of your own, got 'mine.up_5'"),
+        (
             {"models": ["gru_one_to_many"], "panel": ["A", "AAPL"]},
             "Expected networks that forecast no path with --global-model, got",
         ),

@@ -102,7 +102,10 @@ def test_without_a_volatility_only_the_last_barrier_stands():
 
 
 def test_another_kind_is_refused():
-    with pytest.raises(ConfigError, match="label out of direction, cost-aware, triple-barrier, got 'mean'"):
+    with pytest.raises(
+        ConfigError,
+        match="label out of direction, cost-aware, triple-barrier, above-median, or module:function, got 'mean'",
+    ):
         labels.make(flat_bars([1.0] * 9), kind="mean", horizon=1, cost_bps=0, barrier_width=1)
 
 
@@ -125,6 +128,16 @@ def test_flat_overnight_a_label_ends_at_the_last_open_of_its_session_and_teaches
     np.testing.assert_allclose(flat.forward_return, [12 / 11 - 1, 0, 22 / 20 - 1, 23 / 21 - 1])
     assert flat.weight.tolist() == [1, 0, 1, 1]
     np.testing.assert_array_equal(flat.exit_at, bars.opened_at[[2, 2, 5, 6]])
+
+
+def test_flat_overnight_a_label_of_ones_own_that_is_cut_short_teaches_nothing():
+    bars = two_sessions([10.0, 11, 12, 20, 21, 22, 23])
+    options = {"kind": "tests.helpers.own_labels:falls", "horizon": 2, "cost_bps": 0.0, "barrier_width": 1.0}
+    flat, hold = labels.make(bars, overnight="flat", **options), labels.make(bars, overnight="hold", **options)
+    assert (hold.target.tolist(), hold.weight.tolist()) == ([0, 0, 0, 0], [1, 1, 1, 1])
+    assert flat.held.tolist() == [1, 0, 2, 2]
+    assert flat.weight.tolist() == [0, 0, 1, 1]
+    assert flat.target.tolist() == [1, 0, 0, 0]  # from 11 to 12 until the session ends; the others are its own
 
 
 @given(kind=st.sampled_from(LABELS), horizon=st.integers(1, 5), length=st.integers(7, 16), seed=st.integers(0, 100))

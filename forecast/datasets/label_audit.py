@@ -1,0 +1,125 @@
+"""Look-ahead audit of a person's own label: made again on what was known at the open at which it says it is known.
+
+The history ends with the bars that the row needs to be there at all. From its exit on, but for the exit's open, they
+have another future: once they rise, once they fall. A label that looks further comes out otherwise in one of them.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.datasets.audit_cuts import telling_rows, unusual_rows
+from forecast.datasets.dataset import Dataset
+from pipelines import user_code
+from pipelines.errors import ConfigError
+from pipelines.market.types import Bars
+from pipelines.preprocessing import custom_labels
+from pipelines.preprocessing.windows import Rows
+
+RANDOM_ROWS = 150
+BUDGET = 20.0  # seconds; a slow label is made again at fewer rows
+_FEWEST = 40
+_ROUNDING = 1e-9  # of the largest value: sums in another order
+_PRICES = ("open", "high", "low", "close", "vwap", "bid", "ask")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelAudit:
+    """What making the label again showed. compared: rows. failures, unverifiable: a line for each."""
+
+    compared: int
+    failures: tuple[str, ...]
+    unverifiable: tuple[str, ...]
+
+
+def audit(dataset: Dataset, *, name: str, horizon: int, rng: np.random.Generator) -> LabelAudit:
+    """Makes a person's own label again at some 300 rows, the earliest first.
+
+    Raises:
+        ConfigError: it fails, takes too long, or gives others for the same bars.
+    """
+    bars = dataset.bars
+    user_code.forget([name])
+    began = time.monotonic()
+    values, held = custom_labels.compute(name, bars, horizon=horizon)
+    spent = time.monotonic() - began
+    again = custom_labels.compute(name, bars, horizon=horizon)
+    if not (np.array_equal(values, again[0]) and np.array_equal(held, again[1])):
+        raise ConfigError(
+            f"Label {name}: expected the same values for the same bars, got others the second time. Let it depend on "
+            "bars alone; where it needs random numbers, make them by np.random.default_rng(0) inside the function."
+        )
+    rows = _rows(dataset, values, held.astype(np.float64), rng=rng)
+    fewer = max(_FEWEST, int(BUDGET / max(2.0 * spent, 1e-6)))
+    slow = len(rows) > fewer
+    if slow:
+        rows = np.sort(rng.choice(rows, size=fewer, replace=False))
+    user_code.forget([name])
+    allowed = _ROUNDING * float(np.max(np.abs(values)))
+    wrong: list[int] = []
+    for row in rows:
+        exit_at = int(row + 1 + held[row])
+        for upwards in (True, False):
+            history = _with_another_future(bars.rows(slice(0, int(row) + 2 + horizon)), exit_at, upwards=upwards)
+            try:
+                value, bars_held = custom_labels.compute(name, history, horizon=horizon)
+            except ConfigError as error:
+                return LabelAudit(compared=len(rows), failures=(_fails(name, bars, int(row), error),), unverifiable=())
+            if abs(value[row] - values[row]) > allowed or bars_held[row] != held[row]:
+                wrong.append(int(row))
+                break
+    few = (f"label {name} is slow: it was made again at {len(rows)} rows only",) if slow else ()
+    return LabelAudit(
+        compared=len(rows),
+        failures=tuple(_failures(name, bars, wrong, of=len(rows), held=held)),
+        unverifiable=few,
+    )
+
+
+def _rows(dataset: Dataset, values: Any, held: Any, *, rng: np.random.Generator) -> Rows:
+    """Rows at which the label is made again: at random, where leaks hide, where its values or exits are unusual."""
+    first, last = int(dataset.windows.ends[0]), int(dataset.windows.ends[-1])
+    drawn = rng.choice(np.arange(first, last + 1), size=min(RANDOM_ROWS, last + 1 - first), replace=False)
+    telling = telling_rows(dataset.bars, first=first, rng=rng, events=None)
+    unusual = [unusual_rows(each, number=12, first=first, rng=rng) for each in (values, held)]
+    rows = np.unique(np.concatenate([drawn, telling, *unusual]))
+    return np.asarray(rows[rows <= last], dtype=np.int64)
+
+
+def _with_another_future(history: Bars, bar: int, *, upwards: bool) -> Bars:
+    """From this bar on, but for its open, prices rise or fall by 5 % a bar and everything else is another bar's."""
+    later = np.arange(bar, len(history))
+    change = np.exp((0.05 if upwards else -0.05) * np.arange(len(later) + 1))
+    opens, closes = history.open[bar] * change[:-1], history.open[bar] * change[1:]
+    prices = {
+        "open": opens, "high": np.maximum(opens, closes), "low": np.minimum(opens, closes), "close": closes,
+        "vwap": closes, "bid": opens, "ask": opens,
+    }  # fmt: skip
+    others = {"volume", "trades", "signed_volume", "spread", "depth_imbalance", "order_flow"}
+    columns: dict[str, Any] = {}
+    for name in (*_PRICES, *others):
+        column = getattr(history, name)
+        if column is not None:
+            columns[name] = column.copy()
+            columns[name][later] = prices[name] if name in prices else column[later[::-1] - len(later)]
+    return replace(history, **columns)
+
+
+def _failures(name: str, bars: Bars, wrong: list[int], *, of: int, held: Rows) -> Iterator[str]:
+    if wrong:
+        yield (
+            f"label {name} at {_day(bars, wrong[0])} says that it is known {held[wrong[0]]} bars after the entry, but "
+            f"changes with what comes after that ({len(wrong)} of {of} recomputations differ)"
+        )
+
+
+def _fails(name: str, bars: Bars, row: int, error: ConfigError) -> str:
+    return f"label {name} at {_day(bars, row)} cannot be made from the bars up to its exit ({error})"
+
+
+def _day(bars: Bars, row: int) -> str:
+    return pd.Timestamp(bars.closed_at[row]).tz_localize("UTC").isoformat()

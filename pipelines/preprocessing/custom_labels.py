@@ -1,0 +1,80 @@
+"""A person's own label: a function Bars -> (values, held) named `module:function` (pipelines.user_code loads it).
+
+values: one number a bar; above 0 is a rise. held: bars from the entry, the open of bar t + 1, to the open at which
+values[t] is known; one number for all bars, or one a bar. The look-ahead audit makes it again on what was known then.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines import user_code
+from pipelines.errors import ConfigError
+from pipelines.market.types import Bars, Floats
+from pipelines.user_code import is_user_code as is_user_label
+
+__all__ = ["compute", "is_user_label"]
+
+
+def compute(name: str, bars: Bars, *, horizon: int) -> tuple[Floats, NDArray[np.int64]]:
+    """What is learned and when it is known, of all bars but the last horizon + 1, which need not have any.
+
+    Returns:
+        The values, float64, and the bars from entry to exit, int64, each of shape (bars - horizon - 1,).
+
+    Raises:
+        ConfigError: it cannot be imported, fails, takes too long, or returns something else.
+    """
+    slow = f"Compute it on whole columns (numpy, pandas), or use fewer than these {len(bars):,} bars: --start."
+    answer = user_code.call(name, bars, what="Label", hint=slow)
+    if not isinstance(answer, tuple | list) or len(answer) != 2:
+        raise ConfigError(
+            f"Label {name}: expected a pair of values and bars held, got {type(answer).__name__}. Return values, "
+            f"{horizon} where all of them are known {horizon} bars after the entry."
+        )
+    values = _column(name, "values", answer[0], bars)
+    held = _column(name, "bars held", np.full(len(bars), answer[1]) if np.isscalar(answer[1]) else answer[1], bars)
+    rows = len(bars) - 1 - horizon
+    values, held = values[:rows], held[:rows]
+    _refuse(
+        name, bars, ~np.isfinite(values), values, expected=f"a finite value at all bars but the last {horizon + 1}",
+        hint="Return a number there, above 0 for a rise, or give the --horizon after which it is known.",
+    )  # fmt: skip
+    _refuse(
+        name, bars, ~(held >= 1) | (held != np.floor(held)), held,
+        expected="whole numbers of bars held, 1 or more: an exit after the entry",
+        hint="Count from the open of the bar after the decision.",
+    )  # fmt: skip
+    _refuse(
+        name, bars, held > horizon, held, expected=f"at most --horizon {horizon} bars held",
+        hint=f"Give --horizon {np.max(held, initial=1.0):g}.",
+    )  # fmt: skip
+    return values, held.astype(np.int64)
+
+
+def _column(name: str, what: str, given: Any, bars: Bars) -> Floats:
+    """One float64 a bar."""
+    try:
+        column = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"Label {name}: expected an array of numbers as {what}, got {type(given).__name__}. Return one a bar."
+        ) from error
+    if column.shape != (len(bars),):
+        raise ConfigError(
+            f"Label {name}: expected {what} of shape ({len(bars)},), one a bar, got shape {column.shape}. Return NaN "
+            "where the bars that it needs are not there yet."
+        )
+    return column
+
+
+def _refuse(name: str, bars: Bars, wrong: NDArray[np.bool_], column: Floats, *, expected: str, hint: str) -> None:
+    if not wrong.any():
+        return
+    rows = np.flatnonzero(wrong)
+    day = np.datetime_as_string(bars.closed_at[rows[0]], unit="s")
+    raise ConfigError(
+        f"Label {name}: expected {expected}, got {column[rows[0]]:g} at bar {rows[0]} ({day}) and {len(rows) - 1} "
+        f"others. {hint}"
+    )

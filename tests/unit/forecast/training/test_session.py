@@ -1,0 +1,42 @@
+"""What of a run is a person's own code: in its name, and said before it runs."""
+
+import dataclasses
+import hashlib
+
+import pytest
+
+from forecast.compute.progress import NotesOnly
+from forecast.config.experiment import Experiment
+from forecast.training.session import announce_code, own_code, run_name
+from pipelines.errors import ConfigError
+
+SOURCE = "def up(bars):\n    return bars.open, 1\n"
+
+
+def test_two_sources_of_a_label_give_two_names_and_the_same_source_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    experiment = Experiment("AAPL", label="label_of_names:up")
+    names = []
+    for text in (SOURCE, SOURCE.replace("open", "close"), SOURCE):
+        (tmp_path / "label_of_names.py").write_text(text)
+        code = own_code(experiment)
+        assert code == {"user_code": {"label_of_names:up": hashlib.sha256(text.encode()).hexdigest()}}
+        names.append(run_name(experiment, **code))
+    assert names[0] == names[2] != names[1]
+
+
+def test_a_label_is_announced_as_code_and_one_of_the_table_is_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "label_of_notes.py").write_text(SOURCE)
+    notes: list[str] = []
+    experiment = Experiment("AAPL", label="label_of_notes:up")
+    announce_code(experiment, progress=NotesOnly(write=notes.append))
+    announce_code(dataclasses.replace(experiment, label="direction"), progress=NotesOnly(write=notes.append))
+    (note,) = notes
+    assert note.startswith("Label label_of_notes:up is code: ")
+    assert "runs with your rights" in note
+
+
+def test_a_label_whose_file_is_not_there_is_one_line():
+    with pytest.raises(ConfigError, match="Label no_such_label:up: expected a module no_such_label in"):
+        own_code(Experiment("AAPL", label="no_such_label:up"))
