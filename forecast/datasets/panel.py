@@ -198,7 +198,8 @@ def lay_out(
     targets = None
     if experiment.label == "above-median":
         targets = labels.above_median(windows.forward_return, windows.decided_at)
-        learned = replace(windows, targets=targets)
+        ranked = np.where(names_beside(windows) > 1, windows.label_weights, 0.0)  # alone, a return is its own median
+        learned = replace(windows, targets=targets, label_weights=ranked)
         windows = replace(windows, exit_at=known_at(windows))
     laid_out = walk_forward_folds(windows, experiment, planned=planned)
     folds = tuple(sample_weights.weigh(learned, taking_part(panel, fold), kind=experiment.weights) for fold in laid_out)
@@ -219,6 +220,12 @@ def pool(panel: Panel, experiment: Experiment, *, planned: int | None = None) ->
             if len(rows := panel.fold_of(symbol, fold).train):
                 own[symbol] = scaling.fit_scaler(part, rows=rows)
     return PanelDataset(panel=panel, folds=folds, scalers=scalers, targets=targets)
+
+
+def names_beside(windows: Windows) -> Rows:
+    """How many symbols decide at each window's moment, itself included, shape (windows,)."""
+    _, moment, count = np.unique(windows.decided_at, return_inverse=True, return_counts=True)
+    return np.asarray(count[moment], dtype=np.int64)
 
 
 def known_at(windows: Windows) -> Times:

@@ -73,8 +73,8 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
     config = rules.to_json()
     tried = tries(run.folder.parent, ledgers, run=run.name, name=rules.name)
     metrics = summarise(
-        ledgers, None, bars_per_year=data["bars_per_year"], sessions=sessions, config=config, scores=scores,
-        trials=max(1, tried.log.tried), tried=tried.returns,
+        ledgers, None, bars_per_year=_bars_per_year(trades.market, states, described), sessions=sessions,
+        config=config, scores=scores, trials=max(1, tried.log.tried), tried=tried.returns,
         caveats=[
             *tried.caveats,
             *([] if checked.verified else [Caveat(code="unverified")]),
@@ -202,7 +202,7 @@ def _exposures(
     for fold, part in validation.groupby("fold", sort=True):
         checked = panel_rows(part)
         parts = account_parts(checked, states=states, closes=closes, rules=rules)
-        moments = int(checked.moment.max()) + 1
+        whole = account_shares(checked.symbol, checked.decided_at, closes=closes).sum()  # all in, at every decision
         for (model, member), probability in checked.probability.items():
             if member != ENSEMBLE or not is_network(model):
                 continue
@@ -215,7 +215,7 @@ def _exposures(
                 parts=parts,
             )
             held = exposure.setdefault(model, np.zeros(len(rows)))
-            held[rows.fold == int(str(fold))] = shares.sum() / moments
+            held[rows.fold == int(str(fold))] = shares.sum() / whole
     return exposure
 
 
@@ -250,6 +250,18 @@ def _spells(account: PanelAccount) -> dict[str, float | None]:
     inside = side != 0
     gain = np.bincount(number[inside] - 1, weights=account.contribution[inside], minlength=count)
     return {"trades": count, "hit_rate": float((gain > 0).mean())}
+
+
+def _bars_per_year(market: PanelMarket, states: Mapping[str, MarketState], described: Mapping[str, Any]) -> float:
+    """Opens of the account a year: exchanges that open at other times have more together than each alone."""
+    rates = []
+    for place, name in enumerate(market.symbols):
+        opened, entered = states[name].opened_at, market.time[market.entry[market.symbol == place]]
+        first, last = entered.min(), entered.max()
+        own, joint = (np.searchsorted(each, last) - np.searchsorted(each, first) for each in (opened, market.time))
+        per_year = float(described["panel"]["symbols"][name]["bars_per_year"])
+        rates.append(per_year * float(joint / own) if own else per_year)
+    return float(np.median(rates))
 
 
 def _sessions(bars: pd.DataFrame, time: Times, *, calendar: str) -> NDArray[np.datetime64]:

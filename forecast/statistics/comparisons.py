@@ -349,11 +349,17 @@ def _seeds(daily: Mapping[tuple[str, str], tuple[Floats, Unit]], model: str) -> 
 
 
 def _parts(accounts: Mapping[tuple[str, str], Ledger]) -> dict[tuple[str, str], ReturnParts]:
-    """Every account split into timing, exposure and costs; empty where the asset's own returns are not known."""
+    """Every account split into timing, exposure and costs; empty where there is no one position in one asset."""
     holding = accounts.get((BUY_AND_HOLD, ENSEMBLE))
-    if holding is None or "+" in holding.symbol:  # a joined account has no one position
+    if holding is None:
         return {}
     returns = asset_returns(holding)
+    of_many_names = any(
+        not np.allclose(each.gross_return[:-1], each.position[:-1] * returns, rtol=0.0, atol=1e-9)
+        for each in accounts.values()
+    )
+    if of_many_names or "+" in holding.symbol:
+        return {}
     return {key: return_parts(each, asset_returns=returns) for key, each in accounts.items()}
 
 

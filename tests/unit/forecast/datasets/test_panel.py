@@ -289,6 +289,26 @@ def test_above_median_is_half_of_the_names_of_each_moment_and_known_when_the_las
         Experiment("A", label="above-median")
 
 
+def test_above_median_teaches_nothing_of_a_name_that_is_alone_at_its_moment(tmp_path):
+    """OLD trades a year before the others are listed: alone, its return is never above the median of its day."""
+    experiment = dataclasses.replace(POOLED, label="above-median", panel=("OLD", "B", "C"), horizon=1)
+    parts = {
+        name: make_windows(market(name, bars=bars, first=np.datetime64(first), calendar="24/7", seed=seed), experiment)
+        for seed, (name, bars, first) in enumerate(
+            [("OLD", 900, "2014-01-01"), ("B", 535, "2015-01-01"), ("C", 535, "2015-01-01")]
+        )
+    }
+    dataset = pool(write_panel(tmp_path, parts.items()), experiment)
+    alone = dataset.windows.decided_at < min(parts[name].decided_at[0] for name in ("B", "C"))
+    assert alone.sum() > 300
+    for fold in dataset.folds:
+        learned = np.concatenate([fold.train, fold.validation])
+        assert not fold.weights[learned[alone[learned]]].any()
+        assert (fold.weights[learned[~alone[learned]]] == 1.0).all()
+    together = dataset.folds[-1].train[~alone[dataset.folds[-1].train]]
+    assert dataset.windows.targets[together].mean() == pytest.approx(1 / 3)  # of three names, one is above their median
+
+
 def test_a_panel_of_one_symbol_or_of_one_twice_is_refused():
     for symbols in (("AAPL",), ("AAPL", "AAPL")):
         with pytest.raises(ConfigError, match="Expected 2 symbols or more for --global-model, each once, got"):

@@ -13,6 +13,7 @@ from forecast.evaluation.panel_rows import panel_rows
 from forecast.report import write_report
 from forecast.trading.signals import ENSEMBLE
 from pipelines.errors import ConfigError, RunError
+from pipelines.market.calendars import schedule
 from tests.helpers.panel_runs import panel_bars, panel_run
 from tests.helpers.reference_backtest import keep_book
 
@@ -252,6 +253,44 @@ def test_a_policy_of_ranks_over_two_calendars_is_one_line(tmp_path, prices):
     with pytest.raises(ConfigError, match=r"Expected symbols of one calendar for --policy top:2, .* got 24/7, XNYS"):
         evaluate(run, rules=TradingConfig(policy="top:2"))
     assert evaluate(run, rules=TradingConfig()).metrics["verdict"]["status"] == "ok"
+
+
+def exchange_bars(symbol, calendar, *, days):
+    """A symbol on the days and hours of its exchange, holidays and half days included."""
+    known = schedule(calendar)
+    inside = (known.date >= np.datetime64(days[0])) & (known.date <= np.datetime64(days[1]))
+    made = panel_bars(symbol, bars=int(inside.sum()))
+    return dataclasses.replace(made, opened_at=known.open[inside], closed_at=known.close[inside], calendar=calendar)
+
+
+def test_tokyo_and_new_york_are_one_account_over_the_years_that_it_lasted(tmp_path):
+    """Always long is holding: in return, in exposure, and a year is a year though the account has 500 opens in it."""
+    days = ("2015-01-02", "2017-12-29")
+    prices = {name: exchange_bars(name, calendar, days=days)
+              for name, calendar in (("A", "XNYS"), ("B", "XNYS"), ("J", "XTKS"), ("K", "XTKS"))}  # fmt: skip
+    run, _ = panel_run(tmp_path / "runs", tmp_path, prices=prices, edge={"lstm": 0.0}, baselines=())
+    run.finish(
+        predictions=run.predictions().assign(probability=0.6), validation=run.validation().assign(probability=0.6),
+        history=run.history(), certificate=run.certificate(), seconds=1.0,
+    )  # fmt: skip
+    made = evaluate(run, rules=TradingConfig(costs=Costs(fee_bps=2, slippage_bps=1)))
+    ensembles = made.ledger[made.ledger["member"] == ENSEMBLE]
+    net = ensembles.pivot(index="time", columns="model", values="net_return")
+    np.testing.assert_allclose(net["same_exposure:lstm"], net["buy_and_hold"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(net["lstm"], net["buy_and_hold"], rtol=0, atol=1e-12)
+    years = (net.index[-1] - net.index[0]) / pd.Timedelta(days=365.25)
+    assert made.metrics["period"]["years"] == pytest.approx(years, rel=0.02)
+    grown = float(np.prod(1.0 + net["lstm"]))
+    performance = made.metrics["performance"]["lstm"]["ensemble"]
+    assert performance["annual_return"] == pytest.approx(grown ** (1.0 / years) - 1.0, rel=0.03)
+
+
+def test_a_difference_of_accounts_over_several_names_is_not_split_by_one_position(run):
+    """Long and short by the same amount is no exposure of two: there is no one position to split by."""
+    made = evaluate(run, rules=TradingConfig(policy="top-bottom:2", costs=COSTS))
+    money = [each for each in made.metrics["verdict"]["comparisons"] if each["question"] == "money"]
+    assert money
+    assert all(each["attribution"] is None for each in money)
 
 
 def test_a_symbol_that_decides_twice_at_a_time_is_one_line(run):
