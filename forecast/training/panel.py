@@ -129,7 +129,7 @@ def train_panel(
                 **{"user_features": {}, **code},
             )
             description["parameters"] |= counts
-            trial_log.record_training(folder, experiment, run=run.name, **more)
+            trial_log.record_training(folder, experiment, run=run.name, **code)
             runs.create_run(folder, run.name, description=description, bars=tables.panel_bars(prices.bars))
             session = resume(run, experiment, dataset, shown, twice=tuple(experiment.models))
             _fit(session, dataset, prices, tuple(versions.items()), scratch, workers=workers, progress=progress)

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from forecast.config.experiment import Experiment
 from forecast.runs import trial_log
 from forecast.runs.catalog import open_run
 from forecast.serving.panel_signal import panel_signal
@@ -92,6 +93,8 @@ def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(
     assert run.certificate()["audited"] == ["AAPL", "MSFT"]
     lines = [each for each in trial_log.read(copy / "data" / "runs").trials if each.run == run.name]
     assert [(each.kind, each.symbols) for each in lines] == [("training", ("AAPL", "MSFT"))]
+    settings = Experiment.from_options({**run.describe()["config"], "symbol": "AAPL"})
+    assert lines[0].configuration == settings.fingerprint()  # newer bars are no other try, as for one symbol
     assert len(list((run.folder / "weights").rglob("*.h5"))) == 2 * 2  # networks x folds
     assert set(run.describe_member("lstm", 1, 0)["scaler"]) == {"AAPL", "MSFT"}
     rows = run.predictions()
