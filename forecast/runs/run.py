@@ -30,7 +30,17 @@ from forecast.runs.io import (
     write_json,
 )
 from forecast.runs.labels import LABELS
-from forecast.runs.manifest import CURRENT_FORMAT, FILES, FORMAT, check_seal, digest, has_digests, read_checked, sealed
+from forecast.runs.manifest import (
+    CURRENT_FORMAT,
+    FILES,
+    FORMAT,
+    SEAL,
+    check_seal,
+    digest,
+    has_digests,
+    read_checked,
+    sealed,
+)
 from pipelines.errors import RunError
 from pipelines.files import write_atomically
 from pipelines.market.types import Floats
@@ -374,6 +384,8 @@ class Run:
         if not path.exists() and not has_digests(self.describe()):
             return {}
         manifest = read_json(path)
+        if lacking := [each for each in (SEAL, FILES) if each not in manifest]:
+            raise damaged(path, f"it lacks {' and '.join(lacking)}")
         check_seal(manifest, path)
         return manifest
 

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from forecast.config.experiment import Experiment
 from forecast.config.trading import TradingConfig
-from forecast.evaluation.backtest import closing_calendar, with_outcome
+from forecast.evaluation.backtest import closing_calendar, traded_accounts
 from forecast.runs import tables
 from forecast.runs.run import Run
 from forecast.serving.journal import JournalEntry
 from forecast.statistics.drift import Drift, DriftReference, drift, reference
-from forecast.statistics.forecast_accuracy import ensembles
 from forecast.statistics.performance import held_returns
 from forecast.trading.market_state import conditions
+from forecast.trading.signals import ENSEMBLE
 from forecast.trading.simulator import Ledger, trade_all
 from pipelines import user_code
 from pipelines.market.types import Bars, Floats, Times
@@ -103,7 +103,7 @@ def paper_record(
     account = paper_ledger(entries, prices, rules=rules, described=described)
     user_code.check_sources([experiment.label], described.get("user_code", {}))
     probability, outcome, days = _scored(entries, prices, experiment)
-    expected = backtest_reference(run, model, horizon=experiment.horizon)
+    expected = backtest_reference(run, model, horizon=experiment.horizon, rules=rules)
     compared = drift(probability, outcome, expected=expected, horizon=experiment.horizon)
     fired = compared.fired
     return PaperRecord(
@@ -122,12 +122,15 @@ def paper_record(
     )
 
 
-def backtest_reference(run: Run, model: str, *, horizon: int) -> DriftReference:
-    """The hit rate and calibration of a network's mean probability in the run's own out-of-sample rows."""
-    rows = with_outcome(run.predictions())
-    mean = ensembles(rows[rows["model"] == model])[model]
-    columns = (mean[name].to_numpy(np.float64) for name in ("probability", "target"))
-    return reference(*columns, horizon=horizon)
+def backtest_reference(run: Run, model: str, *, horizon: int, rules: TradingConfig) -> DriftReference:
+    """The hit rate and calibration of a network's mean probability in the run's own out-of-sample rows.
+
+    Recalibrated as the rules ask for, as a signal that is given is.
+    """
+    made = traded_accounts(run, rules=rules)
+    known = (made.members.exit_at > made.members.entry_at) | (made.members.forward_return != 0)
+    probability = made.probability[made.members.names.index((model, ENSEMBLE))]
+    return reference(probability[known], made.members.target[known], horizon=horizon)
 
 
 def _scored(entries: Sequence[JournalEntry], prices: Bars, experiment: Experiment) -> tuple[Floats, Floats, Times]:

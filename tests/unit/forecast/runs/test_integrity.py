@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.config.trading import TradingConfig
+from forecast.evaluation.backtest import evaluate
 from forecast.runs import integrity
 from forecast.runs.manifest import digest, sealed
 from forecast.runs.run import BOUND
@@ -79,3 +81,12 @@ def test_a_run_of_an_earlier_version_is_used_and_said_to_be_unverified(run):
     checked = integrity.check(run)
     assert not checked.verified
     assert "earlier version (0.1.0) that recorded no sha256" in checked.reason
+
+
+def test_numbers_of_a_backtest_are_not_believed_without_the_sha256_of_its_files(run):
+    saved = evaluate(run, rules=TradingConfig())
+    folder = run.folder / "backtests" / saved.name
+    (folder / "manifest.json").write_text("{}")
+    (folder / "metrics.json").write_text((folder / "metrics.json").read_text().replace("inconclusive", "better"))
+    with pytest.raises(RunError, match=r"manifest\.json of run folder .* cannot be read \(it lacks sha256 and files"):
+        run.metrics(saved.name)
