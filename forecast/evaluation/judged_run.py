@@ -416,11 +416,13 @@ class _Reader:
                 "--gaps hold to keep the position there."
             )
         filled = []
+        bars = np.arange(first, last + 1)
+        folds = rows.groupby("bar")["fold"].first().reindex(bars).ffill().bfill() if "fold" in rows else None
         for (model, seed), each in members:
-            whole = each.set_index("bar").reindex(np.arange(first, last + 1)).rename_axis("bar").reset_index()
+            whole = each.set_index("bar").reindex(bars).rename_axis("bar").reset_index()
             whole = whole.assign(model=str(model), seed=int(str(seed)), probability=whole["probability"].fillna(0.5))
-            if "fold" in whole:
-                whole["fold"] = whole["fold"].ffill().astype(np.int64)
+            if folds is not None:  # that of the other models, where they have a row
+                whole["fold"] = folds.to_numpy(np.int64)
             filled.append(whole)
         return pd.concat(filled, ignore_index=True), sum(missing.values())
 

@@ -240,3 +240,16 @@ def test_the_run_says_where_its_forecasts_come_from(source, tmp_path):
     assert described["judged"]["values"] == "probability"
     assert len(described["judged"]["forecasts"]) == 64
     assert described["parameters"] == {}
+
+
+@pytest.mark.parametrize("missing", [5, 100], ids=["the first common bar", "the first bar of a fold"])
+def test_a_bar_that_one_model_lacks_is_in_the_fold_that_the_other_one_gives_it(source, tmp_path, missing):
+    frames = {
+        "a": probabilities(source, first=155, last=390),
+        "b": probabilities(source, first=150, last=390, seed=3).drop(index=missing),
+    }
+    later = days_of(source, 250, 250)[0]
+    frame = pd.concat([each.assign(model=name, fold=(each["date"] >= later) * 1) for name, each in frames.items()])
+    rows = judged(frame, source, tmp_path, gaps="hold").predictions()
+    sizes = rows.groupby(["model", "fold"]).size().unstack()
+    assert sizes.loc[["judged:a", "judged:b"]].to_numpy().tolist() == [[95, 141], [95, 141]]
