@@ -58,12 +58,12 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
     checked, described = integrity.check(run), run.describe()
     check_rules(rules, described)
     trial_log.record_backtest(run.folder.parent, rules, run=run.name, symbols=list(described["panel"]["symbols"]))
-    data, title = described["data"], run.symbol
+    data, title, horizon = described["data"], run.symbol, int(described["config"]["horizon"])
     calendars = {symbol: str(each["calendar"]) for symbol, each in described["panel"]["symbols"].items()}
     rows, validation, bars = panel_rows(run.predictions()), run.validation(), run.bars()
     states = market_states(bars, rules=rules, described=described)
     closes = {str(symbol): utc(own["closed_at"]) for symbol, own in bars.groupby("symbol", sort=True)}
-    trades = panel_trades(rows, validation, states=states, closes=closes, rules=rules)
+    trades = panel_trades(rows, validation, states=states, closes=closes, rules=rules, horizon=horizon)
     accounts = _accounts(trades, title=title, rules=rules)
     kept = {name: each for name, each in accounts.items() if name[1] == ENSEMBLE}
     sessions = _sessions(bars, trades.market.time, calendar=str(data["calendar"]))
@@ -154,8 +154,12 @@ def panel_trades(
     states: Mapping[str, MarketState],
     closes: Mapping[str, Times],
     rules: TradingConfig,
+    horizon: int = 1,
 ) -> PanelTrades:
-    """What the rules make of the probabilities, benchmarks included; validation rows decide the same exposure."""
+    """What the rules make of the probabilities, benchmarks included; validation rows decide the same exposure.
+
+    horizon: of the labels, in bars.
+    """
     shares: dict[Member, Floats] = {}
     signals: dict[str, Signals] = {}
     parts = account_parts(rows, states=states, closes=closes, rules=rules)
@@ -170,7 +174,7 @@ def panel_trades(
     shares[CASH, ENSEMBLE] = np.zeros(len(rows))
     for model, exposure in _exposures(rows, validation, states=states, closes=closes, rules=rules).items():
         shares[f"{SAME_EXPOSURE}:{model}", ENSEMBLE] = exposure * equal
-    market = panel_market(states, symbol=rows.symbol, entry_at=rows.entry_at)
+    market = panel_market(states, symbol=rows.symbol, entry_at=rows.entry_at, horizon=horizon)
     return PanelTrades(rows=rows, market=market, shares=shares, signals=signals)
 
 
@@ -273,11 +277,10 @@ def _sessions(bars: pd.DataFrame, time: Times, *, calendar: str) -> NDArray[np.d
 
 def _events(market: PanelMarket) -> dict[str, Any]:
     """Which symbols ended before the account did, and at how many opens each could not be traded."""
-    entered = {name: market.entry[market.symbol == place] for place, name in enumerate(market.symbols)}
     ended = {
-        name: str(np.datetime_as_string(market.time[own.max() + 1], unit="D"))
-        for name, own in entered.items()
-        if own.max() + 2 < len(market.time)
+        name: str(np.datetime_as_string(market.time[sold], unit="D"))
+        for name, sold in zip(market.symbols, market.sold.tolist(), strict=True)
+        if market.time[sold].astype("datetime64[D]") < market.time[-1].astype("datetime64[D]")
     }
     idle = {name: int(count) for name, count in zip(market.symbols, (~market.able).sum(axis=1), strict=True) if count}
     return {"ended": ended, "untradable_opens": idle, "opens": len(market.time) - 1}

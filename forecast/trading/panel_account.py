@@ -1,7 +1,8 @@
 """Shares of a panel's symbols at each decision -> one account: fills at each symbol's own next open, costs paid.
 
 The account's times are all opens of all symbols. A symbol without a bar then keeps its last price and cannot be traded;
-one that has no further decision (its history ends, or its membership) is sold at its next open, its last one.
+one that has no further decision since its membership ends is sold at its next open. One whose history ends is held to
+its last open: that nothing is decided in its last bars, whose labels are not known, is not known before they are over.
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,8 @@ class PanelMarket:
     last one where it has no bar, shape (symbols, bars). able: whether a symbol can be traded, true before its first and
     after its last bar, where nothing of it is held. spread: half of it, shape (symbols, bars), None where it is given.
     symbol, entry: of each row, the numbers of its symbol and of the open at which it is filled, shape (rows,).
-    closed: of each row, whether positions are closed at that open because the session ends.
+    closed: of each row, whether positions are closed at that open because the session ends. sold: of each symbol, the
+    number of the open at which what is left of it is sold, shape (symbols,).
     """
 
     symbols: tuple[str, ...]
@@ -37,12 +39,26 @@ class PanelMarket:
     symbol: Rows
     entry: Rows
     closed: Flags
+    sold: Rows
 
     def targets(self, shares: Floats) -> Floats:
-        """What each symbol is to have from each open on, shape (symbols, bars - 1). shares: shape (rows,)."""
+        """What each symbol is to have from each open on, shape (symbols, bars - 1). shares: shape (rows,).
+
+        What is held of a symbol after its last decision is not there for the others.
+        """
         wanted = np.zeros((len(self.symbols), len(self.time)))
         wanted[self.symbol, self.entry] = np.where(self.closed, 0.0, shares)
-        return wanted[:, :-1]
+        kept = np.zeros_like(wanted)
+        last = np.zeros(len(self.symbols), dtype=np.int64)
+        np.maximum.at(last, self.symbol, self.entry)
+        for place in np.flatnonzero(self.sold > last + 1):
+            kept[place, last[place] + 1 : self.sold[place]] = wanted[place, last[place]]
+        for side in (1.0, -1.0):
+            taken, asked = (np.maximum(side * each, 0.0).sum(axis=0) for each in (kept, wanted))
+            over = (taken > 0.0) & (taken + asked > 1.0)
+            left = np.divide(np.maximum(1.0 - taken, 0.0), asked, out=np.ones_like(asked), where=over & (asked > 0.0))
+            wanted = np.where(side * wanted > 0.0, wanted * left, wanted)
+        return (wanted + kept)[:, :-1]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,10 +76,13 @@ class PanelAccount:
     spells: Mapping[str, float | None] | None = None
 
 
-def panel_market(states: Mapping[str, MarketState], *, symbol: NDArray[np.object_], entry_at: Times) -> PanelMarket:
+def panel_market(
+    states: Mapping[str, MarketState], *, symbol: NDArray[np.object_], entry_at: Times, horizon: int = 1
+) -> PanelMarket:
     """The opens from the first fill to the one after the last, of every symbol.
 
     states: the conditions of each symbol's bars. symbol, entry_at: of each row, whose it is and when it is filled.
+    horizon: of the labels, in bars; so many bars at the end of a history have no decision.
 
     Raises:
         RunError: a fill at a time at which its symbol has no bar, or has no bar after it.
@@ -78,6 +97,11 @@ def panel_market(states: Mapping[str, MarketState], *, symbol: NDArray[np.object
         if last + 1 >= len(opened) or not np.isin(entries, opened).all():
             raise RunError(f"Predictions and bars of {name} do not belong together. Train the run again: --overwrite.")
         spans[name] = slice(first, last + 2)
+    end = max(states[name].opened_at[span.stop - 1] for name, span in spans.items())
+    for name, span in spans.items():
+        opened = states[name].opened_at
+        if span.stop - 2 + horizon >= len(opened) - 1:  # its history ends
+            spans[name] = slice(span.start, max(span.stop, int(np.searchsorted(opened, end, side="right"))))
     used = {name: states[name].rows(span) for name, span in spans.items()}
     time = np.unique(np.concatenate([each.opened_at for each in used.values()]))
     opens, spread = np.empty((len(names), len(time))), np.zeros((len(names), len(time)))
@@ -106,6 +130,7 @@ def panel_market(states: Mapping[str, MarketState], *, symbol: NDArray[np.object
         symbol=rows,
         entry=np.searchsorted(time, entry_at),
         closed=closed,
+        sold=np.array([np.searchsorted(time, used[name].opened_at[-1]) for name in names], dtype=np.int64),
     )
 
 

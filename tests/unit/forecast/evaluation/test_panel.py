@@ -220,20 +220,29 @@ def test_equal_probabilities_hold_nothing_on_two_sides_and_everything_on_one(tmp
     np.testing.assert_allclose(same["lstm"][days_without_gaps], same["buy_and_hold"][days_without_gaps], atol=1e-12)
 
 
-def test_a_delisting_at_almost_nothing_is_lost_whole(tmp_path):
-    """D falls to a ten-thousandth on its last bar: the account that holds it alone loses it."""
+@pytest.mark.parametrize("horizon", [1, 5, 20])
+def test_a_delisting_at_almost_nothing_is_lost_whole(tmp_path, horizon):
+    """D falls to a ten-thousandth on its last bar: who holds it alone loses all, who holds all four a quarter.
+
+    Its last bars have no label, and so no decision: that they are the last ones was not known.
+    """
     prices = {name: panel_bars(name, bars=400, volatility=0.001) for name in ("A", "B", "C", "D")}
     dead = prices["D"].rows(slice(0, 300))
     columns = {name: getattr(dead, name).copy() for name in ("open", "high", "low", "close")}
     for name in columns:
         columns[name][-1] *= 1e-4
     prices["D"] = dataclasses.replace(dead, **columns)
-    run, _ = panel_run(tmp_path / "runs", tmp_path, prices=prices, edge={"lstm": 0.0}, baselines=(), folds=1)
+    run, _ = panel_run(
+        tmp_path / "runs", tmp_path, prices=prices, edge={"lstm": 0.0}, baselines=(), folds=1, horizon=horizon
+    )
     table = run.predictions()
     finished_again(run, table.assign(probability=np.where(table["symbol"] == "D", 0.9, 0.5)))
     made = evaluate(run, rules=TradingConfig(policy="top:1", costs=Costs(fee_bps=0, slippage_bps=0)))
     ledger = made.ledger[(made.ledger["model"] == "lstm") & (made.ledger["member"] == ENSEMBLE)]
     assert float(np.prod(1.0 + ledger["net_return"])) == pytest.approx(1e-4, rel=0.2)
+    held = made.ledger[made.ledger["model"] == "buy_and_hold"]
+    assert float(np.prod(1.0 + held["net_return"])) == pytest.approx(0.75, abs=0.01)
+    assert held["position"].max() < 1.02  # while D is kept, its quarter is not there for the others
     assert made.metrics["trading"]["ended"] == {"D": "2015-10-27"}
 
 
