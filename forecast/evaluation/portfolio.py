@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from forecast.runs.run import Run
 from forecast.statistics.summary import summarise
 from forecast.statistics.verdict import Caveat
 from forecast.trading.ledgers import ledger_frame
-from forecast.trading.market_state import trailing_volatility
+from forecast.trading.market_state import closing_calendar, conditions, trailing_volatility
 from forecast.trading.signals import utc
 from forecast.trading.simulator import Flags, Ledger, account
 from forecast.trading.strategy import StrategyResult
@@ -97,6 +97,11 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
     bars_per_year = float(np.mean([each["bars_per_year"] for each in data]))
     made = [traded_accounts(run, rules=rules) for run in runs]
     bars = [run.bars() for run in runs]
+    end = max(each.known.opened_at[-1] for each in made)
+    made = [
+        _to_its_end(each, prices, rules=rules, described=run.describe(), end=end)
+        for each, prices, run in zip(made, bars, runs, strict=True)
+    ]
     time, closed_at = _days(made, bars, symbols=symbols)
     parts = [_part(each, prices, time, bars_per_year=bars_per_year) for each, prices in zip(made, bars, strict=True)]
     names = [each for each in parts[0].names if all(each in part.names for part in parts)]
@@ -181,6 +186,25 @@ def list_portfolios(runs: Path) -> list[str]:
     """Names of the saved portfolios, newest first."""
     found = (runs / FOLDER).glob("*/metrics.json")
     return [path.parent.name for path in sorted(found, key=lambda path: -path.stat().st_mtime_ns)]
+
+
+def _to_its_end(
+    made: StrategyResult, bars: pd.DataFrame, *, rules: TradingConfig, described: Mapping[str, Any], end: np.datetime64
+) -> StrategyResult:
+    """With a history that ends before the portfolio held to its last open.
+
+    Its last bars have no label and so no decision, of which nobody knew before they were over.
+    """
+    horizon, opened = int(described["config"].get("horizon", 1)), utc(bars["opened_at"])
+    first, stop = made.traded.start, int(np.searchsorted(opened, end, side="right"))
+    if made.traded.stop - 2 + horizon < len(opened) - 1 or stop <= made.traded.stop:
+        return made
+    state = conditions(
+        bars, rules=rules, bars_per_year=described["data"]["bars_per_year"], closes_with=closing_calendar(described)
+    ).rows(slice(first, stop))
+    kept = np.repeat(made.targets[:, -1:], stop - made.traded.stop, axis=1)
+    targets = state.closed_overnight(np.concatenate([made.targets, kept], axis=1))
+    return replace(made, known=state, traded=slice(first, stop), targets=targets)
 
 
 def _days(

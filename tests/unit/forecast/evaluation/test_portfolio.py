@@ -13,7 +13,7 @@ from forecast.config.trading import Costs, TradingConfig
 from forecast.evaluation.backtest import traded_accounts
 from forecast.evaluation.portfolio import join, list_portfolios, load, save
 from forecast.report.sections.notes import trading_notes
-from forecast.runs.io import write_parquet
+from forecast.runs.io import write_json, write_parquet
 from pipelines.errors import ConfigError
 from tests.helpers.reference_backtest import keep_book
 from tests.helpers.report_fixtures import build_run
@@ -133,6 +133,27 @@ def test_holding_two_symbols_in_equal_parts_by_hand(tmp_path):
     assert (1 + hold["net_return"]).prod() == pytest.approx(growth, rel=1e-12)
     paid = join(pair, rules=RULES, weighting="equal")
     assert of(paid.ledger, model="buy_and_hold")["cost"].iloc[1:-1].between(1e-9, 1e-4).all()  # rebalancing is paid for
+
+
+@pytest.mark.parametrize("horizon", [1, 5])
+def test_a_delisting_at_nothing_is_lost_though_its_last_bars_have_no_label(tmp_path, horizon):
+    """IBM opens at a ten-thousandth on its last bar: of two symbols held in equal parts, a half is gone."""
+    runs = [make(tmp_path, name, seed) for seed, name in enumerate(("AAPL", "IBM"))]
+    rows, bars = runs[1].predictions(), runs[1].bars()
+    last = int(bars["opened_at"].searchsorted(rows["entry_at"].drop_duplicates().iloc[100]))
+    bars = bars.head(last + 1)
+    bars.loc[last, ["open", "high", "low", "close"]] = bars["open"].iloc[last - 1] * 1e-4
+    write_parquet(runs[1].folder / "bars.parquet", bars)
+    write_parquet(
+        runs[1].folder / "predictions.parquet", rows[rows["entry_at"] <= bars["opened_at"].iloc[last - horizon]]
+    )
+    described = json.loads((runs[1].folder / "run.json").read_text())
+    described["config"]["horizon"] = horizon
+    write_json(runs[1].folder / "run.json", described)
+    made = join(runs, rules=TradingConfig(costs=Costs(fee_bps=0, slippage_bps=0)), weighting="equal")
+    held = of(made.ledger, model="buy_and_hold").set_index("time")["net_return"]
+    assert held[bars["opened_at"].iloc[last - 1]] == pytest.approx(-0.5, abs=0.02)
+    assert made.metrics["trading"]["ended"] == {"IBM": f"{bars['opened_at'].iloc[last]:%Y-%m-%d}"}
 
 
 def test_the_past_of_a_portfolio_needs_no_later_bar(tmp_path):
