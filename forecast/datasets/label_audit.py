@@ -22,7 +22,7 @@ from pipelines.preprocessing.windows import Rows
 
 RANDOM_ROWS = 150
 BUDGET = 20.0  # seconds; a slow label is made again at fewer rows
-_FEWEST = 40
+_FEWEST = 10
 _ROUNDING = 1e-9  # of the largest value: sums in another order
 _PRICES = ("open", "high", "low", "close", "vwap", "bid", "ask")
 

@@ -39,6 +39,7 @@ def refit(
     if experiment.panel:
         raise ConfigError(f"Run {run.name} learned from {len(experiment.panel)} symbols at once: leave out --refit.")
     user_code.check_sources([experiment.label], described.get("user_code", {}))
+    user_code.forget([experiment.label])  # what was checked is what runs
     tuned = tuned_hyperparameters(described.get("tuning"))
     number = last_fold(described)
     dataset = prepare_newest(make_bars(source, experiment), experiment)

@@ -38,10 +38,6 @@ def compute(name: str, bars: Bars, *, horizon: int) -> tuple[Floats, NDArray[np.
     rows = len(bars) - 1 - horizon
     values, held = values[:rows], held[:rows]
     _refuse(
-        name, bars, ~np.isfinite(values), values, expected=f"a finite value at all bars but the last {horizon + 1}",
-        hint="Return a number there, above 0 for a rise, or give the --horizon after which it is known.",
-    )  # fmt: skip
-    _refuse(
         name, bars, ~(held >= 1) | (held != np.floor(held)), held,
         expected="whole numbers of bars held, 1 or more: an exit after the entry",
         hint="Count from the open of the bar after the decision.",
@@ -49,6 +45,10 @@ def compute(name: str, bars: Bars, *, horizon: int) -> tuple[Floats, NDArray[np.
     _refuse(
         name, bars, held > horizon, held, expected=f"at most --horizon {horizon} bars held",
         hint=f"Give --horizon {np.max(held, initial=1.0):g}.",
+    )  # fmt: skip
+    _refuse(
+        name, bars, ~np.isfinite(values), values, expected=f"a finite value at all bars but the last {horizon + 1}",
+        hint="Return a number there, above 0 for a rise, or give the --horizon after which it is known.",
     )  # fmt: skip
     return values, held.astype(np.int64)
 

@@ -45,6 +45,27 @@ def test_a_network_a_baseline_and_a_label_of_ones_own_go_through_the_same_run(co
     assert [each["model"] for each in signals] == [NETWORK]
 
 
+def test_a_label_whose_source_changes_is_another_run_and_is_not_run_for_the_old_one(copy, monkeypatch):
+    monkeypatch.chdir(copy)
+    forecast, source = forecast_here(copy), copy / "label_of_a_run.py"
+    settings = ("AAPL", *SMALL, "--label", "label_of_a_run:up", "--model", "simple_rnn", "--baseline", "previous_sign")
+    texts = [f"def up(bars):\n    return bars.open - {price}, 1\n" for price in (0.0, 1e6)]
+    names, shares = [], []
+    for text in texts:
+        source.write_text(text)
+        forecast("train", *settings)
+        run = open_run(copy / "data" / "runs")
+        names.append(run.name)
+        shares.append(run.predictions()["target"].mean())
+    assert names[0] != names[1]
+    assert shares == [1.0, 0.0]  # of the very source that the name was made from
+    done = forecast("signal", names[0], "--refit", code=2)
+    assert "Expected label_of_a_run:up as the run was trained with it" in only_line(done.stderr.splitlines()[-1])
+    forecast("signal", names[0], code=3)  # of old prices; it needs no label
+    source.write_text(texts[0])
+    forecast("signal", names[0], "--refit", code=3)
+
+
 def test_parts_that_do_not_fit_are_refused_before_anything_is_trained(copy):
     forecast = forecast_here(copy)
     for option, name, message in (

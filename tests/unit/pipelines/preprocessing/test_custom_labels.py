@@ -71,6 +71,11 @@ def test_what_is_no_label_is_one_clear_line(function, message):
         made(random_walk(bars=60, seed=0), function)
 
 
+def test_a_horizon_that_is_too_short_is_said_before_the_rows_that_it_leaves_without_a_value():
+    with pytest.raises(ConfigError, match=r"expected at most --horizon 1 bars held, got 5 .* Give --horizon 5\."):
+        made(random_walk(bars=60, seed=0), "up_5", horizon=1)
+
+
 def test_fewer_bars_than_one_label_needs_are_refused_before_it_is_asked():
     with pytest.raises(TooFewBarsError, match="need 7 bars for one label, got 6"):
         made(random_walk(bars=6, seed=0), "broken")
