@@ -54,9 +54,9 @@ _VERSIONS = ("python", "tick-forecast", "numpy", "scikit-learn", "code")
 class Decisions:
     """Forecasts of one symbol on its bars.
 
-    rows: model, seed, fold, bar, probability, one row a forecast, in the order of the file; for a file of the project's
-    own also exit, the bar at whose open the label is known, and target. first, last: the bars of the first and the last
-    decision. counts: rows left out, and why. notes: how the rows were read. suspicions: what looks wrong, by model.
+    rows: model, seed, fold, bar, probability, one row a forecast, in the order of the file. first, last: the bars of
+    the first and the last decision. counts: rows left out, and why. notes: how the rows were read. suspicions: what
+    looks wrong, by model.
     """
 
     rows: pd.DataFrame
@@ -286,7 +286,7 @@ class _Reader:
             if number not in parts:
                 raise BadFileError(f"Expected validation rows of every fold, got none of fold {number}. Add them.")
             rows = read.decisions(parts[number], what="validation rows").rows
-            leave = rows["exit"] if "exit" in rows else rows["bar"] + 1 + self.known.held[rows["bar"]]
+            leave = rows["bar"] + 1 + self.known.held[rows["bar"]]
             late = self.prices.opened_at[leave] >= self.prices.closed_at[first]
             if ("fold" in validation.rows and late.any()) or late.all():
                 raise BadFileError(
@@ -309,8 +309,7 @@ class _Reader:
                 {"model": "str", "fold": "int64", "seed": "int64", "bar": "int64"}
             )
         bar = rows["bar"].to_numpy(np.int64)
-        leave = rows["exit"].to_numpy(np.int64) if "exit" in rows else bar + 1 + self.known.held[bar]
-        target = rows["target"].to_numpy() if "target" in rows else self.known.target[bar]
+        leave, target = bar + 1 + self.known.held[bar], self.known.target[bar]
         opens, opened = self.prices.open, self.prices.opened_at
         return pd.DataFrame(
             {
@@ -355,8 +354,15 @@ class _Reader:
                 f"Expected predictions of the bars of {self.prices.symbol} in the store, got other times or returns. "
                 "Judge them with the prices that they were made from."
             )
-        kept = rows[["model", "seed", "fold", "target"]]
-        return kept.assign(bar=bar, exit=leave, probability=rows["value"])
+        judged = bar < len(self.known)
+        held, expected = leave[judged] - bar[judged] - 1, self.known.held[bar[judged]]
+        if not np.array_equal(held, expected):  # whoever may choose the exits afterwards is always right
+            raise BadFileError(
+                f"Expected predictions of the return over {self.horizon} bar{'s' * (self.horizon != 1)}, got some of "
+                f"{np.min(held)} to {np.max(held)} bars. Give the --horizon of their run; its label must be one of a "
+                "fixed horizon."
+            )
+        return rows[["model", "seed", "fold"]].assign(bar=bar, probability=rows["value"])
 
     def _of_foreign(
         self, rows: pd.DataFrame, forecasts: ForeignForecasts, notes: list[str]

@@ -253,3 +253,20 @@ def test_a_bar_that_one_model_lacks_is_in_the_fold_that_the_other_one_gives_it(s
     rows = judged(frame, source, tmp_path, gaps="hold").predictions()
     sizes = rows.groupby(["model", "fold"]).size().unstack()
     assert sizes.loc[["judged:a", "judged:b"]].to_numpy().tolist() == [[95, 141], [95, 141]]
+
+
+def test_a_file_of_our_own_columns_cannot_choose_its_exits_or_targets_afterwards(source, tmp_path):
+    """Random forecasts, each left at the best of the next opens for it: forward_return is true, and chosen."""
+    rows = decisions(judged(probabilities(source, last=380), source, tmp_path / "first"))
+    opens, opened = source.raw.open, source.raw.opened_at
+    entry = np.searchsorted(opened, rows["entry_at"].dt.tz_localize(None).to_numpy())
+    returns = opens[entry[:, None] + np.arange(1, 17)] / opens[entry][:, None] - 1.0
+    up = rows["probability"].to_numpy() > 0.5
+    leave = entry + 1 + np.where(up, returns.argmax(axis=1), returns.argmin(axis=1))
+    chosen = rows.assign(
+        exit_at=pd.DatetimeIndex(opened[leave]).tz_localize("UTC"), forward_return=opens[leave] / opens[entry] - 1.0
+    )
+    with pytest.raises(ForecastError, match=r"Expected predictions of the return over 1 bar, got some of 1 to 16 bars"):
+        judged(chosen, source, tmp_path / "chosen", baselines=())
+    claimed = decisions(judged(rows.assign(target=up), source, tmp_path / "claimed", baselines=()))
+    np.testing.assert_array_equal(claimed["target"], rows["forward_return"] > 0)
