@@ -11,5 +11,6 @@ __all__ = [
     "sources",
     "store",
     "tick_ingestion",
+    "tick_spool",
     "user_code",
 ]

@@ -1,5 +1,6 @@
 """Many files of ticks into the store, one at a time: memory is that of the largest file, not of all."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +16,11 @@ from pipelines.market.types import Bars, Quotes, Ticks
 from pipelines.sources.base import Delivery
 from pipelines.store.file_log import FileEntry, FileLog
 from pipelines.store.store import Method, Store
+from pipelines.tick_spool import TickSpool
 
 Tape = TypeVar("Tape", Ticks, Quotes)
 _NOTES = 4  # of all files, in one line
+_COUNT = re.compile(r"(\d[\d,]*)")
 Read = Callable[[Path], Delivery]
 
 
@@ -39,12 +42,13 @@ def ingest_tick_files(
     log: FileLog,
     skip: Mapping[Path, FileEntry],
     progress: Callable[[Progress], None],
+    read_pieces: Callable[[Path], TickSpool | None] = lambda path: None,
 ) -> IngestionResult | None:
     """Reads and writes each file by itself. None where they hold bars, which are read together.
 
     method: as pipelines.ingestion.ingest takes it. skip: files whose rows are in the store already. Files with times
     in common are written together, so that none takes the place of another's rows. An error leaves the files before it
-    in the store, and in the log.
+    in the store, and in the log. read_pieces: all of a large file, None of one that read() takes.
 
     Raises:
         ForecastError: a file that cannot be read, with its name.
@@ -54,6 +58,21 @@ def ingest_tick_files(
     coming = [path for path in files if path not in skip]
     for number, path in enumerate(coming):
         try:
+            spool = read_pieces(path)
+            if spool is not None:
+                with spool:
+                    entry = log.entry(path, first=spool.first, last=spool.last)
+                    if not _touching(entry, entries):
+                        parts = [ingest(store, piece, method=method) for piece in spool]  # one at a time
+                        results.append(
+                            replace(
+                                _summed(parts), report=sum_of_pieces([*spool.empty, *(part.report for part in parts)])
+                            )
+                        )
+                        entries[path] = entry
+                        log.record(path, entry)
+                        progress(Progress(done=number + 1, total=len(coming), name=path.name))
+                        continue
             delivery = read(path)
         except ForecastError as error:
             kept = f" The {number} files before it are in the store; the same command resumes there." * bool(number)
@@ -128,6 +147,25 @@ def _sum_of(reports: Sequence[CleaningReport]) -> CleaningReport:
         first_row={why: row for report in reversed(reports) for why, row in report.first_row.items()},
         notes=(*notes[:_NOTES], *((f"{len(notes) - _NOTES:,} notes more",) if len(notes) > _NOTES else ())),
     )
+
+
+def sum_of_pieces(reports: Sequence[CleaningReport]) -> CleaningReport:
+    """One report of the pieces of one file: notes that differ in their numbers alone become one, numbers added."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for note in (note for report in reports for note in report.notes):
+        groups.setdefault(tuple(_COUNT.split(note)[::2]), []).append(note)
+    return replace(_sum_of(reports), notes=tuple(map(_added, groups.values())))
+
+
+def _added(notes: Sequence[str]) -> str:
+    if len(set(notes)) == 1:
+        return notes[0]
+    texts = [_COUNT.split(note) for note in notes]
+    total = list(texts[0])
+    for place in range(1, len(total), 2):
+        if not total[place - 1].endswith("row "):  # the first row stays
+            total[place] = f"{sum(int(text[place].replace(',', '')) for text in texts):,}"
+    return "".join(total)
 
 
 def _summed(results: Sequence[IngestionResult]) -> IngestionResult:

@@ -1,6 +1,6 @@
 """Files of one symbol or of many: read once, or for each symbol where their names have {symbol} in them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -87,6 +87,18 @@ class PriceFiles:
         from pipelines.sources.csv import source
 
         return source.deliver(source.load([path], self._options), symbol)
+
+    def is_large(self, path: Path) -> bool:
+        """Whether a file of ticks is read in pieces."""
+        from pipelines.sources.csv import pieces
+
+        return not self._options.several and pieces.is_large(path, self._options)
+
+    def pieces(self, symbol: str, path: Path, watch: Callable[[int], None]) -> "Iterator[Delivery]":
+        """The symbol's ticks in one of its files, cleaned, piece by piece; watch: see pipelines.sources.csv.pieces."""
+        from pipelines.sources.csv import pieces
+
+        return pieces.read(path, symbol, self._options, watch=watch)
 
     def options(self) -> "Options":
         """How the files are read."""

@@ -1,6 +1,7 @@
 """Several files of ticks, brought into the store one by one; of a folder only those that are new."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forecast.workspace import Workspace
@@ -8,8 +9,10 @@ from forecast.workspace import Workspace
 if TYPE_CHECKING:
     from forecast.api.price_files import PriceFiles
     from pipelines.ingestion import IngestionResult
+    from pipelines.sources.base import Delivery
     from pipelines.store.store import Method, Store
     from pipelines.tick_ingestion import Progress
+    from pipelines.tick_spool import TickSpool
 
 _NOTES = 10  # of progress
 
@@ -34,7 +37,8 @@ def bring_tick_files(
     from pipelines.tick_ingestion import ingest_tick_files
 
     paths = files.paths(symbol)
-    if len(paths) < 2:
+    large = {path for path in paths if method == "merge" and files.is_large(path)}
+    if len(paths) < 2 and not large:
         return None
     log = FileLog(workspace.origins, symbol, options=str(files.options()))
     known = store.catalogue()
@@ -57,7 +61,40 @@ def bring_tick_files(
         log=log,
         skip=skip,
         progress=_progress(note),
+        read_pieces=lambda path: _in_pieces(files, symbol, path, dates, note) if path in large else None,
     )
+
+
+def _in_pieces(
+    files: "PriceFiles", symbol: str, path: Path, dates: tuple[Any, Any], note: Callable[[str], None]
+) -> "TickSpool | None":
+    """A large file in flat memory; None where it has to be read as a whole."""
+    from pipelines.errors import TooFewBarsError
+    from pipelines.ingestion import within
+    from pipelines.sources.csv.pieces import NotInPiecesError
+    from pipelines.tick_spool import TickSpool
+
+    size, tenth = path.stat().st_size, 0
+
+    def watch(position: int) -> None:
+        nonlocal tenth
+        if (now := 10 * position // size) > tenth and now < 10:
+            tenth = now
+            note(f"Read {now * 10} % of {path.name}.")
+
+    def pieces() -> "Iterator[Delivery]":
+        for piece in files.pieces(symbol, path, watch):
+            try:
+                yield within(piece, *dates)
+            except TooFewBarsError:
+                continue
+
+    try:
+        spool = TickSpool(pieces())
+    except NotInPiecesError:
+        note(f"{path.name} is read as a whole: it takes the memory of all its rows.")
+        return None
+    return spool if len(spool) else None
 
 
 def _nothing_new(symbol: str, stored: Any) -> "IngestionResult":

@@ -10,7 +10,7 @@ from pipelines.cleaning.report import CleaningReport, Places, RowFilter
 from pipelines.cleaning.trading_hours import Hours, drop_closed
 from pipelines.errors import ConfigError
 from pipelines.market import calendars
-from pipelines.market.types import Bars, Quotes, Ticks, Times
+from pipelines.market.types import Bars, Floats, Quotes, Ticks, Times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,10 +98,12 @@ def ticks(
     assumed: bool = False,
     hours: Hours = "regular",
     places: Places | None = None,
+    before: Ticks | None = None,
 ) -> tuple[Ticks, CleaningReport]:
     """Trades from rows in file order: time (UTC, without a zone), price, size; and condition, correction, exchange.
 
-    until: later rows are of the future. Dropped: a missing value, the future, not finite, a price of zero or below, a
+    until: later rows are of the future. before: the trades before these, where the rows are a part of a file. Dropped:
+    a missing value, the future, not finite, a price of zero or below, a
     negative size; and, see pipelines.cleaning.trade_filters, trades
     off hours, corrected, with an abnormal condition, or far from the median before. Rows that repeat another stay:
     several fills at one time and price are normal. Rows out of order are sorted, equal times kept in file order.
@@ -125,7 +127,7 @@ def ticks(
     _drop_special(sieve, frame)
     order = sieve.in_order(time)
     time, price, size = time[order], price[order], size[order]
-    off = trade_filters.outliers(time, price, calendar)
+    off = _outliers(before, time, price, calendar)
     if np.any(off):
         far = np.zeros(len(frame), np.bool_)
         far[order] = off
@@ -134,6 +136,13 @@ def ticks(
     sieve.refuse(symbol, max_dropped)
     made = Ticks(symbol=symbol, time=time, price=price, size=size, currency=currency, calendar=calendar)
     return made, sieve.report(len(made))
+
+
+def _outliers(before: Ticks | None, time: Times, price: Floats, calendar: str) -> NDArray[np.bool_]:
+    if before is None:
+        return trade_filters.outliers(time, price, calendar)
+    times, prices = np.concatenate([before.time, time]), np.concatenate([before.price, price])
+    return trade_filters.outliers(times, prices, calendar)[len(before) :]
 
 
 def quotes(

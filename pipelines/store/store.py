@@ -187,7 +187,8 @@ class Store:
             return 0
         moments = times.view(np.int64)
         inside = (ds.field(key) >= int(moments[0])) & (ds.field(key) <= int(moments[-1]))
-        return int(np.count_nonzero(~np.isin(table.read(where, inside, [key])[key].to_numpy(), moments)))
+        stored = table.read(where, inside, [key])[key].to_numpy()
+        return int(np.count_nonzero(moments[np.searchsorted(moments, stored)] != stored))
 
     def write_actions(
         self, actions: Actions, *, since: np.datetime64 | None = None, until: np.datetime64 | None = None

@@ -1,6 +1,6 @@
 """One file as columns of times and numbers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,11 +52,70 @@ def read_file(path: Path, options: Options) -> FilePart:
     return _part(plan, arrays)
 
 
+def read_parts(path: Path, options: Options, *, rows: int, watch: Callable[[int], None]) -> Iterator[FilePart]:
+    """The same rows, about so many at a time.
+
+    watch: is told how many bytes of the file have been read.
+
+    Raises:
+        BadFileError, ConfigError: what is wrong with a part; the whole file may still be read by read_file().
+    """
+    with formats.readable(path):
+        plan = plan_file(path, options)
+        start = 0
+        try:
+            for tables in _groups(_tables(plan, watch), rows):
+                count = sum(len(table) for table, _ in tables)
+                masks = [_mask(plan, table, called) for table, called in tables]
+                if not any(mask is None or np.any(mask) for mask in masks):
+                    start += count
+                    continue
+                arrays = _columns(plan, iter(tables))
+                own = arrays.get("row", np.arange(1, count + 1))
+                start, arrays["row"] = start + count, own + start
+                yield _part(plan, arrays)
+        except reader.NotTypedError as error:
+            raise BadFileError(f"Expected numbers in all of {shown(path)}, got another cell.") from error
+
+
+def _tables(plan: Plan, watch: Callable[[int], None]) -> "Iterator[tuple[pa.Table, Mapping[str, str]]]":
+    """The first way of reading that takes the first table is taken for all of them."""
+    if plan.layout is None:
+        needed = list(dict.fromkeys([*plan.columns.time, *plan.needed().values(), *plan.texts()]))
+        yield from ((table, {name: name for name in needed}) for table in reader.typed(plan.path, needed))
+        return
+    called = {name: str(place) for name, place in plan.places.items()}
+    every, attempts = _attempts(plan, plan.layout)
+    for attempt in attempts:
+        if not attempt and plan.options.decimal is None:
+            raise reader.NotTypedError  # the decimal mark may show late in the file
+        tables = reader.text(plan.layout, every, **attempt, watch=watch)
+        try:
+            first = next(tables, None)
+        except reader.NotTypedError:
+            continue
+        if first is not None:
+            yield first, called
+        yield from ((table, called) for table in tables)
+        return
+
+
+def _groups(tables: Iterator[Any], rows: int) -> Iterator[list[Any]]:
+    group: list[Any] = []
+    for table in tables:
+        group.append(table)
+        if sum(len(each) for each, _ in group) >= rows:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
 Arrays = dict[str, Any]
 
 
-def _text(plan: Plan, own: Layout) -> Arrays:
-    """The columns of a text file: typed at once where the cells are as a program writes them, else by their text."""
+def _attempts(plan: Plan, own: Layout) -> tuple[list[int], list[dict[str, Any]]]:
+    """The columns that are read, and what of them is tried to be read as numbers and times at once."""
     number_places = sorted(
         {plan.places[name] for name in plan.needed().values()} - {plan.places[n] for n in plan.columns.time}
     )
@@ -71,6 +130,12 @@ def _text(plan: Plan, own: Layout) -> Arrays:
         attempts = [{"numbers": only}, {}]
         if plain_times:
             attempts.insert(0, {"numbers": only, "times": time_places})
+    return every, attempts
+
+
+def _text(plan: Plan, own: Layout) -> Arrays:
+    """The columns of a text file: typed at once where the cells are as a program writes them, else by their text."""
+    every, attempts = _attempts(plan, own)
     for attempt in attempts:
         try:
             tables = reader.text(own, every, **attempt)

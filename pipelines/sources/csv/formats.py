@@ -12,7 +12,7 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -123,20 +123,26 @@ def kind(path: Path) -> str:
     return "text"
 
 
-def open_text(path: Path) -> tuple[io.BufferedReader, str]:
-    """The file's text from its first character on, as UTF-8, and what it was made of for a person."""
+def open_text(path: Path, watch: Callable[[int], None] | None = None) -> tuple[io.BufferedReader, str]:
+    """The file's text from its first character on, as UTF-8, and what it was made of for a person.
+
+    watch: is told how many bytes of the file have been read.
+    """
     what = kind(path)
     size = path.stat().st_size
     raw: Any
+    base: Any
     if what == _ZIP:
         raw, name = _member(path, size)
         if name.startswith("workbook"):
             return raw, name
     elif what in (_GZIP, _BZ2, _XZ):
         opener = {_GZIP: _unpack, _BZ2: bz2.open, _XZ: lzma.open}[what]
-        raw, name = _Bounded(opener(path, "rb"), path, size), what
+        base = path.open("rb")
+        raw, name = _Bounded(opener(base, "rb"), path, size, base=base, watch=watch), what
     else:
-        raw, name = path.open("rb", buffering=0), ""
+        base = path.open("rb", buffering=0)
+        raw, name = base if watch is None else _Bounded(base, path, size, base=base, watch=watch), ""
     stream = io.BufferedReader(raw, BLOCK)
     try:
         encoding, skipped = _encoding(_peek(stream, _HEAD), path)
@@ -242,9 +248,13 @@ def _only_member(archive: zipfile.ZipFile, path: Path, size: int) -> tuple[Any, 
 class _Bounded(io.RawIOBase):
     """Decompresses a file up to MAX_BYTES and MAX_RATIO."""
 
-    def __init__(self, file: Any, path: Path, size: int) -> None:
+    def __init__(
+        self, file: Any, path: Path, size: int, *, base: Any = None, watch: Callable[[int], None] | None = None
+    ) -> None:
         self._path = path
         self._file = file
+        self._base = base
+        self._watch = watch
         self._most = min(MAX_BYTES, max(64 << 20, size * MAX_RATIO))
         self._read = 0
 
@@ -259,10 +269,14 @@ class _Bounded(io.RawIOBase):
                 f"Expected a file that unpacks to at most {self._most >> 20:,} MB, got {shown(self._path)}, which goes "
                 "on. Unpack it yourself if it is what you expect."
             )
+        if self._watch is not None and self._base is not None:
+            self._watch(self._base.tell())
         return count
 
     def close(self) -> None:
         self._file.close()
+        if self._base is not None:
+            self._base.close()
         super().close()
 
 

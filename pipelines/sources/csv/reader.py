@@ -5,7 +5,7 @@ Nothing is trusted: a packed file may not grow beyond bounds, a row may not have
 
 import io
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,11 +89,12 @@ def text(
     numbers: Collection[int] = (),
     times: Collection[int] = (),
     limit: int | None = None,
+    watch: Callable[[int], None] | None = None,
 ) -> Iterator["pa.Table"]:
     """The rows of a text file, the columns called by their numbers; cells are text, empty ones null.
 
     numbers, times: columns that are read as such at once, which is faster; times without a zone. limit: the bytes of
-    the text that are read.
+    the text that are read. watch: is told how many bytes of the file have been read.
 
     Raises:
         BadFileError: the file is cut off or a row is ragged.
@@ -105,7 +106,7 @@ def text(
     kinds: dict[str, Any] = {str(number): pa.string() for number in columns}
     kinds |= {str(number): pa.float64() for number in numbers} | {str(number): pa.timestamp("ns") for number in times}
     try:
-        stream, _ = formats.open_text(layout.path)
+        stream, _ = formats.open_text(layout.path, watch)
         with stream:
             formats.skip(stream, layout.start)
             source: Any = stream if limit is None else io.BytesIO(stream.read(limit - layout.start))

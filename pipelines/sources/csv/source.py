@@ -10,10 +10,11 @@ import numpy as np
 from pipelines.cleaning import cleaning
 from pipelines.cleaning.report import Places
 from pipelines.errors import BadFileError, ConfigError, TooFewBarsError
+from pipelines.market.types import Ticks
 from pipelines.sources.base import Delivery
 from pipelines.sources.csv import actions, bar_times, formats, shapes
 from pipelines.sources.csv.cells import shown
-from pipelines.sources.csv.file import read_file
+from pipelines.sources.csv.file import FilePart, read_file
 from pipelines.sources.csv.identity import Identities, choose
 from pipelines.sources.csv.options import Options, Reading
 
@@ -56,8 +57,6 @@ def load(files: Sequence[Path], options: Options) -> Loaded:
     Raises:
         BadFileError, ConfigError: see read().
     """
-    import pandas as pd
-
     options = replace(options, interval=bar_times.canonical(options.interval))
     parts = [read_file(path, options) for path in every_file(files, options)]
     if not parts:
@@ -68,6 +67,13 @@ def load(files: Sequence[Path], options: Options) -> Loaded:
             f"Expected files of one kind, got bars in {shown(names[0])} and trades in {shown(names[1])}. "
             "Fetch them one after the other."
         )
+    return joined(parts, options)
+
+
+def joined(parts: Sequence[FilePart], options: Options) -> Loaded:
+    """The rows of parts of one kind, one after the other."""
+    import pandas as pd
+
     frames = [part.frame for part in parts]
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     starts = np.cumsum([0, *map(len, frames)])[:-1]
@@ -87,8 +93,8 @@ def load(files: Sequence[Path], options: Options) -> Loaded:
     )
 
 
-def deliver(loaded: Loaded, symbol: str) -> Delivery:
-    """One symbol's rows, cleaned.
+def deliver(loaded: Loaded, symbol: str, *, before: Ticks | None = None) -> Delivery:
+    """One symbol's rows, cleaned. before: the trades before these, by which the first of them are judged.
 
     Raises:
         BadFileError: rows of several symbols, or none of the one that is asked for.
@@ -112,7 +118,8 @@ def deliver(loaded: Loaded, symbol: str) -> Delivery:
     notes = (*loaded.notes, *chosen)
     if loaded.kind != "bars":
         frame, places, more = _of_exchange(frame, places, options.exchange, path)
-        return _tape(frame, symbol, market | {"places": places}, quoted="bid" in frame, notes=(*notes, *more))
+        market |= {"places": places}
+        return _tape(frame, symbol, market, quoted="bid" in frame, notes=(*notes, *more), before=before)
     bars, report = cleaning.bars(frame, symbol=symbol, interval=options.interval, **market)
     paid = None
     if any(name in frame for name in ("dividend", "split", "gains")):
@@ -144,7 +151,13 @@ def _of_exchange(
 
 
 def _tape(
-    frame: "pd.DataFrame", symbol: str, market: Mapping[str, Any], *, quoted: bool, notes: tuple[str, ...]
+    frame: "pd.DataFrame",
+    symbol: str,
+    market: Mapping[str, Any],
+    *,
+    quoted: bool,
+    notes: tuple[str, ...],
+    before: Ticks | None,
 ) -> Delivery:
     """Trades, and quotes where the file has them: each row with a price is a trade, each with bid and ask a quote."""
     frame, places = frame.rename(columns={"at": "time"}), market["places"]
@@ -159,7 +172,7 @@ def _tape(
             return Delivery(prices=quotes, actions=None, report=report.noting((*notes, *none)))
         frame, market = frame[traded].reset_index(drop=True), dict(market) | {"places": places.chosen(traded)}
         notes += (f"quotes: {report.summary()}",)
-    ticks, report = cleaning.ticks(frame, symbol=symbol, **market)
+    ticks, report = cleaning.ticks(frame, symbol=symbol, before=before, **market)
     return Delivery(prices=ticks, actions=None, report=report.noting(notes), quotes=quotes)
 
 

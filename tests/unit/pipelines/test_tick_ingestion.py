@@ -1,7 +1,9 @@
 """Folders of tick files: one at a time, only new ones, and none takes the place of another's rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from pipelines.market.types import Ticks
 from pipelines.sources.base import Delivery
 from pipelines.store.file_log import FileLog
 from pipelines.store.store import Store
-from pipelines.tick_ingestion import Progress, ingest_tick_files
+from pipelines.tick_ingestion import Progress, ingest_tick_files, sum_of_pieces
+from pipelines.tick_spool import TickSpool
 
 START = np.datetime64("2024-01-02T14:30", "ns")
 
@@ -92,3 +95,34 @@ def test_only_one_file_is_held_at_a_time(tmp_path: Path) -> None:
         return delivery
 
     assert bring(tmp_path, files, reader=counted)[1] == [1, 3, 2]
+
+
+def test_a_large_file_is_stored_piece_by_piece_once_all_of_it_is_sound(tmp_path: Path) -> None:
+    path = written(tmp_path, a="0 1\n1 2\n2 3\n3 4\n")[0]
+    store, log, whole = Store(tmp_path / "store"), FileLog(tmp_path / "origins", "X", options=""), read(path)
+    assert isinstance(whole.prices, Ticks)
+    parts = [replace(whole, prices=whole.prices.rows(rows)) for rows in (slice(2), slice(2, None))]
+    arguments: dict[str, Any] = {"read": read, "method": "merge", "log": log, "skip": {}, "progress": print}
+
+    def broken() -> Iterator[Delivery]:
+        yield parts[0]
+        raise BadFileError("Expected a number in row 3, got 'bad'.")
+
+    with pytest.raises(BadFileError):
+        ingest_tick_files(store, [path], read_pieces=lambda path: TickSpool(broken()), **arguments)
+    assert not len(store.catalogue())
+    for _ in range(2):
+        result = ingest_tick_files(store, [path], read_pieces=lambda path: TickSpool(parts), **arguments)
+        assert result is not None
+        assert result.rows == 4
+        assert store.read_ticks("X").price.tolist() == [1, 2, 3, 4]
+
+
+def test_notes_of_the_pieces_of_a_file_are_added_up() -> None:
+    notes = [
+        ("quotes: 1,000 of 2,000 rows kept", "sorted (first: row 7)", "read as lean 2"), ("read as lean 2",),
+        ("quotes: 5 of 9 rows kept", "sorted (first: row 99)", "read as lean 2"),
+    ]  # fmt: skip
+    total = sum_of_pieces([CleaningReport(rows_in=1, rows_out=1, notes=each) for each in notes])
+    assert total.notes == ("quotes: 1,005 of 2,009 rows kept", "sorted (first: row 7)", "read as lean 2")
+    assert total.rows_in == 3
