@@ -165,7 +165,13 @@ def panel_trades(
     parts = account_parts(rows, states=states, closes=closes, rules=rules)
     for (model, member), probability in rows.probability.items():
         shares[model, member], own = panel_shares(
-            probability, rows.symbol, rows.decided_at, rules=rules, threshold=no_trade_zone(model, rules), parts=parts
+            probability,
+            rows.symbol,
+            rows.decided_at,
+            rules=rules,
+            threshold=no_trade_zone(model, rules),
+            parts=parts,
+            closes=closes,
         )
         if member == ENSEMBLE:
             signals[model] = own
@@ -217,6 +223,7 @@ def _exposures(
                 rules=rules,
                 threshold=no_trade_zone(model, rules),
                 parts=parts,
+                closes=closes,
             )
             held = exposure.setdefault(model, np.zeros(len(rows)))
             held[rows.fold == int(str(fold))] = shares.sum() / whole

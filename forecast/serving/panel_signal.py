@@ -149,10 +149,11 @@ def panel_signal(run: Run, store: Store, *, rules: TradingConfig, until: np.date
     room = pd.concat([tables.bars(with_room(each.prices, bars=1)) for each in asked.values()], ignore_index=True)
     kept = np.isin(rows.symbol, np.array(list(asked), dtype=object))
     rows = rows.rows(kept)
+    closes = {symbol: each.prices.closed_at for symbol, each in asked.items()}
     parts = account_parts(
         rows,
         states=market_states(room, rules=rules, described=described),
-        closes={symbol: each.prices.closed_at for symbol, each in asked.items()},
+        closes=closes,
         rules=rules,
     )
     newest = _newest_closes(asked)
@@ -165,7 +166,13 @@ def panel_signal(run: Run, store: Store, *, rules: TradingConfig, until: np.date
     for model in experiment.models:
         probability = rows.probability[model, ENSEMBLE]
         shares, _ = panel_shares(
-            probability, rows.symbol, rows.decided_at, rules=rules, threshold=no_trade_zone(model, rules), parts=parts
+            probability,
+            rows.symbol,
+            rows.decided_at,
+            rules=rules,
+            threshold=no_trade_zone(model, rules),
+            parts=parts,
+            closes=closes,
         )
         networks[model] = _ranking(rows.symbol, rows.decided_at, probability, shares, asked=asked, newest=newest)
     return PanelSignal(

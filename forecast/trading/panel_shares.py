@@ -60,10 +60,12 @@ def panel_shares(
     rules: TradingConfig,
     threshold: float,
     parts: Floats,
+    closes: Mapping[str, Times],
 ) -> tuple[Floats, Signals]:
     """The share of each row and its signal, shape (rows,) twice; rows in order of time.
 
     threshold: the no-trade zone of long-flat and long-short. parts: the part of the account that each symbol has there.
+    closes: of each symbol, the closes of its bars; what was sold at a bar without a decision is not there to be held.
     Signals of a policy of ranks: buy where the side changes upwards, sell where it changes downwards, else hold.
     """
     policy = cross_sectional(rules.policy)
@@ -73,7 +75,9 @@ def panel_shares(
     signals = decide(probability, band=threshold)
     shares = np.zeros(len(probability))
     for mine in _by_symbol(symbol):
-        shares[mine] = positions(signals[mine], policy=rules.policy)
+        bars = np.searchsorted(closes[str(symbol[mine[0]])], decided_at[mine])
+        for spell in np.split(mine, np.flatnonzero(np.diff(bars) > 1) + 1):
+            shares[spell] = positions(signals[spell], policy=rules.policy)
     return shares * parts, signals
 
 

@@ -246,6 +246,20 @@ def test_a_delisting_at_almost_nothing_is_lost_whole(tmp_path, horizon):
     assert made.metrics["trading"]["ended"] == {"D": "2015-10-27"}
 
 
+def test_a_hold_after_a_time_outside_the_universe_holds_nothing(tmp_path, prices):
+    """A is bought, leaves for twenty days and is sold; back again, it is held as little as it is there."""
+    run, _ = panel_run(tmp_path / "runs", tmp_path, prices=prices, edge={"lstm": 0.0}, baselines=(), folds=1)
+    table = run.predictions()
+    days = table[table["symbol"] == "A"]["decided_at"].drop_duplicates().sort_values().tolist()
+    mine = table["symbol"] == "A"
+    table = table.assign(probability=np.where(mine & (table["decided_at"] == days[10]), 0.9, 0.5))
+    finished_again(run, table[~(mine & table["decided_at"].isin(days[20:40]))])
+    made = evaluate(run, rules=TradingConfig(threshold=0.1, costs=COSTS))
+    held = made.signals[(made.signals["symbol"] == "A") & (made.signals["model"] == "lstm")].set_index("decided_at")
+    assert (held.loc[days[10] : days[19], "target"] > 0).all()
+    assert not held.loc[days[40] :, "target"].any()
+
+
 def test_rules_that_a_panel_cannot_follow_are_one_line(run):
     for rules in (
         TradingConfig(threshold="auto"),
