@@ -69,7 +69,7 @@ def train(
     >>> experiment = fc.Experiment(
     ...     "AAPL", models=["lstm"], baselines=[], window=5, units=2, folds=2, seeds=1, epochs=1, end="2002-12-31"
     ... )
-    >>> run = fc.train(experiment, backend="jax", jobs=1, progress=False)
+    >>> run = fc.train(experiment, jobs=1, progress=False)
     >>> run.finished
     True
     """

@@ -21,13 +21,13 @@ from tests.helpers.command_line import forecast
 ROOT = Path(__file__).parents[2]
 TINY = (
     "--folds", "2", "--seeds", "2", "--epochs", "1", "--units", "2", "--window", "5", "--model", "simple_rnn",
-    "--model", "lstm", "--baseline", "previous_sign", "--backend", "jax", "--jobs", "1",
+    "--model", "lstm", "--baseline", "previous_sign", "--jobs", "1",
 )  # fmt: skip
 EIGHT_LINES = """
 import pandas as pd, forecast as fc
 fc.add_bars("ACME", pd.read_csv("acme.csv"), currency="USD")
 run = fc.train(fc.Experiment("ACME", models=["simple_rnn", "lstm"], baselines=["previous_sign"], folds=2, seeds=2,
-                             epochs=1, units=2, window=5), backend="jax", jobs=1)
+                             epochs=1, units=2, window=5), jobs=1)
 result = fc.backtest(run, fc.TradingConfig(policy="long-short", costs=fc.Costs(fee_bps=1, slippage_bps=2)))
 print(result.verdict.skill.answer, result.verdict.money.interval)
 page = fc.report(run, result)
@@ -115,7 +115,7 @@ def test_training_again_finds_the_run_also_in_a_thread(workspace):
         units=2,
         window=5,
     )
-    target = lambda: found.append(fc.train(experiment, backend="jax", workspace=workspace, progress=False))  # noqa: E731
+    target = lambda: found.append(fc.train(experiment, workspace=workspace, progress=False))  # noqa: E731
     thread = threading.Thread(target=target)
     thread.start()
     thread.join(timeout=60)
@@ -138,7 +138,7 @@ def test_training_in_a_thread_gives_the_same_digits(folder, workspace, tmp_path)
 
     def train():
         experiment = fc.open_run(workspace=workspace).describe()["config"]
-        fc.train(fc.Experiment(**experiment), backend="jax", jobs=1, workspace=own, progress=Own())
+        fc.train(fc.Experiment(**experiment), jobs=1, workspace=own, progress=Own())
 
     thread = threading.Thread(target=train)
     thread.start()
@@ -248,7 +248,7 @@ def test_wrong_input_is_one_line_and_leaves_nothing(call, message, workspace):
 NOTEBOOK = (
     "import forecast as fc",
     "experiment = fc.Experiment('ACME', models=['lstm'], baselines=[], folds=2, seeds=1, epochs=1, units=2, window=5)\n"
-    "run = fc.train(experiment, backend='jax', jobs=1)",
+    "run = fc.train(experiment, jobs=1)",
     "fc.backtest(run)",
 )
 

@@ -173,7 +173,7 @@ import forecast as fc
 print("once")
 fc.fetch("AAPL", source="sample", end="2003-12-31", progress=False)
 experiment = fc.Experiment("AAPL", models=["lstm"], baselines=[], folds=2, seeds=1, epochs=1, units=2, window=5)
-print(fc.train(experiment, backend="jax", cluster="local", jobs=1, progress=False).finished)
+print(fc.train(experiment, cluster="local", jobs=1, progress=False).finished)
 """
     (tmp_path / "script.py").write_text(script)
     done = subprocess.run(

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.compute import backend
 from forecast.config.trading import Costs, TradingConfig
 from forecast.datasets.dataset import make_bars
 from forecast.datasets.lookahead_audit import truncated
@@ -35,9 +34,8 @@ DELISTED, MISSED, RETRAINED = 100, 60, 125  # evenings
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("evenings")
     run = forecast_here(folder)
-    kind = "jax" if "jax" in backend.installed() else "tensorflow"
     run("fetch", "AAPL", "IBM", "--source", "sample")
-    small = (*SMALL[:SMALL.index("--baseline")], "--baseline", "previous_sign", "--backend", kind)  # fmt: skip
+    small = (*SMALL[:SMALL.index("--baseline")], "--baseline", "previous_sign")  # fmt: skip
     networks = ("--model", "simple_rnn", "--model", "lstm")
     run("train", "AAPL", "IBM", *small, *networks)
     run("train", "AAPL", *small, *networks, "--window", "12")
