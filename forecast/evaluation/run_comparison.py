@@ -140,7 +140,8 @@ def _by_day(rows: pd.DataFrame, *, calendar: str) -> tuple[Sessions, Floats]:
     account = Ledger(
         symbol="", model="", member="", time=times, position=net, gross_return=net, cost=net, net_return=net
     )
-    days, row = np.unique(session_of(times[:-1], calendar), return_inverse=True)
+    inside = times[:-1] + np.timedelta64(1, "ns")  # an open at midnight is the close of the day before
+    days, row = np.unique(session_of(inside, calendar), return_inverse=True)
     return days, np.asarray(np.bincount(row, weights=held_returns(account), minlength=len(days)), dtype=np.float64)
 
 

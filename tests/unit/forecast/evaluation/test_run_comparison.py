@@ -5,13 +5,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.config.trading import TradingConfig
 from forecast.evaluation import run_comparison
+from forecast.evaluation.backtest import evaluate
 from forecast.evaluation.run_comparison import differences, differing, open_compared
 from forecast.report import write_run_comparison
 from forecast.report.sections import run_comparison as section
 from forecast.runs.io import read_json, write_json
 from forecast.statistics.inference import estimate_difference
 from pipelines.errors import RunError
+from tests.helpers.panel_runs import panel_bars, panel_run
 from tests.helpers.report_fixtures import build_run, save_backtest
 
 
@@ -124,3 +127,13 @@ def test_settings_that_differ_are_on_the_page_with_each_run_linked_that_has_one(
     assert "&lt;i&gt;" in text
     assert "<script" not in text
     assert text.count("<polyline") == 4
+
+
+def test_a_day_of_a_market_that_never_closes_is_the_day_it_opens_on(tmp_path):
+    """A bar from one midnight to the next: it is compared with New York's of that day, not of the day before."""
+    prices = {name: panel_bars(name, bars=300) for name in ("A", "B", "C")}
+    run, _ = panel_run(tmp_path / "runs", tmp_path, prices=prices, edge={"lstm": 0.0}, baselines=(), folds=1)
+    ledger = evaluate(run, rules=TradingConfig()).ledger
+    opened = ledger[(ledger["model"] == "lstm") & (ledger["member"] == "ensemble")]["time"].iloc[:-1]
+    (account,) = open_compared(run).accounts
+    np.testing.assert_array_equal(account.days, opened.dt.tz_convert(None).to_numpy().astype("datetime64[D]"))
