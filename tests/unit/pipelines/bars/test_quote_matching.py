@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.bars import order_flow, trade_signing
@@ -100,6 +100,7 @@ def test_a_trade_takes_the_order_flow_since_the_trade_before() -> None:
     assert joined.order_flow.tolist() == [2, 3, 4]
 
 
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), size=st.integers(1, 60))
 def test_pieces_are_joined_and_aggregated_as_the_whole(seed: int, size: int) -> None:
     ticks, known = quoted_trades(seed=seed, trades=150, sessions=3)
