@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo demo-ticks install test slow lint format bench docs dist clean reference
+.PHONY: demo demo-ticks install test slow lint format bench docs notebooks dist clean reference
 
 demo: $(VENV)/.installed
 	$(BIN)/forecast demo
@@ -32,7 +32,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports --no-logo
 
 docs: $(VENV)/.installed-docs
-	NO_MKDOCS_2_WARNING=1 EXECUTE_NOTEBOOKS=true $(BIN)/mkdocs build --strict --quiet --site-dir build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
+
+notebooks: $(VENV)/.installed-docs
+	EXECUTE_NOTEBOOKS=true $(MAKE) docs
 
 dist: $(VENV)/.installed-docs
 	rm -rf dist build/dist
