@@ -39,14 +39,14 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
     if run.is_panel:
         return evaluate_panel(run, rules=rules)
     checked, described = integrity.check(run), run.describe()
-    trial_log.record_backtest(run.folder.parent, rules, run=run.name, symbols=[run.symbol])
+    trial = trial_log.record_backtest(run.folder.parent, rules, run=run.name, symbols=[run.symbol])
     data, bars, predictions = described["data"], run.bars(), run.predictions()
     material = _material(run, rules=rules)
     made = accounts(predictions, bars, **material)
     chosen = chosen_bands(made.choices)
     config = {**rules.to_json(), **({"chosen_bands": chosen} if chosen else {})}
     judged = with_outcome(predictions)
-    tried = tries(run.folder.parent, made.ledgers, run=run.name, name=rules.name)
+    tried = tries(run.folder.parent, made.ledgers, trial=trial)
     metrics = summarise(
         made.ledgers,
         judged,

@@ -57,7 +57,9 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
     """
     checked, described = integrity.check(run), run.describe()
     check_rules(rules, described)
-    trial_log.record_backtest(run.folder.parent, rules, run=run.name, symbols=list(described["panel"]["symbols"]))
+    trial = trial_log.record_backtest(
+        run.folder.parent, rules, run=run.name, symbols=list(described["panel"]["symbols"])
+    )
     data, title, horizon = described["data"], run.symbol, int(described["config"]["horizon"])
     calendars = {symbol: str(each["calendar"]) for symbol, each in described["panel"]["symbols"].items()}
     rows, validation, bars = panel_rows(run.predictions()), run.validation(), run.bars()
@@ -71,7 +73,7 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
     scores = panel_scores({name: each[chosen] for name, each in rows.probability.items()}, ranked)
     ledgers = [each.ledger for each in accounts.values()]
     config = rules.to_json()
-    tried = tries(run.folder.parent, ledgers, run=run.name, name=rules.name)
+    tried = tries(run.folder.parent, ledgers, trial=trial)
     metrics = summarise(
         ledgers, None, bars_per_year=_bars_per_year(trades.market, states, described), sessions=sessions,
         config=config, scores=scores, trials=max(1, tried.log.tried), tried=tried.returns,

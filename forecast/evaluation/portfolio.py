@@ -128,7 +128,7 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
     name = f"{title}_{weighting}_{rules.name}_{digest}"
     place = runs[0].folder.parent
     trial_log.record_portfolio(place, config, name=name, symbols=symbols)
-    tried = tries(place, ledgers, run=name, name=name)
+    tried = tries(place, ledgers)
     decided = {
         symbol: session_of(each.members.decided_at, about["calendar"])
         for symbol, each, about in zip(symbols, made, data, strict=True)

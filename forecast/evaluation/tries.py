@@ -9,7 +9,7 @@ import numpy as np
 
 from forecast.runs import trial_log
 from forecast.runs.run import Run
-from forecast.runs.trial_log import TrialLog
+from forecast.runs.trial_log import Trial, TrialLog
 from forecast.statistics.comparisons import is_network
 from forecast.statistics.performance import held_returns
 from forecast.statistics.tried_returns import DailyReturns, daily
@@ -43,17 +43,20 @@ class Tries:
         }
 
 
-def tries(runs: Path, ledgers: Sequence[Ledger], *, run: str, name: str) -> Tries:
-    """ledgers: of the backtest of this run, or of the portfolio, that is judged now; name: what it is called."""
+def tries(runs: Path, ledgers: Sequence[Ledger], *, trial: Trial | None = None) -> Tries:
+    """ledgers: of the backtest, or of the portfolio, that is judged now. trial: of the backtest, as the log has it.
+
+    The same rules at other costs are the same try: their returns are not known a second time.
+    """
     log = trial_log.read(runs)
     mine = [
         daily(each.time[:-1].astype("datetime64[D]"), held_returns(each))
         for each in ledgers
         if each.member == ENSEMBLE and is_network(each.model)
     ]
-    others = [each for each in log.trials if each.kind == "backtest" and (each.run, each.name) != (run, name)]
-    for trial in reversed(others[-_MOST:]):
-        mine += _returns_of(runs, trial.run, trial.name)
+    others = [each for each in log.trials if each.kind == "backtest" and each != trial]
+    for each in reversed(others[-_MOST:]):
+        mine += _returns_of(runs, each.run, each.name)
     return Tries(log=log, returns=tuple(mine))
 
 

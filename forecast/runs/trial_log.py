@@ -85,10 +85,10 @@ def record_tuning(folder: Path, experiment: Experiment, *, run: str, **tried: An
     _append(folder, _trial("tuning", experiment, run=run, **tried))
 
 
-def record_backtest(folder: Path, rules: TradingConfig, *, run: str, symbols: Sequence[str]) -> None:
-    """Notes that a run is judged with these trading rules, once however often."""
+def record_backtest(folder: Path, rules: TradingConfig, *, run: str, symbols: Sequence[str]) -> Trial:
+    """Notes that a run is judged with these trading rules, once however often; as the first time named it."""
     chosen = {name: value for name, value in rules.to_json().items() if name not in _NOT_CHOSEN}
-    _append_new(
+    return _append_new(
         folder,
         Trial(kind="backtest", run=run, symbols=tuple(symbols), configuration=_digest_of(chosen), name=rules.name),
     )
@@ -153,11 +153,13 @@ def _of_this_format(run: Run) -> bool:
         return False
 
 
-def _append_new(folder: Path, trial: Trial) -> None:
-    """Notes a try that is not noted yet."""
-    if not any((each.kind, each.run, each.configuration) == (trial.kind, trial.run, trial.configuration)
-               for each in read(folder).trials):  # fmt: skip
-        _append(folder, trial)
+def _append_new(folder: Path, trial: Trial) -> Trial:
+    """Notes a try that is not noted yet; as it stands in the log."""
+    for each in read(folder).trials:
+        if (each.kind, each.run, each.configuration) == (trial.kind, trial.run, trial.configuration):
+            return each
+    _append(folder, trial)
+    return trial
 
 
 def _append(folder: Path, trial: Trial) -> None:

@@ -41,6 +41,17 @@ def test_the_same_rules_again_are_no_new_try_and_give_the_same_numbers(run):
     assert first == again
 
 
+def test_other_costs_before_make_no_try_count_for_less(run):
+    """One training of two networks is two strategies; judged at other costs first, it is as many independent ones."""
+    once = evaluate(run, rules=TradingConfig()).metrics["evidence"]["sharpe"]["lstm"]
+    for fee in (5.0, 6.0):
+        again = evaluate(run, rules=TradingConfig(costs=Costs(fee_bps=fee))).metrics
+        assert again["trials"]["known_returns"] == 2
+        assert again["evidence"]["sharpe"]["lstm"]["effective_trials"] == pytest.approx(
+            once["effective_trials"], abs=0.05
+        )
+
+
 def test_a_log_that_was_cut_is_said_in_terminal_page_and_json(run, tmp_path, capsys):
     evaluate(run, rules=TradingConfig(threshold=0.02))
     path = run.folder.parent / trial_log.FILE
