@@ -71,7 +71,7 @@ class TrainingProgress:
         """So many members, of which so many were finished before."""
         self._done, self._total = done, total
         if done:
-            self.note(f"Going on: {done} of {total} members were finished before.")
+            self.note(f"Resuming: {done} of {total} members were finished before.")
         if self._bar is not None:
             self._display.reset(self._bar, total=total, completed=done, description="Starting workers")
 
@@ -85,8 +85,8 @@ class TrainingProgress:
             self.note(f"Trained {self._done} of {self._total} members, last {name}.")
 
     def note(self, message: str) -> None:
-        """Something a person should know."""
-        self._console.print(message, markup=False)
+        """Something a person should know; one line in a pipe or a file."""
+        self._console.print(message, markup=False, soft_wrap=not self._console.is_terminal)
 
 
 class NotebookProgress:

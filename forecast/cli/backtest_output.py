@@ -73,7 +73,7 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
         what = "recomputations on truncated or scrambled history" if shown["cuts"] else "comparisons with the bars"
         passed = "no look-ahead bias detected" + (" in what can be checked" if shown.get("unverifiable") else "")
         answer = passed if shown["passed"] else "LOOK-AHEAD BIAS DETECTED: " + "; ".join(shown["failures"][:3])
-        say(f"Look-ahead audit: {answer} ({shown['compared']} {what}, sha256 {shown['sha256'][:12]})")
+        say(f"Look-ahead audit: {answer} ({formatting.count(shown['compared'])} {what}, sha256 {shown['sha256'][:12]})")
         if (share := shown.get("detectable_share")) is not None:
             say(f"In features {missed_leaks(share)}.")
     if (trials := backtest.metrics.get("trials")) and trials["problems"]:

@@ -119,7 +119,7 @@ def stale_reason(answer: Answer, *, now: np.datetime64) -> str | None:
     missed = max(1, len(calendars.sessions_between(session, last, forecast.calendar)) - 1)
     text = f"the newest price is of {session}, {formatting.plural(missed, 'session')} ago"
     if missed > 5:
-        text += f"; delisted, renamed or halted? It is asked until: forecast live remove {answer.live.run}"
+        text += f"; delisted, renamed or halted? To ask it no more: forecast live remove {answer.live.run}"
     return f"{text}."
 
 

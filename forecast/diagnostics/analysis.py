@@ -87,7 +87,7 @@ def _inspect(subject: RunUnderStudy, *, at: np.datetime64 | None, tell: Callable
                 probability = _probabilities(subject, member)
             apart = max(apart, _compare(subject, member, probability, stored))
         _keep(parts, occlusion=occlusion.measure(subject, ensemble))
-        tell(f"Looked into {model} of fold {fold}, {len(ensemble)} seeds.")
+        tell(f"Looked into {model} of fold {fold}, {len(ensemble)} {'seed' if len(ensemble) == 1 else 'seeds'}.")
     if found:
         _keep(parts, trades=_trades(subject, found))
     facts = _facts(subject, chosen=chosen, rows=len(rows), apart=apart)

@@ -65,6 +65,11 @@ def newest_run(runs: Path, symbol: str) -> Run | None:
         return None
 
 
+def begins_as_a_run(runs: Path, name: str) -> bool:
+    """Whether a name begins as that of a run does, with its symbol and bars: no symbol is called so."""
+    return any(name.lower().startswith(run.name.rpartition("-")[0].lower()) for run in list_runs(runs))
+
+
 def set_latest(runs: Path, run: Run) -> None:
     """Makes `latest` name this run."""
     write_atomically(runs / LATEST, run.name.encode())
@@ -95,7 +100,9 @@ def _unknown(runs: Path, name: str) -> RunError:
     known = list_runs(runs)
     finished = [run for run in known if run.finished]
     symbols = list(dict.fromkeys(run.symbol for run in finished))
-    if not (hint := did_you_mean(name, [*(run.name for run in known), *symbols])):
+    begun = next((run.name for run in known if name and run.name.lower().startswith(name.lower())), None)
+    hint = f" Did you mean {begun}?" if begun else did_you_mean(name, [*(run.name for run in known), *symbols])
+    if not hint:
         newest = ", ".join(run.name for run in known[:3])
         hint = f" Newest runs: {newest}." if known else " There is none yet. Train one: forecast train SYMBOL."
     return RunError(f"Expected the name of a run, a symbol with a finished run, or latest, got {name[:120]!r}.{hint}")

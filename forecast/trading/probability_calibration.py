@@ -59,7 +59,8 @@ def fit(probability: Floats, target: Floats, *, kind: str) -> ProbabilityCalibra
         return ProbabilityCalibration(kind="none", note=f"{why}: not calibrated")
     if kind == "isotonic" and len(said) >= FEWEST_FOR_ISOTONIC:
         return _isotonic(said, up.astype(np.float64))
-    note = f"{len(said)} validation rows are too few for isotonic: temperature" if kind == "isotonic" else ""
+    few = f"{len(said)} validation rows are too few for isotonic calibration, temperature scaling was used"
+    note = few if kind == "isotonic" else ""
     return ProbabilityCalibration(kind="temperature", temperature=_temperature(said, up.astype(np.float64)), note=note)
 
 

@@ -121,7 +121,7 @@ def test_a_lost_scheduler_costs_no_finished_member_and_the_same_command_goes_on(
     before = kept(tmp_path)
     assert before
     again = run("train", "AAPL", *options)
-    assert f"Going on: {len(before)} of 48 members were finished before." in again.stderr
+    assert f"Resuming: {len(before)} of 48 members were finished before." in again.stderr
 
 
 @dask

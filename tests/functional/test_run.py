@@ -105,7 +105,7 @@ def test_a_training_interrupted_and_then_killed_goes_on_from_the_last_finished_m
     kept = _stopped(copy, (*options, "--jobs", "1"), how=signal.SIGKILL, code=-9)
     assert kept.items() >= before.items()
     done = forecast_here(copy)("train", "AAPL", *options)
-    assert f"Going on: {len(kept)} of 20 members were finished before." in done.stderr
+    assert f"Resuming: {len(kept)} of 20 members were finished before." in done.stderr
     assert newest(copy).finished
     assert len(newest(copy).history().groupby(["model", "fold", "seed"])) == 16
 

@@ -131,6 +131,7 @@ def test_signals_of_the_evening_fit(width, capsys, monkeypatch):
         (["backtest", A, "--policy", "long-shrot"], "Did you mean long-short?"),
         (["data", "show", "APPL"], "Did you mean AAPL?"),
         (["report", "AAPL-1d-aaaaaaaaab"], f"Did you mean {A}?"),
+        (["backtest", A[:9]], f"Did you mean {A}?"),
         (["train", "ES"], "forecast train ES --bars tick:500"),
         (["fetch", "--source", "csv", "--file", "x.csv"], "Missing argument 'SYMBOL...'"),
     ],

@@ -153,8 +153,11 @@ def _named_run(settings: CliContext, name: str) -> Any:
 
 
 def _newest_run(settings: CliContext, symbol: str) -> Any:
-    """The newest finished run of a symbol, None where there is none."""
-    from forecast.runs.catalog import newest_run
+    """The newest finished run of a symbol, None where there is none; a mistyped run is no symbol to train."""
+    from forecast.runs.catalog import begins_as_a_run, newest_run, open_run
     from pipelines.market.types import check_symbol
 
-    return newest_run(settings.runs, check_symbol(symbol))
+    run = newest_run(settings.runs, check_symbol(symbol))
+    if run is None and begins_as_a_run(settings.runs, symbol):
+        return open_run(settings.runs, symbol)
+    return run

@@ -13,8 +13,8 @@ def sentences(panel: Mapping[str, Any], networks: Sequence[str]) -> list[str]:
     """What the panel is, and how well its names were ranked; for the terminal and the page."""
     names, days = panel["names_per_day"], panel["days"]
     texts = [
-        f"{panel['symbols']} symbols on {days:,} days, {names['min']} to {names['max']} names at a decision "
-        f"({formatting.number(names['mean'], 1)} on average); days are the clusters of every interval."
+        f"{panel['symbols']} symbols on {formatting.count(days)} days, {names['min']} to {names['max']} names at "
+        f"a decision ({formatting.number(names['mean'], 1)} on average); days are the clusters of every interval."
     ]
     for model in networks:
         ic, spread = panel["rank_ic"][model], panel["quantiles"][model]["spread"]

@@ -76,6 +76,8 @@ def test_latest_is_the_run_that_was_set_and_the_newest_finished_one_where_that_i
     ("name", "hint"),
     [
         ("AAPL-1d-bbbbbbbbbx", "Did you mean AAPL-1d-bbbbbbbbbb?"),
+        ("AAPL-1d-bb", "Did you mean AAPL-1d-bbbbbbbbbb?"),
+        ("MSFT-1", "Did you mean MSFT-1d-"),
         ("APPL", "Did you mean AAPL?"),
         ("mfst", "Did you mean MSFT?"),
         ("../x", "Newest runs: AAPL-1d-dddddddddd"),

@@ -66,7 +66,7 @@ def test_the_ablation_of_a_run_trains_once_and_then_answers_from_what_is_kept(tr
     assert first["low"] <= first["difference"] <= first["high"]
     assert first["level"] == pytest.approx(1 - 0.05 / 2)
     again = run("inspect", "--ablation", "4")
-    assert "Going on: 16 of 16 members were finished before." in again.stderr
+    assert "Resuming: 16 of 16 members were finished before." in again.stderr
     assert found["sentence"] in again.stdout
     run("inspect")
     page = next((tmp_path / "reports").glob("*-memory.html")).read_text()
