@@ -31,7 +31,7 @@ class FileLog:
     def __init__(self, folder: Path, symbol: str, *, options: str) -> None:
         self._path = folder / f"{check_symbol(symbol)}_files.json"
         self._options = hashlib.sha256(options.encode()).hexdigest()[:16]
-        self._entries = dict(_read(self._path))
+        self._entries = {name: entry for name, entry in _read(self._path) if Path(name).exists()}
 
     def unchanged(self, path: Path) -> FileEntry | None:
         """The entry of a file that was read as it is now and with the same options, else None."""

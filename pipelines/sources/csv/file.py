@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipelines.cleaning import cleaning
 from pipelines.errors import BadFileError
 from pipelines.market.types import Floats
-from pipelines.sources.csv import bar_times, formats, numbers, reader, times
+from pipelines.sources.csv import bar_times, formats, lobster, numbers, reader, times
 from pipelines.sources.csv.cells import Column, shown
 from pipelines.sources.csv.identity import Values
 from pipelines.sources.csv.layout import Layout
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-_LOBSTER_TRADES = (4, 5)  # a visible and a hidden order executed
 _LONGEST_FIRST = 5
 _TOTALS = ("total", "totals", "sum", "average", "mean", "summe", "gesamt", "total:", "grand total", "合计", "总计")
 _PRICES = ("open", "high", "low", "close", "price", "adjusted", "bid", "ask")
@@ -355,13 +354,10 @@ def _part(plan: Plan, arrays: Arrays) -> FilePart:
     else:
         shift = cleaning.length(options.interval) if options.stamp == "end" else np.timedelta64(0, "s")
         arrays["opened_at"] = bar_times.intraday(stamps, interval=options.interval, tz=tz, where=where) - shift
-    _scale(plan, arrays)
     if "event" in arrays:
-        trades = np.isin(arrays.pop("event"), _LOBSTER_TRADES)
-        others = int(np.count_nonzero(~trades))
-        rows = arrays.get("row", np.arange(1, len(trades) + 1))
-        arrays = {name: values[trades] for name, values in arrays.items()} | {"row": rows[trades]}
-        notes += (f"{others:,} events that are no trades left out",) if others else ()
+        arrays, more = _lobster(plan.path, arrays)
+        notes += more
+    _scale(plan, arrays)
     if plan.columns.kind == "bars" and "volume" not in arrays:
         arrays["volume"] = np.zeros(len(arrays["open"]))
     frame = pd.DataFrame(arrays, copy=False)
@@ -373,6 +369,28 @@ def _part(plan: Plan, arrays: Arrays) -> FilePart:
         notes=notes,
         reading=_reading(plan, stamps, frame, tz),
     )
+
+
+def _lobster(path: Path, arrays: Arrays) -> tuple[Arrays, tuple[str, ...]]:
+    """The trades among messages; with the book beside them all rows, as quotes, of which those of trades have a price.
+
+    Raises:
+        BadFileError: a book of another length.
+    """
+    trades = lobster.trades(arrays.pop("event"))
+    others = int(np.count_nonzero(~trades))
+    rows = arrays.get("row", np.arange(1, len(trades) + 1))
+    book = lobster.book(path)
+    if book is None:
+        left_out = (f"{others:,} events that are no trades left out",) if others else ()
+        return {name: values[trades] for name, values in arrays.items()} | {"row": rows[trades]}, left_out
+    if len(rows) and rows[-1] > len(book["bid"]):
+        raise BadFileError(
+            f"Expected a row of the book for each message of {shown(path)}, got {len(book['bid']):,} for "
+            f"{rows[-1]:,}. Fetch both files again."
+        )
+    prices = {name: np.where(trades, arrays[name], np.nan) for name in ("price", "size")}
+    return arrays | {name: values[rows - 1] for name, values in book.items()} | prices, ("quotes of LOBSTER's book",)
 
 
 def _scale(plan: Plan, arrays: Arrays) -> None:

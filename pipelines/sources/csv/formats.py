@@ -9,7 +9,9 @@ import gzip
 import io
 import lzma
 import os
+import re
 import stat
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,7 +23,7 @@ from pipelines.errors import BadFileError
 from pipelines.sources.csv import documents
 from pipelines.sources.csv.cells import shown
 
-DAMAGED: Any = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zipfile.BadZipFile)
+DAMAGED: Any = (EOFError, tarfile.TarError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zipfile.BadZipFile)
 try:  # unpacks three times as fast
     from isal import igzip, isal_zlib
 except ImportError:
@@ -33,7 +35,20 @@ else:
 MAX_BYTES = 32 << 30
 MAX_RATIO = 400  # real trades compress 5 to 40 times; a bomb a thousand times
 BLOCK = 8 << 20
-SUFFIXES = (".csv", ".txt", ".tsv", ".jsonl", ".ndjson", ".parquet", ".feather", ".arrow", ".xlsx", ".zip")
+SUFFIXES = (
+    ".csv",
+    ".txt",
+    ".tsv",
+    ".jsonl",
+    ".ndjson",
+    ".parquet",
+    ".feather",
+    ".arrow",
+    ".xlsx",
+    ".zip",
+    ".tar",
+    ".tgz",
+)
 PACKED = (".gz", ".bz2", ".xz")
 
 _PARQUET, _FEATHER, _ZIP, _GZIP, _BZ2, _XZ = "parquet", "feather", "zip", "gzip", "bz2", "xz"
@@ -63,6 +78,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
 )  # fmt: skip
 _HEAD = 1 << 18
+_LINES = 100
+_WIDE, _ANY, _MARGINS = re.compile(rb"[ ]{2,}"), re.compile(rb"[ ]+"), re.compile(rb"(?m)^[ ]+|[ ]+(?=\r?$)")
 
 
 @contextmanager
@@ -153,6 +170,9 @@ def open_text(path: Path, watch: Callable[[int], None] | None = None) -> tuple[i
         start = _peek(stream, 64).lstrip()[:1]
         if start in (b"{", b"["):
             return documents.json_as_csv(stream, path), f"{name} JSON".strip()
+        if blanks := _blanks(_peek(stream, _HEAD)):
+            stream = io.BufferedReader(_Aligned(stream, blanks), BLOCK)
+            name = f"{name} columns separated by blanks".strip()
     except BaseException:
         stream.close()
         raise
@@ -221,7 +241,7 @@ def _member(path: Path, size: int) -> tuple[Any, str]:
 def _only_member(archive: zipfile.ZipFile, path: Path, size: int) -> tuple[Any, str]:
     inside = [info for info in archive.infolist() if not info.is_dir() and "__MACOSX" not in info.filename]
     unpacked = sum(info.file_size for info in inside)
-    if unpacked > min(MAX_BYTES, max(64 << 20, size * MAX_RATIO)):
+    if unpacked > most_bytes(size):
         raise BadFileError(
             f"Expected a file that unpacks to at most {MAX_RATIO} times its size, got {shown(path)}, which says "
             f"{unpacked >> 20:,} MB. Unpack it yourself if it is what you expect."
@@ -255,7 +275,7 @@ class _Bounded(io.RawIOBase):
         self._file = file
         self._base = base
         self._watch = watch
-        self._most = min(MAX_BYTES, max(64 << 20, size * MAX_RATIO))
+        self._most = most_bytes(size)
         self._read = 0
 
     def readable(self) -> bool:
@@ -277,6 +297,47 @@ class _Bounded(io.RawIOBase):
         self._file.close()
         if self._base is not None:
             self._base.close()
+        super().close()
+
+
+def _blanks(first: bytes) -> re.Pattern[bytes] | None:
+    """What separates the columns of a text in which nothing but blanks does: two and more, or any number of them."""
+    lines = [line.strip() for line in first.splitlines()[:-1] or first.splitlines() if line.strip()][:_LINES]
+    if len(lines) < 2 or re.search(rb"[\t;|]", b"\n".join(lines)) or any(b"," in line for line in lines):
+        return None
+    for pattern in (_WIDE, _ANY):
+        counts = [len(pattern.split(line)) for line in lines]
+        usual = max(set(counts), key=counts.count)
+        few = [count for count in counts if count != usual]
+        if usual >= 4 and len(few) <= max(2, len(lines) // 10) and max(counts) == usual:
+            return pattern
+    return None
+
+
+class _Aligned(io.RawIOBase):
+    """Columns separated by blanks as columns separated by tabs."""
+
+    def __init__(self, stream: io.BufferedReader, blanks: re.Pattern[bytes]) -> None:
+        self._stream = stream
+        self._blanks = blanks
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            part = self._stream.read(1 << 20)
+            if not part:
+                break
+            part += self._stream.readline()
+            self._left = self._blanks.sub(b"\t", _MARGINS.sub(b"", part))
+        count = min(len(buffer), len(self._left))
+        buffer[:count], self._left = self._left[:count], self._left[count:]
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
         super().close()
 
 
@@ -306,6 +367,21 @@ class _Transcoded(io.RawIOBase):
         super().close()
 
 
+def may_hold_prices(name: str) -> bool:
+    """Whether a file in a folder or an archive is one of prices, by its name."""
+    if name.startswith("."):
+        return False
+    name = name.lower()
+    for packed in PACKED:
+        name = name.removesuffix(packed)
+    return name.endswith(SUFFIXES)
+
+
+def most_bytes(size: int) -> int:
+    """What a packed file of so many bytes may unpack to."""
+    return min(MAX_BYTES, max(64 << 20, size * MAX_RATIO))
+
+
 def inside(folder: Path) -> list[Path]:
     """The files of a folder that may hold prices, by name.
 
@@ -313,13 +389,8 @@ def inside(folder: Path) -> list[Path]:
         BadFileError: there are none.
     """
 
-    def fits(name: str) -> bool:
-        for packed in PACKED:
-            name = name.removesuffix(packed)
-        return name.endswith(SUFFIXES)
-
     with os.scandir(folder) as entries:
-        paths = sorted(folder / entry.name for entry in entries if fits(entry.name.lower()) and entry.is_file())
+        paths = sorted(folder / entry.name for entry in entries if may_hold_prices(entry.name) and entry.is_file())
     if not paths:
         raise BadFileError(
             f"Expected {', '.join(SUFFIXES)} files (.gz too) in the folder {shown(folder)}, there are none."

@@ -193,6 +193,8 @@ def _names(rows: Sequence[Sequence[str]], recognised: frozenset[str]) -> tuple[t
 def _fit(names: tuple[str, ...], row: Sequence[str], path: Path) -> tuple[tuple[str, ...], int]:
     """One name a cell: rows may end with a separator, and R leaves the name of the rows' names out."""
     width = len(row) or len(names)
+    if width == len(names) + 1 and re.fullmatch(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?", row[1]):
+        return ("date", "time", *names[1:]), width  # 2024-01-02 09:30 where blanks separate columns
     if width == len(names) + 1:
         return ((*names, "") if not row[-1] else ("", *names)), width
     if width == len(names) - 1 and not names[-1]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipelines.errors import ForecastError, TooFewBarsError
 from pipelines.market.types import Quotes, Ticks
 from pipelines.sources.base import Delivery
-from pipelines.sources.csv import file, formats, source
+from pipelines.sources.csv import file, formats, lobster, source
 from pipelines.sources.csv.options import Options
 from pipelines.sources.csv.plan import plan_file
 
@@ -40,7 +40,9 @@ class NotInPiecesError(Exception):
 def is_large(path: Path, options: Options) -> bool:
     """Whether a file holds trades or quotes and is large; False also where it cannot be read."""
     try:
-        return path.stat().st_size >= LARGE and plan_file(path, options).columns.kind != "bars"
+        if path.stat().st_size < LARGE or lobster.book_file(path) is not None:
+            return False
+        return plan_file(path, options).columns.kind != "bars"
     except (ForecastError, OSError, *formats.DAMAGED):
         return False
 

@@ -12,7 +12,7 @@ from pipelines.cleaning.report import Places
 from pipelines.errors import BadFileError, ConfigError, TooFewBarsError
 from pipelines.market.types import Ticks
 from pipelines.sources.base import Delivery
-from pipelines.sources.csv import actions, bar_times, formats, shapes
+from pipelines.sources.csv import actions, archives, bar_times, formats, lobster, shapes
 from pipelines.sources.csv.cells import shown
 from pipelines.sources.csv.file import FilePart, read_file
 from pipelines.sources.csv.identity import Identities, choose
@@ -198,14 +198,15 @@ def _between(frame: "pd.DataFrame", places: Places, symbol: str, options: Option
 
 
 def every_file(files: Sequence[Path], options: Options) -> list[Path]:
-    """The files, and those in the folders among them, by name."""
+    """The files, and those in the folders and archives among them, by name."""
     paths: list[Path] = []
     for path in files:
         try:
             folder = path.is_dir()
         except (OSError, ValueError):
             folder = False  # what is wrong with it is said when it is opened
-        paths += formats.inside(path) if folder else [path]
+        for place in formats.inside(path) if folder else [path]:
+            paths += archives.members(place)
     if options.shape == shapes.LOBSTER:
-        paths = [path for path in paths if "_orderbook_" not in path.name]  # the book's states that belong to messages
+        paths = [path for path in paths if lobster.BOOK not in path.name]  # the book's states that belong to messages
     return paths

@@ -1,0 +1,107 @@
+"""Archives of several files as the folder that they are: unpacked once, within bounds, until the program ends."""
+
+import tarfile
+import tempfile
+import zipfile
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pipelines.errors import BadFileError
+from pipelines.sources.csv import formats
+from pipelines.sources.csv.cells import shown
+
+_TARS = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
+_PART = 1 << 20
+
+
+def members(path: Path) -> list[Path]:
+    """The files of prices in an archive, by name; the path itself where it is none, or one that holds one file.
+
+    A path below an archive (prices.zip/acme.csv) is that file of it.
+
+    Raises:
+        BadFileError: a damaged archive, one that unpacks to too much, or a file that is not in it.
+    """
+    if path.is_file():
+        return list(_unpacked(path, path.stat().st_size, path.stat().st_mtime_ns)) if _is_archive(path) else [path]
+    archive = next((parent for parent in path.parents if parent.is_file() and _is_archive(parent)), None)
+    if archive is None:
+        return [path]
+    name = path.relative_to(archive).as_posix()
+    with formats.readable(archive):
+        inside = _named(archive, archive.stat().st_size, archive.stat().st_mtime_ns)
+    same = [
+        place for other, place in inside.items() if name.lower() in (other.lower(), PurePosixPath(other).name.lower())
+    ]
+    if len(same) != 1:
+        some = ", ".join(shown(other) for other in list(inside)[:8]) + (", ..." if len(inside) > 8 else "")
+        raise BadFileError(
+            f"Expected a file of the archive {shown(archive)} ({some}), got {shown(name)}. Name one of these."
+        )
+    return same
+
+
+def _is_archive(path: Path) -> bool:
+    return path.name.lower().endswith((".zip", *_TARS))
+
+
+@cache
+def _unpacked(path: Path, size: int, modified: int) -> tuple[Path, ...]:
+    """size, modified: of the archive, so that one that has changed is unpacked again."""
+    with formats.readable(path):
+        if path.name.lower().endswith(".zip"):
+            if formats.kind(path) != "zip":
+                return (path,)
+            with zipfile.ZipFile(path) as archive:
+                names = [info.filename for info in archive.infolist() if not info.is_dir()]
+            if "xl/workbook.xml" in names or len([name for name in names if "__MACOSX" not in name]) < 2:
+                return (path,)
+        return tuple(place for _, place in sorted(_named(path, size, modified).items()))
+
+
+@cache
+def _folder(path: Path, size: int, modified: int) -> Any:
+    return tempfile.TemporaryDirectory(prefix="forecast-")  # removed when the program ends
+
+
+@cache
+def _named(path: Path, size: int, modified: int) -> dict[str, Path]:
+    """Each file of prices in the archive: its name there -> where it lies unpacked."""
+    root, left = Path(_folder(path, size, modified).name) / path.name, formats.most_bytes(size)
+    places: dict[str, Path] = {}
+    opened: Any = zipfile.ZipFile(path) if path.name.lower().endswith(".zip") else tarfile.open(path)  # noqa: SIM115 - closed below
+    with opened as archive:
+        entries = archive.infolist() if isinstance(archive, zipfile.ZipFile) else archive
+        for number, entry in enumerate(entries):
+            is_zip = isinstance(entry, zipfile.ZipInfo)
+            name = entry.filename if is_zip else entry.name
+            if (
+                (entry.is_dir() if is_zip else not entry.isfile())
+                or "__MACOSX" in name
+                or not formats.may_hold_prices(PurePosixPath(name).name)
+            ):
+                continue
+            if is_zip and entry.flag_bits & 1:
+                raise BadFileError(
+                    f"Expected an archive that can be read, got {shown(path)} with a password. Unpack it first."
+                )
+            place = root / str(number) / PurePosixPath(name).name  # never by the path that the archive says
+            place.parent.mkdir(parents=True)
+            with archive.open(entry) if is_zip else archive.extractfile(entry) as source, place.open("wb") as target:
+                while part := source.read(_PART):
+                    left -= len(part)
+                    if left < 0:
+                        raise BadFileError(
+                            f"Expected an archive that unpacks to at most {formats.MAX_RATIO} times its size, got "
+                            f"{shown(path)}, which goes on. Unpack it yourself if it is what you expect."
+                        )
+                    target.write(part)
+            places[name] = place
+    tables = {name: place for name, place in places.items() if not name.lower().endswith(".txt")}
+    places = tables or places  # a .txt beside tables says what they are
+    if not places:
+        raise BadFileError(
+            f"Expected files of prices in the archive {shown(path)}, there are none. Unpack it and look."
+        )
+    return places
