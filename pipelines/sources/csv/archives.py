@@ -23,9 +23,9 @@ def members(path: Path) -> list[Path]:
     Raises:
         BadFileError: a damaged archive, one that unpacks to too much, or a file that is not in it.
     """
-    if path.is_file():
+    if _is_file(path):
         return list(_unpacked(path, path.stat().st_size, path.stat().st_mtime_ns)) if _is_archive(path) else [path]
-    archive = next((parent for parent in path.parents if parent.is_file() and _is_archive(parent)), None)
+    archive = next((parent for parent in path.parents if _is_archive(parent) and _is_file(parent)), None)
     if archive is None:
         return [path]
     name = path.relative_to(archive).as_posix()
@@ -40,6 +40,13 @@ def members(path: Path) -> list[Path]:
             f"Expected a file of the archive {shown(archive)} ({some}), got {shown(name)}. Name one of these."
         )
     return same
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False  # what is wrong with it is said when it is opened
 
 
 def _is_archive(path: Path) -> bool:

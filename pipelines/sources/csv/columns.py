@@ -15,27 +15,33 @@ _TIMES = (
     "tradedate", "tradingdate", "tradingday", "traddt", "quotedate", "pricedate", "indexdate", "gmttime",
     "localtime", "unix", "networkreceivedtime", "unixtime", "unixtimestamp", "epoch", "timestart", "starttime",
     "begin", "barstart", "dateandtime", "datum", "fecha", "日期", "时间", "交易日期", "交易时间", "日時", "日付",
-    "zeit", "t", "tsrecv", "transacttime",
+    "zeit", "t", "tsrecv", "transacttime", "data", "tarih", "дата", "날짜", "일자", "日時", "日期",
 )  # fmt: skip
 _BARS: dict[str, tuple[str, ...]] = {
     "open": (
+        "otwarcie", "açılış", "откр", "открытие", "시가", "開盤", "開盤價", "ouv", "openen",
         "open", "o", "openprice", "openingprice", "first", "openindexvalue", "opnpric", "bidopen", "openbid",
         "开盘", "开盘价", "始値", "eröffnung", "eroffnung", "apertura", "ouverture", "abertura",
     ),
     "high": (
+        "najwyzszy", "najwyższy", "yüksek", "макс", "максимум", "고가", "最高價", "hoog", "max",
         "high", "h", "highprice", "max", "highindexvalue", "hghpric", "bidhigh", "highbid", "最高", "最高价",
         "高値", "hoch", "tageshoch", "maximo", "máximo", "plushaut", "máxima", "massimo",
     ),
     "low": (
+        "najnizszy", "najniższy", "düşük", "мин", "минимум", "저가", "最低價", "laag", "min",
         "low", "l", "lowprice", "min", "lowindexvalue", "lwpric", "bidlow", "lowbid", "最低", "最低价", "安値",
         "tief", "tagestief", "minimo", "mínimo", "plusbas", "mínima",
     ),
     "close": (
+        "zamkniecie", "zamknięcie", "şimdi", "kapanış", "цена", "закрытие", "종가", "收盤", "收盤價", "dernier",
+        "laatste", "slotkoers",
         "close", "c", "closeprice", "closingprice", "closelast", "closingindexvalue", "clspric", "bidclose",
         "closebid", "收盘", "收盘价", "終値", "schluss", "schlusskurs", "zuletzt", "cierre", "chiusura",
         "clôture", "cloture", "fechamento", "último", "ultimo", "latest", "last", "lastprice", "price",
     ),
     "volume": (
+        "wolumen", "volumen", "hac", "hacim", "объём", "объем", "거래량", "成交股數",
         "volume", "vol", "v", "volumeshares", "tradedvolume", "totalvolume", "ttltrdqnty", "tottrdqty",
         "ttltradgvol", "sharestraded", "quantity", "qty", "成交量", "出来高", "volumen", "tickvol", "tickvolume",
         "volumebase",

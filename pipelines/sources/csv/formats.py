@@ -77,6 +77,12 @@ _MARKS = (
     (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
 )  # fmt: skip
+_WORDS = {
+    "gb18030": ("日期", "时间", "开盘", "收盘"), "big5": ("日期", "時間", "開盤", "收盤"),
+    "cp932": ("日付", "日時", "始値", "終値"), "cp949": ("날짜", "일자", "시가", "종가"),
+    "cp1251": ("дата", "время", "цена", "закр"), "cp1250": ("najwyższy", "zamknięcie"), "cp1254": ("açılış", "düşük"),
+}  # fmt: skip
+"""Words of a header by which the encoding of a text that is no UTF-8 is known."""
 _HEAD = 1 << 18
 _LINES = 100
 _WIDE, _ANY, _MARGINS = re.compile(rb"[ ]{2,}"), re.compile(rb"[ ]+"), re.compile(rb"(?m)^[ ]+|[ ]+(?=\r?$)")
@@ -224,12 +230,16 @@ def _encoding(first: bytes, path: Path) -> tuple[str, int]:
     try:
         whole.decode("utf-8")
     except UnicodeDecodeError:
-        try:
-            text = whole.decode("gb18030")
-        except UnicodeDecodeError:
-            return "cp1252", 0
-        return ("gb18030" if any(word in text for word in ("日期", "时间", "开盘", "收盘")) else "cp1252"), 0
+        return next((name for name, words in _WORDS.items() if _says(whole, name, words)), "cp1252"), 0
     return "utf-8", 0
+
+
+def _says(text: bytes, encoding: str, words: tuple[str, ...]) -> bool:
+    try:
+        read = text.decode(encoding).lower()
+    except UnicodeDecodeError:
+        return False
+    return any(word in read for word in words)
 
 
 def _member(path: Path, size: int) -> tuple[Any, str]:

@@ -71,6 +71,11 @@ SHAPES = (
         cells={0: r"\d{1,8}", 1: _INT, 2: _INT, 3: r"[A-Za-z]+", 5: r"[01]"}, tz=_NEW_YORK, price_scale=10_000.0,
         day_in_name=r"(?<!\d)(\d{8})_", recognised=False,
     ),
+    Shape(
+        name="lean", header=("time", "bid", "bid_size", "ask", "ask_size", "exchange", "condition", "suspicious"),
+        cells={0: r"\d{1,8}", **dict.fromkeys(range(1, 5), _INT), 5: r"[A-Za-z]*", 7: r"[01]"}, tz=_NEW_YORK,
+        price_scale=10_000.0, day_in_name=r"(?<!\d)(\d{8})_", recognised=False,
+    ),
     Shape(name="binance", header=_KLINES, cells={0: _MS, 6: _MS, 8: _INT}, calendar="24/7", decimal="."),
     Shape(
         name="binance", signature=frozenset({"opentime", "closetime", "open"}), columns={"time": "opentime"},

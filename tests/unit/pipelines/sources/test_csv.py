@@ -300,10 +300,10 @@ def test_a_lobster_message_file_gives_its_executions_to_the_nanosecond(tmp_path:
     assert "3 events that are no trades left out" in delivery.report.summary()
 
 
-def test_a_folder_of_lobster_files_leaves_the_order_books_out(tmp_path: Path) -> None:
+def test_a_folder_of_lobster_files_takes_no_book_for_messages(tmp_path: Path) -> None:
     saved(tmp_path, MESSAGES, LOBSTER)
     saved(tmp_path, MESSAGES, LOBSTER.replace("06-21", "06-22") + ".gz")
-    saved(tmp_path, "2239500,100,2231800,100\n", LOBSTER.replace("message", "orderbook"))
+    saved(tmp_path, "2239500,100,2231800,100\n" * 6, LOBSTER.replace("message", "orderbook"))
     found = ticks(tmp_path, tz=None, shape="lobster")
     assert [str(day) for day in np.unique(found.time.astype("datetime64[D]"))] == ["2012-06-21", "2012-06-22"]
     assert len(found) == 6

@@ -463,3 +463,18 @@ def test_e_mini_trades_on_the_hours_of_new_york_are_refused_with_their_own_calen
     path = shared / "tick_es_futures_2013" / "es_trades_20130901_20130903.csv.gz"
     with pytest.raises(ForecastError, match=r"141,996 of 500,000 rows.*--calendar CMES"):
         source.read("ES", files=[path], tz="America/Chicago")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "header"),
+    [
+        ("cp1251", "Дата,Откр.,Макс.,Мин.,Цена,Объём"), ("cp932", "日付,始値,高値,安値,終値,出来高"),
+        ("big5", "日期,開盤,最高,最低,收盤,成交量"), ("cp949", "날짜,시가,고가,저가,종가,거래량"),
+        ("cp1250", "Data,Otwarcie,Najwyższy,Najniższy,Zamknięcie,Wolumen"),
+        ("cp1254", "Tarih,Açılış,Yüksek,Düşük,Şimdi,Hac."), ("cp1252", "Date,Ouv.,Plus Haut,Plus Bas,Clôture,Vol."),
+        ("utf-8", "Datum,Open,Hoog,Laag,Laatste,Volume"),
+    ],
+)  # fmt: skip
+def test_headers_of_other_countries_are_read_in_their_old_encodings(tmp_path: Path, encoding: str, header: str) -> None:
+    for written in (encoding, "utf-8"):
+        check(read(tmp_path, table(header=header).encode(written)))

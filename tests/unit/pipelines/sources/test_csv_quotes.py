@@ -48,6 +48,19 @@ def test_a_file_of_both_gives_a_trade_for_each_price_and_a_quote_for_each_change
     assert "2 that change nothing left out" in delivery.report.summary()
 
 
+def test_quotes_of_lean_are_milliseconds_after_midnight_of_the_day_in_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "20131007_spy_Tick_Quote.csv"
+    path.write_text(
+        "34200250,1680100,3,1680300,5,P,,0\n34201000,1680200,4,1680300,5,P,,0\n34202000,0,0,1680300,5,P,,0\n"
+    )
+    for _ in range(2):
+        quotes = source.read("SPY", files=[path], shape="lean").prices
+        assert isinstance(quotes, Quotes)
+        assert (quotes.bid.tolist(), quotes.ask.tolist()) == ([168.01, 168.02], [168.03, 168.03])
+        assert (quotes.bid_size.tolist(), quotes.ask_size.tolist()) == ([3, 4], [5, 5])
+        assert quotes.time[0] == pd.Timestamp("2013-10-07 13:30:00.250").to_datetime64()
+
+
 def test_a_row_of_a_wrong_bid_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadFileError, match="row 2, column 'bid', got 'ten'"):
         read(tmp_path, "time,bid,ask\n2024-01-02 14:30:01,10,12\n2024-01-02 14:30:02,ten,12\n", tz="UTC")
