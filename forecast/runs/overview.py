@@ -71,10 +71,9 @@ def summaries(runs: Path) -> list[RunSummary]:
 
 
 def differing_settings(listed: Sequence[RunSummary]) -> list[str]:
-    """The settings that are not the same in all of these runs, the symbol aside."""
+    """The settings that are not the same in all of these runs that have them, the symbol aside."""
     names = dict.fromkeys(name for each in listed for name in each.settings if name != "symbol")
-    readable = [each for each in listed if each.settings]
-    return [name for name in names if len({repr(each.settings.get(name)) for each in readable}) > 1]
+    return [name for name in names if len({repr(run.settings[name]) for run in listed if name in run.settings}) > 1]
 
 
 def _signature(folder: str) -> Signature | None:

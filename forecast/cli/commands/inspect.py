@@ -171,7 +171,7 @@ def _ablate(settings: CliContext, name: str, lengths: list[int], *, jobs: int | 
         return
     columns = [
         Column("network"), Column("window", number=True), Column("log loss", number=True, drop=1),
-        Column("net a day", number=True), Column("interval", number=True), Column("answer", wrap=True),
+        Column("net per day", number=True), Column("interval", number=True), Column("answer", wrap=True),
     ]  # fmt: skip
     print_table(columns, ablation_section.cells(found))
     say(ablation_section.sentence(found))

@@ -84,9 +84,9 @@ def _row(
     """A row of the list, and the verdict of the newest backtest, None where there is none to read."""
     page = f"{run.name}.html"
     settings = ", ".join(
-        f"{name.replace('_', ' ')} {formatting.value(summary.settings.get(name))}"
+        f"{name.replace('_', ' ')} {formatting.value(summary.settings[name])}"
         for name, value in usual.items()
-        if summary.settings and formatting.value(summary.settings.get(name)) != value
+        if name in summary.settings and formatting.value(summary.settings[name]) != value
     )
     labels = " · ".join(filter(None, (summary.experiment, " ".join(f"#{tag}" for tag in summary.tags), summary.note)))
     row: dict[str, Any] = {
@@ -140,7 +140,9 @@ def _usual_settings(listed: Sequence[RunSummary]) -> dict[str, str]:
     """The settings in which these runs differ, each with the value that most of them have."""
     readable = [each for each in listed if each.settings]
     return {
-        name: Counter(formatting.value(each.settings.get(name)) for each in readable).most_common(1)[0][0]
+        name: Counter(formatting.value(each.settings[name]) for each in readable if name in each.settings).most_common(
+            1
+        )[0][0]
         for name in differing_settings(readable)
         if name not in _UNSAID
     }

@@ -12,10 +12,11 @@ _SHOWN = 10  # symbols named at each end
 def sentences(panel: Mapping[str, Any], networks: Sequence[str]) -> list[str]:
     """What the panel is, and how well its names were ranked; for the terminal and the page."""
     names, days = panel["names_per_day"], panel["days"]
-    texts = [
-        f"{panel['symbols']} symbols on {formatting.count(days)} days, {names['min']} to {names['max']} names at "
-        f"a decision ({formatting.number(names['mean'], 1)} on average); days are the clusters of every interval."
-    ]
+    least, most = names["min"], names["max"]
+    mean = f" ({formatting.number(names['mean'], 1)} on average)"
+    per_day = f"{most} names at every decision" if least == most else f"{least} to {most} names at a decision{mean}"
+    size = f"{panel['symbols']} symbols on {formatting.count(days)} days, {per_day}"
+    texts = [f"{size}; days are the clusters of every interval."]
     for model in networks:
         ic, spread = panel["rank_ic"][model], panel["quantiles"][model]["spread"]
         inside = panel["in_symbols"][model]

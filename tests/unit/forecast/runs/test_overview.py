@@ -90,6 +90,8 @@ def test_settings_that_differ_are_those_that_are_not_the_same_in_all():
     assert differing_settings([summary("A"), summary("B", window=60)]) == ["window"]
     assert differing_settings([summary("A"), summary("B")]) == []
     assert differing_settings([summary("A"), RunSummary(run="C", status="unreadable")]) == []
+    judged = RunSummary(run="D", status="finished", settings={"window": 60})  # has no units, folds or epochs
+    assert differing_settings([summary("A"), summary("B"), judged]) == ["window"]
 
 
 def test_a_removed_run_leaves_neither_lock_nor_page_and_latest_moves_on(runs, tmp_path):
