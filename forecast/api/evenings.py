@@ -86,15 +86,9 @@ class Asking:
         return ask_all(live, ask=how, journal=journal, now=self.now, refit=self.refit, kept=not self._what_if)
 
     def _live(self, live: "LiveRun") -> "Asked":
-        from forecast.runs.catalog import named_run
+        from forecast.serving.live import open_live_run
 
-        run = named_run(self.workspace.runs, live.run)
-        if run is None:
-            raise RunError(
-                f"Run {live.run} of the live set is not in {self.workspace.runs}. Restore its folder, or: forecast "
-                f"live remove {live.run}."
-            )
-        return self._ask(run, live)
+        return self._ask(open_live_run(self.workspace.runs, live), live)
 
     def _ask(self, run: Run, live: "LiveRun | None" = None) -> "Asked":
         return ask(

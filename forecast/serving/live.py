@@ -10,7 +10,9 @@ from typing import Any
 from filelock import FileLock
 
 from forecast.config.trading import TradingConfig
+from forecast.runs.catalog import named_run
 from forecast.runs.io import read_json, write_json
+from forecast.runs.run import Run
 from pipelines.errors import RunError
 
 _FILE = "live.json"
@@ -65,6 +67,20 @@ def read_live(folder: Path) -> list[LiveRun]:
 def live_names(folder: Path) -> set[str]:
     """The names of the runs in the live set."""
     return {each.run for each in read_live(folder)}
+
+
+def open_live_run(runs: Path, live: LiveRun) -> Run:
+    """The run of an entry of the live set.
+
+    Raises:
+        RunError: its folder was removed; no other run is proposed in its place.
+    """
+    run = named_run(runs, live.run)
+    if run is None:
+        raise RunError(
+            f"Run {live.run} of the live set is not in {runs}. Restore its folder, or: forecast live remove {live.run}."
+        )
+    return run
 
 
 def add(folder: Path, *, run: str, symbol: str, model: str, backtest: str, rules: Mapping[str, Any]) -> LiveRun:

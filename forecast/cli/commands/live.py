@@ -186,14 +186,14 @@ def journal(settings: CliContext, symbol: str | None, as_json: bool) -> None:
 
 def _record(settings: CliContext, each: "LiveRun", entries: "list[JournalEntry]") -> Any:
     from forecast.datasets.dataset import make_bars
-    from forecast.runs.catalog import open_run
+    from forecast.serving.live import open_live_run
     from forecast.serving.loader import open_experiment, source_now
     from forecast.serving.paper_record import paper_record
     from pipelines.store.store import Store
 
     if not entries:
         return None
-    run = open_run(settings.runs, each.run)
+    run = open_live_run(settings.runs, each)
     _, experiment = open_experiment(run)
     prices = make_bars(source_now(run, experiment, Store(settings.store)), experiment)
     return paper_record(run, experiment, entries, prices, rules=each.trading)
