@@ -79,7 +79,7 @@ class TickSpool:
             if len(part):
                 times = columns["time"].view(np.int64)
                 self.first, self.last = min(self.first, int(times[0])), max(self.last, int(times[-1]))
-        none = slice(0, 0)
+        none = np.zeros(0, np.int64)  # row numbers copy: a slice would keep all of the piece in memory
         quotes = None if piece.quotes is None else piece.quotes.rows(none)
         self._bare.append(replace(piece, prices=piece.prices.rows(none), quotes=quotes))
 

@@ -126,3 +126,21 @@ def test_notes_of_the_pieces_of_a_file_are_added_up() -> None:
     total = sum_of_pieces([CleaningReport(rows_in=1, rows_out=1, notes=each) for each in notes])
     assert total.notes == ("quotes: 1,005 of 2,009 rows kept", "sorted (first: row 7)", "read as lean 2")
     assert total.rows_in == 3
+
+
+def test_the_spool_of_a_large_file_keeps_no_piece_in_memory(tmp_path: Path) -> None:
+    import weakref
+
+    alive: list[weakref.ref[Any]] = []
+
+    def pieces() -> Iterator[Delivery]:
+        for second in range(3):
+            delivery = read(written(tmp_path, a=f"{second} 1\n")[0])
+            assert isinstance(delivery.prices, Ticks)
+            base = delivery.prices.price.base
+            alive.append(weakref.ref(delivery.prices.price if base is None else base))
+            yield delivery
+
+    with TickSpool(pieces()) as spool:
+        assert [each() is not None for each in alive[:-1]] == [False, False]
+        assert [piece.prices.price.tolist() for piece in spool if isinstance(piece.prices, Ticks)] == [[1], [1], [1]]
