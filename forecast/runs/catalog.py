@@ -67,7 +67,9 @@ def newest_run(runs: Path, symbol: str) -> Run | None:
 
 def begins_as_a_run(runs: Path, name: str) -> bool:
     """Whether a name begins as that of a run does, with its symbol and bars: no symbol is called so."""
-    return any(name.lower().startswith(run.name.rpartition("-")[0].lower()) for run in list_runs(runs))
+    sound = [run for run in list_runs(runs) if run.problem is None]
+    begins = [run.name.rpartition("-")[0].lower() for run in sound if run.name.startswith(f"{run.symbol}-")]
+    return any("-" in begin and name.lower().startswith(f"{begin}-") for begin in begins)
 
 
 def set_latest(runs: Path, run: Run) -> None:

@@ -93,6 +93,15 @@ def test_a_name_that_is_not_there_is_answered_with_the_nearest_one(runs, name, h
     assert len(str(caught.value)) < 500
 
 
+@pytest.mark.parametrize(
+    ("name", "answer"), [("AAPL-1d-bb", True), ("aapl-1d-zz", True), ("AAPL", False), ("AAP", False), ("IBM", False)]
+)
+def test_a_symbol_does_not_begin_as_a_run_whatever_a_folder_was_renamed_to(runs, name, answer):
+    for renamed in ("mine", "i-mine", "AAP-mine"):
+        add(runs, renamed)
+    assert catalog.begins_as_a_run(runs, name) is answer
+
+
 def fifo(path):
     os.mkfifo(path)
 
