@@ -100,8 +100,8 @@ class Run:
             "symbol": str(config.get("symbol")),
             "bars": str(config.get("bars") or config.get("interval")),
             "models": ", ".join(map(str, config.get("models") or ())),
-            "folds": f"{config.get('folds')} folds",
-            "seeds": f"{config.get('seeds')} seeds",
+            "folds": _counted(config.get("folds"), "fold"),
+            "seeds": _counted(config.get("seeds"), "seed"),
         }
 
     @property
@@ -408,6 +408,10 @@ class Run:
         for name, content in files.items():
             write_atomically(self.place("backtests", backtest.name, name), content)
         return folder
+
+
+def _counted(number: object, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _parse(content: bytes, path: Path) -> pd.DataFrame:

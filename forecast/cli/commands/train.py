@@ -60,7 +60,7 @@ def command(
       forecast train AAPL
       forecast train ES --bars tick:500 --window 60 --seeds 5
       forecast train AAPL MSFT --backend auto --cluster tcp://scheduler:8786
-      forecast train AAPL MSFT KO --global-model
+      forecast train AAPL MSFT IBM --global-model
       forecast train @sp500.csv --global-model --skip-unsuitable
       forecast train AAPL --config experiment.toml --folds 4
     """

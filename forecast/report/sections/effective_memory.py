@@ -78,8 +78,10 @@ def _trained(pairs: list[tuple[Memory, Memory]]) -> list[str]:
     """What training has changed, the same said once."""
     moved = [(before, after) for before, after in pairs if abs(after.bars - before.bars) >= max(0.1 * before.bars, 0.5)]
     if pairs and not moved:
-        was = " and ".join(formatting.number(before.bars, 1) for before, _ in pairs)
-        return [f"Training has hardly changed that: before it {'they were' if len(pairs) > 1 else 'that was'} {was}."]
+        was = " and ".join(
+            f"{formatting.number(before.bars, 1)} ({formatting.within(before.model)})" for before, _ in pairs
+        )
+        return [f"Training has hardly changed that: before it {'they were' if len(pairs) > 1 else 'it was'} {was}."]
     return [
         f"Training has {'lengthened' if after.bars > before.bars else 'shortened'} the "
         f"{formatting.label(after.model)}’s "
