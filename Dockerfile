@@ -1,6 +1,6 @@
-# docker build -t forecast . && docker run --rm -v "$PWD/out:/work" forecast
+# docker build -t forecast . && docker run --rm --user "$(id -u)" -v "$PWD:/home/forecast" forecast
 FROM python:3.13-slim
-RUN useradd --create-home forecast && mkdir /work && chown forecast /work
+RUN useradd --create-home forecast
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY forecast forecast
@@ -8,7 +8,6 @@ COPY pipelines pipelines
 COPY data/sample data/sample
 RUN pip install --no-cache-dir -c constraints.txt . && rm -rf /src
 USER forecast
-WORKDIR /work
-ENV FORECAST_DATA=/work/data FORECAST_REPORTS=/work/reports
+WORKDIR /home/forecast
 ENTRYPOINT ["forecast"]
 CMD ["demo"]

@@ -125,8 +125,8 @@ def vanishing() -> None:
     ]  # fmt: skip
     for row, (label, cell, bias, colour, dash) in enumerate(curves):
         shares = list(gradient_norms(cell, forget_bias=bias))
-        shown = [lag for lag, share in enumerate(shares) if share > 10.0 ** (1 - decades)]
-        points = " ".join(place(lag, shares[lag]) for lag in shown)
+        visible = [lag for lag, share in enumerate(shares) if share > 10.0 ** (1 - decades)]
+        points = " ".join(place(lag, shares[lag]) for lag in visible)
         style = f'stroke="{colour}" stroke-width="2" fill="none" stroke-dasharray="{dash}"'
         key = top + 14 + 22 * row
         parts += [

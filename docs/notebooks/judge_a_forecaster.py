@@ -55,9 +55,9 @@ past = pd.concat({lag: frame["close"].pct_change().shift(lag) for lag in range(5
 target = (frame["open"].shift(-2) / frame["open"].shift(-1) - 1).reindex(past.index)
 forecasts = []
 for year in range(2012, 2022):
-    known = ((past.index.year < year) & target.notna()).to_numpy(copy=True)
-    known[np.flatnonzero(known)[-2:]] = False  # labels that are not known yet when the year begins
-    model = Ridge().fit(past[known], target[known])
+    trainable = ((past.index.year < year) & target.notna()).to_numpy(copy=True)
+    trainable[np.flatnonzero(trainable)[-2:]] = False  # labels that are not known yet when the year begins
+    model = Ridge().fit(past[trainable], target[trainable])
     rows = past[past.index.year == year]
     forecasts.append(pd.DataFrame({"date": rows.index, "score": model.predict(rows)}))
 predictions = pd.concat(forecasts)
