@@ -62,7 +62,7 @@ class ForeignForecasts:
 
     rows: pd.DataFrame
     values: str
-    own: bool
+    from_run: bool
     seeded: bool
     library: bool
     ignored: tuple[str, ...]
@@ -125,32 +125,32 @@ def recognise(frame: pd.DataFrame, *, config: JudgeConfig) -> ForeignForecasts:
         repeated = next(name for name in names if names.count(name) > 1)
         raise BadFileError(f"Expected each column once, got {repeated[:40]!r} several times. Rename or drop one.")
     frame = frame.set_axis(names, axis=1).reset_index(drop=True)
-    own = set(_OWN) <= set(names)
+    from_run = set(_OWN) <= set(names)
     time = _one(names, _TIMES, "a column of times", "Name it date, with a day like 2024-01-31 in each row.")
     symbol = _one(names, _SYMBOLS, "a column of symbols", "") if set(names) & set(_SYMBOLS) else ""
-    special = {time, symbol, "model", "seed", "fold", *_BESIDE, *(_OWN if own else ())} - {"probability"}
+    special = {time, symbol, "model", "seed", "fold", *_BESIDE, *(_OWN if from_run else ())} - {"probability"}
     columns, kind = _value_columns(frame, [name for name in names if name not in special], config=config)
     rows = _long(frame, {name: spelled[name] for name in columns}, keep=[name for name in names if name in special])
-    cutoff = "cutoff" in names and not own
-    found: dict[str, Any] = {
-        "model": _models(rows["model"], own=own),
-        "seed": _whole(rows["seed"], "seed") if "seed" in names else np.zeros(len(rows), dtype=np.int64),
+    cutoff = "cutoff" in names and not from_run
+    table: dict[str, Any] = {
+        "model": _models(rows["model"], from_run=from_run),
+        "seed": _integers(rows["seed"], "seed") if "seed" in names else np.zeros(len(rows), dtype=np.int64),
         "time": _times(rows["cutoff" if cutoff else time], "cutoff" if cutoff else time),
         "value": _numbers(rows["value"], kind=kind),
     }
     if cutoff:
-        found["ahead"] = _times(rows[time], time)
+        table["ahead"] = _times(rows[time], time)
     if symbol:
-        found["symbol"] = _symbol_names(rows[symbol])
+        table["symbol"] = _symbol_names(rows[symbol])
     if "fold" in names:
-        found["fold"] = _whole(rows["fold"], "fold")
-    if own:
-        found |= {name: _times(rows[name], name) for name in ("entry_at", "exit_at")}
-        found |= {name: _finite(rows[name], name) for name in ("target", "forward_return")}
+        table["fold"] = _integers(rows["fold"], "fold")
+    if from_run:
+        table |= {name: _times(rows[name], name) for name in ("entry_at", "exit_at")}
+        table |= {name: _finite(rows[name], name) for name in ("target", "forward_return")}
     return ForeignForecasts(
-        rows=pd.DataFrame(found),
+        rows=pd.DataFrame(table),
         values=kind,
-        own=own,
+        from_run=from_run,
         seeded="seed" in names,
         library=set(names) >= _LIBRARY,
         ignored=tuple(
@@ -188,38 +188,41 @@ def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.drop(columns=unnamed)
 
 
-def _one(names: Sequence[str], known: Sequence[str], what: str, hint: str) -> str:
+def _one(names: Sequence[str], candidates: Sequence[str], subject: str, hint: str) -> str:
     """The one of these names that is there."""
-    present = [name for name in known if name in names]
+    present = [name for name in candidates if name in names]
     if len(present) > 1:
-        raise BadFileError(f"Expected {what}, got {', '.join(present)}. Keep the one that counts.")
+        raise BadFileError(f"Expected {subject}, got {', '.join(present)}. Keep the one that counts.")
     if not present:
-        raise BadFileError(f"Expected {what} out of {', '.join(known)}, got {_listed(names)}. {hint}")
+        raise BadFileError(f"Expected {subject} out of {', '.join(candidates)}, got {_listed(names)}. {hint}")
     return present[0]
 
 
 def _value_columns(frame: pd.DataFrame, names: list[str], *, config: JudgeConfig) -> tuple[list[str], str]:
     """The columns that hold forecasts, and what they are."""
     kinds = {alias: kind for kind, aliases in _VALUES.items() for alias in aliases}
-    named = [name for name in names if name in kinds]
-    if len(named) > 1:
-        raise BadFileError(f"Expected one column of forecasts, got {', '.join(named)}. Keep the one to be judged.")
-    columns = named or [name for name in names if not _INTERVAL.fullmatch(name)]
+    recognised = [name for name in names if name in kinds]
+    if len(recognised) > 1:
+        raise BadFileError(f"Expected one column of forecasts, got {', '.join(recognised)}. Keep the one to be judged.")
+    columns = recognised or [name for name in names if not _INTERVAL.fullmatch(name)]
     if not columns:
         raise BadFileError(
             f"Expected a column of forecasts named probability, signal or score, or a column a model, got "
             f"{_listed(list(frame.columns))}. Rename it."
         )
-    if not named and "model" in frame and len(columns) > 1:
+    if not recognised and "model" in frame and len(columns) > 1:
         raise BadFileError(
             f"Expected one column of forecasts beside the column model, got {_listed(columns)}. Name it probability, "
             "signal or score."
         )
     if config.values != AUTO:
         return columns, config.values
-    kind = kinds[named[0]] if named else _kind_of(frame[columns], columns)
+    kind = kinds[recognised[0]] if recognised else _kind_of(frame[columns], columns)
     text = any(not pd.api.types.is_numeric_dtype(frame[name]) for name in columns)
-    return columns, "signal" if text and kind == "score" and named and named[0] in ("forecast", "prediction") else kind
+    return columns, "signal" if text and kind == "score" and recognised and recognised[0] in (
+        "forecast",
+        "prediction",
+    ) else kind
 
 
 def _kind_of(values: pd.DataFrame, columns: Sequence[str]) -> str:
@@ -265,15 +268,15 @@ def _long(frame: pd.DataFrame, columns: dict[str, str], *, keep: Sequence[str]) 
     return pd.concat(parts, ignore_index=True)
 
 
-def _models(names: "pd.Series[Any]", *, own: bool) -> "pd.Series[Any]":
+def _models(names: "pd.Series[Any]", *, from_run: bool) -> "pd.Series[Any]":
     """Model names that a page can show and that mean nothing else here; those of the project's own runs stay."""
     if bool(names.isna().any()):
         raise BadFileError("Expected a model in every row, got rows without. Fill the column model.")
     texts = names.astype(str)
     reserved = {*BENCHMARKS, BASE_RATE, ENSEMBLE, "best_baseline", "difference", *BASELINES}
-    kept = {name for name in texts.unique() if own and (name in (*MODELS, *BASELINES) or is_judged(name))}
+    project_names = {name for name in texts.unique() if from_run and (name in (*MODELS, *BASELINES) or is_judged(name))}
     for name in texts.unique():
-        if name in kept:
+        if name in project_names:
             continue
         if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable() or ":" in name:
             raise BadFileError(
@@ -282,7 +285,9 @@ def _models(names: "pd.Series[Any]", *, own: bool) -> "pd.Series[Any]":
             )
         if name in reserved:
             raise BadFileError(f"Expected a model name of its own, got {name}, a benchmark's. Rename it: my_{name}.")
-    return pd.Series(texts.map({name: name if name in kept else f"{JUDGED}:{name}" for name in texts.unique()}))
+    return pd.Series(
+        texts.map({name: name if name in project_names else f"{JUDGED}:{name}" for name in texts.unique()})
+    )
 
 
 def _symbol_names(names: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -297,15 +302,15 @@ def _numbers(values: "pd.Series[Any]", *, kind: str) -> Floats:
     """The values as numbers, which a kind's own rules allow."""
     texts = {"signal": _SIGNALS, "position": _POSITIONS}.get(kind)
     if texts is not None and not pd.api.types.is_numeric_dtype(values):
-        named = values.astype(str).str.strip().str.lower()
-        found = named.map(texts)
-        if bool(found.isna().any()):
-            row = int(np.argmax(found.isna()))
+        cells = values.astype(str).str.strip().str.lower()
+        scores = cells.map(texts)
+        if bool(scores.isna().any()):
+            row = int(np.argmax(scores.isna()))
             raise BadFileError(
                 f"Expected each {kind} out of {', '.join(texts)}, got {str(values.iloc[row])[:40]!r} in row {row}. "
                 "Write one of them."
             )
-        return np.asarray(found, dtype=np.float64)
+        return np.asarray(scores, dtype=np.float64)
     numbers = _finite(values, "forecasts")
     if kind == "signal":
         _check(
@@ -323,27 +328,29 @@ def _numbers(values: "pd.Series[Any]", *, kind: str) -> Floats:
     return numbers
 
 
-def _finite(values: "pd.Series[Any]", what: str) -> Floats:
+def _finite(values: "pd.Series[Any]", subject: str) -> Floats:
     try:
         numbers = pd.to_numeric(values).to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError, OverflowError) as error:
-        raise BadFileError(f"Expected numbers as {what}, got other values ({_short(error)}). Write numbers.") from error
-    _check(numbers, np.isfinite(numbers), f"finite numbers as {what}", "Drop those rows or fill them.")
+        raise BadFileError(
+            f"Expected numbers as {subject}, got other values ({_short(error)}). Write numbers."
+        ) from error
+    _check(numbers, np.isfinite(numbers), f"finite numbers as {subject}", "Drop those rows or fill them.")
     return numbers
 
 
-def _whole(values: "pd.Series[Any]", name: str) -> "np.ndarray[Any, np.dtype[np.int64]]":
+def _integers(values: "pd.Series[Any]", name: str) -> "np.ndarray[Any, np.dtype[np.int64]]":
     numbers = _finite(values, f"{name} numbers")
     fine = (numbers >= 0) & (numbers == np.floor(numbers)) & (numbers < 100_000)
     _check(numbers, fine, f"whole {name} numbers from 0 on", f"Number each {name} from 0.")
     return numbers.astype(np.int64)
 
 
-def _check(numbers: Floats, fine: "np.ndarray[Any, np.dtype[np.bool_]]", what: str, hint: str) -> None:
+def _check(numbers: Floats, fine: "np.ndarray[Any, np.dtype[np.bool_]]", subject: str, hint: str) -> None:
     if not np.all(fine):
         row = int(np.argmin(fine))
         raise BadFileError(
-            f"Expected {what}, got {numbers[row]:g} in row {row} and {int((~fine).sum()) - 1} others. {hint}"
+            f"Expected {subject}, got {numbers[row]:g} in row {row} and {int((~fine).sum()) - 1} others. {hint}"
         )
 
 

@@ -119,23 +119,25 @@ def judge(
     prices = make_bars(source, experiment)
     experiment = with_features(experiment, prices)
     scale = price_scale(source, prices)
-    known = labels.make(
+    outcomes = labels.make(
         prices, kind="direction", horizon=experiment.horizon, cost_bps=0.0, barrier_width=1.0,
         overnight=experiment.overnight,
     )  # fmt: skip
     closes = {"as traded": _raw_closes(source, prices), "adjusted": prices.close * scale}
-    read = _Reader(prices=prices, known=known, closes=closes, config=config, horizon=experiment.horizon)
-    tested = read.decisions(forecasts, what="forecasts")
+    read = _Reader(prices=prices, outcomes=outcomes, closes=closes, config=config, horizon=experiment.horizon)
+    tested = read.decisions(forecasts, subject="forecasts")
     tested = replace(tested, rows=_with_folds(tested.rows, folds=experiment.folds))
     earlier = None if validation is None else read.earlier(validation, tested=tested)
     for text in (*tested.notes, *tested.suspicions):
         note(text)
-    predictions, checked = (read.table(each, symbol=symbol) for each in (tested.rows, earlier))
-    digest = hashlib.sha256(b"".join(_bytes(each) for each in (predictions, checked))).hexdigest()
+    predictions, checked = (read.table(rows, symbol=symbol) for rows in (tested.rows, earlier))
+    digest = hashlib.sha256(b"".join(_bytes(table) for table in (predictions, checked))).hexdigest()
     settings = _settings(experiment, tested.rows)
     description: dict[str, Any] = {"config": settings, "judge": config.to_json(), "forecasts": digest}
-    asked = {each.name: each.sha256 for each in predictors} | user_code.sources(experiment.baselines, what="Baseline")
-    description |= {"user_code": asked} if asked else {}
+    code_digests = {predictor.name: predictor.sha256 for predictor in predictors} | user_code.sources(
+        experiment.baselines, what="Baseline"
+    )
+    description |= {"user_code": code_digests} if code_digests else {}
     data = fingerprint(prices)
     versions = {name: text for name, text in backend.versions().items() if name in _VERSIONS}
     key = json.dumps({**description, "data": data, "versions": versions}, sort_keys=True)
@@ -146,7 +148,7 @@ def judge(
         fitted = _fit_baselines(prices, experiment, tested=tested, earlier=earlier, read=read)
         if fitted.note:
             note(fitted.note)
-        shown = _certificate(tested, settings["models"], fitted=fitted, config=config, predictors=predictors)
+        certificate = _certificate(tested, settings["models"], fitted=fitted, config=config, predictors=predictors)
         trial_log.record_predictions(folder, experiment, run=run.name, judged={"forecasts": digest, **config.to_json()})
         content: dict[str, Any] = {
             "run": run.name,
@@ -164,22 +166,22 @@ def judge(
                 "notes": [*tested.notes, *([fitted.note] if fitted.note else [])],
                 "suspicions": list(tested.suspicions),
                 "validation_rows": len(checked),
-                **({"predictors": [each.to_json() for each in predictors]} if predictors else {}),
+                **({"predictors": [predictor.to_json() for predictor in predictors]} if predictors else {}),
             },
             "data": {**tables.describe_bars(prices), "fingerprint": data, "price_scale": scale},
             "folds": _describe_folds(prices, tested.rows, fitted=fitted, earlier=earlier),
-            "seeds": sorted({int(each) for each in tested.rows["seed"]}),
+            "seeds": sorted({int(seed) for seed in tested.rows["seed"]}),
             "parameters": {},
-            **({"user_code": asked} if asked else {}),
+            **({"user_code": code_digests} if code_digests else {}),
             "versions": versions,
             "backend": "none",
         }
         runs.create_run(folder, run.name, description=content, bars=tables.bars(prices))
         run.finish(
-            predictions=pd.concat([predictions, *(read.table(each, symbol=symbol) for each in fitted.tested)]),
-            validation=pd.concat([checked, *(read.table(each, symbol=symbol) for each in fitted.checked)]),
+            predictions=pd.concat([predictions, *(read.table(rows, symbol=symbol) for rows in fitted.tested)]),
+            validation=pd.concat([checked, *(read.table(rows, symbol=symbol) for rows in fitted.checked)]),
             history=tables.no_history(),
-            certificate=shown.to_json(),
+            certificate=certificate.to_json(),
             seconds=0.0,
         )
     catalog.set_latest(folder, run)
@@ -207,7 +209,7 @@ def ask_predictors(
         raise BadFileError("Expected bars after --trained-until to ask a predictor of, got none. Fetch newer ones.")
     answers = [ask(name, prices, rows=rows, rng=np.random.default_rng(0)) for name in dict.fromkeys(names)]
     kind = "probability" if config.values == AUTO else config.values
-    frame = pd.concat([each.rows(prices) for each in answers]).rename(columns={"value": kind})
+    frame = pd.concat([answer.rows(prices) for answer in answers]).rename(columns={"value": kind})
     read = replace(config, dated_by="decision", decided_at="close", bar_times="close")
     return recognise(frame, config=read), read, answers
 
@@ -217,12 +219,12 @@ class _Reader:
     """From rows of one symbol's forecasts to decisions on its bars."""
 
     prices: Bars
-    known: Labels
+    outcomes: Labels
     closes: Mapping[str, Floats]
     config: JudgeConfig
     horizon: int
 
-    def decisions(self, forecasts: ForeignForecasts, *, what: str) -> Decisions:
+    def decisions(self, forecasts: ForeignForecasts, *, subject: str) -> Decisions:
         """The rows that can be judged: decided at a bar whose label is known, by every model and seed.
 
         Raises:
@@ -231,11 +233,11 @@ class _Reader:
         rows = forecasts.of(self.prices.symbol).reset_index(drop=True)
         if not len(rows):
             raise BadFileError(
-                f"Expected {what} of {self.prices.symbol}, got some of {', '.join(forecasts.symbols[:5])}. Name one of "
-                "these."
+                f"Expected {subject} of {self.prices.symbol}, got some of {', '.join(forecasts.symbols[:5])}. Name one "
+                "of these."
             )
         notes: list[str] = []
-        if forecasts.own:
+        if forecasts.from_run:
             rows = self._of_own(rows)
             suspicions: list[str] = []
         else:
@@ -245,19 +247,19 @@ class _Reader:
             notes.append(f"Columns that were not used: {', '.join(forecasts.ignored)[:200]}.")
         if self.config.trained_until is not None:
             day = np.datetime64(self.config.trained_until, "D")
-            seen = session_of(self.prices.closed_at[rows["bar"].to_numpy()], self.prices.calendar) <= day
-            rows, counts["in_sample"] = rows[~seen], int(seen.sum())
-        pending = rows["bar"].to_numpy() >= len(self.known)
+            in_sample = session_of(self.prices.closed_at[rows["bar"].to_numpy()], self.prices.calendar) <= day
+            rows, counts["in_sample"] = rows[~in_sample], int(in_sample.sum())
+        pending = rows["bar"].to_numpy() >= len(self.outcomes)
         rows, counts["without_outcome"] = rows[~pending], int(pending.sum())
         if not len(rows):
             why = " and after --trained-until" if counts.get("in_sample") else ""
             raise BadFileError(
-                f"Expected {what} whose outcome is known{why}, got none for {self.prices.symbol}. Forecast earlier "
+                f"Expected {subject} whose outcome is known{why}, got none for {self.prices.symbol}. Forecast earlier "
                 "bars, or fetch newer ones."
             )
         self._refuse_duplicates(rows)
         rows, counts["not_common"] = _common(rows)
-        rows, counts["gaps"] = self._without_gaps(rows, own=forecasts.own)
+        rows, counts["gaps"] = self._without_gaps(rows, from_run=forecasts.from_run)
         if len(decided := rows["bar"].unique()) < FEWEST:
             raise BadFileError(
                 f"Expected {FEWEST} decisions or more of {self.prices.symbol}, got {len(decided)}. Forecast more bars."
@@ -276,7 +278,7 @@ class _Reader:
             BadFileError: other models or seeds than those tested, or a fold without rows.
         """
         read = replace(self, config=replace(self.config, trained_until=None))
-        if validation.own or "fold" in validation.rows:
+        if validation.from_run or "fold" in validation.rows:
             parts = {int(str(fold)): replace(validation, rows=rows) for fold, rows in validation.rows.groupby("fold")}
         else:
             parts = dict.fromkeys(sorted(set(tested.rows["fold"])), validation)
@@ -285,8 +287,8 @@ class _Reader:
             number, first = int(str(fold)), int(part["bar"].min())
             if number not in parts:
                 raise BadFileError(f"Expected validation rows of every fold, got none of fold {number}. Add them.")
-            rows = read.decisions(parts[number], what="validation rows").rows
-            leave = rows["bar"] + 1 + self.known.held[rows["bar"]]
+            rows = read.decisions(parts[number], subject="validation rows").rows
+            leave = rows["bar"] + 1 + self.outcomes.held[rows["bar"]]
             late = self.prices.opened_at[leave] >= self.prices.closed_at[first]
             if ("fold" in validation.rows and late.any()) or late.all():
                 raise BadFileError(
@@ -294,13 +296,16 @@ class _Reader:
                     "later ones. Give earlier rows."
                 )
             frames.append(rows[~late].assign(fold=number))
-        made: pd.DataFrame = pd.concat(frames, ignore_index=True)
-        mine, theirs = (set(zip(each["model"], each["seed"], strict=True)) for each in (tested.rows, made))
-        if mine != theirs:
+        validation_rows: pd.DataFrame = pd.concat(frames, ignore_index=True)
+        members, validation_members = (
+            set(zip(frame["model"], frame["seed"], strict=True)) for frame in (tested.rows, validation_rows)
+        )
+        if members != validation_members:
             raise BadFileError(
-                f"Expected validation rows of the same models and seeds, got {_names(theirs)} for {_names(mine)}."
+                f"Expected validation rows of the same models and seeds, got {_names(validation_members)} for "
+                f"{_names(members)}."
             )
-        return made
+        return validation_rows
 
     def table(self, rows: pd.DataFrame | None, *, symbol: str) -> pd.DataFrame:
         """Decisions as predictions.parquet has them; an empty table for None."""
@@ -309,7 +314,7 @@ class _Reader:
                 {"model": "str", "fold": "int64", "seed": "int64", "bar": "int64"}
             )
         bar = rows["bar"].to_numpy(np.int64)
-        leave, target = bar + 1 + self.known.held[bar], self.known.target[bar]
+        leave, target = bar + 1 + self.outcomes.held[bar], self.outcomes.target[bar]
         opens, opened = self.prices.open, self.prices.opened_at
         return pd.DataFrame(
             {
@@ -334,33 +339,35 @@ class _Reader:
                 "Leave --dated-by and --decided-at out."
             )
         parts = []
-        for (model, _), each in rows.groupby(["model", "seed"], sort=False):
+        for (model, _), group in rows.groupby(["model", "seed"], sort=False):
             try:
-                traded = place(self.prices.opened_at, utc(each["entry_at"]))
+                traded = place(self.prices.opened_at, utc(group["entry_at"]))
             except RunError as error:
                 raise BadFileError(
                     f"Expected predictions that follow each other bar by bar on the bars of {self.prices.symbol}, got "
                     f"others of {label(str(model))}. Give the --interval, --bars, --start and --end of their run."
                 ) from error
-            parts.append(pd.Series(np.arange(traded.start - 1, traded.stop - 2), index=each.index))
+            parts.append(pd.Series(np.arange(traded.start - 1, traded.stop - 2), index=group.index))
         bar = pd.concat(parts).sort_index().to_numpy(np.int64)
         leave = np.searchsorted(self.prices.opened_at, utc(rows["exit_at"]))
         leave = np.minimum(leave, len(self.prices) - 1)
         opens = self.prices.open
-        same = bool(np.all(self.prices.opened_at[leave] == utc(rows["exit_at"])) and np.all(leave > bar))
-        same = same and np.allclose(opens[leave] / opens[bar + 1] - 1.0, rows["forward_return"], rtol=0.0, atol=1e-9)
-        if not same or np.any(bar < 0) or not np.array_equal(self.prices.closed_at[bar], utc(rows["time"])):
+        matching = bool(np.all(self.prices.opened_at[leave] == utc(rows["exit_at"])) and np.all(leave > bar))
+        matching = matching and np.allclose(
+            opens[leave] / opens[bar + 1] - 1.0, rows["forward_return"], rtol=0.0, atol=1e-9
+        )
+        if not matching or np.any(bar < 0) or not np.array_equal(self.prices.closed_at[bar], utc(rows["time"])):
             raise BadFileError(
                 f"Expected predictions of the bars of {self.prices.symbol} in the store, got other times or returns. "
                 "Judge them with the prices that they were made from."
             )
-        judged = bar < len(self.known)
-        held, expected = leave[judged] - bar[judged] - 1, self.known.held[bar[judged]]
-        if not np.array_equal(held, expected):  # whoever may choose the exits afterwards is always right
+        judged = bar < len(self.outcomes)
+        bars_held, expected = leave[judged] - bar[judged] - 1, self.outcomes.held[bar[judged]]
+        if not np.array_equal(bars_held, expected):  # whoever may choose the exits afterwards is always right
             raise BadFileError(
                 f"Expected predictions of the return over {self.horizon} bar{'s' * (self.horizon != 1)}, got some of "
-                f"{np.min(held)} to {np.max(held)} bars. Give the --horizon of their run; its label must be one of a "
-                "fixed horizon."
+                f"{np.min(bars_held)} to {np.max(bars_held)} bars. Give the --horizon of their run; its label must be "
+                "one of a fixed horizon."
             )
         return rows[["model", "seed", "fold"]].assign(bar=bar, probability=rows["value"])
 
@@ -379,10 +386,10 @@ class _Reader:
         notes.append(_reading(times.reading, forecasts, self.config, horizon=self.horizon))
         suspicions = []
         for model in dict.fromkeys(rows["model"]):
-            mine = (rows["model"] == model).to_numpy()
-            part = replace(times, bar=times.bar[mine], dated=times.dated[mine])
+            of_model = (rows["model"] == model).to_numpy()
+            part = replace(times, bar=times.bar[of_model], dated=times.dated[of_model])
             for text in decision_times.suspicions(
-                values[mine],
+                values[of_model],
                 part,
                 bars=self.prices,
                 horizon=self.horizon,
@@ -390,32 +397,32 @@ class _Reader:
                 cutoff=forecasts.cutoff,
             ):
                 suspicions.append(f"Look at the dates of {label(model)}: {text}.")
-        kept = rows[["model", "seed", *(["fold"] if "fold" in rows else [])]]
-        return kept.assign(bar=times.bar, probability=probabilities(values, kind=forecasts.values)), suspicions
+        members = rows[["model", "seed", *(["fold"] if "fold" in rows else [])]]
+        return members.assign(bar=times.bar, probability=probabilities(values, kind=forecasts.values)), suspicions
 
     def _refuse_duplicates(self, rows: pd.DataFrame) -> None:
-        again = rows.duplicated(["model", "seed", "bar"])
-        if again.any():
-            first = rows[again].iloc[0]
+        duplicated = rows.duplicated(["model", "seed", "bar"])
+        if duplicated.any():
+            first = rows[duplicated].iloc[0]
             raise BadFileError(
                 f"Expected one forecast a model and bar, got several of {label(first['model'])} at "
                 f"{self._day(first['bar'])}. "
                 "Are they of two models, or of several trainings? Add a column model or seed."
             )
 
-    def _without_gaps(self, rows: pd.DataFrame, *, own: bool) -> tuple[pd.DataFrame, int]:
+    def _without_gaps(self, rows: pd.DataFrame, *, from_run: bool) -> tuple[pd.DataFrame, int]:
         """Every member with a forecast at every bar from the first to the last one; how many had to be filled."""
         first, last = int(rows["bar"].min()), int(rows["bar"].max())
         members = rows.groupby(["model", "seed"], sort=False)
         length = last - first + 1
-        missing = {key: length - len(each) for key, each in members if len(each) < length}
+        missing = {key: length - len(group) for key, group in members if len(group) < length}
         if not missing:
             order = np.lexsort((rows["bar"], *_codes(rows)))
             return rows.iloc[order], 0
-        if self.config.gaps != "hold" or own:
+        if self.config.gaps != "hold" or from_run:
             (model, _), count = next(iter(missing.items()))
-            mine = set(rows.loc[rows["model"] == model, "bar"])
-            gap = next(bar for bar in range(first, last + 1) if bar not in mine)
+            forecast_bars = set(rows.loc[rows["model"] == model, "bar"])
+            gap = next(bar for bar in range(first, last + 1) if bar not in forecast_bars)
             raise BadFileError(
                 f"Expected a forecast at every bar from {self._day(first)} to {self._day(last)}, got none of "
                 f"{label(str(model))} at {count} of {length}, first {self._day(gap)}. Forecast every bar, or say "
@@ -424,12 +431,14 @@ class _Reader:
         filled = []
         bars = np.arange(first, last + 1)
         folds = rows.groupby("bar")["fold"].first().reindex(bars).ffill().bfill() if "fold" in rows else None
-        for (model, seed), each in members:
-            whole = each.set_index("bar").reindex(bars).rename_axis("bar").reset_index()
-            whole = whole.assign(model=str(model), seed=int(str(seed)), probability=whole["probability"].fillna(0.5))
+        for (model, seed), group in members:
+            complete = group.set_index("bar").reindex(bars).rename_axis("bar").reset_index()
+            complete = complete.assign(
+                model=str(model), seed=int(str(seed)), probability=complete["probability"].fillna(0.5)
+            )
             if folds is not None:  # that of the other models, where they have a row
-                whole["fold"] = folds.to_numpy(np.int64)
-            filled.append(whole)
+                complete["fold"] = folds.to_numpy(np.int64)
+            filled.append(complete)
         return pd.concat(filled, ignore_index=True), sum(missing.values())
 
     def _day(self, bar: Any) -> str:
@@ -469,13 +478,13 @@ def _fit_baselines(
         folds = []
         for fold, rows in member.groupby("fold", sort=True):
             number, test = int(str(fold)), rows["bar"].to_numpy(np.int64) - first
-            mine = None if earlier is None else earlier[earlier["fold"] == number]["bar"].drop_duplicates()
-            made = walk_forward.before(windows, number, test=test, embargo=experiment.embargo)
-            if mine is not None:
-                validation = np.sort(mine.to_numpy(np.int64)) - first
+            validation_bars = None if earlier is None else earlier[earlier["fold"] == number]["bar"].drop_duplicates()
+            fold_rows = walk_forward.before(windows, number, test=test, embargo=experiment.embargo)
+            if validation_bars is not None:
+                validation = np.sort(validation_bars.to_numpy(np.int64)) - first
                 train = walk_forward.purge(windows, np.arange(int(validation[0]), dtype=np.int64), tested=validation)
-                made = walk_forward.checked(windows, number, train=train, validation=validation, test=test)
-            folds.append(made)
+                fold_rows = walk_forward.checked(windows, number, train=train, validation=validation, test=test)
+            folds.append(fold_rows)
     except TooFewBarsError as error:
         text = str(error).removesuffix(".")
         return _Baselines(note=f"No baseline was trained, since too little history comes before the forecasts: {text}.")
@@ -488,14 +497,14 @@ def _fit_baselines(
     checked: list[pd.DataFrame] = []
     for name in experiment.baselines:
         for row, fold in enumerate(folds):
-            found = baselines.predict(shared, fold=row, name=own_baseline(name))
-            rows = {"test": (frames, found.probability), "validation": (checked, found.validation)}
+            predictions = baselines.predict(shared, fold=row, name=own_baseline(name))
+            rows = {"test": (frames, predictions.probability), "validation": (checked, predictions.validation)}
             for part, (into, probability) in rows.items():
                 if part == "validation" and earlier is None:
                     continue
                 bar = getattr(fold, part) + first
-                named = {"model": own_baseline(name), "fold": fold.number, "seed": 0}
-                into.append(pd.DataFrame({**named, "bar": bar, "probability": probability}))
+                columns = {"model": own_baseline(name), "fold": fold.number, "seed": 0}
+                into.append(pd.DataFrame({**columns, "bar": bar, "probability": probability}))
     return _Baselines(
         names=tuple(experiment.baselines),
         tested=tuple(frames),
@@ -515,28 +524,28 @@ def _certificate(
     predictors: Sequence[PredictorAnswers],
 ) -> Certificate:
     """What can be checked of forecasts made elsewhere, and what cannot."""
-    asked = {f"{JUDGED}:{each.model}" for each in predictors}
+    queried = {f"{JUDGED}:{predictor.model}" for predictor in predictors}
     until = "" if config.trained_until is None else f", said to end on {config.trained_until}"
     return Certificate(
         cuts=(),
-        compared=len(tested.rows) + 2 * len(fitted.folds) + sum(each.cuts for each in predictors),
+        compared=len(tested.rows) + 2 * len(fitted.folds) + sum(predictor.cuts for predictor in predictors),
         failures=fitted.failures,
         unverifiable=(
             *(
                 f"what {label(model)} learned from{until}"
-                + ("" if model in asked else ", and what it knew at each decision")
+                + ("" if model in queried else ", and what it knew at each decision")
                 for model in models
             ),
-            *(entry for each in predictors for entry in each.unverifiable),
+            *(entry for predictor in predictors for entry in predictor.unverifiable),
         ),
     )
 
 
 def _settings(experiment: Experiment, rows: pd.DataFrame) -> dict[str, Any]:
     """The part of run.json's config that a judged run has."""
-    whole = experiment.to_json()
+    settings = experiment.to_json()
     models = [name for name in dict.fromkeys(rows["model"]) if not is_baseline(name)]
-    return {name: whole[name] for name in _SETTINGS} | {"models": models, "baselines": whole["baselines"]}
+    return {name: settings[name] for name in _SETTINGS} | {"models": models, "baselines": settings["baselines"]}
 
 
 def _describe_folds(
@@ -548,11 +557,11 @@ def _describe_folds(
     described = []
     for fold, part in rows.groupby("fold", sort=True):
         number = int(str(fold))
-        mine, first = learned.get(number), 0 if fitted.windows is None else int(fitted.windows.ends[0])
+        fitted_fold, first = learned.get(number), 0 if fitted.windows is None else int(fitted.windows.ends[0])
         checked = none if earlier is None else np.unique(earlier.loc[earlier["fold"] == number, "bar"])
         parts = {
-            "train": none if mine is None else mine.train + first,
-            "validation": checked if earlier is not None or mine is None else mine.validation + first,
+            "train": none if fitted_fold is None else fitted_fold.train + first,
+            "validation": checked if earlier is not None or fitted_fold is None else fitted_fold.validation + first,
             "test": np.unique(part["bar"]),
         }
         described.append(
@@ -602,15 +611,15 @@ def _of_cutoffs(rows: pd.DataFrame, *, horizon: int, kind: str) -> pd.DataFrame:
     if kind not in ("score", "price"):
         return rows[step == 1]
     if kind == "price":
-        kept = rows[step == horizon]
+        selected = rows[step == horizon]
     else:
-        kept = rows[step <= horizon]
-        total = kept.groupby(key, sort=False)["value"].transform("sum")
-        size = kept.groupby(key, sort=False)["value"].transform("size")
-        kept = kept.assign(value=total)[(step[step <= horizon] == 1) & (size == horizon)]
-    if not len(kept):
+        selected = rows[step <= horizon]
+        total = selected.groupby(key, sort=False)["value"].transform("sum")
+        size = selected.groupby(key, sort=False)["value"].transform("size")
+        selected = selected.assign(value=total)[(step[step <= horizon] == 1) & (size == horizon)]
+    if not len(selected):
         raise BadFileError(f"Expected {horizon} forecast bars after each cutoff, got fewer. Lower --horizon.")
-    return kept
+    return selected
 
 
 def _raw_closes(source: Source, prices: Bars) -> Floats:
@@ -620,15 +629,15 @@ def _raw_closes(source: Source, prices: Bars) -> Floats:
 
 def _reading(reading: str, forecasts: ForeignForecasts, config: JudgeConfig, *, horizon: int) -> str:
     """How times were read, for a person."""
-    what = {"day": "its session", "open": "the opening time of its bar", "close": "the closing time of its bar"}[
+    dating = {"day": "its session", "open": "the opening time of its bar", "close": "the closing time of its bar"}[
         reading
     ]
     if forecasts.cutoff:
-        return f"Each forecast was taken as made at the close of its cutoff, {what}, and filled at the next open."
+        return f"Each forecast was taken as made at the close of its cutoff, {dating}, and filled at the next open."
     shift = config.shift(horizon=horizon)
     moment = "the close of that bar" if not shift else f"the close {abs(shift)} bar{'s' * (abs(shift) != 1)} "
     moment += "" if not shift else ("before it" if shift < 0 else "after it")
-    return f"Each row was taken as dated by {what}, made at {moment}, and filled at the next open."
+    return f"Each row was taken as dated by {dating}, made at {moment}, and filled at the next open."
 
 
 def _kind(experiment: Experiment) -> str:

@@ -195,18 +195,18 @@ class Run:
         return self.folder / "weights" / _as_path(model) / f"fold-{fold}" / f"seed-{seed}.weights.h5"
 
     def save_network(self, model: str, fold: int, seed: int, *, weights: bytes, description: Mapping[str, Any]) -> None:
-        """Saves a network that was fitted; what it found comes after it."""
+        """Saves a network that was fitted; its results come after it."""
         path = self.member(model, fold, seed)
         write_atomically(path, weights)
         write_json(_beside(path), {**description, "sha256": hashlib.sha256(weights).hexdigest()})
 
-    def save_found(self, model: str, fold: int, seed: int, *, found: Mapping[str, Floats]) -> None:
-        """Saves what a member found (probabilities, learning curve), which marks it as finished."""
-        write_arrays(self._found(model, fold, seed), found)
+    def save_results(self, model: str, fold: int, seed: int, *, results: Mapping[str, Floats]) -> None:
+        """Saves a member's results (probabilities, learning curve), which marks it as finished."""
+        write_arrays(self._results_path(model, fold, seed), results)
 
-    def found(self, model: str, fold: int, seed: int) -> dict[str, Floats] | None:
-        """What a finished member found, None where it is not finished (or its file is damaged: it is trained again)."""
-        return read_arrays(self._found(model, fold, seed))
+    def results(self, model: str, fold: int, seed: int) -> dict[str, Floats] | None:
+        """A finished member's results, None where it is not finished (or its file is damaged: it is trained again)."""
+        return read_arrays(self._results_path(model, fold, seed))
 
     def describe_member(self, model: str, fold: int, seed: int) -> dict[str, Any]:
         """A member's architecture, features and scaler; its weights must have the sha256 that was written with them."""
@@ -245,7 +245,7 @@ class Run:
         paths: pd.DataFrame | None = None,
         diverged: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """Writes what all members found together; the parts are no longer needed.
+        """Writes the results of all members together; the parts are no longer needed.
 
         certificate: what was compared to show that nothing looks ahead; it is bound to the run's bars and predictions.
         diverged: the members whose training gave no finite numbers, with the epoch: run.json names them.
@@ -259,8 +259,8 @@ class Run:
         bound = sealed({**certificate, FILES: {name: digests[name] for name in BOUND if name in digests}})
         files = {CERTIFICATE: json_bytes(bound), **files}
         digests[CERTIFICATE] = digest(files[CERTIFICATE])
-        lost = {"diverged": [dict(each) for each in diverged]} if diverged else {}
-        finished = {**lost, "seconds": round(seconds, 1), FORMAT: CURRENT_FORMAT, FILES: digests}
+        diverged_members = {"diverged": [dict(member) for member in diverged]} if diverged else {}
+        finished = {**diverged_members, "seconds": round(seconds, 1), FORMAT: CURRENT_FORMAT, FILES: digests}
         self._describe_as({**self.describe(), **finished})
         for name, content in files.items():  # the predictions come last and say that the run is finished
             write_atomically(self.place(name), content)
@@ -313,7 +313,7 @@ class Run:
         finally:
             lock.release()
 
-    def _found(self, model: str, fold: int, seed: int) -> Path:
+    def _results_path(self, model: str, fold: int, seed: int) -> Path:
         return self.folder / "members" / f"{_as_path(model)}-fold-{fold}-seed-{seed}.npz"
 
     def certificate(self) -> dict[str, Any] | None:
@@ -331,8 +331,8 @@ class Run:
 
     def backtests(self) -> list[str]:
         """Names of the saved backtests, oldest first."""
-        whole = [path.parent for path in self.place("backtests").glob("*/metrics.json")]
-        return [folder.name for folder in sorted(whole, key=lambda folder: (self._saved_at(folder), folder.name))]
+        folders = [path.parent for path in self.place("backtests").glob("*/metrics.json")]
+        return [folder.name for folder in sorted(folders, key=lambda folder: (self._saved_at(folder), folder.name))]
 
     def _saved_at(self, folder: Path) -> str:
         """When a backtest was saved, as its manifest has it; before all others where it has none."""
@@ -384,7 +384,7 @@ class Run:
         if not path.exists() and not has_digests(self.describe()):
             return {}
         manifest = read_json(path)
-        if lacking := [each for each in (SEAL, FILES) if each not in manifest]:
+        if lacking := [name for name in (SEAL, FILES) if name not in manifest]:
             raise damaged(path, f"it lacks {' and '.join(lacking)}")
         check_seal(manifest, path)
         return manifest
@@ -445,12 +445,12 @@ def discard(run: Run, *, labels: bool = True) -> None:
     labels: whether the note and the tags that a person put on it stay.
     """
     if run.folder.exists():
-        kept = run.folder / LABELS
-        content = kept.read_bytes() if labels and kept.is_file() else None
+        labels_file = run.folder / LABELS
+        content = labels_file.read_bytes() if labels and labels_file.is_file() else None
         aside = Path(tempfile.mkdtemp(dir=run.folder.parent, prefix=".discarded-"))
         run.folder.rename(aside / run.name)
         if content is not None:
-            write_atomically(kept, content)
+            write_atomically(labels_file, content)
         shutil.rmtree(aside, ignore_errors=True)
 
 
@@ -471,10 +471,10 @@ def tuned_hyperparameters(content: Any) -> dict[Study, Hyperparameters]:
     """
     try:
         return {
-            (str(each["model"]), int(each["fold"])): Hyperparameters(
-                units=int(each["units"]), learning_rate=float(each["learning_rate"])
+            (str(chosen["model"]), int(chosen["fold"])): Hyperparameters(
+                units=int(chosen["units"]), learning_rate=float(chosen["learning_rate"])
             )
-            for each in (content or {}).get("chosen", ())
+            for chosen in (content or {}).get("chosen", ())
         }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(

@@ -321,7 +321,7 @@ def _fit(
         return data(task[1]), order_on(dataset, task, settings)
 
     tune_members([session], order=order, workers=workers, progress=progress)
-    progress.begin(total=len(session.members), done=len(session.found))
+    progress.begin(total=len(session.members), done=len(session.results))
 
     def network(task: Task) -> FitJob:
         fold_data, fit_task = order(task, session.settings.get(task[:2]))

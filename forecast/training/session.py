@@ -36,7 +36,7 @@ class TrainingSession:
     """A run that is being trained.
 
     shown: the certificate of its data. twice: the models of which a member is trained twice, for the proof. networks,
-    baselines: its members. found: what each finished member found. again: what the members that are trained twice
+    baselines: its members. results: those of each finished member. again: what the members that are trained twice
     predict. same: which of the first fold's test rows those are, None for the first ones. settings: what tuning chose,
     by model and fold.
     """
@@ -48,7 +48,7 @@ class TrainingSession:
     twice: tuple[str, ...]
     networks: list[Task]
     baselines: list[Task]
-    found: dict[Task, dict[str, Floats]]
+    results: dict[Task, dict[str, Floats]]
     again: dict[str, Floats] = field(default_factory=dict)
     same: Rows | None = None
     settings: dict[Study, Hyperparameters] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class TrainingSession:
 
     def missing(self, tasks: Iterable[Task]) -> list[Task]:
         """Those of these members that are not finished."""
-        return [task for task in tasks if task not in self.found]
+        return [task for task in tasks if task not in self.results]
 
 
 def run_name(experiment: Experiment, **more: Any) -> str:
@@ -162,7 +162,7 @@ def resume(
         twice=tuple(twice),
         networks=networks,
         baselines=baselines,
-        found={task: arrays for task in [*networks, *baselines] if (arrays := run.found(*task)) is not None},
+        results={task: arrays for task in [*networks, *baselines] if (arrays := run.results(*task)) is not None},
     )
 
 
@@ -273,13 +273,13 @@ def save(owner: TrainingSession, task: Task, result: MemberResult) -> None:
         arrays = {"probability": result.probability, "validation": result.validation}
     if not (np.isfinite(arrays["probability"]).all() and np.isfinite(arrays["validation"]).all()):
         raise RunError(f"Expected finite probabilities, got others from {' '.join(map(str, task))}. Nothing was kept.")
-    owner.run.save_found(*task, found=arrays)
-    owner.found[task] = arrays
+    owner.run.save_results(*task, results=arrays)
+    owner.results[task] = arrays
 
 
 def finish_if_whole(owner: TrainingSession) -> None:
-    """Writes what all members found together, once none is missing."""
-    found, dataset = owner.found, owner.dataset
+    """Writes the results of all members together, once none is missing."""
+    found, dataset = owner.results, owner.dataset
     if owner.missing(owner.members) or len(owner.again) < len(owner.twice) or owner.run.finished:
         return
     members = {task: (found[task]["probability"], found[task]["validation"]) for task in owner.members}

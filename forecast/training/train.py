@@ -122,7 +122,7 @@ def _fit_members(
         jobs += _session_jobs(session, source, dataset, versions, workers=workers, progress=progress)
     sessions = [session for session, *_ in ongoing]
     progress.begin(
-        total=sum(len(session.members) for session in sessions), done=sum(len(session.found) for session in sessions)
+        total=sum(len(session.members) for session in sessions), done=sum(len(session.results) for session in sessions)
     )
     fit_members(jobs, workers=workers, progress=progress)
     for session in sessions:

@@ -65,13 +65,13 @@ def read_parts(path: Path, options: Options, *, rows: int, watch: Callable[[int]
         try:
             for tables in _groups(_tables(plan, watch), rows):
                 count = sum(len(table) for table, _ in tables)
-                masks = [_mask(plan, table, called) for table, called in tables]
+                masks = [_mask(plan, table, columns) for table, columns in tables]
                 if not any(mask is None or np.any(mask) for mask in masks):
                     start += count
                     continue
                 arrays = _columns(plan, iter(tables))
-                own = arrays.get("row", np.arange(1, count + 1))
-                start, arrays["row"] = start + count, own + start
+                row_numbers = arrays.get("row", np.arange(1, count + 1))
+                start, arrays["row"] = start + count, row_numbers + start
                 yield _part(plan, arrays)
         except reader.NotTypedError as error:
             raise BadFileError(f"Expected numbers in all of {shown(path)}, got another cell.") from error
@@ -83,7 +83,7 @@ def _tables(plan: Plan, watch: Callable[[int], None]) -> "Iterator[tuple[pa.Tabl
         needed = list(dict.fromkeys([*plan.columns.time, *plan.needed().values(), *plan.texts()]))
         yield from ((table, {name: name for name in needed}) for table in reader.typed(plan.path, needed))
         return
-    called = {name: str(place) for name, place in plan.places.items()}
+    columns = {name: str(place) for name, place in plan.places.items()}
     every, attempts = _attempts(plan, plan.layout)
     for attempt in attempts:
         if not attempt and plan.options.decimal is None:
@@ -94,8 +94,8 @@ def _tables(plan: Plan, watch: Callable[[int], None]) -> "Iterator[tuple[pa.Tabl
         except reader.NotTypedError:
             continue
         if first is not None:
-            yield first, called
-        yield from ((table, called) for table in tables)
+            yield first, columns
+        yield from ((table, columns) for table in tables)
         return
 
 
@@ -103,7 +103,7 @@ def _groups(tables: Iterator[Any], rows: int) -> Iterator[list[Any]]:
     group: list[Any] = []
     for table in tables:
         group.append(table)
-        if sum(len(each) for each, _ in group) >= rows:
+        if sum(len(part) for part, _ in group) >= rows:
             yield group
             group = []
     if group:
@@ -113,7 +113,7 @@ def _groups(tables: Iterator[Any], rows: int) -> Iterator[list[Any]]:
 Arrays = dict[str, Any]
 
 
-def _attempts(plan: Plan, own: Layout) -> tuple[list[int], list[dict[str, Any]]]:
+def _attempts(plan: Plan, layout: Layout) -> tuple[list[int], list[dict[str, Any]]]:
     """The columns that are read, and what of them is tried to be read as numbers and times at once."""
     number_places = sorted(
         {plan.places[name] for name in plan.needed().values()} - {plan.places[n] for n in plan.columns.time}
@@ -121,7 +121,7 @@ def _attempts(plan: Plan, own: Layout) -> tuple[list[int], list[dict[str, Any]]]
     time_places = [plan.places[name] for name in plan.columns.time]
     text_places = [plan.places[name] for name in plan.texts()]
     every = sorted({*number_places, *time_places, *text_places})
-    quick = own.delimiter == "," and plan.options.decimal in (None, ".")
+    quick = layout.delimiter == "," and plan.options.decimal in (None, ".")
     plain_times = len(time_places) == 1 and plan.date is None and plan.options.time_format is None
     attempts: list[dict[str, Any]] = [{}]
     if quick:
@@ -132,12 +132,12 @@ def _attempts(plan: Plan, own: Layout) -> tuple[list[int], list[dict[str, Any]]]
     return every, attempts
 
 
-def _text(plan: Plan, own: Layout) -> Arrays:
+def _text(plan: Plan, layout: Layout) -> Arrays:
     """The columns of a text file: typed at once where the cells are as a program writes them, else by their text."""
-    every, attempts = _attempts(plan, own)
+    every, attempts = _attempts(plan, layout)
     for attempt in attempts:
         try:
-            tables = reader.text(own, every, **attempt)
+            tables = reader.text(layout, every, **attempt)
             return _columns(
                 plan, ((table, {name: str(place) for name, place in plan.places.items()}) for table in tables)
             )
@@ -155,14 +155,14 @@ def _columns(plan: Plan, tables: "Iterator[tuple[pa.Table, Mapping[str, str]]]")
     """The needed columns of all tables: what is typed is taken table by table, text when all of it is there."""
     import pyarrow as pa
 
-    kept: list[tuple[pa.Table, Mapping[str, str]]] = []
+    text_tables: list[tuple[pa.Table, Mapping[str, str]]] = []
     rows: list[NDArray[np.int64]] = []
     count, parts = 0, dict[str, list[Any]]()
     chosen = not_rows = 0
-    for table, called in tables:
-        mask = _mask(plan, table, called)
+    for table, columns in tables:
+        mask = _mask(plan, table, columns)
         chosen += len(table) if mask is None else int(np.count_nonzero(mask))
-        none = _not_rows(plan, table, called)
+        none = _not_rows(plan, table, columns)
         if none is not None:
             not_rows += int(np.count_nonzero(none))
             mask = ~none if mask is None else mask & ~none
@@ -176,17 +176,17 @@ def _columns(plan: Plan, tables: "Iterator[tuple[pa.Table, Mapping[str, str]]]")
             table = table.filter(pa.array(mask))
         else:
             count += len(table)
-        if len(table) and _is_typed(plan, table, called):
-            for name, values in _taken(plan, table, called, count - len(table)).items():
+        if len(table) and _is_typed(plan, table, columns):
+            for name, values in _taken(plan, table, columns, count - len(table)).items():
                 parts.setdefault(name, []).append(values)
         else:
-            kept.append((table, called))
+            text_tables.append((table, columns))
     arrays: Arrays = {}
-    if kept and not parts:
-        table = pa.concat_tables([table for table, _ in kept], promote_options="permissive")
-        arrays = _taken(plan, table, kept[0][1], 0)
+    if text_tables and not parts:
+        table = pa.concat_tables([table for table, _ in text_tables], promote_options="permissive")
+        arrays = _taken(plan, table, text_tables[0][1], 0)
     elif parts:
-        if any(len(table) for table, _ in kept):
+        if any(len(table) for table, _ in text_tables):
             raise reader.NotTypedError
         arrays = {
             name: np.concatenate(values) if name != "stamps" else _joined(values) for name, values in parts.items()
@@ -194,9 +194,10 @@ def _columns(plan: Plan, tables: "Iterator[tuple[pa.Table, Mapping[str, str]]]")
     if count == 0:
         raise BadFileError(f"Expected rows below the header, got {shown(plan.path)} without any.")
     if plan.where and not chosen:
-        said = ", ".join(f"{name}={value}" for name, value in plan.where.items())
+        condition = ", ".join(f"{name}={value}" for name, value in plan.where.items())
         raise BadFileError(
-            f"{shown(plan.path)}: Expected rows with {shown(said)}, got none in {count:,}. Check the value of --where."
+            f"{shown(plan.path)}: Expected rows with {shown(condition)}, got none in {count:,}. Check the value of "
+            "--where."
         )
     if rows:
         arrays["row"] = np.concatenate(rows)
@@ -205,41 +206,41 @@ def _columns(plan: Plan, tables: "Iterator[tuple[pa.Table, Mapping[str, str]]]")
     return arrays
 
 
-def _not_rows(plan: Plan, table: "pa.Table", called: Mapping[str, str]) -> NDArray[np.bool_] | None:
+def _not_rows(plan: Plan, table: "pa.Table", columns: Mapping[str, str]) -> NDArray[np.bool_] | None:
     """The rows of a text that are the header again (files joined to one) or totals; None where there are none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     name = plan.columns.time[0]
-    if plan.layout is None or not len(table) or not pa.types.is_string(table.schema.field(called[name]).type):
+    if plan.layout is None or not len(table) or not pa.types.is_string(table.schema.field(columns[name]).type):
         return None
-    cells = pc.utf8_lower(pc.utf8_trim(table[called[name]], ' \ufeff":'))
+    cells = pc.utf8_lower(pc.utf8_trim(table[columns[name]], ' \ufeff":'))
     none = pc.fill_null(pc.is_in(cells, pa.array([name.strip().lower() or "date", *_TOTALS])), False)
     return none.to_numpy().astype(np.bool_) if pc.any(none).as_py() else None
 
 
-def _mask(plan: Plan, table: "pa.Table", called: Mapping[str, str]) -> NDArray[np.bool_] | None:
+def _mask(plan: Plan, table: "pa.Table", columns: Mapping[str, str]) -> NDArray[np.bool_] | None:
     import pyarrow.compute as pc
 
     mask: NDArray[np.bool_] | None = None
     for name, value in plan.where.items():
-        cells = pc.utf8_trim_whitespace(table[called[name]].cast("string"))
-        same = pc.fill_null(pc.equal(cells, value.strip()), False).to_numpy().astype(np.bool_)
-        mask = same if mask is None else mask & same
+        cells = pc.utf8_trim_whitespace(table[columns[name]].cast("string"))
+        equal = pc.fill_null(pc.equal(cells, value.strip()), False).to_numpy().astype(np.bool_)
+        mask = equal if mask is None else mask & equal
     return mask
 
 
-def _is_typed(plan: Plan, table: "pa.Table", called: Mapping[str, str]) -> bool:
+def _is_typed(plan: Plan, table: "pa.Table", columns: Mapping[str, str]) -> bool:
     import pyarrow as pa
 
-    own = [table.schema.field(called[name]).type for name in plan.needed().values()]
-    time = [table.schema.field(called[name]).type for name in plan.columns.time]
-    return all(pa.types.is_floating(kind) or pa.types.is_integer(kind) for kind in own) and all(
+    value_types = [table.schema.field(columns[name]).type for name in plan.needed().values()]
+    time = [table.schema.field(columns[name]).type for name in plan.columns.time]
+    return all(pa.types.is_floating(kind) or pa.types.is_integer(kind) for kind in value_types) and all(
         pa.types.is_timestamp(kind) and kind.tz is None for kind in time
     )
 
 
-def _taken(plan: Plan, table: "pa.Table", called: Mapping[str, str], row: int) -> Arrays:
+def _taken(plan: Plan, table: "pa.Table", columns: Mapping[str, str], row: int) -> Arrays:
     """Arrays of one table. row: the number of rows before it."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -248,7 +249,7 @@ def _taken(plan: Plan, table: "pa.Table", called: Mapping[str, str], row: int) -
     needed = plan.needed()
     text: dict[Column, Any] = {}
     for name in dict.fromkeys(needed.values()):
-        column = table[called[name]]
+        column = table[columns[name]]
         column = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_null(column.type):
             text[plan.column(name, row)] = column.cast(pa.string())
@@ -258,16 +259,16 @@ def _taken(plan: Plan, table: "pa.Table", called: Mapping[str, str], row: int) -
         delimiter = "," if plan.layout is None else plan.layout.delimiter
         decimal = plan.options.decimal or plan.shape.decimal
         arrays |= {
-            where.name: values for where, values in numbers.parse(text, delimiter=delimiter, decimal=decimal).items()
+            source.name: values for source, values in numbers.parse(text, delimiter=delimiter, decimal=decimal).items()
         }
     result: Arrays = {need: arrays[name] for need, name in needed.items()}
-    result["stamps"] = _stamps(plan, [table[called[name]] for name in plan.columns.time], row)
+    result["stamps"] = _stamps(plan, [table[columns[name]] for name in plan.columns.time], row)
     for need, name in plan.columns.special.items():
         if need != "correction":
-            result[need] = table[called[name]].cast("string").to_numpy()
+            result[need] = table[columns[name]].cast("string").to_numpy()
     for name in plan.columns.identities:
         result[f"identity {name}"] = pc.utf8_trim_whitespace(
-            pc.fill_null(table[called[name]].cast("string"), "")
+            pc.fill_null(table[columns[name]].cast("string"), "")
         ).dictionary_encode()
     if plan.columns.identities:
         for name in plan.columns.identities:
@@ -289,22 +290,22 @@ def _stamps(plan: Plan, cells: list[Any], row: int) -> times.Stamps:
     import pyarrow as pa
 
     name = " ".join(plan.columns.time)
-    where = plan.column(name, row)
+    column = plan.column(name, row)
     options = plan.options
     time = cells[0] if len(cells) == 1 else _with_clock(*cells)
     if plan.date is not None:
         if pa.types.is_string(time.type):
-            seconds = numbers.parse({where: time}, delimiter=",", decimal=".")[where]
+            seconds = numbers.parse({column: time}, delimiter=",", decimal=".")[column]
         else:
-            seconds = numbers.typed(time, where=where)
-        wall = times.after_midnight(seconds, plan.date, where=where)
+            seconds = numbers.typed(time, where=column)
+        wall = times.after_midnight(seconds, plan.date, where=column)
         return times.Stamps(wall=wall, utc=None, unit=f"after midnight of {plan.date}")
     day_first = plan.shape.day_first if options.day_first is None else options.day_first
     if plan.layout is not None and not pa.types.is_string(time.type):
         return replace(
-            times.parse(time, where=where, time_format=None, day_first=None, latest=options.latest), unit="ISO 8601"
+            times.parse(time, where=column, time_format=None, day_first=None, latest=options.latest), unit="ISO 8601"
         )
-    return times.parse(time, where=where, time_format=options.time_format, day_first=day_first, latest=options.latest)
+    return times.parse(time, where=column, time_format=options.time_format, day_first=day_first, latest=options.latest)
 
 
 def _with_clock(date: Any, time: Any) -> Any:
@@ -337,7 +338,7 @@ def _part(plan: Plan, arrays: Arrays) -> FilePart:
 
     stamps: times.Stamps = arrays.pop("stamps")
     options, notes = plan.options, (*plan.notes, *arrays.pop("notes", ()))
-    where = plan.column(" ".join(plan.columns.time))
+    column = plan.column(" ".join(plan.columns.time))
     identities: dict[str, Any] = {}
     for name in plan.columns.identities:
         values = arrays.pop(f"identity {name}")
@@ -345,15 +346,15 @@ def _part(plan: Plan, arrays: Arrays) -> FilePart:
         identities[name] = next(iter(unique)) if len(unique) == 1 else values
     tz = stamps.zone or plan.tz
     if plan.columns.kind != "bars" or options.interval != "1d":
-        bar_times.check_clock(stamps, kind=plan.columns.kind, where=where)
+        bar_times.check_clock(stamps, kind=plan.columns.kind, where=column)
     if plan.columns.kind != "bars":
-        arrays["at"] = stamps.utc if stamps.utc is not None else times.to_utc(stamps.wall, tz, where=where)
+        arrays["at"] = stamps.utc if stamps.utc is not None else times.to_utc(stamps.wall, tz, where=column)
     elif options.interval == "1d":
-        arrays["date"], more = bar_times.daily(stamps, tz=tz, calendar=plan.calendar, where=where)
+        arrays["date"], more = bar_times.daily(stamps, tz=tz, calendar=plan.calendar, where=column)
         notes += more
     else:
         shift = cleaning.length(options.interval) if options.stamp == "end" else np.timedelta64(0, "s")
-        arrays["opened_at"] = bar_times.intraday(stamps, interval=options.interval, tz=tz, where=where) - shift
+        arrays["opened_at"] = bar_times.intraday(stamps, interval=options.interval, tz=tz, where=column) - shift
     if "event" in arrays:
         arrays, more = _lobster(plan.path, arrays)
         notes += more
@@ -378,11 +379,11 @@ def _lobster(path: Path, arrays: Arrays) -> tuple[Arrays, tuple[str, ...]]:
         BadFileError: a book of another length.
     """
     trades = lobster.trades(arrays.pop("event"))
-    others = int(np.count_nonzero(~trades))
+    not_trades = int(np.count_nonzero(~trades))
     rows = arrays.get("row", np.arange(1, len(trades) + 1))
     book = lobster.book(path)
     if book is None:
-        left_out = (f"{others:,} events that are no trades left out",) if others else ()
+        left_out = (f"{not_trades:,} events that are no trades left out",) if not_trades else ()
         return {name: values[trades] for name, values in arrays.items()} | {"row": rows[trades]}, left_out
     if len(rows) and rows[-1] > len(book["bid"]):
         raise BadFileError(
@@ -396,39 +397,39 @@ def _lobster(path: Path, arrays: Arrays) -> tuple[Arrays, tuple[str, ...]]:
 def _scale(plan: Plan, arrays: Arrays) -> None:
     scale = plan.options.price_scale if plan.options.price_scale != 1.0 else plan.shape.price_scale
     for name in _PRICES:
-        if scale != 1.0 and name in arrays and not (plan.shape.whole and not _is_whole(arrays[name])):
+        if scale != 1.0 and name in arrays and not (plan.shape.whole and not _are_integers(arrays[name])):
             arrays[name] = arrays[name] / scale
     volume_scale = plan.shape.volume_scale * plan.columns.volume_scale
     if volume_scale != 1.0 and "volume" in arrays:
         arrays["volume"] = arrays["volume"] * volume_scale
 
 
-def _is_whole(values: Floats) -> bool:
-    given = values[~np.isnan(values)]
-    return bool(np.all(given == np.floor(given)) and np.median(given) > 1e6) if len(given) else False
+def _are_integers(values: Floats) -> bool:
+    present = values[~np.isnan(values)]
+    return bool(np.all(present == np.floor(present)) and np.median(present) > 1e6) if len(present) else False
 
 
 def _reading(plan: Plan, stamps: times.Stamps, frame: "pd.DataFrame", tz: str | None) -> Reading:
-    named = {
+    columns = {
         "time": " + ".join(plan.columns.time),
         **plan.columns.values,
         **plan.columns.quotes,
         **plan.columns.actions,
     }
-    named |= plan.columns.special
+    columns |= plan.columns.special
     first = tuple(
         {str(name): _text_of(value) for name, value in row.items()}
         for row in frame.head(_LONGEST_FIRST).drop(columns="row", errors="ignore").to_dict("records")
     )
-    own = plan.layout
+    layout = plan.layout
     return Reading(
         file=shown(plan.path),
         kind=plan.columns.kind,
-        what=(own.what if own is not None else plan.path.suffix.lstrip(".")) or "text",
+        what=(layout.what if layout is not None else plan.path.suffix.lstrip(".")) or "text",
         shape=plan.shape.name,
-        header_lines=0 if own is None else own.header_lines,
-        delimiter="" if own is None else own.delimiter,
-        columns={needed: shown(name) or "(unnamed)" for needed, name in named.items()},
+        header_lines=0 if layout is None else layout.header_lines,
+        delimiter="" if layout is None else layout.delimiter,
+        columns={needed: shown(name) or "(unnamed)" for needed, name in columns.items()},
         times=stamps.unit,
         zone=("UTC" if stamps.utc is not None else tz) or "none needed (dates)",
         calendar=plan.calendar,

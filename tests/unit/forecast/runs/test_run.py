@@ -30,13 +30,13 @@ def run(tmp_path):
 
 def save(run, seed, *, description=None, losses=(1.0,)):
     run.save_network("lstm", 0, seed, weights=b"w", description=description or {})
-    run.save_found("lstm", 0, seed, found={"loss": np.array(losses)})
+    run.save_results("lstm", 0, seed, results={"loss": np.array(losses)})
 
 
 def test_a_member_is_finished_only_when_what_it_found_is_on_disk(run):
-    assert run.found("lstm", 0, 1) is None
+    assert run.results("lstm", 0, 1) is None
     save(run, 1, description={"fold": 0}, losses=[1.0, 0.5])
-    np.testing.assert_array_equal(run.found("lstm", 0, 1)["loss"], [1.0, 0.5])
+    np.testing.assert_array_equal(run.results("lstm", 0, 1)["loss"], [1.0, 0.5])
     assert run.describe_member("lstm", 0, 1)["fold"] == 0
     assert run.member("lstm", 0, 1).relative_to(run.folder).as_posix() == "weights/lstm/fold-0/seed-1.weights.h5"
 
@@ -47,7 +47,7 @@ def test_a_truncated_member_is_trained_again_and_swapped_weights_are_refused(run
     whole = part.read_bytes()
     for damaged in (whole[:40], b"", whole[:-1], whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]):
         part.write_bytes(damaged)
-        assert run.found("lstm", 0, 1) is None
+        assert run.results("lstm", 0, 1) is None
     run.member("lstm", 0, 1).write_bytes(b"other")
     with pytest.raises(RunError, match="the weights are not the ones that were saved"):
         run.describe_member("lstm", 0, 1)

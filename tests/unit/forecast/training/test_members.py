@@ -70,8 +70,8 @@ def test_a_fitted_baseline_is_kept_in_the_run_folder_and_not_fitted_again_when_t
     for job in jobs[:2]:
         name, fold, _ = job.task.task
         expected = predict(SharedData.of(dataset), fold=fold, name=name)
-        np.testing.assert_array_equal(again.found[job.task.task]["probability"], expected.probability)
-        np.testing.assert_array_equal(again.found[job.task.task]["validation"], expected.validation)
+        np.testing.assert_array_equal(again.results[job.task.task]["probability"], expected.probability)
+        np.testing.assert_array_equal(again.results[job.task.task]["validation"], expected.validation)
     assert len(list((session.run.folder / "members").iterdir())) == 2
 
 
