@@ -51,10 +51,10 @@ class PageContext:
     @property
     def models(self) -> list[str]:
         """Networks first, the LSTM before the others, then holding, nothing, and the other baselines."""
-        found = list(dict.fromkeys(each.model for each in self.ledgers))
-        networks = sorted((each for each in found if is_network(each)), key=lambda model: model != "lstm")
-        simple = [each for each in found if each.partition(":")[0] in BENCHMARKS]
-        return networks + simple + [each for each in found if each not in networks and each not in simple]
+        models = list(dict.fromkeys(ledger.model for ledger in self.ledgers))
+        networks = sorted((model for model in models if is_network(model)), key=lambda model: model != "lstm")
+        simple = [model for model in models if model.partition(":")[0] in BENCHMARKS]
+        return networks + simple + [model for model in models if model not in networks and model not in simple]
 
     @property
     def networks(self) -> list[str]:
@@ -119,10 +119,10 @@ class PageContext:
         return [*self.networks, *(model for model in self.models if model == BUY_AND_HOLD)]
 
     def ensemble(self, model: str) -> Ledger:
-        return next(each for each in self.ledgers if (each.model, each.member) == (model, ENSEMBLE))
+        return next(ledger for ledger in self.ledgers if (ledger.model, ledger.member) == (model, ENSEMBLE))
 
     def seeds(self, model: str) -> list[Ledger]:
-        return [each for each in self.ledgers if each.model == model and each.member != ENSEMBLE]
+        return [ledger for ledger in self.ledgers if ledger.model == model and ledger.member != ENSEMBLE]
 
 
 def gather(run: Run, *, backtest: str) -> PageContext:
@@ -140,7 +140,7 @@ def gather(run: Run, *, backtest: str) -> PageContext:
         if part not in saved.metrics:
             raise RunError(f"metrics.json of backtest {backtest} lacks {part}. Run 'forecast backtest' again.")
     ledgers = read_ledgers(saved.ledger)
-    if not any(each.member == ENSEMBLE for each in ledgers):
+    if not any(ledger.member == ENSEMBLE for ledger in ledgers):
         raise RunError(f"The ledger of backtest {backtest} has no ensemble. Run 'forecast backtest' again.")
     return PageContext(
         name=run.name,

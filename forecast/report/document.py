@@ -77,24 +77,24 @@ def compacted(figures: Mapping[str, Figure]) -> dict[str, Any]:
     Returns "figures", whose times along x are places in "times": the times of all time axes, and of all axes without
     gaps (a plotly category axis), each as a first one (milliseconds UTC) and the steps from one to the next.
     """
-    drawn = {name: {key: part for key, part in figure.items() if key != "alt"} for name, figure in figures.items()}
+    plots = {name: {key: part for key, part in figure.items() if key != "alt"} for name, figure in figures.items()}
     axes: dict[str, list[tuple[str, int, NDArray[np.int64]]]] = {}
-    for name, figure in drawn.items():
+    for name, figure in plots.items():
         kind = "gapless" if figure["layout"].get("xaxis", {}).get("type") == "category" else "date"
         for place, trace in enumerate(figure["data"]):
             if (moments := _milliseconds(trace.get("x"))) is not None:
                 axes.setdefault(kind, []).append((name, place, moments))
     times = {}
     for kind, uses in axes.items():
-        moments = np.unique(np.concatenate([each for _, _, each in uses]))
+        moments = np.unique(np.concatenate([axis for _, _, axis in uses]))
         step = next(step for step in (86_400_000, 1_000, 1) if not np.any(moments % step))
         times[kind] = {"first": int(moments[0]), "step": step, "gaps": (np.diff(moments) // step).tolist()}
-        for name, place, each in uses:
-            at = np.searchsorted(moments, each)
-            traces = list(drawn[name]["data"])
+        for name, place, axis in uses:
+            at = np.searchsorted(moments, axis)
+            traces = list(plots[name]["data"])
             traces[place] = {**traces[place], "x": {"kind": kind, **_places(at)}}
-            drawn[name]["data"] = traces
-    return {"figures": drawn, "times": times}
+            plots[name]["data"] = traces
+    return {"figures": plots, "times": times}
 
 
 def _milliseconds(values: Any) -> "NDArray[np.int64] | None":

@@ -47,8 +47,8 @@ def price(value: float, *, digits: int = 6) -> str:
     if not value:
         return number(value)
     places = max(2, digits - 1 - math.floor(math.log10(abs(value))))
-    whole, _, part = number(value, places).partition(".")
-    return f"{whole}.{part.rstrip('0'):0<2}"
+    integer, _, part = number(value, places).partition(".")
+    return f"{integer}.{part.rstrip('0'):0<2}"
 
 
 def count(value: float) -> str:
@@ -73,17 +73,17 @@ def plural(amount: int, noun: str) -> str:
     return f"{count(amount)} {noun}" if amount == 1 else f"{count(amount)} {noun}s"
 
 
-def value(given: Any) -> str:
+def value(setting: Any) -> str:
     """Any setting: lists with commas, None as "not set"."""
-    if given is None:
+    if setting is None:
         return "not set"
-    if isinstance(given, bool):
-        return "yes" if given else "no"
-    if isinstance(given, dict):
-        return "; ".join(f"{_key(str(name))} {value(each)}" for name, each in given.items()) or "none"
-    if isinstance(given, list | tuple):
-        return ", ".join(map(str, given)) or "none"
-    return f"{given:g}" if isinstance(given, float) else str(given)
+    if isinstance(setting, bool):
+        return "yes" if setting else "no"
+    if isinstance(setting, dict):
+        return "; ".join(f"{_key(str(name))} {value(entry)}" for name, entry in setting.items()) or "none"
+    if isinstance(setting, list | tuple):
+        return ", ".join(map(str, setting)) or "none"
+    return f"{setting:g}" if isinstance(setting, float) else str(setting)
 
 
 def _key(name: str) -> str:

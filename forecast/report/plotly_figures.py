@@ -16,22 +16,22 @@ def plotly_figure(description: Figure, *, title: str) -> "go.Figure":
     """A figure of forecast.report.charts as one that can be shown, changed and saved, in the page's light colours."""
     import plotly.graph_objects as go
 
-    drawn = go.Figure(_coloured({name: description[name] for name in ("data", "layout")}), skip_invalid=True)
-    drawn.update_layout(
+    figure = go.Figure(_coloured({name: description[name] for name in ("data", "layout")}), skip_invalid=True)
+    figure.update_layout(
         template="plotly_white",
         title={"text": title, "font": {"size": 15}},
         font={"color": _colours()["ink"]},
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.12, "yanchor": "top"},  # the title is above
         hoverlabel={"namelength": -1},
     )
-    drawn.update_xaxes(nticks=8, tickangle=0)  # dates of bars as categories would stand on end, one over the other
-    return drawn
+    figure.update_xaxes(nticks=8, tickangle=0)  # dates of bars as categories would stand on end, one over the other
+    return figure
 
 
 def _coloured(node: Any) -> Any:
     if isinstance(node, str):
-        named = _COLOUR.fullmatch(node)
-        return node if named is None else _colour(named[1], named[2])
+        match = _COLOUR.fullmatch(node)
+        return node if match is None else _colour(match[1], match[2])
     if isinstance(node, list | tuple):
         return [_coloured(entry) for entry in node]
     if isinstance(node, dict):

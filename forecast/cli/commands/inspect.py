@@ -141,7 +141,7 @@ def _benchmark(
         results = known.table.to_dict(orient="records")
         print_json({"page": str(written), "window": window, "reach": reach, "results": results})
         return
-    say(diagnostics.told(known))
+    say(diagnostics.benchmark_sentence(known))
     say(f"Page: {written}")
 
 

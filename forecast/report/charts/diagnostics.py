@@ -20,7 +20,7 @@ GATE_NAMES = {
 _LOWEST = 1e-6  # nobody can tell less than this from nothing
 
 
-def gradient(curves: pd.DataFrame, found: list[Memory], *, path: str) -> Figure:
+def gradient(curves: pd.DataFrame, memories: list[Memory], *, path: str) -> Figure:
     """The norm by lag as a share of the one at the decision, both networks, before and after training."""
     traces: list[dict[str, Any]] = []
     lowest, clauses = 1.0, []
@@ -35,14 +35,14 @@ def gradient(curves: pd.DataFrame, found: list[Memory], *, path: str) -> Figure:
                 ends = by_lag["low"].quantile(0.1).to_numpy(), by_lag["high"].quantile(0.9).to_numpy()
                 traces += _band(model, lags, *ends)
             traces.append(_line(model, lags, middle, stage=stage))
-        memory = find(found, model, path=path)
+        memory = find(memories, model, path=path)
         if memory is not None:
             traces.append(_mark(memory))
             clauses.append(f"{formatting.label(model)} falls to 1 % at {formatting.number(memory.bars, 1)} bars")
     bottom = np.log10(min(max(lowest / 3, _LOWEST), FADED / 2))
     steps = int(curves["lag"].max())
     layout = {
-        "xaxis": {"title": {"text": "bars before the decision"}, "range": [-0.3, steps + 0.3], **whole(steps)},
+        "xaxis": {"title": {"text": "bars before the decision"}, "range": [-0.3, steps + 0.3], **integer_axis(steps)},
         "yaxis": {
             "type": "log", "range": [bottom, 0.35], "title": {"text": "share that is left"}, "dtick": 1,
             "tickformat": "~%", "hoverformat": ".2~%",
@@ -55,14 +55,14 @@ def gradient(curves: pd.DataFrame, found: list[Memory], *, path: str) -> Figure:
 
 def constants(units: pd.DataFrame, *, window: int) -> Figure:
     """Units of all members in order of their time constant, before and after training."""
-    traces, said = [], ""
+    traces, summary = [], ""
     for stage in ("initial", "trained"):
         bars = units.loc[units["stage"] == stage, "bars"].to_numpy(np.float64)
         share = np.linspace(0, 1, min(len(bars), 200))
         values = np.quantile(bars, share)
         traces.append(_line("lstm", share, values, stage=stage) | {"hovertemplate": "%{y:.1f} bars"})
         if stage == "trained":
-            said = f"Half of the units forget within {formatting.number(float(np.median(bars)), 1)} bars"
+            summary = f"Half of the units forget within {formatting.number(float(np.median(bars)), 1)} bars"
     top = max(window, float(units["bars"].max()))
     layout = {
         "xaxis": {"title": {"text": "share of all units, the most forgetful first"}, "tickformat": ".0%"},
@@ -72,7 +72,7 @@ def constants(units: pd.DataFrame, *, window: int) -> Figure:
         "annotations": [_note("your window", y=float(np.log10(window)))],
         "hovermode": "x unified",
     }  # fmt: skip
-    return {"data": traces, "layout": layout, "alt": f"Time constants of the forget gates. {said}."}
+    return {"data": traces, "layout": layout, "alt": f"Time constants of the forget gates. {summary}."}
 
 
 def regimes(table: pd.DataFrame, *, rng: np.random.Generator) -> Figure:
@@ -131,25 +131,25 @@ def trades(table: pd.DataFrame, gate: str) -> Figure:
     return {"data": traces, "layout": layout, "alt": f"{GATE_NAMES[gate]} around buys and sells."}
 
 
-def textbook(found: Benchmark, task: str, *, window: int | None) -> Figure:
+def textbook(benchmark: Benchmark, task: str, *, window: int | None) -> Figure:
     """Error by length as a share of guessing's: a point a seed, a line through the medians, and the user's window."""
     traces, clauses = [], []
-    rows = found.table[found.table["task"] == task]
+    rows = benchmark.table[benchmark.table["task"] == task]
     share = rows["error"] / rows["guess"]
     for model in memory_benchmark.CELLS:
-        mine = rows["cell"] == model
-        length = rows.loc[mine, "length"]
+        of_cell = rows["cell"] == model
+        length = rows.loc[of_cell, "length"]
         traces.append(
             {
                 "type": "scatter", "mode": "markers", "showlegend": False, "legendgroup": model,
-                "x": length.tolist(), "y": rounded(share[mine].to_numpy(np.float64), 3),
+                "x": length.tolist(), "y": rounded(share[of_cell].to_numpy(np.float64), 3),
                 "name": formatting.label(model),
                 "marker": {"size": 6, "color": colour(model, alpha=0.45)}, "hovertemplate": "%{y:.1%} of guessing",
             }
         )  # fmt: skip
-        middle = share[mine].groupby(length).median()
+        middle = share[of_cell].groupby(length).median()
         traces.append(_line(model, middle.index.to_numpy(), middle.to_numpy(), stage="trained"))
-        clauses.append(f"the {formatting.label(model)} learns up to length {found.reach(task, model)}")
+        clauses.append(f"the {formatting.label(model)} learns up to length {benchmark.reach(task, model)}")
     lengths = np.sort(rows["length"].unique())
     shapes = [_across(memory_benchmark.SOLVED)]
     notes = [_note("learnt", y=float(np.log10(memory_benchmark.SOLVED)), above=False)]
@@ -158,13 +158,13 @@ def textbook(found: Benchmark, task: str, *, window: int | None) -> Figure:
         notes.append({"x": float(np.log10(window)), "y": 1, "yref": "paper", "yanchor": "bottom", "text": "your window",
                       "showarrow": False, "font": {"size": 12, "color": "var(--muted)"}})  # fmt: skip
     ends = [min(lengths.min(), window or lengths.min()), max(lengths.max(), window or 0)]
-    seen = min(0.008, share.min() / 1.5), max(1.8, 1.3 * share.max())
+    limits = min(0.008, share.min() / 1.5), max(1.8, 1.3 * share.max())
     layout = {
         "xaxis": {"type": "log", "title": {"text": "length of the sequence"}, "tickvals": lengths.tolist(),
-                  "ticktext": [str(each) for each in lengths],
+                  "ticktext": [str(steps) for steps in lengths],
                   "range": [float(np.log10(ends[0] / 1.15)), float(np.log10(ends[1] * 1.15))]},
         "yaxis": {"type": "log", "tickformat": "~%", "dtick": 1, "title": {"text": "error against guessing"},
-                  "range": [float(np.log10(each)) for each in seen]},
+                  "range": [float(np.log10(limit)) for limit in limits]},
         "shapes": shapes, "annotations": notes, "hovermode": "closest", "legend": {"y": 1.1},
     }  # fmt: skip
     return {"data": traces, "layout": layout, "alt": f"Error by length on the {task} task: {', '.join(clauses)}."}
@@ -174,7 +174,7 @@ _THIN = {"color": "var(--muted)", "width": 1}
 _DOTTED = {"color": "var(--ink)", "width": 1.5, "dash": "2px,3px"}
 
 
-def whole(steps: int) -> dict[str, Any]:
+def integer_axis(steps: int) -> dict[str, Any]:
     """An axis of bars has no ticks between them."""
     return {"tickformat": "d", **({"dtick": 1} if steps < 10 else {})}
 
@@ -195,7 +195,7 @@ def _line(model: str, x: Floats, y: Floats, *, stage: str) -> dict[str, Any]:
     trained = stage == "trained"
     return {
         "type": "scatter", "mode": "lines", "name": formatting.label(model) + ("" if trained else " before training"),
-        "legendgroup": model, "x": [round(float(each), 4) for each in x],
+        "legendgroup": model, "x": [round(float(value), 4) for value in x],
         "y": rounded(np.maximum(y, 1e-12) if np.all(y >= 0) else y, 4),
         "line": {"color": colour(model, alpha=None if trained else 0.5), "width": 2.25 if trained else 1.25,
                  "dash": dash(model)},

@@ -21,10 +21,14 @@ def thin(values: Floats, *, limit: int) -> NDArray[np.intp]:
     if count <= limit:
         return np.arange(count)
     width = -(-count // max(1, limit // 2))
-    whole = count - count % width
-    stretches = values[:whole].reshape(-1, width)
-    start = np.arange(0, whole, width)
-    rest = np.arange(whole, count)
-    tail = [whole + int(np.argmin(values[rest])), whole + int(np.argmax(values[rest]))] if len(rest) else []
-    kept = [start + stretches.argmin(axis=1), start + stretches.argmax(axis=1), [0, count - 1], tail]
-    return np.unique(np.concatenate([np.asarray(each, dtype=np.intp) for each in kept]))
+    covered = count - count % width
+    stretches = values[:covered].reshape(-1, width)
+    start = np.arange(0, covered, width)
+    remainder = np.arange(covered, count)
+    tail = (
+        [covered + int(np.argmin(values[remainder])), covered + int(np.argmax(values[remainder]))]
+        if len(remainder)
+        else []
+    )
+    selected = [start + stretches.argmin(axis=1), start + stretches.argmax(axis=1), [0, count - 1], tail]
+    return np.unique(np.concatenate([np.asarray(indices, dtype=np.intp) for indices in selected]))

@@ -49,39 +49,39 @@ def rounded(values: Floats, digits: int = 6) -> list[float]:
     return [float(value) for value in np.round(values * scale) / scale]
 
 
-def growth(material: PageContext) -> Figure:
+def growth(context: PageContext) -> Figure:
     """What became of 1 unit of money: each ensemble, and the range of a network's seeds as a band."""
     traces: list[dict[str, Any]] = []
-    for model in material.networks:
-        traces += _band(material, model)
+    for model in context.networks:
+        traces += _band(context, model)
     clauses = []
-    for model in reversed(material.models):
-        account = material.ensemble(model)
+    for model in reversed(context.models):
+        account = context.ensemble(model)
         curve = equity_curve(held_returns(account))
-        traces.append(_line(material, model, account.time, curve))
+        traces.append(_line(context, model, account.time, curve))
         clauses.append(f"{formatting.label(model)} {formatting.number(float(curve[-1]))}")
-    seen = np.concatenate([trace["y"] for trace in traces])
-    wide = bool(seen.min() > 0 and seen.max() / seen.min() > _WIDE)
+    growths = np.concatenate([trace["y"] for trace in traces])
+    wide = bool(growths.min() > 0 and growths.max() / growths.min() > _WIDE)
     scale = {"type": "log", "dtick": "D2"} if wide else {"type": "linear"}
     layout = {
-        "xaxis": time_axis(daily=material.daily),
+        "xaxis": time_axis(daily=context.daily),
         "yaxis": {"title": {"text": "1 grew to"}, "tickformat": ".4~g", "hoverformat": ".4~g", **scale},
         **_UNIFIED,
     }
     return {"data": traces, "layout": layout, "alt": f"Growth of 1 unit of money. At the end: {', '.join(clauses)}."}
 
 
-def drawdown(material: PageContext) -> Figure:
+def drawdown(context: PageContext) -> Figure:
     """How far below its last peak each account stood."""
     traces, clauses = [], []
-    for model in reversed([each for each in material.models if is_network(each) or each == "buy_and_hold"]):
-        account = material.ensemble(model)
+    for model in reversed([name for name in context.models if is_network(name) or name == "buy_and_hold"]):
+        account = context.ensemble(model)
         curve = equity_curve(held_returns(account))
         below = curve / np.maximum.accumulate(curve) - 1.0
-        traces.append(_line(material, model, account.time, below))
+        traces.append(_line(context, model, account.time, below))
         clauses.append(f"{formatting.label(model)} {formatting.percent(float(below.min()))}")
     layout = {
-        "xaxis": time_axis(daily=material.daily),
+        "xaxis": time_axis(daily=context.daily),
         "yaxis": {"tickformat": ".2~p", "hoverformat": ".1~%", "rangemode": "tozero"},
         **_UNIFIED,
     }
@@ -90,39 +90,39 @@ def drawdown(material: PageContext) -> Figure:
 
 def leading(verdict: Verdict, question: Question) -> list[Comparison]:
     """The comparisons that a chart shows: of the networks, and with the benchmarks; the others stand in the table."""
-    return [each for each in verdict.of(question) if each.family not in ("baselines", "reference")]
+    return [comparison for comparison in verdict.of(question) if comparison.family not in ("baselines", "reference")]
 
 
 def intervals(comparisons: Sequence[Comparison], *, title: str, tick: str) -> Figure:
     """Each comparison as a dot with its interval; one that touches zero is inconclusive."""
-    rows = [each for each in comparisons if each.interval is not None]
+    rows = [comparison for comparison in comparisons if comparison.interval is not None]
     traces = []
-    for place, each in enumerate(rows):
-        low, high = each.interval or (0.0, 0.0)
-        who = escape(f"{formatting.label(each.model)} − {formatting.within(each.benchmark)}")
-        write = formatting.percent if each.unit != "rank_ic" else lambda value: formatting.number(value, 3)
+    for place, comparison in enumerate(rows):
+        low, high = comparison.interval or (0.0, 0.0)
+        pair = escape(f"{formatting.label(comparison.model)} − {formatting.within(comparison.benchmark)}")
+        write = formatting.percent if comparison.unit != "rank_ic" else lambda value: formatting.number(value, 3)
         traces.append(
             {
                 "type": "scatter",
                 "mode": "markers",
-                "x": [each.difference],
-                "y": [who],
+                "x": [comparison.difference],
+                "y": [pair],
                 "error_x": {
                     "type": "data",
                     "symmetric": False,
-                    "array": [high - each.difference],
-                    "arrayminus": [each.difference - low],
+                    "array": [high - comparison.difference],
+                    "arrayminus": [comparison.difference - low],
                     "thickness": 2.5 if place == 0 else 1.5,
                     "width": 5,
-                    "color": colour(each.model),
+                    "color": colour(comparison.model),
                 },
                 "marker": {
                     "size": 11 if place == 0 else 8,
                     "symbol": "diamond" if place == 0 else "circle",
-                    "color": colour(each.model),
+                    "color": colour(comparison.model),
                 },
-                "hovertemplate": f"{write(each.difference)}<br>"
-                f"{100 * each.level:.4g} % interval {write(low)} to {write(high)}<extra></extra>",
+                "hovertemplate": f"{write(comparison.difference)}<br>"
+                f"{100 * comparison.level:.4g} % interval {write(low)} to {write(high)}<extra></extra>",
                 "showlegend": False,
             }
         )
@@ -141,7 +141,7 @@ def intervals(comparisons: Sequence[Comparison], *, title: str, tick: str) -> Fi
     return {"data": traces, "layout": layout, "alt": alt}
 
 
-def _line(material: PageContext, model: str, times: Times, values: Floats) -> dict[str, Any]:
+def _line(context: PageContext, model: str, times: Times, values: Floats) -> dict[str, Any]:
     aside = not is_network(model) and model != BUY_AND_HOLD
     rows = thin(values, limit=ASIDE_LIMIT if aside else LINE_LIMIT)
     return {
@@ -150,25 +150,25 @@ def _line(material: PageContext, model: str, times: Times, values: Floats) -> di
         "name": escape(formatting.label(model)),
         "legendgroup": escape(model),
         "visible": "legendonly" if aside else True,
-        "x": axis_times(times[rows], daily=material.daily),
+        "x": axis_times(times[rows], daily=context.daily),
         "y": rounded(values[rows], 5),
         "line": {
             "color": colour(model),
-            "width": 2 if model in material.networks else 1.5,
+            "width": 2 if model in context.networks else 1.5,
             "dash": dash(model),
         },
     }
 
 
-def _band(material: PageContext, model: str) -> list[dict[str, Any]]:
+def _band(context: PageContext, model: str) -> list[dict[str, Any]]:
     """Lowest and highest seed at each time, as an area that keeps out of the legend."""
-    seeds = material.seeds(model)
+    seeds = context.seeds(model)
     if len(seeds) < 2:
         return []
-    curves = np.stack([equity_curve(held_returns(each)) for each in seeds])
+    curves = np.stack([equity_curve(held_returns(ledger)) for ledger in seeds])
     low, high = curves.min(axis=0), curves.max(axis=0)
     rows = np.union1d(thin(low, limit=ASIDE_LIMIT), thin(high, limit=ASIDE_LIMIT))
-    times = axis_times(seeds[0].time[rows], daily=material.daily)
+    times = axis_times(seeds[0].time[rows], daily=context.daily)
     shared = {
         "type": "scatter",
         "mode": "lines",

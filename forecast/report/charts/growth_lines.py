@@ -53,7 +53,7 @@ def picture(accounts: Sequence[tuple[str, NDArray[np.datetime64], Floats]]) -> G
     low, high = min(low, 1.0), max(high, 1.0)
     logarithmic = high / low > 5.0
     scale = np.log if logarithmic else np.asarray
-    bottom, top = (float(scale(each)) for each in (low, high))
+    bottom, top = (float(scale(bound)) for bound in (low, high))
     first, last = min(days[0] for _, days, _ in curves), max(days[-1] for _, days, _ in curves)
     span = max(1.0, float((last - first) / np.timedelta64(1, "D")))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.report import formatting
-from forecast.report.charts.diagnostics import GATE_NAMES, whole
+from forecast.report.charts.diagnostics import GATE_NAMES, integer_axis
 from forecast.report.charts.equity import Figure, colour
 from pipelines.market.types import Floats
 
@@ -18,23 +18,23 @@ _STATE = [[0, colour("simple_rnn")], [0.5, "var(--paper)"], [1, colour("lstm")]]
 
 def order(units: pd.DataFrame, *, fold: int, seed: int) -> list[int]:
     """A member's units, the most forgetful first, so that rows that belong together stand together."""
-    mine = units[(units["fold"] == fold) & (units["seed"] == seed) & (units["stage"] == "trained")]
-    return [int(unit) for unit in mine.sort_values("bars")["unit"]]
+    rows = units[(units["fold"] == fold) & (units["seed"] == seed) & (units["stage"] == "trained")]
+    return [int(unit) for unit in rows.sort_values("bars")["unit"]]
 
 
-def gate(table: pd.DataFrame, name: str, *, units: list[int], sight: tuple[float, float]) -> Figure:
+def gate(table: pd.DataFrame, name: str, *, units: list[int], limits: tuple[float, float]) -> Figure:
     """One gate or state of one member; table: rows of unit and lag. sight: the ends of the colour scale."""
     grid = table.pivot(index="unit", columns="lag", values=name).loc[units].sort_index(axis=1, ascending=False)
     lags = [-int(lag) for lag in grid.columns]
     values = grid.to_numpy(np.float64)
     trace = {
         "type": "heatmap", "x": lags, "y": [str(unit) for unit in grid.index], "z": _rounded(values),
-        "zmin": sight[0], "zmax": sight[1], "colorscale": _STATE if name == "c" else _GATE,
+        "zmin": limits[0], "zmax": limits[1], "colorscale": _STATE if name == "c" else _GATE,
         "colorbar": {"thickness": 8, "len": 1, "outlinewidth": 0, "nticks": 4, "tickfont": {"size": 11}, "xpad": 4},
         "hovertemplate": "unit %{y}, bar %{x}<br>%{z:.3f}<extra></extra>",
     }  # fmt: skip
     layout = {
-        "xaxis": {"title": {"text": "bar"}, "nticks": 6, **whole(len(lags))},
+        "xaxis": {"title": {"text": "bar"}, "nticks": 6, **integer_axis(len(lags))},
         "yaxis": {"showticklabels": False, "ticks": "", "type": "category", "showgrid": False},
         "height": 230, "margin": {"l": 8, "r": 8, "t": 8, "b": 38},
     }  # fmt: skip
@@ -42,9 +42,9 @@ def gate(table: pd.DataFrame, name: str, *, units: list[int], sight: tuple[float
     return {"data": [trace], "layout": layout, "alt": alt}
 
 
-def sight(name: str, *tables: pd.DataFrame) -> tuple[float, float]:
+def colour_limits(name: str, *tables: pd.DataFrame) -> tuple[float, float]:
     """The colour scale's ends: the same for every map of a gate, even to both sides for a state."""
-    values = np.concatenate([each[name].to_numpy(np.float64) for each in tables])
+    values = np.concatenate([table[name].to_numpy(np.float64) for table in tables])
     low, high = (float(end) for end in np.quantile(values, [0.005, 0.995]))
     if name == "c":
         high = max(abs(low), abs(high), 1e-6)
@@ -64,7 +64,7 @@ def occlusion(table: pd.DataFrame, model: str, *, highest: float) -> Figure:
         "hovertemplate": "%{y}, bar %{x}<br>%{z:.2f} percentage points<extra></extra>",
     }  # fmt: skip
     layout = {
-        "xaxis": {"title": {"text": "bar"}, **whole(values.shape[1])},
+        "xaxis": {"title": {"text": "bar"}, **integer_axis(values.shape[1])},
         "yaxis": {"autorange": "reversed", "ticks": "", "showgrid": False, "automargin": True},
         "height": 90 + 26 * len(grid),
     }
@@ -76,14 +76,14 @@ def occlusion(table: pd.DataFrame, model: str, *, highest: float) -> Figure:
 
 def influence(table: pd.DataFrame, model: str) -> pd.DataFrame:
     """Mean change of the probability over windows; a row a feature, the strongest first, a column a lag, in time."""
-    mine = table[table["model"] == model]
-    weighted = (mine["change"] * mine["windows"]).groupby([mine["feature"], mine["lag"]]).sum()
-    grid = (weighted / mine["windows"].groupby([mine["feature"], mine["lag"]]).sum()).unstack("lag")
+    rows = table[table["model"] == model]
+    weighted = (rows["change"] * rows["windows"]).groupby([rows["feature"], rows["lag"]]).sum()
+    grid = (weighted / rows["windows"].groupby([rows["feature"], rows["lag"]]).sum()).unstack("lag")
     order = grid.sum(axis=1).sort_values(ascending=False).index
     return grid.loc[order].sort_index(axis=1, ascending=False)
 
 
-def told(table: pd.DataFrame, model: str) -> str:
+def occlusion_sentence(table: pd.DataFrame, model: str) -> str:
     """The occlusion map in a sentence."""
     grid = influence(table, model)
     total = float(grid.to_numpy().sum())
@@ -100,4 +100,4 @@ def told(table: pd.DataFrame, model: str) -> str:
 
 
 def _rounded(values: Floats) -> list[list[Any]]:
-    return [[float(f"{each:.4g}") for each in row] for row in values]
+    return [[float(f"{value:.4g}") for value in row] for row in values]

@@ -14,9 +14,9 @@ from pipelines.market.types import Floats
 _BANDS = ((0.05, 0.95, "90 %", 0.14), (0.25, 0.75, "50 %", 0.26))
 
 
-def loss_by_step(material: PageContext) -> Figure | None:
+def loss_by_step(context: PageContext) -> Figure | None:
     """Mean squared error of each step of the path, the mean over seeds, beside what saying nothing would have."""
-    models = _by_model(material)
+    models = _by_model(context)
     if not models:
         return None
     traces: list[dict[str, Any]] = []
@@ -40,9 +40,9 @@ def loss_by_step(material: PageContext) -> Figure | None:
     return {"data": traces, "layout": layout, "alt": f"Squared error by step. Mean over steps: {', '.join(clauses)}."}
 
 
-def fans(material: PageContext) -> list[tuple[str, Figure]]:
+def fans(context: PageContext) -> list[tuple[str, Figure]]:
     """For each network the newest tested decision: the path it saw, how wrong it used to be, and the realised one."""
-    return [_fan(model, rows) for model, rows in _by_model(material)]
+    return [_fan(model, rows) for model, rows in _by_model(context)]
 
 
 def _fan(model: str, rows: pd.DataFrame) -> tuple[str, Figure]:
@@ -72,24 +72,24 @@ def _fan(model: str, rows: pd.DataFrame) -> tuple[str, Figure]:
         "hovermode": "x unified",
         "showlegend": False,
     }
-    ends = " forecast, ".join(formatting.percent(float(np.expm1(each[-1]))) for each in (path, actual))
+    ends = " forecast, ".join(formatting.percent(float(np.expm1(returns[-1]))) for returns in (path, actual))
     alt = f"Path of the {formatting.within(model)} from {day} UTC on: after {len(path) - 1} bars {ends} came."
     return f"{formatting.label(model)}, decided {day} UTC", {"data": traces, "layout": layout, "alt": alt}
 
 
-def _by_model(material: PageContext) -> list[tuple[str, pd.DataFrame]]:
+def _by_model(context: PageContext) -> list[tuple[str, pd.DataFrame]]:
     """Each network's paths, the mean over its seeds, in the report's order."""
-    if material.paths is None:
+    if context.paths is None:
         return []
-    means = material.paths.groupby(["model", "fold", "part", "decided_at", "step"], sort=True).mean().reset_index()
-    return [(model, rows) for model in material.networks if len(rows := means[means["model"] == model])]
+    means = context.paths.groupby(["model", "fold", "part", "decided_at", "step"], sort=True).mean().reset_index()
+    return [(model, rows) for model in context.networks if len(rows := means[means["model"] == model])]
 
 
 def _arrays(rows: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
     """Forecast, realised return and unit, each of shape (decisions, steps); rows sorted by decision and step."""
     steps = int(rows["step"].max())
-    found = (rows[name].to_numpy(np.float64).reshape(-1, steps) for name in ("predicted", "came", "volatility"))
-    return tuple(found)  # type: ignore[return-value]
+    arrays = (rows[name].to_numpy(np.float64).reshape(-1, steps) for name in ("predicted", "came", "volatility"))
+    return tuple(arrays)  # type: ignore[return-value]
 
 
 def _from_zero(returns: Floats) -> Floats:

@@ -46,12 +46,12 @@ def rolling_volatility(context: PageContext, *, window: int) -> Figure:
 def histogram(context: PageContext) -> Figure:
     """How often the networks' returns, and the market's, were how large."""
     values = {model: context.returns(model) for model in context.compared}
-    held = np.concatenate(list(values.values()))
-    low, high = np.quantile(held, [0.002, 0.998])
+    pooled = np.concatenate(list(values.values()))
+    low, high = np.quantile(pooled, [0.002, 0.998])
     width = max(abs(float(low)), abs(float(high)), 1e-6)
     edges = np.linspace(-width, width, _BINS + 1)
     middle = rounded((edges[1:] + edges[:-1]) / 2, 4)
-    traces, shapes, told = [], [], []
+    traces, shapes, clauses = [], [], []
     for model, returns in reversed(list(values.items())):
         share = np.histogram(np.clip(returns, -width, width), bins=edges)[0] / len(returns)
         traces.append(
@@ -62,7 +62,7 @@ def histogram(context: PageContext) -> Figure:
             }
         )  # fmt: skip
         tail = distribution(returns)
-        told.append(f"{formatting.label(model)} value at risk {formatting.percent(tail.value_at_risk)}")
+        clauses.append(f"{formatting.label(model)} value at risk {formatting.percent(tail.value_at_risk)}")
         shapes.append(
             {
                 "type": "line", "x0": tail.value_at_risk, "x1": tail.value_at_risk, "yref": "paper", "y0": 0, "y1": 1,
@@ -74,14 +74,18 @@ def histogram(context: PageContext) -> Figure:
         "yaxis": {"title": {"text": f"share of {context.unit}s"}, "tickformat": ".0%", "rangemode": "tozero"},
         "shapes": shapes, "hovermode": "x unified", "legend": {"traceorder": "reversed"},
     }  # fmt: skip
-    return {"data": traces, "layout": layout, "alt": f"Distribution of returns per {context.unit}. {'; '.join(told)}."}
+    return {
+        "data": traces,
+        "layout": layout,
+        "alt": f"Distribution of returns per {context.unit}. {'; '.join(clauses)}.",
+    }
 
 
 def sensitivity(
     results: Mapping[str, Sequence[float]], at: Sequence[float], *, title: str, measure: str, chosen: float | None
 ) -> Figure:
     """What a setting would have made of each model: results[model][i] at at[i]. chosen: this backtest's."""
-    traces, told = [], []
+    traces, clauses = [], []
     for model, values in reversed(list(results.items())):
         traces.append(
             {
@@ -93,7 +97,7 @@ def sensitivity(
             }
         )  # fmt: skip
         first, last = formatting.percent(values[0]), formatting.percent(values[-1])
-        told.append(f"{formatting.label(model)} from {first} to {last}")
+        clauses.append(f"{formatting.label(model)} from {first} to {last}")
     line = {"color": "var(--ink)", "width": 1.5, "dash": "2px,3px"}
     layout: dict[str, Any] = {
         "xaxis": {"title": {"text": title}, "tickformat": "~r", "range": _sides(at)},
@@ -110,7 +114,7 @@ def sensitivity(
                 "showarrow": False, "font": {"size": 12, "color": "var(--muted)"},
             }
         ]  # fmt: skip
-    return {"data": traces, "layout": layout, "alt": f"{measure} by {title}. {'; '.join(told)}."}
+    return {"data": traces, "layout": layout, "alt": f"{measure} by {title}. {'; '.join(clauses)}."}
 
 
 def _sides(at: Sequence[float]) -> list[float]:
@@ -122,7 +126,7 @@ def _over_time(
     context: PageContext, values: Mapping[str, Floats], *, window: int, title: str, tick: str, hover: str
 ) -> Figure:
     times = axis_times(context.times[window - 1 :], daily=True)
-    traces, told = [], []
+    traces, clauses = [], []
     for model, series in reversed(list(values.items())):
         finite = series[np.isfinite(series)]
         traces.append(
@@ -133,10 +137,10 @@ def _over_time(
             }
         )  # fmt: skip
         if len(finite):
-            told.append(f"{formatting.label(model)} from {finite.min():.2f} to {finite.max():.2f}")
+            clauses.append(f"{formatting.label(model)} from {finite.min():.2f} to {finite.max():.2f}")
     layout = {
         "xaxis": time_axis(daily=True),
         "yaxis": {"title": {"text": title}, "tickformat": tick, "hoverformat": hover},
         "hovermode": "x unified", "legend": {"traceorder": "reversed"},
     }  # fmt: skip
-    return {"data": traces, "layout": layout, "alt": f"Rolling {title}, {window} sessions. {'; '.join(told)}."}
+    return {"data": traces, "layout": layout, "alt": f"Rolling {title}, {window} sessions. {'; '.join(clauses)}."}

@@ -17,26 +17,26 @@ _MOST_CANDLES = 12_000
 _MOST_MARKS = 4_000  # a network and side; the newest
 
 
-def prices(material: PageContext) -> Figure:
+def prices(context: PageContext) -> Figure:
     """Candles as they were traded, a triangle at each open where a network changed its position, and what it held.
 
     The axis has no nights and weekends: each bar is as wide as any other. "view" is the number of bars to begin with,
     0 for all.
     """
-    scale = float(material.about["data"].get("price_scale") or 1.0)
-    opened, closed = utc(material.bars["opened_at"]), utc(material.bars["closed_at"])
-    tested = material.traded
-    at = (opened + (closed - opened) // 2 if material.daily else opened)[tested]  # the middle names the session's date
+    scale = float(context.about["data"].get("price_scale") or 1.0)
+    opened, closed = utc(context.bars["opened_at"]), utc(context.bars["closed_at"])
+    tested = context.traded
+    at = (opened + (closed - opened) // 2 if context.daily else opened)[tested]  # the middle names the session's date
     traded = {
-        name: material.bars[name].to_numpy(np.float64)[tested] * scale for name in ("open", "high", "low", "close")
+        name: context.bars[name].to_numpy(np.float64)[tested] * scale for name in ("open", "high", "low", "close")
     }
     width = -(-len(at) // _MOST_CANDLES)
-    unit = material.about["data"].get("currency") or "quote currency"
+    unit = context.about["data"].get("currency") or "quote currency"
     traces: list[dict[str, Any]] = [
         {
             "type": "candlestick",
             "name": "Price",
-            "x": axis_times(at[::width], daily=material.daily),
+            "x": axis_times(at[::width], daily=context.daily),
             **{name: rounded(values) for name, values in _joined(traded, width=width).items()},
             "line": {"color": "var(--price)"},
             "showlegend": False,
@@ -44,22 +44,22 @@ def prices(material: PageContext) -> Figure:
     ]
     layout: dict[str, Any] = {"hovermode": "closest", "yaxis": {"title": {"text": escape(unit)}, "domain": [0.36, 1]}}
     bottom, clauses = 0.34, []
-    for place, model in enumerate(material.networks[:2], start=2):
-        account = material.ensemble(model)
+    for place, model in enumerate(context.networks[:2], start=2):
+        account = context.ensemble(model)
         axis, bottom = f"y{place}", bottom - 0.17
-        traces += _marks(account, at=at, opens=traded["open"], daily=material.daily, filled=place == 2)
-        traces.append(_held(account, at=at, daily=material.daily, axis=axis))
+        traces += _marks(account, at=at, opens=traded["open"], daily=context.daily, filled=place == 2)
+        traces.append(_position_steps(account, at=at, daily=context.daily, axis=axis))
         layout[f"yaxis{place}"] = _strip(account, bottom=bottom)
         layout.setdefault("annotations", []).append(_title(model, top=bottom + 0.09))
         changes = int(np.count_nonzero(np.diff(account.position, prepend=0.0)))
         clauses.append(f"{formatting.label(model)} changed its position {changes} times")
     begin = max(0, len(at) - _VIEW)
-    last_change = max(_last_change(material.ensemble(model)) for model in material.networks) if material.networks else 0
+    last_change = max(_last_change(context.ensemble(model)) for model in context.networks) if context.networks else 0
     everything = last_change < begin  # nothing to see in the last stretch
     layout["xaxis"] = {
         "type": "category",
         "rangeslider": {"visible": False},
-        "anchor": f"y{1 + len(material.networks[:2])}",
+        "anchor": f"y{1 + len(context.networks[:2])}",
     }
     return {
         "data": traces,
@@ -116,7 +116,7 @@ def _marks(account: Ledger, *, at: Times, opens: Floats, daily: bool, filled: bo
     return traces
 
 
-def _held(account: Ledger, *, at: Times, daily: bool, axis: str) -> dict[str, Any]:
+def _position_steps(account: Ledger, *, at: Times, daily: bool, axis: str) -> dict[str, Any]:
     """The position as steps: only the bars at which it changed."""
     changed = np.flatnonzero(np.diff(account.position, prepend=np.nan) != 0)
     rows = np.unique(np.append(changed[-2 * _MOST_MARKS :], len(account.position) - 1))

@@ -19,18 +19,18 @@ COIN = math.log(2)
 _PARTS = {"train": ("train", ""), "validation": ("validation", "/"), "test": ("test", "x")}
 
 
-def learning(material: PageContext) -> list[tuple[str, Figure]]:
+def learning(context: PageContext) -> list[tuple[str, Figure]]:
     """One small chart a fold: every seed's loss while learning (pale) and on validation rows.
 
     The networks that give chances stand by their log loss, and behind them those that forecast a path by their squared
     error.
     """
-    apart = material.history["model"].map(model_registry.path).to_numpy(bool)
-    chances, paths = material.history[~apart], material.history[apart]
-    return _charts(material, chances, "Fold") + _charts(material, paths, "Squared error of paths, fold")
+    apart = context.history["model"].map(model_registry.path).to_numpy(bool)
+    chances, paths = context.history[~apart], context.history[apart]
+    return _charts(context, chances, "Fold") + _charts(context, paths, "Squared error of paths, fold")
 
 
-def _charts(material: PageContext, history: pd.DataFrame, title: str) -> list[tuple[str, Figure]]:
+def _charts(context: PageContext, history: pd.DataFrame, title: str) -> list[tuple[str, Figure]]:
     numbers = np.sort(history["fold"].unique())
     if len(numbers) > MOST_FOLDS:
         numbers = numbers[np.unique(np.linspace(0, len(numbers) - 1, MOST_FOLDS).round().astype(int))]
@@ -41,20 +41,20 @@ def _charts(material: PageContext, history: pd.DataFrame, title: str) -> list[tu
     low, high = np.quantile(finite, [0.0, 0.99])
     margin = max(0.1 * (high - low), 1e-3)
     coin = COIN if title == "Fold" else None
-    sight = [float(min(low, coin or low) - margin), float(max(high, coin or high) + margin)]
+    limits = [float(min(low, coin or low) - margin), float(max(high, coin or high) + margin)]
     last = int(history["epoch"].max())
     return [
-        (f"{title} {int(number)}", _fold(material, history[history["fold"] == number], sight, last, coin))
+        (f"{title} {int(number)}", _fold(context, history[history["fold"] == number], limits, last, coin))
         for number in numbers
     ]
 
 
-def _fold(material: PageContext, history: pd.DataFrame, sight: list[float], last: int, coin: float | None) -> Figure:
+def _fold(context: PageContext, history: pd.DataFrame, limits: list[float], last: int, coin: float | None) -> Figure:
     traces: list[dict[str, Any]] = []
     clauses = []
-    for model in material.networks:
+    for model in context.networks:
         rows = history[history["model"] == model]
-        for index, (_, each) in enumerate(rows.groupby("seed")):
+        for index, (_, curve) in enumerate(rows.groupby("seed")):
             for column, alpha, width in (("loss", 0.5, 1.25), ("val_loss", None, 1.75)):
                 traces.append(
                     {
@@ -65,8 +65,8 @@ def _fold(material: PageContext, history: pd.DataFrame, sight: list[float], last
                         ),
                         "legendgroup": f"{escape(model)} {column}",
                         "showlegend": index == 0,
-                        "x": each["epoch"].tolist(),
-                        "y": rounded(each[column].to_numpy(np.float64)),
+                        "x": curve["epoch"].tolist(),
+                        "y": rounded(curve[column].to_numpy(np.float64)),
                         "line": {"color": colour(model, alpha=alpha), "dash": dash(model), "width": width},
                         "hovertemplate": "%{y:.4f}",
                     }
@@ -75,7 +75,7 @@ def _fold(material: PageContext, history: pd.DataFrame, sight: list[float], last
             clauses.append(f"{formatting.label(model)} lowest validation loss {rows['val_loss'].min():.4f}")
     layout = {
         "xaxis": {"range": [0.5, max(last + 0.5, 2.5)], "title": {"text": "epoch"}, "tickformat": "d"},
-        "yaxis": {"range": sight, "tickformat": ".2f", "nticks": 5},
+        "yaxis": {"range": limits, "tickformat": ".2f", "nticks": 5},
         "shapes": [
             {
                 "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": coin, "y1": coin,
@@ -89,14 +89,14 @@ def _fold(material: PageContext, history: pd.DataFrame, sight: list[float], last
     return {"data": traces, "layout": layout, "alt": f"Loss by epoch. {'; '.join(clauses)}."}
 
 
-def folds(material: PageContext) -> Figure:
+def folds(context: PageContext) -> Figure:
     """When each fold learnt, when it chose, and when it was tested."""
-    plan = material.about["folds"]
+    plan = context.about["folds"]
     traces = []
     for part, (tint, pattern) in _PARTS.items():
-        pieces = [(fold["number"], span) for fold in plan for span in fold[part].get("pieces") or [fold[part]]]
-        pieces = [(number, span) for number, span in pieces if span["rows"]]
-        spans = [span for _, span in pieces]
+        fold_spans = [(fold["number"], span) for fold in plan for span in fold[part].get("pieces") or [fold[part]]]
+        fold_spans = [(number, span) for number, span in fold_spans if span["rows"]]
+        spans = [span for _, span in fold_spans]
         start = pd.to_datetime([span["first"] for span in spans], utc=True)
         stop = pd.to_datetime([span["last"] for span in spans], utc=True)
         length = (stop - start) / pd.Timedelta(milliseconds=1)
@@ -106,9 +106,9 @@ def folds(material: PageContext) -> Figure:
                 "orientation": "h",
                 "name": part.capitalize(),
                 "hoverlabel": {"namelength": 0},
-                "y": [f"Fold {number}" for number, _ in pieces],
+                "y": [f"Fold {number}" for number, _ in fold_spans],
                 "base": [moment.strftime("%Y-%m-%dT%H:%M:%S") for moment in start],
-                "x": [float(each) for each in length],
+                "x": [float(milliseconds) for milliseconds in length],
                 "customdata": [
                     [formatting.count(span["rows"]), escape(str(span["first"])[:16]), escape(str(span["last"])[:16])]
                     for span in spans
@@ -131,6 +131,6 @@ def folds(material: PageContext) -> Figure:
         "height": 110 + 28 * len(plan),
     }
     alt = f"{len(plan)} folds in time order; each learns from the past and is tested on what came after it."
-    if material.metrics.get("paths"):
+    if context.metrics.get("paths"):
         alt = f"{len(plan)} folds; each learns from what lies around the groups it is tested on."
     return {"data": traces, "layout": layout, "alt": alt}

@@ -24,14 +24,14 @@ TASK_NAMES = {"adding": "Adding problem", "recall": "Delayed recall"}
 def write_memory(
     inspection: Inspection,
     memories: list[Memory],
-    known: Benchmark | None,
+    benchmark: Benchmark | None,
     *,
     ablated: Ablation | None = None,
     folder: Path,
 ) -> Path:
     """Writes `<folder>/<run-id>-memory.html` and returns its path.
 
-    known: the textbook case, ablated: other windows, where they were measured.
+    benchmark: the textbook case, ablated: other windows, where they were measured.
     """
     facts = inspection.facts
     window, run = int(facts["window"]), str(facts["run"])
@@ -41,7 +41,7 @@ def write_memory(
         "jacobian": diagnostics.gradient(inspection.curves, memories, path="jacobian"),
         **_gates(inspection, rng),
         **_occlusion(inspection),
-        **(_textbook(known, window) if known else {}),
+        **(_textbook(benchmark, window) if benchmark else {}),
     }
     models = list(dict.fromkeys(inspection.curves["model"]))
     context = {
@@ -56,12 +56,15 @@ def write_memory(
         "traded": [(name, diagnostics.GATE_NAMES[name]) for name in heatmaps.MAPPED if f"trade-{name}" in figures],
         "events": _events(inspection),
         "constants": _constants(inspection, window),
-        "occluded": [(model, formatting.label(model), heatmaps.told(inspection.occlusion, model)) for model in models],
+        "occluded": [
+            (model, formatting.label(model), heatmaps.occlusion_sentence(inspection.occlusion, model))
+            for model in models
+        ],
         "ablation": None if ablated is None else ablation_section.table(ablated),
         "ablated": "" if ablated is None else ablation_section.sentence(ablated),
         "report": f"{run}.html" if (folder / f"{run}.html").exists() else None,
         "commands": [f"forecast inspect {shlex.quote(run)}", "forecast inspect --benchmark"],
-        **_told_of(known, window),
+        **_benchmark_context(benchmark, window),
     }  # fmt: skip
     return write_page(folder / f"{run}-memory.html", template="memory.html.j2", figures=figures, **context)
 
@@ -73,7 +76,7 @@ def pictures(inspection: Inspection, memories: list[Memory]) -> dict[str, Any]:
     return {
         "sentence": memory_section.sentence(memories, window=window),
         "details": memory_section.details(memories, window=window),
-        "told": heatmaps.told(inspection.occlusion, model),
+        "told": heatmaps.occlusion_sentence(inspection.occlusion, model),
         "network": formatting.label(model),
         "figures": {
             "gradient": diagnostics.gradient(inspection.curves, memories, path="state"),
@@ -82,24 +85,24 @@ def pictures(inspection: Inspection, memories: list[Memory]) -> dict[str, Any]:
     }
 
 
-def write_benchmark(known: Benchmark, *, window: int | None, folder: Path) -> Path:
+def write_benchmark(benchmark: Benchmark, *, window: int | None, folder: Path) -> Path:
     """Writes `<folder>/memory-benchmark.html` and returns its path. window: the newest run's, None without a run."""
     context = {
         "title": "How far each cell can remember",
         "eyebrow": "The textbook case, measured on this machine",
         "commands": ["forecast inspect --benchmark"],
-        **_told_of(known, window),
+        **_benchmark_context(benchmark, window),
     }
-    figures = _textbook(known, window)
+    figures = _textbook(benchmark, window)
     return write_page(folder / "memory-benchmark.html", template="benchmark.html.j2", figures=figures, **context)
 
 
-def told(known: Benchmark) -> str:
+def benchmark_sentence(benchmark: Benchmark) -> str:
     """What the adding problem has shown, in one sentence."""
-    longest = int(known.table["length"].max())
+    longest = int(benchmark.table["length"].max())
     parts = []
     for cell in memory_benchmark.CELLS:
-        reach = known.reach("adding", cell)
+        reach = benchmark.reach("adding", cell)
         size = (
             "at no length tried"
             if not reach
@@ -113,44 +116,44 @@ def _gates(inspection: Inspection, rng: np.random.Generator) -> dict[str, Figure
     if inspection.averages.empty:
         return {}
     fold, seed = int(inspection.window["fold"].iloc[0]), int(inspection.window["seed"].iloc[0])
-    mine, average = (
+    window, average = (
         table[(table["fold"] == fold) & (table["seed"] == seed)] for table in (inspection.window, inspection.averages)
     )
     units = heatmaps.order(inspection.units, fold=fold, seed=seed)
-    found = {}
+    figures = {}
     for name in heatmaps.MAPPED:
-        sight = heatmaps.sight(name, mine, average)
-        found[f"window-{name}"] = heatmaps.gate(mine, name, units=units, sight=sight)
-        found[f"average-{name}"] = heatmaps.gate(average, name, units=units, sight=sight)
+        limits = heatmaps.colour_limits(name, window, average)
+        figures[f"window-{name}"] = heatmaps.gate(window, name, units=units, limits=limits)
+        figures[f"average-{name}"] = heatmaps.gate(average, name, units=units, limits=limits)
         if len(inspection.trades):
-            found[f"trade-{name}"] = diagnostics.trades(inspection.trades, name)
-    found["constants"] = diagnostics.constants(inspection.units, window=int(inspection.facts["window"]))
-    found["regimes"] = diagnostics.regimes(inspection.regimes, rng=rng)
-    return found
+            figures[f"trade-{name}"] = diagnostics.trades(inspection.trades, name)
+    figures["constants"] = diagnostics.constants(inspection.units, window=int(inspection.facts["window"]))
+    figures["regimes"] = diagnostics.regimes(inspection.regimes, rng=rng)
+    return figures
 
 
 def _occlusion(inspection: Inspection) -> dict[str, Figure]:
     table = inspection.occlusion
-    found = {}
+    figures = {}
     for model in dict.fromkeys(table["model"]):
         highest = max(float(heatmaps.influence(table, model).to_numpy().max()), 1e-9)
-        found[f"occlusion-{model}"] = heatmaps.occlusion(table, model, highest=highest)
-    return found
+        figures[f"occlusion-{model}"] = heatmaps.occlusion(table, model, highest=highest)
+    return figures
 
 
-def _textbook(known: Benchmark, window: int | None) -> dict[str, Figure]:
-    return {f"textbook-{task}": diagnostics.textbook(known, task, window=window) for task in _tasks(known)}
+def _textbook(benchmark: Benchmark, window: int | None) -> dict[str, Figure]:
+    return {f"textbook-{task}": diagnostics.textbook(benchmark, task, window=window) for task in _tasks(benchmark)}
 
 
-def _tasks(known: Benchmark) -> list[str]:
-    return [task for task in TASK_NAMES if (known.table["task"] == task).any()]
+def _tasks(benchmark: Benchmark) -> list[str]:
+    return [task for task in TASK_NAMES if (benchmark.table["task"] == task).any()]
 
 
-def _told_of(known: Benchmark | None, window: int | None) -> dict[str, Any]:
+def _benchmark_context(benchmark: Benchmark | None, window: int | None) -> dict[str, Any]:
     """What both pages say about the textbook case."""
-    if known is None:
+    if benchmark is None:
         return {"tasks": [], "said": "", "setting": {}, "results": {}}
-    table = known.table
+    table = benchmark.table
     cells = table.drop_duplicates("cell").set_index("cell")
     rows = [
         {
@@ -160,8 +163,8 @@ def _told_of(known: Benchmark | None, window: int | None) -> dict[str, Any]:
         for (task, length), part in table.groupby(["task", "length"])
     ]
     return {
-        "tasks": [(task, TASK_NAMES[task]) for task in _tasks(known)],
-        "said": told(known),
+        "tasks": [(task, TASK_NAMES[task]) for task in _tasks(benchmark)],
+        "said": benchmark_sentence(benchmark),
         "window": window,
         "results": {"columns": [formatting.label(cell) for cell in memory_benchmark.CELLS], "rows": rows, "note": ""},
         "setting": {

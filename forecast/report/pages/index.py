@@ -42,8 +42,10 @@ def write_index(runs: Sequence[Run], *, folder: Path, calibrations: Sequence[Pow
     They may lie in several folders. The portfolios beside the runs are listed, too.
     """
     places = list(dict.fromkeys(run.folder.parent for run in runs))
-    known = {(place, each.run): each for place in places for each in summaries(place)}
-    listed = [(run, known[run.folder.parent, run.name]) for run in runs if (run.folder.parent, run.name) in known]
+    summary_of = {(place, summary.run): summary for place in places for summary in summaries(place)}
+    listed = [
+        (run, summary_of[run.folder.parent, run.name]) for run in runs if (run.folder.parent, run.name) in summary_of
+    ]
     usual = _usual_settings([summary for _, summary in listed])
     rows, verdicts = [], []
     for run, summary in listed:
@@ -52,11 +54,15 @@ def write_index(runs: Sequence[Run], *, folder: Path, calibrations: Sequence[Pow
         if verdict is not None:
             verdicts.append((run.name, summary.symbol, verdict))
     controls = [
-        {"link": page_name(each), "sentence": sentence(each.shares), "date": formatting.day(each.about["created_at"])}
-        for each in calibrations
-        if (folder / page_name(each)).exists()
+        {
+            "link": page_name(study),
+            "sentence": sentence(study.shares),
+            "date": formatting.day(study.about["created_at"]),
+        }
+        for study in calibrations
+        if (folder / page_name(study)).exists()
     ]
-    joined = [each for place in places for each in _portfolios(place, folder=folder)]
+    joined = [portfolio for place in places for portfolio in _portfolios(place, folder=folder)]
     html = environment().get_template("index.html.j2").render(
         entries=rows, controls=controls, portfolios=joined, together=together(joint_families(verdicts)),
         headings=[heading for _, heading, _ in _NUMBERS], choices=_choices(rows),
@@ -66,7 +72,7 @@ def write_index(runs: Sequence[Run], *, folder: Path, calibrations: Sequence[Pow
 
 def _portfolios(runs: Path, *, folder: Path) -> list[dict[str, str]]:
     """The portfolios that have a page, newest first; a damaged one is passed over."""
-    found = []
+    entries = []
     for name in list_portfolios(runs):
         try:
             metrics = read_json(runs / FOLDER / name / "metrics.json")
@@ -74,8 +80,8 @@ def _portfolios(runs: Path, *, folder: Path) -> list[dict[str, str]]:
         except (RunError, KeyError, TypeError):
             continue
         if (folder / portfolio_page(name)).exists():
-            found.append({"sentence": sentence, "link": portfolio_page(name), "name": name})
-    return found
+            entries.append({"sentence": sentence, "link": portfolio_page(name), "name": name})
+    return entries
 
 
 def _row(
@@ -138,11 +144,11 @@ def _number(value: float | None, write: Any) -> tuple[str, str]:
 
 def _usual_settings(listed: Sequence[RunSummary]) -> dict[str, str]:
     """The settings in which these runs differ, each with the value that most of them have."""
-    readable = [each for each in listed if each.settings]
+    readable = [summary for summary in listed if summary.settings]
     return {
-        name: Counter(formatting.value(each.settings[name]) for each in readable if name in each.settings).most_common(
-            1
-        )[0][0]
+        name: Counter(
+            formatting.value(summary.settings[name]) for summary in readable if name in summary.settings
+        ).most_common(1)[0][0]
         for name in differing_settings(readable)
         if name not in _UNSAID
     }
@@ -155,7 +161,9 @@ def _choices(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[str
         "symbol": sorted({row["symbol"] for row in rows if row["symbol"]}),
         "experiment": sorted({row["experiment"] for row in rows if row["experiment"]}),
     }
-    return [(name, name.capitalize(), given) for name, given in values.items() if len(given) > (name != "experiment")]
+    return [
+        (name, name.capitalize(), options) for name, options in values.items() if len(options) > (name != "experiment")
+    ]
 
 
 def _picture(growth: Mapping[str, Sequence[float]], model: str) -> dict[str, str] | None:

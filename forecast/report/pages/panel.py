@@ -49,8 +49,8 @@ def _write(run: Run, saved: Backtest, *, path: Path, standalone: bool) -> Path:
         **{f"learning-{number}": figure for number, (_, figure) in enumerate(learning)},
     }
     policy = str(saved.config.get("policy", ""))
-    spoken = " ".join(
-        f"--{name.replace('_', '-')} {formatting.value(given)}" for name, given in current_names(saved.config).items()
+    options = " ".join(
+        f"--{name.replace('_', '-')} {formatting.value(value)}" for name, value in current_names(saved.config).items()
     )
     name = shlex.quote(run.name)
     return write_page(
@@ -73,10 +73,10 @@ def _write(run: Run, saved: Backtest, *, path: Path, standalone: bool) -> Path:
         symbols=sections.symbols(panel, context.networks),
         learning=[title for title, _ in learning],
         folds=tables.folds(context),
-        settings=[(key.replace("_", " "), formatting.value(given)) for key, given in saved.config.items()],
+        settings=[(key.replace("_", " "), formatting.value(value)) for key, value in saved.config.items()],
         commands=[
             *filter(None, [run.describe().get("command")]),
-            f"forecast backtest {name} {spoken}",
+            f"forecast backtest {name} {options}",
             f"forecast report {name}",
         ],
         scale=figures["growth"]["layout"]["yaxis"]["type"],

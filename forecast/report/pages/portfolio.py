@@ -20,9 +20,9 @@ from forecast.trading.ledgers import read_ledgers
 
 def write_portfolio(portfolio: Portfolio, *, folder: Path, standalone: bool = False) -> Path:
     """Writes `<folder>/portfolio-<name>.html` and returns its path."""
-    material = _material(portfolio)
+    context = _context(portfolio)
     verdict = Verdict.from_json(portfolio.metrics["verdict"])
-    figures = tear_sheet.figures(material, verdict)
+    figures = tear_sheet.figures(context, verdict)
     period = portfolio.metrics["period"]
     config = portfolio.config
     return write_page(
@@ -30,7 +30,7 @@ def write_portfolio(portfolio: Portfolio, *, folder: Path, standalone: bool = Fa
         template="portfolio.html.j2",
         standalone=standalone,
         figures=figures,
-        **tear_sheet.sections(material, verdict),
+        **tear_sheet.sections(context, verdict),
         title=f"Portfolio of {', '.join(config['symbols'])}",
         eyebrow=(f"{', '.join(config['symbols'])} · {formatting.day(period['first'])} to "
         f"{formatting.day(period['last'])}"),
@@ -39,7 +39,7 @@ def write_portfolio(portfolio: Portfolio, *, folder: Path, standalone: bool = Fa
         more_lines=any(trace.get("visible") == "legendonly" for trace in figures["growth"]["data"]),
         weighting="equal shares" if config["weighting"] == "equal" else "shares by 1 / trailing volatility",
         notes=trading_notes(portfolio.metrics["trading"]),
-        settings=[(name.replace("_", " "), formatting.value(given)) for name, given in config.items()],
+        settings=[(name.replace("_", " "), formatting.value(value)) for name, value in config.items()],
         scale=figures["growth"]["layout"]["yaxis"]["type"],
         name=portfolio.name,
     )  # fmt: skip
@@ -58,7 +58,7 @@ def page_name(name: str) -> str:
     return f"portfolio-{name}.html"
 
 
-def _material(portfolio: Portfolio) -> PageContext:
+def _context(portfolio: Portfolio) -> PageContext:
     """The part of a run's material that a portfolio has."""
     empty = pd.DataFrame()
     accounts = read_ledgers(portfolio.ledger)

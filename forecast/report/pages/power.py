@@ -13,28 +13,28 @@ from forecast.report.sections.power import effects
 from forecast.studies.power_results import PowerStudy, detectable_edge, kind_name, smallest_edges
 
 
-def write_controls(found: PowerStudy, *, folder: Path, standalone: bool = False) -> Path:
+def write_controls(study: PowerStudy, *, folder: Path, standalone: bool = False) -> Path:
     """Writes `<folder>/calibration-<name>.html` and returns its path."""
     return write_page(
-        folder / page_name(found),
+        folder / page_name(study),
         template="controls.html.j2",
-        figures={f"power-{kind}": power_curve(found.shares, kind) for kind in _planted(found.shares)},
+        figures={f"power-{kind}": power_curve(study.shares, kind) for kind in _planted(study.shares)},
         standalone=standalone,
         title="Size and power of this experiment",
-        eyebrow=f"Power study {found.name} · {formatting.count(int(found.about['market_bars']))} bars a market",
-        sentence=sentence(found.shares),
-        rows=rows(found.shares),
-        curves=[(f"power-{kind}", kind_name(kind)) for kind in _planted(found.shares)],
-        smallest=smallest(found.shares),
-        effects=effects(found),
-        setup=_setup(found.about),
-        commands=[str(found.about["command"])],
-        created=str(found.about["created_at"])[:16].replace("T", " "),
+        eyebrow=f"Power study {study.name} · {formatting.count(int(study.about['market_bars']))} bars a market",
+        sentence=sentence(study.shares),
+        rows=rows(study.shares),
+        curves=[(f"power-{kind}", kind_name(kind)) for kind in _planted(study.shares)],
+        smallest=smallest(study.shares),
+        effects=effects(study),
+        setup=_setup(study.about),
+        commands=[str(study.about["command"])],
+        created=str(study.about["created_at"])[:16].replace("T", " "),
     )
 
 
-def page_name(found: PowerStudy) -> str:
-    return f"calibration-{found.name}.html"
+def page_name(study: PowerStudy) -> str:
+    return f"calibration-{study.name}.html"
 
 
 def sentence(shares: pd.DataFrame) -> str:
@@ -49,8 +49,8 @@ def sentence(shares: pd.DataFrame) -> str:
         )
     for kind in _planted(shares):
         edge = detectable_edge(shares, kind)
-        when = "at none of the sizes tried" if edge is None else f"from a correlation of {edge:.2f}"
-        parts.append(f"{kind_name(kind)} is found with {formatting.POWER} {when}")
+        detected_at = "at none of the sizes tried" if edge is None else f"from a correlation of {edge:.2f}"
+        parts.append(f"{kind_name(kind)} is found with {formatting.POWER} {detected_at}")
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 
@@ -91,11 +91,11 @@ def smallest(shares: pd.DataFrame) -> list[tuple[str, str]]:
 def power_curve(shares: pd.DataFrame, kind: str) -> Figure:
     """Share of "better" against the planted correlation, with Wilson intervals; at 0 the markets without an edge."""
     chosen = shares[(shares["kind"] == kind) | ((shares["kind"] == "none") & (shares["edge"] == 0))]
-    traces, said = [], []
-    for (question, model, benchmark), each in chosen.groupby(["question", "model", "benchmark"], sort=False):
-        if not (each["edge"] > 0).any():
+    traces, clauses = [], []
+    for (question, model, benchmark), group in chosen.groupby(["question", "model", "benchmark"], sort=False):
+        if not (group["edge"] > 0).any():
             continue
-        line = each.sort_values("edge")
+        line = group.sort_values("edge")
         tint = "var(--ink)" if benchmark == "simple_rnn" else colour(str(model))
         name = f"{question}: {formatting.label(str(model))} − {formatting.within(str(benchmark))}"
         share = line["better"] / line["markets"]
@@ -121,7 +121,7 @@ def power_curve(shares: pd.DataFrame, kind: str) -> Figure:
                 "hovertemplate": f"{name}<br>edge %{{x:g}}: %{{y:.0%}}<extra></extra>",
             }
         )
-        said.append(f"{name} {formatting.percent(float(share.iloc[-1]))} at {line['edge'].iloc[-1]:g}")
+        clauses.append(f"{name} {formatting.percent(float(share.iloc[-1]))} at {line['edge'].iloc[-1]:g}")
     level = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0.8, "y1": 0.8}
     layout = {
         "xaxis": {"title": {"text": "planted correlation"}, "tickformat": ".2~f", "rangemode": "tozero"},
@@ -129,7 +129,7 @@ def power_curve(shares: pd.DataFrame, kind: str) -> Figure:
         "shapes": [{**level, "line": {"color": "var(--muted)", "width": 1, "dash": "4px,3px"}}],
         "hovermode": "closest",
     }
-    return {"data": traces, "layout": layout, "alt": f"Share of better against the planted edge. {'; '.join(said)}."}
+    return {"data": traces, "layout": layout, "alt": f"Share of better against the planted edge. {'; '.join(clauses)}."}
 
 
 def _planted(shares: pd.DataFrame) -> Sequence[str]:
@@ -138,9 +138,9 @@ def _planted(shares: pd.DataFrame) -> Sequence[str]:
 
 def _setup(about: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     aside = ("symbol", "interval", "bars", "start", "end")
-    experiment = {name: each for name, each in about["experiment"].items() if name not in aside}
+    experiment = {name: value for name, value in about["experiment"].items() if name not in aside}
     machine = {"backend": about["backend"], **about["versions"]}
     return [
-        (title, [(name.replace("_", " "), formatting.value(each)) for name, each in group.items()])
+        (title, [(name.replace("_", " "), formatting.value(value)) for name, value in group.items()])
         for title, group in (("Experiment", experiment), ("Trading", about["rules"]), ("Versions", machine))
     ]

@@ -49,13 +49,13 @@ def write_report(
     if run.is_panel:
         page = _place(run, backtest, folder=folder)
         return write_panel(run, backtest=backtest, path=page, standalone=standalone)
-    material = gather(run, backtest=backtest)
+    context = gather(run, backtest=backtest)
     try:
-        context = _context(material, calibrations)
+        variables = _variables(context, calibrations)
     except (KeyError, TypeError) as error:
         raise RunError(f"The files of run {run.name} do not hold {error}. Train it again: forecast train.") from error
     path = _place(run, backtest, folder=folder)
-    return write_page(path, template="report.html.j2", standalone=standalone, backtest=backtest, **context)
+    return write_page(path, template="report.html.j2", standalone=standalone, backtest=backtest, **variables)
 
 
 def backtest_page(run: str, backtest: str) -> str:
@@ -87,100 +87,100 @@ def _backtest_of(page: Path) -> str:
     return html.unescape(meta[1]) if meta else ""
 
 
-def _context(material: PageContext, calibrations: Sequence[PowerStudy]) -> dict[str, Any]:
-    verdict = Verdict.from_json(material.metrics["verdict"])
-    lists = trade_lists(material)
+def _variables(context: PageContext, calibrations: Sequence[PowerStudy]) -> dict[str, Any]:
+    verdict = Verdict.from_json(context.metrics["verdict"])
+    lists = trade_lists(context)
     small, fans, steps = (
-        training.learning(material),
-        path_forecasts.fans(material),
-        path_forecasts.loss_by_step(material),
+        training.learning(context),
+        path_forecasts.fans(context),
+        path_forecasts.loss_by_step(context),
     )
     figures = {
-        **tear_sheet.figures(material, verdict),
-        "prices": trades.prices(material),
-        "folds": training.folds(material),
-        "reliability": robustness.reliability(material),
-        **sensitivity.figures(material),
+        **tear_sheet.figures(context, verdict),
+        "prices": trades.prices(context),
+        "folds": training.folds(context),
+        "reliability": robustness.reliability(context),
+        **sensitivity.figures(context),
         **{f"learning-{number}": figure for number, (_, figure) in enumerate(small)},
-        **{f"memory-{name}": material.memory["figures"][name] for name in _REMEMBERED if material.memory is not None},
+        **{f"memory-{name}": context.memory["figures"][name] for name in _REMEMBERED if context.memory is not None},
         **{f"fan-{number}": figure for number, (_, figure) in enumerate(fans)},
         **({"steps": steps} if steps else {}),
     }
     return {
-        "title": f"{material.symbol}: {' and '.join(map(formatting.label, material.networks))}",
-        "eyebrow": _eyebrow(material),
-        "verdict": verdict_text(material.metrics, symbol=material.symbol),
-        "done": _done(material),
-        "judged": judged.origin(material),
+        "title": f"{context.symbol}: {' and '.join(map(formatting.label, context.networks))}",
+        "eyebrow": _eyebrow(context),
+        "verdict": verdict_text(context.metrics, symbol=context.symbol),
+        "done": _procedure(context),
+        "judged": judged.origin(context),
         "learning": [title for title, _ in small],
         "fans": [title for title, _ in fans],
         "figures": figures,
-        **tear_sheet.sections(material, verdict),
+        **tear_sheet.sections(context, verdict),
         "joined": figures["prices"]["joined"],
         "lists": lists,
         "trade_rows": script_json(lists),
-        "years_long": sensitivity.per_year(material),
-        "learned": tables.learned(material, verdict),
+        "years_long": sensitivity.per_year(context),
+        "learned": tables.learned(context, verdict),
         "more_lines": any(trace.get("visible") == "legendonly" for trace in figures["growth"]["data"]),
         "scale": figures["growth"]["layout"]["yaxis"]["type"],
-        "prediction": tables.prediction(material),
-        "paths": tables.paths(material),
-        "vetoes": robustness.vetoes(material),
-        "checks": robustness.answers(material),
-        "measured": power.measured(material, calibrations),
-        "memory": material.memory,
-        "memory_page": f"{material.name}-memory.html",
-        "inspect": f"forecast inspect {shlex.quote(material.name)}" if _inspectable(material) else "",
-        "folds": tables.folds(material),
-        "setup": tables.setup(material),
-        "intraday": not material.daily,
-        "cost": _cost(material),
-        "notes": trading_notes(material.metrics.get("trading") or {}),
-        "horizon": int(material.about["config"].get("horizon") or 1),
-        "run": material.name,
-        "created": _moment(material.about.get("created_at")),
-        "commands": _commands(material),
-        "networks": [_drawn_as(material, each) for each in material.networks],
+        "prediction": tables.prediction(context),
+        "paths": tables.paths(context),
+        "vetoes": robustness.vetoes(context),
+        "checks": robustness.answers(context),
+        "measured": power.measured(context, calibrations),
+        "memory": context.memory,
+        "memory_page": f"{context.name}-memory.html",
+        "inspect": f"forecast inspect {shlex.quote(context.name)}" if _inspectable(context) else "",
+        "folds": tables.folds(context),
+        "setup": tables.setup(context),
+        "intraday": not context.daily,
+        "cost": _cost(context),
+        "notes": trading_notes(context.metrics.get("trading") or {}),
+        "horizon": int(context.about["config"].get("horizon") or 1),
+        "run": context.name,
+        "created": _moment(context.about.get("created_at")),
+        "commands": _commands(context),
+        "networks": [_drawn_as(context, model) for model in context.networks],
     }  # fmt: skip
 
 
-def _inspectable(material: PageContext) -> bool:
+def _inspectable(context: PageContext) -> bool:
     """Whether `forecast inspect` takes the run: walk-forward, with a plain SimpleRNN or LSTM that did not diverge."""
-    config = material.about["config"]
-    lost = {each["model"] for each in material.about.get("diverged", ())}
+    config = context.about["config"]
+    diverged = {member["model"] for member in context.about.get("diverged", ())}
     plain = int(config.get("layers") or 1) == 1 and not config.get("bidirectional") and not config.get("layer_norm")
     walks = config.get("split") != COMBINATORIAL
-    return plain and walks and any(model in GATES and model not in lost for model in config.get("models") or ())
+    return plain and walks and any(model in GATES and model not in diverged for model in config.get("models") or ())
 
 
-def _drawn_as(material: PageContext, model: str) -> dict[str, str]:
+def _drawn_as(context: PageContext, model: str) -> dict[str, str]:
     """A network's name, its number of parameters and its line, for a legend."""
-    parameters = (material.about.get("parameters") or {}).get(model)
+    parameters = (context.about.get("parameters") or {}).get(model)
     size = f" ({formatting.count(parameters)} parameters)" if parameters else ""
     name = formatting.label(model)
     return {"name": name, "size": size, "colour": equity.colour(model), "dash": equity.dash(model)}
 
 
-def _eyebrow(material: PageContext) -> str:
-    period, config = material.metrics["period"], material.about["config"]
+def _eyebrow(context: PageContext) -> str:
+    period, config = context.metrics["period"], context.about["config"]
     kind = str(config.get("bars") or config.get("interval") or "")
     bars = {"1d": "daily bars", "1wk": "weekly bars"}.get(kind, f"{kind} bars")
     if kind.startswith("tick:"):
         bars = f"bars of {kind.removeprefix('tick:')} trades"
     days = dict.fromkeys([formatting.day(period["first"]), formatting.day(period["last"])])
-    return f"{material.symbol} · {bars} · {' to '.join(days)}"
+    return f"{context.symbol} · {bars} · {' to '.join(days)}"
 
 
-def _done(material: PageContext) -> str:
+def _procedure(context: PageContext) -> str:
     """What was done, in one line."""
-    if "judged" in material.about:
-        return judged.done(material, cost=_cost(material))
-    config, period = material.about["config"], material.metrics["period"]
-    networks, sizes = _sizes(material)
-    policy = str(material.policy.get("policy", "")).replace("-", " or ")
-    if paths := material.metrics.get("paths"):
-        count = len(paths[material.networks[0]]["sharpe"]["paths"])
-        folds = formatting.plural(len(material.about["folds"]), "fold")
+    if "judged" in context.about:
+        return judged.procedure(context, cost=_cost(context))
+    config, period = context.about["config"], context.metrics["period"]
+    networks, sizes = _sizes(context)
+    policy = str(context.policy.get("policy", "")).replace("-", " or ")
+    if paths := context.metrics.get("paths"):
+        count = len(paths[context.networks[0]]["sharpe"]["paths"])
+        folds = formatting.plural(len(context.about["folds"]), "fold")
         tested = config.get("test_groups", config.get("tested", "?"))
         return (
             f"{networks[:1].upper()}{networks[1:]} in {folds} of combinatorial purged cross-validation: "
@@ -190,46 +190,47 @@ def _done(material: PageContext) -> str:
     return (
         f"{networks[:1].upper()}{networks[1:]}, {sizes}, read the last "
         f"{config.get('window', '?')} bars and predicted the probability of a rise; "
-        f"{formatting.plural(len(material.about['folds']), 'fold')} in time order, "
-        f"{formatting.plural(len(material.about.get('seeds') or []), 'seed')} each; their mean probability was traded "
+        f"{formatting.plural(len(context.about['folds']), 'fold')} in time order, "
+        f"{formatting.plural(len(context.about.get('seeds') or []), 'seed')} each; their mean probability was traded "
         f"{policy} over "
         f"{formatting.plural(period['bars'], 'bar')} that no network had seen, at the next open, "
-        f"paying {_cost(material)} on every change of position."
+        f"paying {_cost(context)} on every change of position."
     )
 
 
-def _sizes(material: PageContext) -> tuple[str, str]:
+def _sizes(context: PageContext) -> tuple[str, str]:
     """The networks by name, and how many units they have."""
-    units = "tuned" if material.about.get("tuning") else material.about["config"].get("units", "?")
-    wide = "simple_rnn_wide" in material.networks
-    named = [
-        f"{'an' if formatting.within(each)[0] in 'IL' else 'a'} {formatting.within(each)}" for each in material.networks
+    units = "tuned" if context.about.get("tuning") else context.about["config"].get("units", "?")
+    wide = "simple_rnn_wide" in context.networks
+    labels = [
+        f"{'an' if formatting.within(model)[0] in 'IL' else 'a'} {formatting.within(model)}"
+        for model in context.networks
     ]
-    joined = f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else "".join(named)
+    joined = f"{', '.join(labels[:-1])} and {labels[-1]}" if len(labels) > 1 else "".join(labels)
     return joined, f"{units} units each" + (", the wide one as many parameters as the LSTM" if wide else "")
 
 
-def _cost(material: PageContext) -> str:
-    policy = material.policy
+def _cost(context: PageContext) -> str:
+    policy = context.policy
     total = sum(float(policy.get(part) or 0) for part in ("fee_bps", "slippage_bps", "half_spread_bps"))
     text = f"{total:g} basis point{'' if total == 1 else 's'}"
     if policy.get("spread") == "bars":
         text += " and an estimated half-spread"
-    for part, what in (("borrow_rate", "what was sold short"), ("financing_rate", "what was borrowed to buy")):
+    for part, base in (("borrow_rate", "what was sold short"), ("financing_rate", "what was borrowed to buy")):
         if policy.get(part):
-            text += f", {formatting.percent(policy[part])} a year on {what},"
+            text += f", {formatting.percent(policy[part])} a year on {base},"
     return text
 
 
-def _commands(material: PageContext) -> list[str]:
-    options = {name: given for name, given in material.policy.items() if name not in ("chosen_bands", "spread")}
-    spoken = " ".join(
-        f"--{name.replace('_', '-')} {formatting.value(given)}" for name, given in current_names(options).items()
+def _commands(context: PageContext) -> list[str]:
+    options = {name: value for name, value in context.policy.items() if name not in ("chosen_bands", "spread")}
+    flags = " ".join(
+        f"--{name.replace('_', '-')} {formatting.value(value)}" for name, value in current_names(options).items()
     )
-    spoken += " --half-spread auto" if material.policy.get("spread") == "bars" else ""
-    run = shlex.quote(material.name)
-    again = [str(material.about["command"])] if material.about.get("command") else []
-    return [*again, f"forecast backtest {run} {spoken}", f"forecast report {run}"]
+    flags += " --half-spread auto" if context.policy.get("spread") == "bars" else ""
+    run = shlex.quote(context.name)
+    training = [str(context.about["command"])] if context.about.get("command") else []
+    return [*training, f"forecast backtest {run} {flags}", f"forecast report {run}"]
 
 
 def _moment(text: Any) -> str:

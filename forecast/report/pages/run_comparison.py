@@ -17,23 +17,23 @@ def write_run_comparison(
 ) -> Path:
     """Writes `<folder>/compare-<digest of the runs and backtests>.html` and returns its path."""
     names = [each.run.name for each in compared]
-    symbols = dict.fromkeys(str(each.settings["symbol"]) for each in compared)
+    symbols = dict.fromkeys(str(entry.settings["symbol"]) for entry in compared)
     accounts = [
         (f"{formatting.label(account.model)}, {account.run}", account.days, account.ensemble)
-        for each in compared
-        for account in each.accounts[:2]
+        for entry in compared
+        for account in entry.accounts[:2]
         if len(account.days)
     ]
     html = environment().get_template("run_comparison.html.j2").render(
         title=f"{len(compared)} runs compared",
         eyebrow=" · ".join(symbols),
-        sentences=[section.sentence(each) for each in differences],
+        sentences=[section.sentence(difference) for difference in differences],
         growth=growth_lines.picture(accounts),
         headings=section.HEADINGS,
         rows=[{"cells": row, "link": _page(folder, row[0])} for row in section.numbers(compared)],
         runs=names,
         settings=[
-            (name.replace("_", " "), [formatting.value(each) for each in values])
+            (name.replace("_", " "), [formatting.value(value) for value in values])
             for name, values in differing(compared).items()
         ],
     )  # fmt: skip
@@ -42,7 +42,7 @@ def write_run_comparison(
 
 def page_name(compared: Sequence[ComparedRun]) -> str:
     """The file name of a comparison's page: the same runs and backtests give the same one."""
-    text = "\n".join(f"{each.run.name} {each.backtest}" for each in compared)
+    text = "\n".join(f"{entry.run.name} {entry.backtest}" for entry in compared)
     return f"compare-{hashlib.sha256(text.encode()).hexdigest()[:10]}.html"
 
 

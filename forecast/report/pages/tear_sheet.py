@@ -13,7 +13,7 @@ from forecast.statistics.verdict import Verdict
 
 def figures(context: PageContext, verdict: Verdict) -> dict[str, Figure]:
     """Growth, drawdown, intervals, rolling ratios and the distribution, those that the record is long enough for."""
-    drawn = {
+    charts = {
         "growth": equity.growth(context),
         "drawdown": equity.drawdown(context),
         "histogram": returns.histogram(context),
@@ -24,12 +24,12 @@ def figures(context: PageContext, verdict: Verdict) -> dict[str, Figure]:
     )
     for question, title, tick in titles:
         leading = equity.leading(verdict, question)
-        if any(each.interval is not None for each in leading):
-            drawn[question] = equity.intervals(leading, title=title, tick=tick)
+        if any(comparison.interval is not None for comparison in leading):
+            charts[question] = equity.intervals(leading, title=title, tick=tick)
     if window := returns.rolling_window(context):
-        drawn["rolling-sharpe"] = returns.rolling_sharpe(context, window=window)
-        drawn["rolling-volatility"] = returns.rolling_volatility(context, window=window)
-    return drawn
+        charts["rolling-sharpe"] = returns.rolling_sharpe(context, window=window)
+        charts["rolling-volatility"] = returns.rolling_volatility(context, window=window)
+    return charts
 
 
 def sections(context: PageContext, verdict: Verdict) -> dict[str, Any]:
@@ -56,4 +56,4 @@ def sections(context: PageContext, verdict: Verdict) -> dict[str, Any]:
 
 def unit_of_money(verdict: Verdict) -> str:
     """The day or bar that differences in money are of."""
-    return next((each.unit for each in verdict.of("money")), "day")
+    return next((comparison.unit for comparison in verdict.of("money")), "day")

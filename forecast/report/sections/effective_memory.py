@@ -15,55 +15,58 @@ PATH_NAMES = {
 }
 
 
-def sentence(found: list[Memory], *, window: int) -> str:
+def sentence(memories: list[Memory], *, window: int) -> str:
     """The whole matter in one sentence: "Your window is 30 bars: the SimpleRNN's gradient reaches 9, ..."."""
-    models = list(dict.fromkeys(each.model for each in found))
-    told = [_reaches(each) for model in models if (each := find(found, model))]
+    models = list(dict.fromkeys(memory.model for memory in memories))
+    reaches = [_reaches(memory) for model in models if (memory := find(memories, model))]
     joined = ", ".join(
-        f"the {who}’s {'' if place else 'gradient reaches '}{size}" for place, (who, size) in enumerate(told)
+        f"the {network}’s {'' if place else 'gradient reaches '}{size}" for place, (network, size) in enumerate(reaches)
     )
     return f"Your window is {formatting.plural(window, 'bar')}: {joined}."
 
 
-def details(found: list[Memory], *, window: int) -> str:
+def details(memories: list[Memory], *, window: int) -> str:
     """What follows from it: how sure it is, what training has changed, and what lies out of reach."""
-    told = []
-    after = [each for model in dict.fromkeys(each.model for each in found) if (each := find(found, model))]
+    sentences = []
+    after = [
+        memory for model in dict.fromkeys(memory.model for memory in memories) if (memory := find(memories, model))
+    ]
     sure = [
-        f"{formatting.number(each.low, 1)} to {formatting.number(each.high, 1)} for the {formatting.label(each.model)}"
-        for each in after
-        if each.low is not None and each.high is not None
+        f"{formatting.number(memory.low, 1)} to {formatting.number(memory.high, 1)} for the "
+        f"{formatting.label(memory.model)}"
+        for memory in after
+        if memory.low is not None and memory.high is not None
     ]
     if sure:
-        told.append(f"The {formatting.CONFIDENCE} intervals are {' and '.join(sure)}.")
-    told += _trained(
+        sentences.append(f"The {formatting.CONFIDENCE} intervals are {' and '.join(sure)}.")
+    sentences += _trained(
         [
-            (before, each)
-            for each in after
-            if (before := find(found, each.model, stage="initial")) and not (before.whole and each.whole)
+            (before, memory)
+            for memory in after
+            if (before := find(memories, memory.model, stage="initial")) and not (before.whole and memory.whole)
         ]
     )
-    longest = max((each.bars for each in after), default=0.0)
-    if after and not any(each.whole for each in after) and longest < 0.9 * window:
-        told.append(
+    longest = max((memory.bars for memory in after), default=0.0)
+    if after and not any(memory.whole for memory in after) and longest < 0.9 * window:
+        sentences.append(
             f"Of what lies more than {formatting.count(longest)} bars back "
             f"{'neither network' if len(after) == 2 else 'the network'} can have learnt much."
         )
-    return " ".join(told)
+    return " ".join(sentences)
 
 
-def table(found: list[Memory]) -> dict[str, Any]:
+def table(memories: list[Memory]) -> dict[str, Any]:
     """Rows of paths, columns of model and stage, for the page."""
-    models = list(dict.fromkeys(each.model for each in found))
+    models = list(dict.fromkeys(memory.model for memory in memories))
     columns = [(model, stage) for model in models for stage in ("initial", "trained")]
     rows = []
     for path, name in PATH_NAMES.items():
-        cells = [_cell(find(found, model, stage=stage, path=path)) for model, stage in columns]
+        cells = [_cell(find(memories, model, stage=stage, path=path)) for model, stage in columns]
         if any(cell["value"] != formatting.DASH for cell in cells):
             rows.append({"name": name[:1].upper() + name[1:], "cells": cells})
-    said = {"initial": "before training", "trained": "trained"}
+    stage_names = {"initial": "before training", "trained": "trained"}
     return {
-        "columns": [f"{formatting.label(model)}, {said[stage]}" for model, stage in columns],
+        "columns": [f"{formatting.label(model)}, {stage_names[stage]}" for model, stage in columns],
         "rows": rows,
         "note": "",
     }

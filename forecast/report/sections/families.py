@@ -27,16 +27,20 @@ def together(families: Sequence[JointFamily]) -> list[str]:
     """
     if not families or families[0].runs < 2:
         return []
-    named = [each for each in families if (each.question, each.family) in _ALWAYS or each.claims(alone=True)]
-    silent = len(families) - len(named)
-    rest = [f"In {silent} other famil{'y' if silent == 1 else 'ies'} no verdict claims anything."] if silent else []
-    return [*map(_sentence, named), *rest]
+    claiming = [
+        family for family in families if (family.question, family.family) in _ALWAYS or family.claims(alone=True)
+    ]
+    silent = len(families) - len(claiming)
+    remainder = (
+        [f"In {silent} other famil{'y' if silent == 1 else 'ies'} no verdict claims anything."] if silent else []
+    )
+    return [*map(_sentence, claiming), *remainder]
 
 
 def _sentence(family: JointFamily) -> str:
-    runs = len({each.run for each in family.claims(alone=True)})
-    kept = family.claims()
-    remain = "none remains" if not kept else f"{_claims(kept)} remain{'s' * (len(kept) == 1)}"
+    runs = len({claim.run for claim in family.claims(alone=True)})
+    claims = family.claims()
+    remain = "none remains" if not claims else f"{_claims(claims)} remain{'s' * (len(claims) == 1)}"
     verb = "claims" if runs < 2 else "claim"
     text = (
         f"{_TITLES[family.question, family.family]}: {runs or 'none'} of {family.runs} verdicts {verb} a difference; "
@@ -51,5 +55,7 @@ def _claims(members: Sequence[FamilyMember]) -> str:
     """ "AAPL (the LSTM better than cash) and IBM (...)"; a number where there are many."""
     if len(members) > _LISTED:
         return formatting.count(len(members))
-    texts = [f"{each.symbol} ({name(each.model)} {each.answer} than {name(each.benchmark)})" for each in members]
+    texts = [
+        f"{member.symbol} ({name(member.model)} {member.answer} than {name(member.benchmark)})" for member in members
+    ]
     return " and ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))

@@ -22,22 +22,22 @@ _COUNTS = {
 }
 
 
-def done(material: PageContext, *, cost: str) -> str:
+def procedure(context: PageContext, *, cost: str) -> str:
     """What was done, in one line. cost: what was paid, in words."""
-    names = [formatting.within(model) for model in material.networks]
+    names = [formatting.within(model) for model in context.networks]
     listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
-    policy = str(material.policy.get("policy", "")).replace("-", " or ")
+    policy = str(context.policy.get("policy", "")).replace("-", " or ")
     several = "Their" if len(names) > 1 else "Its"
-    bars = formatting.plural(material.metrics["period"]["bars"], "bar")
+    bars = formatting.plural(context.metrics["period"]["bars"], "bar")
     return (
-        f"Forecasts of {listed}, made by another program. {several} {_kind(material.about['judged'])} were traded "
+        f"Forecasts of {listed}, made by another program. {several} {_kind(context.about['judged'])} were traded "
         f"{policy} over {bars}, at the next open, paying {cost} on every change of position."
     )
 
 
-def origin(material: PageContext) -> list[tuple[str, str]] | None:
+def origin(context: PageContext) -> list[tuple[str, str]] | None:
     """Questions and answers about the forecasts; None for a run that was trained here."""
-    about = material.about.get("judged")
+    about = context.about.get("judged")
     if about is None:
         return None
     rows = [("Forecasts", _source(about)), ("When they were made", " ".join(about["notes"]))]
@@ -48,15 +48,15 @@ def origin(material: PageContext) -> list[tuple[str, str]] | None:
     rows += [
         ("Chosen on", _chosen(about)),
         ("Checked", _checked(about)),
-        ("Cannot be checked", _unchecked(material)),
+        ("Cannot be checked", _unchecked(context)),
     ]
     return [(term, text) for term, text in rows if text]
 
 
 def _source(about: Mapping[str, Any]) -> str:
     text = capital(_kind(about))
-    if asked := about.get("predictors"):
-        names = ", ".join(f"{each['predictor']} (sha256 {each['sha256'][:12]})" for each in asked)
+    if predictors := about.get("predictors"):
+        names = ", ".join(f"{predictor['predictor']} (sha256 {predictor['sha256'][:12]})" for predictor in predictors)
         return f"{text}, asked of {names}."
     digest = f" (sha256 {about['sha256'][:12]})" if about.get("sha256") else ""
     seeds = "" if about["seeded"] else "; which training they come from is not said"
@@ -79,18 +79,18 @@ def _checked(about: Mapping[str, Any]) -> str:
         "Every forecast is decided at the close of a bar and filled at the next open; baselines learned only from what "
         "was known before each fold."
     )
-    for each in about.get("predictors", ()):
-        again = f"{formatting.count(each['asked_again'])} of {formatting.count(each['asked'])}"
+    for predictor in about.get("predictors", ()):
+        repeated = f"{formatting.count(predictor['asked_again'])} of {formatting.count(predictor['asked'])}"
         text += (
-            f" {each['predictor']} was given the bars up to each decision, and gave the same answer when it was asked "
-            f"again for {again} in a fresh process."
+            f" {predictor['predictor']} was given the bars up to each decision, and gave the same answer when it was "
+            f"asked again for {repeated} in a fresh process."
         )
     return text
 
 
-def _unchecked(material: PageContext) -> str:
-    entries = (material.metrics.get("certificate") or {}).get("unverifiable") or []
-    until = material.about["judged"].get("trained_until")
+def _unchecked(context: PageContext) -> str:
+    entries = (context.metrics.get("certificate") or {}).get("unverifiable") or []
+    until = context.about["judged"].get("trained_until")
     hint = "" if until else " Nobody said until when they learned: --trained-until leaves out what they have seen."
     return capital(f"{'; '.join(entries)}.{hint}")
 

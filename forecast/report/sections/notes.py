@@ -22,14 +22,14 @@ def trading_notes(trading: Mapping[str, Any]) -> list[str]:
         notes.append(f"Open positions were closed at the last open{volume}, costs paid.")
     if trading.get("closed_overnight"):
         notes.append("Positions are closed at the last open of each session, costs paid; nothing is held overnight.")
-    if idle := [name(each) for each in trading.get("never_traded") or () if each.partition(":")[0] != SAME_EXPOSURE]:
+    if idle := [name(model) for model in trading.get("never_traded") or () if model.partition(":")[0] != SAME_EXPOSURE]:
         notes.append(f"{capital(joined(idle))} never held a position.")
     if chosen := trading.get("chosen_thresholds"):
         listed = "; ".join(
-            f"{name(model)} {', '.join(f'{each:g}' for each in values)}" for model, values in chosen.items()
+            f"{name(model)} {', '.join(f'{threshold:g}' for threshold in values)}" for model, values in chosen.items()
         )
         notes.append(f"Thresholds chosen on the validation rows of each fold: {listed}.")
-    notes += [f"{capital(each)}." for each in (trading.get("choice_notes") or [])[:3]]
+    notes += [f"{capital(note)}." for note in (trading.get("choice_notes") or [])[:3]]
     if (spread := trading.get("half_spread_bps")) is not None:
         source = (
             "quoted at the opens" if trading.get("half_spread_source") == "quoted" else "estimated from earlier bars"

@@ -20,14 +20,14 @@ def sentences(panel: Mapping[str, Any], networks: Sequence[str]) -> list[str]:
     for model in networks:
         ic, spread = panel["rank_ic"][model], panel["quantiles"][model]["spread"]
         inside = panel["in_symbols"][model]
-        t = "" if ic["t"] is None else f" (t {formatting.number(ic['t'], 1)})"
+        ic_t = "" if ic["t"] is None else f" (t {formatting.number(ic['t'], 1)})"
         spread_t = "" if spread["t"] is None else f" (t {formatting.number(spread['t'], 1)})"
         groups = len(panel["quantiles"][model]["returns"])
         replaced = formatting.number(panel["replaced_per_day"][model], 1)
         texts.append(
-            f"{capital(name(model))}: rank IC {formatting.number(ic['mean'], 3)} per day{t}; the highest of {groups} "
-            f"groups less the lowest {formatting.number(1e4 * spread['mean'], 1)} basis points{spread_t}; above zero "
-            f"in {inside['positive']} of {inside['of']} symbols; {replaced} "
+            f"{capital(name(model))}: rank IC {formatting.number(ic['mean'], 3)} per day{ic_t}; the highest of "
+            f"{groups} groups less the lowest {formatting.number(1e4 * spread['mean'], 1)} basis points{spread_t}; "
+            f"above zero in {inside['positive']} of {inside['of']} symbols; {replaced} "
             "names replaced per day."
         )
     if not panel["membership"]:
@@ -68,18 +68,18 @@ def symbols(panel: Mapping[str, Any], networks: Sequence[str]) -> dict[str, Any]
     """Every symbol, the one that added most to the first network's account at the top."""
     columns = ["Days"]
     for model in networks:
-        columns += [f"{formatting.label(model)}: {what}" for what in ("rank score", "shrunk", "contribution")]
-    order = sorted(panel["by_symbol"], key=lambda each: -each["contribution"][networks[0]])
+        columns += [f"{formatting.label(model)}: {measure}" for measure in ("rank score", "shrunk", "contribution")]
+    order = sorted(panel["by_symbol"], key=lambda symbol: -symbol["contribution"][networks[0]])
     rows = []
-    for each in order:
-        cells = [formatting.count(each["days"])]
+    for symbol in order:
+        cells = [formatting.count(symbol["days"])]
         for model in networks:
             cells += [
-                formatting.number(each["rank_score"][model], 3),
-                formatting.number(each["rank_score_shrunk"][model], 3),
-                formatting.percent(each["contribution"][model]),
+                formatting.number(symbol["rank_score"][model], 3),
+                formatting.number(symbol["rank_score_shrunk"][model], 3),
+                formatting.percent(symbol["contribution"][model]),
             ]
-        rows.append((each["symbol"], cells))
+        rows.append((symbol["symbol"], cells))
     return {"columns": columns, "rows": [{"name": label, "cells": _cells(cells)} for label, cells in rows]}
 
 

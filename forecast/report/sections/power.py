@@ -35,8 +35,8 @@ def _measured(study: PowerStudy) -> str:
         clauses.append(f"where nothing is planted a claim was made in at most {false} of the markets")
     for kind in dict.fromkeys(shares.loc[shares["edge"] > 0, "kind"]):
         edge = detectable_edge(shares, kind)
-        when = "at none of the sizes tried" if edge is None else f"from a correlation of {edge:.2f}"
-        clauses.append(f"{kind_name(kind)} was found with {formatting.POWER} {when}")
+        detected_at = "at none of the sizes tried" if edge is None else f"from a correlation of {edge:.2f}"
+        clauses.append(f"{kind_name(kind)} was found with {formatting.POWER} {detected_at}")
     return (
         f"Measured with this very experiment on simulated markets of "
         f"{formatting.count(study.about['market_bars'])} bars: {'; '.join(clauses)} (power study {study.name})."
@@ -45,39 +45,39 @@ def _measured(study: PowerStudy) -> str:
 
 def effects(study: PowerStudy) -> list[str]:
     """The smallest skill and money that the experiment finds with 80 % power, and what would find less."""
-    known = {each.question: each for each in smallest_effects(study.shares)}
-    if not known:
+    smallest = {effect.question: effect for effect in smallest_effects(study.shares)}
+    if not smallest:
         return []
     sentences = []
-    if skill := known.get("skill"):
+    if skill := smallest.get("skill"):
         sentences.append(
             f"The smallest skill found with {formatting.POWER} is a rank IC of {_amount(skill, skill.effect)} "
             f"({name(skill.model)} against the base rate, {formatting.count(skill.observations)} days)."
         )
-    if money := known.get("money"):
+    if money := smallest.get("money"):
         sentences.append(
             f"The smallest gain found with {formatting.POWER}, where its skill is found, is "
             f"{_amount(money, money.effect)} more than cash ({name(money.model)})."
         )
-    longer = " and ".join(_amount(each, each.scaled(years=4.0)) for each in known.values())
+    longer = " and ".join(_amount(effect, effect.scaled(years=4.0)) for effect in smallest.values())
     panel = " and ".join(
-        _amount(each, each.scaled(symbols=_SYMBOLS, correlation=_CORRELATION)) for each in known.values()
+        _amount(effect, effect.scaled(symbols=_SYMBOLS, correlation=_CORRELATION)) for effect in smallest.values()
     )
     sentences.append(f"Four times the years would find less: {longer}.")
     sentences.append(
         f"A panel of {_SYMBOLS} symbols, whose results of a day correlate by {_CORRELATION:g}, would, too: {panel}."
     )
-    return [*sentences, *_cheaper(known.get("money"), study.about.get("rules") or {})]
+    return [*sentences, *_cheaper(smallest.get("money"), study.about.get("rules") or {})]
 
 
 def _cheaper(money: SmallestEffect | None, rules: Mapping[str, Any]) -> list[str]:
-    paid = sum(float(rules.get(part) or 0.0) for part in ("fee_bps", "slippage_bps", "half_spread_bps"))
-    if money is None or not money.costs or paid <= 0:
+    cost = sum(float(rules.get(part) or 0.0) for part in ("fee_bps", "slippage_bps", "half_spread_bps"))
+    if money is None or not money.costs or cost <= 0:
         return []
     yearly = -money.costs * _SESSIONS
     return [
         f"Lower costs let less skill pay: {formatting.percent(yearly)} per year went into costs, "
-        f"{formatting.percent(yearly / paid)} for each basis point.",
+        f"{formatting.percent(yearly / cost)} for each basis point.",
         "Another label can do the same: with --horizon 5 forecasts change more slowly and less is traded; whether that "
         "finds as much skill, the same command with it says.",
     ]

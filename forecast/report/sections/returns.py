@@ -61,17 +61,17 @@ def by_month(context: PageContext) -> list[Table] | None:
         return None
     totals = {model: compounded(context.returns(model), months) for model in context.compared}
     deepest = max(float(np.quantile(np.abs(returns), 0.95)) for _, returns in totals.values()) or 1.0
-    held = _years(context, BUY_AND_HOLD) if BUY_AND_HOLD in context.compared else {}
+    buy_and_hold = _years(context, BUY_AND_HOLD) if BUY_AND_HOLD in context.compared else {}
     return [
         {
             "model": formatting.label(model),
-            "benchmark": bool(held) and model != BUY_AND_HOLD,
+            "benchmark": bool(buy_and_hold) and model != BUY_AND_HOLD,
             "years": [
                 {
                     "year": str(year),
                     "months": [_shaded(_in_month(labels, returns, year, month), deepest) for month in range(12)],
                     "total": formatting.percent(total),
-                    "held": formatting.percent(held[year]) if held else "",
+                    "held": formatting.percent(buy_and_hold[year]) if buy_and_hold else "",
                 }
                 for year, total in _years(context, model).items()
             ],
@@ -127,8 +127,8 @@ def by_regime(context: PageContext) -> Table | None:
     last = np.flatnonzero(np.append(sessions[1:] != sessions[:-1], True))
     close = context.bars["close"].to_numpy(np.float64)[last]
     volatility = trailing_deviation(np.diff(np.log(close), prepend=np.log(close[0])), window=_TRAILING)
-    known = dict(zip(sessions[last].tolist(), volatility.tolist(), strict=True))
-    of_session = np.array([known.get(day, np.nan) for day in context.times.tolist()])
+    volatility_of = dict(zip(sessions[last].tolist(), volatility.tolist(), strict=True))
+    of_session = np.array([volatility_of.get(day, np.nan) for day in context.times.tolist()])
     labels = terciles(of_session)
     if set(labels.tolist()) < {0, 1, 2}:
         return None

@@ -12,32 +12,32 @@ _WHY = {
 }
 
 
-def sentence(found: RunDifference) -> str:
+def sentence(difference: RunDifference) -> str:
     """One difference with its interval, or why there is none."""
-    pair = f"{formatting.label(found.model)} of {found.run} against {_reference(found)}"
-    if found.missing == "no_common_days":
-        return f"{pair}: {_WHY[found.missing]}."
-    days = f"{formatting.plural(found.days, 'common day')}, {found.first} to {found.last}"
-    if found.missing is not None or found.low is None or found.high is None or found.level is None:
-        return f"{pair}: {_WHY.get(str(found.missing), 'no interval')} ({days})."
-    answer = {"better": "earned more", "worse": "earned less", "inconclusive": "inconclusive"}[found.answer]
+    pair = f"{formatting.label(difference.model)} of {difference.run} against {_reference(difference)}"
+    if difference.missing == "no_common_days":
+        return f"{pair}: {_WHY[difference.missing]}."
+    days = f"{formatting.plural(difference.days, 'common day')}, {difference.first} to {difference.last}"
+    if difference.missing is not None or difference.low is None or difference.high is None or difference.level is None:
+        return f"{pair}: {_WHY.get(str(difference.missing), 'no interval')} ({days})."
+    answer = {"better": "earned more", "worse": "earned less", "inconclusive": "inconclusive"}[difference.answer]
     return (
-        f"{pair}: {answer}, {formatting.show(found.difference, formatting.percent)} per day "
-        f"({formatting.number(100 * found.level, 1)} % interval {formatting.percent(found.low)} to "
-        f"{formatting.percent(found.high)}, {days}; detectable from "
-        f"{formatting.show(found.minimum_detectable_effect, formatting.percent)})."
+        f"{pair}: {answer}, {formatting.show(difference.difference, formatting.percent)} per day "
+        f"({formatting.number(100 * difference.level, 1)} % interval {formatting.percent(difference.low)} to "
+        f"{formatting.percent(difference.high)}, {days}; detectable from "
+        f"{formatting.show(difference.minimum_detectable_effect, formatting.percent)})."
     )
 
 
 def numbers(compared: Sequence[ComparedRun]) -> list[list[str]]:
     """A row a run and network: run, network, then annual return, Sharpe ratio, drawdown, exposure, trades, costs."""
     rows = []
-    for each in compared:
-        for account in each.accounts:
-            values = each.metrics["performance"][account.model]["ensemble"]
+    for entry in compared:
+        for account in entry.accounts:
+            values = entry.metrics["performance"][account.model]["ensemble"]
             rows.append(
                 [
-                    each.run.name, formatting.label(account.model),
+                    entry.run.name, formatting.label(account.model),
                     *(
                         formatting.show(values.get(name), write)
                         for name, write in (
@@ -55,6 +55,8 @@ HEADINGS = ("run", "network", "return per year", "Sharpe", "drawdown", "exposure
 """Of the columns of `numbers`."""
 
 
-def _reference(found: RunDifference) -> str:
-    other = "" if found.model == found.reference_model else f"{formatting.label(found.reference_model)} of "
-    return f"{other}{found.reference}"
+def _reference(difference: RunDifference) -> str:
+    model = (
+        "" if difference.model == difference.reference_model else f"{formatting.label(difference.reference_model)} of "
+    )
+    return f"{model}{difference.reference}"

@@ -23,24 +23,24 @@ def figures(context: PageContext) -> dict[str, Figure]:
     """ "costs", and "thresholds" where every position is the whole account and the run is walk-forward."""
     measure = "net return per year" if per_year(context) else "net return"
     rules = TradingConfig.from_json(context.policy)
-    paid = rules.costs.rate
-    grid = sorted({*_BASIS_POINTS, round(1e4 * paid, 4)})
+    rate = rules.costs.rate
+    grid = sorted({*_BASIS_POINTS, round(1e4 * rate, 4)})
     by_cost = {
         model: [
-            _return(context, at_cost(context.ensemble(model), rate=points / 1e4, paid=paid)) for points in grid
+            _return(context, at_cost(context.ensemble(model), rate=points / 1e4, paid=rate)) for points in grid
         ]
         for model in context.compared
     }  # fmt: skip
-    drawn = {
+    charts = {
         "costs": returns.sensitivity(
-            by_cost, grid, title="cost of a trade, basis points", measure=measure, chosen=1e4 * paid
+            by_cost, grid, title="cost of a trade, basis points", measure=measure, chosen=1e4 * rate
         )
     }
     if by_threshold := _thresholds(context, rules):
         at, results = by_threshold
         chosen = None if isinstance(rules.threshold, str) else float(rules.threshold)
-        drawn["thresholds"] = returns.sensitivity(results, at, title="threshold", measure=measure, chosen=chosen)
-    return drawn
+        charts["thresholds"] = returns.sensitivity(results, at, title="threshold", measure=measure, chosen=chosen)
+    return charts
 
 
 def per_year(context: PageContext) -> bool:
@@ -65,7 +65,7 @@ def _thresholds(context: PageContext, rules: TradingConfig) -> tuple[Sequence[fl
     if not traded or any(len(values) != len(entry_at) for values in traded.values()):
         return None
     most = max(float(np.quantile(np.abs(values - 0.5), 0.9)) for values in traded.values())
-    grid = [round(each, 4) for each in np.linspace(0.0, min(max(most, 1e-3), 0.49), _STEPS)]
+    grid = [round(threshold, 4) for threshold in np.linspace(0.0, min(max(most, 1e-3), 0.49), _STEPS)]
     closes_with = context.about["data"]["calendar"] if config.get("overnight", "hold") == "flat" else None
     results = {
         model: [

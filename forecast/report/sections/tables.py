@@ -37,14 +37,14 @@ PREDICTION: Sequence[tuple[str, str, Write, str]] = (
 )
 
 
-def performance(material: PageContext, models: Sequence[str]) -> dict[str, Any]:
+def performance(context: PageContext, models: Sequence[str]) -> dict[str, Any]:
     """Rows of metrics, columns of models; below each ensemble's number its seeds' mean and standard deviation."""
-    found = material.metrics["performance"]
+    results = context.metrics["performance"]
     rows: list[dict[str, Any]] = [
-        {"name": name, "cells": [_cell(found.get(model), metric, write) for model in models]}
+        {"name": name, "cells": [_cell(results.get(model), metric, write) for model in models]}
         for metric, name, write in PERFORMANCE
     ]
-    years = float(material.metrics["period"]["years"])
+    years = float(context.metrics["period"]["years"])
     short = any(row["cells"][0]["value"] == formatting.DASH for row in rows if str(row["name"]).startswith("Annual"))
     note = f"A dash: {formatting.number(365.25 * years, 1)} days are too short to annualise." if short else ""
     if not note and any(cell["value"] == formatting.DASH for row in rows for cell in row["cells"]):
@@ -52,16 +52,18 @@ def performance(material: PageContext, models: Sequence[str]) -> dict[str, Any]:
     return {"columns": [formatting.label(model) for model in models], "rows": rows, "note": note}
 
 
-def prediction(material: PageContext) -> dict[str, Any]:
+def prediction(context: PageContext) -> dict[str, Any]:
     """Scores of the networks, and what knowing nothing scores."""
-    found = material.metrics.get("prediction", {})
-    models = [model for model in material.models if model in found]
-    rates = [found[model][ENSEMBLE]["base_rate"] for model in models if found[model][ENSEMBLE]["base_rate"] is not None]
+    results = context.metrics.get("prediction", {})
+    models = [model for model in context.models if model in results]
+    rates = [
+        results[model][ENSEMBLE]["base_rate"] for model in models if results[model][ENSEMBLE]["base_rate"] is not None
+    ]
     nothing = {"accuracy": formatting.percent(max(rates[0], 1 - rates[0]))} if rates else {}
     rows = [
         {
             "name": name,
-            "cells": [_cell(found[model], metric, write) for model in models]
+            "cells": [_cell(results[model], metric, write) for model in models]
             + [{"value": nothing.get(metric, coin) or formatting.DASH, "spread": ""}],
         }
         for metric, name, write, coin in PREDICTION
@@ -70,12 +72,12 @@ def prediction(material: PageContext) -> dict[str, Any]:
     return {"columns": [*(formatting.label(model) for model in models), "Base rate"], "rows": rows, "note": ups}
 
 
-def learned(material: PageContext, verdict: Verdict) -> list[tuple[str, str]]:
+def learned(context: PageContext, verdict: Verdict) -> list[tuple[str, str]]:
     """Whether each network's probabilities are worth more than the base rate: a headline and its numbers."""
-    excess = {each.subject: each.value for each in verdict.caveats if each.code == "nothing_learned"}
+    excess = {caveat.subject: caveat.value for caveat in verdict.caveats if caveat.code == "nothing_learned"}
     sentences = []
-    for model in material.networks:
-        loss = (material.metrics.get("prediction", {}).get(model) or {}).get(ENSEMBLE, {}).get("log_loss")
+    for model in context.networks:
+        loss = (context.metrics.get("prediction", {}).get(model) or {}).get(ENSEMBLE, {}).get("log_loss")
         if loss is None or model not in excess:
             continue
         sentences.append(
@@ -88,24 +90,26 @@ def learned(material: PageContext, verdict: Verdict) -> list[tuple[str, str]]:
     return sentences
 
 
-def paths(material: PageContext) -> dict[str, Any] | None:
+def paths(context: PageContext) -> dict[str, Any] | None:
     """The distribution over the paths of a combinatorial run, None for any other."""
-    found = material.metrics.get("paths")
-    if not found:
+    results = context.metrics.get("paths")
+    if not results:
         return None
-    columns = {model: formatting.label(model) for model in material.networks}
-    columns |= {DIFFERENCE: "Difference"} if DIFFERENCE in found else {}
+    columns = {model: formatting.label(model) for model in context.networks}
+    columns |= {DIFFERENCE: "Difference"} if DIFFERENCE in results else {}
     rows = [
         {
-            "name": f"{name}, {what}",
-            "cells": [{"value": formatting.show(found[model][metric][key], write), "spread": ""} for model in columns],
+            "name": f"{name}, {statistic}",
+            "cells": [
+                {"value": formatting.show(results[model][metric][key], write), "spread": ""} for model in columns
+            ],
         }
         for metric, name, write in PERFORMANCE
         if metric in ("sharpe", "total_return")
-        for key, what in (("mean", "mean"), ("std", "standard deviation"), ("min", "lowest"), ("max", "highest"))
+        for key, statistic in (("mean", "mean"), ("std", "standard deviation"), ("min", "lowest"), ("max", "highest"))
     ]
-    count = len(next(iter(found.values()))["sharpe"]["paths"])
-    above = "; ".join(f"{name} {found[model]['sharpe']['above_zero']}" for model, name in columns.items())
+    count = len(next(iter(results.values()))["sharpe"]["paths"])
+    above = "; ".join(f"{name} {results[model]['sharpe']['above_zero']}" for model, name in columns.items())
     note = f"{formatting.plural(count, 'path')}; Sharpe ratio above zero on: {above}."
     return {"columns": [*columns.values()], "rows": rows, "note": note}
 
@@ -113,24 +117,24 @@ def paths(material: PageContext) -> dict[str, Any] | None:
 def comparisons(verdict: Verdict, question: Question) -> list[dict[str, str]]:
     """Every comparison of a question with its interval, minimum detectable effect and answer."""
     rows = []
-    for each in verdict.of(question):
+    for comparison in verdict.of(question):
 
-        def write(value: float, each: Comparison = each) -> str:
-            return unit_text(each, value)
+        def write(value: float, comparison: Comparison = comparison) -> str:
+            return unit_text(comparison, value)
 
-        parts = each.attribution
+        parts = comparison.attribution
         rows.append(
             {
-                "who": f"{formatting.label(each.model)} − {formatting.within(each.benchmark)}",
-                "difference": write(each.difference),
-                "interval": f"{write(each.interval[0])} to {write(each.interval[1])}"
-                if each.interval
+                "who": f"{formatting.label(comparison.model)} − {formatting.within(comparison.benchmark)}",
+                "difference": write(comparison.difference),
+                "interval": f"{write(comparison.interval[0])} to {write(comparison.interval[1])}"
+                if comparison.interval
                 else formatting.DASH,
-                "level": level_text(each.level),
-                "p_value": formatting.DASH if each.p_value is None else _p_value(each.p_value),
-                "detectable": formatting.show(each.minimum_detectable_effect, write),
-                "answer": each.answer,
-                "reason": REASONS[each.reason],
+                "level": level_text(comparison.level),
+                "p_value": formatting.DASH if comparison.p_value is None else _p_value(comparison.p_value),
+                "detectable": formatting.show(comparison.minimum_detectable_effect, write),
+                "answer": comparison.answer,
+                "reason": REASONS[comparison.reason],
                 "timing": formatting.DASH if parts is None else formatting.number(1e4 * parts.timing, 2),
                 "timing_interval": ""
                 if parts is None or parts.low is None or parts.high is None
@@ -146,7 +150,7 @@ def _p_value(value: float) -> str:
     return "below 0.001" if value < 0.001 else f"{value:.2g}"
 
 
-def folds(material: PageContext) -> list[list[str]]:
+def folds(context: PageContext) -> list[list[str]]:
     """The dates and rows of each fold: number, then train, validation and test."""
     return [
         [
@@ -157,19 +161,19 @@ def folds(material: PageContext) -> list[list[str]]:
                 for part in (fold["train"], fold["validation"], fold["test"])
             ),
         ]
-        for fold in material.about["folds"]
+        for fold in context.about["folds"]
     ]  # fmt: skip
 
 
-def setup(material: PageContext) -> list[tuple[str, list[tuple[str, str]]]]:
+def setup(context: PageContext) -> list[tuple[str, list[tuple[str, str]]]]:
     """Experiment, trading, data and machine: what has to be the same for the same result."""
-    about, data = material.about, material.about["data"]
+    about, data = context.about, context.about["data"]
     parameters = {f"parameters of {formatting.label(model)}": n for model, n in (about.get("parameters") or {}).items()}
     machine = {"backend": about.get("backend"), **(about.get("versions") or {})}
     groups: list[tuple[str, Mapping[str, Any]]] = [
         ("Experiment", {**about["config"], **parameters, "seed numbers": about.get("seeds")}),
         *_tuning(about.get("tuning")),
-        ("Trading", {"backtest": material.backtest, **material.policy}),
+        ("Trading", {"backtest": context.backtest, **context.policy}),
         ("Data", data),
         ("Versions", machine),
     ]
@@ -179,15 +183,15 @@ def setup(material: PageContext) -> list[tuple[str, list[tuple[str, str]]]]:
     ]
 
 
-def _tuning(found: Mapping[str, Any] | None) -> list[tuple[str, Mapping[str, Any]]]:
+def _tuning(tuning: Mapping[str, Any] | None) -> list[tuple[str, Mapping[str, Any]]]:
     """Which settings were chosen, by network and fold; nothing where none were tried."""
-    if not found:
+    if not tuning:
         return []
-    taken = {
-        f"{formatting.label(each['model'])}, fold {each['fold']}": f"{each['units']} units, {each['learning_rate']:g}"
-        for each in found["chosen"]
+    chosen = {
+        f"{formatting.label(best['model'])}, fold {best['fold']}": f"{best['units']} units, {best['learning_rate']:g}"
+        for best in tuning["chosen"]
     }
-    return [("Tuning: units, learning rate", {"trials per network and fold": found["tries"], **taken})]
+    return [("Tuning: units, learning rate", {"trials per network and fold": tuning["tries"], **chosen})]
 
 
 def _cell(entry: Mapping[str, Any] | None, metric: str, write: Write) -> dict[str, str]:

@@ -55,14 +55,14 @@ def verdict_text(metrics: Mapping[str, Any], *, symbol: str) -> VerdictText:
         KeyError, TypeError: it does not hold a verdict.
     """
     verdict = Verdict.from_json(metrics["verdict"])
-    where = f"on {symbol}, {period(metrics['period']['first'], metrics['period']['last'])}"
+    scope = f"on {symbol}, {period(metrics['period']['first'], metrics['period']['last'])}"
     if verdict.status == "look_ahead":
         failures = tuple(f"Look-ahead audit: {failure}." for failure in verdict.failures)
-        text = f"Look-ahead bias detected: nothing that this run shows {where} can be trusted: {verdict.failures[0]}."
+        text = f"Look-ahead bias detected: nothing that this run shows {scope} can be trusted: {verdict.failures[0]}."
         return VerdictText(skill=text, money="", details=failures, caveats=())
     if verdict.status == "combinatorial":
         return VerdictText(
-            skill=f"No verdict: {where} each network was trained on later bars than it was tested on, by design of "
+            skill=f"No verdict: {scope} each network was trained on later bars than it was tested on, by design of "
             "combinatorial cross-validation; the paths show how much a result depends on the period.",
             money="",
             details=(_paths(metrics["paths"]), "For a verdict train walk-forward: --split expanding or rolling."),
@@ -77,7 +77,7 @@ def verdict_text(metrics: Mapping[str, Any], *, symbol: str) -> VerdictText:
         _counting(verdict),
     )
     return VerdictText(
-        skill=_skill(verdict, where),
+        skill=_skill(verdict, scope),
         money=_money(verdict, years),
         details=tuple(filter(None, details)),
         caveats=tuple(_caveats(verdict.caveats)),
@@ -90,9 +90,9 @@ def _paths(results: Mapping[str, Any]) -> str:
     for model, metrics in results.items():
         ratio = metrics["sharpe"]
         if ratio["mean"] is not None:
-            who = "of the LSTM less that of the SimpleRNN" if model == "difference" else f"of {name(model)}"
+            subject = "of the LSTM less that of the SimpleRNN" if model == "difference" else f"of {name(model)}"
             clauses.append(
-                f"{who} {formatting.number(ratio['min'])} to {formatting.number(ratio['max'])}, "
+                f"{subject} {formatting.number(ratio['min'])} to {formatting.number(ratio['max'])}, "
                 f"{formatting.number(ratio['mean'])} on average, above zero on {ratio['above_zero']} of "
                 f"{len(ratio['paths'])}"
             )
@@ -108,34 +108,34 @@ def name(model: str) -> str:
 def _caveats(caveats: Sequence[Caveat]) -> list[str]:
     """A sentence for each kind of caveat, all models it is about in one."""
     return [
-        _caveat([each for each in caveats if each.code == code])
-        for code in dict.fromkeys(each.code for each in caveats)
+        _caveat([caveat for caveat in caveats if caveat.code == code])
+        for code in dict.fromkeys(caveat.code for caveat in caveats)
     ]
 
 
 def _caveat(caveats: Sequence[Caveat]) -> str:
-    caveat = max(caveats, key=lambda each: abs(each.value))
-    days, who = f"{caveat.value:.0f}", joined([name(each.subject) for each in caveats if each.subject])
+    caveat = max(caveats, key=lambda caveat: abs(caveat.value))
+    days, models = f"{caveat.value:.0f}", joined([name(caveat.subject) for caveat in caveats if caveat.subject])
     several = len(caveats) > 1
     verb = "" if several else "s"
     texts = {
         "few_sessions": f"{days} session{'s' * (caveat.value != 1)} cannot speak for other days.",
         "short_record": f"With {days} sessions intervals are too narrow: at 60 days some cover 55 % instead "
         f"of {formatting.CONFIDENCE}.",
-        "crash_risk": f"{capital(who)} gain{verb} steadily and lose{verb} rarely but heavily "
+        "crash_risk": f"{capital(models)} gain{verb} steadily and lose{verb} rarely but heavily "
         f"(skewness {formatting.number(caveat.value, 1)}): the interval understates what a crash could cost.",
         "filled_at_once": f"{formatting.percent(caveat.value)} of the decisions were filled within the time stamp at "
         "which they were made; whether an order could have been there in time these prices cannot say.",
-        "nothing_learned": f"The log loss of {who} is above that of the validation rows' share of rises (by "
+        "nothing_learned": f"The log loss of {models} is above that of the validation rows' share of rises (by "
         f"{caveat.value:.4f}{' at most' * several}): the probabilities are over-confident, and only their order is "
         "judged.",
-        "too_good": f"{capital(who)} look{verb} too good to be true (a Sharpe ratio of "
+        "too_good": f"{capital(models)} look{verb} too good to be true (a Sharpe ratio of "
         f"{formatting.number(caveat.value, 1)}): look for a leak before believing it.",
-        "too_accurate": f"{capital(who)} look{verb} too good to be true ({formatting.percent(caveat.value)} of the "
+        "too_accurate": f"{capital(models)} look{verb} too good to be true ({formatting.percent(caveat.value)} of the "
         "directions right): look for a leak before believing it.",
-        "unseeded": f"The forecasts of {who} are judged as they are: how much another training of the same model would "
-        "differ is not counted.",
-        "diverged": f"Members of {who} diverged in training: they forecast 0.5, trade nothing and leave the side "
+        "unseeded": f"The forecasts of {models} are judged as they are: how much another training of the same model "
+        "would differ is not counted.",
+        "diverged": f"Members of {models} diverged in training: they forecast 0.5, trade nothing and leave the side "
         "of the ensemble to the other seeds.",
         "unverified": "The run is of an earlier version, which recorded no sha256: whether its files are as they were "
         "written cannot be checked.",
@@ -176,17 +176,17 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _skill(verdict: Verdict, where: str) -> str:
+def _skill(verdict: Verdict, scope: str) -> str:
     first = verdict.skill
     if first is None:
         return "Skill: not tested, there is no network with forecasts on these days."
-    other = name(first.benchmark)
+    benchmark = name(first.benchmark)
     if first.answer == "inconclusive":
         return (
-            f"Skill: inconclusive. {capital(where)}, {name(first.model)} and {other} do not differ significantly in "
-            "forecasting."
+            f"Skill: inconclusive. {capital(scope)}, {name(first.model)} and {benchmark} do not differ significantly "
+            "in forecasting."
         )
-    return f"Skill: {first.answer}. {capital(where)}, {name(first.model)} forecasts {first.answer} than {other}."
+    return f"Skill: {first.answer}. {capital(scope)}, {name(first.model)} forecasts {first.answer} than {benchmark}."
 
 
 def _skill_numbers(verdict: Verdict) -> str:
@@ -240,11 +240,12 @@ def _source(comparison: Comparison) -> str:
     parts = comparison.attribution
     if parts is None:
         return ""
-    pieces = (("timing", parts.timing), ("exposure", parts.exposure), ("costs", parts.costs))
-    if all(abs(value) < _TOO_SMALL for _, value in pieces):
+    components = (("timing", parts.timing), ("exposure", parts.exposure), ("costs", parts.costs))
+    if all(abs(value) < _TOO_SMALL for _, value in components):
         return ""
     listed = ", ".join(
-        f"{label} {'+' if value >= _ROUNDS_UP else ''}{formatting.number(1e4 * value, 1)}" for label, value in pieces
+        f"{label} {'+' if value >= _ROUNDS_UP else ''}{formatting.number(1e4 * value, 1)}"
+        for label, value in components
     )
     return f" Per {comparison.unit} it splits into {listed} basis points."
 
@@ -253,7 +254,7 @@ def _simple(verdict: Verdict) -> str:
     """Each network against the base rate."""
     rows = verdict.of("skill", family="base_rate")
     return _clauses(
-        rows, verbs={"better": "forecast better than", "worse": "forecast worse than"}, other="the base rate"
+        rows, verbs={"better": "forecast better than", "worse": "forecast worse than"}, benchmark="the base rate"
     )
 
 
@@ -261,41 +262,41 @@ def _against_benchmarks(verdict: Verdict) -> str:
     """Networks against the best baseline in skill, and against the benchmarks in money."""
     sentences = []
     baselines = verdict.of("skill", family="baselines")
-    reference = {each.model: each.difference for each in verdict.of("skill", family="reference")}
+    reference = {comparison.model: comparison.difference for comparison in verdict.of("skill", family="reference")}
     if baselines and reference:
         best = max(reference, key=lambda model: reference[model])
-        rows = [each for each in baselines if each.benchmark == best]
+        rows = [comparison for comparison in baselines if comparison.benchmark == best]
         verbs = {"better": "forecast better than", "worse": "forecast worse than"}
-        sentences.append(_clauses(rows, verbs=verbs, other=f"{name(best)}, the best baseline"))
+        sentences.append(_clauses(rows, verbs=verbs, benchmark=f"{name(best)}, the best baseline"))
     verbs = {"better": "earned more than", "worse": "earned less than"}
     alike: dict[tuple[str, ...], list[str]] = {}  # benchmarks by the answers of the networks
-    for benchmark in dict.fromkeys(each.benchmark for each in verdict.of("money", family="benchmarks")):
+    for benchmark in dict.fromkeys(comparison.benchmark for comparison in verdict.of("money", family="benchmarks")):
         rows = verdict.of("money", family="benchmarks", benchmark=benchmark)
-        alike.setdefault(tuple(each.answer for each in rows), []).append(benchmark)
+        alike.setdefault(tuple(comparison.answer for comparison in rows), []).append(benchmark)
     for answers, benchmarks in alike.items():
         rows = verdict.of("money", family="benchmarks", benchmark=benchmarks[0])
-        other = joined([name(each) for each in benchmarks])
+        names = joined([name(benchmark) for benchmark in benchmarks])
         if set(answers) == {"inconclusive"}:
-            sentences.append(f"Against {other} no difference in money is claimed.")
+            sentences.append(f"Against {names} no difference in money is claimed.")
         else:
-            sentences.append(_clauses(rows, verbs=verbs, other=other))
+            sentences.append(_clauses(rows, verbs=verbs, benchmark=names))
     return " ".join(sentences)
 
 
-def _clauses(rows: Sequence[Comparison], *, verbs: Mapping[str, str], other: str) -> str:
+def _clauses(rows: Sequence[Comparison], *, verbs: Mapping[str, str], benchmark: str) -> str:
     if not rows:
         return ""
     groups: dict[str, list[str]] = {}
-    for each in rows:
-        groups.setdefault(each.answer, []).append(name(each.model))
+    for comparison in rows:
+        groups.setdefault(comparison.answer, []).append(name(comparison.model))
     texts = []
     for answer, models in groups.items():
         listed = joined(models)
         if answer == "inconclusive":
-            texts.append(f"{listed} {'do' if len(models) > 1 else 'does'} not differ significantly from {other}")
+            texts.append(f"{listed} {'do' if len(models) > 1 else 'does'} not differ significantly from {benchmark}")
         else:
             verb = verbs[answer] if len(models) > 1 else verbs[answer].replace("forecast ", "forecasts ", 1)
-            texts.append(f"{listed} {verb} {other}")
+            texts.append(f"{listed} {verb} {benchmark}")
     return f"{capital('; '.join(texts))}."
 
 
@@ -306,9 +307,9 @@ def joined(names: Sequence[str]) -> str:
 
 def _counting(verdict: Verdict) -> str:
     counts: dict[tuple[str, str], int] = {}
-    for each in verdict.comparisons:
-        if each.family != "reference":
-            counts[each.question, each.family] = counts.get((each.question, each.family), 0) + 1
+    for comparison in verdict.comparisons:
+        if comparison.family != "reference":
+            counts[comparison.question, comparison.family] = counts.get((comparison.question, comparison.family), 0) + 1
     if not counts:
         return ""
     return (
@@ -330,5 +331,5 @@ def _signed(comparison: Comparison) -> str:
 
 def best_baseline(verdict: Verdict) -> str | None:
     """The baseline with the highest rank IC, None where there is none."""
-    reference = [each for each in verdict.of("skill", family="reference") if is_baseline(each.model)]
-    return max(reference, key=lambda each: each.difference).model if reference else None
+    reference = [comparison for comparison in verdict.of("skill", family="reference") if is_baseline(comparison.model)]
+    return max(reference, key=lambda comparison: comparison.difference).model if reference else None

@@ -9,41 +9,43 @@ from forecast.report import formatting
 from forecast.studies.window_ablation import Ablation
 
 
-def sentence(found: Ablation) -> str:
+def sentence(ablation: Ablation) -> str:
     """Whether longer windows pay, network by network."""
-    told = []
-    for model, rows in found.table.groupby("model", sort=False):
-        longer = rows[rows["window"] > found.window]
-        shorter = rows[rows["window"] < found.window]
-        said = []
+    sentences = []
+    for model, rows in ablation.table.groupby("model", sort=False):
+        longer = rows[rows["window"] > ablation.window]
+        shorter = rows[rows["window"] < ablation.window]
+        clauses = []
         for name, side in (("longer", longer), ("shorter", shorter)):
             for answer in ("better", "worse"):
-                if len(those := side.loc[side["answer"] == answer, "window"]):
-                    said.append(f"{answer} at {' and '.join(map(str, those))} bars")
+                if len(windows := side.loc[side["answer"] == answer, "window"]):
+                    clauses.append(f"{answer} at {' and '.join(map(str, windows))} bars")
             if len(side) and not side["answer"].isin(["better", "worse"]).any():
-                said.append(f"no significant difference for a {name} one")
-        told.append(f"The {formatting.label(str(model))}, against its {found.window} bars: {', '.join(said)}.")
-    return " ".join(told)
+                clauses.append(f"no significant difference for a {name} one")
+        sentences.append(
+            f"The {formatting.label(str(model))}, against its {ablation.window} bars: {', '.join(clauses)}."
+        )
+    return " ".join(sentences)
 
 
-def cells(found: Ablation) -> list[list[str]]:
+def cells(ablation: Ablation) -> list[list[str]]:
     """The table for a person: differences from the run's own window, in percent a day (or bar)."""
     return [
         [
             formatting.label(str(row.model)),
-            f"{row.window}" + (" (the run’s)" if row.window == found.window else ""),
+            f"{row.window}" + (" (the run’s)" if row.window == ablation.window else ""),
             f"{row.log_loss:.4f}",
             *(
                 (f"{100 * row.difference:+.4f} %", _interval(row), str(row.answer))
-                if row.window != found.window
+                if row.window != ablation.window
                 else (formatting.DASH, formatting.DASH, "")
             ),
         ]
-        for row in _rows(found.table)
+        for row in _rows(ablation.table)
     ]
 
 
-def table(found: Ablation) -> dict[str, Any]:
+def table(ablation: Ablation) -> dict[str, Any]:
     """The same for the page."""
     rows = [
         {
@@ -54,9 +56,9 @@ def table(found: Ablation) -> dict[str, Any]:
                 {"value": answer or formatting.DASH, "spread": ""},
             ],
         }
-        for network, window, loss, difference, interval, answer in cells(found)
+        for network, window, loss, difference, interval, answer in cells(ablation)
     ]
-    return {"columns": ["Log loss", f"Net return per day less that at {found.window} bars", "Answer"], "rows": rows}
+    return {"columns": ["Log loss", f"Net return per day less that at {ablation.window} bars", "Answer"], "rows": rows}
 
 
 def _rows(table: pd.DataFrame) -> Iterator[Any]:

@@ -139,7 +139,7 @@ def test_a_cell_reaches_the_length_up_to_which_most_seeds_learn():
         }
     )
     assert (found.reach("adding", "simple_rnn"), found.reach("adding", "lstm")) == (10, 50)
-    assert diagnostics.told(found) == (
+    assert diagnostics.benchmark_sentence(found) == (
         "Adding problem: the SimpleRNN learns it up to length 10, "
         "the LSTM learns it up to length 50, the longest tried."
     )
@@ -148,7 +148,7 @@ def test_a_cell_reaches_the_length_up_to_which_most_seeds_learn():
 def test_a_cell_that_learns_nothing_reaches_nothing():
     found = memory_benchmark_with({"simple_rnn": {10: [1.0] * 3}, "lstm": {10: [1.0] * 3}})
     assert found.reach("adding", "lstm") == 0
-    assert "at no length tried" in diagnostics.told(found)
+    assert "at no length tried" in diagnostics.benchmark_sentence(found)
 
 
 @pytest.mark.slow
