@@ -25,14 +25,14 @@ def in_python(function: Callable[Parameters, Kind]) -> Callable[Parameters, Kind
     """The function, in whose messages the options of the command line are arguments: ``--time-format`` time_format."""
 
     @wraps(function)
-    def called(*arguments: Parameters.args, **options: Parameters.kwargs) -> Kind:
+    def wrapper(*arguments: Parameters.args, **options: Parameters.kwargs) -> Kind:
         try:
             return function(*arguments, **options)
         except ForecastError as error:
             error.args = (_OPTION.sub(_argument, str(error)),)
             raise
 
-    return called
+    return wrapper
 
 
 def _argument(option: re.Match[str]) -> str:

@@ -51,28 +51,28 @@ class Asking:
             )
         if self._what_if:
             self.note("Other rules than the live ones: nothing is written into the journal.")
-        numbers = {each.run: number for number, each in enumerate(live)}
+        numbers = {live_run.run: number for number, live_run in enumerate(live)}
 
-        def asked(each: "LiveRun") -> "Asked":
-            self.begun(each.symbol, numbers[each.run], len(live))
-            return self._live(each)
+        def ask(live_run: "LiveRun") -> "Asked":
+            self.begun(live_run.symbol, numbers[live_run.run], len(live))
+            return self._live(live_run)
 
-        return self._ask_all(live, asked)
+        return self._ask_all(live, ask)
 
     def one(self, run: Run) -> "Asked":
         """Asks one run; a live one with its live rules and into the journal."""
         from forecast.serving.live import read_live
 
-        live = next((each for each in read_live(self.workspace.live) if each.run == run.name), None)
+        live = next((live_run for live_run in read_live(self.workspace.live) if live_run.run == run.name), None)
         if live is None:
             return self._ask(run)
-        asked = self._ask(run, live)
+        answer = self._ask(run, live)
         if not self._what_if:
-            evening = self._ask_all([live], lambda _: asked)
-            for note in (*evening.notes, *(note for each in evening.answers for note in each.notes)):
-                if note not in asked.forecast.notes:
+            evening = self._ask_all([live], lambda _: answer)
+            for note in (*evening.notes, *(note for answer in evening.answers for note in answer.notes)):
+                if note not in answer.forecast.notes:
                     self.note(note)
-        return asked
+        return answer
 
     @property
     def _what_if(self) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 from forecast.api.arguments import check_type, workspace_of
 from forecast.api.price_files import FileOptions
 from forecast.api.prices import FetchRequest, price_files, table_of
-from forecast.api.progress import ShowProgress, shown
+from forecast.api.progress import ShowProgress, progress_display
 from forecast.workspace import Workspace
 from pipelines.errors import BadFileError, ForecastError
 
@@ -151,10 +151,10 @@ def _add(
     from pipelines.store.store import Store
 
     place, symbol = workspace_of(workspace), check_symbol(check_type(symbol, str, name="symbol", example='"ACME"'))
-    with shown(progress) as display:
+    with progress_display(progress) as display:
         delivery = read_frame(symbol, frame, request, about)
-        if (got := "bars" if type(delivery.prices).__name__ == "Bars" else "ticks") != kind:
-            raise BadFileError(f"Expected {kind} in the frame, got {got}. Use forecast.add_{got} for them.")
+        if (actual := "bars" if type(delivery.prices).__name__ == "Bars" else "ticks") != kind:
+            raise BadFileError(f"Expected {kind} in the frame, got {actual}. Use forecast.add_{actual} for them.")
         result = ingest(Store(place.store), delivery, method=request.method)
         remember(place.origins, result.symbol, result.interval, source=_SOURCE)
         if result.report.dropped or result.report.notes:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from forecast.api.arguments import check_type, symbols_of, workspace_of
-from forecast.api.progress import ShowProgress, shown
+from forecast.api.progress import ShowProgress, progress_display
 from forecast.api.results import BacktestResult
 from forecast.config.experiment import Experiment
 from forecast.config.judging import JUDGED_BASELINES, JudgeConfig
@@ -135,9 +135,9 @@ def judge_all(
     check_type(config, JudgeConfig, name="reading", example='JudgeConfig(dated_by="target")')
     symbols_of([experiment.symbol for experiment in experiments])
     runs = []
-    with shown(progress) as display:
+    with progress_display(progress) as display:
         _announce(predictors, "Predictor", display.note)
-        _announce([name for each in experiments for name in each.baselines], "Baseline", display.note)
+        _announce([name for experiment in experiments for name in experiment.baselines], "Baseline", display.note)
         forecasts, origin = (None, {}) if predictions is None else _forecasts(predictions, config)
         earlier = None if validation is None else _forecasts(validation, config)[0]
         sources = [_source(experiment, bars, place) for experiment in experiments]
@@ -149,18 +149,18 @@ def judge_all(
             if forecasts is not None:
                 runs.append(judge_symbol(forecasts, config=config, **about))
                 continue
-            given, read, answers = ask_predictors(predictors, source=source, experiment=experiment, config=config)
-            runs.append(judge_symbol(given, config=read, predictors=answers, **about))
+            predicted, read, answers = ask_predictors(predictors, source=source, experiment=experiment, config=config)
+            runs.append(judge_symbol(predicted, config=read, predictors=answers, **about))
     return runs
 
 
-def _forecasts(given: "Forecasts", config: JudgeConfig) -> "tuple[ForeignForecasts, dict[str, Any]]":
+def _forecasts(judged: "Forecasts", config: JudgeConfig) -> "tuple[ForeignForecasts, dict[str, Any]]":
     """What a frame or file holds, and where it came from."""
     from forecast.evaluation.foreign_forecasts import read_file, recognise
 
-    if not isinstance(given, str | Path):
-        return recognise(given, config=config), {"source": "a DataFrame"}
-    path = Path(given)
+    if not isinstance(judged, str | Path):
+        return recognise(judged, config=config), {"source": "a DataFrame"}
+    path = Path(judged)
     forecasts = recognise(read_file(path), config=config)
     return forecasts, {"source": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
@@ -189,12 +189,12 @@ def _source(experiment: Experiment, bars: "pd.DataFrame | None", place: Workspac
     return Source(raw=prices, actions=delivery.actions or Actions.none(experiment.symbol))
 
 
-def _announce(names: Sequence[str], what: str, note: Any) -> None:
+def _announce(names: Sequence[str], kind: str, note: Any) -> None:
     """Says that a person's own are code, before any of it runs."""
     from pipelines import user_code
 
-    for name in names if what == "Predictor" else ():
+    for name in names if kind == "Predictor" else ():
         if not user_code.is_user_code(name):
             raise ConfigError(f"Expected a predictor as module:function, got {name!r:.80}. Name it like my_rules:rule.")
-    for name, file in user_code.files(names, what=what).items():
-        note(f"{what} {name} is code: {file} runs with your rights. Use files that you trust.")
+    for name, file in user_code.files(names, what=kind).items():
+        note(f"{kind} {name} is code: {file} runs with your rights. Use files that you trust.")

@@ -74,13 +74,13 @@ class PriceFiles:
 
         if self._options.several:
             return []
-        named = [_named(path, symbol) for path in self._files] if self._apart else self._files
-        return source.every_file(named, self._options)
+        candidates = [_named(path, symbol) for path in self._files] if self._apart else self._files
+        return source.every_file(candidates, self._options)
 
     def of_folders(self, symbol: str) -> list[Path]:
         """Those of the symbol's files that were not named but lie in a folder that was."""
-        named = {_named(path, symbol) if self._apart else path for path in self._files}
-        return [path for path in self.paths(symbol) if path not in named]
+        listed = {_named(path, symbol) if self._apart else path for path in self._files}
+        return [path for path in self.paths(symbol) if path not in listed]
 
     def deliver_one(self, symbol: str, path: Path) -> "Delivery":
         """The symbol's prices in one of its files, cleaned."""
@@ -117,7 +117,7 @@ def reading_options(
     """How files are read, checked."""
     from pipelines.sources.csv.options import Options
 
-    rest = {name: value for name, value in about.items() if name not in ("columns", "header")}
+    reading = {name: value for name, value in about.items() if name not in ("columns", "header")}
     header = about.get("header")
     return Options(
         interval=interval,
@@ -127,7 +127,7 @@ def reading_options(
         max_dropped=max_dropped,
         names=dict(about.get("columns", {})),
         header=None if header is None else tuple(header),
-        **rest,  # type: ignore[arg-type]  # the names of FileOptions are those of Options
+        **reading,  # type: ignore[arg-type]  # the names of FileOptions are those of Options
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from forecast.api.arguments import symbols_of, workspace_of
 from forecast.api.price_files import FileOptions, PriceFiles, reading_options
-from forecast.api.progress import ShowProgress, shown
+from forecast.api.progress import ShowProgress, progress_display
 from forecast.workspace import Workspace
 from pipelines.errors import ConfigError, ForecastError
 
@@ -118,7 +118,7 @@ def fetch(
     )
     check_files(source, paths)
     files = price_files(names, paths, request, about) if source == "csv" else None
-    with shown(progress) as display:
+    with progress_display(progress) as display:
         results, failed = fetch_each(names, request, files=files, workspace=place, note=display.note)
     if failed:
         raise failure(results, failed, symbols=names, reasons="; ".join(map(str, failed.values())))
@@ -187,10 +187,10 @@ def fetch_each(
                 break  # it will not answer for the others either
             continue
         results.append(result)
-        kept: dict[str, Any] = {}
+        details: dict[str, Any] = {}
         if request.source == "yahoo":
-            kept = {"calendar": request.calendar, "max_dropped": request.max_dropped}
-        remember(workspace.origins, result.symbol, result.interval, source=request.source, **kept)
+            details = {"calendar": request.calendar, "max_dropped": request.max_dropped}
+        remember(workspace.origins, result.symbol, result.interval, source=request.source, **details)
         if result.report.dropped or result.report.notes:
             note(f"{result.symbol}: {result.report.summary()}.")
     return results, failed
@@ -202,8 +202,8 @@ def failure(
     """What to raise where some symbols could not be fetched."""
     if len(symbols) == 1:
         return next(iter(failed.values()))
-    there = {result.symbol for result in results}
-    missing = [symbol for symbol in symbols if symbol.strip().upper() not in there]
+    fetched = {result.symbol for result in results}
+    missing = [symbol for symbol in symbols if symbol.strip().upper() not in fetched]
     return ForecastError(
         f"Fetched {len(results)} of {len(symbols)} symbols, not {', '.join(missing)} ({reasons}). "
         "The others are kept; the same command resumes there."

@@ -18,7 +18,7 @@ ShowProgress: TypeAlias = bool | Progress
 
 
 @contextmanager
-def shown(progress: ShowProgress) -> Iterator[Progress]:
+def progress_display(progress: ShowProgress) -> Iterator[Progress]:
     """Where a training tells how far it is."""
     if progress is True:
         with NotebookProgress() if in_notebook() else TrainingProgress() as display:
@@ -121,11 +121,11 @@ class NotebookProgress:
 
     def _draw(self, name: str) -> None:
         filled = round(self._WIDTH * self._done / max(1, self._total))
-        spent = time.monotonic() - self._began
+        elapsed = time.monotonic() - self._began
         fresh = self._done - self._before
-        left = f", {spent / fresh * (self._total - self._done):.0f} s left" if fresh else ""
+        remaining = f", {elapsed / fresh * (self._total - self._done):.0f} s left" if fresh else ""
         bar = "█" * filled + "░" * (self._WIDTH - filled)
-        self._write(f"\r{f'{bar} {self._done}/{self._total}, {spent:.0f} s{left}, {name}':<100}")
+        self._write(f"\r{f'{bar} {self._done}/{self._total}, {elapsed:.0f} s{remaining}, {name}':<100}")
 
     def _write(self, text: str) -> None:
         sys.stderr.write(text)

@@ -92,5 +92,7 @@ def write_page_of(run: Run, backtest: str, workspace: Workspace, *, standalone: 
     from forecast.report import write_report
     from forecast.studies.power_results import listed
 
-    known = listed(workspace.calibrations)
-    return write_report(run, backtest=backtest, folder=workspace.reports_dir, calibrations=known, standalone=standalone)
+    studies = listed(workspace.calibrations)
+    return write_report(
+        run, backtest=backtest, folder=workspace.reports_dir, calibrations=studies, standalone=standalone
+    )

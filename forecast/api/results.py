@@ -248,7 +248,11 @@ class BacktestResult:
         if question not in ("skill", "money"):
             raise ConfigError(f"Expected question out of skill, money, got {question!r:.60}.")
         rows = VerdictNumbers.from_json(self.saved.metrics["verdict"]).of(question)
-        unit = "rank IC" if question == "skill" else f"net return per {next((each.unit for each in rows), 'day')}"
+        unit = (
+            "rank IC"
+            if question == "skill"
+            else f"net return per {next((comparison.unit for comparison in rows), 'day')}"
+        )
         tick = ".2~f" if question == "skill" else ".2~p"
         return self._figure(equity.intervals(rows, title=f"difference in {unit}", tick=tick), question.capitalize())
 
@@ -307,4 +311,4 @@ def _by_model(metrics: Any) -> "pd.DataFrame":
 def _comparisons(comparisons: tuple[Comparison, ...]) -> "pd.DataFrame":
     import pandas as pd
 
-    return pd.DataFrame([{**asdict(each), "attribution": each.attribution} for each in comparisons])
+    return pd.DataFrame([{**asdict(comparison), "attribution": comparison.attribution} for comparison in comparisons])

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from forecast.api.arguments import RunName, jobs_of, run_of, workspace_of
-from forecast.api.progress import ShowProgress, shown
+from forecast.api.progress import ShowProgress, progress_display
 from forecast.api.training import make_workers
 from forecast.compute.progress import Progress
 from forecast.runs.run import Run
@@ -80,7 +80,7 @@ def signal(
 
     place = workspace_of(workspace)
     chosen = run_of(run, place)
-    with shown(progress) as display:
+    with progress_display(progress) as display:
         if chosen.is_panel:
             from forecast.api.rankings import ask_panel
 
@@ -96,7 +96,7 @@ def signal(
             for note in ranking.notes:
                 display.note(note)
             return ranking
-        asked = Asking(
+        answer = Asking(
             workspace=place,
             now=np.datetime64("now", "ns"),
             offline=offline,
@@ -106,9 +106,9 @@ def signal(
             note=display.note,
             progress=display,
         ).one(chosen)
-        for note in asked.forecast.notes:
+        for note in answer.forecast.notes:
             display.note(note)
-    return asked.forecast
+    return answer.forecast
 
 
 def ask(
@@ -170,11 +170,11 @@ def refresh(workspace: Workspace, store: "Store", experiment: "Experiment", *, n
     from pipelines.store import provenance
 
     symbol, interval = experiment.symbol, "" if experiment.bars else experiment.interval
-    known = store.catalogue()
-    mine = known[(known["symbol"] == symbol) & (known["interval"] == interval)]
-    if len(mine) and interval == "1d":
-        closed = calendars.last_closed(mine["calendar"].iloc[0], now=now - SETTLED)
-        if np.datetime64(mine["last"].iloc[0], "D") >= closed:
+    catalogue = store.catalogue()
+    series = catalogue[(catalogue["symbol"] == symbol) & (catalogue["interval"] == interval)]
+    if len(series) and interval == "1d":
+        closed = calendars.last_closed(series["calendar"].iloc[0], now=now - SETTLED)
+        if np.datetime64(series["last"].iloc[0], "D") >= closed:
             return ""
     origin = provenance.recall(workspace.origins, symbol, interval)
     if origin is None:
@@ -187,7 +187,7 @@ def refresh(workspace: Workspace, store: "Store", experiment: "Experiment", *, n
     options = {name: origin[name] for name in ("calendar", "max_dropped") if name in origin}
     client = prices.new_client()
     try:
-        done = update(
+        updated = update(
             store,
             symbol,
             interval=interval,
@@ -196,4 +196,4 @@ def refresh(workspace: Workspace, store: "Store", experiment: "Experiment", *, n
         )
     except ForecastError as error:
         return f"{error} Going on with what is stored."
-    return f"Fetched {symbol} up to {done.last} from Yahoo."
+    return f"Fetched {symbol} up to {updated.last} from Yahoo."

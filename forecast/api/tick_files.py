@@ -41,13 +41,13 @@ def bring_tick_files(
     if len(paths) < 2 and not large:
         return None
     log = FileLog(workspace.origins, symbol, options=str(files.options()))
-    known = store.catalogue()
-    own = known[(known["symbol"] == symbol) & known["kind"].isin(["ticks", "quotes"])]
-    stored = own[own["kind"] == "ticks"] if (own["kind"] == "ticks").any() else own
+    catalogue = store.catalogue()
+    series = catalogue[(catalogue["symbol"] == symbol) & catalogue["kind"].isin(["ticks", "quotes"])]
+    stored = series[series["kind"] == "ticks"] if (series["kind"] == "ticks").any() else series
     skip = {
         path: entry
         for path in files.of_folders(symbol)
-        if len(own) and method == "merge" and (entry := log.unchanged(path)) is not None
+        if len(series) and method == "merge" and (entry := log.unchanged(path)) is not None
     }
     if skip:
         note(f"{symbol}: {len(skip):,} of {len(paths):,} files are in the store already.")
@@ -78,9 +78,9 @@ def _in_pieces(
 
     def watch(position: int) -> None:
         nonlocal tenth
-        if (now := 10 * position // size) > tenth and now < 10:
-            tenth = now
-            note(f"Read {now * 10} % of {path.name}.")
+        if (tenths := 10 * position // size) > tenth and tenths < 10:
+            tenth = tenths
+            note(f"Read {tenths * 10} % of {path.name}.")
 
     def pieces() -> "Iterator[Delivery]":
         for piece in files.pieces(symbol, path, watch):

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from forecast.api.arguments import check_type, jobs_of, workspace_of
-from forecast.api.progress import ShowProgress, shown
+from forecast.api.progress import ShowProgress, progress_display
 from forecast.compute import backend as backends
 from forecast.config.experiment import Experiment
 from forecast.config.fields import settings_of
@@ -109,7 +109,7 @@ def train_all(
         check_type(experiment, Experiment, name="experiment", example=_EXAMPLE)
     place = workspace_of(workspace)
     with (
-        shown(progress) as display,
+        progress_display(progress) as display,
         make_workers(jobs=jobs_of(jobs), backend=backends.choose(backend), cluster=cluster) as workers,
     ):
         from forecast.training.panel import train_panel
@@ -124,9 +124,9 @@ def train_all(
             "progress": display,
             "workers": workers,
         }
-        panels = [each for each in experiments if each.panel]
-        runs = [train_panel(each, skip_unsuitable=skip_unsuitable, **shared) for each in panels]
-        single = [each for each in experiments if not each.panel]
+        panels = [experiment for experiment in experiments if experiment.panel]
+        runs = [train_panel(experiment, skip_unsuitable=skip_unsuitable, **shared) for experiment in panels]
+        single = [experiment for experiment in experiments if not experiment.panel]
         return runs + (train_all(single, **shared) if single else [])
 
 
@@ -153,13 +153,13 @@ def command_line(experiment: Experiment) -> str:
     words = ["forecast", "train", *(listed or (experiment.symbol,))]
     words += ["--global-model"] if experiment.panel else []
     standard = Experiment(experiment.symbol)
-    for name, (known, _) in settings_of(Experiment).items():
+    for name, (setting, _) in settings_of(Experiment).items():
         if (value := getattr(experiment, name)) == getattr(standard, name):
             continue
-        option = f"--{known.option or name.replace('_', '-')}"
-        if known.kind == "switch":
+        option = f"--{setting.option or name.replace('_', '-')}"
+        if setting.kind == "switch":
             words += [option]
         else:
-            for entry in value if known.kind == "texts" else (value,):
+            for entry in value if setting.kind == "texts" else (value,):
                 words += [option, str(entry)]
     return shlex.join(words)

@@ -46,7 +46,7 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
     for caveat in text.caveats:
         say(f"Caveat: {caveat}")
     order = ["lstm", *model_registry.MODELS, *model_registry.REFERENCES]
-    models = sorted(performance, key=lambda each: _place(each, order))
+    models = sorted(performance, key=lambda model: _place(model, order))
     click.echo("")
     print_table(
         [
@@ -67,14 +67,21 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
             click.echo(sentence)
     for line in trading_notes(backtest.metrics.get("trading") or {}):
         say(line)
-    if shown := backtest.metrics.get("certificate"):
-        for entry in shown.get("unverifiable", ()):
+    if certificate := backtest.metrics.get("certificate"):
+        for entry in certificate.get("unverifiable", ()):
             say(f"Cannot be checked for look-ahead bias: {entry}.")
-        what = "recomputations on truncated or scrambled history" if shown["cuts"] else "comparisons with the bars"
-        passed = "no look-ahead bias detected" + (" in what can be checked" if shown.get("unverifiable") else "")
-        answer = passed if shown["passed"] else "LOOK-AHEAD BIAS DETECTED: " + "; ".join(shown["failures"][:3])
-        say(f"Look-ahead audit: {answer} ({formatting.count(shown['compared'])} {what}, sha256 {shown['sha256'][:12]})")
-        if (share := shown.get("detectable_share")) is not None:
+        checks = (
+            "recomputations on truncated or scrambled history" if certificate["cuts"] else "comparisons with the bars"
+        )
+        passed = "no look-ahead bias detected" + (" in what can be checked" if certificate.get("unverifiable") else "")
+        answer = (
+            passed if certificate["passed"] else "LOOK-AHEAD BIAS DETECTED: " + "; ".join(certificate["failures"][:3])
+        )
+        say(
+            f"Look-ahead audit: {answer} ({formatting.count(certificate['compared'])} {checks}, sha256 "
+            f"{certificate['sha256'][:12]})"
+        )
+        if (share := certificate.get("detectable_share")) is not None:
             say(f"In features {missed_leaks(share)}.")
     if (trials := backtest.metrics.get("trials")) and trials["problems"]:
         say(f"Trial log: {trial_log(trials)}")

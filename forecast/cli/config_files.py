@@ -55,13 +55,13 @@ def tables_of(content: Mapping[str, Any], *, commands: Collection[str], path: Pa
     Raises:
         ConfigError: a file that is both, or a table that is no command's.
     """
-    known = {*commands, WORKSPACE}
-    tables = {name: table for name, table in content.items() if name in known and isinstance(table, dict)}
+    allowed = {*commands, WORKSPACE}
+    tables = {name: table for name, table in content.items() if name in allowed and isinstance(table, dict)}
     if not tables and content and path not in files():
         return None
     if wrong := next((name for name in content if name not in tables), None):
-        hint = did_you_mean(wrong, known)
-        raise ConfigError(f"Expected tables out of {', '.join(sorted(known))} in {path}, got {wrong}.{hint}")
+        hint = did_you_mean(wrong, allowed)
+        raise ConfigError(f"Expected tables out of {', '.join(sorted(allowed))} in {path}, got {wrong}.{hint}")
     return tables
 
 
@@ -71,12 +71,12 @@ def checked(table: Mapping[str, Any], parameters: Sequence[click.Parameter], *, 
     Raises:
         ConfigError: a setting that the command does not have, or of another type.
     """
-    known = by_name(parameters)
+    by_option = by_name(parameters)
     values = {}
     for name, value in table.items():
-        parameter = known.get(name.replace("_", "-"))
+        parameter = by_option.get(name.replace("_", "-"))
         if parameter is None or name in NOT_IN_FILES:
-            allowed = sorted(_shown(parameters))
+            allowed = sorted(_option_names(parameters))
             hint = did_you_mean(name.replace("_", "-"), allowed)
             raise ConfigError(f"Expected settings out of {', '.join(allowed)} in {path}, got {name}.{hint}")
         values[str(parameter.name)] = _value(name, value, parameter, path=path)
@@ -92,8 +92,10 @@ def by_name(parameters: Sequence[click.Parameter]) -> dict[str, click.Parameter]
     }
 
 
-def _shown(parameters: Sequence[click.Parameter]) -> set[str]:
-    names = {"symbol" if isinstance(each, click.Argument) else each.opts[0].lstrip("-") for each in parameters}
+def _option_names(parameters: Sequence[click.Parameter]) -> set[str]:
+    names = {
+        "symbol" if isinstance(parameter, click.Argument) else parameter.opts[0].lstrip("-") for parameter in parameters
+    }
     return names - NOT_IN_FILES
 
 
@@ -103,13 +105,13 @@ def _value(name: str, value: Any, parameter: click.Parameter, *, path: Path) -> 
         if isinstance(value, bool):
             return value
         raise ConfigError(f"Expected true or false for {name}, got {value!r:.80} in {path}.")
-    if hasattr(parameter.type, "known") and not several:  # the field's own check makes the message
-        return parameter.type.known.check(str(parameter.name), value)
+    if hasattr(parameter.type, "setting") and not several:  # the field's own check makes the message
+        return parameter.type.setting.check(str(parameter.name), value)
     if several and isinstance(value, dict) and "=" in (getattr(parameter, "metavar", None) or ""):
-        value = [f"{key}={each}" if isinstance(each, str | int | float) else each for key, each in value.items()]
+        value = [f"{key}={entry}" if isinstance(entry, str | int | float) else entry for key, entry in value.items()]
     values = value if isinstance(value, list) and several else [value]
-    if any(isinstance(each, bool) or not isinstance(each, str | int | float | date) for each in values):
+    if any(isinstance(entry, bool) or not isinstance(entry, str | int | float | date) for entry in values):
         expected = "texts or numbers" if several else "one text, number or date"
         raise ConfigError(f"Expected {expected} for {name}, got {value!r:.80} in {path}.")
-    texts = [str(each) for each in values]
+    texts = [str(entry) for entry in values]
     return texts if several else texts[0]

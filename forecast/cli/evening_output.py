@@ -34,13 +34,13 @@ class Order:
 def orders(evening: Evening, *, cash: float) -> dict[str, Order]:
     """run -> its order, counted from the position of the signal before, at the price of now."""
     share = cash / max(1, len(evening.answers) + len(evening.failures))
-    found = {}
-    for each in evening.answers:
+    orders_by_run = {}
+    for answer in evening.answers:
         shares, before = (
-            int(share * position / each.entry.price) for position in (each.entry.traded.position, each.previous)
+            int(share * position / answer.entry.price) for position in (answer.entry.traded.position, answer.previous)
         )
-        found[each.live.run] = Order(shares=shares, order=shares - before)
-    return found
+        orders_by_run[answer.live.run] = Order(shares=shares, order=shares - before)
+    return orders_by_run
 
 
 def show(
@@ -53,20 +53,20 @@ def show(
     cash: float | None = None,
 ) -> None:
     """form: "table", "csv" or "json". The notes of each run and of the journal go to stderr."""
-    listed = [each for each in evening.answers if each.changed or not changed_only]
-    bought = orders(evening, cash=cash) if cash is not None else {}
+    listed = [answer for answer in evening.answers if answer.changed or not changed_only]
+    orders_by_run = orders(evening, cash=cash) if cash is not None else {}
     if form == "json":
         print_json(
             {
-                "runs": [change(each, bought.get(each.live.run), now=now) for each in listed],
-                "failed": [asdict(each) for each in evening.failures],
+                "runs": [change(answer, orders_by_run.get(answer.live.run), now=now) for answer in listed],
+                "failed": [asdict(failure) for failure in evening.failures],
                 "notes": list(evening.notes),
             }
         )
     elif form == "csv":
-        click.echo(_csv(evening, listed, bought, now=now), nl=False)
+        click.echo(_csv(evening, listed, orders_by_run, now=now), nl=False)
     else:
-        _table(listed, bought, now=now)
+        _table(listed, orders_by_run, now=now)
         if not listed and evening.answers:
             settings.note("No position has changed.")
     for answer in evening.answers:
@@ -80,13 +80,13 @@ def show(
         settings.note(f"{failure.symbol}: {failure.reason}")
     for note in evening.notes:
         settings.note(note)
-    if len(currencies := {each.entry.currency for each in listed}) > 1 and cash is not None:
+    if len(currencies := {answer.entry.currency for answer in listed}) > 1 and cash is not None:
         settings.note(f"Prices are in {', '.join(sorted(currencies))}: each share of --cash is taken in that currency.")
 
 
 def change(answer: Answer, order: Order | None, *, now: np.datetime64) -> dict[str, Any]:
     """One answer, JSON-ready: what --json prints and what a program of --on-change is told."""
-    same, of = answer.agreement
+    agreeing, of = answer.agreement
     traded = answer.entry.traded
     return {
         **as_dict(answer.forecast, now=now),
@@ -96,7 +96,7 @@ def change(answer: Answer, order: Order | None, *, now: np.datetime64) -> dict[s
         "probability": traded.probability,
         "previous_position": answer.previous,
         "changed": answer.changed,
-        "agreement": {"same": same, "of": of},
+        "agreement": {"same": agreeing, "of": of},
         "verdict": dict(answer.verdict),
         "backtest": answer.live.backtest,
         "recorded_at": answer.entry.recorded_at,
@@ -123,8 +123,8 @@ def stale_reason(answer: Answer, *, now: np.datetime64) -> str | None:
     return f"{text}."
 
 
-def _table(listed: Sequence[Answer], bought: dict[str, Order], *, now: np.datetime64) -> None:
-    ordered = [Column("shares", number=True), Column("order", number=True)] if bought else []
+def _table(listed: Sequence[Answer], orders_by_run: dict[str, Order], *, now: np.datetime64) -> None:
+    ordered = [Column("shares", number=True), Column("order", number=True)] if orders_by_run else []
     print_table(
         [
             Column("symbol"), Column("signal"), Column("position"), Column("changed"), *ordered,
@@ -133,19 +133,19 @@ def _table(listed: Sequence[Answer], bought: dict[str, Order], *, now: np.dateti
         ],
         [
             [
-                each.live.symbol,
-                each.entry.traded.signal.upper() + (" (stale)" if each.forecast.stale(now) else ""),
-                holding(each.entry.traded.position),
-                f"from {holding(each.previous)}" if each.changed else formatting.DASH,
-                *_order_cells(bought.get(each.live.run)),
-                f"{formatting.price(each.entry.price)} {each.entry.currency}".strip(),
-                "{} of {}".format(*each.agreement),
-                f"{each.entry.traded.probability:.3f}",
-                " / ".join(each.verdict.get(name) or formatting.DASH for name in ("skill", "money")),
-                moment(each.forecast),
-                age(each.forecast, now),
+                answer.live.symbol,
+                answer.entry.traded.signal.upper() + (" (stale)" if answer.forecast.stale(now) else ""),
+                holding(answer.entry.traded.position),
+                f"from {holding(answer.previous)}" if answer.changed else formatting.DASH,
+                *_order_cells(orders_by_run.get(answer.live.run)),
+                f"{formatting.price(answer.entry.price)} {answer.entry.currency}".strip(),
+                "{} of {}".format(*answer.agreement),
+                f"{answer.entry.traded.probability:.3f}",
+                " / ".join(answer.verdict.get(name) or formatting.DASH for name in ("skill", "money")),
+                moment(answer.forecast),
+                age(answer.forecast, now),
             ]
-            for each in listed
+            for answer in listed
         ],
     )  # fmt: skip
 
@@ -160,21 +160,22 @@ _CSV = (
 )  # fmt: skip
 
 
-def _csv(evening: Evening, listed: Sequence[Answer], bought: dict[str, Order], *, now: np.datetime64) -> str:
+def _csv(evening: Evening, listed: Sequence[Answer], orders_by_run: dict[str, Order], *, now: np.datetime64) -> str:
     """Failed runs are rows, too: whoever reads the file alone misses nothing."""
     text = io.StringIO()
     writer = csv.DictWriter(text, _CSV, lineterminator="\n")
     writer.writeheader()
-    for each in listed:
-        order, traded = bought.get(each.live.run), each.entry.traded
-        reason = stale_reason(each, now=now)
+    for answer in listed:
+        order, traded = orders_by_run.get(answer.live.run), answer.entry.traded
+        reason = stale_reason(answer, now=now)
         writer.writerow(
             {
-                "symbol": each.live.symbol, "run": each.live.run, "model": traded.model, "signal": traded.signal,
-                "position": traded.position, "previous_position": each.previous, "changed": each.changed,
-                "probability": traded.probability, "price": each.entry.price, "currency": each.entry.currency,
-                "decided_at": each.entry.decided_at, "stale": reason is not None, "skill": each.verdict.get("skill"),
-                "money": each.verdict.get("money"), "shares": order.shares if order else "",
+                "symbol": answer.live.symbol, "run": answer.live.run, "model": traded.model, "signal": traded.signal,
+                "position": traded.position, "previous_position": answer.previous, "changed": answer.changed,
+                "probability": traded.probability, "price": answer.entry.price, "currency": answer.entry.currency,
+                "decided_at": answer.entry.decided_at, "stale": reason is not None,
+                "skill": answer.verdict.get("skill"), "money": answer.verdict.get("money"),
+                "shares": order.shares if order else "",
                 "order": order.order if order else "", "status": "stale" if reason else "ok", "reason": reason or "",
             }
         )  # fmt: skip

@@ -16,15 +16,15 @@ _SAME = (
 )  # fmt: skip
 
 
-def file_options(given: Mapping[str, Any]) -> FileOptions:
+def file_options(options: Mapping[str, Any]) -> FileOptions:
     """What the options of the command line say about files."""
-    header = given["header"]
+    header = options["header"]
     names = None
     if header is not None:
         names = () if header.strip().lower() == "none" else tuple(name.strip() for name in header.split(","))
-    about = {name: given[name] for name in _SAME}
-    columns = pairs(given["columns"], "--column NAME=COLUMN", "price=PX")
-    where = pairs(given["where"], "--where COLUMN=VALUE", "ticker=ACME")
+    about = {name: options[name] for name in _SAME}
+    columns = pairs(options["columns"], "--column NAME=COLUMN", "price=PX")
+    where = pairs(options["where"], "--where COLUMN=VALUE", "ticker=ACME")
     return cast(FileOptions, {**about, "columns": columns, "where": where, "header": names})
 
 

@@ -14,22 +14,22 @@ def record(settings: CliContext, symbols: tuple[str, ...], duration: str, *, as_
     from pipelines.sources.yahoo import stream
     from pipelines.store.store import Store
 
-    found = re.fullmatch(r"([1-9]\d{0,5})([smh])", duration)
-    if not found:
+    match = re.fullmatch(r"([1-9]\d{0,5})([smh])", duration)
+    if not match:
         raise click.UsageError(f"Expected --for such as 90s, 10m or 2h, got {duration!r}.")
-    seconds = int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+    seconds = int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
     names = list(dict.fromkeys(check_symbol(symbol) for symbol in symbols))
     settings.note(f"Recording {', '.join(names)} for {duration}. Ctrl-C ends it; what came is kept.")
     store = Store(settings.store)
     stored = store.catalogue().query("kind == 'ticks' and currency != ''")
     currencies = dict(zip(stored["symbol"], stored["currency"], strict=True))
-    told = stream.record(names, seconds=seconds, keep=store.write_ticks, currencies=currencies)
-    counts = {"no quotes": told.garbage, "late": told.late, "in another currency": told.foreign}
-    counts |= {"from an impossible time": told.misdated}
-    left_out = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    if left_out or told.connections > 1:
-        settings.note(f"{told.connections} connections; messages left out: {left_out or 'none'}.")
+    recording = stream.record(names, seconds=seconds, keep=store.write_ticks, currencies=currencies)
+    counts = {"no quotes": recording.garbage, "late": recording.late, "in another currency": recording.foreign}
+    counts |= {"from an impossible time": recording.misdated}
+    left_out = ", ".join(f"{count} {reason}" for reason, count in counts.items() if count)
+    if left_out or recording.connections > 1:
+        settings.note(f"{recording.connections} connections; messages left out: {left_out or 'none'}.")
     if as_json:
-        print_json(vars(told))
+        print_json(vars(recording))
     else:
-        print_table(["symbol", ">quotes"], [[name, f"{told.quotes.get(name, 0):,}"] for name in names])
+        print_table(["symbol", ">quotes"], [[name, f"{recording.quotes.get(name, 0):,}"] for name in names])

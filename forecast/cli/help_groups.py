@@ -18,13 +18,15 @@ class GroupedOptions(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         records = {
-            str(each.name): record
-            for each in self.get_params(ctx)
-            if isinstance(each, click.Option) and (record := each.get_help_record(ctx)) is not None
+            str(parameter.name): record
+            for parameter in self.get_params(ctx)
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)) is not None
         }
         heading_of = {name: heading for heading, names in _HEADINGS.items() for name in names}
         heading_of |= {
-            str(each.name): heading for each in self.get_params(ctx) if (heading := getattr(each, "heading", ""))
+            str(parameter.name): heading
+            for parameter in self.get_params(ctx)
+            if (heading := getattr(parameter, "heading", ""))
         }
         sections = {
             heading: [name for name in records if heading_of.get(name, "Options") == heading]

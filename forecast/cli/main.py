@@ -94,8 +94,8 @@ def cli(ctx: click.Context, data_dir: Path, reports_dir: Path, store: str | None
       forecast demo
       forecast fetch AAPL --source yahoo && forecast train AAPL && forecast backtest
     """
-    given = click.core.ParameterSource.DEFAULT is not ctx.get_parameter_source("data_dir")
-    beside = None if given else Workspace.default().store  # the store of the data folder that was chosen
+    chosen = click.core.ParameterSource.DEFAULT is not ctx.get_parameter_source("data_dir")
+    beside = None if chosen else Workspace.default().store  # the store of the data folder that was chosen
     workspace = Workspace(data_dir=data_dir, reports_dir=reports_dir, store=store or beside)
     name = str(ctx.invoked_subcommand)
     group = ctx.command

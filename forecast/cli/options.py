@@ -39,39 +39,39 @@ class AliasedOption(click.Option):
 class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
     """What a configuration's field accepts; its check makes the message."""
 
-    def __init__(self, name: str, known: Setting) -> None:
-        self.field, self.known = name, known
+    def __init__(self, name: str, setting: Setting) -> None:
+        self.field, self.setting = name, setting
         kinds = {"integer": "integer", "number": "float", "date": "YYYY-MM-DD"}
-        self.name = "|".join((kinds.get(known.kind, "text"), *known.words))
+        self.name = "|".join((kinds.get(setting.kind, "text"), *setting.words))
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str | None:
         """The choices, where they are few."""
-        few = self.known.kind == "text" and self.known.choices
-        own = [self.known.own] if self.known.own else []
-        return f"[{'|'.join([*self.known.choices, *own])}]" if few else None
+        choices = self.setting.kind == "text" and self.setting.choices
+        own = [self.setting.own] if self.setting.own else []
+        return f"[{'|'.join([*self.setting.choices, *own])}]" if choices else None
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The value in the field's own type."""
-        if self.known.kind == "texts":  # the experiment checks all of them together
+        if self.setting.kind == "texts":  # the experiment checks all of them together
             return value
-        return self.known.check(self.field, self.known.parse(value) if isinstance(value, str) else value)
+        return self.setting.check(self.field, self.setting.parse(value) if isinstance(value, str) else value)
 
 
 def option_of(
     configuration: type, name: str, *, words: Sequence[str] = (), **more: Any
 ) -> Callable[[Command], Command]:
     """The option of a configuration's field: name, type, default and help stand there. words: more that it accepts."""
-    known, default = settings_of(configuration)[name]
-    known = replace(known, words=tuple(words)) if words else known
-    spoken = [f"--{known.option or name.replace('_', '-')}", *(["--half-spread"] if name == "half_spread_bps" else [])]
-    shown: dict[str, Any] = {"default": default, "show_default": bool(default) or default == 0} | more
-    if known.kind == "switch":
-        shown = {"is_flag": True, "type": click.BOOL}
+    setting, default = settings_of(configuration)[name]
+    setting = replace(setting, words=tuple(words)) if words else setting
+    flags = [f"--{setting.option or name.replace('_', '-')}", *(["--half-spread"] if name == "half_spread_bps" else [])]
+    attributes: dict[str, Any] = {"default": default, "show_default": bool(default) or default == 0} | more
+    if setting.kind == "switch":
+        attributes = {"is_flag": True, "type": click.BOOL}
     else:
-        shown |= {"type": SettingType(name, known), "multiple": known.kind == "texts" or known.several}
+        attributes |= {"type": SettingType(name, setting), "multiple": setting.kind == "texts" or setting.several}
     return click.option(
-        *spoken, name, cls=AliasedOption, heading=known.group, help=known.help,
-        aliases=[f"--{each}" for each in known.aliases], **shown,
+        *flags, name, cls=AliasedOption, heading=setting.group, help=setting.help,
+        aliases=[f"--{alias}" for alias in setting.aliases], **attributes,
     )  # fmt: skip
 
 
@@ -112,17 +112,17 @@ _RULES = tuple(name for name in (*settings_of(TradingConfig), *settings_of(Costs
 
 def training_options(command: Command) -> Command:
     """The options that say what to train; `make_experiment` reads them."""
-    return reduce(lambda made, option: option(made), reversed(_TRAINING), command)
+    return reduce(lambda decorated, option: option(decorated), reversed(_TRAINING), command)
 
 
 def trading_options(command: Command) -> Command:
     """The options that say how to trade and what it costs; `make_rules` reads them."""
-    return reduce(lambda made, option: option(made), reversed(_TRADING), command)
+    return reduce(lambda decorated, option: option(decorated), reversed(_TRADING), command)
 
 
 def money_options(command: Command) -> Command:
     """The options that say how probabilities become sizes; `make_rules` reads them."""
-    return reduce(lambda made, option: option(made), reversed(_MONEY), command)
+    return reduce(lambda decorated, option: option(decorated), reversed(_MONEY), command)
 
 
 def make_experiment(symbol: str, options: dict[str, Any]) -> Any:
@@ -132,8 +132,8 @@ def make_experiment(symbol: str, options: dict[str, Any]) -> Any:
 
 def typed(ctx: click.Context, options: dict[str, Any]) -> list[str]:
     """Which of these options were given, on the command line or in a file."""
-    given = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP)
-    return [name for name in options if ctx.get_parameter_source(name) in given]
+    explicit = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP)
+    return [name for name in options if ctx.get_parameter_source(name) in explicit]
 
 
 def make_rules(*, half_spread_bps: float | str = 0.0, **options: Any) -> Any:
@@ -147,8 +147,8 @@ def make_rules(*, half_spread_bps: float | str = 0.0, **options: Any) -> Any:
 def take_rules(options: dict[str, Any]) -> Any:
     """The Rules of this command line, whose options are taken out of the others."""
     names = [str(each.name) for each in click.get_current_context().command.params]
-    asked = {name: options.pop(name) for name in _RULES if name in names}
-    return make_rules(**asked)
+    values = {name: options.pop(name) for name in _RULES if name in names}
+    return make_rules(**values)
 
 
 def how(*, jobs: int | None, backend: str, cluster: str | None) -> dict[str, Any]:

@@ -23,22 +23,22 @@ Step = Callable[[str, int, int], None]
 
 
 @contextmanager
-def counted(settings: CliContext, what: str) -> Iterator[Step]:
+def counted(settings: CliContext, title: str) -> Iterator[Step]:
     """A bar over several things, with the time that is left; gone when all is done. what: "Fetching"."""
-    with _display(settings, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()) as shown:
-        bar = shown.add_task(what, total=None)
+    with _display(settings, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()) as display:
+        bar = display.add_task(title, total=None)
 
         def step(name: str, number: int, total: int) -> None:
-            shown.update(bar, description=f"{what} {name}", completed=number, total=total)
+            display.update(bar, description=f"{title} {name}", completed=number, total=total)
 
         yield step
 
 
 @contextmanager
-def busy(settings: CliContext, what: str) -> Iterator[None]:
+def busy(settings: CliContext, title: str) -> Iterator[None]:
     """A sign of life, with the seconds that have passed, for one thing whose length is not known."""
-    with _display(settings, SpinnerColumn(), TimeElapsedColumn()) as shown:
-        shown.add_task(what, total=None)
+    with _display(settings, SpinnerColumn(), TimeElapsedColumn()) as display:
+        display.add_task(title, total=None)
         yield
 
 

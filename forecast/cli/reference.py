@@ -46,14 +46,14 @@ def _commands(group: click.Group, name: str) -> Iterator[tuple[str, click.Comman
 
 def _about(name: str, command: click.Command) -> list[str]:
     context = click.Context(command, info_name=name)
-    pieces = [piece for piece in command.collect_usage_pieces(context) if piece != "[OPTIONS]"]
+    arguments = [piece for piece in command.collect_usage_pieces(context) if piece != "[OPTIONS]"]
     text, _, examples = (command.help or "").partition("\b")
-    shown = [
-        *(f"Takes `{' '.join(pieces)}`." for _ in pieces[:1]),
+    paragraphs = [
+        *(f"Takes `{' '.join(arguments)}`." for _ in arguments[:1]),
         *(" ".join(part.split()) for part in text.split("\n\n") if part.strip()),
     ]
     lines = [line.strip() for line in examples.splitlines() if line.strip().startswith("forecast")]
-    return [*shown, *(["```console\n" + "\n".join(lines) + "\n```"] if lines else [])]
+    return [*paragraphs, *(["```console\n" + "\n".join(lines) + "\n```"] if lines else [])]
 
 
 def _reads_files(command: click.Command) -> bool:
@@ -61,7 +61,9 @@ def _reads_files(command: click.Command) -> bool:
 
 
 def _table(command: click.Command, *, in_files: bool) -> str:
-    options = [each for each in command.params if isinstance(each, click.Option) and not each.hidden]
+    options = [
+        parameter for parameter in command.params if isinstance(parameter, click.Option) and not parameter.hidden
+    ]
     if not options:
         return ""
     headings = ["Option", "Accepts", "Default", *(["TOML"] if in_files else []), "Former names", "What it says"]
@@ -88,7 +90,7 @@ def _accepted(option: click.Option) -> str:
     if option.is_flag:
         return "switch"
     if isinstance(kind, SettingType):
-        return kind.known.expectation.removeprefix("as ").removeprefix("out of ")
+        return kind.setting.expectation.removeprefix("as ").removeprefix("out of ")
     if isinstance(kind, click.Choice):
         return ", ".join(map(str, kind.choices))
     if isinstance(kind, click.IntRange | click.FloatRange):

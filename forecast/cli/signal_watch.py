@@ -45,8 +45,8 @@ def follow(settings: CliContext, loaded: "LoadedRun", *, rules: "TradingConfig",
         fresh = live.fresh(ticks)
         if len(fresh):
             store.write_ticks(fresh)
-            for found in live.add(fresh):
-                show(found, settings, now=np.datetime64("now", "ns"), as_json=as_json, line=True)
+            for signal in live.add(fresh):
+                show(signal, settings, now=np.datetime64("now", "ns"), as_json=as_json, line=True)
 
     settings.note(
         f"Watching {stored.symbol}: a signal at the close of each {loaded.experiment.bars} bar. Ctrl-C ends it."

@@ -32,9 +32,9 @@ def print_table(columns: Sequence[Column | str], rows: Sequence[Sequence[str]]) 
     """Prints rows under their columns. A column given as a text that starts with > is a number."""
     if not rows:
         return
-    known = [each if isinstance(each, Column) else _column(each) for each in columns]
+    parsed = [column if isinstance(column, Column) else _column(column) for column in columns]
     cells = [[printable(cell).replace("\n", "\\n") for cell in row] for row in rows]
-    for number, line in enumerate(fitted(known, cells, width=terminal_width())):
+    for number, line in enumerate(fitted(parsed, cells, width=terminal_width())):
         click.echo(click.style(line, bold=True) if number == 0 else line)
 
 
@@ -43,12 +43,12 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, width: i
     if width is None:
         return _lines(columns, rows, _natural(columns, rows))
     for left_out in _stages(columns):
-        kept = [place for place in range(len(columns)) if place not in left_out]
-        some, cells = [columns[place] for place in kept], [[row[place] for place in kept] for row in rows]
-        if (widths := _narrowed(some, cells, width)) is not None:
+        places = [place for place in range(len(columns)) if place not in left_out]
+        remaining, cells = [columns[place] for place in places], [[row[place] for place in places] for row in rows]
+        if (widths := _narrowed(remaining, cells, width)) is not None:
             names = ", ".join(columns[place].heading for place in left_out)
             note = f"Not enough room for {names}: a wider terminal or --json has all." if names else ""
-            return [*_lines(some, cells, widths), *(wrapped(note, width) if note else [])]
+            return [*_lines(remaining, cells, widths), *(wrapped(note, width) if note else [])]
     return _stacked(columns, rows, width)
 
 
@@ -58,7 +58,9 @@ def _column(heading: str) -> Column:
 
 def _stages(columns: Sequence[Column]) -> list[list[int]]:
     """Which columns to leave out: none, then one more at a time."""
-    order = sorted((place for place, each in enumerate(columns) if each.drop), key=lambda place: columns[place].drop)
+    order = sorted(
+        (place for place, column in enumerate(columns) if column.drop), key=lambda place: columns[place].drop
+    )
     return [sorted(order[:count]) for count in range(len(order) + 1)]
 
 
@@ -103,8 +105,8 @@ def _lines(columns: Sequence[Column], rows: Sequence[Sequence[str]], widths: Seq
 
 def _stacked(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """A block a row: its first cell, then a line a column."""
-    label = max((display_width(each.heading) for each in columns[1:]), default=0)
-    lines = wrapped(" · ".join(each.heading for each in columns), width)[:1] if len(columns) == 1 else []
+    label = max((display_width(column.heading) for column in columns[1:]), default=0)
+    lines = wrapped(" · ".join(column.heading for column in columns), width)[:1] if len(columns) == 1 else []
     for row in rows:
         lines += wrapped(row[0], width) or [""]
         for column, text in zip(columns[1:], row[1:], strict=True):

@@ -92,27 +92,27 @@ class Architecture:
             return 1
         if self.cell in _SUMS:
             sides = 2 if self.both_ways else 1
-            found = self._stack(self.features, self.units, sides=sides)
+            count = self._stack(self.features, self.units, sides=sides)
             width = self.units * sides
-            return found + width + 1 + (self._stack(width, width) if self.topology == "encoder_decoder" else 0)
-        found, width, steps = 0, self.features, self.steps
+            return count + width + 1 + (self._stack(width, width) if self.topology == "encoder_decoder" else 0)
+        count, width, steps = 0, self.features, self.steps
         if self.cell == "cnn":
             for _ in range(self.layers):
-                found += (min(KERNEL, steps) * width + 1 + 2 * self.layer_norm) * self.units
+                count += (min(KERNEL, steps) * width + 1 + 2 * self.layer_norm) * self.units
                 width, steps = self.units, -(-steps // 2)
         width *= steps
         for _ in range(1 if self.cell == "cnn" else self.layers):
-            found, width = found + (width + 1 + 2 * self.layer_norm) * self.units, self.units
-        return found + self.units + 1
+            count, width = count + (width + 1 + 2 * self.layer_norm) * self.units, self.units
+        return count + self.units + 1
 
     def _stack(self, width: int, units: int, *, sides: int = 1) -> int:
         """Parameters of all layers of the cell one above the other."""
         gates, biases = _SUMS[self.cell]
-        found = 0
+        count = 0
         for _ in range(self.layers):
-            found += sides * gates * units * (width + units + biases) + 2 * self.layer_norm * sides * units
+            count += sides * gates * units * (width + units + biases) + 2 * self.layer_norm * sides * units
             width = sides * units
-        return found
+        return count
 
     def to_json(self) -> dict[str, Any]:
         """What stands beside a member's weights."""
@@ -126,12 +126,12 @@ class Architecture:
         """
         if not isinstance(description, dict) or any(name not in description for name in _NEEDED):
             raise RunError(f"Expected model, steps, features and units in the architecture, got {description!r:.200}.")
-        return cls(**{each.name: description[each.name] for each in fields(cls) if each.name in description})
+        return cls(**{field.name: description[field.name] for field in fields(cls) if field.name in description})
 
     @classmethod
     def of(cls, experiment: Experiment, model: str, *, units: int | None = None) -> "Architecture":
         """What an experiment asks of one of its models. units: the ones that tuning chose, where they are others."""
-        found = cls(
+        architecture = cls(
             model=model.replace("simple_rnn_wide", "lstm"),
             steps=experiment.window,
             features=len(experiment.features),
@@ -143,7 +143,11 @@ class Architecture:
             bidirectional=experiment.bidirectional,
             ahead=experiment.horizon if model_registry.path(model) else 1,
         )
-        return found if found.model == model else replace(found, model=model, units=_width(found))
+        return (
+            architecture
+            if architecture.model == model
+            else replace(architecture, model=model, units=_width(architecture))
+        )
 
 
 @lru_cache
@@ -157,4 +161,4 @@ def _width(lstm: Architecture) -> int:
     units = lstm.units
     while parameters(units) < lstm.parameters:
         units += 1
-    return min(units, max(1, units - 1), key=lambda each: abs(parameters(each) - lstm.parameters))
+    return min(units, max(1, units - 1), key=lambda units: abs(parameters(units) - lstm.parameters))

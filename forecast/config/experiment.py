@@ -211,7 +211,7 @@ class Experiment:
             object.__setattr__(self, "features", DEFAULT_FEATURES)
         if self.features:
             check_names(self.features)
-        object.__setattr__(self, "panel", tuple(sorted(check_symbol(each) for each in self.panel)))
+        object.__setattr__(self, "panel", tuple(sorted(check_symbol(symbol) for symbol in self.panel)))
         if self.panel and len(set(self.panel)) < max(2, len(self.panel)):
             raise ConfigError(f"Expected 2 symbols or more for --global-model, each once, got {', '.join(self.panel)}.")
         object.__setattr__(self, "membership", check_membership(self.membership, symbols=self.panel))
@@ -246,11 +246,11 @@ class Experiment:
 
     def _check_networks(self) -> None:
         """What the networks' shape cannot be, alone or together with the labels."""
-        taken = [each for each in self.models if each not in MODELS and not model_registry.is_own_network(each)]
-        if taken:
+        reserved = [model for model in self.models if model not in MODELS and not model_registry.is_own_network(model)]
+        if reserved:
             raise ConfigError(
-                f"Expected a module name of its own for --model, got {taken[0]}: {taken[0].partition(':')[0]} stands "
-                "for something else here. Rename the file."
+                f"Expected a module name of its own for --model, got {reserved[0]}: {reserved[0].partition(':')[0]} "
+                "stands for something else here. Rename the file."
             )
         steps = [model for model in self.models if model_registry.topology(model) == "in_step"]
         if self.bidirectional and steps:
@@ -277,9 +277,9 @@ class Experiment:
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> "Experiment":
         """From the values of a command line, a TOML file or run.json; lists become tuples, dates may be text."""
-        former = {old: name for name, (known, _) in settings_of(cls).items() for old in known.aliases}
+        former = {old: name for name, (setting, _) in settings_of(cls).items() for old in setting.aliases}
         values = {former.get(name, name): value for name, value in options.items()}
-        names = {each.name for each in dataclasses.fields(cls)}
+        names = {field.name for field in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - names):
             raise ConfigError(f"Expected settings out of {', '.join(sorted(names))}, got {', '.join(unknown)}.")
         if "symbol" not in values:

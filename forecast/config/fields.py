@@ -80,13 +80,13 @@ class Setting:
         checked = getattr(self, f"_{self.kind}")(value)
         if checked is None:
             option = f"--{self.option or name.replace('_', '-')}"
-            raise ConfigError(f"Expected {option} {self.expectation}, got {_given(value)}.{self._hint(value)}")
+            raise ConfigError(f"Expected {option} {self.expectation}, got {_written(value)}.{self._hint(value)}")
         return checked
 
     def _hint(self, value: Any) -> str:
         """The nearest choice to the first text that is none."""
         texts = value if isinstance(value, list | tuple) else [value]
-        wrong = [each for each in texts if isinstance(each, str) and each not in (*self.choices, *self.words)]
+        wrong = [text for text in texts if isinstance(text, str) and text not in (*self.choices, *self.words)]
         return did_you_mean(wrong[0], (*self.choices, *self.words)) if wrong else ""
 
     def parse(self, text: str) -> Any:
@@ -106,8 +106,8 @@ class Setting:
         return above and (self.high is None or (value < self.high if self.open_high else value <= self.high))
 
     def _integer(self, value: Any) -> int | None:
-        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        return int(value) if whole and self._inside(int(value)) else None
+        integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        return int(value) if integer and self._inside(int(value)) else None
 
     def _number(self, value: Any) -> float | str | None:
         if isinstance(value, str):
@@ -126,7 +126,7 @@ class Setting:
             return None
         own = bool(self.own) and is_user_code(value)
         listed = not self.choices or value in self.choices
-        fits = own or listed or any(re.fullmatch(each, value) for each in self.patterns)
+        fits = own or listed or any(re.fullmatch(pattern, value) for pattern in self.patterns)
         return value if fits else None
 
     def _date(self, value: Any) -> date | None:
@@ -140,10 +140,10 @@ class Setting:
         return value if isinstance(value, date) else None
 
     def _texts(self, value: Any) -> tuple[str, ...] | None:
-        if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+        if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
             return None
-        known = {each for each in value if each in self.choices or (self.own and is_user_code(each))}
-        unknown = self.choices and not set(value) <= known
+        accepted = {text for text in value if text in self.choices or (self.own and is_user_code(text))}
+        unknown = self.choices and not set(value) <= accepted
         if unknown or (not value and not self.empty) or len(set(value)) < len(value):
             return None
         return tuple(value)
@@ -159,7 +159,7 @@ class Setting:
                 schema["items"] = {"anyOf": [schema["items"], {"type": "string", "pattern": PATTERN}]}
             schema |= {"uniqueItems": True}
         elif patterns := (*self.patterns, *([PATTERN] if self.own else [])):
-            schema["anyOf"] = [{"enum": list(self.choices)}, *({"pattern": f"^{each}$"} for each in patterns)]
+            schema["anyOf"] = [{"enum": list(self.choices)}, *({"pattern": f"^{pattern}$"} for pattern in patterns)]
         elif self.choices:
             schema["enum"] = list(self.choices)
         if self.low is not None:
@@ -174,30 +174,30 @@ class Setting:
 
 def setting(default: Any, kind: Kind, help: str, *, group: str, **more: Any) -> Any:
     """A dataclass field with its default and what it may be."""
-    known = Setting(kind=kind, help=help, group=group, **more)
-    return dataclasses.field(default=default, metadata={"setting": known})
+    description = Setting(kind=kind, help=help, group=group, **more)
+    return dataclasses.field(default=default, metadata={"setting": description})
 
 
 def settings_of(configuration: type) -> dict[str, tuple[Setting, Any]]:
     """name -> (setting, default) of a configuration's fields, in their order."""
     return {
-        each.name: (each.metadata["setting"], each.default)
-        for each in dataclasses.fields(configuration)
-        if "setting" in each.metadata
+        field.name: (field.metadata["setting"], field.default)
+        for field in dataclasses.fields(configuration)
+        if "setting" in field.metadata
     }
 
 
 def check(configuration: Any) -> None:
     """Checks each field and brings it to its own type."""
-    for name, (known, _) in settings_of(type(configuration)).items():
-        object.__setattr__(configuration, name, known.check(name, getattr(configuration, name)))
+    for name, (setting, _) in settings_of(type(configuration)).items():
+        object.__setattr__(configuration, name, setting.check(name, getattr(configuration, name)))
 
 
 def json_schema(configuration: type, *, required: Sequence[str] = ()) -> dict[str, Any]:
     """JSON schema of a configuration, from its fields."""
     properties = {}
-    for name, (known, default) in settings_of(configuration).items():
-        properties[name] = known.schema() | ({} if default is None else {"default": default})
+    for name, (setting, default) in settings_of(configuration).items():
+        properties[name] = setting.schema() | ({} if default is None else {"default": default})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": configuration.__name__,
@@ -211,7 +211,7 @@ def _plain(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else f"{value:g}"
 
 
-def _given(value: Any) -> str:
+def _written(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))[:200] or "none"
     if isinstance(value, numbers.Real) and not isinstance(value, bool):

@@ -146,10 +146,10 @@ def colour(model: str) -> str:
         There is no such model.
     """
     reference, _, network = model.partition(":")
-    drawn = model if is_unlisted(model) else network or reference
-    if is_unlisted(drawn):
-        return f"{JUDGED}-{_number(drawn) % len(_ELSEWHERE)}"
-    name = cell(drawn) if drawn in _PARTS else drawn
+    reference_model = model if is_unlisted(model) else network or reference
+    if is_unlisted(reference_model):
+        return f"{JUDGED}-{_number(reference_model) % len(_ELSEWHERE)}"
+    name = cell(reference_model) if reference_model in _PARTS else reference_model
     if name not in PALETTE:
         raise KeyError(model)
     return name
@@ -161,8 +161,12 @@ def dash(model: str) -> tuple[int, ...]:
     if is_unlisted(model):
         return _STROKES[_number(model) // len(_ELSEWHERE) % len(_STROKES)]
     strokes = CELLS[cell(model)].dash if model in _PARTS else REFERENCES[reference].dash
-    drawn = network or model
-    dots = () if drawn in REFERENCES or is_unlisted(drawn) else TOPOLOGIES[topology(drawn)].dash
+    reference_model = network or model
+    dots = (
+        ()
+        if reference_model in REFERENCES or is_unlisted(reference_model)
+        else TOPOLOGIES[topology(reference_model)].dash
+    )
     return (strokes or _UNBROKEN) + dots if dots else strokes
 
 

@@ -145,22 +145,25 @@ class TradingConfig:
     @property
     def name(self) -> str:
         """The backtest's folder: the same rules give the same name."""
-        said = self.to_json()
+        description = self.to_json()
         first = ("policy", "band", "fee_bps", "slippage_bps")
         text = f"{self.policy}_band-{self.threshold}_fee-{self.costs.fee_bps}_slippage-{self.costs.slippage_bps}"
         text = text.replace(":", "-")
-        return text + "".join(f"_{key.replace('_', '-')}-{said[key]}" for key in said if key not in first)
+        return text + "".join(f"_{key.replace('_', '-')}-{description[key]}" for key in description if key not in first)
 
     def to_json(self) -> dict[str, Any]:
         """config.json. What is not named is off: costs of 0, no calibration, full size."""
-        said: dict[str, Any] = {"policy": self.policy, "band": self.threshold}
-        said |= {key: value for key, value in asdict(self.costs).items() if value or key in ("fee_bps", "slippage_bps")}
-        said |= {
-            ("size" if each.name == "sizing" else each.name): value
-            for each in fields(self)
-            if each.name not in ("policy", "threshold", "costs") and (value := getattr(self, each.name)) != each.default
+        description: dict[str, Any] = {"policy": self.policy, "band": self.threshold}
+        description |= {
+            key: value for key, value in asdict(self.costs).items() if value or key in ("fee_bps", "slippage_bps")
         }
-        return said
+        description |= {
+            ("size" if field.name == "sizing" else field.name): value
+            for field in fields(self)
+            if field.name not in ("policy", "threshold", "costs")
+            and (value := getattr(self, field.name)) != field.default
+        }
+        return description
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "TradingConfig":
@@ -170,9 +173,9 @@ class TradingConfig:
             ConfigError: a value that is not allowed.
         """
         config = current_names(content)
-        costs = Costs(**{each.name: config[each.name] for each in fields(Costs) if each.name in config})
-        own = [each.name for each in fields(cls) if each.name in config and each.name != "costs"]
-        return cls(costs=costs, **{name: config[name] for name in own})
+        costs = Costs(**{field.name: config[field.name] for field in fields(Costs) if field.name in config})
+        names = [field.name for field in fields(cls) if field.name in config and field.name != "costs"]
+        return cls(costs=costs, **{name: config[name] for name in names})
 
 
 _NAMES_IN_FILES = {"band": "threshold", "size": "sizing"}

@@ -79,9 +79,9 @@ def check_membership(membership: Iterable[str], *, symbols: Sequence[str]) -> tu
         if first is not None and last is not None and first > last:
             raise ConfigError(f"Expected {symbol} to be a member from a day to a later one, got {first} to {last}.")
         periods.setdefault(symbol, []).append((first, last))
-    for symbol, own in periods.items():
-        own.sort(key=lambda period: period[0] or date.min)
-        for (_, end), (start, _) in itertools.pairwise(own):
+    for symbol, spans in periods.items():
+        spans.sort(key=lambda period: period[0] or date.min)
+        for (_, end), (start, _) in itertools.pairwise(spans):
             if end is None or start is None or start <= end:
                 raise ConfigError(
                     f"Expected periods of membership of {symbol} that do not overlap, got one to {end or 'no end'} and "

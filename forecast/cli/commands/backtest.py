@@ -58,25 +58,25 @@ def command(
     rules = take_rules(options)
     if portfolio and len(names) < 2:
         raise click.UsageError(f"Expected two symbols or more for --portfolio, got {', '.join(names) or 'none'}.")
-    given = typed(ctx, {**options, "overwrite": overwrite, "backend": backend})
-    known: dict[str, Any] = {}
+    overrides = typed(ctx, {**options, "overwrite": overwrite, "backend": backend})
+    runs: dict[str, Any] = {}
     for name in names or ("latest",):
         run = _named_run(settings, name)
-        if run is not None and given:
+        if run is not None and overrides:
             raise click.UsageError(f"Run {run.name} is trained already: name a symbol for training options, not a run.")
-        known[name] = run if run is not None or given else _newest_run(settings, name)
-    if missing := {name.upper(): None for name, run in known.items() if run is None}:
+        runs[name] = run if run is not None or overrides else _newest_run(settings, name)
+    if missing := {name.upper(): None for name, run in runs.items() if run is None}:
         from forecast.cli.commands.train import train_each
 
-        if not given:
+        if not overrides:
             settings.note(f"No finished run of {', '.join(missing)} yet: training first.")
-        where = how(jobs=jobs, backend=backend, cluster=cluster)
+        workers = how(jobs=jobs, backend=backend, cluster=cluster)
         trained = train_each(
-            settings, [make_experiment(symbol, options) for symbol in missing], overwrite=overwrite, **where
+            settings, [make_experiment(symbol, options) for symbol in missing], overwrite=overwrite, **workers
         )
         of_symbol = dict(zip(missing, trained, strict=True))
-        known = {name: run or of_symbol[name.upper()] for name, run in known.items()}
-    backtest_each(settings, list(known.values()), rules, portfolio=portfolio, as_json=as_json)
+        runs = {name: run or of_symbol[name.upper()] for name, run in runs.items()}
+    backtest_each(settings, list(runs.values()), rules, portfolio=portfolio, as_json=as_json)
 
 
 def backtest_each(settings: CliContext, runs: list[Any], rules: Any, *, portfolio: str | None, as_json: bool) -> None:
@@ -128,7 +128,7 @@ def _families(runs: list[Any], results: list[dict[str, Any]], *, say: bool) -> d
         click.echo("")
         for sentence in together(families):
             click.echo(sentence)
-    return {"families": [each.to_json() for each in families]}
+    return {"families": [family.to_json() for family in families]}
 
 
 def _join(settings: CliContext, runs: list[Any], rules: Any, weighting: Any, *, say: bool) -> dict[str, Any]:

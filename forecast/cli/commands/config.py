@@ -72,15 +72,15 @@ def check(ctx: click.Context, file: Path | None) -> None:
             "Expected a file, got none, and neither forecast.toml nor one of your own is there. Name one."
         )
     for path in paths:
-        content, known = read_settings(path), _commands(ctx)
-        tables = config_files.tables_of(content, commands=known, path=path)
+        content, commands = read_settings(path), _commands(ctx)
+        tables = config_files.tables_of(content, commands=commands, path=path)
         if tables is None:
-            understood = _flat(content, known, path)
+            understood = _flat(content, commands, path)
             say(f"{path}: {len(content)} settings, understood by {', '.join(understood)}.")
             continue
         for name, table in tables.items():
             if name != config_files.WORKSPACE:
-                _checked(table, known[name], path)
+                _checked(table, commands[name], path)
         count = sum(len(table) for table in tables.values())
         noun = "setting" if count == 1 else "settings"
         say(f"{path}: {count} {noun} in {', '.join(tables) or 'no table'}, all understood.")
@@ -95,7 +95,7 @@ def schema(ctx: click.Context) -> None:
     Example:
       forecast config schema
     """
-    tables = {name: _table_schema(each) for name, each in _commands(ctx).items()}
+    tables = {name: _table_schema(command) for name, command in _commands(ctx).items()}
     texts = {name: {"type": "string"} for name in _PLACES}
     places = {"type": "object", "properties": texts, "additionalProperties": False}
     content = {
@@ -113,44 +113,46 @@ def _commands(ctx: click.Context) -> dict[str, click.Command]:
     group = root.command
     if not isinstance(group, click.Group):
         return {}
-    known = ((name, group.get_command(root, name)) for name in group.list_commands(root))
-    return {name: each for name, each in known if each is not None and name != "config"}
+    commands = ((name, group.get_command(root, name)) for name in group.list_commands(root))
+    return {name: command for name, command in commands if command is not None and name != "config"}
 
 
-def _checked(table: dict[str, Any], known: click.Command, path: Path) -> None:
+def _checked(table: dict[str, Any], command: click.Command, path: Path) -> None:
     """Whether a command takes these settings, converted as it would.
 
     Raises:
         ConfigError: it does not.
     """
-    values = config_files.checked(table, known.params, path=path)
-    for parameter in known.params:
+    values = config_files.checked(table, command.params, path=path)
+    for parameter in command.params:
         if parameter.name in values:
             try:
-                parameter.type_cast_value(click.Context(known), values[parameter.name])
+                parameter.type_cast_value(click.Context(command), values[parameter.name])
             except click.BadParameter as error:
                 raise ConfigError(f"{path}: {error.format_message()}") from error
 
 
-def _flat(content: dict[str, Any], known: dict[str, click.Command], path: Path) -> list[str]:
+def _flat(content: dict[str, Any], commands: dict[str, click.Command], path: Path) -> list[str]:
     """The commands that understand a file without tables.
 
     Raises:
         ConfigError: none does; what stands against the nearest one.
     """
     problems: dict[str, ConfigError] = {}
-    for name, each in known.items():
-        if any("--config" in parameter.opts for parameter in each.params):
+    for name, command in commands.items():
+        if any("--config" in parameter.opts for parameter in command.params):
             try:
-                _checked(content, each, path)
+                _checked(content, command, path)
             except ConfigError as error:
                 problems[name] = error
             else:
                 problems.pop(name, None)
                 continue
-    readers = [name for name, each in known.items() if any("--config" in parameter.opts for parameter in each.params)]
+    readers = [
+        name for name, command in commands.items() if any("--config" in parameter.opts for parameter in command.params)
+    ]
     if len(problems) == len(readers):
-        nearest = max(readers, key=lambda name: len(set(content) & set(config_files.by_name(known[name].params))))
+        nearest = max(readers, key=lambda name: len(set(content) & set(config_files.by_name(commands[name].params))))
         raise problems[nearest]
     return [name for name in readers if name not in problems]
 
@@ -158,7 +160,7 @@ def _flat(content: dict[str, Any], known: dict[str, click.Command], path: Path) 
 def _places(ctx: click.Context, settings: CliContext) -> Iterator[tuple[str, str, Any, str]]:
     root, files = ctx.find_root(), config_files.files()
     for name, variable in _PLACES.items():
-        said = [
+        origins = [
             path
             for path in files
             if name in {key.replace("-", "_") for key in read_settings(path).get("workspace", {})}
@@ -169,7 +171,7 @@ def _places(ctx: click.Context, settings: CliContext) -> Iterator[tuple[str, str
         elif os.environ.get(variable):
             origin = variable
         else:
-            origin = str(said[-1]) if said else "default" if not files else f"beside {files[-1]}"
+            origin = str(origins[-1]) if origins else "default" if not files else f"beside {files[-1]}"
         yield config_files.WORKSPACE, name, str(getattr(settings.workspace, name)), origin
 
 
@@ -178,12 +180,12 @@ def _named(path: Path) -> set[str]:
 
 
 def _settings(ctx: click.Context) -> Iterator[tuple[str, str, Any, str]]:
-    known = _commands(ctx)
+    commands = _commands(ctx)
     for path in config_files.files():
-        tables = config_files.tables_of(read_settings(path), commands=known, path=path) or {}
+        tables = config_files.tables_of(read_settings(path), commands=commands, path=path) or {}
         for name, table in tables.items():
             if name != config_files.WORKSPACE:
-                config_files.checked(table, known[name].params, path=path)
+                config_files.checked(table, commands[name].params, path=path)
                 for setting, value in table.items():
                     yield name, setting.replace("_", "-"), value, str(path)
 
@@ -194,9 +196,9 @@ def _text(value: Any) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
-def _table_schema(known: click.Command) -> dict[str, Any]:
+def _table_schema(command: click.Command) -> dict[str, Any]:
     properties = {}
-    for parameter in known.params:
+    for parameter in command.params:
         name = "symbol" if isinstance(parameter, click.Argument) else max(parameter.opts, key=len).lstrip("-")
         if name not in config_files.NOT_IN_FILES:
             properties[name] = _property(parameter)
@@ -208,11 +210,11 @@ def _property(parameter: click.Parameter) -> dict[str, Any]:
     if isinstance(parameter, click.Option) and parameter.is_flag:
         return {"type": "boolean", **about}
     kinds = {"integer": "integer", "integer range": "integer", "float": "number", "float range": "number"}
-    one: dict[str, Any] = {"type": kinds.get(parameter.type.name, "string")}
-    if hasattr(parameter.type, "known"):
-        one = parameter.type.known.schema()
-        one = one.get("items", one)
+    schema: dict[str, Any] = {"type": kinds.get(parameter.type.name, "string")}
+    if hasattr(parameter.type, "setting"):
+        schema = parameter.type.setting.schema()
+        schema = schema.get("items", schema)
     elif isinstance(parameter.type, click.Choice):
-        one = {"enum": list(map(str, parameter.type.choices))}
+        schema = {"enum": list(map(str, parameter.type.choices))}
     several = isinstance(parameter, click.Argument) or (isinstance(parameter, click.Option) and parameter.multiple)
-    return {"anyOf": [one, {"type": "array", "items": one}], **about} if several else {**one, **about}
+    return {"anyOf": [schema, {"type": "array", "items": schema}], **about} if several else {**schema, **about}

@@ -46,11 +46,11 @@ def list_(settings: CliContext, /, as_json: bool) -> None:
     """
     from pipelines.store.store import Store
 
-    found = Store(settings.store).catalogue()
+    catalogue = Store(settings.store).catalogue()
     if as_json:
-        print_json({"series": _records(found)})
+        print_json({"series": _records(catalogue)})
         return
-    if not len(found):
+    if not len(catalogue):
         settings.note(f"The store at {settings.store} is empty. `forecast fetch AAPL --source sample` fills it.")
     print_table(
         [
@@ -64,15 +64,15 @@ def list_(settings: CliContext, /, as_json: bool) -> None:
         ],
         [
             [
-                each["symbol"],
-                f"{each['interval']} bars" if each["interval"] else each["kind"],
-                f"{each['rows']:,}",
-                str(each["first"]),
-                str(each["last"]),
-                each["currency"] or "–",
-                each["calendar"],
+                series["symbol"],
+                f"{series['interval']} bars" if series["interval"] else series["kind"],
+                f"{series['rows']:,}",
+                str(series["first"]),
+                str(series["last"]),
+                series["currency"] or "–",
+                series["calendar"],
             ]
-            for each in _records(found)
+            for series in _records(catalogue)
         ],
     )
 
@@ -155,18 +155,18 @@ def check(
         _check_ticks(store, symbol, as_json=as_json)
         return
     bars, actions = store.read_bars(symbol, interval=interval), store.read_actions(symbol)
-    found = quality_checks.check(bars, actions)
-    if repair and any(each.repair for each in found):
+    findings = quality_checks.check(bars, actions)
+    if repair and any(finding.repair for finding in findings):
         before = store.version()
-        mended, paid = quality_checks.repaired(bars, actions)
-        store.write(mended, paid)
+        repaired, dividends = quality_checks.repaired(bars, actions)
+        store.write(repaired, dividends)
         settings.note(f"Repaired. Take it back with `forecast data check {bars.symbol} --undo {before}`.")
     if as_json:
-        print_json({"symbol": bars.symbol, "bars": len(bars), "findings": [vars(each) for each in found]})
+        print_json({"symbol": bars.symbol, "bars": len(bars), "findings": [vars(finding) for finding in findings]})
         return
-    click.echo(f"{bars.symbol}: {len(bars):,} bars, {len(found)} {'finding' if len(found) == 1 else 'findings'}.")
+    click.echo(f"{bars.symbol}: {len(bars):,} bars, {len(findings)} {'finding' if len(findings) == 1 else 'findings'}.")
     columns = [Column("session"), Column("what", wrap=True), Column("how much"), Column("repair", wrap=True)]
-    print_table(columns, [[f.session, f.kind, f.size, f.repair] for f in found])
+    print_table(columns, [[finding.session, finding.kind, finding.size, finding.repair] for finding in findings])
 
 
 def _check_ticks(store: Any, symbol: str, *, as_json: bool) -> None:
@@ -176,11 +176,11 @@ def _check_ticks(store: Any, symbol: str, *, as_json: bool) -> None:
     total, findings = tick_checks.check(store.scan_matched(symbol))
     name = symbol.strip().upper()
     if as_json:
-        print_json({"symbol": name, "ticks": total, "findings": [vars(each) for each in findings]})
+        print_json({"symbol": name, "ticks": total, "findings": [vars(finding) for finding in findings]})
         return
     click.echo(f"{name}: {total:,} ticks, {len(findings)} {'finding' if len(findings) == 1 else 'findings'}.")
     columns = [Column("session"), Column("what", wrap=True), Column("how much")]
-    print_table(columns, [[each.session, each.kind, each.size] for each in findings])
+    print_table(columns, [[finding.session, finding.kind, finding.size] for finding in findings])
 
 
 @command.command("compact")
@@ -221,9 +221,9 @@ def remove(settings: CliContext, /, symbols: tuple[str, ...], yes: bool) -> None
 
     store = Store(settings.store)
     names = list(dict.fromkeys(check_symbol(symbol) for symbol in symbols))
-    for each in read_live(settings.workspace.live):
-        if each.symbol in names:
-            settings.note(f"{each.symbol} is live: its signals will fail. First: forecast live remove {each.run}.")
+    for live in read_live(settings.workspace.live):
+        if live.symbol in names:
+            settings.note(f"{live.symbol} is live: its signals will fail. First: forecast live remove {live.run}.")
     confirm(f"Remove all prices of {', '.join(names)} from {settings.store}?", yes=yes)
     for name in names:
         before = store.version()
@@ -275,16 +275,18 @@ def _bars(store: Any, symbol: str, interval: str, adjustment: str) -> "pd.DataFr
     if adjustment != "raw":
         bars = adjustments.adjust(bars, store.read_actions(symbol), base="back" if adjustment == "back" else "forward")
     daily = interval == "1d"
-    when = calendars.session_of(bars.closed_at, bars.calendar) if daily else bars.closed_at.astype("datetime64[s]")
+    closed = calendars.session_of(bars.closed_at, bars.calendar) if daily else bars.closed_at.astype("datetime64[s]")
     columns = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
-    return pd.DataFrame({"session" if daily else "closed at, UTC": when.astype(str), **columns})
+    return pd.DataFrame({"session" if daily else "closed at, UTC": closed.astype(str), **columns})
 
 
 def _only_series(store: Any, symbol: str) -> str:
     """Daily bars where there are any, else the one series of the symbol, else daily bars, whose absence is said."""
-    known = store.catalogue()
-    own = [str(each) or "ticks" for each in known[known["symbol"] == symbol.strip().upper()]["interval"]]
-    kinds = list(dict.fromkeys(own))
+    catalogue = store.catalogue()
+    intervals = [
+        str(interval) or "ticks" for interval in catalogue[catalogue["symbol"] == symbol.strip().upper()]["interval"]
+    ]
+    kinds = list(dict.fromkeys(intervals))
     return kinds[0] if len(kinds) == 1 else "1d"
 
 

@@ -44,12 +44,13 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
     chosen = _TICKS if ticks else _DAILY
     experiment = Experiment.from_options(dict(chosen))
     store = Store(settings.store)
-    known = store.catalogue()
-    if not ((known["symbol"] == experiment.symbol) & (known["kind"] == ("ticks" if ticks else "bars"))).any():
+    catalogue = store.catalogue()
+    if not ((catalogue["symbol"] == experiment.symbol) & (catalogue["kind"] == ("ticks" if ticks else "bars"))).any():
         ingest(store, sample.read(experiment.symbol))  # prices that are there already stay as they are
-    what = "E-mini S&P 500 trades of 2013" if ticks else "daily prices of Apple, 2000 to 2013"
+    sample_text = "E-mini S&P 500 trades of 2013" if ticks else "daily prices of Apple, 2000 to 2013"
     settings.note(
-        f"Sample: {what}. {len(experiment.models)} networks x {experiment.folds} folds x {experiment.seeds} seeds."
+        f"Sample: {sample_text}. {len(experiment.models)} networks x {experiment.folds} folds x {experiment.seeds} "
+        "seeds."
     )
     run = train_each(settings, [experiment], jobs=jobs_or_cores(jobs))[0]
     # these trades come without quotes: the spread is estimated from the bars before
@@ -67,9 +68,9 @@ def _scope(run: Any) -> str:
     described, bars = run.describe(), run.bars()
     closed_at = bars["closed_at"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
     sessions = len(set(session_of(closed_at, described["data"]["calendar"]).tolist()))
-    few = "session" if sessions == 1 else "sessions"
+    noun = "session" if sessions == 1 else "sessions"
     return (
-        f"{len(bars):,} bars of {sessions} {few}, features of trades beside those of prices, nothing held overnight. "
+        f"{len(bars):,} bars of {sessions} {noun}, features of trades beside those of prices, nothing held overnight. "
         "They can tell what trading costs against what a bar moves, and whether the forecasts beat the base rate in "
         "these hours. They cannot tell whether either would be so on another day: days are the clusters of the "
         f"verdict, and {sessions} of them say next to nothing of a mean per day. Fetch a month of sessions of your own "

@@ -42,11 +42,11 @@ def command(settings: CliContext, as_json: bool) -> None:
         "trial log": lambda: _trial_log(settings),
         "calendars": lambda: _calendars(settings),
     }
-    found = {name: _answer(check) for name, check in checks.items()}
+    answers = {name: _answer(check) for name, check in checks.items()}
     if as_json:
-        print_json({name.replace(" ", "_"): value for name, value in found.items()})
+        print_json({name.replace(" ", "_"): value for name, value in answers.items()})
         return
-    for name, value in found.items():
+    for name, value in answers.items():
         if isinstance(value, dict):
             click.echo(f"{name}:")
             for key, entry in value.items():
@@ -66,13 +66,13 @@ def _answer(check: "Callable[[], Any]") -> Any:
 def _versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {"python": sys.version.split()[0]}
+    versions = {"python": sys.version.split()[0]}
     for package in ("tick-forecast", "keras", "tensorflow", "numpy", "pandas", "deltalake", "yfinance", "scikit-learn"):
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "missing: pip install tick-forecast"
-    return found
+            versions[package] = "missing: pip install tick-forecast"
+    return versions
 
 
 def _backend() -> str:
@@ -129,10 +129,12 @@ def _store(settings: CliContext) -> str:
     if "://" not in str(settings.store) and "CANNOT" in (place := _folder(Path(settings.store))):
         return place
     try:
-        found = Store(settings.store).catalogue()
+        catalogue = Store(settings.store).catalogue()
     except ForecastError as error:
         return str(error)
-    return f"{found['symbol'].nunique()} symbols, {int(found['rows'].sum()):,} rows" if len(found) else "empty"
+    return (
+        f"{catalogue['symbol'].nunique()} symbols, {int(catalogue['rows'].sum()):,} rows" if len(catalogue) else "empty"
+    )
 
 
 def _runs(settings: CliContext) -> str:
@@ -148,7 +150,7 @@ def _trial_log(settings: CliContext) -> str:
     from forecast.runs import trial_log
 
     path = settings.runs / trial_log.FILE
-    nearest = path if path.exists() else next(each for each in path.absolute().parents if each.exists())
+    nearest = path if path.exists() else next(parent for parent in path.absolute().parents if parent.exists())
     log = trial_log.read(settings.runs)
     state = "can be written" if os.access(nearest, os.W_OK) else "CANNOT BE WRITTEN: nothing can be trained or tried"
     return "; ".join([f"{log.tried} configurations tried ({state})", *log.problems])
@@ -162,11 +164,11 @@ def _calendars(settings: CliContext) -> str:
 
     try:
         stored = Store(settings.store).catalogue()
-        names = {str(each) for each in stored["calendar"]} if len(stored) else set()
+        names = {str(calendar) for calendar in stored["calendar"]} if len(stored) else set()
     except ForecastError:
         names = set()
-    checked = sorted(names & {each.calendar for each in KNOWN_SESSIONS}) or ["XNYS"]
-    wrong = [f"{name} {each}" for name in checked for each in contradictions(name)]
+    checked = sorted(names & {sessions.calendar for sessions in KNOWN_SESSIONS}) or ["XNYS"]
+    wrong = [f"{name} {contradiction}" for name in checked for contradiction in contradictions(name)]
     return (
         "; ".join([f"{', '.join(checked)}: {len(wrong)} sessions CONTRADICT the exchange's own", *wrong])
         if wrong

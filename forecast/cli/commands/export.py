@@ -39,9 +39,9 @@ def command(
     run = open_run(settings.runs, name)
     folder = out or run.folder / "export"
     source = source_now(run, open_experiment(run)[1], Store(settings.store))
-    done = export(run, source, to=to, folder=folder, fold=fold, models=models, tell=settings.note)
+    exported = export(run, source, to=to, folder=folder, fold=fold, models=models, tell=settings.note)
     if as_json:
-        files: list[dict[str, Any]] = [{**vars(each), "path": str(each.path)} for each in done]
+        files: list[dict[str, Any]] = [{**vars(file), "path": str(file.path)} for file in exported]
         print_json({"run": run.name, "folder": str(folder), "files": files})
         return
-    click.echo(f"{len(done)} files and export.json in {folder}")
+    click.echo(f"{len(exported)} files and export.json in {folder}")

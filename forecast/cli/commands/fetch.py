@@ -165,23 +165,29 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
         _dry_run(files, names, as_json=as_json)
         return
     with counted(settings, "Fetching") as begun:
-        done, failed = prices.fetch_each(
+        results, failed = prices.fetch_each(
             names, request, files=files, workspace=settings.workspace, note=settings.note, begun=begun
         )
     if as_json:
-        print_json({"fetched": [_as_json(each) for each in done], "failed": {k: str(v) for k, v in failed.items()}})
+        print_json(
+            {"fetched": [_as_json(result) for result in results], "failed": {k: str(v) for k, v in failed.items()}}
+        )
     else:
-        _print(done)
+        _print(results)
     if failed:
-        raise prices.failure(done, failed, symbols=names, reasons="reasons above")
+        raise prices.failure(results, failed, symbols=names, reasons="reasons above")
 
 
 def _expanded(symbols: tuple[str, ...], files: tuple[Path, ...]) -> tuple[tuple[str, ...], tuple[Path, ...]]:
     """Symbols and files; what a shell made of --file month/*.csv are files, not symbols."""
     if not files:
         return symbols, files
-    more = [each for each in symbols if ("/" in each or os.sep in each or Path(each).suffix) and Path(each).is_file()]
-    return tuple(each for each in symbols if each not in more), (*files, *map(Path, more))
+    more = [
+        symbol
+        for symbol in symbols
+        if ("/" in symbol or os.sep in symbol or Path(symbol).suffix) and Path(symbol).is_file()
+    ]
+    return tuple(symbol for symbol in symbols if symbol not in more), (*files, *map(Path, more))
 
 
 def _check(source: str, symbols: tuple[str, ...], options: dict[str, Any]) -> None:
@@ -227,13 +233,13 @@ def _date(moment: datetime | None) -> Any:
     return None if moment is None else moment.date()
 
 
-def _as_json(each: "IngestionResult") -> dict[str, Any]:
+def _as_json(result: "IngestionResult") -> dict[str, Any]:
     from dataclasses import asdict
 
-    return asdict(each)
+    return asdict(result)
 
 
-def _print(done: "list[IngestionResult]") -> None:
+def _print(results: "list[IngestionResult]") -> None:
     from forecast.cli.tables import Column, print_table
 
     print_table(
@@ -248,14 +254,14 @@ def _print(done: "list[IngestionResult]") -> None:
         ],
         [
             [
-                each.symbol,
-                f"{each.interval} bars" if each.interval else each.kind,
-                f"{each.rows:,}",
-                each.first,
-                each.last,
-                each.currency or "–",
-                f"{each.actions}",
+                result.symbol,
+                f"{result.interval} bars" if result.interval else result.kind,
+                f"{result.rows:,}",
+                result.first,
+                result.last,
+                result.currency or "–",
+                f"{result.actions}",
             ]
-            for each in done
+            for result in results
         ],
     )

@@ -88,11 +88,11 @@ def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: b
         )
     moment = None if at is None else np.datetime64(_last_moment(at), "ns")
     with busy(settings, f"Looking into {chosen.run.name}"):
-        found = analysis.inspect(chosen, at=moment, tell=settings.note)
-    memories = effective_memory.memories(found.memory, rng=np.random.default_rng(0))
+        inspection = analysis.inspect(chosen, at=moment, tell=settings.note)
+    memories = effective_memory.memories(inspection.memory, rng=np.random.default_rng(0))
     sentence = memory_section.sentence(memories, window=chosen.experiment.window)
-    found.facts.update(sentence=sentence, memory=[dataclasses.asdict(each) for each in memories])
-    analysis.save(found, chosen, pictures=diagnostics.pictures(found, memories))
+    inspection.facts.update(sentence=sentence, memory=[dataclasses.asdict(memory) for memory in memories])
+    analysis.save(inspection, chosen, pictures=diagnostics.pictures(inspection, memories))
     if settings.workspace.page(chosen.run.name).exists() and (backtests := chosen.run.backtests()):  # new pictures
         write_report(
             chosen.run,
@@ -101,7 +101,7 @@ def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: b
             calibrations=listed(settings.calibrations),
         )
     written = diagnostics.write_memory(
-        found,
+        inspection,
         memories,
         memory_benchmark.cached(settings.workspace.benchmark),
         ablated=window_ablation.kept(chosen.run),
@@ -109,7 +109,7 @@ def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: b
     )
     if as_json:
         tables = chosen.run.folder / "inspection"
-        print_json({"page": str(written), "tables": str(tables), **found.facts})
+        print_json({"page": str(written), "tables": str(tables), **inspection.facts})
         return
     say(sentence)
     if more := memory_section.details(memories, window=chosen.experiment.window):
@@ -126,7 +126,7 @@ def _benchmark(
     from forecast.studies.memory_tasks import TASKS, StepBudget
 
     window = _window(settings, name)
-    known = memory_benchmark.run(
+    benchmark = memory_benchmark.run(
         settings.workspace.benchmark,
         lengths=lengths,
         seeds=seeds,
@@ -135,18 +135,18 @@ def _benchmark(
         fresh=fresh,
         tell=settings.note,
     )
-    written = diagnostics.write_benchmark(known, window=window, folder=settings.reports_dir)
+    written = diagnostics.write_benchmark(benchmark, window=window, folder=settings.reports_dir)
     if as_json:
-        reach = {task: {cell: known.reach(task, cell) for cell in memory_benchmark.CELLS} for task in TASKS}
-        results = known.table.to_dict(orient="records")
+        reach = {task: {cell: benchmark.reach(task, cell) for cell in memory_benchmark.CELLS} for task in TASKS}
+        results = benchmark.table.to_dict(orient="records")
         print_json({"page": str(written), "window": window, "reach": reach, "results": results})
         return
-    say(diagnostics.benchmark_sentence(known))
+    say(diagnostics.benchmark_sentence(benchmark))
     say(f"Page: {written}")
 
 
 def _ablate(settings: CliContext, name: str, lengths: list[int], *, jobs: int | None, as_json: bool) -> None:
-    from forecast.api.progress import shown
+    from forecast.api.progress import progress_display
     from forecast.api.training import make_workers
     from forecast.cli.options import jobs_or_cores
     from forecast.cli.tables import Column, print_table
@@ -159,22 +159,27 @@ def _ablate(settings: CliContext, name: str, lengths: list[int], *, jobs: int | 
     chosen = loader.open_subject(open_run(settings.runs, name))
     backend = chosen.about.get("backend", "tensorflow")
     with (
-        shown(not settings.quiet) as progress,
+        progress_display(not settings.quiet) as progress,
         make_workers(jobs=jobs_or_cores(jobs), backend=backend, cluster=None) as workers,
     ):
-        found = window_ablation.run(chosen, lengths, rules=rules_of(chosen.run), workers=workers, progress=progress)
+        ablation = window_ablation.run(chosen, lengths, rules=rules_of(chosen.run), workers=workers, progress=progress)
     if as_json:
-        rows = found.table.astype(object).where(found.table.notna(), None).to_dict("records")
+        rows = ablation.table.astype(object).where(ablation.table.notna(), None).to_dict("records")
         print_json(
-            {"run": chosen.run.name, "window": found.window, "sentence": ablation_section.sentence(found), "rows": rows}
+            {
+                "run": chosen.run.name,
+                "window": ablation.window,
+                "sentence": ablation_section.sentence(ablation),
+                "rows": rows,
+            }
         )
         return
     columns = [
         Column("network"), Column("window", number=True), Column("log loss", number=True, drop=1),
         Column("net per day", number=True), Column("interval", number=True), Column("answer", wrap=True),
     ]  # fmt: skip
-    print_table(columns, ablation_section.cells(found))
-    say(ablation_section.sentence(found))
+    print_table(columns, ablation_section.cells(ablation))
+    say(ablation_section.sentence(ablation))
     say(f"Next: forecast inspect {chosen.run.name} puts it on the page.")
 
 
@@ -182,7 +187,7 @@ def _lengths(text: str, *, option: str = "--lengths") -> list[int]:
     from pipelines.errors import ConfigError
 
     try:
-        return [int(each) for each in text.split(",")]
+        return [int(length) for length in text.split(",")]
     except ValueError as error:
         raise ConfigError(
             f"Expected {option} as whole numbers with commas, like 10,50,100, got {text[:80]!r}."

@@ -63,16 +63,16 @@ def add(settings: CliContext, name: str, backtest: str | None, model: str | None
         raise RunError(
             f"Expected --model out of {', '.join(networks)}, got {traded[:80]!r}.{did_you_mean(traded, networks)}"
         )
-    others = [each.run for each in live.read_live(settings.workspace.live) if each.symbol == run.symbol]
+    siblings = [live_run.run for live_run in live.read_live(settings.workspace.live) if live_run.symbol == run.symbol]
     added = live.add(
         settings.workspace.live, run=run.name, symbol=run.symbol, model=traded, backtest=chosen,
         rules=run.backtest_config(chosen),
     )  # fmt: skip
     say(f"{added.symbol} is live: {added.run}, {added.model}, {added.backtest}. Tomorrow: forecast signal --all")
-    if others := [each for each in others if each != run.name]:
+    if siblings := [name for name in siblings if name != run.name]:
         settings.note(
-            f"{run.symbol} has {len(others) + 1} live runs now, which are asked one by one. To leave one: "
-            + " && ".join(f"forecast live remove {each}" for each in others)
+            f"{run.symbol} has {len(siblings) + 1} live runs now, which are asked one by one. To leave one: "
+            + " && ".join(f"forecast live remove {name}" for name in siblings)
         )
 
 
@@ -89,8 +89,8 @@ def remove(settings: CliContext, names: tuple[str, ...]) -> None:
     from forecast.serving import live
 
     for name in names:
-        gone = live.remove(settings.workspace.live, name)
-        say(f"{gone.symbol} is no longer live: {gone.run}.")
+        removed = live.remove(settings.workspace.live, name)
+        say(f"{removed.symbol} is no longer live: {removed.run}.")
 
 
 @command.command("list")
@@ -113,30 +113,30 @@ def list_(settings: CliContext, as_json: bool) -> None:
     from forecast.serving.live import read_live
     from pipelines.errors import ForecastError
 
-    known = read_live(settings.workspace.live)
+    live_runs = read_live(settings.workspace.live)
     page = Journal(settings.workspace.live).read()
     rows: list[tuple[LiveRun, PaperRecord | None, str]] = []
-    for each in known:
+    for live_run in live_runs:
         try:
-            rows.append((each, _record(settings, each, page.of(each.run)), ""))
+            rows.append((live_run, _record(settings, live_run, page.of(live_run.run)), ""))
         except ForecastError as error:
-            rows.append((each, None, str(error)))
+            rows.append((live_run, None, str(error)))
     if as_json:
         print_json(
             [
-                {**asdict(each), "record": None if found is None else asdict(found), "problem": problem}
-                for each, found, problem in rows
+                {**asdict(live_run), "record": None if record is None else asdict(record), "problem": problem}
+                for live_run, record, problem in rows
             ]
         )
         return
-    if not known:
+    if not live_runs:
         settings.note("No run is live. Add one: forecast live add RUN.")
     _print(rows)
-    for each, found, problem in rows:
+    for live_run, record, problem in rows:
         if problem:
-            settings.note(f"{each.symbol}: {problem}")
-        if found is not None and found.drifted_on is not None:
-            settings.note(drift_sentence(found))
+            settings.note(f"{live_run.symbol}: {problem}")
+        if record is not None and record.drifted_on is not None:
+            settings.note(drift_sentence(record))
 
 
 @command.command("journal")
@@ -156,15 +156,15 @@ def journal(settings: CliContext, symbol: str | None, as_json: bool) -> None:
     from forecast.report import formatting
     from forecast.serving.journal import Journal
 
-    kept: Journal = Journal(settings.workspace.live)
-    page = kept.read()
+    log: Journal = Journal(settings.workspace.live)
+    page = log.read()
     entries: list[JournalEntry] = [
-        each for each in page.entries if symbol is None or each.symbol == symbol.strip().upper()
+        entry for entry in page.entries if symbol is None or entry.symbol == symbol.strip().upper()
     ]
     if page.damaged:
-        settings.note(f"Lines of {kept.path} that cannot be read: {', '.join(map(str, page.damaged))}.")
+        settings.note(f"Lines of {log.path} that cannot be read: {', '.join(map(str, page.damaged))}.")
     if as_json:
-        print_json([asdict(each) for each in entries])
+        print_json([asdict(entry) for entry in entries])
         return
     if not entries:
         settings.note("No signal has been given yet: forecast signal --all")
@@ -176,15 +176,15 @@ def journal(settings: CliContext, symbol: str | None, as_json: bool) -> None:
         ],
         [
             [
-                each.decided_at, each.symbol, each.traded.signal.upper(), formatting.number(each.traded.position),
-                f"{each.traded.probability:.3f}", formatting.price(each.price), each.recorded_at, each.run,
+                entry.decided_at, entry.symbol, entry.traded.signal.upper(), formatting.number(entry.traded.position),
+                f"{entry.traded.probability:.3f}", formatting.price(entry.price), entry.recorded_at, entry.run,
             ]
-            for each in entries
+            for entry in entries
         ],
     )  # fmt: skip
 
 
-def _record(settings: CliContext, each: "LiveRun", entries: "list[JournalEntry]") -> Any:
+def _record(settings: CliContext, live_run: "LiveRun", entries: "list[JournalEntry]") -> Any:
     from forecast.datasets.dataset import make_bars
     from forecast.serving.live import open_live_run
     from forecast.serving.loader import open_experiment, source_now
@@ -193,23 +193,23 @@ def _record(settings: CliContext, each: "LiveRun", entries: "list[JournalEntry]"
 
     if not entries:
         return None
-    run = open_live_run(settings.runs, each)
+    run = open_live_run(settings.runs, live_run)
     _, experiment = open_experiment(run)
     prices = make_bars(source_now(run, experiment, Store(settings.store)), experiment)
-    return paper_record(run, experiment, entries, prices, rules=each.trading)
+    return paper_record(run, experiment, entries, prices, rules=live_run.trading)
 
 
 def _print(rows: "list[tuple[LiveRun, PaperRecord | None, str]]") -> None:
     from forecast.report import formatting
 
-    def cells(found: "PaperRecord | None") -> list[str]:
-        if found is None:
+    def cells(record: "PaperRecord | None") -> list[str]:
+        if record is None:
             return [formatting.DASH] * 8
-        drift = f"since {found.drifted_on[:10]}" if found.drifted_on else f"{found.drift.evidence:.2g} of 20"
+        drift = f"since {record.drifted_on[:10]}" if record.drifted_on else f"{record.drift.evidence:.2g} of 20"
         return [
-            found.since[:10], str(found.given), str(found.missed), str(found.late),
-            formatting.show(found.drift.hit_rate, formatting.percent), formatting.percent(found.expected.hit_rate),
-            formatting.show(found.net_return, formatting.percent), drift,
+            record.since[:10], str(record.given), str(record.missed), str(record.late),
+            formatting.show(record.drift.hit_rate, formatting.percent), formatting.percent(record.expected.hit_rate),
+            formatting.show(record.net_return, formatting.percent), drift,
         ]  # fmt: skip
 
     print_table(
@@ -220,7 +220,7 @@ def _print(rows: "list[tuple[LiveRun, PaperRecord | None, str]]") -> None:
             Column("return", number=True), Column("drift"),
         ],
         [
-            [each.symbol, each.run, each.model, each.backtest.replace("_", " "), *cells(found)]
-            for each, found, _ in rows
+            [live_run.symbol, live_run.run, live_run.model, live_run.backtest.replace("_", " "), *cells(record)]
+            for live_run, record, _ in rows
         ],
     )  # fmt: skip

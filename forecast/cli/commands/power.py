@@ -49,7 +49,7 @@ def command(
     from dataclasses import asdict
     from datetime import UTC, datetime
 
-    from forecast.api.progress import shown
+    from forecast.api.progress import progress_display
     from forecast.api.training import make_workers
     from forecast.compute.backend import choose, versions
     from forecast.report import write_controls, write_index
@@ -76,7 +76,7 @@ def command(
         )
     if experiment.combinatorial:
         raise ConfigError("Expected --split expanding or rolling: paths of a combinatorial run give no verdict.")
-    wanted = [
+    simulated = [
         power_study.Market(kind=kind, edge=edge, seed=seed, bars=n_bars)
         for kind in kinds
         for edge in ((0.0,) if kind in ("none", "shuffled") else edges)
@@ -93,11 +93,11 @@ def command(
 
         shutil.rmtree(folder, ignore_errors=True)
     placed = how(jobs=jobs, backend=backend, cluster=cluster)
-    with shown(not settings.quiet) as progress, make_workers(**{**placed, "backend": chosen}) as workers:
+    with progress_display(not settings.quiet) as progress, make_workers(**{**placed, "backend": chosen}) as workers:
         results = power_study.calibrate(
-            experiment, wanted, rules=rules, folder=folder, workers=workers, progress=progress
+            experiment, simulated, rules=rules, folder=folder, workers=workers, progress=progress
         )
-    found = power_results.PowerStudy(
+    study = power_results.PowerStudy(
         folder=folder,
         about={
             "experiment": experiment.to_json(),
@@ -108,8 +108,8 @@ def command(
         },
         shares=power_results.rates(results),
     )
-    power_results.save(found)
-    page = write_controls(found, folder=settings.reports_dir)
+    power_results.save(study)
+    page = write_controls(study, folder=settings.reports_dir)
     write_index(
         list_runs(settings.runs), folder=settings.reports_dir, calibrations=power_results.listed(settings.calibrations)
     )
@@ -118,31 +118,31 @@ def command(
             {
                 "page": str(page),
                 "folder": str(folder),
-                "rates": power_results.records(found.shares),
+                "rates": power_results.records(study.shares),
                 "comparisons": power_results.records(
-                    found.shares.drop(columns=["low", "high", "claims", "claims_high"])
+                    study.shares.drop(columns=["low", "high", "claims", "claims_high"])
                 ),
-                "smallest_effects": [asdict(each) for each in power_results.smallest_effects(found.shares)],
-                "smallest_edge": power_results.smallest_edges(found.shares),
+                "smallest_effects": [asdict(effect) for effect in power_results.smallest_effects(study.shares)],
+                "smallest_edge": power_results.smallest_edges(study.shares),
             }
         )
         return
     from forecast.report import formatting
 
-    _print(found.shares)
-    smallest = power_results.smallest_edges(found.shares)
-    reached = [each for each in smallest if each["edge"] is not None]
-    for each in reached:
+    _print(study.shares)
+    smallest = power_results.smallest_edges(study.shares)
+    reached = [row for row in smallest if row["edge"] is not None]
+    for row in reached:
         say(
-            f"{each['question']}, {each['model']} against {each['benchmark']} on {each['kind']}: "
-            f"found with {formatting.POWER} from {each['edge']:.2f}."
+            f"{row['question']}, {row['model']} against {row['benchmark']} on {row['kind']}: "
+            f"found with {formatting.POWER} from {row['edge']:.2f}."
         )
     if missed := len(smallest) - len(reached):
         other = "other " * bool(reached)
         say(
             f"{missed} {other}comparison{'s' * (missed > 1)}: found with {formatting.POWER} at none of the edges tried."
         )
-    for sentence in effects(found):
+    for sentence in effects(study):
         say(sentence)
     click.echo(str(page))
 

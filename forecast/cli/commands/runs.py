@@ -72,26 +72,26 @@ def command(
 
     settings: CliContext = ctx.obj
     listed = [
-        each
-        for each in summaries(settings.runs)
-        if (symbol is None or each.symbol == symbol.strip().upper())
-        and (model is None or model in each.models)
-        and (status is None or each.status == status)
-        and (tag is None or tag in each.tags)
-        and (experiment is None or each.experiment == experiment)
-        and (text is None or text.lower() in _searched(each))
+        summary
+        for summary in summaries(settings.runs)
+        if (symbol is None or summary.symbol == symbol.strip().upper())
+        and (model is None or model in summary.models)
+        and (status is None or summary.status == status)
+        and (tag is None or tag in summary.tags)
+        and (experiment is None or summary.experiment == experiment)
+        and (text is None or text.lower() in _searched(summary))
     ]
     listed = _sorted(listed, sort)
     live, differing = live_names(settings.workspace.live), differing_settings(listed)
     if as_json:
-        print_json([_as_json(each, live=live, differing=differing) for each in listed])
+        print_json([_as_json(summary, live=live, differing=differing) for summary in listed])
         return
     if not listed:
         settings.note(f"No such run in {settings.runs}. Train one: forecast train SYMBOL.")
     _print(listed, live=live, differing=differing)
-    for each in listed:
-        if each.problem:
-            settings.note(each.problem)
+    for summary in listed:
+        if summary.problem:
+            settings.note(summary.problem)
 
 
 @command.command("compare")
@@ -131,26 +131,26 @@ def compare(settings: CliContext, names: tuple[str, ...], backtests: tuple[str, 
         open_compared(open_run(settings.runs, name), backtest=backtest)
         for name, backtest in zip(names, chosen, strict=True)
     ]
-    if len({(each.run.name, each.backtest) for each in compared}) < len(compared):
+    if len({(entry.run.name, entry.backtest) for entry in compared}) < len(compared):
         raise click.UsageError("Expected different runs or backtests, got one of them twice.")
-    found, other = differences(compared), differing(compared)
-    page = write_run_comparison(compared, found, folder=settings.reports_dir)
+    pairs, settings_by_name = differences(compared), differing(compared)
+    page = write_run_comparison(compared, pairs, folder=settings.reports_dir)
     if as_json:
         print_json(
             {
                 "runs": [
-                    {"run": each.run.name, "backtest": each.backtest, "performance": each.metrics["performance"]}
-                    for each in compared
+                    {"run": entry.run.name, "backtest": entry.backtest, "performance": entry.metrics["performance"]}
+                    for entry in compared
                 ],
-                "settings": other,
-                "differences": [asdict(each) for each in found],
+                "settings": settings_by_name,
+                "differences": [asdict(pair) for pair in pairs],
                 "page": str(page),
             }
         )
         return
     print_table(
-        [Column("setting"), *(Column(each.run.name, wrap=True) for each in compared)],
-        [[name.replace("_", " "), *map(formatting.value, values)] for name, values in other.items()],
+        [Column("setting"), *(Column(entry.run.name, wrap=True) for entry in compared)],
+        [[name.replace("_", " "), *map(formatting.value, values)] for name, values in settings_by_name.items()],
     )
     click.echo("")
     drop = {"costs": 1, "exposure": 2, "trades": 3}
@@ -162,8 +162,8 @@ def compare(settings: CliContext, names: tuple[str, ...], backtests: tuple[str, 
         section.numbers(compared),
     )  # fmt: skip
     click.echo("")
-    for each in found:
-        say(section.sentence(each))
+    for pair in pairs:
+        say(section.sentence(pair))
     say(f"Page: {page}")
 
 
@@ -186,8 +186,8 @@ def note(settings: CliContext, name: str, text: str | None, clear: bool) -> None
     run = open_run(settings.runs, name)
     if clear and text:
         raise click.UsageError("Expected a text or --clear, got both.")
-    known = labels.write_note(run, text or "") if clear or text is not None else labels.read_labels(run)
-    say(f"{run.name}: {known.note or 'no note'}")
+    described = labels.write_note(run, text or "") if clear or text is not None else labels.read_labels(run)
+    say(f"{run.name}: {described.note or 'no note'}")
 
 
 @command.command("tag")
@@ -208,10 +208,10 @@ def tag(settings: CliContext, name: str, tags: tuple[str, ...], remove: bool) ->
 
     run = open_run(settings.runs, name)
     if not tags:
-        known = labels.read_labels(run)
+        described = labels.read_labels(run)
     else:
-        known = labels.remove_tags(run, tags) if remove else labels.add_tags(run, tags)
-    say(f"{run.name}: {', '.join(known.tags) or 'no tags'}")
+        described = labels.remove_tags(run, tags) if remove else labels.add_tags(run, tags)
+    say(f"{run.name}: {', '.join(described.tags) or 'no tags'}")
 
 
 @command.command("remove")
@@ -254,7 +254,9 @@ def prune(settings: CliContext, keep: int, symbol: str | None, yes: bool) -> Non
     from forecast.runs.run import Run
     from forecast.serving.live import live_names
 
-    listed = [each for each in summaries(settings.runs) if symbol is None or each.symbol == symbol.strip().upper()]
+    listed = [
+        summary for summary in summaries(settings.runs) if symbol is None or summary.symbol == symbol.strip().upper()
+    ]
     names = superfluous(listed, keep=keep, live=live_names(settings.workspace.live))
     if not names:
         say(f"Nothing to remove: no symbol has more than {keep} runs that are not live, tagged or noted.")
@@ -287,17 +289,19 @@ def _exactly(runs: Path, name: str) -> "Run":
     raise RunError(f"Expected the name of a run to remove, got {name!r}. Its newest run is {newest.name}.")
 
 
-def _searched(each: "RunSummary") -> str:
-    settings = " ".join(f"{name}={value}" for name, value in each.settings.items())
-    return " ".join([each.run, each.note, *each.tags, each.experiment, settings, *each.backtests]).lower()
+def _searched(summary: "RunSummary") -> str:
+    settings = " ".join(f"{name}={value}" for name, value in summary.settings.items())
+    return " ".join(
+        [summary.run, summary.note, *summary.tags, summary.experiment, settings, *summary.backtests]
+    ).lower()
 
 
 def _sorted(listed: "list[RunSummary]", order: str) -> "list[RunSummary]":
     """Runs without the number that is asked for come last."""
     key, largest_first = _ORDERS[order]
-    with_key = [each for each in listed if key(each) not in (None, "")]
-    rest = [each for each in listed if key(each) in (None, "")]
-    return [*sorted(with_key, key=key, reverse=largest_first), *rest]
+    with_key = [summary for summary in listed if key(summary) not in (None, "")]
+    without_key = [summary for summary in listed if key(summary) in (None, "")]
+    return [*sorted(with_key, key=key, reverse=largest_first), *without_key]
 
 
 def _print(listed: "Sequence[RunSummary]", *, live: Collection[str], differing: Sequence[str]) -> None:
@@ -319,25 +323,31 @@ def _print(listed: "Sequence[RunSummary]", *, live: Collection[str], differing: 
         ],
         [
             [
-                each.run,
-                formatting.day(each.created_at),
-                "live" if each.run in live else each.status if each.backtests else f"{each.status}, no backtest",
-                each.skill or formatting.DASH,
-                each.money or formatting.DASH,
-                formatting.show(each.number("sharpe"), formatting.number),
-                formatting.show(each.number("annual_return"), formatting.percent),
-                formatting.show(each.number("max_drawdown"), formatting.percent),
-                formatting.show(each.number("trades"), formatting.count),
+                summary.run,
+                formatting.day(summary.created_at),
+                "live"
+                if summary.run in live
+                else summary.status
+                if summary.backtests
+                else f"{summary.status}, no backtest",
+                summary.skill or formatting.DASH,
+                summary.money or formatting.DASH,
+                formatting.show(summary.number("sharpe"), formatting.number),
+                formatting.show(summary.number("annual_return"), formatting.percent),
+                formatting.show(summary.number("max_drawdown"), formatting.percent),
+                formatting.show(summary.number("trades"), formatting.count),
                 ", ".join(
-                    f"{name.replace('_', ' ')} {_short(each.settings[name])}"
+                    f"{name.replace('_', ' ')} {_short(summary.settings[name])}"
                     for name in differing
-                    if name in each.settings
+                    if name in summary.settings
                 ),
                 "; ".join(
-                    part for part in (each.experiment, *(f"#{tag}" for tag in each.tags), each.note[:200]) if part
+                    part
+                    for part in (summary.experiment, *(f"#{tag}" for tag in summary.tags), summary.note[:200])
+                    if part
                 ),
             ]
-            for each in listed
+            for summary in listed
         ],
     )
 
@@ -349,12 +359,12 @@ def _short(value: Any) -> str:
     return f"{len(value)} names" if isinstance(value, list) and len(value) > 4 else formatting.value(value)
 
 
-def _as_json(each: "RunSummary", *, live: Collection[str], differing: Sequence[str]) -> dict[str, Any]:
+def _as_json(summary: "RunSummary", *, live: Collection[str], differing: Sequence[str]) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
-        **asdict(each),
-        "live": each.run in live,
-        "model": each.model,
-        "differing": {name: each.settings.get(name) for name in differing},
+        **asdict(summary),
+        "live": summary.run in live,
+        "model": summary.model,
+        "differing": {name: summary.settings.get(name) for name in differing},
     }

@@ -91,7 +91,7 @@ def command(
     import numpy as np
 
     from forecast.api.evenings import Asking
-    from forecast.api.progress import shown
+    from forecast.api.progress import progress_display
     from forecast.api.rankings import ask_panel
     from forecast.cli import signal_watch
     from forecast.cli.options import jobs_or_cores
@@ -102,8 +102,8 @@ def command(
     settings: CliContext = ctx.obj
     if every and (name != "latest" or symbol or watch):
         raise click.UsageError("--all goes without a run, --symbol and --watch.")
-    if not every and (given := _only_with_all(changed=changed, csv=as_csv, cash=cash, on_change=on_change)):
-        raise click.UsageError(f"{given} goes with --all.")
+    if not every and (misplaced := _only_with_all(changed=changed, csv=as_csv, cash=cash, on_change=on_change)):
+        raise click.UsageError(f"{misplaced} goes with --all.")
     if as_csv and as_json:
         raise click.UsageError("Expected --csv or --json, got both.")
     now = np.datetime64("now", "ns")
@@ -141,16 +141,16 @@ def command(
     if watch:
         signal_watch.check(run)
     if refit:
-        with shown(not settings.quiet) as training:
-            asked = replace(ask, progress=training).one(run)
+        with progress_display(not settings.quiet) as training:
+            answer = replace(ask, progress=training).one(run)
     else:
         with busy(settings, f"Asking {run.symbol}"):
-            asked = ask.one(run)
-    found = asked.forecast
-    show(found, settings, now=now, as_json=as_json, line=watch)
+            answer = ask.one(run)
+    signal = answer.forecast
+    show(signal, settings, now=now, as_json=as_json, line=watch)
     if watch:
-        signal_watch.follow(settings, asked.loaded, rules=found.rules, as_json=as_json)
-    if found.stale(now):
+        signal_watch.follow(settings, answer.loaded, rules=signal.rules, as_json=as_json)
+    if signal.stale(now):
         ctx.exit(STALE)
 
 
@@ -175,18 +175,18 @@ def _tell(
 
     evening_output.show(evening, settings, now=now, form=form, changed_only=changed, cash=cash)
     problem = None
-    fresh = [each for each in evening.answers if each.changed and not each.passed_on]
+    fresh = [answer for answer in evening.answers if answer.changed and not answer.passed_on]
     if on_change is not None and fresh:
-        bought = evening_output.orders(evening, cash=cash) if cash is not None else {}
-        told = {"changed": [evening_output.change(each, bought.get(each.live.run), now=now) for each in fresh]}
-        problem = hooks.tell(on_change, told, seconds=seconds)
+        shares = evening_output.orders(evening, cash=cash) if cash is not None else {}
+        message = {"changed": [evening_output.change(answer, shares.get(answer.live.run), now=now) for answer in fresh]}
+        problem = hooks.tell(on_change, message, seconds=seconds)
         if problem is None:
-            Journal(settings.workspace.live).mark_passed_on([each.entry for each in fresh])
+            Journal(settings.workspace.live).mark_passed_on([answer.entry for answer in fresh])
         else:
             settings.note(f"{problem} It is told again with the next signal --all of this bar.")
     if evening.failures or problem is not None:
         return FAILED
-    return STALE if any(each.forecast.stale(now) for each in evening.answers) else 0
+    return STALE if any(answer.forecast.stale(now) for answer in evening.answers) else 0
 
 
 def _chosen(settings: CliContext, name: str, symbol: str | None) -> "Run":
@@ -204,6 +204,6 @@ def _chosen(settings: CliContext, name: str, symbol: str | None) -> "Run":
         return run
     newest = newest_run(settings.runs, symbol)
     if newest is None:
-        others = ", ".join(newest_runs(settings.runs)) or "no symbol"
-        raise RunError(f"Expected a run of {symbol}, got runs of {others}. Train one: forecast train {symbol}.")
+        symbols = ", ".join(newest_runs(settings.runs)) or "no symbol"
+        raise RunError(f"Expected a run of {symbol}, got runs of {symbols}. Train one: forecast train {symbol}.")
     return newest

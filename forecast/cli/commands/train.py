@@ -69,21 +69,22 @@ def command(
     if experiment is not None:
         check_name(experiment, what="an experiment's name")
     experiments = _experiments(symbols, options, global_model=global_model)
-    where = how(jobs=jobs, backend=backend, cluster=cluster)
-    done = train_each(ctx.obj, experiments, overwrite=overwrite, skip_unsuitable=skip_unsuitable, **where)
-    for run in done if experiment is not None else ():
+    workers = how(jobs=jobs, backend=backend, cluster=cluster)
+    runs = train_each(ctx.obj, experiments, overwrite=overwrite, skip_unsuitable=skip_unsuitable, **workers)
+    for run in runs if experiment is not None else ():
         put_into_experiment(run, str(experiment))
     if as_json:
-        print_json({"runs": [{"run": run.name, **run.describe()} for run in done]})
+        print_json({"runs": [{"run": run.name, **run.describe()} for run in runs]})
         return
-    for run in done:
+    for run in runs:
         click.echo(f"Run {run.name} is trained. Next: forecast backtest {run.name}")
-        lost = [
-            f"{each['model']} fold {each['fold']} seed {each['seed']}" for each in run.describe().get("diverged", ())
+        diverged = [
+            f"{member['model']} fold {member['fold']} seed {member['seed']}"
+            for member in run.describe().get("diverged", ())
         ]
-        if lost:
-            more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
-            click.echo(f"Diverged in training, forecasting 0.5 and trading nothing: {', '.join(lost[:5])}{more}.")
+        if diverged:
+            more = f" and {len(diverged) - 5} more" if len(diverged) > 5 else ""
+            click.echo(f"Diverged in training, forecasting 0.5 and trading nothing: {', '.join(diverged[:5])}{more}.")
 
 
 def _experiments(symbols: tuple[str, ...], options: dict[str, Any], *, global_model: bool) -> list[Any]:
@@ -102,9 +103,9 @@ def _experiments(symbols: tuple[str, ...], options: dict[str, Any], *, global_mo
     return [make_experiment(symbol, options) for symbol in universe.symbols]
 
 
-def train_each(settings: CliContext, experiments: "list[Experiment]", **where: Any) -> "list[Run]":
+def train_each(settings: CliContext, experiments: "list[Experiment]", **workers: Any) -> "list[Run]":
     """Trains experiments with a progress display; their finished runs. where: as `forecast.train` takes it."""
     from forecast.api.training import train_all
 
     command = shlex.join(["forecast", *sys.argv[1:]])
-    return train_all(experiments, progress=not settings.quiet, workspace=settings.workspace, command=command, **where)
+    return train_all(experiments, progress=not settings.quiet, workspace=settings.workspace, command=command, **workers)

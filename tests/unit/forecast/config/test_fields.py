@@ -49,14 +49,14 @@ def test_a_wrong_value_has_the_same_message_in_python_toml_and_on_the_command_li
     if type(spoken) is type(value):  # what a shell can say
         with pytest.raises(ConfigError) as shell:
             option.type.convert(text, option, context)
-        if option.type.known == known:
+        if option.type.setting == known:
             assert str(shell.value) == str(python.value)
     path = tmp_path / "experiment.toml"
     if not isinstance(value, list):
         path.write_text(f"{name} = {toml(value)}\n")
         with pytest.raises(ConfigError) as toml_error:
             backtest.command.main(["AAPL", "--config", str(path)], standalone_mode=False)
-        if option.type.known == known:
+        if option.type.setting == known:
             assert str(toml_error.value) == str(python.value)
 
 
