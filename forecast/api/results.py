@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from forecast.report.sections.verdict import VerdictText
 
 _NAN = float("nan")
-_SHOWN = ("total_return", "annual_return", "sharpe", "max_drawdown", "exposure", "trades", "cost_paid")
+_COLUMNS = ("total_return", "annual_return", "sharpe", "max_drawdown", "exposure", "trades", "cost_paid")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,11 +292,11 @@ class BacktestResult:
         return plotly_figure(description, title=title)
 
     def __repr__(self) -> str:
-        table = self.performance[list(_SHOWN)].to_string(float_format=lambda value: f"{value:.4g}")
+        table = self.performance[list(_COLUMNS)].to_string(float_format=lambda value: f"{value:.4g}")
         return f"Backtest {self.name} of run {self.run.name}\n{self.verdict!r}\n\n{table}"
 
     def _repr_html_(self) -> str:
-        table = self.performance[list(_SHOWN)].to_html(float_format=lambda value: f"{value:.4g}", escape=True)
+        table = self.performance[list(_COLUMNS)].to_html(float_format=lambda value: f"{value:.4g}", escape=True)
         about = f"<p>Backtest {escape(self.name)} of run {escape(self.run.name)}</p>"
         return f"<div>{self.verdict._repr_html_()}{about}{table}</div>"
 

@@ -9,7 +9,7 @@ from forecast.cli.tables import print_table
 
 
 def record(settings: CliContext, symbols: tuple[str, ...], duration: str, *, as_json: bool) -> None:
-    """Yahoo's stream into the table of ticks; Ctrl-C keeps what came."""
+    """Yahoo's stream into the table of ticks; Ctrl-C keeps the recorded quotes."""
     from pipelines.market.types import check_symbol
     from pipelines.sources.yahoo import stream
     from pipelines.store.store import Store
@@ -19,7 +19,7 @@ def record(settings: CliContext, symbols: tuple[str, ...], duration: str, *, as_
         raise click.UsageError(f"Expected --for such as 90s, 10m or 2h, got {duration!r}.")
     seconds = int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
     names = list(dict.fromkeys(check_symbol(symbol) for symbol in symbols))
-    settings.note(f"Recording {', '.join(names)} for {duration}. Ctrl-C ends it; what came is kept.")
+    settings.note(f"Recording {', '.join(names)} for {duration}. Ctrl-C ends it; recorded quotes are kept.")
     store = Store(settings.store)
     stored = store.catalogue().query("kind == 'ticks' and currency != ''")
     currencies = dict(zip(stored["symbol"], stored["currency"], strict=True))

@@ -146,7 +146,7 @@ def make_rules(*, half_spread_bps: float | str = 0.0, **options: Any) -> Any:
 
 def take_rules(options: dict[str, Any]) -> Any:
     """The Rules of this command line, whose options are taken out of the others."""
-    names = [str(each.name) for each in click.get_current_context().command.params]
+    names = [str(parameter.name) for parameter in click.get_current_context().command.params]
     values = {name: options.pop(name) for name in _RULES if name in names}
     return make_rules(**values)
 

@@ -25,7 +25,7 @@ def check(run: "Run") -> None:
 
 
 def follow(settings: CliContext, loaded: "LoadedRun", *, rules: "TradingConfig", as_json: bool) -> None:
-    """Goes on until Ctrl-C; what came is kept. A bar is over when the first quote after it has come."""
+    """Runs until Ctrl-C; recorded quotes are kept. A bar is over when the first quote after it has come."""
     import numpy as np
 
     from forecast.cli.signal_output import show

@@ -40,7 +40,7 @@ class Architecture:
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or not (self.model in model_registry.MODELS or self.own):
-            raise RunError(f"Expected a model out of {model_registry.KNOWN}, got {self.model!r:.80}.")
+            raise RunError(f"Expected a model out of {model_registry.LISTED}, got {self.model!r:.80}.")
         for name, most in _MOST.items():
             size = getattr(self, name)
             if type(size) is not int or not 1 <= size <= most:
@@ -72,7 +72,7 @@ class Architecture:
 
     @property
     def path(self) -> bool:
-        """Whether it forecasts the next bars one by one, and not a chance."""
+        """Whether it forecasts the next bars one by one, and not a probability."""
         return model_registry.path(self.model)
 
     @property

@@ -105,7 +105,7 @@ class Experiment:
         "A network, or module:function of your own; several by repeating; docs/models.md has them all.",
         group=NETWORKS,
         choices=MODELS,
-        listed=model_registry.KNOWN,
+        listed=model_registry.LISTED,
         own="module:function",
         option="model",
     )

@@ -30,7 +30,7 @@ class Cell:
 @dataclass(frozen=True, kw_only=True)
 class Topology:
     """What a network reads and what it answers. label: behind the cell's. dash: strokes and gaps behind the cell's.
-    path: whether it forecasts the returns of the next bars one by one, and not a chance. bar: whether it reads the
+    path: whether it forecasts the returns of the next bars one by one, and not a probability. bar: whether it reads the
     latest bar alone."""
 
     label: str
@@ -95,7 +95,7 @@ _PARTS = {cell: (cell, "many_to_one") for cell in CELLS} | {
 }
 
 MODELS = tuple(_PARTS)
-KNOWN = f"{', '.join(CELLS)}, or one of the first six with _in_step, _encoder_decoder, _one_to_many, _one_to_one"
+LISTED = f"{', '.join(CELLS)}, or one of the first six with _in_step, _encoder_decoder, _one_to_many, _one_to_one"
 """MODELS for a person, who would not read forty names."""
 
 DEFAULT_MODELS = ("simple_rnn", "lstm", "simple_rnn_wide")

@@ -25,7 +25,7 @@ class CrossSectionalPolicy:
     """A policy that ranks the symbols of one moment.
 
     kind: the name before the first colon. count: names held on a side. share: of the names, of `quantile`. drop: names
-    replaced a day at most, of `top-drop`.
+    replaced per day at most, of `top-drop`.
     """
 
     kind: str

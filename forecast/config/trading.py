@@ -20,8 +20,8 @@ _BASIS_POINTS: dict[str, Any] = {"low": 0, "high": 10_000, "open_high": True}
 class Costs:
     """What trading and borrowing cost.
 
-    fee_bps, slippage_bps, half_spread_bps: basis points of the amount traded (1 bp = 0.01 %). borrow_rate: a year, on
-    what is sold short. financing_rate: a year, on what is held beyond one's own money. Both as fractions: 0.03 is 3 %.
+    fee_bps, slippage_bps, half_spread_bps: basis points of the amount traded (1 bp = 0.01 %). borrow_rate: per year, on
+    what is sold short. financing_rate: per year, on what is held beyond own money. Both as fractions: 0.03 is 3 %.
     Idle money and the proceeds of short sales earn nothing.
     """
 
@@ -63,7 +63,7 @@ class TradingConfig:
     threshold: a number, or "auto" for the one that would have earned most on the validation rows. spread: "given" in
     the costs, "bars" for a half-spread estimated from earlier bars, or "quoted" for fills at the ask and bid, on top of
     them. calibration: of probabilities, on
-    validation rows. sizing: "full" is the whole account, "volatility" aims at target_volatility a year, "kelly" takes
+    validation rows. sizing: "full" is the whole account, "volatility" aims at target_volatility per year, "kelly" takes
     kelly_fraction of Kelly's; the last two at most max_leverage times the account. weighting: of the symbols of a
     panel.
     """

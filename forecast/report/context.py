@@ -99,7 +99,7 @@ class PageContext:
 
     @property
     def per_year(self) -> float:
-        """Returns (of `returns`) a year."""
+        """Returns (of `returns`) per year."""
         bars_per_year = float(self.metrics["period"]["bars_per_year"])
         return bars_per_year * len(self.returns(self.models[0])) / max(1, len(self.sessions))
 

@@ -33,10 +33,10 @@ class Benchmark:
     table: pd.DataFrame
 
     def reach(self, task: str, cell: str) -> int:
-        """The greatest length up to which most seeds learnt at every length tried; 0 where none did."""
+        """The greatest length up to which most seeds learned at every length tried; 0 where none did."""
         rows = self.table[(self.table["task"] == task) & (self.table["cell"] == cell)]
-        learnt = (rows["error"] < SOLVED * rows["guess"]).groupby(rows["length"]).mean() > 0.5
-        good = learnt.sort_index().cummin()
+        learned = (rows["error"] < SOLVED * rows["guess"]).groupby(rows["length"]).mean() > 0.5
+        good = learned.sort_index().cummin()
         return int(good[good].index.max()) if good.any() else 0
 
 
@@ -68,7 +68,7 @@ def run(
 ) -> Benchmark:
     """Trains what is not there yet, the short lengths first, and keeps each training as soon as it is done.
 
-    A cell of which no seed learnt at two lengths is not trained at longer ones: they are only harder.
+    A cell of which no seed learned at two lengths is not trained at longer ones: they are only harder.
 
     fresh: train all of it again.
 
@@ -112,12 +112,12 @@ def run(
 
 
 def _next(table: pd.DataFrame, task: str, cell: str, lengths: Sequence[int]) -> int | None:
-    """The shortest length that is not trained yet, None where all are or where longer ones are hopeless: no seed learnt
-    at the two longest so far."""
+    """The shortest length that is not trained yet, None where all are or where longer ones are hopeless: no seed has
+    learned at the two longest so far."""
     mine = table[(table["task"] == task) & (table["cell"] == cell)]
-    learnt = (mine["error"] < SOLVED * mine["guess"]).groupby(mine["length"]).sum().sort_index()
-    left = [length for length in lengths if length not in learnt.index]
-    if not left or (len(below := learnt[learnt.index < left[0]]) >= 2 and not below.iloc[-2:].any()):
+    learned = (mine["error"] < SOLVED * mine["guess"]).groupby(mine["length"]).sum().sort_index()
+    left = [length for length in lengths if length not in learned.index]
+    if not left or (len(below := learned[learned.index < left[0]]) >= 2 and not below.iloc[-2:].any()):
         return None
     return left[0]
 
@@ -127,20 +127,20 @@ def _told(rows: pd.DataFrame) -> str:
     return f"{task}, length {length}, {cell}: median error {rows['error'].median():.4f}, guessing {guess:.4f}"
 
 
-def _rows(key: tuple[str, str, int], learnt: memory_tasks.TaskResult, budget: StepBudget) -> pd.DataFrame:
+def _rows(key: tuple[str, str, int], learned: memory_tasks.TaskResult, budget: StepBudget) -> pd.DataFrame:
     task, cell, length = key
     return pd.DataFrame(
         {
             "task": task,
             "cell": cell,
             "length": length,
-            "seed": np.arange(len(learnt.error)),
-            "units": learnt.units,
-            "parameters": learnt.parameters,
+            "seed": np.arange(len(learned.error)),
+            "units": learned.units,
+            "parameters": learned.parameters,
             "guess": TASKS[task][1],
-            "error": learnt.error,
+            "error": learned.error,
             **{name: value for name, value in asdict(budget).items() if name not in ("steps", "parameters")},
-            "steps": learnt.steps,
+            "steps": learned.steps,
             "most_steps": budget.steps,
         }
     )[_COLUMNS]

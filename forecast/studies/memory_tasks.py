@@ -2,7 +2,7 @@
 
 Adding problem (Hochreiter & Schmidhuber 1997, in the form of Le, Jaitly & Hinton 2015): of a sequence of numbers two
 are marked; say their sum at the end. Delayed recall: only the first number is marked; say it at the end. Everybody's
-sequences are new at every step, so that nothing can be learnt by heart.
+sequences are new at every step, so that nothing can be learned by heart.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class StepBudget:
     clip: float = 1.0
     parameters: int = 1_233  # an LSTM of 16 units; a SimpleRNN has about twice as many units for as many parameters
     check: int = 100  # steps between two looks at new sequences
-    good: float = 0.02  # a network whose error, as a share of guessing's, is below this has learnt: it may stop
+    good: float = 0.02  # a network whose error, as a share of guessing's, is below this has learned: it may stop
 
 
 def adding(rng: Generator, shape: tuple[int, ...], *, length: int) -> Sequences:

@@ -103,7 +103,7 @@ def kept(run: Run) -> Ablation | None:
 
 
 def shortened(data: Dataset, steps: int, *, longest: int) -> Dataset:
-    """The same decisions seen through windows of `steps` bars, learnt from rows that have `longest` bars before them.
+    """The same decisions seen through windows of `steps` bars, learned from rows that have `longest` bars before them.
 
     Raises:
         ConfigError: a window below 1 bar, or one for which a fold has too few rows.

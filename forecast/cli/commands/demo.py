@@ -62,7 +62,7 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
 
 
 def _scope(run: Any) -> str:
-    """What so few sessions can tell and what they cannot."""
+    """What so few sessions can show and what they cannot."""
     from pipelines.market.calendars import session_of
 
     described, bars = run.describe(), run.bars()
@@ -71,8 +71,8 @@ def _scope(run: Any) -> str:
     noun = "session" if sessions == 1 else "sessions"
     return (
         f"{len(bars):,} bars of {sessions} {noun}, features of trades beside those of prices, nothing held overnight. "
-        "They can tell what trading costs against what a bar moves, and whether the forecasts beat the base rate in "
-        "these hours. They cannot tell whether either would be so on another day: days are the clusters of the "
+        "They show what trading costs against what a bar moves, and whether the forecasts beat the base rate in "
+        "these hours. They do not show whether either would be so on another day: days are the clusters of the "
         f"verdict, and {sessions} of them say next to nothing of a mean per day. Fetch a month of sessions of your own "
         "(`forecast fetch SYMBOL --source csv --file trades/`), with quotes where you have them."
     )

@@ -100,7 +100,7 @@ def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: b
             folder=settings.reports_dir,
             calibrations=listed(settings.calibrations),
         )
-    written = diagnostics.write_memory(
+    page = diagnostics.write_memory(
         inspection,
         memories,
         memory_benchmark.cached(settings.workspace.benchmark),
@@ -109,12 +109,12 @@ def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: b
     )
     if as_json:
         tables = chosen.run.folder / "inspection"
-        print_json({"page": str(written), "tables": str(tables), **inspection.facts})
+        print_json({"page": str(page), "tables": str(tables), **inspection.facts})
         return
     say(sentence)
     if more := memory_section.details(memories, window=chosen.experiment.window):
         say(more)
-    say(f"Page: {written}")
+    say(f"Page: {page}")
 
 
 def _benchmark(
@@ -135,14 +135,14 @@ def _benchmark(
         fresh=fresh,
         tell=settings.note,
     )
-    written = diagnostics.write_benchmark(benchmark, window=window, folder=settings.reports_dir)
+    page = diagnostics.write_benchmark(benchmark, window=window, folder=settings.reports_dir)
     if as_json:
         reach = {task: {cell: benchmark.reach(task, cell) for cell in memory_benchmark.CELLS} for task in TASKS}
         results = benchmark.table.to_dict(orient="records")
-        print_json({"page": str(written), "window": window, "reach": reach, "results": results})
+        print_json({"page": str(page), "window": window, "reach": reach, "results": results})
         return
     say(diagnostics.benchmark_sentence(benchmark))
-    say(f"Page: {written}")
+    say(f"Page: {page}")
 
 
 def _ablate(settings: CliContext, name: str, lengths: list[int], *, jobs: int | None, as_json: bool) -> None:

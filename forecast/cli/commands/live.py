@@ -64,11 +64,14 @@ def add(settings: CliContext, name: str, backtest: str | None, model: str | None
             f"Expected --model out of {', '.join(networks)}, got {traded[:80]!r}.{did_you_mean(traded, networks)}"
         )
     siblings = [live_run.run for live_run in live.read_live(settings.workspace.live) if live_run.symbol == run.symbol]
-    added = live.add(
+    live_run = live.add(
         settings.workspace.live, run=run.name, symbol=run.symbol, model=traded, backtest=chosen,
         rules=run.backtest_config(chosen),
     )  # fmt: skip
-    say(f"{added.symbol} is live: {added.run}, {added.model}, {added.backtest}. Tomorrow: forecast signal --all")
+    say(
+        f"{live_run.symbol} is live: {live_run.run}, {live_run.model}, {live_run.backtest}. "
+        "Tomorrow: forecast signal --all"
+    )
     if siblings := [name for name in siblings if name != run.name]:
         settings.note(
             f"{run.symbol} has {len(siblings) + 1} live runs now, which are asked one by one. To leave one: "

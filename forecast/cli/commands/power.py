@@ -85,8 +85,8 @@ def command(
     for kind in kinds:
         power_study.make(power_study.Market(kind=kind, edge=0.1, seed=0, bars=n_bars), experiment)
     chosen = choose(backend)
-    own = own_code(experiment)
-    decided = {"rules": rules.to_json(), "versions": versions(chosen), "backend": chosen, **own}
+    user_code = own_code(experiment)
+    decided = {"rules": rules.to_json(), "versions": versions(chosen), "backend": chosen, **user_code}
     folder = settings.calibrations / experiment.fingerprint(**decided)[:10]
     if overwrite:
         import shutil
@@ -131,14 +131,14 @@ def command(
 
     _print(study.shares)
     smallest = power_results.smallest_edges(study.shares)
-    reached = [row for row in smallest if row["edge"] is not None]
-    for row in reached:
+    detected = [row for row in smallest if row["edge"] is not None]
+    for row in detected:
         say(
             f"{row['question']}, {row['model']} against {row['benchmark']} on {row['kind']}: "
             f"found with {formatting.POWER} from {row['edge']:.2f}."
         )
-    if missed := len(smallest) - len(reached):
-        other = "other " * bool(reached)
+    if missed := len(smallest) - len(detected):
+        other = "other " * bool(detected)
         say(
             f"{missed} {other}comparison{'s' * (missed > 1)}: found with {formatting.POWER} at none of the edges tried."
         )

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 _STATUS = ("finished", "unfinished", "unreadable")
 _ORDERS: dict[str, tuple[Callable[["RunSummary"], Any], bool]] = {  # name -> (key, whether the largest is first)
-    "newest": (lambda each: each.created_at, True),
-    "run": (lambda each: each.run, False),
-    "symbol": (lambda each: each.symbol, False),
-    "experiment": (lambda each: each.experiment, False),
-    "sharpe": (lambda each: each.number("sharpe"), True),
-    "return": (lambda each: each.number("annual_return"), True),
-    "drawdown": (lambda each: each.number("max_drawdown"), True),
-    "trades": (lambda each: each.number("trades"), True),
+    "newest": (lambda summary: summary.created_at, True),
+    "run": (lambda summary: summary.run, False),
+    "symbol": (lambda summary: summary.symbol, False),
+    "experiment": (lambda summary: summary.experiment, False),
+    "sharpe": (lambda summary: summary.number("sharpe"), True),
+    "return": (lambda summary: summary.number("annual_return"), True),
+    "drawdown": (lambda summary: summary.number("max_drawdown"), True),
+    "trades": (lambda summary: summary.number("trades"), True),
 }
 
 

@@ -17,7 +17,7 @@ from pipelines.market.types import Floats
 GATE_NAMES = {
     "input": "Input gate", "forget": "Forget gate", "output": "Output gate", "c": "Cell state c", "h": "Output state h",
 }  # fmt: skip
-_LOWEST = 1e-6  # nobody can tell less than this from nothing
+_LOWEST = 1e-6  # less than this is nothing on a chart
 
 
 def gradient(curves: pd.DataFrame, memories: list[Memory], *, path: str) -> Figure:
@@ -152,7 +152,7 @@ def textbook(benchmark: Benchmark, task: str, *, window: int | None) -> Figure:
         clauses.append(f"the {formatting.label(model)} learns up to length {benchmark.reach(task, model)}")
     lengths = np.sort(rows["length"].unique())
     shapes = [_across(memory_benchmark.SOLVED)]
-    notes = [_note("learnt", y=float(np.log10(memory_benchmark.SOLVED)), above=False)]
+    notes = [_note("learned", y=float(np.log10(memory_benchmark.SOLVED)), above=False)]
     if window is not None:
         shapes.append({"type": "line", "x0": window, "x1": window, "yref": "paper", "y0": 0, "y1": 1, "line": _DOTTED})
         notes.append({"x": float(np.log10(window)), "y": 1, "yref": "paper", "yanchor": "bottom", "text": "your window",

@@ -35,7 +35,7 @@ def rolling_sharpe(context: PageContext, *, window: int) -> Figure:
 
 
 def rolling_volatility(context: PageContext, *, window: int) -> Figure:
-    """The volatility a year of the last `window` sessions, at each session."""
+    """The annualised volatility of the last `window` sessions, at each session."""
     deviations = {
         model: rolling(context.returns(model), window=window, per_year=context.per_year)[1]
         for model in context.compared

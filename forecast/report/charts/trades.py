@@ -12,7 +12,7 @@ from forecast.report.context import PageContext, utc
 from forecast.trading.simulator import Ledger
 from pipelines.market.types import Floats, Times
 
-_VIEW = 250  # bars in sight at first: marks can be told apart, and buttons show the rest
+_VIEW = 250  # bars in sight at first: marks stand apart, and buttons show the rest
 _MOST_CANDLES = 12_000
 _MOST_MARKS = 4_000  # a network and side; the newest
 

@@ -22,12 +22,12 @@ _PARTS = {"train": ("train", ""), "validation": ("validation", "/"), "test": ("t
 def learning(context: PageContext) -> list[tuple[str, Figure]]:
     """One small chart a fold: every seed's loss while learning (pale) and on validation rows.
 
-    The networks that give chances stand by their log loss, and behind them those that forecast a path by their squared
-    error.
+    The networks that give probabilities stand by their log loss, and behind them those that forecast a path by their
+    squared error.
     """
     apart = context.history["model"].map(model_registry.path).to_numpy(bool)
-    chances, paths = context.history[~apart], context.history[apart]
-    return _charts(context, chances, "Fold") + _charts(context, paths, "Squared error of paths, fold")
+    probabilities, paths = context.history[~apart], context.history[apart]
+    return _charts(context, probabilities, "Fold") + _charts(context, paths, "Squared error of paths, fold")
 
 
 def _charts(context: PageContext, history: pd.DataFrame, title: str) -> list[tuple[str, Figure]]:
@@ -90,7 +90,7 @@ def _fold(context: PageContext, history: pd.DataFrame, limits: list[float], last
 
 
 def folds(context: PageContext) -> Figure:
-    """When each fold learnt, when it chose, and when it was tested."""
+    """When each fold learned, when it chose, and when it was tested."""
     plan = context.about["folds"]
     traces = []
     for part, (tint, pattern) in _PARTS.items():

@@ -152,7 +152,7 @@ def _tasks(benchmark: Benchmark) -> list[str]:
 def _benchmark_context(benchmark: Benchmark | None, window: int | None) -> dict[str, Any]:
     """What both pages say about the textbook case."""
     if benchmark is None:
-        return {"tasks": [], "said": "", "setting": {}, "results": {}}
+        return {"tasks": [], "benchmark_sentence": "", "setting": {}, "results": {}}
     table = benchmark.table
     cells = table.drop_duplicates("cell").set_index("cell")
     rows = [
@@ -164,7 +164,7 @@ def _benchmark_context(benchmark: Benchmark | None, window: int | None) -> dict[
     ]
     return {
         "tasks": [(task, TASK_NAMES[task]) for task in _tasks(benchmark)],
-        "said": benchmark_sentence(benchmark),
+        "benchmark_sentence": benchmark_sentence(benchmark),
         "window": window,
         "results": {"columns": [formatting.label(cell) for cell in memory_benchmark.CELLS], "rows": rows, "note": ""},
         "setting": {
@@ -183,10 +183,10 @@ def _benchmark_context(benchmark: Benchmark | None, window: int | None) -> dict[
 def _result(rows: Any) -> dict[str, str]:
     if rows.empty:
         return {"value": formatting.DASH, "spread": ""}
-    learnt = int((rows["error"] < memory_benchmark.SOLVED * rows["guess"]).sum())
+    learned = int((rows["error"] < memory_benchmark.SOLVED * rows["guess"]).sum())
     error = rows["error"]
     spread = (
-        f"{learnt} of {len(rows)} learnt; {formatting.number(error.min(), 4)} to {formatting.number(error.max(), 4)}"
+        f"{learned} of {len(rows)} learned; {formatting.number(error.min(), 4)} to {formatting.number(error.max(), 4)}"
     )
     return {"value": formatting.number(float(error.median()), 4), "spread": spread}
 

@@ -33,7 +33,7 @@ _NUMBERS = (
 )
 _WIDTH, _HEIGHT = 100, 28  # of a growth picture
 _ANSWERS = ("better", "worse", "inconclusive")
-_UNSAID = ("start", "end", "panel", "controls")  # long, or said by the dates of the page
+_OMITTED = ("start", "end", "panel", "controls")  # long, or said by the dates of the page
 
 
 def write_index(runs: Sequence[Run], *, folder: Path, calibrations: Sequence[PowerStudy] = ()) -> Path:
@@ -150,7 +150,7 @@ def _usual_settings(listed: Sequence[RunSummary]) -> dict[str, str]:
             formatting.value(summary.settings[name]) for summary in readable if name in summary.settings
         ).most_common(1)[0][0]
         for name in differing_settings(readable)
-        if name not in _UNSAID
+        if name not in _OMITTED
     }
 
 

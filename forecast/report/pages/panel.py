@@ -62,7 +62,7 @@ def _write(run: Run, saved: Backtest, *, path: Path, standalone: bool) -> Path:
         eyebrow=f"{run.symbol} · {panel['symbols']} symbols · {policy} · {formatting.day(period['first'])} to "
         f"{formatting.day(period['last'])}",
         verdict=verdict_text(saved.metrics, symbol=run.symbol),
-        said=sections.sentences(panel, context.networks),
+        sentences=sections.sentences(panel, context.networks),
         notes=trading_notes({**saved.metrics["trading"], "ended": {}}),
         ended=saved.metrics["trading"].get("ended") or {},
         **tear_sheet.sections(context, verdict),

@@ -65,7 +65,7 @@ def rows(shares: pd.DataFrame) -> list[dict[str, str]]:
         {
             "market": ", ".join([kind_name(row["kind"]), *([f"{row['edge']:g}"] if row["edge"] else [])]),
             "question": row["question"],
-            "who": f"{formatting.label(row['model'])} − {formatting.within(row['benchmark'])}",
+            "pair": f"{formatting.label(row['model'])} − {formatting.within(row['benchmark'])}",
             "better": formatting.count(row["better"]),
             "interval": f"{formatting.percent(row['low'])} to {formatting.percent(row['high'])}",
             "inconclusive": formatting.count(row["inconclusive"]),

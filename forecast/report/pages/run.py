@@ -218,7 +218,7 @@ def _cost(context: PageContext) -> str:
         text += " and an estimated half-spread"
     for part, base in (("borrow_rate", "what was sold short"), ("financing_rate", "what was borrowed to buy")):
         if policy.get(part):
-            text += f", {formatting.percent(policy[part])} a year on {base},"
+            text += f", {formatting.percent(policy[part])} per year on {base},"
     return text
 
 

@@ -16,7 +16,7 @@ def write_run_comparison(
     compared: Sequence[ComparedRun], differences: Sequence[RunDifference], *, folder: Path
 ) -> Path:
     """Writes `<folder>/compare-<digest of the runs and backtests>.html` and returns its path."""
-    names = [each.run.name for each in compared]
+    names = [entry.run.name for entry in compared]
     symbols = dict.fromkeys(str(entry.settings["symbol"]) for entry in compared)
     accounts = [
         (f"{formatting.label(account.model)}, {account.run}", account.days, account.ensemble)

@@ -50,7 +50,7 @@ def details(memories: list[Memory], *, window: int) -> str:
     if after and not any(memory.whole for memory in after) and longest < 0.9 * window:
         sentences.append(
             f"Of what lies more than {formatting.count(longest)} bars back "
-            f"{'neither network' if len(after) == 2 else 'the network'} can have learnt much."
+            f"{'neither network' if len(after) == 2 else 'the network'} can have learned much."
         )
     return " ".join(sentences)
 

@@ -6,7 +6,7 @@ from typing import Any
 from forecast.report import formatting
 from forecast.report.sections.verdict import capital, name
 
-_SHOWN = 10  # symbols named at each end
+_LISTED = 10  # symbols named at each end
 
 
 def sentences(panel: Mapping[str, Any], networks: Sequence[str]) -> list[str]:

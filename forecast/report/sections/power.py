@@ -65,7 +65,7 @@ def effects(study: PowerStudy) -> list[str]:
     )
     sentences.append(f"Four times the years would find less: {longer}.")
     sentences.append(
-        f"A panel of {_SYMBOLS} symbols, whose results of a day correlate by {_CORRELATION:g}, would, too: {panel}."
+        f"A panel of {_SYMBOLS} symbols, whose daily results correlate by {_CORRELATION:g}, would, too: {panel}."
     )
     return [*sentences, *_cheaper(smallest.get("money"), study.about.get("rules") or {})]
 

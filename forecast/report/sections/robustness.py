@@ -58,7 +58,7 @@ def answers(context: PageContext) -> list[dict[str, str]]:
 
 
 def reliability(context: PageContext) -> Figure:
-    """What came where which chance was said, in tenths of the decisions; on the diagonal is right."""
+    """Realised share of rises by predicted probability, in tenths of the decisions; the diagonal is perfect."""
     traces: list[dict[str, Any]] = []
     clauses = []
     means = ensembles(context.predictions)
@@ -233,7 +233,7 @@ _QUESTIONS: list[tuple[str, Callable[[Evidence], str]]] = [
 
 
 def _echo(context: PageContext) -> str:
-    """The "yesterday's price" check: correlation of what was said with the return just seen."""
+    """The "yesterday's price" check: correlation of the predicted probability with the latest return."""
     close, first = context.bars["close"].to_numpy(), context.traded.start
     clauses = []
     for model, rows in _ordered(ensembles(context.predictions)):
@@ -296,7 +296,7 @@ def _integrity(context: PageContext) -> str:
 
 
 def _certificate(certificate: Evidence) -> str:
-    """What was made again without the future, and whether it came out the same."""
+    """What was recomputed on truncated history, and whether it was the same."""
     subjects = ", folds, scalers and one retrained member a network" if certificate.get("retrained", 1) else ""
     subjects = f", calibrations, bands, sizes{subjects}" if "backtest" in certificate else subjects
     checks = (
@@ -319,7 +319,7 @@ def _certificate(certificate: Evidence) -> str:
             f"so that {missed_leaks(share)}"
         )
     if certificate["passed"] and (open_questions := certificate.get("unverifiable")):
-        return f"Cannot be checked: {'; '.join(open_questions[:5])}. Nothing else looks ahead: {checks}."
+        return f"Cannot be checked: {'; '.join(open_questions[:5])}. No look-ahead bias in the rest: {checks}."
     if certificate["passed"]:
         return f"No look-ahead bias detected: {checks}."
     return (

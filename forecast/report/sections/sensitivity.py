@@ -44,7 +44,7 @@ def figures(context: PageContext) -> dict[str, Figure]:
 
 
 def per_year(context: PageContext) -> bool:
-    """Whether the record is long enough for returns a year."""
+    """Whether the record is long enough for annualised returns."""
     return float(context.metrics["period"]["years"]) >= SHORTEST_YEARS
 
 

@@ -125,7 +125,7 @@ def comparisons(verdict: Verdict, question: Question) -> list[dict[str, str]]:
         parts = comparison.attribution
         rows.append(
             {
-                "who": f"{formatting.label(comparison.model)} − {formatting.within(comparison.benchmark)}",
+                "pair": f"{formatting.label(comparison.model)} − {formatting.within(comparison.benchmark)}",
                 "difference": write(comparison.difference),
                 "interval": f"{write(comparison.interval[0])} to {write(comparison.interval[1])}"
                 if comparison.interval

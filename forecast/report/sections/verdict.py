@@ -11,7 +11,7 @@ from forecast.report import formatting
 from forecast.statistics.comparisons import BASE_RATE, SAME_EXPOSURE, Comparison
 from forecast.statistics.verdict import Caveat, Verdict
 
-_SAID_OTHERWISE = {
+_IN_SENTENCES = {
     "simple_rnn_wide": "the SimpleRNN with as many parameters",
     SAME_EXPOSURE: "the same exposure",
     BASE_RATE: "the base rate",
@@ -102,7 +102,7 @@ def _paths(results: Mapping[str, Any]) -> str:
 def name(model: str) -> str:
     """How a sentence calls a model: "the LSTM", "buy-and-hold"."""
     network = f"the {model_registry.label(model)}" if model in model_registry.MODELS else formatting.within(model)
-    return _SAID_OTHERWISE.get(model, network)
+    return _IN_SENTENCES.get(model, network)
 
 
 def _caveats(caveats: Sequence[Caveat]) -> list[str]:

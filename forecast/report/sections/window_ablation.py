@@ -29,7 +29,7 @@ def sentence(ablation: Ablation) -> str:
 
 
 def cells(ablation: Ablation) -> list[list[str]]:
-    """The table for a person: differences from the run's own window, in percent a day (or bar)."""
+    """The table for a person: differences from the run's own window, in percent per day (or bar)."""
     return [
         [
             formatting.label(str(row.model)),

@@ -232,7 +232,7 @@ def test_the_details_say_what_is_out_of_reach_and_what_training_changed() -> Non
     assert memory_section.details(found, window=30) == (
         "The 95 % intervals are 8.0 to 10.0 for the SimpleRNN and 17.0 to 19.5 for the LSTM. "
         "Training has shortened the SimpleRNN’s from 15.0 bars. "
-        "Of what lies more than 18 bars back neither network can have learnt much."
+        "Of what lies more than 18 bars back neither network can have learned much."
     )
 
 

@@ -113,7 +113,7 @@ def test_page_and_sentences_say_what_would_find_less(tmp_path: Path) -> None:
         "The smallest gain found with 80 % power, where its skill is found, is 25.2 % per year more than cash "
         "(the LSTM).",
         "Four times the years would find less: 0.040 and 12.6 % per year.",
-        "A panel of 10 symbols, whose results of a day correlate by 0.2, would, too: 0.042 and 13.3 % per year.",
+        "A panel of 10 symbols, whose daily results correlate by 0.2, would, too: 0.042 and 13.3 % per year.",
         "Lower costs let less skill pay: 7.6 % per year went into costs, 2.5 % for each basis point.",
         "Another label can do the same: with --horizon 5 forecasts change more slowly and less is traded; whether that "
         "finds as much skill, the same command with it says.",
