@@ -40,12 +40,12 @@ def volatility(windows: Windows, *, train: Rows) -> Floats:
     """The unit of each window's path, a bar, shape (windows,); train: the rows whose median tells what is too calm."""
     squares = np.square(moves(windows))
     before = windows.ends[:, None] - np.arange(1, _LOOK_BACK + 1)
-    found = np.sqrt(np.mean(squares[np.maximum(before, 0)], axis=1, where=before >= 0))
-    typical = float(np.median(found[train]))
-    return np.maximum(found, _CALMEST * typical) if typical > 0 else np.ones(len(found))
+    deviation = np.sqrt(np.mean(squares[np.maximum(before, 0)], axis=1, where=before >= 0))
+    typical = float(np.median(deviation[train]))
+    return np.maximum(deviation, _CALMEST * typical) if typical > 0 else np.ones(len(deviation))
 
 
-def came(windows: Windows, rows: Rows, *, ahead: int) -> Floats:
+def realised(windows: Windows, rows: Rows, *, ahead: int) -> Floats:
     """The log returns of the bars after each entry, shape (rows, ahead)."""
     return np.asarray(moves(windows)[windows.ends[rows][:, None] + np.arange(1, ahead + 1)])
 

@@ -41,48 +41,48 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
     checked, described = integrity.check(run), run.describe()
     trial = trial_log.record_backtest(run.folder.parent, rules, run=run.name, symbols=[run.symbol])
     data, bars, predictions = described["data"], run.bars(), run.predictions()
-    material = _material(run, rules=rules)
-    made = accounts(predictions, bars, **material)
-    chosen = chosen_bands(made.choices)
+    inputs = _strategy_inputs(run, rules=rules)
+    result = accounts(predictions, bars, **inputs)
+    chosen = chosen_bands(result.choices)
     config = {**rules.to_json(), **({"chosen_bands": chosen} if chosen else {})}
     judged = with_outcome(predictions)
-    tried = tries(run.folder.parent, made.ledgers, trial=trial)
+    history = tries(run.folder.parent, result.ledgers, trial=trial)
     metrics = summarise(
-        made.ledgers,
+        result.ledgers,
         judged,
-        decision_sessions={made.members.symbol: session_of(members(judged).decided_at, data["calendar"])},
+        decision_sessions={result.members.symbol: session_of(members(judged).decided_at, data["calendar"])},
         bars_per_year=data["bars_per_year"],
-        sessions=session_of(utc(bars["closed_at"])[made.traded], data["calendar"]),
+        sessions=session_of(utc(bars["closed_at"])[result.traded], data["calendar"]),
         config=config,
-        trials=max(1, tried.log.tried),
-        tried=tried.returns,
-        validation=material["validation"],
+        trials=max(1, history.log.trial_count),
+        tried=history.returns,
+        validation=inputs["validation"],
         caveats=[
-            *tried.caveats,
+            *history.caveats,
             *([] if checked.verified else [Caveat(code="unverified")]),
             *diverged_members(described),
         ],
         unseeded=(traits := model_traits(described)).unseeded,
         ordinal=traits.ordinal,
     )
-    metrics |= {"integrity": checked.to_json(), "trials": tried.to_json(run.symbol)}
+    metrics |= {"integrity": checked.to_json(), "trials": history.to_json(run.symbol)}
     status: Status = "ok"
     failures: list[str] = []
     if run.describe()["config"].get("split") == COMBINATORIAL:
         metrics |= {"paths": cpcv.path_results(metrics["performance"]), "evidence": {}}
         status = "combinatorial"
-    metrics["trading"] = notes(made, bars, rules=rules, calendar=data["calendar"])
-    metrics["certificate"] = shown = certify_fills(run.certificate(), made, predictions, bars, **material)
-    if shown is not None and not shown["passed"]:
-        status, failures = "look_ahead", list(shown["failures"])
+    metrics["trading"] = notes(result, bars, rules=rules, calendar=data["calendar"])
+    metrics["certificate"] = certificate = certify_fills(run.certificate(), result, predictions, bars, **inputs)
+    if certificate is not None and not certificate["passed"]:
+        status, failures = "look_ahead", list(certificate["failures"])
     if status != "ok":
         metrics["verdict"] = Verdict(comparisons=(), status=status, failures=tuple(failures)).to_json()
     backtest = Backtest(
         name=rules.name,
         config=config,
-        signals=_signal_frame(made),
-        ledger=ledger_frame(made.ledgers),
-        trades=trade_frame(made.ledgers, opens=made.known.opens),
+        signals=_signal_frame(result),
+        ledger=ledger_frame(result.ledgers),
+        trades=trade_frame(result.ledgers, opens=result.market.opens),
         metrics=metrics,
     )
     run.save_backtest(backtest)
@@ -99,7 +99,7 @@ class ModelTraits:
 
 def model_traits(*described: Mapping[str, Any]) -> ModelTraits:
     """What forecasts made elsewhere lack, from the run.json of these runs; those of trained runs lack nothing."""
-    judged = [(each["config"]["models"], each["judged"]) for each in described if "judged" in each]
+    judged = [(manifest["config"]["models"], manifest["judged"]) for manifest in described if "judged" in manifest]
     return ModelTraits(
         unseeded=frozenset(name for names, about in judged if not about["seeded"] for name in names),
         ordinal=frozenset(name for names, about in judged if about["values"] != "probability" for name in names),
@@ -118,10 +118,10 @@ def traded_accounts(run: Run, *, rules: TradingConfig) -> StrategyResult:
         RunError: a file of the run that was changed or removed.
     """
     integrity.check(run)
-    return accounts(run.predictions(), run.bars(), **_material(run, rules=rules))
+    return accounts(run.predictions(), run.bars(), **_strategy_inputs(run, rules=rules))
 
 
-def _material(run: Run, *, rules: TradingConfig) -> dict[str, Any]:
+def _strategy_inputs(run: Run, *, rules: TradingConfig) -> dict[str, Any]:
     """What accounts are made of beside predictions and bars."""
     described = run.describe()
     if rules.spread == "bars" and not described["config"].get("bars"):
@@ -154,18 +154,18 @@ def _material(run: Run, *, rules: TradingConfig) -> dict[str, Any]:
     }
 
 
-def _signal_frame(made: StrategyResult) -> pd.DataFrame:
+def _signal_frame(result: StrategyResult) -> pd.DataFrame:
     """signals.parquet."""
-    known, count = made.members, len(made.members.decided_at)
-    model, member = (np.repeat(np.array(each), count) for each in zip(*known.names, strict=True))
+    members, count = result.members, len(result.members.decided_at)
+    model, member = (np.repeat(np.array(column), count) for column in zip(*members.names, strict=True))
     return pd.DataFrame(
         {
-            "symbol": known.symbol,
+            "symbol": members.symbol,
             "model": model,
             "member": member,
-            "decided_at": np.tile(known.decided_at, len(known.names)),
-            "signal": made.signals.ravel(),
-            "probability": made.probability.ravel(),
-            "target": made.targets[: len(known.names)].ravel(),
+            "decided_at": np.tile(members.decided_at, len(members.names)),
+            "signal": result.signals.ravel(),
+            "probability": result.probability.ravel(),
+            "target": result.targets[: len(members.names)].ravel(),
         }
     ).assign(decided_at=lambda frame: frame["decided_at"].dt.tz_localize("UTC"))

@@ -94,20 +94,20 @@ def _readings(times: "pd.Series[Any]", bars: Bars) -> dict[str, Rows]:
 def _locals(times: "pd.Series[Any]", bars: Bars) -> "tuple[pd.Series[Any], ...]":
     """Times with a zone as clocks show them: their own, and the exchange's."""
     zone = schedule(bars.calendar).zone
-    return tuple(each.dt.tz_localize(None) for each in (times, times.dt.tz_convert(zone)))
+    return tuple(series.dt.tz_localize(None) for series in (times, times.dt.tz_convert(zone)))
 
 
-def _places(known: NDArray[np.datetime64], asked: NDArray[np.datetime64]) -> Rows:
+def _places(moments: NDArray[np.datetime64], times: NDArray[np.datetime64]) -> Rows:
     """The place of each asked time among the known ones, ascending; -1 where it is not, or is there several times."""
-    left, right = (np.searchsorted(known, asked, side=side) for side in ("left", "right"))
-    return np.where(right - left == 1, left, -1).astype(np.int64)
+    first, after = (np.searchsorted(moments, times, side=side) for side in ("left", "right"))
+    return np.where(after - first == 1, first, -1).astype(np.int64)
 
 
 def _elsewhere(times: "pd.Series[Any]", bars: Bars, readings: Mapping[str, Rows]) -> BadFileError:
     best = max(readings.values(), key=lambda rows: int((rows >= 0).sum()))
     wrong = np.flatnonzero(best < 0)
     row = int(wrong[0])
-    first, last = (str(pd.Timestamp(each))[:16] for each in (bars.opened_at[0], bars.closed_at[-1]))
+    first, last = (str(pd.Timestamp(moment))[:16] for moment in (bars.opened_at[0], bars.closed_at[-1]))
     stamp = times.iloc[row]
     naive = stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp
     beyond = naive.normalize() > pd.Timestamp(bars.closed_at[-1]) or naive < pd.Timestamp(bars.opened_at[0]).normalize()
@@ -131,15 +131,15 @@ def price_scores(prices: Floats, *, bar: Rows, closes: Mapping[str, Floats]) -> 
         BadFileError: prices that belong to none of them, or to two that differ.
     """
     distance = {name: float(np.median(np.abs(np.log(prices / close[bar])))) for name, close in closes.items()}
-    name = min(distance, key=lambda each: distance[each])
+    name = min(distance, key=lambda basis: distance[basis])
     if distance[name] > 0.25:
         raise BadFileError(
             f"Expected forecast prices near the close of their bar, got a median of {np.median(prices):g} where it is "
             f"{np.median(closes[name][bar]):g}. Say --values score where they are returns."
         )
-    for other, close in closes.items():
+    for alternative, close in closes.items():
         differ = not np.allclose(close[bar], closes[name][bar], rtol=1e-6)
-        if other != name and differ and distance[other] < 2.0 * distance[name]:
+        if alternative != name and differ and distance[alternative] < 2.0 * distance[name]:
             raise BadFileError(
                 "Expected forecast prices that are either as traded or adjusted for dividends and splits, got some "
                 "that are near both. Give forecast returns: --values score."
@@ -155,31 +155,31 @@ def suspicions(
     Somebody who says that rows are dated by their decision, or gives a cutoff, is not asked again; rules that follow
     the last move are near it by their nature.
     """
-    found: list[str] = []
+    messages: list[str] = []
     if len(values) < _FEWEST or bars.interval not in _DAILY:
-        return found
+        return messages
     before = np.maximum(times.dated - 1, 0)
-    same = rank_correlation(values, np.log(bars.close[times.dated] / bars.close[before]))
+    own_return = rank_correlation(values, np.log(bars.close[times.dated] / bars.close[before]))
     entry = np.minimum(times.bar + 1, len(bars) - 1)
     leave = np.minimum(times.bar + 1 + horizon, len(bars) - 1)
     later = rank_correlation(values, bars.open[leave] / bars.open[entry] - 1.0)
-    if config.dated_by == AUTO and not cutoff and same > SUSPICIOUS:
-        found.append(
-            f"they go with the return of the very bar that they are dated by (rank correlation {same:.2f}), as a "
+    if config.dated_by == AUTO and not cutoff and own_return > SUSPICIOUS:
+        messages.append(
+            f"they go with the return of the very bar that they are dated by (rank correlation {own_return:.2f}), as a "
             "forecast dated by its target does; if that is what they are: --dated-by target"
         )
-    if (config.dated_by == "target" and abs(same) > TOO_GOOD) or abs(later) > TOO_GOOD:
-        size = later if abs(later) > TOO_GOOD else same
-        found.append(
+    if (config.dated_by == "target" and abs(own_return) > TOO_GOOD) or abs(later) > TOO_GOOD:
+        size = later if abs(later) > TOO_GOOD else own_return
+        messages.append(
             f"their rank correlation with the return that they forecast is {size:.2f}, more than anything known at the "
             "time has"
         )
-    return found
+    return messages
 
 
-def rank_correlation(a: Floats, b: Floats) -> float:
+def rank_correlation(values: Floats, reference: Floats) -> float:
     """Spearman's; 0 where one of the two is constant."""
-    first, second = (np.asarray(pd.Series(each).rank(), dtype=np.float64) for each in (a, b))
+    first, second = (np.asarray(pd.Series(series).rank(), dtype=np.float64) for series in (values, reference))
     if not np.ptp(first) or not np.ptp(second):
         return 0.0
     return float(np.corrcoef(first, second)[0, 1])

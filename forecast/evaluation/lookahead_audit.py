@@ -24,10 +24,10 @@ _PRICES = ["open", "high", "low", "close"]
 
 def certify_fills(
     certificate: dict[str, Any] | None,
-    made: StrategyResult,
+    result: StrategyResult,
     predictions: pd.DataFrame,
     bars: pd.DataFrame,
-    **material: Any,
+    **inputs: Any,
 ) -> dict[str, Any] | None:
     """The training's certificate with the backtest's own checks. material: what `accounts` took besides.
 
@@ -37,17 +37,17 @@ def certify_fills(
         return None
     failures, compared = list(certificate["failures"]), certificate["compared"]
     for check in (
-        _fills(made, bars, rules=material["rules"]),
-        _order(made, material["validation"]),
-        _again(made, predictions, bars, material),
+        _fills(result, bars, rules=inputs["rules"]),
+        _order(result, inputs["validation"]),
+        _recomputed(result, predictions, bars, inputs),
     ):
-        for what, fine in check:
+        for failure, fine in check:
             compared += 1
             if not fine:
-                failures.append(what)
+                failures.append(failure)
     content = {
         **certificate,
-        "backtest": material["rules"].name,
+        "backtest": inputs["rules"].name,
         "passed": not failures,
         "compared": compared,
         "failures": list(dict.fromkeys(failures)),
@@ -55,78 +55,88 @@ def certify_fills(
     return sealed(content)
 
 
-def _fills(made: StrategyResult, bars: pd.DataFrame, *, rules: TradingConfig) -> Iterator[tuple[str, bool]]:
+def _fills(result: StrategyResult, bars: pd.DataFrame, *, rules: TradingConfig) -> Iterator[tuple[str, bool]]:
     """Each fill at the open after its decision, no sooner, and only where there was something to trade."""
-    here, opens = bars.iloc[made.traded], fill_prices(bars, rules=rules)[made.traded]
-    opened_at, volume = utc(here["opened_at"]), here["volume"].to_numpy()
+    bars_traded, opens = bars.iloc[result.traded], fill_prices(bars, rules=rules)[result.traded]
+    opened_at, volume = utc(bars_traded["opened_at"]), bars_traded["volume"].to_numpy()
     idle = (volume[:-1] == 0) & bool(np.any(bars["volume"] > 0))
-    for ledger in made.ledgers:
-        who = f"{ledger.model} {ledger.member}"
-        early = len(ledger.time) != len(opened_at) or np.any(made.members.decided_at > ledger.time[:-1])
-        yield f"{who} is filled before it has decided", not early
+    for ledger in result.ledgers:
+        account = f"{ledger.model} {ledger.member}"
+        early = len(ledger.time) != len(opened_at) or np.any(result.members.decided_at > ledger.time[:-1])
+        yield f"{account} is filled before it has decided", not early
         earns = ledger.position[:-1] * (opens[1:] / opens[:-1] - 1.0)
         fair = np.array_equal(ledger.time, opened_at) and np.allclose(
             ledger.gross_return[:-1], earns, rtol=0.0, atol=1e-12
         )
-        yield f"{who} earns something else than from open to open", bool(fair)
+        yield f"{account} earns something else than from open to open", bool(fair)
         filled = ledger.traded is not None and bool(np.any(ledger.traded[:-1][idle]))
-        yield f"{who} trades at an open without volume", not filled
+        yield f"{account} trades at an open without volume", not filled
 
 
-def _order(made: StrategyResult, validation: pd.DataFrame | None) -> Iterator[tuple[str, bool]]:
+def _order(result: StrategyResult, validation: pd.DataFrame | None) -> Iterator[tuple[str, bool]]:
     """What was chosen on was known before what it was chosen for."""
     if validation is None:
         return
     for fold, rows in validation.groupby("fold"):
-        tested = made.members.decided_at[made.members.fold == fold]
-        known = utc(rows["exit_at"]).max()
-        yield f"a validation row of fold {fold} is known too late for what is chosen on it", bool(known < tested.min())
+        tested = result.members.decided_at[result.members.fold == fold]
+        last_exit = utc(rows["exit_at"]).max()
+        yield (
+            f"a validation row of fold {fold} is known too late for what is chosen on it",
+            bool(last_exit < tested.min()),
+        )
 
 
-def _again(
-    made: StrategyResult, predictions: pd.DataFrame, bars: pd.DataFrame, material: dict[str, Any]
+def _recomputed(
+    result: StrategyResult, predictions: pd.DataFrame, bars: pd.DataFrame, inputs: dict[str, Any]
 ) -> Iterator[tuple[str, bool]]:
     """Choices and targets up to the first decision of each fold, made again without what came after, or with other."""
     rng = np.random.default_rng(0)
-    validation = material["validation"]
-    for fold in np.unique(made.members.fold):
-        first = int(np.flatnonzero(made.members.fold == fold)[0])
-        cut = made.members.decided_at[first]
+    validation = inputs["validation"]
+    for fold in np.unique(result.members.fold):
+        first = int(np.flatnonzero(result.members.fold == fold)[0])
+        cutoff = result.members.decided_at[first]
         past = None if validation is None else validation[validation["fold"] <= fold]
-        end = made.traded.start + first + 2  # its fill and the open after it, without which there is no account
+        end = result.traded.start + first + 2  # its fill and the open after it, without which there is no account
         for how in ("removed", "scrambled"):
             rows, prices = (
-                _without(predictions, bars, cut=cut, first=first, end=end)
+                _without(predictions, bars, cutoff=cutoff, first=first, end=end)
                 if how == "removed"
-                else _other(predictions, bars, cut=cut, rng=rng)
+                else _with_other_future(predictions, bars, cutoff=cutoff, rng=rng)
             )
             try:
-                again = strategy.accounts(
-                    rows, prices, **{**material, "validation": past if how == "removed" else validation}
+                recomputed = strategy.accounts(
+                    rows, prices, **{**inputs, "validation": past if how == "removed" else validation}
                 )
             except ForecastError:
                 yield f"signals of fold {fold} cannot be made when the test rows are {how}", False
                 continue
-            for what, same in _compare(made, again, fold=int(fold), before=first):
-                yield f"{what} of fold {fold} change when its test rows are {how}", same
+            for subject, unchanged in _compare(result, recomputed, fold=int(fold), before=first):
+                yield f"{subject} of fold {fold} change when its test rows are {how}", unchanged
 
 
-def _compare(made: StrategyResult, again: StrategyResult, *, fold: int, before: int) -> Iterator[tuple[str, bool]]:
-    yield "signals before those", np.array_equal(made.signals[:, :before], again.signals[:, :before])
-    yield "targets before those", np.array_equal(made.targets[:, :before], again.targets[:, :before], equal_nan=True)
-    if not made.choices:
+def _compare(
+    result: StrategyResult, recomputed: StrategyResult, *, fold: int, before: int
+) -> Iterator[tuple[str, bool]]:
+    yield "signals before those", np.array_equal(result.signals[:, :before], recomputed.signals[:, :before])
+    yield (
+        "targets before those",
+        np.array_equal(result.targets[:, :before], recomputed.targets[:, :before], equal_nan=True),
+    )
+    if not result.choices:
         return
-    mine, other = ([each for each in one.choices if each.fold == fold] for one in (made, again))
-    yield "bands", [each.band for each in mine] == [each.band for each in other]
+    choices, recomputed_choices = (
+        [choice for choice in audited.choices if choice.fold == fold] for audited in (result, recomputed)
+    )
+    yield "bands", [choice.band for choice in choices] == [choice.band for choice in recomputed_choices]
     yield (
         "calibrations",
-        len(mine) == len(other)
+        len(choices) == len(recomputed_choices)
         and all(
-            np.array_equal(one.calibration.apply(_GRID), two.calibration.apply(_GRID))
-            for one, two in zip(mine, other, strict=True)
+            np.array_equal(first.calibration.apply(_GRID), second.calibration.apply(_GRID))
+            for first, second in zip(choices, recomputed_choices, strict=True)
         ),
     )
-    payoffs = [[(each.gain, each.loss, each.rows) for each in side] for side in (mine, other)]
+    payoffs = [[(choice.gain, choice.loss, choice.rows) for choice in side] for side in (choices, recomputed_choices)]
     yield "payoffs", np.array_equal(payoffs[0], payoffs[1], equal_nan=True)
 
 
@@ -134,25 +144,25 @@ _GRID: NDArray[np.float64] = np.linspace(0.01, 0.99, 99)
 
 
 def _without(
-    predictions: pd.DataFrame, bars: pd.DataFrame, *, cut: np.datetime64, first: int, end: int
+    predictions: pd.DataFrame, bars: pd.DataFrame, *, cutoff: np.datetime64, first: int, end: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Everything up to the decision at the cut, and the two bars that it takes to trade it."""
     number = predictions.groupby(["model", "seed"], sort=False).cumcount()
     return predictions[number <= first], bars.iloc[:end]
 
 
-def _other(
-    predictions: pd.DataFrame, bars: pd.DataFrame, *, cut: np.datetime64, rng: np.random.Generator
+def _with_other_future(
+    predictions: pd.DataFrame, bars: pd.DataFrame, *, cutoff: np.datetime64, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Other probabilities, outcomes and prices from the cut on."""
-    later, after = utc(predictions["decided_at"]) >= cut, utc(bars["closed_at"]) > cut
+    later, after = utc(predictions["decided_at"]) >= cutoff, utc(bars["closed_at"]) > cutoff
     count, prices = len(predictions), bars.copy()
-    other = {
+    columns = {
         "probability": rng.random(count),
         "target": rng.integers(0, 2, count),
         "forward_return": rng.normal(0, 0.1, count),
     }
-    rows = predictions.assign(**{name: np.where(later, each, predictions[name]) for name, each in other.items()})
+    rows = predictions.assign(**{name: np.where(later, values, predictions[name]) for name, values in columns.items()})
     drift = np.exp(np.cumsum(np.where(after, rng.normal(0, 0.05, len(bars)), 0.0)))
     scaled = [*_PRICES, *(name for name in ("bid", "ask") if name in prices)]
     prices[scaled] = prices[scaled].to_numpy() * drift[:, None]

@@ -61,41 +61,50 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
         run.folder.parent, rules, run=run.name, symbols=list(described["panel"]["symbols"])
     )
     data, title, horizon = described["data"], run.symbol, int(described["config"]["horizon"])
-    calendars = {symbol: str(each["calendar"]) for symbol, each in described["panel"]["symbols"].items()}
+    calendars = {symbol: str(about["calendar"]) for symbol, about in described["panel"]["symbols"].items()}
     rows, validation, bars = panel_rows(run.predictions()), run.validation(), run.bars()
     states = market_states(bars, rules=rules, described=described)
-    closes = {str(symbol): utc(own["closed_at"]) for symbol, own in bars.groupby("symbol", sort=True)}
+    closes = {str(symbol): utc(symbol_bars["closed_at"]) for symbol, symbol_bars in bars.groupby("symbol", sort=True)}
     trades = panel_trades(rows, validation, states=states, closes=closes, rules=rules, horizon=horizon)
     accounts = _accounts(trades, title=title, rules=rules)
-    kept = {name: each for name, each in accounts.items() if name[1] == ENSEMBLE}
+    ensembles = {name: account for name, account in accounts.items() if name[1] == ENSEMBLE}
     sessions = _sessions(bars, trades.market.time, calendar=str(data["calendar"]))
     ranked, chosen = ranked_rows(rows, calendars=calendars)
-    scores = panel_scores({name: each[chosen] for name, each in rows.probability.items()}, ranked)
-    ledgers = [each.ledger for each in accounts.values()]
+    scores = panel_scores({name: probability[chosen] for name, probability in rows.probability.items()}, ranked)
+    ledgers = [account.ledger for account in accounts.values()]
     config = rules.to_json()
-    tried = tries(run.folder.parent, ledgers, trial=trial)
+    history = tries(run.folder.parent, ledgers, trial=trial)
     metrics = summarise(
         ledgers, None, bars_per_year=_bars_per_year(trades.market, states, described), sessions=sessions,
-        config=config, scores=scores, trials=max(1, tried.log.tried), tried=tried.returns,
+        config=config, scores=scores, trials=max(1, history.log.trial_count), tried=history.returns,
         caveats=[
-            *tried.caveats,
+            *history.caveats,
             *([] if checked.verified else [Caveat(code="unverified")]),
             *diverged_members(described),
         ],
     )  # fmt: skip
-    metrics |= {"integrity": checked.to_json(), "trials": tried.to_json()}
+    metrics |= {"integrity": checked.to_json(), "trials": history.to_json()}
     metrics["prediction"] = predictive(rows)
-    for (model, member), each in accounts.items():
+    for (model, member), account in accounts.items():
         entry = metrics["performance"][model]
         values = entry[ENSEMBLE] if member == ENSEMBLE else entry["seeds"][member]
-        values |= _spells(each)
+        values |= _spells(account)
     metrics["panel"] = panel_metrics(
-        rows, ranked, chosen, accounts=kept, market=trades.market, sessions=sessions, bars=bars, described=described
+        rows,
+        ranked,
+        chosen,
+        accounts=ensembles,
+        market=trades.market,
+        sessions=sessions,
+        bars=bars,
+        described=described,
     )
     metrics["trading"] = {"ruined": ruins(ledgers), **_events(trades.market)}
-    metrics["certificate"] = shown = certify_panel_fills(run.certificate(), trades, kept, validation=validation)
-    if shown is not None and not shown["passed"]:
-        failures = tuple(shown["failures"])
+    metrics["certificate"] = certificate = certify_panel_fills(
+        run.certificate(), trades, ensembles, validation=validation
+    )
+    if certificate is not None and not certificate["passed"]:
+        failures = tuple(certificate["failures"])
         metrics["verdict"] = Verdict(comparisons=(), status="look_ahead", failures=failures).to_json()
     backtest = Backtest(
         name=rules.name, config=config, signals=_signal_frame(trades), ledger=ledger_frame(ledgers), metrics=metrics
@@ -115,7 +124,7 @@ def check_rules(rules: TradingConfig, described: Mapping[str, Any]) -> None:
             "Expected --threshold as a number, --calibration none and --sizing full for a panel, got "
             f"{rules.threshold}, {rules.calibration} and {rules.sizing}. A policy of ranks needs none of them."
         )
-    kinds = sorted({str(each["calendar"]) for each in described["panel"]["symbols"].values()})
+    kinds = sorted({str(about["calendar"]) for about in described["panel"]["symbols"].values()})
     if cross_sectional(rules.policy) is not None and len(kinds) > 1:
         raise ConfigError(
             f"Expected symbols of one calendar for --policy {rules.policy}, which ranks them at one moment, got "
@@ -137,14 +146,17 @@ def market_states(bars: pd.DataFrame, *, rules: TradingConfig, described: Mappin
         raise ConfigError("Expected bars made of trades with quotes for --half-spread quoted, got bars without.")
     flat = closing_calendar(described) is not None
     states = {}
-    for symbol, own in bars.groupby("symbol", sort=True):
+    for symbol, symbol_bars in bars.groupby("symbol", sort=True):
         about = described["panel"]["symbols"][str(symbol)]
         state = conditions(
-            own, rules=rules, bars_per_year=about["bars_per_year"], closes_with=about["calendar"] if flat else None
+            symbol_bars,
+            rules=rules,
+            bars_per_year=about["bars_per_year"],
+            closes_with=about["calendar"] if flat else None,
         )
         if rules.weighting == "inverse-volatility":
-            known = trailing_volatility(own["close"].to_numpy(), bars_per_year=about["bars_per_year"])
-            state = replace(state, volatility=known)
+            volatility = trailing_volatility(symbol_bars["close"].to_numpy(), bars_per_year=about["bars_per_year"])
+            state = replace(state, volatility=volatility)
         states[str(symbol)] = state
     return states
 
@@ -166,7 +178,7 @@ def panel_trades(
     signals: dict[str, Signals] = {}
     parts = account_parts(rows, states=states, closes=closes, rules=rules)
     for (model, member), probability in rows.probability.items():
-        shares[model, member], own = panel_shares(
+        shares[model, member], symbol_signals = panel_shares(
             probability,
             rows.symbol,
             rows.decided_at,
@@ -176,7 +188,7 @@ def panel_trades(
             closes=closes,
         )
         if member == ENSEMBLE:
-            signals[model] = own
+            signals[model] = symbol_signals
     equal = account_shares(rows.symbol, rows.decided_at, closes=closes)
     shares[HOLDING, ENSEMBLE] = equal
     shares[CASH, ENSEMBLE] = np.zeros(len(rows))
@@ -214,7 +226,9 @@ def _exposures(
     for fold, part in validation.groupby("fold", sort=True):
         checked = panel_rows(part)
         parts = account_parts(checked, states=states, closes=closes, rules=rules)
-        whole = account_shares(checked.symbol, checked.decided_at, closes=closes).sum()  # all in, at every decision
+        full_shares = account_shares(
+            checked.symbol, checked.decided_at, closes=closes
+        ).sum()  # all in, at every decision
         for (model, member), probability in checked.probability.items():
             if member != ENSEMBLE or not is_network(model):
                 continue
@@ -227,8 +241,8 @@ def _exposures(
                 parts=parts,
                 closes=closes,
             )
-            held = exposure.setdefault(model, np.zeros(len(rows)))
-            held[rows.fold == int(str(fold))] = shares.sum() / whole
+            model_exposure = exposure.setdefault(model, np.zeros(len(rows)))
+            model_exposure[rows.fold == int(str(fold))] = shares.sum() / full_shares
     return exposure
 
 
@@ -243,8 +257,8 @@ def _accounts(trades: PanelTrades, *, title: str, rules: TradingConfig) -> dict[
             continue
         account = trade_panel(shares, trades.market, title=title, model=model, member=member, costs=rules.costs)
         spells = _spells(account)
-        kept = account if member == ENSEMBLE else replace(account, position=nothing, contribution=nothing)
-        accounts[model, member] = replace(kept, spells=spells, traded=nothing)
+        stored = account if member == ENSEMBLE else replace(account, position=nothing, contribution=nothing)
+        accounts[model, member] = replace(stored, spells=spells, traded=nothing)
     order = list(trades.shares)
     return {name: accounts[name] for name in order}
 
@@ -271,9 +285,11 @@ def _bars_per_year(market: PanelMarket, states: Mapping[str, MarketState], descr
     for place, name in enumerate(market.symbols):
         opened, entered = states[name].opened_at, market.time[market.entry[market.symbol == place]]
         first, last = entered.min(), entered.max()
-        own, joint = (np.searchsorted(each, last) - np.searchsorted(each, first) for each in (opened, market.time))
+        own_opens, joint = (
+            np.searchsorted(times, last) - np.searchsorted(times, first) for times in (opened, market.time)
+        )
         per_year = float(described["panel"]["symbols"][name]["bars_per_year"])
-        rates.append(per_year * float(joint / own) if own else per_year)
+        rates.append(per_year * float(joint / own_opens) if own_opens else per_year)
     return float(np.median(rates))
 
 
@@ -287,9 +303,9 @@ def _sessions(bars: pd.DataFrame, time: Times, *, calendar: str) -> NDArray[np.d
 def _events(market: PanelMarket) -> dict[str, Any]:
     """Which symbols ended before the account did, and at how many opens each could not be traded."""
     ended = {
-        name: str(np.datetime_as_string(market.time[sold], unit="D"))
-        for name, sold in zip(market.symbols, market.sold.tolist(), strict=True)
-        if market.time[sold].astype("datetime64[D]") < market.time[-1].astype("datetime64[D]")
+        name: str(np.datetime_as_string(market.time[end], unit="D"))
+        for name, end in zip(market.symbols, market.exit_row.tolist(), strict=True)
+        if market.time[end].astype("datetime64[D]") < market.time[-1].astype("datetime64[D]")
     }
     idle = {name: int(count) for name, count in zip(market.symbols, (~market.able).sum(axis=1), strict=True) if count}
     return {"ended": ended, "untradable_opens": idle, "opens": len(market.time) - 1}
@@ -306,10 +322,10 @@ def certify_panel_fills(
     if certificate is None:
         return None
     failures, compared = list(certificate["failures"]), int(certificate["compared"])
-    for what, fine in _checks(trades, accounts, validation):
+    for failure, fine in _checks(trades, accounts, validation):
         compared += 1
         if not fine:
-            failures.append(what)
+            failures.append(failure)
     return sealed(
         {**certificate, "passed": not failures, "compared": compared, "failures": list(dict.fromkeys(failures))}
     )
@@ -321,15 +337,15 @@ def _checks(
     rows, market = trades.rows, trades.market
     yield "a decision is filled before it is made", bool(np.all(rows.entry_at >= rows.decided_at))
     yield "a fill is not at an open of its symbol", bool(np.array_equal(market.time[market.entry], rows.entry_at))
-    known = validation.groupby("fold")["exit_at"].max()
-    for fold, last in known.items():
+    last_exits = validation.groupby("fold")["exit_at"].max()
+    for fold, last in last_exits.items():
         tested = rows.decided_at[rows.fold == int(str(fold))]
         late = len(tested) and np.datetime64(last.tz_convert(None), "ns") >= tested.min()
         yield f"a validation row of fold {fold} is known too late for what is chosen on it", not late
     earned = market.opens[:, 1:] / market.opens[:, :-1] - 1.0
-    for (model, _), each in accounts.items():
-        gross = (each.position[:, :-1] * earned).sum(axis=0)
-        fair = np.allclose(each.ledger.gross_return[:-1], gross, rtol=0.0, atol=1e-12)
+    for (model, _), account in accounts.items():
+        gross = (account.position[:, :-1] * earned).sum(axis=0)
+        fair = np.allclose(account.ledger.gross_return[:-1], gross, rtol=0.0, atol=1e-12)
         yield f"{model} earns something else than from open to open", bool(fair)
 
 

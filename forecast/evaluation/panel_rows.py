@@ -39,12 +39,12 @@ class PanelRows:
     def rows(self, chosen: NDArray[np.bool_] | Rows) -> "PanelRows":
         """The chosen rows, in their order."""
         names = ("symbol", "fold", "decided_at", "entry_at", "exit_at", "target", "forward_return")
-        kept = {name: getattr(self, name)[chosen] for name in names}
+        columns = {name: getattr(self, name)[chosen] for name in names}
         return replace(
             self,
-            probability={name: each[chosen] for name, each in self.probability.items()},
+            probability={name: probability[chosen] for name, probability in self.probability.items()},
             moment=np.unique(self.moment[chosen], return_inverse=True)[1],
-            **kept,
+            **columns,
         )
 
 
@@ -69,14 +69,14 @@ def panel_rows(predictions: pd.DataFrame) -> PanelRows:
     rows: dict[Member, Floats] = {}
     of_model: dict[str, list[Floats]] = {}
     for place, start in enumerate(starts.tolist()):
-        mine = order[start : start + count]
+        member_rows = order[start : start + count]
         if place and not (
-            np.array_equal(decided[mine], decided[first]) and np.array_equal(symbol[mine], symbol[first])
+            np.array_equal(decided[member_rows], decided[first]) and np.array_equal(symbol[member_rows], symbol[first])
         ):
             raise _apart()
-        name = str(models[model[mine[0]]])
-        rows[name, str(seed[mine[0]])] = probability[mine]
-        of_model.setdefault(name, []).append(probability[mine])
+        name = str(models[model[member_rows[0]]])
+        rows[name, str(seed[member_rows[0]])] = probability[member_rows]
+        of_model.setdefault(name, []).append(probability[member_rows])
     for name, members in of_model.items():
         rows[name, ENSEMBLE] = np.mean(members, axis=0)
     moment = np.unique(decided[first], return_inverse=True)[1]

@@ -41,9 +41,9 @@ def ranked_rows(rows: PanelRows, *, calendars: Mapping[str, str]) -> tuple[Ranke
     session = np.empty(len(chosen), dtype="datetime64[D]")
     of = np.array([calendars[symbol] for symbol in rows.symbol[chosen].tolist()], dtype=object)
     for calendar in set(of.tolist()):
-        mine = of == calendar
-        times, back = np.unique(rows.decided_at[chosen][mine], return_inverse=True)
-        session[mine] = session_of(times, calendar)[back]
+        of_calendar = of == calendar
+        times, back = np.unique(rows.decided_at[chosen][of_calendar], return_inverse=True)
+        session[of_calendar] = session_of(times, calendar)[back]
     moment = np.unique(rows.moment[chosen], return_inverse=True)[1]
     return RankedRows(moment=moment, session=session, outcome=rows.forward_return[chosen]), chosen
 
@@ -74,13 +74,15 @@ def panel_metrics(
 ) -> dict[str, Any]:
     """metrics.json's "panel", JSON-ready. Parameters as `evaluate_panel` has them; accounts: the ensembles'."""
     names = np.bincount(rows.moment)
-    forecasts = {model: each[chosen] for (model, member), each in rows.probability.items() if member == ENSEMBLE}
+    forecasts = {
+        model: probability[chosen] for (model, member), probability in rows.probability.items() if member == ENSEMBLE
+    }
     networks = [model for model in forecasts if is_network(model)]
     later = _later_returns(rows, bars)[chosen]
     symbols = sorted(set(rows.symbol.tolist()))
     number = np.searchsorted(symbols, rows.symbol[chosen].astype(str))
-    products = {model: rank_products(each, ranked) for model, each in forecasts.items()}
-    by_symbol = {model: mean_by(each, number, count=len(symbols)) for model, each in products.items()}
+    products = {model: rank_products(forecast, ranked) for model, forecast in forecasts.items()}
+    by_symbol = {model: mean_by(product, number, count=len(symbols)) for model, product in products.items()}
     groups = int(min(GROUPS, max(2, np.median(names))))
     return {
         "symbols": len(symbols),
@@ -90,36 +92,36 @@ def panel_metrics(
         "names_per_day": {"mean": float(names.mean()), "min": int(names.min()), "max": int(names.max())},
         "rank_ic": {
             model: {
-                **asdict(daily_mean(daily_rank_ic(each, ranked)[1])),
-                "decay": _decay(each, ranked, later) if model in networks else {},
-                "by_year": _by_year(*daily_rank_ic(each, ranked)),
+                **asdict(daily_mean(daily_rank_ic(forecast, ranked)[1])),
+                "decay": _decay(forecast, ranked, later) if model in networks else {},
+                "by_year": _by_year(*daily_rank_ic(forecast, ranked)),
             }
-            for model, each in forecasts.items()
+            for model, forecast in forecasts.items()
         },
         "quantiles": {
-            model: asdict(quantile_returns(each, ranked, groups=groups)) for model, each in forecasts.items()
+            model: asdict(quantile_returns(forecast, ranked, groups=groups)) for model, forecast in forecasts.items()
         },
         "in_symbols": {
             model: {"positive": int((mean > 0).sum()), "of": int(np.isfinite(mean).sum())}
             for model, (mean, _) in by_symbol.items()
         },
         "by_symbol": _symbol_table(symbols, number, by_symbol, networks, accounts, market),
-        "by_year": {model: _yearly(each, sessions) for (model, _), each in accounts.items()},
-        "replaced_per_day": {model: _replaced(each) for (model, _), each in accounts.items()},
-        "names_held": {model: _held(each) for (model, _), each in accounts.items()},
+        "by_year": {model: _yearly(account, sessions) for (model, _), account in accounts.items()},
+        "replaced_per_day": {model: _replaced(account) for (model, _), account in accounts.items()},
+        "names_held": {model: _names_held(account) for (model, _), account in accounts.items()},
     }
 
 
 def _later_returns(rows: PanelRows, bars: pd.DataFrame) -> Floats:
     """Return from the open of each fill to the one so many bars later, shape (rows, lags); NaN where there is none."""
     returns = np.full((len(rows), len(DECAY)), np.nan)
-    for symbol, own in bars.groupby("symbol", sort=True):
-        mine = np.flatnonzero(rows.symbol == symbol)
-        opens = own["open"].to_numpy(np.float64)
-        entry = np.searchsorted(utc(own["opened_at"]), rows.entry_at[mine])
+    for symbol, symbol_bars in bars.groupby("symbol", sort=True):
+        symbol_rows = np.flatnonzero(rows.symbol == symbol)
+        opens = symbol_bars["open"].to_numpy(np.float64)
+        entry = np.searchsorted(utc(symbol_bars["opened_at"]), rows.entry_at[symbol_rows])
         for column, lag in enumerate(DECAY):
-            there = entry + lag < len(opens)
-            returns[mine[there], column] = opens[entry[there] + lag] / opens[entry[there]] - 1.0
+            within = entry + lag < len(opens)
+            returns[symbol_rows[within], column] = opens[entry[within] + lag] / opens[entry[within]] - 1.0
     return returns
 
 
@@ -127,10 +129,10 @@ def _decay(forecast: Floats, ranked: RankedRows, later: Floats) -> dict[str, flo
     """Rank information coefficient with the return over more and more bars."""
     decay = {}
     for column, lag in enumerate(DECAY):
-        known = np.isfinite(later[:, column])
-        moment = np.unique(ranked.moment[known], return_inverse=True)[1]
-        part = RankedRows(moment=moment, session=ranked.session[known], outcome=later[known, column])
-        decay[str(lag)] = float(daily_rank_ic(forecast[known], part)[1].mean()) if known.any() else 0.0
+        finite = np.isfinite(later[:, column])
+        moment = np.unique(ranked.moment[finite], return_inverse=True)[1]
+        part = RankedRows(moment=moment, session=ranked.session[finite], outcome=later[finite, column])
+        decay[str(lag)] = float(daily_rank_ic(forecast[finite], part)[1].mean()) if finite.any() else 0.0
     return decay
 
 
@@ -149,18 +151,18 @@ def _symbol_table(
 ) -> list[dict[str, Any]]:
     """One entry a symbol: days, and of each network its rank score, also shrunk, and what it added to the account."""
     days = np.bincount(number, minlength=len(symbols))
-    ready = {}
+    scores = {}
     for model in networks:
-        mean, variance = (np.nan_to_num(each, nan=0.0) for each in by_symbol[model])
-        ready[model] = (mean, shrunk(mean, variances=variance))
+        mean, variance = (np.nan_to_num(moment, nan=0.0) for moment in by_symbol[model])
+        scores[model] = (mean, shrunk(mean, variances=variance))
     totals = {model: accounts[model, ENSEMBLE].contribution.sum(axis=1) for model in networks}
     place = {name: row for row, name in enumerate(market.symbols)}
     return [
         {
             "symbol": symbol,
             "days": int(days[row]),
-            "rank_score": {model: float(ready[model][0][row]) for model in networks},
-            "rank_score_shrunk": {model: float(ready[model][1][row]) for model in networks},
+            "rank_score": {model: float(scores[model][0][row]) for model in networks},
+            "rank_score_shrunk": {model: float(scores[model][1][row]) for model in networks},
             "contribution": {model: float(totals[model][place[symbol]]) for model in networks},
         }
         for row, symbol in enumerate(symbols)
@@ -183,9 +185,9 @@ def _replaced(account: PanelAccount) -> float:
     return float(entered.sum() / (side.shape[1] - 2))
 
 
-def _held(account: PanelAccount) -> dict[str, float]:
+def _names_held(account: PanelAccount) -> dict[str, float]:
     """Mean number of names long and short, a bar."""
-    held = account.position[:, :-1]
-    if not held.size:
+    position = account.position[:, :-1]
+    if not position.size:
         return {"long": 0.0, "short": 0.0}
-    return {"long": float((held > 0).sum(axis=0).mean()), "short": float((held < 0).sum(axis=0).mean())}
+    return {"long": float((position > 0).sum(axis=0).mean()), "short": float((position < 0).sum(axis=0).mean())}

@@ -90,33 +90,35 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
         ):
             raise ConfigError(f"Expected runs that look at no later bars for a portfolio, got {run.name}.")
     data = [run.describe()["data"] for run in runs]
-    kinds = sorted({f"{each['interval']} bars of {each['calendar']}" for each in data})
-    built = [str(each) for run in runs if (each := run.describe()["config"].get("bars"))]
-    if len(kinds) > 1 or any(not each.startswith("time:") for each in built):
+    kinds = sorted({f"{about['interval']} bars of {about['calendar']}" for about in data})
+    built = [str(definition) for run in runs if (definition := run.describe()["config"].get("bars"))]
+    if len(kinds) > 1 or any(not definition.startswith("time:") for definition in built):
         raise ConfigError(f"Expected runs with bars of the same times for a portfolio, got {', '.join(kinds)}.")
-    bars_per_year = float(np.mean([each["bars_per_year"] for each in data]))
-    made = [traded_accounts(run, rules=rules) for run in runs]
+    bars_per_year = float(np.mean([about["bars_per_year"] for about in data]))
+    results = [traded_accounts(run, rules=rules) for run in runs]
     bars = [run.bars() for run in runs]
-    end = max(each.known.opened_at[-1] for each in made)
-    made = [
-        _to_its_end(each, prices, rules=rules, described=run.describe(), end=end)
-        for each, prices, run in zip(made, bars, runs, strict=True)
+    end = max(result.market.opened_at[-1] for result in results)
+    results = [
+        _to_its_end(result, prices, rules=rules, described=run.describe(), end=end)
+        for result, prices, run in zip(results, bars, runs, strict=True)
     ]
-    time, closed_at = _days(made, bars, symbols=symbols)
-    parts = [_part(each, prices, time, bars_per_year=bars_per_year) for each, prices in zip(made, bars, strict=True)]
-    names = [each for each in parts[0].names if all(each in part.names for part in parts)]
+    time, closed_at = _days(results, bars, symbols=symbols)
+    parts = [
+        _part(result, prices, time, bars_per_year=bars_per_year) for result, prices in zip(results, bars, strict=True)
+    ]
+    names = [name for name in parts[0].names if all(name in part.names for part in parts)]
     shares = _shares(parts, weighting=weighting)
-    rows = np.stack([part.targets[[part.names.index(each) for each in names]] for part in parts], axis=1)
-    held = account(
+    rows = np.stack([part.targets[[part.names.index(name) for name in names]] for part in parts], axis=1)
+    simulated = account(
         rows * shares, opened_at=time, opens=np.stack([part.opens for part in parts]), costs=rules.costs,
         spread=np.stack([part.spread for part in parts]), tradable=np.stack([part.tradable for part in parts]),
     )  # fmt: skip
     title = "+".join(symbols) if len(symbols) <= 4 else f"{'+'.join(symbols[:3])}+{len(symbols) - 3}"
     ledgers = [
         Ledger(
-            symbol=title, model=model, member=member, time=time, position=np.abs(held.position[row]).sum(axis=0),
-            traded=np.abs(held.traded[row]).sum(axis=0), gross_return=held.gross_return[row],
-            financing=held.financing[row], cost=held.cost[row], net_return=held.net_return[row],
+            symbol=title, model=model, member=member, time=time, position=np.abs(simulated.position[row]).sum(axis=0),
+            traded=np.abs(simulated.traded[row]).sum(axis=0), gross_return=simulated.gross_return[row],
+            financing=simulated.financing[row], cost=simulated.cost[row], net_return=simulated.net_return[row],
         )
         for row, (model, member) in enumerate(names)
     ]  # fmt: skip
@@ -128,33 +130,33 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
     name = f"{title}_{weighting}_{rules.name}_{digest}"
     place = runs[0].folder.parent
     trial_log.record_portfolio(place, config, name=name, symbols=symbols)
-    tried = tries(place, ledgers)
+    history = tries(place, ledgers)
     decided = {
-        symbol: session_of(each.members.decided_at, about["calendar"])
-        for symbol, each, about in zip(symbols, made, data, strict=True)
+        symbol: session_of(result.members.decided_at, about["calendar"])
+        for symbol, result, about in zip(symbols, results, data, strict=True)
     }
     predictions = pd.concat([run.predictions() for run in runs], ignore_index=True)
     traits = model_traits(*(run.describe() for run in runs))
     metrics = summarise(
         ledgers, predictions, bars_per_year=bars_per_year, sessions=sessions, config=config,
-        decision_sessions=decided, trials=max(1, tried.log.tried), tried=tried.returns,
+        decision_sessions=decided, trials=max(1, history.log.trial_count), tried=history.returns,
         validation=pd.concat([run.validation() for run in runs], ignore_index=True),
         caveats=[
-            *tried.caveats,
-            *([] if all(each.verified for each in checked) else [Caveat(code="unverified")]),
+            *history.caveats,
+            *([] if all(certificate.verified for certificate in checked) else [Caveat(code="unverified")]),
             *diverged_members(*(run.describe() for run in runs)),
         ],
         unseeded=traits.unseeded, ordinal=traits.ordinal,
     )  # fmt: skip
-    metrics["integrity"] = {run.name: each.to_json() for run, each in zip(runs, checked, strict=True)}
-    metrics["trials"] = tried.to_json(*symbols)
+    metrics["integrity"] = {run.name: certificate.to_json() for run, certificate in zip(runs, checked, strict=True)}
+    metrics["trials"] = history.to_json(*symbols)
     metrics["trading"] = {"ruined": ruins(ledgers), **_events(parts, time)}
-    metrics["mean_share"] = {part.symbol: float(each.mean()) for part, each in zip(parts, shares, strict=True)}
+    metrics["mean_share"] = {part.symbol: float(share.mean()) for part, share in zip(parts, shares, strict=True)}
     return Portfolio(
         name=name,
         config=config,
         ledger=ledger_frame(ledgers),
-        holdings=_holdings(parts, names, time, shares=shares, position=held.position, traded=held.traded),
+        holdings=_holdings(parts, names, time, shares=shares, position=simulated.position, traded=simulated.traded),
         metrics=metrics,
     )
 
@@ -184,59 +186,66 @@ def load(runs: Path, name: str) -> Portfolio:
 
 def list_portfolios(runs: Path) -> list[str]:
     """Names of the saved portfolios, newest first."""
-    found = (runs / FOLDER).glob("*/metrics.json")
-    return [path.parent.name for path in sorted(found, key=lambda path: -path.stat().st_mtime_ns)]
+    files = (runs / FOLDER).glob("*/metrics.json")
+    return [path.parent.name for path in sorted(files, key=lambda path: -path.stat().st_mtime_ns)]
 
 
 def _to_its_end(
-    made: StrategyResult, bars: pd.DataFrame, *, rules: TradingConfig, described: Mapping[str, Any], end: np.datetime64
+    result: StrategyResult,
+    bars: pd.DataFrame,
+    *,
+    rules: TradingConfig,
+    described: Mapping[str, Any],
+    end: np.datetime64,
 ) -> StrategyResult:
     """With a history that ends before the portfolio held to its last open.
 
     Its last bars have no label and so no decision, of which nobody knew before they were over.
     """
     horizon, opened = int(described["config"].get("horizon", 1)), utc(bars["opened_at"])
-    first, stop = made.traded.start, int(np.searchsorted(opened, end, side="right"))
-    if made.traded.stop - 2 + horizon < len(opened) - 1 or stop <= made.traded.stop:
-        return made
+    first, stop = result.traded.start, int(np.searchsorted(opened, end, side="right"))
+    if result.traded.stop - 2 + horizon < len(opened) - 1 or stop <= result.traded.stop:
+        return result
     state = conditions(
         bars, rules=rules, bars_per_year=described["data"]["bars_per_year"], closes_with=closing_calendar(described)
     ).rows(slice(first, stop))
-    kept = np.repeat(made.targets[:, -1:], stop - made.traded.stop, axis=1)
-    targets = state.closed_overnight(np.concatenate([made.targets, kept], axis=1))
-    return replace(made, known=state, traded=slice(first, stop), targets=targets)
+    last_targets = np.repeat(result.targets[:, -1:], stop - result.traded.stop, axis=1)
+    targets = state.closed_overnight(np.concatenate([result.targets, last_targets], axis=1))
+    return replace(result, market=state, traded=slice(first, stop), targets=targets)
 
 
 def _days(
-    made: Sequence[StrategyResult], bars: Sequence[pd.DataFrame], *, symbols: Sequence[str]
+    results: Sequence[StrategyResult], bars: Sequence[pd.DataFrame], *, symbols: Sequence[str]
 ) -> tuple[Times, Times]:
     """The opens of the portfolio's bars and their closes: every time at which one of the symbols was traded."""
-    first = max(each.known.opened_at[0] for each in made)
-    opened = np.concatenate([each.known.opened_at for each in made])
-    closed = np.concatenate([utc(prices["closed_at"])[each.traded] for each, prices in zip(made, bars, strict=True)])
+    first = max(result.market.opened_at[0] for result in results)
+    opened = np.concatenate([result.market.opened_at for result in results])
+    closed = np.concatenate(
+        [utc(prices["closed_at"])[result.traded] for result, prices in zip(results, bars, strict=True)]
+    )
     time, place = np.unique(opened, return_index=True)
-    late = [symbol for symbol, each in zip(symbols, made, strict=True) if each.known.opened_at[-1] <= first]
+    late = [symbol for symbol, result in zip(symbols, results, strict=True) if result.market.opened_at[-1] <= first]
     if late:
         raise ConfigError(
             f"Expected test rows of the same days, got none of {', '.join(late)} when the last run begins."
         )
-    kept = time >= first
-    return time[kept], closed[place][kept]
+    common = time >= first
+    return time[common], closed[place][common]
 
 
-def _part(made: StrategyResult, bars: pd.DataFrame, time: Times, *, bars_per_year: float) -> Part:
-    known = made.known
-    at = np.searchsorted(known.opened_at, time, side="right") - 1  # its last bar that has opened by then
-    there, last = known.opened_at[at] == time, len(known.opened_at) - 1
-    volatility = trailing_volatility(bars["close"].to_numpy(), bars_per_year=bars_per_year)[made.traded]
-    wanted = np.concatenate([made.targets, np.zeros((len(made.targets), 1))], axis=1)[:, at]
+def _part(result: StrategyResult, bars: pd.DataFrame, time: Times, *, bars_per_year: float) -> Part:
+    market = result.market
+    at = np.searchsorted(market.opened_at, time, side="right") - 1  # its last bar that has opened by then
+    opens_now, last = market.opened_at[at] == time, len(market.opened_at) - 1
+    volatility = trailing_volatility(bars["close"].to_numpy(), bars_per_year=bars_per_year)[result.traded]
+    targets = np.concatenate([result.targets, np.zeros((len(result.targets), 1))], axis=1)[:, at]
     return Part(
-        symbol=made.members.symbol,
-        names=tuple((each.model, each.member) for each in made.ledgers),
-        targets=wanted[:, :-1],
-        opens=known.opens[at],
-        tradable=there & (known.tradable[at] | (at == last)),
-        spread=np.zeros(len(time)) if known.spread is None else known.spread[at],
+        symbol=result.members.symbol,
+        names=tuple((ledger.model, ledger.member) for ledger in result.ledgers),
+        targets=targets[:, :-1],
+        opens=market.opens[at],
+        tradable=opens_now & (market.tradable[at] | (at == last)),
+        spread=np.zeros(len(time)) if market.spread is None else market.spread[at],
         volatility=volatility[at],
         alive=at < last,
     )
@@ -250,8 +259,8 @@ def _shares(parts: Sequence[Part], *, weighting: Weighting) -> Floats:
     alive = np.stack([part.alive for part in parts])[:, :-1]
     weight = alive.astype(np.float64)
     if weighting == "inverse-volatility":
-        known = np.stack([part.volatility for part in parts])[:, :-1]
-        weight = np.divide(weight, known, out=np.zeros_like(weight), where=known > 0.0)
+        volatility = np.stack([part.volatility for part in parts])[:, :-1]
+        weight = np.divide(weight, volatility, out=np.zeros_like(weight), where=volatility > 0.0)
     total = weight.sum(axis=0)
     return np.asarray(np.divide(weight, total, out=np.zeros_like(weight), where=total > 0.0))
 

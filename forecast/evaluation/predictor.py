@@ -32,17 +32,17 @@ _COLUMNS = ("open", "high", "low", "close", "volume")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PredictorAnswers:
-    """What a predictor said, and what asking it again showed.
+    """What a predictor answered, and what asking it again showed.
 
-    name: `module:function`. bar: at whose close each answer was asked for, values: the answers, shape (bars,). whole:
-    whether it answered for a whole history at once. sha256: of its files. cuts: histories on which it was asked again.
-    unverifiable: what asking again cannot show, a line each.
+    name: `module:function`. bar: at whose close each answer was asked for, values: the answers, shape (bars,).
+    vectorised: whether it answered for a whole history at once. sha256: of its files. cuts: histories on which it was
+    asked again. unverifiable: what asking again cannot show, a line each.
     """
 
     name: str
     bar: Rows
     values: Floats
-    whole: bool
+    vectorised: bool
     sha256: str
     cuts: int
     unverifiable: tuple[str, ...]
@@ -86,35 +86,35 @@ def ask(
         It cannot be imported, fails, takes too long, answers with something else, or looks ahead.
     """
     digest = user_code.sources([name], what=predictor_process.WHAT)[name]
-    first = _ask(name, bars, rows, whole=True, seconds=seconds)
-    values, whole = np.array(first["values"], dtype=np.float64), bool(first["whole"])
+    first = _ask(name, bars, rows, vectorised=True, seconds=seconds)
+    values, vectorised = np.array(first["values"], dtype=np.float64), bool(first["vectorised"])
     if not np.all(np.isfinite(values)):
         row = int(rows[int(np.argmin(np.isfinite(values)))])
         raise ConfigError(
             f"Predictor {name}: expected a number at every bar, got {values[np.searchsorted(rows, row)]} at "
             f"{_day(bars, row)}, after {row + 1} bars. Ask it of later bars (--start) or return 0.5 there."
         )
-    drawn = rng.choice(len(rows), size=min(CUTS, len(rows)), replace=False)
-    places = np.unique(np.concatenate([drawn, [0, len(rows) - 1], np.arange(min(5, len(rows)))])).astype(np.int64)
-    again = _ask(name, bars, rows[places], whole=False, seconds=seconds)
-    differs = np.abs(np.array(again["values"], dtype=np.float64) - values[places]) > _TOLERANCE
-    if np.any(differs | ~np.isfinite(np.array(again["values"], dtype=np.float64))):
+    sampled = rng.choice(len(rows), size=min(CUTS, len(rows)), replace=False)
+    places = np.unique(np.concatenate([sampled, [0, len(rows) - 1], np.arange(min(5, len(rows)))])).astype(np.int64)
+    truncated = _ask(name, bars, rows[places], vectorised=False, seconds=seconds)
+    differs = np.abs(np.array(truncated["values"], dtype=np.float64) - values[places]) > _TOLERANCE
+    if np.any(differs | ~np.isfinite(np.array(truncated["values"], dtype=np.float64))):
         row = int(rows[places[int(np.argmax(differs))]])
         why = (
             "it looks ahead: let the answer for a bar depend on bars up to it only"
-            if whole
+            if vectorised
             else "it depends on what it was asked before, or on chance: let it depend on the bars it is given only"
         )
         raise ConfigError(
             f"Predictor {name}: expected the same answer at {_day(bars, row)} when it is asked again with the later "
             f"bars cut off in a fresh process, got another at {int(differs.sum())} of {len(places)} bars; {why}."
         )
-    access = tuple(dict.fromkeys([*first["access"], *again["access"]]))
+    access = tuple(dict.fromkeys([*first["access"], *truncated["access"]]))
     return PredictorAnswers(
         name=name,
         bar=rows,
         values=values,
-        whole=whole,
+        vectorised=vectorised,
         sha256=digest,
         cuts=len(places),
         unverifiable=(
@@ -134,12 +134,12 @@ def _without_prices(
     chosen = np.unique(chosen)
     order = rng.permutation(len(bars) - 1)
     factor = np.exp(np.append(0.0, np.cumsum(np.diff(np.log(bars.close))[order]))) * bars.close[0] / bars.close
-    other = {each: getattr(bars, each) * (factor if each != "volume" else 1.0) for each in _COLUMNS}
+    scaled = {column: getattr(bars, column) * (factor if column != "volume" else 1.0) for column in _COLUMNS}
     try:
-        again = _ask(name, bars, rows[chosen], whole=False, seconds=seconds, columns=other)
+        scaled_answer = _ask(name, bars, rows[chosen], vectorised=False, seconds=seconds, columns=scaled)
     except ConfigError as error:
         return [f"predictor {name} fails on a history with other prices ({error})"]
-    answers = np.array(again["values"], dtype=np.float64)
+    answers = np.array(scaled_answer["values"], dtype=np.float64)
     alike = np.allclose(answers, values[chosen], rtol=0.0, atol=_TOLERANCE)
     if len(chosen) > 2 and np.ptp(values[chosen]) > 0.0 and alike:
         return [f"predictor {name} gives the same answers for other prices: they come from the dates alone, or a file"]
@@ -147,13 +147,15 @@ def _without_prices(
 
 
 def _ask(
-    name: str, bars: Bars, rows: Rows, *, whole: bool, seconds: float, columns: Mapping[str, Floats] | None = None
+    name: str, bars: Bars, rows: Rows, *, vectorised: bool, seconds: float, columns: Mapping[str, Floats] | None = None
 ) -> dict[str, Any]:
     """What a fresh process answers for these bars."""
-    given: dict[str, Any] = dict(columns or {each: getattr(bars, each) for each in _COLUMNS})
-    request = json.dumps({"name": name, "columns": list(given), "whole": whole, "limit": LIMIT, "seconds": seconds})
+    arrays: dict[str, Any] = dict(columns or {column: getattr(bars, column) for column in _COLUMNS})
+    request = json.dumps(
+        {"name": name, "columns": list(arrays), "vectorised": vectorised, "limit": LIMIT, "seconds": seconds}
+    )
     buffer = io.BytesIO()
-    np.savez(buffer, request=np.array(request), rows=rows, closed_at=bars.closed_at, **given)
+    np.savez(buffer, request=np.array(request), rows=rows, closed_at=bars.closed_at, **arrays)
     process = subprocess.Popen(  # noqa: S603  # this Python, this module
         [sys.executable, "-P", "-m", predictor_process.__name__],
         stdin=subprocess.PIPE,

@@ -25,7 +25,7 @@ _SLOW = "Let one call take seconds, not minutes, or ask it of fewer bars: --star
 
 def main() -> None:
     """Answers what stdin asks for; the predictor's own output goes to stderr."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     with np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False) as arrays:
         request = json.loads(str(arrays["request"]))
@@ -35,12 +35,14 @@ def main() -> None:
     log = AccessLog()
     try:
         log.active = True
-        _answer(history, rows, out=out, **{each: request[each] for each in ("name", "whole", "limit", "seconds")})
+        _answer(
+            history, rows, stream=stream, **{key: request[key] for key in ("name", "vectorised", "limit", "seconds")}
+        )
         log.active = False
-        _send(out, access=list(log.entries))
+        _send(stream, access=list(log.entries))
     except ConfigError as error:
         log.active = False
-        _send(out, error=str(error))
+        _send(stream, error=str(error))
 
 
 def _answer(
@@ -48,29 +50,29 @@ def _answer(
     rows: "np.ndarray[Any, Any]",
     *,
     name: str,
-    whole: bool,
+    vectorised: bool,
     limit: float,
     seconds: float,
-    out: TextIO,
+    stream: TextIO,
 ) -> None:
-    """One line with the answers. whole: whether a predictor of whole histories may be asked once, for all rows."""
+    """One line with the answers. vectorised: whether a predictor of whole histories may be asked once, for all rows."""
     began, values = time.monotonic(), []
     for number, row in enumerate(rows):
-        given = history.iloc[: int(row) + 1].copy()
-        answer = user_code.call(name, given, what=WHAT, seconds=seconds, hint=_SLOW)
-        if whole and not number and len(given) > 1 and np.shape(answer) == (len(given),):
+        past = history.iloc[: int(row) + 1].copy()
+        answer = user_code.call(name, past, what=WHAT, seconds=seconds, hint=_SLOW)
+        if vectorised and not number and len(past) > 1 and np.shape(answer) == (len(past),):
             everything = user_code.call(name, history.copy(), what=WHAT, seconds=seconds, hint=_SLOW)
-            _send(out, whole=True, values=_numbers(name, everything, shape=(len(history),))[rows].tolist())
+            _send(stream, vectorised=True, values=_numbers(name, everything, shape=(len(history),))[rows].tolist())
             return
         values.append(_last(name, answer, length=int(row) + 1))
-        spent = time.monotonic() - began
-        if number >= 2 and spent / (number + 1) * len(rows) > limit:
+        elapsed = time.monotonic() - began
+        if number >= 2 and elapsed / (number + 1) * len(rows) > limit:
             raise ConfigError(
                 f"{WHAT} {name}: expected answers for {len(rows):,} bars within {limit / 60:g} minutes, got "
-                f"{number + 1} in {spent:.1f} s. Let it answer for all bars of a history at once, or ask it of fewer "
+                f"{number + 1} in {elapsed:.1f} s. Let it answer for all bars of a history at once, or ask it of fewer "
                 "bars: --start."
             )
-    _send(out, whole=False, values=values)
+    _send(stream, vectorised=False, values=values)
 
 
 def _last(name: str, answer: Any, *, length: int) -> float:
@@ -99,9 +101,9 @@ def _numbers(name: str, answer: Any, *, shape: tuple[int]) -> "np.ndarray[Any, n
     return values
 
 
-def _send(out: TextIO, **message: Any) -> None:
-    out.write(json.dumps(message) + "\n")
-    out.flush()
+def _send(stream: TextIO, **message: Any) -> None:
+    stream.write(json.dumps(message) + "\n")
+    stream.flush()
 
 
 if __name__ == "__main__":

@@ -102,21 +102,21 @@ def open_compared(run: Run, *, backtest: str | None = None) -> ComparedRun:
 
 def differing(compared: Sequence[ComparedRun]) -> dict[str, list[Any]]:
     """setting -> its value in each run, for those that are not the same in all."""
-    names = dict.fromkeys(name for each in compared for name in each.settings)
-    values = {name: [each.settings.get(name) for each in compared] for name in names}
-    return {name: row for name, row in values.items() if any(each != row[0] for each in row[1:])}
+    names = dict.fromkeys(name for run in compared for name in run.settings)
+    values = {name: [run.settings.get(name) for run in compared] for name in names}
+    return {name: row for name, row in values.items() if any(run != row[0] for run in row[1:])}
 
 
 def differences(compared: Sequence[ComparedRun]) -> list[RunDifference]:
     """Each run after the first against the first: the networks that both have, or their first ones."""
-    reference, *others = compared
-    pairs = [pair for each in others for pair in _pairs(each, reference)]
-    found = [_difference(a, b) for a, b in pairs]
-    tested = [place for place, each in enumerate(found) if each.p_value is not None]
-    steps = holm([float(found[place].p_value or 0.0) for place in tested], level=SIGNIFICANCE.level)
+    reference, *compared_runs = compared
+    pairs = [pair for run in compared_runs for pair in _pairs(run, reference)]
+    results = [_difference(account, reference_account) for account, reference_account in pairs]
+    tested = [place for place, result in enumerate(results) if result.p_value is not None]
+    steps = holm([float(results[place].p_value or 0.0) for place in tested], level=SIGNIFICANCE.level)
     for place, step in zip(tested, steps, strict=True):
-        found[place] = _judged(found[place], *pairs[place], level=step.level, p_adjusted=step.p_adjusted)
-    return found
+        results[place] = _judged(results[place], *pairs[place], level=step.level, p_adjusted=step.p_adjusted)
+    return results
 
 
 def _accounts(run: str, backtest: str, ledger: pd.DataFrame, *, calendar: str) -> list[DailyAccount]:
@@ -145,15 +145,15 @@ def _by_day(rows: pd.DataFrame, *, calendar: str) -> tuple[Sessions, Floats]:
     return days, np.asarray(np.bincount(row, weights=held_returns(account), minlength=len(days)), dtype=np.float64)
 
 
-def _pairs(a: ComparedRun, b: ComparedRun) -> list[tuple[DailyAccount, DailyAccount]]:
-    of_model = {each.model: each for each in b.accounts}
-    common = [(each, of_model[each.model]) for each in a.accounts if each.model in of_model]
-    return common or [(a.accounts[0], b.accounts[0])] if a.accounts and b.accounts else []
+def _pairs(run: ComparedRun, reference: ComparedRun) -> list[tuple[DailyAccount, DailyAccount]]:
+    of_model = {account.model: account for account in reference.accounts}
+    common = [(account, of_model[account.model]) for account in run.accounts if account.model in of_model]
+    return common or [(run.accounts[0], reference.accounts[0])] if run.accounts and reference.accounts else []
 
 
-def _shared(a: DailyAccount, b: DailyAccount) -> tuple[Sessions, DailyAccount, DailyAccount]:
-    days, of_a, of_b = np.intersect1d(a.days, b.days, return_indices=True)
-    return days, _rows(a, of_a), _rows(b, of_b)
+def _shared(account: DailyAccount, reference: DailyAccount) -> tuple[Sessions, DailyAccount, DailyAccount]:
+    days, of_a, of_b = np.intersect1d(account.days, reference.days, return_indices=True)
+    return days, _rows(account, of_a), _rows(reference, of_b)
 
 
 def _rows(account: DailyAccount, rows: NDArray[np.intp]) -> DailyAccount:
@@ -161,29 +161,35 @@ def _rows(account: DailyAccount, rows: NDArray[np.intp]) -> DailyAccount:
     return replace(account, days=account.days[rows], ensemble=account.ensemble[rows], seeds=seeds)
 
 
-def _difference(a: DailyAccount, b: DailyAccount) -> RunDifference:
-    days, mine, other = _shared(a, b)
-    found = RunDifference(run=a.run, model=a.model, reference=b.run, reference_model=b.model, days=len(days))
+def _difference(account: DailyAccount, reference: DailyAccount) -> RunDifference:
+    days, returns, reference_returns = _shared(account, reference)
+    result = RunDifference(
+        run=account.run, model=account.model, reference=reference.run, reference_model=reference.model, days=len(days)
+    )
     if not len(days):
-        return replace(found, missing="no_common_days")
-    value = mine.ensemble - other.ensemble
-    found = replace(found, first=str(days[0]), last=str(days[-1]), difference=float(value.mean()))
+        return replace(result, missing="no_common_days")
+    value = returns.ensemble - reference_returns.ensemble
+    result = replace(result, first=str(days[0]), last=str(days[-1]), difference=float(value.mean()))
     if len(days) < SIGNIFICANCE.fewest:
-        return replace(found, missing="too_few_days")
+        return replace(result, missing="too_few_days")
     if np.ptp(value) == 0.0:
-        return replace(found, missing="same_returns")
-    estimate = estimate_difference(mine.ensemble, other.ensemble, seeds_a=mine.seeds, seeds_b=other.seeds)
-    return replace(found, p_value=estimate.p_value)
+        return replace(result, missing="same_returns")
+    estimate = estimate_difference(
+        returns.ensemble, reference_returns.ensemble, seeds_a=returns.seeds, seeds_b=reference_returns.seeds
+    )
+    return replace(result, p_value=estimate.p_value)
 
 
 def _judged(
-    found: RunDifference, a: DailyAccount, b: DailyAccount, *, level: float, p_adjusted: float
+    result: RunDifference, account: DailyAccount, reference: DailyAccount, *, level: float, p_adjusted: float
 ) -> RunDifference:
-    _, mine, other = _shared(a, b)
-    estimate = estimate_difference(mine.ensemble, other.ensemble, seeds_a=mine.seeds, seeds_b=other.seeds)
+    _, returns, reference_returns = _shared(account, reference)
+    estimate = estimate_difference(
+        returns.ensemble, reference_returns.ensemble, seeds_a=returns.seeds, seeds_b=reference_returns.seeds
+    )
     low, high = estimate.interval(level)
     return replace(
-        found, low=low, high=high, level=level, p_adjusted=p_adjusted,
+        result, low=low, high=high, level=level, p_adjusted=p_adjusted,
         answer="better" if low > 0 else "worse" if high < 0 else "inconclusive",
         minimum_detectable_effect=estimate.minimum_detectable_effect(level=level, power=SIGNIFICANCE.power),
     )  # fmt: skip

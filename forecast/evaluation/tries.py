@@ -36,7 +36,7 @@ class Tries:
     def to_json(self, *symbols: str) -> dict[str, Any]:
         """For metrics.json: how many configurations, of these symbols among them, and what is wrong with the log."""
         return {
-            "tried": self.log.tried,
+            "tried": self.log.trial_count,
             "of_symbol": {symbol: self.log.of(symbol) for symbol in symbols},
             "known_returns": len(self.returns),
             "problems": list(self.log.problems),
@@ -49,15 +49,15 @@ def tries(runs: Path, ledgers: Sequence[Ledger], *, trial: Trial | None = None) 
     The same rules at other costs are the same try: their returns are not known a second time.
     """
     log = trial_log.read(runs)
-    mine = [
-        daily(each.time[:-1].astype("datetime64[D]"), held_returns(each))
-        for each in ledgers
-        if each.member == ENSEMBLE and is_network(each.model)
+    returns = [
+        daily(ledger.time[:-1].astype("datetime64[D]"), held_returns(ledger))
+        for ledger in ledgers
+        if ledger.member == ENSEMBLE and is_network(ledger.model)
     ]
-    others = [each for each in log.trials if each.kind == "backtest" and each != trial]
-    for each in reversed(others[-_MOST:]):
-        mine += _returns_of(runs, each.run, each.name)
-    return Tries(log=log, returns=tuple(mine))
+    earlier = [logged for logged in log.trials if logged.kind == "backtest" and logged != trial]
+    for logged in reversed(earlier[-_MOST:]):
+        returns += _returns_of(runs, logged.run, logged.name)
+    return Tries(log=log, returns=tuple(returns))
 
 
 def _returns_of(runs: Path, run: str, name: str) -> list[DailyReturns]:
@@ -70,6 +70,6 @@ def _returns_of(runs: Path, run: str, name: str) -> list[DailyReturns]:
         return []
     rows = ledger[(ledger["member"] == ENSEMBLE) & ledger["model"].map(is_network)]
     return [
-        daily(utc(each["time"]).astype("datetime64[D]"), each["net_return"].to_numpy(np.float64))
-        for _, each in rows.groupby("model", sort=False)
+        daily(utc(ledger["time"]).astype("datetime64[D]"), ledger["net_return"].to_numpy(np.float64))
+        for _, ledger in rows.groupby("model", sort=False)
     ]

@@ -204,7 +204,7 @@ def _finite_epochs(loss: Floats, val_loss: Floats) -> int:
 def _deviation(checked: Vector, windows: Windows, fold: Fold) -> float:
     rows = fold.validation
     unit = path_targets.volatility(windows, train=fold.train)[rows]
-    actual = path_targets.came(windows, rows, ahead=checked.shape[1]) / unit[:, None]
+    actual = path_targets.realised(windows, rows, ahead=checked.shape[1]) / unit[:, None]
     return path_targets.deviation(checked, actual, fold.weights[rows])
 
 

@@ -99,12 +99,12 @@ def _latest(runs: Path) -> Run:
 
 
 def _unknown(runs: Path, name: str) -> RunError:
-    known = list_runs(runs)
-    finished = [run for run in known if run.finished]
+    listed = list_runs(runs)
+    finished = [run for run in listed if run.finished]
     symbols = list(dict.fromkeys(run.symbol for run in finished))
-    begun = next((run.name for run in known if name and run.name.lower().startswith(name.lower())), None)
-    hint = f" Did you mean {begun}?" if begun else did_you_mean(name, [*(run.name for run in known), *symbols])
+    begun = next((run.name for run in listed if name and run.name.lower().startswith(name.lower())), None)
+    hint = f" Did you mean {begun}?" if begun else did_you_mean(name, [*(run.name for run in listed), *symbols])
     if not hint:
-        newest = ", ".join(run.name for run in known[:3])
-        hint = f" Newest runs: {newest}." if known else " There is none yet. Train one: forecast train SYMBOL."
+        newest = ", ".join(run.name for run in listed[:3])
+        hint = f" Newest runs: {newest}." if listed else " There is none yet. Train one: forecast train SYMBOL."
     return RunError(f"Expected the name of a run, a symbol with a finished run, or latest, got {name[:120]!r}.{hint}")

@@ -86,10 +86,11 @@ def panel_scalers(run: Run, task: Task, *, features: int) -> dict[str, Scaler]:
     return {str(symbol): _scaler(content, features, path) for symbol, content in described.items()}
 
 
-def _same(path: Path, name: str, needed: object, got: object) -> None:
-    if got != needed:
+def _same(path: Path, name: str, needed: object, actual: object) -> None:
+    if actual != needed:
         raise RunError(
-            f"Expected {name} {needed} in the description of {path}, got {got!r:.80}. Train it again: forecast train."
+            f"Expected {name} {needed} in the description of {path}, got {actual!r:.80}. Train it again: forecast "
+            "train."
         )
 
 
@@ -127,11 +128,11 @@ def _check_weights(path: Path, *, parameters: Any) -> None:
         raise damaged(path, f"{size:,} bytes are too many for {parameters:,} parameters")
     try:
         with h5py.File(path, "r") as file:
-            found = _numbers(file, path)
+            counts = _numbers(file, path)
     except (OSError, KeyError, RuntimeError) as error:
         raise damaged(path, f"no HDF5 file of weights: {error}") from error
-    if found["f"] != parameters or found["i"] > _STATES:
-        raise damaged(path, f"it holds {found['f']:,} numbers instead of {parameters:,} parameters")
+    if counts["f"] != parameters or counts["i"] > _STATES:
+        raise damaged(path, f"it holds {counts['f']:,} numbers instead of {parameters:,} parameters")
 
 
 def _numbers(group: Any, path: Path, depth: int = 0) -> Counter[str]:

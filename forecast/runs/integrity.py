@@ -49,12 +49,12 @@ def check(run: Run) -> Integrity:
     if certificate is None or CERTIFICATE not in files:
         raise damaged(path, FileNotFoundError())
     if (seal := sealed(certificate)[SEAL]) != certificate.get(SEAL):
-        raise changed(path, expected=str(certificate.get(SEAL))[:64], got=str(seal))
+        raise changed(path, expected=str(certificate.get(SEAL))[:64], actual=str(seal))
     bound = certificate.get(FILES)
     if not isinstance(bound, dict) or any(name not in bound or name not in files for name in BOUND):
         raise damaged(path, f"it lacks the sha256 of {', '.join(BOUND)}")
     for name in files:
         content = read_checked(run.place(*str(name).split("/")), name=name, manifest=described)
-        if name in bound and bound[name] != (got := digest(content)):
-            raise changed(run.folder / name, expected=str(bound[name])[:64], got=got)
+        if name in bound and bound[name] != (actual := digest(content)):
+            raise changed(run.folder / name, expected=str(bound[name])[:64], actual=actual)
     return Integrity(verified=True)

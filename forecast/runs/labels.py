@@ -30,13 +30,8 @@ class Labels:
     tags: tuple[str, ...] = ()
     experiment: str = ""
 
-    @property
-    def kept(self) -> bool:
-        """Whether a person said something about the run: it is not pruned."""
-        return bool(self.note or self.tags)
 
-
-def check_name(text: str, *, what: str = "a tag") -> str:
+def check_name(text: str, *, subject: str = "a tag") -> str:
     """The name of a tag or of an experiment.
 
     Raises:
@@ -44,7 +39,7 @@ def check_name(text: str, *, what: str = "a tag") -> str:
     """
     if not _NAME.fullmatch(text):
         raise ConfigError(
-            f"Expected {what} of at most 40 letters, digits and . - _ : / + =, begun with a letter or a digit, "
+            f"Expected {subject} of at most 40 letters, digits and . - _ : / + =, begun with a letter or a digit, "
             f"got {text[:80]!r}. Write spaces as -."
         )
     return text
@@ -64,9 +59,9 @@ def read_labels(run: "Run") -> Labels:
         note, tags, experiment = content["note"], content["tags"], content["experiment"]
         if not (isinstance(note, str) and isinstance(experiment, str) and isinstance(tags, list)):
             raise TypeError("a note, a list of tags and an experiment are expected")
-        checked = {check_name(each) for each in tags}
+        checked = {check_name(tag) for tag in tags}
         if experiment:
-            check_name(experiment, what="an experiment's name")
+            check_name(experiment, subject="an experiment's name")
         return Labels(note=note[:_LONGEST_NOTE], tags=tuple(sorted(checked)), experiment=experiment)
     except (RunError, ConfigError, KeyError, TypeError) as error:
         raise RunError(
@@ -89,10 +84,10 @@ def write_note(run: "Run", note: str) -> Labels:
 
 def add_tags(run: "Run", tags: Sequence[str]) -> Labels:
     """Adds tags to those that are there."""
-    fresh = {check_name(each) for each in tags}
+    fresh = {check_name(tag) for tag in tags}
     with _locked(run):
-        known = read_labels(run)
-        return _save(run, replace(known, tags=tuple(sorted({*known.tags, *fresh}))))
+        labels = read_labels(run)
+        return _save(run, replace(labels, tags=tuple(sorted({*labels.tags, *fresh}))))
 
 
 def remove_tags(run: "Run", tags: Sequence[str]) -> Labels:
@@ -102,16 +97,16 @@ def remove_tags(run: "Run", tags: Sequence[str]) -> Labels:
         ConfigError: a tag that the run does not have.
     """
     with _locked(run):
-        known = read_labels(run)
-        if absent := [each for each in tags if each not in known.tags]:
-            present = ", ".join(known.tags) or "it has none"
+        labels = read_labels(run)
+        if absent := [tag for tag in tags if tag not in labels.tags]:
+            present = ", ".join(labels.tags) or "it has none"
             raise ConfigError(f"Expected tags of {run.name} ({present}), got {', '.join(absent)[:80]!r}.")
-        return _save(run, replace(known, tags=tuple(each for each in known.tags if each not in tags)))
+        return _save(run, replace(labels, tags=tuple(tag for tag in labels.tags if tag not in tags)))
 
 
 def put_into_experiment(run: "Run", experiment: str) -> Labels:
     """Makes a run one of a group; its name, which follows from its settings and data, stays."""
-    return _change(run, experiment=check_name(experiment, what="an experiment's name"))
+    return _change(run, experiment=check_name(experiment, subject="an experiment's name"))
 
 
 def keep(run: "Run", labels: Labels) -> None:

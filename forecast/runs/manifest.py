@@ -45,7 +45,7 @@ def check_seal(content: Mapping[str, Any], path: Path) -> None:
     if not isinstance(content.get(FILES, {}), dict):
         raise damaged(path, f"{FILES} is no object")
     if (expected := sealed(content)[SEAL]) != content.get(SEAL):
-        raise changed(path, expected=str(content.get(SEAL))[:64], got=str(expected))
+        raise changed(path, expected=str(content.get(SEAL))[:64], actual=str(expected))
 
 
 def read_checked(path: Path, *, name: str, manifest: Mapping[str, Any]) -> bytes:
@@ -56,14 +56,14 @@ def read_checked(path: Path, *, name: str, manifest: Mapping[str, Any]) -> bytes
     """
     expected = manifest.get(FILES, {}).get(name)
     content = read_bytes(path, most=_MOST)
-    if expected is not None and (got := digest(content)) != expected:
-        raise changed(path, expected=str(expected)[:64], got=got)
+    if expected is not None and (actual := digest(content)) != expected:
+        raise changed(path, expected=str(expected)[:64], actual=actual)
     return content
 
 
-def changed(path: Path, *, expected: str, got: str) -> RunError:
+def changed(path: Path, *, expected: str, actual: str) -> RunError:
     """What to raise for a file that is not the one that was written."""
     return RunError(
-        f"{path.name} of run folder {path.parent} was changed. Expected sha256 {expected}, got {got}. Restore it, or "
-        "train again: forecast train SYMBOL --overwrite."
+        f"{path.name} of run folder {path.parent} was changed. Expected sha256 {expected}, got {actual}. Restore it, "
+        "or train again: forecast train SYMBOL --overwrite."
     )

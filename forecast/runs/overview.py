@@ -12,7 +12,7 @@ from pipelines.errors import ForecastError, RunError
 from pipelines.files import write_atomically
 
 _FILE = ".overview.json"
-_VERSION = 2  # of what is kept: another one is read anew
+_VERSION = 2  # of what is cached: another one is read anew
 NUMBERS = ("sharpe", "annual_return", "total_return", "max_drawdown", "trades", "exposure")
 """Of performance, for each model of a run."""
 
@@ -46,8 +46,8 @@ class RunSummary:
     @property
     def model(self) -> str | None:
         """The model whose numbers stand for the run: its LSTM, or its first network."""
-        known = [each for each in self.models if each in self.performance]
-        return "lstm" if "lstm" in known else known[0] if known else None
+        measured = [model for model in self.models if model in self.performance]
+        return "lstm" if "lstm" in measured else measured[0] if measured else None
 
     def number(self, name: str) -> float | None:
         """One of NUMBERS, of that model; None where there is none."""
@@ -56,23 +56,25 @@ class RunSummary:
 
 def summaries(runs: Path) -> list[RunSummary]:
     """Every run below a folder, newest first; one that is damaged says so. What has not changed is not read again."""
-    kept = _read(runs / _FILE)
+    cached = _read(runs / _FILE)
     fresh: dict[str, tuple[Signature, RunSummary]] = {}
     for entry in sorted(os.scandir(runs), key=lambda entry: entry.name) if runs.is_dir() else []:
         if (signature := _signature(entry.path)) is None:
             continue
-        before = kept.get(entry.name)
+        before = cached.get(entry.name)
         if before is None or before[0] != signature:
             before = signature, _summarise(Path(entry.path))
         fresh[entry.name] = before
-    if fresh != kept:
+    if fresh != cached:
         _write(runs / _FILE, fresh)
-    return sorted((each for _, each in fresh.values()), key=lambda each: (each.created_at, each.run), reverse=True)
+    return sorted(
+        (summary for _, summary in fresh.values()), key=lambda summary: (summary.created_at, summary.run), reverse=True
+    )
 
 
 def differing_settings(listed: Sequence[RunSummary]) -> list[str]:
     """The settings that are not the same in all of these runs that have them, the symbol aside."""
-    names = dict.fromkeys(name for each in listed for name in each.settings if name != "symbol")
+    names = dict.fromkeys(name for summary in listed for name in summary.settings if name != "symbol")
     return [name for name in names if len({repr(run.settings[name]) for run in listed if name in run.settings}) > 1]
 
 
@@ -86,16 +88,16 @@ def _signature(folder: str) -> Signature | None:
             backtests = sorted([entry.name, entry.stat().st_mtime_ns] for entry in entries)
     except OSError:
         backtests = []
-    rest = [_stat(f"{folder}/{name}") is not None for name in ("bars.parquet", "predictions.parquet")]
-    return [about, _stat(f"{folder}/{LABELS}"), *rest, backtests]
+    present = [_stat(f"{folder}/{name}") is not None for name in ("bars.parquet", "predictions.parquet")]
+    return [about, _stat(f"{folder}/{LABELS}"), *present, backtests]
 
 
 def _stat(path: str) -> list[int] | None:
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except OSError:
         return None
-    return [found.st_mtime_ns, found.st_size]
+    return [status.st_mtime_ns, status.st_size]
 
 
 def _summarise(folder: Path) -> RunSummary:
@@ -107,12 +109,17 @@ def _summarise(folder: Path) -> RunSummary:
         labels, problem = read_labels(run), ""
     except RunError as error:
         labels, problem = Labels(), str(error)
-    own: dict[str, Any] = {"run": run.name, "note": labels.note, "tags": labels.tags, "experiment": labels.experiment}
+    labelled: dict[str, Any] = {
+        "run": run.name,
+        "note": labels.note,
+        "tags": labels.tags,
+        "experiment": labels.experiment,
+    }
     try:
         about = run.describe()
         config = about["config"]
         summary = RunSummary(
-            **own,
+            **labelled,
             status="finished" if run.finished else "unfinished",
             symbol=str(config.get("symbol", "")),
             created_at=run.created_at.isoformat(),
@@ -122,7 +129,7 @@ def _summarise(folder: Path) -> RunSummary:
             problem=problem,
         )
     except (ForecastError, OSError, TypeError) as error:
-        return RunSummary(**own, status="unreadable", problem=str(error))
+        return RunSummary(**labelled, status="unreadable", problem=str(error))
     if not summary.backtests:
         return summary
     try:
@@ -133,8 +140,8 @@ def _summarise(folder: Path) -> RunSummary:
             skill=verdict["skill"],
             money=verdict["money"],
             performance={
-                str(model): {name: each["ensemble"].get(name) for name in NUMBERS}
-                for model, each in metrics["performance"].items()
+                str(model): {name: measures["ensemble"].get(name) for name in NUMBERS}
+                for model, measures in metrics["performance"].items()
             },
         )
     except (ForecastError, OSError, KeyError, TypeError, AttributeError) as error:
@@ -143,24 +150,27 @@ def _summarise(folder: Path) -> RunSummary:
 
 def _read(path: Path) -> dict[str, tuple[Signature, RunSummary]]:
     """What was kept, nothing where it is missing, damaged or of another version."""
-    names = {each.name for each in fields(RunSummary)}
+    names = {column.name for column in fields(RunSummary)}
     try:
         content = json.loads(path.read_bytes())
         if content["version"] != _VERSION:
             return {}
-        kept = {}
+        entries = {}
         for name, (signature, values) in content["runs"].items():
             if set(values) != names:
                 return {}
             lists = {key: tuple(values[key]) for key in ("models", "backtests", "tags")}
-            kept[name] = signature, RunSummary(**{**values, **lists})
-        return kept
+            entries[name] = signature, RunSummary(**{**values, **lists})
+        return entries
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
 def _write(path: Path, entries: Mapping[str, tuple[Signature, RunSummary]]) -> None:
-    content = {"version": _VERSION, "runs": {name: [mark, asdict(each)] for name, (mark, each) in entries.items()}}
+    content = {
+        "version": _VERSION,
+        "runs": {name: [mark, asdict(summary)] for name, (mark, summary) in entries.items()},
+    }
     try:
         write_atomically(path, json.dumps(content, separators=(",", ":")).encode())
     except OSError:  # a folder that can only be read is listed all the same, a little slower

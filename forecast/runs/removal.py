@@ -28,11 +28,11 @@ def remove_run(run: Run, *, pages: Sequence[Path]) -> None:
 
 def move_latest_on(runs: Path) -> None:
     """`latest` names the newest finished run that is left, nothing where there is none."""
-    left = next((run for run in catalog.list_runs(runs) if run.finished), None)
-    if left is None:
+    newest = next((run for run in catalog.list_runs(runs) if run.finished), None)
+    if newest is None:
         (runs / catalog.LATEST).unlink(missing_ok=True)
     else:
-        catalog.set_latest(runs, left)
+        catalog.set_latest(runs, newest)
 
 
 def superfluous(listed: Sequence[RunSummary], *, keep: int, live: Collection[str]) -> list[str]:
@@ -42,12 +42,12 @@ def superfluous(listed: Sequence[RunSummary], *, keep: int, live: Collection[str
     """
     count: dict[str, int] = {}
     names = []
-    for each in listed:
-        if each.status != "finished":
+    for summary in listed:
+        if summary.status != "finished":
             continue
-        count[each.symbol] = count.get(each.symbol, 0) + 1
-        if count[each.symbol] > keep and not (each.run in live or each.note or each.tags):
-            names.append(each.run)
+        count[summary.symbol] = count.get(summary.symbol, 0) + 1
+        if count[summary.symbol] > keep and not (summary.run in live or summary.note or summary.tags):
+            names.append(summary.run)
     return names
 
 

@@ -70,25 +70,29 @@ def describe_panel_run(
     prices: each symbol's bars. unsuitable: symbols that were left out, with the reason.
     """
     symbols = {
-        symbol: {**describe_bars(each), "fingerprint": fingerprint(each), "price_scale": price_scales[symbol]}
-        for symbol, each in prices.items()
+        symbol: {
+            **describe_bars(symbol_prices),
+            "fingerprint": fingerprint(symbol_prices),
+            "price_scale": price_scales[symbol],
+        }
+        for symbol, symbol_prices in prices.items()
     }
     common = {
-        what: Counter(each[what] for each in symbols.values()).most_common(1)[0][0]
-        for what in ("interval", "currency", "calendar", "adjusted")
+        key: Counter(described[key] for described in symbols.values()).most_common(1)[0][0]
+        for key in ("interval", "currency", "calendar", "adjusted")
     }
-    digests = " ".join(f"{symbol} {each['fingerprint']}" for symbol, each in symbols.items())
+    digests = " ".join(f"{symbol} {described['fingerprint']}" for symbol, described in symbols.items())
     return {
         "run": name,
         "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
         "command": command,
         "config": experiment.to_json(),
         "data": {
-            "bars": sum(each["bars"] for each in symbols.values()),
-            "first": min(each["first"] for each in symbols.values()),
-            "last": max(each["last"] for each in symbols.values()),
+            "bars": sum(described["bars"] for described in symbols.values()),
+            "first": min(described["first"] for described in symbols.values()),
+            "last": max(described["last"] for described in symbols.values()),
             **common,
-            "bars_per_year": float(np.median([each["bars_per_year"] for each in symbols.values()])),
+            "bars_per_year": float(np.median([described["bars_per_year"] for described in symbols.values()])),
             "fingerprint": hashlib.sha256(digests.encode()).hexdigest(),
             "price_scale": 1.0,
         },
@@ -117,34 +121,36 @@ def describe_member(fitted: FitResult, task: Task, *, dataset: MemberRows, exper
     }
 
 
-def predictions(dataset: MemberRows, task: Task, found: Floats, *, part: str = "test") -> pd.DataFrame:
+def predictions(dataset: MemberRows, task: Task, probability: Floats, *, part: str = "test") -> pd.DataFrame:
     """A member's probabilities for the rows of one part of its fold: out of sample for "test"."""
-    return _rows(dataset, task, getattr(dataset.folds[task[1]], part), found)
+    return _rows(dataset, task, getattr(dataset.folds[task[1]], part), probability)
 
 
-def path_predictions(dataset: Dataset, experiment: Experiment, found: Mapping[Task, Floats]) -> pd.DataFrame:
+def path_predictions(dataset: Dataset, experiment: Experiment, probabilities: Mapping[Task, Floats]) -> pd.DataFrame:
     """Predictions of a combinatorial run: each path is a member of its own, from the first window to the last.
 
-    found: probabilities of each member's test rows. Column seed numbers the paths, column fold says which fold a row
+    probabilities: of each member's test rows. Column seed numbers the paths, column fold says which fold a row
     of the path comes from; its probability is the mean over that fold's seeds.
     """
     groups = group_rows(len(dataset.windows), groups=experiment.groups)
     paths = path_folds(groups=experiment.groups, tested=experiment.test_groups)
     frames = []
-    for model in dict.fromkeys(model for model, _, _ in found):
+    for model in dict.fromkeys(model for model, _, _ in probabilities):
         mean = {
-            fold.number: np.mean([each for task, each in found.items() if task[:2] == (model, fold.number)], axis=0)
+            fold.number: np.mean(
+                [probability for task, probability in probabilities.items() if task[:2] == (model, fold.number)], axis=0
+            )
             for fold in dataset.folds
         }
         for path, folds in enumerate(paths):
             for rows, number in zip(groups, folds, strict=True):
-                each = mean[int(number)][np.isin(dataset.folds[number].test, rows)]
-                frames.append(_rows(dataset, (model, int(number), path), rows, each))
+                path_mean = mean[int(number)][np.isin(dataset.folds[number].test, rows)]
+                frames.append(_rows(dataset, (model, int(number), path), rows, path_mean))
     return pd.concat(frames, ignore_index=True)
 
 
-def path(dataset: MemberRows, task: Task, found: dict[str, Floats]) -> pd.DataFrame:
-    """What a member said of the bars after each entry, and what came; no row where it forecasts no path.
+def path(dataset: MemberRows, task: Task, results: dict[str, Floats]) -> pd.DataFrame:
+    """What a member predicted of the bars after each entry, and what was realised; no row where it forecasts no path.
 
     predicted, came: log returns from open to open. volatility: the unit in which it learnt them, known at the decision.
     """
@@ -152,34 +158,34 @@ def path(dataset: MemberRows, task: Task, found: dict[str, Floats]) -> pd.DataFr
     fold, windows = dataset.folds[number], dataset.windows
     frames = []
     for part, name in (("validation", "validation_path"), ("test", "path")):
-        rows, said = getattr(fold, part), found[name]
-        if not said.size:
+        rows, predicted = getattr(fold, part), results[name]
+        if not predicted.size:
             continue
         unit = path_targets.volatility(windows, train=fold.train)[rows]
-        came = path_targets.came(windows, rows, ahead=said.shape[1])
+        realised = path_targets.realised(windows, rows, ahead=predicted.shape[1])
         columns = {
-            "decided_at": _utc(windows.decided_at[rows]).repeat(said.shape[1]),
-            "step": np.tile(np.arange(1, said.shape[1] + 1, dtype=np.int32), len(rows)),
-            "predicted": (said * unit[:, None]).ravel(),
-            "came": came.ravel(),
-            "volatility": unit.repeat(said.shape[1]),
+            "decided_at": _utc(windows.decided_at[rows]).repeat(predicted.shape[1]),
+            "step": np.tile(np.arange(1, predicted.shape[1] + 1, dtype=np.int32), len(rows)),
+            "predicted": (predicted * unit[:, None]).ravel(),
+            "came": realised.ravel(),
+            "volatility": unit.repeat(predicted.shape[1]),
         }
         frames.append(pd.DataFrame({"model": model, "fold": number, "seed": seed, "part": part, **columns}))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def history(task: Task, found: dict[str, Floats]) -> pd.DataFrame:
+def history(task: Task, results: dict[str, Floats]) -> pd.DataFrame:
     """A member's learning curve."""
     model, number, seed = task
-    curves = {name: found[name] for name in ("loss", "val_loss", "seconds")}
+    curves = {name: results[name] for name in ("loss", "val_loss", "seconds")}
     return pd.DataFrame(
-        {"model": model, "fold": number, "seed": seed, "epoch": np.arange(1, len(found["loss"]) + 1), **curves}
+        {"model": model, "fold": number, "seed": seed, "epoch": np.arange(1, len(results["loss"]) + 1), **curves}
     )
 
 
 def panel_bars(prices: Mapping[str, Bars]) -> pd.DataFrame:
     """The bars of all symbols of a panel, one symbol after another."""
-    return pd.concat([bars(each) for each in prices.values()], ignore_index=True)
+    return pd.concat([bars(symbol_prices) for symbol_prices in prices.values()], ignore_index=True)
 
 
 def bars(prices: Bars) -> pd.DataFrame:
@@ -196,7 +202,7 @@ def no_history() -> pd.DataFrame:
     return pd.DataFrame(columns=[*kinds, "loss", "val_loss", "seconds"], dtype="float64").astype(kinds)
 
 
-def _rows(dataset: MemberRows, task: Task, rows: Rows, found: Floats) -> pd.DataFrame:
+def _rows(dataset: MemberRows, task: Task, rows: Rows, probability: Floats) -> pd.DataFrame:
     (model, number, seed), windows = task, dataset.windows
     return pd.DataFrame(
         {
@@ -207,7 +213,7 @@ def _rows(dataset: MemberRows, task: Task, rows: Rows, found: Floats) -> pd.Data
             "decided_at": _utc(windows.decided_at[rows]),
             "entry_at": _utc(windows.entry_at[rows]),
             "exit_at": _utc(windows.exit_at[rows]),
-            "probability": found,
+            "probability": probability,
             "target": windows.targets[rows].astype(np.int8),
             "forward_return": windows.forward_return[rows],
         }

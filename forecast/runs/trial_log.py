@@ -31,7 +31,7 @@ _HEAD = ".trials.head"
 _LONGEST_LINE = 1 << 20  # bytes: a panel of a hundred thousand symbols
 _OF_ONE_RUN = ("backtest", "portfolio")
 _MAKE_A_RUN = ("training", "prediction")
-_NOT_CHOSEN = {"spread", *(each.name for each in fields(Costs))}
+_NOT_CHOSEN = {"spread", *(cost.name for cost in fields(Costs))}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,18 +59,20 @@ class TrialLog:
     problems: tuple[str, ...] = ()
 
     @cached_property
-    def tried(self) -> int:
+    def trial_count(self) -> int:
         """How many different configurations were tried, of all symbols."""
         return self._count(self.trials)
 
     def of(self, symbol: str) -> int:
         """How many of them were of this symbol, alone or among others."""
-        return self._count([each for each in self.trials if symbol in each.symbols])
+        return self._count([trial for trial in self.trials if symbol in trial.symbols])
 
     @staticmethod
     def _count(trials: Sequence[Trial]) -> int:
-        distinct = {(each.kind, each.run if each.kind in _OF_ONE_RUN else "", each.configuration) for each in trials}
-        trained = {each.run for each in trials if each.kind in _MAKE_A_RUN}
+        distinct = {
+            (trial.kind, trial.run if trial.kind in _OF_ONE_RUN else "", trial.configuration) for trial in trials
+        }
+        trained = {trial.run for trial in trials if trial.kind in _MAKE_A_RUN}
         judged = {run for kind, run, _ in distinct if kind == "backtest"}
         return len(distinct) - len(judged & trained)
 
@@ -80,9 +82,9 @@ def record_training(folder: Path, experiment: Experiment, *, run: str, **more: A
     _append(folder, _trial("training", experiment, run=run, **more))
 
 
-def record_tuning(folder: Path, experiment: Experiment, *, run: str, **tried: Any) -> None:
+def record_tuning(folder: Path, experiment: Experiment, *, run: str, **settings: Any) -> None:
     """Notes a try of other settings before it begins. tried: which."""
-    _append(folder, _trial("tuning", experiment, run=run, **tried))
+    _append(folder, _trial("tuning", experiment, run=run, **settings))
 
 
 def record_backtest(folder: Path, rules: TradingConfig, *, run: str, symbols: Sequence[str]) -> Trial:
@@ -133,14 +135,14 @@ def read(folder: Path) -> TrialLog:
             trials.append(trial)
     if head is not None and (len(lines) < head[0] or (head[0] and _sha256(lines[head[0] - 1]) != head[1])):
         problems.append(f"lines are missing at its end, or the last one was edited: there were {head[0]}")
-    problems += _unknown_runs(folder, {each.run for each in trials})
+    problems += _unknown_runs(folder, {trial.run for trial in trials})
     return TrialLog(tuple(trials), tuple(problems))
 
 
-def _unknown_runs(folder: Path, known: set[str]) -> Iterator[str]:
+def _unknown_runs(folder: Path, logged: set[str]) -> Iterator[str]:
     """Runs that lie here and that the log does not know: brought from elsewhere, or the log was cut."""
     runs = sorted(path.parent.name for path in folder.glob("*/run.json")) if folder.is_dir() else []
-    unknown = [name for name in runs if name not in known and _of_this_format(Run(folder / name))]
+    unknown = [name for name in runs if name not in logged and _of_this_format(Run(folder / name))]
     if unknown:
         more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
         yield f"it lacks {', '.join(unknown[:3])}{more}"
@@ -155,9 +157,9 @@ def _of_this_format(run: Run) -> bool:
 
 def _append_new(folder: Path, trial: Trial) -> Trial:
     """Notes a try that is not noted yet; as it stands in the log."""
-    for each in read(folder).trials:
-        if (each.kind, each.run, each.configuration) == (trial.kind, trial.run, trial.configuration):
-            return each
+    for logged in read(folder).trials:
+        if (logged.kind, logged.run, logged.configuration) == (trial.kind, trial.run, trial.configuration):
+            return logged
     _append(folder, trial)
     return trial
 
@@ -169,7 +171,7 @@ def _append(folder: Path, trial: Trial) -> None:
         last = _last_line(file)
         entry = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            **{each.name: getattr(trial, each.name) for each in fields(trial)},
+            **{column.name: getattr(trial, column.name) for column in fields(trial)},
             "previous": _sha256(last) if last else "",
         }
         line = json.dumps(entry).encode()
@@ -186,13 +188,13 @@ def _last_line(file: Any) -> bytes:
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _LONGEST_LINE))
     tail = file.read()
-    whole, _, torn = tail.rpartition(b"\n")
+    complete, _, torn = tail.rpartition(b"\n")
     if torn and _parse(torn) is not None:  # an editor has taken the last newline away
         file.write(b"\n")
         return bytes(torn)
     if torn:
         file.truncate(size - len(torn))
-    return bytes(whole.rpartition(b"\n")[2])
+    return bytes(complete.rpartition(b"\n")[2])
 
 
 def _head(folder: Path) -> tuple[int, str] | None:
@@ -219,7 +221,7 @@ def _trial_of(entry: Mapping[str, Any]) -> Trial | None:
     texts = (run, entry.get("configuration"), entry.get("name", ""))
     if kind not in get_args(Kind) or not isinstance(symbols, list):
         return None
-    if not all(isinstance(each, str) for each in (*texts, *symbols)):
+    if not all(isinstance(text, str) for text in (*texts, *symbols)):
         return None
     return Trial(
         kind=kind, run=run, symbols=tuple(symbols), configuration=entry["configuration"], name=entry.get("name", "")

@@ -91,8 +91,8 @@ def _top_bottom(ranks: DayRanks, policy: CrossSectionalPolicy) -> Floats:
 
 
 def _quantile(ranks: DayRanks, policy: CrossSectionalPolicy) -> Floats:
-    wanted = np.maximum(1, np.floor(policy.share * ranks.names + 1e-9).astype(np.int64))
-    return _two_sides(ranks, np.minimum(wanted, ranks.names // 2))
+    count = np.maximum(1, np.floor(policy.share * ranks.names + 1e-9).astype(np.int64))
+    return _two_sides(ranks, np.minimum(count, ranks.names // 2))
 
 
 def _rank_weighted(ranks: DayRanks, policy: CrossSectionalPolicy) -> Floats:
@@ -123,22 +123,22 @@ def _top_drop(
     """
     shares = np.zeros(len(probability))
     order = np.argsort(day, kind="stable")
-    held: set[str] = set()
+    portfolio: set[str] = set()
     for rows in np.split(order, np.flatnonzero(np.diff(day[order])) + 1):
         names: Sequence[str] = symbols[rows].tolist()
         score = dict(zip(names, probability[rows].tolist(), strict=True))
         moment = str(moments[rows[0]])
         first = {name: (-score[name], tie_order(name, moment)) for name in names}
         ranked = sorted(names, key=first.__getitem__)
-        kept = [name for name in ranked if name in held]
-        others = [name for name in ranked if name not in held]
-        missing = policy.count - len(kept)
-        candidates = others[: policy.drop + missing]
-        worst = set([name for name in ranked if name in held or name in set(candidates)][-policy.drop :])
-        sold = [name for name in kept if name in worst]
-        bought = candidates[: len(sold) + missing]
-        held = (set(kept) - set(sold)) | set(bought)
-        shares[rows] = [1.0 / len(held) if name in held else 0.0 for name in names]
+        holdings = [name for name in ranked if name in portfolio]
+        not_held = [name for name in ranked if name not in portfolio]
+        missing = policy.count - len(holdings)
+        candidates = not_held[: policy.drop + missing]
+        worst = set([name for name in ranked if name in portfolio or name in set(candidates)][-policy.drop :])
+        sells = [name for name in holdings if name in worst]
+        buys = candidates[: len(sells) + missing]
+        portfolio = (set(holdings) - set(sells)) | set(buys)
+        shares[rows] = [1.0 / len(portfolio) if name in portfolio else 0.0 for name in names]
     return shares
 
 

@@ -52,9 +52,11 @@ def round_trips(ledger: Ledger) -> Trades:
     closing[end] = ledger.cost[end] * share
     opening = ledger.cost - closing
     financing = np.zeros(len(position)) if ledger.financing is None else ledger.financing
-    left = np.maximum(1.0 - closing, 0.0)
-    kept = np.divide(np.maximum(1.0 - ledger.cost, 0.0), left, out=np.zeros(len(position)), where=left > 0.0)
-    growth = kept * np.maximum(1.0 + ledger.gross_return - financing, 0.0)
+    after_closing = np.maximum(1.0 - closing, 0.0)
+    opening_growth = np.divide(
+        np.maximum(1.0 - ledger.cost, 0.0), after_closing, out=np.zeros(len(position)), where=after_closing > 0.0
+    )
+    growth = opening_growth * np.maximum(1.0 + ledger.gross_return - financing, 0.0)
     return Trades(
         side=side[entry].astype(np.int64),
         entry=entry,
@@ -62,7 +64,7 @@ def round_trips(ledger: Ledger) -> Trades:
         gross_return=_inside(np.multiply, 1.0 + ledger.gross_return, entry, end) - 1.0,
         financing=_inside(np.add, financing, entry, end),
         cost=_inside(np.add, opening, entry, end) + closing[end],
-        net_return=_inside(np.multiply, growth, entry, end) * left[end] - 1.0,
+        net_return=_inside(np.multiply, growth, entry, end) * after_closing[end] - 1.0,
         open_at_end=end == len(position) - 1,
     )
 

@@ -83,11 +83,11 @@ def conditions(
     """
     opened_at, close = utc(bars["opened_at"]), bars["close"].to_numpy()
     volume = bars["volume"].to_numpy()
-    known = np.full(len(bars), np.nan)
+    volatility = np.full(len(bars), np.nan)
     if rules.sizing == "volatility":
         if bars_per_year is None:
             raise ConfigError("Expected the number of bars a year to size by volatility, got none.")
-        known = trailing_volatility(close, bars_per_year=bars_per_year)
+        volatility = trailing_volatility(close, bars_per_year=bars_per_year)
     spread, opens = None, fill_prices(bars, rules=rules)
     if rules.spread == "quoted":
         half = (bars["ask"].to_numpy() - bars["bid"].to_numpy()) / 2.0 / opens
@@ -100,7 +100,7 @@ def conditions(
         opened_at=opened_at,
         opens=opens,
         tradable=(volume > 0) | ~np.any(volume > 0),
-        volatility=known,
+        volatility=volatility,
         spread=spread,
         quoted=rules.spread == "quoted",
         closing=None if closes_with is None else closing(opened_at, utc(bars["closed_at"]), calendar=closes_with),
@@ -135,12 +135,12 @@ def fill_prices(bars: pd.DataFrame, *, rules: TradingConfig) -> Floats:
 
 def trailing_volatility(close: Floats, *, bars_per_year: float) -> Floats:
     """Root mean square of the last 60 log returns before each bar's open, a year, shape (bars,); NaN before that."""
-    found = np.full(len(close), np.nan)
+    volatility = np.full(len(close), np.nan)
     if len(close) > WINDOW + 1:
         squares = np.square(np.diff(np.log(close)))
         mean = np.lib.stride_tricks.sliding_window_view(squares, WINDOW).mean(axis=1)
-        found[WINDOW + 1 :] = np.sqrt(mean[:-1] * bars_per_year)
-    return found
+        volatility[WINDOW + 1 :] = np.sqrt(mean[:-1] * bars_per_year)
+    return volatility
 
 
 def place(opened_at: Times, entries: Times) -> slice:
@@ -151,8 +151,8 @@ def place(opened_at: Times, entries: Times) -> slice:
     Raises:
         RunError: the entries do not follow each other bar by bar.
     """
-    left, right = (int(np.searchsorted(opened_at, entries[0], side=side)) for side in ("left", "right"))
-    for first in range(left, right):
+    first_match, after_matches = (int(np.searchsorted(opened_at, entries[0], side=side)) for side in ("left", "right"))
+    for first in range(first_match, after_matches):
         if np.array_equal(opened_at[first : first + len(entries)], entries) and first + len(entries) < len(opened_at):
             return slice(first, first + len(entries) + 1)
     raise RunError(

@@ -27,8 +27,8 @@ class PanelMarket:
     last one where it has no bar, shape (symbols, bars). able: whether a symbol can be traded, true before its first and
     after its last bar, where nothing of it is held. spread: half of it, shape (symbols, bars), None where it is given.
     symbol, entry: of each row, the numbers of its symbol and of the open at which it is filled, shape (rows,).
-    closed: of each row, whether positions are closed at that open because the session ends. sold: of each symbol, the
-    number of the open at which what is left of it is sold, shape (symbols,).
+    closed: of each row, whether positions are closed at that open because the session ends. exit_row: of each symbol,
+    the number of the open at which what is left of it is sold, shape (symbols,).
     """
 
     symbols: tuple[str, ...]
@@ -39,26 +39,33 @@ class PanelMarket:
     symbol: Rows
     entry: Rows
     closed: Flags
-    sold: Rows
+    exit_row: Rows
 
     def targets(self, shares: Floats) -> Floats:
         """What each symbol is to have from each open on, shape (symbols, bars - 1). shares: shape (rows,).
 
         What is held of a symbol after its last decision is not there for the others.
         """
-        wanted = np.zeros((len(self.symbols), len(self.time)))
-        wanted[self.symbol, self.entry] = np.where(self.closed, 0.0, shares)
-        kept = np.zeros_like(wanted)
+        targets = np.zeros((len(self.symbols), len(self.time)))
+        targets[self.symbol, self.entry] = np.where(self.closed, 0.0, shares)
+        carried = np.zeros_like(targets)
         last = np.zeros(len(self.symbols), dtype=np.int64)
         np.maximum.at(last, self.symbol, self.entry)
-        for place in np.flatnonzero(self.sold > last + 1):
-            kept[place, last[place] + 1 : self.sold[place]] = wanted[place, last[place]]
+        for place in np.flatnonzero(self.exit_row > last + 1):
+            carried[place, last[place] + 1 : self.exit_row[place]] = targets[place, last[place]]
         for side in (1.0, -1.0):
-            taken, asked = (np.maximum(side * each, 0.0).sum(axis=0) for each in (kept, wanted))
-            over = (taken > 0.0) & (taken + asked > 1.0)
-            left = np.divide(np.maximum(1.0 - taken, 0.0), asked, out=np.ones_like(asked), where=over & (asked > 0.0))
-            wanted = np.where(side * wanted > 0.0, wanted * left, wanted)
-        return (wanted + kept)[:, :-1]
+            carried_exposure, new_exposure = (
+                np.maximum(side * positions, 0.0).sum(axis=0) for positions in (carried, targets)
+            )
+            over = (carried_exposure > 0.0) & (carried_exposure + new_exposure > 1.0)
+            scale = np.divide(
+                np.maximum(1.0 - carried_exposure, 0.0),
+                new_exposure,
+                out=np.ones_like(new_exposure),
+                where=over & (new_exposure > 0.0),
+            )
+            targets = np.where(side * targets > 0.0, targets * scale, targets)
+        return (targets + carried)[:, :-1]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,7 +110,7 @@ def panel_market(
         if span.stop - 2 + horizon >= len(opened) - 1:  # its history ends
             spans[name] = slice(span.start, max(span.stop, int(np.searchsorted(opened, end, side="right"))))
     used = {name: states[name].rows(span) for name, span in spans.items()}
-    time = np.unique(np.concatenate([each.opened_at for each in used.values()]))
+    time = np.unique(np.concatenate([state.opened_at for state in used.values()]))
     opens, spread = np.empty((len(names), len(time))), np.zeros((len(names), len(time)))
     able = np.ones(opens.shape, dtype=np.bool_)
     closed = np.zeros(len(rows), dtype=np.bool_)
@@ -118,19 +125,19 @@ def panel_market(
         if state.spread is not None:
             spread[place] = state.spread[bar]
         if state.closing is not None:
-            mine = rows == place
-            closed[mine] = state.closing[np.searchsorted(state.opened_at, entry_at[mine])]
-    given = all(state.spread is None for state in used.values())
+            of_symbol = rows == place
+            closed[of_symbol] = state.closing[np.searchsorted(state.opened_at, entry_at[of_symbol])]
+    uniform = all(state.spread is None for state in used.values())
     return PanelMarket(
         symbols=names,
         time=time,
         opens=opens,
         able=able,
-        spread=None if given else spread,
+        spread=None if uniform else spread,
         symbol=rows,
         entry=np.searchsorted(time, entry_at),
         closed=closed,
-        sold=np.array([np.searchsorted(time, used[name].opened_at[-1]) for name in names], dtype=np.int64),
+        exit_row=np.array([np.searchsorted(time, used[name].opened_at[-1]) for name in names], dtype=np.int64),
     )
 
 
@@ -138,7 +145,7 @@ def trade_panel(
     shares: Floats, market: PanelMarket, *, title: str, model: str, member: str, costs: Costs
 ) -> PanelAccount:
     """One account that is given the shares at each decision. shares: shape (rows,)."""
-    held = account(
+    simulated = account(
         market.targets(shares)[None],
         opened_at=market.time,
         opens=market.opens,
@@ -146,7 +153,7 @@ def trade_panel(
         spread=market.spread,
         tradable=market.able,
     )
-    position, traded = held.position[0], held.traded[0]
+    position, traded = simulated.position[0], simulated.traded[0]
     earned = np.concatenate([market.opens[:, 1:] / market.opens[:, :-1] - 1.0, np.zeros((len(position), 1))], axis=1)
     rates = costs.rate if market.spread is None else costs.rate + market.spread
     ledger = Ledger(
@@ -156,10 +163,10 @@ def trade_panel(
         time=market.time,
         position=np.abs(position).sum(axis=0),
         traded=np.abs(traded).sum(axis=0),
-        gross_return=held.gross_return[0],
-        financing=held.financing[0],
-        cost=held.cost[0],
-        net_return=held.net_return[0],
+        gross_return=simulated.gross_return[0],
+        financing=simulated.financing[0],
+        cost=simulated.cost[0],
+        net_return=simulated.net_return[0],
     )
     contribution = position * earned - np.abs(traded) * rates
     return PanelAccount(ledger=ledger, position=position, traded=traded, contribution=contribution)

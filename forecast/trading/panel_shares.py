@@ -28,10 +28,10 @@ def account_shares(
     """
     until = decided_at.copy()
     for name in np.unique(symbol):
-        mine = symbol == name
-        after = np.searchsorted(closes[str(name)], decided_at[mine], side="right")
-        known = np.append(closes[str(name)], np.datetime64("2262-01-01", "ns"))
-        until[mine] = known[after]
+        of_symbol = symbol == name
+        after = np.searchsorted(closes[str(name)], decided_at[of_symbol], side="right")
+        later_closes = np.append(closes[str(name)], np.datetime64("2262-01-01", "ns"))
+        until[of_symbol] = later_closes[after]
     value = np.ones(len(symbol)) if weight is None else weight
     begun, ended = np.argsort(decided_at, kind="stable"), np.argsort(until, kind="stable")
     sums = [np.append(0.0, np.cumsum(value[order])) for order in (begun, ended)]
@@ -46,9 +46,9 @@ def inverse_volatility(symbol: NDArray[np.object_], entry_at: Times, *, states: 
     """1 / trailing volatility of each row, known before its fill; 0 where it is not known, shape (rows,)."""
     weight = np.zeros(len(symbol))
     for name in np.unique(symbol):
-        mine, state = symbol == name, states[str(name)]
-        known = state.volatility[np.searchsorted(state.opened_at, entry_at[mine])]
-        weight[mine] = np.divide(1.0, known, out=np.zeros(len(known)), where=known > 0.0)
+        of_symbol, state = symbol == name, states[str(name)]
+        volatility = state.volatility[np.searchsorted(state.opened_at, entry_at[of_symbol])]
+        weight[of_symbol] = np.divide(1.0, volatility, out=np.zeros(len(volatility)), where=volatility > 0.0)
     return weight
 
 
@@ -74,18 +74,18 @@ def panel_shares(
         return shares, _changes(shares, symbol)
     signals = decide(probability, band=threshold)
     shares = np.zeros(len(probability))
-    for mine in _by_symbol(symbol):
-        bars = np.searchsorted(closes[str(symbol[mine[0]])], decided_at[mine])
-        for spell in np.split(mine, np.flatnonzero(np.diff(bars) > 1) + 1):
+    for rows in _by_symbol(symbol):
+        bars = np.searchsorted(closes[str(symbol[rows[0]])], decided_at[rows])
+        for spell in np.split(rows, np.flatnonzero(np.diff(bars) > 1) + 1):
             shares[spell] = positions(signals[spell], policy=rules.policy)
     return shares * parts, signals
 
 
 def _changes(shares: Floats, symbol: NDArray[np.object_]) -> Signals:
     signals = np.full(len(shares), "hold")
-    for mine in _by_symbol(symbol):
-        change = np.diff(np.sign(shares[mine]), prepend=0.0)
-        signals[mine] = np.where(change > 0, "buy", np.where(change < 0, "sell", "hold"))
+    for rows in _by_symbol(symbol):
+        change = np.diff(np.sign(shares[rows]), prepend=0.0)
+        signals[rows] = np.where(change > 0, "buy", np.where(change < 0, "sell", "hold"))
     return signals.astype(np.str_)
 
 

@@ -38,8 +38,8 @@ def by_volatility(volatility: Floats, *, target: float, most: float) -> Floats:
     Nothing where the volatility is not known. Both a year, same shape.
     """
     with np.errstate(divide="ignore"):
-        wanted = np.minimum(target / volatility, most)
-    return np.where(np.isnan(volatility), 0.0, wanted)
+        size = np.minimum(target / volatility, most)
+    return np.where(np.isnan(volatility), 0.0, size)
 
 
 def kelly(probability: Floats, *, gain: Floats | float, loss: Floats | float) -> Floats:
@@ -48,8 +48,8 @@ def kelly(probability: Floats, *, gain: Floats | float, loss: Floats | float) ->
     A bet that gains `gain` with probability p and loses `loss` otherwise, per unit; negative: bet against it. Nothing
     where a payoff is not known or not above 0.
     """
-    gains, losses = (np.asarray(each, dtype=np.float64) for each in (gain, loss))
-    known: NDArray[np.bool_] = (gains > 0) & (losses > 0)
+    gains, losses = (np.asarray(values, dtype=np.float64) for values in (gain, loss))
+    defined: NDArray[np.bool_] = (gains > 0) & (losses > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = probability / losses - (1.0 - probability) / gains
-    return np.where(known, share, 0.0)
+    return np.where(defined, share, 0.0)

@@ -1,4 +1,4 @@
-"""What probabilities are worth: a map from what was said to what came, fitted on validation rows."""
+"""Calibration: a map from predicted probabilities to observed frequencies, fitted on validation rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,27 +18,27 @@ _EDGE = 1e-9
 class ProbabilityCalibration:
     """A map of probabilities. kind: "none", "temperature" or "isotonic"; note: why it is another than was asked for.
 
-    temperature: the odds' exponent is its inverse: above 1 it draws them to one half, 1 leaves them. said, came: the
-    steps of an isotonic map, straight lines between them.
+    temperature: the odds' exponent is its inverse: above 1 it draws them to one half, 1 leaves them. predicted,
+    observed: the steps of an isotonic map, straight lines between them.
     """
 
     kind: str
     temperature: float | None = None
-    said: Floats | None = None
-    came: Floats | None = None
+    predicted: Floats | None = None
+    observed: Floats | None = None
     note: str = ""
 
     def apply(self, probability: Floats) -> Floats:
         """Recalibrated probabilities, same shape."""
         if self.temperature is not None:
             return _sigmoid(_logit(probability) / self.temperature)
-        if self.said is not None and self.came is not None:
-            return np.interp(probability, self.said, self.came)
+        if self.predicted is not None and self.observed is not None:
+            return np.interp(probability, self.predicted, self.observed)
         return probability
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready, without the steps."""
-        steps = None if self.said is None else len(self.said)
+        steps = None if self.predicted is None else len(self.predicted)
         return {"calibration": self.kind, "temperature": self.temperature, "steps": steps, "note": self.note}
 
 
@@ -50,25 +50,33 @@ def fit(probability: Floats, target: Floats, *, kind: str) -> ProbabilityCalibra
     2002): by scikit-learn, kept from 0 and 1 by Laplace's rule for so many rows. With fewer than 200 rows isotonic
     falls back to temperature; with fewer than 20, or one class only, nothing is changed. note says so.
     """
-    known = np.isfinite(target) & np.isfinite(probability)
-    said, up = probability[known], target[known] > 0.5
+    usable = np.isfinite(target) & np.isfinite(probability)
+    predicted, up = probability[usable], target[usable] > 0.5
     if kind == "none":
         return ProbabilityCalibration(kind="none")
-    if len(said) < FEWEST or up.all() or not up.any():
-        why = f"{len(said)} validation rows are too few" if len(said) < FEWEST else "validation rows of one class only"
+    if len(predicted) < FEWEST or up.all() or not up.any():
+        why = (
+            f"{len(predicted)} validation rows are too few"
+            if len(predicted) < FEWEST
+            else "validation rows of one class only"
+        )
         return ProbabilityCalibration(kind="none", note=f"{why}: not calibrated")
-    if kind == "isotonic" and len(said) >= FEWEST_FOR_ISOTONIC:
-        return _isotonic(said, up.astype(np.float64))
-    few = f"{len(said)} validation rows are too few for isotonic calibration, temperature scaling was used"
-    note = few if kind == "isotonic" else ""
-    return ProbabilityCalibration(kind="temperature", temperature=_temperature(said, up.astype(np.float64)), note=note)
+    if kind == "isotonic" and len(predicted) >= FEWEST_FOR_ISOTONIC:
+        return _isotonic(predicted, up.astype(np.float64))
+    fallback_note = (
+        f"{len(predicted)} validation rows are too few for isotonic calibration, temperature scaling was used"
+    )
+    note = fallback_note if kind == "isotonic" else ""
+    return ProbabilityCalibration(
+        kind="temperature", temperature=_temperature(predicted, up.astype(np.float64)), note=note
+    )
 
 
-def _temperature(said: Floats, up: Floats) -> float:
+def _temperature(predicted: Floats, up: Floats) -> float:
     """The likelihood is concave in the inverse temperature: its slope crosses zero once, or not within the limits."""
     from scipy.optimize import brentq
 
-    odds = _logit(said)
+    odds = _logit(predicted)
 
     def slope(inverse: float) -> float:
         return float(odds @ (up - _sigmoid(odds * inverse)))
@@ -81,21 +89,21 @@ def _temperature(said: Floats, up: Floats) -> float:
     return 1.0 / float(brentq(slope, low, high, xtol=1e-10))
 
 
-def _isotonic(said: Floats, up: Floats) -> ProbabilityCalibration:
+def _isotonic(predicted: Floats, up: Floats) -> ProbabilityCalibration:
     from sklearn.isotonic import IsotonicRegression
 
-    edge = 1.0 / (len(said) + 2.0)
-    fitted = IsotonicRegression(y_min=edge, y_max=1.0 - edge, out_of_bounds="clip").fit(said, up)
+    edge = 1.0 / (len(predicted) + 2.0)
+    fitted = IsotonicRegression(y_min=edge, y_max=1.0 - edge, out_of_bounds="clip").fit(predicted, up)
     return ProbabilityCalibration(
         kind="isotonic",
-        said=np.asarray(fitted.X_thresholds_, dtype=np.float64),
-        came=np.asarray(fitted.y_thresholds_, dtype=np.float64),
+        predicted=np.asarray(fitted.X_thresholds_, dtype=np.float64),
+        observed=np.asarray(fitted.y_thresholds_, dtype=np.float64),
     )
 
 
 def _logit(probability: Floats) -> Floats:
-    kept = np.clip(probability, _EDGE, 1.0 - _EDGE)
-    return np.asarray(np.log(kept) - np.log1p(-kept))
+    clipped = np.clip(probability, _EDGE, 1.0 - _EDGE)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped))
 
 
 def _sigmoid(odds: Floats) -> Floats:

@@ -14,14 +14,14 @@ from forecast.trading.simulator import Ledger, trade_all
 from pipelines.market.types import Floats, Times
 
 
-def at_cost(ledger: Ledger, *, rate: float, paid: float) -> Ledger:
+def at_cost(ledger: Ledger, *, rate: float, paid_rate: float) -> Ledger:
     """The same trades at another cost of trading.
 
     rate: the cost, as a fraction of what is traded. paid: the one that the ledger was made with; what it paid beyond
     that (a spread that changed from bar to bar) stays.
     """
     traded = np.abs(position_orders(ledger))
-    cost = np.maximum(ledger.cost + (rate - paid) * traded, 0.0)
+    cost = np.maximum(ledger.cost + (rate - paid_rate) * traded, 0.0)
     earned = ledger.gross_return if ledger.financing is None else ledger.gross_return - ledger.financing
     net = np.maximum(1.0 - cost, 0.0) * np.maximum(1.0 + earned, 0.0) - 1.0
     return replace(ledger, cost=cost, net_return=net)

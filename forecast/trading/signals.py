@@ -64,16 +64,18 @@ def members(predictions: pd.DataFrame) -> EnsemblePredictions:
     of, number = model[order][starts], seed[order][starts]
     rows: dict[tuple[str, str], Floats] = {}
     for place, name in enumerate(models):
-        mine = of == place
-        found = {(str(name), str(each)): row for each, row in zip(number[mine], table[mine], strict=True)}
-        found[str(name), ENSEMBLE] = table[mine].mean(axis=0)
-        rows |= {each: found[each] for each in sorted(found)}
+        of_model = of == place
+        by_member = {
+            (str(name), str(member)): row for member, row in zip(number[of_model], table[of_model], strict=True)
+        }
+        by_member[str(name), ENSEMBLE] = table[of_model].mean(axis=0)
+        rows |= {key: by_member[key] for key in sorted(by_member)}
     return EnsemblePredictions(
         symbol=str(symbols[0]),
         names=tuple(rows),
         probability=np.stack(list(rows.values())),
         fold=predictions["fold"].to_numpy(np.int64)[first],
-        **{name: each[:count] for name, each in shared.items()},
+        **{name: column[:count] for name, column in shared.items()},
         target=predictions["target"].to_numpy(np.float64)[first],
         forward_return=predictions["forward_return"].to_numpy(np.float64)[first],
     )
@@ -81,13 +83,13 @@ def members(predictions: pd.DataFrame) -> EnsemblePredictions:
 
 def utc(column: "pd.Series[pd.Timestamp]") -> Times:
     """A column of times in UTC as datetime64[ns]."""
-    found: Times = column.dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
-    return found
+    times: Times = column.dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
+    return times
 
 
 def _alike(shared: Mapping[str, Times], count: int) -> bool:
     """Whether every group of count rows has the same times."""
-    return all(bool(np.all(each.reshape(-1, count) == each[:count])) for each in shared.values())
+    return all(bool(np.all(column.reshape(-1, count) == column[:count])) for column in shared.values())
 
 
 def decide(probability: Floats, *, band: float | Floats) -> Signals:
@@ -114,9 +116,9 @@ def positions(signals: Signals, *, policy: str, size: Floats | float = 1.0) -> F
         raise ConfigError(
             f"Expected --policy {' or '.join(POLICIES)} for one symbol, got {policy!r:.80}: ranks need a panel."
         )
-    decided, wanted = signals != "hold", np.zeros(signals.shape)
+    decided, target = signals != "hold", np.zeros(signals.shape)
     for signal, position in POLICIES[policy].items():
-        wanted[signals == signal] = position
-    wanted *= size
+        target[signals == signal] = position
+    target *= size
     last = np.maximum.accumulate(np.where(decided, np.arange(signals.shape[-1]), -1), axis=-1)
-    return np.where(last >= 0, np.take_along_axis(wanted, np.maximum(last, 0), axis=-1), 0.0)
+    return np.where(last >= 0, np.take_along_axis(target, np.maximum(last, 0), axis=-1), 0.0)

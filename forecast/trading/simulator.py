@@ -67,26 +67,26 @@ def account(
     An order is sized, and its cost taken, before the cost is known: at most cost squared more than needed. Money that
     is lost whole stays lost: an account at 0 (or below, which is written as 0) trades no more.
     """
-    wanted = np.concatenate([targets, np.zeros((*targets.shape[:-1], 1))], axis=-1)
+    padded = np.concatenate([targets, np.zeros((*targets.shape[:-1], 1))], axis=-1)
     able = np.ones(opens.shape, dtype=np.bool_) if tradable is None else tradable.copy()
     able[:, -1] = True
     rates = np.full(opens.shape, costs.rate) if spread is None else costs.rate + spread
     earned = np.concatenate([opens[:, 1:] / opens[:, :-1] - 1.0, np.zeros((len(opens), 1))], axis=1)
     years = np.append(np.diff(opened_at).astype(np.float64) / _YEAR, 0.0)
-    held = _held(wanted, able, earned=earned, years=years, rates=rates, costs=costs)
-    gross = (held * earned).sum(axis=1)
-    financing = _interest(held, costs) * years
-    traded = np.where(able, held - _drifted(held, earned, gross - financing), 0.0)
+    position = _positions(padded, able, earned=earned, years=years, rates=rates, costs=costs)
+    gross = (position * earned).sum(axis=1)
+    financing = _interest(position, costs) * years
+    traded = np.where(able, position - _drifted(position, earned, gross - financing), 0.0)
     cost = (np.abs(traded) * rates).sum(axis=1)
     growth = np.maximum(1.0 - cost, 0.0) * np.maximum(1.0 + gross - financing, 0.0)
-    lost = np.cumsum(growth <= 0.0, axis=1) - (growth <= 0.0) > 0  # every bar after the one that took all
+    ruined = np.cumsum(growth <= 0.0, axis=1) - (growth <= 0.0) > 0  # every bar after the one that took all
     return SimulatedAccounts(
-        position=np.where(lost[:, None], 0.0, held),
-        traded=np.where(lost[:, None], 0.0, traded),
-        gross_return=np.where(lost, 0.0, gross),
-        financing=np.where(lost, 0.0, financing),
-        cost=np.where(lost, 0.0, cost),
-        net_return=np.where(lost, 0.0, growth - 1.0),
+        position=np.where(ruined[:, None], 0.0, position),
+        traded=np.where(ruined[:, None], 0.0, traded),
+        gross_return=np.where(ruined, 0.0, gross),
+        financing=np.where(ruined, 0.0, financing),
+        cost=np.where(ruined, 0.0, cost),
+        net_return=np.where(ruined, 0.0, growth - 1.0),
     )
 
 
@@ -108,7 +108,7 @@ def trade_all(
     """
     if len(opens) != targets.shape[-1] + 1 or len(opened_at) != len(opens):
         raise ValueError(f"opens must be one longer than positions. Received: {len(opens)}, {targets.shape[-1]}.")
-    made = account(
+    simulated = account(
         np.asarray(targets, dtype=np.float64)[:, None],
         opened_at=opened_at,
         opens=opens[None],
@@ -122,12 +122,12 @@ def trade_all(
             model=model,
             member=member,
             time=opened_at,
-            position=made.position[row, 0],
-            traded=made.traded[row, 0],
-            gross_return=made.gross_return[row],
-            financing=made.financing[row],
-            cost=made.cost[row],
-            net_return=made.net_return[row],
+            position=simulated.position[row, 0],
+            traded=simulated.traded[row, 0],
+            gross_return=simulated.gross_return[row],
+            financing=simulated.financing[row],
+            cost=simulated.cost[row],
+            net_return=simulated.net_return[row],
         )
         for row, (model, member) in enumerate(names)
     ]
@@ -153,31 +153,35 @@ def equity(net: Floats) -> NDArray[np.float64]:
     return np.asarray(np.cumprod(1.0 + net))
 
 
-def _held(wanted: Floats, able: Flags, *, earned: Floats, years: Floats, rates: Floats, costs: Costs) -> Floats:
+def _positions(targets: Floats, able: Flags, *, earned: Floats, years: Floats, rates: Floats, costs: Costs) -> Floats:
     """The targets, and what is left of earlier ones where there can be no trade; shape (accounts, assets, bars)."""
-    held = wanted.copy()
+    position = targets.copy()
     for bar in np.flatnonzero(~able.all(axis=0)).tolist():
-        before = np.zeros_like(held[:, :, :1]) if not bar else held[:, :, bar - 1 : bar]
+        before = np.zeros_like(position[:, :, :1]) if not bar else position[:, :, bar - 1 : bar]
         last = slice(max(0, bar - 1), max(0, bar - 1) + 1)
         gain = (before * earned[:, last]).sum(axis=1) - _interest(before, costs) * years[last]
-        left = _drifted(np.concatenate([before, before], axis=2), np.repeat(earned[:, last], 2, axis=1), gain)[:, :, 1]
-        traded = np.where(able[:, bar], wanted[:, :, bar] - left, 0.0)
-        kept = 1.0 - (np.abs(traded) * rates[:, bar]).sum(axis=1, keepdims=True)
-        held[:, :, bar] = np.where(able[:, bar], wanted[:, :, bar], left / np.where(kept > 0.0, kept, 1.0))
-    return held
+        drifted = _drifted(np.concatenate([before, before], axis=2), np.repeat(earned[:, last], 2, axis=1), gain)[
+            :, :, 1
+        ]
+        traded = np.where(able[:, bar], targets[:, :, bar] - drifted, 0.0)
+        after_costs = 1.0 - (np.abs(traded) * rates[:, bar]).sum(axis=1, keepdims=True)
+        position[:, :, bar] = np.where(
+            able[:, bar], targets[:, :, bar], drifted / np.where(after_costs > 0.0, after_costs, 1.0)
+        )
+    return position
 
 
-def _drifted(held: Floats, earned: Floats, gain: Floats) -> Floats:
+def _drifted(position: Floats, earned: Floats, gain: Floats) -> Floats:
     """What the fractions have become at each open before anything is traded, shape (accounts, assets, bars)."""
-    growth = 1.0 + gain[:, None, : held.shape[2] - 1]
-    grown = held[:, :, :-1] * (1.0 + earned[:, : held.shape[2] - 1])
+    growth = 1.0 + gain[:, None, : position.shape[2] - 1]
+    grown = position[:, :, :-1] * (1.0 + earned[:, : position.shape[2] - 1])
     drifted = np.divide(grown, growth, out=np.zeros_like(grown), where=growth > 0.0)
-    return np.asarray(np.concatenate([np.zeros_like(held[:, :, :1]), drifted], axis=2))
+    return np.asarray(np.concatenate([np.zeros_like(position[:, :, :1]), drifted], axis=2))
 
 
-def _interest(held: Floats, costs: Costs) -> Floats:
+def _interest(position: Floats, costs: Costs) -> Floats:
     """Interest a year on what is sold short and on what exceeds one's own money, shape (accounts, bars)."""
     if not costs.borrow_rate and not costs.financing_rate:
-        return np.zeros((held.shape[0], held.shape[2]))
-    long, short = np.maximum(held, 0.0).sum(axis=1), np.maximum(-held, 0.0).sum(axis=1)
+        return np.zeros((position.shape[0], position.shape[2]))
+    long, short = np.maximum(position, 0.0).sum(axis=1), np.maximum(-position, 0.0).sum(axis=1)
     return np.asarray(costs.borrow_rate * short + costs.financing_rate * np.maximum(long - 1.0, 0.0))

@@ -23,9 +23,9 @@ def half_spread(*, opened_at: Times, closed_at: Times, high: Floats, low: Floats
     near = (opened_at[1:] - closed_at[:-1]) <= _PAUSE
     total = np.concatenate([[0.0], np.cumsum(np.where(near, product, 0.0))])
     count = np.concatenate([[0], np.cumsum(near)])
-    known = np.maximum(np.arange(len(close)) - 1, 0)  # pairs among the bars before this one
-    first = np.searchsorted(count, count[known] - WINDOW, side="right") - 1
+    newest = np.maximum(np.arange(len(close)) - 1, 0)  # pairs among the bars before this one
+    first = np.searchsorted(count, count[newest] - WINDOW, side="right") - 1
     first = np.maximum(first, 0)
-    pairs = count[known] - count[first]
-    mean = np.divide(total[known] - total[first], pairs, out=np.full(len(close), np.nan), where=pairs >= FEWEST)
+    pairs = count[newest] - count[first]
+    mean = np.divide(total[newest] - total[first], pairs, out=np.full(len(close), np.nan), where=pairs >= FEWEST)
     return np.asarray(np.sqrt(4.0 * np.maximum(mean, 0.0)) / 2.0)

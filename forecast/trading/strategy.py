@@ -31,7 +31,7 @@ class StrategyResult:
     probability: Floats
     signals: Signals
     targets: Floats
-    known: MarketState
+    market: MarketState
     traded: slice
     ledgers: Sequence[Ledger]
 
@@ -54,7 +54,7 @@ def accounts(
         RunError: predictions that do not belong to these bars.
         ConfigError: rules that need what is not given.
     """
-    made = members(predictions)
+    ensembles = members(predictions)
     state = conditions(bars, rules=rules, bars_per_year=bars_per_year, closes_with=closes_with)
     choices: list[ThresholdChoice] = []
     if rules.learns:
@@ -63,54 +63,56 @@ def accounts(
                 "Expected validation rows for --calibration, --threshold auto and --sizing kelly, got none."
             )
         choices = choose(validation, state, rules=rules)
-    traded = place(state.opened_at, made.entry_at)
-    here = state.rows(traded)
-    probability, signals, sized = _decisions(made, choices, volatility=here.volatility[:-1], rules=rules)
-    benchmarks = {"buy_and_hold": _holding(here, rules=rules), "cash": np.zeros(len(made.entry_at))}
+    traded = place(state.opened_at, ensembles.entry_at)
+    market = state.rows(traded)
+    probability, signals, sized = _decisions(ensembles, choices, volatility=market.volatility[:-1], rules=rules)
+    benchmarks = {"buy_and_hold": _holding(market, rules=rules), "cash": np.zeros(len(ensembles.entry_at))}
     if validation is not None:
-        exposure = _same_exposure(validation, state, made, choices, sized=sized, rules=rules)
-        benchmarks |= {name: here.closed_overnight(held) for name, held in exposure.items()}
-    wanted = np.concatenate([here.closed_overnight(sized), np.stack(list(benchmarks.values()))])
+        exposure = _same_exposure(validation, state, ensembles, choices, sized=sized, rules=rules)
+        benchmarks |= {name: market.closed_overnight(positions) for name, positions in exposure.items()}
+    targets = np.concatenate([market.closed_overnight(sized), np.stack(list(benchmarks.values()))])
     return StrategyResult(
-        members=made,
+        members=ensembles,
         choices=choices,
         probability=probability,
         signals=signals,
-        targets=wanted,
-        known=here,
+        targets=targets,
+        market=market,
         traded=traded,
         ledgers=trade_all(
-            wanted,
-            symbol=made.symbol,
-            names=[*made.names, *((name, ENSEMBLE) for name in benchmarks)],
-            opened_at=here.opened_at,
-            opens=here.opens,
+            targets,
+            symbol=ensembles.symbol,
+            names=[*ensembles.names, *((name, ENSEMBLE) for name in benchmarks)],
+            opened_at=market.opened_at,
+            opens=market.opens,
             costs=rules.costs,
-            spread=here.spread,
-            tradable=here.tradable,
+            spread=market.spread,
+            tradable=market.tradable,
         ),
     )
 
 
 def _decisions(
-    made: EnsemblePredictions, choices: Sequence[ThresholdChoice], *, volatility: Floats, rules: TradingConfig
+    ensembles: EnsemblePredictions, choices: Sequence[ThresholdChoice], *, volatility: Floats, rules: TradingConfig
 ) -> tuple[Floats, Signals, Floats]:
     """Recalibrated probabilities, signals and target positions, each of shape (members, decisions).
 
     Baselines trade without a no-trade zone where it is not chosen for each model: their probabilities lie so close to
     one half that a zone made for networks would silence them. volatility: a year, known at each decision.
     """
-    probability = recalibrated(choices, made)
-    fixed = np.array([[0.0 if is_baseline(model) or choices else float(rules.threshold)] for model, _ in made.names])
-    signals = decide(probability, band=per_decision(choices, made, "band") if choices else fixed)
-    payoffs = {name: per_decision(choices, made, name) if choices else np.nan for name in ("gain", "loss")}
+    probability = recalibrated(choices, ensembles)
+    fixed = np.array(
+        [[0.0 if is_baseline(model) or choices else float(rules.threshold)] for model, _ in ensembles.names]
+    )
+    signals = decide(probability, band=per_decision(choices, ensembles, "band") if choices else fixed)
+    payoffs = {name: per_decision(choices, ensembles, name) if choices else np.nan for name in ("gain", "loss")}
     return probability, signals, targets(signals, probability, rules=rules, volatility=volatility, **payoffs)
 
 
 def _same_exposure(
     validation: pd.DataFrame,
     state: MarketState,
-    made: EnsemblePredictions,
+    ensembles: EnsemblePredictions,
     choices: Sequence[ThresholdChoice],
     *,
     sized: Floats,
@@ -121,23 +123,23 @@ def _same_exposure(
     Whoever holds this has the network's exposure to the market and none of its timing. Where a fold has no validation
     rows, as forecasts made elsewhere may not: its mean position before the fold. Each of shape (decisions,).
     """
-    exposure = _exposure_so_far(made, sized)
+    exposure = _exposure_so_far(ensembles, sized)
     for fold, rows in validation.groupby("fold", sort=True):
         table = members(rows)
         entry = np.minimum(np.searchsorted(state.opened_at, table.entry_at), len(state.opened_at) - 1)
         _, _, checked = _decisions(table, choices, volatility=state.volatility[entry], rules=rules)
         for (model, member), positions in zip(table.names, checked, strict=True):
             if member == ENSEMBLE and not is_baseline(model):
-                exposure[f"same_exposure:{model}"][made.fold == int(str(fold))] = positions.mean()
+                exposure[f"same_exposure:{model}"][ensembles.fold == int(str(fold))] = positions.mean()
     return exposure
 
 
-def _exposure_so_far(made: EnsemblePredictions, sized: Floats) -> dict[str, Floats]:
+def _exposure_so_far(ensembles: EnsemblePredictions, sized: Floats) -> dict[str, Floats]:
     """Each network's mean position before the fold that a decision is in; in the first fold, up to the decision."""
-    begins = np.searchsorted(made.fold, made.fold)
-    counts = np.arange(1, len(made.fold) + 1)
+    begins = np.searchsorted(ensembles.fold, ensembles.fold)
+    counts = np.arange(1, len(ensembles.fold) + 1)
     exposure = {}
-    for (model, member), positions in zip(made.names, sized, strict=True):
+    for (model, member), positions in zip(ensembles.names, sized, strict=True):
         if member == ENSEMBLE and not is_baseline(model):
             mean = np.cumsum(positions) / counts
             exposure[f"same_exposure:{model}"] = np.where(begins > 0, mean[begins - 1], mean)
@@ -146,11 +148,11 @@ def _exposure_so_far(made: EnsemblePredictions, sized: Floats) -> dict[str, Floa
 
 def chosen_bands(choices: Sequence[ThresholdChoice]) -> dict[str, list[float]]:
     """The band of each ensemble and fold, folds in order; empty where none was chosen."""
-    found: dict[str, list[float]] = {}
-    for each in choices:
-        if each.member == ENSEMBLE and each.utility is not None:
-            found.setdefault(each.model, []).append(each.band)
-    return found
+    bands: dict[str, list[float]] = {}
+    for choice in choices:
+        if choice.member == ENSEMBLE and choice.utility is not None:
+            bands.setdefault(choice.model, []).append(choice.band)
+    return bands
 
 
 def _holding(state: MarketState, *, rules: TradingConfig) -> Floats:

@@ -42,16 +42,23 @@ class ThresholdChoice:
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
-        found = self.calibration.to_json()
+        calibration = self.calibration.to_json()
         payoffs = {
             name: value if np.isfinite(value) else None for name, value in (("gain", self.gain), ("loss", self.loss))
         }
-        notes = [each for each in (found.pop("note"), self.note) if each]
-        named = {"model": self.model, "member": self.member, "fold": self.fold, "rows": self.rows}
-        return {**named, **found, "band": self.band, "utility": self.utility, **payoffs, "note": "; ".join(notes)}
+        notes = [text for text in (calibration.pop("note"), self.note) if text]
+        identity = {"model": self.model, "member": self.member, "fold": self.fold, "rows": self.rows}
+        return {
+            **identity,
+            **calibration,
+            "band": self.band,
+            "utility": self.utility,
+            **payoffs,
+            "note": "; ".join(notes),
+        }
 
 
-def choose(validation: pd.DataFrame, known: MarketState, *, rules: TradingConfig) -> list[ThresholdChoice]:
+def choose(validation: pd.DataFrame, market: MarketState, *, rules: TradingConfig) -> list[ThresholdChoice]:
     """Choices of every member and fold, folds in order. validation: rows of a run's validation.parquet.
 
     Each fold's choices are made on its own validation rows and on bars up to the last one's exit. The band is the one
@@ -59,22 +66,22 @@ def choose(validation: pd.DataFrame, known: MarketState, *, rules: TradingConfig
     policy, sizes, costs; the narrowest of equals. Rows that were calibrated on are chosen on: a little too hopeful, and
     alike for all.
     """
-    found = []
+    choices = []
     for fold, rows in validation.groupby("fold", sort=True):
-        found += _choose(members(rows), known, fold=int(str(fold)), rules=rules)
-    return found
+        choices += _choose(members(rows), market, fold=int(str(fold)), rules=rules)
+    return choices
 
 
-def per_decision(choices: Sequence[ThresholdChoice], made: EnsemblePredictions, what: str) -> Floats:
+def per_decision(choices: Sequence[ThresholdChoice], ensembles: EnsemblePredictions, field_name: str) -> Floats:
     """One number of the choices (band, gain, loss) for every member and decision, shape (members, decisions).
 
     Raises:
         RunError: a fold or a member without a choice.
     """
-    folds, place = np.unique(made.fold, return_inverse=True)
-    value = {(each.model, each.member, each.fold): float(getattr(each, what)) for each in choices}
+    folds, place = np.unique(ensembles.fold, return_inverse=True)
+    value = {(choice.model, choice.member, choice.fold): float(getattr(choice, field_name)) for choice in choices}
     try:
-        table = np.array([[value[model, member, int(fold)] for fold in folds] for model, member in made.names])
+        table = np.array([[value[model, member, int(fold)] for fold in folds] for model, member in ensembles.names])
     except KeyError as error:
         raise RunError(
             f"validation.parquet lacks rows of {error.args[0]}. Train the run again: forecast train SYMBOL --overwrite."
@@ -82,40 +89,49 @@ def per_decision(choices: Sequence[ThresholdChoice], made: EnsemblePredictions, 
     return table[:, place]
 
 
-def recalibrated(choices: Sequence[ThresholdChoice], made: EnsemblePredictions) -> Floats:
+def recalibrated(choices: Sequence[ThresholdChoice], ensembles: EnsemblePredictions) -> Floats:
     """Every member's probabilities through the map of their fold, shape (members, decisions)."""
-    probability = made.probability.copy()
-    row = {name: number for number, name in enumerate(made.names)}
-    for each in choices:
-        if (each.model, each.member) in row:
-            place = row[each.model, each.member], made.fold == each.fold
-            probability[place] = each.calibration.apply(probability[place])
+    probability = ensembles.probability.copy()
+    row = {name: number for number, name in enumerate(ensembles.names)}
+    for choice in choices:
+        if (choice.model, choice.member) in row:
+            place = row[choice.model, choice.member], ensembles.fold == choice.fold
+            probability[place] = choice.calibration.apply(probability[place])
     return probability
 
 
-def _choose(made: EnsemblePredictions, known: MarketState, *, fold: int, rules: TradingConfig) -> list[ThresholdChoice]:
-    nothing = (made.exit_at <= made.entry_at) & (made.forward_return == 0.0)  # the session left no room for a trade
-    target = np.where(nothing, np.nan, made.target)
-    maps = [fit(each, target, kind=rules.calibration) for each in made.probability]
-    probability = np.stack([each.apply(said) for each, said in zip(maps, made.probability, strict=True)])
-    gain, loss, note = _payoffs(made.forward_return, rules=rules)
+def _choose(
+    ensembles: EnsemblePredictions, market: MarketState, *, fold: int, rules: TradingConfig
+) -> list[ThresholdChoice]:
+    # the session left no room for a trade
+    untradable = (ensembles.exit_at <= ensembles.entry_at) & (ensembles.forward_return == 0.0)
+    target = np.where(untradable, np.nan, ensembles.target)
+    maps = [fit(probabilities, target, kind=rules.calibration) for probabilities in ensembles.probability]
+    probability = np.stack(
+        [calibration.apply(raw) for calibration, raw in zip(maps, ensembles.probability, strict=True)]
+    )
+    gain, loss, note = _payoffs(ensembles.forward_return, rules=rules)
     bands = [
-        0.0 if rules.threshold == AUTO or is_baseline(model) else float(rules.threshold) for model, _ in made.names
+        0.0 if rules.threshold == AUTO or is_baseline(model) else float(rules.threshold) for model, _ in ensembles.names
     ]
-    utility: list[float | None] = [None] * len(made.names)
-    if rules.threshold == AUTO and len(made.target) < FEWEST:
-        note = "; ".join([*filter(None, [note]), f"{len(made.target)} validation rows are too few to choose a band: 0"])
+    utility: list[float | None] = [None] * len(ensembles.names)
+    if rules.threshold == AUTO and len(ensembles.target) < FEWEST:
+        note = "; ".join(
+            [*filter(None, [note]), f"{len(ensembles.target)} validation rows are too few to choose a band: 0"]
+        )
     elif rules.threshold == AUTO:
-        table = _utilities(made, probability, known, rules=rules, gain=gain, loss=loss)
+        table = _utilities(ensembles, probability, market, rules=rules, gain=gain, loss=loss)
         best = table.argmax(axis=1)
-        bands = [BANDS[each] for each in best]
-        utility = [float(row[each]) if np.isfinite(row[each]) else None for row, each in zip(table, best, strict=True)]
+        bands = [BANDS[index] for index in best]
+        utility = [
+            float(row[index]) if np.isfinite(row[index]) else None for row, index in zip(table, best, strict=True)
+        ]
     return [
         ThresholdChoice(
             model=model,
             member=member,
             fold=fold,
-            rows=len(made.target),
+            rows=len(ensembles.target),
             calibration=maps[number],
             band=bands[number],
             utility=utility[number],
@@ -123,39 +139,40 @@ def _choose(made: EnsemblePredictions, known: MarketState, *, fold: int, rules: 
             loss=loss,
             note=note,
         )
-        for number, (model, member) in enumerate(made.names)
+        for number, (model, member) in enumerate(ensembles.names)
     ]
 
 
 def _utilities(
-    made: EnsemblePredictions,
+    ensembles: EnsemblePredictions,
     probability: Floats,
-    known: MarketState,
+    market: MarketState,
     *,
     rules: TradingConfig,
     gain: float,
     loss: float,
 ) -> Floats:
     """Mean log growth a decision of every member at every band, shape (members, bands); ruin is minus infinity."""
-    total = np.zeros((len(made.names), len(BANDS)))
+    total = np.zeros((len(ensembles.names), len(BANDS)))
     wide = np.repeat(probability, len(BANDS), axis=0)
-    bands = np.tile(np.array(BANDS), len(made.names))[:, None]
-    left, right = (np.searchsorted(known.opened_at, made.entry_at, side=side) for side in ("left", "right"))
-    breaks = np.flatnonzero(left[1:] > right[:-1]) + 1  # rows that do not follow each other are accounts of their own
-    for start, stop in pairwise([0, *breaks.tolist(), len(left)]):
+    bands = np.tile(np.array(BANDS), len(ensembles.names))[:, None]
+    first, after = (np.searchsorted(market.opened_at, ensembles.entry_at, side=side) for side in ("left", "right"))
+    # rows that do not follow each other are accounts of their own
+    breaks = np.flatnonzero(first[1:] > after[:-1]) + 1
+    for start, stop in pairwise([0, *breaks.tolist(), len(first)]):
         rows = slice(start, stop)
-        part = known.rows(place(known.opened_at, made.entry_at[rows]))
-        wanted = targets(
+        part = market.rows(place(market.opened_at, ensembles.entry_at[rows]))
+        target_positions = targets(
             decide(wide[:, rows], band=bands), wide[:, rows], rules=rules, volatility=part.volatility[:-1],
             gain=gain, loss=loss,
         )  # fmt: skip
-        held = account(
-            part.closed_overnight(wanted)[:, None], opened_at=part.opened_at, opens=part.opens[None], costs=rules.costs,
-            spread=None if part.spread is None else part.spread[None], tradable=part.tradable[None],
+        simulated = account(
+            part.closed_overnight(target_positions)[:, None], opened_at=part.opened_at, opens=part.opens[None],
+            costs=rules.costs, spread=None if part.spread is None else part.spread[None], tradable=part.tradable[None],
         )  # fmt: skip
         with np.errstate(divide="ignore"):
-            total += np.log1p(held.net_return).sum(axis=1).reshape(total.shape)
-    return total / len(made.target)
+            total += np.log1p(simulated.net_return).sum(axis=1).reshape(total.shape)
+    return total / len(ensembles.target)
 
 
 def _payoffs(forward_return: Floats, *, rules: TradingConfig) -> tuple[float, float, str]:

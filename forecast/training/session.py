@@ -238,7 +238,7 @@ def tune_members(
                 for fold in folds:
                     tried = {model: asdict(settings) for (model, number), settings in wanted if number == fold}
                     trial_log.record_tuning(
-                        owner.run.folder.parent, owner.experiment, run=owner.run.name, fold=fold, tried=tried
+                        owner.run.folder.parent, owner.experiment, run=owner.run.name, fold=fold, settings=tried
                     )
             scores: dict[Study, float] = {}
 

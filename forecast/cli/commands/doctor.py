@@ -153,7 +153,7 @@ def _trial_log(settings: CliContext) -> str:
     nearest = path if path.exists() else next(parent for parent in path.absolute().parents if parent.exists())
     log = trial_log.read(settings.runs)
     state = "can be written" if os.access(nearest, os.W_OK) else "CANNOT BE WRITTEN: nothing can be trained or tried"
-    return "; ".join([f"{log.tried} configurations tried ({state})", *log.problems])
+    return "; ".join([f"{log.trial_count} configurations tried ({state})", *log.problems])
 
 
 def _calendars(settings: CliContext) -> str:

@@ -67,7 +67,7 @@ def command(
     from forecast.runs.labels import check_name, put_into_experiment
 
     if experiment is not None:
-        check_name(experiment, what="an experiment's name")
+        check_name(experiment, subject="an experiment's name")
     experiments = _experiments(symbols, options, global_model=global_model)
     workers = how(jobs=jobs, backend=backend, cluster=cluster)
     runs = train_each(ctx.obj, experiments, overwrite=overwrite, skip_unsuitable=skip_unsuitable, **workers)

@@ -27,7 +27,7 @@ def figures(context: PageContext) -> dict[str, Figure]:
     grid = sorted({*_BASIS_POINTS, round(1e4 * rate, 4)})
     by_cost = {
         model: [
-            _return(context, at_cost(context.ensemble(model), rate=points / 1e4, paid=rate)) for points in grid
+            _return(context, at_cost(context.ensemble(model), rate=points / 1e4, paid_rate=rate)) for points in grid
         ]
         for model in context.compared
     }  # fmt: skip

@@ -22,7 +22,7 @@ def prepared(horizon=3, bars=500, **changes):
 def test_a_path_is_the_log_returns_from_open_to_open_after_the_entry_and_adds_up_to_the_label():
     data = prepared()
     rows = np.array([0, 17, len(data.windows) - 1])
-    found = path_targets.came(data.windows, rows, ahead=3)
+    found = path_targets.realised(data.windows, rows, ahead=3)
     opens, end = data.bars.open, data.windows.ends[17]
     by_hand = [np.log(opens[end + 1 + step] / opens[end + step]) for step in (1, 2, 3)]
     np.testing.assert_allclose(found[1], by_hand, rtol=1e-12)

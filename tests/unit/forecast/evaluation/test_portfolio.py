@@ -74,15 +74,15 @@ def test_a_portfolio_agrees_with_cash_and_shares(runs, weighting):
     opens, targets, tradable = [], [], []
     for number, each in enumerate(alone):
         row = [(one.model, one.member) for one in each.ledgers].index(("lstm", "ensemble"))
-        known = dict(zip(pd.DatetimeIndex(each.known.opened_at).tz_localize("UTC"), range(10_000), strict=False))
+        known = dict(zip(pd.DatetimeIndex(each.market.opened_at).tz_localize("UTC"), range(10_000), strict=False))
         share = of(made.holdings, model="lstm", member="ensemble", symbol=("AAPL", "MSFT", "IBM")[number])["share"]
         price, wanted, able, target = [], [], [], 0.0
         for at, part in zip(times, share, strict=True):
-            if at in known and known[at] < len(each.known.opens) - 1:
+            if at in known and known[at] < len(each.market.opens) - 1:
                 target = each.targets[row, known[at]]
             elif at in known:
                 target = 0.0
-            price.append(each.known.opens[known[at]] if at in known else price[-1])
+            price.append(each.market.opens[known[at]] if at in known else price[-1])
             wanted.append(target * part)
             able.append(at in known)
         opens.append(price)

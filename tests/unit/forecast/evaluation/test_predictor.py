@@ -34,7 +34,7 @@ def expected(bars):
 def test_a_predictor_is_given_the_bars_up_to_each_decision(bars, name, whole):
     made = answers(name, bars)
     np.testing.assert_array_equal(made.values, expected(bars))
-    assert made.whole == whole
+    assert made.vectorised == whole
     assert made.cuts == len(ROWS)
     assert made.unverifiable == ()
 

@@ -143,7 +143,7 @@ def test_a_path_that_the_window_holds_is_learnt_step_by_step(fitting, path_task)
     chosen = architecture(fitting, "gru_encoder_decoder", units=24, ahead=3)
     found = fit(fitting, path_task, chosen, epochs=60, learning_rate=0.01)
     unit = path_targets.volatility(windows, train=fold.train)[fold.validation]
-    came = path_targets.came(windows, fold.validation, ahead=3) / unit[:, None]
+    came = path_targets.realised(windows, fold.validation, ahead=3) / unit[:, None]
     by_step = np.mean((found.validation_path - came) ** 2, axis=0)
     assert (by_step < 0.6 * np.mean(came**2, axis=0)).all(), by_step  # a bar off, and one step has 1 or more
     assert by_step.mean() == pytest.approx(found.val_loss[-1], rel=1e-4)

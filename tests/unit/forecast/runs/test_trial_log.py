@@ -29,8 +29,8 @@ def test_every_different_training_counts_and_the_same_one_again_does_not(tmp_pat
     train(tmp_path / "runs", units=(8, 16, 8))
     train(tmp_path / "runs", experiment=Experiment("MSFT"))
     log = trial_log.read(tmp_path / "runs")
-    assert (log.tried, log.of("AAPL"), log.of("MSFT"), log.problems) == (3, 2, 1, ())
-    assert trial_log.read(tmp_path / "nowhere").tried == 0
+    assert (log.trial_count, log.of("AAPL"), log.of("MSFT"), log.problems) == (3, 2, 1, ())
+    assert trial_log.read(tmp_path / "nowhere").trial_count == 0
 
 
 def test_rules_count_beside_trainings_costs_do_not_and_the_first_rule_belongs_to_its_training(tmp_path):
@@ -45,7 +45,7 @@ def test_rules_count_beside_trainings_costs_do_not_and_the_first_rule_belongs_to
         TradingConfig(threshold=0.02),
     ):
         trial_log.record_backtest(tmp_path, rules, run="r32", symbols=["AAPL"])
-        tried.append(trial_log.read(tmp_path).tried)
+        tried.append(trial_log.read(tmp_path).trial_count)
     assert tried == [1, 1, 2, 3, 4, 4]
 
 
@@ -55,27 +55,27 @@ def test_one_training_of_a_panel_is_one_try_whichever_of_its_symbols_is_noted(tm
         trial_log.record_training(tmp_path, Experiment(symbol, panel=panel), run=f"{symbol}-run")
         trial_log.record_backtest(tmp_path, TradingConfig(), run=f"{symbol}-run", symbols=[symbol])
     log = trial_log.read(tmp_path)
-    assert (log.tried, log.of("KO")) == (1, 1)
+    assert (log.trial_count, log.of("KO")) == (1, 1)
 
 
 def test_portfolios_tuning_and_judged_predictions_count(tmp_path):
     train(tmp_path)
     for fold in range(2):
-        trial_log.record_tuning(tmp_path, AAPL, run="r32", fold=fold, tried={"lstm": {"units": 8}})
+        trial_log.record_tuning(tmp_path, AAPL, run="r32", fold=fold, settings={"lstm": {"units": 8}})
     for weighting in ("equal", "inverse-volatility", "equal"):
         config = {"runs": ["a", "b"], "weighting": weighting, "fee_bps": 1.0}
         trial_log.record_portfolio(tmp_path, config, name=weighting, symbols=["AAPL", "MSFT"])
     trial_log.record_predictions(tmp_path, AAPL, run="AAPL-judged", judged={"forecasts": "0"})
     trial_log.record_backtest(tmp_path, TradingConfig(), run="AAPL-judged", symbols=["AAPL"])
     log = trial_log.read(tmp_path)
-    assert (log.tried, log.of("MSFT")) == (1 + 2 + 2 + 1, 2)
+    assert (log.trial_count, log.of("MSFT")) == (1 + 2 + 2 + 1, 2)
 
 
 def test_a_line_of_an_earlier_version_counts_and_the_next_one_follows_from_it(tmp_path):
     (tmp_path / trial_log.FILE).write_text('{"begun_at": "x", "run": "old", "symbol": "AAPL", "configuration": "c"}\n')
     train(tmp_path)
     log = trial_log.read(tmp_path)
-    assert (log.tried, log.of("AAPL"), log.problems) == (2, 2, ())
+    assert (log.trial_count, log.of("AAPL"), log.problems) == (2, 2, ())
     path = tmp_path / trial_log.FILE
     path.write_bytes(path.read_bytes().replace(b'"old"', b'"new"'))
     assert "line 2 does not follow" in trial_log.read(tmp_path).problems[0]
@@ -123,7 +123,7 @@ def test_what_a_kill_left_of_a_line_goes_and_the_next_line_follows_from_the_last
     assert trial_log.read(tmp_path).problems == ()
     train(tmp_path, units=(64,))
     log = trial_log.read(tmp_path)
-    assert (log.tried, log.problems) == (3, ())
+    assert (log.trial_count, log.problems) == (3, ())
     assert all(json.loads(line) for line in lines(tmp_path))
 
 
@@ -133,7 +133,7 @@ def test_a_last_newline_that_an_editor_took_away_is_put_back(tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     train(tmp_path, units=(64,))
     log = trial_log.read(tmp_path)
-    assert (log.tried, log.problems) == (3, ())
+    assert (log.trial_count, log.problems) == (3, ())
 
 
 def test_a_kill_between_the_log_and_its_head_is_no_problem(tmp_path):
@@ -156,4 +156,4 @@ def test_two_processes_at_once_lose_no_line_and_keep_the_chain(tmp_path):
     for each in workers:
         each.join()
     log = trial_log.read(tmp_path)
-    assert (log.tried, log.problems) == (20, ())
+    assert (log.trial_count, log.problems) == (20, ())

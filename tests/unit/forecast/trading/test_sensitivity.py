@@ -33,7 +33,7 @@ def test_another_cost_gives_the_simulators_account(basis_points: float) -> None:
         )[0]
         for fee in (7.0, basis_points)
     )
-    moved = at_cost(before, rate=basis_points / 1e4, paid=7e-4)
+    moved = at_cost(before, rate=basis_points / 1e4, paid_rate=7e-4)
     kept = slice(None, int(np.argmax(after.net_return <= -1)) + 1) if np.any(after.net_return <= -1) else slice(None)
     assert moved.cost[kept] == pytest.approx(after.cost[kept])
     assert moved.net_return[kept] == pytest.approx(after.net_return[kept])
