@@ -103,7 +103,7 @@ def jobs_of(jobs: int | None) -> int:
     if jobs is None:
         return cores()
     if not isinstance(jobs, int) or isinstance(jobs, bool) or jobs < 1:
-        raise ConfigError(f"Expected --jobs as a whole number from 1, got {jobs!r:.60}. Leave it out to use all cores.")
+        raise ConfigError(f"Expected jobs as a whole number from 1, got {jobs!r:.60}. Leave it out to use all cores.")
     return jobs
 
 

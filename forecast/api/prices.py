@@ -36,12 +36,12 @@ class FetchRequest:
 
     def __post_init__(self) -> None:
         if not isinstance(self.interval, str):
-            raise ConfigError(f"Expected --interval as text such as 1d or 5m, got {self.interval!r:.60}.")
+            raise ConfigError(f"Expected interval as text such as 1d or 5m, got {self.interval!r:.60}.")
         share = self.max_dropped
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-            raise ConfigError(f"Expected --max-dropped as a number from 0 to 1, got {share!r:.60}.")
+            raise ConfigError(f"Expected max_dropped as a number from 0 to 1, got {share!r:.60}.")
         if self.start and self.end and self.start > self.end:
-            raise ConfigError(f"Expected --start before --end, got {self.start} after {self.end}.")
+            raise ConfigError(f"Expected start before end, got {self.start} after {self.end}.")
 
 
 def fetch(
@@ -128,11 +128,11 @@ def fetch(
 def check_files(source: str, paths: Sequence[object]) -> None:
     """Whether there is such a source, and files are named where it is files, and only there."""
     if source not in SOURCES:
-        raise ConfigError(f"Expected --source out of {', '.join(SOURCES)}, got {source!r:.60}.")
+        raise ConfigError(f"Expected source out of {', '.join(SOURCES)}, got {source!r:.60}.")
     if source == "csv" and not paths:
-        raise ConfigError("Expected --file with --source csv, for example --file prices.csv.")
+        raise ConfigError("Expected file with source csv, got none. Name it, for example --file prices.csv.")
     if source != "csv" and paths:
-        raise ConfigError(f"--file goes with --source csv, not with {source}.")
+        raise ConfigError(f"Expected file with source csv only, got source {source}. Leave file out.")
 
 
 def price_files(

@@ -71,7 +71,8 @@ def option_of(
         attributes |= {"type": SettingType(name, setting), "multiple": setting.kind == "texts" or setting.several}
     return click.option(
         *flags, name, cls=AliasedOption, heading=setting.group, help=setting.help,
-        aliases=[f"--{alias}" for alias in setting.aliases], **attributes,
+        aliases=[f"--{alias}" for alias in dict.fromkeys([*setting.aliases, *([name] if setting.option else [])])],
+        **attributes,
     )  # fmt: skip
 
 

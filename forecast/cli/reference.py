@@ -20,8 +20,8 @@ not this page.
 
 The global options may stand before or behind the command. Options can stand in a TOML file under their long names:
 those of all commands in `forecast.toml`, a table each (`forecast config check`), those of one in the file of its
-`--config`, where it has that. The command line wins. Former names still work. An option
-that can be repeated is a list in TOML."""
+`--config`, where it has that. The command line wins. Other names work too: former ones, and those that messages and
+Python have. An option that can be repeated is a list in TOML."""
 
 
 def reference() -> str:
@@ -66,7 +66,7 @@ def _table(command: click.Command, *, in_files: bool) -> str:
     ]
     if not options:
         return ""
-    headings = ["Option", "Accepts", "Default", *(["TOML"] if in_files else []), "Former names", "What it says"]
+    headings = ["Option", "Accepts", "Default", *(["TOML"] if in_files else []), "Other names", "What it says"]
     rows = [[_escaped(cell) for cell in _row(option, in_files=in_files)] for option in options]
     return "\n".join(f"| {' | '.join(row)} |" for row in [headings, ["---"] * len(headings), *rows])
 

@@ -32,7 +32,7 @@ def choose(asked: str = DEFAULT) -> str:
         ConfigError: another name, or a backend that is not installed.
     """
     if asked not in (*BACKENDS, "auto"):
-        raise ConfigError(f"Expected --backend out of {', '.join(BACKENDS)}, auto, got {asked!r}.")
+        raise ConfigError(f"Expected backend out of {', '.join(BACKENDS)}, auto, got {asked!r}.")
     here = installed()
     if asked == "auto" and here:
         return next(each for each in _FASTEST_FIRST if each in here)

@@ -105,7 +105,7 @@ class DaskPool:
                 f"Expected {missing} from the Dask scheduler at {self._address}, got none. Start one: {start}."
             ) from error
         except ValueError as error:
-            raise ConfigError(f"Expected --cluster like tcp://host:8786, or local, got {self._address!r}.") from error
+            raise ConfigError(f"Expected cluster like tcp://host:8786, or local, got {self._address!r}.") from error
         self._check_workers()
 
     def _check_workers(self) -> None:

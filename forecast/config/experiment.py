@@ -213,27 +213,27 @@ class Experiment:
             check_names(self.features)
         object.__setattr__(self, "panel", tuple(sorted(check_symbol(symbol) for symbol in self.panel)))
         if self.panel and len(set(self.panel)) < max(2, len(self.panel)):
-            raise ConfigError(f"Expected 2 symbols or more for --global-model, each once, got {', '.join(self.panel)}.")
+            raise ConfigError(f"Expected 2 symbols or more of a panel, each once, got {', '.join(self.panel)}.")
         object.__setattr__(self, "membership", check_membership(self.membership, symbols=self.panel))
         if self.panel and self.combinatorial:
-            raise ConfigError("Expected --split expanding or rolling with --global-model, got combinatorial.")
+            raise ConfigError("Expected split expanding or rolling for a panel, got combinatorial.")
         if (self.train_length is None) != (self.test_length is None):
-            raise ConfigError("Expected --train-length and --test-length together, got one of them.")
+            raise ConfigError("Expected train_length and test_length together, got one of them.")
         if self.train_length is not None and self.combinatorial:
-            raise ConfigError("Expected --split expanding or rolling with --train-length, got combinatorial.")
+            raise ConfigError("Expected split expanding or rolling with train_length, got combinatorial.")
         for length in filter(None, (self.train_length, self.test_length)):
             check_length(length)
         if is_user_code(self.label) and self.panel:
             raise ConfigError(
-                f"Expected --label {', '.join(LABELS)} with --global-model, got {self.label}: a label of your own is "
-                "for one symbol at a time. Leave out --global-model."
+                f"Expected label out of {', '.join(LABELS)} for a panel, got {self.label}: a label of your own is for "
+                "one symbol at a time. Train each symbol by itself."
             )
         if self.label == "above-median" and not self.panel:
-            raise ConfigError("Expected --global-model with --label above-median: a median needs several symbols.")
+            raise ConfigError("Expected a panel with label above-median, got one symbol: a median needs several.")
         time_span(self.embargo)
         count_folds(groups=self.groups, tested=self.test_groups)
         if self.start and self.end and str(self.start) > str(self.end):
-            raise ConfigError(f"Expected --start before --end, got {self.start} and {self.end}.")
+            raise ConfigError(f"Expected start before end, got {self.start} and {self.end}.")
 
     @property
     def combinatorial(self) -> bool:
@@ -249,21 +249,21 @@ class Experiment:
         reserved = [model for model in self.models if model not in MODELS and not model_registry.is_own_network(model)]
         if reserved:
             raise ConfigError(
-                f"Expected a module name of its own for --model, got {reserved[0]}: {reserved[0].partition(':')[0]} "
+                f"Expected a module name of its own in models, got {reserved[0]}: {reserved[0].partition(':')[0]} "
                 "stands for something else here. Rename the file."
             )
         steps = [model for model in self.models if model_registry.topology(model) == "in_step"]
         if self.bidirectional and steps:
             raise ConfigError(
-                f"Expected {steps[0]} without --bidirectional: read from its end, a window shows what its earlier "
+                f"Expected {steps[0]} without bidirectional: read from its end, a window shows what its earlier "
                 "bars are asked for."
             )
         paths = [model for model in self.models if model_registry.path(model)]
         if self.panel and paths:
-            raise ConfigError(f"Expected networks that forecast no path with --global-model, got {paths[0]}.")
+            raise ConfigError(f"Expected networks that forecast no path for a panel, got {paths[0]}.")
         if (self.label == "triple-barrier" or is_user_code(self.label)) and paths:
             raise ConfigError(
-                f"Expected --label direction or cost-aware for {paths[0]}, got {self.label}: it may be known before "
+                f"Expected label direction or cost-aware for {paths[0]}, got {self.label}: it may be known before "
                 "the path is."
             )
 

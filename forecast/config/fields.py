@@ -79,8 +79,7 @@ class Setting:
             return tuple(replace(self, several=False).check(name, item) for item in value)
         checked = getattr(self, f"_{self.kind}")(value)
         if checked is None:
-            option = f"--{self.option or name.replace('_', '-')}"
-            raise ConfigError(f"Expected {option} {self.expectation}, got {_written(value)}.{self._hint(value)}")
+            raise ConfigError(f"Expected {name} {self.expectation}, got {_written(value)}.{self._hint(value)}")
         return checked
 
     def _hint(self, value: Any) -> str:

@@ -73,7 +73,7 @@ class JudgeConfig:
     def __post_init__(self) -> None:
         check(self)
         if not isinstance(self.decided_at, str) and self.decided_at != int(self.decided_at):
-            raise ConfigError(f"Expected --decided-at close, open or a whole number of bars, got {self.decided_at:g}.")
+            raise ConfigError(f"Expected decided_at close, open or a whole number of bars, got {self.decided_at:g}.")
 
     def shift(self, *, horizon: int) -> int:
         """Bars from the one that a row is dated by to the one at whose close it was made."""

@@ -44,15 +44,15 @@ def cross_sectional(policy: str) -> CrossSectionalPolicy | None:
         return None
     kind, *numbers = policy.split(":")
     if not any(re.fullmatch(pattern, policy) for pattern in PATTERNS):
-        raise ConfigError(f"Expected --policy out of {LISTED}, got {policy!r:.80}.")
+        raise ConfigError(f"Expected policy out of {LISTED}, got {policy!r:.80}.")
     if kind == "quantile":
         share = float(numbers[0])
         if not 0.0 < share <= 0.5:
-            raise ConfigError(f"Expected a share above 0 and up to 0.5 for --policy quantile, got {numbers[0]}.")
+            raise ConfigError(f"Expected a share above 0 and up to 0.5 for policy quantile, got {numbers[0]}.")
         return CrossSectionalPolicy(kind=kind, share=share)
     if kind == "top-drop":
         count, drop = map(int, numbers)
         if drop > count:
-            raise ConfigError(f"Expected to replace at most the {count} names held for --policy {policy}, got {drop}.")
+            raise ConfigError(f"Expected to replace at most the {count} names held for policy {policy}, got {drop}.")
         return CrossSectionalPolicy(kind=kind, count=count, drop=drop)
     return CrossSectionalPolicy(kind=kind, count=int(numbers[0]) if numbers else 0)

@@ -172,7 +172,7 @@ def make_windows(prices: Bars, experiment: Experiment) -> Windows:
     )
     if np.any(known.held == 0) and (paths := [model for model in experiment.models if model_registry.path(model)]):
         raise ConfigError(
-            f"Expected --overnight hold for {paths[0]} on {prices.interval} bars, got {experiment.overnight}: it "
+            f"Expected overnight hold for {paths[0]} on {prices.interval} bars, got {experiment.overnight}: it "
             "forecasts the path of the next bars, across the end of a session."
         )
     matrix = features.compute(prices, names=with_features(experiment, prices).features)

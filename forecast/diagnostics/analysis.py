@@ -130,7 +130,7 @@ def _chosen(subject: RunUnderStudy, at: np.datetime64 | None) -> tuple[int, int]
     row = int(last) if at is None else int(np.searchsorted(decided, at, side="right")) - 1
     if not first <= row <= last:
         raise RunError(
-            f"Expected --at from {str(decided[first])[:10]} to {str(decided[last])[:10]}, the run's test rows, "
+            f"Expected a moment from {str(decided[first])[:10]} to {str(decided[last])[:10]}, the run's test rows, "
             f"got {str(at)[:10]}."
         )
     return next((fold.number, row) for fold in subject.data.folds if row <= fold.test[-1])

@@ -136,14 +136,14 @@ def _strategy_inputs(run: Run, *, rules: TradingConfig) -> dict[str, Any]:
         )
     if rules.learns and described["config"].get("split") == COMBINATORIAL:
         raise ConfigError(
-            "Expected --split expanding or rolling for --calibration, --threshold auto and --sizing kelly: "
+            "Expected split expanding or rolling for calibration, threshold auto and sizing kelly: "
             "the validation rows of a combinatorial run are later than some of its tests."
         )
     combinatorial = described["config"].get("split") == COMBINATORIAL
     validation = None if combinatorial else run.validation()
     if rules.learns and validation is not None and not len(validation):
         raise ConfigError(
-            "Expected validation rows for --calibration, --threshold auto and --sizing kelly, got forecasts without. "
+            "Expected validation rows for calibration, threshold auto and sizing kelly, got forecasts without. "
             "Judge them with earlier ones of the same models: --validation FILE."
         )
     return {

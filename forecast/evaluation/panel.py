@@ -121,13 +121,13 @@ def check_rules(rules: TradingConfig, described: Mapping[str, Any]) -> None:
     """
     if rules.learns or rules.sizing != "full":
         raise ConfigError(
-            "Expected --threshold as a number, --calibration none and --sizing full for a panel, got "
+            "Expected threshold as a number, calibration none and sizing full for a panel, got "
             f"{rules.threshold}, {rules.calibration} and {rules.sizing}. A policy of ranks needs none of them."
         )
     kinds = sorted({str(about["calendar"]) for about in described["panel"]["symbols"].values()})
     if cross_sectional(rules.policy) is not None and len(kinds) > 1:
         raise ConfigError(
-            f"Expected symbols of one calendar for --policy {rules.policy}, which ranks them at one moment, got "
+            f"Expected symbols of one calendar for policy {rules.policy}, which ranks them at one moment, got "
             f"{', '.join(kinds)}. Take --policy long-flat or long-short, or train a panel for each."
         )
     built = described["config"].get("bars")

@@ -66,7 +66,7 @@ def export(
         RunError: damaged files, or a file that gives other probabilities than the run stored.
     """
     if to not in FORMATS:
-        raise ConfigError(f"Expected --to out of {', '.join(FORMATS)}, got {to!r}.")
+        raise ConfigError(f"Expected format out of {', '.join(FORMATS)}, got {to!r}.")
     if to == "onnx" and not all(map(importlib.util.find_spec, _WITH_ONNX)):
         raise ConfigError("ONNX needs libraries that are not installed: pip install 'tick-forecast[onnx]'.")
     described, experiment = open_experiment(run)
@@ -77,7 +77,7 @@ def export(
     folds = [int(each["number"]) for each in described["folds"]]
     if number not in folds or set(chosen) - set(experiment.models):
         raise ConfigError(
-            f"Expected --fold from {folds[0]} to {folds[-1]} and --model out of {', '.join(experiment.models)}, "
+            f"Expected fold from {folds[0]} to {folds[-1]} and models out of {', '.join(experiment.models)}, "
             f"got {number} and {', '.join(chosen)}."
         )
     tasks = [(model, number, seed) for model in chosen for seed in range(experiment.seeds)]

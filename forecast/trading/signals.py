@@ -114,7 +114,7 @@ def positions(signals: Signals, *, policy: str, size: Floats | float = 1.0) -> F
     """
     if policy not in POLICIES:
         raise ConfigError(
-            f"Expected --policy {' or '.join(POLICIES)} for one symbol, got {policy!r:.80}: ranks need a panel."
+            f"Expected policy {' or '.join(POLICIES)} for one symbol, got {policy!r:.80}: ranks need a panel."
         )
     decided, target = signals != "hold", np.zeros(signals.shape)
     for signal, position in POLICIES[policy].items():

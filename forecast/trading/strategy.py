@@ -59,9 +59,7 @@ def accounts(
     choices: list[ThresholdChoice] = []
     if rules.learns:
         if validation is None:
-            raise ConfigError(
-                "Expected validation rows for --calibration, --threshold auto and --sizing kelly, got none."
-            )
+            raise ConfigError("Expected validation rows for calibration, threshold auto and sizing kelly, got none.")
         choices = choose(validation, state, rules=rules)
     traded = place(state.opened_at, ensembles.entry_at)
     market = state.rows(traded)

@@ -49,24 +49,24 @@ def test_every_command_has_help_with_an_example(name, capsys):
     [
         (["nope"], "Expected one of the commands"),
         (["train"], "Missing argument 'SYMBOL...'"),
-        (["train", "AAPL", "--window", "abc"], "Expected --window as a whole number from 1 to 5000, got 'abc'"),
-        (["train", "AAPL", "--window", "0"], "Expected --window as a whole number from 1 to 5000, got 0"),
-        (["train", "AAPL", "--jobs", "0"], "Expected --jobs as a whole number from 1, got 0"),
-        (["train", "AAPL", "--model", "gpt"], "Expected --model out of simple_rnn, lstm"),
+        (["train", "AAPL", "--window", "abc"], "Expected window as a whole number from 1 to 5000, got 'abc'"),
+        (["train", "AAPL", "--window", "0"], "Expected window as a whole number from 1 to 5000, got 0"),
+        (["train", "AAPL", "--jobs", "0"], "Expected jobs as a whole number from 1, got 0"),
+        (["train", "AAPL", "--model", "gpt"], "Expected models out of simple_rnn, lstm"),
         (
             ["train", "AAPL", "--model", "lstm_in_step", "--bidirectional"],
-            "Expected lstm_in_step without --bidirectional",
+            "Expected lstm_in_step without bidirectional",
         ),
-        (["train", "AAPL", "--dropout", "1"], "Expected --dropout as a number from 0 to below 1, got 1"),
+        (["train", "AAPL", "--dropout", "1"], "Expected dropout as a number from 0 to below 1, got 1"),
         (["train", "AAPL", "--bars", "500"], "Expected"),
-        (["train", "AAPL", "--start", "2020-02-01", "--end", "2020-01-01"], "Expected --start before --end"),
+        (["train", "AAPL", "--start", "2020-02-01", "--end", "2020-01-01"], "Expected start before end"),
         (["train", "AAPL", "--config", "none.toml"], "Expected a TOML file, found none at none.toml"),
         (["train", "AAPL"], "Expected a symbol in the store"),
         (["train", "../../x"], "Expected a symbol of 1 to 32 letters"),
         (["backtest"], "Expected a run in"),
-        (["backtest", "--threshold", "0.7"], "Expected --threshold as a number from 0 to below 0.5, or auto, got 0.7"),
-        (["backtest", "--fee-bps", "-1"], "Expected --fee-bps as a number from 0 to below 10000, got -1"),
-        (["backtest", "--policy", "both"], "Expected --policy out of long-flat, long-short, and for a panel"),
+        (["backtest", "--threshold", "0.7"], "Expected threshold as a number from 0 to below 0.5, or auto, got 0.7"),
+        (["backtest", "--fee-bps", "-1"], "Expected fee_bps as a number from 0 to below 10000, got -1"),
+        (["backtest", "--policy", "both"], "Expected policy out of long-flat, long-short, and for a panel"),
         (["backtest", "a/b"], "Expected a symbol of 1 to 32 letters"),
         (
             ["signal", "AAPL-1d-0000000000"],
@@ -74,17 +74,17 @@ def test_every_command_has_help_with_an_example(name, capsys):
         ),
         (["report"], "Expected a run in"),
         (["power", "--market", "lag-x"], "Expected a market out of none, shuffled, memory, lag-1"),
-        (["power", "--half-spread-bps", "auto"], "Expected a number for --half-spread-bps for power"),
+        (["power", "--half-spread-bps", "auto"], "Expected half_spread_bps as a number for power"),
         (
             ["backtest", "--half-spread", "wide"],
-            "Expected --half-spread-bps as a number from 0 to below 10000, or auto",
+            "Expected half_spread_bps as a number from 0 to below 10000, or auto",
         ),
-        (["backtest", "--borrow-rate", "-1"], "Expected --borrow-rate as a number from 0 to 10, got -1"),
+        (["backtest", "--borrow-rate", "-1"], "Expected borrow_rate as a number from 0 to 10, got -1"),
         (
             ["backtest", "--sizing", "kelly", "--max-leverage", "0"],
-            "Expected --max-leverage as a number above 0 to 20, got 0",
+            "Expected max_leverage as a number above 0 to 20, got 0",
         ),
-        (["power", "--edge", "1.5"], "Expected --edge as a number above 0 and below 1, got 1.5"),
+        (["power", "--edge", "1.5"], "Expected edges as a number above 0 and below 1, got 1.5"),
         (["power", "--n-bars", "150"], "Expected 50 train rows in every fold"),
     ],
 )
@@ -128,13 +128,13 @@ def test_doctor_says_what_is_here(tmp_path, capsys):
         ("window = = 3", "Expected TOML in"),
         ("colour = 1", "got colour"),
         ("fresh = true", "got fresh"),
-        ("window = true", "Expected --window as a whole number from 1 to 5000, got True"),
-        ("bidirectional = true\nmodel = 'gru_in_step'", "Expected gru_in_step without --bidirectional"),
-        ("window = [1, 2]", "Expected --window as a whole number from 1 to 5000, got 1, 2"),
-        ('window = "abc"', "Expected --window as a whole number from 1 to 5000, got 'abc'"),
-        ("start = 2010", "Expected --start as a date like 2020-12-31, got 2010"),
+        ("window = true", "Expected window as a whole number from 1 to 5000, got True"),
+        ("bidirectional = true\nmodel = 'gru_in_step'", "Expected gru_in_step without bidirectional"),
+        ("window = [1, 2]", "Expected window as a whole number from 1 to 5000, got 1, 2"),
+        ('window = "abc"', "Expected window as a whole number from 1 to 5000, got 'abc'"),
+        ("start = 2010", "Expected start as a date like 2020-12-31, got 2010"),
         ('model = "gpt"', "_one_to_one, or module:function of your own, each once, got gpt"),
-        ("jobs = 0", "Expected --jobs as a whole number from 1, got 0"),
+        ("jobs = 0", "Expected jobs as a whole number from 1, got 0"),
     ],
 )
 def test_a_config_file_is_checked_like_the_command_line(content, message, tmp_path, capsys):
@@ -148,7 +148,7 @@ def test_a_config_file_may_name_the_symbol_and_the_costs(tmp_path, capsys):
     path = tmp_path / "experiment.toml"
     path.write_text('symbol = "nope"\nfee-bps = -3\n')
     assert run(["--data-dir", str(tmp_path / "data"), "backtest", "--config", str(path)]) == 2
-    assert "Expected --fee-bps as a number from 0 to below 10000, got -3" in only_line(capsys.readouterr().err)
+    assert "Expected fee_bps as a number from 0 to below 10000, got -3" in only_line(capsys.readouterr().err)
     path.write_text('symbol = ["nope"]\n')
     assert run(["--data-dir", str(tmp_path / "data"), "train", "--config", str(path)]) == 2
     assert "got NOPE" in only_line(capsys.readouterr().err)

@@ -65,7 +65,7 @@ def test_a_file_of_tables_is_read_by_config_too_and_a_flat_one_as_before(project
     path = project / "all.toml"
     path.write_text('[train]\nwindow = "x"\n[power]\n')
     assert run(["train", "AAPL", "--config", str(path)]) == 2
-    assert "Expected --window as a whole number" in only_line(capsys.readouterr().err)
+    assert "Expected window as a whole number" in only_line(capsys.readouterr().err)
     path.write_text("window = 60\nfolds = 3\nstart = 2012-01-04\n")
     assert run(["config", "check", str(path)]) == 0
     shown = capsys.readouterr().out
@@ -79,8 +79,8 @@ def test_a_file_of_tables_is_read_by_config_too_and_a_flat_one_as_before(project
         ("[trian]\nwindow = 3", "Did you mean train?"),
         ("window = 3", "Expected tables out of"),
         ("[train]\nwindw = 3", "Did you mean window?"),
-        ("[train]\nwindow = 0", "Expected --window as a whole number from 1 to 5000, got 0"),
-        ("[train]\nstart = 5", "Expected --start as a date like 2020-12-31, got 5"),
+        ("[train]\nwindow = 0", "Expected window as a whole number from 1 to 5000, got 0"),
+        ("[train]\nstart = 5", "Expected start as a date like 2020-12-31, got 5"),
         ("[train]\nlayer-norm = 1", "Expected true or false for layer-norm"),
         ("[fetch]\nstart = 'x'", "does not match the format"),
         ("[signal]\ncash = -1", "-1.0 is not in the range"),

@@ -52,7 +52,7 @@ def test_an_export_that_gives_other_probabilities_is_not_written(trained, tmp_pa
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--fold", "9"], "Expected --fold from 0 to 1"), (["--model", "gpt"], "--model out of simple_rnn, lstm")],
+    [(["--fold", "9"], "Expected fold from 0 to 1"), (["--model", "gpt"], "models out of simple_rnn, lstm")],
 )
 def test_what_cannot_be_exported_is_one_line(trained, tmp_path, capsys, arguments, message):
     assert forecast(trained, "export", "--out", str(tmp_path), *arguments) == 2

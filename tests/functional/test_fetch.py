@@ -52,9 +52,9 @@ def test_what_was_dropped_is_told_on_stderr(tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["X", "--source", "csv"], "Expected --file"),
-        (["X", "--source", "sample", "--file", "f"], "--source csv"),
-        (["AAPL", "--source", "sample", "--start", "2013-01-01", "--end", "2012-01-01"], "--start before --end"),
+        (["X", "--source", "csv"], "Expected file"),
+        (["X", "--source", "sample", "--file", "f"], "source csv"),
+        (["AAPL", "--source", "sample", "--start", "2013-01-01", "--end", "2012-01-01"], "start before end"),
         (["AAPL", "--source", "sample", "--start", "2020-01-01"], "2000-03-01 to 2013-03-01"),
         (["AAPL", "--source", "sample", "--start", "yesterday"], "yesterday"),
         (["X", "--source", "csv", "--file", "none.csv"], "not there"),

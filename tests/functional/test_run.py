@@ -255,7 +255,7 @@ def test_typed_training_options_never_meet_another_run(copy):
     line = only_line(forecast_here(copy)("backtest", newest(copy).name, "--window", "60", code=2).stderr)
     assert "is trained already: name a symbol" in line
     line = only_line(forecast_here(copy)("backtest", "AAPL", "--epochs", "0", code=2).stderr)
-    assert "Expected --epochs as a whole number from 1" in line
+    assert "Expected epochs as a whole number from 1" in line
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_forecast_signal_prints_a_line_a_network_and_json_and_says_that_prices_a
         (["RUN", "--symbol", "MSFT"], "was trained on AAPL, not on MSFT"),
         (["--watch", "--offline"], "Expected a run on bars made of trades to watch"),
         (["--all", "--watch"], "--all goes without"),
-        (["--threshold", "0.7", "--offline"], "Expected --threshold as a number"),
+        (["--threshold", "0.7", "--offline"], "Expected threshold as a number"),
     ],
 )
 def test_what_cannot_be_asked_is_one_line(trained, capsys, arguments, message):

@@ -109,7 +109,7 @@ def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(
     check_rankings(copy, run, forecast)
     again = json.loads(forecast("train", "MSFT", "AAPL", *options, "--json").stdout)
     assert [each["run"] for each in again["runs"]] == [run.name]
-    assert "for --global-model" in only_line(forecast("train", "AAPL", "--global-model", code=2).stderr)
+    assert "of a panel" in only_line(forecast("train", "AAPL", "--global-model", code=2).stderr)
     assert "got the panel" in only_line(forecast("inspect", run.name, code=2).stderr)
 
 

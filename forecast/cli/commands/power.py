@@ -63,19 +63,17 @@ def command(
     settings: CliContext = ctx.obj
     rules = take_rules(options)
     if rules.spread != "given":
-        raise ConfigError(
-            "Expected a number for --half-spread-bps for power: the markets have no trades and no quotes."
-        )
+        raise ConfigError("Expected half_spread_bps as a number for power: the markets have no trades and no quotes.")
     experiment = make_experiment("CONTROL", options)
     if experiment.tuning_trials:
-        raise ConfigError("Expected --tuning-trials 0 for power: it would tune anew on every market, and take days.")
+        raise ConfigError("Expected tuning_trials 0 for power: it would tune anew on every market, and take days.")
     if is_user_code(experiment.label):
         raise ConfigError(
-            f"Expected --label direction, cost-aware or triple-barrier for power, got {experiment.label}: a label of "
+            f"Expected label direction, cost-aware or triple-barrier for power, got {experiment.label}: a label of "
             "your own is audited where a run is trained."
         )
     if experiment.combinatorial:
-        raise ConfigError("Expected --split expanding or rolling: paths of a combinatorial run give no verdict.")
+        raise ConfigError("Expected split expanding or rolling: paths of a combinatorial run give no verdict.")
     simulated = [
         power_study.Market(kind=kind, edge=edge, seed=seed, bars=n_bars)
         for kind in kinds

@@ -54,7 +54,7 @@ def test_a_backend_that_is_not_there_is_named_with_how_to_install_it(monkeypatch
     installed(monkeypatch, "tensorflow")
     with pytest.raises(ConfigError, match=r"jax is not installed. Install it: pip install 'tick-forecast\[jax\]'"):
         backend.choose("jax")
-    with pytest.raises(ConfigError, match="Expected --backend out of tensorflow, jax, auto, got 'torch'"):
+    with pytest.raises(ConfigError, match="Expected backend out of tensorflow, jax, auto, got 'torch'"):
         backend.choose("torch")
 
 

@@ -36,7 +36,7 @@ def wrong_values():
 def test_a_wrong_value_has_the_same_message_in_python_toml_and_on_the_command_line(
     configuration, name, value, tmp_path
 ):
-    with pytest.raises(ConfigError, match="Expected --") as python:
+    with pytest.raises(ConfigError, match=f"Expected {name} ") as python:
         MAKE[configuration](**{name: value})
     known = settings_of(configuration)[name][0]
     option = next((each for each in backtest.command.params if each.name == name), None)

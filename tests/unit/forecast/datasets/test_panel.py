@@ -285,7 +285,7 @@ def test_above_median_is_half_of_the_names_of_each_moment_and_known_when_the_las
             assert (known_at(windows)[rows] < tested).all()
     scaled, _, _ = scaled_fold(tmp_path / "fold.raw", dataset, 0)
     np.testing.assert_array_equal(scaled.targets, windows.targets)
-    with pytest.raises(ConfigError, match="Expected --global-model with --label above-median"):
+    with pytest.raises(ConfigError, match="Expected a panel with label above-median"):
         Experiment("A", label="above-median")
 
 
@@ -311,7 +311,7 @@ def test_above_median_teaches_nothing_of_a_name_that_is_alone_at_its_moment(tmp_
 
 def test_a_panel_of_one_symbol_or_of_one_twice_is_refused():
     for symbols in (("AAPL",), ("AAPL", "AAPL")):
-        with pytest.raises(ConfigError, match="Expected 2 symbols or more for --global-model, each once, got"):
+        with pytest.raises(ConfigError, match="Expected 2 symbols or more of a panel, each once, got"):
             Experiment(symbol="AAPL", panel=symbols)
-    with pytest.raises(ConfigError, match="expanding or rolling with --global-model"):
+    with pytest.raises(ConfigError, match="expanding or rolling for a panel"):
         Experiment(symbol="AAPL", panel=("AAPL", "KO"), split="combinatorial")

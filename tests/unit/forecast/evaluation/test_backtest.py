@@ -210,7 +210,7 @@ def test_a_run_without_validation_rows_is_one_clear_line(run):
     for needed in (rules(), rules(threshold="auto")):
         with pytest.raises(RunError, match=r"validation\.parquet of run folder .* is missing\. Train it again"):
             evaluate(run, rules=needed)
-    with pytest.raises(ConfigError, match="Expected validation rows for --calibration"):
+    with pytest.raises(ConfigError, match="Expected validation rows for calibration"):
         accounts(run.predictions(), run.bars(), rules=rules(threshold="auto"))
 
 
@@ -302,7 +302,7 @@ def test_paths_of_a_combinatorial_run_are_traded_but_nothing_is_chosen_on_rows_t
     assert (made.metrics["verdict"]["status"], made.metrics["verdict"]["skill"]) == ("combinatorial", None)
     assert made.metrics["certificate"]["passed"], made.metrics["certificate"]["failures"]
     assert write_report(run, backtest=made.name, folder=tmp_path).exists()
-    with pytest.raises(ConfigError, match="Expected --split expanding or rolling for --calibration"):
+    with pytest.raises(ConfigError, match="Expected split expanding or rolling for calibration"):
         evaluate(run, rules=rules(calibration="isotonic"))
 
 
@@ -327,11 +327,11 @@ def test_the_report_shows_choices_interest_and_both_reliabilities(run, tmp_path)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"calibration": "platt"}, "Expected --calibration out of none, temperature, isotonic, got 'platt'"),
-        ({"sizing": "half"}, "Expected --sizing out of full, volatility, kelly, got 'half'"),
-        ({"max_leverage": 0.0}, "Expected --max-leverage as a number above 0 to 20, got 0"),
-        ({"target_volatility": float("nan")}, "Expected --target-volatility as a number above 0"),
-        ({"kelly_fraction": 1.5}, "Expected --kelly-fraction as a number above 0 to 1, got 1.5"),
+        ({"calibration": "platt"}, "Expected calibration out of none, temperature, isotonic, got 'platt'"),
+        ({"sizing": "half"}, "Expected sizing out of full, volatility, kelly, got 'half'"),
+        ({"max_leverage": 0.0}, "Expected max_leverage as a number above 0 to 20, got 0"),
+        ({"target_volatility": float("nan")}, "Expected target_volatility as a number above 0"),
+        ({"kelly_fraction": 1.5}, "Expected kelly_fraction as a number above 0 to 1, got 1.5"),
     ],
 )
 def test_impossible_rules_are_refused(options, message):

@@ -273,7 +273,7 @@ def test_rules_that_a_panel_cannot_follow_are_one_line(run):
 def test_a_policy_of_ranks_over_two_calendars_is_one_line(tmp_path, prices):
     both = {**prices, "B": dataclasses.replace(prices["B"], calendar="XNYS")}
     run, _ = panel_run(tmp_path / "runs", tmp_path, prices=both, edge={"lstm": 0.0}, baselines=())
-    with pytest.raises(ConfigError, match=r"Expected symbols of one calendar for --policy top:2, .* got 24/7, XNYS"):
+    with pytest.raises(ConfigError, match=r"Expected symbols of one calendar for policy top:2, .* got 24/7, XNYS"):
         evaluate(run, rules=TradingConfig(policy="top:2"))
     assert evaluate(run, rules=TradingConfig()).metrics["verdict"]["status"] == "ok"
 

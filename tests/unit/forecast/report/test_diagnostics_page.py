@@ -102,10 +102,10 @@ def test_every_feature_of_every_bar_was_covered(inspected: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--at", "1999-01-01"], "Expected --at from 200"),
-        (["--benchmark", "--lengths", "10,x"], "Expected --lengths as whole numbers with commas"),
+        (["--at", "1999-01-01"], "Expected a moment from 200"),
+        (["--benchmark", "--lengths", "10,x"], "Expected lengths as whole numbers with commas"),
         (["--benchmark", "--lengths", "3000000000"], "Expected lengths from 2 to 1000"),
-        (["--benchmark", "--jobs", "0"], "Expected --jobs as a whole number from 1, got 0"),
+        (["--benchmark", "--jobs", "0"], "Expected jobs as a whole number from 1, got 0"),
     ],
 )
 def test_wrong_options_are_one_line_and_exit_code_2(

@@ -113,7 +113,7 @@ def test_a_policy_that_says_nothing_is_one_line(policy):
 
 def test_more_names_replaced_than_held_is_one_line():
     with pytest.raises(
-        ConfigError, match="Expected to replace at most the 5 names held for --policy top-drop:5:6, got 6"
+        ConfigError, match="Expected to replace at most the 5 names held for policy top-drop:5:6, got 6"
     ):
         TradingConfig(policy="top-drop:5:6")
     assert TradingConfig(policy="top-bottom:10").name.startswith("top-bottom-10_band-0.0")

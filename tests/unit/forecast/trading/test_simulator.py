@@ -94,15 +94,15 @@ def test_constant_prices_cost_what_is_traded_and_nothing_else():
 
 @pytest.mark.parametrize("bps", [-1.0, 10_000.0, float("nan"), float("inf")])
 def test_impossible_costs_are_refused(bps):
-    with pytest.raises(ConfigError, match="Expected --"):
+    with pytest.raises(ConfigError, match="Expected fee_bps as"):
         Costs(fee_bps=bps, slippage_bps=0.0)
-    with pytest.raises(ConfigError, match="Expected --half-spread-bps as a number from 0 to below 10000"):
+    with pytest.raises(ConfigError, match="Expected half_spread_bps as a number from 0 to below 10000"):
         Costs(fee_bps=1.0, slippage_bps=0.0, half_spread_bps=bps)
 
 
 @pytest.mark.parametrize("rate", [-0.01, 11.0, float("nan")])
 def test_impossible_rates_are_refused(rate):
-    with pytest.raises(ConfigError, match="Expected --"):
+    with pytest.raises(ConfigError, match="Expected borrow_rate as a number"):
         Costs(fee_bps=0.0, slippage_bps=0.0, borrow_rate=rate)
 
 

@@ -76,5 +76,5 @@ def test_a_try_is_judged_by_the_epoch_that_a_member_would_keep(losses, patience,
 
 
 def test_an_impossible_number_of_tries_is_refused():
-    with pytest.raises(ConfigError, match="Expected --tuning-trials as a whole number from 0 to 1000, got -1"):
+    with pytest.raises(ConfigError, match="Expected tuning_trials as a whole number from 0 to 1000, got -1"):
         Experiment(symbol="AAPL", tuning_trials=-1)
