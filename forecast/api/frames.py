@@ -5,9 +5,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Unpack
 
 from forecast.api.arguments import check_type, workspace_of
-from forecast.api.price_files import FileOptions
-from forecast.api.prices import FetchRequest, price_files, table_of
+from forecast.api.price_files import FileOptions, file_config
+from forecast.api.prices import price_files, table_of
 from forecast.api.progress import ShowProgress, progress_display
+from forecast.config.prices import FetchConfig
 from forecast.workspace import Workspace
 from pipelines.errors import BadFileError, ForecastError
 
@@ -78,13 +79,7 @@ def add_bars(
     >>> fc.add_bars("ACME", frame, currency="USD")[["symbol", "rows", "last"]].to_dict("records")
     [{'symbol': 'ACME', 'rows': 3, 'last': '2024-01-04'}]
     """
-    request = FetchRequest(
-        source=_SOURCE,
-        interval=interval,
-        calendar=calendar,
-        max_dropped=max_dropped,
-        method="replace" if replace else "merge",
-    )
+    request = FetchConfig(source="csv", interval=interval, calendar=calendar, max_dropped=max_dropped, replace=replace)
     return _add(symbol, frame, request, about, kind="bars", progress=progress, workspace=workspace)
 
 
@@ -129,16 +124,14 @@ def add_ticks(
     >>> fc.add_ticks("COIN", trades, calendar="24/7", progress=False)[["kind", "rows"]].to_dict("records")
     [{'kind': 'ticks', 'rows': 3}]
     """
-    request = FetchRequest(
-        source=_SOURCE, calendar=calendar, max_dropped=max_dropped, method="replace" if replace else "merge"
-    )
+    request = FetchConfig(source="csv", calendar=calendar, max_dropped=max_dropped, replace=replace)
     return _add(symbol, frame, request, about, kind="ticks", progress=progress, workspace=workspace)
 
 
 def _add(
     symbol: str,
     frame: "pd.DataFrame",
-    request: FetchRequest,
+    request: FetchConfig,
     about: FileOptions,
     *,
     kind: str,
@@ -162,7 +155,7 @@ def _add(
     return table_of([result])
 
 
-def read_frame(symbol: str, frame: "pd.DataFrame", request: FetchRequest, about: FileOptions) -> "Delivery":
+def read_frame(symbol: str, frame: "pd.DataFrame", request: FetchConfig, about: FileOptions) -> "Delivery":
     """The bars, trades or quotes of a frame, cleaned: it is written to a Parquet file, which is read as any other.
 
     Raises
@@ -177,7 +170,7 @@ def read_frame(symbol: str, frame: "pd.DataFrame", request: FetchRequest, about:
         path = Path(folder) / "frame.parquet"
         _write(table, path)
         try:
-            return price_files([symbol], [path], request, about).deliver(symbol)
+            return price_files([symbol], [path], request, file_config(about)).deliver(symbol)
         except ForecastError as error:
             message = str(error)
             for name in (str(path), shortened(path), path.name):

@@ -175,11 +175,11 @@ def _source(experiment: Experiment, bars: "pd.DataFrame | None", place: Workspac
     import numpy as np
 
     from forecast.api.frames import read_frame
-    from forecast.api.prices import FetchRequest
+    from forecast.config.prices import FetchConfig
     from pipelines.market.calendars import session_of
     from pipelines.market.types import Actions, Bars
 
-    request = FetchRequest(source="frame", interval=experiment.interval)
+    request = FetchConfig(source="csv", interval=experiment.interval)
     delivery = read_frame(experiment.symbol, bars, request, {})
     if not isinstance(delivery.prices, Bars):
         raise ConfigError("Expected bars as a frame with open, high, low and close, got trades. Aggregate them first.")

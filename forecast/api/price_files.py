@@ -1,10 +1,14 @@
 """Files of one symbol or of many: read once, or for each symbol where their names have {symbol} in them."""
 
+import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from forecast.config.fields import settings_of
+from forecast.config.prices import FetchConfig, FileConfig
+from pipelines.errors import ConfigError
 
 if TYPE_CHECKING:
     from pipelines.sources.base import Delivery
@@ -34,7 +38,7 @@ class FileOptions(TypedDict, total=False):
     decimal: Literal[".", ","] | None
     header: Sequence[str] | None
     skip: int | None
-    date: str | None
+    date: datetime.date | str | None
     price_scale: float
     shape: str
     exchange: str | None
@@ -105,29 +109,36 @@ class PriceFiles:
         return self._options
 
 
-def reading_options(
-    *,
-    interval: str,
-    calendar: str | None,
-    start: date | None,
-    end: date | None,
-    max_dropped: float,
-    about: FileOptions,
-) -> "Options":
-    """How files are read, checked."""
+def file_config(about: FileOptions) -> FileConfig:
+    """What is said about files, checked.
+
+    Raises
+    ------
+    ConfigError
+        A name that says nothing about files, or a value that is not allowed.
+    """
+    if unknown := sorted(set(about) - set(settings_of(FileConfig))):
+        raise ConfigError(
+            f"Expected what is said about files out of {', '.join(settings_of(FileConfig))}, "
+            f"got {', '.join(unknown)}. Correct its name."
+        )
+    return FileConfig(**about)
+
+
+def reading_options(request: FetchConfig, about: FileConfig) -> "Options":
+    """How files are read."""
     from pipelines.sources.csv.options import Options
 
-    reading = {name: value for name, value in about.items() if name not in ("columns", "header")}
-    header = about.get("header")
+    files: dict[str, Any] = {name: getattr(about, name) for name in settings_of(FileConfig)}
+    header, day = files["header"], files["date"]
     return Options(
-        interval=interval,
-        calendar=calendar,
-        start=start,
-        end=end,
-        max_dropped=max_dropped,
-        names=dict(about.get("columns", {})),
-        header=None if header is None else tuple(header),
-        **reading,  # type: ignore[arg-type]  # the names of FileOptions are those of Options
+        interval=request.interval,
+        calendar=request.calendar,
+        start=request.dates[0],
+        end=request.dates[1],
+        max_dropped=request.max_dropped,
+        names=files.pop("columns"),
+        **{**files, "header": () if header == ("none",) else header, "date": None if day is None else day.isoformat()},
     )
 
 

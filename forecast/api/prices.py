@@ -1,14 +1,14 @@
 """Prices into the store: from a source, or from a DataFrame of one's own."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from forecast.api.arguments import symbols_of, workspace_of
-from forecast.api.price_files import FileOptions, PriceFiles, reading_options
+from forecast.api.price_files import FileOptions, PriceFiles, file_config, reading_options
 from forecast.api.progress import ShowProgress, progress_display
+from forecast.config.prices import FetchConfig, FileConfig
 from forecast.workspace import Workspace
 from pipelines.errors import ConfigError, ForecastError
 
@@ -16,32 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.ingestion import IngestionResult
-    from pipelines.store.store import Method, Store
+    from pipelines.store.store import Store
 
-SOURCES = ("yahoo", "csv", "sample")
 _COLUMNS = ("symbol", "kind", "interval", "rows", "first", "last", "currency", "calendar", "actions", "notes")
-
-
-@dataclass(frozen=True, kw_only=True)
-class FetchRequest:
-    """What is fetched. method: whether rows of files are merged into those stored, or replace those between them."""
-
-    source: str
-    interval: str = "1d"
-    start: date | None = None
-    end: date | None = None
-    calendar: str | None = None
-    max_dropped: float = 0.01
-    method: "Method" = "merge"
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.interval, str):
-            raise ConfigError(f"Expected interval as text such as 1d or 5m, got {self.interval!r:.60}.")
-        share = self.max_dropped
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-            raise ConfigError(f"Expected max_dropped as a number from 0 to 1, got {share!r:.60}.")
-        if self.start and self.end and self.start > self.end:
-            raise ConfigError(f"Expected start before end, got {self.start} after {self.end}.")
 
 
 def fetch(
@@ -107,17 +84,17 @@ def fetch(
     """
     names, place = symbols_of(symbols), workspace_of(workspace)
     paths = [file] if isinstance(file, str | Path) else list(file)
-    request = FetchRequest(
+    request = FetchConfig(
         source=source,
         interval=interval,
-        start=_day(start, "start"),
-        end=_day(end, "end"),
+        start=start,
+        end=end,
         calendar=calendar,
         max_dropped=max_dropped,
-        method="replace" if replace else "merge",
+        replace=replace,
     )
     check_files(source, paths)
-    files = price_files(names, paths, request, about) if source == "csv" else None
+    files = price_files(names, paths, request, file_config(about)) if source == "csv" else None
     with progress_display(progress) as display:
         results, failed = fetch_each(names, request, files=files, workspace=place, note=display.note)
     if failed:
@@ -126,9 +103,7 @@ def fetch(
 
 
 def check_files(source: str, paths: Sequence[object]) -> None:
-    """Whether there is such a source, and files are named where it is files, and only there."""
-    if source not in SOURCES:
-        raise ConfigError(f"Expected source out of {', '.join(SOURCES)}, got {source!r:.60}.")
+    """Whether files are named where the source is files, and only there."""
     if source == "csv" and not paths:
         raise ConfigError("Expected file with source csv, got none. Name it, for example --file prices.csv.")
     if source != "csv" and paths:
@@ -136,28 +111,15 @@ def check_files(source: str, paths: Sequence[object]) -> None:
 
 
 def price_files(
-    symbols: Sequence[str], paths: Sequence[str | Path], request: FetchRequest, about: FileOptions
+    symbols: Sequence[str], paths: Sequence[str | Path], request: FetchConfig, about: FileConfig
 ) -> PriceFiles:
     """The files of these symbols."""
-    if unknown := sorted(set(about) - set(FileOptions.__annotations__)):
-        raise ConfigError(
-            f"Expected what is said about files out of {', '.join(FileOptions.__annotations__)}, "
-            f"got {', '.join(unknown)}. Correct its name."
-        )
-    options = reading_options(
-        interval=request.interval,
-        calendar=request.calendar,
-        start=request.start,
-        end=request.end,
-        max_dropped=request.max_dropped,
-        about=about,
-    )
-    return PriceFiles(symbols, [Path(path) for path in paths], options)
+    return PriceFiles(symbols, [Path(path) for path in paths], reading_options(request, about))
 
 
 def fetch_each(
     symbols: Sequence[str],
-    request: FetchRequest,
+    request: FetchConfig,
     *,
     files: PriceFiles | None,
     workspace: Workspace,
@@ -220,7 +182,7 @@ def new_client() -> Any:
 def _bring(
     store: "Store",
     symbol: str,
-    request: FetchRequest,
+    request: FetchConfig,
     *,
     client: Any,
     files: PriceFiles | None,
@@ -232,7 +194,6 @@ def _bring(
     from pipelines.market.types import check_symbol
 
     symbol = check_symbol(symbol)
-    dates = request.start, request.end
     if request.source == "yahoo":
         from pipelines.sources.yahoo import source as yahoo
 
@@ -240,13 +201,13 @@ def _bring(
             store,
             symbol,
             interval=request.interval,
-            start=request.start,
+            start=request.dates[0],
             read=lambda start: yahoo.read(
                 symbol,
                 start=start,
                 client=client,
                 interval=request.interval,
-                end=request.end,
+                end=request.dates[1],
                 calendar=request.calendar,
                 max_dropped=request.max_dropped,
             ),
@@ -255,26 +216,12 @@ def _bring(
         from forecast.api.tick_files import bring_tick_files
 
         ticks = bring_tick_files(
-            store, symbol, files, dates=dates, method=request.method, workspace=workspace, note=note
+            store, symbol, files, dates=request.dates, method=request.method, workspace=workspace, note=note
         )
-        return ticks or ingest(store, within(files.deliver(symbol), *dates), method=request.method)
+        return ticks or ingest(store, within(files.deliver(symbol), *request.dates), method=request.method)
     from pipelines.sources import sample
 
-    return ingest(store, within(sample.read(symbol), *dates))
-
-
-def _day(value: object, name: str) -> date | None:
-    """A date, of a date or its text."""
-    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
-        return value
-    try:
-        if isinstance(value, datetime) and value.time() == datetime.min.time():
-            return value.date()
-        if isinstance(value, str):
-            return date.fromisoformat(value)
-    except ValueError:
-        pass
-    raise ConfigError(f"Expected --{name} as a date like 2020-12-31, got {value!r:.60}.")
+    return ingest(store, within(sample.read(symbol), *request.dates))
 
 
 def table_of(results: "Sequence[IngestionResult]") -> "pd.DataFrame":

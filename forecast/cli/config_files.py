@@ -101,13 +101,14 @@ def _option_names(parameters: Sequence[click.Parameter]) -> set[str]:
 
 def _value(name: str, value: Any, parameter: click.Parameter, *, path: Path) -> Any:
     several = parameter.multiple if isinstance(parameter, click.Option) else True
+    setting = getattr(parameter, "setting", None)
+    if setting is not None and not several:  # the field's own check makes the message
+        return setting.check(str(parameter.name), value)
     if isinstance(parameter, click.Option) and parameter.is_flag:
         if isinstance(value, bool):
             return value
         raise ConfigError(f"Expected true or false for {name}, got {value!r:.80} in {path}.")
-    if hasattr(parameter.type, "setting") and not several:  # the field's own check makes the message
-        return parameter.type.setting.check(str(parameter.name), value)
-    if several and isinstance(value, dict) and "=" in (getattr(parameter, "metavar", None) or ""):
+    if setting is not None and setting.kind == "pairs" and isinstance(value, dict):
         value = [f"{key}={entry}" if isinstance(entry, str | int | float) else entry for key, entry in value.items()]
     values = value if isinstance(value, list) and several else [value]
     if any(isinstance(entry, bool) or not isinstance(entry, str | int | float | date) for entry in values):

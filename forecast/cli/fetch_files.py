@@ -1,39 +1,12 @@
-"""`forecast fetch --source csv`: what the options say about files, and what a dry run shows of them."""
+"""`forecast fetch --source csv --dry-run`: what is understood of files."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecast.api.price_files import FileOptions
-
 if TYPE_CHECKING:
     from pipelines.sources.csv.source import Loaded
-
-_SAME = (
-    "tz", "currency", "time_format", "day_first", "decimal", "stamp", "price_scale", "date", "exchange", "shape",
-    "skip", "adjusted", "hours",
-)  # fmt: skip
-
-
-def file_options(options: Mapping[str, Any]) -> FileOptions:
-    """What the options of the command line say about files."""
-    header = options["header"]
-    names = None
-    if header is not None:
-        names = () if header.strip().lower() == "none" else tuple(name.strip() for name in header.split(","))
-    about = {name: options[name] for name in _SAME}
-    columns = pairs(options["columns"], "--column NAME=COLUMN", "price=PX")
-    where = pairs(options["where"], "--where COLUMN=VALUE", "ticker=ACME")
-    return cast(FileOptions, {**about, "columns": columns, "where": where, "header": names})
-
-
-def pairs(texts: Sequence[str], form: str, example: str) -> dict[str, str]:
-    """What --column and --where say, e.g. price=PX."""
-    for text in texts:
-        if "=" not in text:
-            raise click.UsageError(f"Expected {form}, for example {form.split()[0]} {example}, got {text[:60]!r}.")
-    return dict(text.split("=", 1) for text in texts)
 
 
 def describe(loaded: "Loaded") -> dict[str, Any]:

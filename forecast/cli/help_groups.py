@@ -24,9 +24,9 @@ class GroupedOptions(click.Command):
         }
         heading_of = {name: heading for heading, names in _HEADINGS.items() for name in names}
         heading_of |= {
-            str(parameter.name): heading
+            str(parameter.name): setting.group
             for parameter in self.get_params(ctx)
-            if (heading := getattr(parameter, "heading", ""))
+            if (setting := getattr(parameter, "setting", None)) is not None and setting.group
         }
         sections = {
             heading: [name for name in records if heading_of.get(name, "Options") == heading]

@@ -19,15 +19,15 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class AliasedOption(click.Option):
-    """An option that is also known by former names, which --help does not show."""
+    """An option that is also known by other names, which --help does not show. setting: of the field that it is."""
 
-    def __init__(self, *args: Any, aliases: Sequence[str] = (), heading: str = "", **settings: Any) -> None:
-        super().__init__(*args, **settings)
+    def __init__(self, *args: Any, aliases: Sequence[str] = (), setting: Setting | None = None, **more: Any) -> None:
+        super().__init__(*args, **more)
         self.aliases = list(aliases)
-        self.heading = heading
+        self.setting = setting
 
     def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
-        """The parser knows the former names too."""
+        """The parser knows the other names too."""
         current = self.opts
         self.opts = [*current, *self.aliases]
         try:
@@ -41,8 +41,9 @@ class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic in newe
 
     def __init__(self, name: str, setting: Setting) -> None:
         self.field, self.setting = name, setting
-        kinds = {"integer": "integer", "number": "float", "date": "YYYY-MM-DD"}
-        self.name = "|".join((kinds.get(setting.kind, "text"), *setting.words))
+        kinds = {"integer": "integer", "number": "float", "date": "YYYY-MM-DD", "moment": "YYYY-MM-DD[THH:MM]"}
+        one = setting.listed.partition(",")[0] if setting.kind == "pairs" else kinds.get(setting.kind, "text")
+        self.name = "|".join((f"{one},..." if setting.commas else one, *setting.words))
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str | None:
         """The choices, where they are few."""
@@ -52,7 +53,7 @@ class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic in newe
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The value in the field's own type."""
-        if self.setting.kind == "texts":  # the experiment checks all of them together
+        if self.setting.kind in ("texts", "pairs"):  # the configuration checks all of them together
             return value
         return self.setting.check(self.field, self.setting.parse(value) if isinstance(value, str) else value)
 
@@ -64,15 +65,20 @@ def option_of(
     setting, default = settings_of(configuration)[name]
     setting = replace(setting, words=tuple(words)) if words else setting
     flags = [f"--{setting.option or name.replace('_', '-')}", *(["--half-spread"] if name == "half_spread_bps" else [])]
+    if setting.opposite:
+        flags[0] += f"/--{setting.opposite}"
     attributes: dict[str, Any] = {"default": default, "show_default": bool(default) or default == 0} | more
     if setting.kind == "switch":
-        attributes = {"is_flag": True, "type": click.BOOL}
+        attributes = {"is_flag": True, "type": click.BOOL, "default": default}
     else:
-        attributes |= {"type": SettingType(name, setting), "multiple": setting.kind == "texts" or setting.several}
+        attributes |= {
+            "type": SettingType(name, setting),
+            "multiple": setting.kind in ("texts", "pairs") or (setting.several and not setting.commas),
+        }
+    own = [name.replace("_", "-")] if setting.option else []  # what messages and Python call it
     return click.option(
-        *flags, name, cls=AliasedOption, heading=setting.group, help=setting.help,
-        aliases=[f"--{alias}" for alias in dict.fromkeys([*setting.aliases, *([name] if setting.option else [])])],
-        **attributes,
+        *flags, name, cls=AliasedOption, setting=setting, help=setting.help,
+        aliases=[f"--{alias}" for alias in dict.fromkeys([*setting.aliases, *own])], **attributes,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import numbers
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal
@@ -12,9 +12,9 @@ from typing import Any, Literal
 from pipelines.errors import ConfigError, did_you_mean
 from pipelines.user_code import PATTERN, is_user_code
 
-Kind = Literal["integer", "number", "switch", "text", "date", "texts"]
+Kind = Literal["integer", "number", "switch", "text", "date", "moment", "texts", "pairs"]
 
-_SCHEMA_TYPES = {"integer": "integer", "number": "number", "switch": "boolean", "texts": "array"}
+_SCHEMA_TYPES = {"integer": "integer", "number": "number", "switch": "boolean", "texts": "array", "pairs": "object"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,8 @@ class Setting:
     choices: the only texts, or what each of several must be. patterns: regular expressions of further texts.
     words: texts accepted in place of a number.
     listed: the choices for a person, who would not read forty names. optional: whether None is allowed.
-    several: whether the field holds a tuple of such values.
+    several: whether the field holds a tuple of such values; commas: which one text may name, with commas between.
+    opposite: the option that switches off. A pair is a name and a text, NAME=TEXT where a list has it.
     own: what stands for a person's own code beside the choices, such as "module:Class"; empty where none may.
     """
 
@@ -42,7 +43,9 @@ class Setting:
     listed: str = ""
     optional: bool = False
     several: bool = False
+    commas: bool = False
     empty: bool = False
+    opposite: str = ""
     own: str = ""
     option: str = ""
     aliases: tuple[str, ...] = ()
@@ -63,9 +66,13 @@ class Setting:
                 )
                 text += f" {_plain(self.high)}"
             return text + "".join(f", or {word}" for word in self.words)
-        return {"switch": "as true or false", "date": "as a date like 2020-12-31", "texts": "as texts, each once"}.get(
-            self.kind, "as text"
-        )
+        return {
+            "switch": "as true or false",
+            "date": "as a date like 2020-12-31",
+            "moment": "as a time like 2020-12-31 or 2020-12-31T16:00",
+            "texts": "as texts, each once",
+            "pairs": f"as {self.listed or 'NAME=VALUE'}",
+        }.get(self.kind, "as text")
 
     def check(self, name: str, value: Any) -> Any:
         """The value in the field's own type.
@@ -75,8 +82,10 @@ class Setting:
         """
         if value is None and self.optional:
             return None
-        if self.several and isinstance(value, list | tuple):
-            return tuple(replace(self, several=False).check(name, item) for item in value)
+        if self.commas and not isinstance(value, list | tuple):
+            value = [self._one(part.strip()) for part in value.split(",")] if isinstance(value, str) else [value]
+        if self.several and isinstance(value, list | tuple) and (value or self.empty):
+            return tuple(replace(self, several=False, commas=False).check(name, item) for item in value)
         checked = getattr(self, f"_{self.kind}")(value)
         if checked is None:
             raise ConfigError(f"Expected {name} {self.expectation}, got {_written(value)}.{self._hint(value)}")
@@ -90,6 +99,9 @@ class Setting:
 
     def parse(self, text: str) -> Any:
         """A text of the command line as what it says: a number where one is expected; checked later."""
+        return text if self.commas else self._one(text)
+
+    def _one(self, text: str) -> Any:
         if self.kind in ("integer", "number") and text not in self.words:
             for convert in (int, float):
                 try:
@@ -137,6 +149,24 @@ class Setting:
             except ValueError:
                 return None
         return value if isinstance(value, date) else None
+
+    def _moment(self, value: Any) -> str | None:
+        """As ISO 8601; a date means its end."""
+        if isinstance(value, datetime):
+            return value.isoformat(timespec="minutes")
+        if isinstance(value, str) and "T" in value:
+            try:
+                return datetime.strptime(value, "%Y-%m-%dT%H:%M").isoformat(timespec="minutes")
+            except ValueError:
+                return None
+        day = self._date(value)
+        return None if day is None else f"{day.isoformat()}T23:59:59"
+
+    def _pairs(self, value: Any) -> dict[str, str] | None:
+        if isinstance(value, list | tuple) and all(isinstance(each, str) and "=" in each for each in value):
+            return dict(each.split("=", 1) for each in value)
+        named = isinstance(value, Mapping) and all(isinstance(each, str) for pair in value.items() for each in pair)
+        return dict(value) if named else None
 
     def _texts(self, value: Any) -> tuple[str, ...] | None:
         if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from forecast.compute import backend
 from forecast.config.experiment import Experiment
+from forecast.config.run_outputs import ExportConfig
 from forecast.datasets.dataset import Source, make_bars
 from forecast.runs import integrity
 from forecast.runs.checkpoints import Checkpoint, open_member
@@ -53,10 +54,8 @@ def export(
     run: Run,
     source: Source,
     *,
-    to: str,
+    config: ExportConfig,
     folder: Path,
-    fold: int | None = None,
-    models: Sequence[str] = (),
     tell: Callable[[str], None],
 ) -> list[ExportedModel]:
     """Writes `<model>-fold-<k>-seed-<s>.<to>` of a fold (the last one by default), and export.json when all are right.
@@ -65,15 +64,13 @@ def export(
         ConfigError: another format, network or fold, or a format whose libraries are not installed.
         RunError: damaged files, or a file that gives other probabilities than the run stored.
     """
-    if to not in FORMATS:
-        raise ConfigError(f"Expected format out of {', '.join(FORMATS)}, got {to!r}.")
-    if to == "onnx" and not all(map(importlib.util.find_spec, _WITH_ONNX)):
+    if config.format == "onnx" and not all(map(importlib.util.find_spec, _WITH_ONNX)):
         raise ConfigError("ONNX needs libraries that are not installed: pip install 'tick-forecast[onnx]'.")
     described, experiment = open_experiment(run)
     if not (checked := integrity.check(run)).verified:
         tell(f"Not verified: {checked.reason}.")
-    number = last_fold(described) if fold is None else fold
-    chosen = tuple(models) or experiment.models
+    number = last_fold(described) if config.fold is None else config.fold
+    chosen = tuple(config.models) or tuple(experiment.models)
     folds = [int(each["number"]) for each in described["folds"]]
     if number not in folds or set(chosen) - set(experiment.models):
         raise ConfigError(
@@ -91,7 +88,7 @@ def export(
     done = []
     for member in files:
         rows, stored = _test_rows(run, experiment, member, source)
-        each = _write(_whole(fitting, member), member, to=to, folder=folder, windows=rows, stored=stored)
+        each = _write(_whole(fitting, member), member, to=config.format, folder=folder, windows=rows, stored=stored)
         done.append(each)
         known = (
             "not checked, onnxruntime is not installed"
@@ -160,7 +157,6 @@ def _as_onnx(network: Any, path: Path, windows: Any) -> Floats | None:
 
 
 _KINDS: dict[str, Callable[[Any, Path, Any], Floats | None]] = {"keras": _as_keras, "onnx": _as_onnx}
-FORMATS = tuple(_KINDS)
 
 
 def _test_rows(

@@ -9,18 +9,16 @@ import numpy as np
 import pandas as pd
 
 from forecast.compute.processes import Processes
+from forecast.config.run_outputs import MemoryBenchmarkConfig
 from forecast.runs.io import write_parquet
 from forecast.studies import memory_tasks
 from forecast.studies.memory_tasks import TASKS, StepBudget, TaskResult
-from pipelines.errors import ConfigError, RunError
+from pipelines.errors import RunError
 
-LENGTHS = (10, 20, 50, 100, 150, 200)
-SEEDS = 5
 CELLS = ("simple_rnn", "lstm")
 SOLVED = 0.12
 """Learnt is an error below 12 % of guessing's: 0.02 on the adding problem, whose guess errs by 0.167."""
 
-_LONGEST = 1_000
 _KEY = ["task", "cell", "length"]
 _COLUMNS = [*_KEY, "seed", "units", "parameters", "guess", "error", "steps", "most_steps",
             "batch", "learning_rate", "clip", "check", "good"]  # fmt: skip
@@ -58,8 +56,7 @@ def cached(folder: Path) -> Benchmark | None:
 def run(
     folder: Path,
     *,
-    lengths: Sequence[int],
-    seeds: int,
+    config: MemoryBenchmarkConfig,
     jobs: int,
     budget: StepBudget,
     fresh: bool,
@@ -71,28 +68,21 @@ def run(
     A cell of which no seed learned at two lengths is not trained at longer ones: they are only harder.
 
     fresh: train all of it again.
-
-    Raises:
-        ConfigError: lengths or seeds that make no benchmark.
     """
-    if not lengths or any(not 2 <= length <= _LONGEST for length in lengths):
-        raise ConfigError(f"Expected lengths from 2 to {_LONGEST}, got {', '.join(map(str, lengths)) or 'none'}.")
-    if not 1 <= seeds <= 50:
-        raise ConfigError(f"Expected 1 to 50 seeds for the benchmark, got {seeds}.")
     before = None if fresh else cached(folder)
     table = before.table if before else pd.DataFrame(columns=_COLUMNS)
-    if not _same(table, seeds=seeds, budget=budget):
+    if not _same(table, seeds=config.seeds, budget=budget):
         table = table.iloc[:0]
     chains = [(task, cell) for task in tasks for cell in CELLS]
-    wanted = sorted(set(lengths))
+    wanted = sorted(set(config.lengths))
     if left := [chain for chain in chains if _next(table, *chain, wanted) is not None]:
-        tell(f"{seeds} seeds each at lengths {', '.join(map(str, wanted))}: minutes. What is done is kept.")
+        tell(f"{config.seeds} seeds each at lengths {', '.join(map(str, wanted))}: minutes. What is done is kept.")
         with Processes(jobs, prepare=_one_thread) as pool:
 
             def begin(task: str, cell: str) -> tuple[Future[TaskResult], tuple[str, str, int]] | None:
                 if (length := _next(table, task, cell, wanted)) is None:
                     return None
-                future = pool.submit(memory_tasks.train, task, cell, length=length, seeds=seeds, budget=budget)
+                future = pool.submit(memory_tasks.train, task, cell, length=length, seeds=config.seeds, budget=budget)
                 return future, (task, cell, length)
 
             try:

@@ -106,10 +106,8 @@ def shortened(data: Dataset, steps: int, *, longest: int) -> Dataset:
     """The same decisions seen through windows of `steps` bars, learned from rows that have `longest` bars before them.
 
     Raises:
-        ConfigError: a window below 1 bar, or one for which a fold has too few rows.
+        ConfigError: a window for which a fold has too few rows.
     """
-    if steps < 1:
-        raise ConfigError(f"Expected windows of 1 bar or more to compare, got {steps}.")
     ready = data.windows
     first = windows.first_end(ready.values, steps=longest)
     folds = []

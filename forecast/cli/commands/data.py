@@ -8,17 +8,14 @@ import click
 
 from forecast.cli.confirmation import confirm, yes_option
 from forecast.cli.context import CliContext, json_option, print_json
+from forecast.cli.options import option_of
 from forecast.cli.suggestions import SuggestingGroup
 from forecast.cli.tables import Column, print_table
 from forecast.cli.text import say
+from forecast.config.prices import SeriesConfig
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-_interval_option = click.option(
-    "--interval", help="Interval of the bars, or ticks  [default: 1d, or what the store has where it has one series]"
-)
 
 
 @click.group(cls=SuggestingGroup)
@@ -79,15 +76,9 @@ def list_(settings: CliContext, /, as_json: bool) -> None:
 
 @command.command("show")
 @click.argument("symbol")
-@click.option("--rows", type=click.IntRange(1), default=10, show_default=True, help="How many of the last rows.")
-@_interval_option
-@click.option(
-    "--adjust",
-    type=click.Choice(["raw", "forward", "back"]),
-    default="raw",
-    show_default=True,
-    help="As traded, or adjusted for splits and dividends from the first or to the last bar.",
-)
+@option_of(SeriesConfig, "rows")
+@option_of(SeriesConfig, "interval")
+@option_of(SeriesConfig, "adjust")
 @json_option
 @click.pass_obj
 def show(settings: CliContext, /, symbol: str, rows: int, interval: str | None, adjust: str, as_json: bool) -> None:
@@ -117,14 +108,9 @@ def show(settings: CliContext, /, symbol: str, rows: int, interval: str | None, 
 
 @command.command("check")
 @click.argument("symbol")
-@_interval_option
+@option_of(SeriesConfig, "interval")
 @click.option("--repair", is_flag=True, help="Apply the repairs that are suggested; --undo takes them back.")
-@click.option(
-    "--undo",
-    type=click.IntRange(0),
-    metavar="VERSION",
-    help="Bring this version of the symbol's bars, dividends and splits back.",
-)
+@option_of(SeriesConfig, "undo", metavar="VERSION")
 @json_option
 @click.pass_obj
 def check(
@@ -234,14 +220,8 @@ def remove(settings: CliContext, /, symbols: tuple[str, ...], yes: bool) -> None
 @command.command("export")
 @click.argument("symbol")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@_interval_option
-@click.option(
-    "--adjust",
-    type=click.Choice(["raw", "forward", "back"]),
-    default="raw",
-    show_default=True,
-    help="As traded, or adjusted for splits and dividends from the first or to the last bar.",
-)
+@option_of(SeriesConfig, "interval")
+@option_of(SeriesConfig, "adjust")
 @click.pass_obj
 def export(settings: CliContext, /, symbol: str, file: Path, interval: str | None, adjust: str) -> None:
     """Write a series to a .parquet or .csv file.

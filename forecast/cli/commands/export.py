@@ -6,21 +6,21 @@ from typing import Any
 import click
 
 from forecast.cli.context import CliContext, json_option, print_json
+from forecast.cli.options import option_of
+from forecast.config.run_outputs import ExportConfig
 
 
 @click.command("export")
 @click.argument("name", default="latest", metavar="[RUN]")
-@click.option("--to", type=click.Choice(["keras", "onnx"]), default="keras", show_default=True, help="Kind of file.")
+@option_of(ExportConfig, "format")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the files  [default: the run's export]"
 )
-@click.option("--fold", type=int, help="Fold whose members are written  [default: the last one]")
-@click.option("--model", "models", multiple=True, help="A network; several by repeating  [default: all of the run]")
+@option_of(ExportConfig, "fold")
+@option_of(ExportConfig, "models")
 @json_option
 @click.pass_obj
-def command(
-    settings: CliContext, name: str, to: str, out: Path | None, fold: int | None, models: tuple[str, ...], as_json: bool
-) -> None:
+def command(settings: CliContext, /, name: str, out: Path | None, as_json: bool, **members: Any) -> None:
     """The members of RUN (the latest when none is named) as plain Keras or ONNX files, scaler and sigmoid inside.
 
     In: windows of unscaled features, (windows, bars, features); out: the probability of a rise. Every file is asked for
@@ -39,7 +39,7 @@ def command(
     run = open_run(settings.runs, name)
     folder = out or run.folder / "export"
     source = source_now(run, open_experiment(run)[1], Store(settings.store))
-    exported = export(run, source, to=to, folder=folder, fold=fold, models=models, tell=settings.note)
+    exported = export(run, source, config=ExportConfig(**members), folder=folder, tell=settings.note)
     if as_json:
         files: list[dict[str, Any]] = [{**vars(file), "path": str(file.path)} for file in exported]
         print_json({"run": run.name, "folder": str(folder), "files": files})

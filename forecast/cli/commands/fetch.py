@@ -1,7 +1,7 @@
 """`forecast fetch`: prices from a source into the store."""
 
 import os
-from datetime import datetime
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,24 +10,28 @@ import click
 from forecast.api.arguments import symbols_of
 from forecast.cli.config_files import take_config
 from forecast.cli.context import CliContext, json_option, print_json
-from forecast.cli.fetch_files import describe, file_options, show
+from forecast.cli.fetch_files import describe, show
+from forecast.cli.options import option_of
+from forecast.config.fields import settings_of
+from forecast.config.prices import FetchConfig, FileConfig
 
 if TYPE_CHECKING:
     from forecast.api.price_files import PriceFiles
     from pipelines.ingestion import IngestionResult
 
-_DAY = click.DateTime(["%Y-%m-%d"])
+_READING = (
+    *(option_of(FetchConfig, name) for name in settings_of(FetchConfig) if name not in ("source", "max_dropped")),
+    *(option_of(FileConfig, name) for name in settings_of(FileConfig)),
+)
+
+
+def _reading_options(command: Any) -> Any:
+    return reduce(lambda made, option: option(made), reversed(_READING), command)
 
 
 @click.command()
 @click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
-@click.option(
-    "--source",
-    type=click.Choice(["yahoo", "csv", "sample"]),
-    default="yahoo",
-    show_default=True,
-    help="Yahoo Finance, files of your own, or the sample that ships with forecast.",
-)
+@option_of(FetchConfig, "source")
 @click.option(
     "--file",
     "files",
@@ -36,74 +40,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     help="csv: a file of bars, trades or quotes, a folder of them, or a name with {symbol} in it: text (.csv, .gz, "
     ".zip), .parquet, .feather, .xlsx, JSON lines.",
 )
-@click.option("--interval", default="1d", show_default=True, help="Interval of the bars: 1d, 1h, 15m, 5m, 1m.")
-@click.option("--start", type=_DAY, help="First session, YYYY-MM-DD.")
-@click.option("--end", type=_DAY, help="Last session, YYYY-MM-DD.")
-@click.option("--tz", help="csv: time zone of the file's times, e.g. America/New_York.")
-@click.option("--calendar", help="The exchange's calendar: XNYS, XLON, 24/7  [default: by symbol, XNYS for csv]")
-@click.option("--currency", help="csv: currency of the prices, e.g. USD.")
-@click.option(
-    "--column",
-    "columns",
-    multiple=True,
-    metavar="NAME=COLUMN",
-    help="csv: which column is time, price, size, bid, ask, open, high, low, close, volume, condition, exchange.",
-)
-@click.option(
-    "--where",
-    multiple=True,
-    metavar="COLUMN=VALUE",
-    help="csv: the only rows that are kept, e.g. ticker=ACME of a file of several symbols.",
-)
-@click.option(
-    "--time-format",
-    "--date-format",
-    help="csv: format of times that are not ISO 8601, e.g. '%d/%m/%Y %H:%M:%S'; without %H, of dates.",
-)
-@click.option(
-    "--dayfirst/--monthfirst",
-    "day_first",
-    default=None,
-    help="csv: whether 01/02/2024 is the 1st of February; asked where the file does not show it.",
-)
-@click.option(
-    "--decimal", type=click.Choice([".", ","]), help="csv: the decimal mark, where the file does not show it."
-)
-@click.option(
-    "--header", metavar="NAMES", help="csv: columns of a file without a header: time,open,high,low,close,volume."
-)
-@click.option("--skip", type=click.IntRange(0), help="csv: lines before the header  [default: found by itself]")
-@click.option("--date", help="csv: day of times after midnight, in seconds or parts of them (LOBSTER).")
-@click.option("--price-scale", type=float, default=1.0, show_default=True, help="csv: 10000 for LOBSTER's prices.")
-@click.option(
-    "--shape",
-    default="auto",
-    show_default=True,
-    metavar="NAME",
-    help="csv: who wrote the file, where it does not show: lobster, lean, binance, kraken, histdata, metatrader, "
-    "dukascopy, databento, ...; a wrong name lists them all.",
-)
-@click.option("--exchange", help="csv: of trades, the only exchange that is kept, e.g. N (NYSE TAQ).")
-@click.option(
-    "--stamp",
-    type=click.Choice(["start", "end"]),
-    default="start",
-    show_default=True,
-    help="csv: whether an intraday bar's time is its start or its end.",
-)
-@click.option(
-    "--hours",
-    type=click.Choice(["regular", "extended"]),
-    default="regular",
-    show_default=True,
-    help="csv: whether rows of extended hours are left out or kept.",
-)
-@click.option(
-    "--adjusted/--as-traded",
-    default=None,
-    help="csv: whether the prices are adjusted for the file's dividends and splits  [default: by the ex dates]",
-)
-@click.option("--replace", is_flag=True, help="csv: remove the stored rows that lie between those of the file.")
+@_reading_options
 @click.option("--dry-run", is_flag=True, help="csv: show what is understood of the file, and write nothing.")
 @click.option(
     "--config",
@@ -113,13 +50,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     expose_value=False,
     help="TOML file with any of these settings; the command line wins.",
 )
-@click.option(
-    "--max-dropped",
-    type=click.FloatRange(0, 1),
-    default=0.01,
-    show_default=True,
-    help="Share of bad rows that may be dropped before the prices are refused.",
-)
+@option_of(FetchConfig, "max_dropped")
 @click.option("--live", is_flag=True, help="yahoo: record the stream of quotes as ticks, for as long as --for says.")
 @click.option("--for", "duration", default="10m", show_default=True, help="How long to record: 90s, 10m, 2h.")
 @json_option
@@ -146,7 +77,6 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
     from forecast.api import prices
     from forecast.cli.progress import counted
 
-    options["start"], options["end"] = (_date(options[name]) for name in ("start", "end"))
     symbols, options["files"] = _expanded(symbols, options["files"])
     _check(source, symbols, options)
     if options["live"]:
@@ -155,12 +85,11 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
         record(settings, symbols, options["duration"], as_json=as_json)
         return
     names = symbols_of(symbols)
-    request = prices.FetchRequest(
-        source=source,
-        method="replace" if options["replace"] else "merge",
-        **{name: options[name] for name in ("interval", "start", "end", "calendar", "max_dropped")},
+    request = FetchConfig(
+        source=source, **{name: options[name] for name in settings_of(FetchConfig) if name in options}
     )
-    files = prices.price_files(names, options["files"], request, file_options(options)) if source == "csv" else None
+    about = FileConfig(**{name: options[name] for name in settings_of(FileConfig)})
+    files = prices.price_files(names, options["files"], request, about) if source == "csv" else None
     if options["dry_run"]:
         _dry_run(files, names, as_json=as_json)
         return
@@ -227,10 +156,6 @@ def _dry_run(files: "PriceFiles | None", symbols: list[str], *, as_json: bool) -
         print_json({"dry_run": descriptions})
     if refused is not None:
         raise refused
-
-
-def _date(moment: datetime | None) -> Any:
-    return None if moment is None else moment.date()
 
 
 def _as_json(result: "IngestionResult") -> dict[str, Any]:

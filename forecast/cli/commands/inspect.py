@@ -1,6 +1,6 @@
 """`forecast inspect`: what a run's networks remember, as a page and as Parquet; the textbook case."""
 
-from datetime import datetime
+from collections.abc import Sequence
 
 import click
 
@@ -9,21 +9,16 @@ from forecast.cli.options import AliasedOption, option_of
 from forecast.cli.progress import busy
 from forecast.cli.text import say
 from forecast.config.compute import ComputeConfig
+from forecast.config.run_outputs import InspectionConfig, MemoryBenchmarkConfig
 
 
 @click.command("inspect")
 @click.argument("name", default="latest", metavar="[RUN]")
-@click.option(
-    "--at",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]),
-    help="Show the gates in the last window decided by then (UTC); the newest one when not given.",
-)
+@option_of(InspectionConfig, "moment")
 @click.option("--benchmark", is_flag=True, help="Measure the textbook case instead: minutes, and kept.")
-@click.option(
-    "--lengths", default="10,20,50,100,150,200", show_default=True, help="Of the benchmark's sequences, with commas."
-)
-@click.option("--seeds", type=int, default=5, show_default=True, help="Of the benchmark: networks per cell and length.")
-@click.option("--ablation", metavar="5,15,60", help="Train the run at these windows too: do longer ones pay?")
+@option_of(MemoryBenchmarkConfig, "lengths")
+@option_of(MemoryBenchmarkConfig, "seeds")
+@option_of(InspectionConfig, "ablation")
 @option_of(ComputeConfig, "jobs")
 @click.option(
     "--overwrite", cls=AliasedOption, aliases=["--fresh"], is_flag=True, help="Of the benchmark: train all of it again."
@@ -33,11 +28,11 @@ from forecast.config.compute import ComputeConfig
 def command(
     settings: CliContext,
     name: str,
-    at: datetime | None,
+    moment: str | None,
     benchmark: bool,
-    lengths: str,
+    lengths: tuple[int, ...],
     seeds: int,
-    ablation: str | None,
+    ablation: tuple[int, ...] | None,
     jobs: int | None,
     overwrite: bool,
     as_json: bool,
@@ -58,15 +53,16 @@ def command(
     if ablation is not None and benchmark:
         raise click.UsageError("Expected --ablation or --benchmark, got both.")
     if ablation is not None:
-        _ablate(settings, name, _lengths(ablation, option="--ablation"), jobs=jobs, as_json=as_json)
+        _ablate(settings, name, ablation, jobs=jobs, as_json=as_json)
         return
     if benchmark:
-        _benchmark(settings, name, lengths=_lengths(lengths), seeds=seeds, jobs=jobs, fresh=overwrite, as_json=as_json)
+        config = MemoryBenchmarkConfig(lengths=lengths, seeds=seeds)
+        _benchmark(settings, name, config, jobs=jobs, fresh=overwrite, as_json=as_json)
     else:
-        _inspect(settings, name, at=at, as_json=as_json)
+        _inspect(settings, name, moment=moment, as_json=as_json)
 
 
-def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: bool) -> None:
+def _inspect(settings: CliContext, name: str, *, moment: str | None, as_json: bool) -> None:
     import dataclasses
 
     import numpy as np
@@ -86,9 +82,9 @@ def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: b
         settings.note(
             f"Not looked into: {', '.join(chosen.unseen)}. Only plain simple_rnn and lstm that did not diverge can be."
         )
-    moment = None if at is None else np.datetime64(_last_moment(at), "ns")
+    at = None if moment is None else np.datetime64(moment, "ns")
     with busy(settings, f"Looking into {chosen.run.name}"):
-        inspection = analysis.inspect(chosen, at=moment, tell=settings.note)
+        inspection = analysis.inspect(chosen, at=at, tell=settings.note)
     memories = effective_memory.memories(inspection.memory, rng=np.random.default_rng(0))
     sentence = memory_section.sentence(memories, window=chosen.experiment.window)
     inspection.facts.update(sentence=sentence, memory=[dataclasses.asdict(memory) for memory in memories])
@@ -118,7 +114,7 @@ def _inspect(settings: CliContext, name: str, *, at: datetime | None, as_json: b
 
 
 def _benchmark(
-    settings: CliContext, name: str, *, lengths: list[int], seeds: int, jobs: int | None, fresh: bool, as_json: bool
+    settings: CliContext, name: str, config: MemoryBenchmarkConfig, *, jobs: int | None, fresh: bool, as_json: bool
 ) -> None:
     from forecast.compute.processes import cores
     from forecast.report.pages import diagnostics
@@ -128,8 +124,7 @@ def _benchmark(
     window = _window(settings, name)
     benchmark = memory_benchmark.run(
         settings.workspace.benchmark,
-        lengths=lengths,
-        seeds=seeds,
+        config=config,
         jobs=jobs or cores(),
         budget=StepBudget(),
         fresh=fresh,
@@ -145,7 +140,7 @@ def _benchmark(
     say(f"Page: {page}")
 
 
-def _ablate(settings: CliContext, name: str, lengths: list[int], *, jobs: int | None, as_json: bool) -> None:
+def _ablate(settings: CliContext, name: str, lengths: Sequence[int], *, jobs: int | None, as_json: bool) -> None:
     from forecast.api.progress import progress_display
     from forecast.api.training import make_workers
     from forecast.cli.options import jobs_or_cores
@@ -181,22 +176,6 @@ def _ablate(settings: CliContext, name: str, lengths: list[int], *, jobs: int | 
     print_table(columns, ablation_section.cells(ablation))
     say(ablation_section.sentence(ablation))
     say(f"Next: forecast inspect {chosen.run.name} puts it on the page.")
-
-
-def _lengths(text: str, *, option: str = "--lengths") -> list[int]:
-    from pipelines.errors import ConfigError
-
-    try:
-        return [int(length) for length in text.split(",")]
-    except ValueError as error:
-        raise ConfigError(
-            f"Expected {option} as whole numbers with commas, like 10,50,100, got {text[:80]!r}."
-        ) from error
-
-
-def _last_moment(at: datetime) -> datetime:
-    """A date means its end."""
-    return at.replace(hour=23, minute=59, second=59) if at.time() == datetime.min.time() else at
 
 
 def _window(settings: CliContext, name: str) -> int | None:

@@ -53,16 +53,12 @@ class Options:
     several: bool = False
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.price_scale) and self.price_scale > 0):
-            raise ConfigError(f"Expected a price scale above 0, got {self.price_scale:g}. Correct --price-scale.")
         if self.currency and not (self.currency.isprintable() and len(self.currency) <= 10):
-            raise ConfigError(f"Expected a currency such as USD, got {self.currency[:20]!r}. Correct --currency.")
+            raise ConfigError(f"Expected currency as a code such as USD, got {self.currency[:20]!r}.")
         if self.shape not in shapes.NAMES:
             raise ConfigError(
-                f"Expected a shape out of {', '.join(shapes.NAMES)}, got {self.shape[:30]!r}. Name one of these."
+                f"Expected shape out of {', '.join(shapes.NAMES)}, got {self.shape[:30]!r}. Name one of these."
             )
-        if self.skip is not None and self.skip < 0:
-            raise ConfigError(f"Expected a number of lines, 0 or more, got {self.skip}. Correct --skip.")
 
     @property
     def latest(self) -> np.datetime64:

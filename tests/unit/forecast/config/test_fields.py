@@ -1,69 +1,134 @@
 import datetime
+import tomllib
+from pathlib import Path
 
 import click
 import numpy as np
 import pytest
 
-from forecast.cli.commands import backtest
+from forecast.cli import config_files
+from forecast.cli.main import cli
+from forecast.config.compute import ComputeConfig
 from forecast.config.experiment import Experiment
 from forecast.config.fields import settings_of
+from forecast.config.judging import JudgeConfig
+from forecast.config.power_study import PowerStudyConfig
+from forecast.config.prices import FetchConfig, FileConfig, SeriesConfig
+from forecast.config.run_outputs import ExportConfig, InspectionConfig, MemoryBenchmarkConfig
 from forecast.config.trading import Costs, TradingConfig
 from pipelines.errors import ConfigError
 from pipelines.preprocessing.choices import LABELS
 
-MAKE = {Experiment: lambda **one: Experiment("AAPL", **one), TradingConfig: TradingConfig, Costs: Costs}
+COMMANDS = {
+    "backtest": (Experiment, TradingConfig, Costs, ComputeConfig),
+    "power": (PowerStudyConfig,),
+    "judge": (JudgeConfig,),
+    "fetch": (FetchConfig, FileConfig),
+    "data show": (SeriesConfig,),
+    "data check": (SeriesConfig,),
+    "inspect": (InspectionConfig, MemoryBenchmarkConfig),
+    "export": (ExportConfig,),
+}
+NO_OPTION = {"panel", "membership", "costs", "spread"}
+MAKE = {each: each for configurations in COMMANDS.values() for each in configurations}
+MAKE[Experiment] = lambda **one: Experiment("AAPL", **one)
+WRONG = {
+    "integer": [True, 2.5, "five", float("nan")], "number": [True, "half", float("nan"), float("inf"), [[1]]],
+    "switch": [1, "true"], "text": [5, True], "date": [2010, "2010-13-01"], "moment": [5, "2010-01-01T25:00"],
+    "texts": [[1], ["x", "x"]], "pairs": [5, ["price"]],
+}  # fmt: skip
+
+
+def command_of(words):
+    command = cli
+    for word in words.split():
+        command = command.get_command(click.Context(command), word)
+    return command
 
 
 def wrong_values():
     """For every field of every configuration values of a wrong type, beyond each bound, and outside the choices."""
-    for configuration in MAKE:
-        for name, (known, _) in settings_of(configuration).items():
-            wrong = {
-                "integer": [True, 2.5, "5", float("nan")], "number": [True, "0.5", float("nan"), float("inf"), [1]],
-                "switch": [1, "true"], "text": [5, True], "date": [2010, "2010-13-01"], "texts": ["a", [1], ["x", "x"]],
-            }[known.kind]  # fmt: skip
-            if known.low is not None:
-                wrong.append(known.low if known.open_low else known.low - 1)
-            if known.high is not None:
-                wrong.append(known.high if known.open_high else known.high + 1)
-            if known.choices:
-                wrong.append("nope" if known.kind == "text" else ["nope"])
-            for value in wrong:
-                yield pytest.param(configuration, name, value, id=f"{configuration.__name__}-{name}-{value}")
-
-
-@pytest.mark.parametrize(("configuration", "name", "value"), list(wrong_values()))
-def test_a_wrong_value_has_the_same_message_in_python_toml_and_on_the_command_line(
-    configuration, name, value, tmp_path
-):
-    with pytest.raises(ConfigError, match=f"Expected {name} ") as python:
-        MAKE[configuration](**{name: value})
-    known = settings_of(configuration)[name][0]
-    option = next((each for each in backtest.command.params if each.name == name), None)
-    if option is None or known.kind in ("texts", "switch"):
-        assert known.option or name in ("spread", "layer_norm", "bidirectional")
-        return
-    context = click.Context(backtest.command)
-    text = value if isinstance(value, str) else str(value)
-    spoken = known.parse(text)
-    if type(spoken) is type(value):  # what a shell can say
-        with pytest.raises(ConfigError) as shell:
-            option.type.convert(text, option, context)
-        if option.type.setting == known:
-            assert str(shell.value) == str(python.value)
-    path = tmp_path / "experiment.toml"
-    if not isinstance(value, list):
-        path.write_text(f"{name} = {toml(value)}\n")
-        with pytest.raises(ConfigError) as toml_error:
-            backtest.command.main(["AAPL", "--config", str(path)], standalone_mode=False)
-        if option.type.setting == known:
-            assert str(toml_error.value) == str(python.value)
+    for words, configurations in COMMANDS.items():
+        for configuration in configurations:
+            for name, (known, _) in settings_of(configuration).items():
+                if "data" in words and (name == "undo") == (words == "data show"):
+                    continue
+                wrong = list(WRONG[known.kind])
+                if known.low is not None:
+                    wrong.append(known.low if known.open_low else known.low - 1)
+                if known.high is not None:
+                    wrong.append(known.high if known.open_high else known.high + 1)
+                if known.choices:
+                    wrong.append(["nope"] if known.kind == "texts" else "nope")
+                for value in wrong:
+                    label = f"{words}-{configuration.__name__}-{name}-{value}"
+                    yield pytest.param(words, configuration, name, value, id=label)
 
 
 def toml(value):
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml, value))}]"
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+@pytest.mark.parametrize(("words", "configuration", "name", "value"), list(wrong_values()))
+def test_a_wrong_value_has_the_same_message_in_python_toml_and_on_the_command_line(words, configuration, name, value):
+    known = settings_of(configuration)[name][0]
+    with pytest.raises(ConfigError, match=f"Expected {name} ") as python:
+        MAKE[configuration](**{name: value})
+    if name in NO_OPTION:
+        return
+    command = command_of(words)
+    option = next(each for each in command.params if each.name == name)
+    place = ["AAPL"] if any(isinstance(each, click.Argument) for each in command.params) else []
+    messages = {str(python.value).replace(", or auto, or quoted", "")}  # what only the command line takes
+
+    def configured(arguments, defaults):
+        context = command.make_context(words, [*place, *arguments], default_map=defaults)
+        return MAKE[configuration](**{name: context.params[name]})
+
+    def refused(arguments, **defaults):
+        with pytest.raises(ConfigError) as error:
+            configured(arguments, defaults)
+        messages.add(str(error.value).replace(", or auto, or quoted", ""))
+
+    said = value if isinstance(value, list) else [value]
+    if known.kind != "switch" and all(
+        type(known.parse(str(each))) is type(each) for each in said
+    ):  # a shell can say it
+        refused([f"{option.opts[0]}={each}" for each in said])
+    table = tomllib.loads(f"{option.opts[0].lstrip('-')} = {toml(value)}")
+    if option.multiple:
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            return  # a file's lists are texts; one value is a list of one
+        refused([], **config_files.checked(table, command.params, path=Path("x.toml")))
+    else:
+        with pytest.raises(ConfigError) as error:
+            config_files.checked(table, command.params, path=Path("x.toml"))
+        messages.add(str(error.value).replace(", or auto, or quoted", ""))
+    assert len(messages) == 1, messages
+
+
+def test_every_option_of_a_configuration_is_made_from_its_field():
+    commands, by_hand = [cli], set()
+    fields = {
+        name.replace("_", "-"): known
+        for configuration in MAKE
+        for name, (known, _) in settings_of(configuration).items()
+    }
+    while commands:
+        command = commands.pop()
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            commands += [command.get_command(context, name) for name in command.list_commands(context)]
+        by_hand |= {
+            option.opts[0].lstrip("-")
+            for option in command.params
+            if isinstance(option, click.Option) and getattr(option, "setting", None) is None
+        }
+    assert by_hand.isdisjoint(fields), by_hand & set(fields)
 
 
 @pytest.mark.parametrize("configuration", list(MAKE))
@@ -74,6 +139,7 @@ def test_every_closed_bound_is_accepted_as_an_integer_and_as_a_numpy_number(conf
                 continue
             for value in (bound, np.int64(bound) if float(bound).is_integer() else np.float64(bound)):
                 checked = getattr(MAKE[configuration](**{name: value}), name)
+                (checked,) = checked if isinstance(checked, tuple) else (checked,)
                 assert checked == bound
                 assert type(checked) is (int if known.kind == "integer" else float)
 

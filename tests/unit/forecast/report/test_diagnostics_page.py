@@ -103,8 +103,8 @@ def test_every_feature_of_every_bar_was_covered(inspected: Path) -> None:
     ("options", "message"),
     [
         (["--at", "1999-01-01"], "Expected a moment from 200"),
-        (["--benchmark", "--lengths", "10,x"], "Expected lengths as whole numbers with commas"),
-        (["--benchmark", "--lengths", "3000000000"], "Expected lengths from 2 to 1000"),
+        (["--benchmark", "--lengths", "10,x"], "Expected lengths as a whole number from 2 to 1000, got 'x'"),
+        (["--benchmark", "--lengths", "3000000000"], "Expected lengths as a whole number from 2 to 1000"),
         (["--benchmark", "--jobs", "0"], "Expected jobs as a whole number from 1, got 0"),
     ],
 )

@@ -72,4 +72,4 @@ def test_the_ablation_of_a_run_trains_once_and_then_answers_from_what_is_kept(tr
     page = next((tmp_path / "reports").glob("*-memory.html")).read_text()
     assert found["sentence"].replace("'", "&#39;") in page
     assert '<th scope="row">LSTM, window 4</th>' in page
-    assert "Expected windows of 1 bar or more" in only_line(run("inspect", "--ablation", "0", code=2).stderr)
+    assert "Expected ablation as a whole number from 1" in only_line(run("inspect", "--ablation", "0", code=2).stderr)
