@@ -151,6 +151,7 @@ def _strategy_inputs(run: Run, *, rules: TradingConfig) -> dict[str, Any]:
         "validation": validation,
         "bars_per_year": described["data"]["bars_per_year"],
         "closes_with": closing_calendar(described),
+        "horizon": int(described["config"].get("horizon", 1)),
     }
 
 
@@ -166,6 +167,6 @@ def _signal_frame(result: StrategyResult) -> pd.DataFrame:
             "decided_at": np.tile(members.decided_at, len(members.names)),
             "signal": result.signals.ravel(),
             "probability": result.probability.ravel(),
-            "target": result.targets[: len(members.names)].ravel(),
+            "target": result.targets[: len(members.names), :count].ravel(),
         }
     ).assign(decided_at=lambda frame: frame["decided_at"].dt.tz_localize("UTC"))

@@ -62,7 +62,8 @@ def _fills(result: StrategyResult, bars: pd.DataFrame, *, rules: TradingConfig) 
     idle = (volume[:-1] == 0) & bool(np.any(bars["volume"] > 0))
     for ledger in result.ledgers:
         account = f"{ledger.model} {ledger.member}"
-        early = len(ledger.time) != len(opened_at) or np.any(result.members.decided_at > ledger.time[:-1])
+        decided_at = result.members.decided_at
+        early = len(ledger.time) != len(opened_at) or np.any(decided_at > ledger.time[: len(decided_at)])
         yield f"{account} is filled before it has decided", not early
         earns = ledger.position[:-1] * (opens[1:] / opens[:-1] - 1.0)
         fair = np.array_equal(ledger.time, opened_at) and np.allclose(

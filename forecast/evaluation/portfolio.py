@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from forecast.runs.run import Run
 from forecast.statistics.summary import summarise
 from forecast.statistics.verdict import Caveat
 from forecast.trading.ledgers import ledger_frame
-from forecast.trading.market_state import closing_calendar, conditions, trailing_volatility
+from forecast.trading.market_state import trailing_volatility
 from forecast.trading.signals import utc
 from forecast.trading.simulator import Flags, Ledger, account
 from forecast.trading.strategy import StrategyResult
@@ -97,11 +97,6 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
     bars_per_year = float(np.mean([about["bars_per_year"] for about in data]))
     results = [traded_accounts(run, rules=rules) for run in runs]
     bars = [run.bars() for run in runs]
-    end = max(result.market.opened_at[-1] for result in results)
-    results = [
-        _to_its_end(result, prices, rules=rules, described=run.describe(), end=end)
-        for result, prices, run in zip(results, bars, runs, strict=True)
-    ]
     time, closed_at = _days(results, bars, symbols=symbols)
     parts = [
         _part(result, prices, time, bars_per_year=bars_per_year) for result, prices in zip(results, bars, strict=True)
@@ -188,30 +183,6 @@ def list_portfolios(runs: Path) -> list[str]:
     """Names of the saved portfolios, newest first."""
     files = (runs / FOLDER).glob("*/metrics.json")
     return [path.parent.name for path in sorted(files, key=lambda path: -path.stat().st_mtime_ns)]
-
-
-def _to_its_end(
-    result: StrategyResult,
-    bars: pd.DataFrame,
-    *,
-    rules: TradingConfig,
-    described: Mapping[str, Any],
-    end: np.datetime64,
-) -> StrategyResult:
-    """With a history that ends before the portfolio held to its last open.
-
-    Its last bars have no label and so no decision, of which nobody knew before they were over.
-    """
-    horizon, opened = int(described["config"].get("horizon", 1)), utc(bars["opened_at"])
-    first, stop = result.traded.start, int(np.searchsorted(opened, end, side="right"))
-    if result.traded.stop - 2 + horizon < len(opened) - 1 or stop <= result.traded.stop:
-        return result
-    state = conditions(
-        bars, rules=rules, bars_per_year=described["data"]["bars_per_year"], closes_with=closing_calendar(described)
-    ).rows(slice(first, stop))
-    last_targets = np.repeat(result.targets[:, -1:], stop - result.traded.stop, axis=1)
-    targets = state.closed_overnight(np.concatenate([result.targets, last_targets], axis=1))
-    return replace(result, market=state, traded=slice(first, stop), targets=targets)
 
 
 def _days(

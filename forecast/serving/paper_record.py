@@ -82,7 +82,7 @@ def paper_ledger(
         closes_with=closing_calendar(described),
     ).rows(slice(first + 1, last + 2))  # fmt: skip
     (ledger,) = trade_all(
-        state.closed_overnight(positions[latest])[None],
+        state.held_to_the_end(positions[latest])[None],
         symbol=prices.symbol,
         names=[(entries[-1].model, PAPER)],
         opened_at=state.opened_at,

@@ -136,7 +136,7 @@ def _jobs(
         def keep(result: MemberResult) -> None:
             predictions[task.task] = result.probability, result.validation
             if len(predictions) == len(tasks):
-                rows = _compare(dataset, predictions, rules=rules)
+                rows = _compare(dataset, predictions, rules=rules, horizon=experiment.horizon)
                 write_json(folder / f"{market.name}.json", {"market": asdict(market), "comparisons": rows})
                 progress.advance(f"{market.kind} {market.edge:g} seed {market.seed}", epochs=0)
 
@@ -152,7 +152,7 @@ def _shuffled(made: Dataset, *, seed: int) -> Dataset:
     return replace(made, windows=replace(made.windows, targets=targets))
 
 
-def _compare(dataset: Dataset, found: Probabilities, *, rules: TradingConfig) -> list[dict[str, Any]]:
+def _compare(dataset: Dataset, found: Probabilities, *, rules: TradingConfig, horizon: int) -> list[dict[str, Any]]:
     rows = {
         part: pd.concat(
             [tables.predictions(dataset, task, found[task][number], part=part) for task in sorted(found)],
@@ -166,6 +166,7 @@ def _compare(dataset: Dataset, found: Probabilities, *, rules: TradingConfig) ->
         rules=rules,
         validation=rows["validation"],
         bars_per_year=bars_per_year(dataset.bars),
+        horizon=horizon,
     )
     sessions = session_of(dataset.bars.closed_at[made.traded], dataset.bars.calendar)
     return [asdict(each) for each in compare(made.ledgers, rows["test"], sessions=sessions)]

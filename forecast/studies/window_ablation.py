@@ -188,7 +188,10 @@ def _traded(
     )
     predictions, per_year = pd.concat(frames, ignore_index=True), subject.about["data"]["bars_per_year"]
     closes_with = closing_calendar(subject.about)
-    made = accounts(predictions, tables.bars(data.bars), rules=plain, bars_per_year=per_year, closes_with=closes_with)
+    made = accounts(
+        predictions, tables.bars(data.bars), rules=plain, bars_per_year=per_year, closes_with=closes_with,
+        horizon=subject.experiment.horizon,
+    )  # fmt: skip
     mine = {each.model: each for each in made.ledgers if each.member == ENSEMBLE and each.model in subject.models}
     return mine, session_of(data.bars.closed_at[made.traded], data.bars.calendar)
 

@@ -38,9 +38,19 @@ class MarketState:
     quoted: bool = False
     closing: Flags | None = None
 
-    def closed_overnight(self, targets: Floats) -> Floats:
-        """The targets, shape (..., bars - 1), with 0 from the last open of each session to the next one's first."""
-        return targets if self.closing is None else np.where(self.closing[:-1], 0.0, targets)
+    def held_to_the_end(self, targets: Floats) -> Floats:
+        """The targets of all bars but the last, shape (..., bars - 1): the last one given stays to the end.
+
+        targets: shape (..., decisions). Where positions are closed overnight: 0 from the last open of each session to
+        the next one's first, where nothing that is left over is bought again.
+        """
+        decisions, held = targets.shape[-1], len(self.opens) - 1
+        wanted = np.concatenate([targets, np.repeat(targets[..., -1:], held - decisions, axis=-1)], axis=-1)
+        if self.closing is None:
+            return wanted
+        out = self.closing[:-1].copy()
+        out[decisions - 1 :] = np.logical_or.accumulate(out[decisions - 1 :])
+        return np.where(out, 0.0, wanted)
 
     def rows(self, chosen: slice) -> "MarketState":
         """The same, fewer bars.
@@ -143,10 +153,11 @@ def trailing_volatility(close: Floats, *, bars_per_year: float) -> Floats:
     return volatility
 
 
-def place(opened_at: Times, entries: Times) -> slice:
+def place(opened_at: Times, entries: Times, *, horizon: int = 1) -> slice:
     """The bars from the first entry to the exit after the last: one more than there are entries.
 
-    Several bars may open at one time; then it is the place that fits all.
+    Several bars may open at one time; then it is the place that fits all. horizon: where no more than so many bars
+    follow the last entry the history ends, and the last bar of all is the last one here.
 
     Raises:
         RunError: the entries do not follow each other bar by bar.
@@ -154,7 +165,8 @@ def place(opened_at: Times, entries: Times) -> slice:
     first_match, after_matches = (int(np.searchsorted(opened_at, entries[0], side=side)) for side in ("left", "right"))
     for first in range(first_match, after_matches):
         if np.array_equal(opened_at[first : first + len(entries)], entries) and first + len(entries) < len(opened_at):
-            return slice(first, first + len(entries) + 1)
+            stop, end = first + len(entries) + 1, len(opened_at)
+            return slice(first, end if stop - 2 + horizon >= end - 1 else stop)
     raise RunError(
         "Predictions and bars of the run do not belong together. Train it again: forecast train SYMBOL --overwrite."
     )

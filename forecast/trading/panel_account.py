@@ -103,12 +103,7 @@ def panel_market(
         first, last = (int(np.searchsorted(opened, at)) for at in (entries.min(), entries.max()))
         if last + 1 >= len(opened) or not np.isin(entries, opened).all():
             raise RunError(f"Predictions and bars of {name} do not belong together. Train the run again: --overwrite.")
-        spans[name] = slice(first, last + 2)
-    end = max(states[name].opened_at[span.stop - 1] for name, span in spans.items())
-    for name, span in spans.items():
-        opened = states[name].opened_at
-        if span.stop - 2 + horizon >= len(opened) - 1:  # its history ends
-            spans[name] = slice(span.start, max(span.stop, int(np.searchsorted(opened, end, side="right"))))
+        spans[name] = slice(first, len(opened) if last + horizon >= len(opened) - 1 else last + 2)  # its history ends
     used = {name: states[name].rows(span) for name, span in spans.items()}
     time = np.unique(np.concatenate([state.opened_at for state in used.values()]))
     opens, spread = np.empty((len(names), len(time))), np.zeros((len(names), len(time)))

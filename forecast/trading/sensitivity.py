@@ -36,18 +36,19 @@ def at_thresholds(
     rules: TradingConfig,
     model: str,
     closes_with: str | None = None,
+    horizon: int = 1,
 ) -> list[Ledger]:
     """One account a threshold, all else as the rules say; the whole account is the size of a position.
 
     probability, entry_at: shape (decisions,), the open after each decision. closes_with: the calendar with whose
-    sessions positions are closed, None where they are held overnight.
+    sessions positions are closed, None where they are held overnight. horizon: of the labels, as `accounts` takes it.
     """
     state = conditions(bars, rules=rules, bars_per_year=None, closes_with=closes_with)
-    traded = state.rows(place(state.opened_at, entry_at))
+    traded = state.rows(place(state.opened_at, entry_at, horizon=horizon))
     band = np.asarray(thresholds, dtype=np.float64)[:, None]
     signals = decide(np.broadcast_to(probability, (len(thresholds), len(probability))), band=band)
     return trade_all(
-        traded.closed_overnight(positions(signals, policy=rules.policy)),
+        traded.held_to_the_end(positions(signals, policy=rules.policy)),
         symbol=str(bars["symbol"].iloc[0]),
         names=[(model, f"threshold-{threshold:g}") for threshold in thresholds],
         opened_at=traded.opened_at,

@@ -22,8 +22,9 @@ class StrategyResult:
     """Everything that was decided and traded in one backtest.
 
     probability: recalibrated, signals: of each member and decision, shape (members, decisions). choices: empty where
-    nothing is chosen on validation rows. traded: the bars, one more than decisions. targets, ledgers: of every member,
-    then of the benchmarks (buy-and-hold, cash, the same exposure as each network), shape (ledgers, decisions).
+    nothing is chosen on validation rows. traded: the bars, from the first fill to the open at which everything is sold.
+    targets, ledgers: of every member, then of the benchmarks (buy-and-hold, cash, the same exposure as each network),
+    shape (ledgers, bars - 1): more than there are decisions where a history ends, whose last bars have no label.
     """
 
     members: EnsemblePredictions
@@ -44,11 +45,14 @@ def accounts(
     validation: pd.DataFrame | None = None,
     bars_per_year: float | None = None,
     closes_with: str | None = None,
+    horizon: int = 1,
 ) -> StrategyResult:
     """Every member's decisions with their signals, the bars that are traded, and the ledgers, baselines included.
 
     validation: needed where the rules choose something on it. bars_per_year: where they size by volatility.
     closes_with: the calendar at whose sessions' last opens members' positions are closed; None holds them overnight.
+    horizon: of the labels, in bars; so many bars at the end of a history have no decision. What was decided last is
+    held to the last open: that nothing follows is not known before those bars are over.
 
     Raises:
         RunError: predictions that do not belong to these bars.
@@ -61,14 +65,14 @@ def accounts(
         if validation is None:
             raise ConfigError("Expected validation rows for calibration, threshold auto and sizing kelly, got none.")
         choices = choose(validation, state, rules=rules)
-    traded = place(state.opened_at, ensembles.entry_at)
-    market = state.rows(traded)
-    probability, signals, sized = _decisions(ensembles, choices, volatility=market.volatility[:-1], rules=rules)
-    benchmarks = {"buy_and_hold": _holding(market, rules=rules), "cash": np.zeros(len(ensembles.entry_at))}
+    traded = place(state.opened_at, ensembles.entry_at, horizon=horizon)
+    market, decisions = state.rows(traded), len(ensembles.entry_at)
+    probability, signals, sized = _decisions(ensembles, choices, volatility=market.volatility[:decisions], rules=rules)
+    benchmarks = {"buy_and_hold": _holding(market, rules=rules), "cash": np.zeros(len(market.opens) - 1)}
     if validation is not None:
         exposure = _same_exposure(validation, state, ensembles, choices, sized=sized, rules=rules)
-        benchmarks |= {name: market.closed_overnight(positions) for name, positions in exposure.items()}
-    targets = np.concatenate([market.closed_overnight(sized), np.stack(list(benchmarks.values()))])
+        benchmarks |= {name: market.held_to_the_end(positions) for name, positions in exposure.items()}
+    targets = np.concatenate([market.held_to_the_end(sized), np.stack(list(benchmarks.values()))])
     return StrategyResult(
         members=ensembles,
         choices=choices,

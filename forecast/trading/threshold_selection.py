@@ -167,7 +167,7 @@ def _utilities(
             gain=gain, loss=loss,
         )  # fmt: skip
         simulated = account(
-            part.closed_overnight(target_positions)[:, None], opened_at=part.opened_at, opens=part.opens[None],
+            part.held_to_the_end(target_positions)[:, None], opened_at=part.opened_at, opens=part.opens[None],
             costs=rules.costs, spread=None if part.spread is None else part.spread[None], tradable=part.tradable[None],
         )  # fmt: skip
         with np.errstate(divide="ignore"):

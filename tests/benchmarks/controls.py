@@ -147,6 +147,7 @@ def judge(dataset: Dataset, experiment: Experiment, predictions: dict[Any, Any])
             dataset,
             predictions,
             rules=TradingConfig(policy="long-flat", threshold=0.0, costs=Costs(fee_bps=0, slippage_bps=cost)),
+            horizon=experiment.horizon,
         )
         for cost in COSTS
     }

@@ -73,6 +73,7 @@ def _thresholds(context: PageContext, rules: TradingConfig) -> tuple[Sequence[fl
             for ledger in at_thresholds(
                 traded[model], entry_at, context.bars,
                 thresholds=grid, rules=replace(rules, threshold=0.0), model=model, closes_with=closes_with,
+                horizon=int(config.get("horizon", 1)),
             )
         ]
         for model in context.networks

@@ -337,3 +337,31 @@ def test_the_report_shows_choices_interest_and_both_reliabilities(run, tmp_path)
 def test_impossible_rules_are_refused(options, message):
     with pytest.raises(ConfigError, match=message):
         rules(**options)
+
+
+@pytest.mark.parametrize("horizon", [1, 5])
+def test_a_delisting_at_nothing_is_lost_whole_though_its_last_bars_have_no_label(run, horizon):
+    """The last bar opens at a ten-thousandth: who holds at the last decision loses all but that."""
+    rows, bars = run.predictions(), run.bars()
+    last = int(bars["opened_at"].searchsorted(rows["entry_at"].max())) + 1
+    bars = bars.head(last + 1)
+    bars.loc[last, ["open", "high", "low", "close"]] = bars["open"].iloc[last - 1] * 1e-4
+    write_parquet(run.folder / "bars.parquet", bars)
+    rows = rows[rows["entry_at"] <= bars["opened_at"].iloc[last - horizon]]
+    write_parquet(
+        run.folder / "predictions.parquet", rows.assign(probability=np.where(rows["model"] == "lstm", 0.9, 0.1))
+    )
+    described = json.loads((run.folder / "run.json").read_text())
+    described["config"]["horizon"] = horizon
+    write_json(run.folder / "run.json", described)
+    made = evaluate(run, rules=rules(costs=Costs(fee_bps=0, slippage_bps=0)))
+    of = {
+        name: ledger.set_index("time")
+        for name, ledger in made.ledger[made.ledger["member"] == "ensemble"].groupby("model")
+    }
+    crash = bars["opened_at"].iloc[last - 1]
+    assert of["lstm"]["net_return"][crash] == of["buy_and_hold"]["net_return"][crash] == pytest.approx(1e-4 - 1)
+    assert of["simple_rnn"]["net_return"][crash] == 0.0
+    assert of["lstm"].index[-1] == bars["opened_at"].iloc[last]
+    assert len(made.signals) == 2 * 3 * rows["decided_at"].nunique()  # no decision is made up
+    assert made.metrics["certificate"]["passed"]
