@@ -90,12 +90,14 @@ def globals_first(arguments: list[str]) -> list[str]:
     >>> globals_first(["train", "AAPL", "--data-dir", "x", "--quiet"])
     ['--data-dir', 'x', '--quiet', 'train', 'AAPL']
     """
-    options = {name: each for each in cli.params if isinstance(each, click.Option) for name in each.opts}
+    options = {
+        name: parameter for parameter in cli.params if isinstance(parameter, click.Option) for name in parameter.opts
+    }
     first: list[str] = []
     rest: list[str] = []
     left = iter(arguments)
     for argument in left:
-        name, given, _ = argument.partition("=")
+        name, text, _ = argument.partition("=")
         option = options.get(name)
         if argument == "--":
             rest += [argument, *left]
@@ -103,7 +105,7 @@ def globals_first(arguments: list[str]) -> list[str]:
             rest.append(argument)
         else:
             first.append(argument)
-            if not option.is_flag and not given:
+            if not option.is_flag and not text:
                 first += itertools.islice(left, 1)
     return [*first, *rest]
 

@@ -50,6 +50,6 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     >>> did_you_mean("lsmt", ["simple_rnn", "lstm"])
     ' Did you mean lstm?'
     """
-    spellings = {each.lower(): each for each in candidates}
+    spellings = {candidate.lower(): candidate for candidate in candidates}
     nearest = difflib.get_close_matches(name[:120].lower(), spellings, n=1, cutoff=0.6)
     return f" Did you mean {spellings[nearest[0]]}?" if nearest else ""

@@ -60,13 +60,13 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
         with suppress(OSError):  # it is another person's, or gone
             if left.is_dir() and not left.is_symlink() and left.stat().st_uid == _user() and _is_litter(left):
                 shutil.rmtree(left, ignore_errors=True)
-    made = tempfile.mkdtemp(
+    folder = tempfile.mkdtemp(
         prefix=f"forecast-{purpose}-", suffix=f".{_host()}-{os.getpid()}-{secrets.token_hex(4)}.part"
     )
     try:
-        yield Path(made)
+        yield Path(folder)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _user() -> int:

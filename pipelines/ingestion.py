@@ -115,17 +115,17 @@ def between(prices: Bars | Ticks | Quotes, start: object = None, end: object = N
     if start is None and end is None:
         return prices
     sessions = calendars.session_of(_known_at(prices), prices.calendar)
-    kept = np.ones(len(prices), np.bool_)
+    inside = np.ones(len(prices), np.bool_)
     if start is not None:
-        kept &= sessions >= np.datetime64(str(start), "D")
+        inside &= sessions >= np.datetime64(str(start), "D")
     if end is not None:
-        kept &= sessions <= np.datetime64(str(end), "D")
-    if not np.any(kept):
+        inside &= sessions <= np.datetime64(str(end), "D")
+    if not np.any(inside):
         raise TooFewBarsError(
             f"{prices.symbol}: need prices from {start or 'the start'} to {end or 'the end'}, the source has "
             f"{sessions[0]} to {sessions[-1]}."
         )
-    return prices.rows(kept)
+    return prices.rows(inside)
 
 
 def within(delivery: Delivery, start: object = None, end: object = None) -> Delivery:
@@ -138,12 +138,12 @@ def within(delivery: Delivery, start: object = None, end: object = None) -> Deli
     if quotes is not None and (start is not None or end is not None):
         sessions = calendars.session_of(quotes.time, quotes.calendar)
         first, last = (np.datetime64(str(day), "D") if day else None for day in (start, end))
-        kept = np.ones(len(quotes), np.bool_)
+        inside = np.ones(len(quotes), np.bool_)
         if first is not None:
-            kept &= sessions >= first
+            inside &= sessions >= first
         if last is not None:
-            kept &= sessions <= last
-        quotes = quotes.rows(kept)
+            inside &= sessions <= last
+        quotes = quotes.rows(inside)
     return replace(delivery, prices=between(delivery.prices, start, end), quotes=quotes)
 
 
@@ -183,8 +183,8 @@ def update(
         version = f"`forecast data check {symbol} --undo {store.version()}` brings the old ones back"
         notes.append(f"changed at the source: {', '.join(changed[:3])}{more}; {version}")
     done = ingest(store, delivery)
-    whole = store.read_bars(symbol, interval=interval)
-    if len(missing := missing_sessions(whole)):
+    history = store.read_bars(symbol, interval=interval)
+    if len(missing := missing_sessions(history)):
         notes.append(f"{len(missing)} sessions without a bar, the last {missing[-1]}")
     return done.noting(notes)
 
@@ -196,13 +196,15 @@ def _stored(store: Store, symbol: str, interval: str) -> Bars | None:
         return None
 
 
-def _new_actions(known: Actions, delivery: Delivery, *, since: np.datetime64) -> str:
+def _new_actions(stored_actions: Actions, delivery: Delivery, *, since: np.datetime64) -> str:
     """'2 new dividends or splits (2024-01-03, ...)', or nothing."""
     if delivery.actions is None:
         return ""
     stored = {
         str(ex_at): (dividend, split)
-        for ex_at, dividend, split in zip(known.ex_at, known.dividend, known.split, strict=True)
+        for ex_at, dividend, split in zip(
+            stored_actions.ex_at, stored_actions.dividend, stored_actions.split, strict=True
+        )
     }
     appeared = [
         str(ex_at.astype("datetime64[D]"))

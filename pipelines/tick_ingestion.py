@@ -75,9 +75,9 @@ def ingest_tick_files(
                         continue
             delivery = read(path)
         except ForecastError as error:
-            kept = f" The {number} files before it are in the store; the same command resumes there." * bool(number)
+            stored = f" The {number} files before it are in the store; the same command resumes there." * bool(number)
             name = "" if str(path) in str(error) else f"{path}: "
-            raise type(error)(f"{name}{error}{kept}") from error
+            raise type(error)(f"{name}{error}{stored}") from error
         if isinstance(delivery.prices, Bars):
             return None
         entry = log.entry(path, first=_first(delivery), last=_last(delivery))
@@ -117,7 +117,7 @@ def _tapes(delivery: Delivery) -> list[Ticks | Quotes]:
 
 def _together(first: Delivery, second: Delivery) -> Delivery:
     """Trades and quotes of both in order of time; of equal times those of the first before."""
-    tapes = [part for each in (first, second) for part in _tapes(each)]
+    tapes = [part for delivery in (first, second) for part in _tapes(delivery)]
     ticks = [part for part in tapes if isinstance(part, Ticks)]
     quotes = [part for part in tapes if isinstance(part, Quotes)]
     merged = _in_order(quotes, ("bid", "ask", "bid_size", "ask_size")) if quotes else None

@@ -140,8 +140,8 @@ def load(name: str, *, what: str = "Feature") -> Callable[..., Any]:
     if not callable(function):
         noun = _NOUNS.get(what, "function")
         raise ConfigError(f"{what} {name}: expected a {noun} {attribute} in {file}, got none.")
-    found: Callable[..., Any] = function
-    return found
+    loaded_function: Callable[..., Any] = function
+    return loaded_function
 
 
 def _import(module: str, spec: ModuleSpec | None) -> Any:

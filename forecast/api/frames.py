@@ -163,7 +163,7 @@ def read_frame(symbol: str, frame: "pd.DataFrame", request: FetchConfig, about: 
     ForecastError
         What `forecast fetch` says of such a file.
     """
-    from pipelines.sources.csv.cells import shown as shortened
+    from pipelines.sources.csv.cells import quoted as shortened
 
     table = _columns_of(frame)
     with TemporaryDirectory(prefix="forecast-") as folder:

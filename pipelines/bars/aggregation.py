@@ -49,18 +49,18 @@ class Stream:
         if self._rest is not None and len(self._rest):
             ticks = joined(self._rest, ticks)
         cuts = KINDS[self._name](ticks, self._size, self._state)
-        made = _aggregate(ticks, cuts, self._state, interval=self._interval)
+        bars = _aggregate(ticks, cuts, self._state, interval=self._interval)
         self._rest, self._state = ticks.rows(slice(cuts.end, None)), cuts.state
-        return made
+        return bars
 
 
 def from_chunks(chunks: Iterable[Ticks], kind: str) -> Bars:
     """Bars from ticks in pieces, with the memory of one piece. There must be at least one."""
     stream = Stream(kind)
-    made = [stream.add(chunk) for chunk in chunks]
-    names = [name for name in _COLUMNS if getattr(made[0], name) is not None]
-    arrays: dict[str, Any] = {name: np.concatenate([getattr(each, name) for each in made]) for name in names}
-    first = made[0]
+    parts = [stream.add(chunk) for chunk in chunks]
+    names = [name for name in _COLUMNS if getattr(parts[0], name) is not None]
+    arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    first = parts[0]
     return Bars(
         symbol=first.symbol, interval=first.interval, currency=first.currency, calendar=first.calendar, **arrays
     )
@@ -81,13 +81,13 @@ def parse(kind: str) -> tuple[str, float]:
     Raises:
         ConfigError: a kind that does not exist.
     """
-    found = re.fullmatch(r"(tick|imbalance|runs):([1-9]\d{0,8})|(volume|dollar):(\d{1,15}(?:\.\d+)?)", kind)
-    if found and found[1]:
-        return found[1], float(found[2])
-    if found and float(found[4]) > 0:
-        return found[3], float(found[4])
-    if found := re.fullmatch(r"(time):([1-9]\d{0,5})([smh])", kind):
-        return found[1], float(int(found[2]) * _UNITS[found[3]])
+    match = re.fullmatch(r"(tick|imbalance|runs):([1-9]\d{0,8})|(volume|dollar):(\d{1,15}(?:\.\d+)?)", kind)
+    if match and match[1]:
+        return match[1], float(match[2])
+    if match and float(match[4]) > 0:
+        return match[3], float(match[4])
+    if match := re.fullmatch(r"(time):([1-9]\d{0,5})([smh])", kind):
+        return match[1], float(int(match[2]) * _UNITS[match[3]])
     raise ConfigError(
         f"Expected bars such as tick:500, volume:10000, dollar:1000000, imbalance:500, runs:500 or "
         f"time:15m (s, m, h), got {kind!r}."
@@ -130,8 +130,8 @@ def _blocks(
     while first < len(starts):
         last = max(int(np.searchsorted(starts, starts[first] + _BLOCK)), first + 1)
         rows = slice(int(starts[first]), end if last >= len(starts) else int(starts[last]))
-        known = state_at(price, rows.start, state)
-        yield slice(first, last), rows, {"price": known.price, "sign": known.sign}
+        carried = state_at(price, rows.start, state)
+        yield slice(first, last), rows, {"price": carried.price, "sign": carried.sign}
         first = last
 
 

@@ -101,8 +101,8 @@ def by_run(ticks: Ticks, count: float, state: BoundaryState) -> Boundaries:
     buys, sells = (_heights((side == sign).astype(np.int8)).astype(np.int64) for sign in (1, -1))
 
     def end_of(row: int, last: int, expected: float) -> int:
-        wanted = ceil(expected)
-        ends = [int(np.searchsorted(total, total[row] + wanted)) for total in (buys, sells)]
+        length = ceil(expected)
+        ends = [int(np.searchsorted(total, total[row] + length)) for total in (buys, sells)]
         return min(*ends, last + 1)
 
     return _by_expectation(ticks, count, state, first=max(1.0, count / 2), end_of=end_of)
@@ -115,13 +115,13 @@ def by_time(ticks: Ticks, nanoseconds: float, state: BoundaryState) -> Boundarie
     # the trade at the very close belongs to the session's last bar
     row = np.where(after_close, np.searchsorted(time, opened, "right"), np.searchsorted(time, opened))
     traded = np.flatnonzero(np.diff(row, append=len(ticks)) > 0)
-    kept = traded[:-1]
+    closed_rows = traded[:-1]
     end = int(row[traded[-1]]) if len(traded) else 0
     return Boundaries(
-        starts=row[kept],
+        starts=row[closed_rows],
         end=end,
-        opened_at=opened[kept].view("datetime64[ns]"),
-        closed_at=closed[kept].view("datetime64[ns]"),
+        opened_at=opened[closed_rows].view("datetime64[ns]"),
+        closed_at=closed[closed_rows].view("datetime64[ns]"),
         state=state_at(ticks.price, end, state),
     )
 
@@ -164,7 +164,7 @@ def _by_expectation(
     last + 1 where it does not end by then.
     """
     bounds = np.append(_after_pauses(ticks), len(ticks))
-    expected = kept = state.expected or first
+    expected = carried = state.expected or first
     starts: list[int] = []
     full: list[bool] = []
     for begin, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
@@ -173,13 +173,13 @@ def _by_expectation(
             end = end_of(row, last, expected)
             starts.append(row)
             full.append(end <= last)
-            kept, end = expected, min(end, last)
+            carried, end = expected, min(end, last)
             if full[-1]:
                 expected = max(1.0, expected * (count / (end - row)) ** _LEARNING)
             row = end
     cuts = _counted(ticks, np.array(starts, np.int64), full=np.array(full, np.bool_), state=state)
-    kept = expected if full and full[-1] else kept
-    return replace(cuts, state=replace(cuts.state, expected=kept))
+    carried = expected if full and full[-1] else carried
+    return replace(cuts, state=replace(cuts.state, expected=carried))
 
 
 def _running(amounts: Floats, before: float) -> Floats:
@@ -204,9 +204,9 @@ def _first_far(height: NDArray[np.uint32], row: int, last: int, distance: int, w
     start = row + 1
     while start <= last:
         far = height[start : min(start + width, last + 1)] - bottom > 2 * distance - 2  # what lies below wraps around
-        found = int(far.argmax())
-        if far[found]:
-            return start + found
+        nearest = int(far.argmax())
+        if far[nearest]:
+            return start + nearest
         start, width = start + width, 2 * width
     return last + 1
 
@@ -224,14 +224,14 @@ def _counted(ticks: Ticks, starts: NDArray[np.int64], *, full: NDArray[np.bool_]
 
     starts: of every bar, also of the last one of the ticks, which is left out unless it is full; shape (bars,).
     """
-    kept = len(starts) if len(starts) and full[-1] else max(len(starts) - 1, 0)
-    end = len(ticks) if kept == len(starts) else int(starts[kept])
-    last = np.append(starts[1:], len(ticks))[:kept] - 1
-    closed_at = ticks.time[last] + np.where(full[:kept], np.timedelta64(0, "ns"), PAUSE)
+    count = len(starts) if len(starts) and full[-1] else max(len(starts) - 1, 0)
+    end = len(ticks) if count == len(starts) else int(starts[count])
+    last = np.append(starts[1:], len(ticks))[:count] - 1
+    closed_at = ticks.time[last] + np.where(full[:count], np.timedelta64(0, "ns"), PAUSE)
     return Boundaries(
-        starts=starts[:kept],
+        starts=starts[:count],
         end=end,
-        opened_at=ticks.time[starts[:kept]],
+        opened_at=ticks.time[starts[:count]],
         closed_at=closed_at,
         state=state_at(ticks.price, end, state),
     )
@@ -259,7 +259,7 @@ def _intervals(ticks: Ticks, length: int) -> tuple[NDArray[np.int64], NDArray[np
         return np.array([], np.int64), np.array([], np.int64), np.array([], np.bool_)
     days = calendars.session_of(ticks.time[[0, -1]], ticks.calendar)
     sessions = calendars.sessions_between(days[0] - 14, days[1] + 14, ticks.calendar)
-    opens, closes = (each.view(np.int64) for each in calendars.daily_times(sessions, ticks.calendar))
+    opens, closes = (times.view(np.int64) for times in calendars.daily_times(sessions, ticks.calendar))
     first, last = ticks.time.view(np.int64)[[0, -1]]
     near = np.flatnonzero((closes[1:] >= first) & (closes[:-1] <= last)) + 1
     starts = [_starts(before=closes[row - 1], opened=opens[row], closed=closes[row], length=length) for row in near]

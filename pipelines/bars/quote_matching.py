@@ -47,7 +47,7 @@ def _match(ticks: Ticks, quotes: Quotes) -> Ticks:
     nothing = np.full(count, np.nan)
     if not number or not count:
         return replace(ticks, bid=nothing, ask=nothing, bid_size=nothing, ask_size=nothing, order_flow=np.zeros(count))
-    quoted, traded = (_sessions(each.time, ticks.calendar) for each in (quotes, ticks))
+    quoted, traded = (_sessions(table.time, ticks.calendar) for table in (quotes, ticks))
     stands = (place >= 0) & (quoted[np.maximum(place, 0)] == traded)
 
     def in_force(values: Floats) -> Floats:

@@ -74,17 +74,17 @@ def bars(
     order = sieve.once(order, times, values)
     sieve.refuse(symbol, max_dropped)
     opened, closed = _open_and_close(times[order], interval, calendar, daily=daily)
-    kept = {name: values[row, order] for row, name in enumerate((*_PRICES, "volume"))}
-    made = Bars(
+    columns = {name: values[row, order] for row, name in enumerate((*_PRICES, "volume"))}
+    cleaned = Bars(
         symbol=symbol,
         interval=interval,
         opened_at=opened,
         closed_at=closed,
         currency=currency,
         calendar=calendar,
-        **kept,
+        **columns,
     )
-    return made, sieve.report(len(made))
+    return cleaned, sieve.report(len(cleaned))
 
 
 def ticks(
@@ -134,8 +134,8 @@ def ticks(
         sieve.drop("far from the median of the trades before", far, counts=False)
         time, price, size = time[~off], price[~off], size[~off]
     sieve.refuse(symbol, max_dropped)
-    made = Ticks(symbol=symbol, time=time, price=price, size=size, currency=currency, calendar=calendar)
-    return made, sieve.report(len(made))
+    cleaned = Ticks(symbol=symbol, time=time, price=price, size=size, currency=currency, calendar=calendar)
+    return cleaned, sieve.report(len(cleaned))
 
 
 def _outliers(before: Ticks | None, time: Times, price: Floats, calendar: str) -> NDArray[np.bool_]:
@@ -193,14 +193,14 @@ def quotes(
         mask = np.zeros(len(frame), np.bool_)
         mask[order[rows]] = True
         sieve.drop(why, mask, counts=False)
-    kept = ~empty & ~crossed
-    valid = int(kept.sum())
-    kept[kept] = quote_filters.changes(*(column[kept] for column in columns.values()))
-    if repeats := valid - int(kept.sum()):
+    remaining = ~empty & ~crossed
+    valid = int(remaining.sum())
+    remaining[remaining] = quote_filters.changes(*(column[remaining] for column in columns.values()))
+    if repeats := valid - int(remaining.sum()):
         sieve.note(f"{repeats:,} that change nothing left out")
     sieve.refuse(symbol, max_dropped)
-    values = {name: column[kept] for name, column in columns.items()}
-    best = Quotes(symbol=symbol, time=time[kept], currency=currency, calendar=calendar, **values)
+    values = {name: column[remaining] for name, column in columns.items()}
+    best = Quotes(symbol=symbol, time=time[remaining], currency=currency, calendar=calendar, **values)
     return best, sieve.report(int(sieve.kept.sum()))
 
 
@@ -249,9 +249,9 @@ def _open_and_close(times: Times, interval: str, calendar: str, *, daily: bool) 
     step = length(interval)
     near = np.flatnonzero(np.diff(times) < step)
     if len(near):
-        found = np.diff(times)[near[0]] / np.timedelta64(1, "m")
+        minutes = np.diff(times)[near[0]] / np.timedelta64(1, "m")
         raise ConfigError(
-            f"Expected bars {interval} apart, got two {found:g} minutes apart at "
+            f"Expected bars {interval} apart, got two {minutes:g} minutes apart at "
             f"{times[near[0]].astype('datetime64[s]')}. Name the right --interval."
         )
     closed = times + step

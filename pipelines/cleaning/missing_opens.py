@@ -38,8 +38,8 @@ def drop(rows: RowFilter, times: Times, values: Floats, *, symbol: str) -> None:
     lacks = missing(values) & rows.kept
     if not np.any(lacks):
         return
-    kept = np.flatnonzero(rows.kept)
-    order = kept[np.argsort(times[kept], kind="stable")]
+    remaining = np.flatnonzero(rows.kept)
+    order = remaining[np.argsort(times[remaining], kind="stable")]
     if np.all(lacks[order]):
         raise BadPricesError(
             f"{symbol}: Expected an open beside high, low and close, got none (0) in all {len(order):,} rows. "

@@ -51,11 +51,11 @@ def repaired(bars: Bars, actions: Actions) -> tuple[Bars, Actions]:
     """Bars and actions with every repair that check() suggests; raw prices stay raw."""
     factor = wrong_by(bars, actions)
     prices = {name: getattr(bars, name) / factor[row] for row, name in enumerate(("open", "high", "low", "close"))}
-    whole = np.all(factor == factor[0], axis=0)
-    split = whole & (np.abs(np.log10(factor[3]) % 1) > 1e-9)  # by a split: volume is wrong the other way round
+    all_prices = np.all(factor == factor[0], axis=0)
+    split = all_prices & (np.abs(np.log10(factor[3]) % 1) > 1e-9)  # by a split: volume is wrong the other way round
     volume = np.where(split, bars.volume * factor[3], bars.volume)
-    made = np.stack(list(prices.values()))
-    prices["high"], prices["low"] = made.max(axis=0), made.min(axis=0)
+    stacked = np.stack(list(prices.values()))
+    prices["high"], prices["low"] = stacked.max(axis=0), stacked.min(axis=0)
     dividend = actions.dividend / wrong_dividends(bars, actions)
     return replace(bars, volume=volume, **prices), replace(actions, dividend=dividend)
 

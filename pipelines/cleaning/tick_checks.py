@@ -32,10 +32,10 @@ def check(chunks: Iterable[Ticks]) -> tuple[int, list[Finding]]:
             findings.append(Finding(kind="price far off", session=str(of[row]), size=f"{chunk.price[row]:g}"))
         if chunk.bid is not None:
             for day in np.unique(of):
-                mine = of == day
+                of_day = of == day
                 counts = unquoted.setdefault(day.item(), [0, 0])
-                counts[0] += int(np.isnan(chunk.bid[mine]).sum())
-                counts[1] += int(mine.sum())
+                counts[0] += int(np.isnan(chunk.bid[of_day]).sum())
+                counts[1] += int(of_day.sum())
         last = chunk.time[-1]
     for day, (without, trades) in unquoted.items():
         if without > _UNQUOTED * trades:

@@ -26,8 +26,8 @@ def abnormal(conditions: Any) -> NDArray[np.bool_]:
 
     codes, names = pd.factorize(pd.Series(conditions).fillna(""))
     wrong = np.array([not _NORMAL.issuperset(str(name)) for name in names], np.bool_)
-    found: NDArray[np.bool_] = wrong[codes] if len(names) else np.zeros(0, np.bool_)
-    return found
+    flags: NDArray[np.bool_] = wrong[codes] if len(names) else np.zeros(0, np.bool_)
+    return flags
 
 
 def off_hours(time: Times, calendar: str) -> NDArray[np.bool_]:
@@ -41,12 +41,12 @@ def outliers(time: Times, price: Floats, calendar: str) -> NDArray[np.bool_]:
     Looked for only near a jump of more than 0.2 % from one trade to the next, with at least ten trades before in the
     session; a deviation counts as a hundredth of a percent at least. time: in order. Returns shape (ticks,).
     """
-    found = np.zeros(len(price), np.bool_)
+    flags = np.zeros(len(price), np.bool_)
     if len(price) < 2:
-        return found
+        return flags
     jumps = np.flatnonzero(np.abs(np.diff(price)) > _JUMP * price[:-1]) + 1
     if not len(jumps):
-        return found
+        return flags
     sessions = calendars.session_of(time, calendar)
     opened = np.concatenate([[0], np.flatnonzero(sessions[1:] != sessions[:-1]) + 1])
     begins = opened[np.searchsorted(opened, jumps, "right") - 1]
@@ -60,5 +60,5 @@ def outliers(time: Times, price: Floats, calendar: str) -> NDArray[np.bool_]:
             middle = np.median(before)
             spread = max(float(np.mean(np.abs(before - middle))), 1e-4 * float(middle))
             off = abs(price[row] - middle)
-            found[row] = off > _DEVIATIONS * spread and off > _JUMP * middle
-    return found
+            flags[row] = off > _DEVIATIONS * spread and off > _JUMP * middle
+    return flags

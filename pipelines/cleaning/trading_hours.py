@@ -39,26 +39,26 @@ def drop_closed(
     Raises:
         BadPricesError: more than a few percent of the rows, and no extended hours: the wrong calendar or time zone.
     """
-    kept = np.flatnonzero(rows.kept)
+    remaining = np.flatnonzero(rows.kept)
     is_open = calendars.is_session if daily else calendars.is_open if ends else calendars.starts_open
-    open_then = is_open(times[kept], calendar)
+    open_then = is_open(times[remaining], calendar)
     if np.all(open_then):
         return
     closed = np.zeros(len(times), np.bool_)
-    closed[kept[~open_then]] = True
+    closed[remaining[~open_then]] = True
     why = f"not a session of {calendar}" if daily else f"outside the hours of {calendar}"
-    many = _many(closed, len(kept), max_dropped)
+    many = _many(closed, len(remaining), max_dropped)
     if not daily and (many or hours == "extended"):
         extended, night = _extended(times, closed, calendar)
         if hours == "extended":
             closed &= ~extended
             rows.note(f"{np.count_nonzero(extended):,} rows of extended hours kept")
-        elif night <= _NIGHT * len(kept) and _covered(times[kept[open_then]], calendar):
+        elif night <= _NIGHT * len(remaining) and _covered(times[remaining[open_then]], calendar):
             rows.drop(f"{why} (extended hours; --hours extended keeps them)", closed, counts=False)
             return
-        many = _many(closed, len(kept), max_dropped)
+        many = _many(closed, len(remaining), max_dropped)
     if many:
-        raise _refusal(rows, times, closed, len(kept), calendar, daily=daily, symbol=symbol, assumed=assumed)
+        raise _refusal(rows, times, closed, len(remaining), calendar, daily=daily, symbol=symbol, assumed=assumed)
     rows.drop(why, closed, counts=False)
 
 
@@ -70,11 +70,11 @@ def _many(closed: Mask, count: int, max_dropped: float) -> bool:
 
 def _extended(times: Times, closed: Mask, calendar: str) -> tuple[Mask, int]:
     """The closed rows shortly before an open or after a close, and how many others there are."""
-    known = calendars.schedule(calendar)
+    schedule = calendars.schedule(calendar)
     moments = times[closed]
-    after = np.searchsorted(known.open, moments, side="right")
-    opens = known.open[np.minimum(after, len(known.open) - 1)]
-    closes = known.close[np.maximum(after - 1, 0)]
+    after = np.searchsorted(schedule.open, moments, side="right")
+    opens = schedule.open[np.minimum(after, len(schedule.open) - 1)]
+    closes = schedule.close[np.maximum(after - 1, 0)]
     near = ((opens >= moments) & (opens - moments <= _BEFORE)) | ((closes <= moments) & (moments - closes <= _AFTER))
     extended = np.zeros(len(times), np.bool_)
     extended[np.flatnonzero(closed)[near]] = True
@@ -83,10 +83,10 @@ def _extended(times: Times, closed: Mask, calendar: str) -> tuple[Mask, int]:
 
 def _covered(moments: Times, calendar: str) -> bool:
     """Whether there are rows in all parts of the sessions: with a wrong zone, hours are missing at one end."""
-    known = calendars.schedule(calendar)
-    row = np.clip(np.searchsorted(known.open, moments, side="right") - 1, 0, None)
-    length = (known.close[row] - known.open[row]).astype(np.float64)
-    place = (moments - known.open[row]).astype(np.float64) / np.maximum(length, 1.0)
+    schedule = calendars.schedule(calendar)
+    row = np.clip(np.searchsorted(schedule.open, moments, side="right") - 1, 0, None)
+    length = (schedule.close[row] - schedule.open[row]).astype(np.float64)
+    place = (moments - schedule.open[row]).astype(np.float64) / np.maximum(length, 1.0)
     counts = np.bincount(np.clip((place * _SLOTS).astype(np.int64), 0, _SLOTS - 1), minlength=_SLOTS)
     return bool(np.count_nonzero(counts) >= _SLOTS - 1 and counts[0] > 0 and counts[-1] > 0)
 

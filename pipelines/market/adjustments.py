@@ -30,7 +30,7 @@ def adjust(bars: Bars, actions: Actions, *, base: Literal["forward", "back"]) ->
     if bars.adjusted != "raw":
         raise BadPricesError(f"{bars.symbol}: need raw bars to adjust, got bars adjusted {bars.adjusted}.")
     at_bar = _factors(bars, actions)
-    price, share = [np.cumprod(1 / each) if base == "forward" else _product_after(each) for each in at_bar]
+    price, share = [np.cumprod(1 / factors) if base == "forward" else _product_after(factors) for factors in at_bar]
     return replace(
         bars,
         open=bars.open * price,

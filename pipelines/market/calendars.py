@@ -43,10 +43,10 @@ def sessions_per_year(calendar: str) -> float:
 def is_session(dates: Dates, calendar: str) -> NDArray[np.bool_]:
     """Whether the exchange trades on each date, shape (dates,)."""
     days = np.asarray(dates, "datetime64[D]")
-    known = schedule(calendar)
-    found = np.isin(days, known.date)
-    before = days < known.date[0]
-    trades: NDArray[np.bool_] = found | (before & np.is_busday(days))
+    sessions = schedule(calendar)
+    listed = np.isin(days, sessions.date)
+    before = days < sessions.date[0]
+    trades: NDArray[np.bool_] = listed | (before & np.is_busday(days))
     return trades
 
 
@@ -69,13 +69,13 @@ def daily_times(dates: Dates, calendar: str) -> tuple[Times, Times]:
         raise BadPricesError(
             f"Expected dates on which {calendar} trades, got {wrong}. Clean the rows first, or name another --calendar."
         )
-    known = schedule(calendar)
-    before = days < known.date[0]
-    row = np.searchsorted(known.date, days)
+    table = schedule(calendar)
+    before = days < table.date[0]
+    row = np.searchsorted(table.date, days)
     row[before] = 0
-    opened, closed = known.open[row], known.close[row]
+    opened, closed = table.open[row], table.close[row]
     if np.any(before):
-        shift = _local_shift(days[before], known)
+        shift = _local_shift(days[before], table)
         opened[before] += shift
         closed[before] += shift
     return opened, closed
@@ -87,26 +87,26 @@ def session_of(times: Times, calendar: str) -> Dates:
     So a bar's closed_at belongs to the session that it ends, a trade before the open to the session to come, and a
     trade after the close to the next session.
     """
-    known = schedule(calendar)
+    sessions = schedule(calendar)
     moments = np.asarray(times, "datetime64[ns]")
-    row = np.minimum(np.searchsorted(known.close, moments), len(known.date) - 1)
-    days: Dates = known.date[row]
-    early = moments <= known.open[0]
+    row = np.minimum(np.searchsorted(sessions.close, moments), len(sessions.date) - 1)
+    days: Dates = sessions.date[row]
+    early = moments <= sessions.open[0]
     if np.any(early):
         days = days.copy()
-        local = moments[early] + (known.date[0] - known.open[0].astype("datetime64[D]"))
+        local = moments[early] + (sessions.date[0] - sessions.open[0].astype("datetime64[D]"))
         days[early] = np.busday_offset(local.astype("datetime64[D]"), 0, roll="forward")
     return days
 
 
 def is_open(times: Times, calendar: str) -> NDArray[np.bool_]:
     """Whether each time lies within trading hours, open and close included, shape (times,)."""
-    known = schedule(calendar)
+    sessions = schedule(calendar)
     moments = np.asarray(times, "datetime64[ns]")
-    row = np.minimum(np.searchsorted(known.close, moments), len(known.date) - 1)
-    inside = (known.open[row] <= moments) & (moments <= known.close[row])
-    found: NDArray[np.bool_] = inside | (moments < known.open[0])
-    return found
+    row = np.minimum(np.searchsorted(sessions.close, moments), len(sessions.date) - 1)
+    inside = (sessions.open[row] <= moments) & (moments <= sessions.close[row])
+    open_then: NDArray[np.bool_] = inside | (moments < sessions.open[0])
+    return open_then
 
 
 def starts_open(times: Times, calendar: str) -> NDArray[np.bool_]:
@@ -117,17 +117,19 @@ def starts_open(times: Times, calendar: str) -> NDArray[np.bool_]:
 
 def next_close(times: Times, calendar: str) -> Times:
     """The first close after each time, shape (times,); the time itself where none is recorded."""
-    known = schedule(calendar)
+    sessions = schedule(calendar)
     moments = np.asarray(times, "datetime64[ns]")
-    row = np.searchsorted(known.close, moments, side="right")
-    closes: Times = np.where(row < len(known.close), known.close[np.minimum(row, len(known.close) - 1)], moments)
+    row = np.searchsorted(sessions.close, moments, side="right")
+    closes: Times = np.where(
+        row < len(sessions.close), sessions.close[np.minimum(row, len(sessions.close) - 1)], moments
+    )
     return closes
 
 
 def last_closed(calendar: str, *, now: np.datetime64) -> np.datetime64:
     """The last session that was over at that time, UTC."""
-    known = schedule(calendar)
-    date: np.datetime64 = known.date[max(int(np.searchsorted(known.close, now, side="right")) - 1, 0)]
+    sessions = schedule(calendar)
+    date: np.datetime64 = sessions.date[max(int(np.searchsorted(sessions.close, now, side="right")) - 1, 0)]
     return date
 
 
@@ -197,16 +199,16 @@ def _timestamp(text: str) -> Any:
     return pandas.Timestamp(text)
 
 
-def _local_shift(days: Dates, known: Schedule) -> NDArray[np.timedelta64]:
+def _local_shift(days: Dates, sessions: Schedule) -> NDArray[np.timedelta64]:
     """From the first recorded session to each earlier day, at the same time on the exchange's clock."""
     import pandas
 
-    first = pandas.Timestamp(known.open[0], tz="UTC").tz_convert(known.zone)
+    first = pandas.Timestamp(sessions.open[0], tz="UTC").tz_convert(sessions.zone)
     moved = pandas.DatetimeIndex(days.astype("datetime64[ns]")) + (
-        first.tz_localize(None) - pandas.Timestamp(known.date[0])
+        first.tz_localize(None) - pandas.Timestamp(sessions.date[0])
     )
     utc = moved.tz_localize(
-        known.zone, nonexistent="shift_forward", ambiguous=np.ones(len(moved), np.bool_)
+        sessions.zone, nonexistent="shift_forward", ambiguous=np.ones(len(moved), np.bool_)
     ).tz_convert(None)
-    shift: NDArray[np.timedelta64] = utc.to_numpy().astype("datetime64[ns]") - known.open[0]
+    shift: NDArray[np.timedelta64] = utc.to_numpy().astype("datetime64[ns]") - sessions.open[0]
     return shift

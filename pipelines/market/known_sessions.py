@@ -132,16 +132,16 @@ def contradictions(calendar: str) -> list[str]:
 
     from pipelines.market import calendars
 
-    known = calendars.schedule(calendar)
+    sessions = calendars.schedule(calendar)
     wrong = []
     for fact in KNOWN_SESSIONS:
         if fact.calendar != calendar:
             continue
-        row = int(np.searchsorted(known.date, np.datetime64(fact.date, "D")))
-        trades = row < len(known.date) and str(known.date[row]) == fact.date
-        got = "closed"
+        row = int(np.searchsorted(sessions.date, np.datetime64(fact.date, "D")))
+        trades = row < len(sessions.date) and str(sessions.date[row]) == fact.date
+        actual = "closed"
         if trades:
-            got = pd.Timestamp(known.close[row], tz="UTC").tz_convert(known.zone).strftime("%H:%M")
-        if (fact.close == "closed") == trades or fact.close not in ("", "closed", got):
-            wrong.append(f"{fact.date}: expected {fact.close or 'a session'} ({fact.source}), got {got}")
+            actual = pd.Timestamp(sessions.close[row], tz="UTC").tz_convert(sessions.zone).strftime("%H:%M")
+        if (fact.close == "closed") == trades or fact.close not in ("", "closed", actual):
+            wrong.append(f"{fact.date}: expected {fact.close or 'a session'} ({fact.source}), got {actual}")
     return wrong

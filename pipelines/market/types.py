@@ -34,25 +34,25 @@ def check_symbol(text: str) -> str:
 
 def _freeze(holder: Any, length: int) -> None:
     """Casts every array field to its type, checks its shape and makes it read-only."""
-    for each in fields(holder):
-        value = getattr(holder, each.name)
-        if each.metadata.get("dtype") is None:
+    for column in fields(holder):
+        value = getattr(holder, column.name)
+        if column.metadata.get("dtype") is None:
             continue
-        if value is None and each.metadata.get("optional"):
+        if value is None and column.metadata.get("optional"):
             continue
-        array = np.ascontiguousarray(value, dtype=each.metadata["dtype"])
+        array = np.ascontiguousarray(value, dtype=column.metadata["dtype"])
         if array.shape != (length,):
-            raise ValueError(f"{each.name} must have shape ({length},). Received: {array.shape}.")
+            raise ValueError(f"{column.name} must have shape ({length},). Received: {array.shape}.")
         if array is value and array.flags.writeable:
             array = array.copy()
         array.flags.writeable = False
-        object.__setattr__(holder, each.name, array)
+        object.__setattr__(holder, column.name, array)
 
 
 def _chosen(holder: Any, rows: Any) -> dict[str, Any]:
     """The fields of a holder of arrays, each array with the chosen rows only."""
-    values = {each.name: getattr(holder, each.name) for each in fields(holder)}
-    arrays = [each.name for each in fields(holder) if each.metadata.get("dtype") is not None]
+    values = {column.name: getattr(holder, column.name) for column in fields(holder)}
+    arrays = [column.name for column in fields(holder) if column.metadata.get("dtype") is not None]
     return values | {name: values[name][rows] for name in arrays if values[name] is not None}
 
 

@@ -79,5 +79,7 @@ def path_folds(*, groups: int, tested: int) -> NDArray[np.int64]:
            [2, 4, 5, 5]])
     """
     chosen = list(combinations(range(groups), tested))
-    found = [[number for number, each in enumerate(chosen) if group in each] for group in range(groups)]
-    return np.array(found, dtype=np.int64).T
+    testing = [
+        [number for number, groups_tested in enumerate(chosen) if group in groups_tested] for group in range(groups)
+    ]
+    return np.array(testing, dtype=np.int64).T

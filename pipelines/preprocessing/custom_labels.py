@@ -34,32 +34,32 @@ def compute(name: str, bars: Bars, *, horizon: int) -> tuple[Floats, NDArray[np.
             f"{horizon} where all of them are known {horizon} bars after the entry."
         )
     values = _column(name, "values", answer[0], bars)
-    held = _column(name, "bars held", np.full(len(bars), answer[1]) if np.isscalar(answer[1]) else answer[1], bars)
+    durations = _column(name, "bars held", np.full(len(bars), answer[1]) if np.isscalar(answer[1]) else answer[1], bars)
     rows = len(bars) - 1 - horizon
-    values, held = values[:rows], held[:rows]
+    values, durations = values[:rows], durations[:rows]
     _refuse(
-        name, bars, ~(held >= 1) | (held != np.floor(held)), held,
+        name, bars, ~(durations >= 1) | (durations != np.floor(durations)), durations,
         expected="whole numbers of bars held, 1 or more: an exit after the entry",
         hint="Count from the open of the bar after the decision.",
     )  # fmt: skip
     _refuse(
-        name, bars, held > horizon, held, expected=f"at most --horizon {horizon} bars held",
-        hint=f"Give --horizon {np.max(held, initial=1.0):g}.",
+        name, bars, durations > horizon, durations, expected=f"at most --horizon {horizon} bars held",
+        hint=f"Give --horizon {np.max(durations, initial=1.0):g}.",
     )  # fmt: skip
     _refuse(
         name, bars, ~np.isfinite(values), values, expected=f"a finite value at all bars but the last {horizon + 1}",
         hint="Return a number there, above 0 for a rise, or give the --horizon after which it is known.",
     )  # fmt: skip
-    return values, held.astype(np.int64)
+    return values, durations.astype(np.int64)
 
 
-def _column(name: str, what: str, given: Any, bars: Bars) -> Floats:
+def _column(name: str, what: str, answer: Any, bars: Bars) -> Floats:
     """One float64 a bar."""
     try:
-        column = np.asarray(given, dtype=np.float64)
+        column = np.asarray(answer, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ConfigError(
-            f"Label {name}: expected an array of numbers as {what}, got {type(given).__name__}. Return one a bar."
+            f"Label {name}: expected an array of numbers as {what}, got {type(answer).__name__}. Return one a bar."
         ) from error
     if column.shape != (len(bars),):
         raise ConfigError(

@@ -174,11 +174,11 @@ def _recompute(
         while stride < len(cuts) and left / stride > max(BUDGET - spent, 1e-3):
             stride *= 2
     try:
-        whole = custom_features.evaluate(name, bars)
+        full = custom_features.evaluate(name, bars)
     except ConfigError as error:
         raise ConfigError(f"{error} It was computed on shorter histories before: keep nothing of them.") from error
-    encoded = base64.b64encode(whole.astype(np.float64).tobytes()).decode()
-    _send(out, feature=name, rows=rows, values=values, whole=encoded, precision=float(np.finfo(whole.dtype).eps))
+    encoded = base64.b64encode(full.astype(np.float64).tobytes()).decode()
+    _send(out, feature=name, rows=rows, values=values, whole=encoded, precision=float(np.finfo(full.dtype).eps))
 
 
 _MODULE_READS = 8  # reading a module's own source takes up to so many calls

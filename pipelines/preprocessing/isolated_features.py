@@ -99,9 +99,9 @@ def import_path() -> list[str]:
 def _request(bars: Bars, cuts: Mapping[str, Sequence[int] | Rows]) -> bytes:
     arrays: dict[str, Any] = {}
     scalars: dict[str, Any] = {}
-    for each in fields(Bars):
-        value = getattr(bars, each.name)
-        (arrays if isinstance(value, np.ndarray) else scalars)[each.name] = value
+    for field in fields(Bars):
+        value = getattr(bars, field.name)
+        (arrays if isinstance(value, np.ndarray) else scalars)[field.name] = value
     request = json.dumps({"features": list(cuts), "bars": scalars, "columns": list(arrays)})
     arrays |= {f"cuts {number}": np.asarray(rows, dtype=np.int64) for number, rows in enumerate(cuts.values())}
     buffer = io.BytesIO()

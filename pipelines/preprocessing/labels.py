@@ -53,23 +53,25 @@ def make(
     if overnight not in OVERNIGHT:
         raise ConfigError(f"Expected overnight out of {', '.join(OVERNIGHT)}, got {overnight!r}.")
     if kind in ("direction", "above-median"):  # what a median is, only a panel knows (above_median)
-        made = next_open_direction(bars, horizon=horizon)
+        labels = next_open_direction(bars, horizon=horizon)
     elif kind == "cost-aware":
-        made = paying_moves(bars, horizon=horizon, cost_bps=cost_bps)
+        labels = paying_moves(bars, horizon=horizon, cost_bps=cost_bps)
     elif kind == "triple-barrier":
-        made = triple_barrier(bars, horizon=horizon, width=barrier_width)
+        labels = triple_barrier(bars, horizon=horizon, width=barrier_width)
     elif custom_labels.is_user_label(kind):
-        made = own(bars, name=kind, horizon=horizon)
+        labels = own(bars, name=kind, horizon=horizon)
     else:
         raise ConfigError(f"Expected a label out of {', '.join(LABELS)}, or module:function, got {kind!r}.")
     if overnight == "hold":
-        return made
-    ended = _within_sessions(bars, made)
+        return labels
+    ended = _within_sessions(bars, labels)
     if kind == "cost-aware":
         return replace(ended, weight=_paying(ended, cost_bps=cost_bps))
     if custom_labels.is_user_label(kind):  # one that is cut short is not known at its end: it is the sign until then
-        whole = ended.held == made.held
-        return replace(ended, target=np.where(whole, made.target, ended.target), weight=whole.astype(np.float64))
+        unshortened = ended.held == labels.held
+        return replace(
+            ended, target=np.where(unshortened, labels.target, ended.target), weight=unshortened.astype(np.float64)
+        )
     return ended
 
 
@@ -80,7 +82,7 @@ def next_open_direction(bars: Bars, *, horizon: int) -> Labels:
         ConfigError: a horizon below 1.
         TooFewBarsError: no bar whose label is known.
     """
-    return _leaving(bars, held=np.full(_known(bars, horizon=horizon), horizon, dtype=np.int64))
+    return _leaving(bars, held=np.full(_labelled(bars, horizon=horizon), horizon, dtype=np.int64))
 
 
 def above_median(forward_return: Floats, moments: Times) -> Floats:
@@ -108,8 +110,8 @@ def paying_moves(bars: Bars, *, horizon: int, cost_bps: float) -> Labels:
     """
     if not 0 <= cost_bps < 10_000:
         raise ConfigError(f"Expected a round trip of 0 to 9999 basis points, got {cost_bps:g}.")
-    made = next_open_direction(bars, horizon=horizon)
-    return replace(made, weight=_paying(made, cost_bps=cost_bps))
+    labels = next_open_direction(bars, horizon=horizon)
+    return replace(labels, weight=_paying(labels, cost_bps=cost_bps))
 
 
 def triple_barrier(bars: Bars, *, horizon: int, width: float) -> Labels:
@@ -125,15 +127,15 @@ def triple_barrier(bars: Bars, *, horizon: int, width: float) -> Labels:
     """
     if not 0 < width < np.inf:
         raise ConfigError(f"Expected a barrier width above 0, got {width:g}.")
-    known = _known(bars, horizon=horizon)
-    deviation = volatility(bars)[:known]
+    count = _labelled(bars, horizon=horizon)
+    deviation = volatility(bars)[:count]
     usable = np.nan_to_num(deviation, nan=0.0) > _ROUNDING
     barrier = np.where(usable, width * deviation * np.sqrt(horizon), np.inf)
-    held = np.full(known, horizon, dtype=np.int64)
-    entry = bars.open[1 : 1 + known]
+    durations = np.full(count, horizon, dtype=np.int64)
+    entry = bars.open[1 : 1 + count]
     for bar in range(horizon - 1, 0, -1):  # from the last open to the first: the first touch is written last
-        held[np.abs(bars.open[1 + bar : 1 + bar + known] / entry - 1.0) >= barrier] = bar
-    return _leaving(bars, held=held)
+        durations[np.abs(bars.open[1 + bar : 1 + bar + count] / entry - 1.0) >= barrier] = bar
+    return _leaving(bars, held=durations)
 
 
 def own(bars: Bars, *, name: str, horizon: int) -> Labels:
@@ -143,35 +145,35 @@ def own(bars: Bars, *, name: str, horizon: int) -> Labels:
         ConfigError: a horizon below 1, or a function that fails or returns something else.
         TooFewBarsError: no bar whose label is known.
     """
-    _known(bars, horizon=horizon)
-    values, held = custom_labels.compute(name, bars, horizon=horizon)
-    return replace(_leaving(bars, held=held), target=(values > 0).astype(np.float64))
+    _labelled(bars, horizon=horizon)
+    values, durations = custom_labels.compute(name, bars, horizon=horizon)
+    return replace(_leaving(bars, held=durations), target=(values > 0).astype(np.float64))
 
 
-def _paying(made: Labels, *, cost_bps: float) -> Floats:
-    return (np.abs(made.forward_return) > cost_bps / 10_000).astype(np.float64)
+def _paying(labels: Labels, *, cost_bps: float) -> Floats:
+    return (np.abs(labels.forward_return) > cost_bps / 10_000).astype(np.float64)
 
 
-def _within_sessions(bars: Bars, made: Labels) -> Labels:
+def _within_sessions(bars: Bars, labels: Labels) -> Labels:
     """The labels, each ended at the last open of the session of its entry at the latest."""
     last = last_of_session(bars.opened_at, bars.closed_at, bars.calendar)
     if last is None:
-        return made
-    entry = np.arange(1, 1 + len(made))
-    held = np.minimum(made.held, last[entry] - entry)
-    return replace(_leaving(bars, held=held), weight=(held > 0).astype(np.float64))
+        return labels
+    entry = np.arange(1, 1 + len(labels))
+    durations = np.minimum(labels.held, last[entry] - entry)
+    return replace(_leaving(bars, held=durations), weight=(durations > 0).astype(np.float64))
 
 
-def _known(bars: Bars, *, horizon: int) -> int:
+def _labelled(bars: Bars, *, horizon: int) -> int:
     """How many decisions have a label."""
     if horizon < 1:
         raise ConfigError(f"Expected a horizon of 1 bar or more, got {horizon}.")
-    known = len(bars) - 1 - horizon
-    if known < 1:
+    count = len(bars) - 1 - horizon
+    if count < 1:
         raise TooFewBarsError(
             f"{bars.symbol}: need {horizon + 2} bars for one label, got {len(bars)}. Fetch more history."
         )
-    return known
+    return count
 
 
 def _leaving(bars: Bars, *, held: NDArray[np.int64]) -> Labels:

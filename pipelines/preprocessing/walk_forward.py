@@ -231,7 +231,7 @@ def time_span(text: str) -> np.timedelta64:
     Raises:
         ConfigError: something else.
     """
-    found = re.fullmatch(r"(\d{1,6}) ?(d|h|min|s)", text.strip().lower())
-    if found is None:
+    match = re.fullmatch(r"(\d{1,6}) ?(d|h|min|s)", text.strip().lower())
+    if match is None:
         raise ConfigError(f"Expected a time span such as 5d, 2h or 30min, got {text!r}.")
-    return np.timedelta64(int(found[1]) * _SECONDS[found[2]] * 10**9, "ns")
+    return np.timedelta64(int(match[1]) * _SECONDS[match[2]] * 10**9, "ns")

@@ -16,8 +16,8 @@ def series(files: Mapping[str, "pa.Table | None"]) -> "pd.DataFrame":
     """One row a series, from kind (bars, ticks, quotes) -> what delta-rs says about the table's files."""
     import pandas as pd
 
-    found = [_series(table, kind) for kind, table in files.items() if table is not None and table.num_rows]
-    every = pd.concat(found or [pd.DataFrame(columns=COLUMNS)])
+    rows = [_series(table, kind) for kind, table in files.items() if table is not None and table.num_rows]
+    every = pd.concat(rows or [pd.DataFrame(columns=COLUMNS)])
     return every[COLUMNS].sort_values(["symbol", "kind", "interval"], ignore_index=True)
 
 
@@ -34,31 +34,32 @@ def _series(files: "pa.Table", kind: str) -> "pd.DataFrame":
     return groups.rename(columns={"partition.symbol": "symbol"}).assign(kind=kind)
 
 
-def what_is_there(known: "pd.DataFrame", where: Mapping[str, str], start: object, end: object) -> str:
+def what_is_there(catalogue: "pd.DataFrame", where: Mapping[str, str], start: object, end: object) -> str:
     """The message for a series that is not in the store: what was needed, what is there, how to bring it.
 
     where: the symbol, and the frequency where bars were asked for.
     """
     symbol, interval = where["symbol"], where.get("frequency", "")
-    own = known[(known["symbol"] == symbol) & (known["kind"] != "quotes")]
-    wanted = f"{interval} bars" if interval else "ticks"
+    own = catalogue[(catalogue["symbol"] == symbol) & (catalogue["kind"] != "quotes")]
+    expected = f"{interval} bars" if interval else "ticks"
     same = own[own["interval"] == interval]
     if len(same):
         span = f"{same['first'].iloc[0]} to {same['last'].iloc[0]}"
         return (
-            f"Expected {wanted} of {symbol} from {start or 'the start'} to {end or 'the end'}, got {span} in the store."
+            f"Expected {expected} of {symbol} from {start or 'the start'} to {end or 'the end'}, "
+            f"got {span} in the store."
         )
     more = "" if interval in ("1d", "") else f" --interval {interval}"
     if len(own):
-        has = ", ".join(f"{each} bars" if each else "ticks" for each in own["interval"])
+        has = ", ".join(f"{interval} bars" if interval else "ticks" for interval in own["interval"])
         if not interval:
             fetch = "Fetch a file of trades with --source csv --file."
             return f"Expected ticks of {symbol} in the store, got its {has}. {fetch}"
-        made = f", or make bars of the ticks: `forecast train {symbol} --bars tick:500`"
-        ticks = made if "" in set(own["interval"]) else ""
+        hint_of_ticks = f", or make bars of the ticks: `forecast train {symbol} --bars tick:500`"
+        ticks = hint_of_ticks if "" in set(own["interval"]) else ""
         bring = f"bring them with `forecast fetch {symbol}{more}`{ticks}"
-        return f"Expected {wanted} of {symbol} in the store, got its {has}; {bring}."
-    there = ", ".join(sorted(set(known["symbol"]))[:12]) or "nothing yet"
-    hint = did_you_mean(symbol, known["symbol"])
+        return f"Expected {expected} of {symbol} in the store, got its {has}; {bring}."
+    there = ", ".join(sorted(set(catalogue["symbol"]))[:12]) or "nothing yet"
+    hint = did_you_mean(symbol, catalogue["symbol"])
     bring = f"Bring it with `forecast fetch {symbol}{more}`."
     return f"Expected a symbol in the store ({there}), got {symbol}.{hint} {bring}"

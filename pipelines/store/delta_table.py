@@ -57,13 +57,13 @@ class Table:
         """One row a data file: partition.*, num_records, min.*, max.*; None where there is no table."""
         import pyarrow as pa
 
-        found = self._open()
-        return None if found is None else pa.table(found.get_add_actions(flatten=True))
+        table = self._open()
+        return None if table is None else pa.table(table.get_add_actions(flatten=True))
 
     def version(self) -> int:
         """The number of the last commit, -1 where there is no table."""
-        found = self._open()
-        return -1 if found is None else int(found.version())
+        table = self._open()
+        return -1 if table is None else int(table.version())
 
     def read(
         self,
@@ -79,15 +79,15 @@ class Table:
         """
         from deltalake.exceptions import DeltaError
 
-        found = self._open()
-        if found is None:
+        table = self._open()
+        if table is None:
             raise StoreError(f"Expected a price store with {self._address}, there is none. Run `forecast fetch` first.")
         try:
-            if version is not None and version > found.version():
-                raise StoreError(f"Expected a version of {self.name} from 0 to {found.version()}, got {version}.")
+            if version is not None and version > table.version():
+                raise StoreError(f"Expected a version of {self.name} from 0 to {table.version()}, got {version}.")
             if version is not None:
-                found.load_as_version(version)
-            dataset = found.to_pyarrow_dataset(
+                table.load_as_version(version)
+            dataset = table.to_pyarrow_dataset(
                 filesystem=self._native(),
                 file_pruning_predicate=[(name, "=", value) for name, value in where.items()],
             )
@@ -109,12 +109,12 @@ class Table:
         for name, value in where.items():
             frame = frame[frame[f"partition.{name}"] == value]
         groups: list[tuple[int, int, Path, int]] = []
-        for path in (folder / unquote(each) for each in frame["path"]):
+        for path in (folder / unquote(name) for name in frame["path"]):
             data = pq.read_metadata(path)
             place = data.schema.names.index(key)
             for group in range(data.num_row_groups):
-                known = data.row_group(group).column(place).statistics
-                groups.append((known.min, known.max, path, group))
+                statistics = data.row_group(group).column(place).statistics
+                groups.append((statistics.min, statistics.max, path, group))
         groups.sort()
         for (_, last, path, group), (first, _, after, number) in pairwise(groups):
             if last > first or (last == first and (path, group + 1) != (after, number)):
@@ -123,8 +123,8 @@ class Table:
 
     def history(self) -> list[dict[str, Any]]:
         """What is written down of each commit, the newest first."""
-        found = self._open()
-        return [] if found is None else list(found.history())
+        table = self._open()
+        return [] if table is None else list(table.history())
 
     def restore(
         self, where: Mapping[str, str], version: int, *, column: str, note: Mapping[str, str] | None = None
@@ -164,9 +164,9 @@ class Table:
         if self._folder is not None:
             check_space(self._folder, rows.nbytes // 3)
         for attempt in range(_ATTEMPTS):
-            found = self._open()
+            table = self._open()
             try:
-                if found is None:
+                if table is None:
                     write_deltalake(
                         self._address,
                         rows,
@@ -177,7 +177,7 @@ class Table:
                     )
                 else:
                     write_deltalake(
-                        found,
+                        table,
                         rows,
                         mode="overwrite",
                         predicate=predicate,
@@ -192,21 +192,21 @@ class Table:
                     ) from error
                 time.sleep(random.uniform(0, 0.02) * 2 ** min(attempt, 5))  # noqa: S311 - jitter, not a secret
             except (DeltaError, OSError) as error:
-                if found is None and self._open() is not None:
+                if table is None and self._open() is not None:
                     continue  # two processes made the table at once
                 raise self._damaged(error) from error
-        self._sync(0 if found is None else found.version())
+        self._sync(0 if table is None else table.version())
 
     def compact(self) -> int:
         """Merges small files; nothing that is read changes. Returns how many files fewer there are."""
         from deltalake.exceptions import CommitFailedError, DeltaError
 
-        found = self._open()
-        if found is None:
+        table = self._open()
+        if table is None:
             return 0
-        before = found.version()
+        before = table.version()
         try:
-            done = found.optimize.compact(writer_properties=self._properties())
+            done = table.optimize.compact(writer_properties=self._properties())
         except CommitFailedError as error:
             raise StoreError(f"{self._address} is being written. Run `forecast data compact` again later.") from error
         except (DeltaError, OSError) as error:

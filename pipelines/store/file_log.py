@@ -51,7 +51,7 @@ class FileLog:
     def record(self, path: Path, entry: FileEntry) -> None:
         """Remembers a file once its rows are in the store."""
         self._entries[str(path.resolve())] = entry
-        content = {name: asdict(each) for name, each in self._entries.items()}
+        content = {name: asdict(entry) for name, entry in self._entries.items()}
         write_atomically(self._path, json.dumps(content).encode())
 
 

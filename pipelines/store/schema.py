@@ -53,7 +53,7 @@ def as_bars(where: dict[str, str], rows: "pa.Table") -> Bars:
     )
 
 
-def as_ticks(where: dict[str, str], rows: "pa.Table", known: "pd.DataFrame") -> Ticks:
+def as_ticks(where: dict[str, str], rows: "pa.Table", row: "pd.DataFrame") -> Ticks:
     """Ticks by time, those of one time by their place. known: the symbol's row of the catalogue."""
     time, place, price, size = (rows[name].to_numpy() for name in ("traded_at", "place", "price", "size"))
     step = np.diff(time)
@@ -67,12 +67,12 @@ def as_ticks(where: dict[str, str], rows: "pa.Table", known: "pd.DataFrame") -> 
         time=time.view("datetime64[ns]"),
         price=price,
         size=size,
-        currency=str(known["currency"].iloc[0]),
-        calendar=str(known["calendar"].iloc[0]),
+        currency=str(row["currency"].iloc[0]),
+        calendar=str(row["calendar"].iloc[0]),
     )
 
 
-def as_quotes(where: dict[str, str], rows: "pa.Table", known: "pd.DataFrame") -> Quotes:
+def as_quotes(where: dict[str, str], rows: "pa.Table", row: "pd.DataFrame") -> Quotes:
     """Quotes by time, those of one time by their place. known: the symbol's row of the catalogue."""
     time, place = rows["quoted_at"].to_numpy(), rows["place"].to_numpy()
     order = np.lexsort((place, time))
@@ -83,8 +83,8 @@ def as_quotes(where: dict[str, str], rows: "pa.Table", known: "pd.DataFrame") ->
         ask=rows["ask"].to_numpy()[order],
         bid_size=rows["bid_size"].to_numpy()[order],
         ask_size=rows["ask_size"].to_numpy()[order],
-        currency=str(known["currency"].iloc[0]),
-        calendar=str(known["calendar"].iloc[0]),
+        currency=str(row["currency"].iloc[0]),
+        calendar=str(row["calendar"].iloc[0]),
     )
 
 

@@ -220,30 +220,30 @@ class Store:
         """
         where = {"symbol": check_symbol(symbol)}
         rows = self._read(self._ticks, where, start, end, columns=_TICKS)
-        return as_ticks(where, rows, self._known(self._ticks, where))
+        return as_ticks(where, rows, self._rows_of(self._ticks, where))
 
     def scan_ticks(
         self, symbol: str, *, start: object = None, end: object = None, rows: int = 2_000_000
     ) -> Iterator[Ticks]:
         """The same ticks as read_ticks, at most about so many rows at a time: for aggregation.from_chunks."""
         where = {"symbol": check_symbol(symbol)}
-        known = self._known(self._ticks, where)
+        row = self._rows_of(self._ticks, where)
         for part in self._scan(self._ticks, where, _TICKS, start, end, rows):
-            yield as_ticks(where, part, known)
+            yield as_ticks(where, part, row)
 
     def has_quotes(self, symbol: str) -> bool:
         """Whether there are quotes of the symbol."""
-        return bool(len(self._known(self._quotes, {"symbol": check_symbol(symbol)})))
+        return bool(len(self._rows_of(self._quotes, {"symbol": check_symbol(symbol)})))
 
     def scan_quotes(
         self, symbol: str, *, start: object = None, end: object = None, rows: int = 2_000_000
     ) -> Iterator[Quotes]:
         """The quotes of whole sessions from start to end, about so many rows at a time; none where there are none."""
         where = {"symbol": check_symbol(symbol)}
-        known = self._known(self._quotes, where)
+        row = self._rows_of(self._quotes, where)
         try:
             for part in self._scan(self._quotes, where, _QUOTES, start, end, rows):
-                yield as_quotes(where, part, known)
+                yield as_quotes(where, part, row)
         except UnknownSymbolError:
             return  # none in that time
 
@@ -261,7 +261,7 @@ class Store:
     ) -> "Iterator[pa.Table]":
         """Rows in order of time from one piece to the next: row groups where they can be had, else whole sessions."""
         files = table.in_order(where, columns[0], columns) if start is None and end is None and table.exists() else None
-        if files is not None and len(self._known(table, where)):
+        if files is not None and len(self._rows_of(table, where)):
             yield from files
             return
         days = self._read(table, where, start, end, columns=["session"])["session"].value_counts()
@@ -316,7 +316,7 @@ class Store:
         if len(moments) == 0 and (since is None or until is None):
             return 0
         ends = [moments[:1], moments[-1:]]  # what is written belongs to the range that it replaces
-        ends += [np.array([each], "datetime64[ns]").view(np.int64) for each in (since, until) if each is not None]
+        ends += [np.array([moment], "datetime64[ns]").view(np.int64) for moment in (since, until) if moment is not None]
         first, last = int(np.concatenate(ends).min()), int(np.concatenate(ends).max())
         rows = pa.table({**{name: pa.repeat(value, len(moments)) for name, value in where.items()}, **plain(columns)})
         with table.lock(where):
@@ -336,16 +336,16 @@ class Store:
                 table.replace(rows, where, column=key, first=first, last=last, note=note)
         return len(moments)
 
-    def _known(self, table: Table, where: dict[str, str]) -> "pd.DataFrame":
-        known = self.catalogue()
-        same = (known["symbol"] == where["symbol"]) & (known["interval"] == where.get("frequency", ""))
-        return known[same & (known["kind"] == table.name)]
+    def _rows_of(self, table: Table, where: dict[str, str]) -> "pd.DataFrame":
+        catalogue = self.catalogue()
+        same = (catalogue["symbol"] == where["symbol"]) & (catalogue["interval"] == where.get("frequency", ""))
+        return catalogue[same & (catalogue["kind"] == table.name)]
 
     def _check_market(self, table: Table, where: dict[str, str], columns: dict[str, Any]) -> None:
-        known = self._known(table, where)
+        stored = self._rows_of(table, where)
         for name in ("currency", "calendar"):
             new = str(columns[name][0]) if name in columns and len(columns[name]) else ""
-            if len(known) and new and (old := str(known[name].iloc[0])) and old != new:
+            if len(stored) and new and (old := str(stored[name].iloc[0])) and old != new:
                 raise StoreError(
                     f"{where['symbol']} is stored with the {name} {old}, got {new}. "
                     f"Use --{name} {old}, or another --data-dir."

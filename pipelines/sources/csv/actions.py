@@ -63,9 +63,9 @@ def _actions(frame: "pd.DataFrame", bars: Bars) -> tuple[Actions, tuple[str, ...
     valid = np.isfinite(dividend) & (dividend >= 0) & np.isfinite(split) & (split > 0)
     if not np.all(valid):
         notes += (f"{np.count_nonzero(~valid)} dividends or splits that are none left out",)
-    kept = np.append(days[1:] != days[:-1], True)[: len(days)] & calendars.is_session(days, bars.calendar) & valid
-    ex_at, _ = calendars.daily_times(days[kept], bars.calendar)
-    return Actions(symbol=bars.symbol, ex_at=ex_at, dividend=dividend[kept], split=split[kept]), notes
+    valid_rows = np.append(days[1:] != days[:-1], True)[: len(days)] & calendars.is_session(days, bars.calendar) & valid
+    ex_at, _ = calendars.daily_times(days[valid_rows], bars.calendar)
+    return Actions(symbol=bars.symbol, ex_at=ex_at, dividend=dividend[valid_rows], split=split[valid_rows]), notes
 
 
 def _with_gains(frame: "pd.DataFrame", dividend: Floats, gains: Floats) -> tuple[Floats, tuple[str, ...]]:

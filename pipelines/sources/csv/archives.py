@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.errors import BadFileError
 from pipelines.sources.csv import formats
-from pipelines.sources.csv.cells import shown
+from pipelines.sources.csv.cells import quoted
 
 _TARS = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 _PART = 1 << 20
@@ -35,9 +35,9 @@ def members(path: Path) -> list[Path]:
         place for other, place in inside.items() if name.lower() in (other.lower(), PurePosixPath(other).name.lower())
     ]
     if len(same) != 1:
-        some = ", ".join(shown(other) for other in list(inside)[:8]) + (", ..." if len(inside) > 8 else "")
+        some = ", ".join(quoted(other) for other in list(inside)[:8]) + (", ..." if len(inside) > 8 else "")
         raise BadFileError(
-            f"Expected a file of the archive {shown(archive)} ({some}), got {shown(name)}. Name one of these."
+            f"Expected a file of the archive {quoted(archive)} ({some}), got {quoted(name)}. Name one of these."
         )
     return same
 
@@ -91,7 +91,7 @@ def _named(path: Path, size: int, modified: int) -> dict[str, Path]:
                 continue
             if is_zip and entry.flag_bits & 1:
                 raise BadFileError(
-                    f"Expected an archive that can be read, got {shown(path)} with a password. Unpack it first."
+                    f"Expected an archive that can be read, got {quoted(path)} with a password. Unpack it first."
                 )
             place = root / str(number) / PurePosixPath(name).name  # never by the path that the archive says
             place.parent.mkdir(parents=True)
@@ -101,7 +101,7 @@ def _named(path: Path, size: int, modified: int) -> dict[str, Path]:
                     if left < 0:
                         raise BadFileError(
                             f"Expected an archive that unpacks to at most {formats.MAX_RATIO} times its size, got "
-                            f"{shown(path)}, which goes on. Unpack it yourself if it is what you expect."
+                            f"{quoted(path)}, which goes on. Unpack it yourself if it is what you expect."
                         )
                     target.write(part)
             places[name] = place
@@ -109,6 +109,6 @@ def _named(path: Path, size: int, modified: int) -> dict[str, Path]:
     places = tables or places  # a .txt beside tables says what they are
     if not places:
         raise BadFileError(
-            f"Expected files of prices in the archive {shown(path)}, there are none. Unpack it and look."
+            f"Expected files of prices in the archive {quoted(path)}, there are none. Unpack it and look."
         )
     return places

@@ -8,7 +8,7 @@ from pipelines.cleaning import cleaning
 from pipelines.errors import BadFileError, ConfigError
 from pipelines.market import calendars
 from pipelines.market.types import Times
-from pipelines.sources.csv.cells import Column, shown
+from pipelines.sources.csv.cells import Column, quoted
 from pipelines.sources.csv.times import Stamps, check_zone, on_clock, to_utc
 
 _DAY = np.timedelta64(1, "D")
@@ -60,8 +60,8 @@ def daily(stamps: Stamps, *, tz: str | None, calendar: str, where: Column) -> tu
         return _dates(stamps.wall), ("times of day of daily bars left away",)
     if tz is not None:
         return _dates(on_clock(stamps.utc, tz)), (f"dates on the clock of {tz}",)
-    given = stamps.utc[~np.isnat(stamps.utc)]
-    hours = (given - given.astype("datetime64[D]")).astype("timedelta64[h]").astype(np.int64)
+    filled = stamps.utc[~np.isnat(stamps.utc)]
+    hours = (filled - filled.astype("datetime64[D]")).astype("timedelta64[h]").astype(np.int64)
     usual = int(np.median(hours)) if len(hours) else 0
     today = _dates(stamps.utc)
     if usual < 12:
@@ -75,8 +75,8 @@ def daily(stamps: Stamps, *, tz: str | None, calendar: str, where: Column) -> tu
             f"times about {usual}:00 UTC taken as the start of the next date, which {calendar} trades on",
         )
     raise ConfigError(
-        f"{shown(where.path)}: Expected dates for daily bars, got times about {usual}:00 UTC, which may belong to that "
-        "date or to the next. Name the zone on whose clock they are dates, for example "
+        f"{quoted(where.path)}: Expected dates for daily bars, got times about {usual}:00 UTC, which may belong to "
+        "that date or to the next. Name the zone on whose clock they are dates, for example "
         f"--tz {_ZONES.get(usual, 'America/New_York')}."
     )
 
@@ -87,19 +87,19 @@ def intraday(stamps: Stamps, *, interval: str, tz: str | None, where: Column) ->
     Raises:
         ConfigError: dates alone, no time zone, or bars that are usually wider apart than the interval.
     """
-    given = stamps.wall[~np.isnat(stamps.wall)]
-    if stamps.midnight and len(given):
-        steps = np.diff(np.unique(given))
+    filled = stamps.wall[~np.isnat(stamps.wall)]
+    if stamps.midnight and len(filled):
+        steps = np.diff(np.unique(filled))
         if not len(steps) or np.median(steps) >= _DAY:
             raise ConfigError(
-                f"{shown(where.path)}: Expected times of day for bars of {interval}, got dates alone. "
+                f"{quoted(where.path)}: Expected times of day for bars of {interval}, got dates alone. "
                 "Use --interval 1d."
             )
     utc = stamps.utc if stamps.utc is not None else to_utc(stamps.wall, stamps.zone or tz, where=where)
     step, share = _usual_step(utc)
     if step is not None and share >= 0.95 and step > cleaning.length(interval):
         raise ConfigError(
-            f"{shown(where.path)}: Expected bars {interval} apart, got bars usually {named(step)} apart. "
+            f"{quoted(where.path)}: Expected bars {interval} apart, got bars usually {named(step)} apart. "
             f"Name the interval, for example --interval {named(step)}."
         )
     return utc
@@ -113,16 +113,16 @@ def check_clock(stamps: Stamps, *, kind: str, where: Column) -> None:
     """
     if kind != "bars" and stamps.midnight and len(np.unique(stamps.wall[~np.isnat(stamps.wall)])) > 1:
         raise BadFileError(
-            f"{shown(where.path)}: Expected times of day of {'trades' if kind == 'ticks' else kind}, got dates alone "
-            f"in column {shown(where.name)!r}. Closes of days are no trades: fetch a file with open, high, low, close."
+            f"{quoted(where.path)}: Expected times of day of {'trades' if kind == 'ticks' else kind}, got dates alone "
+            f"in column {quoted(where.name)!r}. Closes of days are no trades: fetch a file with open, high, low, close."
         )
     if stamps.utc is not None:
         return
     for wall in (stamps.wall[:: max(1, len(stamps.wall) // 1_000)], stamps.wall):  # some of them decide of most files
         days = wall.astype("datetime64[D]")
         hours = (wall - days).astype("timedelta64[h]").astype(np.int64)
-        given = hours[~np.isnat(wall)]
-        if not len(given) or given.min() < 1 or given.max() > 12:
+        filled = hours[~np.isnat(wall)]
+        if not len(filled) or filled.min() < 1 or filled.max() > 12:
             return
     again = (hours[:-1] == 12) & (hours[1:] == 1) & (days[:-1] == days[1:])
     if np.any(again):
@@ -145,7 +145,7 @@ def _check_daily(moments: Times, where: Column) -> None:
         name = named(np.timedelta64(int(usual), "ns") if step is None else step)
         minutes = int(usual / np.timedelta64(1, "m"))
         raise ConfigError(
-            f"{shown(where.path)}: Expected dates for daily bars, got times of day about {minutes} minutes apart. "
+            f"{quoted(where.path)}: Expected dates for daily bars, got times of day about {minutes} minutes apart. "
             f"Name the interval, for example --interval {name}."
         )
     near = (steps > 0.8 * usual) & (steps < 1.25 * usual)
@@ -153,7 +153,7 @@ def _check_daily(moments: Times, where: Column) -> None:
         days = int(np.round(usual / _DAY))
         kind = {6: "weekly", 7: "weekly", 8: "weekly"}.get(days, "monthly" if 27 <= days <= 33 else f"{days}-day")
         raise ConfigError(
-            f"{shown(where.path)}: Expected bars 1d apart, got {kind} bars (usually {days} days apart). "
+            f"{quoted(where.path)}: Expected bars 1d apart, got {kind} bars (usually {days} days apart). "
             "Fetch the daily bars: bars of a week or longer are not read."
         )
 

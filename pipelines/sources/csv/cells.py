@@ -20,12 +20,12 @@ class Column:
         """The error for the cell at index, counted from 0."""
         advice = f" {hint}" if hint else ""
         return BadFileError(
-            f"{shown(self.path)}: Expected {expected} in row {self.row + index + 1:,}, column {shown(self.name)!r}, "
+            f"{quoted(self.path)}: Expected {expected} in row {self.row + index + 1:,}, column {quoted(self.name)!r}, "
             f"got {str(cell)[:40]!r}.{advice}"
         )
 
 
-def shown(text: object) -> str:
+def quoted(text: object) -> str:
     """A name for a message: not longer than a line, control characters escaped."""
     line = str(text)
     line = line if len(line) <= LONGEST else f"{line[:40]}...{line[-40:]}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import available_timezones
 
 from pipelines.errors import BadFileError
-from pipelines.sources.csv.cells import shown
+from pipelines.sources.csv.cells import quoted
 from pipelines.sources.csv.layout import plain
 
 _TIMES = (
@@ -136,33 +136,33 @@ def find(
     names: Sequence[str],
     path: Path,
     *,
-    given: Mapping[str, str] | None = None,
+    names_by_need: Mapping[str, str] | None = None,
     preferred: Mapping[str, str] | None = None,
 ) -> Columns:
     """Bars if there are open, high, low and close, trades if there is a price, quotes if there are bid and ask.
 
-    given: needed name -> the file's name, for files that call things otherwise. preferred: the same of a known shape,
-    in letters only.
+    names_by_need: needed name -> the file's name, for files that call things otherwise. preferred: the same of a known
+    shape, in letters only.
 
     Raises:
         BadFileError: a column is missing; the message lists those that are there.
     """
-    named = {needed: resolve(name, names, path, needed) for needed, name in (given or {}).items()}
-    known = {plain(name): name for name in reversed(names) if name not in named.values() and plain(name)}
+    named = {needed: resolve(name, names, path, needed) for needed, name in (names_by_need or {}).items()}
+    by_plain_name = {plain(name): name for name in reversed(names) if name not in named.values() and plain(name)}
     for needed, name in (preferred or {}).items():
-        if needed not in named and name in known:
-            named[needed] = known[name]
+        if needed not in named and name in by_plain_name:
+            named[needed] = by_plain_name[name]
     adjusted = [name for name in names if plain(name).startswith("adj") and len(plain(name)) > 3]
     notes = [f"the file's own {', '.join(adjusted)} not used"] if adjusted else []
-    time = _time(named, known, names)
+    time = _time(named, by_plain_name, names)
     if not time:
         raise BadFileError(
-            f"{shown(path)}: Expected a column of dates or times (date, datetime, time), got {listed(names)}. "
+            f"{quoted(path)}: Expected a column of dates or times (date, datetime, time), got {listed(names)}. "
             "Name it, for example --column time=COLUMN."
         )
-    bars = _pick(_BARS, named, known)
-    ticks = _pick(_TICKS, named, known)
-    quotes = _pick(_QUOTES, named, known)
+    bars = _pick(_BARS, named, by_plain_name)
+    ticks = _pick(_TICKS, named, by_plain_name)
+    quotes = _pick(_QUOTES, named, by_plain_name)
     if not {"bid", "ask"} <= set(quotes):
         quotes = {}
     prices = [name for name in ("open", "high", "low", "close") if name in bars]
@@ -175,18 +175,18 @@ def find(
             shares = [name for name in other if not _MONEY.search(name.lower())]
             bars["volume"] = (shares or other)[0]
             money = "" if shares else " (money, not shares)"
-            notes.append(f"{shown(bars['volume'])} taken as volume{money}")
+            notes.append(f"{quoted(bars['volume'])} taken as volume{money}")
         if "volume" not in bars:
             notes.append("no column of volume: taken as 0")
         scale = next((by for by, unit in _SCALES.items() if unit.search(bars.get("volume", "").lower())), 1)
         if scale > 1:
-            notes.append(f"{shown(bars['volume'])} multiplied by {scale:,}")
+            notes.append(f"{quoted(bars['volume'])} multiplied by {scale:,}")
         _once(names, bars.values(), path)
         more = tuple(name for name in names if plain(name) in _OF_BARS and name not in {*time, *bars.values()})
         return Columns(
             kind="bars",
             values=bars,
-            actions=_pick(_ACTIONS, named, known),
+            actions=_pick(_ACTIONS, named, by_plain_name),
             identities=(*identities, *more),
             notes=tuple(notes),
             volume_scale=float(scale),
@@ -195,7 +195,7 @@ def find(
     if "price" in ticks and len(prices) < 3:
         if "size" not in ticks:
             raise BadFileError(
-                f"{shown(path)}: Expected a column of trade sizes (size, volume), got {listed(names)}. "
+                f"{quoted(path)}: Expected a column of trade sizes (size, volume), got {listed(names)}. "
                 "Name it, for example --column size=COLUMN."
             )
         _once(names, ticks.values(), path)
@@ -203,7 +203,7 @@ def find(
             kind="ticks",
             values=ticks,
             actions={},
-            special=_pick(_SPECIAL, named, known),
+            special=_pick(_SPECIAL, named, by_plain_name),
             quotes=quotes,
             identities=identities,
             notes=tuple(notes),
@@ -214,7 +214,7 @@ def find(
             kind="quotes",
             values={},
             actions={},
-            special=_pick({"exchange": _SPECIAL["exchange"]}, named, known),
+            special=_pick({"exchange": _SPECIAL["exchange"]}, named, by_plain_name),
             quotes=quotes,
             identities=identities,
             notes=tuple(notes),
@@ -222,7 +222,7 @@ def find(
         )
     missing = [name for name in ("open", "high", "low", "close") if name not in bars]
     raise BadFileError(
-        f"{shown(path)}: Expected the columns open, high, low, close for bars (missing: {', '.join(missing)}), price "
+        f"{quoted(path)}: Expected the columns open, high, low, close for bars (missing: {', '.join(missing)}), price "
         f"and size for trades, or bid and ask for quotes, got {listed(names)}. "
         f"Name them, for example --column {missing[0]}=COLUMN."
     )
@@ -241,34 +241,34 @@ def resolve(name: str, names: Sequence[str], path: Path, needed: str) -> str:
     same = same or [other for other in names if "".join(filter(str.isalnum, other.lower())) == letters != ""]
     if len(same) != 1:
         raise BadFileError(
-            f"{shown(path)}: Expected the column {shown(name)!r} for {needed}, got {listed(names)}. Use one of these."
+            f"{quoted(path)}: Expected the column {quoted(name)!r} for {needed}, got {listed(names)}. Use one of these."
         )
     return same[0]
 
 
 def listed(names: Sequence[str]) -> str:
-    return ", ".join(repr(shown(name[:30])) for name in names[:20]) + (", ..." if len(names) > 20 else "")
+    return ", ".join(repr(quoted(name[:30])) for name in names[:20]) + (", ..." if len(names) > 20 else "")
 
 
 def _once(names: Sequence[str], used: object, path: Path) -> None:
     for name in used:  # type: ignore[attr-defined]
         if names.count(name) > 1:
             raise BadFileError(
-                f"{shown(path)}: Expected each column once, got {shown(name)!r} twice in the header. "
+                f"{quoted(path)}: Expected each column once, got {quoted(name)!r} twice in the header. "
                 "Correct the header, or keep one symbol in the file."
             )
 
 
-def _time(given: Mapping[str, str], known: Mapping[str, str], names: Sequence[str]) -> tuple[str, ...]:
-    if "time" in given:
-        return (given["time"],)
-    if "date" in known and "time" in known:
-        return (known["date"], known["time"])
+def _time(named: Mapping[str, str], by_plain_name: Mapping[str, str], names: Sequence[str]) -> tuple[str, ...]:
+    if "time" in named:
+        return (named["time"],)
+    if "date" in by_plain_name and "time" in by_plain_name:
+        return (by_plain_name["date"], by_plain_name["time"])
     for name in _TIMES:
-        if name in known:
-            return (known[name],)
+        if name in by_plain_name:
+            return (by_plain_name[name],)
     for name in names:
-        if plain(name).startswith(("time", "date", "utc", "gmt")) and name not in given.values():
+        if plain(name).startswith(("time", "date", "utc", "gmt")) and name not in named.values():
             return (name,)
     if names and names[0].strip().lower() in ("", "index", "unnamed: 0", "price") and names.count(names[0]) == 1:
         return (names[0],)  # pandas writes an index without a name so
@@ -287,10 +287,12 @@ def _zone(time: Sequence[str]) -> str | None:
     return None
 
 
-def _pick(needs: Mapping[str, tuple[str, ...]], given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
-    picked = {needed: given[needed] for needed in needs if needed in given}
+def _pick(
+    needs: Mapping[str, tuple[str, ...]], named: Mapping[str, str], by_plain_name: Mapping[str, str]
+) -> dict[str, str]:
+    picked = {needed: named[needed] for needed in needs if needed in named}
     for needed, names in needs.items():
         for name in names:
-            if needed not in picked and name in known:
-                picked[needed] = known[name]
+            if needed not in picked and name in by_plain_name:
+                picked[needed] = by_plain_name[name]
     return picked

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import ConfigError
 from pipelines.market.types import Times
-from pipelines.sources.csv.cells import Column, shown
+from pipelines.sources.csv.cells import Column, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,7 +74,9 @@ def is_compact(text: "pa.ChunkedArray") -> bool:
         return True
     parts = pc.extract_regex(text, f"^{_COMPACT}$")
     inside = [("m", 1, 12), ("d", 1, 31), ("H", 0, 23), ("M", 0, 59), ("S", 0, 59)]
-    return all(bool(np.all((_whole(parts, n) >= least) & (_whole(parts, n) <= most))) for n, least, most in inside)
+    return all(
+        bool(np.all((_integers(parts, n) >= least) & (_integers(parts, n) <= most))) for n, least, most in inside
+    )
 
 
 def parse(text: "pa.ChunkedArray", *, where: Column, day_first: bool | None) -> DateTexts:
@@ -97,9 +99,14 @@ def parse(text: "pa.ChunkedArray", *, where: Column, day_first: bool | None) -> 
         like = "with a zone like the others" if zoned else "such as 2013-09-02 09:30:00.125"
         raise where.bad(row, text[row].as_py(), expected=f"a time {like}", hint=_HINT)
     if day_first is None and order == "" and _year_first(parts):
-        order, year, month, day = "year, month, day", _full(_whole(parts, "a")), _whole(parts, "b"), _whole(parts, "y")
+        order, year, month, day = (
+            "year, month, day",
+            _full(_integers(parts, "a")),
+            _integers(parts, "b"),
+            _integers(parts, "y"),
+        )
     else:
-        year = _full(_whole(parts, "y"))
+        year = _full(_integers(parts, "y"))
         month, day, order = _month_and_day(text, parts, order, where=where, day_first=day_first)
     days, exists = _days(year, month, day)
     clock, right = _clock(parts)
@@ -139,10 +146,10 @@ def _month_and_day(
     if "n" in fields:
         names = pc.utf8_lower(pc.struct_field(parts, "n")).to_pylist()
         month = np.array([0 if name is None else _MONTH.get(name, 0) for name in names], np.int64)
-        return month, _whole(parts, "d"), order
+        return month, _integers(parts, "d"), order
     if "m" in fields:
-        return _whole(parts, "m"), _whole(parts, "d"), order
-    first, second = _whole(parts, "a"), _whole(parts, "b")
+        return _integers(parts, "m"), _integers(parts, "d"), order
+    first, second = _integers(parts, "a"), _integers(parts, "b")
     if day_first is None:
         dots = pc.all(pc.equal(pc.struct_field(parts, "s"), pa.scalar("."))).as_py()
         if np.any(first > 12) and np.any(second > 12):
@@ -156,8 +163,8 @@ def _month_and_day(
         if not day_first and not np.any(second > 12):
             row = int(np.argmax(first > 0))
             raise ConfigError(
-                f"{shown(where.path)}: Expected dates that can be read in one way, got {text[row].as_py()[:40]!r} in "
-                f"column {shown(where.name)!r}, and no other cell decides. Say --dayfirst, --monthfirst, or "
+                f"{quoted(where.path)}: Expected dates that can be read in one way, got {text[row].as_py()[:40]!r} in "
+                f"column {quoted(where.name)!r}, and no other cell decides. Say --dayfirst, --monthfirst, or "
                 "--date-format, e.g. '%m/%d/%Y'."
             )
     return (second, first, "day, month, year") if day_first else (first, second, "month, day, year")
@@ -165,7 +172,7 @@ def _month_and_day(
 
 def _year_first(parts: Any) -> bool:
     """Whether 24-01-02 is the 2nd of January 2024: all are such dates, and as those they lie nearest together."""
-    first, middle, last = (_whole(parts, name)[parts.is_valid().to_numpy()] for name in "aby")
+    first, middle, last = (_integers(parts, name)[parts.is_valid().to_numpy()] for name in "aby")
     steps = []
     for year, month, day in ((first, middle, last), (last, middle, first), (last, first, middle)):
         days, exists = _days(_full(year), month, day)
@@ -192,7 +199,7 @@ def _clock(parts: Any) -> tuple[NDArray[np.timedelta64], NDArray[np.bool_]]:
     import pyarrow.compute as pc
 
     fields = _fields(parts)
-    hour, minute, second = (_whole(parts, name) if name in fields else 0 for name in "HMS")
+    hour, minute, second = (_integers(parts, name) if name in fields else 0 for name in "HMS")
     fraction = _nanoseconds(pc.struct_field(parts, "f")) if "f" in fields else 0
     if "c" in fields:
         joined = pc.struct_field(parts, "c")
@@ -251,7 +258,7 @@ def _fields(parts: Any) -> list[str]:
     return [parts.type.field(number).name for number in range(parts.type.num_fields)]
 
 
-def _whole(parts: Any, name: str) -> NDArray[np.int64]:
+def _integers(parts: Any, name: str) -> NDArray[np.int64]:
     import pyarrow.compute as pc
 
     return _whole_text(pc.struct_field(parts, name))
@@ -263,8 +270,8 @@ def _whole_text(text: Any) -> NDArray[np.int64]:
 
     filled = pc.fill_null(text, "0")
     filled = pc.if_else(pc.equal(filled, ""), "0", filled)
-    whole: NDArray[np.int64] = filled.cast(pa.int64()).to_numpy()
-    return whole
+    integers: NDArray[np.int64] = filled.cast(pa.int64()).to_numpy()
+    return integers
 
 
 def _nanoseconds(text: Any) -> NDArray[np.int64]:

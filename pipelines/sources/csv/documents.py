@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import BadFileError
-from pipelines.sources.csv.cells import shown
+from pipelines.sources.csv.cells import quoted
 
 MOST = 1 << 30
 """Bytes of a document, which is in memory as a whole."""
@@ -36,13 +36,13 @@ def workbook_as_csv(path: Path) -> tuple[io.BufferedReader, str]:
                 if len(rows) > 1:
                     others = len(book.worksheets) - 1
                     more = f" ({others} other sheets not read)" if others else ""
-                    return _as_csv(rows), f"workbook, sheet {shown(sheet.title)!r}{more}"
+                    return _as_csv(rows), f"workbook, sheet {quoted(sheet.title)!r}{more}"
     except Exception as error:  # openpyxl raises whatever the XML inside makes it stumble over
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BadFileError(
-            f"Expected a workbook that can be read, got {shown(path)}: {shown(reason)}. Save it again, or as .csv."
+            f"Expected a workbook that can be read, got {quoted(path)}: {quoted(reason)}. Save it again, or as .csv."
         ) from error
-    raise BadFileError(f"Expected a workbook with a table, got {shown(path)}, which has none.")
+    raise BadFileError(f"Expected a workbook with a table, got {quoted(path)}, which has none.")
 
 
 def json_as_csv(stream: io.BufferedReader, path: Path) -> io.BufferedReader:
@@ -55,7 +55,7 @@ def json_as_csv(stream: io.BufferedReader, path: Path) -> io.BufferedReader:
         content = stream.read(MOST + 1)
     if len(content) > MOST:
         raise BadFileError(
-            f"Expected at most {MOST >> 20:,} MB of JSON, got more in {shown(path)}. Save it as .parquet."
+            f"Expected at most {MOST >> 20:,} MB of JSON, got more in {quoted(path)}. Save it as .parquet."
         )
     text = content.decode("utf-8", errors="replace")
     try:
@@ -69,13 +69,13 @@ def json_as_csv(stream: io.BufferedReader, path: Path) -> io.BufferedReader:
                 records.append(json.loads(line))
             except (json.JSONDecodeError, RecursionError):
                 raise BadFileError(
-                    f"{shown(path)}: Expected a JSON object in line {number:,}, got {line[:40]!r}. Correct the file."
+                    f"{quoted(path)}: Expected a JSON object in line {number:,}, got {line[:40]!r}. Correct the file."
                 ) from None
     except RecursionError:
         records = None
     if not records or not all(isinstance(record, dict | list) for record in records):
         raise BadFileError(
-            f"Expected a list of rows in the JSON of {shown(path)}, got something else. Save it as .csv."
+            f"Expected a list of rows in the JSON of {quoted(path)}, got something else. Save it as .csv."
         )
     if isinstance(records[0], list):
         return _as_csv([tuple(record) for record in records if isinstance(record, list)])

@@ -12,7 +12,7 @@ from pipelines.cleaning import cleaning
 from pipelines.errors import BadFileError
 from pipelines.market.types import Floats
 from pipelines.sources.csv import bar_times, formats, lobster, numbers, reader, times
-from pipelines.sources.csv.cells import Column, shown
+from pipelines.sources.csv.cells import Column, quoted
 from pipelines.sources.csv.identity import Values
 from pipelines.sources.csv.layout import Layout
 from pipelines.sources.csv.options import Options, Reading
@@ -74,7 +74,7 @@ def read_parts(path: Path, options: Options, *, rows: int, watch: Callable[[int]
                 start, arrays["row"] = start + count, row_numbers + start
                 yield _part(plan, arrays)
         except reader.NotTypedError as error:
-            raise BadFileError(f"Expected numbers in all of {shown(path)}, got another cell.") from error
+            raise BadFileError(f"Expected numbers in all of {quoted(path)}, got another cell.") from error
 
 
 def _tables(plan: Plan, watch: Callable[[int], None]) -> "Iterator[tuple[pa.Table, Mapping[str, str]]]":
@@ -192,11 +192,11 @@ def _columns(plan: Plan, tables: "Iterator[tuple[pa.Table, Mapping[str, str]]]")
             name: np.concatenate(values) if name != "stamps" else _joined(values) for name, values in parts.items()
         }
     if count == 0:
-        raise BadFileError(f"Expected rows below the header, got {shown(plan.path)} without any.")
+        raise BadFileError(f"Expected rows below the header, got {quoted(plan.path)} without any.")
     if plan.where and not chosen:
         condition = ", ".join(f"{name}={value}" for name, value in plan.where.items())
         raise BadFileError(
-            f"{shown(plan.path)}: Expected rows with {shown(condition)}, got none in {count:,}. Check the value of "
+            f"{quoted(plan.path)}: Expected rows with {quoted(condition)}, got none in {count:,}. Check the value of "
             "--where."
         )
     if rows:
@@ -387,7 +387,7 @@ def _lobster(path: Path, arrays: Arrays) -> tuple[Arrays, tuple[str, ...]]:
         return {name: values[trades] for name, values in arrays.items()} | {"row": rows[trades]}, left_out
     if len(rows) and rows[-1] > len(book["bid"]):
         raise BadFileError(
-            f"Expected a row of the book for each message of {shown(path)}, got {len(book['bid']):,} for "
+            f"Expected a row of the book for each message of {quoted(path)}, got {len(book['bid']):,} for "
             f"{rows[-1]:,}. Fetch both files again."
         )
     prices = {name: np.where(trades, arrays[name], np.nan) for name in ("price", "size")}
@@ -423,13 +423,13 @@ def _reading(plan: Plan, stamps: times.Stamps, frame: "pd.DataFrame", tz: str | 
     )
     layout = plan.layout
     return Reading(
-        file=shown(plan.path),
+        file=quoted(plan.path),
         kind=plan.columns.kind,
         what=(layout.what if layout is not None else plan.path.suffix.lstrip(".")) or "text",
         shape=plan.shape.name,
         header_lines=0 if layout is None else layout.header_lines,
         delimiter="" if layout is None else layout.delimiter,
-        columns={needed: shown(name) or "(unnamed)" for needed, name in columns.items()},
+        columns={needed: quoted(name) or "(unnamed)" for needed, name in columns.items()},
         times=stamps.unit,
         zone=("UTC" if stamps.utc is not None else tz) or "none needed (dates)",
         calendar=plan.calendar,
@@ -442,4 +442,4 @@ def _text_of(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.10g}"
     text = str(value)
-    return shown(text.removesuffix(" 00:00:00"))
+    return quoted(text.removesuffix(" 00:00:00"))

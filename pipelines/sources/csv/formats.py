@@ -21,7 +21,7 @@ from typing import Any
 
 from pipelines.errors import BadFileError
 from pipelines.sources.csv import documents
-from pipelines.sources.csv.cells import shown
+from pipelines.sources.csv.cells import quoted
 
 DAMAGED: Any = (EOFError, tarfile.TarError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zipfile.BadZipFile)
 try:  # unpacks three times as fast
@@ -98,25 +98,26 @@ def readable(path: Path) -> Iterator[None]:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise BadFileError(f"Expected a file, got the folder {shown(path)}.")
+            raise BadFileError(f"Expected a file, got the folder {quoted(path)}.")
         if not stat.S_ISREG(mode):
             raise BadFileError(
-                f"Expected a file, got {shown(path)}, which is a pipe or a device. Save its content to a file first."
+                f"Expected a file, got {quoted(path)}, which is a pipe or a device. Save its content to a file first."
             )
         yield
     except FileNotFoundError:
-        raise BadFileError(f"Expected a file, got {shown(path)}, which is not there. Check its name.") from None
+        raise BadFileError(f"Expected a file, got {quoted(path)}, which is not there. Check its name.") from None
     except PermissionError:
-        raise BadFileError(f"Expected a file that may be read, got {shown(path)}. Change its permissions.") from None
+        raise BadFileError(f"Expected a file that may be read, got {quoted(path)}. Change its permissions.") from None
     except DAMAGED as error:
         raise BadFileError(
-            f"Expected a whole packed file, got {shown(path)}, which is cut off or damaged. Fetch it again."
+            f"Expected a whole packed file, got {quoted(path)}, which is cut off or damaged. Fetch it again."
         ) from error
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is None and not str(error):
             raise
         raise BadFileError(
-            f"Expected a file that can be read, got {shown(path)}: {shown(getattr(error, 'strerror', None) or error)}."
+            f"Expected a file that can be read, got {quoted(path)}: "
+            f"{quoted(getattr(error, 'strerror', None) or error)}."
         ) from error
 
 
@@ -133,15 +134,15 @@ def kind(path: Path) -> str:
             return name
     for magic, what, advice in _FOREIGN:
         if first.startswith(magic):
-            raise BadFileError(f"Expected a file of prices, got {shown(path)}, which is {what}. {advice}")
+            raise BadFileError(f"Expected a file of prices, got {quoted(path)}, which is {what}. {advice}")
     if path.suffix == ".gz" and first:
-        raise BadFileError(f"Expected a gzip file, got {shown(path)}, which is not compressed. Rename it without .gz.")
+        raise BadFileError(f"Expected a gzip file, got {quoted(path)}, which is not compressed. Rename it without .gz.")
     if path.suffix == ".parquet" and first:
-        raise BadFileError(f"Expected a Parquet file, got {shown(path)}, which is something else. Check its name.")
+        raise BadFileError(f"Expected a Parquet file, got {quoted(path)}, which is something else. Check its name.")
     text = first.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<table")):
         raise BadFileError(
-            f"Expected a file of prices, got {shown(path)}, which is a web page or XML. Download the data itself."
+            f"Expected a file of prices, got {quoted(path)}, which is a web page or XML. Download the data itself."
         )
     return "text"
 
@@ -224,13 +225,13 @@ def _encoding(first: bytes, path: Path) -> tuple[str, int]:
         return "utf-16-be", 0
     if b"\0" in first:
         raise BadFileError(
-            f"Expected a text file, got {shown(path)}, which holds NUL bytes (another kind of file, or damage)."
+            f"Expected a text file, got {quoted(path)}, which holds NUL bytes (another kind of file, or damage)."
         )
-    whole = first[: first.rindex(b"\n")] if b"\n" in first else first
+    lines = first[: first.rindex(b"\n")] if b"\n" in first else first
     try:
-        whole.decode("utf-8")
+        lines.decode("utf-8")
     except UnicodeDecodeError:
-        return next((name for name, words in _WORDS.items() if _says(whole, name, words)), "cp1252"), 0
+        return next((name for name, words in _WORDS.items() if _says(lines, name, words)), "cp1252"), 0
     return "utf-8", 0
 
 
@@ -253,26 +254,28 @@ def _only_member(archive: zipfile.ZipFile, path: Path, size: int) -> tuple[Any, 
     unpacked = sum(info.file_size for info in inside)
     if unpacked > most_bytes(size):
         raise BadFileError(
-            f"Expected a file that unpacks to at most {MAX_RATIO} times its size, got {shown(path)}, which says "
+            f"Expected a file that unpacks to at most {MAX_RATIO} times its size, got {quoted(path)}, which says "
             f"{unpacked >> 20:,} MB. Unpack it yourself if it is what you expect."
         )
     if any(info.filename == "xl/workbook.xml" for info in inside):
         return documents.workbook_as_csv(path)
     if len(inside) != 1:
-        names = ", ".join(shown(info.filename) for info in inside[:5]) + (", ..." if len(inside) > 5 else "")
+        names = ", ".join(quoted(info.filename) for info in inside[:5]) + (", ..." if len(inside) > 5 else "")
         raise BadFileError(
-            f"Expected one file in the archive {shown(path)}, got {len(inside)} ({names}). "
+            f"Expected one file in the archive {quoted(path)}, got {len(inside)} ({names}). "
             "Unpack it and name the one that you want, or their folder, with --file."
         )
     if inside[0].flag_bits & 1:
-        raise BadFileError(f"Expected an archive that can be read, got {shown(path)} with a password. Unpack it first.")
+        raise BadFileError(
+            f"Expected an archive that can be read, got {quoted(path)} with a password. Unpack it first."
+        )
     try:
         member = archive.open(inside[0])
     except NotImplementedError as error:
         raise BadFileError(
-            f"Expected an archive that can be read, got {shown(path)}: {error}. Unpack it first."
+            f"Expected an archive that can be read, got {quoted(path)}: {error}. Unpack it first."
         ) from None
-    return _Bounded(member, path, size), f"zip of {shown(inside[0].filename)}"
+    return _Bounded(member, path, size), f"zip of {quoted(inside[0].filename)}"
 
 
 class _Bounded(io.RawIOBase):
@@ -296,8 +299,8 @@ class _Bounded(io.RawIOBase):
         self._read += count
         if self._read > self._most:
             raise BadFileError(
-                f"Expected a file that unpacks to at most {self._most >> 20:,} MB, got {shown(self._path)}, which goes "
-                "on. Unpack it yourself if it is what you expect."
+                f"Expected a file that unpacks to at most {self._most >> 20:,} MB, got {quoted(self._path)}, which "
+                "goes on. Unpack it yourself if it is what you expect."
             )
         if self._watch is not None and self._base is not None:
             self._watch(self._base.tell())
@@ -403,6 +406,6 @@ def inside(folder: Path) -> list[Path]:
         paths = sorted(folder / entry.name for entry in entries if may_hold_prices(entry.name) and entry.is_file())
     if not paths:
         raise BadFileError(
-            f"Expected {', '.join(SUFFIXES)} files (.gz too) in the folder {shown(folder)}, there are none."
+            f"Expected {', '.join(SUFFIXES)} files (.gz too) in the folder {quoted(folder)}, there are none."
         )
     return paths

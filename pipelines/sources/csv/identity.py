@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import BadFileError
-from pipelines.sources.csv.cells import shown
+from pipelines.sources.csv.cells import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,18 +67,18 @@ def choose(
     for name, values in identities.columns.items():
         if isinstance(values, str):
             if _is_symbol(name) and values and values.strip().upper() != symbol and not several:
-                notes += (f"the file's {shown(name)} is {shown(values)}, stored as {symbol}",)
+                notes += (f"the file's {quoted(name)} is {quoted(values)}, stored as {symbol}",)
             continue
         own = values if rows is None else values[rows]
         unique = sorted({str(value) for value in own})
         if len(unique) > 1:
-            some = ", ".join(shown(value[:30]) or "nothing" for value in unique[:8]) + (
+            some = ", ".join(quoted(value[:30]) or "nothing" for value in unique[:8]) + (
                 ", ..." if len(unique) > 8 else ""
             )
             many = "" if not _is_symbol(name) or several else ", or fetch several symbols at once by these names"
             example = _quoted(name, next((value for value in unique if value), ""))
             raise BadFileError(
-                f"{path}: Expected prices of one symbol, got {len(unique):,} values in column {shown(name)!r} "
+                f"{path}: Expected prices of one symbol, got {len(unique):,} values in column {quoted(name)!r} "
                 f"({some}). Choose one with --where {example}{many}."
             )
     return rows, notes
@@ -98,7 +98,7 @@ def _of_symbol(identities: Identities, symbol: str, *, path: str) -> NDArray[np.
         if np.any(rows):
             return rows
         there |= dict.fromkeys(str(value) for value in values[:100_000])
-    some = ", ".join(shown(value[:30]) for value in list(there)[:12]) or "no column of symbols"
+    some = ", ".join(quoted(value[:30]) for value in list(there)[:12]) or "no column of symbols"
     raise BadFileError(
         f"{path}: Expected rows of {symbol}, got {some}. Name symbols as the file does, one a command with --where, or "
         "a file a symbol with --file 'folder/{symbol}.csv'."
@@ -131,5 +131,5 @@ def _is_symbol(name: str) -> bool:
 
 
 def _quoted(name: str, value: str) -> str:
-    text = f"{shown(name)}={shown(value[:30])}"
+    text = f"{quoted(name)}={quoted(value[:30])}"
     return text if text.replace("=", "").replace("_", "").replace(".", "").isalnum() else f"'{text}'"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.errors import BadFileError, ConfigError
 from pipelines.sources.csv import formats
-from pipelines.sources.csv.cells import shown
+from pipelines.sources.csv.cells import quoted
 from pipelines.sources.csv.numbers import EMPTY
 
 _DELIMITERS = "\t;|,"
@@ -51,17 +51,17 @@ def read(path: Path, *, skip: int | None = None, header: Sequence[str] | None = 
     """
     content, what = formats.head(path)
     if not content.strip():
-        raise BadFileError(f"Expected a file with a header and rows, got {shown(path)}, which is empty.")
+        raise BadFileError(f"Expected a file with a header and rows, got {quoted(path)}, which is empty.")
     lines = _lines(content)
     separator = ""
     first_text = lines[0][0].strip()
     if first_text.lower().startswith("sep=") and len(first_text) == 5:
         separator, lines = first_text[4], [("", lines[0][1]), *lines[1:]]
     if skip is not None and skip >= len(lines):
-        raise ConfigError(f"{shown(path)}: Expected more lines than --skip {skip}, got {len(lines)}.")
+        raise ConfigError(f"{quoted(path)}: Expected more lines than --skip {skip}, got {len(lines)}.")
     texts = [text for text, _ in lines[skip or 0 :] if text.strip()]
     if not texts:
-        raise BadFileError(f"Expected a file with a header and rows, got {shown(path)}, which is empty.")
+        raise BadFileError(f"Expected a file with a header and rows, got {quoted(path)}, which is empty.")
     delimiter = separator or _delimiter(texts)
     rows = [_split(text, delimiter) for text, _ in lines]
     width = _width(rows[skip or 0 :], delimiter, path, texts[0])
@@ -77,8 +77,8 @@ def read(path: Path, *, skip: int | None = None, header: Sequence[str] | None = 
         named = tuple(header)
         if len(named) != width:
             raise BadFileError(
-                f"{shown(path)}: Expected {len(named)} columns ({shown(', '.join(named))}) in each row, got {width} in "
-                f"{texts[0][:60]!r}."
+                f"{quoted(path)}: Expected {len(named)} columns ({quoted(', '.join(named))}) in each row, got {width} "
+                f"in {texts[0][:60]!r}."
             )
     else:
         before = [row for row in rows[skip or 0 : begin] if row and (len(row) >= 2 and abs(len(row) - width) <= 1)]
@@ -150,7 +150,7 @@ def _width(rows: Sequence[Sequence[str]], delimiter: str, path: Path, line: str)
     width = max(counts.items(), key=lambda item: (item[0] > 1, item[1]))[0]
     if width < 2:
         raise BadFileError(
-            f"Expected columns separated by comma, semicolon, tab or |, got {shown(path)} with the first line "
+            f"Expected columns separated by comma, semicolon, tab or |, got {quoted(path)} with the first line "
             f"{line[:60]!r}."
         )
     return width
@@ -201,7 +201,7 @@ def _fit(names: tuple[str, ...], row: Sequence[str], path: Path) -> tuple[tuple[
         return names[:-1], width
     if width != len(names):
         raise BadFileError(
-            f"{shown(path)}: Expected {len(names)} cells in each row as in the header, row 1 has {width} cells. "
+            f"{quoted(path)}: Expected {len(names)} cells in each row as in the header, row 1 has {width} cells. "
             "Correct the file."
         )
     return names, width

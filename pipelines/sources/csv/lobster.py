@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipelines.errors import BadFileError
 from pipelines.market.types import Floats
 from pipelines.sources.csv import formats
-from pipelines.sources.csv.cells import shown
+from pipelines.sources.csv.cells import quoted
 
 MESSAGES, BOOK = "_message_", "_orderbook_"
 _TRADES = (4, 5)  # a visible and a hidden order executed
@@ -56,8 +56,8 @@ def book(messages: Path) -> dict[str, Floats] | None:
                 )
             except pa.ArrowException as error:
                 raise BadFileError(
-                    f"Expected LOBSTER's book (ask, ask size, bid, bid size of each level), got {shown(path)}: "
-                    f"{shown(str(error).splitlines()[0][:120])}. Fetch it again."
+                    f"Expected LOBSTER's book (ask, ask size, bid, bid size of each level), got {quoted(path)}: "
+                    f"{quoted(str(error).splitlines()[0][:120])}. Fetch it again."
                 ) from error
     columns = {name: np.array(table[f].to_numpy()) for name, f in zip(_LEVEL, names, strict=True)}
     for name in ("ask", "bid"):

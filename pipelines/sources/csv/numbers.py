@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.errors import BadFileError, ConfigError
 from pipelines.market.types import Floats
-from pipelines.sources.csv.cells import Column, shown
+from pipelines.sources.csv.cells import Column, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,7 +57,7 @@ def typed(column: "pa.ChunkedArray", *, where: Column) -> Floats:
         values: Floats = column.cast(pa.float64()).fill_null(np.nan).to_numpy()
     except pa.ArrowException:
         raise BadFileError(
-            f"{shown(where.path)}: Expected numbers in column {shown(where.name)!r}, got {column.type}."
+            f"{quoted(where.path)}: Expected numbers in column {quoted(where.name)!r}, got {column.type}."
         ) from None
     return values
 
@@ -114,10 +114,10 @@ def _decimal(columns: "Mapping[Column, pa.ChunkedArray]", delimiter: str) -> Dec
     for where, text in columns.items():
         for mark, pattern in _EVIDENCE.items():
             if mark not in proof and (cell := _first(text, pattern)) is not None:
-                proof[mark] = f"{cell!r} in column {shown(where.name)!r}"
+                proof[mark] = f"{cell!r} in column {quoted(where.name)!r}"
         if unsure is None and pc.any(pc.match_substring_regex(text, _UNSURE)).as_py():
             unsure = where, str(_first(text, _UNSURE))
-    path = shown(next(iter(columns)).path) if columns else ""
+    path = quoted(next(iter(columns)).path) if columns else ""
     if len(proof) == 2:
         raise ConfigError(
             f"{path}: Expected one decimal mark, got {proof['.']} and {proof[',']}. "
@@ -129,10 +129,11 @@ def _decimal(columns: "Mapping[Column, pa.ChunkedArray]", delimiter: str) -> Dec
         return "."
     where, cell = unsure
     plain = cell.replace(",", "").replace(".", "")
-    whole, part = cell.replace(",", ".").split(".")
+    integer, part = cell.replace(",", ".").split(".")
     raise ConfigError(
-        f"{path}: Expected numbers that can be read in one way, got {cell!r} in column {shown(where.name)!r}, which is "
-        f"{whole}.{part} or {plain}, and no other cell decides. Name the decimal mark with --decimal . or --decimal ,"
+        f"{path}: Expected numbers that can be read in one way, got {cell!r} in column {quoted(where.name)!r}, which "
+        f"is {integer}.{part} or {plain}, and no other cell decides. Name the decimal mark with --decimal . or "
+        "--decimal ,"
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipelines.errors import BadFileError, ConfigError
 from pipelines.sources.csv import bar_times, columns, layout, reader, shapes
-from pipelines.sources.csv.cells import Column, shown
+from pipelines.sources.csv.cells import Column, quoted
 from pipelines.sources.csv.layout import Layout, plain
 from pipelines.sources.csv.options import Options
 
@@ -62,10 +62,11 @@ def plan_file(path: Path, options: Options) -> Plan:
         names, own, what = reader.names(path), None, path.suffix.lstrip(".")
         shape = shapes.choose(options.shape, names=names, rows=()) or shapes.PLAIN
         where = _where(options, names, path)
-        found = columns.find(names, path, given=options.names, preferred=shape.columns)
+        recognised = columns.find(names, path, names_by_need=options.names, preferred=shape.columns)
         return Plan(
-            path=path, columns=found, shape=shape, options=options, places={name: n for n, name in enumerate(names)},
-            layout=None, date=_date(path, shape, options, what), where=where, notes=found.notes,
+            path=path, columns=recognised, shape=shape, options=options,
+            places={name: n for n, name in enumerate(names)}, layout=None,
+            date=_date(path, shape, options, what), where=where, notes=recognised.notes,
         )  # fmt: skip
     own = layout.read(path, skip=options.skip, header=options.header, names=columns.recognised())
     shape_or_none = shapes.choose(options.shape, names=own.names, rows=own.first)
@@ -76,14 +77,14 @@ def plan_file(path: Path, options: Options) -> Plan:
             notes += (f"no header: columns taken as {', '.join(header)}, as the prices fit no other order",)
         if header is None:
             raise BadFileError(
-                f"{shown(path)}: Expected a header with the columns' names, got "
-                f"{shown(own.delimiter.join(own.first[0] if own.first else ()))[:80]!r}. "
+                f"{quoted(path)}: Expected a header with the columns' names, got "
+                f"{quoted(own.delimiter.join(own.first[0] if own.first else ()))[:80]!r}. "
                 "Name them in order, for example --header time,open,high,low,close,volume, or the shape with --shape."
             )
         if len(header) != own.width:
             raise BadFileError(
-                f"{shown(path)}: Expected {len(header)} columns ({', '.join(header)}) in each row, got {own.width} in "
-                f"{shown(own.delimiter.join(own.first[0]))[:60]!r}. Name another --shape."
+                f"{quoted(path)}: Expected {len(header)} columns ({', '.join(header)}) in each row, got {own.width} in "
+                f"{quoted(own.delimiter.join(own.first[0]))[:60]!r}. Name another --shape."
             )
         own = replace(own, names=header)
     shape = shape_or_none or shapes.PLAIN
@@ -91,12 +92,12 @@ def plan_file(path: Path, options: Options) -> Plan:
         raise AssertionError("a layout without names")
     names, places, rest = _tagged(own, options)
     where = _where(rest, names, path)
-    found = columns.find(names, path, given=options.names, preferred=shape.columns)
+    recognised = columns.find(names, path, names_by_need=options.names, preferred=shape.columns)
     if shape.says_something and shape.name != shapes.LOBSTER:
         notes += (f"read as {shape.name}",)
     return Plan(
-        path=path, columns=found, shape=shape, options=options, places=places, layout=own,
-        date=_date(path, shape, options, own.what), where=where, notes=(*found.notes, *notes),
+        path=path, columns=recognised, shape=shape, options=options, places=places, layout=own,
+        date=_date(path, shape, options, own.what), where=where, notes=(*recognised.notes, *notes),
     )  # fmt: skip
 
 
@@ -104,22 +105,22 @@ def _tagged(own: Layout, options: Options) -> tuple[list[str], dict[str, int], O
     """The columns' names and numbers; of a file whose columns belong to several symbols, those of one."""
     names = list(own.names or ())
     tags = list(dict.fromkeys(tag for tag in own.tags if tag))
-    rest, kept = options, range(len(names))
+    rest, places_read = options, range(len(names))
     if len(tags) > 1:
         wish = next((value for name, value in options.where.items() if plain(name) in ("ticker", "symbol")), None)
         if wish is None or wish not in tags:
-            some = ", ".join(shown(tag) for tag in tags[:8])
+            some = ", ".join(quoted(tag) for tag in tags[:8])
             raise BadFileError(
-                f"{shown(own.path)}: Expected prices of one symbol, got columns of {len(tags)} ({some}). "
-                f"Choose one with --where Ticker={shown(tags[0])}."
+                f"{quoted(own.path)}: Expected prices of one symbol, got columns of {len(tags)} ({some}). "
+                f"Choose one with --where Ticker={quoted(tags[0])}."
             )
-        kept = [n for n in range(len(names)) if own.tags[n] in ("", wish)]  # type: ignore[assignment]
+        places_read = [n for n in range(len(names)) if own.tags[n] in ("", wish)]  # type: ignore[assignment]
         left = {name: value for name, value in options.where.items() if plain(name) not in ("ticker", "symbol")}
         rest = replace(options, where=left)
     places: dict[str, int] = {}
-    for number in kept:
+    for number in places_read:
         places.setdefault(names[number], number)
-    return [names[number] for number in kept], places, rest
+    return [names[number] for number in places_read], places, rest
 
 
 def _where(options: Options, names: Sequence[str], path: Path) -> dict[str, str]:
@@ -134,6 +135,6 @@ def _date(path: Path, shape: shapes.Shape, options: Options, what: str) -> str |
         if day := bar_times.day_in_name(shape.day_in_name, name):
             return day
     raise ConfigError(
-        f"{shown(path)}: Expected the day in the file's name, as {shape.name} has it, or --date, got neither. "
+        f"{quoted(path)}: Expected the day in the file's name, as {shape.name} has it, or --date, got neither. "
         "Add --date, for example --date 2012-06-21."
     )

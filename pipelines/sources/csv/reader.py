@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadFileError
 from pipelines.sources.csv import formats
-from pipelines.sources.csv.cells import shown
+from pipelines.sources.csv.cells import quoted
 from pipelines.sources.csv.layout import Layout
 from pipelines.sources.csv.numbers import EMPTY
 
@@ -133,13 +133,13 @@ def text(
     except pa.ArrowInvalid as error:
         message = str(error)
         if ragged := _RAGGED.search(message):
-            row, wanted, got = (int(number.replace(",", "")) for number in ragged.groups())
-            if limit is None and got == 1 and (end := _last_line(layout)):
+            row, expected, actual = (int(number.replace(",", "")) for number in ragged.groups())
+            if limit is None and actual == 1 and (end := _last_line(layout)):
                 yield from _without_footer(layout, columns, numbers=numbers, times=times, end=end)
                 return
             raise BadFileError(
-                f"{shown(layout.path)}: Expected {wanted} cells in each row as in the header, row {row:,} has {got} "
-                "cells. Correct the file."
+                f"{quoted(layout.path)}: Expected {expected} cells in each row as in the header, row {row:,} has "
+                f"{actual} cells. Correct the file."
             ) from error
         if (numbers or times) and "conversion error" in message:
             raise NotTypedError from error
@@ -170,12 +170,12 @@ def _last_line(layout: Layout) -> int | None:
 def _check_rows(path: Path, rows: int) -> None:
     if rows > max(_LEAST_ROWS, path.stat().st_size * _ROWS_A_BYTE):
         raise BadFileError(
-            f"Expected a file of prices, got {shown(path)}, which holds {rows:,} rows in "
+            f"Expected a file of prices, got {quoted(path)}, which holds {rows:,} rows in "
             f"{path.stat().st_size:,} bytes: nearly all of them equal. Save the rows that you need as a file."
         )
 
 
 def _damaged(path: Path, error: Exception) -> BadFileError:
     expected = {"parquet": "Parquet", "feather": "Feather"}.get(formats.kind(path), "text")
-    reason = shown(str(error).splitlines()[0][:200].rstrip("."))
-    return BadFileError(f"Expected a {expected} file that can be read, got {shown(path)}: {reason}. Correct the file.")
+    reason = quoted(str(error).splitlines()[0][:200].rstrip("."))
+    return BadFileError(f"Expected a {expected} file that can be read, got {quoted(path)}: {reason}. Correct the file.")

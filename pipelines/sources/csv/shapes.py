@@ -156,7 +156,7 @@ def choose(name: str, *, names: Sequence[str] | None, rows: Sequence[Sequence[st
             continue
         if names is None and shape.header and _fits(shape, rows):
             return shape
-        if names is not None and shape.signature and shape.signature <= {plain(each) for each in names}:
+        if names is not None and shape.signature and shape.signature <= {plain(name) for name in names}:
             return shape
     if name != AUTO:
         same = [shape for shape in SHAPES if shape.name == name and bool(shape.header) == (names is None)]

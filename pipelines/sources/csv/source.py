@@ -13,7 +13,7 @@ from pipelines.errors import BadFileError, ConfigError, TooFewBarsError
 from pipelines.market.types import Ticks
 from pipelines.sources.base import Delivery
 from pipelines.sources.csv import actions, archives, bar_times, formats, lobster, shapes
-from pipelines.sources.csv.cells import shown
+from pipelines.sources.csv.cells import quoted
 from pipelines.sources.csv.file import FilePart, read_file
 from pipelines.sources.csv.identity import Identities, choose
 from pipelines.sources.csv.options import Options, Reading
@@ -64,7 +64,7 @@ def load(files: Sequence[Path], options: Options) -> Loaded:
     if len({part.kind for part in parts}) > 1:
         names = [next(part.path for part in parts if part.kind == kind) for kind in ("bars", "ticks")]
         raise BadFileError(
-            f"Expected files of one kind, got bars in {shown(names[0])} and trades in {shown(names[1])}. "
+            f"Expected files of one kind, got bars in {quoted(names[0])} and trades in {quoted(names[1])}. "
             "Fetch them one after the other."
         )
     return joined(parts, options)
@@ -79,7 +79,7 @@ def joined(parts: Sequence[FilePart], options: Options) -> Loaded:
     starts = np.cumsum([0, *map(len, frames)])[:-1]
     numbers = None if "row" not in frame else frame["row"].to_numpy()
     places = Places(
-        numbers=numbers, starts=tuple(map(int, starts)), files=tuple(shown(part.path.name) for part in parts)
+        numbers=numbers, starts=tuple(map(int, starts)), files=tuple(quoted(part.path.name) for part in parts)
     )
     return Loaded(
         frame=frame.drop(columns="row", errors="ignore"),
@@ -139,15 +139,15 @@ def _of_exchange(
     """The rows of the only exchange that is kept."""
     if exchange is None or "exchange" not in frame:
         return frame, places, ()
-    kept = (frame["exchange"] == exchange).to_numpy().astype(np.bool_)
-    if not np.any(kept):
-        there = ", ".join(shown(name) for name in frame["exchange"].dropna().unique()[:12])
+    chosen = (frame["exchange"] == exchange).to_numpy().astype(np.bool_)
+    if not np.any(chosen):
+        there = ", ".join(quoted(name) for name in frame["exchange"].dropna().unique()[:12])
         raise BadFileError(
             f"{path}: Expected rows of the exchange {exchange!r}, got those of {there}. "
             "Name one of these with --exchange."
         )
-    note = f"{np.count_nonzero(~kept):,} rows of other exchanges left out"
-    return frame[kept].reset_index(drop=True), places.chosen(kept), (note,)
+    note = f"{np.count_nonzero(~chosen):,} rows of other exchanges left out"
+    return frame[chosen].reset_index(drop=True), places.chosen(chosen), (note,)
 
 
 def _tape(
@@ -183,18 +183,18 @@ def _between(frame: "pd.DataFrame", places: Places, symbol: str, options: Option
     name = next(name for name in ("date", "opened_at", "at") if name in frame)
     slack = np.timedelta64(0, "D") if name == "date" else _SLACK
     times = frame[name].to_numpy().astype("datetime64[ns]")
-    kept = np.ones(len(times), np.bool_)
+    inside = np.ones(len(times), np.bool_)
     if options.start is not None:
-        kept &= ~(times < np.datetime64(options.start, "ns") - slack)
+        inside &= ~(times < np.datetime64(options.start, "ns") - slack)
     if options.end is not None:
-        kept &= ~(times > np.datetime64(options.end, "ns") + slack)
-    if not np.any(kept & ~np.isnat(times)):
+        inside &= ~(times > np.datetime64(options.end, "ns") + slack)
+    if not np.any(inside & ~np.isnat(times)):
         first, last = (np.datetime_as_string(moment, "D") for moment in (np.nanmin(times), np.nanmax(times)))
         raise TooFewBarsError(
             f"{symbol}: Expected prices from {options.start or 'the start'} to {options.end or 'the end'}, the source "
             f"has {first} to {last}. Name other dates."
         )
-    return frame[kept].reset_index(drop=True), places.chosen(kept)
+    return frame[inside].reset_index(drop=True), places.chosen(inside)
 
 
 def every_file(files: Sequence[Path], options: Options) -> list[Path]:

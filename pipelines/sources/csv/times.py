@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipelines.errors import BadFileError, ConfigError
 from pipelines.market.types import Floats, Times
 from pipelines.sources.csv import date_texts
-from pipelines.sources.csv.cells import Column, shown
+from pipelines.sources.csv.cells import Column, quoted
 from pipelines.sources.csv.numbers import EMPTY
 
 if TYPE_CHECKING:
@@ -106,10 +106,10 @@ def _of_text(text: "pa.ChunkedArray", *, where: Column, day_first: bool | None, 
         pass
     if pc.all(pc.match_substring_regex(text, _EPOCH)).as_py() and not date_texts.is_compact(text):
         try:
-            whole = text.cast(pa.int64())
+            numbers = text.cast(pa.int64())
         except pa.ArrowInvalid:
-            whole = text.cast(pa.float64())
-        return _since_1970(whole, where=where, latest=latest)
+            numbers = text.cast(pa.float64())
+        return _since_1970(numbers, where=where, latest=latest)
     parts = date_texts.parse(text, where=where, day_first=day_first)
     zoned = None if parts.offset is None else parts.wall - parts.offset
     return Stamps(wall=parts.wall, utc=zoned, unit=parts.order, zone=parts.zone)
@@ -137,7 +137,7 @@ def to_utc(wall: Times, tz: str | None, *, where: Column) -> Times:
     if tz is None:
         first = wall[~np.isnat(wall)][:1].astype("datetime64[s]")
         raise ConfigError(
-            f"{shown(where.path)}: Expected the time zone of column {shown(where.name)!r} "
+            f"{quoted(where.path)}: Expected the time zone of column {quoted(where.name)!r} "
             f"({' '.join(map(str, first))}), the file has none. Name it, for example --tz America/New_York or --tz UTC."
         )
     check_zone(tz)
@@ -158,8 +158,8 @@ def _second_pass(wall: Times, twice: NDArray[np.int64]) -> NDArray[np.bool_]:
 
     In a file whose newest row is first, those before. Of one hour's bars the clock stands still.
     """
-    given = wall[~np.isnat(wall)]
-    backwards = len(given) > 1 and given[0] > given[-1]
+    filled = wall[~np.isnat(wall)]
+    backwards = len(filled) > 1 and filled[0] > filled[-1]
     rows = twice[::-1] if backwards else twice
     second = np.zeros(len(rows), np.bool_)
     for run in np.split(np.arange(len(rows)), np.flatnonzero(np.abs(np.diff(rows)) > 1) + 1):
@@ -251,37 +251,37 @@ def _since_1970(column: "pa.ChunkedArray", *, where: Column, latest: np.datetime
     import pyarrow.compute as pc
 
     values = np.asarray(column.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy())
-    given = ~np.isnan(values)
+    filled = ~np.isnan(values)
     size = np.abs(values)
-    if not np.any(size[given] >= _LEAST[0]):
+    if not np.any(size[filled] >= _LEAST[0]):
         raise BadFileError(
-            f"{shown(where.path)}: Expected times in column {shown(where.name)!r}, got numbers around "
-            f"{np.nanmedian(values) if np.any(given) else 0:g}. Seconds after midnight need --date; day numbers of a "
+            f"{quoted(where.path)}: Expected times in column {quoted(where.name)!r}, got numbers around "
+            f"{np.nanmedian(values) if np.any(filled) else 0:g}. Seconds after midnight need --date; day numbers of a "
             "spreadsheet have to be formatted as dates there."
         )
-    natural = np.digitize(np.where(given, size, 0), _LEAST[1:])
+    natural = np.digitize(np.where(filled, size, 0), _LEAST[1:])
     units = list(_UNITS)
     unit = natural.copy()
     possible = _possible(values, natural, latest)
-    if len(np.unique(natural[given])) > 1 or not np.all(possible[given]):
-        unit = _unit_of_each(values, natural, possible, given, latest)
-    if np.any(wrong := given & (unit < 0)):
+    if len(np.unique(natural[filled])) > 1 or not np.all(possible[filled]):
+        unit = _unit_of_each(values, natural, possible, filled, latest)
+    if np.any(wrong := filled & (unit < 0)):
         row = int(np.argmax(wrong))
         expected = f"a time from {EARLIEST.astype('datetime64[D]')} to {latest.astype('datetime64[D]')}"
         raise where.bad(row, column[row].as_py(), expected=expected)
     factor = np.array(list(_UNITS.values()), np.int64)[np.maximum(unit, 0)]
     if pa.types.is_integer(column.type):
-        whole = pc.fill_null(column.cast(pa.int64()), 0).to_numpy()
-        since = whole * factor
+        integers = pc.fill_null(column.cast(pa.int64()), 0).to_numpy()
+        since = integers * factor
     else:  # a float holds a time of today to a quarter of a microsecond
-        since = np.round(np.where(given, values, 0) * (factor / 1000)).astype(np.int64) * 1000
+        since = np.round(np.where(filled, values, 0) * (factor / 1000)).astype(np.int64) * 1000
         since = np.where(
-            np.where(given, values == np.floor(values), False),
-            np.where(given, values, 0).astype(np.int64) * factor,
+            np.where(filled, values == np.floor(values), False),
+            np.where(filled, values, 0).astype(np.int64) * factor,
             since,
         )
-    since = np.where(given, since, np.iinfo(np.int64).min)
-    names = " and ".join(_NAMES[units[code]] for code in np.unique(unit[given]))
+    since = np.where(filled, since, np.iinfo(np.int64).min)
+    names = " and ".join(_NAMES[units[code]] for code in np.unique(unit[filled]))
     moments = since.view("datetime64[ns]")
     return Stamps(wall=moments, utc=moments, unit=f"{names} since 1970")
 
@@ -297,7 +297,7 @@ def _unit_of_each(
     values: Floats,
     natural: NDArray[np.int64],
     possible: NDArray[np.bool_],
-    given: NDArray[np.bool_],
+    filled: NDArray[np.bool_],
     latest: np.datetime64,
 ) -> NDArray[np.int64]:
     """The unit of each cell of a column with several, -1 for none.
@@ -305,10 +305,10 @@ def _unit_of_each(
     A number of the first months after 1970 may be of a finer unit than its size says: it is, where that brings it
     nearer to the next cell that can be read in one way only, as most can.
     """
-    present = np.unique(natural[given & possible])
+    present = np.unique(natural[filled & possible])
     fits = np.stack([_possible(values, np.full(len(values), code), latest) for code in range(len(_UNITS))])
     for code in range(len(_UNITS)):
-        fits[code] &= given & ((natural == code) | ((natural < code) & np.isin(code, present)))
+        fits[code] &= filled & ((natural == code) | ((natural < code) & np.isin(code, present)))
     single = np.flatnonzero(fits.sum(axis=0) == 1)
     unit = np.where(fits.any(axis=0), np.argmax(fits, axis=0), -1)
     several = np.flatnonzero(fits.sum(axis=0) > 1)

@@ -49,10 +49,10 @@ class RetryPolicy:
     clock: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
 
-    def wait(self, attempt: int, asked: float | None) -> float:
+    def wait(self, attempt: int, requested: float | None) -> float:
         """Seconds before the next try: what the server asked for, else doubling, each time a bit different."""
-        if asked is not None:
-            return asked
+        if requested is not None:
+            return requested
         return min(self.longest_wait, self.first_wait * 2.0**attempt) * (0.5 + 0.5 * self.jitter())
 
 
@@ -129,9 +129,9 @@ class Client:
                 if watched.empty:
                     raise TooFewBarsError(f"{symbol}: Yahoo has no prices for the time that was asked for.") from error
                 raise
-            given = str(watched.meta.get("dataGranularity") or options["interval"]).replace("60m", "1h")
-            if given != options["interval"]:
-                raise SourceError(f"{symbol}: need {options['interval']} bars, Yahoo answered with {given} bars.")
+            actual = str(watched.meta.get("dataGranularity") or options["interval"]).replace("60m", "1h")
+            if actual != options["interval"]:
+                raise SourceError(f"{symbol}: need {options['interval']} bars, Yahoo answered with {actual} bars.")
             return frame, watched.meta
 
     def _keep_pace(self) -> None:

@@ -181,8 +181,8 @@ def _finished(
     final = over + SETTLED <= np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "ns")
     if not np.all(final):
         notes.append(f"{np.count_nonzero(~final)} unfinished left for the next time")
-    wanted = np.ones(len(days), np.bool_) if end is None else days <= np.datetime64(end, "D")
-    return table[final & wanted & ~empty], tuple(notes)
+    inside = np.ones(len(days), np.bool_) if end is None else days <= np.datetime64(end, "D")
+    return table[final & inside & ~empty], tuple(notes)
 
 
 def _as_traded(bars: Bars, actions: Actions) -> tuple[Bars, Actions, tuple[str, ...]]:

@@ -67,21 +67,21 @@ def record(
         SourceError: no connection could be made in all that time.
     """
     timing = timing or Timing()
-    told, waiting = Recording(), _Waiting(symbols, currencies or {}, timing.now)
+    recording, waiting = Recording(), _Waiting(symbols, currencies or {}, timing.now)
     end = timing.clock() + seconds
     written, wait, reason = timing.clock(), timing.first_wait, "no answer"
     try:
         while timing.clock() < end:
             try:
                 with _connect(url, timing) as connection:
-                    told.connections += 1
+                    recording.connections += 1
                     connection.send(json.dumps({"subscribe": list(symbols)}))
                     while timing.clock() < end:
                         text = connection.recv(timeout=min(timing.stalled, max(0.01, end - timing.clock())))
-                        waiting.take(text, told)
+                        waiting.take(text, recording)
                         wait = timing.first_wait
                         if timing.clock() - written > timing.write_every:
-                            waiting.hand_on(keep, told, all_of_them=False)
+                            waiting.hand_on(keep, recording, all_of_them=False)
                             written = timing.clock()
             except Exception as error:
                 if not _is_network(error):
@@ -90,10 +90,10 @@ def record(
                 timing.sleep(min(wait, max(0.0, end - timing.clock())))
                 wait = min(2 * wait, timing.longest_wait)
     finally:
-        waiting.hand_on(keep, told, all_of_them=True)
-    if not told.connections:
+        waiting.hand_on(keep, recording, all_of_them=True)
+    if not recording.connections:
         raise SourceError(f"Expected a connection to Yahoo's stream, got {reason}. Check the network and try again.")
-    return told
+    return recording
 
 
 class _Waiting:
@@ -105,30 +105,30 @@ class _Waiting:
         self._currency = dict(currencies)
         self._now = now
 
-    def take(self, text: str | bytes, told: Recording) -> None:
+    def take(self, text: str | bytes, recording: Recording) -> None:
         quote = _decoded(text)
         if quote is None or quote.id not in self._rows or not (quote.price > 0 and np.isfinite(quote.price)):
-            told.garbage += 1
+            recording.garbage += 1
             return
         moment, price = int(quote.time) * 1_000_000, float(str(np.float32(quote.price)))
         if not _EARLIEST < moment <= self._now() + _AHEAD:
-            told.misdated += 1
+            recording.misdated += 1
             return
         currency = quote.currency if quote.currency.isascii() and quote.currency.isalpha() else ""
         if currency and self._currency.get(quote.id) and currency != self._currency[quote.id]:
-            told.foreign += 1
+            recording.foreign += 1
             return
         if moment <= self._last.get(quote.id, 0):
-            told.late += 1
+            recording.late += 1
             return
         row = (moment, price, float(max(quote.last_size, 0)))
         if row in self._rows[quote.id][-100:]:  # the last quote comes again with each connection
-            told.late += 1
+            recording.late += 1
             return
         self._rows[quote.id].append(row)
         self._currency[quote.id] = self._currency.get(quote.id) or currency
 
-    def hand_on(self, keep: Callable[[Ticks], object], told: Recording, *, all_of_them: bool) -> None:
+    def hand_on(self, keep: Callable[[Ticks], object], recording: Recording, *, all_of_them: bool) -> None:
         """Writes replace whole times, so quotes of the newest time wait for others of the same."""
         for symbol, rows in self._rows.items():
             rows.sort(key=lambda row: row[0])
@@ -147,7 +147,7 @@ class _Waiting:
                     calendar="24/7",
                 )
             )
-            told.quotes[symbol] = told.quotes.get(symbol, 0) + len(ready)
+            recording.quotes[symbol] = recording.quotes.get(symbol, 0) + len(ready)
             self._last[symbol] = ready[-1][0]
             self._rows[symbol] = rows[len(ready) :]
 
