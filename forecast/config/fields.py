@@ -163,9 +163,9 @@ class Setting:
         return None if day is None else f"{day.isoformat()}T23:59:59"
 
     def _pairs(self, value: Any) -> dict[str, str] | None:
-        if isinstance(value, list | tuple) and all(isinstance(each, str) and "=" in each for each in value):
-            return dict(each.split("=", 1) for each in value)
-        named = isinstance(value, Mapping) and all(isinstance(each, str) for pair in value.items() for each in pair)
+        if isinstance(value, list | tuple) and all(isinstance(text, str) and "=" in text for text in value):
+            return dict(text.split("=", 1) for text in value)
+        named = isinstance(value, Mapping) and all(isinstance(text, str) for pair in value.items() for text in pair)
         return dict(value) if named else None
 
     def _texts(self, value: Any) -> tuple[str, ...] | None:

@@ -53,7 +53,7 @@ class FetchConfig:
     @property
     def dates(self) -> tuple[datetime.date | None, datetime.date | None]:
         """The first and the last session."""
-        first, last = (each if isinstance(each, datetime.date) else None for each in (self.start, self.end))
+        first, last = (date if isinstance(date, datetime.date) else None for date in (self.start, self.end))
         return first, last
 
     @property

@@ -26,7 +26,7 @@ _READING = (
 
 
 def _reading_options(command: Any) -> Any:
-    return reduce(lambda made, option: option(made), reversed(_READING), command)
+    return reduce(lambda decorated, option: option(decorated), reversed(_READING), command)
 
 
 @click.command()
