@@ -27,11 +27,14 @@ LONGEST_CALL = 60.0  # seconds that one call may take
 _NOUNS = {"Baseline": "class"}
 PATTERN = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 _NAME = re.compile(PATTERN, re.ASCII)
+RESERVED = ("rank", "relative")
+"""Modules that no code of one's own can be in: rank:return is a feature across symbols."""
 
 
 def is_user_code(name: object) -> bool:
     """Whether this is `module:function` and not a name in a table."""
-    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+    fits = isinstance(name, str) and _NAME.fullmatch(name) is not None
+    return fits and str(name).partition(":")[0] not in RESERVED
 
 
 def short_name(name: str) -> str:

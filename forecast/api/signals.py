@@ -1,6 +1,6 @@
 """Runs -> today's signal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -90,8 +90,10 @@ def signal(
                 now=np.datetime64("now", "ns"),
                 offline=offline,
                 refit=refit,
+                jobs=jobs,
                 rules={"policy": policy, "threshold": threshold},
                 note=display.note,
+                progress=display,
             )
             for note in ranking.notes:
                 display.note(note)
@@ -140,8 +142,9 @@ def ask(
     store = Store(workspace.store)
     described, experiment = open_experiment(run)
     trading = replace(trading or rules_of(run), **{name: value for name, value in rules.items() if value is not None})
-    if not offline and (message := refresh(workspace, store, experiment, now=now)):
-        note(message)
+    if not offline:
+        for message in refresh_all(workspace, store, experiment, symbols=[experiment.symbol], now=now):
+            note(message)
     source = source_now(run, experiment, store)
     newest = None
     if refit:
@@ -153,6 +156,16 @@ def ask(
     loaded = load_members(run)
     forecast = outlook(loaded, source, rules=trading, newest=newest)
     return Asked(loaded=loaded, forecast=forecast, prices=make_bars(source, experiment))
+
+
+def refresh_all(
+    workspace: Workspace, store: "Store", experiment: "Experiment", *, symbols: Iterable[str], now: "np.datetime64"
+) -> list[str]:
+    """Fetches what the store lacks of these symbols and of the covariates: what a person should know, each once."""
+    alone = replace(experiment, covariates=())
+    names = (*symbols, *experiment.covariates)
+    messages = [refresh(workspace, store, alone.of_symbol(name), now=now) for name in names]
+    return list(dict.fromkeys(filter(None, messages)))
 
 
 def refresh(workspace: Workspace, store: "Store", experiment: "Experiment", *, now: "np.datetime64") -> str:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from forecast.compute import backend, shared_data
 from forecast.compute.shared_data import SharedData
 from forecast.config.experiment import Experiment, Hyperparameters
-from forecast.datasets.dataset import Dataset
+from forecast.datasets.dataset import MemberRows
 from forecast.networks.results import Architecture, Budget, FitResult
 from pipelines.errors import RunError
 from pipelines.market.types import Floats
@@ -119,7 +119,7 @@ def order_for(
     experiment: Experiment,
     task: Task,
     *,
-    dataset: Dataset,
+    dataset: MemberRows,
     room: int = 0,
     settings: Hyperparameters | None = None,
     backend: str,

@@ -134,7 +134,7 @@ class Architecture:
         architecture = cls(
             model=model.replace("simple_rnn_wide", "lstm"),
             steps=experiment.window,
-            features=len(experiment.features),
+            features=len(experiment.columns),
             units=units or experiment.units,
             layers=experiment.layers,
             dropout=experiment.dropout,

@@ -12,7 +12,7 @@ from forecast.config import model_registry
 from forecast.config.fields import check, json_schema, setting, settings_of
 from forecast.config.model_registry import DEFAULT_MODELS, MODELS
 from pipelines.errors import ConfigError
-from pipelines.preprocessing.choices import LABELS, OVERNIGHT, SPLITS, WEIGHTS
+from pipelines.preprocessing.choices import ACROSS_SYMBOLS, LABELS, OVERNIGHT, SCALINGS, SPLITS, WEIGHTS
 from pipelines.user_code import is_user_code
 
 COMBINATORIAL = "combinatorial"
@@ -42,7 +42,9 @@ class Experiment:
     and test_groups instead of
     folds, as pipelines.preprocessing.combinatorial_cv takes them.
     features: names; none stands for DEFAULT_FEATURES; on bars made of ticks for all of FEATURES and those of trades and
-    quotes that the bars have columns for (forecast.datasets.dataset.with_features).
+    quotes that the bars have columns for (forecast.datasets.dataset.with_features). rank:return is the place of a
+    feature among the symbols of a panel, relative:return its distance to their median.
+    covariates: other symbols whose features stand beside one's own, as known at each close: columns such as SPY:return.
     panel: the symbols whose networks are trained as one; symbol is then the panel's title. None: this symbol alone.
     membership: "AAPL,1999-11-01,2015-03-18" for each period in which a symbol of the panel is a member, as
     forecast.config.universe has them; none: as long as it trades.
@@ -62,7 +64,7 @@ class Experiment:
         "direction",
         "text",
         "Target: sign of the return; of returns beyond their costs; at the first barrier touched; of a panel, whether "
-        "the return is above the median of its day; or module:function of your own.",
+        "the return is above the median of its day, or how far from it (its rank); or module:function of your own.",
         group=LEARNED,
         choices=LABELS,
         own="module:function",
@@ -84,6 +86,13 @@ class Experiment:
         low=0,
         open_low=True,
         high=100,
+    )
+    scaling: str = setting(
+        "symbol",
+        "text",
+        "Of a panel: each symbol is standardised by its own training rows, or all by those of the panel.",
+        group=LEARNED,
+        choices=SCALINGS,
     )
     overnight: str = setting(
         "flat",
@@ -183,11 +192,21 @@ class Experiment:
     features: Sequence[str] = setting(
         (),
         "texts",
-        "A feature, or module:function for your own; several by repeating  [default: return; of ticks all]",
+        "A feature, of a panel also rank: or relative: and a feature, or module:function for your own; several by "
+        "repeating  [default: return; of ticks all]",
         group=PRICES,
         option="feature",
         empty=True,
         aliases=("features",),
+    )
+    covariates: Sequence[str] = setting(
+        (),
+        "texts",
+        "Another symbol whose features are learned from too, as known at each close; several by repeating.",
+        group=PRICES,
+        option="with",
+        empty=True,
+        aliases=("covariates",),
     )
     panel: Sequence[str] = ()
     membership: Sequence[str] = ()
@@ -197,6 +216,7 @@ class Experiment:
     def __post_init__(self) -> None:
         from forecast.config.universe import check_membership
         from pipelines.market.types import check_symbol
+        from pipelines.preprocessing import cross_section
         from pipelines.preprocessing.combinatorial_cv import count_folds
         from pipelines.preprocessing.features import DEFAULT_FEATURES, check_names
         from pipelines.preprocessing.walk_forward import check_length, time_span
@@ -211,9 +231,12 @@ class Experiment:
             object.__setattr__(self, "features", DEFAULT_FEATURES)
         if self.features:
             check_names(self.features)
+        self._check_covariates()
         object.__setattr__(self, "panel", tuple(sorted(check_symbol(symbol) for symbol in self.panel)))
         if self.panel and len(set(self.panel)) < max(2, len(self.panel)):
             raise ConfigError(f"Expected 2 symbols or more of a panel, each once, got {', '.join(self.panel)}.")
+        if not self.panel and (across := next((name for name in self.features if cross_section.parse(name)), None)):
+            raise ConfigError(f"Expected a panel with feature {across}, got one symbol: it compares several.")
         object.__setattr__(self, "membership", check_membership(self.membership, symbols=self.panel))
         if self.panel and self.combinatorial:
             raise ConfigError("Expected split expanding or rolling for a panel, got combinatorial.")
@@ -228,8 +251,10 @@ class Experiment:
                 f"Expected label out of {', '.join(LABELS)} for a panel, got {self.label}: a label of your own is for "
                 "one symbol at a time. Train each symbol by itself."
             )
-        if self.label == "above-median" and not self.panel:
-            raise ConfigError("Expected a panel with label above-median, got one symbol: a median needs several.")
+        if self.label in ACROSS_SYMBOLS and not self.panel:
+            raise ConfigError(f"Expected a panel with label {self.label}, got one symbol: a median needs several.")
+        if self.scaling == "panel" and not self.panel:
+            raise ConfigError("Expected a panel with scaling panel, got one symbol.")
         time_span(self.embargo)
         count_folds(groups=self.groups, tested=self.test_groups)
         if self.start and self.end and str(self.start) > str(self.end):
@@ -240,9 +265,42 @@ class Experiment:
         """Whether folds learn from later rows than they are tested on."""
         return self.split == COMBINATORIAL
 
+    @property
+    def covariate_features(self) -> tuple[str, ...]:
+        """What is taken of each covariate: the features of the table that its symbol's own are, or are made of."""
+        from pipelines.preprocessing import cross_section, features
+
+        parts = dict.fromkeys(map(cross_section.table_feature, self.features))
+        return tuple(filter(features.in_table, parts)) if self.covariates else ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The inputs of the networks by name: the features, and those of the covariates."""
+        from pipelines.preprocessing.covariates import column_name
+
+        joined = [column_name(symbol, name) for symbol in self.covariates for name in self.covariate_features]
+        return (*self.features, *joined)
+
     def of_symbol(self, symbol: str) -> "Experiment":
         """The same of one symbol of its panel."""
         return dataclasses.replace(self, symbol=symbol)
+
+    def _check_covariates(self) -> None:
+        from pipelines.market.types import check_symbol
+
+        covariates = tuple(map(check_symbol, self.covariates))
+        object.__setattr__(self, "covariates", covariates)
+        if not covariates:
+            return
+        if len(set(covariates)) < len(covariates) or (self.symbol in covariates and not self.panel):
+            raise ConfigError(
+                f"Expected other symbols than {self.symbol} as covariates, each once, got {_list(covariates)}."
+            )
+        if not self.covariate_features:
+            got = _list(self.features) or "none"
+            raise ConfigError(
+                f"Expected a feature of the table, such as return, to take of {covariates[0]}, got {got}."
+            )
 
     def _check_networks(self) -> None:
         """What the networks' shape cannot be, alone or together with the labels."""
@@ -298,6 +356,10 @@ class Experiment:
         """sha256 over the experiment and whatever else decides its result (data, versions, backend)."""
         content = json.dumps({"experiment": self.to_json(), **more}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _list(texts: Sequence[str]) -> str:
+    return ", ".join(texts)
 
 
 Study = tuple[str, int]

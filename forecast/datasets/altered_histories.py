@@ -12,16 +12,19 @@ PRICES = ("open", "high", "low", "close", "volume")
 
 
 def truncated(source: Source, cut: np.datetime64) -> Source:
-    """The source as it stood at the cut."""
+    """The source as it stood at the cut, its covariates too; a panel's cross-sections stay (panel_audit cuts them)."""
+    source = replace(source, covariates={name: truncated(each, cut) for name, each in source.covariates.items()})
     raw, actions = source.raw, source.actions
     if isinstance(raw, TickHistory):
         return replace(source, raw=raw.truncated(cut))
     known = (raw.time if isinstance(raw, Ticks) else raw.closed_at) <= cut
-    return Source(raw=raw.rows(known), actions=_cut_actions(actions, cut, keep_later=False))
+    return replace(source, raw=raw.rows(known), actions=_cut_actions(actions, cut, keep_later=False))
 
 
 def scrambled(source: Source, cut: np.datetime64, *, rng: np.random.Generator) -> Source:
     """The source with another future: prices walk off at random, volumes are shuffled, dividends and splits change."""
+    others = {name: scrambled(each, cut, rng=rng) for name, each in source.covariates.items()}
+    source = replace(source, covariates=others)
     raw, actions = source.raw, source.actions
     if isinstance(raw, TickHistory):
         return replace(source, raw=raw.scrambled(cut, seed=int(rng.integers(1 << 32))))
@@ -37,7 +40,7 @@ def scrambled(source: Source, cut: np.datetime64, *, rng: np.random.Generator) -
     for name in ("open", "high", "low", "close"):
         columns[name][later] *= drift
     columns["volume"][later] = rng.permutation(columns["volume"][later]) * 3 + 1
-    return Source(raw=replace(raw, **columns), actions=_cut_actions(actions, cut, keep_later=True))
+    return replace(source, raw=replace(raw, **columns), actions=_cut_actions(actions, cut, keep_later=True))
 
 
 def _cut_actions(actions: Actions, cut: np.datetime64, *, keep_later: bool) -> Actions:

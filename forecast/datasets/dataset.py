@@ -1,8 +1,8 @@
 """From the store to what a run trains on: bars adjusted forward, windows, folds, and one scaler a fold."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -17,8 +17,19 @@ from pipelines.bars import aggregation
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.market import adjustments
 from pipelines.market.calendars import session_of, sessions_between, sessions_per_year
-from pipelines.market.types import Actions, Bars, Ticks
-from pipelines.preprocessing import combinatorial_cv, features, labels, sample_weights, scaling, walk_forward, windows
+from pipelines.market.types import Actions, Bars, Floats, Ticks
+from pipelines.preprocessing import (
+    combinatorial_cv,
+    covariates,
+    cross_section,
+    features,
+    labels,
+    sample_weights,
+    scaling,
+    walk_forward,
+    windows,
+)
+from pipelines.preprocessing.cross_section import CrossSection, Dates, SymbolValues
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import Fold
 from pipelines.preprocessing.windows import Rows, Windows
@@ -63,15 +74,29 @@ class MemberRows(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
-    """What the store holds of a symbol, before anything is made of it: raw bars or ticks, and the actions."""
+    """What the store holds of a symbol, before anything is made of it: raw bars or ticks, and the actions.
+
+    covariates: the same of other symbols whose features are joined. cross_sections: of a panel's symbol, by feature.
+    """
 
     raw: Bars | Ticks | TickHistory
     actions: Actions
+    covariates: Mapping[str, "Source"] = field(default_factory=dict)
+    cross_sections: Mapping[str, CrossSection] = field(default_factory=dict)
 
 
-def load(store: Store, experiment: Experiment) -> Source:
-    """The raw prices that an experiment is about."""
-    symbol = experiment.symbol
+def load(store: Store, experiment: Experiment, *, covariates: Mapping[str, Source] | None = None) -> Source:
+    """The raw prices that an experiment is about. covariates: those of its covariates, where they are read already."""
+    alone = _load(store, experiment, experiment.symbol)
+    return replace(alone, covariates=load_covariates(store, experiment) if covariates is None else covariates)
+
+
+def load_covariates(store: Store, experiment: Experiment) -> dict[str, Source]:
+    """The raw prices of an experiment's covariates."""
+    return {symbol: _load(store, experiment, symbol) for symbol in experiment.covariates}
+
+
+def _load(store: Store, experiment: Experiment, symbol: str) -> Source:
     if experiment.bars is not None:
         chunks = partial(store.scan_matched, symbol, start=experiment.start, end=experiment.end)
         next(chunks())  # a symbol without ticks is said at once
@@ -81,10 +106,57 @@ def load(store: Store, experiment: Experiment) -> Source:
 
 
 def make_bars(source: Source, experiment: Experiment) -> Bars:
-    """The experiment's bars, adjusted forward from the first, or built from ticks.
+    """The experiment's bars, adjusted forward from the first, or built from ticks, with what is joined from others.
 
     Forward, because a dividend or split that comes later then changes no number of an earlier bar.
     """
+    prices = bars_alone(source, experiment)
+    joined: dict[str, Floats] = {}
+    for covariate in source.covariates.values():
+        other = bars_alone(covariate, experiment)
+        joined |= covariates.join(prices, other, names=experiment.covariate_features)
+    joined |= _across(prices, experiment, source.cross_sections)
+    return replace(prices, joined=joined) if joined else prices
+
+
+def _across(prices: Bars, experiment: Experiment, sections: Mapping[str, CrossSection]) -> dict[str, Floats]:
+    """The features of a symbol that compare it with the others of its panel, by name."""
+    joined: dict[str, Floats] = {}
+    for name in experiment.features if sections else ():
+        if parsed := cross_section.parse(name):
+            kind, feature = parsed
+            joined[name] = cross_section.KINDS[kind](sections[feature], symbol_values(prices, experiment, feature))
+    return joined
+
+
+def symbol_values(prices: Bars, experiment: Experiment, feature: str) -> SymbolValues:
+    """What a symbol brings into the cross-section of a feature."""
+    member = members(session_of(prices.closed_at, prices.calendar), experiment.membership, prices.symbol)
+    return SymbolValues.of(prices, features.compute(prices, names=[feature])[:, 0], member=member)
+
+
+def compared_features(experiment: Experiment) -> tuple[str, ...]:
+    """The features whose cross-sections an experiment needs."""
+    return tuple(dict.fromkeys(parsed[1] for name in experiment.features if (parsed := cross_section.parse(name))))
+
+
+def cross_sections(prices: Mapping[str, Bars], experiment: Experiment) -> dict[str, CrossSection]:
+    """Of all symbols of a panel, by feature."""
+    return {
+        feature: cross_section.cross_section(
+            {symbol: symbol_values(each, experiment, feature) for symbol, each in prices.items()}
+        )
+        for feature in compared_features(experiment)
+    }
+
+
+def with_cross_sections(prices: Bars, experiment: Experiment, sections: Mapping[str, CrossSection]) -> Bars:
+    """A symbol's bars with its features across the panel."""
+    return replace(prices, joined={**prices.joined, **_across(prices, experiment, sections)})
+
+
+def bars_alone(source: Source, experiment: Experiment) -> Bars:
+    """The bars without what is joined from other symbols."""
     if isinstance(source.raw, TickHistory):
         return source.raw.bars(str(experiment.bars))
     if isinstance(source.raw, Ticks):
@@ -175,7 +247,7 @@ def make_windows(prices: Bars, experiment: Experiment) -> Windows:
             f"Expected overnight hold for {paths[0]} on {prices.interval} bars, got {experiment.overnight}: it "
             "forecasts the path of the next bars, across the end of a session."
         )
-    matrix = features.compute(prices, names=with_features(experiment, prices).features)
+    matrix = features.compute(prices, names=with_features(experiment, prices).columns)
     ready = windows.build(matrix, known, steps=experiment.window, opens=prices.open)
     return _of_members(ready, prices, experiment) if experiment.membership else ready
 
@@ -186,14 +258,19 @@ def _of_members(ready: Windows, prices: Bars, experiment: Experiment) -> Windows
     Raises:
         TooFewBarsError: it never is.
     """
-    days = session_of(ready.decided_at, prices.calendar)
-    member = np.zeros(len(ready), dtype=np.bool_)
-    for first, last in periods_of(experiment.membership, prices.symbol):
-        begun = np.True_ if first is None else days >= np.datetime64(first)
-        member |= begun & (np.True_ if last is None else days <= np.datetime64(last))
+    member = members(session_of(ready.decided_at, prices.calendar), experiment.membership, prices.symbol)
     if not member.any():
         raise TooFewBarsError(f"{prices.symbol}: no bar with a whole window on a day of its membership.")
     return ready.rows(member)
+
+
+def members(days: Dates, membership: Sequence[str], symbol: str) -> NDArray[np.bool_]:
+    """Whether a symbol is a member in each of these sessions, shape (days,): always where no days are given."""
+    inside = np.full(len(days), not membership)
+    for first, last in periods_of(membership, symbol) if membership else ():
+        begun = np.True_ if first is None else days >= np.datetime64(first)
+        inside |= begun & (np.True_ if last is None else days <= np.datetime64(last))
+    return inside
 
 
 def prepare_newest(prices: Bars, experiment: Experiment) -> Dataset:
@@ -215,8 +292,9 @@ def with_room(prices: Bars, *, bars: int) -> Bars:
     flat = replace(last, opened_at=last.closed_at, open=last.close, high=last.close, low=last.close)
     arrays = [each.name for each in fields(Bars) if isinstance(getattr(prices, each.name), np.ndarray)]
     parts = [prices, *[flat] * bars]
-    joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
-    return replace(prices, **joined)
+    longer: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+    joined = {name: np.append(column, column[-1:].repeat(bars)) for name, column in prices.joined.items()}
+    return replace(prices, **longer, joined=joined)
 
 
 def bars_per_year(prices: Bars) -> float:
@@ -227,7 +305,7 @@ def bars_per_year(prices: Bars) -> float:
 
 
 def fingerprint(prices: Bars) -> str:
-    """sha256 over times, prices and volumes, and what bars of ticks have beside them."""
+    """sha256 over times, prices and volumes, what bars of ticks have beside them, and what is joined."""
     digest = hashlib.sha256(f"{prices.symbol} {prices.interval} {prices.adjusted}".encode())
     of_ticks = (prices.vwap, prices.trades, prices.signed_volume, prices.bid, prices.ask, prices.spread)
     for array in (
@@ -239,6 +317,7 @@ def fingerprint(prices: Bars) -> str:
         prices.close,
         prices.volume,
         *(array for array in (*of_ticks, prices.depth_imbalance, prices.order_flow) if array is not None),
+        *prices.joined.values(),
     ):
         digest.update(array.tobytes())
     return digest.hexdigest()

@@ -7,7 +7,8 @@ computed in a fresh process, the shortest history first (pipelines.preprocessing
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,13 @@ from forecast.datasets.audit_cuts import telling_rows, unusual_rows
 from forecast.datasets.dataset import Dataset
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars, Floats, Times
-from pipelines.preprocessing import features, isolated_features
+from pipelines.preprocessing import cross_section, features, isolated_features
+from pipelines.preprocessing.covariates import join
 from pipelines.preprocessing.custom_features import is_user_feature
 from pipelines.preprocessing.isolated_features import Recomputation
 from pipelines.preprocessing.windows import Rows
+
+NONE: Mapping[str, Bars] = MappingProxyType({})
 
 RANDOM_CUTS = 150
 _WORK = 3_000_000  # bars computed again in all for each feature, from which on there are fewer cuts
@@ -57,7 +61,12 @@ def detectable_share(random_cuts: int, *, probability: float = 0.95) -> float:
 
 
 def audit(
-    dataset: Dataset, *, names: Sequence[str], rng: np.random.Generator, events: Times | None = None
+    dataset: Dataset,
+    *,
+    names: Sequence[str],
+    rng: np.random.Generator,
+    events: Times | None = None,
+    covariates: Mapping[str, Bars] = NONE,
 ) -> FeatureAudit:
     """Recomputes every feature of a dataset on histories that end early.
 
@@ -66,11 +75,13 @@ def audit(
     dataset
         Bars and windows; the scalers say how large a difference is.
     names
-        The features, one a column of the windows.
+        The features, one a column of the windows; those across symbols are for forecast.datasets.panel_audit.
     rng
         Draws the cuts.
     events
         Moments of dividends and splits, at which cuts are made too.
+    covariates
+        The bars of the symbols whose features are joined.
 
     Raises
     ------
@@ -81,18 +92,20 @@ def audit(
     number = int(np.clip(_WORK // max(len(bars), 1) - 150, _FEWEST_RANDOM, RANDOM_CUTS))
     drawn = np.sort(rng.choice(np.arange(first, len(bars)), size=min(number, len(bars) - first), replace=False))
     common = np.union1d(drawn, telling_rows(bars, first=first, rng=rng, events=events))
-    column = {name: dataset.windows.values[:, place].astype(np.float64) for place, name in enumerate(names)}
+    places = {name: place for place, name in enumerate(names) if cross_section.parse(name) is None}
+    column = {name: dataset.windows.values[:, place].astype(np.float64) for name, place in places.items()}
+    is_own = {name: is_user_feature(name) and name not in bars.joined for name in places}
     cuts = {
-        name: np.union1d(common, unusual_rows(values, number=12 if is_user_feature(name) else 3, first=first, rng=rng))
+        name: np.union1d(common, unusual_rows(values, number=12 if is_own[name] else 3, first=first, rng=rng))
         for name, values in column.items()
     }
-    own = {name: rows for name, rows in cuts.items() if is_user_feature(name)}
+    own = {name: rows for name, rows in cuts.items() if is_own[name]}
     recomputed = isolated_features.recompute(bars, own) if own else {}
-    builtin = [name for name in names if name not in own]
-    recomputed |= _recompute_builtin(bars, names=builtin, cuts=cuts) if builtin else {}
+    builtin = [name for name in places if name not in own]
+    recomputed |= _recompute_builtin(bars, names=builtin, cuts=cuts, covariates=covariates) if builtin else {}
     failures: list[str] = []
     unverifiable: list[str] = []
-    for place, name in enumerate(names):
+    for name, place in places.items():
         scale = feature_scale(dataset, place)
         failures += _failures(name, recomputed[name], column[name], bars, scale=scale)
         unverifiable += [f"feature {name} {entry}" for entry in recomputed[name].access]
@@ -124,10 +137,23 @@ def rounding(
     return scale * min(_MOST_ROUNDING, max(_ROUNDING, 64.0 * precision * largest / scale))
 
 
-def _recompute_builtin(bars: Bars, *, names: Sequence[str], cuts: Mapping[str, Rows]) -> dict[str, Recomputation]:
+def _recompute_builtin(
+    bars: Bars, *, names: Sequence[str], cuts: Mapping[str, Rows], covariates: Mapping[str, Bars]
+) -> dict[str, Recomputation]:
     """The project's own features, which keep nothing: in this process."""
     rows = np.unique(np.concatenate([cuts[name] for name in names]))
-    matrix = np.stack([features.compute(bars.rows(slice(0, int(row) + 1)), names=names)[-1] for row in rows])
+
+    def history(row: int) -> Bars:
+        shorter = bars.rows(slice(0, row + 1))
+        if not covariates:
+            return shorter
+        cut, joined = bars.closed_at[row], dict(shorter.joined)
+        for symbol, each in covariates.items():
+            wanted = [name.removeprefix(f"{symbol}:") for name in joined if name.startswith(f"{symbol}:")]
+            joined |= join(shorter, each.rows(each.closed_at <= cut), names=wanted)
+        return replace(shorter, joined=joined)
+
+    matrix = np.stack([features.compute(history(int(row)), names=names)[-1] for row in rows])
     whole = features.compute(bars, names=names)
     return {
         name: Recomputation(

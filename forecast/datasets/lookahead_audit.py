@@ -18,7 +18,7 @@ from forecast.datasets import feature_audit, label_audit
 from forecast.datasets.altered_histories import PRICES, scrambled
 from forecast.datasets.altered_histories import truncated as truncated
 from forecast.datasets.certificate import Certificate as Certificate
-from forecast.datasets.dataset import Dataset, Source, make_bars, make_windows, prepare, with_features
+from forecast.datasets.dataset import Dataset, Source, bars_alone, make_bars, make_windows, prepare, with_features
 from pipelines.errors import ForecastError
 from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing import custom_features, scaling
@@ -39,7 +39,11 @@ def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: i
     experiment = with_features(experiment, dataset.bars)
     failures = list(structure(dataset, experiment))
     checked = feature_audit.audit(
-        dataset, names=experiment.features, rng=np.random.default_rng([seed, 1]), events=source.actions.ex_at
+        dataset,
+        names=experiment.columns,
+        rng=np.random.default_rng([seed, 1]),
+        events=source.actions.ex_at,
+        covariates={symbol: bars_alone(each, experiment) for symbol, each in source.covariates.items()},
     )
     failures += checked.failures
     rng = np.random.default_rng(seed)
@@ -120,7 +124,7 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
     columns = ("opened_at", "closed_at", *PRICES)
     yield "bars", all(_same(getattr(prices, name)[known], getattr(dataset.bars, name)[known]) for name in columns)
     matrix, other = dataset.windows.values[known], again.windows.values[known]
-    for column, name in enumerate(experiment.features):
+    for column, name in enumerate(experiment.columns):
         yield f"feature {name}", matrix.shape == other.shape and _same(matrix[:, column], other[:, column])
     both = min(len(again.windows), len(dataset.windows))
     settled = int(np.searchsorted(dataset.windows.ends + 1 + experiment.horizon, bar, side="right"))
@@ -137,7 +141,7 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
         yield "training rows", _same(fold.train, remade.train)
         yield "validation rows", _same(fold.validation, remade.validation)
         learned = np.concatenate([fold.train, fold.validation])
-        yield "weights", learned.max() < both and _same(fold.weights[learned], remade.weights[learned])
+        yield "weights", learned.max(initial=-1) < both and _same(fold.weights[learned], remade.weights[learned])
         yield "scaler", _same(scaler.mean, refitted.mean) and _same(scaler.scale, refitted.scale)
 
 
@@ -162,7 +166,7 @@ def without_rounding(again: Dataset, dataset: Dataset, experiment: Experiment, *
     values.flags.writeable = False
     ready = replace(again.windows, values=values)
     scalers = tuple(
-        scaling.fit_scaler(ready, rows=fold.train) if len(fold.train) else scaler
+        scaling.fit_scaler(ready, rows=fold.train) if len(fold.train) and experiment.scaling == "symbol" else scaler
         for fold, scaler in zip(again.folds, again.scalers, strict=True)
     )
     return replace(again, windows=ready, scalers=scalers)
@@ -178,7 +182,10 @@ def _with_folds_of(dataset: Dataset, prices: Bars, experiment: Experiment, *, ba
         if not experiment.combinatorial and (not len(fold.test) or ends[fold.test[0]] + 1 + experiment.horizon <= bar)
     )
     scalers = tuple(
-        scaling.fit_scaler(ready, rows=fold.train) if len(fold.test) else dataset.scalers[fold.number] for fold in begun
+        scaling.fit_scaler(ready, rows=fold.train)
+        if len(fold.test) and experiment.scaling == "symbol"  # the panel's is made again by panel_audit
+        else dataset.scalers[fold.number]
+        for fold in begun
     )
     return Dataset(bars=prices, windows=ready, folds=begun, scalers=scalers)
 

@@ -4,7 +4,7 @@ A panel is Windows like any other, in the order of its decisions in real time, s
 as it is: one set of networks learns from all symbols at once. Features have no unit; each symbol keeps a scaler of its
 own, fitted on its training rows of the fold. A fold's boundaries are the same moments for all symbols, and no row of
 any symbol is learned from whose label was not known before the first decision of the fold's test, whichever symbol
-makes it.
+makes it. Scaled over the panel, one scaler is fitted on the training rows of all.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,8 @@ from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Dataset, walk_forward_folds
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.market.types import Bars, Floats, Times
-from pipelines.preprocessing import labels, sample_weights, scaling
+from pipelines.preprocessing import labels, sample_weights, scaling, walk_forward
+from pipelines.preprocessing.choices import ACROSS_SYMBOLS
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import FEWEST_ROWS, Fold
 from pipelines.preprocessing.windows import PER_WINDOW, Rows, Windows
@@ -185,34 +186,44 @@ def idle_symbols(panel: Panel, folds: Sequence[Fold]) -> list[str]:
 
 
 def lay_out(
-    panel: Panel, experiment: Experiment, *, planned: int | None = None
+    panel: Panel, experiment: Experiment, *, planned: int | None = None, newest: Rows | None = None
 ) -> tuple[tuple[Fold, ...], Floats | None]:
     """Folds common to all symbols, and the targets that follow from all symbols, None where there are none.
 
-    planned: as walk_forward takes it.
+    planned: as walk_forward takes it. newest: rows that one fold is to test, which learns from all known before them.
 
     Raises:
         TooFewBarsError: too little history for the folds.
     """
     windows = learned = panel.windows
     targets = None
-    if experiment.label == "above-median":
-        targets = labels.above_median(windows.forward_return, windows.decided_at)
+    if experiment.label in ACROSS_SYMBOLS:
+        targets = labels.across_symbols(windows.forward_return, windows.decided_at, kind=experiment.label)
         ranked = np.where(names_beside(windows) > 1, windows.label_weights, 0.0)  # alone, a return is its own median
         learned = replace(windows, targets=targets, label_weights=ranked)
         windows = replace(windows, exit_at=known_at(windows))
-    laid_out = walk_forward_folds(windows, experiment, planned=planned)
-    folds = tuple(sample_weights.weigh(learned, taking_part(panel, fold), kind=experiment.weights) for fold in laid_out)
-    return folds, targets
+    if newest is None:
+        laid_out = walk_forward_folds(windows, experiment, planned=planned)
+    else:
+        laid_out = [walk_forward.newest(windows, split=experiment.split, embargo=experiment.embargo, test=newest)]
+    if experiment.scaling == "symbol":
+        laid_out = [taking_part(panel, fold) for fold in laid_out]
+    return tuple(sample_weights.weigh(learned, fold, kind=experiment.weights) for fold in laid_out), targets
 
 
-def pool(panel: Panel, experiment: Experiment, *, planned: int | None = None) -> PanelDataset:
-    """Folds common to all symbols, and each symbol's scalers. planned: as walk_forward takes it.
+def pool(
+    panel: Panel, experiment: Experiment, *, planned: int | None = None, newest: Rows | None = None
+) -> PanelDataset:
+    """Folds common to all symbols, and each symbol's scalers. planned, newest: as lay_out takes them.
 
     Raises:
         TooFewBarsError: too little history for the folds.
     """
-    folds, targets = lay_out(panel, experiment, planned=planned)
+    folds, targets = lay_out(panel, experiment, planned=planned, newest=newest)
+    if experiment.scaling == "panel":
+        common = [scaling.fit_scaler(panel.windows, rows=fold.train) for fold in folds]
+        whole = tuple(dict.fromkeys(panel.symbols, scaler) for scaler in common)
+        return PanelDataset(panel=panel, folds=folds, scalers=whole, targets=targets)
     scalers: tuple[dict[str, Scaler], ...] = tuple({} for _ in folds)
     for symbol in panel.symbols:
         part = panel.part(symbol)

@@ -2,20 +2,28 @@
 
 Every symbol goes through the same functions, so each feature and label is made again on truncated and scrambled
 histories of a few symbols drawn at random; that what is learned is known before what is tested is checked for all.
+Features across symbols are made again for all symbols, from histories that all end, or turn into noise, at one moment.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
 from forecast.config.experiment import Experiment
 from forecast.datasets import lookahead_audit
+from forecast.datasets.altered_histories import scrambled, truncated
 from forecast.datasets.certificate import Certificate
-from forecast.datasets.dataset import Source
+from forecast.datasets.dataset import Source, compared_features, cross_sections, make_bars, with_cross_sections
 from forecast.datasets.feature_audit import detectable_share
 from forecast.datasets.panel import PanelDataset, known_at
+from forecast.datasets.tick_history import TickHistory
+from pipelines.errors import TooFewBarsError
 from pipelines.market.types import Bars
+from pipelines.preprocessing import cross_section, scaling
+
+_MOMENTS = 4  # at which the cross-sections are made again, on two other futures each
 
 AUDITED = 4
 """Symbols whose chain is made again, at random: 600 cuts at random per feature, as many as four runs have."""
@@ -25,8 +33,8 @@ def certify_panel(
     dataset: PanelDataset,
     experiment: Experiment,
     *,
-    source_of: Callable[[str], Source],
-    bars_of: Callable[[str], Bars],
+    sources: Mapping[str, Source],
+    bars: Mapping[str, Bars],
     audited: int = AUDITED,
     seed: int = 0,
 ) -> Certificate:
@@ -43,15 +51,91 @@ def certify_panel(
         windows = replace(windows, exit_at=known_at(windows))
     failures = list(lookahead_audit.late_rows(windows, dataset.folds))
     for symbol in dataset.panel.symbols:
-        own = dataset.of_symbol(symbol, bars_of(symbol))
+        own = dataset.of_symbol(symbol, bars[symbol])
         failures += [f"{symbol}: {each}" for each in lookahead_audit.structure(own, experiment.of_symbol(symbol))]
+    compared = 0
+    if experiment.scaling == "panel":
+        compared += len(dataset.folds)
+        failures += list(_late_scalers(dataset))
+    for cut, same in _across_again(dataset, experiment, sources, bars, rng=rng):
+        compared += 1
+        failures += [] if same else [f"features across symbols change when the future after {cut} is another"]
     certificates = [
         lookahead_audit.certify(
-            source_of(symbol), experiment.of_symbol(symbol), dataset.of_symbol(symbol, bars_of(symbol)), seed=place
+            sources[symbol], experiment.of_symbol(symbol), dataset.of_symbol(symbol, bars[symbol]), seed=place
         )
         for place, symbol in enumerate(sample)
     ]
-    return _joined(certificates, sample, checked=len(dataset.panel.symbols), failures=failures)
+    joined = _joined(certificates, sample, checked=len(dataset.panel.symbols), failures=failures)
+    return replace(joined, compared=joined.compared + compared)
+
+
+def _late_scalers(dataset: PanelDataset) -> Iterator[str]:
+    """Folds whose common scaler is another when nothing after each symbol's last training window is there."""
+    panel = dataset.panel
+    for fold, scalers in zip(dataset.folds, dataset.scalers, strict=True):
+        last = np.full(len(panel.symbols), -1, dtype=np.int64)
+        np.maximum.at(last, panel.of[fold.train], panel.windows.ends[fold.train])
+        values = np.array(panel.windows.values)
+        for begin, end, stop in zip(panel.begins[:-1], last, panel.begins[1:], strict=True):
+            values[max(begin, end + 1) : stop] = np.nan
+        again = scaling.fit_scaler(replace(panel.windows, values=values), rows=fold.train)
+        known = next(iter(scalers.values()))
+        if not (np.array_equal(again.mean, known.mean) and np.array_equal(again.scale, known.scale)):
+            yield f"the scaler of fold {fold.number} changes when the rows after its training rows are not there"
+
+
+def histories_until(
+    cut: np.datetime64, sources: Mapping[str, Source], experiment: Experiment
+) -> Iterator[tuple[str, Bars]]:
+    """The bars of a panel's symbols as they stood at a moment, those that had begun."""
+    return _remade({symbol: truncated(source, cut) for symbol, source in sources.items()}, experiment)
+
+
+def _remade(sources: Mapping[str, Source], experiment: Experiment) -> Iterator[tuple[str, Bars]]:
+    """Bars of other histories, with the cross-sections of these histories where the features need them."""
+    compared = bool(compared_features(experiment))
+
+    def bars() -> Iterator[tuple[str, Bars]]:
+        for symbol, source in sources.items():
+            if isinstance(source.raw, TickHistory) or len(source.raw):
+                with suppress(TooFewBarsError):
+                    alone = replace(source, cross_sections={}) if compared else source
+                    yield symbol, make_bars(alone, experiment)
+
+    if not compared:
+        yield from bars()
+        return
+    prices = dict(bars())
+    sections = cross_sections(prices, experiment)
+    for symbol, each in prices.items():
+        yield symbol, with_cross_sections(each, experiment, sections)
+
+
+def _across_again(
+    dataset: PanelDataset,
+    experiment: Experiment,
+    sources: Mapping[str, Source],
+    bars: Mapping[str, Bars],
+    *,
+    rng: np.random.Generator,
+) -> Iterator[tuple[str, bool]]:
+    """Whether features across symbols come out the same up to a moment, whatever comes after it, for a few moments."""
+    names = [name for name in experiment.features if cross_section.parse(name)]
+    tested = np.unique(np.concatenate([dataset.windows.decided_at[fold.test] for fold in dataset.folds]))
+    for place in np.linspace(0, len(tested) - 1, _MOMENTS + 2).astype(int)[1:-1] if names else ():
+        cut = tested[place]
+        noise = {symbol: scrambled(source, cut, rng=rng) for symbol, source in sources.items()}
+        for histories in (histories_until(cut, sources, experiment), _remade(noise, experiment)):
+            same = True
+            for symbol, again in histories:
+                known = again.closed_at <= cut
+                mine = bars[symbol]
+                same &= all(
+                    np.array_equal(again.joined[name][known], mine.joined[name][mine.closed_at <= cut], equal_nan=True)
+                    for name in names
+                )
+            yield str(np.datetime_as_string(cut, unit="s")), same
 
 
 def _joined(

@@ -1,6 +1,6 @@
 """A run on disk -> what can be looked into: its windows, and each member's weights before and after training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +96,7 @@ def open_subject(run: Run) -> RunUnderStudy:
         )
     custom_features.check_sources(experiment.features, about.get("user_features", {}))
     user_code.check_sources([*experiment.models, experiment.label], about.get("user_code", {}))
-    bars = _bars(run, about["data"])
+    bars = _bars(run, about["data"], joined=experiment.columns[len(experiment.features) :])
     if dataset.fingerprint(bars) != about["data"].get("fingerprint"):
         raise RunError(
             f"bars.parquet of run {run.name} are not the bars it was trained on. Train it again: --overwrite."
@@ -160,7 +160,7 @@ def _read(network: Any, architecture: Architecture) -> Weights:
     )
 
 
-def _bars(run: Run, data: dict[str, Any]) -> Bars:
+def _bars(run: Run, data: dict[str, Any], *, joined: Sequence[str]) -> Bars:
     frame = run.bars()
     try:
         prices = {name: frame[name].to_numpy(np.float64) for name in ("open", "high", "low", "close", "volume")}
@@ -172,6 +172,7 @@ def _bars(run: Run, data: dict[str, Any]) -> Bars:
             currency=data["currency"],
             calendar=data["calendar"],
             adjusted=data["adjusted"],
+            joined={name: frame[name].to_numpy(np.float64).copy() for name in joined},
             **prices,
         )
     except (KeyError, IndexError) as error:

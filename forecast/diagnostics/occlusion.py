@@ -50,7 +50,7 @@ def measure(subject: RunUnderStudy, ensemble: list[Member]) -> pd.DataFrame:
     pairs = [cover(_light(member.trained), windows) for member in ensemble]
     plain, covered = (np.mean([pair[part] for pair in pairs], axis=0) for part in (0, 1))
     change, flipped = np.abs(covered - plain).mean(axis=2), ((covered > 0.5) != (plain > 0.5)).mean(axis=2)
-    blocks, names, steps = starts(len(windows)), subject.experiment.features, len(windows)
+    blocks, names, steps = starts(len(windows)), subject.experiment.columns, len(windows)
     return pd.DataFrame(
         {
             "model": first.model,

@@ -12,12 +12,13 @@ from forecast.config.experiment import BASELINES
 from forecast.config.policies import cross_sectional
 from forecast.config.trading import TradingConfig
 from forecast.evaluation.panel_rows import Member, PanelRows, panel_rows
-from forecast.evaluation.panel_scores import panel_metrics, predictive, ranked_rows
+from forecast.evaluation.panel_scores import panel_metrics, predictive, ranked_rows, traded_value
 from forecast.evaluation.tries import tries
 from forecast.evaluation.warnings import diverged_members, ruins
 from forecast.runs import integrity, trial_log
 from forecast.runs.manifest import sealed
 from forecast.runs.run import Backtest, Run
+from forecast.statistics.capacity import capacity
 from forecast.statistics.comparisons import is_network
 from forecast.statistics.cross_section import panel_scores
 from forecast.statistics.summary import summarise
@@ -66,7 +67,7 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
     states = market_states(bars, rules=rules, described=described)
     closes = {str(symbol): utc(symbol_bars["closed_at"]) for symbol, symbol_bars in bars.groupby("symbol", sort=True)}
     trades = panel_trades(rows, validation, states=states, closes=closes, rules=rules, horizon=horizon)
-    accounts = _accounts(trades, title=title, rules=rules)
+    accounts = _accounts(trades, title=title, rules=rules, value=traded_value(bars, trades.market, described=described))
     ensembles = {name: account for name, account in accounts.items() if name[1] == ENSEMBLE}
     sessions = _sessions(bars, trades.market.time, calendar=str(data["calendar"]))
     ranked, chosen = ranked_rows(rows, calendars=calendars)
@@ -246,8 +247,11 @@ def _exposures(
     return exposure
 
 
-def _accounts(trades: PanelTrades, *, title: str, rules: TradingConfig) -> dict[Member, PanelAccount]:
-    """One account a member; of seeds only the ledger is kept, and a baseline's one seed is its ensemble."""
+def _accounts(trades: PanelTrades, *, title: str, rules: TradingConfig, value: Floats) -> dict[Member, PanelAccount]:
+    """One account a member; of seeds only the ledger is kept, and a baseline's one seed is its ensemble.
+
+    value: as traded_value has it.
+    """
     accounts: dict[Member, PanelAccount] = {}
     nothing = np.zeros((0, 0))
     for (model, member), shares in sorted(trades.shares.items(), key=lambda item: item[0][1] != ENSEMBLE):
@@ -257,6 +261,8 @@ def _accounts(trades: PanelTrades, *, title: str, rules: TradingConfig) -> dict[
             continue
         account = trade_panel(shares, trades.market, title=title, model=model, member=member, costs=rules.costs)
         spells = _spells(account)
+        if member == ENSEMBLE:
+            account = replace(account, capacity=capacity(account.traded, value))
         stored = account if member == ENSEMBLE else replace(account, position=nothing, contribution=nothing)
         accounts[model, member] = replace(stored, spells=spells, traded=nothing)
     order = list(trades.shares)

@@ -109,7 +109,31 @@ def panel_metrics(
         "by_year": {model: _yearly(account, sessions) for (model, _), account in accounts.items()},
         "replaced_per_day": {model: _replaced(account) for (model, _), account in accounts.items()},
         "names_held": {model: _names_held(account) for (model, _), account in accounts.items()},
+        "capacity": {
+            model: {**account.capacity, "currency": str(described["data"]["currency"])} if account.capacity else None
+            for (model, _), account in accounts.items()
+        },
     }
+
+
+def traded_value(bars: pd.DataFrame, market: PanelMarket, *, described: Mapping[str, Any]) -> Floats:
+    """What is traded of each symbol in the session of each open, in money, shape (symbols, bars); 0 where unknown.
+
+    Prices of the run are adjusted forward, so dividends since its first bar are in them. Nothing is said of symbols in
+    several currencies.
+    """
+    value = np.zeros(market.opens.shape)
+    about = described["panel"]["symbols"]
+    if len({each["currency"] for each in about.values()}) > 1:
+        return value
+    for place, name in enumerate(market.symbols):
+        own = bars[bars["symbol"] == name]
+        opened, closed = utc(own["opened_at"]), utc(own["closed_at"])
+        _, session = np.unique(session_of(closed, about[name]["calendar"]), return_inverse=True)
+        money = np.bincount(session, weights=(own["close"] * own["volume"]).to_numpy(np.float64))[session]
+        _, there, mine = np.intersect1d(market.time, opened, assume_unique=True, return_indices=True)
+        value[place, there] = money[mine]
+    return value
 
 
 def _later_returns(rows: PanelRows, bars: pd.DataFrame) -> Floats:

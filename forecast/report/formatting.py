@@ -51,6 +51,15 @@ def price(value: float, *, digits: int = 6) -> str:
     return f"{integer}.{part.rstrip('0'):0<2}"
 
 
+def money(value: float, currency: str) -> str:
+    """12345678 -> "12.3 million USD": three digits."""
+    for size, name in ((1e9, " billion"), (1e6, " million"), (1e3, "\u202f000")):
+        if value >= size:
+            digits = max(0, 2 - math.floor(math.log10(value / size)))
+            return f"{number(value / size, 0 if name.endswith('0') else digits)}{name} {currency}".strip()
+    return f"{number(value, 0)} {currency}".strip()
+
+
 def count(value: float) -> str:
     return number(value, 0)
 

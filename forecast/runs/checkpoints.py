@@ -56,7 +56,7 @@ def open_member(run: Run, experiment: Experiment, task: Task, *, panel: bool = F
     expected = architecture_of(experiment, model, settings=tuned or Hyperparameters.of(experiment))
     for name, needed in {**expected.to_json(), "features": expected.features}.items():
         _same(path, name, needed, getattr(architecture, name))
-    for name, needed in (("fold", fold), ("seed", seed), ("features", list(experiment.features))):
+    for name, needed in (("fold", fold), ("seed", seed), ("features", list(experiment.columns))):
         _same(path, name, needed, described.get(name, needed))
     if panel:
         scaler = Scaler(mean=np.zeros(architecture.features), scale=np.ones(architecture.features))

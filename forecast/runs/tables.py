@@ -34,9 +34,10 @@ def describe_run(
     price_scale: float,
     versions: dict[str, str],
     backend: str,
+    covariates: Mapping[str, Bars],
     **more: Any,
 ) -> dict[str, Any]:
-    """run.json. more: user_features, and what else belongs there."""
+    """run.json. covariates: the bars of each. more: user_features, and what else belongs there."""
     return {
         "run": name,
         "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
@@ -48,6 +49,7 @@ def describe_run(
         "parameters": {model: Architecture.of(experiment, model).parameters for model in experiment.models},
         "versions": versions,
         "backend": backend,
+        **_describe_covariates(covariates),
         **more,
     }
 
@@ -63,11 +65,13 @@ def describe_panel_run(
     command: str,
     versions: dict[str, str],
     backend: str,
+    covariates: Mapping[str, Bars],
     **more: Any,
 ) -> dict[str, Any]:
     """run.json of a panel; data is what its symbols have in common, panel what each has.
 
-    prices: each symbol's bars. unsuitable: symbols that were left out, with the reason.
+    prices: each symbol's bars. covariates: those of each covariate. unsuitable: symbols that were left out, with the
+    reason.
     """
     symbols = {
         symbol: {
@@ -102,8 +106,18 @@ def describe_panel_run(
         "versions": versions,
         "backend": backend,
         "panel": {"symbols": symbols, "unsuitable": dict(unsuitable)},
+        **_describe_covariates(covariates),
         **more,
     }
+
+
+def _describe_covariates(covariates: Mapping[str, Bars]) -> dict[str, Any]:
+    """opened: of the first bar, from which on prices are adjusted."""
+    described = {
+        symbol: {**describe_bars(each), "opened": _iso(each.opened_at[0]), "fingerprint": fingerprint(each)}
+        for symbol, each in covariates.items()
+    }
+    return {"covariates": described} if described else {}
 
 
 def describe_member(fitted: FitResult, task: Task, *, dataset: MemberRows, experiment: Experiment) -> dict[str, Any]:
@@ -112,7 +126,7 @@ def describe_member(fitted: FitResult, task: Task, *, dataset: MemberRows, exper
     return {
         "architecture": fitted.architecture.to_json(),
         "parameters": fitted.parameters,
-        "features": list(experiment.features),
+        "features": list(experiment.columns),
         "scaler": dataset.describe_scaler(number),
         "fold": number,
         "seed": seed,
@@ -189,11 +203,11 @@ def panel_bars(prices: Mapping[str, Bars]) -> pd.DataFrame:
 
 
 def bars(prices: Bars) -> pd.DataFrame:
-    """The bars that the run used; with bid and ask at their opens where there are quotes."""
+    """The bars that the run used; with bid and ask at their opens where there are quotes, and what is joined."""
     values = {name: getattr(prices, name) for name in ("open", "high", "low", "close", "volume", "bid", "ask")}
     values = {name: array for name, array in values.items() if array is not None}
     times = {"opened_at": _utc(prices.opened_at), "closed_at": _utc(prices.closed_at)}
-    return pd.DataFrame({"symbol": prices.symbol, **times, **values})
+    return pd.DataFrame({"symbol": prices.symbol, **times, **values, **prices.joined})
 
 
 def no_history() -> pd.DataFrame:
@@ -214,7 +228,7 @@ def _rows(dataset: MemberRows, task: Task, rows: Rows, probability: Floats) -> p
             "entry_at": _utc(windows.entry_at[rows]),
             "exit_at": _utc(windows.exit_at[rows]),
             "probability": probability,
-            "target": windows.targets[rows].astype(np.int8),
+            "target": (windows.targets[rows] > 0.5).astype(np.int8),
             "forward_return": windows.forward_return[rows],
         }
     )

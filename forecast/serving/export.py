@@ -169,7 +169,7 @@ def _test_rows(
     """
     model, fold, seed = member.task
     prices = make_bars(source, experiment)
-    matrix = features.compute(prices, names=experiment.features).astype(np.float32)
+    matrix = features.compute(prices, names=experiment.columns).astype(np.float32)
     rows = run.predictions()
     rows = rows[(rows["model"] == model) & (rows["fold"] == fold) & (rows["seed"] == seed)]
     decided = rows["decided_at"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
@@ -192,8 +192,8 @@ def _described(run: Run, experiment: Experiment, done: Sequence[ExportedModel]) 
         "symbol": experiment.symbol,
         "integrity": integrity.check(run).to_json(),
         "input": {
-            "shape": ["windows", experiment.window, len(experiment.features)],
-            "features": list(experiment.features),
+            "shape": ["windows", experiment.window, len(experiment.columns)],
+            "features": list(experiment.columns),
             "scaled": False,
             "order": "the newest bar last",
         },

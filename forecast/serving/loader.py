@@ -10,7 +10,7 @@ import pandas as pd
 
 from forecast.compute import backend
 from forecast.config.experiment import Experiment
-from forecast.datasets.dataset import Source, load
+from forecast.datasets.dataset import Source, bars_alone, load, load_covariates
 from forecast.datasets.tick_history import TickHistory
 from forecast.runs import integrity
 from forecast.runs.checkpoints import Checkpoint, open_member
@@ -18,6 +18,7 @@ from forecast.runs.integrity import Integrity
 from forecast.runs.run import Run
 from pipelines import user_code
 from pipelines.errors import ConfigError, RunError, TooFewBarsError
+from pipelines.market import calendars
 from pipelines.market.types import Floats, Ticks
 from pipelines.preprocessing import custom_features
 from pipelines.preprocessing.windows import Rows
@@ -122,16 +123,38 @@ def source_now(run: Run, experiment: Experiment, store: Store) -> Source:
     Raises:
         TooFewBarsError: nothing from then on.
     """
-    return source_since(store, experiment, first=run.bars()["opened_at"].iloc[0])
+    return source_since(
+        store,
+        experiment,
+        first=run.bars()["opened_at"].iloc[0],
+        covariates=covariates_now(run.describe(), experiment, store),
+    )
 
 
-def source_since(store: Store, experiment: Experiment, *, first: pd.Timestamp) -> Source:
-    """What the store holds of the experiment's symbol from the open of that bar on.
+def covariates_now(described: Mapping[str, Any], experiment: Experiment, store: Store) -> dict[str, Source]:
+    """What the store holds of a run's covariates, each from its own first bar on.
 
     Raises:
         TooFewBarsError: nothing from then on.
     """
-    source = load(store, experiment)
+    firsts = {symbol: pd.Timestamp(each["opened"]) for symbol, each in described.get("covariates", {}).items()}
+    return {
+        symbol: _since(source, first=firsts[symbol]) for symbol, source in load_covariates(store, experiment).items()
+    }
+
+
+def source_since(
+    store: Store, experiment: Experiment, *, first: pd.Timestamp, covariates: Mapping[str, Source]
+) -> Source:
+    """What the store holds of the experiment's symbol from the open of that bar on. covariates: as they are.
+
+    Raises:
+        TooFewBarsError: nothing from then on.
+    """
+    return _since(load(store, experiment, covariates=covariates), first=first)
+
+
+def _since(source: Source, *, first: pd.Timestamp) -> Source:
     raw, since = source.raw, np.datetime64(first.tz_convert(None), "ns")
     if isinstance(raw, TickHistory):
         raw = raw.since(since).whole()
@@ -142,3 +165,16 @@ def source_since(store: Store, experiment: Experiment, *, first: pd.Timestamp) -
             f"Expected prices of {raw.symbol} from {first:%Y-%m-%d} on in the store, got older ones only."
         )
     return replace(source, raw=raw.rows(kept))
+
+
+def late_covariates(
+    covariates: Mapping[str, Source], experiment: Experiment, *, decided_at: np.datetime64
+) -> tuple[str, ...]:
+    """A note for each covariate that lacks a session that had closed at the decision."""
+    notes = []
+    for symbol, covariate in covariates.items():
+        prices = bars_alone(covariate, experiment)
+        newest = calendars.session_of(prices.closed_at[-1:], prices.calendar)[0]
+        if newest < calendars.last_closed(prices.calendar, now=decided_at):
+            notes.append(f"{symbol} has no bar of the newest session: its values of {newest} are taken.")
+    return tuple(notes)

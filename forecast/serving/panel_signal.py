@@ -1,6 +1,6 @@
 """Today's ranking of a panel: every symbol's newest window through the members of the last fold, and what to trade."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +10,13 @@ import pandas as pd
 from forecast.compute import backend
 from forecast.config.experiment import Experiment
 from forecast.config.trading import TradingConfig
-from forecast.config.universe import periods_of
-from forecast.datasets.dataset import make_bars, with_room
+from forecast.datasets.dataset import Source, cross_sections, make_bars, members, with_cross_sections, with_room
 from forecast.evaluation.panel import account_parts, check_rules, market_states, no_trade_zone
 from forecast.evaluation.panel_rows import panel_rows
 from forecast.runs import integrity, tables
 from forecast.runs.checkpoints import Checkpoint, open_member, panel_scalers
 from forecast.runs.run import Run
-from forecast.serving.loader import last_fold, source_since
+from forecast.serving.loader import covariates_now, last_fold, late_covariates, source_since
 from forecast.serving.signal import SETTLED
 from forecast.trading.panel_shares import panel_shares
 from forecast.trading.signals import ENSEMBLE, utc
@@ -102,11 +101,19 @@ def open_panel(run: Run) -> tuple[dict[str, Any], Experiment]:
     return described, experiment
 
 
-def panel_signal(run: Run, store: Store, *, rules: TradingConfig, until: np.datetime64 | None = None) -> PanelSignal:
+def panel_signal(
+    run: Run,
+    store: Store,
+    *,
+    rules: TradingConfig,
+    until: np.datetime64 | None = None,
+    refit: Callable[[Mapping[str, Bars]], Mapping[str, Mapping[str, Floats]]] | None = None,
+) -> PanelSignal:
     """What the rules hold of each symbol from the next open on, replayed from the run's first decision.
 
     Decisions that the run has made are taken from it, so a ranking of one of its own days is the backtest's to the last
-    digit. until: look at bars up to then only, as if the others had not come yet.
+    digit. until: look at bars up to then only, as if the others had not come yet. refit: from the bars of the symbols
+    to each network's probabilities at the newest close by symbol, shape (seeds,), where other members are to be asked.
 
     Raises:
         RunError: networks that no longer give the probabilities that the run has stored, or no bar that is newer.
@@ -124,27 +131,32 @@ def panel_signal(run: Run, store: Store, *, rules: TradingConfig, until: np.date
         for model in experiment.models
         for seed in range(experiment.seeds)
     ]
-    scalers = panel_scalers(run, members[0].task, features=len(experiment.features))
+    scalers = panel_scalers(run, members[0].task, features=len(experiment.columns))
     last = past.groupby("symbol")["decided_at"].max()
-    firsts = bars.groupby("symbol")["opened_at"].first()
+    firsts = {str(symbol): first for symbol, first in bars.groupby("symbol")["opened_at"].first().items()}
     asked: dict[str, _Asked] = {}
-    absent: dict[str, str] = {}
-    for symbol in described["panel"]["symbols"]:
+    covariates = covariates_now(described, experiment, store)
+    prices_now, absent = _newest_bars(store, experiment, firsts=firsts, covariates=covariates, until=until)
+    refitted = None if refit is None else refit(prices_now)
+    for symbol, prices in prices_now.items():
         if symbol not in scalers:
             absent[symbol] = "too little history in the last fold"
             continue
         try:
-            own = experiment.of_symbol(symbol)
-            prices = make_bars(source_since(store, own, first=firsts[symbol]), own)
-            if until is not None:
-                prices = prices.rows(prices.closed_at <= until)
-            asked[symbol] = _asked(prices, own, last=last.get(symbol))
+            asked[symbol] = _asked(prices, experiment.of_symbol(symbol), last=last.get(symbol))
         except ForecastError as error:
             absent[symbol] = str(error)
     if not asked:
         raise RunError(f"Expected bars of the symbols of {run.name}, got none: {next(iter(absent.values()), '')}")
     fitting = backend.load_fitting(backend.choose(described.get("backend", backend.DEFAULT)))
+    newest = newest_closes({symbol: each.prices for symbol, each in asked.items()})
     fresh, apart = _fresh(asked, members, scalers, past, fitting=fitting, fold=fold)
+    if refitted is not None:
+        fresh = [_refitted(frame, refitted, newest=newest) for frame in fresh]
+        learned = next(iter(refitted.values()))
+        for symbol in [name for name, each in asked.items() if name not in learned and each.fresh]:
+            if asked[symbol].prices.closed_at[-1] == newest[symbol]:
+                absent[symbol] = "too little history to learn from"
     rows = panel_rows(pd.concat([past, *fresh], ignore_index=True))
     room = pd.concat([tables.bars(with_room(each.prices, bars=1)) for each in asked.values()], ignore_index=True)
     kept = np.isin(rows.symbol, np.array(list(asked), dtype=object))
@@ -156,7 +168,6 @@ def panel_signal(run: Run, store: Store, *, rules: TradingConfig, until: np.date
         closes=closes,
         rules=rules,
     )
-    newest = _newest_closes(asked)
     absent |= {
         symbol: f"no bar at the newest close, the last one is of {np.datetime_as_string(end, unit='D')}"
         for symbol, each in asked.items()
@@ -183,41 +194,71 @@ def panel_signal(run: Run, store: Store, *, rules: TradingConfig, until: np.date
         rules=rules,
         networks=networks,
         absent=absent,
-        notes=(f"Probabilities differ from the run's by up to {apart:.0e}.",) if apart else (),
+        notes=(
+            *((f"Probabilities differ from the run's by up to {apart:.0e}.",) if apart else ()),
+            *late_covariates(covariates, experiment, decided_at=max(newest.values())),
+        ),
     )
 
 
-def _newest_closes(asked: Mapping[str, _Asked]) -> dict[str, np.datetime64]:
+def _newest_bars(
+    store: Store,
+    experiment: Experiment,
+    *,
+    firsts: Mapping[str, pd.Timestamp],
+    covariates: Mapping[str, Source],
+    until: np.datetime64 | None,
+) -> tuple[dict[str, Bars], dict[str, str]]:
+    """The bars of each symbol with its features across all of them, and why others have none."""
+    prices: dict[str, Bars] = {}
+    absent: dict[str, str] = {}
+    for symbol in experiment.panel:
+        try:
+            own = experiment.of_symbol(symbol)
+            bars = make_bars(source_since(store, own, first=firsts[symbol], covariates=covariates), own)
+        except ForecastError as error:
+            absent[symbol] = str(error)
+            continue
+        prices[symbol] = bars if until is None else bars.rows(bars.closed_at <= until)
+    sections = cross_sections(prices, experiment)
+    if sections:
+        prices = {symbol: with_cross_sections(each, experiment, sections) for symbol, each in prices.items()}
+    return prices, absent
+
+
+def newest_closes(prices: Mapping[str, Bars]) -> dict[str, np.datetime64]:
     """Of each symbol the newest close of its calendar."""
     newest: dict[str, np.datetime64] = {}
-    for each in asked.values():
-        calendar, end = each.prices.calendar, each.prices.closed_at[-1]
+    for each in prices.values():
+        calendar, end = each.calendar, each.closed_at[-1]
         newest[calendar] = max(end, newest.get(calendar, end))
-    return {symbol: newest[each.prices.calendar] for symbol, each in asked.items()}
+    return {symbol: newest[each.calendar] for symbol, each in prices.items()}
+
+
+def _refitted(
+    frame: pd.DataFrame, refitted: Mapping[str, Mapping[str, Floats]], *, newest: Mapping[str, np.datetime64]
+) -> pd.DataFrame:
+    """A member's fresh rows, those of the newest close as the refitted member says; without those that it has not."""
+    model, seed = str(frame["model"].iloc[0]), int(frame["seed"].iloc[0])
+    answers = refitted[model]
+    last = utc(frame["decided_at"]) == np.array([newest[name] for name in frame["symbol"]])
+    again = np.array([answers[name][seed] if name in answers else np.nan for name in frame["symbol"]])
+    changed = frame.assign(probability=np.where(last, again, frame["probability"].to_numpy()))
+    return changed.dropna(subset=["probability"])
 
 
 def _asked(prices: Bars, experiment: Experiment, *, last: pd.Timestamp | None) -> _Asked:
     """Where a symbol is asked for decisions."""
     if not len(prices):
         raise RunError(f"{experiment.symbol}: no bar up to then.")
-    matrix = features.compute(prices, names=experiment.features)
+    matrix = features.compute(prices, names=experiment.columns)
     first = windows.first_end(matrix, steps=experiment.window)
     since = 0 if last is None else int(np.searchsorted(prices.closed_at, _utc(last), side="right"))
     start = len(prices) - 1 if last is None else since  # a symbol that the run never tested is asked today alone
     ends = np.arange(max(first, start - _CHECKED), len(prices), dtype=np.int64)
-    ends = ends[_member(prices, experiment, ends)]
-    return _Asked(prices=prices, matrix=matrix, ends=ends, fresh=int((ends >= max(first, start)).sum()))
-
-
-def _member(prices: Bars, experiment: Experiment, ends: Rows) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-    if not experiment.membership:
-        return np.ones(len(ends), dtype=np.bool_)
     days = calendars.session_of(prices.closed_at[ends], prices.calendar)
-    inside = np.zeros(len(ends), dtype=np.bool_)
-    for begin, end in periods_of(experiment.membership, prices.symbol):
-        after = np.True_ if begin is None else days >= np.datetime64(begin)
-        inside |= after & (np.True_ if end is None else days <= np.datetime64(end))
-    return inside
+    ends = ends[members(days, experiment.membership, prices.symbol)]
+    return _Asked(prices=prices, matrix=matrix, ends=ends, fresh=int((ends >= max(first, start)).sum()))
 
 
 def _fresh(

@@ -13,7 +13,7 @@ from forecast.datasets.dataset import Source, make_bars, price_scale, with_room
 from forecast.evaluation.backtest import closing_calendar
 from forecast.runs import tables
 from forecast.runs.run import Run
-from forecast.serving.loader import LoadedRun
+from forecast.serving.loader import LoadedRun, late_covariates
 from forecast.trading.signals import ENSEMBLE
 from forecast.trading.strategy import StrategyResult, accounts
 from pipelines.errors import RunError, TooFewBarsError
@@ -99,7 +99,7 @@ def outlook(
     prices = make_bars(source, experiment)
     scale = price_scale(source, prices)
     prices = prices if bars is None else prices.rows(slice(bars))
-    matrix = features.compute(prices, names=experiment.features)
+    matrix = features.compute(prices, names=experiment.columns)
     end, first = len(prices) - 1, windows.first_end(matrix, steps=experiment.window)
     if first > end:
         raise TooFewBarsError(
@@ -126,7 +126,11 @@ def outlook(
         bars_since_run=int(np.sum(prices.closed_at > _utc(pd.Timestamp(loaded.described["data"]["last"])))),
         rules=rules,
         networks=tuple(_today(made, model, each[:, -1]) for model, each in found.items()),
-        notes=(*notes, *_unverified(loaded)),
+        notes=(
+            *notes,
+            *late_covariates(source.covariates, experiment, decided_at=prices.closed_at[end]),
+            *_unverified(loaded),
+        ),
     )
 
 

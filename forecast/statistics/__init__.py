@@ -1,6 +1,7 @@
 """Pure functions from returns and predictions to numbers: metrics, tests, intervals, power, the verdict's rule."""
 
 __all__ = [
+    "capacity",
     "comparisons",
     "cpcv",
     "cross_section",

@@ -73,7 +73,8 @@ class PanelAccount:
     """One account over a panel. position, traded, contribution: shape (symbols, bars), as fractions of equity.
 
     contribution: what each symbol earned in each bar less the cost of trading it; interest is the account's. spells:
-    positions opened and the share of them that gained, once they are counted.
+    positions opened and the share of them that gained, once they are counted. capacity: as
+    forecast.statistics.capacity has it, where the volume is known.
     """
 
     ledger: Ledger
@@ -81,6 +82,7 @@ class PanelAccount:
     traded: Floats
     contribution: Floats
     spells: Mapping[str, float | None] | None = None
+    capacity: Mapping[str, float] | None = None
 
 
 def panel_market(

@@ -72,6 +72,8 @@ def predict(data: SharedData, *, fold: int, name: str, most: int | None = None) 
     most: as BaselineTask has it.
     """
     rows = data.folds[fold]
+    classes = (data.windows.targets > 0.5).astype(np.float64)  # a rank within its day is above the median or not
+    data = replace(data, windows=replace(data.windows, targets=classes))
     if most is not None:
         numbers = data.windows.steps * data.windows.values.shape[1]
         train, validation = (_thinned(part, most=most // numbers) for part in (rows.train, rows.validation))

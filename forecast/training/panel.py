@@ -1,7 +1,7 @@
 """A panel of symbols -> one finished run: one set of networks and baselines, trained and tested on the rows of all."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -20,16 +20,19 @@ from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import (
     Dataset,
     Source,
+    bars_alone,
     common_features,
+    cross_sections,
     fingerprint,
     load,
+    load_covariates,
     make_bars,
     make_windows,
     price_scale,
+    with_cross_sections,
 )
 from forecast.datasets.panel import PanelDataset, idle_symbols, lay_out, pool, scaled_fold, write_panel
-from forecast.datasets.panel_audit import certify_panel
-from forecast.datasets.tick_history import TickHistory
+from forecast.datasets.panel_audit import certify_panel, histories_until
 from forecast.runs import catalog, integrity, tables, trial_log
 from forecast.runs import run as runs
 from forecast.runs.run import Run
@@ -95,7 +98,7 @@ def train_panel(
         workers.start()  # they load the network library while the data are prepared
         prices, dataset = read_panel(experiment, store=store, folder=scratch, skip_unsuitable=skip_unsuitable)
         experiment = prices.experiment
-        for note in _notes(prices, dataset):
+        for note in panel_notes(prices, dataset):
             progress.note(note)
         code = own_code(experiment)
         own = code.get("user_features", {})
@@ -110,9 +113,7 @@ def train_panel(
         else:
             announce_code(experiment, progress=progress)
             counts = check_code(experiment, dataset=dataset, versions=versions, workers=workers)
-            shown = certify_panel(
-                dataset, experiment, source_of=prices.sources.__getitem__, bars_of=prices.bars.__getitem__
-            )
+            shown = certify_panel(dataset, experiment, sources=prices.sources, bars=prices.bars)
             refuse_lookahead(shown, own, progress=progress)
             description = tables.describe_panel_run(
                 experiment,
@@ -126,6 +127,10 @@ def train_panel(
                 command=command,
                 versions=versions,
                 backend=workers.backend,
+                covariates={
+                    symbol: bars_alone(each, experiment)
+                    for symbol, each in next(iter(prices.sources.values())).covariates.items()
+                },
                 **{"user_features": {}, **code},
             )
             description["parameters"] |= counts
@@ -151,17 +156,18 @@ def read_panel(
     sources: dict[str, Source] = {}
     bars: dict[str, Bars] = {}
     unsuitable: dict[str, str] = {}
+    covariates = load_covariates(store, experiment)
     for symbol in experiment.panel:
         try:
-            sources[symbol] = load(store, experiment.of_symbol(symbol))
+            sources[symbol] = load(store, experiment.of_symbol(symbol), covariates=covariates)
             bars[symbol] = make_bars(sources[symbol], experiment.of_symbol(symbol))
         except ForecastError as error:
             unsuitable[symbol] = str(error)
     if not experiment.features and bars:
         experiment = replace(experiment, features=common_features(list(bars.values())))
 
-    def parts() -> Iterator[tuple[str, Windows]]:
-        for symbol in sorted(set(bars) - set(unsuitable)):
+    def parts(suitable: Sequence[str]) -> Iterator[tuple[str, Windows]]:
+        for symbol in suitable:
             try:
                 windows = make_windows(bars[symbol], experiment.of_symbol(symbol))
             except TooFewBarsError as error:
@@ -173,7 +179,11 @@ def read_panel(
     while dataset is None:
         _refuse(unsuitable, experiment, skip=skip_unsuitable)
         before = len(unsuitable)
-        panel = write_panel(folder, parts())
+        suitable = sorted(set(bars) - set(unsuitable))
+        sections = cross_sections({symbol: bars[symbol] for symbol in suitable}, experiment)
+        for symbol in suitable if sections else ():
+            bars[symbol] = with_cross_sections(bars[symbol], experiment, sections)
+        panel = write_panel(folder, parts(suitable))
         folds, _ = lay_out(panel, experiment)
         for symbol in idle_symbols(panel, folds):
             unsuitable[symbol] = _why_idle(bars[symbol], first=min(panel.windows.decided_at[f.test[0]] for f in folds))
@@ -185,7 +195,7 @@ def read_panel(
     lines = tuple(line for line in experiment.membership if line.partition(",")[0] in kept)
     prices = PanelPrices(
         experiment=replace(experiment, panel=kept, membership=lines),
-        sources={symbol: sources[symbol] for symbol in kept},
+        sources={symbol: replace(sources[symbol], cross_sections=sections) for symbol in kept},
         bars={symbol: bars[symbol] for symbol in kept},
         unsuitable=unsuitable,
     )
@@ -220,7 +230,7 @@ def _why_idle(prices: Bars, *, first: np.datetime64) -> str:
     )
 
 
-def _notes(prices: PanelPrices, dataset: PanelDataset) -> Iterator[str]:
+def panel_notes(prices: PanelPrices, dataset: PanelDataset) -> Iterator[str]:
     """What a person should know about the panel before it is trained."""
     if prices.unsuitable:
         left_out = [f"{symbol} ({_short(why, symbol)})" for symbol, why in sorted(prices.unsuitable.items())]
@@ -253,12 +263,10 @@ def truncated_in_first_test(dataset: PanelDataset, prices: PanelPrices, *, folde
     cut = panel.windows.decided_at[until[-1]]
 
     def parts() -> Iterator[tuple[str, Windows]]:
-        for symbol in panel.symbols:
-            source = lookahead_audit.truncated(prices.sources[symbol], cut)
-            if isinstance(source.raw, TickHistory) or len(source.raw):
-                with suppress(TooFewBarsError):  # it had hardly begun: no row of it was learned from
-                    own, bars = experiment.of_symbol(symbol), make_bars(source, experiment)
-                    yield symbol, _as_in(dataset, bars, make_windows(bars, own), own)
+        for symbol, bars in histories_until(cut, prices.sources, experiment):
+            with suppress(TooFewBarsError):  # it had hardly begun: no row of it was learned from
+                own = experiment.of_symbol(symbol)
+                yield symbol, _as_in(dataset, bars, make_windows(bars, own), own)
 
     return pool(write_panel(folder, parts()), experiment, planned=len(panel.windows))
 
@@ -301,15 +309,14 @@ def _fit(
 
     def data(fold: int) -> Any:
         if fold not in shared:
-            shared[fold] = workers.share(_shared(dataset, fold, scratch, prices=prices.bars))
+            shared[fold] = workers.share(shared_fold(dataset, fold, scratch, prices=prices.bars))
         return shared[fold]
 
     def order_on(of: PanelDataset, task: Task, settings: Hyperparameters | None) -> FitTask:
-        unused = next(iter(prices.bars.values()))
         fit_task = order_for(
             experiment,
             task,
-            dataset=Dataset(bars=unused, windows=of.windows, folds=of.folds, scalers=()),
+            dataset=of,
             room=len(dataset.windows.values),
             settings=settings,
             backend=workers.backend,
@@ -348,12 +355,12 @@ def _fit(
         session.twice = ()
     else:
         session.same = same_rows(dataset, past)
-        before_data = workers.share(_shared(past, 0, scratch / "past", prices=None))
+        before_data = workers.share(shared_fold(past, 0, scratch / "past", prices=None))
         fit_members([again(model, past, before_data) for model in session.twice], workers=workers, progress=progress)
     finish_if_whole(session)
 
 
-def _shared(dataset: PanelDataset, number: int, scratch: Path, *, prices: Mapping[str, Bars] | None) -> SharedData:
+def shared_fold(dataset: PanelDataset, number: int, scratch: Path, *, prices: Mapping[str, Bars] | None) -> SharedData:
     """One fold of the panel, scaled symbol by symbol; its values need no scaler any more."""
     windows, folds, scalers = scaled_fold(scratch / f"fold-{number}.raw", dataset, number)
     closes = None if prices is None else np.concatenate([prices[symbol].close for symbol in dataset.panel.symbols])

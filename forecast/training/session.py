@@ -1,7 +1,7 @@
 """A run that is being trained: what is there, what is missing, and how it is saved and finished."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -23,9 +23,11 @@ from forecast.training import tuning
 from forecast.training.baselines import BaselineTask, check_own
 from pipelines import user_code
 from pipelines.errors import ConfigError, RunError
-from pipelines.market.types import Floats
+from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing import custom_features
 from pipelines.preprocessing.windows import Rows
+
+_WEEK = np.timedelta64(7, "D")
 
 _OWN = (("Model", "models"), ("Baseline", "baselines"), ("Label", "label"))
 """What it is called, and the field of an experiment that may name a person's own code, beside features."""
@@ -92,6 +94,21 @@ def refuse_lookahead(shown: Certificate, names: Iterable[str], *, progress: Prog
             )
     for entry in shown.unverifiable:
         progress.note(f"Cannot be checked for look-ahead bias: {entry}.")
+
+
+def covariate_notes(prices: Bars, covariates: Mapping[str, Bars]) -> Iterator[str]:
+    """Where a covariate begins later or ends earlier than the prices that it stands beside."""
+    first, last = prices.closed_at[[0, -1]]
+    for symbol, each in covariates.items():
+        begins, ends = each.closed_at[[0, -1]]
+        if begins > first + _WEEK:
+            yield f"{prices.symbol} is learned from {_day(begins)} on, where {symbol} begins."
+        if ends < last - _WEEK:
+            yield f"{symbol} ends on {_day(ends)}: from then on its last values are taken."
+
+
+def _day(time: np.datetime64) -> str:
+    return str(np.datetime_as_string(time, unit="D"))
 
 
 def own_code(experiment: Experiment) -> dict[str, dict[str, str]]:

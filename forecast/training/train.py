@@ -12,7 +12,17 @@ from forecast.compute.shared_data import SharedData
 from forecast.compute.task import FitTask, MemberResult, Task, order_for
 from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.datasets import lookahead_audit
-from forecast.datasets.dataset import Dataset, Source, fingerprint, load, make_bars, prepare, price_scale, with_features
+from forecast.datasets.dataset import (
+    Dataset,
+    Source,
+    bars_alone,
+    fingerprint,
+    load,
+    make_bars,
+    prepare,
+    price_scale,
+    with_features,
+)
 from forecast.runs import catalog, integrity, tables, trial_log
 from forecast.runs import run as runs
 from forecast.runs.run import Run
@@ -21,6 +31,7 @@ from forecast.training.session import (
     announce_code,
     baseline_jobs,
     check_code,
+    covariate_notes,
     finish_if_whole,
     own_code,
     refuse_lookahead,
@@ -81,6 +92,9 @@ def train_all(
                 integrity.check(run)
                 continue
             workers.start()  # they load the network library while the data are prepared
+            others = {symbol: bars_alone(each, experiment) for symbol, each in source.covariates.items()}
+            for note in covariate_notes(prices, others):
+                progress.note(note)
             announce_code(experiment, progress=progress)
             user_code.forget(own)  # a file edited in a notebook's lifetime runs as its sha256 says
             dataset = prepare(prices, experiment)
@@ -96,6 +110,7 @@ def train_all(
                 price_scale=price_scale(source, prices),
                 versions=versions,
                 backend=workers.backend,
+                covariates=others,
                 **{"user_features": {}, **more},
             )
             description["parameters"] |= counts

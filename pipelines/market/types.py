@@ -1,6 +1,7 @@
 """The types that prices travel in: ticks, bars, and the corporate actions between them."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -154,6 +155,8 @@ class Bars:
     of the mid-price. depth_imbalance: mean of (bid size - ask size) / (bid size + ask size) at the trades. order_flow:
     order-flow imbalance since the bar before. Of bars made from ticks with quotes, NaN where none was in force, else
     None.
+    joined: features that other symbols decide, known at the close (pipelines.preprocessing.covariates, cross_section),
+    by name, each of shape (bars,).
     """
 
     symbol: str
@@ -176,9 +179,14 @@ class Bars:
     spread: Floats | None = _more_floats()
     depth_imbalance: Floats | None = _more_floats()
     order_flow: Floats | None = _more_floats()
+    joined: Mapping[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _freeze(self, len(self.opened_at))
+        if any(column.shape != (len(self),) for column in self.joined.values()):
+            raise ValueError(f"joined must have columns of shape ({len(self)},).")
+        for column in self.joined.values():
+            column.flags.writeable = False
         opened, closed = self.opened_at.view(np.int64), self.closed_at.view(np.int64)
         if np.any(closed < opened) or np.any(opened[1:] < closed[:-1]):
             raise BadPricesError(f"{self.symbol}: bars must follow each other in time. Clean them first.")
@@ -195,7 +203,8 @@ class Bars:
 
     def rows(self, chosen: Any) -> "Bars":
         """The same bars, fewer of them: a slice, row numbers or a mask."""
-        return Bars(**_chosen(self, chosen))
+        joined = {name: column[chosen] for name, column in self.joined.items()}
+        return Bars(**_chosen(self, chosen) | {"joined": joined})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

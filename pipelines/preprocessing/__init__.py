@@ -3,6 +3,8 @@
 __all__ = [
     "choices",
     "combinatorial_cv",
+    "covariates",
+    "cross_section",
     "custom_features",
     "custom_labels",
     "feature_process",

@@ -2,16 +2,18 @@
 
 Every feature is a ratio of prices or of volumes of the bar and of bars before it, so a constant factor on the whole
 history (a split, a change of currency) leaves it as it is. Rows that look further back than
-the history goes are NaN. Features of trades and quotes: pipelines.preprocessing.order_flow.
+the history goes are NaN. Features of trades and quotes: pipelines.preprocessing.order_flow. Those that other symbols
+decide stand in Bars.joined.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from pipelines.errors import ConfigError, did_you_mean
 from pipelines.market.types import Bars, Floats
-from pipelines.preprocessing import custom_features
+from pipelines.preprocessing import cross_section, custom_features
 from pipelines.preprocessing.order_flow import FLOW_FEATURES, available
 from pipelines.preprocessing.trailing import lagged, ratio, trailing_deviation, trailing_mean
 
@@ -93,24 +95,43 @@ def compute(bars: Bars, *, names: Sequence[str] = tuple(FEATURES)) -> Floats:
         ConfigError: a name that is neither in a table nor module:function, one for which the bars have no columns, or
             a function that fails.
     """
-    check_names(names)
+    alone = [name for name in names if name not in bars.joined]
+    if alone or not names:
+        check_names(alone)
     matrix = np.empty((len(bars), len(names)))
+    own = replace(bars, joined={}) if bars.joined else bars  # what the audit of one's own features hands them
     for column, name in enumerate(names):
+        if name in bars.joined:
+            matrix[:, column] = bars.joined[name]
+            continue
+        if cross_section.parse(name):
+            raise ConfigError(f"Expected the symbols of a panel for feature {name}, got {bars.symbol} alone.")
         function = FEATURES.get(name) or FLOW_FEATURES.get(name)
-        matrix[:, column] = custom_features.compute(name, bars) if function is None else function(bars)
+        matrix[:, column] = custom_features.compute(name, own) if function is None else function(bars)
     return matrix
+
+
+def in_table(name: str) -> bool:
+    """Whether a feature is one of the project's own, of a symbol alone."""
+    return name in FEATURES or name in FLOW_FEATURES
 
 
 def check_names(names: Sequence[object]) -> None:
     """Whether each could be a feature.
 
     Raises:
-        ConfigError: none, one that is neither in a table nor module:function, or one that comes twice.
+        ConfigError: none, one that is neither in a table (or rank: or relative: of one) nor module:function, or one
+            that comes twice.
     """
     table = (*FEATURES, *FLOW_FEATURES)
-    unknown = [str(name) for name in names if name not in table and not custom_features.is_user_feature(name)]
+    unknown = [
+        str(name)
+        for name in names
+        if cross_section.table_feature(str(name)) not in table and not custom_features.is_user_feature(name)
+    ]
     if unknown or not names or len(set(names)) < len(names):
         raise ConfigError(
-            f"Expected features out of {', '.join(table)}, or module:function for your own, each once, got "
+            f"Expected features out of {', '.join(table)}, rank: or relative: of one, or module:function for your "
+            "own, each once, got "
             f"{', '.join(unknown or map(str, names)) or 'none'}.{did_you_mean(unknown[0], table) if unknown else ''}"
         )

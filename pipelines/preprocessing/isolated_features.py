@@ -100,6 +100,8 @@ def _request(bars: Bars, cuts: Mapping[str, Sequence[int] | Rows]) -> bytes:
     arrays: dict[str, Any] = {}
     scalars: dict[str, Any] = {}
     for field in fields(Bars):
+        if field.name == "joined":  # of other symbols: no feature of one's own sees it
+            continue
         value = getattr(bars, field.name)
         (arrays if isinstance(value, np.ndarray) else scalars)[field.name] = value
     request = json.dumps({"features": list(cuts), "bars": scalars, "columns": list(arrays)})

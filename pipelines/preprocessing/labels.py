@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.market.types import Bars, Floats, Times
 from pipelines.preprocessing import custom_labels
+from pipelines.preprocessing.choices import ACROSS_SYMBOLS
 from pipelines.preprocessing.choices import LABELS as LABELS
 from pipelines.preprocessing.features import volatility
 from pipelines.preprocessing.sessions import OVERNIGHT, last_of_session
@@ -52,7 +53,7 @@ def make(
     """
     if overnight not in OVERNIGHT:
         raise ConfigError(f"Expected overnight out of {', '.join(OVERNIGHT)}, got {overnight!r}.")
-    if kind in ("direction", "above-median"):  # what a median is, only a panel knows (above_median)
+    if kind in ("direction", *ACROSS_SYMBOLS):  # what the others return, only a panel knows (across_symbols)
         labels = next_open_direction(bars, horizon=horizon)
     elif kind == "cost-aware":
         labels = paying_moves(bars, horizon=horizon, cost_bps=cost_bps)
@@ -85,6 +86,11 @@ def next_open_direction(bars: Bars, *, horizon: int) -> Labels:
     return _leaving(bars, held=np.full(_labelled(bars, horizon=horizon), horizon, dtype=np.int64))
 
 
+def across_symbols(forward_return: Floats, moments: Times, *, kind: str) -> Floats:
+    """What is learned where it follows from the returns of all symbols of a moment, shape (rows,), 0 to 1."""
+    return _ACROSS[kind](forward_return, moments)
+
+
 def above_median(forward_return: Floats, moments: Times) -> Floats:
     """1.0 where a return is above the median of all that were decided at its moment, else 0.0, shape (rows,).
 
@@ -96,6 +102,31 @@ def above_median(forward_return: Floats, moments: Times) -> Floats:
     ranked = forward_return[order]
     median = (ranked[first + (count - 1) // 2] + ranked[first + count // 2]) / 2.0
     return (forward_return > median[moment]).astype(np.float64)
+
+
+def relative(forward_return: Floats, moments: Times) -> Floats:
+    """How far a return is from the median of its moment, as a rank: the share of the others below it, shape (rows,).
+
+    0 to 1, ties as half, 0.5 at the median and where there is no other. Learned with the log loss, a network answers
+    the rank to be expected. Ranks of the day instead of returns less their median: one crash does not outweigh a year
+    (qlib's CSRankNorm; Gu, Kelly and Xiu 2020 rank what is known). It is known when the last of these returns is.
+    """
+    _, moment, count = np.unique(moments, return_inverse=True, return_counts=True)
+    order = np.lexsort((forward_return, moment))
+    ranked, of = forward_return[order], moment[order]
+    changes = np.append(True, (np.diff(ranked) != 0) | (np.diff(of) != 0))
+    starts = np.flatnonzero(changes)
+    tied = np.diff(np.append(starts, len(order)))
+    first = np.append(0, np.cumsum(count)[:-1])
+    below = starts - first[of[starts]] + (tied - 1) / 2.0
+    others = np.maximum(count[of[starts]] - 1, 1)
+    rank = np.where(count[of[starts]] > 1, below / others, 0.5)
+    target = np.empty(len(order))
+    target[order] = np.repeat(rank, tied)
+    return target
+
+
+_ACROSS = {"above-median": above_median, "relative": relative}
 
 
 def paying_moves(bars: Bars, *, horizon: int, cost_bps: float) -> Labels:

@@ -33,8 +33,8 @@ def weigh(windows: Windows, fold: Fold, *, kind: str) -> Fold:
             )
         weights[teaching] = 1.0
         if kind == "balanced":
-            rises = windows.targets[fold.train[windows.label_weights[fold.train] > 0]] > 0
-            weights[teaching] = np.where(windows.targets[teaching] > 0, *class_weights(rises))
+            rises = windows.targets[fold.train[windows.label_weights[fold.train] > 0]] > 0.5
+            weights[teaching] = np.where(windows.targets[teaching] > 0.5, *class_weights(rises))
         elif kind == "uniqueness":
             weights[teaching] = uniqueness(windows.ends[teaching] + 1, held=windows.held[teaching])
         elif kind != "none":

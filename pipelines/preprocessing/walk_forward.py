@@ -156,13 +156,15 @@ def _together(windows: Windows, blocks: list[Rows]) -> list[Rows]:
     return [np.arange(start, stop, dtype=np.int64) for start, stop in zip(starts, stops, strict=True)]
 
 
-def newest(windows: Windows, *, split: str = "expanding", embargo: str = "0d") -> Fold:
+def newest(windows: Windows, *, split: str = "expanding", embargo: str = "0d", test: Rows | None = None) -> Fold:
     """The fold that is tested on the newest window alone: it learns from every label that is known at its decision.
+
+    test: the newest windows, ascending, where there are several, as of a panel.
 
     Raises:
         TooFewBarsError: too few rows to train or validate on.
     """
-    last = np.array([len(windows) - 1], dtype=np.int64)
+    last = np.array([len(windows) - 1], dtype=np.int64) if test is None else test
     longest = int(len(windows) * _FIRST_TRAIN_SHARE) if split == "rolling" else len(windows)
     return _fold(windows, 0, test=last, longest=longest, embargo=time_span(embargo), fewest={**FEWEST_ROWS, "test": 1})
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ATTEMPTS = 20
+_SETTLED = 2 * 10**9  # nanoseconds since the last change of a log, after which another changes its time
 _EVER = 9 * 10**18  # nanoseconds from 1970, to both sides
 _S3_OPTIONS = {
     "conditional_put": "etag",
@@ -49,6 +50,7 @@ class Table:
         self._address = f"{root}/{name}"
         self._folder = None if isinstance(root, str) else root / name
         self._rising = rising
+        self._opened: tuple[int, Any] | None = None  # when its log was last changed, and the table as of then
 
     def exists(self) -> bool:
         return self._open() is not None
@@ -79,7 +81,7 @@ class Table:
         """
         from deltalake.exceptions import DeltaError
 
-        table = self._open()
+        table = self._open() if version is None else self._open_anew()
         if table is None:
             raise StoreError(f"Expected a price store with {self._address}, there is none. Run `forecast fetch` first.")
         try:
@@ -164,7 +166,7 @@ class Table:
         if self._folder is not None:
             check_space(self._folder, rows.nbytes // 3)
         for attempt in range(_ATTEMPTS):
-            table = self._open()
+            table = self._open_anew()
             try:
                 if table is None:
                     write_deltalake(
@@ -201,7 +203,7 @@ class Table:
         """Merges small files; nothing that is read changes. Returns how many files fewer there are."""
         from deltalake.exceptions import CommitFailedError, DeltaError
 
-        table = self._open()
+        table = self._open_anew()
         if table is None:
             return 0
         before = table.version()
@@ -233,6 +235,23 @@ class Table:
             ) from error
 
     def _open(self) -> Any:
+        """The table as it is now, to be read: opened again only where its log has changed, so that many symbols are
+        read fast."""
+        if self._folder is None:
+            return self._open_anew()
+        try:
+            changed = (self._folder / "_delta_log").stat().st_mtime_ns
+        except OSError:
+            return self._open_anew()
+        if self._opened is None or self._opened[0] != changed:
+            settled = time.time_ns() - changed > _SETTLED  # clocks of file systems are coarse
+            opened = self._open_anew()
+            self._opened = (changed, opened) if settled and opened is not None else None
+            return opened
+        return self._opened[1]
+
+    def _open_anew(self) -> Any:
+        """The table as it is now, to be written or moved to another version."""
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError, TableNotFoundError
 

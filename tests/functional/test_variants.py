@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from forecast.config.experiment import Experiment
+from forecast.datasets.lookahead_audit import truncated
 from forecast.runs import trial_log
 from forecast.runs.catalog import open_run
+from forecast.serving.loader import load_members, source_now
 from forecast.serving.panel_signal import panel_signal
-from forecast.serving.signal import rules_of
+from forecast.serving.signal import outlook, rules_of
 from pipelines.store.store import Store
 from tests.helpers.command_line import SMALL, forecast_here, only_line
 
@@ -80,7 +82,9 @@ def test_a_combinatorial_run_shows_its_paths_and_gives_no_verdict(copy):
 
 def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(copy):
     forecast = forecast_here(copy)
-    options = (*SMALL, "--epochs", "1", "--seeds", "1", "--global-model")
+    across = ("--feature", "return", "--feature", "rank:range", "--feature", "relative:return", "--with", "IBM")
+    forecast("fetch", "IBM", "--source", "sample")
+    options = (*SMALL, *across, "--epochs", "1", "--seeds", "1", "--global-model")
     before = sorted((copy / "data" / "runs").glob("*/run.json"))
     done = json.loads(forecast("train", "AAPL", "MSFT", *options, "--json").stdout)
     (entry,) = done["runs"]
@@ -97,6 +101,12 @@ def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(
     assert lines[0].configuration == settings.fingerprint()  # newer bars are no other try, as for one symbol
     assert len(list((run.folder / "weights").rglob("*.h5"))) == 2 * 2  # networks x folds
     assert set(run.describe_member("lstm", 1, 0)["scaler"]) == {"AAPL", "MSFT"}
+    columns = ["return", "rank:range", "relative:return", "IBM:return", "IBM:range"]
+    assert run.describe_member("lstm", 1, 0)["features"] == columns
+    joined = run.bars().set_index(["symbol", "closed_at"])[columns[1:]]
+    assert (joined.loc["AAPL", "relative:return"] + joined.loc["MSFT", "relative:return"]).abs().max() < 1e-15
+    assert (joined.loc["AAPL", "rank:range"] + joined.loc["MSFT", "rank:range"]).eq(1.0).iloc[1:].all()
+    assert joined.loc["AAPL", "IBM:return"].equals(joined.loc["MSFT", "IBM:return"])
     rows = run.predictions()
     assert set(rows["symbol"]) == {"AAPL", "MSFT"}
     assert set(rows["model"]) == {"simple_rnn", "lstm", "previous_sign", "logistic"}
@@ -111,6 +121,28 @@ def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(
     assert [each["run"] for each in again["runs"]] == [run.name]
     assert "of a panel" in only_line(forecast("train", "AAPL", "--global-model", code=2).stderr)
     assert "got the panel" in only_line(forecast("inspect", run.name, code=2).stderr)
+
+
+def test_a_covariate_is_learned_from_and_asked_for_at_each_close(copy):
+    forecast = forecast_here(copy)
+    forecast("train", "AAPL", *SMALL, "--epochs", "1", "--seeds", "1", "--with", "MSFT")
+    run = newest(copy)
+    assert run.certificate()["passed"], run.certificate()["failures"]
+    assert run.describe()["covariates"]["MSFT"]["first"] == run.describe()["data"]["first"]
+    forecast("backtest")
+    signals = run.backtest(run.backtests()[-1]).signals.query("member == 'ensemble'")
+    loaded = load_members(run)
+    source = source_now(run, loaded.experiment, Store(copy / "data" / "store"))
+    rows = run.predictions()
+    day = rows.loc[rows["fold"] == 1, "decided_at"].iloc[100]
+    known = outlook(loaded, truncated(source, np.datetime64(day.tz_convert(None), "ns")), rules=rules_of(run))
+    for each in known.networks:
+        mine = signals[(signals["model"] == each.model) & (signals["decided_at"] == day)]
+        assert mine["probability"].tolist() == [each.probability]
+    forecast("inspect", run.name)
+    assert "MSFT:return" in (copy / "reports" / f"{run.name}-memory.html").read_text()
+    line = only_line(forecast("train", "AAPL", *SMALL, "--with", "AAPL", code=2).stderr)
+    assert line.endswith("Expected other symbols than AAPL as covariates, each once, got AAPL.")
 
 
 def check_rankings(folder, run, forecast):
@@ -131,6 +163,11 @@ def check_rankings(folder, run, forecast):
     assert [each["rank"] for each in today["rankings"]["lstm"]] == [1, 2]
     assert sorted(each["share"] for each in today["rankings"]["lstm"]) == [-1.0, 1.0]
     assert "at the close of 2013" in forecast("signal", run.name, "--offline", code=3).stdout
+    again = json.loads(forecast("signal", run.name, "--offline", "--refit", "--json", code=3).stdout)
+    assert again["decided_at"] == today["decided_at"]
+    chances = [{each["symbol"]: each["probability"] for each in one["rankings"]["lstm"]} for one in (today, again)]
+    assert chances[0].keys() == chances[1].keys()
+    assert chances[0] != chances[1]  # members that learned from ten years more
 
 
 def test_symbols_that_cannot_take_part_are_named_at_once_and_left_out_when_asked(copy):

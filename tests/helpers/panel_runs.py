@@ -75,6 +75,7 @@ def panel_run(
     description = tables.describe_panel_run(
         experiment, dataset, prices=dict(sorted(prices.items())), price_scales=dict.fromkeys(prices, 1.0),
         unsuitable={}, name="PANEL-1d-0123456789", command="forecast train", versions={}, backend="jax",
+        covariates={},
     )  # fmt: skip
     ordered = dict(sorted(prices.items()))
     run = runs.create_run(folder, "PANEL-1d-0123456789", description=description, bars=tables.panel_bars(ordered))

@@ -132,10 +132,11 @@ def command(
     if run.is_panel:
         if watch:
             raise click.UsageError("Expected a run of one symbol for --watch, got a panel.")
-        ranking = ask_panel(
-            run, workspace=settings.workspace, now=now, offline=offline, refit=refit,
-            rules={"policy": policy, "threshold": threshold}, note=settings.note,
-        )  # fmt: skip
+        with progress_display(refit and not settings.quiet) as training:
+            ranking = ask_panel(
+                run, workspace=settings.workspace, now=now, offline=offline, refit=refit, jobs=ask.jobs,
+                rules=ask.rules, note=settings.note, progress=training if refit else None,
+            )  # fmt: skip
         show_panel(ranking, settings, now=now, as_json=as_json)
         ctx.exit(STALE if ranking.stale(now) else 0)
     if watch:

@@ -53,6 +53,8 @@ def ranks(panel: Mapping[str, Any], models: Sequence[str]) -> dict[str, Any]:
         ("Names long, on average", lambda model: formatting.number(panel["names_held"][model]["long"], 1)),
         ("Names short, on average", lambda model: formatting.number(panel["names_held"][model]["short"], 1)),
         ("Names replaced per day", lambda model: formatting.number(panel["replaced_per_day"][model], 1)),
+        ("Account whose median trade is 1 % of a day's volume", lambda model: _money(panel, model, "median")),
+        ("Account of which 95 % of trades stay below it", lambda model: _money(panel, model, "p95")),
     ]
     return _table(models, [(label, [write(model) for model in models]) for label, write in writes])
 
@@ -96,6 +98,11 @@ def _cells(values: Sequence[str]) -> list[dict[str, str]]:
 
 def _optional(value: float | None, digits: int) -> str:
     return "–" if value is None else formatting.number(value, digits)
+
+
+def _money(panel: Mapping[str, Any], model: str, which: str) -> str:
+    capacity = panel.get("capacity", {}).get(model)
+    return formatting.money(capacity[which], capacity["currency"]) if capacity else formatting.DASH
 
 
 def _points(value: float) -> str:

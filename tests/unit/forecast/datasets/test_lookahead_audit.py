@@ -14,7 +14,16 @@ from forecast.training.session import refuse_lookahead
 from pipelines.errors import ConfigError
 from pipelines.market import adjustments
 from pipelines.market.types import Actions, Ticks
-from pipelines.preprocessing import combinatorial_cv, features, labels, sample_weights, scaling, walk_forward, windows
+from pipelines.preprocessing import (
+    combinatorial_cv,
+    covariates,
+    features,
+    labels,
+    sample_weights,
+    scaling,
+    walk_forward,
+    windows,
+)
 from pipelines.sources import sample
 from pipelines.sources.synthetic import random_walk
 
@@ -253,3 +262,29 @@ def test_cuts_lie_in_the_later_half_of_the_test_blocks():
     for bar in lookahead_audit.cut_bars(made, cuts=9):
         fold = next(fold for fold in made.folds if bar <= made.windows.ends[fold.test[-1]])
         assert bar >= made.windows.ends[fold.test[len(fold.test) // 2]]
+
+
+def with_covariate():
+    other = dataclasses.replace(random_walk(bars=700, seed=9), symbol="SPY", adjusted="raw")
+    spy = Source(raw=other, actions=Actions.none("SPY"))
+    experiment = dataclasses.replace(EXPERIMENT, features=("return", "range"), covariates=("SPY",))
+    return dataclasses.replace(walk(), covariates={"SPY": spy}), experiment
+
+
+def test_a_covariate_joined_as_of_the_close_passes():
+    source, experiment = with_covariate()
+    assert experiment.columns == ("return", "range", "SPY:return", "SPY:range")
+    assert not failures(source, experiment, cuts=3)
+
+
+def test_a_covariate_of_the_next_day_is_caught(monkeypatch):
+    def leaky(bars, covariate, *, names):
+        joined = honest(bars, covariate, names=names)
+        return {name: np.append(column[1:], column[-1]) for name, column in joined.items()}
+
+    honest = covariates.join
+    monkeypatch.setattr(covariates, "join", leaky)
+    source, experiment = with_covariate()
+    caught = failures(source, experiment, cuts=2)
+    assert any(each.startswith("feature SPY:return at") for each in caught)
+    assert any(each.startswith("feature SPY:range change when") for each in caught)

@@ -2,16 +2,17 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
 from forecast.config.experiment import Experiment
-from forecast.datasets.dataset import Source, make_bars, make_windows
+from forecast.datasets.dataset import Source, cross_sections, make_bars, make_windows, with_cross_sections
 from forecast.datasets.lookahead_audit import certify
 from forecast.datasets.panel import known_at, pool, scaled_fold, write_panel, write_scaled
 from forecast.datasets.panel_audit import certify_panel
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.market.calendars import session_of
 from pipelines.market.types import Actions, Bars
-from pipelines.preprocessing import scaling
+from pipelines.preprocessing import cross_section, labels, scaling
 from pipelines.preprocessing.scaling import fit_scaler
 from pipelines.preprocessing.walk_forward import walk_forward
 from pipelines.preprocessing.windows import gather
@@ -173,7 +174,7 @@ def whole_panel(folder):
 
 def test_one_certificate_names_the_symbols_that_it_made_again_and_checks_the_order_of_all(tmp_path):
     sources, prices, dataset = whole_panel(tmp_path)
-    shown = certify_panel(dataset, POOLED, source_of=sources.__getitem__, bars_of=prices.__getitem__, audited=2)
+    shown = certify_panel(dataset, POOLED, sources=sources, bars=prices, audited=2)
     assert shown.passed, shown.failures
     assert (len(shown.audited), shown.symbols) == (2, 4)
     assert set(shown.audited) < set(dataset.panel.symbols)
@@ -183,7 +184,7 @@ def test_one_certificate_names_the_symbols_that_it_made_again_and_checks_the_ord
 
 def test_a_label_of_one_symbol_known_too_late_is_caught_though_its_chain_is_not_made_again(tmp_path):
     sources, prices, dataset = whole_panel(tmp_path)
-    audited = certify_panel(dataset, POOLED, source_of=sources.__getitem__, bars_of=prices.__getitem__, audited=1)
+    audited = certify_panel(dataset, POOLED, sources=sources, bars=prices, audited=1)
     other = next(symbol for symbol in dataset.tested() if symbol not in audited.audited)
     windows = dataset.panel.windows
     late = windows.exit_at.copy()
@@ -193,8 +194,8 @@ def test_a_label_of_one_symbol_known_too_late_is_caught_though_its_chain_is_not_
     shown = certify_panel(
         dataclasses.replace(dataset, panel=panel),
         POOLED,
-        source_of=sources.__getitem__,
-        bars_of=prices.__getitem__,
+        sources=sources,
+        bars=prices,
         audited=1,
     )
     assert f"{other}: a label is not known when it is said to be" in shown.failures
@@ -315,3 +316,76 @@ def test_a_panel_of_one_symbol_or_of_one_twice_is_refused():
             Experiment(symbol="AAPL", panel=symbols)
     with pytest.raises(ConfigError, match="expanding or rolling for a panel"):
         Experiment(symbol="AAPL", panel=("AAPL", "KO"), split="combinatorial")
+
+
+ACROSS = dataclasses.replace(POOLED, features=("return", "rank:return", "relative:range"))
+
+
+def panel_across(folder):
+    sources = {
+        each["symbol"]: Source(raw=market(**each, seed=seed), actions=Actions.none(each["symbol"]))
+        for seed, each in enumerate(MARKETS)
+    }
+    alone = {each: make_bars(source, ACROSS) for each, source in sources.items()}
+    sections = cross_sections(alone, ACROSS)
+    prices = {each: with_cross_sections(made, ACROSS, sections) for each, made in alone.items()}
+    sources = {each: dataclasses.replace(source, cross_sections=sections) for each, source in sources.items()}
+    panel = write_panel(folder, ((each, make_windows(made, ACROSS)) for each, made in prices.items()))
+    return sources, prices, pool(panel, ACROSS)
+
+
+def test_features_across_symbols_pass_when_the_whole_panel_ends_early(tmp_path):
+    sources, prices, dataset = panel_across(tmp_path)
+    shown = certify_panel(dataset, ACROSS, sources=sources, bars=prices, audited=1)
+    assert shown.passed, shown.failures
+
+
+def test_a_rank_that_knows_a_later_bar_is_caught(tmp_path, monkeypatch):
+    def leaky(section, own):
+        return section.ranks(own) + 1e-9 * own.values[-1]
+
+    monkeypatch.setitem(cross_section.KINDS, "rank", leaky)
+    sources, prices, dataset = panel_across(tmp_path)
+    shown = certify_panel(dataset, ACROSS, sources=sources, bars=prices, audited=1)
+    assert any(each.startswith("features across symbols change") for each in shown.failures)
+
+
+def test_a_relative_label_is_the_rank_of_a_return_among_those_of_its_moment(tmp_path):
+    experiment = dataclasses.replace(POOLED, label="relative", panel=("A", "B", "C"))
+    first = np.datetime64("2015-01-01")
+    parts = {
+        name: make_windows(market(name, bars=300, first=first, calendar="24/7", seed=seed), experiment)
+        for seed, name in enumerate("ABC")
+    }
+    windows = pool(write_panel(tmp_path, parts.items()), experiment).windows
+    for moment in np.unique(windows.decided_at)[[0, 150]]:
+        mine = windows.decided_at == moment
+        np.testing.assert_allclose(windows.targets[mine], (rankdata(windows.forward_return[mine]) - 1.0) / 2.0)
+    tied = labels.relative(np.array([1.0, 2.0, 2.0, 5.0]), np.array([0, 0, 0, 1], dtype="datetime64[ns]"))
+    assert tied.tolist() == [0.0, 0.75, 0.75, 0.5]  # the last one is alone at its moment
+
+
+COMMON = dataclasses.replace(POOLED, scaling="panel")
+
+
+def test_a_scaler_over_the_panel_is_fitted_on_the_training_rows_of_all(tmp_path):
+    sources, prices, _ = whole_panel(tmp_path)
+    panel = write_panel(tmp_path / "common", ((each, make_windows(made, COMMON)) for each, made in prices.items()))
+    dataset = pool(panel, COMMON)
+    ends = panel.windows.ends[dataset.folds[0].train]
+    covered = np.unique(ends[:, None] - np.arange(panel.windows.steps))
+    expected = panel.windows.values[covered].astype(np.float64)
+    for scaler in dataset.scalers[0].values():
+        np.testing.assert_allclose(scaler.mean, expected.mean(axis=0))
+        np.testing.assert_allclose(scaler.scale, expected.std(axis=0))
+    shown = certify_panel(dataset, COMMON, sources=sources, bars=prices, audited=1)
+    assert shown.passed, shown.failures
+
+
+def test_a_scaler_over_the_panel_that_saw_later_rows_is_caught(tmp_path, monkeypatch):
+    sources, prices, _ = whole_panel(tmp_path)
+    honest = scaling.fit_scaler
+    monkeypatch.setattr(scaling, "fit_scaler", lambda made, *, rows: honest(made, rows=np.arange(rows[-1] + 50)))
+    panel = write_panel(tmp_path / "common", ((each, make_windows(made, COMMON)) for each, made in prices.items()))
+    shown = certify_panel(pool(panel, COMMON), COMMON, sources=sources, bars=prices, audited=1)
+    assert any("the scaler of fold 0 changes" in each for each in shown.failures)

@@ -324,3 +324,21 @@ def test_a_symbol_that_decides_twice_at_a_time_is_one_line(run):
     doubled = pd.concat([table, table.groupby(["model", "seed"], sort=False).head(1)])
     with pytest.raises(RunError, match="one decision of a symbol at a time"):
         panel_rows(doubled)
+
+
+def test_the_capacity_is_that_of_the_volumes_traded_on_each_day(run, prices):
+    metrics = evaluate(run, rules=TradingConfig(policy="top:1")).metrics
+    (known,) = [metrics["panel"]["capacity"]["lstm"]]
+    signals = run.backtest(run.backtests()[-1]).signals.query("model == 'lstm'")
+    entries = run.predictions().query("model == 'lstm' and seed == 0").set_index(["symbol", "decided_at"])["entry_at"]
+    parts = []
+    for symbol, own in signals.groupby("symbol"):
+        bars = run.bars().query("symbol == @symbol").set_index("opened_at")
+        held = own.set_index("decided_at")["target"]
+        for decided in held.index[(held.diff().abs() == 1.0)]:
+            bar = bars.loc[entries[symbol, decided]]
+            if bar["volume"]:
+                parts.append(1.0 / (bar["close"] * bar["volume"]))
+    assert known["currency"] == "USD"
+    assert known["trades"] >= len(parts) > 50
+    assert np.isclose(known["median"], 0.01 / np.median(parts), rtol=0.05)

@@ -93,6 +93,12 @@ def test_a_panel_is_drawn_without_errors_or_requests(page: Page, tmp_path: Path,
     page.open(write_report(run, backtest=backtest.name, folder=tmp_path), width=width, scheme=scheme)
     open_folds(page)
     assert empty_charts(page) == []
+    names = "[...document.querySelectorAll('[data-sorted] tbody th')].map(each => each.textContent)"
+    page.evaluate("document.querySelector('[data-sorted] [data-column=\"0\"]').click()")
+    assert page.evaluate(names) == ["AAA", "BBB", "CCC"]
+    page.evaluate("document.querySelector('[data-sorted] [data-column=\"4\"]').click()")  # the contribution
+    most = sorted(backtest.metrics["panel"]["by_symbol"], key=lambda each: -each["contribution"]["lstm"])
+    assert page.evaluate(names) == [each["symbol"] for each in most]
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.errors() == []
     assert page.requests() == []

@@ -1,0 +1,84 @@
+"""What a panel is read from: symbols that cannot take part are named together, the others keep all of their history."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from forecast.config.experiment import Experiment
+from forecast.training.panel import panel_notes, read_panel
+from pipelines.errors import ConfigError
+from pipelines.market.types import Actions
+from pipelines.store.store import Store
+from tests.helpers.panel_runs import panel_bars
+
+
+def listed(symbol, *, bars, first="2010-01-01", **more):
+    return dataclasses.replace(panel_bars(symbol, bars=bars, first=first), adjusted="raw", **more)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    store = Store(tmp_path_factory.mktemp("panel") / "store")
+    for bars in (
+        listed("LONG", bars=600),
+        listed("LATE", bars=350, first="2010-09-08"),
+        listed("SHORT", bars=17, first="2011-08-07"),
+        listed("GONE", bars=40, first="1990-01-01"),
+        listed("EURO", bars=600, currency="EUR"),
+        listed("YEN", bars=600, currency="JPY"),
+    ):
+        store.write(bars, Actions.none(bars.symbol))
+    return store
+
+
+def panel_of(*symbols, **more):
+    return Experiment("P", panel=symbols, window=10, folds=3, seeds=1, **more)
+
+
+def test_symbols_that_cannot_take_part_are_named_at_once_each_with_its_reason(store, tmp_path):
+    asked = panel_of("LONG", "LATE", "SHORT", "GONE", "NOPE")
+    with pytest.raises(ConfigError) as refused:
+        read_panel(asked, store=store, folder=tmp_path, skip_unsuitable=False)
+    line = str(refused.value)
+    assert line.startswith("Expected symbols that can take part in the panel, got ")
+    assert "NOPE (" in line
+    assert "Leave them out: --skip-unsuitable." in line
+    prices, dataset = read_panel(asked, store=store, folder=tmp_path, skip_unsuitable=True)
+    assert set(prices.unsuitable) == {"SHORT", "GONE", "NOPE"}
+    assert dataset.panel.symbols == prices.experiment.panel == ("LATE", "LONG")
+    long, late = dataset.panel.part("LONG"), dataset.panel.part("LATE")
+    assert len(long) == len(late) + 250  # what is listed late cuts nobody's history
+    assert np.isin(late.decided_at, long.decided_at).all()
+
+
+def test_a_panel_of_which_one_symbol_is_left_is_one_line(store, tmp_path):
+    with pytest.raises(ConfigError, match="Only 1 would be left: name others"):
+        read_panel(panel_of("LONG", "SHORT"), store=store, folder=tmp_path, skip_unsuitable=True)
+
+
+def test_several_currencies_are_said_and_returns_stay_in_their_own(store, tmp_path):
+    prices, dataset = read_panel(panel_of("LONG", "EURO", "YEN"), store=store, folder=tmp_path, skip_unsuitable=False)
+    notes = list(panel_notes(prices, dataset))
+    assert any("more than one currency" in note and "EUR (1)" in note and "JPY (1)" in note for note in notes)
+    assert any("survivorship bias" in note for note in notes)
+
+
+def test_a_symbol_twice_or_days_that_overlap_are_one_line():
+    with pytest.raises(ConfigError, match="2 symbols or more for --global-model, each once, got LONG, LONG"):
+        panel_of("LONG", "LONG")
+    days = ("LATE,,", "LONG,2010-01-01,2011-01-01", "LONG,2010-06-01,2011-06-01")
+    with pytest.raises(ConfigError, match="periods of membership of LONG that do not overlap"):
+        panel_of("LONG", "LATE", membership=days)
+    with pytest.raises(ConfigError, match="LONG to be a member from a day to a later one"):
+        panel_of("LONG", "LATE", membership=("LATE,,", "LONG,2011-01-01,2010-01-01"))
+
+
+def test_a_symbol_out_of_the_panel_decides_no_rank_of_it(store, tmp_path):
+    """SHORT has too few bars: ranks are among those that take part."""
+    asked = panel_of("LONG", "LATE", "EURO", "SHORT", features=("return", "rank:range"))
+    prices, _ = read_panel(asked, store=store, folder=tmp_path, skip_unsuitable=True)
+    rank = prices.bars["LONG"].joined["rank:range"]
+    assert set(np.unique(rank[:250])) <= {0.0, 1.0}  # LONG and EURO, until LATE is listed
+    assert set(np.unique(rank[260:])) <= {0.0, 0.5, 1.0}
+    assert "SHORT" in prices.unsuitable

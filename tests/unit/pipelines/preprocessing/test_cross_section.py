@@ -1,0 +1,134 @@
+"""Ranks and distances across symbols, by hand and against scipy; what closes later decides nothing."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import rankdata
+
+from pipelines.errors import ConfigError
+from pipelines.market.types import Bars
+from pipelines.preprocessing import covariates, features
+from pipelines.preprocessing.cross_section import SymbolValues, cross_section, parse, table_feature
+from pipelines.sources.synthetic import random_walk
+
+DAY = np.timedelta64(1, "D")
+MONDAY = np.datetime64("2024-01-01T21:00", "ns")
+
+
+def shown(values, *, hour=0, days=None, member=None):
+    """A symbol's values on consecutive days, closed `hour` hours after 21:00."""
+    number = np.arange(len(values)) if days is None else np.asarray(days)
+    session = np.datetime64("2024-01-01") + number
+    return SymbolValues(
+        values=np.array(values, dtype=np.float64),
+        closed_at=MONDAY + DAY * number + np.timedelta64(hour, "h"),
+        session=session,
+        member=np.ones(len(values), dtype=bool) if member is None else np.array(member),
+    )
+
+
+def test_a_rank_is_the_share_of_the_others_that_lie_below_and_ties_count_half():
+    symbols = {"A": shown([1.0, 5.0]), "B": shown([2.0, 5.0]), "C": shown([3.0, 7.0])}
+    section = cross_section(symbols)
+    assert [section.ranks(symbols[name]).tolist() for name in "ABC"] == [[0.0, 0.25], [0.5, 0.25], [1.0, 1.0]]
+    assert section.distances(symbols["C"]).tolist() == [1.0, 2.0]
+
+
+def test_a_symbol_alone_is_in_the_middle():
+    alone = shown([3.0, np.nan])
+    section = cross_section({"A": alone})
+    assert section.ranks(alone)[0] == 0.5
+    assert np.isnan(section.ranks(alone)[1])
+    assert section.distances(alone)[0] == 0.0
+    assert np.isnan(section.distances(alone)[1])
+
+
+def test_a_symbol_counts_on_the_days_of_its_membership_and_is_compared_with_members_before():
+    joins = shown([9.0, 9.0], member=[False, True])
+    symbols = {"A": shown([1.0, 1.0]), "B": shown([2.0, 2.0]), "C": joins}
+    section = cross_section(symbols)
+    assert section.ranks(joins).tolist() == [1.0, 1.0]
+    assert section.distances(joins).tolist() == [9.0 - 1.5, 9.0 - 2.0]
+    assert section.ranks(symbols["B"]).tolist() == [1.0, 0.5]  # above A alone on the first day
+
+
+def test_an_exchange_that_closes_later_decides_nothing_of_one_that_closed_before():
+    early, late = shown([5.0, 5.0], hour=-15), shown([1.0, 9.0])
+    section = cross_section({"TOKYO": early, "YORK": late})
+    assert section.ranks(early).tolist() == [0.5, 0.5]
+    assert section.ranks(late).tolist() == [0.0, 1.0]
+    assert section.distances(late).tolist() == [-2.0, 2.0]
+
+
+def test_a_day_without_a_bar_of_a_symbol_is_without_it():
+    symbols = {"A": shown([1.0, 1.0, 1.0]), "B": shown([0.0, 0.0], days=[0, 2])}
+    assert cross_section(symbols).ranks(symbols["A"]).tolist() == [1.0, 0.5, 1.0]
+
+
+@given(
+    table=st.lists(st.lists(st.one_of(st.none(), st.integers(-3, 3)), min_size=4, max_size=4), min_size=1, max_size=6)
+)
+def test_ranks_and_distances_are_those_of_scipy_and_numpy(table):
+    values = np.array([[np.nan if each is None else float(each) for each in row] for row in table])
+    symbols = {str(column): shown(values[:, column]) for column in range(4)}
+    section = cross_section(symbols)
+    for day, row in enumerate(values):
+        there = ~np.isnan(row)
+        count = int(there.sum())
+        expected = np.full(4, np.nan)
+        if count:
+            expected[there] = (rankdata(row[there]) - 1.0) / (count - 1) if count > 1 else 0.5
+        for column in range(4):
+            own = symbols[str(column)]
+            np.testing.assert_allclose(section.ranks(own)[day], expected[column])
+            distance = row[column] - np.median(row[there]) if there[column] else np.nan
+            np.testing.assert_allclose(section.distances(own)[day], distance)
+
+
+def test_a_name_says_what_is_compared():
+    assert parse("rank:return") == ("rank", "return")
+    assert parse("relative:range") == ("relative", "range")
+    assert parse("return") is None
+    assert parse("mine:feature") is None
+    assert table_feature("rank:return") == "return"
+    features.check_names(("rank:return", "return", "mine:feature"))
+    with pytest.raises(ConfigError, match="rank:nonsense"):
+        features.check_names(("rank:nonsense",))
+
+
+def test_ranks_need_a_panel():
+    with pytest.raises(ConfigError, match="Expected the symbols of a panel for feature rank:return, got WALK alone"):
+        features.compute(random_walk(bars=60, seed=0), names=("rank:return",))
+
+
+def later(bars: Bars, hours: int) -> Bars:
+    shift = np.timedelta64(hours, "h")
+    return dataclasses.replace(bars, opened_at=bars.opened_at + shift, closed_at=bars.closed_at + shift)
+
+
+def test_a_covariate_is_joined_as_of_the_close():
+    bars = random_walk(bars=60, seed=0)
+    spy = dataclasses.replace(random_walk(bars=60, seed=1), symbol="SPY")
+    own = features.compute(spy, names=("return", "range"))
+    same = covariates.join(bars, spy, names=("return", "range"))
+    assert list(same) == ["SPY:return", "SPY:range"]
+    np.testing.assert_array_equal(same["SPY:return"], own[:, 0])
+    a_day_old = covariates.join(bars, later(spy, 1), names=("return", "range"))
+    assert np.isnan(a_day_old["SPY:range"][0])
+    np.testing.assert_array_equal(a_day_old["SPY:range"][1:], own[:-1, 1])
+
+
+def test_a_covariate_that_begins_after_the_end_is_refused():
+    bars = random_walk(bars=60, seed=0)
+    with pytest.raises(ConfigError, match=r"Expected bars of WALK up to .*, got none"):
+        covariates.join(bars.rows(slice(0, 30)), bars.rows(slice(40, 60)), names=("return",))
+
+
+def test_joined_columns_are_cut_with_their_bars_and_feature_matrices_take_them():
+    bars = random_walk(bars=60, seed=0)
+    bars = dataclasses.replace(bars, joined=covariates.join(bars, bars, names=("range",)))
+    matrix = features.compute(bars.rows(slice(0, 20)), names=("return", "WALK:range"))
+    np.testing.assert_array_equal(matrix[:, 1], features.trading_range(bars)[:20])
