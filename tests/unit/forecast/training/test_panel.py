@@ -65,7 +65,7 @@ def test_several_currencies_are_said_and_returns_stay_in_their_own(store, tmp_pa
 
 
 def test_a_symbol_twice_or_days_that_overlap_are_one_line():
-    with pytest.raises(ConfigError, match="2 symbols or more for --global-model, each once, got LONG, LONG"):
+    with pytest.raises(ConfigError, match="2 symbols or more of a panel, each once, got LONG, LONG"):
         panel_of("LONG", "LONG")
     days = ("LATE,,", "LONG,2010-01-01,2011-01-01", "LONG,2010-06-01,2011-06-01")
     with pytest.raises(ConfigError, match="periods of membership of LONG that do not overlap"):

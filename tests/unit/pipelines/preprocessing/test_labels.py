@@ -104,7 +104,7 @@ def test_without_a_volatility_only_the_last_barrier_stands():
 def test_another_kind_is_refused():
     with pytest.raises(
         ConfigError,
-        match="label out of direction, cost-aware, triple-barrier, above-median, or module:function, got 'mean'",
+        match="label out of direction, cost-aware, triple-barrier, above-median, relative, or module:function, got",
     ):
         labels.make(flat_bars([1.0] * 9), kind="mean", horizon=1, cost_bps=0, barrier_width=1)
 
