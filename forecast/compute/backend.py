@@ -7,13 +7,17 @@ import importlib.util
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from pipelines.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from forecast.config.architecture import Architecture
 
 DEFAULT = "tensorflow"
 BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib")}  # the packages that decide its results
@@ -98,6 +102,22 @@ def load_fitting(name: str = DEFAULT) -> ModuleType:
             f"Expected backend {name}, got a process that works with {fitting.keras.backend.backend()} already."
         )
     return fitting
+
+
+def load_prediction(architectures: "Iterable[Architecture]", *, name: str) -> ModuleType:
+    """What loads and asks members of these shapes: numpy where it can, else the network library `name`.
+
+    Both, `forecast.networks.prediction` and `forecast.networks.fit`, give the same digits.
+
+    Raises:
+        ConfigError: a network library is needed and it is not installed.
+        RunError: this process has already loaded the other one.
+    """
+    from forecast.networks import prediction
+
+    if all(prediction.is_plain(architecture) for architecture in architectures):
+        return prediction
+    return load_fitting(choose(name))
 
 
 def _environment(name: str) -> dict[str, str]:

@@ -1,3 +1,3 @@
-"""All of Keras and nothing else: layers, initial weights, losses, optimizer, training loop, fit."""
+"""All of Keras: layers, initial weights, losses, optimizer, training loop, fit; and prediction, which needs none."""
 
-__all__ = ["fit", "initializers", "results"]
+__all__ = ["fit", "initializers", "prediction", "results"]

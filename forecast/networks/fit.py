@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.datasets import path_targets
-from forecast.networks import layers
+from forecast.networks import layers, prediction
 from forecast.networks.optimizer import Vector, flat
+from forecast.networks.prediction import other_weights, probabilities
 from forecast.networks.results import Architecture, Budget, FitResult
 from forecast.networks.training_loop import Program
 from pipelines import user_code
-from pipelines.errors import ConfigError, RunError
+from pipelines.errors import ConfigError
 from pipelines.market.types import Floats
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import Fold
@@ -74,7 +75,9 @@ def fit(
         draw=draw >> 1,
     )
     done, parameters = len(trained.loss), trained.parameters
-    said, checked = (_answers(program, parameters, values, windows.ends[rows]) for rows in (fold.test, fold.validation))
+    said, checked = (
+        _answers(architecture, parameters, values, windows.ends[rows]) for rows in (fold.test, fold.validation)
+    )
     sound = _finite_epochs(trained.loss, trained.val_loss)
     kept = sound if budget.patience else sound * (sound == done)  # the best epoch's weights, or those of the last one
     diverged = None
@@ -120,10 +123,7 @@ def load_into(network: keras.Model, weights: Path) -> None:
     try:
         network.load_weights(weights)
     except (OSError, ValueError, KeyError) as error:
-        raise RunError(
-            f"{weights.name} of run folder {weights.parent} does not hold the weights of this {network.name}. Train it "
-            "again: forecast train --overwrite."
-        ) from error
+        raise other_weights(weights, network.name) from error
 
 
 def predict(
@@ -139,21 +139,8 @@ def predict(
 
     deviation: as in Fitted, where the network forecasts a path.
     """
-    answers = _answers(_program(architecture), parameters, scaler.apply(values), ends)
+    answers = _answers(architecture, parameters, scaler.apply(values), ends)
     return probabilities(answers, architecture=architecture, deviation=deviation)
-
-
-def probabilities(answers: Vector, *, architecture: Architecture, deviation: float | None) -> Floats:
-    """The chance of a rise from a network's answers, shape (windows, answers): the last one's logit, or the path's sum.
-
-    Raises:
-        RunError: a path without a deviation above 0.
-    """
-    if not architecture.path:
-        return layers.sigmoid(answers[:, -1])
-    if type(deviation) not in (int, float) or not 0 < deviation < np.inf:  # type: ignore[operator]
-        raise RunError(f"Expected a deviation above 0 for {architecture.model}, got {deviation!r:.40}. Train it again.")
-    return path_targets.chance(answers, deviation=float(deviation))  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=16)
@@ -208,9 +195,11 @@ def _deviation(checked: Vector, windows: Windows, fold: Fold) -> float:
     return path_targets.deviation(checked, actual, fold.weights[rows])
 
 
-def _answers(program: Program, parameters: Vector, values: Vector, ends: Rows) -> Vector:
-    steps = program.network.input_shape[1]
-    return program.answers(parameters, gather(values, ends, steps=steps))
+def _answers(architecture: Architecture, parameters: Vector, values: Vector, ends: Rows) -> Vector:
+    """What the network says at `ends`: of a plain one in numpy, as whoever asks it later without the library does."""
+    if prediction.is_plain(architecture):
+        return prediction.answers(parameters, values, ends, architecture=architecture)
+    return _program(architecture).answers(parameters, gather(values, ends, steps=architecture.steps))
 
 
 def _weights_file(program: Program, parameters: Vector) -> bytes:

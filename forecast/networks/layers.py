@@ -7,9 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers
-from numpy.typing import NDArray
 
 from forecast.config.architecture import KERNEL, Architecture
 from forecast.networks import initializers, own_network
@@ -188,9 +186,3 @@ def _hidden(architecture: Architecture, seen: Any) -> Any:
 
 
 FEED_FORWARD: dict[str, Callable[[Architecture, Any], Any]] = {"dense": _dense, "cnn": _cnn}
-
-
-def sigmoid(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Probabilities of a rise, float64, strictly inside (0, 1) for any finite logit."""
-    bounded = np.clip(np.asarray(logits, dtype=np.float64), -30.0, 30.0)
-    return np.asarray(1.0 / (1.0 + np.exp(-bounded)))

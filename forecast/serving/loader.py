@@ -27,9 +27,10 @@ from pipelines.store.store import Store
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LoadedRun:
-    """Members of one fold of a run. parameters: one entry a member, as forecast.networks.fit takes them.
+    """Members of one fold of a run. parameters: one entry a member, as `library` loaded them.
 
-    integrity: whether the run's files are as they were written.
+    library: forecast.networks.prediction, or forecast.networks.fit where a network needs it. integrity: whether the
+    run's files are as they were written.
     """
 
     run: Run
@@ -37,7 +38,7 @@ class LoadedRun:
     experiment: Experiment
     members: tuple[Checkpoint, ...]
     parameters: tuple[Any, ...]
-    fitting: ModuleType
+    library: ModuleType
     integrity: Integrity = Integrity(verified=True)
 
     def ask(self, matrix: Floats, ends: Rows) -> dict[str, Floats]:
@@ -48,7 +49,7 @@ class LoadedRun:
             if member.diverged:
                 found.setdefault(member.task[0], []).append(np.full(len(ends), 0.5))
                 continue
-            probability = self.fitting.predict(
+            probability = self.library.predict(
                 values,
                 ends=ends,
                 scaler=member.scaler,
@@ -105,14 +106,16 @@ def load_members(run: Run, *, fold: int | None = None) -> LoadedRun:
         raise RunError(f"Expected a fold from {known[0]} to {known[-1]}, got {number}.")
     tasks = [(model, number, seed) for model in experiment.models for seed in range(experiment.seeds)]
     members = tuple(open_member(run, experiment, task) for task in tasks)
-    fitting = backend.load_fitting(backend.choose(described.get("backend", backend.DEFAULT)))
+    library = backend.load_prediction(
+        [each.architecture for each in members], name=described.get("backend", backend.DEFAULT)
+    )
     return LoadedRun(
         run=run,
         described=described,
         experiment=experiment,
         members=members,
-        parameters=tuple(fitting.load(each.weights, architecture=each.architecture) for each in members),
-        fitting=fitting,
+        parameters=tuple(library.load(each.weights, architecture=each.architecture) for each in members),
+        library=library,
         integrity=integrity.check(run),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -148,9 +149,11 @@ def panel_signal(
             absent[symbol] = str(error)
     if not asked:
         raise RunError(f"Expected bars of the symbols of {run.name}, got none: {next(iter(absent.values()), '')}")
-    fitting = backend.load_fitting(backend.choose(described.get("backend", backend.DEFAULT)))
+    library = backend.load_prediction(
+        [each.architecture for each in members], name=described.get("backend", backend.DEFAULT)
+    )
     newest = newest_closes({symbol: each.prices for symbol, each in asked.items()})
-    fresh, apart = _fresh(asked, members, scalers, past, fitting=fitting, fold=fold)
+    fresh, apart = _fresh(asked, members, scalers, past, library=library, fold=fold)
     if refitted is not None:
         fresh = [_refitted(frame, refitted, newest=newest) for frame in fresh]
         learned = next(iter(refitted.values()))
@@ -267,7 +270,7 @@ def _fresh(
     scalers: Mapping[str, Scaler],
     past: pd.DataFrame,
     *,
-    fitting: Any,
+    library: ModuleType,
     fold: int,
 ) -> tuple[list[pd.DataFrame], float]:
     """Rows of the decisions that the run has not made, and how far those that it has made are from what it stored."""
@@ -293,8 +296,8 @@ def _fresh(
     times = pd.DatetimeIndex(decided[new]).tz_localize("UTC")
     for member in members:
         model, _, seed = member.task
-        parameters = fitting.load(member.weights, architecture=member.architecture)
-        chance = fitting.predict(
+        parameters = library.load(member.weights, architecture=member.architecture)
+        chance = library.predict(
             matrix, ends=rows, scaler=scaled, architecture=member.architecture, parameters=parameters
         )
         frames.append(

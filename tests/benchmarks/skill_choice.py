@@ -70,7 +70,7 @@ def _members(
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Probabilities of the test and validation rows, the kept validation loss and its epoch, of one seed's members."""
     from forecast.networks import fit as networks
-    from forecast.networks import layers
+    from forecast.networks import layers, prediction
     from forecast.networks.optimizer import flat
 
     architecture = Architecture.of(experiment, model)
@@ -100,8 +100,8 @@ def _members(
             draw=draw >> 1,
         )
         for rows, parts in ((fold.test, tests), (fold.validation, validations)):
-            answers = networks._answers(program, trained.parameters, values, dataset.windows.ends[rows])
-            parts.append(layers.sigmoid(answers[:, -1]))
+            answers = networks._answers(architecture, trained.parameters, values, dataset.windows.ends[rows])
+            parts.append(prediction.sigmoid(answers[:, -1]))
         losses.append(trained.val_loss.min() if experiment.patience else trained.val_loss[-1])
         epochs.append(trained.val_loss.argmin() + 1)
     return np.concatenate(tests), np.concatenate(validations), np.array(losses), np.array(epochs)
