@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ConfigError
+from pipelines.files import remove_litter, remove_temporary_folders
 
 DATA_DIR, REPORTS_DIR, STORE = "FORECAST_DATA", "FORECAST_REPORTS", "FORECAST_STORE"
 """The environment's names for the three places of a workspace."""
@@ -94,6 +95,12 @@ class Workspace:
     def benchmark(self) -> Path:
         """The memory benchmark's results."""
         return self.data_dir / "benchmark"
+
+    def remove_litter(self) -> None:
+        """Removes what killed commands left unfinished in these folders and in the temporary one."""
+        remove_temporary_folders()
+        for folder in (self.data_dir, self.runs, self.calibrations, self.reports_dir):
+            remove_litter(folder)
 
     def page(self, run: str) -> Path:
         """A run's report."""

@@ -22,7 +22,7 @@ def write_atomically(path: Path, content: bytes) -> Path:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_litter(path.parent)
-    part = path.with_name(f".{path.name[:100]}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.part")
+    part = path.with_name(of_this_process(f".{path.name[:100]}"))
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # the umask takes its bits away
     try:
         with os.fdopen(handle, "wb") as file:
@@ -37,16 +37,52 @@ def write_atomically(path: Path, content: bytes) -> Path:
     return path
 
 
+def of_this_process(name: str) -> str:
+    """A new name for what this process has not finished: `is_abandoned` knows when the process is gone."""
+    return f"{name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.part"
+
+
+def is_abandoned(part: Path) -> bool:
+    """Whether the process that an unfinished file or folder is named after is gone; of another host, a day old.
+
+    Raises:
+        OSError: it is not there any more.
+    """
+    writer = re.search(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.part$", part.name)
+    if writer is None or writer[1] != _host():
+        return time.time() - part.lstat().st_mtime > _DAY
+    try:
+        os.kill(int(writer[2]), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
+
+
 def remove_litter(folder: Path) -> int:
-    """Removes unfinished files of processes that are gone, and any that are a day old. Returns how many."""
-    removed = 0
-    for part in folder.glob(".*.part"):
-        try:
-            if _is_litter(part):
+    """Removes unfinished files and folders of processes that are gone, and any that are a day old. Returns how many."""
+    return _removed(folder, ".*.part")
+
+
+def remove_temporary_folders() -> int:
+    """Removes the temporary folders that killed processes of this person left. Returns how many."""
+    return _removed(Path(tempfile.gettempdir()), "forecast-*.part")
+
+
+def _removed(folder: Path, pattern: str) -> int:
+    removed, parts = 0, list[Path]()
+    with suppress(OSError):  # a folder that may not be read
+        parts = list(folder.glob(pattern))
+    for part in parts:
+        with suppress(OSError):  # another process was faster, or it is not ours to remove
+            if part.lstat().st_uid != _user() or not is_abandoned(part):
+                continue
+            if part.is_dir() and not part.is_symlink():
+                shutil.rmtree(part, ignore_errors=True)
+            else:
                 part.unlink()
-                removed += 1
-        except OSError:  # another process was faster, or it is not ours to remove
-            continue
+            removed += 1
     return removed
 
 
@@ -56,15 +92,11 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
 
     purpose: a word in its name.
     """
-    for left in Path(tempfile.gettempdir()).glob("forecast-*.part"):
-        with suppress(OSError):  # it is another person's, or gone
-            if left.is_dir() and not left.is_symlink() and left.stat().st_uid == _user() and _is_litter(left):
-                shutil.rmtree(left, ignore_errors=True)
-    folder = tempfile.mkdtemp(
-        prefix=f"forecast-{purpose}-", suffix=f".{_host()}-{os.getpid()}-{secrets.token_hex(4)}.part"
-    )
+    remove_temporary_folders()
+    folder = Path(tempfile.gettempdir()) / of_this_process(f"forecast-{purpose}")
+    folder.mkdir(mode=0o700)
     try:
-        yield Path(folder)
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -72,19 +104,6 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
 def _user() -> int:
     """Whose files this process may call its own; on Windows every file's number is 0."""
     return os.getuid() if hasattr(os, "getuid") else 0
-
-
-def _is_litter(part: Path) -> bool:
-    writer = re.search(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.part$", part.name)
-    if writer is None or writer[1] != _host():
-        return time.time() - part.stat().st_mtime > _DAY
-    try:
-        os.kill(int(writer[2]), 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, OverflowError):
-        return False
-    return False
 
 
 def _host() -> str:

@@ -1,8 +1,8 @@
 """Cleaned ticks of one large file, kept on disk until all of the file has been read: a bad file writes nothing."""
 
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.cleaning.report import CleaningReport
+from pipelines.files import temporary_folder
 from pipelines.market.types import Quotes, Ticks
 from pipelines.sources.base import Delivery
 
@@ -36,7 +37,8 @@ class TickSpool:
     """
 
     def __init__(self, pieces: Iterable[Delivery]) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="forecast-")
+        self._open = ExitStack()
+        self._folder = self._open.enter_context(temporary_folder("ticks"))
         self._bare: list[Delivery] = []
         self.empty: list[CleaningReport] = []
         self.first, self.last = np.iinfo(np.int64).max, np.iinfo(np.int64).min
@@ -46,7 +48,7 @@ class TickSpool:
                 del piece
                 give_memory_back()
         except BaseException:
-            self._folder.cleanup()
+            self._open.close()
             raise
 
     def __enter__(self) -> "TickSpool":
@@ -55,7 +57,7 @@ class TickSpool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._folder.cleanup()
+        self._open.close()
 
     def __len__(self) -> int:
         return len(self._bare)
@@ -88,4 +90,4 @@ class TickSpool:
             return replace(bare, **{column: arrays[column] for column in _COLUMNS[type(bare)]})
 
     def _path(self, number: int, name: str) -> Path:
-        return Path(self._folder.name) / f"{number}-{name}.npz"
+        return self._folder / f"{number}-{name}.npz"

@@ -1,7 +1,6 @@
 """DataFrames of one's own into the store, read, checked and cleaned as files are."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Unpack
 
 from forecast.api.arguments import check_type, workspace_of
@@ -11,6 +10,7 @@ from forecast.api.progress import ShowProgress, progress_display
 from forecast.config.prices import FetchConfig
 from forecast.workspace import Workspace
 from pipelines.errors import BadFileError, ForecastError
+from pipelines.files import temporary_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,8 +166,8 @@ def read_frame(symbol: str, frame: "pd.DataFrame", request: FetchConfig, about: 
     from pipelines.sources.csv.cells import quoted as shortened
 
     table = _columns_of(frame)
-    with TemporaryDirectory(prefix="forecast-") as folder:
-        path = Path(folder) / "frame.parquet"
+    with temporary_folder("frame") as folder:
+        path = folder / "frame.parquet"
         _write(table, path)
         try:
             return price_files([symbol], [path], request, file_config(about)).deliver(symbol)

@@ -97,6 +97,7 @@ def cli(ctx: click.Context, data_dir: Path, reports_dir: Path, store: str | None
     chosen = click.core.ParameterSource.DEFAULT is not ctx.get_parameter_source("data_dir")
     beside = None if chosen else Workspace.default().store  # the store of the data folder that was chosen
     workspace = Workspace(data_dir=data_dir, reports_dir=reports_dir, store=store or beside)
+    workspace.remove_litter()
     name = str(ctx.invoked_subcommand)
     group = ctx.command
     command = group.get_command(ctx, name) if isinstance(group, click.Group) and name != "config" else None

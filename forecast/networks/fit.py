@@ -7,7 +7,6 @@ import threading
 import time
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
@@ -22,6 +21,7 @@ from forecast.networks.results import Architecture, Budget, FitResult
 from forecast.networks.training_loop import Program
 from pipelines import user_code
 from pipelines.errors import ConfigError
+from pipelines.files import temporary_folder
 from pipelines.market.types import Floats
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import Fold
@@ -203,8 +203,8 @@ def _answers(architecture: Architecture, parameters: Vector, values: Vector, end
 
 
 def _weights_file(program: Program, parameters: Vector) -> bytes:
-    with _writing, TemporaryDirectory() as folder:
-        path = Path(folder) / "member.weights.h5"
+    with _writing, temporary_folder("weights") as folder:
+        path = folder / "member.weights.h5"
         program.network.set_weights(program.weights(parameters))
         program.network.save_weights(path)
         return path.read_bytes()

@@ -4,7 +4,6 @@ import hashlib
 import io
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,7 +41,7 @@ from forecast.runs.manifest import (
     sealed,
 )
 from pipelines.errors import RunError
-from pipelines.files import write_atomically
+from pipelines.files import of_this_process, write_atomically
 from pipelines.market.types import Floats
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -447,7 +446,8 @@ def discard(run: Run, *, labels: bool = True) -> None:
     if run.folder.exists():
         labels_file = run.folder / LABELS
         content = labels_file.read_bytes() if labels and labels_file.is_file() else None
-        aside = Path(tempfile.mkdtemp(dir=run.folder.parent, prefix=".discarded-"))
+        aside = run.folder.parent / of_this_process(".discarded")
+        aside.mkdir()
         run.folder.rename(aside / run.name)
         if content is not None:
             write_atomically(labels_file, content)

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from forecast.runs.io import write_json
 from forecast.runs.run import Run
 from forecast.serving.loader import last_fold, open_experiment
 from pipelines.errors import ConfigError, RunError
-from pipelines.files import write_atomically
+from pipelines.files import temporary_folder, write_atomically
 from pipelines.market.types import Floats
 from pipelines.preprocessing import features, windows
 from pipelines.preprocessing.scaling import LIMIT
@@ -121,8 +120,8 @@ def _write(network: Any, member: Checkpoint, *, to: str, folder: Path, windows: 
     """Written aside, read back, asked, and only then put in its place."""
     model, fold, seed = member.task
     path = folder / f"{model}-fold-{fold}-seed-{seed}.{to}"
-    with TemporaryDirectory() as aside:
-        written = Path(aside) / path.name
+    with temporary_folder("export") as aside:
+        written = aside / path.name
         found = _KINDS[to](network, written, windows)
         content = written.read_bytes()
     apart = None if found is None else float(np.abs(found - stored).max())

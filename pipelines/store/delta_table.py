@@ -10,16 +10,17 @@ import json
 import random
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from filelock import FileLock
 
 from pipelines.errors import StoreError
 from pipelines.files import sync_file, sync_folder
+from pipelines.store.leftovers import Leftovers, lock_of, locks_of
 from pipelines.store.reasons import check_space, explained
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Table:
         self._folder = None if isinstance(root, str) else root / name
         self._rising = rising
         self._opened: tuple[int, Any] | None = None  # when its log was last changed, and the table as of then
+        self._leftovers = None if self._folder is None else Leftovers(self._folder, partition_by)
 
     def exists(self) -> bool:
         return self._open() is not None
@@ -156,8 +158,7 @@ class Table:
         Raises:
             StoreError: the disk is full, there is no permission, the table is damaged.
         """
-        from deltalake import CommitProperties, write_deltalake
-        from deltalake.exceptions import CommitFailedError, DeltaError
+        from deltalake import CommitProperties
 
         commit = CommitProperties(custom_metadata=dict(note or {}))
 
@@ -165,6 +166,13 @@ class Table:
         predicate = " AND ".join([*same, f'"{column}" >= {first}', f'"{column}" <= {last}'])
         if self._folder is not None:
             check_space(self._folder, rows.nbytes // 3)
+        with self._noted():
+            self._replace(rows, predicate, commit)
+
+    def _replace(self, rows: "pa.Table", predicate: str, commit: Any) -> None:
+        from deltalake import write_deltalake
+        from deltalake.exceptions import CommitFailedError, DeltaError
+
         for attempt in range(_ATTEMPTS):
             table = self._open_anew()
             try:
@@ -208,7 +216,8 @@ class Table:
             return 0
         before = table.version()
         try:
-            done = table.optimize.compact(writer_properties=self._properties())
+            with self._compacting():
+                done = table.optimize.compact(writer_properties=self._properties())
         except CommitFailedError as error:
             raise StoreError(f"{self._address} is being written. Run `forecast data compact` again later.") from error
         except (DeltaError, OSError) as error:
@@ -222,10 +231,11 @@ class Table:
         if self._folder is None:
             yield
             return
-        name, locks = quote("-".join([self.name, *where.values()]), safe="^="), self._folder.parent / ".locks"
         try:
-            locks.mkdir(parents=True, exist_ok=True)
-            with FileLock(locks / f"{name}.lock"):
+            locks_of(self._folder).mkdir(parents=True, exist_ok=True)
+            if self._leftovers is not None:
+                self._leftovers.remove()
+            with FileLock(lock_of(self._folder, where.values())):
                 yield
         except (PermissionError, NotADirectoryError) as error:
             raise StoreError(
@@ -233,6 +243,20 @@ class Table:
                 f"({error.strerror}). "
                 "Choose another with --data-dir."
             ) from error
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        with nullcontext() if self._leftovers is None else self._leftovers.noted():
+            yield
+
+    @contextmanager
+    def _compacting(self) -> Iterator[None]:
+        if self._leftovers is None:
+            yield
+            return
+        self._leftovers.remove()
+        with self._leftovers.no_removal(), self._leftovers.noted():
+            yield
 
     def _open(self) -> Any:
         """The table as it is now, to be read: opened again only where its log has changed, so that many symbols are

@@ -1,13 +1,15 @@
 """Archives of several files as the folder that they are: unpacked once, within bounds, until the program ends."""
 
+import atexit
 import tarfile
-import tempfile
 import zipfile
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipelines.errors import BadFileError
+from pipelines.files import temporary_folder
 from pipelines.sources.csv import formats
 from pipelines.sources.csv.cells import quoted
 
@@ -68,14 +70,16 @@ def _unpacked(path: Path, size: int, modified: int) -> tuple[Path, ...]:
 
 
 @cache
-def _folder(path: Path, size: int, modified: int) -> Any:
-    return tempfile.TemporaryDirectory(prefix="forecast-")  # removed when the program ends
+def _folder(path: Path, size: int, modified: int) -> Path:
+    opened = ExitStack()
+    atexit.register(opened.close)
+    return opened.enter_context(temporary_folder("archive"))
 
 
 @cache
 def _named(path: Path, size: int, modified: int) -> dict[str, Path]:
     """Each file of prices in the archive: its name there -> where it lies unpacked."""
-    root, left = Path(_folder(path, size, modified).name) / path.name, formats.most_bytes(size)
+    root, left = _folder(path, size, modified) / path.name, formats.most_bytes(size)
     places: dict[str, Path] = {}
     opened: Any = zipfile.ZipFile(path) if path.name.lower().endswith(".zip") else tarfile.open(path)  # noqa: SIM115 - closed below
     with opened as archive:

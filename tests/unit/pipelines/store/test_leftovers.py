@@ -1,0 +1,80 @@
+"""Data files without a commit: those of a killed writer go with the next write, those of a living one stay."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from pipelines.files import of_this_process
+from pipelines.store.store import Store
+from tests.helpers.store_writers import constant_bars
+
+SYMBOL = "^G-X"  # its partition and its lock are written with percent signs
+COMPACTION = "bars.compaction.lock"
+
+
+@pytest.fixture(scope="module")
+def gone() -> int:
+    """The number of a process that has ended."""
+    return int(subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True).stdout)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(tmp_path)
+    for value in (1, 2):
+        made.write_bars(constant_bars(value, symbol=SYMBOL))
+    return made
+
+
+def leave(root: Path, pid: int | None) -> tuple[Path, Path]:
+    """A file without a commit in the symbol's partition, and the note of its writer."""
+    (partition,) = root.glob("bars/symbol=*/frequency=1d")
+    left = partition / "part-left.parquet"
+    left.write_bytes(b"half")
+    name = of_this_process("writes-bars")
+    host, mine, number = name.removeprefix("writes-bars.").split("-")
+    note = root / ".locks" / f"writes-bars.{host}-{pid or mine}-{number}"
+    note.touch()
+    return left, note
+
+
+def files(root: Path) -> int:
+    return len(list(root.glob("bars/*/*/*.parquet")))
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write_of_any_symbol(store: Store, tmp_path: Path, gone: int):
+    before = files(tmp_path)
+    left, note = leave(tmp_path, gone)
+    store.write_bars(constant_bars(1, symbol="OTHER"))
+    assert not left.exists()
+    assert not note.exists()
+    assert files(tmp_path) == before + 1  # every version's files are there: undo needs them
+    assert set(store.bars_at(0, SYMBOL).close) == {1.0}
+    assert set(store.read_bars(SYMBOL).close) == {2.0}
+
+
+def test_a_compaction_removes_it_too(store: Store, tmp_path: Path, gone: int):
+    left, _ = leave(tmp_path, gone)
+    store.compact()
+    assert not left.exists()
+
+
+def test_what_a_living_writer_has_not_committed_stays(store: Store, tmp_path: Path):
+    left, note = leave(tmp_path, None)
+    store.write_bars(constant_bars(3, symbol="OTHER"))
+    assert left.exists()
+    assert note.exists()
+
+
+@pytest.mark.parametrize("lock", ["bars-^G-X-1d.lock", COMPACTION])
+def test_where_somebody_writes_or_compacts_it_stays_until_later(store: Store, tmp_path: Path, gone: int, lock: str):
+    left, note = leave(tmp_path, gone)
+    with FileLock(tmp_path / ".locks" / lock):
+        store.write_bars(constant_bars(3, symbol="OTHER"))
+        assert left.exists()
+        assert note.exists()
+    store.write_bars(constant_bars(4, symbol="OTHER"))
+    assert not left.exists()
