@@ -238,8 +238,10 @@ def _drop_future(sieve: RowFilter, times: Times, until: np.datetime64 | None) ->
 def _drop_special(sieve: RowFilter, frame: "pd.DataFrame") -> None:
     """Trades corrected or cancelled, or on special conditions."""
     if "correction" in frame:
-        sieve.drop("corrected or cancelled", frame["correction"].to_numpy() != 0, counts=False)
-    if "condition" in frame:
+        sieve.drop("corrected or cancelled", frame["correction"].fillna(0).to_numpy() != 0, counts=False)
+    if "condition" in frame and trade_filters.numbered(frame["condition"]):
+        sieve.note("sale conditions are numbers of a vendor: no trade left out for them")
+    elif "condition" in frame:
         sieve.drop("abnormal sale condition", trade_filters.abnormal(frame["condition"]), counts=False)
 
 

@@ -5,6 +5,7 @@ T4. Two things differ. Trades at one time are all kept, not merged to their medi
 outlier is measured by is of the trades before it in the session alone, so that cleaning knows nothing of the future.
 """
 
+import re
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,20 @@ from pipelines.market import calendars
 from pipelines.market.types import Floats, Times
 
 _NORMAL = frozenset("@EFI ")  # regular, automatic, intermarket sweep, odd lot
+_LISTED = re.compile("[\\[\\]'\", ]")  # of several codes in one cell
+_NUMBERS = re.compile(r"[\d\s,;|\[\]]+")
 _WINDOW = 50
 _LEAST = 10
 _DEVIATIONS = 10.0
 _JUMP = 0.002
+
+
+def numbered(conditions: Any) -> bool:
+    """Whether conditions are numbers of a vendor (Polygon's "12,37", Algoseek's "00000001"), no codes of a tape."""
+    import pandas as pd
+
+    names = [str(name) for name in pd.unique(pd.Series(conditions).dropna()) if str(name).strip()]
+    return any(len(name) > 1 for name in names) and all(_NUMBERS.fullmatch(name) for name in names)
 
 
 def abnormal(conditions: Any) -> NDArray[np.bool_]:
@@ -25,7 +36,7 @@ def abnormal(conditions: Any) -> NDArray[np.bool_]:
     import pandas as pd
 
     codes, names = pd.factorize(pd.Series(conditions).fillna(""))
-    wrong = np.array([not _NORMAL.issuperset(str(name)) for name in names], np.bool_)
+    wrong = np.array([not _NORMAL.issuperset(_LISTED.sub("", str(name))) for name in names], np.bool_)
     flags: NDArray[np.bool_] = wrong[codes] if len(names) else np.zeros(0, np.bool_)
     return flags
 

@@ -67,7 +67,7 @@ SHAPES: dict[str, tuple[str, dict[str, object]]] = {
     "dollars": (table(price="${:.2f}"), {}),
     "binance": (lines("{ms},{o},{h},{l},{c},{v},{ms},1.5,5,1,1,0"), _XNYS),
     "kraken": (lines("{s},{o},{h},{l},{c},{v},7"), _XNYS),
-    "histdata": (lines("{d:%Y%m%d} 000000;{o};{h};{l};{c};{v}"), _XNYS),
+    "histdata": (lines("{d:%Y%m%d} 000000;{o};{h};{l};{c};{v}"), {"shape": "histdata", **_XNYS}),
     "metatrader 4": (lines("{d:%Y.%m.%d},00:00,{o},{h},{l},{c},{v}"), {}),
     "metatrader 5": (
         "<DATE>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>\n"

@@ -58,6 +58,8 @@ def daily(stamps: Stamps, *, tz: str | None, calendar: str, where: Column) -> tu
         return stamps.wall, ()
     if stamps.utc is None:
         return _dates(stamps.wall), ("times of day of daily bars left away",)
+    if _ends_of_days(stamps.utc):
+        return _dates(stamps.utc), ("times at the end of the day in UTC taken as its date",)
     if tz is not None:
         return _dates(on_clock(stamps.utc, tz)), (f"dates on the clock of {tz}",)
     filled = stamps.utc[~np.isnat(stamps.utc)]
@@ -79,6 +81,12 @@ def daily(stamps: Stamps, *, tz: str | None, calendar: str, where: Column) -> tu
         "that date or to the next. Name the zone on whose clock they are dates, for example "
         f"--tz {_ZONES.get(usual, 'America/New_York')}."
     )
+
+
+def _ends_of_days(utc: Times) -> bool:
+    """Whether all are the last minute of a day: 23:59:59.999."""
+    filled = utc[~np.isnat(utc)]
+    return bool(len(filled) and np.all(filled - filled.astype("datetime64[D]") >= np.timedelta64(86_340, "s")))
 
 
 def intraday(stamps: Stamps, *, interval: str, tz: str | None, where: Column) -> Times:

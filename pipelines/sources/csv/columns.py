@@ -15,33 +15,39 @@ _TIMES = (
     "tradedate", "tradingdate", "tradingday", "traddt", "quotedate", "pricedate", "indexdate", "gmttime",
     "localtime", "unix", "networkreceivedtime", "unixtime", "unixtimestamp", "epoch", "timestart", "starttime",
     "begin", "barstart", "dateandtime", "datum", "fecha", "日期", "时间", "交易日期", "交易时间", "日時", "日付",
-    "zeit", "t", "tsrecv", "transacttime", "data", "tarih", "дата", "날짜", "일자", "日時", "日期",
+    "zeit", "t", "tsrecv", "transacttime", "data", "tarih", "дата", "날짜", "일자", "日付け", "dates", "datadate",
+    "dlycaldt", "dtyyyymmdd", "tradetime", "createdtime", "siptimestamp", "participanttimestamp", "datetimeutc",
 )  # fmt: skip
 _BARS: dict[str, tuple[str, ...]] = {
     "open": (
-        "otwarcie", "açılış", "откр", "открытие", "시가", "開盤", "開盤價", "ouv", "openen",
+        "otwarcie", "açılış", "откр", "открытие", "시가", "開盤", "開盤價", "ouv", "openen", "eröffn", "öppen",
+        "erster", "pxopen", "priceopen", "openprc", "dlyopen", "prcod", "firsttradeprice",
         "open", "o", "openprice", "openingprice", "first", "openindexvalue", "opnpric", "bidopen", "openbid",
         "开盘", "开盘价", "始値", "eröffnung", "eroffnung", "apertura", "ouverture", "abertura",
     ),
     "high": (
-        "najwyzszy", "najwyższy", "yüksek", "макс", "максимум", "고가", "最高價", "hoog", "max",
+        "najwyzszy", "najwyższy", "yüksek", "макс", "максимум", "고가", "最高價", "hoog", "高", "högsta",
+        "pxhigh", "pricehigh", "askhi", "dlyhigh", "prchd", "hightradeprice",
         "high", "h", "highprice", "max", "highindexvalue", "hghpric", "bidhigh", "highbid", "最高", "最高价",
         "高値", "hoch", "tageshoch", "maximo", "máximo", "plushaut", "máxima", "massimo",
     ),
     "low": (
-        "najnizszy", "najniższy", "düşük", "мин", "минимум", "저가", "最低價", "laag", "min",
+        "najnizszy", "najniższy", "düşük", "мин", "минимум", "저가", "最低價", "laag", "低", "lägsta",
+        "pxlow", "pricelow", "bidlo", "dlylow", "prcld", "lowtradeprice",
         "low", "l", "lowprice", "min", "lowindexvalue", "lwpric", "bidlow", "lowbid", "最低", "最低价", "安値",
         "tief", "tagestief", "minimo", "mínimo", "plusbas", "mínima",
     ),
     "close": (
         "zamkniecie", "zamknięcie", "şimdi", "kapanış", "цена", "закрытие", "종가", "收盤", "收盤價", "dernier",
-        "laatste", "slotkoers",
+        "laatste", "slotkoers", "ostatnio", "senaste", "pxlast", "priceclose", "prc", "dlyclose", "prccd", "trdprc",
+        "lasttradeprice",
         "close", "c", "closeprice", "closingprice", "closelast", "closingindexvalue", "clspric", "bidclose",
         "closebid", "收盘", "收盘价", "終値", "schluss", "schlusskurs", "zuletzt", "cierre", "chiusura",
         "clôture", "cloture", "fechamento", "último", "ultimo", "latest", "last", "lastprice", "price",
     ),
     "volume": (
-        "wolumen", "volumen", "hac", "hacim", "объём", "объем", "거래량", "成交股數",
+        "stuecke", "stücke", "stück", "numberofshares", "noofshares", "wolumen", "wol", "volumen", "hac", "hacim",
+        "объём", "объем", "거래량", "成交股數", "交易量", "pxvolume", "acvoluns", "cshtrd", "dlyvol",
         "volume", "vol", "v", "volumeshares", "tradedvolume", "totalvolume", "ttltrdqnty", "tottrdqty",
         "ttltradgvol", "sharestraded", "quantity", "qty", "成交量", "出来高", "volumen", "tickvol", "tickvolume",
         "volumebase",
@@ -55,12 +61,27 @@ _TICKS: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 _QUOTES: dict[str, tuple[str, ...]] = {
-    "bid": ("bid", "bidprice", "bestbid", "bestbidprice", "bidpx", "enbpx"),
-    "ask": ("ask", "askprice", "bestask", "bestaskprice", "askpx", "offer", "offerprice", "ofr", "ofrprice", "enspx"),
-    "bid_size": ("bidsize", "bidsiz", "bidvolume", "bidvol", "bidqty", "bestbidsize", "bidsz", "bestbidqty"),
+    "bid": ("bid", "bidprice", "bestbid", "bestbidprice", "bidpx", "enbpx", "bp"),
+    "ask": (
+        "ask",
+        "askprice",
+        "bestask",
+        "bestaskprice",
+        "askpx",
+        "offer",
+        "offerprice",
+        "ofr",
+        "ofrprice",
+        "enspx",
+        "ap",
+    ),
+    "bid_size": (
+        *("bidsize", "bidsiz", "bidvolume", "bidvol", "bidqty", "bestbidsize", "bidsz", "bestbidqty"),
+        *("bidamount", "bs"),
+    ),
     "ask_size": (
         *("asksize", "asksiz", "askvolume", "askvol", "askqty", "bestasksize", "asksz", "bestaskqty"),
-        *("offersize", "ofrsiz", "ofrsize"),
+        *("offersize", "ofrsiz", "ofrsize", "askamount", "as"),
     ),
 }
 _SPECIAL: dict[str, tuple[str, ...]] = {
@@ -78,8 +99,15 @@ _IDENTITIES = (
     "stockcode", "security", "asset", "contract", "pair", "sym", "actsymbol", "figi", "ric", "cusip", "sedol",
     "permno", "gvkey", "company", "companyname", "instrumentid", "indexname", "series", "sctysrs", "currencypair",
     "coin", "market", "股票代码", "代码", "名称", "证券代码", "wkn", "firma", "unternehmen", "expiry",
-    "expiration", "maturity", "xprydt", "currency", "fininstrmid", "secid", "underlying",
+    "expiration", "maturity", "xprydt", "currency", "fininstrmid", "secid", "underlying", "tic", "iid", "boardid",
+    "contractmonth", "contractname", "contractcode", "contractid", "optiontype", "optiontyp", "putcall", "stockname",
+    "fundname", "indexname", "assetname",
 )  # fmt: skip
+_IDENTITY_PARTS = re.compile("symbol|ticker|cusip|sedol|security|instrument|strike|^isin|isin$|^scrip|^expir")
+_EVENTS = ("action", "eventtype", "messagetype", "msgtype", "recordtype")
+"""Columns that say whether a row is a trade, a quote or an order."""
+_UNFINISHED = ("complete", "iscomplete", "isclosed", "isfinal", "confirm")
+"""Columns that say whether a bar is finished."""
 _OF_BARS = (
     "publisherid",
     "exchange",
@@ -95,6 +123,7 @@ _OF_BARS = (
 _MONEY = re.compile(
     r"\b(usd[tc]?|busd|fdusd|tusd|dai|eur|gbp|jpy|krw|chf|inr|brl|cny|notional|quote|value|turnover)\b|[$€£¥]"
 )
+_CURRENCY = re.compile(r"[(\[](USD|EUR|GBP|JPY|CHF|CAD|AUD|INR|CNY|HKD|KRW|BRL|SEK|NOK|DKK|PLN|[$€£¥₹])[)\]]\s*$")
 _SCALES = {
     1_000: re.compile(r"\w.*[\s(\[](in )?(thousands?|'?000'?s?|tsd\.?|k)[)\]]*$"),
     1_000_000: re.compile(r"\w.*[\s(\[](in )?(millions?|mio\.?|mln\.?|mn|m)[)\]]*$"),
@@ -108,7 +137,8 @@ class Columns:
 
     quotes: bid, ask and their sizes, where the file has them, beside trades (kind "ticks") or alone (kind "quotes").
     special: of trades, condition, correction and exchange, where the file has them. identities: columns that say
-    which symbol (share class, venue) a row is of. adjusted: its adjusted close. tz: the zone that the header names.
+    which symbol (share class, venue) a row is of, events those of them that say what kind of row it is. finished:
+    the column that says whether a bar is. adjusted: its adjusted close. tz: the zone that the header names.
     volume_scale: what volumes are multiplied by, where the header says that they are in thousands or millions.
     """
 
@@ -118,6 +148,8 @@ class Columns:
     actions: Mapping[str, str]
     special: Mapping[str, str] = field(default_factory=dict)
     quotes: Mapping[str, str] = field(default_factory=dict)
+    events: tuple[str, ...] = ()
+    finished: str | None = None
     identities: tuple[str, ...] = ()
     adjusted: str | None = None
     tz: str | None = None
@@ -148,7 +180,9 @@ def find(
         BadFileError: a column is missing; the message lists those that are there.
     """
     named = {needed: resolve(name, names, path, needed) for needed, name in (names_by_need or {}).items()}
-    by_plain_name = {plain(name): name for name in reversed(names) if name not in named.values() and plain(name)}
+    free = [name for name in reversed(names) if name not in named.values()]
+    by_plain_name = {plain(_CURRENCY.sub("", name)): name for name in free} | {plain(name): name for name in free}
+    by_plain_name.pop("", None)
     for needed, name in (preferred or {}).items():
         if needed not in named and name in by_plain_name:
             named[needed] = by_plain_name[name]
@@ -167,8 +201,9 @@ def find(
         quotes = {}
     prices = [name for name in ("open", "high", "low", "close") if name in bars]
     identities = tuple(
-        name for name in names if plain(name) in _IDENTITIES and name not in {*time, *bars.values(), *named.values()}
+        name for name in names if _is_identity(plain(name)) and name not in {*time, *bars.values(), *named.values()}
     )
+    events = tuple(name for name in names if plain(name) in _EVENTS and name not in named.values())
     common = {"time": time, "adjusted": next((n for n in adjusted if "close" in plain(n)), None), "tz": _zone(time)}
     if len(prices) == 4:
         if "volume" not in bars and (other := [name for name in names if plain(name).startswith("vol")]):
@@ -178,6 +213,8 @@ def find(
             notes.append(f"{quoted(bars['volume'])} taken as volume{money}")
         if "volume" not in bars:
             notes.append("no column of volume: taken as 0")
+        if plain(bars["open"]) in ("bidopen", "openbid"):
+            notes.append("prices of the bid")
         scale = next((by for by, unit in _SCALES.items() if unit.search(bars.get("volume", "").lower())), 1)
         if scale > 1:
             notes.append(f"{quoted(bars['volume'])} multiplied by {scale:,}")
@@ -188,6 +225,7 @@ def find(
             values=bars,
             actions=_pick(_ACTIONS, named, by_plain_name),
             identities=(*identities, *more),
+            finished=next((name for name in names if plain(name) in _UNFINISHED), None),
             notes=tuple(notes),
             volume_scale=float(scale),
             **common,  # type: ignore[arg-type]
@@ -205,7 +243,8 @@ def find(
             actions={},
             special=_pick(_SPECIAL, named, by_plain_name),
             quotes=quotes,
-            identities=identities,
+            identities=(*identities, *events),
+            events=events,
             notes=tuple(notes),
             **common,  # type: ignore[arg-type]
         )
@@ -216,7 +255,8 @@ def find(
             actions={},
             special=_pick({"exchange": _SPECIAL["exchange"]}, named, by_plain_name),
             quotes=quotes,
-            identities=identities,
+            identities=(*identities, *events),
+            events=events,
             notes=tuple(notes),
             **common,  # type: ignore[arg-type]
         )
@@ -250,6 +290,10 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(repr(quoted(name[:30])) for name in names[:20]) + (", ..." if len(names) > 20 else "")
 
 
+def _is_identity(name: str) -> bool:
+    return name in _IDENTITIES or _IDENTITY_PARTS.search(name) is not None
+
+
 def _once(names: Sequence[str], used: object, path: Path) -> None:
     for name in used:  # type: ignore[attr-defined]
         if names.count(name) > 1:
@@ -262,8 +306,9 @@ def _once(names: Sequence[str], used: object, path: Path) -> None:
 def _time(named: Mapping[str, str], by_plain_name: Mapping[str, str], names: Sequence[str]) -> tuple[str, ...]:
     if "time" in named:
         return (named["time"],)
-    if "date" in by_plain_name and "time" in by_plain_name:
-        return (by_plain_name["date"], by_plain_name["time"])
+    for clock in ("time", "timestamp", "timebarstart", "timeofday"):
+        if "date" in by_plain_name and clock in by_plain_name:
+            return (by_plain_name["date"], by_plain_name[clock])
     for name in _TIMES:
         if name in by_plain_name:
             return (by_plain_name[name],)

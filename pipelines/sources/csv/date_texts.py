@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EIGHT_DIGITS = r"^(1[89]|20)\d{6}$"
 _COMPACT = r"(?P<y>(?:18|19|20)\d\d)(?P<m>\d\d)(?P<d>\d\d)(?P<H>\d\d)(?P<M>\d\d)(?P<S>\d\d)?(?P<f>\d{3})?"
 _CLOCK = (
-    r"(?:[T ,]+(?:(?P<H>\d{1,2}):(?P<M>\d\d)(?::(?P<S>\d\d)(?:[.,:](?P<f>\d{1,9}))?)?(?: ?(?P<p>[AaPp])\.?[Mm]\.?)?"
+    r"(?:[TD ;,]+(?:(?P<H>\d{1,2}):(?P<M>\d\d)(?::(?P<S>\d\d)(?:[.,:](?P<f>\d{1,9}))?)?(?: ?(?P<p>[AaPp])\.?[Mm]\.?)?"
     r"|(?P<c>\d{4}|\d{6})(?P<cf>\d{3})?))?"
 )
 _ABBREVIATED = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "PST": -8, "PDT": -7, "CET": 1, "CEST": 2, "JST": 9}
@@ -30,6 +30,7 @@ _ORDINAL = r"(?:st|nd|rd|th)?"
 _NAMED = r"(?P<n>\pL{3,10})"
 _DATES = {
     "year, month, day": r"(?P<y>\d{4})[-/.年 ](?P<m>\d{1,2})[-/.月 ](?P<d>\d{1,2})日?",
+    "year of the Republic of China, month, day": r"(?P<r>1\d\d)/(?P<m>\d{1,2})/(?P<d>\d{1,2})",
     "yyyymmdd": r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)",
     "": r"(?P<a>\d{1,2})(?P<s>[-/. ])(?P<b>\d{1,2})[-/. ](?P<y>\d{4}|\d\d)",
     "day, month's name, year": rf"(?P<d>\d{{1,2}}){_ORDINAL}[-/. ]*{_NAMED}\.?[-/., ]*(?P<y>\d{{4}}|\d\d)",
@@ -106,7 +107,7 @@ def parse(text: "pa.ChunkedArray", *, where: Column, day_first: bool | None) -> 
             _integers(parts, "y"),
         )
     else:
-        year = _full(_integers(parts, "y"))
+        year = _integers(parts, "r") + 1911 if "r" in _fields(parts) else _full(_integers(parts, "y"))
         month, day, order = _month_and_day(text, parts, order, where=where, day_first=day_first)
     days, exists = _days(year, month, day)
     clock, right = _clock(parts)
@@ -210,6 +211,9 @@ def _clock(parts: Any) -> tuple[NDArray[np.timedelta64], NDArray[np.bool_]]:
         second = np.where(compact, digits % 100, second)
         fraction = np.where(compact, _nanoseconds(pc.struct_field(parts, "cf")), fraction)
     right = (np.asarray(hour) <= 23) & (np.asarray(minute) <= 59) & (np.asarray(second) <= 59)
+    right |= (
+        (np.asarray(hour) == 24) & (np.asarray(minute) == 0) & (np.asarray(second) == 0) & (np.asarray(fraction) == 0)
+    )
     if "p" in fields:
         half = pc.fill_null(pc.utf8_lower(pc.struct_field(parts, "p")), "").to_numpy(zero_copy_only=False)
         named = half != ""

@@ -79,6 +79,7 @@ def json_as_csv(stream: io.BufferedReader, path: Path) -> io.BufferedReader:
         )
     if isinstance(records[0], list):
         return _as_csv([tuple(record) for record in records if isinstance(record, list)])
+    records = [_flat(record) if isinstance(record, dict) else record for record in records]
     names = list(dict.fromkeys(name for record in records if isinstance(record, dict) for name in record))
     return _as_csv([names, *([record.get(name) for name in names] for record in records if isinstance(record, dict))])
 
@@ -98,7 +99,17 @@ def _records(document: Any) -> list[Any] | None:
             return value
         if isinstance(value, dict) and value and all(isinstance(row, dict) for row in value.values()):
             return [{"date": key, **row} for key, row in value.items()]
+        if isinstance(value, dict) and any(isinstance(inside, list) and inside for inside in value.values()):
+            return _records(value)
     return [document]
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """A row with what its objects hold beside the rest: Oanda's {"time": ..., "mid": {"o": ..., "c": ...}}."""
+    inside = [value for value in record.values() if isinstance(value, dict)]
+    if len(inside) != 1 or set(inside[0]) & set(record):
+        return record
+    return {name: value for name, value in record.items() if value is not inside[0]} | inside[0]
 
 
 def _as_csv(rows: Any) -> io.BufferedReader:

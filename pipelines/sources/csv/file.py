@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LONGEST_FIRST = 5
 _TOTALS = ("total", "totals", "sum", "average", "mean", "summe", "gesamt", "total:", "grand total", "合计", "总计")
+_NO = ("false", "0", "no", "f", "n")
 _PRICES = ("open", "high", "low", "close", "price", "adjusted", "bid", "ask")
 
 
@@ -37,6 +38,7 @@ class FilePart:
     identities: Values
     notes: tuple[str, ...]
     reading: Reading
+    events: tuple[str, ...] = ()
 
 
 def read_file(path: Path, options: Options) -> FilePart:
@@ -48,7 +50,7 @@ def read_file(path: Path, options: Options) -> FilePart:
     with formats.readable(path):
         plan = plan_file(path, options)
         arrays = _typed(plan) if plan.layout is None else _text(plan, plan.layout)
-    return _part(plan, arrays)
+    return _part(plan, arrays, {})
 
 
 def read_parts(path: Path, options: Options, *, rows: int, watch: Callable[[int], None]) -> Iterator[FilePart]:
@@ -61,7 +63,7 @@ def read_parts(path: Path, options: Options, *, rows: int, watch: Callable[[int]
     """
     with formats.readable(path):
         plan = plan_file(path, options)
-        start = 0
+        start, sides = 0, dict[str, float]()
         try:
             for tables in _groups(_tables(plan, watch), rows):
                 count = sum(len(table) for table, _ in tables)
@@ -72,7 +74,7 @@ def read_parts(path: Path, options: Options, *, rows: int, watch: Callable[[int]
                 arrays = _columns(plan, iter(tables))
                 row_numbers = arrays.get("row", np.arange(1, count + 1))
                 start, arrays["row"] = start + count, row_numbers + start
-                yield _part(plan, arrays)
+                yield _part(plan, arrays, sides)
         except reader.NotTypedError as error:
             raise BadFileError(f"Expected numbers in all of {quoted(path)}, got another cell.") from error
 
@@ -273,6 +275,9 @@ def _taken(plan: Plan, table: "pa.Table", columns: Mapping[str, str], row: int) 
     if plan.columns.identities:
         for name in plan.columns.identities:
             result[f"identity {name}"] = _codes(result[f"identity {name}"])
+    if plan.columns.finished is not None:
+        cells_of = pc.utf8_lower(pc.utf8_trim_whitespace(table[columns[plan.columns.finished]].cast("string")))
+        result["finished"] = ~pc.fill_null(pc.is_in(cells_of, pa.array(_NO)), False).to_numpy().astype(np.bool_)
     return result
 
 
@@ -298,14 +303,27 @@ def _stamps(plan: Plan, cells: list[Any], row: int) -> times.Stamps:
             seconds = numbers.parse({column: time}, delimiter=",", decimal=".")[column]
         else:
             seconds = numbers.typed(time, where=column)
-        wall = times.after_midnight(seconds, plan.date, where=column)
+        wall = times.after_midnight(seconds, plan.date, where=column, unit=plan.shape.clock)
         return times.Stamps(wall=wall, utc=None, unit=f"after midnight of {plan.date}")
+    if plan.layout is not None and pa.types.is_string(time.type):
+        time = _dates_of_clocks(time, daily=plan.columns.kind == "bars" and options.interval == "1d")
     day_first = plan.shape.day_first if options.day_first is None else options.day_first
     if plan.layout is not None and not pa.types.is_string(time.type):
         return replace(
             times.parse(time, where=column, time_format=None, day_first=None, latest=options.latest), unit="ISO 8601"
         )
     return times.parse(time, where=column, time_format=options.time_format, day_first=day_first, latest=options.latest)
+
+
+def _dates_of_clocks(time: Any, *, daily: bool) -> Any:
+    """20240102.0, as pandas writes a column of whole numbers with a gap, as 20240102; 24:00 of a daily bar left away,
+    which would be the next date."""
+    import pyarrow.compute as pc
+
+    for pattern, wanted in ((r"^((?:1[89]|20)\d{6})\.0$", True), (r"^(.*\d)[T ]24:?00(?::?00)?(?:\.0+)?$", daily)):
+        if wanted and len(time) and pc.any(pc.match_substring_regex(time, pattern)).as_py():
+            time = pc.replace_substring_regex(time, pattern, r"\1")
+    return time
 
 
 def _with_clock(date: Any, time: Any) -> Any:
@@ -317,7 +335,7 @@ def _with_clock(date: Any, time: Any) -> Any:
         date = pc.strftime(date, format="%Y-%m-%d")
     date, clock = (pc.utf8_trim_whitespace(column.cast("string")) for column in (date, time))
     if pc.any(
-        pc.match_substring_regex(clock, r"^(\d{4}[-/.]\d{1,2}[-/.]|\d{1,2}[-/.]\d{1,2}[-/.]|\d{9,}|\d{8}[ T])")
+        pc.match_substring_regex(clock, r"^(\d{4}[-/.]\d{1,2}[-/.]|\d{1,2}[-/.]\d{1,2}[-/.]|\d{9,}|\d{8}[ T]|\pL{3})")
     ).as_py():
         return clock
     if pc.all(pc.match_substring_regex(clock, r"^\d{1,6}$")).as_py():
@@ -333,7 +351,8 @@ def _joined(parts: Sequence[times.Stamps]) -> times.Stamps:
     return replace(parts[0], wall=np.concatenate([part.wall for part in parts]), utc=utc)
 
 
-def _part(plan: Plan, arrays: Arrays) -> FilePart:
+def _part(plan: Plan, arrays: Arrays, sides: dict[str, float]) -> FilePart:
+    """sides: the last bid and ask before these rows, of a file whose empty ones are those of the row before."""
     import pandas as pd
 
     stamps: times.Stamps = arrays.pop("stamps")
@@ -358,6 +377,17 @@ def _part(plan: Plan, arrays: Arrays) -> FilePart:
     if "event" in arrays:
         arrays, more = _lobster(plan.path, arrays)
         notes += more
+    if plan.shape.name == "databento" and "action" in identities:
+        arrays, more = _trades_of_databento(arrays, identities.pop("action"))
+        notes += more
+    if "finished" in arrays and not np.all(finished := arrays.pop("finished")):
+        row = arrays.pop("row", np.arange(1, len(finished) + 1))
+        arrays = {name: values[finished] for name, values in (arrays | {"row": row}).items()}
+        notes += (f"unfinished bars left out: {np.count_nonzero(~finished):,}",)
+    if plan.columns.quotes:
+        notes += _carry_sides(plan, arrays, sides)
+    if "split" in arrays and plan.shape.factor:
+        arrays["split"] = 1 / arrays["split"]
     _scale(plan, arrays)
     if plan.columns.kind == "bars" and "volume" not in arrays:
         arrays["volume"] = np.zeros(len(arrays["open"]))
@@ -369,7 +399,43 @@ def _part(plan: Plan, arrays: Arrays) -> FilePart:
         identities=identities,
         notes=notes,
         reading=_reading(plan, stamps, frame, tz),
+        events=plan.columns.events,
     )
+
+
+def _trades_of_databento(arrays: Arrays, actions: "str | NDArray[np.object_]") -> tuple[Arrays, tuple[str, ...]]:
+    """Orders are no trades: beside quotes they have no price, without them they are left out."""
+    trades = np.full(len(arrays["at"]), actions == "T") if isinstance(actions, str) else actions == "T"
+    if np.all(trades):
+        return arrays, ()
+    notes = (f"{np.count_nonzero(~trades):,} orders are no trades",)
+    if "bid" in arrays:
+        return arrays | {"price": np.where(trades, arrays["price"], np.nan)}, notes
+    row = arrays.get("row", np.arange(1, len(trades) + 1))
+    return {name: values[trades] for name, values in (arrays | {"row": row}).items()}, notes
+
+
+def _carry_sides(plan: Plan, arrays: Arrays, sides: dict[str, float]) -> tuple[str, ...]:
+    """Bid and ask where each row says only what has changed: MetaTrader leaves the other side empty, Lean writes 0."""
+    if plan.shape.sides_stand:
+        for name in ("bid", "ask"):
+            values = np.append(sides.get(name, np.nan), arrays[name])
+            rows = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))))
+            arrays[name] = values[rows][1:]
+            sides[name] = float(values[rows][-1])
+        return ()
+    bid, ask = arrays["bid"], arrays["ask"]
+    if plan.shape.name != "lean" or np.any((bid > 0) & (ask > 0)) or not (np.any(bid > 0) and np.any(ask > 0)):
+        return ()
+    exchange = arrays.get("exchange", np.zeros(len(bid)))
+    for name, size in (("bid", "bid_size"), ("ask", "ask_size")):
+        for venue in set(exchange.tolist()):
+            own = np.flatnonzero(exchange == venue)
+            last = np.maximum.accumulate(np.where(arrays[name][own] > 0, np.arange(len(own)), -1))
+            for column in (name, size):
+                arrays[column] = arrays[column].copy()
+                arrays[column][own] = np.where(last >= 0, arrays[column][own[last]], 0.0)
+    return ("each quote is of one side: the other stands until its next",)
 
 
 def _lobster(path: Path, arrays: Arrays) -> tuple[Arrays, tuple[str, ...]]:
@@ -400,8 +466,18 @@ def _scale(plan: Plan, arrays: Arrays) -> None:
         if scale != 1.0 and name in arrays and not (plan.shape.whole and not _are_integers(arrays[name])):
             arrays[name] = arrays[name] / scale
     volume_scale = plan.shape.volume_scale * plan.columns.volume_scale
+    if "turnover" in arrays and _in_shares(arrays.pop("turnover"), arrays):
+        volume_scale = plan.columns.volume_scale
     if volume_scale != 1.0 and "volume" in arrays:
         arrays["volume"] = arrays["volume"] * volume_scale
+
+
+def _in_shares(turnover: Floats, arrays: Arrays) -> bool:
+    """Whether the money that was traded is about volume times price: of lots it would be a hundred times that."""
+    paid = (arrays["volume"] > 0) & (arrays["close"] > 0) & (turnover > 0)
+    return bool(np.any(paid)) and bool(
+        0.3 < np.median(turnover[paid] / (arrays["volume"][paid] * arrays["close"][paid])) < 3.0
+    )
 
 
 def _are_integers(values: Floats) -> bool:

@@ -51,11 +51,12 @@ class Identities:
 
 
 def choose(
-    identities: Identities, symbol: str, *, several: bool, path: str
+    identities: Identities, symbol: str, *, several: bool, path: str, events: Sequence[str] = ()
 ) -> tuple[NDArray[np.bool_] | None, tuple[str, ...]]:
     """The rows of one symbol, None for all, and what to say about it.
 
-    several: whether the file is one of many symbols, of which this one is asked for.
+    several: whether the file is one of many symbols, of which this one is asked for. events: the columns that say what
+    kind of row it is.
 
     Raises:
         BadFileError: several symbols and none chosen, or not the one that is asked for.
@@ -66,7 +67,7 @@ def choose(
         rows = _of_symbol(identities, symbol, path=path)
     for name, values in identities.columns.items():
         if isinstance(values, str):
-            if _is_symbol(name) and values and values.strip().upper() != symbol and not several:
+            if name not in events and _is_symbol(name) and values and values.strip().upper() != symbol and not several:
                 notes += (f"the file's {quoted(name)} is {quoted(values)}, stored as {symbol}",)
             continue
         own = values if rows is None else values[rows]
@@ -76,6 +77,12 @@ def choose(
                 ", ..." if len(unique) > 8 else ""
             )
             many = "" if not _is_symbol(name) or several else ", or fetch several symbols at once by these names"
+            if name in events:
+                trades = next((value for value in unique if value.upper().startswith("T")), unique[0])
+                raise BadFileError(
+                    f"{path}: Expected rows of one kind, got {len(unique):,} in column {quoted(name)!r} ({some}). "
+                    f"Choose one with --where {_quoted(name, trades)}."
+                )
             example = _quoted(name, next((value for value in unique if value), ""))
             raise BadFileError(
                 f"{path}: Expected prices of one symbol, got {len(unique):,} values in column {quoted(name)!r} "

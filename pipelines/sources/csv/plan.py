@@ -41,6 +41,9 @@ class Plan:
         own = {**self.columns.values, **self.columns.quotes, **self.columns.actions}
         if self.columns.adjusted and self.columns.actions:
             own["adjusted"] = self.columns.adjusted
+        for name in self.places:
+            if plain(name) in (self.shape.turnover, self.shape.factor) != ("", ""):
+                own["turnover" if plain(name) == self.shape.turnover else "split"] = name
         if self.shape.name == shapes.LOBSTER:
             own["event"] = "type"
         if "correction" in self.columns.special:
@@ -49,7 +52,8 @@ class Plan:
 
     def texts(self) -> list[str]:
         special = [name for needed, name in self.columns.special.items() if needed != "correction"]
-        return list(dict.fromkeys([*special, *self.columns.identities, *self.where]))
+        finished = [self.columns.finished] if self.columns.finished else []
+        return list(dict.fromkeys([*special, *self.columns.identities, *finished, *self.where]))
 
 
 def plan_file(path: Path, options: Options) -> Plan:
@@ -69,7 +73,7 @@ def plan_file(path: Path, options: Options) -> Plan:
             date=_date(path, shape, options, what), where=where, notes=recognised.notes,
         )  # fmt: skip
     own = layout.read(path, skip=options.skip, header=options.header, names=columns.recognised())
-    shape_or_none = shapes.choose(options.shape, names=own.names, rows=own.first)
+    shape_or_none = shapes.choose(options.shape, names=own.names, rows=own.first, place=f"{path.resolve()} {own.what}")
     notes: tuple[str, ...] = ()
     if own.names is None:
         header = shape_or_none.header if shape_or_none is not None and shape_or_none.header else None
@@ -94,7 +98,8 @@ def plan_file(path: Path, options: Options) -> Plan:
     where = _where(rest, names, path)
     recognised = columns.find(names, path, names_by_need=options.names, preferred=shape.columns)
     if shape.says_something and shape.name != shapes.LOBSTER:
-        notes += (f"read as {shape.name}",)
+        scaled = f", prices divided by {shape.price_scale:,.0f}" if shape.price_scale != 1 else ""
+        notes += (f"read as {shape.name}{scaled}",)
     return Plan(
         path=path, columns=recognised, shape=shape, options=options, places=places, layout=own,
         date=_date(path, shape, options, own.what), where=where, notes=(*recognised.notes, *notes),

@@ -8,13 +8,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 from pipelines.sources.csv.layout import plain
 from pipelines.sources.csv.numbers import Decimal
+from pipelines.sources.csv.times import Unit
 
 _NEW_YORK = "America/New_York"
 _MS = r"1\d{12}|1\d{15}"
 _INT = r"\d+"
+_PRICE = r"\d+(\.\d+)?"
+_AFTER_MIDNIGHT = r"\d{1,8}(\.\d+)?"
 _BOOL = r"(?i)true|false"
 _OHLCV = ("time", "open", "high", "low", "close", "volume")
 
@@ -25,7 +29,10 @@ class Shape:
 
     signature: names (letters only) that only this shape's header has. columns: needed -> name (letters only), where
     the usual rules would take another. price_scale, volume_scale: what prices are divided and volumes multiplied by.
-    whole: the scale is that of prices that are whole numbers. day_in_name: the date of times after midnight.
+    whole: the scale is that of prices that are whole numbers. day_in_name: the date of times after midnight, clock:
+    their unit. place: pattern of the file's path, by which shapes of equal cells are told apart. turnover: name of the
+    column of money, by which volumes in lots are told from those in shares. factor: name of the column of factors at
+    ex dates, which are splits upside down. sides_stand: an empty bid or ask is that of the row before.
     """
 
     name: str
@@ -41,6 +48,11 @@ class Shape:
     volume_scale: float = 1.0
     whole: bool = False
     day_in_name: str | None = None
+    clock: Unit | None = None
+    place: str = ""
+    turnover: str = ""
+    factor: str = ""
+    sides_stand: bool = False
     recognised: bool = True
 
     @property
@@ -52,30 +64,81 @@ class Shape:
 
 _KLINES = (*_OHLCV, "close_time", "quote_volume", "count", "taker_buy_volume", "taker_buy_quote_volume", "ignore")
 LOBSTER = "lobster"
+_QUOTE_BARS = (
+    *("time", "bidopen", "bidhigh", "bidlow", "bidclose", "bid_size"),
+    *("askopen", "askhigh", "asklow", "askclose", "ask_size"),
+)
+
+
+def _lean() -> tuple[Shape, ...]:
+    """Files of Lean: prices of United States equities are times 10,000, all others as they are; times on the clock of
+    the market, after midnight in milliseconds from minutes down."""
+    markets: tuple[dict[str, Any], ...] = (
+        {"place": r"[/\\]crypto(future)?[/\\]", "tz": "UTC", "calendar": "24/7"},
+        {"place": r"[/\\](forex|cfd)[/\\]oanda[/\\]", "tz": "UTC", "calendar": "24/5"},
+        {"place": r"[/\\]forex[/\\]fxcm[/\\]", "tz": "Etc/GMT+5", "calendar": "24/5"},
+        {"place": r"[/\\](forex|cfd)[/\\]", "calendar": "24/5"},
+        {"place": r"[/\\](future|futureoption|index)[/\\]"},  # on the clock of their exchange
+        {"price_scale": 10_000.0, "tz": _NEW_YORK},
+        {},
+    )
+    shapes: list[Shape] = []
+    for market in markets:
+        scaled = "price_scale" in market
+        price = r"\d{3,}" if scaled else _PRICE
+        prices = dict.fromkeys(range(1, 5), price)
+        within = {"day_in_name": r"(?<!\d)(\d{8})_", "clock": "ms", "recognised": False}
+        shapes += [
+            Shape(
+                name="lean",
+                header=_OHLCV,
+                cells={0: r"\d{8} \d\d:\d\d", **prices, 5: _PRICE},
+                recognised=market != {},
+                **market,
+            ),
+            Shape(name="lean", header=_OHLCV, cells={0: _AFTER_MIDNIGHT, **prices, 5: _PRICE}, **within, **market),
+            Shape(name="lean", header=_QUOTE_BARS, cells={0: r"\d{8} \d\d:\d\d", **prices}, recognised=False, **market),
+            Shape(name="lean", header=_QUOTE_BARS, cells={0: _AFTER_MIDNIGHT, **prices}, **within, **market),
+        ]
+        if scaled:
+            shapes += [
+                Shape(
+                    name="lean",
+                    header=("time", "price", "size", "exchange", "flags", "correction"),
+                    cells={0: _AFTER_MIDNIGHT, 1: _INT, 2: _INT, 3: r"[A-Za-z]+", 5: r"[01]"},
+                    **within,
+                    **market,
+                ),
+                Shape(
+                    name="lean",
+                    cells={0: _AFTER_MIDNIGHT, **dict.fromkeys(range(1, 5), _INT), 5: r"[A-Za-z]*"},
+                    header=("time", "bid", "bid_size", "ask", "ask_size", "exchange", "condition", "suspicious"),
+                    **within,
+                    **market,
+                ),
+            ]
+            continue
+        sided = Shape(
+            name="lean", header=("time", "bid", "bid_size", "ask", "ask_size"),
+            cells={0: _AFTER_MIDNIGHT, **dict.fromkeys(range(1, 5), _PRICE)}, **within, **market,
+        )  # fmt: skip
+        shapes.append(sided)
+        kinds = {"quote": ("time", "bid", "ask"), "trade": ("time", "price", "size")}
+        for kind, header in kinds.items():
+            place = market.get("place", "") + f"(?i:.*{kind})"
+            cells = {0: _AFTER_MIDNIGHT, 1: _PRICE, 2: _PRICE}
+            shapes.append(Shape(name="lean", header=header, cells=cells, **{**within, **market, "place": place}))
+    return tuple(shapes)
+
+
+_LEAN = _lean()
 
 SHAPES = (
     Shape(
         name=LOBSTER, header=("time", "type", "order_id", "size", "price", "direction"), tz=_NEW_YORK,
-        price_scale=10_000.0, day_in_name=r"_(\d{4}-\d\d-\d\d)_", recognised=False,
+        price_scale=10_000.0, day_in_name=r"_(\d{4}-\d\d-\d\d)_", clock="s", recognised=False,
     ),
-    Shape(
-        name="lean", header=_OHLCV, cells={0: r"\d{8} \d\d:\d\d", **dict.fromkeys(range(1, 5), r"\d{3,}"), 5: _INT},
-        tz=_NEW_YORK, price_scale=10_000.0,
-    ),
-    Shape(
-        name="lean", header=_OHLCV, cells={0: r"\d{1,8}", **dict.fromkeys(range(1, 5), r"\d{3,}"), 5: _INT},
-        tz=_NEW_YORK, price_scale=10_000.0, day_in_name=r"(?<!\d)(\d{8})_", recognised=False,
-    ),
-    Shape(
-        name="lean", header=("time", "price", "size", "exchange", "flags", "correction"),
-        cells={0: r"\d{1,8}", 1: _INT, 2: _INT, 3: r"[A-Za-z]+", 5: r"[01]"}, tz=_NEW_YORK, price_scale=10_000.0,
-        day_in_name=r"(?<!\d)(\d{8})_", recognised=False,
-    ),
-    Shape(
-        name="lean", header=("time", "bid", "bid_size", "ask", "ask_size", "exchange", "condition", "suspicious"),
-        cells={0: r"\d{1,8}", **dict.fromkeys(range(1, 5), _INT), 5: r"[A-Za-z]*", 7: r"[01]"}, tz=_NEW_YORK,
-        price_scale=10_000.0, day_in_name=r"(?<!\d)(\d{8})_", recognised=False,
-    ),
+    *_LEAN,
     Shape(name="binance", header=_KLINES, cells={0: _MS, 6: _MS, 8: _INT}, calendar="24/7", decimal="."),
     Shape(
         name="binance", signature=frozenset({"opentime", "closetime", "open"}), columns={"time": "opentime"},
@@ -99,13 +162,28 @@ SHAPES = (
         cells={0: _INT, 3: _INT, 4: _INT, 5: _MS, 6: _BOOL}, calendar="24/7", decimal=".",
     ),
     Shape(name="kraken", header=(*_OHLCV, "trades"), cells={0: r"1\d{9}", 6: _INT}, calendar="24/7", decimal="."),
+    Shape(
+        name="kraken", header=(*_OHLCV[:5], "vwap", "volume", "trades"), cells={0: r"1\d{9}", 7: _INT}, calendar="24/7",
+        decimal=".",
+    ),
     Shape(name="kraken", header=("time", "price", "size"), cells={0: r"1\d{9}(\.\d+)?"}, calendar="24/7", decimal="."),
     Shape(
-        name="histdata", header=_OHLCV, cells={0: r"\d{8} \d{6}"}, tz="Etc/GMT+5", calendar="24/5", decimal=".",
+        name="histdata", header=_OHLCV, cells={0: r"\d{8} \d{6}", 5: "0"}, tz="Etc/GMT+5", calendar="24/5", decimal=".",
+    ),
+    Shape(
+        name="histdata", header=("time", "bid", "ask", "volume"),
+        cells={0: r"\d{8} \d{9}", 1: _PRICE, 2: _PRICE, 3: "0"}, tz="Etc/GMT+5", calendar="24/5", decimal=".",
+    ),
+    Shape(
+        name="truefx", header=("symbol", "time", "bid", "ask"),
+        cells={0: "[A-Z]{3}/[A-Z]{3}", 1: r"\d{8} \d\d:\d\d:\d\d\.\d+"}, tz="UTC", calendar="24/5", decimal=".",
     ),
     Shape(
         name="metatrader", header=("date", "time", *_OHLCV[1:]),
         cells={0: r"\d{4}\.\d\d\.\d\d", 1: r"\d\d:\d\d(:\d\d)?"}, decimal=".",
+    ),
+    Shape(
+        name="metatrader", signature=frozenset({"date", "bid", "ask", "last", "flags"}), decimal=".", sides_stand=True,
     ),
     Shape(
         name="metatrader", signature=frozenset({"date", "tickvol", "spread"}), columns={"volume": "tickvol"},
@@ -134,7 +212,13 @@ SHAPES = (
         name="investing", signature=frozenset({"price", "open", "high", "low", "change"}), columns={"close": "price"},
     ),
     Shape(name="tushare", signature=frozenset({"tscode", "tradedate", "preclose"}), volume_scale=100.0),
-    Shape(name="akshare", signature=frozenset({"日期", "开盘", "收盘", "成交量"}), volume_scale=100.0),
+    Shape(
+        name="akshare", signature=frozenset({"日期", "开盘", "收盘", "成交量"}), volume_scale=100.0, turnover="成交额",
+    ),
+    Shape(name="jquants", signature=frozenset({"adjustmentfactor", "adjustmentclose"}), factor="adjustmentfactor"),
+    Shape(
+        name="eodhd", signature=frozenset({"timestamp", "gmtoffset", "datetime"}), columns={"time": "timestamp"},
+    ),
     Shape(
         name="cryptodatadownload", signature=frozenset({"unix", "date", "symbol"}), columns={"time": "unix"},
         calendar="24/7",
@@ -147,12 +231,17 @@ NAMES = (AUTO, NAMED, *dict.fromkeys(shape.name for shape in SHAPES))
 PLAIN = Shape(name=NAMED)
 
 
-def choose(name: str, *, names: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> Shape | None:
-    """The shape of a file, None where none is known. names: of its header, None where it has none; rows: the first."""
+def choose(name: str, *, names: Sequence[str] | None, rows: Sequence[Sequence[str]], place: str = "") -> Shape | None:
+    """The shape of a file, None where none is known.
+
+    names: of its header, None where it has none; rows: the first. place: its path, and that within an archive.
+    """
     if name == NAMED:
         return PLAIN if names is not None else None
     for shape in SHAPES:
         if name not in (AUTO, shape.name) or (name == AUTO and not shape.recognised):
+            continue
+        if shape.place and not re.search(shape.place, place):
             continue
         if names is None and shape.header and _fits(shape, rows):
             return shape
@@ -160,6 +249,8 @@ def choose(name: str, *, names: Sequence[str] | None, rows: Sequence[Sequence[st
             return shape
     if name != AUTO:
         same = [shape for shape in SHAPES if shape.name == name and bool(shape.header) == (names is None)]
+        if name == "lean":
+            return None  # on which one it is its scale depends
         return same[0] if same else next(shape for shape in SHAPES if shape.name == name)
     return PLAIN if names is not None else None
 
@@ -179,6 +270,8 @@ def guess_header(rows: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
     than each close to the open before. None where that does not hold or cannot be seen.
     """
     header = {5: _OHLCV[:5], 6: _OHLCV, 7: ("date", *_OHLCV)}.get(len(rows[0]) if rows else 0)
+    if header is not None and len(rows[0]) == 7 and rows[0][0][:1].isalpha():
+        header = ("symbol", *_OHLCV)
     if header is None or len(rows) < 4:
         return None
     first = len(header) - (1 if len(header) == 5 else 2) - 3

@@ -36,6 +36,7 @@ class Loaded:
     identities: Identities
     notes: tuple[str, ...]
     calendar: str
+    events: tuple[str, ...] = ()
 
 
 def read(symbol: str, *, files: Sequence[Path], **options: Any) -> Delivery:
@@ -90,6 +91,7 @@ def joined(parts: Sequence[FilePart], options: Options) -> Loaded:
         identities=Identities.join([part.identities for part in parts], frames),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         calendar=parts[0].reading.calendar,
+        events=tuple(dict.fromkeys(name for part in parts for name in part.events)),
     )
 
 
@@ -101,7 +103,7 @@ def deliver(loaded: Loaded, symbol: str, *, before: Ticks | None = None) -> Deli
         ConfigError, BadPricesError, TooFewBarsError: see read().
     """
     options, path = loaded.options, loaded.readings[0].file
-    rows, chosen = choose(loaded.identities, symbol, several=options.several, path=path)
+    rows, chosen = choose(loaded.identities, symbol, several=options.several, path=path, events=loaded.events)
     frame, places = loaded.frame, loaded.places
     if rows is not None:
         frame, places = frame[rows].reset_index(drop=True), places.chosen(rows)

@@ -3,7 +3,7 @@
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 EARLIEST = np.datetime64("1800-01-01", "ns")
 """No exchange has prices from before."""
 
-_UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+Unit = Literal["s", "ms", "us", "ns"]
+_UNITS: dict[Unit, int] = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _LEAST = (1e8, 1e11, 1e14, 1e17)  # from so large on (March 1973): s, ms, us, ns
 _EPOCH = r"^[+-]?\d{1,19}(\.\d+)?$"
@@ -188,8 +189,10 @@ def check_zone(tz: str) -> None:
         raise ConfigError(f"Expected a time zone such as America/New_York or UTC, got {tz[:60]!r}.") from None
 
 
-def after_midnight(values: Floats, date: str, *, where: Column) -> Times:
+def after_midnight(values: Floats, date: str, *, where: Column, unit: Unit | None = None) -> Times:
     """Seconds, or milli-, micro- or nanoseconds after midnight of a date, as times on that day's clock.
+
+    unit: None to take the largest by which all are within the day.
 
     Raises:
         ConfigError: a date that is none.
@@ -202,7 +205,7 @@ def after_midnight(values: Floats, date: str, *, where: Column) -> Times:
     if np.isnat(midnight):
         raise ConfigError(f"Expected a date such as 2012-06-21, got {date[:40]!r}.")
     largest = float(np.nanmax(values, initial=0.0))
-    for factor in _UNITS.values():
+    for factor in _UNITS.values() if unit is None else (_UNITS[unit],):
         if largest <= _DAY * 1e9 / factor and not np.any(values < 0):
             since = np.round(values * factor)
             empty = np.iinfo(np.int64).min
@@ -256,8 +259,8 @@ def _since_1970(column: "pa.ChunkedArray", *, where: Column, latest: np.datetime
     if not np.any(size[filled] >= _LEAST[0]):
         raise BadFileError(
             f"{quoted(where.path)}: Expected times in column {quoted(where.name)!r}, got numbers around "
-            f"{np.nanmedian(values) if np.any(filled) else 0:g}. Seconds after midnight need --date; day numbers of a "
-            "spreadsheet have to be formatted as dates there."
+            f"{np.nanmedian(values) if np.any(filled) else 0:g}. Seconds after midnight need --date, dates such as "
+            "240102 --date-format %y%m%d; day numbers of a spreadsheet have to be formatted as dates there."
         )
     natural = np.digitize(np.where(filled, size, 0), _LEAST[1:])
     units = list(_UNITS)

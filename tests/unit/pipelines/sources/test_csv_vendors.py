@@ -1,0 +1,306 @@
+"""Files of vendors, brokers and exchanges, by the columns that they publish: read right, or refused with what to do."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.errors import ForecastError
+from pipelines.market.types import Bars, Quotes, Ticks
+from tests.helpers.price_files import DAYS, PRICES, lines
+from tests.unit.pipelines.sources.test_csv_kinds import check, read
+
+SECONDS = [int(np.datetime64(day, "s").astype(np.int64)) for day in DAYS]
+HEADER = "Date,Open,High,Low,Close,Volume\n"
+_INVESTING = '"{d:%d.%m.%Y}","{c}","{o}","{h}","{l}","{k}K","0.1%"'
+_CANDLES = [
+    {"complete": True, "volume": v, "time": f"{day}T05:00:00.000000000Z",
+     "mid": {"o": str(o), "h": str(h), "l": str(low), "c": str(c)}}
+    for day, (o, h, low, c, v) in zip(DAYS, PRICES, strict=True)
+]  # fmt: skip
+_OHLC = [
+    dict(zip(("timestamp", "open", "high", "low", "close", "volume"), map(str, (s, *row)), strict=True))
+    for s, row in zip(SECONDS, PRICES, strict=True)
+]
+_KRAKEN = [[s, *map(str, row[:4]), "10", str(row[4]), 5] for s, row in zip(SECONDS, PRICES, strict=True)]
+
+BARS: dict[str, tuple[str, dict[str, object]]] = {
+    "bloomberg": (
+        "Security,ACME US Equity\nStart Date,1/2/2024\nEnd Date,1/8/2024\nPeriod,D\n\n"
+        "Dates,PX_OPEN,PX_HIGH,PX_LOW,PX_LAST,PX_VOLUME\n" + lines("{d:%Y-%m-%d},{o},{h},{l},{c},{v}"), {},
+    ),
+    "refinitiv": (
+        "Date,TRDPRC_1,HIGH_1,LOW_1,ACVOL_UNS,OPEN_PRC,BID,ASK\n" + lines("{d:%Y-%m-%d},{c},{h},{l},{v},{o},9,11"), {},
+    ),
+    "eikon": (
+        "Instrument,Date,Price Open,Price High,Price Low,Price Close,Volume\n"
+        + lines("ACME.N,{d:%Y-%m-%d}T00:00:00Z,{o},{h},{l},{c},{v}"), {},
+    ),
+    "tick history": (
+        "#RIC,Domain,Date-Time,GMT Offset,Type,Open,High,Low,Last,Volume\n"
+        + lines("ACME.N,Market Price,{d:%Y-%m-%d}T00:00:00.000000000Z,-5,Intraday 1Day,{o},{h},{l},{c},{v}"), {},
+    ),
+    "interactive brokers": (
+        "date,open,high,low,close,volume,average,barCount\n"
+        + lines("{d:%Y%m%d}  09:30:00 US/Eastern,{o},{h},{l},{c},{v},10,5"), {},
+    ),
+    "crsp": (
+        "PERMNO,date,BIDLO,ASKHI,PRC,VOL,RET,BID,ASK,SHROUT,CFACPR,OPENPRC\n"
+        + lines("10001,{d:%Y%m%d},{l},{h},{c},{v},0.01,9,11,100,1,{o}"), {},
+    ),
+    "crsp since 2022": (
+        "PERMNO,DlyCalDt,DlyOpen,DlyHigh,DlyLow,DlyClose,DlyVol,DlyPrc\n"
+        + lines("10001,{d:%Y-%m-%d},{o},{h},{l},{c},{v},{c}"), {},
+    ),
+    "compustat": (
+        "gvkey,iid,datadate,tic,cshtrd,prccd,prchd,prcld,prcod,ajexdi\n"
+        + lines("001690,01,{d:%Y%m%d},ACME,{v},{c},{h},{l},{o},1"), {},
+    ),
+    "sierra chart": (
+        "Date, Time, Open, High, Low, Last, Volume, NumberOfTrades, BidVolume, AskVolume\n"
+        + lines("{d:%Y/%m/%d}, 00:00:00, {o}, {h}, {l}, {c}, {v}, 5, 500, 500"), {},
+    ),
+    "ninjatrader": (lines("{d:%Y%m%d} 000000;{o};{h};{l};{c};{v}"), {}),
+    "norgate": (
+        "Date,Open,High,Low,Close,Volume,Turnover,Unadjusted Close,Dividend\n"
+        + lines("{d:%Y%m%d},{o},{h},{l},{c},{v},9,{c},0"), {},
+    ),
+    "quantquote": (lines("{d:%Y%m%d},0,{o},{h},{l},{c},{v}"), {}),
+    "metastock": (lines("ACME,{d:%Y%m%d},{o},{h},{l},{c},{v}"), {}),
+    "bossa": (
+        "<TICKER>,<DTYYYYMMDD>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>\n" + lines("ACME,{d:%Y%m%d},{o},{h},{l},{c},{v}"), {},
+    ),
+    "euronext": (
+        '"Historical Data"\n"From 2024-01-01 to 2024-01-09"\nFR0000120271\nDate;Open;High;Low;Last;Close;'
+        '"Number of Shares";"Number of Trades";Turnover;vwap\n'
+        + lines("{d:%Y-%m-%d};{o};{h};{l};9;{c};{v};5;9;10"), {},
+    ),
+    "bombay": (
+        "Date,Open Price,High Price,Low Price,Close Price,WAP,No.of Shares,No. of Trades,Total Turnover (Rs.)\n"
+        + lines("{d:%d-%B-%Y},{o},{h},{l},{c},9,{v},5,9"), {},
+    ),
+    "ariva": (
+        "Datum;Erster;Hoch;Tief;Schlusskurs;Stuecke;Volumen\n"
+        + lines("{d:%Y-%m-%d};{o};{h};{l};{c};{v};123456").replace(".", ","), {},
+    ),
+    "investing.com, German": ('"Datum","Zuletzt","Eröffn.","Hoch","Tief","Vol.","+/- %"\n' + lines(_INVESTING), {}),
+    "investing.com, Polish": ('"Data","Ostatnio","Otwarcie","Max.","Min.","Wol.","Zm. %"\n' + lines(_INVESTING), {}),
+    "investing.com, Swedish": ('"Datum","Senaste","Öppen","Högsta","Lägsta","Vol.","+/- %"\n' + lines(_INVESTING), {}),
+    "investing.com, Japanese": ('"日付け","終値","始値","高値","安値","出来高","変化率 %"\n' + lines(_INVESTING), {}),
+    "investing.com, Chinese": ('"日期","收盘","开盘","高","低","交易量","涨跌幅"\n' + lines(_INVESTING), {}),
+    "taiwan": (
+        "日期,成交股數,成交金額,開盤價,最高價,最低價,收盤價,漲跌價差,成交筆數\n"
+        + lines("{d:%Y/%m/%d},{v},9,{o},{h},{l},{c},0.1,5").replace("2024/", "113/"), {},
+    ),
+    "korea": (
+        "일자,종가,대비,등락률,시가,고가,저가,거래량,거래대금,시가총액\n"
+        + lines("{d:%Y/%m/%d},{c},1,1,{o},{h},{l},{v},9,9"), {},
+    ),
+    "tushare's minutes": (
+        "ts_code,trade_time,close,open,high,low,vol,amount\n"
+        + lines("600000.SH,{d:%Y-%m-%d} 15:00:00,{c},{o},{h},{l},{v},9"), {},
+    ),
+    "jqdata": (",open,close,high,low,volume,money\n" + lines("{d:%Y-%m-%d},{o},{c},{h},{l},{v},9"), {}),
+    "moscow": (
+        "BOARDID;TRADEDATE;SHORTNAME;SECID;NUMTRADES;VALUE;OPEN;LOW;HIGH;LEGALCLOSEPRICE;WAPRICE;CLOSE;VOLUME\n"
+        + lines("TQBR;{d:%Y-%m-%d};Акме;ACME;5;9;{o};{l};{h};{c};9;{c};{v}"), {},
+    ),
+    "coinmarketcap": (
+        "timeOpen;timeClose;timeHigh;timeLow;name;open;high;low;close;volume;marketCap;timestamp\n"
+        + lines('"x";"x";"x";"x";"2781";{o};{h};{l};{c};{v};9;"{d:%Y-%m-%d}T23:59:59.999Z"'), {},
+    ),
+    "the last minute of a day, elsewhere": (
+        HEADER + lines("{d:%Y-%m-%d}T23:59:59.999Z,{o},{h},{l},{c},{v}"), {"tz": "Europe/Berlin"},
+    ),
+    "currencies in the header": (
+        HEADER.replace("n,", "n (USD),").replace("h,", "h (USD),").replace("w,", "w (USD),").replace("se,", "se [$],")
+        + lines("{d:%Y-%m-%d},{o},{h},{l},{c},{v}"), {},
+    ),
+    "dates as floats": (HEADER + lines("{d:%Y%m%d}.0,{o},{h},{l},{c},{v}"), {}),
+    "the end of the day": (HEADER + lines("{d:%Y-%m-%d} 24:00,{o},{h},{l},{c},{v}"), {}),
+    "oanda": (json.dumps({"instrument": "EUR_USD", "candles": _CANDLES}), {}),
+    "bitstamp": (json.dumps({"data": {"ohlc": _OHLC, "pair": "BTC/USD"}}), {}),
+    "kraken's API": (
+        json.dumps({"error": [], "result": {"XXBTZUSD": _KRAKEN, "last": 1704672000}}), {"calendar": "XNYS"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("vendor", BARS)
+def test_bars_are_read_by_the_columns_that_vendors_publish(tmp_path: Path, vendor: str) -> None:
+    text, options = BARS[vendor]
+    check(read(tmp_path, text, **options))
+
+
+def test_bars_that_are_not_finished_are_left_out(tmp_path: Path) -> None:
+    candles = [*_CANDLES, _CANDLES[0] | {"time": "2024-01-09T05:00:00.000000000Z", "complete": False}]
+    delivery = read(tmp_path, json.dumps({"candles": candles}))
+    check(delivery)
+    assert "unfinished bars left out: 1" in delivery.report.summary()
+
+
+def test_volumes_of_hong_kong_are_shares_as_what_was_paid_says(tmp_path: Path) -> None:
+    text = "日期,开盘,收盘,最高,最低,成交量,成交额\n" + "".join(
+        f"{day},{o},{c},{h},{low},{v},{v * c:.0f}\n" for day, (o, h, low, c, v) in zip(DAYS, PRICES, strict=True)
+    )
+    check(read(tmp_path, text))
+
+
+def test_the_factor_of_a_split_in_japan_is_a_split(tmp_path: Path) -> None:
+    text = "Date,Code,Open,High,Low,Close,Volume,AdjustmentFactor,AdjustmentClose\n" + "".join(
+        f"2024-01-{day},8697,{p},{p + 1},{p - 1},{p},1000,{factor},50\n"
+        for day, p, factor in (("02", 100, 1), ("03", 101, 1), ("04", 50, 0.5), ("05", 51, 1))
+    )
+    delivery = read(tmp_path, text)
+    assert delivery.actions is not None
+    assert delivery.actions.split.tolist() == [2.0]
+    assert str(delivery.actions.ex_at[0])[:10] == "2024-01-04"
+    assert isinstance(delivery.prices, Bars)
+    assert delivery.prices.close.tolist() == [100, 101, 50, 51]
+
+
+@pytest.mark.parametrize("name", ["Scrip", "Stock Symbol", "Contract Month", "Strike Price", "ISIN Code", "iid"])
+def test_two_that_follow_each_other_are_told_by_any_name_of_an_identity(tmp_path: Path, name: str) -> None:
+    text = f"Date,{name},Open,High,Low,Close,Volume\n" + lines("{d:%Y-%m-%d},AB1,{o},{h},{l},{c},{v}")
+    check(read(tmp_path, text))
+    with pytest.raises(ForecastError, match=rf"2 values in column '{name}' \(AB1, AB2\).*--where '?{name}=AB1"):
+        read(tmp_path, text + "2024-01-09,AB2,1,1,1,1,1\n")
+
+
+def test_two_symbols_without_a_header_are_not_joined(tmp_path: Path) -> None:
+    with pytest.raises(ForecastError, match=r"2 values in column 'symbol' \(ACME, BETA\)"):
+        read(tmp_path, lines("ACME,{d:%Y%m%d},{o},{h},{l},{c},{v}") + "BETA,20240109,10.9,11,10.6,10.9,5\n")
+
+
+def test_minutes_in_the_form_of_histdata_with_volumes_need_their_zone(tmp_path: Path) -> None:
+    rows = "".join(f"20240102 09{31 + n}00;{o};{h};{low};{c};{v}\n" for n, (o, h, low, c, v) in enumerate(PRICES))
+    with pytest.raises(ForecastError, match="--tz America/New_York"):
+        read(tmp_path, rows, interval="1m")
+    bars = read(tmp_path, rows, interval="1m", tz="America/New_York", stamp="end").prices
+    assert (bars.calendar, str(bars.opened_at[0])) == ("XNYS", "2024-01-02T14:30:00.000000000")  # type: ignore[union-attr]
+
+
+def test_a_bar_that_ends_at_midnight_may_say_24_hours(tmp_path: Path) -> None:
+    text = HEADER + "".join(f"2024-01-02 {time},10,10,10,10,1\n" for time in ("23:58", "23:59", "24:00"))
+    bars = read(tmp_path, text, interval="1m", tz="UTC", calendar="24/7", stamp="end").prices
+    assert str(bars.opened_at[-1]) == "2024-01-02T23:59:00.000000000"  # type: ignore[union-attr]
+    with pytest.raises(ForecastError, match="a time of day that exists in row 3"):
+        read(tmp_path, text.replace("24:00", "24:01"), interval="1m", tz="UTC", calendar="24/7")
+
+
+TAPES: dict[str, tuple[str, list[float], list[float]]] = {
+    "polygon's trades": (
+        "ticker,conditions,correction,exchange,id,participant_timestamp,price,sip_timestamp,size\n"
+        'ACME,"12,37",,11,1,1704205800000000000,10.1,1704205800000000100,100\n'
+        "ACME,,0,12,2,1704205801000000000,10.2,1704205801000000100,200\n"
+        "ACME,,7,12,2,1704205801000000000,9,1704205801000000100,2\n",
+        [10.1, 10.2], [],
+    ),
+    "okx": (
+        "instrument_name,trade_id,side,price,size,created_time\nACME,1,buy,10.1,5,1704205800000\n"
+        "ACME,2,sell,10.2,5,1704205800100\n", [10.1, 10.2], [],
+    ),
+    "kdb+": (
+        "timestamp,symbol,side,size,price\n2024-01-02D14:30:00.123456789,ACME,Buy,5,10.1\n"
+        "2024-01-02D14:30:01.123456789,ACME,Sell,5,10.2\n", [10.1, 10.2], [],
+    ),
+    "databento's mbp-1": (
+        "ts_recv,ts_event,rtype,publisher_id,instrument_id,action,side,price,size,bid_px_00,ask_px_00,bid_sz_00,"
+        "ask_sz_00\n1,1704205800000000000,1,2,77,A,B,10000000000,100,10000000000,10200000000,1,1\n"
+        "1,1704205801000000000,1,2,77,T,B,10200000000,50,10000000000,10200000000,1,1\n"
+        "1,1704205802000000000,1,2,77,C,B,10000000000,50,9900000000,10200000000,1,1\n", [10.2], [10.0, 9.9],
+    ),
+    "databento's mbo": (
+        "ts_event,rtype,publisher_id,instrument_id,action,side,price,size\n"
+        "1704205800000000000,160,2,77,A,B,10000000000,100\n1704205801000000000,160,2,77,T,B,10200000000,50\n"
+        "1704205801000000000,160,2,77,F,A,10200000000,50\n", [10.2], [],
+    ),
+    "polygon's quotes": (
+        "ticker,ask_exchange,ask_price,ask_size,bid_exchange,bid_price,bid_size,sip_timestamp\n"
+        "ACME,11,10.2,3,12,10.1,5,1704205800000000000\n", [], [10.1],
+    ),
+    "alpaca's quotes": (
+        "t,ax,ap,as,bx,bp,bs,c,z\n2024-01-02T14:30:00.123Z,V,10.2,3,V,10.1,5,R,C\n", [], [10.1],
+    ),
+    "metatrader's ticks": (
+        "<DATE>\t<TIME>\t<BID>\t<ASK>\t<LAST>\t<VOLUME>\t<FLAGS>\n2024.01.02\t14:30:00.123\t1.1\t1.2\t\t\t6\n"
+        "2024.01.02\t14:30:01.123\t1.11\t\t\t\t2\n2024.01.02\t14:30:02.123\t\t1.21\t\t\t4\n", [], [1.1, 1.11, 1.11],
+    ),
+    "truefx": ("".join(f"EUR/USD,20240102 14:30:0{n}.123,1.08{n},1.09\n" for n in range(3)), [], [1.08, 1.081, 1.082]),
+    "histdata's ticks": (
+        "".join(f"20240102 09310{n}123,1.08{n},1.09,0\n" for n in range(3)), [], [1.08, 1.081, 1.082],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("vendor", TAPES)
+def test_trades_and_quotes_are_read_by_the_columns_that_vendors_publish(tmp_path: Path, vendor: str) -> None:
+    text, trades, bids = TAPES[vendor]
+    delivery = read(tmp_path, text, tz="UTC")
+    quotes = delivery.prices if isinstance(delivery.prices, Quotes) else delivery.quotes
+    assert (delivery.prices.price.tolist() if isinstance(delivery.prices, Ticks) else []) == trades
+    assert ([] if quotes is None else quotes.bid.tolist()) == bids
+
+
+def test_quotes_among_trades_are_asked_about(tmp_path: Path) -> None:
+    text = (
+        "Date,Timestamp,EventType,Ticker,Price,Quantity\n20240102,09:30:00.123,QUOTE BID,ACME,10.0,100\n"
+        "20240102,09:30:00.223,TRADE,ACME,10.1,100\n"
+    )
+    with pytest.raises(ForecastError, match=r"rows of one kind.*--where EventType=TRADE"):
+        read(tmp_path, text, tz="America/New_York")
+    ticks = read(tmp_path, text, tz="America/New_York", where={"EventType": "TRADE"}).prices
+    assert isinstance(ticks, Ticks)
+    assert (ticks.price.tolist(), str(ticks.time[0])) == ([10.1], "2024-01-02T14:30:00.223000000")
+
+
+def test_one_s_own_orders_are_no_trades_of_the_market(tmp_path: Path) -> None:
+    text = '"Symbol","DateTime","Quantity","TradePrice"\n"ACME","20240102;093000","100","10.1"\n'
+    with pytest.raises(ForecastError, match=r"1 negative size \(first: row 2\)"):
+        read(tmp_path, text + '"ACME","20240102;093100","-100","10.2"\n', tz="America/New_York")
+
+
+LEAN: dict[str, tuple[str, list[str], list[float]]] = {
+    # path below Lean's data folder: text; first time and calendar; closes, trades or bids
+    "equity/usa/minute/spy/20131007_trade.csv": (
+        "34200000,1449300,1450000,1440000,1449900,100\n", ["2013-10-07T13:30:00", "XNYS"], [144.99],
+    ),
+    "equity/usa/minute/spy/20131007_quote.csv": (
+        "34200000,1449300,1450000,1440000,1449900,3,1449400,1450100,1440100,1450000,5\n",
+        ["2013-10-07T13:30:00", "XNYS"], [144.99],
+    ),
+    "equity/usa/tick/spy/20131007_trade.csv": (
+        "34200000.367,1449300,100,P,00000001,0\n", ["2013-10-07T13:30:00.000367", "XNYS"], [144.93],
+    ),
+    "equity/usa/tick/spy/20131007_quote.csv": (  # each row is of one side
+        "34200000,1449300,100,0,0,P,1,0\n34200001,0,0,1449500,200,P,1,0\n34200002,1449400,100,0,0,P,1,0\n",
+        ["2013-10-07T13:30:00.001", "XNYS"], [144.93, 144.94],
+    ),
+    "crypto/coinbase/minute/btcusd/20180404_trade.csv": (
+        "60000,7000,7001,6999,7000,1.5\n", ["2018-04-04T00:01:00", "24/7"], [7000],
+    ),
+    "crypto/coinbase/tick/btcusd/20180404_trade.csv": (
+        "86400,232.40,93.1\n", ["2018-04-04T00:01:26.400", "24/7"], [232.4],
+    ),
+    "crypto/coinbase/tick/btcusd/20180404_quote.csv": (
+        "86400,232.40,20392.0,232.42,8059.5\n", ["2018-04-04T00:01:26.400", "24/7"], [232.4],
+    ),
+    "forex/oanda/minute/eurusd/20140501_quote.csv": (
+        "60000,1.38,1.39,1.37,1.385,0,1.39,1.40,1.38,1.395,0\n", ["2014-05-01T00:01:00", "24/5"], [1.385],
+    ),
+    "forex/fxcm/tick/eurusd/20140501_quote.csv": (
+        "92000,1.38,1.39\n", ["2014-05-01T05:01:32", "24/5"], [1.38],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", LEAN)
+def test_prices_of_lean_are_scaled_and_timed_by_their_folder(tmp_path: Path, place: str) -> None:
+    text, (first, calendar), expected = LEAN[place]
+    (tmp_path / place).parent.mkdir(parents=True)
+    prices = read(tmp_path, text, name=place, shape="lean", interval="1m").prices
+    values = {Bars: "close", Ticks: "price", Quotes: "bid"}[type(prices)]
+    times = prices.opened_at if isinstance(prices, Bars) else prices.time
+    assert np.allclose(getattr(prices, values), expected, rtol=1e-12)
+    assert (times[0], prices.calendar) == (np.datetime64(first), calendar)
