@@ -108,8 +108,8 @@ class Workspace:
 
     def pages(self, run: str) -> list[Path]:
         """Every page of a run that is there: its report, those of its other backtests, what its networks remember."""
-        named = [self.page(run), self.reports_dir / f"{run}-memory.html", *self.reports_dir.glob(f"{run}.*.html")]
-        return [path for path in dict.fromkeys(named) if path.is_file()]
+        pages = [self.page(run), self.reports_dir / f"{run}-memory.html", *self.reports_dir.glob(f"{run}.*.html")]
+        return [path for path in dict.fromkeys(pages) if path.is_file()]
 
 
 def user_file() -> Path:
@@ -128,8 +128,8 @@ def project_file() -> Path | None:
 
     One that belongs to somebody else is passed over: in a shared folder it would say where your data go.
     """
-    here = Path.cwd()
-    for folder in (here, *here.parents):
+    current = Path.cwd()
+    for folder in (current, *current.parents):
         path = folder / PROJECT_FILE
         if path.is_file() and (not hasattr(os, "getuid") or path.stat().st_uid in (os.getuid(), 0)):
             return path
@@ -159,13 +159,13 @@ def _places(path: Path) -> dict[str, Path | str]:
     table = read_settings(path).get(_TABLE, {})
     if not isinstance(table, dict):
         raise ConfigError(f"Expected [{_TABLE}] with {', '.join(_NAMES)} in {path}, got {table!r:.80}.")
-    named = {name.replace("-", "_"): value for name, value in table.items()}
-    if wrong := [name for name, value in named.items() if name not in _NAMES or not isinstance(value, str)]:
+    entries = {name.replace("-", "_"): value for name, value in table.items()}
+    if wrong := [name for name, value in entries.items() if name not in _NAMES or not isinstance(value, str)]:
         raise ConfigError(f"Expected {', '.join(_NAMES)} as texts in [{_TABLE}] of {path}, got {wrong[0]}.")
     project = path.name == PROJECT_FILE
     places: dict[str, Path | str] = {"data_dir": path.parent / "data", "reports_dir": path.parent / "reports"}
     if not project:
         places = {}
-    for name, value in named.items():
+    for name, value in entries.items():
         places[name] = value if "://" in value else path.parent / Path(value).expanduser()
     return places

@@ -13,7 +13,7 @@ from pipelines.errors import RunError
 if TYPE_CHECKING:
     import numpy as np
 
-    from forecast.serving.evening import Asked, Evening
+    from forecast.serving.evening import Evening, LiveForecast
     from forecast.serving.live import LiveRun
 
 
@@ -53,13 +53,13 @@ class Asking:
             self.note("Other rules than the live ones: nothing is written into the journal.")
         numbers = {live_run.run: number for number, live_run in enumerate(live)}
 
-        def ask(live_run: "LiveRun") -> "Asked":
+        def ask(live_run: "LiveRun") -> "LiveForecast":
             self.begun(live_run.symbol, numbers[live_run.run], len(live))
             return self._live(live_run)
 
         return self._ask_all(live, ask)
 
-    def one(self, run: Run) -> "Asked":
+    def one(self, run: Run) -> "LiveForecast":
         """Asks one run; a live one with its live rules and into the journal."""
         from forecast.serving.live import read_live
 
@@ -78,19 +78,19 @@ class Asking:
     def _what_if(self) -> bool:
         return any(value is not None for value in self.rules.values())
 
-    def _ask_all(self, live: "list[LiveRun]", how: "Callable[[LiveRun], Asked]") -> "Evening":
+    def _ask_all(self, live: "list[LiveRun]", how: "Callable[[LiveRun], LiveForecast]") -> "Evening":
         from forecast.serving.evening import ask_all
         from forecast.serving.journal import Journal
 
         journal = Journal(self.workspace.live)
-        return ask_all(live, ask=how, journal=journal, now=self.now, refit=self.refit, kept=not self._what_if)
+        return ask_all(live, ask=how, journal=journal, now=self.now, refit=self.refit, journalled=not self._what_if)
 
-    def _live(self, live: "LiveRun") -> "Asked":
+    def _live(self, live: "LiveRun") -> "LiveForecast":
         from forecast.serving.live import open_live_run
 
         return self._ask(open_live_run(self.workspace.runs, live), live)
 
-    def _ask(self, run: Run, live: "LiveRun | None" = None) -> "Asked":
+    def _ask(self, run: Run, live: "LiveRun | None" = None) -> "LiveForecast":
         return ask(
             run, workspace=self.workspace, now=self.now, offline=self.offline, refit=self.refit, jobs=self.jobs,
             rules=self.rules, note=self.note, progress=self.progress, trading=None if live is None else live.trading,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from forecast.config.experiment import Experiment
     from forecast.config.trading import TradingConfig
-    from forecast.serving.evening import Asked
+    from forecast.serving.evening import LiveForecast
     from forecast.serving.panel_signal import PanelSignal
     from forecast.serving.signal import RunSignal
     from pipelines.store.store import Store
@@ -125,7 +125,7 @@ def ask(
     note: Callable[[str], None],
     trading: "TradingConfig | None" = None,
     progress: Progress | None = None,
-) -> "Asked":
+) -> "LiveForecast":
     """Fetch, load, decide.
 
     progress: of refitting; None: notes alone.
@@ -134,7 +134,7 @@ def ask(
     does.
     """
     from forecast.datasets.dataset import make_bars
-    from forecast.serving.evening import Asked
+    from forecast.serving.evening import LiveForecast
     from forecast.serving.loader import load_members, open_experiment, source_now
     from forecast.serving.signal import outlook, rules_of
     from pipelines.store.store import Store
@@ -155,7 +155,7 @@ def ask(
             newest = refit_members(run, source, workers=workers, note=note, progress=progress)
     loaded = load_members(run)
     forecast = outlook(loaded, source, rules=trading, newest=newest)
-    return Asked(loaded=loaded, forecast=forecast, prices=make_bars(source, experiment))
+    return LiveForecast(loaded=loaded, forecast=forecast, prices=make_bars(source, experiment))
 
 
 def refresh_all(

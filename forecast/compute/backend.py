@@ -29,26 +29,26 @@ _DECIDE_RESULTS = {  # whole packages: a list of files would miss the next one
 _loading = threading.Lock()
 
 
-def choose(asked: str = DEFAULT) -> str:
+def choose(requested: str = DEFAULT) -> str:
     """The backend meant by `tensorflow`, `jax`, or `auto`: the fastest one installed.
 
     Raises:
         ConfigError: another name, or a backend that is not installed.
     """
-    if asked not in (*BACKENDS, "auto"):
-        raise ConfigError(f"Expected backend out of {', '.join(BACKENDS)}, auto, got {asked!r}.")
-    here = installed()
-    if asked == "auto" and here:
-        return next(each for each in _FASTEST_FIRST if each in here)
-    if asked not in here:
-        extra = "[jax]" if asked == "jax" else ""
-        raise ConfigError(f"Backend {asked} is not installed. Install it: pip install 'tick-forecast{extra}'.")
-    return asked
+    if requested not in (*BACKENDS, "auto"):
+        raise ConfigError(f"Expected backend out of {', '.join(BACKENDS)}, auto, got {requested!r}.")
+    available = installed()
+    if requested == "auto" and available:
+        return next(name for name in _FASTEST_FIRST if name in available)
+    if requested not in available:
+        extra = "[jax]" if requested == "jax" else ""
+        raise ConfigError(f"Backend {requested} is not installed. Install it: pip install 'tick-forecast{extra}'.")
+    return requested
 
 
 def installed() -> tuple[str, ...]:
     """The backends that are here, found without importing one."""
-    return tuple(each for each, packages in BACKENDS.items() if all(map(importlib.util.find_spec, packages)))
+    return tuple(name for name, packages in BACKENDS.items() if all(map(importlib.util.find_spec, packages)))
 
 
 def gpu() -> str:
@@ -62,13 +62,13 @@ def gpu() -> str:
 
 def versions(name: str = DEFAULT) -> dict[str, str]:
     """Versions that decide a run's result, read without importing anything heavy; "missing" where one is."""
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    packages = {"python": ".".join(map(str, sys.version_info[:3]))}
     for package in ("tick-forecast", "keras", *BACKENDS[name], "numpy", "scikit-learn"):
         try:
-            found[package] = importlib.metadata.version(package)
+            packages[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = "missing"
-    return {**found, "code": _code()}
+            packages[package] = "missing"
+    return {**packages, "code": _code()}
 
 
 @lru_cache
@@ -137,11 +137,11 @@ def _environment(name: str) -> dict[str, str]:
 def silenced_stderr() -> Iterator[None]:
     """TensorFlow's C++ side logs to file descriptor 2 before it can be told not to."""
     sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(saved, 2)
+        os.close(saved)
         os.close(nowhere)

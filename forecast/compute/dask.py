@@ -68,7 +68,7 @@ class DaskPool:
         arrays = shared_data.to_arrays(shared)
         return self._client.submit(dict, arrays, key=f"forecast-data-{shared_data.digest(arrays)}")
 
-    def lost(self) -> ForecastError | None:
+    def failure(self) -> ForecastError | None:
         if self._client.status == "running" and self._client.scheduler is not None:
             return None
         return RunError(

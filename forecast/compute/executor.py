@@ -38,7 +38,7 @@ class WorkerPool(Protocol):
     def share(self, shared: SharedData) -> Any:
         """What stands for the data in every task: they reach each worker once."""
 
-    def lost(self) -> ForecastError | None:
+    def failure(self) -> ForecastError | None:
         """Why nothing more can come back, None where all is well."""
 
 
@@ -77,7 +77,7 @@ class InlinePool:
     def share(self, shared: SharedData) -> Any:
         return shared_data.to_arrays(shared)
 
-    def lost(self) -> ForecastError | None:
+    def failure(self) -> ForecastError | None:
         return None
 
 
@@ -116,7 +116,7 @@ class ProcessPool:
             self._folder = self._open.enter_context(temporary_folder("members"))
         return self._folder
 
-    def lost(self) -> ForecastError | None:
+    def failure(self) -> ForecastError | None:
         return None
 
 
@@ -179,12 +179,12 @@ def fit_all(
     """
     executor = engine.start()
     attempts = [0] * len(work)
-    left = sorted(range(len(work)), key=lambda number: work[number][1].work)  # the last is taken first
+    remaining = sorted(range(len(work)), key=lambda number: work[number][1].work)  # the last is taken first
     running: dict[Future[MemberResult], int] = {}
     try:
-        while left or running:
-            while left and len(running) < engine.ahead:
-                number = left.pop()
+        while remaining or running:
+            while remaining and len(running) < engine.ahead:
+                number = remaining.pop()
                 running[executor.submit(task.fit, *work[number])] = number
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 number = running.pop(future)
@@ -194,15 +194,15 @@ def fit_all(
                 except ForecastError:
                     raise
                 except (Exception, CancelledError) as error:
-                    if (gone := engine.lost()) is not None:
-                        raise gone from error
+                    if (failure := engine.failure()) is not None:
+                        raise failure from error
                     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
                     if attempts[number] == _MOST_ATTEMPTS:
                         yield number, FitFailure(order=work[number][1], reason=" ".join(reason.split())[:300])
                         continue
-                    what = "its worker died" if isinstance(error, WorkerDiedError) else reason
-                    note(f"{work[number][1].name}: {what}; trying again.")
-                    left.append(number)
+                    cause = "its worker died" if isinstance(error, WorkerDiedError) else reason
+                    note(f"{work[number][1].name}: {cause}; trying again.")
+                    remaining.append(number)
                 else:
                     yield number, fitted
     finally:

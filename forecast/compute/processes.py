@@ -39,9 +39,9 @@ class Processes(Executor):
         self._waiting: list[_Task] = []
         self._change = threading.Condition()
         self._ended = self._closed = False
-        self._known: list[set[Hashable]] = [set() for _ in range(jobs)]
+        self._kinds: list[set[Hashable]] = [set() for _ in range(jobs)]
         self._workers: list[Worker] = []
-        self._threads = [threading.Thread(target=self._work, args=(known,), daemon=True) for known in self._known]
+        self._threads = [threading.Thread(target=self._work, args=(kinds,), daemon=True) for kinds in self._kinds]
         for thread in self._threads:
             thread.start()
 
@@ -66,13 +66,13 @@ class Processes(Executor):
             for thread in self._threads:
                 thread.join()
 
-    def _work(self, known: set[Hashable]) -> None:
+    def _work(self, kinds: set[Hashable]) -> None:
         worker: Worker | None
         try:
             worker = self._start()  # it loads the network library while the data are prepared
         except (OSError, WorkerDiedError):
             worker = None  # the first task tries again, and says why not
-        while (task := self._next(known)) is not None:
+        while (task := self._next(kinds)) is not None:
             if not task.future.set_running_or_notify_cancel():
                 continue
             try:
@@ -98,23 +98,23 @@ class Processes(Executor):
             with self._change:
                 self._workers.remove(worker)
 
-    def _next(self, known: set[Hashable]) -> _Task | None:
+    def _next(self, kinds: set[Hashable]) -> _Task | None:
         """The task that a process which knows these kinds takes; None at the end."""
         with self._change:
             while not (self._waiting or self._ended):
                 self._change.wait()
             if self._closed or not self._waiting:
                 return None
-            anyones = set().union(*self._known)
+            anyones = set().union(*self._kinds)
             places = range(len(self._waiting))
-            place = min(places, key=lambda place: _foreign(self._waiting[place].kind, known=known, anyones=anyones))
+            place = min(places, key=lambda place: _foreign(self._waiting[place].kind, kinds=kinds, anyones=anyones))
             task = self._waiting.pop(place)
-            known.add(task.kind)
+            kinds.add(task.kind)
             return task
 
 
-def _foreign(kind: Hashable, *, known: set[Hashable], anyones: set[Hashable]) -> int:
-    return 0 if kind in known else 2 if kind in anyones else 1
+def _foreign(kind: Hashable, *, kinds: set[Hashable], anyones: set[Hashable]) -> int:
+    return 0 if kind in kinds else 2 if kind in anyones else 1
 
 
 class Inline(Executor):

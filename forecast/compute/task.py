@@ -171,13 +171,15 @@ def check_versions(name: str, expected: tuple[tuple[str, str], ...]) -> None:
     Raises:
         RunError: another version of something that decides them.
     """
-    here = backend.versions(name)
-    other = [
-        f"{package} {here[package]} instead of {version}" for package, version in expected if here[package] != version
+    local_versions = backend.versions(name)
+    differing = [
+        f"{package} {local_versions[package]} instead of {version}"
+        for package, version in expected
+        if local_versions[package] != version
     ]
-    if other:
+    if differing:
         raise RunError(
-            f"Expected workers with the versions of this machine, got {', '.join(other)}. Install the same there."
+            f"Expected workers with the versions of this machine, got {', '.join(differing)}. Install the same there."
         )
 
 

@@ -61,11 +61,11 @@ def unusual_rows(values: Floats, *, number: int, first: int, rng: np.random.Gene
     rows = rows[rows >= first]
     if not len(rows):
         return np.zeros(0, dtype=np.int64)
-    kept = values[rows]
-    distance = np.abs(kept - np.median(kept))
+    candidates = values[rows]
+    distance = np.abs(candidates - np.median(candidates))
     extreme = rows[np.argsort(distance, kind="stable")[::-1][:number]]
-    rare = rows[kept != np.median(kept)]
+    rare = rows[candidates != np.median(candidates)]
     some = rng.choice(rare, size=min(number, len(rare)), replace=False) if len(rare) else rare
-    changes = rows[1:][np.diff(kept) != 0.0]
+    changes = rows[1:][np.diff(candidates) != 0.0]
     steps = rng.choice(changes, size=min(number, len(changes)), replace=False) if len(changes) else changes
     return np.unique(np.concatenate([extreme, some, steps, np.maximum(steps - 1, first)])).astype(np.int64)

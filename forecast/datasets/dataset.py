@@ -144,7 +144,7 @@ def cross_sections(prices: Mapping[str, Bars], experiment: Experiment) -> dict[s
     """Of all symbols of a panel, by feature."""
     return {
         feature: cross_section.cross_section(
-            {symbol: symbol_values(each, experiment, feature) for symbol, each in prices.items()}
+            {symbol: symbol_values(bars, experiment, feature) for symbol, bars in prices.items()}
         )
         for feature in compared_features(experiment)
     }
@@ -171,13 +171,13 @@ def with_features(experiment: Experiment, prices: Bars) -> Experiment:
 
 def common_features(prices: Sequence[Bars]) -> tuple[str, ...]:
     """The features that the bars of all symbols of a panel have columns for."""
-    named = [features.default_features(each) for each in prices]
-    return tuple(name for name in named[0] if all(name in names for names in named))
+    defaults = [features.default_features(bars) for bars in prices]
+    return tuple(name for name in defaults[0] if all(name in names for names in defaults))
 
 
-def price_scale(source: Source, made: Bars) -> float:
+def price_scale(source: Source, bars: Bars) -> float:
     """What an adjusted price has to be multiplied by so that the last one is as traded."""
-    return float(source.raw.close[-1] / made.close[-1]) if isinstance(source.raw, Bars) else 1.0
+    return float(source.raw.close[-1] / bars.close[-1]) if isinstance(source.raw, Bars) else 1.0
 
 
 def prepare(prices: Bars, experiment: Experiment, *, planned: int | None = None) -> Dataset:
@@ -188,38 +188,38 @@ def prepare(prices: Bars, experiment: Experiment, *, planned: int | None = None)
     Raises:
         TooFewBarsError: too little history for the windows and folds.
     """
-    ready = make_windows(prices, experiment)
+    built = make_windows(prices, experiment)
     folds = tuple(
-        sample_weights.weigh(ready, fold, kind=experiment.weights)
-        for fold in _folds(ready, experiment, planned=planned)
+        sample_weights.weigh(built, fold, kind=experiment.weights)
+        for fold in _folds(built, experiment, planned=planned)
     )
-    scalers = tuple(scaling.fit_scaler(ready, rows=fold.train) for fold in folds)
-    return Dataset(bars=prices, windows=ready, folds=folds, scalers=scalers)
+    scalers = tuple(scaling.fit_scaler(built, rows=fold.train) for fold in folds)
+    return Dataset(bars=prices, windows=built, folds=folds, scalers=scalers)
 
 
-def _folds(ready: Windows, experiment: Experiment, *, planned: int | None) -> list[Fold]:
+def _folds(built: Windows, experiment: Experiment, *, planned: int | None) -> list[Fold]:
     if experiment.combinatorial:
         return combinatorial_cv.combinatorial(
-            ready, groups=experiment.groups, tested=experiment.test_groups, embargo=experiment.embargo
+            built, groups=experiment.groups, tested=experiment.test_groups, embargo=experiment.embargo
         )
-    return walk_forward_folds(ready, experiment, planned=planned)
+    return walk_forward_folds(built, experiment, planned=planned)
 
 
-def walk_forward_folds(ready: Windows, experiment: Experiment, *, planned: int | None = None) -> list[Fold]:
+def walk_forward_folds(built: Windows, experiment: Experiment, *, planned: int | None = None) -> list[Fold]:
     """The experiment's folds: so many, or of the lengths that it names. planned: as walk_forward takes it.
 
     Lengths lay the blocks out from the first window on, so that those of a shorter history are the same.
     """
     if experiment.train_length is not None and experiment.test_length is not None:
         return walk_forward.by_length(
-            ready,
+            built,
             train=experiment.train_length,
             test=experiment.test_length,
             embargo=experiment.embargo,
             validation=experiment.validation_share,
         )
     return walk_forward.walk_forward(
-        ready,
+        built,
         folds=experiment.folds,
         split=experiment.split,
         embargo=experiment.embargo,
@@ -234,7 +234,7 @@ def make_windows(prices: Bars, experiment: Experiment) -> Windows:
     Raises:
         TooFewBarsError: too little history for one window.
     """
-    known = labels.make(
+    labelled = labels.make(
         prices,
         kind=experiment.label,
         horizon=experiment.horizon,
@@ -242,26 +242,26 @@ def make_windows(prices: Bars, experiment: Experiment) -> Windows:
         barrier_width=experiment.barrier_width,
         overnight=experiment.overnight,
     )
-    if np.any(known.held == 0) and (paths := [model for model in experiment.models if model_registry.path(model)]):
+    if np.any(labelled.held == 0) and (paths := [model for model in experiment.models if model_registry.path(model)]):
         raise ConfigError(
             f"Expected overnight hold for {paths[0]} on {prices.interval} bars, got {experiment.overnight}: it "
             "forecasts the path of the next bars, across the end of a session."
         )
     matrix = features.compute(prices, names=with_features(experiment, prices).columns)
-    ready = windows.build(matrix, known, steps=experiment.window, opens=prices.open)
-    return _of_members(ready, prices, experiment) if experiment.membership else ready
+    built = windows.build(matrix, labelled, steps=experiment.window, opens=prices.open)
+    return _of_members(built, prices, experiment) if experiment.membership else built
 
 
-def _of_members(ready: Windows, prices: Bars, experiment: Experiment) -> Windows:
+def _of_members(built: Windows, prices: Bars, experiment: Experiment) -> Windows:
     """Those decided on a day on which the symbol is a member.
 
     Raises:
         TooFewBarsError: it never is.
     """
-    member = members(session_of(ready.decided_at, prices.calendar), experiment.membership, prices.symbol)
+    member = members(session_of(built.decided_at, prices.calendar), experiment.membership, prices.symbol)
     if not member.any():
         raise TooFewBarsError(f"{prices.symbol}: no bar with a whole window on a day of its membership.")
-    return ready.rows(member)
+    return built.rows(member)
 
 
 def members(days: Dates, membership: Sequence[str], symbol: str) -> NDArray[np.bool_]:
@@ -279,18 +279,18 @@ def prepare_newest(prices: Bars, experiment: Experiment) -> Dataset:
     Raises:
         TooFewBarsError: too little history for it.
     """
-    ready = make_windows(with_room(prices, bars=1 + experiment.horizon), experiment)
+    built = make_windows(with_room(prices, bars=1 + experiment.horizon), experiment)
     fold = sample_weights.weigh(
-        ready, walk_forward.newest(ready, split=experiment.split, embargo=experiment.embargo), kind=experiment.weights
+        built, walk_forward.newest(built, split=experiment.split, embargo=experiment.embargo), kind=experiment.weights
     )
-    return Dataset(bars=prices, windows=ready, folds=(fold,), scalers=(scaling.fit_scaler(ready, rows=fold.train),))
+    return Dataset(bars=prices, windows=built, folds=(fold,), scalers=(scaling.fit_scaler(built, rows=fold.train),))
 
 
 def with_room(prices: Bars, *, bars: int) -> Bars:
     """With so many bars without time or change after the last one: its window is built before its label is known."""
     last = prices.rows(slice(len(prices) - 1, None))
     flat = replace(last, opened_at=last.closed_at, open=last.close, high=last.close, low=last.close)
-    arrays = [each.name for each in fields(Bars) if isinstance(getattr(prices, each.name), np.ndarray)]
+    arrays = [column.name for column in fields(Bars) if isinstance(getattr(prices, column.name), np.ndarray)]
     parts = [prices, *[flat] * bars]
     longer: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
     joined = {name: np.append(column, column[-1:].repeat(bars)) for name, column in prices.joined.items()}

@@ -90,8 +90,8 @@ def audit(
     """
     bars, first = dataset.bars, max(0, int(dataset.windows.ends[0]) - dataset.windows.steps + 1)
     number = int(np.clip(_WORK // max(len(bars), 1) - 150, _FEWEST_RANDOM, RANDOM_CUTS))
-    drawn = np.sort(rng.choice(np.arange(first, len(bars)), size=min(number, len(bars) - first), replace=False))
-    common = np.union1d(drawn, telling_rows(bars, first=first, rng=rng, events=events))
+    random_rows = np.sort(rng.choice(np.arange(first, len(bars)), size=min(number, len(bars) - first), replace=False))
+    common = np.union1d(random_rows, telling_rows(bars, first=first, rng=rng, events=events))
     places = {name: place for place, name in enumerate(names) if cross_section.parse(name) is None}
     column = {name: dataset.windows.values[:, place].astype(np.float64) for name, place in places.items()}
     is_own = {name: is_user_feature(name) and name not in bars.joined for name in places}
@@ -99,9 +99,9 @@ def audit(
         name: np.union1d(common, unusual_rows(values, number=12 if is_own[name] else 3, first=first, rng=rng))
         for name, values in column.items()
     }
-    own = {name: rows for name, rows in cuts.items() if is_own[name]}
-    recomputed = isolated_features.recompute(bars, own) if own else {}
-    builtin = [name for name in places if name not in own]
+    user_rows = {name: rows for name, rows in cuts.items() if is_own[name]}
+    recomputed = isolated_features.recompute(bars, user_rows) if user_rows else {}
+    builtin = [name for name in places if name not in user_rows]
     recomputed |= _recompute_builtin(bars, names=builtin, cuts=cuts, covariates=covariates) if builtin else {}
     failures: list[str] = []
     unverifiable: list[str] = []
@@ -111,9 +111,11 @@ def audit(
         unverifiable += [f"feature {name} {entry}" for entry in recomputed[name].access]
         unverifiable += _limits(name, recomputed[name], column[name], dataset)
     return FeatureAudit(
-        cuts=min((len(each.rows) for each in recomputed.values()), default=0),
-        random=min((int(np.isin(drawn, each.rows).sum()) for each in recomputed.values()), default=0),
-        compared=sum(len(each.rows) for each in recomputed.values()),
+        cuts=min((len(recomputation.rows) for recomputation in recomputed.values()), default=0),
+        random=min(
+            (int(np.isin(random_rows, recomputation.rows).sum()) for recomputation in recomputed.values()), default=0
+        ),
+        compared=sum(len(recomputation.rows) for recomputation in recomputed.values()),
         failures=tuple(failures),
         unverifiable=tuple(unverifiable),
     )
@@ -147,20 +149,20 @@ def _recompute_builtin(
         shorter = bars.rows(slice(0, row + 1))
         if not covariates:
             return shorter
-        cut, joined = bars.closed_at[row], dict(shorter.joined)
-        for symbol, each in covariates.items():
-            wanted = [name.removeprefix(f"{symbol}:") for name in joined if name.startswith(f"{symbol}:")]
-            joined |= join(shorter, each.rows(each.closed_at <= cut), names=wanted)
+        cutoff, joined = bars.closed_at[row], dict(shorter.joined)
+        for symbol, covariate in covariates.items():
+            columns = [name.removeprefix(f"{symbol}:") for name in joined if name.startswith(f"{symbol}:")]
+            joined |= join(shorter, covariate.rows(covariate.closed_at <= cutoff), names=columns)
         return replace(shorter, joined=joined)
 
     matrix = np.stack([features.compute(history(int(row)), names=names)[-1] for row in rows])
-    whole = features.compute(bars, names=names)
+    full_history = features.compute(bars, names=names)
     return {
         name: Recomputation(
             rows=rows,
             values=matrix[:, column],
             errors={},
-            whole=whole[:, column],
+            whole=full_history[:, column],
             precision=0.0,
             repeatable=True,
             access=(),
@@ -169,25 +171,25 @@ def _recompute_builtin(
     }
 
 
-def _failures(name: str, again: Recomputation, trained: Floats, bars: Bars, *, scale: float) -> Iterator[str]:
+def _failures(name: str, recomputation: Recomputation, trained: Floats, bars: Bars, *, scale: float) -> Iterator[str]:
     """One line where the feature looks ahead."""
-    if not again.repeatable:
+    if not recomputation.repeatable:
         raise ConfigError(
             f"Feature {name}: expected the same values for the same bars, got others the second time. Let it depend on "
             "bars alone; where it needs random numbers, make them by np.random.default_rng(0) inside the function."
         )
-    declined = _declined(again)
-    rows = again.rows[declined:]
-    failing = [row for row in rows if row in again.errors and not np.isnan(again.whole[row])]
-    if failing or declined == len(again.rows):
-        row = failing[0] if failing else int(again.rows[0])
+    declined = _declined(recomputation)
+    rows = recomputation.rows[declined:]
+    failing = [row for row in rows if row in recomputation.errors and not np.isnan(recomputation.whole[row])]
+    if failing or declined == len(recomputation.rows):
+        row = failing[0] if failing else int(recomputation.rows[0])
         yield (
             f"feature {name} looks ahead: it cannot be computed at {_day(bars, row)} from the bars up to then, but has "
-            f"a value there once later bars are in ({again.errors[row]})"
+            f"a value there once later bars are in ({recomputation.errors[row]})"
         )
         return
-    tolerance = rounding(again.whole, scale=scale, precision=again.precision)
-    before, after = again.values[declined:], again.whole[rows]
+    tolerance = rounding(recomputation.whole, scale=scale, precision=recomputation.precision)
+    before, after = recomputation.values[declined:], recomputation.whole[rows]
     differs = (np.isnan(before) != np.isnan(after)) | (np.abs(before - after) > tolerance)
     if differs.any():
         wrong = rows[differs]
@@ -200,36 +202,37 @@ def _failures(name: str, again: Recomputation, trained: Floats, bars: Bars, *, s
     if len(small) >= 10 and _follows_the_future((before - after)[small], rows[small], bars):
         yield f"feature {name} carries later bars in its last digits ({len(small)} of {len(rows)} differ)"
         return
-    mine = again.whole.astype(np.float32).astype(np.float64)
+    as_trained = recomputation.whole.astype(np.float32).astype(np.float64)
     if np.any(
-        (np.isnan(mine) != np.isnan(trained)) | (np.abs(mine - trained) > tolerance + _FLOAT32 * np.abs(trained))
+        (np.isnan(as_trained) != np.isnan(trained))
+        | (np.abs(as_trained - trained) > tolerance + _FLOAT32 * np.abs(trained))
     ):
-        row = int(np.argmax(np.nan_to_num(np.abs(mine - trained), nan=np.inf)))
+        row = int(np.argmax(np.nan_to_num(np.abs(as_trained - trained), nan=np.inf)))
         yield (
             f"feature {name} at {_day(bars, row)} has another value in a fresh process that saw the shorter histories "
             "first: it remembers what it was computed on before"
         )
 
 
-def _declined(again: Recomputation) -> int:
+def _declined(recomputation: Recomputation) -> int:
     """How many of the shortest histories the feature could not be computed on, where they are of the first year."""
     count = 0
-    while count < len(again.rows) and int(again.rows[count]) in again.errors:
+    while count < len(recomputation.rows) and int(recomputation.rows[count]) in recomputation.errors:
         count += 1
-    if count and again.rows[count - 1] >= max(_SHORT, len(again.whole) // 20):
+    if count and recomputation.rows[count - 1] >= max(_SHORT, len(recomputation.whole) // 20):
         return 0
     return count
 
 
-def _limits(name: str, again: Recomputation, trained: Floats, dataset: Dataset) -> Iterator[str]:
+def _limits(name: str, recomputation: Recomputation, trained: Floats, dataset: Dataset) -> Iterator[str]:
     """What the audit could not do for this feature."""
-    declined = _declined(again)
-    used = [row for row in again.rows[:declined] if not np.isnan(again.whole[row])]
+    declined = _declined(recomputation)
+    used = [row for row in recomputation.rows[:declined] if not np.isnan(recomputation.whole[row])]
     if used:
-        length = int(again.rows[declined - 1]) + 1
+        length = int(recomputation.rows[declined - 1]) + 1
         yield f"feature {name} fails on histories of {length} bars or fewer, so its first {length} values are unchecked"
-    if len(again.rows) < _FEWEST_RANDOM < len(again.whole) // 4:
-        yield f"feature {name} is slow: it was computed again on {len(again.rows)} histories only"
+    if len(recomputation.rows) < _FEWEST_RANDOM < len(recomputation.whole) // 4:
+        yield f"feature {name} is slow: it was computed again on {len(recomputation.rows)} histories only"
     windows = dataset.windows
     if dataset.bars.interval != "1d" or len(windows) < 200:
         return
@@ -256,8 +259,8 @@ def _follows_the_future(differences: Floats, rows: Rows, bars: Bars) -> bool:
     if ranked.std() == 0.0:
         return False
     for later in (change, np.abs(change), five, volume, bars.close[-1] - bars.close):
-        other = _ranks(later[rows])
-        if other.std() > 0.0 and abs(np.corrcoef(ranked, other)[0, 1]) > 0.8:
+        later_ranks = _ranks(later[rows])
+        if later_ranks.std() > 0.0 and abs(np.corrcoef(ranked, later_ranks)[0, 1]) > 0.8:
             return True
     return False
 

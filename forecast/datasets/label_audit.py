@@ -45,16 +45,16 @@ def audit(dataset: Dataset, *, name: str, horizon: int, rng: np.random.Generator
     bars = dataset.bars
     user_code.forget([name])
     began = time.monotonic()
-    values, held = custom_labels.compute(name, bars, horizon=horizon)
-    spent = time.monotonic() - began
-    again = custom_labels.compute(name, bars, horizon=horizon)
-    if not (np.array_equal(values, again[0]) and np.array_equal(held, again[1])):
+    values, bars_held = custom_labels.compute(name, bars, horizon=horizon)
+    elapsed = time.monotonic() - began
+    repeated = custom_labels.compute(name, bars, horizon=horizon)
+    if not (np.array_equal(values, repeated[0]) and np.array_equal(bars_held, repeated[1])):
         raise ConfigError(
             f"Label {name}: expected the same values for the same bars, got others the second time. Let it depend on "
             "bars alone; where it needs random numbers, make them by np.random.default_rng(0) inside the function."
         )
-    rows = _rows(dataset, values, held.astype(np.float64), rng=rng)
-    fewer = max(_FEWEST, int(BUDGET / max(2.0 * spent, 1e-6)))
+    rows = _rows(dataset, values, bars_held.astype(np.float64), rng=rng)
+    fewer = max(_FEWEST, int(BUDGET / max(2.0 * elapsed, 1e-6)))
     slow = len(rows) > fewer
     if slow:
         rows = np.sort(rng.choice(rows, size=fewer, replace=False))
@@ -62,31 +62,33 @@ def audit(dataset: Dataset, *, name: str, horizon: int, rng: np.random.Generator
     allowed = _ROUNDING * float(np.max(np.abs(values)))
     wrong: list[int] = []
     for row in rows:
-        exit_at = int(row + 1 + held[row])
+        exit_at = int(row + 1 + bars_held[row])
         for upwards in (True, False):
             history = _with_another_future(bars.rows(slice(0, int(row) + 2 + horizon)), exit_at, upwards=upwards)
             try:
-                value, bars_held = custom_labels.compute(name, history, horizon=horizon)
+                value, recomputed_bars_held = custom_labels.compute(name, history, horizon=horizon)
             except ConfigError as error:
                 return LabelAudit(compared=len(rows), failures=(_fails(name, bars, int(row), error),), unverifiable=())
-            if abs(value[row] - values[row]) > allowed or bars_held[row] != held[row]:
+            if abs(value[row] - values[row]) > allowed or recomputed_bars_held[row] != bars_held[row]:
                 wrong.append(int(row))
                 break
-    few = (f"label {name} is slow: it was made again at {len(rows)} rows only",) if slow else ()
+    slow_note = (f"label {name} is slow: it was made again at {len(rows)} rows only",) if slow else ()
     return LabelAudit(
         compared=len(rows),
-        failures=tuple(_failures(name, bars, wrong, of=len(rows), held=held)),
-        unverifiable=few,
+        failures=tuple(_failures(name, bars, wrong, of=len(rows), bars_held=bars_held)),
+        unverifiable=slow_note,
     )
 
 
-def _rows(dataset: Dataset, values: Any, held: Any, *, rng: np.random.Generator) -> Rows:
+def _rows(dataset: Dataset, values: Any, bars_held: Any, *, rng: np.random.Generator) -> Rows:
     """Rows at which the label is made again: at random, where leaks hide, where its values or exits are unusual."""
     first, last = int(dataset.windows.ends[0]), int(dataset.windows.ends[-1])
-    drawn = rng.choice(np.arange(first, last + 1), size=min(RANDOM_ROWS, last + 1 - first), replace=False)
+    sampled = rng.choice(np.arange(first, last + 1), size=min(RANDOM_ROWS, last + 1 - first), replace=False)
     telling = telling_rows(dataset.bars, first=first, rng=rng, events=None)
-    unusual = [unusual_rows(each, number=12, first=first, rng=rng) for each in (values, held)]
-    rows = np.unique(np.concatenate([drawn, telling, *unusual]))
+    unusual = [
+        unusual_rows(values_or_exits, number=12, first=first, rng=rng) for values_or_exits in (values, bars_held)
+    ]
+    rows = np.unique(np.concatenate([sampled, telling, *unusual]))
     return np.asarray(rows[rows <= last], dtype=np.int64)
 
 
@@ -99,9 +101,9 @@ def _with_another_future(history: Bars, bar: int, *, upwards: bool) -> Bars:
         "open": opens, "high": np.maximum(opens, closes), "low": np.minimum(opens, closes), "close": closes,
         "vwap": closes, "bid": opens, "ask": opens,
     }  # fmt: skip
-    others = {"volume", "trades", "signed_volume", "spread", "depth_imbalance", "order_flow"}
+    measured = {"volume", "trades", "signed_volume", "spread", "depth_imbalance", "order_flow"}
     columns: dict[str, Any] = {}
-    for name in (*_PRICES, *others):
+    for name in (*_PRICES, *measured):
         column = getattr(history, name)
         if column is not None:
             columns[name] = column.copy()
@@ -109,11 +111,11 @@ def _with_another_future(history: Bars, bar: int, *, upwards: bool) -> Bars:
     return replace(history, **columns)
 
 
-def _failures(name: str, bars: Bars, wrong: list[int], *, of: int, held: Rows) -> Iterator[str]:
+def _failures(name: str, bars: Bars, wrong: list[int], *, of: int, bars_held: Rows) -> Iterator[str]:
     if wrong:
         yield (
-            f"label {name} at {_day(bars, wrong[0])} says that it is known {held[wrong[0]]} bars after the entry, but "
-            f"changes with what comes after that ({len(wrong)} of {of} recomputations differ)"
+            f"label {name} at {_day(bars, wrong[0])} says that it is known {bars_held[wrong[0]]} bars after the entry, "
+            f"but changes with what comes after that ({len(wrong)} of {of} recomputations differ)"
         )
 
 

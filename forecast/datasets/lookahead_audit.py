@@ -43,13 +43,13 @@ def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: i
         names=experiment.columns,
         rng=np.random.default_rng([seed, 1]),
         events=source.actions.ex_at,
-        covariates={symbol: bars_alone(each, experiment) for symbol, each in source.covariates.items()},
+        covariates={symbol: bars_alone(covariate, experiment) for symbol, covariate in source.covariates.items()},
     )
     failures += checked.failures
     rng = np.random.default_rng(seed)
     compared, unverifiable = checked.compared, checked.unverifiable
-    own = [name for name in experiment.features if custom_features.is_user_feature(name)]
-    stops = any(name in failure.split() for failure in checked.failures for name in own)
+    user_features = [name for name in experiment.features if custom_features.is_user_feature(name)]
+    stops = any(name in failure.split() for failure in checked.failures for name in user_features)
     if is_user_label(experiment.label):
         label = label_audit.audit(
             dataset, name=experiment.label, horizon=experiment.horizon, rng=np.random.default_rng([seed, 2])
@@ -60,12 +60,15 @@ def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: i
         stops = stops or bool(label.failures)
     places = [] if stops else cut_bars(dataset, cuts=cuts)
     for bar in places:
-        cut = dataset.bars.closed_at[bar]
-        for name, variant in (("truncated", truncated(source, cut)), ("scrambled", scrambled(source, cut, rng=rng))):
-            for what, same in _compare(variant, experiment, dataset, bar=int(bar)):
+        cutoff = dataset.bars.closed_at[bar]
+        for name, variant in (
+            ("truncated", truncated(source, cutoff)),
+            ("scrambled", scrambled(source, cutoff, rng=rng)),
+        ):
+            for subject, unchanged in _compare(variant, experiment, dataset, bar=int(bar)):
                 compared += 1
-                if not same:
-                    failures.append(f"{what} change when the future after {_day(cut)} is {name}")
+                if not unchanged:
+                    failures.append(f"{subject} change when the future after {_day(cutoff)} is {name}")
     return Certificate(
         cuts=tuple(_day(dataset.bars.closed_at[bar]) for bar in places),
         compared=compared,
@@ -81,15 +84,17 @@ def truncated_in_first_test(source: Source, experiment: Experiment, dataset: Dat
     """The dataset as it stood in the middle of the first test block: a network trained on it must be the same one."""
     first, ends = dataset.folds[0].test, dataset.windows.ends
     settled = ends[first[0]] + 1 + experiment.horizon + FEWEST_ROWS["test"]  # every label of a training row is there
-    cut = dataset.bars.closed_at[min(max(ends[first[len(first) // 2]], settled), len(dataset.bars) - 1)]
-    past = prepare(make_bars(truncated(source, cut), experiment), experiment, planned=len(dataset.windows))
+    cutoff = dataset.bars.closed_at[min(max(ends[first[len(first) // 2]], settled), len(dataset.bars) - 1)]
+    past = prepare(make_bars(truncated(source, cutoff), experiment), experiment, planned=len(dataset.windows))
     return without_rounding(past, dataset, experiment, bar=len(past.bars) - 1)
 
 
-def retrained(certificate: Certificate, model: str, *, expected: Floats, again: Floats) -> Certificate:
+def retrained(certificate: Certificate, model: str, *, expected: Floats, retrained_probability: Floats) -> Certificate:
     """With one more comparison: probabilities of a member, and of the same one trained on truncated history."""
-    same = 0 < len(again) <= len(expected) and _same(again, expected[: len(again)])
-    failure = () if same else (f"{model} predicts otherwise when it is trained on truncated history",)
+    unchanged = 0 < len(retrained_probability) <= len(expected) and _same(
+        retrained_probability, expected[: len(retrained_probability)]
+    )
+    failure = () if unchanged else (f"{model} predicts otherwise when it is trained on truncated history",)
     return replace(
         certificate,
         compared=certificate.compared + 1,
@@ -113,27 +118,37 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
         if len(prices) <= bar:  # the last bar of trades was closed by a pause that has no end yet
             bar = len(prices) - 1
         if experiment.combinatorial or experiment.panel:  # what their folds are made of is checked by structure
-            again = _with_folds_of(dataset, prices, experiment, bar=bar)
+            recomputed = _with_folds_of(dataset, prices, experiment, bar=bar)
         else:
-            again = prepare(prices, experiment, planned=len(dataset.windows))
-        again = without_rounding(again, dataset, experiment, bar=bar)
+            recomputed = prepare(prices, experiment, planned=len(dataset.windows))
+        recomputed = without_rounding(recomputed, dataset, experiment, bar=bar)
     except ForecastError:
         yield "bars, windows or folds", False
         return
-    known = slice(0, bar + 1)
+    past = slice(0, bar + 1)
     columns = ("opened_at", "closed_at", *PRICES)
-    yield "bars", all(_same(getattr(prices, name)[known], getattr(dataset.bars, name)[known]) for name in columns)
-    matrix, other = dataset.windows.values[known], again.windows.values[known]
+    yield "bars", all(_same(getattr(prices, name)[past], getattr(dataset.bars, name)[past]) for name in columns)
+    matrix, recomputed_matrix = dataset.windows.values[past], recomputed.windows.values[past]
     for column, name in enumerate(experiment.columns):
-        yield f"feature {name}", matrix.shape == other.shape and _same(matrix[:, column], other[:, column])
-    both = min(len(again.windows), len(dataset.windows))
+        yield (
+            f"feature {name}",
+            matrix.shape == recomputed_matrix.shape and _same(matrix[:, column], recomputed_matrix[:, column]),
+        )
+    both = min(len(recomputed.windows), len(dataset.windows))
     settled = int(np.searchsorted(dataset.windows.ends + 1 + experiment.horizon, bar, side="right"))
-    yield "windows", both >= settled and _same(again.windows.ends[:both], dataset.windows.ends[:both])
+    yield "windows", both >= settled and _same(recomputed.windows.ends[:both], dataset.windows.ends[:both])
     labels = f"labels of {experiment.label}" if is_user_label(experiment.label) else "labels"
-    told = dataset.windows.exit_at[:both] < dataset.bars.closed_at[bar]
+    known_exit = dataset.windows.exit_at[:both] < dataset.bars.closed_at[bar]
     for name in ("targets", "label_weights", "forward_return", "held", "exit_at"):
-        yield labels, _same(getattr(again.windows, name)[:both][told], getattr(dataset.windows, name)[:both][told])
-    for fold, remade, scaler, refitted in zip(dataset.folds, again.folds, dataset.scalers, again.scalers, strict=False):
+        yield (
+            labels,
+            _same(
+                getattr(recomputed.windows, name)[:both][known_exit], getattr(dataset.windows, name)[:both][known_exit]
+            ),
+        )
+    for fold, remade, scaler, refitted in zip(
+        dataset.folds, recomputed.folds, dataset.scalers, recomputed.scalers, strict=False
+    ):
         if not len(fold.test):
             continue
         if dataset.windows.ends[fold.test[0]] + 1 + experiment.horizon > bar:  # a training row may lack its label
@@ -145,36 +160,36 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
         yield "scaler", _same(scaler.mean, refitted.mean) and _same(scaler.scale, refitted.scale)
 
 
-def without_rounding(again: Dataset, dataset: Dataset, experiment: Experiment, *, bar: int) -> Dataset:
+def without_rounding(recomputed: Dataset, dataset: Dataset, experiment: Experiment, *, bar: int) -> Dataset:
     """With the dataset's own values up to the bar where a person's features differ from them by rounding alone.
 
     The audit of the features judges those; what is made of them behind is then the same to the last digit or is not.
     """
-    own = [place for place, name in enumerate(experiment.features) if custom_features.is_user_feature(name)]
-    known = slice(0, bar + 1)
-    values, expected = again.windows.values.copy(), dataset.windows.values
-    if not own or values[known].shape != expected[known].shape:
-        return again
-    for column in own:
+    user_columns = [place for place, name in enumerate(experiment.features) if custom_features.is_user_feature(name)]
+    past = slice(0, bar + 1)
+    values, expected = recomputed.windows.values.copy(), dataset.windows.values
+    if not user_columns or values[past].shape != expected[past].shape:
+        return recomputed
+    for column in user_columns:
         scale = feature_audit.feature_scale(dataset, column)
-        mine, other = values[known, column], expected[known, column]
+        actual, trained = values[past, column], expected[past, column]
         precision = float(np.finfo(np.float32).eps)
-        allowed = feature_audit.rounding(other, scale=scale, precision=precision) + np.spacing(np.abs(other))
-        values[known, column] = np.where(np.abs(mine - other) <= allowed, other, mine)
-    if _same(values, again.windows.values):
-        return again
+        allowed = feature_audit.rounding(trained, scale=scale, precision=precision) + np.spacing(np.abs(trained))
+        values[past, column] = np.where(np.abs(actual - trained) <= allowed, trained, actual)
+    if _same(values, recomputed.windows.values):
+        return recomputed
     values.flags.writeable = False
-    ready = replace(again.windows, values=values)
+    rounded = replace(recomputed.windows, values=values)
     scalers = tuple(
-        scaling.fit_scaler(ready, rows=fold.train) if len(fold.train) and experiment.scaling == "symbol" else scaler
-        for fold, scaler in zip(again.folds, again.scalers, strict=True)
+        scaling.fit_scaler(rounded, rows=fold.train) if len(fold.train) and experiment.scaling == "symbol" else scaler
+        for fold, scaler in zip(recomputed.folds, recomputed.scalers, strict=True)
     )
-    return replace(again, windows=ready, scalers=scalers)
+    return replace(recomputed, windows=rounded, scalers=scalers)
 
 
 def _with_folds_of(dataset: Dataset, prices: Bars, experiment: Experiment, *, bar: int) -> Dataset:
     """Windows made again, with the scalers of those folds of a panel that were begun at the bar."""
-    ready = make_windows(prices, experiment)
+    built = make_windows(prices, experiment)
     ends = dataset.windows.ends
     begun = tuple(
         fold
@@ -182,12 +197,12 @@ def _with_folds_of(dataset: Dataset, prices: Bars, experiment: Experiment, *, ba
         if not experiment.combinatorial and (not len(fold.test) or ends[fold.test[0]] + 1 + experiment.horizon <= bar)
     )
     scalers = tuple(
-        scaling.fit_scaler(ready, rows=fold.train)
+        scaling.fit_scaler(built, rows=fold.train)
         if len(fold.test) and experiment.scaling == "symbol"  # the panel's is made again by panel_audit
         else dataset.scalers[fold.number]
         for fold in begun
     )
-    return Dataset(bars=prices, windows=ready, folds=begun, scalers=scalers)
+    return Dataset(bars=prices, windows=built, folds=begun, scalers=scalers)
 
 
 def structure(dataset: Dataset, experiment: Experiment) -> Iterator[str]:
@@ -242,11 +257,11 @@ def _purged_around(dataset: Dataset) -> Iterator[str]:
                     yield f"a {name} row of fold {fold.number} overlaps what it is tested on"
 
 
-def _same(left: NDArray[Any], right: NDArray[Any]) -> bool:
+def _same(first: NDArray[Any], second: NDArray[Any]) -> bool:
     """Equal to the last digit, NaN in the same places."""
-    if left.shape != right.shape:
+    if first.shape != second.shape:
         return False
-    return bool(np.array_equal(left, right, equal_nan=left.dtype.kind == "f"))
+    return bool(np.array_equal(first, second, equal_nan=first.dtype.kind == "f"))
 
 
 def _day(time: np.datetime64) -> str:

@@ -47,24 +47,24 @@ class Panel:
     def part(self, symbol: str) -> Windows:
         """A symbol's own windows; their values are a view on the matrix."""
         place, rows = self.symbols.index(symbol), self.rows(symbol)
-        first, last = (int(each) for each in self.begins[place : place + 2])
-        mine = {name: getattr(self.windows, name)[rows] for name in PER_WINDOW}
-        mine["ends"] = mine["ends"] - first
-        return Windows(steps=self.windows.steps, values=self.windows.values[first:last], **mine)
+        first, last = (int(begin) for begin in self.begins[place : place + 2])
+        arrays = {name: getattr(self.windows, name)[rows] for name in PER_WINDOW}
+        arrays["ends"] = arrays["ends"] - first
+        return Windows(steps=self.windows.steps, values=self.windows.values[first:last], **arrays)
 
     def fold_of(self, symbol: str, fold: Fold) -> Fold:
         """A fold of the panel as rows of the symbol's own windows."""
-        mine = self.rows(symbol)
-        parts = {name: _among(mine, getattr(fold, name)) for name in ("train", "validation", "test")}
-        return Fold(number=fold.number, weights=fold.weights[mine], **parts)
+        symbol_rows = self.rows(symbol)
+        parts = {name: _among(symbol_rows, getattr(fold, name)) for name in ("train", "validation", "test")}
+        return Fold(number=fold.number, weights=fold.weights[symbol_rows], **parts)
 
 
-def _among(mine: Rows, rows: Rows) -> Rows:
-    """The places in `mine` of those rows that are among them; both ascending."""
+def _among(subset: Rows, rows: Rows) -> Rows:
+    """The places in `subset` of those rows that are among them; both ascending."""
     if not len(rows):
         return rows
-    place = np.minimum(np.searchsorted(rows, mine), len(rows) - 1)
-    return np.flatnonzero(rows[place] == mine)
+    place = np.minimum(np.searchsorted(rows, subset), len(rows) - 1)
+    return np.flatnonzero(rows[place] == subset)
 
 
 def taking_part(panel: Panel, fold: Fold) -> Fold:
@@ -110,26 +110,26 @@ def write_panel(folder: Path, parts: Iterable[tuple[str, Windows]]) -> Panel:
     folder.mkdir(parents=True, exist_ok=True)
     raw = folder / "values.raw"
     symbols: list[str] = []
-    kept: dict[str, list[NDArray[np.generic]]] = {name: [] for name in PER_WINDOW}
+    arrays_by_name: dict[str, list[NDArray[np.generic]]] = {name: [] for name in PER_WINDOW}
     shape: tuple[int, int] | None = None
     rows = 0
     begins = [0]
     with raw.open("wb") as file:
         for symbol, windows in parts:
-            found = (windows.steps, windows.values.shape[1])
-            if symbol in symbols or found != (shape or found):
-                raise ConfigError(f"Expected each symbol once and windows of {shape}, got {symbol} with {found}.")
-            shape = found
+            size = (windows.steps, windows.values.shape[1])
+            if symbol in symbols or size != (shape or size):
+                raise ConfigError(f"Expected each symbol once and windows of {shape}, got {symbol} with {size}.")
+            shape = size
             np.ascontiguousarray(windows.values, dtype=np.float32).tofile(file)
             for name in PER_WINDOW:
-                kept[name].append(getattr(windows, name) + (rows if name == "ends" else 0))
+                arrays_by_name[name].append(getattr(windows, name) + (rows if name == "ends" else 0))
             rows += len(windows.values)
             begins.append(rows)
             symbols.append(symbol)
     if shape is None:
         raise ConfigError("Expected one symbol or more for a panel, got none.")
-    joined = {name: np.concatenate(arrays) for name, arrays in kept.items()}
-    of = np.repeat(np.arange(len(symbols), dtype=np.int32), [len(ends) for ends in kept["ends"]])
+    joined = {name: np.concatenate(arrays) for name, arrays in arrays_by_name.items()}
+    of = np.repeat(np.arange(len(symbols), dtype=np.int32), [len(ends) for ends in arrays_by_name["ends"]])
     order = np.lexsort((of, joined["decided_at"]))
     values = np.memmap(raw, dtype=np.float32, mode="r", shape=(rows, shape[1]))
     windows = Windows(steps=shape[0], values=values, **{name: array[order] for name, array in joined.items()})
@@ -222,14 +222,14 @@ def pool(
     folds, targets = lay_out(panel, experiment, planned=planned, newest=newest)
     if experiment.scaling == "panel":
         common = [scaling.fit_scaler(panel.windows, rows=fold.train) for fold in folds]
-        whole = tuple(dict.fromkeys(panel.symbols, scaler) for scaler in common)
-        return PanelDataset(panel=panel, folds=folds, scalers=whole, targets=targets)
+        shared = tuple(dict.fromkeys(panel.symbols, scaler) for scaler in common)
+        return PanelDataset(panel=panel, folds=folds, scalers=shared, targets=targets)
     scalers: tuple[dict[str, Scaler], ...] = tuple({} for _ in folds)
     for symbol in panel.symbols:
         part = panel.part(symbol)
-        for fold, own in zip(folds, scalers, strict=True):
+        for fold, symbol_scalers in zip(folds, scalers, strict=True):
             if len(rows := panel.fold_of(symbol, fold).train):
-                own[symbol] = scaling.fit_scaler(part, rows=rows)
+                symbol_scalers[symbol] = scaling.fit_scaler(part, rows=rows)
     return PanelDataset(panel=panel, folds=folds, scalers=scalers, targets=targets)
 
 

@@ -51,15 +51,18 @@ def certify_panel(
         windows = replace(windows, exit_at=known_at(windows))
     failures = list(lookahead_audit.late_rows(windows, dataset.folds))
     for symbol in dataset.panel.symbols:
-        own = dataset.of_symbol(symbol, bars[symbol])
-        failures += [f"{symbol}: {each}" for each in lookahead_audit.structure(own, experiment.of_symbol(symbol))]
+        symbol_dataset = dataset.of_symbol(symbol, bars[symbol])
+        failures += [
+            f"{symbol}: {failure}"
+            for failure in lookahead_audit.structure(symbol_dataset, experiment.of_symbol(symbol))
+        ]
     compared = 0
     if experiment.scaling == "panel":
         compared += len(dataset.folds)
         failures += list(_late_scalers(dataset))
-    for cut, same in _across_again(dataset, experiment, sources, bars, rng=rng):
+    for moment, unchanged in _across_again(dataset, experiment, sources, bars, rng=rng):
         compared += 1
-        failures += [] if same else [f"features across symbols change when the future after {cut} is another"]
+        failures += [] if unchanged else [f"features across symbols change when the future after {moment} is another"]
     certificates = [
         lookahead_audit.certify(
             sources[symbol], experiment.of_symbol(symbol), dataset.of_symbol(symbol, bars[symbol]), seed=place
@@ -79,17 +82,17 @@ def _late_scalers(dataset: PanelDataset) -> Iterator[str]:
         values = np.array(panel.windows.values)
         for begin, end, stop in zip(panel.begins[:-1], last, panel.begins[1:], strict=True):
             values[max(begin, end + 1) : stop] = np.nan
-        again = scaling.fit_scaler(replace(panel.windows, values=values), rows=fold.train)
-        known = next(iter(scalers.values()))
-        if not (np.array_equal(again.mean, known.mean) and np.array_equal(again.scale, known.scale)):
+        refitted = scaling.fit_scaler(replace(panel.windows, values=values), rows=fold.train)
+        fitted = next(iter(scalers.values()))
+        if not (np.array_equal(refitted.mean, fitted.mean) and np.array_equal(refitted.scale, fitted.scale)):
             yield f"the scaler of fold {fold.number} changes when the rows after its training rows are not there"
 
 
 def histories_until(
-    cut: np.datetime64, sources: Mapping[str, Source], experiment: Experiment
+    cutoff: np.datetime64, sources: Mapping[str, Source], experiment: Experiment
 ) -> Iterator[tuple[str, Bars]]:
     """The bars of a panel's symbols as they stood at a moment, those that had begun."""
-    return _remade({symbol: truncated(source, cut) for symbol, source in sources.items()}, experiment)
+    return _remade({symbol: truncated(source, cutoff) for symbol, source in sources.items()}, experiment)
 
 
 def _remade(sources: Mapping[str, Source], experiment: Experiment) -> Iterator[tuple[str, Bars]]:
@@ -108,8 +111,8 @@ def _remade(sources: Mapping[str, Source], experiment: Experiment) -> Iterator[t
         return
     prices = dict(bars())
     sections = cross_sections(prices, experiment)
-    for symbol, each in prices.items():
-        yield symbol, with_cross_sections(each, experiment, sections)
+    for symbol, symbol_bars in prices.items():
+        yield symbol, with_cross_sections(symbol_bars, experiment, sections)
 
 
 def _across_again(
@@ -124,32 +127,38 @@ def _across_again(
     names = [name for name in experiment.features if cross_section.parse(name)]
     tested = np.unique(np.concatenate([dataset.windows.decided_at[fold.test] for fold in dataset.folds]))
     for place in np.linspace(0, len(tested) - 1, _MOMENTS + 2).astype(int)[1:-1] if names else ():
-        cut = tested[place]
-        noise = {symbol: scrambled(source, cut, rng=rng) for symbol, source in sources.items()}
-        for histories in (histories_until(cut, sources, experiment), _remade(noise, experiment)):
-            same = True
-            for symbol, again in histories:
-                known = again.closed_at <= cut
-                mine = bars[symbol]
-                same &= all(
-                    np.array_equal(again.joined[name][known], mine.joined[name][mine.closed_at <= cut], equal_nan=True)
+        cutoff = tested[place]
+        noise = {symbol: scrambled(source, cutoff, rng=rng) for symbol, source in sources.items()}
+        for histories in (histories_until(cutoff, sources, experiment), _remade(noise, experiment)):
+            unchanged = True
+            for symbol, altered in histories:
+                past = altered.closed_at <= cutoff
+                original = bars[symbol]
+                unchanged &= all(
+                    np.array_equal(
+                        altered.joined[name][past], original.joined[name][original.closed_at <= cutoff], equal_nan=True
+                    )
                     for name in names
                 )
-            yield str(np.datetime_as_string(cut, unit="s")), same
+            yield str(np.datetime_as_string(cutoff, unit="s")), unchanged
 
 
 def _joined(
     certificates: Sequence[Certificate], sample: Sequence[str], *, checked: int, failures: Sequence[str]
 ) -> Certificate:
     """One certificate of all of them."""
-    own = [f"{symbol}: {each}" for symbol, shown in zip(sample, certificates, strict=True) for each in shown.failures]
-    random = sum(each.random_cuts for each in certificates)
+    symbol_failures = [
+        f"{symbol}: {failure}"
+        for symbol, certificate in zip(sample, certificates, strict=True)
+        for failure in certificate.failures
+    ]
+    random = sum(certificate.random_cuts for certificate in certificates)
     return Certificate(
-        cuts=tuple(sorted({cut for each in certificates for cut in each.cuts})),
-        compared=checked + sum(each.compared for each in certificates),
-        failures=tuple(dict.fromkeys([*failures, *own])),
-        unverifiable=tuple(dict.fromkeys(entry for each in certificates for entry in each.unverifiable)),
-        feature_cuts=sum(each.feature_cuts for each in certificates),
+        cuts=tuple(sorted({cutoff for certificate in certificates for cutoff in certificate.cuts})),
+        compared=checked + sum(certificate.compared for certificate in certificates),
+        failures=tuple(dict.fromkeys([*failures, *symbol_failures])),
+        unverifiable=tuple(dict.fromkeys(entry for certificate in certificates for entry in certificate.unverifiable)),
+        feature_cuts=sum(certificate.feature_cuts for certificate in certificates),
         random_cuts=random,
         detectable_share=round(detectable_share(random), 6),
         audited=tuple(sample),

@@ -23,18 +23,18 @@ class TickHistory:
         """Bars of these trades; pipelines.bars.aggregation.from_ticks says which kinds there are."""
         return aggregation.from_chunks(self.chunks(), kind)
 
-    def whole(self) -> Ticks:
+    def collect(self) -> Ticks:
         """All of them at once."""
         return aggregation.joined(*self.chunks())
 
-    def truncated(self, cut: np.datetime64) -> "TickHistory":
+    def truncated(self, cutoff: np.datetime64) -> "TickHistory":
         """Without what comes after the cut; later pieces are not read."""
 
         def until() -> Iterator[Ticks]:
             for number, chunk in enumerate(self.chunks()):
-                if number and len(chunk) and chunk.time[0] > cut:
+                if number and len(chunk) and chunk.time[0] > cutoff:
                     return
-                yield chunk.rows(chunk.time <= cut)
+                yield chunk.rows(chunk.time <= cutoff)
 
         return replace(self, chunks=until)
 
@@ -47,13 +47,13 @@ class TickHistory:
 
         return replace(self, chunks=after)
 
-    def scrambled(self, cut: np.datetime64, *, seed: int) -> "TickHistory":
+    def scrambled(self, cutoff: np.datetime64, *, seed: int) -> "TickHistory":
         """With another future after the cut: prices and quotes walk off at random, sizes and flow are shuffled."""
 
-        def other() -> Iterator[Ticks]:
+        def scrambled_chunks() -> Iterator[Ticks]:
             rng, height = np.random.default_rng(seed), 0.0
             for chunk in self.chunks():
-                later = chunk.time > cut
+                later = chunk.time > cutoff
                 if not later.any():
                     yield chunk
                     continue
@@ -61,7 +61,7 @@ class TickHistory:
                 height = float(np.clip(walk[-1], -20.0, 20.0))
                 yield _altered(chunk, later, np.exp(np.clip(walk, -20.0, 20.0)), rng)
 
-        return replace(self, chunks=other)
+        return replace(self, chunks=scrambled_chunks)
 
 
 def _altered(chunk: Ticks, later: NDArray[np.bool_], drift: Floats, rng: np.random.Generator) -> Ticks:

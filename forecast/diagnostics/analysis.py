@@ -70,17 +70,17 @@ def _inspect(subject: RunUnderStudy, *, at: np.datetime64 | None, tell: Callable
     rows = np.concatenate([fold.test for fold in subject.data.folds])
     calm = np.searchsorted(np.quantile(spread := gates.volatility(subject, rows), [1 / 3, 2 / 3]), spread)
     parts: dict[str, list[pd.DataFrame]] = {}
-    found: dict[tuple[int, int], gates.Gates] = {}
+    observations: dict[tuple[int, int], gates.Gates] = {}
     apart = 0.0
-    for (fold, model), group in groupby(members(subject), key=lambda each: (each.fold, each.model)):
+    for (fold, model), group in groupby(members(subject), key=lambda member: (member.fold, member.model)):
         ensemble = list(group)
         for member in ensemble:
             curves, memory = gradients.measure(subject, member)
             _keep(parts, curves=curves, memory=memory)
             if model == "lstm":
                 regime = calm[np.searchsorted(rows, subject.data.folds[fold].test)]
-                seen = found[fold, member.seed] = _into_gates(subject, member, parts, regime=regime)
-                probability = seen.probability
+                observed = observations[fold, member.seed] = _into_gates(subject, member, parts, regime=regime)
+                probability = observed.probability
                 if chosen[0] == fold:
                     _keep(parts, window=_window(subject, member, chosen[1]))
             else:
@@ -88,11 +88,11 @@ def _inspect(subject: RunUnderStudy, *, at: np.datetime64 | None, tell: Callable
             apart = max(apart, _compare(subject, member, probability, stored))
         _keep(parts, occlusion=occlusion.measure(subject, ensemble))
         tell(f"Looked into {model} of fold {fold}, {len(ensemble)} {'seed' if len(ensemble) == 1 else 'seeds'}.")
-    if found:
-        _keep(parts, trades=_trades(subject, found))
+    if observations:
+        _keep(parts, trades=_trades(subject, observations))
     facts = _facts(subject, chosen=chosen, rows=len(rows), apart=apart)
     facts["integrity"] = subject.integrity.to_json()
-    return Inspection(**{name: pd.concat(each, ignore_index=True) for name, each in parts.items()}, facts=facts)
+    return Inspection(**{name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}, facts=facts)
 
 
 def _into_gates(
@@ -100,21 +100,21 @@ def _into_gates(
 ) -> gates.Gates:
     """An LSTM member over all its test rows; regime: 0 to 2 for each of them."""
     test = subject.data.folds[member.fold].test
-    seen = gates.observe(member.trained, gates.batches(subject, member, test))
+    observed = gates.observe(member.trained, gates.batches(subject, member, test))
     start = gates.observe(member.initial, [subject.windows(member, spread(test, most=_START_WINDOWS))])
     _keep(
         parts,
-        averages=gates.averages(member, seen),
-        units=gates.constants(member, {"initial": start.forget, "trained": seen.forget}),
-        regimes=gates.regimes(member, seen, regime=regime),
+        averages=gates.averages(member, observed),
+        units=gates.constants(member, {"initial": start.forget, "trained": observed.forget}),
+        regimes=gates.regimes(member, observed, regime=regime),
     )
-    return seen
+    return observed
 
 
 def _probabilities(subject: RunUnderStudy, member: Member) -> Floats:
     """A member's chances of a rise at its test rows."""
     batches = gates.batches(subject, member, subject.data.folds[member.fold].test)
-    last = [logits(member.trained, forward(member.trained, each).h[-1]) for each in batches]
+    last = [logits(member.trained, forward(member.trained, batch).h[-1]) for batch in batches]
     return np.asarray(1 / (1 + np.exp(-np.concatenate(last))))
 
 
@@ -141,7 +141,7 @@ def _window(subject: RunUnderStudy, member: Member, row: int) -> pd.DataFrame:
     trace = forward(member.trained, subject.windows(member, np.array([row])))
     steps, _, units = trace.h.shape
     lag, unit = np.meshgrid(np.arange(steps)[::-1], np.arange(units), indexing="ij")
-    columns = {name: values[:, 0].ravel() for name, values in gates.shown(trace).items()}
+    columns = {name: values[:, 0].ravel() for name, values in gates.by_name(trace).items()}
     return pd.DataFrame({"fold": member.fold, "seed": member.seed, "unit": unit.ravel(), "lag": lag.ravel(), **columns})
 
 
@@ -158,14 +158,18 @@ def _compare(subject: RunUnderStudy, member: Member, probability: Floats, stored
     return apart
 
 
-def _trades(subject: RunUnderStudy, found: dict[tuple[int, int], gates.Gates]) -> pd.DataFrame:
+def _trades(subject: RunUnderStudy, observations: dict[tuple[int, int], gates.Gates]) -> pd.DataFrame:
     """Mean gates around the decisions at which the LSTM ensemble's chance of a rise crossed one half."""
     folds, seeds = range(len(subject.data.folds)), range(subject.experiment.seeds)
     joined = {
-        name: np.concatenate([np.mean([found[fold, seed].decision[name] for seed in seeds], axis=0) for fold in folds])
-        for name in gates.SHOWN
+        name: np.concatenate(
+            [np.mean([observations[fold, seed].decision[name] for seed in seeds], axis=0) for fold in folds]
+        )
+        for name in gates.ARRAYS
     }
-    chance = np.concatenate([np.mean([found[fold, seed].probability for seed in seeds], axis=0) for fold in folds])
+    chance = np.concatenate(
+        [np.mean([observations[fold, seed].probability for seed in seeds], axis=0) for fold in folds]
+    )
     turned = np.diff((chance > 0.5).astype(int), prepend=int(chance[0] > 0.5))
     parts = []
     for side, sign in (("buy", 1), ("sell", -1)):
@@ -187,9 +191,9 @@ def _facts(subject: RunUnderStudy, *, chosen: tuple[int, int], rows: int, apart:
         "symbol": subject.experiment.symbol,
         "window": subject.experiment.window,
         "test_rows": rows,
-        "gradient_windows": sum(min(gradients.WINDOWS, each) for each in tests),
-        "jacobian_windows": sum(min(gradients.JACOBIANS, each) for each in tests),
-        "occlusion_windows": sum(min(occlusion.WINDOWS, each) for each in tests),
+        "gradient_windows": sum(min(gradients.WINDOWS, count) for count in tests),
+        "jacobian_windows": sum(min(gradients.JACOBIANS, count) for count in tests),
+        "occlusion_windows": sum(min(occlusion.WINDOWS, count) for count in tests),
         "decided_at": str(subject.data.windows.decided_at[chosen[1]])[:16],
         "largest_difference_from_stored_probabilities": apart,
     }

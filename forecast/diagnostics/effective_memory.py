@@ -29,17 +29,17 @@ class Memory:
 
 def memories(table: pd.DataFrame, *, rng: np.random.Generator) -> list[Memory]:
     """One a model, stage and path of the table `memory`."""
-    found = []
+    results = []
     for (model, stage, path), rows in table.groupby(["model", "stage", "path"], sort=False):
         grid = rows.pivot(index="fold", columns="seed", values="bars").to_numpy(np.float64)
         interval = median_interval(grid, rng=rng)
-        found.append(
+        results.append(
             Memory(
                 model=str(model), stage=str(stage), path=str(path), bars=float(np.median(grid)),
                 low=interval and interval[0], high=interval and interval[1], whole=bool(rows["whole"].mean() > 0.5),
             )
         )  # fmt: skip
-    return found
+    return results
 
 
 def median_interval(grid: Floats, *, rng: np.random.Generator) -> tuple[float, float] | None:
@@ -53,11 +53,13 @@ def median_interval(grid: Floats, *, rng: np.random.Generator) -> tuple[float, f
         return None
     rows = rng.integers(0, folds, (_RESAMPLES, folds, 1))
     columns = rng.integers(0, seeds, (_RESAMPLES, folds, seeds))
-    drawn = np.median(grid[rows, columns].reshape(_RESAMPLES, -1), axis=1)
-    low, high = np.quantile(drawn, [(1 - SIGNIFICANCE.level) / 2, (1 + SIGNIFICANCE.level) / 2])
+    medians = np.median(grid[rows, columns].reshape(_RESAMPLES, -1), axis=1)
+    low, high = np.quantile(medians, [(1 - SIGNIFICANCE.level) / 2, (1 + SIGNIFICANCE.level) / 2])
     return float(low), float(high)
 
 
-def find(found: list[Memory], model: str, *, stage: str = "trained", path: str = "state") -> Memory | None:
+def find(memories: list[Memory], model: str, *, stage: str = "trained", path: str = "state") -> Memory | None:
     """The one of that model, stage and path."""
-    return next((each for each in found if (each.model, each.stage, each.path) == (model, stage, path)), None)
+    return next(
+        (memory for memory in memories if (memory.model, memory.stage, memory.path) == (model, stage, path)), None
+    )

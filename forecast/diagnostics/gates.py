@@ -10,7 +10,7 @@ from forecast.diagnostics.numpy_cells import Array, Trace, Weights, forward, log
 from pipelines.market.types import Floats
 from pipelines.preprocessing.windows import Rows
 
-SHOWN = ("input", "forget", "output", "c", "h")
+ARRAYS = ("input", "forget", "output", "c", "h")
 """The three gates and the two states of every unit; the size of c and h is what regimes and trades compare."""
 
 REGIMES = ("calm", "middle", "turbulent")
@@ -22,7 +22,7 @@ _LOOK_BACK = 20  # bars of the volatility that tells calm from turbulent
 class Gates:
     """One member over its test rows.
 
-    average: for each of SHOWN the mean over rows, shape (steps, units). decision: the mean over units at the last bar,
+    average: for each of ARRAYS the mean over rows, shape (steps, units). decision: the mean over units at the last bar,
     sizes for c and h, shape (rows,). forget: mean log of the forget gate by unit, shape (units,). probability: (rows,).
     """
 
@@ -34,15 +34,15 @@ class Gates:
 
 def observe(weights: Weights, batches: list[Array]) -> Gates:
     """Runs windows through an LSTM; batches: each (steps, rows, features)."""
-    rows = sum(each.shape[1] for each in batches)
+    rows = sum(batch.shape[1] for batch in batches)
     average: dict[str, Floats] = {}
-    decision: dict[str, list[Floats]] = {name: [] for name in SHOWN}
+    decision: dict[str, list[Floats]] = {name: [] for name in ARRAYS}
     probability: list[Floats] = []
     forget = np.zeros(weights.units)
     for windows in batches:
         trace = forward(weights, windows)
         share = windows.shape[1] / rows
-        for name, values in shown(trace).items():
+        for name, values in by_name(trace).items():
             average[name] = average.get(name, 0.0) + share * values.mean(axis=1)
             decision[name].append(np.abs(values[-1]).mean(axis=-1))
         forget += share * np.log(np.maximum(trace.forget, 1e-12)).mean(axis=(0, 1))
@@ -55,9 +55,9 @@ def observe(weights: Weights, batches: list[Array]) -> Gates:
     )
 
 
-def shown(trace: Trace) -> dict[str, Array]:
-    """The arrays of SHOWN."""
-    return {name: getattr(trace, name) for name in SHOWN}
+def by_name(trace: Trace) -> dict[str, Array]:
+    """The arrays of ARRAYS, by name."""
+    return {name: getattr(trace, name) for name in ARRAYS}
 
 
 def time_constant(mean_log_forget: Floats) -> Floats:
@@ -106,13 +106,19 @@ def volatility(subject: RunUnderStudy, rows: Rows) -> Floats:
 
 def regimes(member: Member, gates: Gates, *, regime: Rows) -> pd.DataFrame:
     """Means at the decision in each third of volatility; regime: 0 to 2 for each test row."""
-    found = [
-        {"fold": member.fold, "seed": member.seed, "regime": name, "gate": gate, "mean": float(values[here].mean())}
+    rows = [
+        {
+            "fold": member.fold,
+            "seed": member.seed,
+            "regime": name,
+            "gate": gate,
+            "mean": float(values[in_regime].mean()),
+        }
         for number, name in enumerate(REGIMES)
-        if (here := regime == number).any()
+        if (in_regime := regime == number).any()
         for gate, values in gates.decision.items()
     ]
-    return pd.DataFrame(found, columns=["fold", "seed", "regime", "gate", "mean"])
+    return pd.DataFrame(rows, columns=["fold", "seed", "regime", "gate", "mean"])
 
 
 def around(values: Floats, at: Rows, *, reach: int) -> Floats:

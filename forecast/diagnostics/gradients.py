@@ -38,8 +38,13 @@ def decay(weights: Weights, windows: Array, targets: Floats) -> Decay:
     last = np.broadcast_to(weights.head, trace.h[-1].shape)
     size: dict[str, Floats] = {path: np.empty(windows.shape[:2]) for path in ("state", "h", "c", "input")}
     for flow in backward(weights, trace, last):
-        h, c = _squares(flow.h), _squares(flow.c)
-        for path, square in (("h", h), ("c", c), ("state", h + c), ("input", _squares(flow.z @ weights.kernel.T))):
+        hidden, cell = _squares(flow.h), _squares(flow.c)
+        for path, square in (
+            ("h", hidden),
+            ("c", cell),
+            ("state", hidden + cell),
+            ("input", _squares(flow.z @ weights.kernel.T)),
+        ):
             size[path][flow.lag] = np.sqrt(square)
     first = {"state": size["state"][0], "h": size["state"][0], "c": size["state"][0], "input": size["input"][0]}
     if weights.cell != "lstm":
@@ -57,13 +62,13 @@ def jacobians(weights: Weights, windows: Array) -> dict[str, Floats]:
     """
     trace = forward(weights, windows)
     units, rows = weights.units, windows.shape[1]
-    each = np.broadcast_to(np.eye(units)[:, None, :], (units, rows, units))
-    found = {path: np.empty(windows.shape[:2]) for path in ("jacobian", "jacobian_h")}
-    for flow in backward(weights, trace, each):
-        h, c = _squares(flow.h).sum(axis=0), _squares(flow.c).sum(axis=0)
-        found["jacobian"][flow.lag] = np.sqrt((h + c) / units)
-        found["jacobian_h"][flow.lag] = np.sqrt(h / units)
-    return found
+    identity = np.broadcast_to(np.eye(units)[:, None, :], (units, rows, units))
+    norms = {path: np.empty(windows.shape[:2]) for path in ("jacobian", "jacobian_h")}
+    for flow in backward(weights, trace, identity):
+        hidden, cell = _squares(flow.h).sum(axis=0), _squares(flow.c).sum(axis=0)
+        norms["jacobian"][flow.lag] = np.sqrt((hidden + cell) / units)
+        norms["jacobian_h"][flow.lag] = np.sqrt(hidden / units)
+    return norms
 
 
 def reach(share: Floats) -> Floats:
@@ -87,21 +92,21 @@ def measure(subject: RunUnderStudy, member: Member) -> tuple[pd.DataFrame, pd.Da
     """One member's curves (stage, path, lag, low, median, high over windows, loss) and effective memories."""
     test = subject.data.folds[member.fold].test
     rows, fewer = spread(test, most=WINDOWS), spread(test, most=JACOBIANS)
-    windows, few = subject.windows(member, rows), subject.windows(member, fewer)
+    windows, fewer_windows = subject.windows(member, rows), subject.windows(member, fewer)
     targets = subject.data.windows.targets[rows]
     curves, memories = [], []
-    who = {"model": member.model, "fold": member.fold, "seed": member.seed}
+    identity = {"model": member.model, "fold": member.fold, "seed": member.seed}
     for stage in STAGES:
         weights = member.weights(stage)
-        found = decay(weights, windows, targets)
-        share = found.share | jacobians(weights, few)
+        gradient = decay(weights, windows, targets)
+        share = gradient.share | jacobians(weights, fewer_windows)
         for path, values in share.items():
             low, median, high = np.quantile(values, [0.1, 0.5, 0.9], axis=1)
-            loss = np.median(found.loss, axis=1) if path == "state" else np.nan
+            loss = np.median(gradient.loss, axis=1) if path == "state" else np.nan
             columns = {"lag": np.arange(len(values)), "low": low, "median": median, "high": high, "loss": loss}
-            curves.append(pd.DataFrame({**who, "stage": stage, "path": path, **columns}))
+            curves.append(pd.DataFrame({**identity, "stage": stage, "path": path, **columns}))
             bars = float(reach(median))
-            memories.append({**who, "stage": stage, "path": path, "bars": bars, "whole": bars >= len(values) - 1})
+            memories.append({**identity, "stage": stage, "path": path, "bars": bars, "whole": bars >= len(values) - 1})
     return pd.concat(curves, ignore_index=True), pd.DataFrame(memories)
 
 

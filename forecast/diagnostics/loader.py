@@ -101,18 +101,18 @@ def open_subject(run: Run) -> RunUnderStudy:
         raise RunError(
             f"bars.parquet of run {run.name} are not the bars it was trained on. Train it again: --overwrite."
         )
-    lost = {each["model"] for each in about.get("diverged", ())}
-    known = tuple(
-        model for model in experiment.models if model not in lost and _plain(Architecture.of(experiment, model))
+    diverged = {member["model"] for member in about.get("diverged", ())}
+    supported = tuple(
+        model for model in experiment.models if model not in diverged and _plain(Architecture.of(experiment, model))
     )
-    if not known:
+    if not supported:
         raise RunError(
             "Expected a run with a network out of simple_rnn, lstm (one layer, read one way, not normalised, none "
             "of whose members diverged), got "
             f"{', '.join(experiment.models)}."
         )
     data = dataset.prepare(bars, experiment)
-    return RunUnderStudy(run=run, about=about, experiment=experiment, data=data, models=known, integrity=checked)
+    return RunUnderStudy(run=run, about=about, experiment=experiment, data=data, models=supported, integrity=checked)
 
 
 def _plain(architecture: Architecture) -> bool:
@@ -135,13 +135,13 @@ def members(subject: RunUnderStudy) -> Iterator[Member]:
         for seed in range(experiment.seeds)
     ]  # all of them are checked before the network library is loaded
     fitting = backend.load_fitting(backend.choose(subject.about.get("backend", backend.DEFAULT)))
-    for each in files:
-        (model, fold, seed), architecture = each.task, each.architecture
+    for file in files:
+        (model, fold, seed), architecture = file.task, file.architecture
         network = fitting.layers.build(architecture, seed=start_seed(fold=fold, seed=seed))
         initial = _read(network, architecture)
-        fitting.load_into(network, each.weights)
+        fitting.load_into(network, file.weights)
         trained = _read(network, architecture)
-        yield Member(model=model, fold=fold, seed=seed, initial=initial, trained=trained, scaler=each.scaler)
+        yield Member(model=model, fold=fold, seed=seed, initial=initial, trained=trained, scaler=file.scaler)
 
 
 def spread(rows: Rows, *, most: int) -> Rows:

@@ -47,9 +47,9 @@ class Weights:
             raise RunError(f"Expected a network out of {', '.join(GATES)} to look inside, got {cell!r}.")
         wide = GATES[cell] * units
         shapes = [(features, wide), (units, wide), (wide,), (units, 1), (1,)]
-        if (found := [each.shape for each in arrays]) != shapes:
-            raise RunError(f"Expected weights of shapes {shapes} for {cell}, got {found}. Train again: --overwrite.")
-        kernel, recurrent, bias, head, head_bias = (np.asarray(each, dtype=np.float64) for each in arrays)
+        if (actual := [array.shape for array in arrays]) != shapes:
+            raise RunError(f"Expected weights of shapes {shapes} for {cell}, got {actual}. Train again: --overwrite.")
+        kernel, recurrent, bias, head, head_bias = (np.asarray(array, dtype=np.float64) for array in arrays)
         return cls(cell=cell, kernel=kernel, recurrent=recurrent, bias=bias, head=head[:, 0], head_bias=head_bias[0])
 
 
@@ -129,13 +129,13 @@ def _lstm(weights: Weights, sums: Array, before: tuple[Array, Array] | None) -> 
     i, f, g, o = (gates[..., n * units : (n + 1) * units] for n in range(4))
     c, tanh_c, h = (np.empty((*sums.shape[:-1], units), dtype=sums.dtype) for _ in range(3))
     for t in range(len(sums)):
-        now = gates[t]
+        activations = gates[t]
         if t:
-            now += h[t - 1] @ weights.recurrent
-        now *= scale
-        np.tanh(now, out=now)
-        now *= scale
-        now += 1 - scale
+            activations += h[t - 1] @ weights.recurrent
+        activations *= scale
+        np.tanh(activations, out=activations)
+        activations *= scale
+        activations += 1 - scale
         np.multiply(i[t], g[t], out=c[t])
         if t or before is not None:
             c[t] += f[t] * (c[t - 1] if t else before[1])  # type: ignore[index]  # one of the two is there
@@ -147,7 +147,7 @@ def _lstm(weights: Weights, sums: Array, before: tuple[Array, Array] | None) -> 
 def _lstm_step(trace: Trace, t: int, dh: Array, dc: Array) -> tuple[Array, Array]:
     """One bar back: the gradient at the input sums, and at the cell state that this bar was handed."""
     units = dh.shape[-1]
-    i, f, g, o, tanh_c = (each[t] for each in (trace.input, trace.forget, trace.candidate, trace.output, trace.tanh_c))
+    i, f, g, o, tanh_c = (gate[t] for gate in (trace.input, trace.forget, trace.candidate, trace.output, trace.tanh_c))
     inside = dh * (o * (1 - tanh_c**2)) + dc
     dz = np.empty((*inside.shape[:-1], 4 * units), dtype=inside.dtype)
     np.multiply(inside, g * i * (1 - i), out=dz[..., :units])

@@ -55,7 +55,7 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
         sessions=session_of(utc(bars["closed_at"])[result.traded], data["calendar"]),
         config=config,
         trials=max(1, history.log.trial_count),
-        tried=history.returns,
+        trial_returns=history.returns,
         validation=inputs["validation"],
         caveats=[
             *history.caveats,

@@ -77,7 +77,7 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
     history = tries(run.folder.parent, ledgers, trial=trial)
     metrics = summarise(
         ledgers, None, bars_per_year=_bars_per_year(trades.market, states, described), sessions=sessions,
-        config=config, scores=scores, trials=max(1, history.log.trial_count), tried=history.returns,
+        config=config, scores=scores, trials=max(1, history.log.trial_count), trial_returns=history.returns,
         caveats=[
             *history.caveats,
             *([] if checked.verified else [Caveat(code="unverified")]),

@@ -124,15 +124,17 @@ def traded_value(bars: pd.DataFrame, market: PanelMarket, *, described: Mapping[
     """
     value = np.zeros(market.opens.shape)
     about = described["panel"]["symbols"]
-    if len({each["currency"] for each in about.values()}) > 1:
+    if len({description["currency"] for description in about.values()}) > 1:
         return value
     for place, name in enumerate(market.symbols):
-        own = bars[bars["symbol"] == name]
-        opened, closed = utc(own["opened_at"]), utc(own["closed_at"])
+        symbol_bars = bars[bars["symbol"] == name]
+        opened, closed = utc(symbol_bars["opened_at"]), utc(symbol_bars["closed_at"])
         _, session = np.unique(session_of(closed, about[name]["calendar"]), return_inverse=True)
-        money = np.bincount(session, weights=(own["close"] * own["volume"]).to_numpy(np.float64))[session]
-        _, there, mine = np.intersect1d(market.time, opened, assume_unique=True, return_indices=True)
-        value[place, there] = money[mine]
+        money = np.bincount(session, weights=(symbol_bars["close"] * symbol_bars["volume"]).to_numpy(np.float64))[
+            session
+        ]
+        _, there, symbol_rows = np.intersect1d(market.time, opened, assume_unique=True, return_indices=True)
+        value[place, there] = money[symbol_rows]
     return value
 
 

@@ -134,7 +134,7 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
     traits = model_traits(*(run.describe() for run in runs))
     metrics = summarise(
         ledgers, predictions, bars_per_year=bars_per_year, sessions=sessions, config=config,
-        decision_sessions=decided, trials=max(1, history.log.trial_count), tried=history.returns,
+        decision_sessions=decided, trials=max(1, history.log.trial_count), trial_returns=history.returns,
         validation=pd.concat([run.validation() for run in runs], ignore_index=True),
         caveats=[
             *history.caveats,

@@ -14,7 +14,7 @@ from forecast.runs.run import Run
 from forecast.statistics.comparisons import Answer, is_network
 from forecast.statistics.inference import estimate_difference
 from forecast.statistics.multiple_testing import holm
-from forecast.statistics.performance import held_returns
+from forecast.statistics.performance import bar_returns
 from forecast.trading.signals import ENSEMBLE, utc
 from forecast.trading.simulator import Ledger
 from pipelines.errors import RunError
@@ -142,7 +142,7 @@ def _by_day(rows: pd.DataFrame, *, calendar: str) -> tuple[Sessions, Floats]:
     )
     inside = times[:-1] + np.timedelta64(1, "ns")  # an open at midnight is the close of the day before
     days, row = np.unique(session_of(inside, calendar), return_inverse=True)
-    return days, np.asarray(np.bincount(row, weights=held_returns(account), minlength=len(days)), dtype=np.float64)
+    return days, np.asarray(np.bincount(row, weights=bar_returns(account), minlength=len(days)), dtype=np.float64)
 
 
 def _pairs(run: ComparedRun, reference: ComparedRun) -> list[tuple[DailyAccount, DailyAccount]]:

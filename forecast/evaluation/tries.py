@@ -11,7 +11,7 @@ from forecast.runs import trial_log
 from forecast.runs.run import Run
 from forecast.runs.trial_log import Trial, TrialLog
 from forecast.statistics.comparisons import is_network
-from forecast.statistics.performance import held_returns
+from forecast.statistics.performance import bar_returns
 from forecast.statistics.tried_returns import DailyReturns, daily
 from forecast.statistics.verdict import Caveat
 from forecast.trading.signals import ENSEMBLE, utc
@@ -50,7 +50,7 @@ def tries(runs: Path, ledgers: Sequence[Ledger], *, trial: Trial | None = None) 
     """
     log = trial_log.read(runs)
     returns = [
-        daily(ledger.time[:-1].astype("datetime64[D]"), held_returns(ledger))
+        daily(ledger.time[:-1].astype("datetime64[D]"), bar_returns(ledger))
         for ledger in ledgers
         if ledger.member == ENSEMBLE and is_network(ledger.model)
     ]

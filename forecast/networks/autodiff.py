@@ -15,10 +15,10 @@ def _tensorflow() -> tuple[Function, Function]:
     import tensorflow as tf
 
     def value_and_gradient(loss: Function) -> Function:
-        def both(parameters: Any, *rest: Any) -> tuple[Any, Any]:
+        def both(parameters: Any, *arguments: Any) -> tuple[Any, Any]:
             with tf.GradientTape() as tape:
                 tape.watch(parameters)
-                value = loss(parameters, *rest)
+                value = loss(parameters, *arguments)
             return value, tape.gradient(value, parameters)
 
         return both

@@ -50,13 +50,13 @@ def fit(
     began = time.perf_counter()
     program = _program(architecture)
     member_seed, order_seed, draw = (
-        int(each) for each in np.random.SeedSequence((seed, fold.number)).generate_state(3)
+        int(number) for number in np.random.SeedSequence((seed, fold.number)).generate_state(3)
     )
     values = scaler.apply(windows.values)
     start = flat(layers.build(architecture, seed=member_seed).get_weights())
     trained = program.train(
         start,
-        program.material(
+        program.fold_tensors(
             values,
             ends=windows.ends,
             targets=windows.targets,
@@ -74,28 +74,30 @@ def fit(
         patience=budget.patience,
         draw=draw >> 1,
     )
-    done, parameters = len(trained.loss), trained.parameters
-    said, checked = (
+    epochs_trained, parameters = len(trained.loss), trained.parameters
+    answers, checked = (
         _answers(architecture, parameters, values, windows.ends[rows]) for rows in (fold.test, fold.validation)
     )
     sound = _finite_epochs(trained.loss, trained.val_loss)
-    kept = sound if budget.patience else sound * (sound == done)  # the best epoch's weights, or those of the last one
+    usable_epochs = (
+        sound if budget.patience else sound * (sound == epochs_trained)
+    )  # the best epoch's weights, or those of the last one
     diverged = None
-    if not kept or not all(np.isfinite(each).all() for each in (parameters, said, checked)):
-        diverged, parameters = min(sound + 1, done), start
-        said, checked = np.zeros_like(said), np.zeros_like(checked)
+    if not usable_epochs or not all(np.isfinite(values).all() for values in (parameters, answers, checked)):
+        diverged, parameters = min(sound + 1, epochs_trained), start
+        answers, checked = np.zeros_like(answers), np.zeros_like(checked)
     deviation = _deviation(checked, windows, fold) if architecture.path else None
     nothing = np.empty((0, 0))
     return FitResult(
         architecture=architecture,
         parameters=len(parameters),
         weights=_weights_file(program, parameters),
-        probability=probabilities(said, architecture=architecture, deviation=deviation),
+        probability=probabilities(answers, architecture=architecture, deviation=deviation),
         validation=probabilities(checked, architecture=architecture, deviation=deviation),
         loss=trained.loss[:sound],
         val_loss=trained.val_loss[:sound],
-        seconds=np.full(sound, (time.perf_counter() - began) / done),
-        path=said.astype(np.float64) if architecture.path else nothing,
+        seconds=np.full(sound, (time.perf_counter() - began) / epochs_trained),
+        path=answers.astype(np.float64) if architecture.path else nothing,
         validation_path=checked.astype(np.float64) if architecture.path else nothing,
         deviation=deviation,
         diverged=diverged,

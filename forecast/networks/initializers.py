@@ -22,23 +22,23 @@ def draw(architecture: Architecture, weights: Sequence[Weight], *, names: Sequen
     """
     rng = np.random.default_rng(seed)
     cell = model_registry.cell(architecture.model)
-    found: list[Weight] = []
+    initial_weights: list[Weight] = []
     before = ""
-    for name, given in zip(names, weights, strict=True):
-        drawn: NDArray[np.floating[Any]] = given
+    for name, weight in zip(names, weights, strict=True):
+        values: NDArray[np.floating[Any]] = weight
         recurrent = name == "recurrent_kernel"
         if recurrent and cell == "irnn":
-            drawn = np.eye(len(given))
-            found[-1] = rng.normal(0.0, 0.001, found[-1].shape).astype(np.float32)
+            values = np.eye(len(weight))
+            initial_weights[-1] = rng.normal(0.0, 0.001, initial_weights[-1].shape).astype(np.float32)
         elif recurrent:
-            drawn = orthogonal(given.shape, rng)
+            values = orthogonal(weight.shape, rng)
         elif name == "kernel":
-            drawn = glorot_uniform(given.shape, rng)
+            values = glorot_uniform(weight.shape, rng)
         elif before == "recurrent_kernel" and cell == "lstm_chrono":
-            drawn = _chrono(len(given) // 4, architecture.steps, rng)
-        found.append(drawn.astype(np.float32))
+            values = _chrono(len(weight) // 4, architecture.steps, rng)
+        initial_weights.append(values.astype(np.float32))
         before = name
-    return found
+    return initial_weights
 
 
 def glorot_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ def build(architecture: Architecture, *, seed: int) -> keras.Model:
         return own_network.build(architecture, seed=seed)
     window = layers.Input((architecture.steps, architecture.features))
     network = keras.Model(window, TOPOLOGIES[architecture.topology](architecture, window), name=architecture.model)
-    names = [each.name for each in network.weights]
+    names = [weight.name for weight in network.weights]
     network.set_weights(initializers.draw(architecture, network.get_weights(), names=names, seed=seed))
     return network
 
@@ -33,14 +33,14 @@ def build(architecture: Architecture, *, seed: int) -> keras.Model:
 def _many_to_one(architecture: Architecture, window: Any) -> Any:
     """The window, bar by bar, then one answer."""
     read = FEED_FORWARD.get(architecture.cell)
-    seen = read(architecture, window) if read else _read(architecture, window)[0]
-    return _head()(seen)
+    hidden = read(architecture, window) if read else _read(architecture, window)[0]
+    return _head()(hidden)
 
 
 def _in_step(architecture: Architecture, window: Any) -> Any:
     """An answer at every bar, from the bars up to it."""
-    seen, _ = _read(architecture, window, whole=True)
-    return layers.Reshape((architecture.steps,))(_head()(seen))
+    hidden, _ = _read(architecture, window, sequences=True)
+    return layers.Reshape((architecture.steps,))(_head()(hidden))
 
 
 def _encoder_decoder(architecture: Architecture, window: Any) -> Any:
@@ -49,23 +49,23 @@ def _encoder_decoder(architecture: Architecture, window: Any) -> Any:
     Cho et al. (2014) and Sutskever, Vinyals & Le (2014). An answer is not fed back: it is linear in the state that it
     is read from, so the recurrent weights can already hold what feeding it back would add.
     """
-    seen, states = _read(architecture, window, states=True)
-    told = layers.RepeatVector(architecture.ahead)(seen)
-    path, _ = _stack(architecture, told, units=int(seen.shape[-1]), whole=True, begin=states)
+    encoded, states = _read(architecture, window, states=True)
+    repeated = layers.RepeatVector(architecture.ahead)(encoded)
+    path, _ = _stack(architecture, repeated, units=int(encoded.shape[-1]), sequences=True, begin=states)
     return layers.Reshape((architecture.ahead,))(_head()(path))
 
 
 def _one_to_many(architecture: Architecture, window: Any) -> Any:
     """The latest bar alone, told at each of the next steps."""
-    told = layers.RepeatVector(architecture.ahead)(layers.Flatten()(_latest(architecture, window)))
-    path, _ = _stack(architecture, told, units=architecture.units, whole=True)
+    repeated = layers.RepeatVector(architecture.ahead)(layers.Flatten()(_latest(architecture, window)))
+    path, _ = _stack(architecture, repeated, units=architecture.units, sequences=True)
     return layers.Reshape((architecture.ahead,))(_head()(path))
 
 
 def _one_to_one(architecture: Architecture, window: Any) -> Any:
     """The latest bar alone, then one answer: the same cell without anything to remember."""
-    seen, _ = _stack(architecture, _latest(architecture, window), units=architecture.units)
-    return _head()(seen)
+    hidden, _ = _stack(architecture, _latest(architecture, window), units=architecture.units)
+    return _head()(hidden)
 
 
 TOPOLOGIES: dict[str, Callable[[Architecture, Any], Any]] = {
@@ -86,20 +86,20 @@ def _head() -> layers.Layer:
 
 
 def _read(
-    architecture: Architecture, window: Any, *, whole: bool = False, states: bool = False
+    architecture: Architecture, window: Any, *, sequences: bool = False, states: bool = False
 ) -> tuple[Any, list[list[Any]]]:
-    """Reads the window: the last state or `whole`, that of every bar; with `states` what each layer ends with."""
+    """Reads the window: the last state or `sequences`, that of every bar; with `states` what each layer ends with."""
     return _stack(
-        architecture, window, units=architecture.units, whole=whole, states=states, both=architecture.both_ways
+        architecture, window, units=architecture.units, sequences=sequences, states=states, both=architecture.both_ways
     )
 
 
 def _stack(
     architecture: Architecture,
-    seen: Any,
+    hidden: Any,
     *,
     units: int,
-    whole: bool = False,
+    sequences: bool = False,
     states: bool = False,
     begin: list[list[Any]] | None = None,
     both: bool = False,
@@ -108,35 +108,35 @@ def _stack(
     ended = []
     for number in range(architecture.layers):
         last = number == architecture.layers - 1
-        options = {"return_sequences": whole or not last, "return_state": states}
-        found = _run(_cell(architecture, units, **options), seen, begin and begin[number])
+        options = {"return_sequences": sequences or not last, "return_state": states}
+        outputs = _run(_cell(architecture, units, **options), hidden, begin and begin[number])
         if both:
             back = _cell(architecture, units, **options, go_backwards=True)
-            other = _run(back, seen, None)
+            backward = _run(back, hidden, None)
             if options["return_sequences"]:
-                other[0] = keras.ops.flip(other[0], axis=1)
-            found = [layers.Concatenate()(pair) for pair in zip(found, other, strict=True)]
-        seen = _after(architecture, found[0])
-        ended.append(found[1:])
-    return seen, ended
+                backward[0] = keras.ops.flip(backward[0], axis=1)
+            outputs = [layers.Concatenate()(pair) for pair in zip(outputs, backward, strict=True)]
+        hidden = _after(architecture, outputs[0])
+        ended.append(outputs[1:])
+    return hidden, ended
 
 
-def _run(layer: layers.RNN, seen: Any, begin: list[Any] | None) -> list[Any]:
+def _run(layer: layers.RNN, inputs: Any, begin: list[Any] | None) -> list[Any]:
     """What the layer answers, and its states where it hands them on."""
-    found = layer(seen, initial_state=begin) if begin else layer(seen)
-    return list(found) if isinstance(found, list | tuple) else [found]
+    outputs = layer(inputs, initial_state=begin) if begin else layer(inputs)
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
 
 def _cell(architecture: Architecture, units: int, **options: Any) -> layers.RNN:
     """One layer. Its kernels are zeros until `build` has drawn all weights."""
-    layer, own = CELL_LAYERS[architecture.cell]
+    layer, cell_options = CELL_LAYERS[architecture.cell]
     return layer(
         units,
         kernel_initializer="zeros",
         recurrent_initializer="zeros",
         recurrent_dropout=architecture.recurrent_dropout,
         seed=_SEED,
-        **own,
+        **cell_options,
         **options,
     )
 
@@ -150,39 +150,39 @@ CELL_LAYERS: dict[str, tuple[type[layers.RNN], dict[str, Any]]] = {
 """The layer of each recurrent cell and its own options: a cell without an entry fails, it is no other cell."""
 
 
-def _after(architecture: Architecture, seen: Any) -> Any:
+def _after(architecture: Architecture, hidden: Any) -> Any:
     """What follows every hidden layer: nothing, unless the experiment asks for it."""
     if architecture.layer_norm:
-        seen = layers.LayerNormalization()(seen)
-    return layers.Dropout(architecture.dropout, seed=_SEED)(seen) if architecture.dropout else seen
+        hidden = layers.LayerNormalization()(hidden)
+    return layers.Dropout(architecture.dropout, seed=_SEED)(hidden) if architecture.dropout else hidden
 
 
 def _dense(architecture: Architecture, window: Any) -> Any:
     """All bars at once: no order in time but the one that the weights learn."""
-    seen = layers.Flatten()(window)
+    hidden = layers.Flatten()(window)
     for _ in range(architecture.layers):
-        seen = _hidden(architecture, seen)
-    return seen
+        hidden = _hidden(architecture, hidden)
+    return hidden
 
 
 def _cnn(architecture: Architecture, window: Any) -> Any:
     """Filters of three bars and the larger of each two neighbouring answers; then a layer that sees all of them."""
-    seen = window
+    hidden = window
     for _ in range(architecture.layers):
         filters = layers.Conv1D(
             architecture.units,
-            min(KERNEL, int(seen.shape[1])),
+            min(KERNEL, int(hidden.shape[1])),
             padding="same",
             activation="relu",
             kernel_initializer="zeros",
         )
-        seen = _after(architecture, layers.MaxPooling1D(2, padding="same")(filters(seen)))
-    return _hidden(architecture, layers.Flatten()(seen))
+        hidden = _after(architecture, layers.MaxPooling1D(2, padding="same")(filters(hidden)))
+    return _hidden(architecture, layers.Flatten()(hidden))
 
 
-def _hidden(architecture: Architecture, seen: Any) -> Any:
+def _hidden(architecture: Architecture, inputs: Any) -> Any:
     hidden = layers.Dense(architecture.units, activation="relu", kernel_initializer="zeros")
-    return _after(architecture, hidden(seen))
+    return _after(architecture, hidden(inputs))
 
 
 FEED_FORWARD: dict[str, Callable[[Architecture, Any], Any]] = {"dense": _dense, "cnn": _cnn}

@@ -21,41 +21,41 @@ class Objective(NamedTuple):
     losses: Callable[[Any, FoldTensors, Any], Any]
 
 
-def of_window(material: FoldTensors, rows: Any, answers: int) -> Any:
+def of_window(tensors: FoldTensors, rows: Any, answers: int) -> Any:
     """A window's own weight, the same for each of its answers."""
-    weight = ops.take(material.weights, ops.maximum(rows, 0), axis=0) * ops.cast(rows >= 0, "float32")
+    weight = ops.take(tensors.weights, ops.maximum(rows, 0), axis=0) * ops.cast(rows >= 0, "float32")
     return ops.repeat(weight[:, None], answers, axis=1) if answers > 1 else weight[:, None]
 
 
-def _last_weights(material: FoldTensors, rows: Any, answers: int) -> Any:
-    return of_window(material, rows, 1)
+def _last_weights(tensors: FoldTensors, rows: Any, answers: int) -> Any:
+    return of_window(tensors, rows, 1)
 
 
-def _last_losses(answers: Any, material: FoldTensors, rows: Any) -> Any:
-    targets = ops.take(material.targets, ops.maximum(rows, 0), axis=0)
+def _last_losses(answers: Any, tensors: FoldTensors, rows: Any) -> Any:
+    targets = ops.take(tensors.targets, ops.maximum(rows, 0), axis=0)
     return _log_losses(answers[:, -1:], targets[:, None])
 
 
-def _step_weights(material: FoldTensors, rows: Any, answers: int) -> Any:
+def _step_weights(tensors: FoldTensors, rows: Any, answers: int) -> Any:
     """Each bar's own; none where the window itself has none."""
-    own = ops.cast(of_window(material, rows, 1) > 0, "float32")
-    return ops.take(material.counts, _bars(material, rows, 1 - answers, 1), axis=0) * own
+    weighted = ops.cast(of_window(tensors, rows, 1) > 0, "float32")
+    return ops.take(tensors.counts, _bars(tensors, rows, 1 - answers, 1), axis=0) * weighted
 
 
-def _step_losses(answers: Any, material: FoldTensors, rows: Any) -> Any:
-    return _log_losses(answers, ops.take(material.marks, _bars(material, rows, 1 - answers.shape[1], 1), axis=0))
+def _step_losses(answers: Any, tensors: FoldTensors, rows: Any) -> Any:
+    return _log_losses(answers, ops.take(tensors.marks, _bars(tensors, rows, 1 - answers.shape[1], 1), axis=0))
 
 
-def _path_losses(answers: Any, material: FoldTensors, rows: Any) -> Any:
+def _path_losses(answers: Any, tensors: FoldTensors, rows: Any) -> Any:
     """Squared error of each bar of the path, in units of the volatility known at the decision."""
-    came = ops.take(material.marks, _bars(material, rows, 1, 1 + answers.shape[1]), axis=0)
-    unit = ops.take(material.unit, ops.maximum(rows, 0), axis=0)
-    return ops.square(answers - came / unit[:, None])
+    realised = ops.take(tensors.marks, _bars(tensors, rows, 1, 1 + answers.shape[1]), axis=0)
+    unit = ops.take(tensors.unit, ops.maximum(rows, 0), axis=0)
+    return ops.square(answers - realised / unit[:, None])
 
 
-def _bars(material: FoldTensors, rows: Any, first: int, until: int) -> Any:
+def _bars(tensors: FoldTensors, rows: Any, first: int, until: int) -> Any:
     """The bars from `first` to before `until`, counted from each window's last one, shape (batch, bars)."""
-    ends = ops.take(material.ends, ops.maximum(rows, 0), axis=0)
+    ends = ops.take(tensors.ends, ops.maximum(rows, 0), axis=0)
     return ends[:, None] + ops.arange(first, until, dtype="int32")
 
 

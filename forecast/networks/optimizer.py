@@ -71,11 +71,11 @@ class TrainedWeights:
 
 def trained(state: TrainingState, *, patience: int) -> TrainedWeights:
     """What is kept of a member: with a patience the parameters of its best epoch, else the last ones."""
-    done = int(state.epoch)
+    epochs = int(state.epoch)
     return TrainedWeights(
         parameters=np.array(state.best if patience else state.parameters),
-        loss=np.array(state.loss, dtype=np.float64)[:done],
-        val_loss=np.array(state.val_loss, dtype=np.float64)[:done],
+        loss=np.array(state.loss, dtype=np.float64)[:epochs],
+        val_loss=np.array(state.val_loss, dtype=np.float64)[:epochs],
     )
 
 
@@ -102,7 +102,7 @@ def roomy(length: int) -> int:
 
 def flat(weights: list[NDArray[np.float32]]) -> Vector:
     """A network's weights one after another, shape (parameters,)."""
-    return np.concatenate([each.ravel() for each in weights]).astype(np.float32)
+    return np.concatenate([array.ravel() for array in weights]).astype(np.float32)
 
 
 def begin(parameters: Vector, epochs: int, *, draw: int = 0) -> TrainingState:
@@ -123,7 +123,7 @@ def begin(parameters: Vector, epochs: int, *, draw: int = 0) -> TrainingState:
     )
 
 
-def put(curve: Any, epoch: Any, value: Any) -> Any:
+def record(curve: Any, epoch: Any, value: Any) -> Any:
     """The curve with this value at this epoch."""
     return ops.slice_update(curve, (epoch,), ops.reshape(value, (1,)))
 

@@ -30,10 +30,11 @@ def build(architecture: Architecture, *, seed: int) -> keras.Model:
         "input": (getattr(network, "input_shape", None), (None, architecture.steps, architecture.features)),
         "output": (getattr(network, "output_shape", None), (None, 1)),
     }
-    for what, (got, expected) in shapes.items():
-        if got != expected:
+    for subject, (actual, expected) in shapes.items():
+        if actual != expected:
             raise ConfigError(
-                f"{_WHAT} {name}: expected {what} of shape {expected}, got {got}. Begin with keras.Input((architecture."
+                f"{_WHAT} {name}: expected {subject} of shape {expected}, got {actual}. Begin with "
+                "keras.Input((architecture."
                 "steps, architecture.features)) and end with keras.layers.Dense(1), whose answer is a logit."
             )
     if unbuilt := [layer.name for layer in network.layers if not layer.built]:

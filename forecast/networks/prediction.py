@@ -108,13 +108,13 @@ def answers(parameters: Vector, values: NDArray[np.float32], ends: Rows, *, arch
     block = np.zeros((size, steps, values.shape[1]), dtype=np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # weights that diverged: whoever asks looks at the answers
         for first in range(0, len(ends), size):
-            asked = gather(values, ends[first : first + size], steps=steps)
-            block[: len(asked)] = asked
+            requested = gather(values, ends[first : first + size], steps=steps)
+            block[: len(requested)] = requested
             sequence: Any = np.ascontiguousarray(block.transpose(1, 0, 2), dtype=np.float64)
             for layer in layers[:-1]:
                 sequence = np.stack(list(_states(read, layer, sequence)))
             *_, last = _states(read, layers[-1], sequence)
-            logits[first : first + len(asked)] = (last @ head + head_bias)[: len(asked)]
+            logits[first : first + len(requested)] = (last @ head + head_bias)[: len(requested)]
     return logits
 
 
@@ -149,17 +149,19 @@ def _irnn(sums: Array, state: Array, _: Array, layer: Layer) -> tuple[Array, Arr
 
 def _lstm(sums: Array, state: Array, memory: Array, layer: Layer) -> tuple[Array, Array]:
     """Keras' order of gates: input, forget, candidate, output."""
-    entered, kept, candidate, let_out = np.split(sums + state @ layer[1], 4, axis=1)
-    memory = _logistic(kept) * memory + _logistic(entered) * np.tanh(candidate)
-    return _logistic(let_out) * np.tanh(memory), memory
+    input_gate, forget_gate, candidate, output_gate = np.split(sums + state @ layer[1], 4, axis=1)
+    memory = _logistic(forget_gate) * memory + _logistic(input_gate) * np.tanh(candidate)
+    return _logistic(output_gate) * np.tanh(memory), memory
 
 
 def _gru(sums: Array, state: Array, _: Array, layer: Layer) -> tuple[Array, Array]:
     """Keras' order of gates: update, reset, candidate; the reset gate is applied after the recurrent kernel."""
     update, reset, candidate = np.split(sums, 3, axis=1)
-    again, passed, remembered = np.split(state @ layer[1] + layer[2][1], 3, axis=1)
-    kept = _logistic(update + again)
-    return kept * state + (1 - kept) * np.tanh(candidate + _logistic(reset + passed) * remembered), _
+    recurrent_update, recurrent_reset, recurrent_candidate = np.split(state @ layer[1] + layer[2][1], 3, axis=1)
+    update_gate = _logistic(update + recurrent_update)
+    return update_gate * state + (1 - update_gate) * np.tanh(
+        candidate + _logistic(reset + recurrent_reset) * recurrent_candidate
+    ), _
 
 
 _READ: dict[str, Callable[[Array, Array, Array, Layer], tuple[Array, Array]]] = {

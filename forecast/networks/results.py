@@ -23,7 +23,7 @@ class Budget:
     @classmethod
     def of(cls, experiment: Experiment, *, learning_rate: float) -> "Budget":
         """The experiment's fields of the same names, at a learning rate that tuning may have chosen."""
-        names = [each.name for each in fields(cls) if each.name != "learning_rate"]
+        names = [setting.name for setting in fields(cls) if setting.name != "learning_rate"]
         shared: dict[str, Any] = {name: getattr(experiment, name) for name in names}
         return cls(learning_rate=learning_rate, **shared)
 

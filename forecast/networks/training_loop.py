@@ -24,7 +24,7 @@ from forecast.networks.optimizer import (
     begin,
     filled,
     finished,
-    put,
+    record,
     roomy,
     shuffled,
     trained,
@@ -47,14 +47,14 @@ class Program:
         self.network = network
         self._objective, self._judge = OBJECTIVES[topology]
         self._random = random
-        self._shapes = [tuple(each.shape) for each in network.trainable_variables]
-        self._fixed = [np.array(each) for each in network.non_trainable_variables]
+        self._shapes = [tuple(variable.shape) for variable in network.trainable_variables]
+        self._fixed = [np.array(variable) for variable in network.non_trainable_variables]
         self._steps = network.input_shape[1]
         self._gradient = value_and_gradient(self._loss)
         self._train = compiled(self.train_epochs)
         self._answers = compiled(self._forward)
 
-    def material(
+    def fold_tensors(
         self,
         values: Vector,
         *,
@@ -95,7 +95,7 @@ class Program:
     def train(
         self,
         start: Vector,
-        material: FoldTensors,
+        tensors: FoldTensors,
         *,
         train: Rows,
         batch: int,
@@ -110,7 +110,7 @@ class Program:
         the last parameters; otherwise those of the epoch with the lowest validation loss. draw: the member's number
         for dropout, below 2^31.
         """
-        room = -(-len(material.ends) // batch) * batch
+        room = -(-len(tensors.ends) // batch) * batch
         chunk = max(1, min(epochs, _MOST_ORDER // room))
         state = begin(start, epochs, draw=draw)
         while not finished(state, epochs=epochs, patience=patience):
@@ -118,28 +118,28 @@ class Program:
             until = min(epochs, first + chunk)
             orders = shuffled(train, shuffle=shuffle, epochs=until - first, shape=(chunk, room // batch, batch))
             state = TrainingState(
-                *self._train(tuple(state), tuple(material), orders, np.int32(until), np.int32(patience))
+                *self._train(tuple(state), tuple(tensors), orders, np.int32(until), np.int32(patience))
             )
         return trained(state, patience=patience)
 
     def answers(self, parameters: Vector, windows: Vector) -> Vector:
         """A row of answers a window; windows: shape (any number, steps, features). Its digits depend on it alone."""
-        found = np.empty((len(windows), self.network.output_shape[1]), dtype=np.float32)
+        answers = np.empty((len(windows), self.network.output_shape[1]), dtype=np.float32)
         for first in range(0, len(windows), _PREDICT_BATCH):
             batch = windows[first : first + _PREDICT_BATCH]
             padded = np.zeros((_PREDICT_BATCH, *windows.shape[1:]), dtype=np.float32)
             padded[: len(batch)] = batch
-            found[first : first + len(batch)] = np.array(self._answers(parameters, padded))[: len(batch)]
-        return found
+            answers[first : first + len(batch)] = np.array(self._answers(parameters, padded))[: len(batch)]
+        return answers
 
     def weights(self, parameters: Any) -> list[Any]:
         """A member's parameters as the network's weights, in Keras' order."""
-        found, position = [], 0
+        weights, position = [], 0
         for shape in self._shapes:
             size = int(np.prod(shape))
-            found.append(ops.reshape(parameters[position : position + size], shape))
+            weights.append(ops.reshape(parameters[position : position + size], shape))
             position += size
-        return found
+        return weights
 
     def _forward(self, parameters: Any, windows: Any) -> Any:
         return self.network.stateless_call(self.weights(parameters), self._fixed, windows)[0]
@@ -149,57 +149,60 @@ class Program:
         if not self._random:
             return self._forward(parameters, windows)
         draw, step = state
-        drawn = ops.cast(step, "int32") * _MOST_DRAWS
-        seeds = [ops.cast(ops.stack([draw + place, drawn]), each.dtype.name) for place, each in enumerate(self._fixed)]
+        draws = ops.cast(step, "int32") * _MOST_DRAWS
+        seeds = [
+            ops.cast(ops.stack([draw + place, draws]), variable.dtype.name)
+            for place, variable in enumerate(self._fixed)
+        ]
         return self.network.stateless_call(self.weights(parameters), seeds, windows, training=True)[0]
 
-    def _loss(self, parameters: Any, material: FoldTensors, rows: Any, state: tuple[Any, Any]) -> Any:
+    def _loss(self, parameters: Any, tensors: FoldTensors, rows: Any, state: tuple[Any, Any]) -> Any:
         """Weighted mean loss of a batch."""
-        answers = self._learning(parameters, self._windows(material, rows), state)
-        weights = self._weights(self._objective, material, rows)
-        losses = self._objective.losses(answers, material, rows)
+        answers = self._learning(parameters, self._windows(tensors, rows), state)
+        weights = self._weights(self._objective, tensors, rows)
+        losses = self._objective.losses(answers, tensors, rows)
         return ops.sum(losses * weights) / ops.maximum(ops.sum(weights), _NO_WEIGHT)
 
-    def _windows(self, material: FoldTensors, rows: Any) -> Any:
+    def _windows(self, tensors: FoldTensors, rows: Any) -> Any:
         offsets = ops.arange(1 - self._steps, 1, dtype="int32")
-        ends = ops.take(material.ends, ops.maximum(rows, 0), axis=0)
-        return ops.take(material.values, ends[:, None] + offsets, axis=0)
+        ends = ops.take(tensors.ends, ops.maximum(rows, 0), axis=0)
+        return ops.take(tensors.values, ends[:, None] + offsets, axis=0)
 
-    def _weights(self, objective: Objective, material: FoldTensors, rows: Any) -> Any:
-        return objective.weights(material, rows, self.network.output_shape[1])
+    def _weights(self, objective: Objective, tensors: FoldTensors, rows: Any) -> Any:
+        return objective.weights(tensors, rows, self.network.output_shape[1])
 
-    def train_epochs(self, state: Any, material: Any, orders: Any, until: Any, patience: Any) -> Any:
+    def train_epochs(self, state: Any, tensors: Any, orders: Any, until: Any, patience: Any) -> Any:
         """The function that is compiled: a State and a Material as tuples, a State's fields back."""
-        material, start = FoldTensors(*material), TrainingState(*state)
+        tensors, start = FoldTensors(*tensors), TrainingState(*state)
         first = start.epoch
 
         def more(*state: Any) -> Any:
-            now = TrainingState(*state)
-            return ops.logical_and(now.epoch < until, ops.logical_or(patience == 0, now.waited < patience))
+            current = TrainingState(*state)
+            return ops.logical_and(current.epoch < until, ops.logical_or(patience == 0, current.waited < patience))
 
         def epoch(*state: Any) -> Any:
-            now = TrainingState(*state)
-            return tuple(self._epoch(now, material, orders[now.epoch - first]))
+            current = TrainingState(*state)
+            return tuple(self._epoch(current, tensors, orders[current.epoch - first]))
 
         return ops.while_loop(more, epoch, tuple(start))
 
-    def _epoch(self, state: TrainingState, material: FoldTensors, order: Any) -> TrainingState:
-        def batch(number: Any, seen: Any, total: Any, step: Any, parameters: Any, first: Any, second: Any) -> Any:
+    def _epoch(self, state: TrainingState, tensors: FoldTensors, order: Any) -> TrainingState:
+        def batch(number: Any, weight_sum: Any, total: Any, step: Any, parameters: Any, first: Any, second: Any) -> Any:
             rows = order[number]
-            loss, gradient = self._gradient(parameters, material, rows, (state.draw, step))
-            size = ops.sum(self._weights(self._objective, material, rows))
+            loss, gradient = self._gradient(parameters, tensors, rows, (state.draw, step))
+            size = ops.sum(self._weights(self._objective, tensors, rows))
             step, parameters, first, second = adam(
-                step, parameters, first, second, gradient, rate=material.rate, clip=material.clip
+                step, parameters, first, second, gradient, rate=tensors.rate, clip=tensors.clip
             )
-            return number + 1, seen + size, total + loss * size, step, parameters, first, second
+            return number + 1, weight_sum + size, total + loss * size, step, parameters, first, second
 
         zero = ops.zeros((), "float32")
-        _, seen, total, step, parameters, first, second = ops.while_loop(
-            lambda number, *_: number < material.batches,
+        _, weight_sum, total, step, parameters, first, second = ops.while_loop(
+            lambda number, *_: number < tensors.batches,
             batch,
             (ops.zeros((), "int32"), zero, zero, state.step, state.parameters, state.first, state.second),
         )
-        val_loss = self._validate(parameters, material)
+        val_loss = self._validate(parameters, tensors)
         better = val_loss < state.best_loss
         return TrainingState(
             draw=state.draw,
@@ -211,27 +214,27 @@ class Program:
             first=first,
             second=second,
             best=ops.where(better, parameters, state.best),
-            loss=put(state.loss, state.epoch, total / ops.maximum(seen, _NO_WEIGHT)),
-            val_loss=put(state.val_loss, state.epoch, val_loss),
+            loss=record(state.loss, state.epoch, total / ops.maximum(weight_sum, _NO_WEIGHT)),
+            val_loss=record(state.val_loss, state.epoch, val_loss),
         )
 
-    def _validate(self, parameters: Any, material: FoldTensors) -> Any:
-        def batch(number: Any, seen: Any, total: Any) -> Any:
-            rows = material.validation[number]
-            weights = self._weights(self._judge, material, rows)
-            losses = self._judge.losses(self._forward(parameters, self._windows(material, rows)), material, rows)
-            return number + 1, seen + ops.sum(weights), total + ops.sum(losses * weights)
+    def _validate(self, parameters: Any, tensors: FoldTensors) -> Any:
+        def batch(number: Any, weight_sum: Any, total: Any) -> Any:
+            rows = tensors.validation[number]
+            weights = self._weights(self._judge, tensors, rows)
+            losses = self._judge.losses(self._forward(parameters, self._windows(tensors, rows)), tensors, rows)
+            return number + 1, weight_sum + ops.sum(weights), total + ops.sum(losses * weights)
 
         zero = ops.zeros((), "float32")
-        _, seen, total = ops.while_loop(
-            lambda number, *_: number < material.validation_batches, batch, (ops.zeros((), "int32"), zero, zero)
+        _, weight_sum, total = ops.while_loop(
+            lambda number, *_: number < tensors.validation_batches, batch, (ops.zeros((), "int32"), zero, zero)
         )
-        return total / ops.maximum(seen, _NO_WEIGHT)
+        return total / ops.maximum(weight_sum, _NO_WEIGHT)
 
 
 def _padded(values: NDArray[np.floating[Any]] | None, room: int) -> Any:
     """A tensor of float32 filled up with ones, or a single one where there is nothing."""
-    found = np.ones(1 if values is None else room, dtype=np.float32)
+    padded = np.ones(1 if values is None else room, dtype=np.float32)
     if values is not None:
-        found[: len(values)] = values
-    return ops.convert_to_tensor(found)
+        padded[: len(values)] = values
+    return ops.convert_to_tensor(padded)

@@ -13,7 +13,7 @@ from forecast.runs import integrity
 from forecast.runs.integrity import Integrity
 from forecast.runs.run import Run
 from forecast.statistics.comparisons import BENCHMARKS, BUY_AND_HOLD, is_network
-from forecast.statistics.performance import held_returns
+from forecast.statistics.performance import bar_returns
 from forecast.statistics.periods import compounded
 from forecast.trading.ledgers import read_ledgers
 from forecast.trading.simulator import Ledger
@@ -110,7 +110,7 @@ class PageContext:
 
     def returns(self, model: str) -> Floats:
         """What an ensemble earned, costs paid, in each session; in each bar where there are few sessions."""
-        net = held_returns(self.ensemble(model))
+        net = bar_returns(self.ensemble(model))
         return compounded(net, self.sessions)[1] if self.by_session else net
 
     @property

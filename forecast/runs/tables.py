@@ -20,7 +20,7 @@ from pipelines.market.types import Bars, Floats, Times
 from pipelines.preprocessing.combinatorial_cv import group_rows, path_folds
 from pipelines.preprocessing.windows import Rows
 
-FOUND = ("probability", "validation", "loss", "val_loss", "seconds", "path", "validation_path")
+MEMBER_ARRAYS = ("probability", "validation", "loss", "val_loss", "seconds", "path", "validation_path")
 """What is kept of a member besides its weights."""
 
 
@@ -114,8 +114,12 @@ def describe_panel_run(
 def _describe_covariates(covariates: Mapping[str, Bars]) -> dict[str, Any]:
     """opened: of the first bar, from which on prices are adjusted."""
     described = {
-        symbol: {**describe_bars(each), "opened": _iso(each.opened_at[0]), "fingerprint": fingerprint(each)}
-        for symbol, each in covariates.items()
+        symbol: {
+            **describe_bars(covariate),
+            "opened": _iso(covariate.opened_at[0]),
+            "fingerprint": fingerprint(covariate),
+        }
+        for symbol, covariate in covariates.items()
     }
     return {"covariates": described} if described else {}
 

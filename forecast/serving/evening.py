@@ -19,7 +19,7 @@ from pipelines.market.types import Bars
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Asked:
+class LiveForecast:
     """What a run answers now. prices: the bars that it was asked on, adjusted as the run's."""
 
     loaded: LoadedRun
@@ -45,7 +45,7 @@ class Answer:
     """
 
     live: LiveRun
-    asked: Asked
+    live_forecast: LiveForecast
     entry: JournalEntry
     earlier: tuple[JournalEntry, ...]
     previous: float
@@ -55,15 +55,17 @@ class Answer:
 
     @property
     def forecast(self) -> RunSignal:
-        return self.asked.forecast
+        return self.live_forecast.forecast
 
     @cached_property
     def record(self) -> PaperRecord | None:
         """What came of the signals up to now, None where this is the first one."""
         if not self.earlier:
             return None
-        entries, asked = [*self.earlier, self.entry], self.asked
-        return paper_record(asked.run, asked.experiment, entries, asked.prices, rules=self.live.trading)
+        entries, live_forecast = [*self.earlier, self.entry], self.live_forecast
+        return paper_record(
+            live_forecast.run, live_forecast.experiment, entries, live_forecast.prices, rules=self.live.trading
+        )
 
     @property
     def changed(self) -> bool:
@@ -74,7 +76,7 @@ class Answer:
     def agreement(self) -> tuple[int, int]:
         """How many networks hold a position of the same sign as the one that is traded, of how many."""
         sign = np.sign(self.entry.traded.position)
-        return sum(bool(np.sign(each.position) == sign) for each in self.entry.signals), len(self.entry.signals)
+        return sum(bool(np.sign(network.position) == sign) for network in self.entry.signals), len(self.entry.signals)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,40 +100,40 @@ class Evening:
 def ask_all(
     live: Sequence[LiveRun],
     *,
-    ask: Callable[[LiveRun], Asked],
+    ask: Callable[[LiveRun], LiveForecast],
     journal: Journal,
     now: np.datetime64,
     refit: bool = False,
-    kept: bool = True,
+    journalled: bool = True,
 ) -> Evening:
     """Asks each run; one that fails is passed over with its reason.
 
-    kept: whether the journal is written to; not for what-if rules.
+    journalled: whether the journal is written to; not for what-if rules.
     """
-    asked: list[tuple[LiveRun, Asked]] = []
+    forecasts: list[tuple[LiveRun, LiveForecast]] = []
     failures: list[Failure] = []
-    for each in live:
+    for live_run in live:
         try:
-            asked.append((each, ask(each)))
+            forecasts.append((live_run, ask(live_run)))
         except ForecastError as error:
-            failures.append(Failure(run=each.run, symbol=each.symbol, reason=str(error)))
+            failures.append(Failure(run=live_run.run, symbol=live_run.symbol, reason=str(error)))
         except Exception as error:  # a defect in one run's files must not cost the others their signals
             reason = f"{type(error).__name__}: {error}. This is a defect of forecast; ask the run alone with --debug."
-            failures.append(Failure(run=each.run, symbol=each.symbol, reason=reason))
+            failures.append(Failure(run=live_run.run, symbol=live_run.symbol, reason=reason))
     page = journal.read()
-    entries = [_entry(each, found.forecast, now=now, refit=refit) for each, found in asked]
-    standing = journal.record(entries) if kept else entries
+    entries = [_entry(live_run, live_forecast.forecast, now=now, refit=refit) for live_run, live_forecast in forecasts]
+    standing = journal.record(entries) if journalled else entries
     answers = [
-        _answer(each, found, entry, page=page, now=fresh, kept=kept)
-        for (each, found), entry, fresh in zip(asked, standing, entries, strict=True)
+        _answer(live_run, live_forecast, entry, page=page, fresh_entry=fresh, journalled=journalled)
+        for (live_run, live_forecast), entry, fresh in zip(forecasts, standing, entries, strict=True)
     ]
     return Evening(answers=tuple(answers), failures=tuple(failures), notes=tuple(_notes(page, now=now)))
 
 
 def iso(moment: np.datetime64) -> str:
     """UTC, ISO 8601, as the journal has it."""
-    whole = moment.astype("datetime64[s]")
-    return f"{np.datetime_as_string(whole if moment == whole else moment)}Z"
+    seconds = moment.astype("datetime64[s]")
+    return f"{np.datetime_as_string(seconds if moment == seconds else moment)}Z"
 
 
 def _entry(live: LiveRun, forecast: RunSignal, *, now: np.datetime64, refit: bool) -> JournalEntry:
@@ -149,32 +151,42 @@ def _entry(live: LiveRun, forecast: RunSignal, *, now: np.datetime64, refit: boo
         refit=refit,
         signals=tuple(
             GivenSignal(
-                model=each.model, signal=each.signal, probability=each.probability, position=each.position,
-                members=each.members,
+                model=network.model, signal=network.signal, probability=network.probability, position=network.position,
+                members=network.members,
             )
-            for each in forecast.networks
+            for network in forecast.networks
         ),
     )  # fmt: skip
 
 
 def _answer(
-    live: LiveRun, asked: Asked, entry: JournalEntry, *, page: JournalPage, now: JournalEntry, kept: bool
+    live: LiveRun,
+    live_forecast: LiveForecast,
+    entry: JournalEntry,
+    *,
+    page: JournalPage,
+    fresh_entry: JournalEntry,
+    journalled: bool,
 ) -> Answer:
     """now: what the run says this time; entry: what the journal has of this bar."""
     before = page.before(live.symbol, entry.decided_at)
-    notes = list(asked.forecast.notes)
-    if now.traded.position != entry.traded.position:
+    notes = list(live_forecast.forecast.notes)
+    if fresh_entry.traded.position != entry.traded.position:
         notes.append(
-            f"Asked again, the signal of this bar is {now.traded.signal} now; the journal keeps {entry.traded.signal}, "
-            f"given at {entry.recorded_at}. Prices or networks have changed since."
+            f"Asked again, the signal of this bar is {fresh_entry.traded.signal} now; the journal keeps "
+            f"{entry.traded.signal}, given at {entry.recorded_at}. Prices or networks have changed since."
         )
-    saved = live.backtest in asked.run.backtests()
-    verdict = asked.run.metrics(live.backtest)["verdict"] if saved else {}
+    saved = live.backtest in live_forecast.run.backtests()
+    verdict = live_forecast.run.metrics(live.backtest)["verdict"] if saved else {}
     return Answer(
         live=live,
-        asked=asked,
+        live_forecast=live_forecast,
         entry=entry,
-        earlier=tuple(each for each in page.of(live.run) if each.decided_at < entry.decided_at) if kept else (),
+        earlier=tuple(
+            earlier_entry for earlier_entry in page.of(live.run) if earlier_entry.decided_at < entry.decided_at
+        )
+        if journalled
+        else (),
         previous=0.0 if before is None else before.traded.position,
         passed_on=entry.key in page.passed_on,
         verdict={name: verdict.get(name) for name in ("skill", "money")},
@@ -190,7 +202,7 @@ def _notes(page: JournalPage, *, now: np.datetime64) -> list[str]:
             f"{len(page.damaged)} {'line' if len(page.damaged) == 1 else 'lines'} of the journal cannot be read "
             f"(line {lines}): cut short or changed. The others stand."
         )
-    newest = max((each.recorded_at for each in page.entries), default=None)
+    newest = max((entry.recorded_at for entry in page.entries), default=None)
     if newest is not None and newest > iso(now.astype("datetime64[s]")):
         notes.append(
             f"The clock says {iso(now.astype('datetime64[s]'))}, earlier than the newest signal of the journal "

@@ -70,7 +70,7 @@ def export(
         tell(f"Not verified: {checked.reason}.")
     number = last_fold(described) if config.fold is None else config.fold
     chosen = tuple(config.models) or tuple(experiment.models)
-    folds = [int(each["number"]) for each in described["folds"]]
+    folds = [int(description["number"]) for description in described["folds"]]
     if number not in folds or set(chosen) - set(experiment.models):
         raise ConfigError(
             f"Expected fold from {folds[0]} to {folds[-1]} and models out of {', '.join(experiment.models)}, "
@@ -78,28 +78,30 @@ def export(
         )
     tasks = [(model, number, seed) for model in chosen for seed in range(experiment.seeds)]
     opened = [open_member(run, experiment, task) for task in tasks]
-    for lost in (member for member in opened if member.diverged):
-        tell(f"Left out, it diverged in training: {' '.join(map(str, lost.task))}.")
+    for diverged in (member for member in opened if member.diverged):
+        tell(f"Left out, it diverged in training: {' '.join(map(str, diverged.task))}.")
     files = [member for member in opened if not member.diverged]
     if not files:
         raise RunError(f"Expected a member that learned to export, got {len(opened)} that diverged. Train again.")
     fitting = backend.load_fitting("tensorflow")  # whatever trained it: the weights are the same, and it writes both
-    done = []
+    exported = []
     for member in files:
         rows, stored = _test_rows(run, experiment, member, source)
-        each = _write(_whole(fitting, member), member, to=config.format, folder=folder, windows=rows, stored=stored)
-        done.append(each)
-        known = (
-            "not checked, onnxruntime is not installed"
-            if each.apart is None
-            else (f"equal to {each.apart:.0e} on {each.rows:,} test windows")
+        model = _write(
+            _full_network(fitting, member), member, to=config.format, folder=folder, windows=rows, stored=stored
         )
-        tell(f"{each.path.name}: {known}.")
-    write_json(folder / "export.json", _described(run, experiment, done))
-    return done
+        exported.append(model)
+        equality = (
+            "not checked, onnxruntime is not installed"
+            if model.apart is None
+            else (f"equal to {model.apart:.0e} on {model.rows:,} test windows")
+        )
+        tell(f"{model.path.name}: {equality}.")
+    write_json(folder / "export.json", _described(run, experiment, exported))
+    return exported
 
 
-def _whole(fitting: Any, member: Checkpoint) -> Any:
+def _full_network(fitting: Any, member: Checkpoint) -> Any:
     """Unscaled window -> probability, in Keras' own layers: no code of this project is needed to load it."""
     keras, layers = fitting.keras, fitting.keras.layers
     network = fitting.layers.build(member.architecture, seed=0)
@@ -121,10 +123,10 @@ def _write(network: Any, member: Checkpoint, *, to: str, folder: Path, windows: 
     model, fold, seed = member.task
     path = folder / f"{model}-fold-{fold}-seed-{seed}.{to}"
     with temporary_folder("export") as aside:
-        written = aside / path.name
-        found = _KINDS[to](network, written, windows)
-        content = written.read_bytes()
-    apart = None if found is None else float(np.abs(found - stored).max())
+        target = aside / path.name
+        probability = _KINDS[to](network, target, windows)
+        content = target.read_bytes()
+    apart = None if probability is None else float(np.abs(probability - stored).max())
     if apart is not None and not apart <= TOLERANCE:
         raise RunError(
             f"{path.name} gives probabilities that differ from the run's by {apart:.1e} (more than {TOLERANCE:.0e}): "
@@ -138,8 +140,8 @@ def _write(network: Any, member: Checkpoint, *, to: str, folder: Path, windows: 
 def _as_keras(network: Any, path: Path, windows: Any) -> Floats:
     """Probabilities of the file, loaded again."""
     network.save(path)
-    again = importlib.import_module("keras").models.load_model(path, safe_mode=True)
-    return np.asarray(again.predict(windows, verbose=0), dtype=np.float64)[:, 0]
+    loaded = importlib.import_module("keras").models.load_model(path, safe_mode=True)
+    return np.asarray(loaded.predict(windows, verbose=0), dtype=np.float64)[:, 0]
 
 
 def _as_onnx(network: Any, path: Path, windows: Any) -> Floats | None:
@@ -174,17 +176,19 @@ def _test_rows(
     decided = rows["decided_at"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
     times, place, count = np.unique(prices.closed_at, return_index=True, return_counts=True)
     at = np.searchsorted(times, decided)
-    there = at < len(times)
-    there[there] &= (times[at[there]] == decided[there]) & (count[at[there]] == 1)
-    ends = place[at[there]]
+    present = at < len(times)
+    present[present] &= (times[at[present]] == decided[present]) & (count[at[present]] == 1)
+    ends = place[at[present]]
     first = windows.first_end(matrix, steps=experiment.window)
-    kept = ends >= first
-    if not kept.any():
+    with_window = ends >= first
+    if not with_window.any():
         raise RunError(f"The store no longer has the bars of fold {fold} of run {run.name}. Fetch more history.")
-    return gather(matrix, ends[kept], steps=experiment.window), rows["probability"].to_numpy()[there][kept]
+    return gather(matrix, ends[with_window], steps=experiment.window), rows["probability"].to_numpy()[present][
+        with_window
+    ]
 
 
-def _described(run: Run, experiment: Experiment, done: Sequence[ExportedModel]) -> dict[str, Any]:
+def _described(run: Run, experiment: Experiment, exported: Sequence[ExportedModel]) -> dict[str, Any]:
     """What a program has to know to ask the files."""
     return {
         "run": run.name,
@@ -197,5 +201,5 @@ def _described(run: Run, experiment: Experiment, done: Sequence[ExportedModel]) 
             "order": "the newest bar last",
         },
         "output": "probability of a rise",
-        "files": [{**asdict(each), "path": each.path.name} for each in done],
+        "files": [{**asdict(model), "path": model.path.name} for model in exported],
     }

@@ -51,7 +51,7 @@ class JournalEntry:
     @property
     def traded(self) -> GivenSignal:
         """The signal of the network that is traded, the first one where that is not among them."""
-        return next((each for each in self.signals if each.model == self.model), self.signals[0])
+        return next((signal for signal in self.signals if signal.model == self.model), self.signals[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +68,12 @@ class JournalPage:
 
     def of(self, run: str) -> list[JournalEntry]:
         """The entries of a run, in order of their bars."""
-        return sorted((each for each in self.entries if each.run == run), key=lambda each: each.decided_at)
+        return sorted((entry for entry in self.entries if entry.run == run), key=lambda entry: entry.decided_at)
 
     def before(self, symbol: str, decided_at: str) -> JournalEntry | None:
         """The newest entry of a symbol, whatever the run, at an earlier bar."""
-        earlier = [each for each in self.entries if each.symbol == symbol and each.decided_at < decided_at]
-        return max(earlier, key=lambda each: each.decided_at, default=None)
+        earlier = [entry for entry in self.entries if entry.symbol == symbol and entry.decided_at < decided_at]
+        return max(earlier, key=lambda entry: entry.decided_at, default=None)
 
 
 class Journal:
@@ -108,15 +108,15 @@ class Journal:
     def record(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
         """Appends those whose run and bar are not there yet, in one write; returns what now stands for each."""
         with self._locked():
-            known = {each.key: each for each in self.read().entries}
-            fresh = {each.key: each for each in entries if each.key not in known}
-            self._append({"event": "signal", **asdict(each)} for each in fresh.values())
-        return [known.get(each.key, fresh.get(each.key, each)) for each in entries]
+            recorded = {entry.key: entry for entry in self.read().entries}
+            fresh = {entry.key: entry for entry in entries if entry.key not in recorded}
+            self._append({"event": "signal", **asdict(entry)} for entry in fresh.values())
+        return [recorded.get(entry.key, fresh.get(entry.key, entry)) for entry in entries]
 
     def mark_passed_on(self, entries: Sequence[JournalEntry]) -> None:
         """Notes that a program was told of these changes."""
         with self._locked():
-            self._append({"event": "passed_on", "run": each.run, "decided_at": each.decided_at} for each in entries)
+            self._append({"event": "passed_on", "run": entry.run, "decided_at": entry.decided_at} for entry in entries)
 
     def _append(self, lines: Iterable[Mapping[str, Any]]) -> None:
         content = b"".join(json.dumps(line, allow_nan=False).encode() + b"\n" for line in lines)
@@ -138,7 +138,7 @@ class Journal:
 
 def _entry(content: Mapping[str, Any]) -> JournalEntry:
     values = {name: value for name, value in content.items() if name != "event"}
-    signals = tuple(GivenSignal(**{**each, "members": tuple(each["members"])}) for each in values.pop("signals"))
+    signals = tuple(GivenSignal(**{**signal, "members": tuple(signal["members"])}) for signal in values.pop("signals"))
     entry = JournalEntry(**values, signals=signals)
     if not (signals and isinstance(entry.run, str) and isinstance(entry.decided_at, str)):
         raise TypeError("a run, a bar and its signals are expected")

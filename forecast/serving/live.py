@@ -53,20 +53,20 @@ def read_live(folder: Path) -> list[LiveRun]:
     if not path.exists():
         return []
     try:
-        found = [LiveRun(**each) for each in read_json(path)["runs"]]
-        if not all(isinstance(each.run, str) and isinstance(each.rules, dict) for each in found):
+        live_runs = [LiveRun(**live_run) for live_run in read_json(path)["runs"]]
+        if not all(isinstance(live_run.run, str) and isinstance(live_run.rules, dict) for live_run in live_runs):
             raise TypeError("a run and its rules are expected")
     except (RunError, KeyError, TypeError) as error:
         raise RunError(
             f"The live set {path} cannot be read. Expected what 'forecast live add' writes. Restore it from a backup, "
             f"or move it away and add the runs again; the journal beside it stays."
         ) from error
-    return sorted(found, key=lambda each: (each.symbol, each.run))
+    return sorted(live_runs, key=lambda live_run: (live_run.symbol, live_run.run))
 
 
 def live_names(folder: Path) -> set[str]:
     """The names of the runs in the live set."""
-    return {each.run for each in read_live(folder)}
+    return {live_run.run for live_run in read_live(folder)}
 
 
 def open_live_run(runs: Path, live: LiveRun) -> Run:
@@ -88,7 +88,7 @@ def add(folder: Path, *, run: str, symbol: str, model: str, backtest: str, rules
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     fresh = LiveRun(run=run, symbol=symbol, model=model, backtest=backtest, rules=dict(rules), added_at=moment)
     with _locked(folder):
-        _write(folder, [*(each for each in read_live(folder) if each.run != run), fresh])
+        _write(folder, [*(live_run for live_run in read_live(folder) if live_run.run != run), fresh])
     return fresh
 
 
@@ -99,17 +99,21 @@ def remove(folder: Path, run: str) -> LiveRun:
         RunError: it is not there, or several runs of that symbol are.
     """
     with _locked(folder):
-        known = read_live(folder)
-        named = [each for each in known if each.run == run] or [each for each in known if each.symbol == run.upper()]
-        if len(named) != 1:
-            names = ", ".join(each.run for each in named or known) or "none"
+        live_runs = read_live(folder)
+        matching = [live_run for live_run in live_runs if live_run.run == run] or [
+            live_run for live_run in live_runs if live_run.symbol == run.upper()
+        ]
+        if len(matching) != 1:
+            names = ", ".join(live_run.run for live_run in matching or live_runs) or "none"
             raise RunError(f"Expected one run of the live set ({names}), got {run[:80]!r}. See: forecast live list.")
-        _write(folder, [each for each in known if each.run != named[0].run])
-    return named[0]
+        _write(folder, [live_run for live_run in live_runs if live_run.run != matching[0].run])
+    return matching[0]
 
 
 def _write(folder: Path, runs: Sequence[LiveRun]) -> None:
-    write_json(folder / _FILE, {"runs": [asdict(each) for each in sorted(runs, key=lambda each: each.run)]})
+    write_json(
+        folder / _FILE, {"runs": [asdict(live_run) for live_run in sorted(runs, key=lambda live_run: live_run.run)]}
+    )
 
 
 @contextmanager

@@ -44,10 +44,10 @@ class LoadedRun:
     def ask(self, matrix: Floats, ends: Rows) -> dict[str, Floats]:
         """Each network's probabilities, shape (seeds, ends), for the windows that end at these bars of the features."""
         values = matrix.astype(np.float32)
-        found: dict[str, list[Floats]] = {}
+        probabilities: dict[str, list[Floats]] = {}
         for member, parameters in zip(self.members, self.parameters, strict=True):
             if member.diverged:
-                found.setdefault(member.task[0], []).append(np.full(len(ends), 0.5))
+                probabilities.setdefault(member.task[0], []).append(np.full(len(ends), 0.5))
                 continue
             probability = self.library.predict(
                 values,
@@ -57,8 +57,8 @@ class LoadedRun:
                 parameters=parameters,
                 deviation=member.deviation,
             )
-            found.setdefault(member.task[0], []).append(probability)
-        return {model: np.stack(each) for model, each in found.items()}
+            probabilities.setdefault(member.task[0], []).append(probability)
+        return {model: np.stack(seed_probabilities) for model, seed_probabilities in probabilities.items()}
 
 
 def open_experiment(run: Run) -> tuple[dict[str, Any], Experiment]:
@@ -90,7 +90,7 @@ def open_experiment(run: Run) -> tuple[dict[str, Any], Experiment]:
 
 def last_fold(described: Mapping[str, Any]) -> int:
     """The newest fold that has test rows of the run's symbol."""
-    return max(int(each["number"]) for each in described["folds"])
+    return max(int(description["number"]) for description in described["folds"])
 
 
 def load_members(run: Run, *, fold: int | None = None) -> LoadedRun:
@@ -102,19 +102,19 @@ def load_members(run: Run, *, fold: int | None = None) -> LoadedRun:
     """
     described, experiment = open_experiment(run)
     number = last_fold(described) if fold is None else fold
-    if number not in (known := [int(each["number"]) for each in described["folds"]]):
-        raise RunError(f"Expected a fold from {known[0]} to {known[-1]}, got {number}.")
+    if number not in (numbers := [int(description["number"]) for description in described["folds"]]):
+        raise RunError(f"Expected a fold from {numbers[0]} to {numbers[-1]}, got {number}.")
     tasks = [(model, number, seed) for model in experiment.models for seed in range(experiment.seeds)]
     members = tuple(open_member(run, experiment, task) for task in tasks)
     library = backend.load_prediction(
-        [each.architecture for each in members], name=described.get("backend", backend.DEFAULT)
+        [member.architecture for member in members], name=described.get("backend", backend.DEFAULT)
     )
     return LoadedRun(
         run=run,
         described=described,
         experiment=experiment,
         members=members,
-        parameters=tuple(library.load(each.weights, architecture=each.architecture) for each in members),
+        parameters=tuple(library.load(member.weights, architecture=member.architecture) for member in members),
         library=library,
         integrity=integrity.check(run),
     )
@@ -140,7 +140,9 @@ def covariates_now(described: Mapping[str, Any], experiment: Experiment, store: 
     Raises:
         TooFewBarsError: nothing from then on.
     """
-    firsts = {symbol: pd.Timestamp(each["opened"]) for symbol, each in described.get("covariates", {}).items()}
+    firsts = {
+        symbol: pd.Timestamp(description["opened"]) for symbol, description in described.get("covariates", {}).items()
+    }
     return {
         symbol: _since(source, first=firsts[symbol]) for symbol, source in load_covariates(store, experiment).items()
     }
@@ -160,14 +162,14 @@ def source_since(
 def _since(source: Source, *, first: pd.Timestamp) -> Source:
     raw, since = source.raw, np.datetime64(first.tz_convert(None), "ns")
     if isinstance(raw, TickHistory):
-        raw = raw.since(since).whole()
+        raw = raw.since(since).collect()
         source = replace(source, raw=raw)
-    kept = (raw.time if isinstance(raw, Ticks) else raw.opened_at) >= since
-    if not kept.any():
+    recent = (raw.time if isinstance(raw, Ticks) else raw.opened_at) >= since
+    if not recent.any():
         raise TooFewBarsError(
             f"Expected prices of {raw.symbol} from {first:%Y-%m-%d} on in the store, got older ones only."
         )
-    return replace(source, raw=raw.rows(kept))
+    return replace(source, raw=raw.rows(recent))
 
 
 def late_covariates(

@@ -71,7 +71,7 @@ class PanelSignal:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Asked:
+class _DecisionRows:
     """A symbol's bars, its features, and the bars at which decisions are asked for: the run's last ones, then new ones.
 
     fresh: how many of them the run has not made.
@@ -135,7 +135,7 @@ def panel_signal(
     scalers = panel_scalers(run, members[0].task, features=len(experiment.columns))
     last = past.groupby("symbol")["decided_at"].max()
     firsts = {str(symbol): first for symbol, first in bars.groupby("symbol")["opened_at"].first().items()}
-    asked: dict[str, _Asked] = {}
+    symbol_rows: dict[str, _DecisionRows] = {}
     covariates = covariates_now(described, experiment, store)
     prices_now, absent = _newest_bars(store, experiment, firsts=firsts, covariates=covariates, until=until)
     refitted = None if refit is None else refit(prices_now)
@@ -144,27 +144,32 @@ def panel_signal(
             absent[symbol] = "too little history in the last fold"
             continue
         try:
-            asked[symbol] = _asked(prices, experiment.of_symbol(symbol), last=last.get(symbol))
+            symbol_rows[symbol] = _decision_rows(prices, experiment.of_symbol(symbol), last=last.get(symbol))
         except ForecastError as error:
             absent[symbol] = str(error)
-    if not asked:
+    if not symbol_rows:
         raise RunError(f"Expected bars of the symbols of {run.name}, got none: {next(iter(absent.values()), '')}")
     library = backend.load_prediction(
-        [each.architecture for each in members], name=described.get("backend", backend.DEFAULT)
+        [member.architecture for member in members], name=described.get("backend", backend.DEFAULT)
     )
-    newest = newest_closes({symbol: each.prices for symbol, each in asked.items()})
-    fresh, apart = _fresh(asked, members, scalers, past, library=library, fold=fold)
+    newest = newest_closes({symbol: decision_rows.prices for symbol, decision_rows in symbol_rows.items()})
+    fresh, apart = _fresh(symbol_rows, members, scalers, past, library=library, fold=fold)
     if refitted is not None:
         fresh = [_refitted(frame, refitted, newest=newest) for frame in fresh]
         learned = next(iter(refitted.values()))
-        for symbol in [name for name, each in asked.items() if name not in learned and each.fresh]:
-            if asked[symbol].prices.closed_at[-1] == newest[symbol]:
+        for symbol in [
+            name for name, decision_rows in symbol_rows.items() if name not in learned and decision_rows.fresh
+        ]:
+            if symbol_rows[symbol].prices.closed_at[-1] == newest[symbol]:
                 absent[symbol] = "too little history to learn from"
     rows = panel_rows(pd.concat([past, *fresh], ignore_index=True))
-    room = pd.concat([tables.bars(with_room(each.prices, bars=1)) for each in asked.values()], ignore_index=True)
-    kept = np.isin(rows.symbol, np.array(list(asked), dtype=object))
-    rows = rows.rows(kept)
-    closes = {symbol: each.prices.closed_at for symbol, each in asked.items()}
+    room = pd.concat(
+        [tables.bars(with_room(decision_rows.prices, bars=1)) for decision_rows in symbol_rows.values()],
+        ignore_index=True,
+    )
+    present = np.isin(rows.symbol, np.array(list(symbol_rows), dtype=object))
+    rows = rows.rows(present)
+    closes = {symbol: decision_rows.prices.closed_at for symbol, decision_rows in symbol_rows.items()}
     parts = account_parts(
         rows,
         states=market_states(room, rules=rules, described=described),
@@ -173,8 +178,8 @@ def panel_signal(
     )
     absent |= {
         symbol: f"no bar at the newest close, the last one is of {np.datetime_as_string(end, unit='D')}"
-        for symbol, each in asked.items()
-        if (end := each.prices.closed_at[-1]) < newest[symbol]
+        for symbol, decision_rows in symbol_rows.items()
+        if (end := decision_rows.prices.closed_at[-1]) < newest[symbol]
     }
     networks = {}
     for model in experiment.models:
@@ -188,7 +193,9 @@ def panel_signal(
             parts=parts,
             closes=closes,
         )
-        networks[model] = _ranking(rows.symbol, rows.decided_at, probability, shares, asked=asked, newest=newest)
+        networks[model] = _ranking(
+            rows.symbol, rows.decided_at, probability, shares, symbol_rows=symbol_rows, newest=newest
+        )
     return PanelSignal(
         run=run.name,
         symbol=run.symbol,
@@ -217,25 +224,29 @@ def _newest_bars(
     absent: dict[str, str] = {}
     for symbol in experiment.panel:
         try:
-            own = experiment.of_symbol(symbol)
-            bars = make_bars(source_since(store, own, first=firsts[symbol], covariates=covariates), own)
+            symbol_experiment = experiment.of_symbol(symbol)
+            bars = make_bars(
+                source_since(store, symbol_experiment, first=firsts[symbol], covariates=covariates), symbol_experiment
+            )
         except ForecastError as error:
             absent[symbol] = str(error)
             continue
         prices[symbol] = bars if until is None else bars.rows(bars.closed_at <= until)
     sections = cross_sections(prices, experiment)
     if sections:
-        prices = {symbol: with_cross_sections(each, experiment, sections) for symbol, each in prices.items()}
+        prices = {
+            symbol: with_cross_sections(symbol_bars, experiment, sections) for symbol, symbol_bars in prices.items()
+        }
     return prices, absent
 
 
 def newest_closes(prices: Mapping[str, Bars]) -> dict[str, np.datetime64]:
     """Of each symbol the newest close of its calendar."""
     newest: dict[str, np.datetime64] = {}
-    for each in prices.values():
-        calendar, end = each.calendar, each.closed_at[-1]
+    for symbol_bars in prices.values():
+        calendar, end = symbol_bars.calendar, symbol_bars.closed_at[-1]
         newest[calendar] = max(end, newest.get(calendar, end))
-    return {symbol: newest[each.calendar] for symbol, each in prices.items()}
+    return {symbol: newest[symbol_bars.calendar] for symbol, symbol_bars in prices.items()}
 
 
 def _refitted(
@@ -245,12 +256,12 @@ def _refitted(
     model, seed = str(frame["model"].iloc[0]), int(frame["seed"].iloc[0])
     answers = refitted[model]
     last = utc(frame["decided_at"]) == np.array([newest[name] for name in frame["symbol"]])
-    again = np.array([answers[name][seed] if name in answers else np.nan for name in frame["symbol"]])
-    changed = frame.assign(probability=np.where(last, again, frame["probability"].to_numpy()))
+    refitted_probability = np.array([answers[name][seed] if name in answers else np.nan for name in frame["symbol"]])
+    changed = frame.assign(probability=np.where(last, refitted_probability, frame["probability"].to_numpy()))
     return changed.dropna(subset=["probability"])
 
 
-def _asked(prices: Bars, experiment: Experiment, *, last: pd.Timestamp | None) -> _Asked:
+def _decision_rows(prices: Bars, experiment: Experiment, *, last: pd.Timestamp | None) -> _DecisionRows:
     """Where a symbol is asked for decisions."""
     if not len(prices):
         raise RunError(f"{experiment.symbol}: no bar up to then.")
@@ -261,11 +272,11 @@ def _asked(prices: Bars, experiment: Experiment, *, last: pd.Timestamp | None) -
     ends = np.arange(max(first, start - _CHECKED), len(prices), dtype=np.int64)
     days = calendars.session_of(prices.closed_at[ends], prices.calendar)
     ends = ends[members(days, experiment.membership, prices.symbol)]
-    return _Asked(prices=prices, matrix=matrix, ends=ends, fresh=int((ends >= max(first, start)).sum()))
+    return _DecisionRows(prices=prices, matrix=matrix, ends=ends, fresh=int((ends >= max(first, start)).sum()))
 
 
 def _fresh(
-    asked: Mapping[str, _Asked],
+    symbol_rows: Mapping[str, _DecisionRows],
     members: list[Checkpoint],
     scalers: Mapping[str, Scaler],
     past: pd.DataFrame,
@@ -276,22 +287,27 @@ def _fresh(
     """Rows of the decisions that the run has not made, and how far those that it has made are from what it stored."""
     steps = members[0].architecture.steps
     values, ends, place, offset = [], [], [], 0
-    for name, each in asked.items():
-        if not len(each.ends):
+    for name, decision_rows in symbol_rows.items():
+        if not len(decision_rows.ends):
             continue
-        first = int(each.ends[0]) - steps + 1
-        values.append(scalers[name].apply(each.matrix[first:].astype(np.float32)))
-        ends.append(each.ends - first + offset)
-        place.append((name, each))
+        first = int(decision_rows.ends[0]) - steps + 1
+        values.append(scalers[name].apply(decision_rows.matrix[first:].astype(np.float32)))
+        ends.append(decision_rows.ends - first + offset)
+        place.append((name, decision_rows))
         offset += len(values[-1])
     if not values:
         return [], 0.0
     matrix, rows = np.concatenate(values), np.concatenate(ends)
     width = matrix.shape[1]
     scaled = Scaler(mean=np.zeros(width), scale=np.ones(width))
-    symbol = np.concatenate([np.full(len(each.ends), name, dtype=object) for name, each in place])
-    decided = np.concatenate([each.prices.closed_at[each.ends] for _, each in place])
-    new = np.concatenate([np.arange(len(each.ends)) >= len(each.ends) - each.fresh for _, each in place])
+    symbol = np.concatenate([np.full(len(decision_rows.ends), name, dtype=object) for name, decision_rows in place])
+    decided = np.concatenate([decision_rows.prices.closed_at[decision_rows.ends] for _, decision_rows in place])
+    new = np.concatenate(
+        [
+            np.arange(len(decision_rows.ends)) >= len(decision_rows.ends) - decision_rows.fresh
+            for _, decision_rows in place
+        ]
+    )
     frames, apart = [], 0.0
     times = pd.DatetimeIndex(decided[new]).tz_localize("UTC")
     for member in members:
@@ -305,11 +321,13 @@ def _fresh(
                           "entry_at": times, "exit_at": times, "probability": chance[new], "target": 0,
                           "forward_return": 0.0})
         )  # fmt: skip
-        mine = past[(past["model"] == model) & (past["seed"] == seed) & (past["fold"] == fold)]
-        known = pd.Series(mine["probability"].to_numpy(), index=[mine["symbol"], utc(mine["decided_at"])])
-        again = pd.Series(chance[~new], index=[symbol[~new], decided[~new]])
-        both = known.reindex(again.index).to_numpy(np.float64)
-        apart = max(apart, float(np.nanmax(np.abs(both - again.to_numpy()), initial=0.0)))
+        member_rows = past[(past["model"] == model) & (past["seed"] == seed) & (past["fold"] == fold)]
+        recorded = pd.Series(
+            member_rows["probability"].to_numpy(), index=[member_rows["symbol"], utc(member_rows["decided_at"])]
+        )
+        recomputed = pd.Series(chance[~new], index=[symbol[~new], decided[~new]])
+        both = recorded.reindex(recomputed.index).to_numpy(np.float64)
+        apart = max(apart, float(np.nanmax(np.abs(both - recomputed.to_numpy()), initial=0.0)))
     if apart > _SAME:
         raise RunError(
             f"The networks no longer give the probabilities that the run stored (by up to {apart:.2g}): other bars in "
@@ -324,18 +342,22 @@ def _ranking(
     probability: Floats,
     shares: Floats,
     *,
-    asked: Mapping[str, _Asked],
+    symbol_rows: Mapping[str, _DecisionRows],
     newest: Mapping[str, np.datetime64],
 ) -> tuple[RankedName, ...]:
     """The names that decide at the newest close, highest probability first; of alike ones the order says nothing."""
-    now = np.flatnonzero(decided_at == np.array([newest[name] for name in symbol.tolist()], dtype="datetime64[ns]"))
+    newest_rows = np.flatnonzero(
+        decided_at == np.array([newest[name] for name in symbol.tolist()], dtype="datetime64[ns]")
+    )
     before = {}
-    for name in symbol[now].tolist():
-        closes = asked[name].prices.closed_at
-        mine = np.flatnonzero((symbol == name) & (decided_at < newest[name]))
-        held = len(mine) and len(closes) > 1 and decided_at[mine[-1]] == closes[-2]  # else it was sold at an open since
-        before[name] = float(shares[mine[-1]]) if held else 0.0
-    order = sorted(now.tolist(), key=lambda row: (-probability[row], symbol[row]))
+    for name in symbol[newest_rows].tolist():
+        closes = symbol_rows[name].prices.closed_at
+        earlier_rows = np.flatnonzero((symbol == name) & (decided_at < newest[name]))
+        still_open = (
+            len(earlier_rows) and len(closes) > 1 and decided_at[earlier_rows[-1]] == closes[-2]
+        )  # else it was sold at an open since
+        before[name] = float(shares[earlier_rows[-1]]) if still_open else 0.0
+    order = sorted(newest_rows.tolist(), key=lambda row: (-probability[row], symbol[row]))
     return tuple(
         RankedName(
             rank=place,

@@ -14,7 +14,7 @@ from forecast.runs import tables
 from forecast.runs.run import Run
 from forecast.serving.journal import JournalEntry
 from forecast.statistics.drift import Drift, DriftReference, drift, reference
-from forecast.statistics.performance import held_returns
+from forecast.statistics.performance import bar_returns
 from forecast.trading.market_state import conditions
 from forecast.trading.signals import ENSEMBLE
 from forecast.trading.simulator import Ledger, trade_all
@@ -30,13 +30,13 @@ PAPER = "paper"
 class PaperLedger:
     """The account that follows a run's signals, with the rows of a backtest's ledger.
 
-    decided_at: the close before each row's open. given: False where no signal was given and the last position was
+    decided_at: the close before each row's open. journalled: False where no signal was given and the last position was
     kept. Both of shape (bars - 1,): the ledger's last row closes what is held.
     """
 
     ledger: Ledger
     decided_at: Times
-    given: NDArray[np.bool_]
+    journalled: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +70,8 @@ def paper_ledger(
 
     entries: of one run, in order of their bars. prices: its bars, adjusted as the run's. described: run.json.
     """
-    decided = np.array([_moment(each.decided_at) for each in entries], dtype="datetime64[ns]")
-    positions = np.array([each.traded.position for each in entries])
+    decided = np.array([_moment(entry.decided_at) for entry in entries], dtype="datetime64[ns]")
+    positions = np.array([entry.traded.position for entry in entries])
     first, last = int(np.searchsorted(prices.closed_at, decided[0])), len(prices) - 2
     if last - first < 1:
         return None
@@ -91,8 +91,8 @@ def paper_ledger(
         spread=state.spread,
         tradable=state.tradable,
     )
-    given = decided[latest] == prices.closed_at[rows]
-    return PaperLedger(ledger=ledger, decided_at=prices.closed_at[rows], given=given)
+    journalled = decided[latest] == prices.closed_at[rows]
+    return PaperLedger(ledger=ledger, decided_at=prices.closed_at[rows], journalled=journalled)
 
 
 def paper_record(
@@ -113,9 +113,9 @@ def paper_record(
         since=entries[0].decided_at,
         given=len(entries),
         late=_late(entries, prices),
-        missed=0 if account is None else int(np.count_nonzero(~account.given)),
-        net_return=None if account is None else float(np.prod(1.0 + held_returns(account.ledger)) - 1.0),
-        hold_return=None if account is None else float(_held_from(prices, account.ledger.time[0])),
+        missed=0 if account is None else int(np.count_nonzero(~account.journalled)),
+        net_return=None if account is None else float(np.prod(1.0 + bar_returns(account.ledger)) - 1.0),
+        hold_return=None if account is None else float(_buy_and_hold_from(prices, account.ledger.time[0])),
         expected=expected,
         drift=compared,
         drifted_on=None if fired is None else f"{np.datetime_as_string(days[fired], unit='s')}Z",
@@ -127,10 +127,10 @@ def backtest_reference(run: Run, model: str, *, horizon: int, rules: TradingConf
 
     Recalibrated as the rules ask for, as a signal that is given is.
     """
-    made = traded_accounts(run, rules=rules)
-    known = (made.members.exit_at > made.members.entry_at) | (made.members.forward_return != 0)
-    probability = made.probability[made.members.names.index((model, ENSEMBLE))]
-    return reference(probability[known], made.members.target[known], horizon=horizon)
+    result = traded_accounts(run, rules=rules)
+    decided = (result.members.exit_at > result.members.entry_at) | (result.members.forward_return != 0)
+    probability = result.probability[result.members.names.index((model, ENSEMBLE))]
+    return reference(probability[decided], result.members.target[decided], horizon=horizon)
 
 
 def _scored(entries: Sequence[JournalEntry], prices: Bars, experiment: Experiment) -> tuple[Floats, Floats, Times]:
@@ -141,25 +141,25 @@ def _scored(entries: Sequence[JournalEntry], prices: Bars, experiment: Experimen
         prices, kind=experiment.label, horizon=experiment.horizon, cost_bps=experiment.label_cost_bps,
         barrier_width=experiment.barrier_width, overnight=experiment.overnight,
     )  # fmt: skip
-    decided = np.array([_moment(each.decided_at) for each in entries], dtype="datetime64[ns]")
+    decided = np.array([_moment(entry.decided_at) for entry in entries], dtype="datetime64[ns]")
     place = np.searchsorted(outcomes.decided_at, decided)
     inside = np.minimum(place, len(outcomes) - 1)
-    known = outcomes.decided_at[inside] == decided
-    known &= (outcomes.held[inside] > 0) | (outcomes.forward_return[inside] != 0)
-    probability = np.array([each.traded.probability for each in entries])
-    return probability[known], outcomes.target[inside[known]], decided[known]
+    comparable = outcomes.decided_at[inside] == decided
+    comparable &= (outcomes.held[inside] > 0) | (outcomes.forward_return[inside] != 0)
+    probability = np.array([entry.traded.probability for entry in entries])
+    return probability[comparable], outcomes.target[inside[comparable]], decided[comparable]
 
 
 def _late(entries: Sequence[JournalEntry], prices: Bars) -> int:
     """How many were recorded after the open at which they would have been filled."""
     count = 0
-    for each in entries:
-        filled = int(np.searchsorted(prices.closed_at, _moment(each.decided_at), side="right"))
-        count += filled < len(prices) and bool(_moment(each.recorded_at) > prices.opened_at[filled])
+    for entry in entries:
+        filled = int(np.searchsorted(prices.closed_at, _moment(entry.decided_at), side="right"))
+        count += filled < len(prices) and bool(_moment(entry.recorded_at) > prices.opened_at[filled])
     return count
 
 
-def _held_from(prices: Bars, moment: np.datetime64) -> float:
+def _buy_and_hold_from(prices: Bars, moment: np.datetime64) -> float:
     first = int(np.searchsorted(prices.opened_at, moment))
     return float(prices.open[-1] / prices.open[first] - 1.0)
 

@@ -122,7 +122,7 @@ def _fit(
 
     jobs = [job((model, 0, seed)) for model in experiment.models for seed in range(experiment.seeds)]
     note(f"Training {len(jobs)} members on {len(dataset.folds[0].train):,} rows and stopping them on the latest ones.")
-    shown = progress or NotesOnly(write=note)
-    shown.begin(total=len(jobs), done=0)
-    fit_members(jobs, workers=workers, progress=shown)
+    reporter = progress or NotesOnly(write=note)
+    reporter.begin(total=len(jobs), done=0)
+    fit_members(jobs, workers=workers, progress=reporter)
     return newest

@@ -63,7 +63,9 @@ class RunSignal:
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        networks = ", ".join(f"{each.model} {each.signal} ({each.probability:.3f})" for each in self.networks)
+        networks = ", ".join(
+            f"{network.model} {network.signal} ({network.probability:.3f})" for network in self.networks
+        )
         return f"{self.symbol} at the close of {np.datetime_as_string(self.decided_at, unit='m')} UTC: {networks}"
 
     def stale(self, now: np.datetime64) -> bool:
@@ -109,13 +111,13 @@ def outlook(
     past = _past(run, loaded, before=prices.closed_at[end])
     last = past["decided_at"].iloc[-1] if len(past) else run.bars()["closed_at"].iloc[0]
     since = max(int(np.searchsorted(prices.closed_at, _utc(last), side="right")), first)
-    known = max(since - _CHECKED, first)
-    ends = np.arange(min(known, end), end + 1, dtype=np.int64)
-    found = loaded.ask(matrix, ends)
-    notes = _unchanged(loaded, past, found, prices, ends)
+    first_checked = max(since - _CHECKED, first)
+    ends = np.arange(min(first_checked, end), end + 1, dtype=np.int64)
+    probabilities = loaded.ask(matrix, ends)
+    notes = _unchanged(loaded, past, probabilities, prices, ends)
     for model, probability in (newest or {}).items():
-        found[model][:, -1] = probability
-    made = _accounts(loaded, past, found, prices, ends=ends[ends >= since], rules=rules)
+        probabilities[model][:, -1] = probability
+    result = _accounts(loaded, past, probabilities, prices, ends=ends[ends >= since], rules=rules)
     return RunSignal(
         run=run.name,
         symbol=experiment.symbol,
@@ -125,7 +127,9 @@ def outlook(
         calendar=prices.calendar,
         bars_since_run=int(np.sum(prices.closed_at > _utc(pd.Timestamp(loaded.described["data"]["last"])))),
         rules=rules,
-        networks=tuple(_today(made, model, each[:, -1]) for model, each in found.items()),
+        networks=tuple(
+            _today(result, model, member_probabilities[:, -1]) for model, member_probabilities in probabilities.items()
+        ),
         notes=(
             *notes,
             *late_covariates(source.covariates, experiment, decided_at=prices.closed_at[end]),
@@ -142,7 +146,7 @@ def _unverified(loaded: LoadedRun) -> tuple[str, ...]:
 def _accounts(
     loaded: LoadedRun,
     past: pd.DataFrame,
-    found: Mapping[str, Floats],
+    probabilities: Mapping[str, Floats],
     prices: Bars,
     *,
     ends: Rows,
@@ -150,57 +154,57 @@ def _accounts(
 ) -> StrategyResult:
     """The run's decisions and those at `ends` as the backtest trades them, the newest filled at its own close.
 
-    found: probabilities of each network, shape (seeds, decisions), the last of them those at `ends`.
+    probabilities: probabilities of each network, shape (seeds, decisions), the last of them those at `ends`.
     """
     room = with_room(prices, bars=2)  # to hold what is bought now for a bar
     bars = tables.bars(room)
     bars.loc[bars.index[-2:], "volume"] = prices.volume.max()
     fold = loaded.members[0].task[1]
     times = {"decided_at": room.closed_at[ends], "entry_at": room.opened_at[ends + 1]}
-    columns = {name: pd.DatetimeIndex(each).tz_localize("UTC") for name, each in times.items()}
+    columns = {name: pd.DatetimeIndex(times).tz_localize("UTC") for name, times in times.items()}
     fresh = [
         pd.DataFrame({"symbol": prices.symbol, "model": model, "fold": fold, "seed": seed, **columns,
                       "exit_at": columns["entry_at"], "probability": row[-len(ends):], "target": 0,
                       "forward_return": 0.0})
-        for model, each in found.items()
-        for seed, row in enumerate(each)
+        for model, member_probabilities in probabilities.items()
+        for seed, row in enumerate(member_probabilities)
     ]  # fmt: skip
     return accounts(
         pd.concat([past, *fresh], ignore_index=True),
         bars,
         rules=rules,
-        validation=_mine(loaded, loaded.run.validation()) if rules.learns else None,
+        validation=_network_rows(loaded, loaded.run.validation()) if rules.learns else None,
         bars_per_year=loaded.described["data"]["bars_per_year"],
         closes_with=closing_calendar(loaded.described),
     )
 
 
-def _today(made: StrategyResult, model: str, newest: Floats) -> Signal:
-    row = made.members.names.index((model, ENSEMBLE))
+def _today(result: StrategyResult, model: str, newest: Floats) -> Signal:
+    row = result.members.names.index((model, ENSEMBLE))
     return Signal(
         model=model,
-        signal=str(made.signals[row, -1]),
-        probability=float(made.probability[row, -1]),
-        members=tuple(float(each) for each in newest),
-        position=float(made.ledgers[row].position[-2]),  # the last row closes what is held
+        signal=str(result.signals[row, -1]),
+        probability=float(result.probability[row, -1]),
+        members=tuple(float(probability) for probability in newest),
+        position=float(result.ledgers[row].position[-2]),  # the last row closes what is held
     )
 
 
 def _past(run: Run, loaded: LoadedRun, *, before: np.datetime64) -> pd.DataFrame:
     """The run's own decisions of its networks before that time."""
-    rows = _mine(loaded, run.predictions())
+    rows = _network_rows(loaded, run.predictions())
     past: pd.DataFrame = rows[rows["decided_at"].dt.tz_convert(None) < before]
     return past
 
 
-def _mine(loaded: LoadedRun, rows: pd.DataFrame) -> pd.DataFrame:
+def _network_rows(loaded: LoadedRun, rows: pd.DataFrame) -> pd.DataFrame:
     """Those of the run's networks, without the baselines."""
-    mine: pd.DataFrame = rows[rows["model"].isin(loaded.experiment.models)]
-    return mine
+    network_rows: pd.DataFrame = rows[rows["model"].isin(loaded.experiment.models)]
+    return network_rows
 
 
 def _unchanged(
-    loaded: LoadedRun, past: pd.DataFrame, found: Mapping[str, Floats], prices: Bars, ends: Any
+    loaded: LoadedRun, past: pd.DataFrame, probabilities: Mapping[str, Floats], prices: Bars, ends: Any
 ) -> tuple[str, ...]:
     """Notes where the run's last decisions, made again, have other digits.
 
@@ -211,39 +215,42 @@ def _unchanged(
     at = prices.closed_at[ends]
     times, count = np.unique(at, return_counts=True)
     alone = times[count == 1]  # bars of trades can close at one time: then a time does not say which
-    for model, each in found.items():
-        for seed, again in enumerate(each):
-            mine = past[(past["model"] == model) & (past["fold"] == fold) & (past["seed"] == seed)].tail(_CHECKED)
-            decided = mine["decided_at"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
+    for model, member_probabilities in probabilities.items():
+        for seed, recomputed in enumerate(member_probabilities):
+            recorded = past[(past["model"] == model) & (past["fold"] == fold) & (past["seed"] == seed)].tail(_CHECKED)
+            decided = recorded["decided_at"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
             place = np.searchsorted(at, decided)
-            there = np.isin(decided, alone)
-            if there.any():
-                difference = np.abs(again[place[there]] - mine["probability"].to_numpy()[there])
+            present = np.isin(decided, alone)
+            if present.any():
+                difference = np.abs(recomputed[place[present]] - recorded["probability"].to_numpy()[present])
                 apart = max(apart, float(difference.max()))
     if apart == 0.0:
         return ()
     if changed := _changed(loaded.run, prices):
         return (f"{changed} of the bars that the run learned from are others in the store now. Train it again.",)
-    made, here = loaded.described["versions"], versions(loaded.described.get("backend", "tensorflow"))
-    other = ", ".join(
-        f"{name} {here.get(name)} instead of {each}" for name, each in made.items() if here.get(name) != each
+    recorded_versions, current = loaded.described["versions"], versions(loaded.described.get("backend", "tensorflow"))
+    differing = ", ".join(
+        f"{name} {current.get(name)} instead of {version}"
+        for name, version in recorded_versions.items()
+        if current.get(name) != version
     )
     if apart > _SAME:
         raise RunError(
             f"The networks of run {loaded.run.name} no longer give the probabilities that it stored "
-            f"({other or 'the same versions'}). Train it again: forecast train {loaded.experiment.symbol} --overwrite."
+            f"({differing or 'the same versions'}). Train it again: forecast train {loaded.experiment.symbol} "
+            "--overwrite."
         )
-    return (f"Probabilities differ from the run's by up to {apart:.0e}: {other or 'another machine'}.",)
+    return (f"Probabilities differ from the run's by up to {apart:.0e}: {differing or 'another machine'}.",)
 
 
 def _changed(run: Run, prices: Bars) -> int:
     """How many bars of the run are not in the store, or with another price or volume."""
     frame = run.bars()
     count = min(len(frame), len(prices))
-    same = frame["opened_at"].dt.tz_convert(None).to_numpy()[:count] == prices.opened_at[:count]
+    unchanged = frame["opened_at"].dt.tz_convert(None).to_numpy()[:count] == prices.opened_at[:count]
     for name in ("open", "high", "low", "close", "volume"):
-        same &= frame[name].to_numpy()[:count] == getattr(prices, name)[:count]
-    return int(np.count_nonzero(~same))
+        unchanged &= frame[name].to_numpy()[:count] == getattr(prices, name)[:count]
+    return int(np.count_nonzero(~unchanged))
 
 
 def _utc(time: pd.Timestamp) -> np.datetime64:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.statistics.inference import Estimate
-from forecast.statistics.performance import held_returns
+from forecast.statistics.performance import bar_returns
 from forecast.trading.simulator import Ledger
 from pipelines.market.types import Floats
 
@@ -44,7 +44,7 @@ def return_parts(ledger: Ledger, *, asset_returns: Floats) -> ReturnParts:
     return ReturnParts(
         timing=gross - exposure,
         exposure=exposure,
-        costs=held_returns(ledger) - gross,
+        costs=bar_returns(ledger) - gross,
         influence=(position - mean) * (asset_returns - asset_returns.mean()),
     )
 
@@ -55,13 +55,15 @@ def asset_returns(holding: Ledger) -> Floats:
     return np.divide(gross, position, out=np.zeros(len(gross)), where=position != 0.0)
 
 
-def attribution(a: ReturnParts, b: ReturnParts, *, days: int, timing: Estimate | None, level: float) -> Attribution:
+def attribution(
+    parts: ReturnParts, benchmark_parts: ReturnParts, *, days: int, timing: Estimate | None, level: float
+) -> Attribution:
     """The mean difference a - b per day, split. days: how many the bars make up. timing: its estimate, None if none."""
     low, high = timing.interval(level) if timing is not None else (None, None)
     return Attribution(
-        timing=float((a.timing - b.timing).sum()) / days,
+        timing=float((parts.timing - benchmark_parts.timing).sum()) / days,
         low=low,
         high=high,
-        exposure=float((a.exposure - b.exposure).sum()) / days,
-        costs=float((a.costs - b.costs).sum()) / days,
+        exposure=float((parts.exposure - benchmark_parts.exposure).sum()) / days,
+        costs=float((parts.costs - benchmark_parts.costs).sum()) / days,
     )

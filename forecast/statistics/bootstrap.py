@@ -30,8 +30,8 @@ def block_length(series: Floats) -> float:
     spectrum = float(covariance[0] + 2.0 * (weight * covariance[1 : width + 1]).sum())
     if not spectrum:
         return 1.0
-    found = (curvature**2 / spectrum**2) ** (1.0 / 3.0) * length ** (1.0 / 3.0)
-    return float(np.clip(found, 1.0, math.ceil(min(3.0 * math.sqrt(length), length / 3.0))))
+    optimal = (curvature**2 / spectrum**2) ** (1.0 / 3.0) * length ** (1.0 / 3.0)
+    return float(np.clip(optimal, 1.0, math.ceil(min(3.0 * math.sqrt(length), length / 3.0))))
 
 
 def variance_of_mean(series: Floats, *, block: float) -> float:

@@ -25,7 +25,7 @@ from forecast.config.significance import SIGNIFICANCE, SignificanceConfig
 from forecast.statistics.attribution import Attribution, ReturnParts, asset_returns, attribution, return_parts
 from forecast.statistics.inference import Estimate, estimate_difference
 from forecast.statistics.multiple_testing import holm
-from forecast.statistics.performance import held_returns
+from forecast.statistics.performance import bar_returns
 from forecast.statistics.skill import SkillScores
 from forecast.trading.signals import ENSEMBLE
 from forecast.trading.simulator import Ledger
@@ -132,8 +132,11 @@ def skill_comparisons(
 
     def test(family: Family, model: str, benchmark: str) -> _Test:
         rows = (scores.ensembles[model], scores.ensembles.get(benchmark, zero))
-        random = [is_network(each) and each != BASE_RATE and each not in unseeded for each in (model, benchmark)]
-        seeds = [scores.seeds[each] if drawn else None for each, drawn in zip((model, benchmark), random, strict=True)]
+        random = [is_network(name) and name != BASE_RATE and name not in unseeded for name in (model, benchmark)]
+        seeds = [
+            scores.seeds[name] if resampled else None
+            for name, resampled in zip((model, benchmark), random, strict=True)
+        ]
         return _test(
             "skill", family, model, benchmark, *rows, *seeds, unit="rank_ic", sessions=sessions,
             significance=significance,
@@ -160,25 +163,25 @@ def money_comparisons(
     (bars,), or None. skill: what `skill_comparisons` found; empty opens nothing. unseeded: as `skill_comparisons` takes
     them.
     """
-    accounts = {(each.model, each.member): each for each in ledgers}
-    daily = {key: daily_sums(held_returns(each), sessions=sessions) for key, each in accounts.items()}
+    accounts = {(ledger.model, ledger.member): ledger for ledger in ledgers}
+    daily = {key: daily_sums(bar_returns(ledger), sessions=sessions) for key, ledger in accounts.items()}
     ensembles = [model for model, member in accounts if member == ENSEMBLE]
     networks = [model for model in ensembles if is_network(model)]
     active = [model for model in ensembles if is_baseline(model) and np.any(accounts[model, ENSEMBLE].position)]
     parts = _parts(accounts)
-    drawn = {model for model in ensembles if is_network(model)} - set(unseeded)
+    seeded = {model for model in ensembles if is_network(model)} - set(unseeded)
     days = len(np.unique(sessions[:-1])) if sessions is not None else None
 
     def test(family: Family, model: str, benchmark: str) -> _Test:
-        other = f"{SAME_EXPOSURE}:{model}" if benchmark == SAME_EXPOSURE else benchmark
-        (a, unit), (b, _) = daily[model, ENSEMBLE], daily[other, ENSEMBLE]
-        seeds = [_seeds(daily, each) if each in drawn else None for each in (model, other)]
-        idle = [each for each in (model, other) if is_network(each) and not np.any(accounts[each, ENSEMBLE].position)]
-        made = _test(
+        account = f"{SAME_EXPOSURE}:{model}" if benchmark == SAME_EXPOSURE else benchmark
+        (a, unit), (b, _) = daily[model, ENSEMBLE], daily[account, ENSEMBLE]
+        seeds = [_seeds(daily, name) if name in seeded else None for name in (model, account)]
+        idle = [name for name in (model, account) if is_network(name) and not np.any(accounts[name, ENSEMBLE].position)]
+        tested = _test(
             "money", family, model, benchmark, a, b, *seeds, unit=unit, sessions=days, significance=significance,
             idle=bool(idle),
         )  # fmt: skip
-        return replace(made, attribution=_attribution(parts, model, other, sessions, len(a), significance, drawn))
+        return replace(tested, attribution=_attribution(parts, model, account, sessions, len(a), significance, seeded))
 
     tests = [test(family, *pair) for family, pair in _pairs(networks)]
     for benchmark in BENCHMARKS:
@@ -186,15 +189,17 @@ def money_comparisons(
             if benchmark in ensembles or f"{benchmark}:{model}" in ensembles:
                 tests.append(test("benchmarks", model, benchmark))
     tests += [test("baselines", model, baseline) for model in networks for baseline in active]
-    gates = {(each.model, each.benchmark): each.answer for each in skill}
-    return [_gated(each, gates) for each in _decided(tests, significance)]
+    gates = {(comparison.model, comparison.benchmark): comparison.answer for comparison in skill}
+    return [_gated(comparison, gates) for comparison in _decided(tests, significance)]
 
 
-def compare_accounts(a: Ledger, b: Ledger, *, sessions: Sessions | None, level: float) -> Comparison:
+def compare_accounts(ledger: Ledger, benchmark: Ledger, *, sessions: Sessions | None, level: float) -> Comparison:
     """Net returns of one account less another's at that level: no gate, no family. Both over the same bars."""
-    (first, unit), (second, _) = (daily_sums(held_returns(each), sessions=sessions) for each in (a, b))
+    (first, unit), (second, _) = (
+        daily_sums(bar_returns(account), sessions=sessions) for account in (ledger, benchmark)
+    )
     test = _test(
-        "money", "architectures", a.model, b.model, first, second, None, None, unit=unit,
+        "money", "architectures", ledger.model, benchmark.model, first, second, None, None, unit=unit,
         sessions=None if sessions is None else len(np.unique(sessions[:-1])), significance=SIGNIFICANCE,
     )  # fmt: skip
     return _comparison(test, level=level, p_adjusted=1.0, significance=SIGNIFICANCE)
@@ -236,12 +241,12 @@ def _test(
     significance: SignificanceConfig,
     idle: bool = False,
 ) -> _Test:
-    counts = [each.shape[1] for each in (seeds_a, seeds_b) if each is not None]
+    counts = [seed_values.shape[1] for seed_values in (seeds_a, seeds_b) if seed_values is not None]
     reason = "never_traded" if idle else _impossible(a - b, significance)
     estimate = None
     if not reason or reason == "never_traded":
         single = bool(counts) and min(counts) < 2
-        several = [None if single else each for each in (seeds_a, seeds_b)]
+        several = [None if single else seed_values for seed_values in (seeds_a, seeds_b)]
         estimate = (
             None
             if _impossible(a - b, significance)
@@ -281,12 +286,12 @@ def _impossible(difference: Floats, significance: SignificanceConfig) -> Reason:
 def _decided(tests: Sequence[_Test], significance: SignificanceConfig) -> list[Comparison]:
     """The answers, family by family."""
     answers: dict[int, Comparison] = {}
-    for family in dict.fromkeys(each.family for each in tests):
-        places = [place for place, each in enumerate(tests) if each.family == family]
+    for family in dict.fromkeys(test.family for test in tests):
+        places = [place for place, test in enumerate(tests) if test.family == family]
         members = [tests[place] for place in places]
-        p_values = [1.0 if each.estimate is None or each.reason else each.estimate.p_value for each in members]
-        for place, each, step in zip(places, members, holm(p_values, level=significance.level), strict=True):
-            answers[place] = _comparison(each, level=step.level, p_adjusted=step.p_adjusted, significance=significance)
+        p_values = [1.0 if test.estimate is None or test.reason else test.estimate.p_value for test in members]
+        for place, test, step in zip(places, members, holm(p_values, level=significance.level), strict=True):
+            answers[place] = _comparison(test, level=step.level, p_adjusted=step.p_adjusted, significance=significance)
     return [answers[place] for place in range(len(tests))]
 
 
@@ -298,7 +303,7 @@ def _comparison(test: _Test, *, level: float, p_adjusted: float, significance: S
     if not reason and low is not None and high is not None:
         answer = "better" if low > 0 else "worse" if high < 0 else "inconclusive"
         reason = "interval_contains_zero" if answer == "inconclusive" else ""
-    told = estimate is not None and reason in ("", "interval_contains_zero")
+    stated = estimate is not None and reason in ("", "interval_contains_zero")
     return Comparison(
         question=test.question,
         family=test.family,
@@ -310,10 +315,10 @@ def _comparison(test: _Test, *, level: float, p_adjusted: float, significance: S
         low=low,
         high=high,
         level=level,
-        p_value=estimate.p_value if estimate is not None and told else None,
-        p_adjusted=p_adjusted if told else None,
+        p_value=estimate.p_value if estimate is not None and stated else None,
+        p_adjusted=p_adjusted if stated else None,
         minimum_detectable_effect=estimate.minimum_detectable_effect(level=level, power=significance.power)
-        if estimate is not None and told
+        if estimate is not None and stated
         else None,
         unit=test.unit,
         observations=test.observations,
@@ -355,12 +360,12 @@ def _parts(accounts: Mapping[tuple[str, str], Ledger]) -> dict[tuple[str, str], 
         return {}
     returns = asset_returns(holding)
     of_many_names = any(
-        not np.allclose(each.gross_return[:-1], each.position[:-1] * returns, rtol=0.0, atol=1e-9)
-        for each in accounts.values()
+        not np.allclose(ledger.gross_return[:-1], ledger.position[:-1] * returns, rtol=0.0, atol=1e-9)
+        for ledger in accounts.values()
     )
     if of_many_names or "+" in holding.symbol:
         return {}
-    return {key: return_parts(each, asset_returns=returns) for key, each in accounts.items()}
+    return {key: return_parts(ledger, asset_returns=returns) for key, ledger in accounts.items()}
 
 
 def _attribution(
@@ -370,15 +375,15 @@ def _attribution(
     sessions: Sessions | None,
     days: int,
     significance: SignificanceConfig,
-    drawn: Collection[str],
+    seeded: Collection[str],
 ) -> Attribution | None:
     if not parts or not days:
         return None
     a, b = parts[model, ENSEMBLE], parts[benchmark, ENSEMBLE]
-    influence = {key: daily_sums(each.influence, sessions=sessions) for key, each in parts.items()}
-    rows = [influence[each, ENSEMBLE][0] for each in (model, benchmark)]
-    seeds = [_seeds(influence, each) if each in drawn else None for each in (model, benchmark)]
-    several = [each if each is None or each.shape[1] > 1 else None for each in seeds]
+    influence = {key: daily_sums(part.influence, sessions=sessions) for key, part in parts.items()}
+    rows = [influence[name, ENSEMBLE][0] for name in (model, benchmark)]
+    seeds = [_seeds(influence, name) if name in seeded else None for name in (model, benchmark)]
+    several = [seed_values if seed_values is None or seed_values.shape[1] > 1 else None for seed_values in seeds]
     impossible = _impossible(rows[0] - rows[1], significance)
     timing = None if impossible else estimate_difference(*rows, seeds_a=several[0], seeds_b=several[1])
     return attribution(a, b, days=days, timing=timing, level=significance.level)

@@ -86,7 +86,7 @@ def panel_scores(probability: Mapping[tuple[str, str], Floats], rows: RankedRows
         days=days,
         ensembles={model: daily[model, ENSEMBLE] for model in models},
         seeds={
-            model: np.stack([each for (name, member), each in daily.items() if name == model and member != ENSEMBLE], 1)
+            model: np.stack([ic for (name, member), ic in daily.items() if name == model and member != ENSEMBLE], 1)
             for model in models
         },
     )
@@ -100,8 +100,8 @@ def daily_mean(daily: Floats) -> DailyMean:
     if len(daily) < SIGNIFICANCE.fewest or np.ptp(daily) == 0.0:
         return DailyMean(mean=float(daily.mean()) if len(daily) else 0.0, t=None, days=len(daily))
     variance = variance_of_mean(daily, block=block_length(daily))
-    t = float(daily.mean()) / math.sqrt(variance) if variance > 0.0 else None
-    return DailyMean(mean=float(daily.mean()), t=t, days=len(daily))
+    t_statistic = float(daily.mean()) / math.sqrt(variance) if variance > 0.0 else None
+    return DailyMean(mean=float(daily.mean()), t=t_statistic, days=len(daily))
 
 
 def quantile_returns(forecast: Floats, rows: RankedRows, *, groups: int = GROUPS) -> QuantileReturns:

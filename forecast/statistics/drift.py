@@ -58,12 +58,14 @@ def reference(probability: Floats, outcome: Floats, *, horizon: int = 1) -> Drif
     """
     hits, gaps = _hits(probability, outcome), outcome - probability
     count = max(1.0, len(hits) / horizon)
-    z = 1.959964
+    critical_value = 1.959964
     rate, gap = float(hits.mean()), float(gaps.mean())
-    wilson = (rate + z**2 / (2 * count) - z * math.sqrt(rate * (1 - rate) / count + z**2 / (4 * count**2))) / (
-        1 + z**2 / count
-    )
-    half = z * float(gaps.std()) / math.sqrt(count)
+    wilson = (
+        rate
+        + critical_value**2 / (2 * count)
+        - critical_value * math.sqrt(rate * (1 - rate) / count + critical_value**2 / (4 * count**2))
+    ) / (1 + critical_value**2 / count)
+    half = critical_value * float(gaps.std()) / math.sqrt(count)
     return DriftReference(
         hit_rate=rate, hit_rate_low=wilson, gap=gap, gap_low=gap - half, gap_high=gap + half, observations=len(hits)
     )
@@ -85,18 +87,18 @@ def drift(
     and Ziegel 2022).
     """
     hits, gaps = _hits(probability, outcome), (outcome - probability + 1.0) / 2.0
-    lost = wealth(hits, least=expected.hit_rate_low, horizon=horizon)
+    hit_wealth = wealth(hits, least=expected.hit_rate_low, horizon=horizon)
     low = wealth(gaps, least=(expected.gap_low + 1.0) / 2.0, horizon=horizon)
     high = wealth(1.0 - gaps, least=(1.0 - expected.gap_high) / 2.0, horizon=horizon)
     off = (low + high) / 2.0
-    both = (lost + off) / 2.0
+    both = (hit_wealth + off) / 2.0
     reached = np.flatnonzero(both >= 1.0 / alpha)
     some = len(hits) > 0
     return Drift(
         observations=len(hits),
         hit_rate=float(hits.mean()) if some else None,
         gap=float((outcome - probability).mean()) if some else None,
-        hit_evidence=float(lost[-1]) if some else 1.0,
+        hit_evidence=float(hit_wealth[-1]) if some else 1.0,
         gap_evidence=float(off[-1]) if some else 1.0,
         evidence=float(both[-1]) if some else 1.0,
         fired=int(reached[0]) if len(reached) else None,
@@ -113,11 +115,11 @@ def wealth(values: Floats, *, least: float, horizon: int = 1) -> Floats:
     stakes = _STAKES / (1.0 - least)
     total = np.zeros(len(values))
     for first in range(horizon):
-        mine = np.arange(first, len(values), horizon)
-        growth = np.exp(np.cumsum(np.log1p(stakes[:, None] * (least - values[mine])[None]), axis=1)).mean(axis=0)
+        rows = np.arange(first, len(values), horizon)
+        growth = np.exp(np.cumsum(np.log1p(stakes[:, None] * (least - values[rows])[None]), axis=1)).mean(axis=0)
         series = np.ones(len(values))
-        if len(mine):
-            place = np.searchsorted(mine, np.arange(len(values)), side="right") - 1
+        if len(rows):
+            place = np.searchsorted(rows, np.arange(len(values)), side="right") - 1
             series = np.where(place >= 0, growth[np.maximum(place, 0)], 1.0)
         total += series
     return total / horizon

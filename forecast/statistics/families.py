@@ -37,7 +37,7 @@ class JointFamily:
 
     def claims(self, *, alone: bool = False) -> list[FamilyMember]:
         """The members that claim something, corrected over all runs, or by their own verdicts alone."""
-        return [each for each in self.members if (each.alone if alone else each.answer) != "inconclusive"]
+        return [member for member in self.members if (member.alone if alone else member.answer) != "inconclusive"]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -52,27 +52,28 @@ def joint_families(
     runs have in common, the same symbol included. expected_false is one family's 5 % for each run.
     """
     rows = [
-        (run, symbol, each)
+        (run, symbol, comparison)
         for run, symbol, verdict in verdicts
         if verdict.status == "ok"
-        for each in verdict.comparisons
-        if each.family != "reference"
+        for comparison in verdict.comparisons
+        if comparison.family != "reference"
     ]
     families: list[JointFamily] = []
     claimed: set[tuple[str, str, str]] = set()  # run, model and benchmark of each skill that was claimed
-    for question, family in sorted({(each.question, each.family) for _, _, each in rows}, key=_order):
+    for question, family in sorted({(comparison.question, comparison.family) for _, _, comparison in rows}, key=_order):
         tests = [row for row in rows if (row[2].question, row[2].family) == (question, family)]
-        steps = holm([_p_value(each) for _, _, each in tests], level=significance.level)
+        steps = holm([_p_value(comparison) for _, _, comparison in tests], level=significance.level)
         members = []
-        for (run, symbol, each), step in zip(tests, steps, strict=True):
-            opened = question == "skill" or (run, *gate_of(each)) in claimed
-            answer: Answer = each.answer if step.rejected and opened else "inconclusive"
+        for (run, symbol, comparison), step in zip(tests, steps, strict=True):
+            opened = question == "skill" or (run, *gate_of(comparison)) in claimed
+            answer: Answer = comparison.answer if step.rejected and opened else "inconclusive"
             if question == "skill" and answer != "inconclusive":
-                claimed.add((run, each.model, each.benchmark))
+                claimed.add((run, comparison.model, comparison.benchmark))
             members.append(
                 FamilyMember(
-                    run=run, symbol=symbol, model=each.model, benchmark=each.benchmark, alone=each.answer,
-                    answer=answer, p_value=each.p_value, p_adjusted=step.p_adjusted, level=step.level,
+                    run=run, symbol=symbol, model=comparison.model, benchmark=comparison.benchmark,
+                    alone=comparison.answer, answer=answer, p_value=comparison.p_value,
+                    p_adjusted=step.p_adjusted, level=step.level,
                 )
             )  # fmt: skip
         runs = len({run for run, _, _ in tests})

@@ -24,8 +24,8 @@ def prediction_quality(target: Floats, probability: Floats) -> Metrics:
     probability above one half as "up" and is to be held against max(base_rate, 1 - base_rate), what always saying
     the commoner answer would have scored; auc is 0.5 for a coin, None where only one answer occurred.
     """
-    known = np.isfinite(target) & np.isfinite(probability)
-    up, chance = target[known] > 0.5, np.asarray(probability, dtype=np.float64)[known]
+    finite = np.isfinite(target) & np.isfinite(probability)
+    up, chance = target[finite] > 0.5, np.asarray(probability, dtype=np.float64)[finite]
     if not len(up):
         names = ("log_loss", "brier", "accuracy", "base_rate", "auc")
         return {**dict.fromkeys(names), "observations": 0}
@@ -45,45 +45,49 @@ def ensembles(predictions: "pd.DataFrame") -> "dict[str, pd.DataFrame]":
     predictions: a run's predictions.parquet. Decisions are told apart by their number within a seed, since bars of
     trades can close within one time stamp. Columns: target, probability, entry_at, exit_at.
     """
-    found = {}
+    means = {}
     for model, rows in predictions.groupby("model", sort=False):
         decision = rows.groupby("seed").cumcount()
         first = {name: (name, "first") for name in ("target", "entry_at", "exit_at")}
-        found[str(model)] = rows.groupby(decision).agg(probability=("probability", "mean"), **first)
-    return found
+        means[str(model)] = rows.groupby(decision).agg(probability=("probability", "mean"), **first)
+    return means
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reliability:
     """Groups of decisions with like probabilities, each array of shape (groups,).
 
-    said: their mean probability of a rise. came: the share that rose. low, high: its 95 % interval (Wilson 1927).
-    count: decisions in the group.
+    predicted: their mean probability of a rise. observed: the share that rose. low, high: its 95 % interval
+    (Wilson 1927). count: decisions in the group.
     """
 
-    said: Floats
-    came: Floats
+    predicted: Floats
+    observed: Floats
     low: Floats
     high: Floats
     count: NDArray[np.int64]
 
 
 def reliability(target: Floats, probability: Floats, *, groups: int) -> Reliability:
-    """What came where which probability was said: at most so many groups, about equally large.
+    """Observed frequency of a rise by predicted probability: at most so many groups, about equally large.
 
     target, probability: shape (decisions,); rows without a known target are left out.
     """
-    known = np.isfinite(target) & np.isfinite(probability)
-    order = np.argsort(probability[known], kind="stable")
-    up, chance = (target[known] > 0.5)[order], probability[known][order]
+    finite = np.isfinite(target) & np.isfinite(probability)
+    order = np.argsort(probability[finite], kind="stable")
+    up, chance = (target[finite] > 0.5)[order], probability[finite][order]
     parts = [part for part in np.array_split(np.arange(len(up)), groups) if len(part)]
     count = np.array([len(part) for part in parts], dtype=np.int64)
-    came = np.array([up[part].mean() for part in parts])
-    z = SIGNIFICANCE.critical_value
-    center = (came + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z * np.sqrt(came * (1 - came) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    said = np.array([chance[part].mean() for part in parts])
-    return Reliability(said=said, came=came, low=center - half, high=center + half, count=count)
+    observed = np.array([up[part].mean() for part in parts])
+    critical_value = SIGNIFICANCE.critical_value
+    center = (observed + critical_value**2 / (2 * count)) / (1 + critical_value**2 / count)
+    half = (
+        critical_value
+        * np.sqrt(observed * (1 - observed) / count + critical_value**2 / (4 * count**2))
+        / (1 + critical_value**2 / count)
+    )
+    predicted = np.array([chance[part].mean() for part in parts])
+    return Reliability(predicted=predicted, observed=observed, low=center - half, high=center + half, count=count)
 
 
 def correlation(probability: Floats, last_return: Floats) -> float | None:
@@ -91,11 +95,11 @@ def correlation(probability: Floats, last_return: Floats) -> float | None:
 
     Each of shape (decisions,); None where one of them does not vary.
     """
-    known = np.isfinite(probability) & np.isfinite(last_return)
-    a, b = probability[known], last_return[known]
-    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+    finite = np.isfinite(probability) & np.isfinite(last_return)
+    signals, returns = probability[finite], last_return[finite]
+    if len(signals) < 3 or np.ptp(signals) == 0 or np.ptp(returns) == 0:
         return None
-    return float(np.corrcoef(a, b)[0, 1])
+    return float(np.corrcoef(signals, returns)[0, 1])
 
 
 def _auc(up: NDArray[np.bool_], chance: Floats) -> float:

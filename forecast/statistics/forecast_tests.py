@@ -46,10 +46,10 @@ def diebold_mariano(a: Floats, b: Floats, *, horizon: int) -> TestResult:
     return TestResult(statistic=statistic, p_value=float(2.0 * stdtr(count - 1, -abs(statistic))))
 
 
-def pesaran_timmermann(rose: NDArray[np.bool_], said: NDArray[np.bool_]) -> TestResult:
+def pesaran_timmermann(rose: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> TestResult:
     """Whether directions were called better than by somebody who knows only how often each comes.
 
-    Pesaran and Timmermann (1992). rose: what came; said: what was predicted, each of shape (decisions,). A positive
+    Pesaran and Timmermann (1992). rose: what came; predicted: what was forecast, each of shape (decisions,). A positive
     statistic is skill; the p-value is one-sided. None where only one direction came, or was ever predicted.
     """
     from scipy.special import ndtr
@@ -57,21 +57,24 @@ def pesaran_timmermann(rose: NDArray[np.bool_], said: NDArray[np.bool_]) -> Test
     count = len(rose)
     if count < _FEWEST:
         return TestResult(statistic=None, p_value=None, reason=f"{count} decisions are too few")
-    came, called = float(rose.mean()), float(said.mean())
-    if came in (0.0, 1.0) or called in (0.0, 1.0):
-        what = "came" if came in (0.0, 1.0) else "was predicted"
-        return TestResult(statistic=None, p_value=None, reason=f"only one direction {what}")
-    right, chance = float((rose == said).mean()), came * called + (1 - came) * (1 - called)
+    rising_share, predicted_share = float(rose.mean()), float(predicted.mean())
+    if rising_share in (0.0, 1.0) or predicted_share in (0.0, 1.0):
+        event = "came" if rising_share in (0.0, 1.0) else "was predicted"
+        return TestResult(statistic=None, p_value=None, reason=f"only one direction {event}")
+    hit_rate, chance = (
+        float((rose == predicted).mean()),
+        rising_share * predicted_share + (1 - rising_share) * (1 - predicted_share),
+    )
     variance_right = chance * (1 - chance) / count
     variance_chance = (
-        (2 * came - 1) ** 2 * called * (1 - called) / count
-        + (2 * called - 1) ** 2 * came * (1 - came) / count
-        + 4 * came * called * (1 - came) * (1 - called) / count**2
+        (2 * rising_share - 1) ** 2 * predicted_share * (1 - predicted_share) / count
+        + (2 * predicted_share - 1) ** 2 * rising_share * (1 - rising_share) / count
+        + 4 * rising_share * predicted_share * (1 - rising_share) * (1 - predicted_share) / count**2
     )
     variance = variance_right - variance_chance
     if variance <= 0:
         return TestResult(statistic=None, p_value=None, reason="too few decisions of one kind")
-    statistic = (right - chance) / math.sqrt(variance)
+    statistic = (hit_rate - chance) / math.sqrt(variance)
     return TestResult(statistic=statistic, p_value=float(ndtr(-statistic)))
 
 
@@ -84,5 +87,5 @@ def label_horizon(entry_at: Times, exit_at: Times) -> int:
 
 def log_losses(target: Floats, probability: Floats) -> Floats:
     """The log loss of each decision in nats, shape (decisions,)."""
-    right = np.where(target > 0.5, probability, 1.0 - probability)
-    return np.asarray(-np.log(np.clip(right, np.finfo(np.float64).eps, 1.0)))
+    likelihood = np.where(target > 0.5, probability, 1.0 - probability)
+    return np.asarray(-np.log(np.clip(likelihood, np.finfo(np.float64).eps, 1.0)))

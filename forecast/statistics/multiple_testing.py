@@ -33,12 +33,12 @@ def holm(p_values: Sequence[float], *, level: float) -> list[HolmStep]:
     steps: dict[int, HolmStep] = {}
     adjusted, stopped = 0.0, 0
     for rank, place in enumerate(order):
-        left = len(p_values) - (stopped - 1 if stopped else rank)
+        remaining = len(p_values) - (stopped - 1 if stopped else rank)
         adjusted = min(1.0, max(adjusted, (len(p_values) - rank) * p_values[place]))
-        rejected = not stopped and p_values[place] < (1.0 - level) / left
+        rejected = not stopped and p_values[place] < (1.0 - level) / remaining
         if not rejected and not stopped:
             stopped = rank + 1
-        steps[place] = HolmStep(level=1.0 - (1.0 - level) / left, p_adjusted=adjusted, rejected=rejected)
+        steps[place] = HolmStep(level=1.0 - (1.0 - level) / remaining, p_adjusted=adjusted, rejected=rejected)
     return [steps[place] for place in range(len(p_values))]
 
 
@@ -78,26 +78,26 @@ def confidence_set(
     has 1. Strategies that differ on fewer than 20 days cannot rule each other out.
     """
     mean = returns.mean(axis=0)
-    drawn = resampled_means(returns, block=block, draws=draws, rng=rng) - mean
-    gap = drawn[:, :, None] - drawn[:, None, :]
+    resampled = resampled_means(returns, block=block, draws=draws, rng=rng) - mean
+    gap = resampled[:, :, None] - resampled[:, None, :]
     spread = np.sqrt(np.square(gap).mean(axis=0))
     spread[(spread <= 1e-15) | (_days_apart(returns) < SIGNIFICANCE.fewest)] = np.inf
     distance, simulated = (mean[:, None] - mean[None, :]) / spread, np.abs(gap) / spread
-    left, found, certainty = list(range(len(names))), {}, 0.0
-    while len(left) > 1:
-        here = np.ix_(left, left)
-        widest = np.abs(distance[here]).max()
-        worst = simulated[:, left][:, :, left].max(axis=(1, 2))
+    models, certainties, certainty = list(range(len(names))), {}, 0.0
+    while len(models) > 1:
+        pairs = np.ix_(models, models)
+        widest = np.abs(distance[pairs]).max()
+        worst = simulated[:, models][:, :, models].max(axis=(1, 2))
         certainty = max(certainty, float((worst > widest).mean()) if widest > 0 else 1.0)
-        out = left[int(distance[here].min(axis=1).argmin())]
-        found[names[out]] = certainty
-        left.remove(out)
-    return {**found, **{names[last]: 1.0 for last in left}}
+        removed = models[int(distance[pairs].min(axis=1).argmin())]
+        certainties[names[removed]] = certainty
+        models.remove(removed)
+    return {**certainties, **{names[last]: 1.0 for last in models}}
 
 
 def _days_apart(returns: Floats) -> NDArray[np.intp]:
     """On how many days each two strategies earned something else, shape (strategies, strategies)."""
-    return np.stack([np.count_nonzero(returns != each[:, None], axis=0) for each in returns.T])
+    return np.stack([np.count_nonzero(returns != strategy[:, None], axis=0) for strategy in returns.T])
 
 
 def _long_run_variance(gain: Floats, *, block: float) -> Floats:

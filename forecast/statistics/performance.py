@@ -21,7 +21,7 @@ def performance(ledger: Ledger, *, bars_per_year: float) -> Metrics:
     volatility, sharpe, sortino, turnover) is None below a quarter of a year; what is not defined (a Sharpe ratio
     without volatility, a hit rate without trades) is None too. No risk-free rate is taken off.
     """
-    net = held_returns(ledger)
+    net = bar_returns(ledger)
     growth = equity_curve(net)
     years = len(net) / bars_per_year
     returns = round_trips(ledger).net_return
@@ -41,7 +41,7 @@ def performance(ledger: Ledger, *, bars_per_year: float) -> Metrics:
     return {name: value if value is None or math.isfinite(value) else None for name, value in result.items()}
 
 
-def held_returns(ledger: Ledger) -> Floats:
+def bar_returns(ledger: Ledger) -> Floats:
     """Net return of each bar that was held, shape (bars - 1,).
 
     The ledger's last row only sells what was left; what that costs is taken from the bar before it.

@@ -53,10 +53,10 @@ def by_period(returns: Floats, labels: Labels, *, per_year: float) -> list[Perio
 
 def terciles(values: Floats) -> Labels:
     """0 for the lowest third of the values, 1 for the middle one, 2 for the highest, -1 where a value is NaN."""
-    known = values[np.isfinite(values)]
-    if not len(known):
+    finite = values[np.isfinite(values)]
+    if not len(finite):
         return np.full(len(values), -1)
-    return np.where(np.isfinite(values), np.searchsorted(np.quantile(known, [1 / 3, 2 / 3]), values, side="right"), -1)
+    return np.where(np.isfinite(values), np.searchsorted(np.quantile(finite, [1 / 3, 2 / 3]), values, side="right"), -1)
 
 
 def trailing_deviation(returns: Floats, *, window: int) -> Floats:

@@ -13,7 +13,7 @@ from forecast.statistics.forecast_accuracy import ensembles
 from forecast.statistics.forecast_tests import diebold_mariano, label_horizon, log_losses, pesaran_timmermann
 from forecast.statistics.multiple_testing import common_block, confidence_set, holm, superior_predictive_ability
 from forecast.statistics.overfitting import probability_of_overfitting
-from forecast.statistics.performance import earned, held_returns, position_changes
+from forecast.statistics.performance import bar_returns, earned, position_changes
 from forecast.statistics.sharpe_ratio import (
     autocorrelation,
     deflated_sharpe,
@@ -42,7 +42,7 @@ Accounts = Mapping[str, Mapping[str, Ledger]]
 
 def evidence(
     accounts: Accounts, *, sessions: Sessions | None, per_year: float, trials: int,
-    tried: Sequence[DailyReturns] = (), rng: np.random.Generator,
+    trial_returns: Sequence[DailyReturns] = (), rng: np.random.Generator,
 ) -> dict[str, Any]:  # fmt: skip
     """Seeds, ranking, Sharpe ratios and costs of one backtest, JSON-ready; empty with fewer than 20 days (or bars).
 
@@ -52,9 +52,9 @@ def evidence(
     """
     networks = [model for model in accounts if is_network(model)]
     nets = {
-        (model, member): daily_sums(held_returns(each), sessions=sessions)
+        (model, member): daily_sums(bar_returns(ledger), sessions=sessions)
         for model, members in accounts.items()
-        for member, each in members.items()
+        for member, ledger in members.items()
     }
     values = {key: daily for key, (daily, _) in nets.items()}
     unit = next(unit for _, unit in nets.values())
@@ -65,22 +65,22 @@ def evidence(
     table = np.stack(list(ensembles.values()), axis=1)
     block = common_block(table)
     shared: dict[str, Any] = {"block": block, "draws": DRAWS, "rng": rng}
-    found: dict[str, Any] = {"unit": unit, "observations": days, "block": block, "draws": DRAWS}
+    results: dict[str, Any] = {"unit": unit, "observations": days, "block": block, "draws": DRAWS}
     active = [model for model in networks if np.any(accounts[model]["ensemble"].position)]
     if HOLDING in accounts and active:
         chosen = np.stack([ensembles[model] for model in active], axis=1)
         p_value = superior_predictive_ability(chosen, ensembles[HOLDING], **shared)
-        found["superior"] = {"benchmark": HOLDING, "strategies": len(active), "p_value": p_value}
-    found["overfitting"] = _overfitting(accounts, values)
-    found["confidence_set"] = confidence_set(table, list(ensembles), **shared)
-    effective = effective_trials(trials, correlations(tried))
-    others = [each.returns for each in tried] if unit == "day" else []
-    found["sharpe"] = _sharpe(values, networks, trials=trials, effective=effective, others=others)
-    found["minimum_length"] = {
+        results["superior"] = {"benchmark": HOLDING, "strategies": len(active), "p_value": p_value}
+    results["overfitting"] = _overfitting(accounts, values)
+    results["confidence_set"] = confidence_set(table, list(ensembles), **shared)
+    effective = effective_trials(trials, correlations(trial_returns))
+    other_returns = [trial.returns for trial in trial_returns] if unit == "day" else []
+    results["sharpe"] = _sharpe(values, networks, trials=trials, effective=effective, other_returns=other_returns)
+    results["minimum_length"] = {
         "trials": trials, "effective_trials": effective, "years": minimum_backtest_length(effective, sharpe=1.0),
     }  # fmt: skip
-    found["years"] = days / per_year
-    return {**found, **_costs(accounts, networks, sessions=sessions, shared=shared)}
+    results["years"] = days / per_year
+    return {**results, **_costs(accounts, networks, sessions=sessions, shared=shared)}
 
 
 def forecast_tests(predictions: "pd.DataFrame", *, ordinal: Collection[str] = ()) -> dict[str, Any]:
@@ -90,34 +90,36 @@ def forecast_tests(predictions: "pd.DataFrame", *, ordinal: Collection[str] = ()
     whose numbers are no probabilities, which have no log loss.
     """
     means = {
-        model: each[np.isfinite(each["target"])] for model, each in ensembles(predictions).items() if is_network(model)
+        model: mean[np.isfinite(mean["target"])] for model, mean in ensembles(predictions).items() if is_network(model)
     }
     directions = {}
-    for model, each in means.items():
-        apart = label_horizon(utc(each["entry_at"]), utc(each["exit_at"]))
-        alone = each.iloc[::apart]  # the test takes decisions as independent, labels that overlap are not
+    for model, mean in means.items():
+        apart = label_horizon(utc(mean["entry_at"]), utc(mean["exit_at"]))
+        alone = mean.iloc[::apart]  # the test takes decisions as independent, labels that overlap are not
         outcome = pesaran_timmermann(alone["target"].to_numpy() > 0.5, alone["probability"].to_numpy() > 0.5)
         directions[model] = asdict(outcome)
     for row, step in zip(directions.values(), _holm_of(directions), strict=True):
         row["p_adjusted"] = step
-    found: dict[str, Any] = {"direction": directions}
+    results: dict[str, Any] = {"direction": directions}
     names = sorted((model for model in means if model not in ordinal), key=lambda model: model != "lstm")[:2]
     if len(names) == 2 and len(means[names[0]]) == len(means[names[1]]):
         first, second = (means[model] for model in names)
-        a, b = (log_losses(each["target"].to_numpy(), each["probability"].to_numpy()) for each in (first, second))
+        losses, benchmark_losses = (
+            log_losses(mean["target"].to_numpy(), mean["probability"].to_numpy()) for mean in (first, second)
+        )
         horizon = label_horizon(utc(first["entry_at"]), utc(first["exit_at"]))
-        outcome = diebold_mariano(a, b, horizon=horizon)
-        difference = float(a.mean() - b.mean())
-        found["diebold_mariano"] = {
+        outcome = diebold_mariano(losses, benchmark_losses, horizon=horizon)
+        difference = float(losses.mean() - benchmark_losses.mean())
+        results["diebold_mariano"] = {
             "model": names[0], "rival": names[1], "horizon": horizon, "mean_difference": difference, **asdict(outcome),
         }  # fmt: skip
-    return found
+    return results
 
 
 def _holm_of(directions: Mapping[str, Mapping[str, Any]]) -> list[float | None]:
     """P-values corrected over the networks (Holm 1979), None where there is none."""
-    known = [row["p_value"] for row in directions.values() if row["p_value"] is not None]
-    steps = iter(holm(known, level=LEVEL))
+    p_values = [row["p_value"] for row in directions.values() if row["p_value"] is not None]
+    steps = iter(holm(p_values, level=LEVEL))
     return [None if row["p_value"] is None else next(steps).p_adjusted for row in directions.values()]
 
 
@@ -134,35 +136,35 @@ def _overfitting(accounts: Accounts, values: Mapping[tuple[str, str], Floats]) -
 
 def _sharpe(
     values: Mapping[tuple[str, str], Floats], networks: Sequence[str], *, trials: int, effective: float,
-    others: Sequence[Floats],
+    other_returns: Sequence[Floats],
 ) -> dict[str, Any]:  # fmt: skip
     """Of each network's ensemble: how sure its Sharpe ratio is above zero, before and after counting the trials.
 
     effective: how many independent ones the trials are worth. others: daily returns of other tries.
     """
     members = {key: moments(daily) for key, daily in values.items() if key[0] in networks}
-    ratios = [each[0] for each in [*members.values(), *map(moments, others)] if each is not None]
+    ratios = [moment[0] for moment in [*members.values(), *map(moments, other_returns)] if moment is not None]
     noise = 1.0 / len(next(iter(values.values())))  # two tries differ at least by what a Sharpe ratio errs
     variance = max(noise, float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0)
     counted = {"trials": trials, "effective_trials": effective}
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for model in networks:
-        each = members[model, "ensemble"]
-        if each is None:
-            found[model] = {**counted, "probability": None, "deflated": None, "autocorrelation": None}
+        ensemble = members[model, "ensemble"]
+        if ensemble is None:
+            results[model] = {**counted, "probability": None, "deflated": None, "autocorrelation": None}
             continue
-        ratio, skew, kurtosis = each
-        known: dict[str, Any] = {
+        ratio, skew, kurtosis = ensemble
+        shared: dict[str, Any] = {
             "observations": len(values[model, "ensemble"]), "skew": skew, "kurtosis": kurtosis,
             "autocorrelation": autocorrelation(values[model, "ensemble"]),
         }  # fmt: skip
-        found[model] = {
+        results[model] = {
             **counted,
-            "probability": probabilistic_sharpe(ratio, benchmark=0.0, **known),
-            "deflated": deflated_sharpe(ratio, trials=effective, trial_variance=variance, **known),
-            "autocorrelation": known["autocorrelation"],
+            "probability": probabilistic_sharpe(ratio, benchmark=0.0, **shared),
+            "deflated": deflated_sharpe(ratio, trials=effective, trial_variance=variance, **shared),
+            "autocorrelation": shared["autocorrelation"],
         }
-    return found
+    return results
 
 
 def _costs(
@@ -170,16 +172,16 @@ def _costs(
 ) -> dict[str, Any]:
     """Cost, as a fraction of what is traded, at which each ensemble gains nothing, and at which two gain the same."""
     traded = {model: _gross_and_turnover(accounts[model]["ensemble"], sessions=sessions) for model in networks}
-    found: dict[str, Any] = {
-        "break_even": {model: asdict(break_even(*each, level=LEVEL, **shared)) for model, each in traded.items()}
+    results: dict[str, Any] = {
+        "break_even": {model: asdict(break_even(*sums, level=LEVEL, **shared)) for model, sums in traded.items()}
     }
     if len(networks) > 1:
-        model, rival = sorted(networks[:2], key=lambda each: each != "lstm")
-        gross, turnover = (one - two for one, two in zip(traded[model], traded[rival], strict=True))
+        model, benchmark = sorted(networks[:2], key=lambda name: name != "lstm")
+        gross, turnover = (first - second for first, second in zip(traded[model], traded[benchmark], strict=True))
         even = asdict(break_even(gross, turnover, level=LEVEL, **shared))
-        busier = model if turnover.mean() > 0 else rival
-        found["even"] = {"model": model, "rival": rival, "busier": busier, "gross": float(gross.mean()), **even}
-    return found
+        busier = model if turnover.mean() > 0 else benchmark
+        results["even"] = {"model": model, "rival": benchmark, "busier": busier, "gross": float(gross.mean()), **even}
+    return results
 
 
 def _gross_and_turnover(account: Ledger, *, sessions: Sessions | None) -> tuple[Floats, Floats]:

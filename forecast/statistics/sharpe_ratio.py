@@ -121,10 +121,10 @@ def effective_trials(trials: float, correlation: Floats) -> float:
 
     The unknown ones are taken to be as much alike as the known ones; with fewer than two known, all count.
     """
-    known = len(correlation)
-    if known < 2 or trials <= 1:
+    measured = len(correlation)
+    if measured < 2 or trials <= 1:
         return float(trials)
-    return float(1.0 + (trials - 1.0) * (effective_rank(correlation) - 1.0) / (known - 1.0))
+    return float(1.0 + (trials - 1.0) * (effective_rank(correlation) - 1.0) / (measured - 1.0))
 
 
 def minimum_backtest_length(trials: float, *, sharpe: float) -> float:
@@ -141,8 +141,8 @@ def moments(returns: Floats) -> tuple[float, float, float] | None:
     spread = float(returns.std())
     if len(returns) < 3 or spread <= 1e-12 * max(1.0, float(np.abs(returns).max(initial=0.0))):
         return None
-    z = (returns - returns.mean()) / spread
-    return float(returns.mean() / returns.std(ddof=1)), float((z**3).mean()), float((z**4).mean())
+    standardised = (returns - returns.mean()) / spread
+    return float(returns.mean() / returns.std(ddof=1)), float((standardised**3).mean()), float((standardised**4).mean())
 
 
 def autocorrelation(returns: Floats) -> float:

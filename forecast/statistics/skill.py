@@ -60,7 +60,9 @@ def skill_scores(predictions: pd.DataFrame, *, sessions: Mapping[str, Sessions])
         days=days,
         ensembles={model: daily[model, ENSEMBLE] for model in models},
         seeds={
-            model: np.stack([each for (name, member), each in daily.items() if name == model and member != ENSEMBLE], 1)
+            model: np.stack(
+                [score for (name, member), score in daily.items() if name == model and member != ENSEMBLE], 1
+            )
             for model in models
         },
     )

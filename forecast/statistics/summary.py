@@ -16,7 +16,7 @@ from forecast.statistics.comparisons import (
     skill_comparisons,
 )
 from forecast.statistics.forecast_accuracy import ensembles, prediction_quality
-from forecast.statistics.performance import Metrics, held_returns, performance, sampled_growth
+from forecast.statistics.performance import Metrics, bar_returns, performance, sampled_growth
 from forecast.statistics.robustness import evidence, forecast_tests
 from forecast.statistics.skill import SkillScores, skill_scores
 from forecast.statistics.tried_returns import DailyReturns
@@ -43,7 +43,7 @@ def summarise(
     decision_sessions: Mapping[str, Sessions] | None = None,
     seed: int = 0,
     trials: int | None = None,
-    tried: Sequence[DailyReturns] = (),
+    trial_returns: Sequence[DailyReturns] = (),
     validation: "pd.DataFrame | None" = None,
     caveats: Sequence[Caveat] = (),
     unseeded: Collection[str] = (),
@@ -68,15 +68,15 @@ def summarise(
     Raises:
         ValueError: no ledgers, or ledgers of several symbols or of different bars.
     """
-    if not ledgers or len({each.symbol for each in ledgers}) != 1:
-        raise ValueError(f"Expected ledgers of one symbol, got {sorted({each.symbol for each in ledgers})}.")
+    if not ledgers or len({ledger.symbol for ledger in ledgers}) != 1:
+        raise ValueError(f"Expected ledgers of one symbol, got {sorted({ledger.symbol for ledger in ledgers})}.")
     time = ledgers[0].time
-    if any(not np.array_equal(each.time, time) for each in ledgers):
+    if any(not np.array_equal(ledger.time, time) for ledger in ledgers):
         raise ValueError("Expected ledgers with the same times, got different ones.")
     first, last = (f"{np.datetime_as_string(at, unit='s')}Z" for at in (time[0], time[-1]))
     accounts: dict[str, dict[str, Ledger]] = {}
-    for each in ledgers:
-        accounts.setdefault(each.model, {})[each.member] = each
+    for ledger in ledgers:
+        accounts.setdefault(ledger.model, {})[ledger.member] = ledger
     networks = [model for model in accounts if is_network(model)]
     comparisons = compare(
         ledgers, predictions, sessions=sessions, decision_sessions=decision_sessions, unseeded=unseeded, scores=scores
@@ -84,7 +84,7 @@ def summarise(
     per_year = _units_per_year(comparisons, bars=len(time) - 1, bars_per_year=bars_per_year)
     robustness = evidence(
         accounts, sessions=sessions, per_year=per_year, trials=(trials or 1) * max(1, len(networks)),
-        tried=tried, rng=np.random.default_rng([seed, 1]),
+        trial_returns=trial_returns, rng=np.random.default_rng([seed, 1]),
     )  # fmt: skip
     tests = {} if predictions is None else forecast_tests(predictions, ordinal=ordinal)
     prediction = {} if predictions is None else _by_model(_qualities(predictions, ordinal=ordinal))
@@ -109,10 +109,10 @@ def summarise(
             "units_per_year": per_year,
         },
         "performance": _by_model(
-            {(each.model, each.member): performance(each, bars_per_year=bars_per_year) for each in ledgers}
+            {(ledger.model, ledger.member): performance(ledger, bars_per_year=bars_per_year) for ledger in ledgers}
         ),
         "growth": {
-            model: sampled_growth(held_returns(members[ENSEMBLE]))
+            model: sampled_growth(bar_returns(members[ENSEMBLE]))
             for model, members in accounts.items()
             if is_network(model) or model == BUY_AND_HOLD
         },
@@ -155,7 +155,7 @@ def _caveats(
     elif days is not None and days < SIGNIFICANCE.coverage_days:
         caveats.append(Caveat(code="short_record", value=days))
     for model, members in accounts.items():
-        returns = daily_sums(held_returns(members[ENSEMBLE]), sessions=sessions)[0]
+        returns = daily_sums(bar_returns(members[ENSEMBLE]), sessions=sessions)[0]
         if is_network(model) and len(returns) >= SIGNIFICANCE.fewest and (skew := _skew(returns)) < _CRASH_SKEW:
             caveats.append(Caveat(code="crash_risk", value=skew, subject=model))
     if predictions is not None and len(predictions):
@@ -221,7 +221,7 @@ def _skew(values: "np.ndarray[Any, np.dtype[np.float64]]") -> float:
 
 def _units_per_year(comparisons: Sequence[Comparison], *, bars: int, bars_per_year: float) -> float:
     """Days (or bars, whichever was compared) a year."""
-    counts = [each.observations for each in comparisons if each.question == "money"]
+    counts = [comparison.observations for comparison in comparisons if comparison.question == "money"]
     return bars_per_year * counts[0] / bars if counts and bars else bars_per_year
 
 
@@ -229,14 +229,14 @@ def _qualities(predictions: "pd.DataFrame", *, ordinal: Collection[str]) -> dict
     """Scores of each model's seeds, and of the mean over seeds at each decision."""
     no_probability = {"log_loss": None, "brier": None}
     means = ensembles(predictions)
-    found = {}
+    qualities = {}
     for model, rows in predictions.groupby("model", sort=False):
         mean = means[str(model)]
-        found[str(model), ENSEMBLE] = prediction_quality(mean["target"].to_numpy(), mean["probability"].to_numpy())
-        for seed, each in rows.groupby("seed"):
-            quality = prediction_quality(each["target"].to_numpy(), each["probability"].to_numpy())
-            found[str(model), str(seed)] = quality
-    return {key: {**each, **(no_probability if key[0] in ordinal else {})} for key, each in found.items()}
+        qualities[str(model), ENSEMBLE] = prediction_quality(mean["target"].to_numpy(), mean["probability"].to_numpy())
+        for seed, seed_rows in rows.groupby("seed"):
+            quality = prediction_quality(seed_rows["target"].to_numpy(), seed_rows["probability"].to_numpy())
+            qualities[str(model), str(seed)] = quality
+    return {key: {**quality, **(no_probability if key[0] in ordinal else {})} for key, quality in qualities.items()}
 
 
 def _by_model(metrics: Mapping[tuple[str, str], Metrics]) -> dict[str, Any]:
@@ -257,7 +257,7 @@ def _spread(seeds: Sequence[Metrics]) -> dict[str, Metrics]:
     """Over seeds; std with one degree of freedom taken off, None for a single seed; None where a seed has none."""
     spread: dict[str, Metrics] = {}
     for metric in seeds[0] if seeds else ():
-        values = [value for each in seeds if (value := each[metric]) is not None]
+        values = [value for seed in seeds if (value := seed[metric]) is not None]
         if len(values) < len(seeds):
             spread[metric] = dict.fromkeys(("mean", "std", "min", "max"))
             continue

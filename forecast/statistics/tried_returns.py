@@ -19,15 +19,17 @@ class DailyReturns:
     returns: Floats
 
 
-def correlations(tried: Sequence[DailyReturns]) -> Floats:
+def correlations(trials: Sequence[DailyReturns]) -> Floats:
     """Correlation of the tries with one another on the days that they share, shape (tries, tries)."""
-    table = np.eye(len(tried))
-    for row, one in enumerate(tried):
+    table = np.eye(len(trials))
+    for row, trial in enumerate(trials):
         for column in range(row):
-            other = tried[column]
-            _, mine, yours = np.intersect1d(one.days, other.days, assume_unique=True, return_indices=True)
-            first, second = one.returns[mine], other.returns[yours]
-            if len(mine) >= _FEWEST_DAYS and first.std() > 0.0 and second.std() > 0.0:
+            second_trial = trials[column]
+            _, first_rows, second_rows = np.intersect1d(
+                trial.days, second_trial.days, assume_unique=True, return_indices=True
+            )
+            first, second = trial.returns[first_rows], second_trial.returns[second_rows]
+            if len(first_rows) >= _FEWEST_DAYS and first.std() > 0.0 and second.std() > 0.0:
                 table[row, column] = table[column, row] = np.corrcoef(first, second)[0, 1]
     return table
 

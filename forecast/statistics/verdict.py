@@ -59,15 +59,19 @@ class Verdict:
     def of(self, question: Question, *, family: str = "", benchmark: str = "") -> list[Comparison]:
         """The comparisons of a question, of a family or with a benchmark only where one is named."""
         return [
-            each
-            for each in self.comparisons
-            if each.question == question
-            and (not family or each.family == family)
-            and (not benchmark or each.benchmark == benchmark)
+            comparison
+            for comparison in self.comparisons
+            if comparison.question == question
+            and (not family or comparison.family == family)
+            and (not benchmark or comparison.benchmark == benchmark)
         ]
 
     def _first(self, question: Question, benchmark: str) -> Comparison | None:
-        pair = [each for each in self.of(question) if (each.model, each.benchmark) == model_registry.SAME_UNITS]
+        pair = [
+            comparison
+            for comparison in self.of(question)
+            if (comparison.model, comparison.benchmark) == model_registry.SAME_UNITS
+        ]
         return next(iter(pair or self.of(question, benchmark=benchmark)), None)
 
     def to_json(self) -> dict[str, Any]:
@@ -77,8 +81,8 @@ class Verdict:
             "status": self.status,
             "skill": skill.answer if skill is not None and self.status == "ok" else None,
             "money": money.answer if money is not None and self.status == "ok" else None,
-            "comparisons": [asdict(each) for each in self.comparisons],
-            "caveats": [asdict(each) for each in self.caveats],
+            "comparisons": [asdict(comparison) for comparison in self.comparisons],
+            "caveats": [asdict(caveat) for caveat in self.caveats],
             "failures": list(self.failures),
         }
 
@@ -90,15 +94,15 @@ class Verdict:
             KeyError, TypeError: it is something else.
         """
         return cls(
-            comparisons=tuple(_comparison(each) for each in content["comparisons"]),
-            caveats=tuple(Caveat(**each) for each in content["caveats"]),
+            comparisons=tuple(_comparison(comparison) for comparison in content["comparisons"]),
+            caveats=tuple(Caveat(**caveat) for caveat in content["caveats"]),
             status=content["status"],
             failures=tuple(content["failures"]),
         )
 
 
 def _comparison(content: Mapping[str, Any]) -> Comparison:
-    values = {each.name: content[each.name] for each in fields(Comparison)}
+    values = {column.name: content[column.name] for column in fields(Comparison)}
     if values["attribution"] is not None:
         values["attribution"] = Attribution(**values["attribution"])
     return Comparison(**values)

@@ -34,8 +34,8 @@ class Benchmark:
         """The greatest length up to which most seeds learned at every length tried; 0 where none did."""
         rows = self.table[(self.table["task"] == task) & (self.table["cell"] == cell)]
         learned = (rows["error"] < SOLVED * rows["guess"]).groupby(rows["length"]).mean() > 0.5
-        good = learned.sort_index().cummin()
-        return int(good[good].index.max()) if good.any() else 0
+        solved = learned.sort_index().cummin()
+        return int(solved[solved].index.max()) if solved.any() else 0
 
 
 def cached(folder: Path) -> Benchmark | None:
@@ -74,26 +74,29 @@ def run(
     if not _same(table, seeds=config.seeds, budget=budget):
         table = table.iloc[:0]
     chains = [(task, cell) for task in tasks for cell in CELLS]
-    wanted = sorted(set(config.lengths))
-    if left := [chain for chain in chains if _next(table, *chain, wanted) is not None]:
-        tell(f"{config.seeds} seeds each at lengths {', '.join(map(str, wanted))}: minutes. What is done is kept.")
+    tested_lengths = sorted(set(config.lengths))
+    if remaining := [chain for chain in chains if _next(table, *chain, tested_lengths) is not None]:
+        tell(
+            f"{config.seeds} seeds each at lengths {', '.join(map(str, tested_lengths))}: minutes. What is done is "
+            "kept."
+        )
         with Processes(jobs, prepare=_one_thread) as pool:
 
             def begin(task: str, cell: str) -> tuple[Future[TaskResult], tuple[str, str, int]] | None:
-                if (length := _next(table, task, cell, wanted)) is None:
+                if (length := _next(table, task, cell, tested_lengths)) is None:
                     return None
                 future = pool.submit(memory_tasks.train, task, cell, length=length, seeds=config.seeds, budget=budget)
                 return future, (task, cell, length)
 
             try:
-                running = dict(filter(None, (begin(*chain) for chain in left)))
+                running = dict(filter(None, (begin(*chain) for chain in remaining)))
                 while running:
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         key = running.pop(future)
                         rows = _rows(key, future.result(), budget)
                         table = rows if table.empty else pd.concat([table, rows], ignore_index=True)
                         write_parquet(folder / "benchmark.parquet", table)
-                        tell(_told(rows))
+                        tell(_progress_text(rows))
                         running.update(filter(None, [begin(*key[:2])]))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -104,15 +107,15 @@ def run(
 def _next(table: pd.DataFrame, task: str, cell: str, lengths: Sequence[int]) -> int | None:
     """The shortest length that is not trained yet, None where all are or where longer ones are hopeless: no seed has
     learned at the two longest so far."""
-    mine = table[(table["task"] == task) & (table["cell"] == cell)]
-    learned = (mine["error"] < SOLVED * mine["guess"]).groupby(mine["length"]).sum().sort_index()
-    left = [length for length in lengths if length not in learned.index]
-    if not left or (len(below := learned[learned.index < left[0]]) >= 2 and not below.iloc[-2:].any()):
+    chain_rows = table[(table["task"] == task) & (table["cell"] == cell)]
+    learned = (chain_rows["error"] < SOLVED * chain_rows["guess"]).groupby(chain_rows["length"]).sum().sort_index()
+    remaining = [length for length in lengths if length not in learned.index]
+    if not remaining or (len(below := learned[learned.index < remaining[0]]) >= 2 and not below.iloc[-2:].any()):
         return None
-    return left[0]
+    return remaining[0]
 
 
-def _told(rows: pd.DataFrame) -> str:
+def _progress_text(rows: pd.DataFrame) -> str:
     task, cell, length, guess = (rows[name].iloc[0] for name in (*_KEY, "guess"))
     return f"{task}, length {length}, {cell}: median error {rows['error'].median():.4f}, guessing {guess:.4f}"
 
@@ -142,8 +145,8 @@ def _same(table: pd.DataFrame, *, seeds: int, budget: StepBudget) -> bool:
         return True
     settings = {**asdict(budget), "most_steps": budget.steps, "seeds": seeds}
     del settings["steps"], settings["parameters"]
-    kept = table.assign(seeds=table["seed"].max() + 1)
-    return all(bool((kept[name] == value).all()) for name, value in settings.items())
+    settings_table = table.assign(seeds=table["seed"].max() + 1)
+    return all(bool((settings_table[name] == value).all()) for name, value in settings.items())
 
 
 def _one_thread() -> None:

@@ -74,36 +74,36 @@ def train(task: str, cell: str, *, length: int, seeds: int, budget: StepBudget) 
     parts = [_start(cell, units, np.random.default_rng((seed, 1))) for seed in range(seeds)]
     names = list(parts[0])
     values = {name: np.stack([part[name] for part in parts]) for name in names}
-    first, second = ({name: np.zeros_like(each) for name, each in values.items()} for _ in range(2))
+    first, second = ({name: np.zeros_like(array) for name, array in values.items()} for _ in range(2))
     rng = np.random.default_rng((seeds, length))
     tests = [make(np.random.default_rng((10, number)), (seeds, 250), length=length) for number in range(4)]
     curve: list[NDArray[np.float64]] = []
     steps = np.full(seeds, budget.steps)
-    done = np.zeros(seeds, dtype=bool)
-    kept = np.full(seeds, np.nan)
+    solved = np.zeros(seeds, dtype=bool)
+    final_error = np.full(seeds, np.nan)
     for step in range(1, budget.steps + 1):
         windows, targets = make(rng, (seeds, budget.batch), length=length)
         gradient = _gradient(Weights(cell=cell, **values), windows, targets)
-        size = np.sqrt(sum((each**2).reshape(seeds, -1).sum(axis=1) for each in gradient.values()))
+        size = np.sqrt(sum((slope**2).reshape(seeds, -1).sum(axis=1) for slope in gradient.values()))
         shrink = (budget.clip / np.maximum(size, budget.clip)).astype(np.float32)
         rate = budget.learning_rate * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
-        for name, each in gradient.items():
-            each = each * shrink.reshape(-1, *(1 for _ in each.shape[1:]))
-            first[name] += 0.1 * (each - first[name])
-            second[name] += 0.001 * (each**2 - second[name])
+        for name, slope in gradient.items():
+            slope = slope * shrink.reshape(-1, *(1 for _ in slope.shape[1:]))
+            first[name] += 0.1 * (slope - first[name])
+            second[name] += 0.001 * (slope**2 - second[name])
             values[name] -= (rate * first[name] / (np.sqrt(second[name]) + 1e-7)).astype(np.float32)
         if step % budget.check == 0 or step == budget.steps:
-            error = np.mean([_error(Weights(cell=cell, **values), *each) for each in tests], axis=0)
+            error = np.mean([_error(Weights(cell=cell, **values), *test) for test in tests], axis=0)
             curve.append(error)
-            newly = (error < budget.good * guess) & ~done
-            steps[newly], kept[newly] = step, error[newly]
-            done |= newly
-            if done.all():
+            newly = (error < budget.good * guess) & ~solved
+            steps[newly], final_error[newly] = step, error[newly]
+            solved |= newly
+            if solved.all():
                 break
     return TaskResult(
-        parameters=sum(each[0].size for each in values.values()),
+        parameters=sum(array[0].size for array in values.values()),
         units=units,
-        error=np.where(done, kept, curve[-1]),
+        error=np.where(solved, final_error, curve[-1]),
         steps=steps,
         curve=np.stack(curve),
     )
@@ -125,14 +125,14 @@ def _start(cell: str, units: int, rng: Generator, *, features: int = 2) -> dict[
     bias = np.zeros(wide)
     if cell == "lstm":
         bias[units : 2 * units] = 1
-    found = {
+    weights = {
         "kernel": initializers.glorot_uniform((features, wide), rng),
         "recurrent": recurrent,
         "bias": bias,
         "head": initializers.glorot_uniform((units, 1), rng)[:, 0],
         "head_bias": np.zeros(()),
     }
-    return {name: np.asarray(each, dtype=np.float32) for name, each in found.items()}
+    return {name: np.asarray(array, dtype=np.float32) for name, array in weights.items()}
 
 
 def _gradient(weights: Weights, windows: Array, targets: Array) -> dict[str, Array]:
@@ -153,9 +153,9 @@ def _gradient(weights: Weights, windows: Array, targets: Array) -> dict[str, Arr
     }
 
 
-def _over_time(left: Array, right: Array) -> Array:
+def _over_time(first: Array, second: Array) -> Array:
     """Sum over bars and rows of left x right: (steps, seeds, rows, a), (steps, seeds, rows, b) -> (seeds, a, b)."""
-    flat = [np.moveaxis(each, 0, 1).reshape(each.shape[1], -1, each.shape[-1]) for each in (left, right)]
+    flat = [np.moveaxis(array, 0, 1).reshape(array.shape[1], -1, array.shape[-1]) for array in (first, second)]
     return np.asarray(np.swapaxes(flat[0], -1, -2) @ flat[1])
 
 

@@ -59,7 +59,7 @@ def rates(results: pd.DataFrame) -> pd.DataFrame:
     observations: medians. These and the unit are missing where the results do not hold them.
     """
     rows = []
-    results = results.reindex(columns=[*results.columns, *(each for each in _EFFECTS if each not in results)])
+    results = results.reindex(columns=[*results.columns, *(effect for effect in _EFFECTS if effect not in results)])
     for key, group in results.groupby(_KEYS, sort=True):
         count = len(group)
         better, worse = (int((group["answer"] == answer).sum()) for answer in ("better", "worse"))
@@ -73,8 +73,8 @@ def rates(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _summary(values: "pd.Series[Any]", how: str) -> Any:
-    known = values.dropna()
-    return None if known.empty else known.iloc[0] if how == "first" else float(getattr(known, how)())
+    defined = values.dropna()
+    return None if defined.empty else defined.iloc[0] if how == "first" else float(getattr(defined, how)())
 
 
 def records(shares: pd.DataFrame) -> list[dict[str, Any]]:
@@ -116,10 +116,10 @@ def smallest_effects(shares: pd.DataFrame) -> list[SmallestEffect]:
     """
     if "minimum_detectable_effect" not in shares:
         return []
-    known = shares[shares["minimum_detectable_effect"].notna() & ~shares["model"].map(is_baseline).astype(bool)]
+    measured = shares[shares["minimum_detectable_effect"].notna() & ~shares["model"].map(is_baseline).astype(bool)]
     effects = []
     for question, benchmark in (("skill", BASE_RATE), ("money", CASH)):
-        rows = known[(known["question"] == question) & (known["benchmark"] == benchmark)]
+        rows = measured[(measured["question"] == question) & (measured["benchmark"] == benchmark)]
         if not rows.empty:
             row = rows[rows["edge"] == rows["edge"].min()].sort_values("minimum_detectable_effect").iloc[0]
             effects.append(
@@ -151,10 +151,10 @@ def smallest_edge(shares: pd.DataFrame, *, power: float = 0.8) -> float | None:
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
     """95 % interval of a share (Wilson 1927)."""
-    z = SIGNIFICANCE.critical_value
-    share, weight = hits / count, z * z / count
+    critical_value = SIGNIFICANCE.critical_value
+    share, weight = hits / count, critical_value * critical_value / count
     centre = (share + weight / 2) / (1 + weight)
-    reach = z * np.sqrt(share * (1 - share) / count + weight / (4 * count)) / (1 + weight)
+    reach = critical_value * np.sqrt(share * (1 - share) / count + weight / (4 * count)) / (1 + weight)
     return float(max(0.0, centre - reach)), float(min(1.0, centre + reach))
 
 
@@ -168,7 +168,7 @@ def smallest_edges(shares: pd.DataFrame) -> list[dict[str, Any]]:
 def detectable_edge(shares: pd.DataFrame, kind: str) -> float | None:
     """From which edge on every network's skill is told from the base rate's with 80 % power; None: at none tried."""
     skill = shares[(shares["kind"] == kind) & (shares["question"] == "skill") & (shares["benchmark"] == BASE_RATE)]
-    edges = [each["edge"] for each in smallest_edges(skill[~skill["model"].map(is_baseline).astype(bool)])]
+    edges = [effect["edge"] for effect in smallest_edges(skill[~skill["model"].map(is_baseline).astype(bool)])]
     return max(edges) if edges and None not in edges else None
 
 
@@ -182,9 +182,9 @@ def kind_name(kind: str) -> str:
     return KINDS.get(kind, f"an edge at a lag of {lag} bar{'' if lag == '1' else 's'}")
 
 
-def save(found: PowerStudy) -> Path:
+def save(study: PowerStudy) -> Path:
     """Writes summary.json into its folder."""
-    return write_json(found.folder / _FILE, {**found.about, "rates": records(found.shares)})
+    return write_json(study.folder / _FILE, {**study.about, "rates": records(study.shares)})
 
 
 def read(folder: Path) -> PowerStudy:
@@ -200,22 +200,24 @@ def read(folder: Path) -> PowerStudy:
 
 def listed(folder: Path) -> list[PowerStudy]:
     """Every calibration below the folder, the newest first; a damaged one is passed over."""
-    found = []
+    studies = []
     for path in folder.glob(f"*/{_FILE}"):
         try:
-            found.append(read(path.parent))
+            studies.append(read(path.parent))
         except RunError:
             continue
-    return sorted(found, key=lambda each: str(each.about.get("created_at")), reverse=True)
+    return sorted(studies, key=lambda study: str(study.about.get("created_at")), reverse=True)
 
 
-def same_experiment(found: PowerStudy, config: Mapping[str, Any], policy: Mapping[str, Any]) -> bool:
+def same_experiment(study: PowerStudy, config: Mapping[str, Any], policy: Mapping[str, Any]) -> bool:
     """Whether a run's experiment (config) and backtest (policy), as they are saved, are what was calibrated."""
     try:
-        asked, had = (Experiment.from_options(dict(each)).to_json() for each in (config, found.about["experiment"]))
+        requested, had = (
+            Experiment.from_options(dict(options)).to_json() for options in (config, study.about["experiment"])
+        )
     except (ConfigError, KeyError, TypeError, ValueError):
         return False
     for name in _OF_THE_PRICES:
-        asked.pop(name), had.pop(name)
-    rules = found.about.get("rules")
-    return asked == had and isinstance(rules, Mapping) and all(policy.get(name) == rules[name] for name in rules)
+        requested.pop(name), had.pop(name)
+    rules = study.about.get("rules")
+    return requested == had and isinstance(rules, Mapping) and all(policy.get(name) == rules[name] for name in rules)

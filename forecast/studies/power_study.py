@@ -65,8 +65,8 @@ def make(market: Market, experiment: Experiment) -> Dataset:
     """
     common: dict[str, Any] = {"bars": market.bars, "seed": market.seed, "volatility": market.volatility}
     if market.kind in ("none", "shuffled"):
-        made = prepare(random_walk(**common), experiment)
-        return made if market.kind == "none" else _shuffled(made, seed=market.seed)
+        dataset = prepare(random_walk(**common), experiment)
+        return dataset if market.kind == "none" else _shuffled(dataset, seed=market.seed)
     if market.kind in _WITH_MEMORY:
         return prepare(_WITH_MEMORY[market.kind](**common, correlation=market.edge), experiment)
     kind, _, lag = market.kind.partition("-")
@@ -94,10 +94,10 @@ def calibrate(
     Raises:
         RunError: a member that keeps failing.
     """
-    done = {market: path for market in markets if (path := folder / f"{market.name}.json").exists()}
-    left = [market for market in markets if market not in done]
-    progress.begin(total=len(markets), done=len(done))
-    for batch in (left[first : first + _AHEAD] for first in range(0, len(left), _AHEAD)):
+    finished = {market: path for market in markets if (path := folder / f"{market.name}.json").exists()}
+    remaining = [market for market in markets if market not in finished]
+    progress.begin(total=len(markets), done=len(finished))
+    for batch in (remaining[first : first + _AHEAD] for first in range(0, len(remaining), _AHEAD)):
         workers.start()
         jobs = [
             job
@@ -145,22 +145,27 @@ def _jobs(
     return [job(task) for task in tasks]
 
 
-def _shuffled(made: Dataset, *, seed: int) -> Dataset:
-    targets = made.windows.targets.copy()
-    rows = np.arange(made.folds[-1].test[0])
+def _shuffled(dataset: Dataset, *, seed: int) -> Dataset:
+    targets = dataset.windows.targets.copy()
+    rows = np.arange(dataset.folds[-1].test[0])
     targets[rows] = targets[np.random.default_rng(seed).permutation(rows)]
-    return replace(made, windows=replace(made.windows, targets=targets))
+    return replace(dataset, windows=replace(dataset.windows, targets=targets))
 
 
-def _compare(dataset: Dataset, found: Probabilities, *, rules: TradingConfig, horizon: int) -> list[dict[str, Any]]:
+def _compare(
+    dataset: Dataset, probabilities: Probabilities, *, rules: TradingConfig, horizon: int
+) -> list[dict[str, Any]]:
     rows = {
         part: pd.concat(
-            [tables.predictions(dataset, task, found[task][number], part=part) for task in sorted(found)],
+            [
+                tables.predictions(dataset, task, probabilities[task][number], part=part)
+                for task in sorted(probabilities)
+            ],
             ignore_index=True,
         )
         for number, part in enumerate(("test", "validation"))
     }
-    made = accounts(
+    result = accounts(
         rows["test"],
         tables.bars(dataset.bars),
         rules=rules,
@@ -168,18 +173,22 @@ def _compare(dataset: Dataset, found: Probabilities, *, rules: TradingConfig, ho
         bars_per_year=bars_per_year(dataset.bars),
         horizon=horizon,
     )
-    sessions = session_of(dataset.bars.closed_at[made.traded], dataset.bars.calendar)
-    return [asdict(each) for each in compare(made.ledgers, rows["test"], sessions=sessions)]
+    sessions = session_of(dataset.bars.closed_at[result.traded], dataset.bars.calendar)
+    return [asdict(comparison) for comparison in compare(result.ledgers, rows["test"], sessions=sessions)]
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     content = read_json(path)
     market = {name: content["market"][name] for name in ("kind", "edge", "seed")}
-    kept = (
+    columns = (
         "question", "model", "benchmark", "answer", "difference", "low", "high", "minimum_detectable_effect", "unit",
         "observations",
     )  # fmt: skip
     return [
-        {**market, **{name: each[name] for name in kept}, "costs": (each["attribution"] or {}).get("costs")}
-        for each in content["comparisons"]
+        {
+            **market,
+            **{name: comparison[name] for name in columns},
+            "costs": (comparison["attribution"] or {}).get("costs"),
+        }
+        for comparison in content["comparisons"]
     ]

@@ -56,27 +56,29 @@ def run(
         ConfigError: windows that make no comparison.
         RunError: members that keep failing.
     """
-    own = subject.experiment.window
+    own_length = subject.experiment.window
     if subject.experiment.panel:
         raise ConfigError("Expected a run of one symbol to compare windows, got one of a panel. Train it alone.")
-    wanted = sorted({own, *lengths})
-    made = {length: shortened(subject.data, length, longest=wanted[-1]) for length in wanted}
-    for length in (length for length in wanted if length != own):
-        other = replace(subject.experiment, window=length)
-        trial_log.record_training(subject.run.folder.parent, other, run=subject.run.name, longest=wanted[-1])
-    found = _train(subject, made, workers=workers, progress=progress)
-    accounted = {length: _traded(subject, made[length], found[length], rules=rules) for length in wanted}
-    sessions = accounted[own][1]
-    compared = len(subject.models) * (len(wanted) - 1)
+    all_lengths = sorted({own_length, *lengths})
+    datasets = {length: shortened(subject.data, length, longest=all_lengths[-1]) for length in all_lengths}
+    for length in (length for length in all_lengths if length != own_length):
+        ablated = replace(subject.experiment, window=length)
+        trial_log.record_training(subject.run.folder.parent, ablated, run=subject.run.name, longest=all_lengths[-1])
+    probabilities = _train(subject, datasets, workers=workers, progress=progress)
+    accounted = {
+        length: _traded(subject, datasets[length], probabilities[length], rules=rules) for length in all_lengths
+    }
+    sessions = accounted[own_length][1]
+    compared = len(subject.models) * (len(all_lengths) - 1)
     rows = []
     for model in subject.models:
-        for length in wanted:
-            loss = _loss(subject.data, found[length], model, seeds=subject.experiment.seeds)
-            row: dict[str, Any] = {"model": model, "window": length, "benchmark": own, "log_loss": loss}
-            if length != own:
+        for length in all_lengths:
+            loss = _loss(subject.data, probabilities[length], model, seeds=subject.experiment.seeds)
+            row: dict[str, Any] = {"model": model, "window": length, "benchmark": own_length, "log_loss": loss}
+            if length != own_length:
                 comparison = compare_accounts(
                     accounted[length][0][model],
-                    accounted[own][0][model],
+                    accounted[own_length][0][model],
                     sessions=sessions,
                     level=1 - (1 - SIGNIFICANCE.level) / compared,
                 )
@@ -84,10 +86,10 @@ def run(
             rows.append(row)
     table = pd.DataFrame(rows, columns=_COLUMNS)
     write_parquet(subject.run.place("inspection", "ablation.parquet"), table)
-    return Ablation(table=table, window=own)
+    return Ablation(table=table, window=own_length)
 
 
-def kept(run: Run) -> Ablation | None:
+def cached(run: Run) -> Ablation | None:
     """The last comparison of a run's windows, None where there was none.
 
     Raises:
@@ -108,24 +110,24 @@ def shortened(data: Dataset, steps: int, *, longest: int) -> Dataset:
     Raises:
         ConfigError: a window for which a fold has too few rows.
     """
-    ready = data.windows
-    first = windows.first_end(ready.values, steps=longest)
+    built = data.windows
+    first = windows.first_end(built.values, steps=longest)
     folds = []
     for fold in data.folds:
-        kept = fold.train[ready.ends[fold.train] >= first]
-        if len(kept) < _FEWEST or ready.ends[fold.validation[0]] < first:
+        train = fold.train[built.ends[fold.train] >= first]
+        if len(train) < _FEWEST or built.ends[fold.validation[0]] < first:
             raise ConfigError(
-                f"Expected {_FEWEST} training rows in every fold, got {len(kept)} in fold {fold.number} with a window "
+                f"Expected {_FEWEST} training rows in every fold, got {len(train)} in fold {fold.number} with a window "
                 f"of {longest} bars. Leave out the longest windows."
             )
-        folds.append(replace(fold, train=kept))
-    viewed = replace(ready, steps=steps)
+        folds.append(replace(fold, train=train))
+    viewed = replace(built, steps=steps)
     scalers = tuple(scaling.fit_scaler(viewed, rows=fold.train) for fold in folds)
     return Dataset(bars=data.bars, windows=viewed, folds=tuple(folds), scalers=scalers)
 
 
 def _train(
-    subject: RunUnderStudy, made: dict[int, Dataset], *, workers: WorkerPool, progress: Progress
+    subject: RunUnderStudy, datasets: dict[int, Dataset], *, workers: WorkerPool, progress: Progress
 ) -> dict[int, dict[Task, Floats]]:
     """Each window's probabilities of the test rows, member by member."""
     experiment, versions = subject.experiment, backend.versions(workers.backend)
@@ -135,24 +137,24 @@ def _train(
         for fold in range(len(subject.data.folds))
         for seed in range(experiment.seeds)
     ]
-    name = experiment.fingerprint(longest=max(made), versions=versions, backend=workers.backend)[:10]
+    name = experiment.fingerprint(longest=max(datasets), versions=versions, backend=workers.backend)[:10]
     folder = subject.run.place("ablation", name)
 
     def path(length: int, task: Task) -> Any:
         model, fold, seed = task
         return folder / f"window-{length}" / f"{model}-fold-{fold}-seed-{seed}.npz"
 
-    keys = [(length, task) for length in made for task in tasks]
-    found: dict[int, dict[Task, Floats]] = {length: {} for length in made}
+    keys = [(length, task) for length in datasets for task in tasks]
+    probabilities: dict[int, dict[Task, Floats]] = {length: {} for length in datasets}
     for length, task in keys:
-        if (kept := read_arrays(path(length, task))) is not None:
-            found[length][task] = kept["probability"]
-    left = [(length, task) for length, task in keys if task not in found[length]]
-    progress.begin(total=len(keys), done=len(keys) - len(left))
-    if not left:
-        return found
+        if (stored := read_arrays(path(length, task))) is not None:
+            probabilities[length][task] = stored["probability"]
+    remaining = [(length, task) for length, task in keys if task not in probabilities[length]]
+    progress.begin(total=len(keys), done=len(keys) - len(remaining))
+    if not remaining:
+        return probabilities
     workers.start()
-    shared = {length: workers.share(SharedData.of(dataset)) for length, dataset in made.items()}
+    shared = {length: workers.share(SharedData.of(dataset)) for length, dataset in datasets.items()}
     order = partial(order_for, backend=workers.backend, versions=tuple(versions.items()))
     tuned = tuned_hyperparameters(subject.about.get("tuning"))
 
@@ -160,26 +162,26 @@ def _train(
         fit_task = order(
             replace(experiment, window=length),
             task,
-            dataset=made[length],
-            room=len(made[length].bars),
+            dataset=datasets[length],
+            room=len(datasets[length].bars),
             settings=tuned.get(task[:2]),
         )
 
         def keep(result: MemberResult) -> None:
             write_arrays(path(length, task), {"probability": result.probability})
-            found[length][task] = result.probability
+            probabilities[length][task] = result.probability
 
         return FitJob(data=shared[length], task=fit_task, done=keep, label=f"{fit_task.name}, window {length}")
 
-    fit_members([job(length, task) for length, task in left], workers=workers, progress=progress)
-    return found
+    fit_members([job(length, task) for length, task in remaining], workers=workers, progress=progress)
+    return probabilities
 
 
 def _traded(
-    subject: RunUnderStudy, data: Dataset, found: dict[Task, Floats], *, rules: TradingConfig
+    subject: RunUnderStudy, data: Dataset, probabilities: dict[Task, Floats], *, rules: TradingConfig
 ) -> tuple[dict[str, Ledger], Sessions]:
     """The ensemble's ledger of each network, and the session of each of its rows."""
-    frames = [tables.predictions(data, task, probability) for task, probability in sorted(found.items())]
+    frames = [tables.predictions(data, task, probability) for task, probability in sorted(probabilities.items())]
     plain = replace(  # what rules learn on validation rows is left out
         rules,
         threshold=0.0 if rules.threshold == AUTO else rules.threshold,
@@ -188,17 +190,21 @@ def _traded(
     )
     predictions, per_year = pd.concat(frames, ignore_index=True), subject.about["data"]["bars_per_year"]
     closes_with = closing_calendar(subject.about)
-    made = accounts(
+    result = accounts(
         predictions, tables.bars(data.bars), rules=plain, bars_per_year=per_year, closes_with=closes_with,
         horizon=subject.experiment.horizon,
     )  # fmt: skip
-    mine = {each.model: each for each in made.ledgers if each.member == ENSEMBLE and each.model in subject.models}
-    return mine, session_of(data.bars.closed_at[made.traded], data.bars.calendar)
+    ledgers = {
+        ledger.model: ledger
+        for ledger in result.ledgers
+        if ledger.member == ENSEMBLE and ledger.model in subject.models
+    }
+    return ledgers, session_of(data.bars.closed_at[result.traded], data.bars.calendar)
 
 
-def _loss(data: Dataset, found: dict[Task, Floats], model: str, *, seeds: int) -> float:
+def _loss(data: Dataset, probabilities: dict[Task, Floats], model: str, *, seeds: int) -> float:
     """Mean log loss of the ensemble over all test rows."""
-    mean = [np.mean([found[model, fold.number, seed] for seed in range(seeds)], axis=0) for fold in data.folds]
+    mean = [np.mean([probabilities[model, fold.number, seed] for seed in range(seeds)], axis=0) for fold in data.folds]
     rows = np.concatenate([fold.test for fold in data.folds])
-    chance, rose = np.concatenate(mean), data.windows.targets[rows] > 0
-    return float(-np.mean(np.log(np.where(rose, chance, 1 - chance))))
+    chance, rising = np.concatenate(mean), data.windows.targets[rows] > 0
+    return float(-np.mean(np.log(np.where(rising, chance, 1 - chance))))

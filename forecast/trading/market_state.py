@@ -44,13 +44,13 @@ class MarketState:
         targets: shape (..., decisions). Where positions are closed overnight: 0 from the last open of each session to
         the next one's first, where nothing that is left over is bought again.
         """
-        decisions, held = targets.shape[-1], len(self.opens) - 1
-        wanted = np.concatenate([targets, np.repeat(targets[..., -1:], held - decisions, axis=-1)], axis=-1)
+        decisions, intervals = targets.shape[-1], len(self.opens) - 1
+        extended = np.concatenate([targets, np.repeat(targets[..., -1:], intervals - decisions, axis=-1)], axis=-1)
         if self.closing is None:
-            return wanted
-        out = self.closing[:-1].copy()
-        out[decisions - 1 :] = np.logical_or.accumulate(out[decisions - 1 :])
-        return np.where(out, 0.0, wanted)
+            return extended
+        closed = self.closing[:-1].copy()
+        closed[decisions - 1 :] = np.logical_or.accumulate(closed[decisions - 1 :])
+        return np.where(closed, 0.0, extended)
 
     def rows(self, chosen: slice) -> "MarketState":
         """The same, fewer bars.

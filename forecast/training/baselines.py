@@ -78,16 +78,16 @@ def predict(data: SharedData, *, fold: int, name: str, most: int | None = None) 
         numbers = data.windows.steps * data.windows.values.shape[1]
         train, validation = (_thinned(part, most=most // numbers) for part in (rows.train, rows.validation))
         thin = replace(rows, train=train, validation=validation)
-        data = replace(data, folds=tuple(thin if each.number == fold else each for each in data.folds))
-    asked = np.concatenate([rows.test, rows.validation])
+        data = replace(data, folds=tuple(thin if test_fold.number == fold else test_fold for test_fold in data.folds))
+    predicted_rows = np.concatenate([rows.test, rows.validation])
     if is_own_baseline(name):
-        probability = own(data, fold, asked, name=name.partition(":")[2])
+        probability = user_baseline(data, fold, predicted_rows, name=name.partition(":")[2])
     else:
-        probability = BASELINES[name](data, fold, asked)
+        probability = BASELINES[name](data, fold, predicted_rows)
     return BaselineResult(probability=probability[: len(rows.test)], validation=probability[len(rows.test) :])
 
 
-def previous_sign(data: SharedData, fold: int, asked: Rows) -> Floats:
+def previous_sign(data: SharedData, fold: int, predicted_rows: Rows) -> Floats:
     """Tomorrow as today: up after a rise from close to close, with the confidence that it had on the training rows.
 
     A rule that was wrong more often than right keeps its sign with next to no confidence; it is not turned round.
@@ -96,36 +96,36 @@ def previous_sign(data: SharedData, fold: int, asked: Rows) -> Floats:
         raise RunError("Expected the closes of the bars for the previous sign, got none.")
     rows, close = data.folds[fold], data.closes
     ends, targets = data.windows.ends, data.windows.targets
-    rose = close[ends] > close[ends - 1]
-    right = _mean(rose[rows.train] == (targets[rows.train] > 0), rows.weights[rows.train])
-    confidence = max(right - 0.5, _NARROWEST)
-    return np.where(rose[asked], 0.5 + confidence, 0.5 - confidence)
+    rising = close[ends] > close[ends - 1]
+    hit_rate = _mean(rising[rows.train] == (targets[rows.train] > 0), rows.weights[rows.train])
+    confidence = max(hit_rate - 0.5, _NARROWEST)
+    return np.where(rising[predicted_rows], 0.5 + confidence, 0.5 - confidence)
 
 
-def logistic(data: SharedData, fold: int, asked: Rows) -> Floats:
+def logistic(data: SharedData, fold: int, predicted_rows: Rows) -> Floats:
     """Logistic regression with a ridge on the flattened window; the ridge with the lowest validation log loss."""
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
     flat, rows, targets = _flat(data, fold), data.folds[fold], data.windows.targets
     train, checked = _weighted(rows, rows.train), _weighted(rows, rows.validation)
-    if (constant := _one_class(targets[train], len(asked))) is not None:
+    if (constant := _one_class(targets[train], len(predicted_rows))) is not None:
         return constant
-    known = flat(train)
-    solver = "newton-cholesky" if known.shape[1] <= _MOST_NEWTON else "lbfgs"  # ten times as fast, while it fits
+    features = flat(train)
+    solver = "newton-cholesky" if features.shape[1] <= _MOST_NEWTON else "lbfgs"  # ten times as fast, while it fits
     with threadpool_limits(1):  # sums in one order, whatever the machine
         fitted = [
-            LogisticRegression(C=ridge, max_iter=1000, solver=solver).fit(known, targets[train], rows.weights[train])
+            LogisticRegression(C=ridge, max_iter=1000, solver=solver).fit(features, targets[train], rows.weights[train])
             for ridge in _RIDGES
         ]
     losses = [
-        _log_loss(each.predict_proba(flat(checked))[:, 1], targets[checked], rows.weights[checked]) for each in fitted
+        _log_loss(model.predict_proba(flat(checked))[:, 1], targets[checked], rows.weights[checked]) for model in fitted
     ]
     best = fitted[int(np.argmin(losses))]
-    return _in_parts(lambda part: best.predict_proba(flat(part)), asked, data)
+    return _in_parts(lambda part: best.predict_proba(flat(part)), predicted_rows, data)
 
 
-def boosting(data: SharedData, fold: int, asked: Rows) -> Floats:
+def boosting(data: SharedData, fold: int, predicted_rows: Rows) -> Floats:
     """Histogram gradient boosting on the flattened window; as many trees as gave the lowest validation log loss."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
@@ -133,15 +133,15 @@ def boosting(data: SharedData, fold: int, asked: Rows) -> Floats:
     # binned here: scikit-learn takes minutes for it where rows have weights
     flat, rows, targets = _flat(data, fold, bins=_BINS), data.folds[fold], data.windows.targets
     train, checked = _weighted(rows, rows.train), _weighted(rows, rows.validation)
-    if (constant := _one_class(targets[train], len(asked))) is not None:
+    if (constant := _one_class(targets[train], len(predicted_rows))) is not None:
         return constant
     with threadpool_limits(1):  # sums in one order, whatever the machine
         fitted = HistGradientBoostingClassifier(
             max_iter=_ROUNDS, learning_rate=0.05, max_leaf_nodes=8, early_stopping=False, random_state=0
         ).fit(flat(train), targets[train], rows.weights[train])
         staged = fitted.staged_predict_proba(flat(checked))
-        best = int(np.argmin([_log_loss(each[:, 1], targets[checked], rows.weights[checked]) for each in staged]))
-        return _in_parts(lambda part: _stage(fitted.staged_predict_proba(flat(part)), best), asked, data)
+        best = int(np.argmin([_log_loss(stage[:, 1], targets[checked], rows.weights[checked]) for stage in staged]))
+        return _in_parts(lambda part: _stage(fitted.staged_predict_proba(flat(part)), best), predicted_rows, data)
 
 
 def _stage(stages: Iterable[NDArray[np.floating]], number: int) -> NDArray[np.floating]:
@@ -149,7 +149,7 @@ def _stage(stages: Iterable[NDArray[np.floating]], number: int) -> NDArray[np.fl
     return next(itertools.islice(stages, number, None))
 
 
-def own(data: SharedData, fold: int, asked: Rows, *, name: str) -> Floats:
+def user_baseline(data: SharedData, fold: int, predicted_rows: Rows, *, name: str) -> Floats:
     """A person's own, `module:Class`: scikit-learn's fit and predict_proba on the flattened, scaled windows.
 
     Raises:
@@ -159,10 +159,10 @@ def own(data: SharedData, fold: int, asked: Rows, *, name: str) -> Floats:
 
     flat, rows, targets = _flat(data, fold), data.folds[fold], data.windows.targets
     train = _weighted(rows, rows.train)
-    if (constant := _one_class(targets[train], len(asked))) is not None:
+    if (constant := _one_class(targets[train], len(predicted_rows))) is not None:
         return constant
     with threadpool_limits(1):
-        return _own_answers(name, flat(train), targets[train], rows.weights[train], flat(asked))
+        return _own_answers(name, flat(train), targets[train], rows.weights[train], flat(predicted_rows))
 
 
 def check_own(name: str) -> None:
@@ -177,29 +177,31 @@ def check_own(name: str) -> None:
 
 
 def _own_answers(
-    name: str, rows: NDArray[np.float32], targets: Floats, weights: NDArray[np.float32], asked: NDArray[np.float32]
+    name: str, rows: NDArray[np.float32], targets: Floats, weights: NDArray[np.float32], inputs: NDArray[np.float32]
 ) -> Floats:
-    made = user_code.call(name, what="Baseline", seconds=_LONGEST_FIT)
-    if lacking := [each for each in ("fit", "predict_proba") if not callable(getattr(made, each, None))]:
+    model = user_code.call(name, what="Baseline", seconds=_LONGEST_FIT)
+    if lacking := [method for method in ("fit", "predict_proba") if not callable(getattr(model, method, None))]:
         raise ConfigError(
-            f"Baseline {name}: expected an object with fit and predict_proba, got {type(made).__name__} without "
+            f"Baseline {name}: expected an object with fit and predict_proba, got {type(model).__name__} without "
             f"{' and '.join(lacking)}. Give it scikit-learn's."
         )
-    weighted = bool(np.ptp(weights)) and "sample_weight" in inspect.signature(made.fit).parameters
+    weighted = bool(np.ptp(weights)) and "sample_weight" in inspect.signature(model.fit).parameters
     arguments = (weights,) if weighted else ()
 
-    def answer(*given: Any) -> Any:
-        made.fit(rows, targets, *given)
-        return made.predict_proba(asked), getattr(made, "classes_", np.array([0.0, 1.0]))
+    def answer(*sample_weights: Any) -> Any:
+        model.fit(rows, targets, *sample_weights)
+        return model.predict_proba(inputs), getattr(model, "classes_", np.array([0.0, 1.0]))
 
-    found, classes = user_code.limited(answer, *arguments, name=name, what="Baseline", seconds=_LONGEST_FIT)
+    predicted, classes = user_code.limited(answer, *arguments, name=name, what="Baseline", seconds=_LONGEST_FIT)
     try:
-        chances, classes = np.asarray(found, dtype=np.float64), np.asarray(classes, dtype=np.float64)
+        chances, classes = np.asarray(predicted, dtype=np.float64), np.asarray(classes, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"Baseline {name}: expected numbers of predict_proba, got {type(found).__name__}.") from error
-    if chances.shape != (len(asked), 2) or not np.array_equal(classes, [0.0, 1.0]):
         raise ConfigError(
-            f"Baseline {name}: expected predict_proba to give shape ({len(asked)}, 2) for the classes 0 and 1, got "
+            f"Baseline {name}: expected numbers of predict_proba, got {type(predicted).__name__}."
+        ) from error
+    if chances.shape != (len(inputs), 2) or not np.array_equal(classes, [0.0, 1.0]):
+        raise ConfigError(
+            f"Baseline {name}: expected predict_proba to give shape ({len(inputs)}, 2) for the classes 0 and 1, got "
             f"{chances.shape} for {classes.tolist()[:4]}. Give one probability a class."
         )
     if not np.all(np.isfinite(chances) & (chances >= 0.0) & (chances <= 1.0)):
@@ -235,10 +237,10 @@ def _thinned(rows: Rows, *, most: int) -> Rows:
     return rows[np.linspace(0, len(rows) - 1, max(1, most)).astype(np.int64)]
 
 
-def _in_parts(predict_rows: Callable[[Rows], NDArray[np.floating]], asked: Rows, data: SharedData) -> Floats:
+def _in_parts(predict_rows: Callable[[Rows], NDArray[np.floating]], predicted_rows: Rows, data: SharedData) -> Floats:
     """Probabilities of a rise of all rows asked for, of so many at a time that their windows fit into memory."""
     length = max(1, _MOST_AT_ONCE // (data.windows.steps * data.windows.values.shape[1]))
-    parts = [asked[start : start + length] for start in range(0, max(1, len(asked)), length)]
+    parts = [predicted_rows[start : start + length] for start in range(0, max(1, len(predicted_rows)), length)]
     return np.concatenate([_probabilities(predict_rows(part)) for part in parts])
 
 
@@ -252,13 +254,13 @@ def _one_class(targets: Floats, length: int) -> Floats | None:
 
 def _weighted(fold: Fold, rows: Rows) -> Rows:
     """The rows that teach something; all of them where none does."""
-    kept = rows[fold.weights[rows] > 0]
-    return kept if len(kept) else rows
+    weighted = rows[fold.weights[rows] > 0]
+    return weighted if len(weighted) else rows
 
 
 def _log_loss(probability: Floats, target: Floats, weights: NDArray[np.float32]) -> float:
-    kept = np.clip(probability, 1e-12, 1 - 1e-12)
-    return -_mean(target * np.log(kept) + (1 - target) * np.log1p(-kept), weights)
+    clipped = np.clip(probability, 1e-12, 1 - 1e-12)
+    return -_mean(target * np.log(clipped) + (1 - target) * np.log1p(-clipped), weights)
 
 
 def _mean(values: NDArray[Any], weights: NDArray[np.float32]) -> float:
@@ -266,5 +268,5 @@ def _mean(values: NDArray[Any], weights: NDArray[np.float32]) -> float:
     return float(np.average(values, weights=weights if weights.any() else None))
 
 
-def _probabilities(found: NDArray[np.floating]) -> Floats:
-    return np.clip(np.asarray(found[:, 1], dtype=np.float64), 1e-9, 1 - 1e-9)
+def _probabilities(class_probabilities: NDArray[np.floating]) -> Floats:
+    return np.clip(np.asarray(class_probabilities[:, 1], dtype=np.float64), 1e-9, 1 - 1e-9)

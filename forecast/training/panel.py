@@ -41,7 +41,7 @@ from forecast.training.session import (
     announce_code,
     baseline_jobs,
     check_code,
-    finish_if_whole,
+    finish_if_complete,
     own_code,
     refuse_lookahead,
     resume,
@@ -101,8 +101,8 @@ def train_panel(
         for note in panel_notes(prices, dataset):
             progress.note(note)
         code = own_code(experiment)
-        own = code.get("user_features", {})
-        more: dict[str, Any] = {"panel_data": {symbol: fingerprint(each) for symbol, each in prices.bars.items()}}
+        user_features = code.get("user_features", {})
+        more: dict[str, Any] = {"panel_data": {symbol: fingerprint(bars) for symbol, bars in prices.bars.items()}}
         more |= code
         run = Run(folder / run_name(experiment, versions=versions, backend=workers.backend, **more))
         open_until_done.enter_context(run.locked())
@@ -113,14 +113,14 @@ def train_panel(
         else:
             announce_code(experiment, progress=progress)
             counts = check_code(experiment, dataset=dataset, versions=versions, workers=workers)
-            shown = certify_panel(dataset, experiment, sources=prices.sources, bars=prices.bars)
-            refuse_lookahead(shown, own, progress=progress)
+            certificate = certify_panel(dataset, experiment, sources=prices.sources, bars=prices.bars)
+            refuse_lookahead(certificate, user_features, progress=progress)
             description = tables.describe_panel_run(
                 experiment,
                 dataset,
                 prices=prices.bars,
                 price_scales={
-                    symbol: price_scale(prices.sources[symbol], each) for symbol, each in prices.bars.items()
+                    symbol: price_scale(prices.sources[symbol], bars) for symbol, bars in prices.bars.items()
                 },
                 unsuitable=prices.unsuitable,
                 name=run.name,
@@ -128,15 +128,15 @@ def train_panel(
                 versions=versions,
                 backend=workers.backend,
                 covariates={
-                    symbol: bars_alone(each, experiment)
-                    for symbol, each in next(iter(prices.sources.values())).covariates.items()
+                    symbol: bars_alone(covariate, experiment)
+                    for symbol, covariate in next(iter(prices.sources.values())).covariates.items()
                 },
                 **{"user_features": {}, **code},
             )
             description["parameters"] |= counts
             trial_log.record_training(folder, experiment, run=run.name, **code)
             runs.create_run(folder, run.name, description=description, bars=tables.panel_bars(prices.bars))
-            session = resume(run, experiment, dataset, shown, twice=tuple(experiment.models))
+            session = resume(run, experiment, dataset, certificate, retrained_models=tuple(experiment.models))
             _fit(session, dataset, prices, tuple(versions.items()), scratch, workers=workers, progress=progress)
     catalog.set_latest(folder, run)
     return run
@@ -186,17 +186,19 @@ def read_panel(
         panel = write_panel(folder, parts(suitable))
         folds, _ = lay_out(panel, experiment)
         for symbol in idle_symbols(panel, folds):
-            unsuitable[symbol] = _why_idle(bars[symbol], first=min(panel.windows.decided_at[f.test[0]] for f in folds))
+            unsuitable[symbol] = _why_idle(
+                bars[symbol], first=min(panel.windows.decided_at[fold.test[0]] for fold in folds)
+            )
         if len(unsuitable) > before:
             _refuse(unsuitable, experiment, skip=skip_unsuitable)
         else:
             dataset = pool(panel, experiment)
-    kept = dataset.panel.symbols
-    lines = tuple(line for line in experiment.membership if line.partition(",")[0] in kept)
+    symbols = dataset.panel.symbols
+    lines = tuple(line for line in experiment.membership if line.partition(",")[0] in symbols)
     prices = PanelPrices(
-        experiment=replace(experiment, panel=kept, membership=lines),
-        sources={symbol: replace(sources[symbol], cross_sections=sections) for symbol in kept},
-        bars={symbol: bars[symbol] for symbol in kept},
+        experiment=replace(experiment, panel=symbols, membership=lines),
+        sources={symbol: replace(sources[symbol], cross_sections=sections) for symbol in symbols},
+        bars={symbol: bars[symbol] for symbol in symbols},
         unsuitable=unsuitable,
     )
     return prices, dataset
@@ -204,12 +206,12 @@ def read_panel(
 
 def _refuse(unsuitable: Mapping[str, str], experiment: Experiment, *, skip: bool) -> None:
     """Stops where symbols cannot take part and are not to be left out, or fewer than two are left."""
-    left = len(set(experiment.panel) - set(unsuitable))
-    if not unsuitable or (skip and left >= 2):
+    remaining = len(set(experiment.panel) - set(unsuitable))
+    if not unsuitable or (skip and remaining >= 2):
         return
     reasons = [f"{symbol} ({_short(reason, symbol)})" for symbol, reason in sorted(unsuitable.items())]
     more = f" and {len(reasons) - _LISTED} more" if len(reasons) > _LISTED else ""
-    hint = "Leave them out: --skip-unsuitable." if left >= 2 else f"Only {left} would be left: name others."
+    hint = "Leave them out: --skip-unsuitable." if remaining >= 2 else f"Only {remaining} would be left: name others."
     raise ConfigError(
         f"Expected symbols that can take part in the panel, got {len(reasons)} of {len(experiment.panel)} that cannot: "
         f"{'; '.join(reasons[:_LISTED])}{more}. {hint}"
@@ -236,7 +238,7 @@ def panel_notes(prices: PanelPrices, dataset: PanelDataset) -> Iterator[str]:
         left_out = [f"{symbol} ({_short(why, symbol)})" for symbol, why in sorted(prices.unsuitable.items())]
         yield f"Left out: {'; '.join(left_out)}."
     for name in ("currency", "calendar"):
-        kinds = Counter(str(getattr(each, name)) for each in prices.bars.values())
+        kinds = Counter(str(getattr(bars, name)) for bars in prices.bars.values())
         if len(kinds) > 1:
             counted = ", ".join(f"{kind} ({count})" for kind, count in kinds.most_common())
             yield f"The panel has more than one {name}: {counted}. Returns are each in their own currency."
@@ -260,13 +262,13 @@ def truncated_in_first_test(dataset: PanelDataset, prices: PanelPrices, *, folde
     moments = len(np.unique(panel.windows.decided_at[until]))
     if moments <= experiment.horizon + walk_forward.FEWEST_ROWS["test"]:
         return None
-    cut = panel.windows.decided_at[until[-1]]
+    cutoff = panel.windows.decided_at[until[-1]]
 
     def parts() -> Iterator[tuple[str, Windows]]:
-        for symbol, bars in histories_until(cut, prices.sources, experiment):
+        for symbol, bars in histories_until(cutoff, prices.sources, experiment):
             with suppress(TooFewBarsError):  # it had hardly begun: no row of it was learned from
-                own = experiment.of_symbol(symbol)
-                yield symbol, _as_in(dataset, bars, make_windows(bars, own), own)
+                symbol_experiment = experiment.of_symbol(symbol)
+                yield symbol, _as_in(dataset, bars, make_windows(bars, symbol_experiment), symbol_experiment)
 
     return pool(write_panel(folder, parts()), experiment, planned=len(panel.windows))
 
@@ -275,9 +277,9 @@ def _as_in(dataset: PanelDataset, prices: Bars, windows: Windows, experiment: Ex
     """A symbol's windows made again, with the panel's values where a person's features differ by rounding alone."""
     symbol = experiment.symbol
     scalers = tuple(fold[symbol] for fold in dataset.scalers if symbol in fold)
-    mine = Dataset(bars=prices, windows=dataset.panel.part(symbol), folds=(), scalers=scalers)
-    again = Dataset(bars=prices, windows=windows, folds=(), scalers=())
-    return lookahead_audit.without_rounding(again, mine, experiment, bar=len(prices) - 1).windows
+    original = Dataset(bars=prices, windows=dataset.panel.part(symbol), folds=(), scalers=scalers)
+    recomputed = Dataset(bars=prices, windows=windows, folds=(), scalers=())
+    return lookahead_audit.without_rounding(recomputed, original, experiment, bar=len(prices) - 1).windows
 
 
 def same_rows(dataset: PanelDataset, past: PanelDataset) -> Rows:
@@ -336,9 +338,9 @@ def _fit(
             data=fold_data, task=fit_task, done=lambda result: save(session, task, result), label=fit_task.name
         )
 
-    def again(model: str, before: PanelDataset, before_data: Any) -> FitJob:
+    def retraining(model: str, before: PanelDataset, before_data: Any) -> FitJob:
         def keep(result: MemberResult) -> None:
-            session.again[model] = result.probability
+            session.retrained_predictions[model] = result.probability
 
         task = order_on(before, (model, 0, 0), session.settings.get((model, 0)))
         return FitJob(data=before_data, task=task, done=keep)
@@ -351,13 +353,17 @@ def _fit(
         making = aside.submit(truncated_in_first_test, dataset, prices, folder=scratch / "past")
         fit_members(jobs, workers=workers, progress=progress)
         past = making.result()
-    if past is None or not session.twice:
-        session.twice = ()
+    if past is None or not session.retrained_models:
+        session.retrained_models = ()
     else:
-        session.same = same_rows(dataset, past)
+        session.common_rows = same_rows(dataset, past)
         before_data = workers.share(shared_fold(past, 0, scratch / "past", prices=None))
-        fit_members([again(model, past, before_data) for model in session.twice], workers=workers, progress=progress)
-    finish_if_whole(session)
+        fit_members(
+            [retraining(model, past, before_data) for model in session.retrained_models],
+            workers=workers,
+            progress=progress,
+        )
+    finish_if_complete(session)
 
 
 def shared_fold(dataset: PanelDataset, number: int, scratch: Path, *, prices: Mapping[str, Bars] | None) -> SharedData:

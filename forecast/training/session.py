@@ -37,22 +37,22 @@ _OWN = (("Model", "models"), ("Baseline", "baselines"), ("Label", "label"))
 class TrainingSession:
     """A run that is being trained.
 
-    shown: the certificate of its data. twice: the models of which a member is trained twice, for the proof. networks,
-    baselines: its members. results: those of each finished member. again: what the members that are trained twice
-    predict. same: which of the first fold's test rows those are, None for the first ones. settings: what tuning chose,
-    by model and fold.
+    certificate: of its data. retrained_models: the models of which a member is trained twice, for the proof. networks,
+    baselines: its members. results: those of each finished member. retrained_predictions: of the members that are
+    trained twice. common_rows: which of the first fold's test rows those are, None for the first ones. settings: what
+    tuning chose, by model and fold.
     """
 
     run: Run
     experiment: Experiment
     dataset: MemberRows
-    shown: Certificate
-    twice: tuple[str, ...]
+    certificate: Certificate
+    retrained_models: tuple[str, ...]
     networks: list[Task]
     baselines: list[Task]
     results: dict[Task, dict[str, Floats]]
-    again: dict[str, Floats] = field(default_factory=dict)
-    same: Rows | None = None
+    retrained_predictions: dict[str, Floats] = field(default_factory=dict)
+    common_rows: Rows | None = None
     settings: dict[Study, Hyperparameters] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
@@ -72,7 +72,7 @@ def run_name(experiment: Experiment, **more: Any) -> str:
     return f"{experiment.symbol}-{kind}-{experiment.fingerprint(**more)[:10]}"
 
 
-def refuse_lookahead(shown: Certificate, names: Iterable[str], *, progress: Progress) -> None:
+def refuse_lookahead(certificate: Certificate, names: Iterable[str], *, progress: Progress) -> None:
     """Stops before anything is trained on a feature or label of a person's own that looks ahead.
 
     What cannot be checked is said.
@@ -80,7 +80,7 @@ def refuse_lookahead(shown: Certificate, names: Iterable[str], *, progress: Prog
     Raises:
         ConfigError: the certificate says so of one of these names.
     """
-    for failure in shown.failures:
+    for failure in certificate.failures:
         name = next((name for name in names if name in failure.split()), None)
         if name is not None and failure.startswith("label"):
             raise ConfigError(
@@ -92,15 +92,15 @@ def refuse_lookahead(shown: Certificate, names: Iterable[str], *, progress: Prog
                 f"Expected features that are known at the close of their bar, but {name} looks ahead: {failure}. "
                 "Nothing was trained. Let row t of it depend on bars up to t only."
             )
-    for entry in shown.unverifiable:
+    for entry in certificate.unverifiable:
         progress.note(f"Cannot be checked for look-ahead bias: {entry}.")
 
 
 def covariate_notes(prices: Bars, covariates: Mapping[str, Bars]) -> Iterator[str]:
     """Where a covariate begins later or ends earlier than the prices that it stands beside."""
     first, last = prices.closed_at[[0, -1]]
-    for symbol, each in covariates.items():
-        begins, ends = each.closed_at[[0, -1]]
+    for symbol, covariate in covariates.items():
+        begins, ends = covariate.closed_at[[0, -1]]
         if begins > first + _WEEK:
             yield f"{prices.symbol} is learned from {_day(begins)} on, where {symbol} begins."
         if ends < last - _WEEK:
@@ -120,12 +120,12 @@ def own_code(experiment: Experiment) -> dict[str, dict[str, str]]:
         ConfigError: one that cannot be found.
     """
     features = custom_features.sources(experiment.features)
-    others = {
+    digests = {
         name: digest
-        for what, field_name in _OWN
-        for name, digest in user_code.sources(_named(experiment, field_name), what=what).items()
+        for subject, field_name in _OWN
+        for name, digest in user_code.sources(_named(experiment, field_name), what=subject).items()
     }
-    return {**({"user_features": features} if features else {}), **({"user_code": others} if others else {})}
+    return {**({"user_features": features} if features else {}), **({"user_code": digests} if digests else {})}
 
 
 def _named(experiment: Experiment, field_name: str) -> Sequence[str]:
@@ -136,9 +136,9 @@ def _named(experiment: Experiment, field_name: str) -> Sequence[str]:
 
 def announce_code(experiment: Experiment, *, progress: Progress) -> None:
     """Says what of an experiment is a person's own code, before any of it runs."""
-    for what, field_name in (("Feature", "features"), *_OWN):
-        for name, file in user_code.files(_named(experiment, field_name), what=what).items():
-            progress.note(f"{what} {name} is code: {file} runs with your rights. Use files that you trust.")
+    for subject, field_name in (("Feature", "features"), *_OWN):
+        for name, file in user_code.files(_named(experiment, field_name), what=subject).items():
+            progress.note(f"{subject} {name} is code: {file} runs with your rights. Use files that you trust.")
 
 
 def check_code(
@@ -163,7 +163,12 @@ def check_code(
 
 
 def resume(
-    run: Run, experiment: Experiment, dataset: MemberRows, shown: Certificate, *, twice: Sequence[str] = ()
+    run: Run,
+    experiment: Experiment,
+    dataset: MemberRows,
+    certificate: Certificate,
+    *,
+    retrained_models: Sequence[str] = (),
 ) -> TrainingSession:
     """The run with its members that are finished already."""
     tested = [fold.number for fold in dataset.folds if len(fold.test)]
@@ -175,8 +180,8 @@ def resume(
         run=run,
         experiment=experiment,
         dataset=dataset,
-        shown=shown,
-        twice=tuple(twice),
+        certificate=certificate,
+        retrained_models=tuple(retrained_models),
         networks=networks,
         baselines=baselines,
         results={task: arrays for task in [*networks, *baselines] if (arrays := run.results(*task)) is not None},
@@ -243,19 +248,19 @@ def tune_members(
     experiment = owners[0].experiment
     if not experiment.tuning_trials:
         return
-    known = [tuned_hyperparameters(each.run.describe().get("tuning")) for each in owners]
-    if not all(known):
-        folds = sorted({number for each in owners for _, number, _ in each.networks})
+    settings_of_owners = [tuned_hyperparameters(owner.run.describe().get("tuning")) for owner in owners]
+    if not all(settings_of_owners):
+        folds = sorted({number for owner in owners for _, number, _ in owner.networks})
         progress.note(
             f"Tuning: {experiment.tuning_trials} tries for each of {len(folds) * len(experiment.models)} studies."
         )
 
-        def score(wanted: Sequence[tuple[Study, Hyperparameters]]) -> list[float]:
+        def score(proposals: Sequence[tuple[Study, Hyperparameters]]) -> list[float]:
             for owner in owners:
                 for fold in folds:
-                    tried = {model: asdict(settings) for (model, number), settings in wanted if number == fold}
+                    proposed = {model: asdict(settings) for (model, number), settings in proposals if number == fold}
                     trial_log.record_tuning(
-                        owner.run.folder.parent, owner.experiment, run=owner.run.name, fold=fold, settings=tried
+                        owner.run.folder.parent, owner.experiment, run=owner.run.name, fold=fold, settings=proposed
                     )
             scores: dict[Study, float] = {}
 
@@ -268,21 +273,21 @@ def tune_members(
 
                 return FitJob(data=data, task=task, done=keep)
 
-            fit_members([job(*each) for each in wanted], workers=workers, progress=progress)
-            return [scores[study] for study, _ in wanted]
+            fit_members([job(*proposal) for proposal in proposals], workers=workers, progress=progress)
+            return [scores[study] for study, _ in proposals]
 
         tries = tuning.tune(experiment, folds, score=score)
-        for each in owners:
-            each.run.save_tuning(tuning.describe(tries))
-        known = [tuning.chosen(tries)] * len(owners)
-    for each, settings in zip(owners, known, strict=True):
-        each.settings = settings
+        for owner in owners:
+            owner.run.save_tuning(tuning.describe(tries))
+        settings_of_owners = [tuning.chosen(tries)] * len(owners)
+    for owner, settings in zip(owners, settings_of_owners, strict=True):
+        owner.settings = settings
 
 
 def save(owner: TrainingSession, task: Task, result: MemberResult) -> None:
     """Keeps a member that is fitted, so that it need not be fitted again."""
     if isinstance(result, FitResult):
-        arrays = {name: getattr(result, name) for name in tables.FOUND}
+        arrays = {name: getattr(result, name) for name in tables.MEMBER_ARRAYS}
         arrays["diverged"] = np.array([] if result.diverged is None else [result.diverged], dtype=np.float64)
         description = tables.describe_member(result, task, dataset=owner.dataset, experiment=owner.experiment)
         owner.run.save_network(*task, weights=result.weights, description=description)
@@ -294,31 +299,38 @@ def save(owner: TrainingSession, task: Task, result: MemberResult) -> None:
     owner.results[task] = arrays
 
 
-def finish_if_whole(owner: TrainingSession) -> None:
+def finish_if_complete(owner: TrainingSession) -> None:
     """Writes the results of all members together, once none is missing."""
-    found, dataset = owner.results, owner.dataset
-    if owner.missing(owner.members) or len(owner.again) < len(owner.twice) or owner.run.finished:
+    results, dataset = owner.results, owner.dataset
+    if (
+        owner.missing(owner.members)
+        or len(owner.retrained_predictions) < len(owner.retrained_models)
+        or owner.run.finished
+    ):
         return
-    members = {task: (found[task]["probability"], found[task]["validation"]) for task in owner.members}
-    shown = owner.shown
-    for model, again in owner.again.items():
-        expected = found[model, 0, 0]["probability"]
-        expected = expected if owner.same is None else expected[owner.same]
-        shown = lookahead_audit.retrained(shown, model, expected=expected, again=again)
+    members = {task: (results[task]["probability"], results[task]["validation"]) for task in owner.members}
+    certificate = owner.certificate
+    for model, retrained in owner.retrained_predictions.items():
+        expected = results[model, 0, 0]["probability"]
+        expected = expected if owner.common_rows is None else expected[owner.common_rows]
+        certificate = lookahead_audit.retrained(certificate, model, expected=expected, retrained_probability=retrained)
     owner.run.finish(
-        certificate=shown.to_json(),
+        certificate=certificate.to_json(),
         diverged=[
             {"model": model, "fold": fold, "seed": seed, "epoch": int(epoch)}
             for model, fold, seed in owner.networks
-            for epoch in found[model, fold, seed].get("diverged", ())
+            for epoch in results[model, fold, seed].get("diverged", ())
         ],
-        predictions=_predictions(owner, {task: each for task, (each, _) in members.items()}),
+        predictions=_predictions(owner, {task: probability for task, (probability, _) in members.items()}),
         validation=pd.concat(
-            [tables.predictions(dataset, task, each, part="validation") for task, (_, each) in members.items()],
+            [
+                tables.predictions(dataset, task, validation, part="validation")
+                for task, (_, validation) in members.items()
+            ],
             ignore_index=True,
         ),
-        history=pd.concat([tables.history(task, found[task]) for task in owner.networks], ignore_index=True),
-        paths=pd.concat([tables.path(dataset, task, found[task]) for task in owner.networks], ignore_index=True),
+        history=pd.concat([tables.history(task, results[task]) for task in owner.networks], ignore_index=True),
+        paths=pd.concat([tables.path(dataset, task, results[task]) for task in owner.networks], ignore_index=True),
         seconds=time.monotonic() - owner.began,
     )
 
@@ -326,4 +338,4 @@ def finish_if_whole(owner: TrainingSession) -> None:
 def _predictions(owner: TrainingSession, tested: Mapping[Task, Floats]) -> pd.DataFrame:
     if owner.experiment.combinatorial and isinstance(owner.dataset, Dataset):
         return tables.path_predictions(owner.dataset, owner.experiment, tested)
-    return pd.concat([tables.predictions(owner.dataset, *each) for each in tested.items()], ignore_index=True)
+    return pd.concat([tables.predictions(owner.dataset, *member) for member in tested.items()], ignore_index=True)

@@ -32,7 +32,7 @@ from forecast.training.session import (
     baseline_jobs,
     check_code,
     covariate_notes,
-    finish_if_whole,
+    finish_if_complete,
     own_code,
     refuse_lookahead,
     resume,
@@ -70,7 +70,7 @@ def train_all(
     """
     versions = backend.versions(workers.backend)
     ongoing: list[tuple[TrainingSession, Source, Dataset]] = []
-    found: list[Run] = []
+    trained_runs: list[Run] = []
     for experiment in experiments[1:]:
         load(store, experiment)  # a symbol that is missing is said before anything is begun
     with ExitStack() as locks:
@@ -80,11 +80,11 @@ def train_all(
             experiment = with_features(experiment, prices)
             data = fingerprint(prices)
             more = own_code(experiment)
-            own = [*more.get("user_features", {}), experiment.label]
+            user_modules = [*more.get("user_features", {}), experiment.label]
             run = Run(folder / run_name(experiment, data=data, versions=versions, backend=workers.backend, **more))
-            if run in found:
+            if run in trained_runs:
                 continue
-            found.append(run)
+            trained_runs.append(run)
             locks.enter_context(run.locked())
             if fresh:
                 runs.discard(run)
@@ -92,15 +92,15 @@ def train_all(
                 integrity.check(run)
                 continue
             workers.start()  # they load the network library while the data are prepared
-            others = {symbol: bars_alone(each, experiment) for symbol, each in source.covariates.items()}
+            others = {symbol: bars_alone(covariate, experiment) for symbol, covariate in source.covariates.items()}
             for note in covariate_notes(prices, others):
                 progress.note(note)
             announce_code(experiment, progress=progress)
-            user_code.forget(own)  # a file edited in a notebook's lifetime runs as its sha256 says
+            user_code.forget(user_modules)  # a file edited in a notebook's lifetime runs as its sha256 says
             dataset = prepare(prices, experiment)
             counts = check_code(experiment, dataset=dataset, versions=versions, workers=workers)
-            shown = lookahead_audit.certify(source, experiment, dataset)
-            refuse_lookahead(shown, own, progress=progress)
+            certificate = lookahead_audit.certify(source, experiment, dataset)
+            refuse_lookahead(certificate, user_modules, progress=progress)
             description = tables.describe_run(
                 experiment,
                 dataset,
@@ -116,13 +116,15 @@ def train_all(
             description["parameters"] |= counts
             trial_log.record_training(folder, experiment, run=run.name, **more)
             runs.create_run(folder, run.name, description=description, bars=tables.bars(prices))
-            twice = () if experiment.combinatorial else experiment.models
-            ongoing.append((resume(run, experiment, dataset, shown, twice=twice), source, dataset))
+            retrained_models = () if experiment.combinatorial else experiment.models
+            ongoing.append(
+                (resume(run, experiment, dataset, certificate, retrained_models=retrained_models), source, dataset)
+            )
         if ongoing:
             _fit_members(ongoing, tuple(versions.items()), workers=workers, progress=progress)
-    for run in found:
+    for run in trained_runs:
         catalog.set_latest(folder, run)
-    return found
+    return trained_runs
 
 
 def _fit_members(
@@ -141,7 +143,7 @@ def _fit_members(
     )
     fit_members(jobs, workers=workers, progress=progress)
     for session in sessions:
-        finish_if_whole(session)
+        finish_if_complete(session)
 
 
 def _session_jobs(
@@ -172,26 +174,30 @@ def _session_jobs(
 
         def keep(result: MemberResult) -> None:
             save(session, task, result)
-            finish_if_whole(session)
+            finish_if_complete(session)
 
         return FitJob(data=data, task=fit_task, done=keep, label=fit_task.name)
 
-    def again(model: str, past: Dataset, shared: Any) -> FitJob:
+    def retraining(model: str, past: Dataset, shared: Any) -> FitJob:
         def keep(result: MemberResult) -> None:
-            session.again[model] = result.probability
-            finish_if_whole(session)
+            session.retrained_predictions[model] = result.probability
+            finish_if_complete(session)
 
         task = order((model, 0, 0), session.settings.get((model, 0)), of=past)
         return FitJob(data=shared, task=task, done=keep)
 
     jobs = [network(task) for task in session.missing(session.networks)]
     jobs += baseline_jobs(
-        session, data=lambda _: data, backend=workers.backend, versions=versions, done=lambda: finish_if_whole(session)
+        session,
+        data=lambda _: data,
+        backend=workers.backend,
+        versions=versions,
+        done=lambda: finish_if_complete(session),
     )
-    if session.twice:
+    if session.retrained_models:
         past = lookahead_audit.truncated_in_first_test(source, experiment, dataset)
         shared = workers.share(SharedData.of(past))
-        jobs += [again(model, past, shared) for model in session.twice]
+        jobs += [retraining(model, past, shared) for model in session.retrained_models]
     return jobs
 
 

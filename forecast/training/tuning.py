@@ -45,42 +45,42 @@ def tune(
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    own = Hyperparameters.of(experiment)
+    configured = Hyperparameters.of(experiment)
     space = {
-        "units": CategoricalDistribution(tuple(sorted({*_UNITS, own.units}))),
+        "units": CategoricalDistribution(tuple(sorted({*_UNITS, configured.units}))),
         "learning_rate": FloatDistribution(
-            min(_RATES[0], own.learning_rate), max(_RATES[1], own.learning_rate), log=True
+            min(_RATES[0], configured.learning_rate), max(_RATES[1], configured.learning_rate), log=True
         ),
     }
     studies = {}
     for place, key in enumerate((model, fold) for fold in folds for model in experiment.models):
         studies[key] = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=place, n_startup_trials=5))
-        studies[key].enqueue_trial(asdict(own))
+        studies[key].enqueue_trial(asdict(configured))
     tries: list[TuningTrial] = []
     for _ in range(experiment.tuning_trials):
-        asked = {key: study.ask(space) for key, study in studies.items()}
-        wanted = [(key, _settings(trial.params)) for key, trial in asked.items()]
-        for (key, settings), found in zip(wanted, score(wanted), strict=True):
-            studies[key].tell(asked[key], found)
-            tries.append(TuningTrial(model=key[0], fold=key[1], settings=settings, score=found))
+        trials = {key: study.ask(space) for key, study in studies.items()}
+        proposals = [(key, _settings(trial.params)) for key, trial in trials.items()]
+        for (key, settings), loss in zip(proposals, score(proposals), strict=True):
+            studies[key].tell(trials[key], loss)
+            tries.append(TuningTrial(model=key[0], fold=key[1], settings=settings, score=loss))
     return tries
 
 
 def chosen(tries: Sequence[TuningTrial]) -> dict[Study, Hyperparameters]:
     """The settings with the lowest score of each study; the earlier of equal ones."""
     best: dict[Study, TuningTrial] = {}
-    for each in tries:
-        if (key := (each.model, each.fold)) not in best or each.score < best[key].score:
-            best[key] = each
-    return {key: each.settings for key, each in best.items()}
+    for trial in tries:
+        if (key := (trial.model, trial.fold)) not in best or trial.score < best[key].score:
+            best[key] = trial
+    return {key: trial.settings for key, trial in best.items()}
 
 
 def score_of(fitted: FitResult, *, patience: int) -> float:
     """What a try is judged by: the loss on the validation rows of its fold."""
     if fitted.diverged is not None:
         return _WORST
-    found = float(fitted.val_loss.min() if patience else fitted.val_loss[-1])
-    return found if found < _WORST else _WORST  # a loss that is no number is never chosen
+    score = float(fitted.val_loss.min() if patience else fitted.val_loss[-1])
+    return score if score < _WORST else _WORST  # a loss that is no number is never chosen
 
 
 def describe(tries: Sequence[TuningTrial]) -> dict[str, Any]:
@@ -88,8 +88,8 @@ def describe(tries: Sequence[TuningTrial]) -> dict[str, Any]:
     best = chosen(tries)
     return {
         "tries": len(tries) // max(1, len(best)),
-        "chosen": [{"model": model, "fold": fold, **asdict(each)} for (model, fold), each in best.items()],
-        "tried": [each.to_json() for each in tries],
+        "chosen": [{"model": model, "fold": fold, **asdict(settings)} for (model, fold), settings in best.items()],
+        "tried": [trial.to_json() for trial in tries],
     }
 
 

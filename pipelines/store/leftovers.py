@@ -60,8 +60,8 @@ class Leftovers:
         if not notes:
             return 0
         removed = 0
-        with suppress(Timeout, OSError), ExitStack() as held:
-            held.enter_context(FileLock(self._compaction, timeout=0))
+        with suppress(Timeout, OSError), ExitStack() as locks:
+            locks.enter_context(FileLock(self._compaction, timeout=0))
             since = min(note.stat().st_mtime for note in notes) - _EARLIER
             all_free = True
             for partition in {path.parent for path in self._uncommitted(since)}:
@@ -87,7 +87,7 @@ class Leftovers:
         for commit in (self._table / "_delta_log").glob("*.json"):
             if commit.stem.isdigit() and commit.stat().st_mtime >= since:
                 actions = [json.loads(line) for line in commit.read_text(encoding="utf-8").splitlines()]
-                committed |= {self._table / unquote(each["add"]["path"]) for each in actions if "add" in each}
+                committed |= {self._table / unquote(action["add"]["path"]) for action in actions if "add" in action}
         return [path for path in young if path not in committed]
 
 

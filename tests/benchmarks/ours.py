@@ -28,7 +28,7 @@ def speed(name: str, cell: str, steps: int, features: int, units: int, batch: in
 
     network = fitting.layers.build(architecture, seed=0)
     program, start = Program(network), flat(network.get_weights())
-    made = program.material(
+    made = program.fold_tensors(
         windows.values,
         ends=windows.ends,
         targets=windows.targets,

@@ -83,7 +83,7 @@ def _members(
         values = scaler.apply(dataset.windows.values)
         trained = program.train(
             flat(layers.build(architecture, seed=member_seed).get_weights()),
-            program.material(
+            program.fold_tensors(
                 values,
                 ends=dataset.windows.ends,
                 targets=dataset.windows.targets,

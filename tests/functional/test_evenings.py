@@ -17,7 +17,7 @@ from forecast.datasets.lookahead_audit import truncated
 from forecast.evaluation.backtest import evaluate
 from forecast.runs.catalog import open_run
 from forecast.serving import live
-from forecast.serving.evening import Asked, ask_all
+from forecast.serving.evening import LiveForecast, ask_all
 from forecast.serving.journal import Journal
 from forecast.serving.loader import load_members, source_now
 from forecast.serving.paper_record import paper_ledger, paper_record
@@ -75,7 +75,9 @@ class Evenings:
             key = each.run, len(source.raw)
             if key not in self.asked:  # nothing new has come: it would say the same
                 found = outlook(loaded, source, rules=each.trading)
-                self.asked[key] = Asked(loaded=loaded, forecast=found, prices=make_bars(source, loaded.experiment))
+                self.asked[key] = LiveForecast(
+                    loaded=loaded, forecast=found, prices=make_bars(source, loaded.experiment)
+                )
             return self.asked[key]
 
         return ask_all(live.read_live(self.live_folder), ask=ask, journal=self.journal, now=now)
@@ -144,12 +146,12 @@ def test_signals_of_250_evenings_equal_the_backtests_rows(folder, tmp_path):
         )
         account = paper_ledger(entries, known, rules=RULES, described=run.describe())
         lines = ledger.loc["lstm"].loc[pd.DatetimeIndex(account.ledger.time[:-1]).tz_localize("UTC")]
-        followed = account.given & np.append(False, account.given[:-1])  # the day before was given, too
+        followed = account.journalled & np.append(False, account.journalled[:-1])  # the day before was given, too
         for column in ("gross_return", "cost", "net_return"):
             mine = getattr(account.ledger, column)[:-1][followed]
             assert mine == pytest.approx(lines[column].to_numpy()[followed], abs=1e-15), column
         missed = 0 if name in (second,) or (name.startswith("IBM") and DELISTED < MISSED) else 1
-        assert np.count_nonzero(~account.given) == missed
+        assert np.count_nonzero(~account.journalled) == missed
         record = paper_record(run, evenings.loaded[name].experiment, entries, known, rules=RULES)
         assert (record.given, record.missed, record.late) == (len(entries), missed, 0)
         assert record.drift.observations >= len(entries) - 1  # less a day without a move

@@ -9,7 +9,7 @@ from forecast.config.trading import TradingConfig
 from forecast.runs import labels
 from forecast.runs.catalog import open_run
 from forecast.serving import live
-from forecast.serving.evening import Answer, Asked, Evening, Failure
+from forecast.serving.evening import Answer, Evening, Failure, LiveForecast
 from forecast.serving.journal import GivenSignal, Journal, JournalEntry
 from forecast.serving.signal import RunSignal, Signal
 from tests.helpers.command_line import forecast, only_line
@@ -99,9 +99,9 @@ def test_signals_of_the_evening_fit(width, capsys, monkeypatch):
         decided_at="2024-01-02T21:00:00Z", price=0.0000112965, currency="USD", signals=(given,),
     )  # fmt: skip
     lived = live.LiveRun(run=A, symbol="SHIB-USD", model="lstm", backtest=LONG, rules={}, added_at="")
-    asked = Asked(loaded=None, forecast=found, prices=None)  # type: ignore[arg-type]
+    asked = LiveForecast(loaded=None, forecast=found, prices=None)  # type: ignore[arg-type]
     answer = Answer(
-        live=lived, asked=asked, entry=entry, earlier=(), previous=1.0, passed_on=False,
+        live=lived, live_forecast=asked, entry=entry, earlier=(), previous=1.0, passed_on=False,
         verdict={"skill": "inconclusive", "money": None},
     )  # fmt: skip
     evening = Evening(answers=(answer,), failures=(Failure(run=B, symbol="MSFT", reason="It is gone."),))

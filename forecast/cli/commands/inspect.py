@@ -100,7 +100,7 @@ def _inspect(settings: CliContext, name: str, *, moment: str | None, as_json: bo
         inspection,
         memories,
         memory_benchmark.cached(settings.workspace.benchmark),
-        ablated=window_ablation.kept(chosen.run),
+        ablated=window_ablation.cached(chosen.run),
         folder=settings.reports_dir,
     )
     if as_json:

@@ -11,7 +11,7 @@ from forecast.report import formatting
 from forecast.report.charts.downsampling import ASIDE_LIMIT, LINE_LIMIT, thin
 from forecast.report.context import PageContext
 from forecast.statistics.comparisons import BUY_AND_HOLD, Comparison, Question, is_network
-from forecast.statistics.performance import equity_curve, held_returns
+from forecast.statistics.performance import bar_returns, equity_curve
 from forecast.statistics.verdict import Verdict
 from pipelines.market.types import Floats, Times
 
@@ -57,7 +57,7 @@ def growth(context: PageContext) -> Figure:
     clauses = []
     for model in reversed(context.models):
         account = context.ensemble(model)
-        curve = equity_curve(held_returns(account))
+        curve = equity_curve(bar_returns(account))
         traces.append(_line(context, model, account.time, curve))
         clauses.append(f"{formatting.label(model)} {formatting.number(float(curve[-1]))}")
     growths = np.concatenate([trace["y"] for trace in traces])
@@ -76,7 +76,7 @@ def drawdown(context: PageContext) -> Figure:
     traces, clauses = [], []
     for model in reversed([name for name in context.models if is_network(name) or name == "buy_and_hold"]):
         account = context.ensemble(model)
-        curve = equity_curve(held_returns(account))
+        curve = equity_curve(bar_returns(account))
         below = curve / np.maximum.accumulate(curve) - 1.0
         traces.append(_line(context, model, account.time, below))
         clauses.append(f"{formatting.label(model)} {formatting.percent(float(below.min()))}")
@@ -165,7 +165,7 @@ def _band(context: PageContext, model: str) -> list[dict[str, Any]]:
     seeds = context.seeds(model)
     if len(seeds) < 2:
         return []
-    curves = np.stack([equity_curve(held_returns(ledger)) for ledger in seeds])
+    curves = np.stack([equity_curve(bar_returns(ledger)) for ledger in seeds])
     low, high = curves.min(axis=0), curves.max(axis=0)
     rows = np.union1d(thin(low, limit=ASIDE_LIMIT), thin(high, limit=ASIDE_LIMIT))
     times = axis_times(seeds[0].time[rows], daily=context.daily)

@@ -9,7 +9,7 @@ from forecast.report import formatting
 from forecast.report.charts.equity import colour, dash
 from forecast.report.context import ENSEMBLE, PageContext, utc
 from forecast.statistics.comparisons import BUY_AND_HOLD
-from forecast.statistics.performance import held_returns
+from forecast.statistics.performance import bar_returns
 from forecast.statistics.periods import Labels, PeriodResult, by_period, compounded, terciles, trailing_deviation
 from forecast.statistics.risk import Drawdown, distribution, drawdowns, market_model
 from pipelines.market.calendars import session_of
@@ -86,7 +86,7 @@ def by_day(context: PageContext) -> Table | None:
     if len(np.unique(days.astype("datetime64[M]"))) >= _FEWEST_MONTHS:
         return None
     totals = {
-        model: compounded(held_returns(context.ensemble(model)), context.sessions)[1] for model in context.compared
+        model: compounded(bar_returns(context.ensemble(model)), context.sessions)[1] for model in context.compared
     }
     rows = [
         {

@@ -69,21 +69,21 @@ def reliability(context: PageContext) -> Figure:
     for model, title, rows in lines:
         after = title.endswith("calibrated")
         groups = groups_of(rows["target"].to_numpy(), rows["probability"].to_numpy(), groups=_GROUPS)
-        predicted += [*groups.said]
+        predicted += [*groups.predicted]
         bounds += [*groups.low, *groups.high]
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
                 "name": escape(title),
-                "x": rounded(groups.said),
-                "y": rounded(groups.came),
+                "x": rounded(groups.predicted),
+                "y": rounded(groups.observed),
                 "customdata": groups.count.tolist(),
                 "error_y": {
                     "type": "data",
                     "symmetric": False,
-                    "array": rounded(groups.high - groups.came),
-                    "arrayminus": rounded(groups.came - groups.low),
+                    "array": rounded(groups.high - groups.observed),
+                    "arrayminus": rounded(groups.observed - groups.low),
                     "thickness": 1,
                     "width": 3,
                     "color": colour(model, alpha=0.6),
@@ -93,7 +93,9 @@ def reliability(context: PageContext) -> Figure:
                 "hovertemplate": "predicted %{x:.1%}, realised %{y:.1%}<br>%{customdata} decisions<extra></extra>",
             }
         )
-        clauses.append(f"{title} said {formatting.percent(groups.said[0])} to {formatting.percent(groups.said[-1])}")
+        clauses.append(
+            f"{title} said {formatting.percent(groups.predicted[0])} to {formatting.percent(groups.predicted[-1])}"
+        )
     ends = [max(0.0, min(bounds) - 0.02), min(1.0, max(bounds) + 0.02)]
     sides = [min(predicted, default=0.5) - 0.01, max(predicted, default=0.5) + 0.01]
     line = {"color": "var(--muted)", "width": 1, "dash": "4px,3px"}

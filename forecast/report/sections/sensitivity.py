@@ -10,7 +10,7 @@ from forecast.config.trading import TradingConfig
 from forecast.report.charts import returns
 from forecast.report.charts.equity import Figure
 from forecast.report.context import ENSEMBLE, PageContext
-from forecast.statistics.performance import SHORTEST_YEARS, equity_curve, held_returns
+from forecast.statistics.performance import SHORTEST_YEARS, bar_returns, equity_curve
 from forecast.trading.sensitivity import at_cost, at_thresholds
 from forecast.trading.signals import members
 from forecast.trading.simulator import Ledger
@@ -83,5 +83,5 @@ def _thresholds(context: PageContext, rules: TradingConfig) -> tuple[Sequence[fl
 
 
 def _return(context: PageContext, ledger: Ledger) -> float:
-    total = float(equity_curve(held_returns(ledger))[-1])
+    total = float(equity_curve(bar_returns(ledger))[-1])
     return total ** (1.0 / float(context.metrics["period"]["years"])) - 1.0 if per_year(context) else total - 1.0

@@ -320,8 +320,8 @@ def _dates_of_clocks(time: Any, *, daily: bool) -> Any:
     which would be the next date."""
     import pyarrow.compute as pc
 
-    for pattern, wanted in ((r"^((?:1[89]|20)\d{6})\.0$", True), (r"^(.*\d)[T ]24:?00(?::?00)?(?:\.0+)?$", daily)):
-        if wanted and len(time) and pc.any(pc.match_substring_regex(time, pattern)).as_py():
+    for pattern, applies in ((r"^((?:1[89]|20)\d{6})\.0$", True), (r"^(.*\d)[T ]24:?00(?::?00)?(?:\.0+)?$", daily)):
+        if applies and len(time) and pc.any(pc.match_substring_regex(time, pattern)).as_py():
             time = pc.replace_substring_regex(time, pattern, r"\1")
     return time
 

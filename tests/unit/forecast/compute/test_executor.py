@@ -165,7 +165,7 @@ def test_a_process_goes_on_with_the_kind_it_knows_then_takes_a_new_one_then_help
     pool = Processes(0, prepare=int, kind=lambda kind, *_: kind)
     for number, kind in enumerate(["lstm", "lstm", "wide", "rnn", "lstm", "rnn"]):
         pool.submit(max, kind, number)
-    first, second = pool._known = [set(), set()]
+    first, second = pool._kinds = [set(), set()]
     order = [pool._next(known).function.args for known in (first, second, first, second, second, first)]
     assert order == [("lstm", 0), ("wide", 2), ("lstm", 1), ("rnn", 3), ("rnn", 5), ("lstm", 4)]
     pool.submit(max, "lstm", 6)
@@ -187,7 +187,7 @@ def test_engines_promise_the_same_things():
     for each in (executor.InlinePool(backend="tensorflow"), executor.ProcessPool(backend="tensorflow", jobs=1)):
         assert each.backend == "tensorflow"
         assert each.ahead >= 1
-        assert each.lost() is None
+        assert each.failure() is None
 
 
 @pytest.mark.parametrize("options", ["size=4k", "size=4k,ro"])

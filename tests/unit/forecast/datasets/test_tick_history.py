@@ -61,11 +61,11 @@ def test_a_feature_of_order_flow_that_looks_ahead_is_caught(source: Source, monk
 def test_what_is_read_after_a_cut_is_gone_or_other_and_before_it_the_same(source: Source) -> None:
     history = source.raw
     assert isinstance(history, TickHistory)
-    whole = history.whole()
+    whole = history.collect()
     cut = whole.time[4_000]
-    past = history.truncated(cut).whole()
+    past = history.truncated(cut).collect()
     assert past.time[-1] <= cut
-    other = history.scrambled(cut, seed=1).whole()
+    other = history.scrambled(cut, seed=1).collect()
     known = whole.time <= cut
     assert np.array_equal(past.price, whole.price[known])
     for name in ("price", "size", "bid", "ask", "order_flow"):

@@ -181,7 +181,7 @@ def test_gates_over_batches_equal_those_over_all_windows(pairs):
     whole = gates.observe(weights, [windows])
     parts = gates.observe(weights, [windows[:, :3], windows[:, 3:]])
     np.testing.assert_allclose(whole.average["forget"], forward(weights, windows).forget.mean(axis=1))
-    for name in gates.SHOWN:
+    for name in gates.ARRAYS:
         np.testing.assert_allclose(parts.average[name], whole.average[name])
         np.testing.assert_allclose(parts.decision[name], whole.decision[name])
     np.testing.assert_allclose(parts.forget, whole.forget)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecast.config.trading import Costs
-from forecast.statistics.performance import drawdown, equity_curve, held_returns, performance, sampled_growth
+from forecast.statistics.performance import bar_returns, drawdown, equity_curve, performance, sampled_growth
 from forecast.trading.simulator import Ledger, trade
 
 
@@ -41,7 +41,7 @@ def test_a_hand_worked_account() -> None:
 
 
 def test_the_cost_of_closing_belongs_to_the_last_bar_held() -> None:
-    held = held_returns(ledger([0, 1], [100, 100, 110], fee_bps=100))
+    held = bar_returns(ledger([0, 1], [100, 100, 110], fee_bps=100))
     assert held == pytest.approx([0.0, 0.99 * 1.1 * 0.99 - 1])
 
 
