@@ -1,6 +1,7 @@
 """How far a mean over days and random seeds could be off: standard error, interval, p-value, detectable effect."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,19 +9,50 @@ import numpy as np
 from forecast.statistics.bootstrap import block_length, variance_of_mean
 from pipelines.market.types import Floats
 
+_QUANTILES = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariancePart:
+    """A part of a mean's variance, as it was estimated.
+
+    degrees: of freedom, of the chi-squared that the estimate varies with from one experiment to the next. noise: what
+    was taken off it because another part has it already; no part falls below 0 by that.
+    """
+
+    value: float
+    degrees: float
+    noise: float = 0.0
+
+    def in_other_experiments(self) -> Floats:
+        """Equally likely estimates of other experiments for which this one is the truth, shape (16,)."""
+        from scipy.special import chdtri
+
+        share = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+        return np.maximum(0.0, (self.value + self.noise) * chdtri(self.degrees, share) / self.degrees - self.noise)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A mean with its standard error and Student's t degrees of freedom (Welch and Satterthwaite 1946).
+    """A mean with the parts of its variance: of the days, and of the seeds of each network.
 
     value: mean per day (or bar). block: mean block length of the stationary bootstrap, in observations.
     """
 
     value: float
-    standard_error: float
-    degrees_of_freedom: float
+    parts: tuple[VariancePart, ...]
     observations: int
     block: float
+
+    @property
+    def standard_error(self) -> float:
+        return math.sqrt(sum(part.value for part in self.parts))
+
+    @property
+    def degrees_of_freedom(self) -> float:
+        """Of Student's t (Welch and Satterthwaite 1946)."""
+        variance, squares = _sums([np.asarray(part.value) for part in self.parts], self.parts)
+        return float(variance**2 / squares)
 
     def interval(self, level: float) -> tuple[float, float]:
         """The two-sided confidence interval at that level (0.95 is 95 %)."""
@@ -37,12 +69,21 @@ class Estimate:
     def minimum_detectable_effect(self, *, level: float, power: float) -> float:
         """The smallest true mean whose interval at `level` excludes zero, on its own side, with probability `power`.
 
-        By the noncentral t distribution, with the standard error and the degrees of freedom of this very estimate.
+        In experiments like this one, whose variance is taken for the truth: each of them estimates its own standard
+        error and degrees of freedom, which with few seeds are often far from it. With one part this is the noncentral t
+        distribution; that of the joint degrees of freedom would not know how far the estimates lie apart.
         """
-        from scipy.special import nctdtrinc
+        from scipy.optimize import brentq
+        from scipy.special import ndtr, stdtrit
 
-        critical = _quantile(self.degrees_of_freedom, (1.0 + level) / 2.0)
-        return self.standard_error * float(nctdtrinc(self.degrees_of_freedom, 1.0 - power, critical))
+        drawn = np.meshgrid(*(part.in_other_experiments() for part in self.parts), indexing="ij")
+        variance, squares = _sums(drawn, self.parts)
+        critical = stdtrit(variance**2 / squares, (1.0 + level) / 2.0) * np.sqrt(variance) / self.standard_error
+
+        def shortfall(effect: float) -> float:
+            return float(ndtr(effect - critical).mean()) - power
+
+        return self.standard_error * float(brentq(shortfall, 0.0, float(critical.max()) + 10.0))
 
 
 def estimate_difference(
@@ -66,30 +107,30 @@ def estimate_difference(
     if np.ptp(difference) == 0.0:
         raise ValueError("Expected a difference that varies over the days, got a constant.")
     block = block_length(difference)
-    parts = [(variance_of_mean(difference, block=block), max(1.0, len(difference) / block - 1.0))]
+    parts = [
+        VariancePart(value=variance_of_mean(difference, block=block), degrees=max(1.0, len(difference) / block - 1.0))
+    ]
     for seeds in (seeds_a, seeds_b):
         if seeds is not None:
-            count = seeds.shape[1]
-            if count < 2:
+            if seeds.shape[1] < 2:
                 raise ValueError("Expected two seeds or more of each network, got one.")
-            parts.append((_between_seeds(seeds, block=block) / count, count - 1.0))
-    variance = sum(part for part, _ in parts)
-    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
-    return Estimate(
-        value=float(difference.mean()),
-        standard_error=math.sqrt(variance),
-        degrees_of_freedom=freedom,
-        observations=len(difference),
-        block=block,
-    )
+            parts.append(_between_seeds(seeds, block=block))
+    return Estimate(value=float(difference.mean()), parts=tuple(parts), observations=len(difference), block=block)
 
 
-def _between_seeds(seeds: Floats, *, block: float) -> float:
-    """Variance of a training's true mean over seeds: of their means, less what chance of the days adds to it."""
+def _between_seeds(seeds: Floats, *, block: float) -> VariancePart:
+    """Of a training's true mean over seeds, for their mean: the variance less what chance of the days adds to it."""
+    count = seeds.shape[1]
     deviations = seeds - seeds.mean(axis=1, keepdims=True)
-    noise = math.fsum(variance_of_mean(column, block=block) for column in deviations.T) / (seeds.shape[1] - 1)
+    noise = math.fsum(variance_of_mean(column, block=block) for column in deviations.T) / (count - 1)
     between = float(np.var(seeds.mean(axis=0), ddof=1))
-    return between - noise if between > noise else 0.0
+    return VariancePart(value=max(0.0, between - noise) / count, degrees=count - 1.0, noise=noise / count)
+
+
+def _sums(values: Sequence[Floats], parts: Sequence[VariancePart]) -> tuple[Floats, Floats]:
+    """The variance, and the sum of its parts' squares by their degrees of freedom."""
+    squares = [value**2 / part.degrees for value, part in zip(values, parts, strict=True)]
+    return np.sum(values, axis=0), np.sum(squares, axis=0)
 
 
 def _quantile(degrees: float, probability: float) -> float:

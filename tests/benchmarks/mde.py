@@ -8,14 +8,14 @@ t, Holm's correction, the gate before money. Nothing is trained: seed k of netwo
 and the signal correlates with the next tradable return, whose volatility clusters. How alike seeds are, how much their
 skill differs and how often positions change are those of the trained networks of docs/verdict.md's controls.
 
-For each question the planted skill of the LSTM is chosen on pilot experiments (seeds 700,000 and up) so that the true
-mean difference is the median effect that these experiments state; then 200 others (seeds 0 and up) are judged. The true
-difference grows in proportion to the skill; how fast, the same pilots with and without skill say. Without skill it is
-zero, or what trading costs: prices have no drift.
+What one experiment states is then the truth of another one: pilot experiments (seeds 700,000 and up), at several skills
+of the LSTM, state effects and show which skill has which true difference; the effect that pilot k states is planted in
+experiment k (seeds 0 and up), which is judged. A second row plants the median of what they state in all experiments.
+Without skill the true difference is zero, or what trading costs: prices have no drift.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,17 +30,17 @@ from pipelines.market.calendars import session_of
 from pipelines.market.types import Floats
 from pipelines.sources.synthetic import random_walk
 
+Case = tuple[str, str]  # question, benchmark
+
 FOLDS, ROWS, SEEDS = 3, 500, 3  # test rows of a fold; as many validation rows lie before them
 SIGNAL = 0.4  # correlation of the signal with the next return
 ALIKE, SHARED = 0.17, 0.44  # correlation of scores without skill: of the two networks, of two seeds of one of them
 SPREAD = 0.075  # standard deviation of skill over seeds and folds
 RULES = TradingConfig(policy="long-flat", threshold=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
-CASES = (  # question, benchmark, planted skill of the SimpleRNN as a share of the LSTM's
-    ("skill", "base_rate", 0.0),
-    ("skill", "simple_rnn", 0.0),
-    ("money", "cash", 0.0),
-    ("money", "simple_rnn", 0.0),
-)
+CASES: tuple[Case, ...] = (
+    ("skill", "base_rate"), ("skill", "simple_rnn"), ("money", "cash"), ("money", "simple_rnn"),
+)  # fmt: skip
+SKILLS = (0.0, 0.1, 0.2, 0.3, 0.45, 0.7)  # of the LSTM's seeds on average; the SimpleRNN's is 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,56 +115,71 @@ def _frame(
     )  # fmt: skip
 
 
-def outcomes(case: tuple[str, str, float], *, skill: float, seeds: Sequence[int]) -> list[Outcome]:
-    """The comparison of the LSTM that the case names, in each of the experiments."""
-    question, benchmark, share = case
+def outcomes(skills: Sequence[float], *, first: int) -> list[dict[Case, Outcome]]:
+    """Every case's comparison in one experiment for each of these skills of the LSTM, with seeds from `first` on."""
     rows = []
-    for seed in seeds:
-        each = next(
-            each
-            for each in experiment(seed, lstm=skill, simple_rnn=share * skill)
-            if (each.question, each.model, each.benchmark) == (question, "lstm", benchmark)
-        )
-        stated = each.minimum_detectable_effect
-        costs = each.attribution.costs if each.attribution is not None else 0.0
-        rows.append(Outcome(answer=each.answer, reason=each.reason, difference=each.difference,
-                            stated=np.nan if stated is None else stated, costs=costs))  # fmt: skip
+    for seed, skill in enumerate(skills, start=first):
+        compared = {
+            (comparison.question, comparison.benchmark): comparison
+            for comparison in experiment(seed, lstm=skill, simple_rnn=0.0)
+            if comparison.model == "lstm"
+        }
+        rows.append({case: _outcome(compared[case]) for case in CASES})
     return rows
 
 
-def planted(case: tuple[str, str, float], *, pilots: int) -> float:
-    """The skill at which the true difference is the median stated effect, by the slope between two sets of pilots."""
-    seeds = range(700_000, 700_000 + pilots)
-    none = outcomes(case, skill=0.0, seeds=seeds)
-    at_zero = float(np.mean([each.costs for each in none])) if case[1] == "cash" else 0.0
-    skill = 0.3
-    for _ in range(4):  # the next skill from the last one's slope, since the gain of more skill falls
-        some = outcomes(case, skill=skill, seeds=seeds)
-        slope = np.mean([a.difference - b.difference for a, b in zip(some, none, strict=True)]) / skill
-        skill = float((np.nanmedian([each.stated for each in some]) - at_zero) / slope)
-    return skill
+def _outcome(comparison: Comparison) -> Outcome:
+    stated = comparison.minimum_detectable_effect
+    return Outcome(
+        answer=comparison.answer,
+        reason=comparison.reason,
+        difference=comparison.difference,
+        stated=np.nan if stated is None else stated,
+        costs=comparison.attribution.costs if comparison.attribution is not None else 0.0,
+    )
+
+
+def planted(case: Case, pilots: Mapping[float, Sequence[Outcome]]) -> tuple[Floats, float]:
+    """The skills whose true difference is what each pilot states, and is the median of that; pilots: by skill.
+
+    Each pilot states its effect in the world that it lives in, the one whose skill is nearest to what the median asks
+    for; the same days without skill take most of the chance off the true differences.
+    """
+    skills = np.array(sorted(pilots))
+    none = pilots[0.0]
+    zero = float(np.mean([pilot.costs for pilot in none])) if case[1] == "cash" else 0.0
+    gains = [
+        zero
+        + np.mean([some.difference - without.difference for some, without in zip(pilots[skill], none, strict=True)])
+        for skill in skills
+    ]
+    medians = [np.nanmedian([pilot.stated for pilot in pilots[skill]]) for skill in skills]
+    middle = float(np.interp(0.0, np.array(gains) - medians, skills))
+    world = pilots[skills[int(np.argmin(np.abs(skills - middle)))]]
+    stated = np.array([pilot.stated for pilot in world])
+    return np.interp(stated[~np.isnan(stated)], gains, skills), middle
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.benchmarks.mde", description=__doc__)
     parser.add_argument("--experiments", type=int, default=200)
-    parser.add_argument("--pilots", type=int, default=150)
-    parser.add_argument("--case", type=int, choices=range(len(CASES)), action="append", help="only these, by number")
+    parser.add_argument("--pilots", type=int, default=400)
     arguments = parser.parse_args()
     print(f"{FOLDS * ROWS:,} test days, {FOLDS} folds, {SEEDS} seeds; {arguments.experiments} experiments")
-    print(f"{'comparison':<24} {'mean':>9} {'stated':>9} {'found':>7}  Wilson")
-    for case in [CASES[number] for number in arguments.case or range(len(CASES))]:
-        skill = planted(case, pilots=arguments.pilots)
-        rows = outcomes(case, skill=skill, seeds=range(arguments.experiments))
-        hits = sum(each.answer == "better" for each in rows)
-        low, high = wilson(hits, len(rows))
-        mean, stated = np.mean([each.difference for each in rows]), np.nanmedian([each.stated for each in rows])
-        gated = sum(each.reason == "no_skill" for each in rows)
-        print(
-            f"{case[0] + ', LSTM ' + case[1]:<24} {mean:9.5f} {stated:9.5f} {hits / len(rows):7.1%}  "
-            f"{low:.1%} to {high:.1%}; {gated} closed by the gate",
-            flush=True,
-        )
+    pilots = {skill: outcomes([skill] * arguments.pilots, first=700_000) for skill in SKILLS}
+    for case in CASES:
+        own, middle = planted(case, {skill: [row[case] for row in rows] for skill, rows in pilots.items()})
+        for name, skills in (("what each states", own), ("their median", np.full(arguments.experiments, middle))):
+            rows = [row[case] for row in outcomes(np.resize(skills, arguments.experiments).tolist(), first=0)]
+            hits = sum(row.answer == "better" for row in rows)
+            gated = sum(row.reason == "no_skill" for row in rows)
+            low, high = wilson(hits, len(rows))
+            mean = np.mean([row.difference for row in rows])
+            print(
+                f"{case[0]}, LSTM {case[1]:<12} planted: {name:<17} mean {mean:8.5f} found {hits / len(rows):.1%} "
+                f"({low:.1%} to {high:.1%}), {gated} closed by the gate",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

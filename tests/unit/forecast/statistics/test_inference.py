@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from forecast.statistics.inference import Estimate, estimate_difference
+from forecast.statistics.inference import Estimate, VariancePart, estimate_difference
 
 
 def test_independent_days_without_seeds_give_the_t_test_of_scipy() -> None:
@@ -30,7 +30,7 @@ def test_seeds_add_their_variance_and_few_of_them_few_degrees_of_freedom() -> No
 
 
 def test_the_interval_excludes_zero_exactly_where_the_p_value_is_below_its_level() -> None:
-    estimate = Estimate(value=0.2, standard_error=0.1, degrees_of_freedom=7.0, observations=50, block=1.0)
+    estimate = Estimate(value=0.2, parts=(VariancePart(value=0.01, degrees=7.0),), observations=50, block=1.0)
     at = 1.0 - estimate.p_value
     assert estimate.interval(at)[0] == pytest.approx(0.0, abs=1e-12)
     assert estimate.interval(at - 0.01)[0] > 0
@@ -64,10 +64,26 @@ def test_the_minimum_detectable_effect_is_found_four_times_in_five() -> None:
 def test_the_minimum_detectable_effect_has_its_power_with_few_degrees_of_freedom_too(
     degrees: float, level: float
 ) -> None:
-    estimate = Estimate(value=0.0, standard_error=0.5, degrees_of_freedom=degrees, observations=50, block=1.0)
+    estimate = Estimate(value=0.0, parts=(VariancePart(value=0.25, degrees=degrees),), observations=50, block=1.0)
     effect = estimate.minimum_detectable_effect(level=level, power=0.8)
     critical = stats.t.ppf((1 + level) / 2, degrees)
-    assert stats.nct.sf(critical, degrees, effect / 0.5) == pytest.approx(0.8, abs=1e-4)
+    assert stats.nct.sf(critical, degrees, effect / 0.5) == pytest.approx(0.8, abs=2e-3)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.04, 0.08])
+def test_what_an_experiment_states_others_like_it_find_four_times_in_five_however_far_seeds_differ(
+    spread: float,
+) -> None:
+    """Experiments of 200 days and three seeds; each states an effect, which is then the truth of all the others."""
+    rng = np.random.default_rng(7)
+    experiments = []
+    for _ in range(300):
+        days, levels = rng.normal(0.0, 1.0, 200), rng.normal(0.0, spread, 3)
+        seeds = days[:, None] + levels + rng.normal(0.0, 0.5, (200, 3))
+        experiments.append(estimate_difference(seeds.mean(axis=1), np.zeros(200), seeds_a=seeds))
+    stated = np.array([each.minimum_detectable_effect(level=0.95, power=0.8) for each in experiments])
+    lows = np.array([each.interval(0.95)[0] for each in experiments])
+    assert np.mean(lows[:, None] + stated[None, :] > 0) == pytest.approx(0.8, abs=0.04)
 
 
 def test_a_constant_difference_and_a_single_seed_are_refused() -> None:
