@@ -1,11 +1,10 @@
 """A run on disk -> what can be looked into: its windows, and each member's weights before and after training."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from forecast.compute import backend
 from forecast.config.experiment import Experiment
@@ -13,13 +12,12 @@ from forecast.datasets import dataset
 from forecast.datasets.dataset import Dataset
 from forecast.diagnostics.numpy_cells import GATES, Array, Weights
 from forecast.networks.results import Architecture
-from forecast.runs import integrity
+from forecast.runs import integrity, tables
 from forecast.runs.checkpoints import open_member
 from forecast.runs.integrity import Integrity
 from forecast.runs.run import Run
 from pipelines import user_code
 from pipelines.errors import ConfigError, RunError
-from pipelines.market.types import Bars, Times
 from pipelines.preprocessing import custom_features
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.windows import Rows, gather
@@ -96,7 +94,7 @@ def open_subject(run: Run) -> RunUnderStudy:
         )
     custom_features.check_sources(experiment.features, about.get("user_features", {}))
     user_code.check_sources([*experiment.models, experiment.label], about.get("user_code", {}))
-    bars = _bars(run, about["data"], joined=experiment.columns[len(experiment.features) :])
+    bars = tables.bars_of(run.bars(), about["data"])
     if dataset.fingerprint(bars) != about["data"].get("fingerprint"):
         raise RunError(
             f"bars.parquet of run {run.name} are not the bars it was trained on. Train it again: --overwrite."
@@ -158,28 +156,3 @@ def _read(network: Any, architecture: Architecture) -> Weights:
     return Weights.from_keras(
         architecture.model, network.get_weights(), features=architecture.features, units=architecture.units
     )
-
-
-def _bars(run: Run, data: dict[str, Any], *, joined: Sequence[str]) -> Bars:
-    frame = run.bars()
-    try:
-        prices = {name: frame[name].to_numpy(np.float64) for name in ("open", "high", "low", "close", "volume")}
-        return Bars(
-            symbol=str(frame["symbol"].iloc[0]),
-            interval=data["interval"],
-            opened_at=_utc(frame["opened_at"]),
-            closed_at=_utc(frame["closed_at"]),
-            currency=data["currency"],
-            calendar=data["calendar"],
-            adjusted=data["adjusted"],
-            joined={name: frame[name].to_numpy(np.float64).copy() for name in joined},
-            **prices,
-        )
-    except (KeyError, IndexError) as error:
-        raise RunError(
-            f"bars.parquet or run.json of run {run.name} lacks {error}. Train it again: --overwrite."
-        ) from error
-
-
-def _utc(times: "pd.Series[Any]") -> Times:
-    return np.asarray(pd.to_datetime(times, utc=True).dt.tz_localize(None).to_numpy(), dtype="datetime64[ns]")

@@ -11,6 +11,7 @@ from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig as TradingConfig
 from forecast.evaluation.lookahead_audit import certify_fills
 from forecast.evaluation.panel import evaluate_panel
+from forecast.evaluation.recomputation import recompute
 from forecast.evaluation.tries import tries
 from forecast.evaluation.warnings import diverged_members, notes
 from forecast.runs import integrity, trial_log
@@ -39,6 +40,7 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
     if run.is_panel:
         return evaluate_panel(run, rules=rules)
     checked, described = integrity.check(run), run.describe()
+    recomputed = recompute(run, rng=np.random.default_rng())
     trial = trial_log.record_backtest(run.folder.parent, rules, run=run.name, symbols=[run.symbol])
     data, bars, predictions = described["data"], run.bars(), run.predictions()
     inputs = _strategy_inputs(run, rules=rules)
@@ -60,12 +62,16 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
         caveats=[
             *history.caveats,
             *([] if checked.verified else [Caveat(code="unverified")]),
+            *recomputed.caveats(),
             *diverged_members(described),
         ],
         unseeded=(traits := model_traits(described)).unseeded,
         ordinal=traits.ordinal,
     )
-    metrics |= {"integrity": checked.to_json(), "trials": history.to_json(run.symbol)}
+    metrics |= {
+        "integrity": {**checked.to_json(), "recomputed": recomputed.to_json()},
+        "trials": history.to_json(run.symbol),
+    }
     status: Status = "ok"
     failures: list[str] = []
     if run.describe()["config"].get("split") == COMBINATORIAL:

@@ -13,6 +13,7 @@ from forecast.config.policies import cross_sectional
 from forecast.config.trading import TradingConfig
 from forecast.evaluation.panel_rows import Member, PanelRows, panel_rows
 from forecast.evaluation.panel_scores import panel_metrics, predictive, ranked_rows, traded_value
+from forecast.evaluation.recomputation import recompute
 from forecast.evaluation.tries import tries
 from forecast.evaluation.warnings import diverged_members, ruins
 from forecast.runs import integrity, trial_log
@@ -57,6 +58,7 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
         ConfigError: rules that a panel, or this one, cannot follow.
     """
     checked, described = integrity.check(run), run.describe()
+    recomputed = recompute(run, rng=np.random.default_rng())
     check_rules(rules, described)
     trial = trial_log.record_backtest(
         run.folder.parent, rules, run=run.name, symbols=list(described["panel"]["symbols"])
@@ -81,10 +83,11 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
         caveats=[
             *history.caveats,
             *([] if checked.verified else [Caveat(code="unverified")]),
+            *recomputed.caveats(),
             *diverged_members(described),
         ],
     )  # fmt: skip
-    metrics |= {"integrity": checked.to_json(), "trials": history.to_json()}
+    metrics |= {"integrity": {**checked.to_json(), "recomputed": recomputed.to_json()}, "trials": history.to_json()}
     metrics["prediction"] = predictive(rows)
     for (model, member), account in accounts.items():
         entry = metrics["performance"][model]

@@ -12,6 +12,7 @@ import pandas as pd
 from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig
 from forecast.evaluation.backtest import model_traits, traded_accounts
+from forecast.evaluation.recomputation import recompute
 from forecast.evaluation.tries import tries
 from forecast.evaluation.warnings import diverged_members, ruins
 from forecast.runs import integrity, trial_log
@@ -79,6 +80,7 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
             f"Expected two symbols or more for a portfolio, each once, got {', '.join(symbols) or 'none'}."
         )
     checked = [integrity.check(run) for run in runs]
+    recomputed = [recompute(run, rng=np.random.default_rng()) for run in runs]
     for run in runs:
         if run.is_panel:
             raise ConfigError(
@@ -139,6 +141,7 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
         caveats=[
             *history.caveats,
             *([] if all(certificate.verified for certificate in checked) else [Caveat(code="unverified")]),
+            *dict.fromkeys(caveat for sample in recomputed for caveat in sample.caveats()),
             *diverged_members(*(run.describe() for run in runs)),
         ],
         unseeded=traits.unseeded, ordinal=traits.ordinal,

@@ -16,6 +16,7 @@ from forecast.datasets import path_targets
 from forecast.datasets.dataset import Dataset, MemberRows, bars_per_year, fingerprint
 from forecast.datasets.panel import PanelDataset
 from forecast.networks.results import FitResult
+from pipelines.errors import RunError
 from pipelines.market.types import Bars, Floats, Times
 from pipelines.preprocessing.combinatorial_cv import group_rows, path_folds
 from pipelines.preprocessing.windows import Rows
@@ -214,6 +215,31 @@ def bars(prices: Bars) -> pd.DataFrame:
     return pd.DataFrame({"symbol": prices.symbol, **times, **values, **prices.joined})
 
 
+def bars_of(frame: pd.DataFrame, data: Mapping[str, Any]) -> Bars:
+    """One symbol's bars from its rows of bars.parquet, without quotes. data: what run.json says of them.
+
+    Raises:
+        RunError: rows or a description that lack something.
+    """
+    try:
+        prices = {name: frame[name].to_numpy(np.float64) for name in ("open", "high", "low", "close", "volume")}
+        known = (*prices, "symbol", "opened_at", "closed_at", "bid", "ask")
+        joined = [str(name) for name in frame.columns if name not in known]
+        return Bars(
+            symbol=str(frame["symbol"].iloc[0]),
+            interval=data["interval"],
+            opened_at=_naive(frame["opened_at"]),
+            closed_at=_naive(frame["closed_at"]),
+            currency=data["currency"],
+            calendar=data["calendar"],
+            adjusted=data["adjusted"],
+            joined={name: frame[name].to_numpy(np.float64).copy() for name in joined},
+            **prices,
+        )
+    except (KeyError, IndexError) as error:
+        raise RunError(f"bars.parquet or run.json lacks {error}. Train the run again: --overwrite.") from error
+
+
 def no_history() -> pd.DataFrame:
     """history.parquet of a run that trained no network."""
     kinds = {"model": "str", "fold": "int64", "seed": "int64", "epoch": "int64"}
@@ -276,3 +302,7 @@ def _iso(time: np.datetime64) -> str:
 
 def _utc(times: Times) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(times).tz_localize("UTC")
+
+
+def _naive(times: "pd.Series[Any]") -> Times:
+    return np.asarray(pd.to_datetime(times, utc=True).dt.tz_localize(None).to_numpy(), dtype="datetime64[ns]")

@@ -29,7 +29,8 @@ class VariancePart:
         from scipy.special import chdtri
 
         share = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-        return np.maximum(0.0, (self.value + self.noise) * chdtri(self.degrees, share) / self.degrees - self.noise)
+        drawn = (self.value + self.noise) * chdtri(self.degrees, share) / self.degrees
+        return np.asarray(np.maximum(0.0, drawn - self.noise))
 
 
 @dataclass(frozen=True, kw_only=True)

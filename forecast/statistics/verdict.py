@@ -19,6 +19,7 @@ CaveatCode = Literal[
     "too_accurate",
     "diverged",
     "unverified",
+    "not_recomputed",
     "trial_log",
     "unseeded",
 ]

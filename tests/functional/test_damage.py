@@ -122,16 +122,51 @@ def test_no_command_uses_a_run_with_a_file_that_was_changed_or_removed(trained, 
     assert "forecast train" in line
 
 
-def test_labels_for_predictions_whose_every_sha256_fits_are_too_good_and_not_what_the_networks_say(trained, tmp_path):
+FORGED = {
+    "labels": (with_labels_for_predictions, "its weights give"),
+    "turned round": (
+        rewrite("predictions.parquet", lambda f: f.assign(probability=1 - f["probability"])), "its weights give",
+    ),
+    "validation": (
+        rewrite("validation.parquet", lambda f: f.assign(probability=1 - f["probability"])), "its weights give",
+    ),
+    "returns": (
+        rewrite("predictions.parquet", lambda f: f.assign(forward_return=f["forward_return"].abs())), "the bars give",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_forecasts_that_the_weights_do_not_give_are_refused_though_every_sha256_fits(trained, tmp_path, forged):
     shutil.copytree(trained / "data", tmp_path / "data")
     run = open_run(tmp_path / "data" / "runs")
-    with_labels_for_predictions(run)
+    forge, reason = FORGED[forged]
+    forge(run)
     reseal(run)
     command = forecast_here(tmp_path)
-    made = json.loads(command("backtest", "--json").stdout)["backtests"][0]
-    assert "too_good" in [each["code"] for each in made["verdict"]["caveats"]]
-    line = only_line(command("signal", run.name, "--offline", code=2).stderr)
-    assert "no longer give the probabilities that it stored" in line
+    line = only_line(command("backtest", code=2).stderr)
+    assert f"The predictions of run {run.name} are not what its networks forecast: " in line
+    assert reason in line
+    if forged == "labels":
+        line = only_line(command("signal", run.name, "--offline", code=2).stderr)
+        assert "no longer give the probabilities that it stored" in line
+
+
+def test_forecasts_of_networks_without_weights_are_said_to_be_unverified_and_others_were_made_again(trained, tmp_path):
+    shutil.copytree(trained / "data", tmp_path / "data")
+    run = open_run(tmp_path / "data" / "runs")
+    command = forecast_here(tmp_path)
+    recomputed = json.loads(command("backtest", "--json").stdout)["backtests"][0]["integrity"]["recomputed"]
+    assert recomputed["rows"] > 0
+    assert recomputed["unverified"] == {}
+    path = run.folder / "run.json"
+    about = json.loads(path.read_text())
+    about["files"] = {name: value for name, value in about["files"].items() if not name.startswith("weights/lstm/")}
+    path.write_text(json.dumps(about))
+    shutil.rmtree(run.folder / "weights" / "lstm")
+    reseal(run)
+    assert "Caveat: Unverified: whether the forecasts of the LSTM are those of its stored" in command("backtest").stdout
+    assert "Unverified for LSTM: weights of it are missing." in (tmp_path / "reports" / f"{run.name}.html").read_text()
 
 
 def test_a_run_of_an_earlier_version_is_said_to_be_unverified_in_terminal_page_and_json(trained, tmp_path):

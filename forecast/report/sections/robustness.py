@@ -294,7 +294,23 @@ def _integrity(context: PageContext) -> str:
     """Whether the run's files are the ones that were written."""
     if not context.integrity.verified:
         return f"Not verified: {context.integrity.reason}."
-    return "As they were written: each has its recorded sha256, bars and predictions the certificate's too."
+    return "As they were written: each has its recorded sha256, bars and predictions the certificate's too." + (
+        _recomputed((context.metrics.get("integrity") or {}).get("recomputed") or {})
+    )
+
+
+def _recomputed(recomputed: Evidence) -> str:
+    """How many forecasts were made again from the networks' weights, and why the others were not."""
+    sentences = []
+    if recomputed.get("rows"):
+        sentences.append(
+            f"{formatting.plural(recomputed['rows'], 'forecast')} drawn at random, of "
+            f"{formatting.plural(recomputed['members'], 'trained network')}, came out the same when made again from "
+            "the stored weights and bars"
+        )
+    reasons = dict(recomputed.get("unverified") or {})
+    sentences += [f"Unverified for {formatting.label(model)}: {reason}" for model, reason in reasons.items()]
+    return "".join(f" {sentence}." for sentence in sentences)
 
 
 def _certificate(certificate: Evidence) -> str:

@@ -139,6 +139,8 @@ def _caveat(caveats: Sequence[Caveat]) -> str:
         "of the ensemble to the other seeds.",
         "unverified": "The run is of an earlier version, which recorded no sha256: whether its files are as they were "
         "written cannot be checked.",
+        "not_recomputed": f"Unverified: whether the forecasts of {models} are those of {'their' if several else 'its'} "
+        "stored weights, which were not asked again.",
         "trial_log": "The trial log was cut or edited, or lacks runs: more may have been tried than is counted.",
     }
     return texts[caveat.code]
