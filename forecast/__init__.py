@@ -14,9 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from forecast.api.backtests import backtest as backtest
+    from forecast.api.exports import export as export
+    from forecast.api.families import BacktestFamily as BacktestFamily
     from forecast.api.frames import add_bars as add_bars
     from forecast.api.frames import add_ticks as add_ticks
+    from forecast.api.inspections import InspectionResult as InspectionResult
+    from forecast.api.inspections import inspect as inspect
+    from forecast.api.inspections import memory_benchmark as memory_benchmark
+    from forecast.api.inspections import window_ablation as window_ablation
     from forecast.api.judging import judge as judge
+    from forecast.api.portfolios import PortfolioResult as PortfolioResult
+    from forecast.api.portfolios import portfolio as portfolio
+    from forecast.api.power_studies import PowerResult as PowerResult
+    from forecast.api.power_studies import power as power
     from forecast.api.price_files import FileOptions as FileOptions
     from forecast.api.prices import fetch as fetch
     from forecast.api.reports import report as report
@@ -25,72 +35,104 @@ if TYPE_CHECKING:
     from forecast.api.results import VerdictAnswer as VerdictAnswer
     from forecast.api.run_table import open_run as open_run
     from forecast.api.run_table import runs as runs
+    from forecast.api.signals import SignalResult as SignalResult
     from forecast.api.signals import signal as signal
+    from forecast.api.stored_prices import actions as actions
+    from forecast.api.stored_prices import catalogue as catalogue
+    from forecast.api.stored_prices import check_prices as check_prices
+    from forecast.api.stored_prices import prices as prices
     from forecast.api.training import train as train
     from forecast.compute.progress import Progress as Progress
     from forecast.config.experiment import Experiment as Experiment
     from forecast.config.judging import JudgeConfig as JudgeConfig
+    from forecast.config.power_study import PowerStudyConfig as PowerStudyConfig
     from forecast.config.trading import Costs as Costs
     from forecast.config.trading import TradingConfig as TradingConfig
     from forecast.runs.run import Run as Run
-    from forecast.serving.panel_signal import PanelSignal as PanelSignal
-    from forecast.serving.signal import RunSignal as RunSignal
     from forecast.workspace import Workspace as Workspace
     from pipelines.errors import ForecastError as ForecastError
 
 _MODULES = {  # public name -> where it is defined
+    "BacktestFamily": "forecast.api.families",
     "BacktestResult": "forecast.api.results",
     "Costs": "forecast.config.trading",
     "Experiment": "forecast.config.experiment",
     "FileOptions": "forecast.api.price_files",
     "ForecastError": "pipelines.errors",
+    "InspectionResult": "forecast.api.inspections",
     "JudgeConfig": "forecast.config.judging",
-    "PanelSignal": "forecast.serving.panel_signal",
+    "PortfolioResult": "forecast.api.portfolios",
+    "PowerResult": "forecast.api.power_studies",
+    "PowerStudyConfig": "forecast.config.power_study",
     "Progress": "forecast.compute.progress",
     "Run": "forecast.runs.run",
-    "RunSignal": "forecast.serving.signal",
+    "SignalResult": "forecast.api.signals",
     "TradingConfig": "forecast.config.trading",
     "Verdict": "forecast.api.results",
     "VerdictAnswer": "forecast.api.results",
     "Workspace": "forecast.workspace",
+    "actions": "forecast.api.stored_prices",
     "add_bars": "forecast.api.frames",
     "add_ticks": "forecast.api.frames",
     "backtest": "forecast.api.backtests",
+    "catalogue": "forecast.api.stored_prices",
+    "check_prices": "forecast.api.stored_prices",
+    "export": "forecast.api.exports",
     "fetch": "forecast.api.prices",
+    "inspect": "forecast.api.inspections",
     "judge": "forecast.api.judging",
+    "memory_benchmark": "forecast.api.inspections",
     "open_run": "forecast.api.run_table",
+    "portfolio": "forecast.api.portfolios",
+    "power": "forecast.api.power_studies",
+    "prices": "forecast.api.stored_prices",
     "report": "forecast.api.reports",
     "runs": "forecast.api.run_table",
     "signal": "forecast.api.signals",
     "train": "forecast.api.training",
+    "window_ablation": "forecast.api.inspections",
 }
 _ROOMS = ("report", "runs")  # the public functions that are called like a package beside them
 
 __all__ = [
+    "BacktestFamily",
     "BacktestResult",
     "Costs",
     "Experiment",
     "FileOptions",
     "ForecastError",
+    "InspectionResult",
     "JudgeConfig",
-    "PanelSignal",
+    "PortfolioResult",
+    "PowerResult",
+    "PowerStudyConfig",
     "Progress",
     "Run",
-    "RunSignal",
+    "SignalResult",
     "TradingConfig",
     "Verdict",
     "VerdictAnswer",
     "Workspace",
+    "actions",
     "add_bars",
     "add_ticks",
     "backtest",
+    "catalogue",
+    "check_prices",
+    "export",
     "fetch",
+    "inspect",
     "judge",
+    "memory_benchmark",
     "open_run",
+    "portfolio",
+    "power",
+    "prices",
     "report",
     "runs",
     "signal",
     "train",
+    "window_ablation",
 ]
 
 

@@ -1,16 +1,9 @@
 """Runs -> backtests: predictions traded on paper, costs paid."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
-
 from forecast.api.arguments import RunName, check_type, run_of, workspace_of
 from forecast.api.results import BacktestResult
 from forecast.config.trading import TradingConfig
-from forecast.runs.run import Run
 from forecast.workspace import Workspace
-
-if TYPE_CHECKING:
-    from forecast.evaluation.portfolio import Portfolio
 
 _EXAMPLE = 'TradingConfig(policy="long-short", costs=Costs(fee_bps=1))'
 
@@ -56,18 +49,3 @@ def backtest(
     rules = check_type(rules, TradingConfig, name="trading", example=_EXAMPLE)
     chosen = run_of(run, workspace_of(workspace))
     return BacktestResult(run=chosen, saved=evaluate(chosen, rules=rules))
-
-
-def portfolio(
-    runs: Sequence[Run],
-    trading: TradingConfig,
-    *,
-    weighting: Literal["equal", "inverse-volatility"],
-    workspace: Workspace,
-) -> "Portfolio":
-    """Join several runs into one account per model and save it; see forecast.evaluation.portfolio.join."""
-    from forecast.evaluation.portfolio import join, save
-
-    joined = join(runs, rules=trading, weighting=weighting)
-    save(joined, runs=workspace.runs)
-    return joined

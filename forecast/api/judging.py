@@ -1,9 +1,9 @@
 """Forecasts that another program made -> judged runs."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from forecast.api.arguments import check_type, symbols_of, workspace_of
 from forecast.api.progress import ShowProgress, progress_display
@@ -18,27 +18,61 @@ from pipelines.errors import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from forecast.api.families import BacktestFamily
     from forecast.datasets.dataset import Source
     from forecast.evaluation.foreign_forecasts import ForeignForecasts
 
 Forecasts: TypeAlias = "pd.DataFrame | Path | str"
 """A frame, or a .csv or .parquet file."""
 
+Prices: TypeAlias = "pd.DataFrame | Mapping[str, pd.DataFrame]"
+"""A frame of bars, or one of each symbol."""
+
 _EXAMPLE = 'forecast.judge(frame, "AAPL")'
 
 
+@overload
 def judge(
     predictions: "Forecasts | None",
     symbol: str | Experiment,
     *,
     predictor: str | Sequence[str] = (),
     validation: "Forecasts | None" = None,
-    bars: "pd.DataFrame | None" = None,
+    bars: "Prices | None" = None,
     reading: JudgeConfig | None = None,
     trading: TradingConfig | None = None,
     progress: ShowProgress = True,
     workspace: Workspace | None = None,
-) -> BacktestResult:
+) -> BacktestResult: ...
+
+
+@overload
+def judge(
+    predictions: "Forecasts | None",
+    symbol: list[str] | list[Experiment] | tuple[str | Experiment, ...],
+    *,
+    predictor: str | Sequence[str] = (),
+    validation: "Forecasts | None" = None,
+    bars: "Prices | None" = None,
+    reading: JudgeConfig | None = None,
+    trading: TradingConfig | None = None,
+    progress: ShowProgress = True,
+    workspace: Workspace | None = None,
+) -> "BacktestFamily": ...
+
+
+def judge(
+    predictions: "Forecasts | None",
+    symbol: str | Experiment | list[str] | list[Experiment] | tuple[str | Experiment, ...],
+    *,
+    predictor: str | Sequence[str] = (),
+    validation: "Forecasts | None" = None,
+    bars: "Prices | None" = None,
+    reading: JudgeConfig | None = None,
+    trading: TradingConfig | None = None,
+    progress: ShowProgress = True,
+    workspace: Workspace | None = None,
+) -> "BacktestResult | BacktestFamily":
     """Judge forecasts that another program made: are they better than nothing, after costs?
 
     They are traded and compared as a run's own: the same fills, costs, benchmarks, verdict and report, and baselines
@@ -52,14 +86,14 @@ def judge(
         model, seed, fold and symbol are known. None where a predictor is asked instead.
     symbol
         Whose bars they are about; or an `Experiment`, of which the bars, the horizon, the folds, and what the baselines
-        learn from are taken.
+        learn from are taken; or a list of these, for forecasts with a column symbol.
     predictor
         Instead of predictions: "module:function", which is given a DataFrame of all bars up to a decision and returns
         the probability of a rise of the next. It runs with your rights, and is asked again on truncated histories.
     validation
         Earlier forecasts of the same models, on which thresholds and calibration are chosen.
     bars
-        The prices, as `add_bars` takes them; None: those of the store.
+        The prices, as `add_bars` takes them, of several symbols a frame each by symbol; None: those of the store.
     reading
         What the values are and what a row's time names; None: as the columns say.
     trading
@@ -72,7 +106,9 @@ def judge(
     Returns
     -------
     BacktestResult
-        The verdict and the tables behind it; its run can be backtested and reported as any other.
+        Of one symbol: the verdict and the tables behind it; its run can be backtested and reported as any other.
+    BacktestFamily
+        Of a list of symbols: one such result each, and what is left of their claims when they are tested together.
 
     Raises
     ------
@@ -91,11 +127,18 @@ def judge(
     ('judged', 'inconclusive')
     """
     from forecast.api.backtests import backtest
+    from forecast.api.families import BacktestFamily
 
-    chosen = Experiment(symbol, baselines=JUDGED_BASELINES) if isinstance(symbol, str) else symbol
+    several = isinstance(symbol, list | tuple)
+    given: Sequence[Any] = symbol if isinstance(symbol, list | tuple) else [symbol]
     runs = judge_all(
         predictions,
-        [check_type(chosen, Experiment, name="symbol", example=f"{_EXAMPLE[:-1]})")],
+        [
+            Experiment(each, baselines=JUDGED_BASELINES)
+            if isinstance(each, str)
+            else check_type(each, Experiment, name="symbol", example=f"{_EXAMPLE[:-1]})")
+            for each in given
+        ],
         predictors=(predictor,) if isinstance(predictor, str) else tuple(predictor),
         validation=validation,
         bars=bars,
@@ -103,7 +146,8 @@ def judge(
         progress=progress,
         workspace=workspace,
     )
-    return backtest(runs[0], trading, workspace=workspace)
+    results = [backtest(run, trading, workspace=workspace) for run in runs]
+    return BacktestFamily(results=tuple(results)) if several else results[0]
 
 
 def judge_all(
@@ -112,7 +156,7 @@ def judge_all(
     *,
     predictors: Sequence[str] = (),
     validation: "Forecasts | None" = None,
-    bars: "pd.DataFrame | None" = None,
+    bars: "Prices | None" = None,
     reading: JudgeConfig | None = None,
     progress: ShowProgress = True,
     workspace: Workspace | None = None,
@@ -140,7 +184,8 @@ def judge_all(
         _announce([name for experiment in experiments for name in experiment.baselines], "Baseline", display.note)
         forecasts, origin = (None, {}) if predictions is None else _forecasts(predictions, config)
         earlier = None if validation is None else _forecasts(validation, config)[0]
-        sources = [_source(experiment, bars, place) for experiment in experiments]
+        frames = _bars_of(bars, experiments)
+        sources = [_source(experiment, frames.get(experiment.symbol), place) for experiment in experiments]
         for experiment, source in zip(experiments, sources, strict=True):
             about: dict[str, Any] = {
                 "source": source, "experiment": experiment, "folder": place.runs, "command": command, "origin": origin,
@@ -163,6 +208,24 @@ def _forecasts(judged: "Forecasts", config: JudgeConfig) -> "tuple[ForeignForeca
     path = Path(judged)
     forecasts = recognise(read_file(path), config=config)
     return forecasts, {"source": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def _bars_of(bars: "Prices | None", experiments: Sequence[Experiment]) -> "Mapping[str, pd.DataFrame]":
+    """The frame of prices of each symbol; empty where they are those of the store."""
+    symbols = [experiment.symbol for experiment in experiments]
+    if bars is None:
+        return {}
+    if not isinstance(bars, Mapping):
+        if len(symbols) > 1:
+            raise ConfigError(
+                f"Expected a frame of bars for each of {', '.join(symbols[:5])}, got one {type(bars).__name__}. Give "
+                "them by symbol: bars={symbol: frame, ...}."
+            )
+        return {symbols[0]: bars}
+    frames = {str(symbol).strip().upper(): frame for symbol, frame in bars.items()}
+    if missing := [symbol for symbol in symbols if symbol not in frames]:
+        raise ConfigError(f"Expected a frame of bars for each symbol, got none of {', '.join(missing[:5])}. Add it.")
+    return frames
 
 
 def _source(experiment: Experiment, bars: "pd.DataFrame | None", place: Workspace) -> "Source":

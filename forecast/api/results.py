@@ -1,5 +1,6 @@
 """What a backtest says, for people who work in Python: answers, tables and charts."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from html import escape
@@ -191,20 +192,17 @@ class BacktestResult:
     @cached_property
     def verdict(self) -> Verdict:
         """Two answers: skill, then money."""
-        from forecast.report.sections.verdict import verdict_text
-
-        numbers = VerdictNumbers.from_json(self.saved.metrics["verdict"])
-        return Verdict(text=verdict_text(self.saved.metrics, symbol=self.symbol), _numbers=numbers)
+        return verdict_of(self.saved.metrics, symbol=self.symbol)
 
     @cached_property
     def performance(self) -> "pd.DataFrame":
         """Models x metrics of the ensembles, in natural units: 0.05 is 5 %; NaN where a metric is not defined."""
-        return _by_model(self.saved.metrics["performance"])
+        return performance_of(self.saved.metrics["performance"])
 
     @cached_property
     def prediction(self) -> "pd.DataFrame":
         """Models x measures of how well the ensembles forecast."""
-        return _by_model(self.saved.metrics["prediction"])
+        return performance_of(self.saved.metrics["prediction"])
 
     @property
     def ledger(self) -> "pd.DataFrame":
@@ -301,7 +299,16 @@ class BacktestResult:
         return f"<div>{self.verdict._repr_html_()}{about}{table}</div>"
 
 
-def _by_model(metrics: Any) -> "pd.DataFrame":
+def verdict_of(metrics: Mapping[str, Any], *, symbol: str) -> Verdict:
+    """The verdict in the metrics of a backtest or a portfolio."""
+    from forecast.report.sections.verdict import verdict_text
+
+    numbers = VerdictNumbers.from_json(metrics["verdict"])
+    return Verdict(text=verdict_text(metrics, symbol=symbol), _numbers=numbers)
+
+
+def performance_of(metrics: Mapping[str, Any]) -> "pd.DataFrame":
+    """Models x metrics of the ensembles."""
     import pandas as pd
 
     frame = pd.DataFrame.from_dict({model: entry["ensemble"] for model, entry in metrics.items()}, orient="index")

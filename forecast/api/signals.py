@@ -1,7 +1,8 @@
 """Runs -> today's signal."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from forecast.api.arguments import RunName, jobs_of, run_of, workspace_of
@@ -13,6 +14,7 @@ from forecast.workspace import Workspace
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from forecast.config.experiment import Experiment
     from forecast.config.trading import TradingConfig
@@ -22,6 +24,95 @@ if TYPE_CHECKING:
     from pipelines.store.store import Store
 
 _SOURCES = {"sample": "the sample", "csv": "a file", "frame": "a DataFrame"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SignalResult:
+    """What a run's networks say at the newest close.
+
+    Attributes
+    ----------
+    run
+        The run.
+    decided_at
+        The close that was decided at, UTC.
+    stale
+        Whether a session has closed since: then it is no signal for the next open.
+    signals
+        One row a network, of a panel one a network and symbol with the highest rank first: model, symbol, signal
+        ("buy", "hold" or "sell"; of a panel "keep" and "none" too), probability, and the position, a share of the
+        account, that the rules hold from the next open on.
+    price
+        The close as traded; NaN of a panel.
+    notes
+        What a person should know about them.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> today = fc.signal("AAPL", offline=True, progress=False)
+    >>> today.signals[["model", "symbol"]].to_dict("records"), today.price
+    ([{'model': 'lstm', 'symbol': 'AAPL'}], 430.47)
+    """
+
+    run: Run
+    decided_at: "pd.Timestamp"
+    stale: bool
+    signals: "pd.DataFrame"
+    price: float
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of_run(cls, run: Run, asked: "RunSignal", *, now: "np.datetime64") -> "SignalResult":
+        """Of a run of one symbol."""
+        rows = [
+            (network.model, asked.symbol, network.signal, network.probability, network.position)
+            for network in asked.networks
+        ]
+        return cls._of(run, asked, rows, price=asked.price, notes=asked.notes, now=now)
+
+    @classmethod
+    def of_panel(cls, run: Run, ranking: "PanelSignal", *, now: "np.datetime64") -> "SignalResult":
+        """Of a panel."""
+        rows = [
+            (model, name.symbol, name.action or "none", name.probability, name.share)
+            for model, names in ranking.networks.items()
+            for name in names
+        ]
+        absent = tuple(f"{symbol} is not ranked: {reason}" for symbol, reason in ranking.absent.items())
+        return cls._of(run, ranking, rows, price=float("nan"), notes=(*ranking.notes, *absent), now=now)
+
+    @classmethod
+    def _of(
+        cls,
+        run: Run,
+        asked: "RunSignal | PanelSignal",
+        rows: list[tuple[str, str, str, float, float]],
+        *,
+        price: float,
+        notes: tuple[str, ...],
+        now: "np.datetime64",
+    ) -> "SignalResult":
+        import pandas as pd
+
+        return cls(
+            run=run,
+            decided_at=pd.Timestamp(asked.decided_at, tz="UTC"),
+            stale=asked.stale(now),
+            signals=pd.DataFrame(rows, columns=["model", "symbol", "signal", "probability", "position"]),
+            price=price,
+            notes=notes,
+        )
+
+    def __repr__(self) -> str:
+        stale = " Stale: a session has closed since, fetch newer prices." if self.stale else ""
+        table = self.signals.to_string(index=False, float_format=lambda value: f"{value:.3f}")
+        return f"{self.run.symbol} at the close of {self.decided_at:%Y-%m-%d %H:%M} UTC.{stale}\n{table}"
+
+    def _repr_html_(self) -> str:
+        first, _, _ = repr(self).partition("\n")
+        table = self.signals.to_html(index=False, float_format=lambda value: f"{value:.3f}", escape=True)
+        return f"<div><p>{escape(first)}</p>{table}</div>"
 
 
 def signal(
@@ -34,7 +125,7 @@ def signal(
     jobs: int | None = None,
     progress: ShowProgress = True,
     workspace: Workspace | None = None,
-) -> "RunSignal | PanelSignal":
+) -> "SignalResult":
     """Ask a run's networks for the signal at the newest close, after fetching it.
 
     Parameters
@@ -56,11 +147,8 @@ def signal(
 
     Returns
     -------
-    RunSignal
-        decided_at, price, and a signal for each network: probability, its members, and the position that the rules
-        hold from the next open on. ``stale(now)`` says whether sessions have closed since.
-    PanelSignal
-        Of a panel: the ranking of each network, with the share of each symbol and what to buy, sell and keep.
+    SignalResult
+        What each network says, and whether its close is the newest one; of a panel the ranking of its symbols.
 
     Raises
     ------
@@ -70,15 +158,15 @@ def signal(
     Examples
     --------
     >>> import forecast as fc
-    >>> today = fc.signal("AAPL", offline=True)
-    >>> today.networks[0].signal in ("buy", "hold", "sell")
-    True
+    >>> today = fc.signal("AAPL", offline=True, progress=False)
+    >>> today.signals.loc[0, "signal"] in ("buy", "hold", "sell"), today.stale
+    (True, True)
     """
     import numpy as np
 
     from forecast.api.evenings import Asking
 
-    place = workspace_of(workspace)
+    place, now = workspace_of(workspace), np.datetime64("now", "ns")
     chosen = run_of(run, place)
     with progress_display(progress) as display:
         if chosen.is_panel:
@@ -87,7 +175,7 @@ def signal(
             ranking = ask_panel(
                 chosen,
                 workspace=place,
-                now=np.datetime64("now", "ns"),
+                now=now,
                 offline=offline,
                 refit=refit,
                 jobs=jobs,
@@ -97,10 +185,10 @@ def signal(
             )
             for note in ranking.notes:
                 display.note(note)
-            return ranking
+            return SignalResult.of_panel(chosen, ranking, now=now)
         answer = Asking(
             workspace=place,
-            now=np.datetime64("now", "ns"),
+            now=now,
             offline=offline,
             refit=refit,
             jobs=jobs,
@@ -110,7 +198,7 @@ def signal(
         ).one(chosen)
         for note in answer.forecast.notes:
             display.note(note)
-    return answer.forecast
+    return SignalResult.of_run(chosen, answer.forecast, now=now)
 
 
 def ask(

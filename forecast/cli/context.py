@@ -4,12 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from forecast.cli.text import say
 from forecast.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,12 @@ class CliContext:
 def print_json(result: Mapping[str, Any] | Sequence[Any]) -> None:
     """The result as one JSON object on stdout (what --json prints); a list of runs as a list."""
     click.echo(json.dumps(result, indent=2, allow_nan=False, default=str))
+
+
+def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """The rows of a table for JSON: None where a number is missing."""
+    rows = frame.astype(object).where(frame.notna(), None)
+    return [dict(zip(map(str, frame.columns), row, strict=True)) for row in rows.itertuples(index=False, name=None)]
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")

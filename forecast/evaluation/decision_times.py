@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from forecast.config.judging import AUTO, JudgeConfig
 from pipelines.errors import BadFileError, ConfigError
-from pipelines.market.calendars import schedule, session_of
+from pipelines.market.calendars import is_session, schedule, session_of
 from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing.windows import Rows
 
@@ -106,6 +106,12 @@ def _places(moments: NDArray[np.datetime64], times: NDArray[np.datetime64]) -> R
 def _elsewhere(times: "pd.Series[Any]", bars: Bars, readings: Mapping[str, Rows]) -> BadFileError:
     best = max(readings.values(), key=lambda rows: int((rows >= 0).sum()))
     wrong = np.flatnonzero(best < 0)
+    if "day" in readings and len(closed := _closed_days(times.iloc[wrong], bars.calendar)) == len(wrong):
+        days = ", ".join(f"{day:%A %Y-%m-%d}" for day in closed[:3])
+        return BadFileError(
+            f"Expected sessions of {bars.calendar}, got {len(wrong):,} of {len(times):,} rows on other days: "
+            f"{days}{', ...' if len(closed) > 3 else ''}. Leave these rows out, or date each by its session."
+        )
     row = int(wrong[0])
     first, last = (str(pd.Timestamp(moment))[:16] for moment in (bars.opened_at[0], bars.closed_at[-1]))
     stamp = times.iloc[row]
@@ -120,6 +126,13 @@ def _elsewhere(times: "pd.Series[Any]", bars: Bars, readings: Mapping[str, Rows]
         f"Expected every row at one of the {len(bars):,} {bars.interval} bars of {bars.symbol} from {first} to {last}, "
         f"got {len(wrong):,} of {len(times):,} elsewhere, first {_moment(stamp)} in row {row}. {hint}"
     )
+
+
+def _closed_days(times: "pd.Series[Any]", calendar: str) -> list[pd.Timestamp]:
+    """Those of these days on which the exchange is closed all day."""
+    days = times.dt.tz_localize(None).dt.normalize()
+    closed = ~is_session(days.to_numpy().astype("datetime64[D]"), calendar)
+    return list(days[closed])
 
 
 def price_scores(prices: Floats, *, bar: Rows, closes: Mapping[str, Floats]) -> tuple[Floats, str]:

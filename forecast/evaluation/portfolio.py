@@ -1,7 +1,7 @@
 """Several runs -> one account per model: a share of it for each symbol, brought back at every open and paid for."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from forecast.evaluation.warnings import diverged_members, ruins
 from forecast.runs import integrity, trial_log
 from forecast.runs.io import read_json, read_parquet, write_json, write_parquet
 from forecast.runs.run import Run
+from forecast.statistics.comparisons import is_network
 from forecast.statistics.summary import summarise
 from forecast.statistics.verdict import Caveat
 from forecast.trading.ledgers import ledger_frame
@@ -104,6 +105,12 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
         _part(result, prices, time, bars_per_year=bars_per_year) for result, prices in zip(results, bars, strict=True)
     ]
     names = [name for name in parts[0].names if all(name in part.names for part in parts)]
+    models = {model for model, _ in names}
+    if not any(is_network(model) for model in models):
+        raise ConfigError(
+            f"Expected a network that all runs of a portfolio have, got {'; '.join(map(_networks, parts))}. Train them "
+            "with the same --model."
+        )
     shares = _shares(parts, weighting=weighting)
     rows = np.stack([part.targets[[part.names.index(name) for name in names]] for part in parts], axis=1)
     simulated = account(
@@ -132,23 +139,31 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
         symbol: session_of(result.members.decided_at, about["calendar"])
         for symbol, result, about in zip(symbols, results, data, strict=True)
     }
-    predictions = pd.concat([run.predictions() for run in runs], ignore_index=True)
+    predictions, validation = (
+        joined[joined["model"].isin(models)]
+        for joined in (
+            pd.concat([run.predictions() for run in runs], ignore_index=True),
+            pd.concat([run.validation() for run in runs], ignore_index=True),
+        )
+    )
     traits = model_traits(*(run.describe() for run in runs))
     metrics = summarise(
         ledgers, predictions, bars_per_year=bars_per_year, sessions=sessions, config=config,
         decision_sessions=decided, trials=max(1, history.log.trial_count), trial_returns=history.returns,
-        validation=pd.concat([run.validation() for run in runs], ignore_index=True),
+        validation=validation,
         caveats=[
             *history.caveats,
             *([] if all(certificate.verified for certificate in checked) else [Caveat(code="unverified")]),
             *dict.fromkeys(caveat for sample in recomputed for caveat in sample.caveats()),
-            *diverged_members(*(run.describe() for run in runs)),
+            *(caveat for caveat in diverged_members(*(run.describe() for run in runs)) if caveat.subject in models),
         ],
         unseeded=traits.unseeded, ordinal=traits.ordinal,
     )  # fmt: skip
     metrics["integrity"] = {run.name: certificate.to_json() for run, certificate in zip(runs, checked, strict=True)}
     metrics["trials"] = history.to_json(*symbols)
-    metrics["trading"] = {"ruined": ruins(ledgers), **_events(parts, time)}
+    metrics["trading"] = {
+        "ruined": ruins(ledgers), "left_out": _left_out(parts, models), **_events(parts, time)
+    }  # fmt: skip
     metrics["mean_share"] = {part.symbol: float(share.mean()) for part, share in zip(parts, shares, strict=True)}
     return Portfolio(
         name=name,
@@ -237,6 +252,20 @@ def _shares(parts: Sequence[Part], *, weighting: Weighting) -> Floats:
         weight = np.divide(weight, volatility, out=np.zeros_like(weight), where=volatility > 0.0)
     total = weight.sum(axis=0)
     return np.asarray(np.divide(weight, total, out=np.zeros_like(weight), where=total > 0.0))
+
+
+def _networks(part: Part) -> str:
+    names = dict.fromkeys(model for model, _ in part.names if is_network(model))
+    return f"{', '.join(names) or 'none'} of {part.symbol}"
+
+
+def _left_out(parts: Sequence[Part], models: Collection[str]) -> dict[str, list[str]]:
+    """Models that some runs have and others have not: whose they are."""
+    owners: dict[str, list[str]] = {}
+    for part in parts:
+        for model in dict.fromkeys(model for model, _ in part.names if model not in models):
+            owners.setdefault(model, []).append(part.symbol)
+    return owners
 
 
 def _events(parts: Sequence[Part], time: Times) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from forecast.config.run_outputs import ExportConfig
 from forecast.datasets.dataset import Source, make_bars
 from forecast.runs import integrity
 from forecast.runs.checkpoints import Checkpoint, open_member
-from forecast.runs.io import write_json
+from forecast.runs.io import read_json, write_json
 from forecast.runs.run import Run
 from forecast.serving.loader import last_fold, open_experiment
 from pipelines.errors import ConfigError, RunError
@@ -30,6 +30,8 @@ from pipelines.market.types import Floats
 from pipelines.preprocessing import features, windows
 from pipelines.preprocessing.scaling import LIMIT
 from pipelines.preprocessing.windows import gather
+
+_DESCRIPTION = "export.json"
 
 TOLERANCE = 1e-5
 _WITH_ONNX = ("onnx", "tf2onnx")
@@ -97,8 +99,34 @@ def export(
             else (f"equal to {model.apart:.0e} on {model.rows:,} test windows")
         )
         tell(f"{model.path.name}: {equality}.")
-    write_json(folder / "export.json", _described(run, experiment, exported))
+    listed = [*_earlier_files(folder, run, exported), *exported]
+    write_json(folder / _DESCRIPTION, _described(run, experiment, listed))
     return exported
+
+
+def _earlier_files(folder: Path, run: Run, written: Sequence[ExportedModel]) -> list[ExportedModel]:
+    """What an earlier export left in the folder: of this run it stays, of another one it is removed.
+
+    Only files that are still as they were written then.
+    """
+    try:
+        described = read_json(folder / _DESCRIPTION) if (folder / _DESCRIPTION).exists() else {"files": []}
+        files = [ExportedModel(**{**file, "path": folder / Path(file["path"]).name}) for file in described["files"]]
+    except (RunError, KeyError, TypeError):
+        return []
+    new = {file.path for file in written}
+    unchanged = [
+        file
+        for file in files
+        if file.path not in new
+        and file.path.is_file()
+        and hashlib.sha256(file.path.read_bytes()).hexdigest() == file.sha256
+    ]
+    if described.get("run") == run.name:
+        return unchanged
+    for file in unchanged:
+        file.path.unlink()
+    return []
 
 
 def _full_network(fitting: Any, member: Checkpoint) -> Any:

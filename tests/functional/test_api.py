@@ -99,8 +99,10 @@ def test_the_command_line_gives_the_same_to_the_last_digit(folder, tmp_path, cap
     signals = json.loads(capsys.readouterr().out)["signals"]
     today = fc.signal("ACME", offline=True, workspace=workspace, progress=False)
     assert [(each["model"], each["probability"], each["position"]) for each in signals] == [
-        (each.model, each.probability, each.position) for each in today.networks
+        tuple(row) for row in today.signals[["model", "probability", "position"]].to_numpy()
     ]
+    assert today.stale
+    assert "Stale: a session has closed since" in repr(today)
 
 
 def test_training_again_finds_the_run_also_in_a_thread(workspace):

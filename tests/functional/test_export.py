@@ -6,8 +6,10 @@ import warnings
 
 import pytest
 
+import forecast as fc
 from forecast.compute import backend
 from forecast.runs.catalog import open_run
+from forecast.runs.io import write_json
 from forecast.serving.export import TOLERANCE
 from tests.helpers.checkpoint_files import reseal, sign
 from tests.helpers.command_line import forecast, only_line
@@ -30,6 +32,29 @@ def test_exported_members_give_the_stored_probabilities(trained, tmp_path, capsy
     assert [each["path"] for each in said["files"]] == [f"lstm-fold-0-seed-{seed}.{to}" for seed in range(2)]
     assert all(each["apart"] <= TOLERANCE and each["rows"] > 250 for each in said["files"])
     assert "equal to" in capsys.readouterr().err
+
+
+def test_a_second_export_keeps_the_files_of_its_run_and_removes_those_of_another(trained, tmp_path):
+    import shutil
+
+    shutil.copytree(trained / "data", tmp_path / "data")
+    workspace = fc.Workspace(data_dir=tmp_path / "data")
+    run, folder = fc.open_run("AAPL", workspace=workspace), tmp_path / "out"
+    names = {"simple_rnn": "simple_rnn-fold-1-seed-{}.keras", "lstm": "lstm-fold-1-seed-{}.keras"}
+    for model in names:
+        files = fc.export(run, models=[model], folder=folder, progress=False, workspace=workspace)
+        assert [path.name for path in files["path"]] == [names[model].format(seed) for seed in range(2)]
+    described = json.loads((folder / "export.json").read_text())
+    assert {file["path"] for file in described["files"]} == {path.name for path in folder.glob("*.keras")}
+    assert len(described["files"]) == 4
+    (folder / "mine.keras").write_bytes(b"of a person's own")
+    changed = folder / "simple_rnn-fold-1-seed-0.keras"
+    changed.write_bytes(b"written by somebody since")
+    write_json(folder / "export.json", {**described, "run": "MSFT-1d-0a1b2c3d4e"})
+    fc.export(run, models=["lstm"], fold=0, folder=folder, progress=False, workspace=workspace)
+    assert {path.name for path in folder.glob("*.keras")} == {
+        "mine.keras", changed.name, "lstm-fold-0-seed-0.keras", "lstm-fold-0-seed-1.keras",
+    }  # fmt: skip
 
 
 def test_an_export_that_gives_other_probabilities_is_not_written(trained, tmp_path, capsys, monkeypatch):

@@ -1,6 +1,8 @@
 """`forecast backtest`: a run's predictions traded on paper, costs paid, and the report written."""
 
-from typing import Any
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +17,11 @@ from forecast.cli.options import (
     training_options,
     typed,
 )
+from forecast.cli.text import say
+
+if TYPE_CHECKING:
+    from forecast.api.results import BacktestResult
+    from forecast.config.experiment import Experiment
 
 
 @click.command("backtest", cls=GroupedOptions)
@@ -68,12 +75,14 @@ def command(
     if missing := {name.upper(): None for name, run in runs.items() if run is None}:
         from forecast.cli.commands.train import train_each
 
+        where = how(jobs=jobs, backend=backend, cluster=cluster)
+        experiments = [make_experiment(symbol, options) for symbol in missing]
         if not overrides:
-            settings.note(f"No finished run of {', '.join(missing)} yet: training first.")
-        workers = how(jobs=jobs, backend=backend, cluster=cluster)
-        trained = train_each(
-            settings, [make_experiment(symbol, options) for symbol in missing], overwrite=overwrite, **workers
-        )
+            settings.note(
+                f"No finished run of {', '.join(missing)} yet: training {sum(map(_members, experiments))} networks and "
+                "baselines first. Ctrl-C stops it; the same command resumes."
+            )
+        trained = train_each(settings, experiments, overwrite=overwrite, **where)
         of_symbol = dict(zip(missing, trained, strict=True))
         runs = {name: run or of_symbol[name.upper()] for name, run in runs.items()}
     backtest_each(settings, list(runs.values()), rules, portfolio=portfolio, as_json=as_json)
@@ -81,26 +90,41 @@ def command(
 
 def backtest_each(settings: CliContext, runs: list[Any], rules: Any, *, portfolio: str | None, as_json: bool) -> None:
     """Backtests and reports each run, and all of them together; prints the verdicts, or one JSON object."""
-    results = [evaluate_and_report(settings, run, rules, say=not as_json) for run in runs]
-    joined = _join(settings, runs, rules, portfolio, say=not as_json) if portfolio else {}
+    from forecast.api.families import BacktestFamily
+
+    done = [evaluate_and_report(settings, run, rules, printed=not as_json) for run in runs]
+    answer: dict[str, Any] = {
+        "backtests": [
+            {"run": result.run.name, "backtest": result.name, "report": str(page), **result.saved.metrics}
+            for result, page in done
+        ]
+    }
+    family = BacktestFamily(results=tuple(result for result, _ in done))
+    joined = _join(settings, runs, rules, portfolio, printed=not as_json) if portfolio else {}
     write_index(settings)
-    families = _families(runs, results, say=not as_json)
+    if len(runs) > 1:
+        answer["families"] = [asdict(joint) for joint in family.families]
     if as_json:
-        print_json({"backtests": results, **families, **joined})
+        print_json({**answer, **joined})
+        return
+    if len(runs) > 1:
+        click.echo("")
+    for sentence in family.sentences:
+        say(sentence)
 
 
-def evaluate_and_report(settings: CliContext, run: Any, rules: Any, *, say: bool) -> dict[str, Any]:
-    """Backtests a run, writes its report, prints the verdict; the JSON result. The index is left to the caller."""
+def evaluate_and_report(settings: CliContext, run: Any, rules: Any, *, printed: bool) -> "tuple[BacktestResult, Path]":
+    """Backtests a run, writes its report, prints the verdict. The index is left to the caller."""
     from forecast.api.backtests import backtest
     from forecast.api.reports import write_page_of
 
     result = backtest(run, rules, workspace=settings.workspace)
     page = write_page_of(run, result.name, settings.workspace)
-    if say:
+    if printed:
         from forecast.cli.backtest_output import print_backtest
 
         print_backtest(result.saved, page, symbol=result.symbol)
-    return {"run": run.name, "backtest": result.name, "report": str(page), **result.saved.metrics}
+    return result, page
 
 
 def write_index(settings: CliContext) -> None:
@@ -110,39 +134,21 @@ def write_index(settings: CliContext) -> None:
     write_index_of(settings.workspace)
 
 
-def _families(runs: list[Any], results: list[dict[str, Any]], *, say: bool) -> dict[str, Any]:
-    """The verdicts of several runs corrected together; nothing of a single one."""
-    if len(runs) < 2:
-        return {}
-    from forecast.report.sections.families import together
-    from forecast.statistics.families import joint_families
-    from forecast.statistics.verdict import Verdict
-
-    families = joint_families(
-        [
-            (run.name, str(run.describe()["config"]["symbol"]), Verdict.from_json(result["verdict"]))
-            for run, result in zip(runs, results, strict=True)
-        ]
-    )
-    if say:
-        click.echo("")
-        for sentence in together(families):
-            click.echo(sentence)
-    return {"families": [family.to_json() for family in families]}
-
-
-def _join(settings: CliContext, runs: list[Any], rules: Any, weighting: Any, *, say: bool) -> dict[str, Any]:
+def _join(settings: CliContext, runs: list[Any], rules: Any, weighting: Any, *, printed: bool) -> dict[str, Any]:
     """Joins runs into a portfolio, saves it, writes its page, prints its verdict; the JSON result."""
-    from forecast.api.backtests import portfolio
-    from forecast.report import write_portfolio
+    from forecast.api.portfolios import portfolio
 
-    joined = portfolio(runs, rules, weighting=weighting, workspace=settings.workspace)
-    page = write_portfolio(joined, folder=settings.reports_dir)
-    if say:
+    result = portfolio(runs, rules, weighting=weighting, workspace=settings.workspace)
+    if printed:
         from forecast.cli.backtest_output import print_backtest
 
-        print_backtest(joined, page, symbol=", ".join(joined.config["symbols"]))
-    return {"portfolio": {"name": joined.name, "report": str(page), **joined.metrics}}
+        print_backtest(result.saved, result.page, symbol=", ".join(result.symbols))
+    return {"portfolio": {"name": result.saved.name, "report": str(result.page), **result.saved.metrics}}
+
+
+def _members(experiment: "Experiment") -> int:
+    """How many networks and baselines an experiment trains in its folds."""
+    return experiment.folds * (len(experiment.models) * experiment.seeds + len(experiment.baselines))
 
 
 def _named_run(settings: CliContext, name: str) -> Any:

@@ -2,12 +2,12 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from forecast.cli.confirmation import confirm, yes_option
-from forecast.cli.context import CliContext, json_option, print_json
+from forecast.cli.context import CliContext, json_option, print_json, records
 from forecast.cli.options import option_of
 from forecast.cli.suggestions import SuggestingGroup
 from forecast.cli.tables import Column, print_table
@@ -41,13 +41,14 @@ def list_(settings: CliContext, /, as_json: bool) -> None:
     Example:
       forecast data list
     """
-    from pipelines.store.store import Store
+    from forecast.api.stored_prices import catalogue
+    from forecast.report import formatting
 
-    catalogue = Store(settings.store).catalogue()
+    stored = catalogue(settings.workspace)
     if as_json:
-        print_json({"series": _records(catalogue)})
+        print_json({"series": records(stored)})
         return
-    if not len(catalogue):
+    if not len(stored):
         settings.note(f"The store at {settings.store} is empty. `forecast fetch AAPL --source sample` fills it.")
     print_table(
         [
@@ -63,13 +64,13 @@ def list_(settings: CliContext, /, as_json: bool) -> None:
             [
                 series["symbol"],
                 f"{series['interval']} bars" if series["interval"] else series["kind"],
-                f"{series['rows']:,}",
+                formatting.count(series["rows"]),
                 str(series["first"]),
                 str(series["last"]),
                 series["currency"] or "–",
                 series["calendar"],
             ]
-            for series in _records(catalogue)
+            for series in records(stored)
         ],
     )
 
@@ -81,7 +82,15 @@ def list_(settings: CliContext, /, as_json: bool) -> None:
 @option_of(SeriesConfig, "adjust")
 @json_option
 @click.pass_obj
-def show(settings: CliContext, /, symbol: str, rows: int, interval: str | None, adjust: str, as_json: bool) -> None:
+def show(
+    settings: CliContext,
+    /,
+    symbol: str,
+    rows: int,
+    interval: str | None,
+    adjust: str,
+    as_json: bool,
+) -> None:
     """The last rows of a symbol, and its latest dividends and splits.
 
     \b
@@ -90,20 +99,17 @@ def show(settings: CliContext, /, symbol: str, rows: int, interval: str | None, 
       forecast data show AAPL --adjust back --rows 20
       forecast data show ES --interval ticks --rows 20
     """
-    from pipelines.store.store import Store
+    from forecast.api.stored_prices import actions, prices
 
-    store = Store(settings.store)
-    interval = interval or _only_series(store, symbol)
-    frame = _ticks(store, symbol) if interval == "ticks" else _bars(store, symbol, interval, adjust)
-    last = frame.tail(rows)
-    actions = _actions(store, symbol).tail(5)
+    last = _dated(prices(symbol, interval=interval, adjust=adjust, workspace=settings.workspace).tail(rows))
+    paid = _dated(actions(symbol, workspace=settings.workspace).tail(5))
     if as_json:
-        print_json({"symbol": symbol.upper(), "rows": _records(last), "actions": _records(actions)})
+        print_json({"symbol": symbol.upper(), "rows": records(last), "actions": records(paid)})
         return
     _print_frame(last)
-    if len(actions):
+    if len(paid):
         click.echo()
-        _print_frame(actions)
+        _print_frame(paid)
 
 
 @command.command("check")
@@ -127,46 +133,36 @@ def check(
       forecast data check VOD.L --undo 3
       forecast data check ES --interval ticks
     """
+    from forecast.api.stored_prices import TICKS, check_series, only_series
+    from forecast.report import formatting
     from pipelines.cleaning import quality_checks
     from pipelines.store.store import Store
 
     store = Store(settings.store)
-    interval = interval or _only_series(store, symbol)
-    if interval == "ticks" and (repair or undo is not None):
+    interval = interval or only_series(store, symbol)
+    if interval == TICKS and (repair or undo is not None):
         raise click.UsageError("--repair and --undo go with bars, not with --interval ticks. Fetch the trades again.")
     if undo is not None:
         rows = store.undo(undo, symbol, interval=interval)
         settings.note(f"{symbol.upper()}: {rows:,} bars, dividends and splits are again as in version {undo}.")
-    if interval == "ticks":
-        _check_ticks(store, symbol, as_json=as_json)
-        return
-    bars, actions = store.read_bars(symbol, interval=interval), store.read_actions(symbol)
-    findings = quality_checks.check(bars, actions)
-    if repair and any(finding.repair for finding in findings):
+    series = check_series(store, symbol, interval)
+    if repair and any(finding.repair for finding in series.findings):
         before = store.version()
-        repaired, dividends = quality_checks.repaired(bars, actions)
-        store.write(repaired, dividends)
-        settings.note(f"Repaired. Take it back with `forecast data check {bars.symbol} --undo {before}`.")
+        store.write(*quality_checks.repaired(store.read_bars(symbol, interval=interval), store.read_actions(symbol)))
+        settings.note(f"Repaired. Take it back with `forecast data check {series.symbol} --undo {before}`.")
+    what = TICKS if interval == TICKS else "bars"
     if as_json:
-        print_json({"symbol": bars.symbol, "bars": len(bars), "findings": [vars(finding) for finding in findings]})
+        findings = [vars(finding) for finding in series.findings]
+        print_json({"symbol": series.symbol, what: series.rows, "findings": findings})
         return
-    click.echo(f"{bars.symbol}: {len(bars):,} bars, {len(findings)} {'finding' if len(findings) == 1 else 'findings'}.")
+    count = len(series.findings)
+    click.echo(
+        f"{series.symbol}: {formatting.count(series.rows)} {what}, {count} {'finding' if count == 1 else 'findings'}."
+    )
     columns = [Column("session"), Column("what", wrap=True), Column("how much"), Column("repair", wrap=True)]
-    print_table(columns, [[finding.session, finding.kind, finding.size, finding.repair] for finding in findings])
-
-
-def _check_ticks(store: Any, symbol: str, *, as_json: bool) -> None:
-    """Findings on trades, read piece by piece."""
-    from pipelines.cleaning import tick_checks
-
-    total, findings = tick_checks.check(store.scan_matched(symbol))
-    name = symbol.strip().upper()
-    if as_json:
-        print_json({"symbol": name, "ticks": total, "findings": [vars(finding) for finding in findings]})
-        return
-    click.echo(f"{name}: {total:,} ticks, {len(findings)} {'finding' if len(findings) == 1 else 'findings'}.")
-    columns = [Column("session"), Column("what", wrap=True), Column("how much")]
-    print_table(columns, [[finding.session, finding.kind, finding.size] for finding in findings])
+    width = 3 if interval == TICKS else 4  # trades are not repaired
+    cells = [[finding.session, finding.kind, finding.size, finding.repair][:width] for finding in series.findings]
+    print_table(columns[:width], cells)
 
 
 @command.command("compact")
@@ -233,56 +229,30 @@ def export(settings: CliContext, /, symbol: str, file: Path, interval: str | Non
       forecast data export AAPL aapl.csv --adjust back
       forecast data export ES trades.parquet --interval ticks
     """
+    from forecast.api.stored_prices import prices
+    from forecast.report import formatting
     from pipelines.store.export import write_frame
-    from pipelines.store.store import Store
 
     if file.suffix not in (".csv", ".parquet"):
         raise click.UsageError(f"Expected a file that ends in .csv or .parquet, got {file.name!r}.")
-    store = Store(settings.store)
-    interval = interval or _only_series(store, symbol)
-    frame = _ticks(store, symbol) if interval == "ticks" else _bars(store, symbol, interval, adjust)
+    frame = _dated(prices(symbol, interval=interval, adjust=adjust, workspace=settings.workspace))
     frame.insert(0, "symbol", symbol.strip().upper())
     write_frame(frame, file)
-    click.echo(f"{len(frame):,} rows in {file}")
+    click.echo(f"{formatting.count(len(frame))} rows in {file}")
 
 
-def _bars(store: Any, symbol: str, interval: str, adjustment: str) -> "pd.DataFrame":
+def _dated(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The index as a first column of texts, under a heading that says what it is."""
     import pandas as pd
 
-    from pipelines.market import adjustments, calendars
-
-    bars = store.read_bars(symbol, interval=interval)
-    if adjustment != "raw":
-        bars = adjustments.adjust(bars, store.read_actions(symbol), base="back" if adjustment == "back" else "forward")
-    daily = interval == "1d"
-    closed = calendars.session_of(bars.closed_at, bars.calendar) if daily else bars.closed_at.astype("datetime64[s]")
-    columns = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
-    return pd.DataFrame({"session" if daily else "closed at, UTC": closed.astype(str), **columns})
-
-
-def _only_series(store: Any, symbol: str) -> str:
-    """Daily bars where there are any, else the one series of the symbol, else daily bars, whose absence is said."""
-    catalogue = store.catalogue()
-    intervals = [
-        str(interval) or "ticks" for interval in catalogue[catalogue["symbol"] == symbol.strip().upper()]["interval"]
-    ]
-    kinds = list(dict.fromkeys(intervals))
-    return kinds[0] if len(kinds) == 1 else "1d"
-
-
-def _ticks(store: Any, symbol: str) -> "pd.DataFrame":
-    import pandas as pd
-
-    ticks = store.read_ticks(symbol)
-    return pd.DataFrame({"time, UTC": ticks.time.astype(str), "price": ticks.price, "size": ticks.size})
-
-
-def _actions(store: Any, symbol: str) -> "pd.DataFrame":
-    import pandas as pd
-
-    actions = store.read_actions(symbol)
-    days = actions.ex_at.astype("datetime64[D]").astype(str)
-    return pd.DataFrame({"ex date": days, "dividend": actions.dividend, "split": actions.split})
+    headings = {"session": "session", "closed_at": "closed at, UTC", "time": "time, UTC", "ex_date": "ex date"}
+    times = frame.index.tz_localize(None) if isinstance(frame.index, pd.DatetimeIndex) else frame.index
+    days = frame.index.name in ("session", "ex_date")
+    unit = "D" if days else "ns" if frame.index.name == "time" else "s"
+    texts = times.to_numpy().astype(f"datetime64[{unit}]").astype(str)
+    dated = frame.reset_index(drop=True)
+    dated.insert(0, headings[str(frame.index.name)], texts)
+    return dated
 
 
 def _print_frame(frame: "pd.DataFrame") -> None:
@@ -297,8 +267,3 @@ def _plain(value: float) -> str:
         return f"{value:,.0f}"
     places = max(0, 9 - math.floor(math.log10(abs(value))))
     return f"{value:,.{places}f}".rstrip("0")
-
-
-def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    rows = frame.astype(object).itertuples(index=False, name=None)
-    return [dict(zip(frame.columns, row, strict=True)) for row in rows]

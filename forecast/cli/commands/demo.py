@@ -55,7 +55,7 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
     run = train_each(settings, [experiment], jobs=jobs_or_cores(jobs))[0]
     # these trades come without quotes: the spread is estimated from the bars before
     rules = TradingConfig(spread="bars" if ticks else "given")
-    evaluate_and_report(settings, run, rules, say=True)
+    evaluate_and_report(settings, run, rules, printed=True)
     write_index(settings)
     if ticks:
         settings.note(_scope(run))

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from forecast.cli.context import CliContext, json_option, print_json
+from forecast.cli.context import CliContext, json_option, print_json, records
 from forecast.cli.options import option_of
 from forecast.config.run_outputs import ExportConfig
 
@@ -31,17 +31,13 @@ def command(settings: CliContext, /, name: str, out: Path | None, as_json: bool,
       forecast export --out models
       forecast export --to onnx --model lstm --out models
     """
-    from forecast.runs.catalog import open_run
-    from forecast.serving.export import export
-    from forecast.serving.loader import open_experiment, source_now
-    from pipelines.store.store import Store
+    from forecast.api.arguments import run_of
+    from forecast.api.exports import export, export_folder
 
-    run = open_run(settings.runs, name)
-    folder = out or run.folder / "export"
-    source = source_now(run, open_experiment(run)[1], Store(settings.store))
-    exported = export(run, source, config=ExportConfig(**members), folder=folder, tell=settings.note)
+    run = run_of(name, settings.workspace)
+    folder = export_folder(run, out)
+    files = export(run, folder=folder, progress=not settings.quiet, workspace=settings.workspace, **members)
     if as_json:
-        files: list[dict[str, Any]] = [{**vars(file), "path": str(file.path)} for file in exported]
-        print_json({"run": run.name, "folder": str(folder), "files": files})
+        print_json({"run": run.name, "folder": str(folder), "files": records(files)})
         return
-    click.echo(f"{len(exported)} files and export.json in {folder}")
+    click.echo(f"{len(files)} files and export.json in {folder}")

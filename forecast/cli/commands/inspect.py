@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import click
 
-from forecast.cli.context import CliContext, json_option, print_json
+from forecast.cli.context import CliContext, json_option, print_json, records
 from forecast.cli.options import AliasedOption, option_of
 from forecast.cli.progress import busy
 from forecast.cli.text import say
+from forecast.compute.progress import NotesOnly
 from forecast.config.compute import ComputeConfig
 from forecast.config.run_outputs import InspectionConfig, MemoryBenchmarkConfig
 
@@ -63,119 +64,77 @@ def command(
 
 
 def _inspect(settings: CliContext, name: str, *, moment: str | None, as_json: bool) -> None:
-    import dataclasses
+    from forecast.api.arguments import run_of
+    from forecast.api.inspections import inspect
 
-    import numpy as np
-
-    from forecast.diagnostics import analysis, effective_memory, loader
-    from forecast.report import write_report
-    from forecast.report.pages import diagnostics
-    from forecast.report.sections import effective_memory as memory_section
-    from forecast.runs.catalog import open_run
-    from forecast.studies import memory_benchmark, window_ablation
-    from forecast.studies.power_results import listed
-
-    chosen = loader.open_subject(open_run(settings.runs, name))
-    if not chosen.integrity.verified:
-        settings.note(f"Not verified: {chosen.integrity.reason}.")
-    if chosen.unseen:
-        settings.note(
-            f"Not looked into: {', '.join(chosen.unseen)}. Only plain simple_rnn and lstm that did not diverge can be."
-        )
-    at = None if moment is None else np.datetime64(moment, "ns")
-    with busy(settings, f"Looking into {chosen.run.name}"):
-        inspection = analysis.inspect(chosen, at=at, tell=settings.note)
-    memories = effective_memory.memories(inspection.memory, rng=np.random.default_rng(0))
-    sentence = memory_section.sentence(memories, window=chosen.experiment.window)
-    inspection.facts.update(sentence=sentence, memory=[dataclasses.asdict(memory) for memory in memories])
-    analysis.save(inspection, chosen, pictures=diagnostics.pictures(inspection, memories))
-    if settings.workspace.page(chosen.run.name).exists() and (backtests := chosen.run.backtests()):  # new pictures
-        write_report(
-            chosen.run,
-            backtest=backtests[-1],
-            folder=settings.reports_dir,
-            calibrations=listed(settings.calibrations),
-        )
-    page = diagnostics.write_memory(
-        inspection,
-        memories,
-        memory_benchmark.cached(settings.workspace.benchmark),
-        ablated=window_ablation.cached(chosen.run),
-        folder=settings.reports_dir,
-    )
+    run = run_of(name, settings.workspace)
+    with busy(settings, f"Looking into {run.name}"):
+        result = inspect(run, moment=moment, progress=NotesOnly(write=settings.note), workspace=settings.workspace)
     if as_json:
-        tables = chosen.run.folder / "inspection"
-        print_json({"page": str(page), "tables": str(tables), **inspection.facts})
+        print_json({"page": str(result.page), "tables": str(run.folder / "inspection"), **result.facts})
         return
-    say(sentence)
-    if more := memory_section.details(memories, window=chosen.experiment.window):
-        say(more)
-    say(f"Page: {page}")
+    for sentence in result.sentences:
+        say(sentence)
+    say(f"Page: {result.page}")
 
 
 def _benchmark(
     settings: CliContext, name: str, config: MemoryBenchmarkConfig, *, jobs: int | None, fresh: bool, as_json: bool
 ) -> None:
-    from forecast.compute.processes import cores
+    from forecast.api.inspections import run_benchmark
+    from forecast.cli.options import jobs_or_cores
     from forecast.report.pages import diagnostics
-    from forecast.studies import memory_benchmark
-    from forecast.studies.memory_tasks import TASKS, StepBudget
+    from forecast.studies.memory_benchmark import CELLS
+    from forecast.studies.memory_tasks import TASKS
 
     window = _window(settings, name)
-    benchmark = memory_benchmark.run(
-        settings.workspace.benchmark,
-        config=config,
-        jobs=jobs or cores(),
-        budget=StepBudget(),
-        fresh=fresh,
-        tell=settings.note,
+    benchmark = run_benchmark(
+        config,
+        jobs=jobs_or_cores(jobs),
+        overwrite=fresh,
+        progress=NotesOnly(write=settings.note),
+        workspace=settings.workspace,
     )
     page = diagnostics.write_benchmark(benchmark, window=window, folder=settings.reports_dir)
     if as_json:
-        reach = {task: {cell: benchmark.reach(task, cell) for cell in memory_benchmark.CELLS} for task in TASKS}
-        results = benchmark.table.to_dict(orient="records")
-        print_json({"page": str(page), "window": window, "reach": reach, "results": results})
+        reach = {task: {cell: benchmark.reach(task, cell) for cell in CELLS} for task in TASKS}
+        print_json({"page": str(page), "window": window, "reach": reach, "results": records(benchmark.table)})
         return
     say(diagnostics.benchmark_sentence(benchmark))
     say(f"Page: {page}")
 
 
 def _ablate(settings: CliContext, name: str, lengths: Sequence[int], *, jobs: int | None, as_json: bool) -> None:
-    from forecast.api.progress import progress_display
-    from forecast.api.training import make_workers
+    from forecast.api.arguments import run_of
+    from forecast.api.inspections import ablate
     from forecast.cli.options import jobs_or_cores
     from forecast.cli.tables import Column, print_table
-    from forecast.diagnostics import loader
     from forecast.report.sections import window_ablation as ablation_section
-    from forecast.runs.catalog import open_run
-    from forecast.serving.signal import rules_of
-    from forecast.studies import window_ablation
 
-    chosen = loader.open_subject(open_run(settings.runs, name))
-    backend = chosen.about.get("backend", "tensorflow")
-    with (
-        progress_display(not settings.quiet) as progress,
-        make_workers(jobs=jobs_or_cores(jobs), backend=backend, cluster=None) as workers,
-    ):
-        ablation = window_ablation.run(chosen, lengths, rules=rules_of(chosen.run), workers=workers, progress=progress)
+    run = run_of(name, settings.workspace)
+    ablation = ablate(run, lengths, jobs=jobs_or_cores(jobs), progress=not settings.quiet)
+    sentence = ablation_section.sentence(ablation)
     if as_json:
-        rows = ablation.table.astype(object).where(ablation.table.notna(), None).to_dict("records")
-        print_json(
-            {
-                "run": chosen.run.name,
-                "window": ablation.window,
-                "sentence": ablation_section.sentence(ablation),
-                "rows": rows,
-            }
-        )
+        print_json({"run": run.name, "window": ablation.window, "sentence": sentence, "rows": records(ablation.table)})
         return
     columns = [
         Column("network"), Column("window", number=True), Column("log loss", number=True, drop=1),
         Column("net per day", number=True), Column("interval", number=True), Column("answer", wrap=True),
     ]  # fmt: skip
     print_table(columns, ablation_section.cells(ablation))
-    say(ablation_section.sentence(ablation))
-    say(f"Next: forecast inspect {chosen.run.name} puts it on the page.")
+    say(sentence)
+    say(f"Next: forecast inspect {run.name} puts it on the page.")
+
+
+def _lengths(text: str, *, option: str = "--lengths") -> list[int]:
+    from pipelines.errors import ConfigError
+
+    try:
+        return [int(each) for each in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(
+            f"Expected {option} as whole numbers with commas, like 10,50,100, got {text[:80]!r}."
+        ) from error
 
 
 def _window(settings: CliContext, name: str) -> int | None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.config.experiment import is_baseline
 from forecast.report import formatting
 from forecast.report.charts.equity import Figure, colour, dash
 from forecast.report.document import write_page
 from forecast.report.sections.power import effects
+from forecast.statistics.comparisons import BASE_RATE
 from forecast.studies.power_results import PowerStudy, detectable_edge, kind_name, smallest_edges
 
 
@@ -63,7 +65,7 @@ def rows(shares: pd.DataFrame) -> list[dict[str, str]]:
     )
     return [
         {
-            "market": ", ".join([kind_name(row["kind"]), *([f"{row['edge']:g}"] if row["edge"] else [])]),
+            "market": _market(row["kind"], row["edge"]),
             "question": row["question"],
             "pair": f"{formatting.label(row['model'])} − {formatting.within(row['benchmark'])}",
             "better": formatting.count(row["better"]),
@@ -74,6 +76,24 @@ def rows(shares: pd.DataFrame) -> list[dict[str, str]]:
         }
         for row in ordered
     ]
+
+
+def skill_counts(shares: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """In how many markets the skill of each network was told from the base rate's: the networks, and a row a market."""
+    skill = shares[(shares["question"] == "skill") & (shares["benchmark"] == BASE_RATE)]
+    skill = skill[~skill["model"].map(is_baseline).astype(bool)]
+    networks = list(dict.fromkeys(skill["model"]))
+    counts = []
+    markets: Any = skill.assign(planted=skill["edge"] > 0).groupby(["planted", "kind", "edge"])
+    for (_, kind, edge), group in markets:
+        told = group["better"] if edge else group["better"] + group["worse"]
+        cells = dict(zip(group["model"], zip(told, group["markets"], strict=True), strict=True))
+        texts = [
+            f"{formatting.count(cells[name][0])} of {formatting.count(cells[name][1])}" if name in cells else ""
+            for name in networks
+        ]
+        counts.append((_market(kind, edge), texts))
+    return networks, counts
 
 
 def smallest(shares: pd.DataFrame) -> list[tuple[str, str]]:
@@ -130,6 +150,10 @@ def power_curve(shares: pd.DataFrame, kind: str) -> Figure:
         "hovermode": "closest",
     }
     return {"data": traces, "layout": layout, "alt": f"Share of better against the planted edge. {'; '.join(clauses)}."}
+
+
+def _market(kind: str, edge: float) -> str:
+    return f"{kind_name(kind)}, {edge:g}" if edge else kind_name(kind)
 
 
 def _planted(shares: pd.DataFrame) -> Sequence[str]:

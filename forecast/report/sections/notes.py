@@ -1,6 +1,6 @@
 """What a person should know about the accounts of a backtest, as sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from forecast.report.sections.verdict import capital, joined, name
@@ -39,6 +39,10 @@ def trading_notes(trading: Mapping[str, Any]) -> list[str]:
         f"{symbol} ends on {day}: it was sold at its last open, and its share went to the others."
         for symbol, day in (trading.get("ended") or {}).items()
     ]
+    notes += [
+        f"{capital(name(model))} is left out: of the runs joined only {joined(symbols)} {_has(symbols)} it."
+        for model, symbols in (trading.get("left_out") or {}).items()
+    ]
     if untradable := trading.get("untradable_opens"):
         worst = max(untradable, key=lambda symbol: untradable[symbol])
         notes.append(
@@ -46,3 +50,7 @@ def trading_notes(trading: Mapping[str, Any]) -> list[str]:
             f"opens (most: {worst}, {untradable[worst]}): what was held stayed."
         )
     return notes
+
+
+def _has(symbols: Sequence[str]) -> str:
+    return "has" if len(symbols) == 1 else "have"

@@ -90,8 +90,18 @@ answer: str = result.verdict.skill.answer
 effect: float = result.verdict.skill.minimum_detectable_effect
 rows: int = len(result.performance) + len(result.ledger) + len(result.signals) + len(result.trades) + len(fc.runs())
 today = fc.signal(run)
-position: float = today.networks[0].position if isinstance(today, fc.RunSignal) else 0.0
+stale: bool = today.stale or today.signals.empty
 page: str = fc.report(run, result).as_posix()
+family = fc.judge(fc.prices("AAPL"), ["AAPL", "MSFT"], reading=fc.JudgeConfig(values="score"))
+one: fc.BacktestResult = fc.judge("mine.csv", "AAPL", bars={"AAPL": fc.prices("AAPL", adjust="back")})
+sentences: tuple[str, ...] = family["AAPL"].verdict.sentences + family.sentences
+joined = fc.portfolio([run, "MSFT"], weighting="equal")
+left_out: tuple[str, ...] = joined.notes
+files: int = len(fc.export(run, to="onnx", folder="models")) + len(fc.catalogue()) + len(fc.check_prices("AAPL"))
+memory = fc.inspect(run, at=date(2012, 6, 29)).tables["memory"]
+windows: int = len(fc.window_ablation(run, [5, 60])) + len(fc.memory_benchmark([10, 20]))
+study = fc.power(experiment, fc.PowerStudyConfig(markets=5))
+edges: int = len(study.smallest_edges) + len(study.rates)
 """
 
 

@@ -57,6 +57,46 @@ def test_a_predictor_is_announced_as_code_asked_and_judged(prices, place, capsys
     assert "gave the same answer when it was asked" in page
 
 
+def test_several_symbols_in_one_frame_are_a_family_whose_claims_are_corrected_together(place):
+    sources = {name: market(symbol=name, seed=number) for number, name in enumerate(("ABC", "XYZ"))}
+    frame = pd.concat([probabilities(source, edge=0.5).assign(symbol=name) for name, source in sources.items()])
+    bars = {
+        name.lower(): pd.DataFrame(
+            {column: getattr(source.raw, column) for column in ("open", "high", "low", "close", "volume")},
+            index=pd.DatetimeIndex(source.raw.closed_at).normalize(),
+        )
+        for name, source in sources.items()
+    }
+    experiments = [fc.Experiment(name, window=10, baselines=["previous_sign"]) for name in sources]
+    family = fc.judge(frame, experiments, bars=bars, progress=False, workspace=place)
+    assert [result.symbol for result in family] == ["ABC", "XYZ"]
+    assert len({result.run.name for result in family}) == len(family) == 2
+    base_rate = family.comparisons.query("family == 'base_rate' and model == 'judged:forecast'")
+    assert base_rate["answer"].tolist() == ["better", "better"]
+    assert (base_rate["p_adjusted"] >= base_rate["p_value"]).all()
+    alone = fc.judge(frame, experiments[1], bars=bars["xyz"], progress=False, workspace=place)
+    assert alone.run.name == family["xyz"].run.name
+    assert repr(family).startswith("Backtest ")
+    assert "Corrected together" in family.sentences[0]
+    with pytest.raises(fc.ForecastError, match="Expected a symbol out of ABC, XYZ, got 'ABD'"):
+        family["ABD"]
+    with pytest.raises(fc.ForecastError, match="Expected a frame of bars for each of ABC, XYZ, got one DataFrame"):
+        fc.judge(frame, experiments, bars=bars["xyz"], progress=False, workspace=place)
+    with pytest.raises(fc.ForecastError, match="Expected a frame of bars for each symbol, got none of ABC"):
+        fc.judge(frame, experiments, bars={"XYZ": bars["xyz"]}, progress=False, workspace=place)
+
+
+def test_days_on_which_the_exchange_is_closed_are_named(prices, place):
+    days = pd.to_datetime(["2010-11-25", "2010-11-27", "2010-11-28", "2010-12-25"])  # Thanksgiving, weekend, Christmas
+    frame = pd.DataFrame({"date": days, "probability": [0.4, 0.5, 0.6, 0.7]})
+    with pytest.raises(fc.ForecastError) as caught:
+        fc.judge(frame, "XYZ", bars=prices, progress=False, workspace=place)
+    assert str(caught.value) == (
+        "Expected sessions of XNYS, got 4 of 4 rows on other days: Thursday 2010-11-25, Saturday 2010-11-27, "
+        "Sunday 2010-11-28, .... Leave these rows out, or date each by its session."
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [

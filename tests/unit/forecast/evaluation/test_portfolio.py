@@ -169,6 +169,30 @@ def test_the_past_of_a_portfolio_needs_no_later_bar(tmp_path):
     pd.testing.assert_frame_equal(whole.holdings[keep], other.holdings[keep], check_exact=True)
 
 
+def test_a_network_that_one_run_lacks_is_left_out_named_and_decides_no_caveat(tmp_path):
+    pair = [make(tmp_path, "AAPL", 0), make(tmp_path, "MSFT", 1)]
+    rows = pair[0].predictions()
+    more = rows[rows["model"] == "lstm"].assign(model="gru", probability=lambda frame: 1.0 - frame["probability"])
+    write_parquet(pair[0].folder / "predictions.parquet", pd.concat([rows, more], ignore_index=True))
+    described = json.loads((pair[0].folder / "run.json").read_text())
+    described["diverged"] = [{"model": "gru", "fold": 0, "seed": 0}]
+    write_json(pair[0].folder / "run.json", described)
+    joined = join(pair, rules=RULES, weighting="equal")
+    assert "gru" not in set(joined.ledger["model"])
+    assert joined.metrics["trading"]["left_out"] == {
+        "gru": ["AAPL"],
+        "same_exposure:gru": ["AAPL"],
+    }
+    assert "The GRU is left out: of the runs joined only AAPL has it." in trading_notes(joined.metrics["trading"])
+    assert "gru" not in {caveat["subject"] for caveat in joined.metrics["verdict"]["caveats"]}
+    assert "gru" not in joined.metrics["prediction"]
+    for file in ("predictions.parquet", "validation.parquet"):
+        rows = pd.read_parquet(pair[1].folder / file)
+        write_parquet(pair[1].folder / file, rows.assign(model="other_" + rows["model"]))
+    with pytest.raises(ConfigError, match="Expected a network that all runs of a portfolio have, got simple_rnn, lstm"):
+        join(pair, rules=RULES, weighting="equal")
+
+
 def test_a_portfolio_is_saved_compared_and_found_again(runs):
     made = join(runs, rules=RULES, weighting="equal")
     folder = save(made, runs=runs[0].folder.parent)

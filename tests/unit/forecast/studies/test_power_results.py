@@ -45,6 +45,19 @@ def test_only_the_prices_may_differ_from_what_was_calibrated(tmp_path: Path) -> 
     assert not power_results.same_experiment(made, {"symbol": "AAPL", "colour": 1}, POLICY)
 
 
+def test_the_short_table_counts_skill_against_the_base_rate_where_there_is_an_edge_and_claims_where_there_is_none(
+    tmp_path: Path,
+) -> None:
+    assert controls.skill_counts(power_study(tmp_path).shares) == (
+        ["lstm"],
+        [
+            ("no edge", ["0 of 20"]),
+            ("an edge at a lag of 1 bar, 0.1", ["12 of 20"]),
+            ("an edge at a lag of 1 bar, 0.2", ["20 of 20"]),
+        ],
+    )
+
+
 def test_the_page_has_the_table_the_curve_and_the_smallest_edge(tmp_path: Path) -> None:
     made = power_study(tmp_path / "abc")
     html = write_controls(made, folder=tmp_path).read_text().replace("\u00a0", " ")
