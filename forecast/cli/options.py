@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
+from forecast.cli import completion
 from forecast.cli.config_files import take_config
 from forecast.cli.context import CliContext
 from forecast.config.compute import ComputeConfig
@@ -50,6 +52,12 @@ class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic in newe
         choices = self.setting.kind == "text" and self.setting.choices
         own = [self.setting.own] if self.setting.own else []
         return f"[{'|'.join([*self.setting.choices, *own])}]" if choices else None
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The choices, and the words that stand for a number."""
+        named = {"features": completion.features, "models": completion.models}
+        listed = completion.choices((*self.setting.choices, *self.setting.words))
+        return named.get(self.field, listed)(ctx, param, incomplete)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The value in the field's own type."""

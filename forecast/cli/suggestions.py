@@ -14,7 +14,12 @@ class SuggestingGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         names = self.list_commands(ctx)
-        if args and not args[0].startswith("-") and args[0] not in [*names, *self.former_names]:
+        if (
+            not ctx.resilient_parsing
+            and args
+            and not args[0].startswith("-")
+            and args[0] not in [*names, *self.former_names]
+        ):
             hint = did_you_mean(args[0], names)
             ctx.fail(f"Expected one of the commands {', '.join(names)}, got {args[0][:80]!r}.{hint}")
         return super().resolve_command(ctx, args)

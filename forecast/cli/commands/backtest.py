@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from forecast.cli import completion
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.help_groups import GroupedOptions
 from forecast.cli.options import (
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command("backtest", cls=GroupedOptions)
-@click.argument("names", nargs=-1, metavar="[RUN|SYMBOL]...")
+@click.argument("names", nargs=-1, metavar="[RUN|SYMBOL]...", shell_complete=completion.runs_and_symbols)
 @click.option(
     "--portfolio",
     type=click.Choice(["equal", "inverse-volatility"]),

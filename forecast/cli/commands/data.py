@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from forecast.cli import completion
 from forecast.cli.confirmation import confirm, yes_option
 from forecast.cli.context import CliContext, json_option, print_json, records
 from forecast.cli.options import option_of
@@ -76,7 +77,7 @@ def list_(settings: CliContext, /, as_json: bool) -> None:
 
 
 @command.command("show")
-@click.argument("symbol")
+@click.argument("symbol", shell_complete=completion.symbols)
 @option_of(SeriesConfig, "rows")
 @option_of(SeriesConfig, "interval")
 @option_of(SeriesConfig, "adjust")
@@ -113,7 +114,7 @@ def show(
 
 
 @command.command("check")
-@click.argument("symbol")
+@click.argument("symbol", shell_complete=completion.symbols)
 @option_of(SeriesConfig, "interval")
 @click.option("--repair", is_flag=True, help="Apply the repairs that are suggested; --undo takes them back.")
 @option_of(SeriesConfig, "undo", metavar="VERSION")
@@ -185,7 +186,7 @@ def compact(settings: CliContext, /, as_json: bool) -> None:
 
 
 @command.command("remove")
-@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
+@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...", shell_complete=completion.symbols)
 @yes_option
 @click.pass_obj
 def remove(settings: CliContext, /, symbols: tuple[str, ...], yes: bool) -> None:
@@ -214,7 +215,7 @@ def remove(settings: CliContext, /, symbols: tuple[str, ...], yes: bool) -> None
 
 
 @command.command("export")
-@click.argument("symbol")
+@click.argument("symbol", shell_complete=completion.symbols)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @option_of(SeriesConfig, "interval")
 @option_of(SeriesConfig, "adjust")

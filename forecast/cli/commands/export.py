@@ -5,13 +5,14 @@ from typing import Any
 
 import click
 
+from forecast.cli import completion
 from forecast.cli.context import CliContext, json_option, print_json, records
 from forecast.cli.options import option_of
 from forecast.config.run_outputs import ExportConfig
 
 
 @click.command("export")
-@click.argument("name", default="latest", metavar="[RUN]")
+@click.argument("name", default="latest", metavar="[RUN]", shell_complete=completion.runs_and_symbols)
 @option_of(ExportConfig, "format")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the files  [default: the run's export]"

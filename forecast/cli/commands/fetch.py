@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecast.api.arguments import symbols_of
+from forecast.cli import completion
 from forecast.cli.config_files import take_config
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.fetch_files import describe, show
@@ -30,7 +31,7 @@ def _reading_options(command: Any) -> Any:
 
 
 @click.command()
-@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
+@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...", shell_complete=completion.symbols)
 @option_of(FetchConfig, "source")
 @click.option(
     "--file",

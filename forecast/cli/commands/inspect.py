@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from forecast.cli import completion
 from forecast.cli.context import CliContext, json_option, print_json, records
 from forecast.cli.options import AliasedOption, option_of
 from forecast.cli.progress import busy
@@ -14,7 +15,7 @@ from forecast.config.run_outputs import InspectionConfig, MemoryBenchmarkConfig
 
 
 @click.command("inspect")
-@click.argument("name", default="latest", metavar="[RUN]")
+@click.argument("name", default="latest", metavar="[RUN]", shell_complete=completion.runs_and_symbols)
 @option_of(InspectionConfig, "moment")
 @click.option("--benchmark", is_flag=True, help="Measure the textbook case instead: minutes, and kept.")
 @option_of(MemoryBenchmarkConfig, "lengths")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from forecast.cli import completion
 from forecast.cli.context import CliContext, json_option
 from forecast.cli.help_groups import GroupedOptions
 from forecast.cli.options import money_options, option_of, take_rules, trading_options
@@ -29,7 +30,7 @@ def _reading_options(command: Any) -> Any:
 
 
 @click.command("judge", cls=GroupedOptions)
-@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
+@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...", shell_complete=completion.symbols)
 @click.option("--predictions", type=_FILE, help="Forecasts as .parquet or .csv, one row a decision.")
 @click.option(
     "--validation",

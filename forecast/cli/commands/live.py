@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from forecast.cli import completion
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.drift import drift_sentence
 from forecast.cli.suggestions import SuggestingGroup
@@ -29,9 +30,18 @@ def command() -> None:
 
 
 @command.command("add")
-@click.argument("name", metavar="RUN|SYMBOL")
-@click.option("--backtest", metavar="NAME", help="Whose rules are traded  [default: the run's newest backtest]")
-@click.option("--model", help="The network whose position is traded  [default: lstm, or the run's first]")
+@click.argument("name", metavar="RUN|SYMBOL", shell_complete=completion.runs_and_symbols)
+@click.option(
+    "--backtest",
+    metavar="NAME",
+    shell_complete=completion.backtests,
+    help="Whose rules are traded  [default: the run's newest backtest]",
+)
+@click.option(
+    "--model",
+    shell_complete=completion.models,
+    help="The network whose position is traded  [default: lstm, or the run's first]",
+)
 @click.pass_obj
 def add(settings: CliContext, name: str, backtest: str | None, model: str | None) -> None:
     """Put a run into the live set, with the rules of one of its backtests; later backtests do not change them.
@@ -80,7 +90,7 @@ def add(settings: CliContext, name: str, backtest: str | None, model: str | None
 
 
 @command.command("remove")
-@click.argument("names", nargs=-1, required=True, metavar="RUN|SYMBOL...")
+@click.argument("names", nargs=-1, required=True, metavar="RUN|SYMBOL...", shell_complete=completion.runs_and_symbols)
 @click.pass_obj
 def remove(settings: CliContext, names: tuple[str, ...]) -> None:
     """Take runs out of the live set. The runs and their journal stay.
@@ -143,7 +153,7 @@ def list_(settings: CliContext, as_json: bool) -> None:
 
 
 @command.command("journal")
-@click.argument("symbol", required=False)
+@click.argument("symbol", required=False, shell_complete=completion.symbols)
 @json_option
 @click.pass_obj
 def journal(settings: CliContext, symbol: str | None, as_json: bool) -> None:

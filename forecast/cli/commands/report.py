@@ -2,12 +2,18 @@
 
 import click
 
+from forecast.cli import completion
 from forecast.cli.context import CliContext, json_option, print_json
 
 
 @click.command()
-@click.argument("run", default="latest")
-@click.option("--backtest", metavar="NAME", help="Which backtest of the run; the newest when not given.")
+@click.argument("run", default="latest", shell_complete=completion.runs_and_symbols)
+@click.option(
+    "--backtest",
+    metavar="NAME",
+    shell_complete=completion.backtests,
+    help="Which backtest of the run; the newest when not given.",
+)
 @click.option("--standalone", is_flag=True, help="Put the chart library into the page: one file to mail, 1.2 MB more.")
 @json_option
 @click.pass_obj

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from forecast.cli import completion
 from forecast.cli.confirmation import confirm, yes_option
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.suggestions import SuggestingGroup
@@ -30,8 +31,8 @@ _ORDERS: dict[str, tuple[Callable[["RunSummary"], Any], bool]] = {  # name -> (k
 
 
 @click.group("runs", cls=SuggestingGroup, invoke_without_command=True)
-@click.option("--symbol", help="Only runs of this symbol.")
-@click.option("--model", help="Only runs with this network.")
+@click.option("--symbol", shell_complete=completion.symbols, help="Only runs of this symbol.")
+@click.option("--model", shell_complete=completion.models, help="Only runs with this network.")
 @click.option("--status", type=click.Choice(_STATUS), help="Only runs in this state.")
 @click.option("--tag", help="Only runs with this tag.")
 @click.option("--experiment", help="Only runs of this experiment (train --experiment NAME).")
@@ -95,12 +96,13 @@ def command(
 
 
 @command.command("compare")
-@click.argument("names", nargs=-1, required=True, metavar="RUN RUN...")
+@click.argument("names", nargs=-1, required=True, metavar="RUN RUN...", shell_complete=completion.runs)
 @click.option(
     "--backtest",
     "backtests",
     multiple=True,
     metavar="NAME",
+    shell_complete=completion.backtests,
     help="The backtest to compare by, one for each run in order, or one for all  [default: the newest]",
 )
 @json_option
@@ -168,7 +170,7 @@ def compare(settings: CliContext, names: tuple[str, ...], backtests: tuple[str, 
 
 
 @command.command("note")
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=completion.runs)
 @click.argument("text", required=False)
 @click.option("--clear", is_flag=True, help="Remove the note.")
 @click.pass_obj
@@ -191,7 +193,7 @@ def note(settings: CliContext, name: str, text: str | None, clear: bool) -> None
 
 
 @command.command("tag")
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=completion.runs)
 @click.argument("tags", nargs=-1, metavar="TAG...")
 @click.option("--remove", is_flag=True, help="Take these tags away.")
 @click.pass_obj
@@ -215,7 +217,7 @@ def tag(settings: CliContext, name: str, tags: tuple[str, ...], remove: bool) ->
 
 
 @command.command("remove")
-@click.argument("names", nargs=-1, required=True, metavar="RUN...")
+@click.argument("names", nargs=-1, required=True, metavar="RUN...", shell_complete=completion.runs)
 @yes_option
 @click.pass_obj
 def remove(settings: CliContext, names: tuple[str, ...], yes: bool) -> None:
@@ -239,7 +241,7 @@ def remove(settings: CliContext, names: tuple[str, ...], yes: bool) -> None:
 
 @command.command("prune")
 @click.option("--keep", type=click.IntRange(0), required=True, help="How many of the newest runs of a symbol stay.")
-@click.option("--symbol", help="Only runs of this symbol.")
+@click.option("--symbol", shell_complete=completion.symbols, help="Only runs of this symbol.")
 @yes_option
 @click.pass_obj
 def prune(settings: CliContext, keep: int, symbol: str | None, yes: bool) -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from forecast.cli import completion
 from forecast.cli.context import CliContext, json_option
 from forecast.cli.options import option_of
 from forecast.config.compute import ComputeConfig
@@ -23,8 +24,8 @@ FAILED = 4
 
 
 @click.command("signal")
-@click.argument("name", default="latest", metavar="[RUN|SYMBOL]")
-@click.option("--symbol", help="The newest run of this symbol.")
+@click.argument("name", default="latest", metavar="[RUN|SYMBOL]", shell_complete=completion.runs_and_symbols)
+@click.option("--symbol", shell_complete=completion.symbols, help="The newest run of this symbol.")
 @click.option("--all", "every", is_flag=True, help="A line for each run of the live set (forecast live add).")
 @click.option("--changed", is_flag=True, help="--all: only positions that are other ones than before.")
 @click.option("--csv", "as_csv", is_flag=True, help="--all: print CSV.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from forecast.cli import completion
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.help_groups import GroupedOptions
 from forecast.cli.options import AliasedOption, how, make_experiment, training_options
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("train", cls=GroupedOptions)
-@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
+@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...", shell_complete=completion.symbols)
 @click.option(
     "--global-model",
     cls=AliasedOption,
