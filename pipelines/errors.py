@@ -5,7 +5,17 @@ from collections.abc import Iterable
 
 
 class ForecastError(Exception):
-    """Wrong usage or input: the command line prints the message as one line and exits with 2."""
+    """Wrong usage or input: the command line prints the message as one line and exits with 2.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> try:
+    ...     fc.train("AAPL")
+    ... except fc.ForecastError as error:
+    ...     print(error)
+    Expected experiment as an Experiment, got str 'AAPL'. Give it like Experiment("AAPL", folds=6).
+    """
 
 
 class BadFileError(ForecastError):

@@ -38,8 +38,10 @@ class Asking:
     def evening(self) -> "Evening":
         """Asks the live set, run by run.
 
-        Raises:
-            RunError: it is empty, or its file is damaged.
+        Raises
+        ------
+        RunError
+            It is empty, or its file is damaged.
         """
         from forecast.serving.live import read_live
 

@@ -46,8 +46,8 @@ class PowerResult:
     ...     jobs=1,
     ...     progress=False,
     ... )
-    >>> result.rates.loc[0, ["kind", "markets"]].tolist(), result.page.suffix
-    (['none', 1], '.html')
+    >>> set(result.rates["kind"]), result.page.suffix
+    ({'none'}, '.html')
     """
 
     study: "PowerStudy"

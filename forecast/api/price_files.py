@@ -27,6 +27,13 @@ class FileOptions(TypedDict, total=False):
     day of times after midnight. price_scale: what prices are divided by. shape: who wrote the file. exchange: of
     trades, the only one that is kept. stamp: whether an intraday bar's time is its start or its end. hours: whether
     rows of extended hours are kept. adjusted: whether prices are adjusted for dividends and splits.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> about: fc.FileOptions = {"tz": "America/New_York", "columns": {"price": "PX"}}
+    >>> sorted(about)
+    ['columns', 'tz']
     """
 
     tz: str | None

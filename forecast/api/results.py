@@ -49,6 +49,13 @@ class VerdictAnswer:
         After the correction for several comparisons; NaN where there is none.
     unit
         "rank_ic", "day" or "bar".
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> skill = fc.backtest("AAPL").verdict.skill
+    >>> skill.model, skill.answer, len(skill.comparisons) > 0
+    ('lstm', 'inconclusive', True)
     """
 
     question: Question
@@ -66,7 +73,7 @@ class VerdictAnswer:
 
     @classmethod
     def of(cls, first: Comparison, comparisons: list[Comparison]) -> "VerdictAnswer":
-        """The answer that one comparison gives, and all comparisons of its question."""
+        """The answer that the first comparison gives, and all comparisons of its question."""
         effect, p_value = first.minimum_detectable_effect, first.p_adjusted
         return cls(
             question=first.question,
@@ -104,6 +111,13 @@ class Verdict:
     ----------
     text
         The sentences of the report.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> verdict = fc.backtest("AAPL").verdict
+    >>> verdict.status, verdict.sentences[0].startswith("Skill: ")
+    ('ok', True)
     """
 
     text: "VerdictText"
@@ -174,6 +188,15 @@ class BacktestResult:
         The run.
     saved
         The backtest as it is saved beside the run.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> result = fc.backtest("AAPL")
+    >>> result.symbol, "lstm" in result.performance.index, set(result.trades["model"]) <= set(result.ledger["model"])
+    ('AAPL', True, True)
+    >>> type(result.plot_growth()).__name__
+    'Figure'
     """
 
     run: Run

@@ -64,7 +64,7 @@ class SignalResult:
 
     @classmethod
     def of_run(cls, run: Run, asked: "RunSignal", *, now: "np.datetime64") -> "SignalResult":
-        """Of a run of one symbol."""
+        """The answer of a run of one symbol that was asked now."""
         rows = [
             (network.model, asked.symbol, network.signal, network.probability, network.position)
             for network in asked.networks
@@ -73,7 +73,7 @@ class SignalResult:
 
     @classmethod
     def of_panel(cls, run: Run, ranking: "PanelSignal", *, now: "np.datetime64") -> "SignalResult":
-        """Of a panel."""
+        """The ranking of the run of a panel that was asked now."""
         rows = [
             (model, name.symbol, name.action or "none", name.probability, name.share)
             for model, names in ranking.networks.items()

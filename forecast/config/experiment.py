@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from forecast.config import model_registry
-from forecast.config.fields import check, json_schema, setting, settings_of
+from forecast.config.fields import check, documented, json_schema, setting, settings_of
 from forecast.config.model_registry import DEFAULT_MODELS, MODELS
 from pipelines.errors import ConfigError
 from pipelines.preprocessing.choices import ACROSS_SYMBOLS, LABELS, OVERNIGHT, SCALINGS, SPLITS, WEIGHTS
@@ -27,6 +27,7 @@ def is_baseline(model: str) -> bool:
 PRICES, LEARNED, NETWORKS = "Prices", "What is learned", "Networks"
 
 
+@documented
 @dataclass(frozen=True)
 class Experiment:
     """One comparison: a symbol, its bars, the windows, the networks and how they are trained.
@@ -45,11 +46,24 @@ class Experiment:
     quotes that the bars have columns for (forecast.datasets.dataset.with_features). rank:return is the place of a
     feature among the symbols of a panel, relative:return its distance to their median.
     covariates: other symbols whose features stand beside one's own, as known at each close: columns such as SPY:return.
-    panel: the symbols whose networks are trained as one; symbol is then the panel's title. None: this symbol alone.
-    membership: "AAPL,1999-11-01,2015-03-18" for each period in which a symbol of the panel is a member, as
-    forecast.config.universe has them; none: as long as it trades.
     tuning_trials: tries of other units and learning rates for each network and fold; 0 takes them as they are here.
     start, end: the first and the last session used, both included.
+
+    Parameters
+    ----------
+    symbol : text
+        The symbol whose bars are used; of a panel its title.
+    panel : texts, default none
+        The symbols whose networks are trained as one; none: this symbol alone.
+    membership : texts, default none
+        "AAPL,1999-11-01,2015-03-18" for each period in which a symbol of the panel is a member; none: as long as it
+        trades.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> fc.Experiment("aapl", models=["gru", "lstm"], folds=4).symbol
+    'AAPL'
     """
 
     symbol: str
@@ -334,7 +348,7 @@ class Experiment:
 
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> "Experiment":
-        """From the values of a command line, a TOML file or run.json; lists become tuples, dates may be text."""
+        """From the options of a command line, a TOML file or run.json; lists become tuples, dates may be text."""
         former = {old: name for name, (setting, _) in settings_of(cls).items() for old in setting.aliases}
         values = {former.get(name, name): value for name, value in options.items()}
         names = {field.name for field in dataclasses.fields(cls)}
@@ -353,7 +367,7 @@ class Experiment:
         return schema
 
     def fingerprint(self, **more: Any) -> str:
-        """sha256 over the experiment and whatever else decides its result (data, versions, backend)."""
+        """sha256 over the experiment and what more decides its result (data, versions, backend)."""
         content = json.dumps({"experiment": self.to_json(), **more}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 

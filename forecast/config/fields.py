@@ -4,16 +4,19 @@ import dataclasses
 import math
 import numbers
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pipelines.errors import ConfigError, did_you_mean
 from pipelines.user_code import PATTERN, is_user_code
 
+Configuration = TypeVar("Configuration")
 Kind = Literal["integer", "number", "switch", "text", "date", "moment", "texts", "pairs"]
 
+_PARAMETERS = "\nParameters\n----------\n"
 _SCHEMA_TYPES = {"integer": "integer", "number": "number", "switch": "boolean", "texts": "array", "pairs": "object"}
 
 
@@ -214,6 +217,22 @@ def settings_of(configuration: type) -> dict[str, tuple[Setting, Any]]:
         for field in dataclasses.fields(configuration)
         if "setting" in field.metadata
     }
+
+
+def documented(configuration: type[Configuration]) -> type[Configuration]:
+    """The class, in whose docstring the section Parameters ends with its settings: what they are stands once."""
+    first, _, rest = (configuration.__doc__ or "").partition("\n")
+    text = f"{first}\n{textwrap.dedent(rest)}".strip()
+    before, heading, examples = text.partition("\nExamples\n--------\n")
+    if _PARAMETERS not in before:
+        before = f"{before.rstrip()}\n{_PARAMETERS}"
+    entries = [
+        f"{name} : {setting.kind}, default {_written(default)}\n"
+        + textwrap.indent("\n".join(textwrap.wrap(setting.help.replace("  [", " ["), 110)), "    ")
+        for name, (setting, default) in settings_of(configuration).items()
+    ]
+    configuration.__doc__ = "\n".join([before.rstrip(), *entries, *([heading + examples] if heading else [])])
+    return configuration
 
 
 def check(configuration: Any) -> None:

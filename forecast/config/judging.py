@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from forecast.config.fields import check, setting
+from forecast.config.fields import check, documented, setting
 from pipelines.errors import ConfigError
 
 AUTO = "auto"
@@ -14,6 +14,7 @@ JUDGED_BASELINES = ("previous_sign", "logistic")
 """The baselines trained beside forecasts made elsewhere; one that takes minutes has to be asked for."""
 
 
+@documented
 @dataclass(frozen=True, kw_only=True)
 class JudgeConfig:
     """How to read forecasts that were made elsewhere.
@@ -23,6 +24,12 @@ class JudgeConfig:
     (-1: at the close of the bar before). bar_times: whether times of day name a bar by its open or by its close.
     trained_until: the last session that the models have learned from; rows up to then are left out. gaps: what a bar
     without a forecast between the first and the last one does.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> fc.JudgeConfig(dated_by="target").shift(horizon=5)
+    -5
     """
 
     values: str = setting(
@@ -76,7 +83,7 @@ class JudgeConfig:
             raise ConfigError(f"Expected decided_at close, open or a whole number of bars, got {self.decided_at:g}.")
 
     def shift(self, *, horizon: int) -> int:
-        """Bars from the one that a row is dated by to the one at whose close it was made."""
+        """Bars from the one that dates a row to the one at whose close it was made, for forecasts of that horizon."""
         away = {"close": 0, "open": -1}.get(str(self.decided_at))
         bars = int(self.decided_at) if away is None else away
         return bars - (horizon if self.dated_by == "target" else 0)

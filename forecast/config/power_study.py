@@ -2,12 +2,20 @@
 
 from dataclasses import dataclass
 
-from forecast.config.fields import check, setting
+from forecast.config.fields import check, documented, setting
 
 
+@documented
 @dataclass(frozen=True, kw_only=True)
 class PowerStudyConfig:
-    """Markets to simulate. kinds: each with every edge, where it has one; markets: of each kind and edge."""
+    """Markets to simulate. kinds: each with every edge, where it has one; markets: of each kind and edge.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> fc.PowerStudyConfig(markets=50, edges=[0.1]).edges
+    (0.1,)
+    """
 
     kinds: tuple[str, ...] = setting(
         ("none", "lag-1"),

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from forecast.config import policies
-from forecast.config.fields import check, setting
+from forecast.config.fields import check, documented, setting
 from pipelines.errors import ConfigError
 
 CALIBRATIONS = ("none", "temperature", "isotonic")
@@ -16,6 +16,7 @@ TRADING = "Trading"
 _BASIS_POINTS: dict[str, Any] = {"low": 0, "high": 10_000, "open_high": True}
 
 
+@documented
 @dataclass(frozen=True, kw_only=True)
 class Costs:
     """What trading and borrowing cost.
@@ -23,6 +24,12 @@ class Costs:
     fee_bps, slippage_bps, half_spread_bps: basis points of the amount traded (1 bp = 0.01 %). borrow_rate: per year, on
     what is sold short. financing_rate: per year, on what is held beyond own money. Both as fractions: 0.03 is 3 %.
     Idle money and the proceeds of short sales earn nothing.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> fc.Costs(fee_bps=1, slippage_bps=2).rate
+    0.0003
     """
 
     fee_bps: float = setting(1.0, "number", "Fee per trade, in basis points.", group=TRADING, **_BASIS_POINTS)
@@ -56,6 +63,7 @@ class Costs:
         return (self.fee_bps + self.slippage_bps + self.half_spread_bps) / 10_000
 
 
+@documented
 @dataclass(frozen=True, kw_only=True)
 class TradingConfig:
     """What is done with each probability.
@@ -66,6 +74,17 @@ class TradingConfig:
     validation rows. sizing: "full" is the whole account, "volatility" aims at target_volatility per year, "kelly" takes
     kelly_fraction of Kelly's; the last two at most max_leverage times the account. weighting: of the symbols of a
     panel.
+
+    Parameters
+    ----------
+    costs : Costs
+        What trading and borrowing cost.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> fc.TradingConfig(policy="long-short", costs=fc.Costs(fee_bps=1)).learns
+    False
     """
 
     policy: str = setting(
@@ -167,7 +186,7 @@ class TradingConfig:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "TradingConfig":
-        """What `to_json` made; what it does not name has its default, costs their own.
+        """What `to_json` made of one; what the content does not name has its default, costs their own.
 
         Raises:
             ConfigError: a value that is not allowed.

@@ -73,12 +73,28 @@ class Backtest:
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """A finished or unfinished run on disk."""
+    """A finished or unfinished run on disk.
+
+    Attributes
+    ----------
+    folder
+        Where its files lie, as docs/experiments.md names them.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> run = fc.open_run("AAPL")
+    >>> run.finished, run.symbol, sorted(set(run.predictions()["model"]))
+    (True, 'AAPL', ['lstm'])
+    >>> run.describe()["config"]["window"], len(run.bars()) > 0
+    (5, True)
+    """
 
     folder: Path
 
     @property
     def name(self) -> str:
+        """Its symbol, its bars, and a hash of what decides its result."""
         return self.folder.name
 
     def __repr__(self) -> str:
@@ -190,25 +206,25 @@ class Run:
         return self._table("history.parquet")
 
     def member(self, model: str, fold: int, seed: int) -> Path:
-        """Where a member's weights are; its description is the .json of the same name."""
+        """Where the weights of a member (model, fold, seed) are; its description is the .json of the same name."""
         return self.folder / "weights" / _as_path(model) / f"fold-{fold}" / f"seed-{seed}.weights.h5"
 
     def save_network(self, model: str, fold: int, seed: int, *, weights: bytes, description: Mapping[str, Any]) -> None:
-        """Saves a network that was fitted; its results come after it."""
+        """Saves the weights and the description of a fitted member (model, fold, seed); its results come after it."""
         path = self.member(model, fold, seed)
         write_atomically(path, weights)
         write_json(_beside(path), {**description, "sha256": hashlib.sha256(weights).hexdigest()})
 
     def save_results(self, model: str, fold: int, seed: int, *, results: Mapping[str, Floats]) -> None:
-        """Saves a member's results (probabilities, learning curve), which marks it as finished."""
+        """Saves the results (probabilities, learning curve) of a member (model, fold, seed): it is finished."""
         write_arrays(self._results_path(model, fold, seed), results)
 
     def results(self, model: str, fold: int, seed: int) -> dict[str, Floats] | None:
-        """A finished member's results, None where it is not finished (or its file is damaged: it is trained again)."""
+        """The results of a member (model, fold, seed), None where it is not finished or its file is damaged."""
         return read_arrays(self._results_path(model, fold, seed))
 
     def describe_member(self, model: str, fold: int, seed: int) -> dict[str, Any]:
-        """A member's architecture, features and scaler; its weights must have the sha256 that was written with them."""
+        """Architecture, features and scaler of a member (model, fold, seed), whose weights must have their sha256."""
         path = self.member(model, fold, seed)
         described = _beside(path)
         name = described.relative_to(self.folder).as_posix()
@@ -226,7 +242,7 @@ class Run:
         return description
 
     def save_tuning(self, content: Mapping[str, Any]) -> None:
-        """Adds to run.json which settings were tried and chosen; before any member is trained with them."""
+        """Adds to run.json the content that tuning tried and chose, before any member is trained with it."""
         self._describe_as({**self.describe(), "tuning": content})
 
     def paths(self) -> pd.DataFrame | None:
@@ -246,6 +262,7 @@ class Run:
     ) -> None:
         """Writes the results of all members together; the parts are no longer needed.
 
+        predictions, validation, history, paths: as docs/experiments.md names the files; seconds: what all of it took.
         certificate: what was compared to show that nothing looks ahead; it is bound to the run's bars and predictions.
         diverged: the members whose training gave no finite numbers, with the epoch: run.json names them.
         """
@@ -266,7 +283,7 @@ class Run:
         shutil.rmtree(self.folder / "members", ignore_errors=True)
 
     def place(self, *parts: str) -> Path:
-        """Where a file or folder of the run lies.
+        """Where a file or folder of the run lies, below it by these parts.
 
         Raises:
             RunError: a link on the way there: a run from somebody else could name any folder of this machine.
@@ -341,7 +358,7 @@ class Run:
             return ""
 
     def backtest(self, name: str) -> Backtest:
-        """One saved backtest, whole."""
+        """The saved backtest of that name, whole."""
         return Backtest(
             name=name,
             config=self.backtest_config(name),
@@ -360,16 +377,16 @@ class Run:
         return _parse(self._of_backtest(name, file), Path(file))
 
     def ledger(self, name: str) -> pd.DataFrame:
-        """ledger.parquet of one saved backtest."""
+        """ledger.parquet of the backtest of that name."""
         return _parse(self._of_backtest(name, "ledger.parquet"), Path("ledger.parquet"))
 
     def backtest_config(self, name: str) -> dict[str, Any]:
-        """config.json of one saved backtest: its rules."""
+        """config.json of the backtest of that name: its rules."""
         self._of_backtest(name, "config.json")
         return read_json(self.place("backtests", name, "config.json"))
 
     def metrics(self, name: str) -> dict[str, Any]:
-        """metrics.json of one saved backtest."""
+        """metrics.json of the backtest of that name."""
         self._of_backtest(name, "metrics.json")
         return read_json(self.place("backtests", name, "metrics.json"))
 
@@ -389,7 +406,7 @@ class Run:
         return manifest
 
     def save_backtest(self, backtest: Backtest) -> Path:
-        """Writes `backtests/<name>/`; metrics.json comes last and says that the rest is whole."""
+        """Writes a backtest into `backtests/<name>/`; metrics.json comes last and says that the rest is whole."""
         folder = self.place("backtests", backtest.name)
         (folder / "metrics.json").unlink(missing_ok=True)
         files = {

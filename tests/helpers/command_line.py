@@ -41,6 +41,25 @@ def forecast_in(folder: Path, *, timeout: float = 240) -> Forecast:
 def forecast_here(folder: Path) -> Forecast:
     """As `forecast_in`, but within this process, which trains by itself: seconds of imports are paid once."""
     from forecast.__main__ import run as command
+
+    def run(*arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
+        line = command_line(folder, *arguments)
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            trained_here(),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            contextlib.chdir(folder),
+        ):
+            returned = command(line[3:])
+        assert returned == code, f"exit code {returned}\n{out.getvalue()}\n{err.getvalue()}"
+        return subprocess.CompletedProcess(line, returned, out.getvalue(), err.getvalue())
+
+    return run
+
+
+def trained_here() -> "contextlib.AbstractContextManager[object]":
+    """Whatever is trained is trained within this process."""
     from forecast.compute import backend, executor
 
     class Here(executor.InlinePool):
@@ -53,20 +72,7 @@ def forecast_here(folder: Path) -> Forecast:
     def inline(*, jobs: int, backend: str, cluster: str | None) -> contextlib.nullcontext[Here]:
         return contextlib.nullcontext(Here(backend=backend))
 
-    def run(*arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
-        line = command_line(folder, *arguments)
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            mock.patch("forecast.api.training.make_workers", inline),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            contextlib.chdir(folder),
-        ):
-            returned = command(line[3:])
-        assert returned == code, f"exit code {returned}\n{out.getvalue()}\n{err.getvalue()}"
-        return subprocess.CompletedProcess(line, returned, out.getvalue(), err.getvalue())
-
-    return run
+    return mock.patch("forecast.api.training.make_workers", inline)
 
 
 def command_line(folder: Path, *arguments: str) -> list[str]:

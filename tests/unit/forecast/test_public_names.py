@@ -1,7 +1,9 @@
 """`import forecast as fc`: what is there, what it costs, and how type checkers see it."""
 
 import ast
+import dataclasses
 import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -73,6 +75,55 @@ def test_a_function_with_the_name_of_a_package_can_be_called_whatever_was_import
         "0 ['run', 'result'] True",
         "0 forecast.runs.catalog forecast.runs.io forecast.runs.run",
     ]
+
+
+def sections(text):
+    """The sections of a numpydoc docstring, the names that each explains."""
+    parts = re.split(r"\n([A-Z][a-z]+)\n-+\n", f"\n{inspect.cleandoc(text)}")
+    return {
+        heading: {
+            name.strip("* ") for line in re.findall(r"^(\S[^:\n]*)", body, re.MULTILINE) for name in line.split(",")
+        }
+        for heading, body in zip(parts[1::2], parts[2::2], strict=True)
+    }
+
+
+def members(kind):
+    """The public methods and properties that a class itself defines."""
+    for name, member in vars(kind).items():
+        if not name.startswith("_") and (inspect.isfunction(member) or hasattr(member, "__get__")):
+            yield name, inspect.unwrap(getattr(member, "fget", None) or getattr(member, "func", None) or
+                                       getattr(member, "__func__", member))  # fmt: skip
+
+
+PUBLIC = {name: getattr(importlib.import_module(module), name) for name, module in fc._MODULES.items()}
+
+
+@pytest.mark.parametrize("name", [name for name, value in PUBLIC.items() if inspect.isfunction(value)])
+def test_every_function_explains_its_parameters_what_it_returns_and_raises(name):
+    explained = sections(PUBLIC[name].__doc__)
+    assert set(inspect.signature(PUBLIC[name]).parameters) <= explained["Parameters"]
+    assert explained["Returns"]
+    assert explained["Examples"]
+    assert "Raises" in explained or name in ("runs", "actions")  # these find nothing rather than fail
+
+
+@pytest.mark.parametrize("name", [name for name, value in PUBLIC.items() if inspect.isclass(value)])
+def test_every_class_explains_its_fields_and_methods(name):
+    kind = PUBLIC[name]
+    explained = sections(kind.__doc__)
+    assert explained["Examples"]
+    fields = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
+    public = {field for field in fields if not field.startswith("_")}
+    assert public <= explained.get("Parameters", set()) | explained.get("Attributes", set())
+    for method, function in members(kind):
+        if method in fields:
+            continue
+        assert function.__doc__, f"{name}.{method}"
+        parameters = [
+            parameter for parameter in inspect.signature(function).parameters if parameter not in ("self", "cls")
+        ]
+        assert [parameter for parameter in parameters if not re.search(rf"\b{parameter}\b", function.__doc__)] == []
 
 
 USER = """
