@@ -56,3 +56,23 @@ try:
     fc.train(fc.Experiment("AAPL", features=["return", "mine:peek"], **quick), workspace=workspace, progress=False)
 except fc.ForecastError as error:
     print(error)
+
+# %% [markdown]
+# A network is a function of what the experiment asks for (steps, features, units) that returns a Keras model with one answer, a logit. It is
+# built and counted before anything is trained, and then trained by the same loop, on the same folds, with the same seeds.
+
+# %%
+Path("parts.py").write_text('''
+import keras
+
+
+def attention(architecture):
+    """Every bar looks at every other; their mean decides."""
+    window = keras.Input((architecture.steps, architecture.features))
+    bars = keras.layers.Dense(architecture.units)(window)
+    bars = keras.layers.MultiHeadAttention(2, 8)(bars, bars)
+    return keras.Model(window, keras.layers.Dense(1)(keras.layers.GlobalAveragePooling1D()(bars)))
+''')
+experiment = fc.Experiment("AAPL", **{**quick, "models": ["lstm", "parts:attention"]})
+result = fc.backtest(fc.train(experiment, workspace=workspace, progress=False), workspace=workspace)
+result.verdict.comparisons.query("model == 'parts:attention'")[["question", "benchmark", "answer", "difference"]]

@@ -11,6 +11,7 @@ from forecast.compute.shared_data import SharedData
 from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.datasets.dataset import MemberRows
 from forecast.networks.results import Architecture, Budget, FitResult
+from pipelines import user_code
 from pipelines.errors import RunError
 from pipelines.market.types import Floats
 
@@ -55,6 +56,10 @@ class MemberTask(Protocol):
     def versions(self) -> tuple[tuple[str, str], ...]:
         """What a worker must have to give the run's digits."""
 
+    @property
+    def own_code(self) -> tuple[tuple[str, str], ...]:
+        """A person's own that it needs, with the sha256 of its files: a worker elsewhere must have the same."""
+
     def fit(self, shared: SharedData) -> MemberResult:
         """Fits it, in a worker."""
 
@@ -75,6 +80,7 @@ class FitTask:
     room: int = 0
     backend: str
     versions: tuple[tuple[str, str], ...]
+    own_code: tuple[tuple[str, str], ...] = ()
 
     @property
     def task(self) -> Task:
@@ -141,6 +147,7 @@ def order_for(
         room=room,
         backend=backend,
         versions=versions,
+        own_code=tuple(user_code.sources([model], what="Model").items()),
     )
 
 
@@ -149,8 +156,10 @@ def fit(data: Path | Mapping[str, Any], order: MemberTask) -> MemberResult:
 
     Raises:
         RunError: this worker has other versions, or no such backend.
+        ConfigError: it has not the person's own code that the run was begun with.
     """
     check_versions(order.backend, order.versions)
+    check_own_code(order.own_code)
     return order.fit(shared_data.read(data) if isinstance(data, Path) else shared_data.from_arrays(data))
 
 
@@ -161,7 +170,18 @@ def count_own(data: object, order: FitTask) -> int:
         ConfigError: no network that can be trained.
     """
     check_versions(order.backend, order.versions)
+    check_own_code(order.own_code)
     return int(backend.load_fitting(order.backend).check_own(order.architecture))
+
+
+@lru_cache
+def check_own_code(expected: tuple[tuple[str, str], ...]) -> None:
+    """Whether a person's own code is here as where the run was begun.
+
+    Raises:
+        ConfigError: it is missing, or its files are others.
+    """
+    user_code.check_sources([name for name, _ in expected], dict(expected))
 
 
 @lru_cache

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from forecast.compute import backend
 from forecast.config.experiment import Experiment
+from forecast.config.model_registry import is_own_network
 from forecast.config.run_outputs import ExportConfig
 from forecast.datasets.dataset import Source, make_bars
 from forecast.runs import integrity
@@ -24,6 +25,7 @@ from forecast.runs.checkpoints import Checkpoint, open_member
 from forecast.runs.io import read_json, write_json
 from forecast.runs.run import Run
 from forecast.serving.loader import last_fold, open_experiment
+from pipelines import user_code
 from pipelines.errors import ConfigError, RunError
 from pipelines.files import temporary_folder, write_atomically
 from pipelines.market.types import Floats
@@ -149,10 +151,10 @@ def _full_network(fitting: Any, member: Checkpoint) -> Any:
 def _write(network: Any, member: Checkpoint, *, to: str, folder: Path, windows: Any, stored: Floats) -> ExportedModel:
     """Written aside, read back, asked, and only then put in its place."""
     model, fold, seed = member.task
-    path = folder / f"{model}-fold-{fold}-seed-{seed}.{to}"
+    path = folder / f"{model.replace(':', '--')}-fold-{fold}-seed-{seed}.{to}"
     with temporary_folder("export") as aside:
         target = aside / path.name
-        probability = _KINDS[to](network, target, windows)
+        probability = _asked(network, target, windows, to=to, model=model)
         content = target.read_bytes()
     apart = None if probability is None else float(np.abs(probability - stored).max())
     if apart is not None and not apart <= TOLERANCE:
@@ -163,6 +165,23 @@ def _write(network: Any, member: Checkpoint, *, to: str, folder: Path, windows: 
     write_atomically(path, content)
     digest = hashlib.sha256(content).hexdigest()
     return ExportedModel(model=model, fold=fold, seed=seed, path=path, sha256=digest, rows=len(stored), apart=apart)
+
+
+def _asked(network: Any, path: Path, windows: Any, *, to: str, model: str) -> Floats | None:
+    """What the file answers; one line where a person's own network has layers that no file can hold.
+
+    Raises:
+        ConfigError: it has.
+    """
+    try:
+        return _KINDS[to](network, path, windows)
+    except Exception as error:
+        if not is_own_network(model):
+            raise
+        raise ConfigError(
+            f"Expected {model} to be made of Keras' own layers to write it as {to}, got one that cannot be written and "
+            f"loaded again ({user_code.one_line(error)}). Leave it out with --model, or build it from keras.layers."
+        ) from error
 
 
 def _as_keras(network: Any, path: Path, windows: Any) -> Floats:

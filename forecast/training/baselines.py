@@ -45,6 +45,7 @@ class BaselineTask:
     backend: str
     versions: tuple[tuple[str, str], ...]
     most: int | None = None
+    own_code: tuple[tuple[str, str], ...] = ()
 
     @property
     def task(self) -> Task:

@@ -227,8 +227,9 @@ def baseline_task(
     rows, features = len(dataset.folds[fold].train), dataset.windows.values.shape[1]
     work = rows * experiment.window * features
     return BaselineTask(
-        symbol=experiment.symbol, baseline=name, fold=fold, work=work, backend=backend, versions=versions, most=most
-    )
+        symbol=experiment.symbol, baseline=name, fold=fold, work=work, backend=backend, versions=versions, most=most,
+        own_code=tuple(user_code.sources([name.partition(":")[2]], what="Baseline").items()),
+    )  # fmt: skip
 
 
 def tune_members(
