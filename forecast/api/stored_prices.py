@@ -66,7 +66,8 @@ def prices(
     -------
     pandas.DataFrame
         open, high, low, close and volume by session (daily bars) or time of close (UTC); of ticks price and
-        size by time (UTC). `add_bars` and `judge` take such a frame.
+        size by time (UTC). `add_bars` and `judge` take such a frame
+        (of intraday bars with ``stamp="end"``).
 
     Raises
     ------
@@ -196,9 +197,9 @@ def _bars(store: "Store", symbol: str, interval: str, adjust: str) -> "pd.DataFr
         base: Any = adjust
         bars = adjustments.adjust(bars, store.read_actions(symbol), base=base)
     if interval == "1d":
-        index = pd.DatetimeIndex(calendars.session_of(bars.closed_at, bars.calendar), name="session")
+        index = pd.DatetimeIndex(calendars.session_of(bars.closed_at, bars.calendar), name="date")
     else:
-        index = pd.DatetimeIndex(bars.closed_at, name="closed_at").tz_localize("UTC")
+        index = pd.DatetimeIndex(bars.closed_at, name="time").tz_localize("UTC")
     columns = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
     return pd.DataFrame(columns, index=index)
 

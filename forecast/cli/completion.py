@@ -52,7 +52,8 @@ def choices(names: Sequence[str]) -> Complete:
 
 def features(_: click.Context, __: click.Parameter, incomplete: str) -> Completed:
     """Features of bars and of trades."""
-    from pipelines.preprocessing.features import FEATURES, FLOW_FEATURES
+    from pipelines.preprocessing.features import FEATURES
+    from pipelines.preprocessing.order_flow import FLOW_FEATURES
 
     return _matching([*FEATURES, *FLOW_FEATURES], incomplete)
 

@@ -30,7 +30,7 @@ UNNAMED = "forecast"
 
 _OWN = ("symbol", "model", "fold", "seed", "decided_at", "entry_at", "exit_at", "probability", "target",
         "forward_return")  # fmt: skip
-_TIMES = ("decided_at", "date", "ds", "time", "datetime", "timestamp")
+_TIMES = ("decided_at", "date", "ds", "time", "datetime", "timestamp", "session", "closed_at")
 _SYMBOLS = ("symbol", "ticker", "unique_id", "item_id", "instrument", "asset")
 _VALUES = {
     "probability": ("probability", "prob", "proba", "p_up", "prob_up", "p"),

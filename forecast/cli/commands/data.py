@@ -246,10 +246,10 @@ def _dated(frame: "pd.DataFrame") -> "pd.DataFrame":
     """The index as a first column of texts, under a heading that says what it is."""
     import pandas as pd
 
-    headings = {"session": "session", "closed_at": "closed at, UTC", "time": "time, UTC", "ex_date": "ex date"}
+    bars = "close" in frame.columns
+    headings = {"date": "session", "time": "closed at, UTC" if bars else "time, UTC", "ex_date": "ex date"}
     times = frame.index.tz_localize(None) if isinstance(frame.index, pd.DatetimeIndex) else frame.index
-    days = frame.index.name in ("session", "ex_date")
-    unit = "D" if days else "ns" if frame.index.name == "time" else "s"
+    unit = "D" if frame.index.name != "time" else "s" if bars else "ns"
     texts = times.to_numpy().astype(f"datetime64[{unit}]").astype(str)
     dated = frame.reset_index(drop=True)
     dated.insert(0, headings[str(frame.index.name)], texts)

@@ -148,8 +148,8 @@ one: fc.BacktestResult = fc.judge("mine.csv", "AAPL", bars={"AAPL": fc.prices("A
 sentences: tuple[str, ...] = family["AAPL"].verdict.sentences + family.sentences
 joined = fc.portfolio([run, "MSFT"], weighting="equal")
 left_out: tuple[str, ...] = joined.notes
-files: int = len(fc.export(run, to="onnx", folder="models")) + len(fc.catalogue()) + len(fc.check_prices("AAPL"))
-memory = fc.inspect(run, at=date(2012, 6, 29)).tables["memory"]
+files: int = len(fc.export(run, format="onnx", folder="models")) + len(fc.catalogue()) + len(fc.check_prices("AAPL"))
+memory = fc.inspect(run, moment=date(2012, 6, 29)).tables["memory"]
 windows: int = len(fc.window_ablation(run, [5, 60])) + len(fc.memory_benchmark([10, 20]))
 study = fc.power(experiment, fc.PowerStudyConfig(markets=5))
 edges: int = len(study.smallest_edges) + len(study.rates)

@@ -189,7 +189,9 @@ def test_a_network_that_one_run_lacks_is_left_out_named_and_decides_no_caveat(tm
     for file in ("predictions.parquet", "validation.parquet"):
         rows = pd.read_parquet(pair[1].folder / file)
         write_parquet(pair[1].folder / file, rows.assign(model="other_" + rows["model"]))
-    with pytest.raises(ConfigError, match="Expected a network that all runs of a portfolio have, got simple_rnn, lstm"):
+    with pytest.raises(
+        ConfigError, match="Expected a network that all runs of a portfolio have, got gru, lstm, simple_rnn"
+    ):
         join(pair, rules=RULES, weighting="equal")
 
 
