@@ -145,13 +145,13 @@ def _full_network(fitting: Any, member: Checkpoint) -> Any:
     scaled = layers.ReLU(max_value=2 * LIMIT)(scaled)
     scaled = layers.Rescaling(1.0, offset=-LIMIT)(scaled)
     answer = layers.Activation("sigmoid", name="probability")(network(scaled))
-    return keras.Model(window, answer, name=f"{member.architecture.model}_of_forecast")
+    return keras.Model(window, answer, name=f"{_file_name(member.architecture.model)}_of_forecast")
 
 
 def _write(network: Any, member: Checkpoint, *, to: str, folder: Path, windows: Any, stored: Floats) -> ExportedModel:
     """Written aside, read back, asked, and only then put in its place."""
     model, fold, seed = member.task
-    path = folder / f"{model.replace(':', '--')}-fold-{fold}-seed-{seed}.{to}"
+    path = folder / f"{_file_name(model)}-fold-{fold}-seed-{seed}.{to}"
     with temporary_folder("export") as aside:
         target = aside / path.name
         probability = _asked(network, target, windows, to=to, model=model)
@@ -165,6 +165,11 @@ def _write(network: Any, member: Checkpoint, *, to: str, folder: Path, windows: 
     write_atomically(path, content)
     digest = hashlib.sha256(content).hexdigest()
     return ExportedModel(model=model, fold=fold, seed=seed, path=path, sha256=digest, rows=len(stored), apart=apart)
+
+
+def _file_name(model: str) -> str:
+    """A model's name as files and Keras take it: `module:function` has a colon."""
+    return model.replace(":", "--")
 
 
 def _asked(network: Any, path: Path, windows: Any, *, to: str, model: str) -> Floats | None:
