@@ -238,7 +238,7 @@ def memory_benchmark(
     >>> import forecast as fc
     >>> fc.memory_benchmark([1])
     Traceback (most recent call last):
-    pipelines.errors.ConfigError: Expected lengths from 2 to 1000, got 1.
+    pipelines.errors.ConfigError: Expected lengths as a whole number from 2 to 1000, got 1.
     """
     return run_benchmark(
         MemoryBenchmarkConfig(lengths=lengths, seeds=seeds),
@@ -269,8 +269,8 @@ def _utc(moment: Any) -> Any:
     return moment.astimezone(UTC).replace(tzinfo=None) if zoned else moment
 
 
-def _lengths(given: Sequence[int], *, name: str) -> list[int]:
-    listed = list(given) if isinstance(given, list | tuple | range) else []
+def _lengths(windows: Sequence[int], *, name: str) -> list[int]:
+    listed = list(windows) if isinstance(windows, list | tuple | range) else []
     if not listed or not all(isinstance(length, int) and not isinstance(length, bool) for length in listed):
-        raise ConfigError(f"Expected {name} as whole numbers like [10, 50, 100], got {given!r:.60}.")
+        raise ConfigError(f"Expected {name} as whole numbers like [10, 50, 100], got {windows!r:.60}.")
     return listed

@@ -130,14 +130,14 @@ def judge(
     from forecast.api.families import BacktestFamily
 
     several = isinstance(symbol, list | tuple)
-    given: Sequence[Any] = symbol if isinstance(symbol, list | tuple) else [symbol]
+    symbols: Sequence[Any] = symbol if isinstance(symbol, list | tuple) else [symbol]
     runs = judge_all(
         predictions,
         [
-            Experiment(each, baselines=JUDGED_BASELINES)
-            if isinstance(each, str)
-            else check_type(each, Experiment, name="symbol", example=f"{_EXAMPLE[:-1]})")
-            for each in given
+            Experiment(name, baselines=JUDGED_BASELINES)
+            if isinstance(name, str)
+            else check_type(name, Experiment, name="symbol", example=f"{_EXAMPLE[:-1]})")
+            for name in symbols
         ],
         predictors=(predictor,) if isinstance(predictor, str) else tuple(predictor),
         validation=validation,

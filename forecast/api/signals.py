@@ -63,13 +63,13 @@ class SignalResult:
     notes: tuple[str, ...]
 
     @classmethod
-    def of_run(cls, run: Run, asked: "RunSignal", *, now: "np.datetime64") -> "SignalResult":
-        """The answer of a run of one symbol that was asked now."""
+    def of_run(cls, run: Run, outlook: "RunSignal", *, now: "np.datetime64") -> "SignalResult":
+        """The answer of a run of one symbol (outlook) that was asked now."""
         rows = [
-            (network.model, asked.symbol, network.signal, network.probability, network.position)
-            for network in asked.networks
+            (network.model, outlook.symbol, network.signal, network.probability, network.position)
+            for network in outlook.networks
         ]
-        return cls._of(run, asked, rows, price=asked.price, notes=asked.notes, now=now)
+        return cls._of(run, outlook, rows, price=outlook.price, notes=outlook.notes, now=now)
 
     @classmethod
     def of_panel(cls, run: Run, ranking: "PanelSignal", *, now: "np.datetime64") -> "SignalResult":
@@ -86,7 +86,7 @@ class SignalResult:
     def _of(
         cls,
         run: Run,
-        asked: "RunSignal | PanelSignal",
+        outlook: "RunSignal | PanelSignal",
         rows: list[tuple[str, str, str, float, float]],
         *,
         price: float,
@@ -97,8 +97,8 @@ class SignalResult:
 
         return cls(
             run=run,
-            decided_at=pd.Timestamp(asked.decided_at, tz="UTC"),
-            stale=asked.stale(now),
+            decided_at=pd.Timestamp(outlook.decided_at, tz="UTC"),
+            stale=outlook.stale(now),
             signals=pd.DataFrame(rows, columns=["model", "symbol", "signal", "probability", "position"]),
             price=price,
             notes=notes,

@@ -60,11 +60,11 @@ def features(_: click.Context, __: click.Parameter, incomplete: str) -> Complete
 
 def _workspace(ctx: click.Context) -> Workspace:
     """The one of the global options, as far as they stand before the command."""
-    given = ctx.find_root().params
+    options = ctx.find_root().params
     default = Workspace.default()
-    data_dir = Path(given.get("data_dir") or default.data_dir)
+    data_dir = Path(options.get("data_dir") or default.data_dir)
     same = data_dir == default.data_dir
-    return Workspace(data_dir=data_dir, store=given.get("store") or (default.store if same else None))
+    return Workspace(data_dir=data_dir, store=options.get("store") or (default.store if same else None))
 
 
 def _symbols(workspace: Workspace) -> list[str]:

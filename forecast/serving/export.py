@@ -154,7 +154,7 @@ def _write(network: Any, member: Checkpoint, *, to: str, folder: Path, windows: 
     path = folder / f"{_file_name(model)}-fold-{fold}-seed-{seed}.{to}"
     with temporary_folder("export") as aside:
         target = aside / path.name
-        probability = _asked(network, target, windows, to=to, model=model)
+        probability = _probability_of(network, target, windows, to=to, model=model)
         content = target.read_bytes()
     apart = None if probability is None else float(np.abs(probability - stored).max())
     if apart is not None and not apart <= TOLERANCE:
@@ -172,7 +172,7 @@ def _file_name(model: str) -> str:
     return model.replace(":", "--")
 
 
-def _asked(network: Any, path: Path, windows: Any, *, to: str, model: str) -> Floats | None:
+def _probability_of(network: Any, path: Path, windows: Any, *, to: str, model: str) -> Floats | None:
     """What the file answers; one line where a person's own network has layers that no file can hold.
 
     Raises:

@@ -127,17 +127,6 @@ def _ablate(settings: CliContext, name: str, lengths: Sequence[int], *, jobs: in
     say(f"Next: forecast inspect {run.name} puts it on the page.")
 
 
-def _lengths(text: str, *, option: str = "--lengths") -> list[int]:
-    from pipelines.errors import ConfigError
-
-    try:
-        return [int(each) for each in text.split(",")]
-    except ValueError as error:
-        raise ConfigError(
-            f"Expected {option} as whole numbers with commas, like 10,50,100, got {text[:80]!r}."
-        ) from error
-
-
 def _window(settings: CliContext, name: str) -> int | None:
     """The window of the run that is named; without a name the latest run's, None where there is no run."""
     from forecast.runs.catalog import open_run

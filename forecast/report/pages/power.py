@@ -79,15 +79,15 @@ def rows(shares: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def skill_counts(shares: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """In how many markets the skill of each network was told from the base rate's: the networks, and a row a market."""
+    """In how many markets the skill of each network differs from the base rate's: the networks, a row a market."""
     skill = shares[(shares["question"] == "skill") & (shares["benchmark"] == BASE_RATE)]
     skill = skill[~skill["model"].map(is_baseline).astype(bool)]
     networks = list(dict.fromkeys(skill["model"]))
     counts = []
     markets: Any = skill.assign(planted=skill["edge"] > 0).groupby(["planted", "kind", "edge"])
     for (_, kind, edge), group in markets:
-        told = group["better"] if edge else group["better"] + group["worse"]
-        cells = dict(zip(group["model"], zip(told, group["markets"], strict=True), strict=True))
+        claims = group["better"] if edge else group["better"] + group["worse"]
+        cells = dict(zip(group["model"], zip(claims, group["markets"], strict=True), strict=True))
         texts = [
             f"{formatting.count(cells[name][0])} of {formatting.count(cells[name][1])}" if name in cells else ""
             for name in networks
