@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo demo-ticks install test slow lint format bench docs notebooks dist clean reference
+.PHONY: demo demo-ticks install test slow siege mutants lint format bench docs notebooks dist clean reference
 
 demo: $(VENV)/.installed
 	$(BIN)/forecast demo
@@ -21,6 +21,12 @@ test: $(VENV)/.installed-dev
 
 slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow --timeout=3600
+
+siege: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.siege
+
+mutants: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.mutants
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks

@@ -117,6 +117,9 @@ def ask_all(
             forecasts.append((live_run, ask(live_run)))
         except ForecastError as error:
             failures.append(Failure(run=live_run.run, symbol=live_run.symbol, reason=str(error)))
+        except MemoryError as error:
+            reason = f"Expected more memory than there is ({error}). Free some, or raise `ulimit -v`, and ask again."
+            failures.append(Failure(run=live_run.run, symbol=live_run.symbol, reason=reason))
         except Exception as error:  # a defect in one run's files must not cost the others their signals
             reason = f"{type(error).__name__}: {error}. This is a defect of forecast; ask the run alone with --debug."
             failures.append(Failure(run=live_run.run, symbol=live_run.symbol, reason=reason))
