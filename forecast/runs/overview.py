@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from forecast.runs.labels import LABELS, Labels, read_labels
+from forecast.runs.manifest import FILES
 from pipelines.errors import ForecastError, RunError
 from pipelines.files import write_atomically
 
 _FILE = ".overview.json"
-_VERSION = 2  # of what is cached: another one is read anew
+_VERSION = 3  # of what is cached: another one is read anew
 NUMBERS = ("sharpe", "annual_return", "total_return", "max_drawdown", "trades", "exposure")
 """Of performance, for each model of a run."""
 
@@ -130,6 +131,9 @@ def _summarise(folder: Path) -> RunSummary:
         )
     except (ForecastError, OSError, TypeError) as error:
         return RunSummary(**labelled, status="unreadable", problem=str(error))
+    if missing := [name for name in about.get(FILES, {}) if not (folder / name).exists()]:
+        problem = f"{missing[0]} of run folder {folder.name} is missing. Train it again: forecast train --overwrite."
+        return replace(summary, status="unreadable", problem=problem)
     if not summary.backtests:
         return summary
     try:

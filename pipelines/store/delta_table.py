@@ -233,8 +233,6 @@ class Table:
             return
         try:
             locks_of(self._folder).mkdir(parents=True, exist_ok=True)
-            if self._leftovers is not None:
-                self._leftovers.remove()
             with FileLock(lock_of(self._folder, where.values())):
                 yield
         except (PermissionError, NotADirectoryError) as error:
@@ -243,6 +241,11 @@ class Table:
                 f"({error.strerror}). "
                 "Choose another with --data-dir."
             ) from error
+
+    def remove_leftovers(self) -> None:
+        """Removes what killed writers left without a commit."""
+        if self._leftovers is not None:
+            self._leftovers.remove()
 
     @contextmanager
     def _noted(self) -> Iterator[None]:
@@ -254,7 +257,6 @@ class Table:
         if self._leftovers is None:
             yield
             return
-        self._leftovers.remove()
         with self._leftovers.no_removal(), self._leftovers.noted():
             yield
 

@@ -1,4 +1,4 @@
-"""Data files that a killed writer of a Delta table left without a commit: its note tells, the next writer removes them.
+"""Data files that a killed writer of a Delta table left without a commit: gone when the store is opened again.
 
 A writer notes in a file named after its process that it writes, and takes the note away at its end. Where a note's
 process is gone, files that are younger than the note and in no commit belong to nobody: unless somebody writes that

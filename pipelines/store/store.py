@@ -55,6 +55,9 @@ class Store:
         self._actions = Table(self.root, "actions", ("symbol",))
         self._journal = Journal(self.root / ".locks" if isinstance(self.root, Path) else None, self._restore)
         self._journal.recover()
+        if isinstance(self.root, Path) and any((self.root / ".locks").glob("writes-*.part")):
+            for table in (self._bars, self._ticks, self._quotes, self._actions):
+                table.remove_leftovers()
 
     def write(
         self,

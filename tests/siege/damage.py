@@ -112,7 +112,7 @@ def _expected(reference: Path, arguments: tuple[str, ...], scratch: Path) -> tup
     shutil.copytree(reference / "data", scratch / "data")
     outcome = command(scratch, *arguments)
     shutil.rmtree(scratch)
-    return outcome.code, shown(outcome)
+    return outcome.code, shown(outcome, scratch)
 
 
 def case(rng: random.Random, reference: Path, place: Path, *, of_store: bool) -> Result:
@@ -129,12 +129,10 @@ def case(rng: random.Random, reference: Path, place: Path, *, of_store: bool) ->
     if (
         not wrong
         and outcome.code != REFUSED
-        and (outcome.code, shown(outcome)) != expected
+        and (outcome.code, shown(outcome, place)) != expected
         and not _says(outcome, expected[1])
     ):
-        wrong = (
-            f"other output than of the undamaged files, exit {outcome.code}: {outcome.out[:300]} {outcome.err[:300]}"
-        )
+        wrong = f"other output than of whole files, exit {outcome.code}: {outcome.out[:300]} {outcome.err[:300]}"
     return Result(what=what, answer="refused" if outcome.code == REFUSED else "same", fault=wrong)
 
 

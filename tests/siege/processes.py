@@ -67,7 +67,10 @@ def forked(
     while handle in waiting:
         left = began + (timeout if kill_after is None else kill_after) - time.monotonic()
         if not (ready := select.select(waiting, [], [], max(left, 0.0))[0]):
-            os.killpg(pid, signal.SIGKILL)
+            try:
+                os.killpg(pid, signal.SIGKILL)
+            except ProcessLookupError:  # it has not come as far as to lead a group
+                os.kill(pid, signal.SIGKILL)
             break
         for each in ready:
             if each == handle:

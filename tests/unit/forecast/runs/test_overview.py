@@ -64,12 +64,12 @@ def test_every_change_of_a_run_is_noticed(runs):
     assert [each.run for each in summaries(runs)] == ["MSFT-1d-bbbbbbbbbb"]
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"version": 2, "runs": {"x": 1}}', b'{"version": 1}'])
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"version": 3, "runs": {"x": 1}}', b'{"version": 1}'])
 def test_a_damaged_list_is_made_anew(runs, content):
     expected = summaries(runs)
     (runs / ".overview.json").write_bytes(content)
     assert summaries(runs) == expected
-    assert json.loads((runs / ".overview.json").read_bytes())["version"] == 2
+    assert json.loads((runs / ".overview.json").read_bytes())["version"] == 3
 
 
 def test_a_damaged_backtest_or_label_leaves_the_rest_of_the_line(runs):

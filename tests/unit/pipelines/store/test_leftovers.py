@@ -1,4 +1,4 @@
-"""Data files without a commit: those of a killed writer go with the next write, those of a living one stay."""
+"""Data files without a commit: those of a killed writer go when the store is opened, those of a living one stay."""
 
 import subprocess
 import sys
@@ -45,26 +45,20 @@ def files(root: Path) -> int:
     return len(list(root.glob("bars/*/*/*.parquet")))
 
 
-def test_what_a_killed_writer_left_goes_with_the_next_write_of_any_symbol(store: Store, tmp_path: Path, gone: int):
+def test_what_a_killed_writer_left_is_gone_when_the_store_is_opened(store: Store, tmp_path: Path, gone: int):
     before = files(tmp_path)
     left, note = leave(tmp_path, gone)
-    store.write_bars(constant_bars(1, symbol="OTHER"))
+    Store(tmp_path)
     assert not left.exists()
     assert not note.exists()
-    assert files(tmp_path) == before + 1  # every version's files are there: undo needs them
+    assert files(tmp_path) == before  # every version's files are there: undo needs them
     assert set(store.bars_at(0, SYMBOL).close) == {1.0}
     assert set(store.read_bars(SYMBOL).close) == {2.0}
 
 
-def test_a_compaction_removes_it_too(store: Store, tmp_path: Path, gone: int):
-    left, _ = leave(tmp_path, gone)
-    store.compact()
-    assert not left.exists()
-
-
 def test_what_a_living_writer_has_not_committed_stays(store: Store, tmp_path: Path):
     left, note = leave(tmp_path, None)
-    store.write_bars(constant_bars(3, symbol="OTHER"))
+    Store(tmp_path)
     assert left.exists()
     assert note.exists()
 
@@ -73,8 +67,8 @@ def test_what_a_living_writer_has_not_committed_stays(store: Store, tmp_path: Pa
 def test_where_somebody_writes_or_compacts_it_stays_until_later(store: Store, tmp_path: Path, gone: int, lock: str):
     left, note = leave(tmp_path, gone)
     with FileLock(tmp_path / ".locks" / lock):
-        store.write_bars(constant_bars(3, symbol="OTHER"))
+        Store(tmp_path)
         assert left.exists()
         assert note.exists()
-    store.write_bars(constant_bars(4, symbol="OTHER"))
+    Store(tmp_path)
     assert not left.exists()
