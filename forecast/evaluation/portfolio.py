@@ -16,7 +16,8 @@ from forecast.evaluation.recomputation import recompute
 from forecast.evaluation.tries import tries
 from forecast.evaluation.warnings import diverged_members, ruins
 from forecast.runs import integrity, trial_log
-from forecast.runs.io import read_json, read_parquet, write_json, write_parquet
+from forecast.runs.io import damaged, json_bytes, parquet_bytes, read_json, read_parquet, write_json
+from forecast.runs.manifest import FILES, check_seal, digest, read_checked, sealed
 from forecast.runs.run import Run
 from forecast.statistics.comparisons import is_network
 from forecast.statistics.summary import summarise
@@ -27,11 +28,13 @@ from forecast.trading.signals import utc
 from forecast.trading.simulator import Flags, Ledger, account
 from forecast.trading.strategy import StrategyResult
 from pipelines.errors import ConfigError
+from pipelines.files import write_atomically
 from pipelines.market.calendars import session_of
 from pipelines.market.types import Floats, Times
 
 Weighting = Literal["equal", "inverse-volatility"]
 
+_MANIFEST = "manifest.json"
 FOLDER = "portfolios"
 
 
@@ -178,16 +181,31 @@ def save(portfolio: Portfolio, *, runs: Path) -> Path:
     """Writes `portfolios/<name>/`; metrics.json comes last and says that the rest is whole."""
     folder = runs / FOLDER / portfolio.name
     (folder / "metrics.json").unlink(missing_ok=True)
-    write_json(folder / "config.json", portfolio.config)
-    write_parquet(folder / "holdings.parquet", portfolio.holdings)
-    write_parquet(folder / "ledger.parquet", portfolio.ledger)
-    write_json(folder / "metrics.json", portfolio.metrics)
+    files = {
+        "config.json": json_bytes(portfolio.config),
+        "holdings.parquet": parquet_bytes(portfolio.holdings),
+        "ledger.parquet": parquet_bytes(portfolio.ledger),
+        "metrics.json": json_bytes(portfolio.metrics),
+    }
+    write_json(folder / _MANIFEST, sealed({FILES: {file: digest(content) for file, content in files.items()}}))
+    for file, content in files.items():
+        write_atomically(folder / file, content)
     return folder
 
 
 def load(runs: Path, name: str) -> Portfolio:
-    """One saved portfolio, whole."""
+    """One saved portfolio, whole.
+
+    Raises:
+        RunError: a file of it that is missing or was changed.
+    """
     folder = runs / FOLDER / name
+    manifest = read_json(folder / _MANIFEST)
+    check_seal(manifest, folder / _MANIFEST)
+    for file in ("config.json", "holdings.parquet", "ledger.parquet", "metrics.json"):
+        if file not in manifest.get(FILES, {}):
+            raise damaged(folder / _MANIFEST, f"it lacks {file}")
+        read_checked(folder / file, name=file, manifest=manifest)
     return Portfolio(
         name=name,
         config=read_json(folder / "config.json"),

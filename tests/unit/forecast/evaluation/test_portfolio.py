@@ -14,7 +14,7 @@ from forecast.evaluation.backtest import traded_accounts
 from forecast.evaluation.portfolio import join, list_portfolios, load, save
 from forecast.report.sections.notes import trading_notes
 from forecast.runs.io import write_json, write_parquet
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, RunError
 from tests.helpers.reference_backtest import keep_book
 from tests.helpers.report_fixtures import build_run
 
@@ -199,7 +199,7 @@ def test_a_portfolio_is_saved_compared_and_found_again(runs):
     made = join(runs, rules=RULES, weighting="equal")
     folder = save(made, runs=runs[0].folder.parent)
     assert sorted(path.name for path in folder.iterdir()) == [
-        "config.json", "holdings.parquet", "ledger.parquet", "metrics.json",
+        "config.json", "holdings.parquet", "ledger.parquet", "manifest.json", "metrics.json",
     ]  # fmt: skip
     assert list_portfolios(runs[0].folder.parent) == [made.name]
     assert made.name.startswith("AAPL+MSFT+IBM_equal_long-short_band-0.0_fee-3.0_slippage-4.0")
@@ -209,6 +209,9 @@ def test_a_portfolio_is_saved_compared_and_found_again(runs):
     assert ("skill", "lstm", "simple_rnn") in pairs
     assert ("money", "lstm", "same_exposure") in pairs
     assert again.config["symbols"] == ["AAPL", "MSFT", "IBM"]
+    (folder / "config.json").write_text("{}")
+    with pytest.raises(RunError, match=r"config\.json .* was changed\. Expected sha256"):
+        load(runs[0].folder.parent, made.name)
 
 
 def test_what_cannot_be_joined_is_one_clear_line(tmp_path):

@@ -36,6 +36,15 @@ def test_the_interval_excludes_zero_exactly_where_the_p_value_is_below_its_level
     assert estimate.interval(at - 0.01)[0] > 0
 
 
+def test_the_variance_of_seeds_is_that_of_their_means_less_what_chance_of_the_days_adds_to_it() -> None:
+    rng = np.random.default_rng(5)
+    seeds = np.array([-0.3, 0.0, 0.3]) + rng.normal(0.0, 3.0, (1_000, 3))
+    part = estimate_difference(seeds.mean(axis=1), np.zeros(1_000), seeds_a=seeds).parts[1]
+    by_chance = 3.0**2 / 1_000  # of the mean of 1,000 independent days
+    assert part.noise == pytest.approx(by_chance / 3, rel=0.2)
+    assert part.value == pytest.approx((np.var(seeds.mean(axis=0), ddof=1) - by_chance) / 3, rel=0.05)
+
+
 @pytest.mark.parametrize("seeds", [2, 3, 10])
 def test_a_true_difference_of_zero_is_claimed_one_time_in_twenty_with_any_number_of_seeds(seeds: int) -> None:
     rng = np.random.default_rng(seeds)
