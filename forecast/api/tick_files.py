@@ -33,6 +33,7 @@ def bring_tick_files(
     options, is left out.
     """
     from pipelines.ingestion import within
+    from pipelines.sources.csv import archives
     from pipelines.store.file_log import FileLog
     from pipelines.tick_ingestion import ingest_tick_files
 
@@ -40,7 +41,7 @@ def bring_tick_files(
     large = {path for path in paths if method == "merge" and files.is_large(path)}
     if len(paths) < 2 and not large:
         return None
-    log = FileLog(workspace.origins, symbol, options=str(files.options()))
+    log = FileLog(workspace.origins, symbol, options=str(files.options()), origin=archives.origin)
     catalogue = store.catalogue()
     series = catalogue[(catalogue["symbol"] == symbol) & catalogue["kind"].isin(["ticks", "quotes"])]
     stored = series[series["kind"] == "ticks"] if (series["kind"] == "ticks").any() else series

@@ -64,6 +64,17 @@ class Table:
         table = self._open()
         return None if table is None else pa.table(table.get_add_actions(flatten=True))
 
+    def largest(self, where: Mapping[str, str], column: str) -> str:
+        """The largest text of a column in one partition, from the statistics of its files; "" where there is none."""
+        import pyarrow.compute as pc
+
+        files = self.files()
+        if files is None:
+            return ""
+        for name, value in where.items():
+            files = files.filter(pc.equal(files[f"partition.{name}"], value))
+        return max((str(text) for text in files[f"max.{column}"].to_pylist() if text), default="")
+
     def version(self) -> int:
         """The number of the last commit, -1 where there is no table."""
         table = self._open()

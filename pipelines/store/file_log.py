@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,16 +26,23 @@ class FileEntry:
 
 
 class FileLog:
-    """The files of one symbol. folder: where origins are kept. options: how the files are read."""
+    """The files of one symbol.
 
-    def __init__(self, folder: Path, symbol: str, *, options: str) -> None:
+    folder: where origins are kept. options: how the files are read. origin: where a file lies for good, which that of
+    an unpacked archive does not.
+    """
+
+    def __init__(
+        self, folder: Path, symbol: str, *, options: str, origin: Callable[[Path], Path] = Path.resolve
+    ) -> None:
         self._path = folder / f"{check_symbol(symbol)}_files.json"
         self._options = hashlib.sha256(options.encode()).hexdigest()[:16]
-        self._entries = {name: entry for name, entry in _read(self._path) if Path(name).exists()}
+        self._origin = origin
+        self._entries = {name: entry for name, entry in _read(self._path) if _is_there(Path(name))}
 
     def unchanged(self, path: Path) -> FileEntry | None:
         """The entry of a file that was read as it is now and with the same options, else None."""
-        entry, now = self._entries.get(str(path.resolve())), path.stat()
+        entry, now = self._entries.get(str(self._origin(path))), path.stat()
         same = entry is not None and (entry.size, entry.modified, entry.options) == (
             now.st_size, now.st_mtime_ns, self._options,
         )  # fmt: skip
@@ -50,9 +57,14 @@ class FileLog:
 
     def record(self, path: Path, entry: FileEntry) -> None:
         """Remembers a file once its rows are in the store."""
-        self._entries[str(path.resolve())] = entry
+        self._entries[str(self._origin(path))] = entry
         content = {name: asdict(entry) for name, entry in self._entries.items()}
         write_atomically(self._path, json.dumps(content).encode())
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file, or an archive that it is of."""
+    return path.exists() or any(parent.is_file() for parent in path.parents)
 
 
 def _read(path: Path) -> Iterator[tuple[str, FileEntry]]:

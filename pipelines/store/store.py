@@ -325,13 +325,15 @@ class Store:
         with table.lock(where):
             if table.exists():
                 inside = (ds.field(key) >= first) & (ds.field(key) <= last)
-                order = [(name, "ascending") for name in (key, "place") if name in columns]
-                stored = table.read(where, inside, rows.column_names).sort_by(order)
+                stored = table.read(where, inside, rows.column_names)
                 rows = rows.cast(stored.schema)
-                if method == "merge":
-                    others = stored.filter(pc.invert(pc.is_in(stored[key], rows[key].combine_chunks())))
-                    rows = pa.concat_tables([rows, others]).sort_by(order)
-                    _check_overlap(rows, where)
+                if stored.num_rows:  # else the rows, which are in order, are all there is
+                    order = [(name, "ascending") for name in (key, "place") if name in columns]
+                    stored = stored.sort_by(order)
+                    if method == "merge":
+                        others = stored.filter(pc.invert(pc.is_in(stored[key], rows[key].combine_chunks())))
+                        rows = pa.concat_tables([rows, others]).sort_by(order)
+                        _check_overlap(rows, where)
                 if not always and stored.equals(rows):
                     return len(moments)
                 self._check_market(table, where, columns)
@@ -345,10 +347,9 @@ class Store:
         return catalogue[same & (catalogue["kind"] == table.name)]
 
     def _check_market(self, table: Table, where: dict[str, str], columns: dict[str, Any]) -> None:
-        stored = self._rows_of(table, where)
         for name in ("currency", "calendar"):
             new = str(columns[name][0]) if name in columns and len(columns[name]) else ""
-            if len(stored) and new and (old := str(stored[name].iloc[0])) and old != new:
+            if new and (old := table.largest(where, name)) and old != new:
                 raise StoreError(
                     f"{where['symbol']} is stored with the {name} {old}, got {new}. "
                     f"Use --{name} {old}, or another --data-dir."

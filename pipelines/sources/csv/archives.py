@@ -1,6 +1,7 @@
 """Archives of several files as the folder that they are: unpacked once, within bounds, until the program ends."""
 
 import atexit
+import os
 import tarfile
 import zipfile
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from pipelines.sources.csv.cells import quoted
 
 _TARS = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 _PART = 1 << 20
+_ORIGINS: dict[Path, Path] = {}
 
 
 def members(path: Path) -> list[Path]:
@@ -42,6 +44,11 @@ def members(path: Path) -> list[Path]:
             f"Expected a file of the archive {quoted(archive)} ({some}), got {quoted(name)}. Name one of these."
         )
     return same
+
+
+def origin(path: Path) -> Path:
+    """Where a file lies for good: an unpacked one below its archive, whatever folder it was unpacked to."""
+    return _ORIGINS.get(path) or path.resolve()
 
 
 def _is_file(path: Path) -> bool:
@@ -108,6 +115,8 @@ def _named(path: Path, size: int, modified: int) -> dict[str, Path]:
                             f"{quoted(path)}, which goes on. Unpack it yourself if it is what you expect."
                         )
                     target.write(part)
+            os.utime(place, ns=(modified, modified))  # as old as the archive, however often it is unpacked
+            _ORIGINS[place] = path.resolve() / str(number) / PurePosixPath(name).name
             places[name] = place
     tables = {name: place for name, place in places.items() if not name.lower().endswith(".txt")}
     places = tables or places  # a .txt beside tables says what they are

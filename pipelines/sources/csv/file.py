@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.cleaning import cleaning
 from pipelines.errors import BadFileError
-from pipelines.market.types import Floats
+from pipelines.market.types import Floats, Times
 from pipelines.sources.csv import bar_times, formats, lobster, numbers, reader, times
 from pipelines.sources.csv.cells import Column, quoted
 from pipelines.sources.csv.identity import Values
@@ -50,7 +50,7 @@ def read_file(path: Path, options: Options) -> FilePart:
     with formats.readable(path):
         plan = plan_file(path, options)
         arrays = _typed(plan) if plan.layout is None else _text(plan, plan.layout)
-    return _part(plan, arrays, {})
+    return _part(plan, arrays)
 
 
 def read_parts(path: Path, options: Options, *, rows: int, watch: Callable[[int], None]) -> Iterator[FilePart]:
@@ -77,6 +77,14 @@ def read_parts(path: Path, options: Options, *, rows: int, watch: Callable[[int]
                 yield _part(plan, arrays, sides)
         except reader.NotTypedError as error:
             raise BadFileError(f"Expected numbers in all of {quoted(path)}, got another cell.") from error
+
+
+def is_newest_first(at: Times) -> bool:
+    """Whether the rows of a file, or of its first part, go back in time."""
+    filled = at[~np.isnat(at)]
+    steps = np.diff(filled)
+    none = np.timedelta64(0, "ns")
+    return bool(len(steps) and filled[0] > filled[-1] and 2 * np.sum(steps > none) < np.sum(steps < none))
 
 
 def _tables(plan: Plan, watch: Callable[[int], None]) -> "Iterator[tuple[pa.Table, Mapping[str, str]]]":
@@ -351,8 +359,8 @@ def _joined(parts: Sequence[times.Stamps]) -> times.Stamps:
     return replace(parts[0], wall=np.concatenate([part.wall for part in parts]), utc=utc)
 
 
-def _part(plan: Plan, arrays: Arrays, sides: dict[str, float]) -> FilePart:
-    """sides: the last bid and ask before these rows, of a file whose empty ones are those of the row before."""
+def _part(plan: Plan, arrays: Arrays, sides: dict[str, float] | None = None) -> FilePart:
+    """sides: the last bid and ask before these rows, where they are a part of a file; see _carry_sides()."""
     import pandas as pd
 
     stamps: times.Stamps = arrays.pop("stamps")
@@ -415,14 +423,19 @@ def _trades_of_databento(arrays: Arrays, actions: "str | NDArray[np.object_]") -
     return {name: values[trades] for name, values in (arrays | {"row": row}).items()}, notes
 
 
-def _carry_sides(plan: Plan, arrays: Arrays, sides: dict[str, float]) -> tuple[str, ...]:
+def _carry_sides(plan: Plan, arrays: Arrays, sides: dict[str, float] | None) -> tuple[str, ...]:
     """Bid and ask where each row says only what has changed: MetaTrader leaves the other side empty, Lean writes 0."""
     if plan.shape.sides_stand:
+        backwards = is_newest_first(arrays["at"])
+        if backwards and sides is not None:
+            raise BadFileError(f"Expected the oldest quote of {quoted(plan.path)} first, got the newest.")
         for name in ("bid", "ask"):
-            values = np.append(sides.get(name, np.nan), arrays[name])
+            before = np.nan if sides is None else sides.get(name, np.nan)
+            values = np.append(before, arrays[name][::-1] if backwards else arrays[name])
             rows = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))))
-            arrays[name] = values[rows][1:]
-            sides[name] = float(values[rows][-1])
+            arrays[name] = values[rows][1:][::-1] if backwards else values[rows][1:]
+            if sides is not None:
+                sides[name] = float(values[rows][-1])
         return ()
     bid, ask = arrays["bid"], arrays["ask"]
     if plan.shape.name != "lean" or np.any((bid > 0) & (ask > 0)) or not (np.any(bid > 0) and np.any(ask > 0)):

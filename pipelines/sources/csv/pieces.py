@@ -7,6 +7,7 @@ whole files, which has the last word.
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import ForecastError, TooFewBarsError
+from pipelines.files import temporary_folder
 from pipelines.market.types import Quotes, Ticks
 from pipelines.sources.base import Delivery
 from pipelines.sources.csv import file, formats, lobster, source
@@ -66,7 +68,7 @@ def read(
     last: Quotes | None = None
     empty = True
     try:
-        for piece in _between_times(file.read_parts(path, options, rows=rows, watch=watch)):
+        for piece in _between_times(_oldest_first(file.read_parts(path, options, rows=rows, watch=watch))):
             try:
                 delivery = source.deliver(source.joined([piece], options), symbol, before=before)
             except TooFewBarsError:
@@ -80,6 +82,35 @@ def read(
         raise NotInPiecesError from error
     if empty:
         raise NotInPiecesError
+
+
+def _oldest_first(parts: Iterator[file.FilePart]) -> Iterator[file.FilePart]:
+    """The parts of a file whose newest row is first, from its end to its beginning; those of any other as they come."""
+    import pyarrow as pa
+    from pyarrow import feather
+
+    first = next(parts, None)
+    if first is None:
+        return
+    parts, newest_first = chain([first], parts), file.is_newest_first(first.frame["at"].to_numpy())
+    del first
+    if not newest_first:
+        yield from parts
+        return
+    with temporary_folder("newest-first") as folder:
+        bare: list[file.FilePart] = []
+        for number, part in enumerate(parts):
+            if any(not isinstance(value, str) for value in part.identities.values()):
+                raise NotInPiecesError
+            feather.write_feather(pa.Table.from_pandas(part.frame, preserve_index=False), folder / str(number))
+            bare.append(replace(part, frame=part.frame.iloc[:0].copy()))
+            del part
+        notes: tuple[str, ...] = ("rows were stored newest first: reversed",)
+        for number in reversed(range(len(bare))):
+            frame = feather.read_table(folder / str(number), memory_map=False).to_pandas()
+            (folder / str(number)).unlink()
+            yield replace(bare[number], frame=frame[::-1].reset_index(drop=True), notes=(*bare[number].notes, *notes))
+            notes = ()
 
 
 def _between_times(parts: Iterator[file.FilePart]) -> Iterator[file.FilePart]:

@@ -1,6 +1,7 @@
 """Archives of several files, columns separated by blanks, LOBSTER's book beside its messages."""
 
 import io
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from pipelines.errors import BadFileError
 from pipelines.market.types import Bars, Ticks
-from pipelines.sources.csv import source
+from pipelines.sources.csv import archives, source
+from pipelines.store.file_log import FileLog
 from tests.helpers.price_files import HEADER, PRICES, rows, table
 
 CLOSES = [line[3] for line in PRICES]
@@ -41,6 +43,26 @@ def test_files_of_an_archive_are_read_as_those_of_a_folder(tmp_path: Path, name:
     for _ in range(2):
         assert closes(path) == CLOSES
         assert closes(zipped(tmp_path / "a.zip", HALVES | {"readme.txt": "hello", "__MACOSX/b.csv": "x"})) == CLOSES
+
+
+def test_files_of_an_archive_are_known_again_wherever_they_are_unpacked(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "all.zip", HALVES)
+
+    def unpacked() -> tuple[FileLog, list[Path]]:
+        for cached in (archives._folder, archives._named, archives._unpacked):  # as in a process of its own
+            cached.cache_clear()
+        return FileLog(tmp_path / "origins", "X", options="", origin=archives.origin), archives.members(path)
+
+    log, places = unpacked()
+    for place in places:
+        assert log.unchanged(place) is None
+        log.record(place, log.entry(place, first=0, last=1))
+    log, again = unpacked()
+    assert set(places).isdisjoint(again)
+    assert [log.unchanged(place) is not None for place in again] == [True, True]
+    os.utime(zipped(path, HALVES), ns=(1, 1))
+    log, changed = unpacked()
+    assert [log.unchanged(place) for place in changed] == [None, None]
 
 
 def test_a_file_of_an_archive_may_be_named(tmp_path: Path) -> None:

@@ -73,9 +73,32 @@ def test_rows_a_little_out_of_order_are_sorted_and_far_ones_need_the_whole_file(
     parts = read(path)
     assert joined(parts, "size") == [*range(500), 501, 500, *range(502, 1_000)]
     assert any("out of time order (first: row 502)" in note for part in parts for note in part.report.notes)
-    path.write_text(trades(seconds[::-1], [10.0] * 1_000))
+    path.write_text(trades([*range(900, 1_000), *range(900)], [10.0] * 1_000))
     with pytest.raises(pieces.NotInPiecesError):
         read(path)
+
+
+@pytest.mark.parametrize("columns", ["time,price,size", "time,price,size,cond", "time,price,size,bid,ask"])
+def test_a_file_stored_newest_first_gives_the_same_pieces_as_the_whole(tmp_path: Path, columns: str) -> None:
+    rng = np.random.default_rng(5)
+    seconds, prices = np.sort(rng.integers(0, 700, 1_000)), 100 + np.cumsum(rng.choice([-0.01, 0, 0.01, 2.0], 1_000))
+    more = {"time,price,size": "", "time,price,size,cond": ",@", "time,price,size,bid,ask": ",9,{}"}[columns]
+    rows = [
+        f"{OPEN + np.timedelta64(int(s), 's')},{p:.2f},{n}{more.format(200 + n // 7)}"
+        for n, (s, p) in enumerate(zip(seconds, prices, strict=True))
+    ]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([columns, *rows[::-1]]) + "\n")
+    parts, whole = read(path), source.read("X", files=[path], tz="UTC")
+    assert len(parts) > 5
+    assert isinstance(whole.prices, Ticks)
+    for name in ("time", "price", "size"):
+        assert joined(parts, name) == getattr(whole.prices, name).tolist()
+    if whole.quotes is not None:
+        assert joined(parts, "ask", of="quotes") == whole.quotes.ask.tolist()
+    report = sum_of_pieces([part.report for part in parts])
+    assert report.rows_in == 1_000
+    assert report.notes[0] == "rows were stored newest first: reversed"
 
 
 @pytest.mark.parametrize("cell", ["ten", "1,5", ""])
