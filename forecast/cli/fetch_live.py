@@ -6,6 +6,7 @@ import click
 
 from forecast.cli.context import CliContext, print_json
 from forecast.cli.tables import print_table
+from forecast.report import formatting
 
 
 def record(settings: CliContext, symbols: tuple[str, ...], duration: str, *, as_json: bool) -> None:
@@ -32,4 +33,4 @@ def record(settings: CliContext, symbols: tuple[str, ...], duration: str, *, as_
     if as_json:
         print_json(vars(recording))
     else:
-        print_table(["symbol", ">quotes"], [[name, f"{recording.quotes.get(name, 0):,}"] for name in names])
+        print_table(["symbol", ">quotes"], [[name, formatting.count(recording.quotes.get(name, 0))] for name in names])

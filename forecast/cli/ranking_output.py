@@ -9,6 +9,7 @@ import pandas as pd
 
 from forecast.cli.context import CliContext, print_json
 from forecast.cli.tables import print_table
+from forecast.report import formatting
 from forecast.serving.panel_signal import PanelSignal
 
 
@@ -31,8 +32,8 @@ def show_panel(ranking: PanelSignal, settings: CliContext, *, now: np.datetime64
                         entry.symbol,
                         f"{entry.probability:.4f}",
                         entry.action.upper(),
-                        f"{entry.before:.2%}",
-                        f"{entry.share:.2%}",
+                        formatting.percent(entry.before),
+                        formatting.percent(entry.share),
                     ]
                     for entry in busy
                 ],

@@ -66,10 +66,10 @@ def as_dict(signal: RunSignal, *, now: np.datetime64) -> dict[str, Any]:
 
 
 def holding(position: float) -> str:
-    """A position in words: "long", "short 50%", "flat"."""
+    """A position in words: "long", "short 50 %", "flat"."""
     if position == 0:
         return "flat"
-    size = "" if abs(position) == 1 else f" {abs(position):.0%}"
+    size = "" if abs(position) == 1 else f" {formatting.number(100 * abs(position), 0)} %"
     return ("long" if position > 0 else "short") + size
 
 
@@ -78,7 +78,7 @@ def age(signal: RunSignal, now: np.datetime64) -> str:
     minutes = int((now - signal.decided_at) / np.timedelta64(1, "m"))
     if minutes < 120:
         return f"{max(minutes, 0)} min"
-    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440:,} days"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{formatting.count(minutes // 1440)} days"
 
 
 def moment(signal: RunSignal) -> str:

@@ -1,5 +1,6 @@
 """The runs of a folder: which there are, which is the newest, and which one a person means."""
 
+import difflib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from pipelines.market.types import check_symbol
 LATEST = "latest"
 _NAME = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.\-=^_]{0,120}")
 _LONGEST_POINTER = 200
+_SLIP = 0.75  # of ten digits two are others, or one is missing
 
 
 def list_runs(runs: Path) -> list[Run]:
@@ -98,12 +100,19 @@ def _latest(runs: Path) -> Run:
     return newest
 
 
+def _hashes_alike(name: str, run: str) -> bool:
+    """Whether the ends of two names, the hashes of runs, differ by a slip at most, and not as two runs do."""
+    ends = (name.rpartition("-")[2].lower(), run.rpartition("-")[2].lower())
+    return difflib.SequenceMatcher(None, *ends).ratio() >= _SLIP
+
+
 def _unknown(runs: Path, name: str) -> RunError:
     listed = list_runs(runs)
     finished = [run for run in listed if run.finished]
     symbols = list(dict.fromkeys(run.symbol for run in finished))
     begun = next((run.name for run in listed if name and run.name.lower().startswith(name.lower())), None)
-    hint = f" Did you mean {begun}?" if begun else did_you_mean(name, [*(run.name for run in listed), *symbols])
+    alike = [run.name for run in listed if _hashes_alike(name, run.name)]  # one symbol's runs begin alike
+    hint = f" Did you mean {begun}?" if begun else did_you_mean(name, [*alike, *symbols])
     if not hint:
         newest = ", ".join(run.name for run in listed[:3])
         hint = f" Newest runs: {newest}." if listed else " There is none yet. Train one: forecast train SYMBOL."

@@ -44,7 +44,7 @@ def test_an_empty_store_says_how_to_fill_it(tmp_path: Path, capsys: pytest.Captu
 def test_show_gives_the_last_rows_raw_or_adjusted(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert forecast(data, "show", "aapl", "--rows", "2") == 0
     out = capsys.readouterr().out
-    assert "2013-03-01     438  438.1799  429.98  430.47  19,730,300" in out
+    assert "2013-03-01     438  438.1799  429.98  430.47  19\u202f730\u202f300" in out
     assert "2005-02-28         0      2" in out
     forecast(data, "show", "AAPL", "--rows", "1", "--adjust", "forward", "--json")
     (row,) = json.loads(capsys.readouterr().out)["rows"]

@@ -1,6 +1,7 @@
 """`forecast fetch` from end to end: what is printed, what is stored, and how it fails."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ def test_the_sample_is_fetched_and_told(tmp_path: Path, capsys: pytest.CaptureFi
     assert forecast(tmp_path, "fetch", "aapl", "MSFT", "--source", "sample") == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].split() == ["symbol", "what", "rows", "first", "last", "in", "actions"]
-    assert printed[1].split() == ["AAPL", "1d", "bars", "3,270", "2000-03-01", "2013-03-01", "USD", "5"]
+    assert re.split(" +", printed[1]) == ["AAPL", "1d", "bars", "3\u202f270", "2000-03-01", "2013-03-01", "USD", "5"]
     assert len(Store(tmp_path / "data" / "store").read_actions("MSFT")) == 38
 
 

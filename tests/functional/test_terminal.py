@@ -114,7 +114,7 @@ def test_signals_of_the_evening_fit(width, capsys, monkeypatch):
 
     text = click.unstyle(out.getvalue())
     assert not too_wide(text, width)
-    for needed in ("SHIB-USD", "BUY", "short 50%", "from long", "0.0000112965", "−221\u202f307\u202f484", "sell"):
+    for needed in ("SHIB-USD", "BUY", "short 50 %", "from long", "0.0000112965", "−221\u202f307\u202f484", "sell"):
         assert needed in text, needed
     assert "MSFT: It is gone." in capsys.readouterr().err
     assert isinstance(out, io.StringIO)
@@ -163,7 +163,7 @@ def test_a_symbol_with_trades_alone_is_shown_as_trades(folder, capsys):
     assert forecast(folder, "data", "show", "ES", "--rows", "2") == 0
     assert capsys.readouterr().out.split()[:4] == ["time,", "UTC", "price", "size"]
     assert forecast(folder, "data", "check", "ES") == 0
-    assert "413,803 ticks" in capsys.readouterr().out
+    assert "413\u202f803 ticks" in capsys.readouterr().out
 
 
 def test_files_that_a_shell_has_named_are_files_and_not_symbols(tmp_path, capsys):

@@ -13,7 +13,7 @@ from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.suggestions import SuggestingGroup
 from forecast.cli.tables import Column, print_table
 from forecast.cli.text import say
-from forecast.workspace import DATA_DIR, REPORTS_DIR, STORE, read_settings
+from forecast.workspace import DATA_DIR, PROJECT_FILE, REPORTS_DIR, STORE, read_settings, user_file
 from pipelines.errors import ConfigError
 
 _PLACES = {"data_dir": DATA_DIR, "reports_dir": REPORTS_DIR, "store": STORE}
@@ -53,6 +53,11 @@ def show(ctx: click.Context, as_json: bool) -> None:
         [Column("command"), Column("setting"), Column("value", wrap=True), Column("from", wrap=True)],
         [[name, setting, _text(value), source] for name, setting, value, source in rows],
     )
+    if not config_files.files():
+        settings.note(
+            f"No file sets anything: every option has its default. Settings of this folder go into {PROJECT_FILE}, "
+            f"your own into {user_file()}. What may stand there: forecast config schema."
+        )
 
 
 @command.command("check")

@@ -14,6 +14,7 @@ from forecast.cli.suggestions import SuggestingGroup
 from forecast.cli.tables import Column, print_table
 from forecast.cli.text import say
 from forecast.config.prices import SeriesConfig
+from forecast.report import formatting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +44,6 @@ def list_(settings: CliContext, /, as_json: bool) -> None:
       forecast data list
     """
     from forecast.api.stored_prices import catalogue
-    from forecast.report import formatting
 
     stored = catalogue(settings.workspace)
     if as_json:
@@ -135,7 +135,6 @@ def check(
       forecast data check ES --interval ticks
     """
     from forecast.api.stored_prices import TICKS, check_series, only_series
-    from forecast.report import formatting
     from pipelines.cleaning import quality_checks
     from pipelines.store.store import Store
 
@@ -145,7 +144,9 @@ def check(
         raise click.UsageError("--repair and --undo go with bars, not with --interval ticks. Fetch the trades again.")
     if undo is not None:
         rows = store.undo(undo, symbol, interval=interval)
-        settings.note(f"{symbol.upper()}: {rows:,} bars, dividends and splits are again as in version {undo}.")
+        settings.note(
+            f"{symbol.upper()}: {formatting.count(rows)} bars, dividends and splits are again as in version {undo}."
+        )
     series = check_series(store, symbol, interval)
     if repair and any(finding.repair for finding in series.findings):
         before = store.version()
@@ -182,7 +183,7 @@ def compact(settings: CliContext, /, as_json: bool) -> None:
     if as_json:
         print_json({"files_fewer": fewer})
     else:
-        click.echo(f"{fewer:,} files fewer.")
+        click.echo(f"{formatting.count(fewer)} files fewer.")
 
 
 @command.command("remove")
@@ -231,7 +232,6 @@ def export(settings: CliContext, /, symbol: str, file: Path, interval: str | Non
       forecast data export ES trades.parquet --interval ticks
     """
     from forecast.api.stored_prices import prices
-    from forecast.report import formatting
     from pipelines.store.export import write_frame
 
     if file.suffix not in (".csv", ".parquet"):
@@ -265,6 +265,6 @@ def _print_frame(frame: "pd.DataFrame") -> None:
 def _plain(value: float) -> str:
     """Ten significant digits, never as 1.1e-05; whole numbers without a point."""
     if value == int(value):
-        return f"{value:,.0f}"
+        return formatting.count(value)
     places = max(0, 9 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{places}f}".rstrip("0")
+    return formatting.number(value, places).rstrip("0")

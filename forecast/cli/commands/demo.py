@@ -7,6 +7,7 @@ import click
 from forecast.cli.context import CliContext
 from forecast.cli.options import option_of
 from forecast.config.compute import ComputeConfig
+from forecast.report import formatting
 
 _DAILY = {"symbol": "AAPL", "start": "2000-03-01", "end": "2013-03-01"}
 _TICKS = {"symbol": "ES", "bars": "tick:200", "start": "2013-09-02", "end": "2013-09-03"}
@@ -70,7 +71,8 @@ def _scope(run: Any) -> str:
     sessions = len(set(session_of(closed_at, described["data"]["calendar"]).tolist()))
     noun = "session" if sessions == 1 else "sessions"
     return (
-        f"{len(bars):,} bars of {sessions} {noun}, features of trades beside those of prices, nothing held overnight. "
+        f"{formatting.count(len(bars))} bars of {sessions} {noun}, features of trades beside those of prices, nothing "
+        "held overnight. "
         "They show what trading costs against what a bar moves, and whether the forecasts beat the base rate in "
         "these hours. They do not show whether either would be so on another day: days are the clusters of the "
         f"verdict, and {sessions} of them say next to nothing of a mean per day. Fetch a month of sessions of your own "

@@ -12,6 +12,7 @@ import click
 
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.text import say
+from forecast.report import formatting
 
 _LITTLE_ROOM = 100 * 10**6  # bytes: less than a training and its report
 
@@ -105,7 +106,9 @@ def _folder(folder: Path) -> str:
 def _room(folder: Path) -> str:
     """How much is free on the disk of a folder."""
     free = shutil.disk_usage(folder).free
-    text = f"{free / 1e9:,.1f} GB free" if free >= 1e9 else f"{free / 1e6:,.1f} MB free"
+    text = (
+        f"{formatting.number(free / 1e9, 1)} GB free" if free >= 1e9 else f"{formatting.number(free / 1e6, 1)} MB free"
+    )
     return text if free >= _LITTLE_ROOM else f"DISK NEARLY FULL: {text}"
 
 
@@ -132,9 +135,9 @@ def _store(settings: CliContext) -> str:
         catalogue = Store(settings.store).catalogue()
     except ForecastError as error:
         return str(error)
-    return (
-        f"{catalogue['symbol'].nunique()} symbols, {int(catalogue['rows'].sum()):,} rows" if len(catalogue) else "empty"
-    )
+    if not len(catalogue):
+        return "empty"
+    return f"{catalogue['symbol'].nunique()} symbols, {formatting.count(catalogue['rows'].sum())} rows"
 
 
 def _runs(settings: CliContext) -> str:

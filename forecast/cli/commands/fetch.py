@@ -15,6 +15,7 @@ from forecast.cli.fetch_files import describe, show
 from forecast.cli.options import option_of
 from forecast.config.fields import settings_of
 from forecast.config.prices import FetchConfig, FileConfig
+from forecast.report import formatting
 
 if TYPE_CHECKING:
     from forecast.api.price_files import PriceFiles
@@ -182,11 +183,11 @@ def _print(results: "list[IngestionResult]") -> None:
             [
                 result.symbol,
                 f"{result.interval} bars" if result.interval else result.kind,
-                f"{result.rows:,}",
+                formatting.count(result.rows),
                 result.first,
                 result.last,
                 result.currency or "–",
-                f"{result.actions}",
+                formatting.count(result.actions),
             ]
             for result in results
         ],

@@ -113,8 +113,10 @@ def list_(settings: CliContext, as_json: bool) -> None:
     """The live runs, and the paper record of the signals that they gave.
 
     The record follows the signals in the journal from the first one on: filled at the next open, at the rules' costs;
-    the last position is held where an evening was missed. Drift is tested anew every evening (an e-process): evidence
-    of 20 and more arises by chance in one of 20 records at most, however often it is looked at.
+    the last position is held where an evening was missed. The hit rate is the share of signals on the right side of
+    one half, beside that of the backtest; a signal is late that was given after the open at which it is filled. Drift
+    is tested anew every evening (an e-process): evidence of 20 and more arises by chance in one of 20 records at most,
+    however often it is looked at.
 
     \b
     Example:
@@ -228,9 +230,9 @@ def _print(rows: "list[tuple[LiveRun, PaperRecord | None, str]]") -> None:
     print_table(
         [
             Column("symbol"), Column("run"), Column("network", drop=3), Column("rules", wrap=True, drop=1),
-            Column("paper since"), Column("signals", number=True), Column("missed", number=True, drop=4),
-            Column("late", number=True, drop=5), Column("right", number=True), Column("backtest", number=True, drop=6),
-            Column("return", number=True), Column("drift"),
+            Column("signals since"), Column("signals", number=True), Column("bars missed", number=True, drop=4),
+            Column("given late", number=True, drop=5), Column("hit rate", number=True),
+            Column("in backtest", number=True, drop=6), Column("return", number=True), Column("drift evidence"),
         ],
         [
             [live_run.symbol, live_run.run, live_run.model, live_run.backtest.replace("_", " "), *cells(record)]

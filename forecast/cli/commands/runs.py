@@ -88,7 +88,9 @@ def command(
         print_json([_as_json(summary, live=live, differing=differing) for summary in listed])
         return
     if not listed:
-        settings.note(f"No such run in {settings.runs}. Train one: forecast train SYMBOL.")
+        narrowed = any((symbol, model, status, tag, experiment, text))
+        what = "No run that fits these options" if narrowed else "No run yet"
+        settings.note(f"{what} in {settings.runs}. Train one: forecast train SYMBOL.")
     _print(listed, live=live, differing=differing)
     for summary in listed:
         if summary.problem:

@@ -123,3 +123,13 @@ def test_a_neighbour_whose_run_json_cannot_be_read_is_named_and_passed_over(runs
     assert names(runs)[-1] == bad.name
     with pytest.raises(RunError, match="cannot be read"):
         catalog.open_run(runs, bad.name).describe()
+
+
+def test_a_mistyped_run_is_compared_by_its_digits_not_by_its_symbol(tmp_path):
+    name = "BTC-USD-time-1m-0a1b2c3d4e"
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "run.json").write_text("{}")
+    for typed, suggested in (("BTC-USD-time-1m-0a1b2c3d4f", True), ("BTC-USD-time-1m-9f8e7d6c5b", False)):
+        with pytest.raises(RunError) as caught:
+            catalog.open_run(tmp_path, typed)
+        assert (f"Did you mean {name}?" in str(caught.value)) is suggested
