@@ -1,7 +1,9 @@
 """Fixtures that run the real command line, and one small trained run that many tests read."""
 
+import atexit
 import os
 import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
-from tests.helpers.command_line import SMALL, Forecast, forecast_in
+from tests.helpers.command_line import SMALL, Forecast, forecast_here, forecast_in
 
 OF_TERMINALS = {"CLICOLOR_FORCE", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "JUPYTER_COLUMNS"}
 # Whatever the tests were started with: no settings of the program's own, and the same text in every terminal.
@@ -19,6 +21,11 @@ for name in [name for name in os.environ if name.startswith(("FORECAST_", "PYTHO
 os.environ |= {"XDG_CONFIG_HOME": "/nonexistent", "COLUMNS": "100", "LINES": "40", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 time.tzset()
 os.umask(0o022)
+
+if "PYTEST_XDIST_WORKER" not in os.environ:  # its processes inherit the variable
+    compiled = tempfile.mkdtemp(prefix="forecast-compiled-")  # networks of one shape are compiled once for all tests
+    atexit.register(shutil.rmtree, compiled, ignore_errors=True)
+    os.environ["TF_XLA_FLAGS"] = f"--tf_xla_persistent_cache_directory={compiled}"
 
 settings.register_profile("forecast", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("forecast")
@@ -42,7 +49,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(first.with_suffix(".lock")):
         if not (first / "whole").exists():
             first.mkdir()
-            run = forecast_in(first)
+            run = forecast_here(first)
             run("fetch", "AAPL", "MSFT", "--source", "sample")
             run("train", "AAPL", *SMALL)
             (first / "whole").touch()

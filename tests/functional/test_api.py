@@ -52,7 +52,7 @@ def folder(tmp_path_factory):
         f"open('traces', 'a').write('once ')\n{EIGHT_LINES}\nprint(page, len(fc.runs()))\n"
     )
     done = subprocess.run(
-        [sys.executable, "script.py"], capture_output=True, text=True, timeout=240, cwd=folder,
+        [sys.executable, "script.py"], capture_output=True, text=True, cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -121,7 +121,7 @@ def test_training_again_finds_the_run_also_in_a_thread(workspace):
     target = lambda: found.append(fc.train(experiment, workspace=workspace, progress=False))  # noqa: E731
     thread = threading.Thread(target=target)
     thread.start()
-    thread.join(timeout=60)
+    thread.join()
     assert found == [fc.open_run(workspace=workspace)]
 
 
@@ -145,7 +145,7 @@ def test_training_in_a_thread_gives_the_same_digits(folder, workspace, tmp_path)
 
     thread = threading.Thread(target=train)
     thread.start()
-    thread.join(timeout=240)
+    thread.join()
     first, second = (fc.open_run("ACME", workspace=each) for each in (workspace, own))
     pd.testing.assert_frame_equal(first.predictions(), second.predictions(), check_exact=True)
     assert notes[0] == (10, 0)
@@ -277,9 +277,7 @@ def test_a_notebook_trains_with_a_bar_and_shows_the_verdict(prices_only):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in NOTEBOOK])
-    client = nbclient.NotebookClient(
-        book, timeout=240, kernel_name="python3", resources={"metadata": {"path": prices_only}}
-    )
+    client = nbclient.NotebookClient(book, kernel_name="python3", resources={"metadata": {"path": prices_only}})
     client.execute(env={**os.environ, "PYTHONPATH": str(ROOT)})
     bar = "".join(output.get("text", "") for output in book.cells[1].outputs)
     assert "3/3" in bar or "2/2" in bar
@@ -290,7 +288,7 @@ def test_ipython_trains(prices_only):
     pytest.importorskip("IPython")
     done = subprocess.run(
         [sys.executable, "-m", "IPython", "--quick", "-c", "\n".join(NOTEBOOK[:2]) + "\nprint(run.finished)"],
-        capture_output=True, text=True, timeout=240, cwd=prices_only,
+        capture_output=True, text=True, cwd=prices_only,
         env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(prices_only)},
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] == "True", done.stderr

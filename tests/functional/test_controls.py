@@ -60,8 +60,9 @@ def test_a_small_calibration_leaves_a_page_and_is_listed(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3_000)
 def test_no_edge_is_seen_where_there_is_none_and_a_strong_one_always(tmp_path):
-    run = forecast_in(tmp_path, timeout=3_000)
+    run = forecast_in(tmp_path)
     common = ("power", "--markets", "20", "--jobs", str(cores()), *CONTROL, "--json")
     idle = json.loads(run(*common, "--market", "none", "--n-bars", "2000").stdout)["rates"]
     for row in idle:

@@ -16,7 +16,7 @@ import pytest
 
 from forecast.runs.catalog import open_run
 from tests.helpers.checkpoint_files import reseal
-from tests.helpers.command_line import SMALL, command_line, environment, forecast_here, forecast_in, only_line
+from tests.helpers.command_line import SMALL, command_line, environment, forecast_here, only_line
 from tests.helpers.signals import interruptible
 
 
@@ -82,14 +82,6 @@ def test_history_has_every_epoch_of_every_member_and_weights_lie_beside_their_de
     assert not list(run.folder.rglob("*.part"))
 
 
-def test_training_again_in_another_place_within_one_process_gives_the_same_digits(trained, tmp_path):
-    again = forecast_here(tmp_path)
-    again("fetch", "AAPL", "--source", "sample")
-    again("train", "AAPL", *SMALL)
-    assert newest(tmp_path).name == newest(trained).name
-    pd.testing.assert_frame_equal(newest(tmp_path).predictions(), newest(trained).predictions(), check_exact=True)
-
-
 def test_a_finished_run_is_not_trained_twice(trained):
     before = (newest(trained).folder / "predictions.parquet").stat().st_mtime_ns
     with mock.patch("forecast.compute.executor.InlinePool.start", side_effect=AssertionError("no worker is needed")):
@@ -99,7 +91,7 @@ def test_a_finished_run_is_not_trained_twice(trained):
     assert "TrainedWeights" not in done.stderr
 
 
-def test_a_training_interrupted_and_then_killed_goes_on_from_the_last_finished_member(copy):
+def test_a_training_interrupted_and_then_killed_ends_as_one_in_another_place_within_one_process(copy):
     options = (*SMALL, "--units", "5", "--seeds", "4")  # another run than the finished one
     before = _stopped(copy, (*options, "--jobs", "2"), how=signal.SIGINT, code=130)
     kept = _stopped(copy, (*options, "--jobs", "1"), how=signal.SIGKILL, code=-9)
@@ -108,6 +100,13 @@ def test_a_training_interrupted_and_then_killed_goes_on_from_the_last_finished_m
     assert f"Resuming: {len(kept)} of 20 members were finished before." in done.stderr
     assert newest(copy).finished
     assert len(newest(copy).history().groupby(["model", "fold", "seed"])) == 16
+    again = forecast_here(copy / "elsewhere")
+    (copy / "elsewhere").mkdir()
+    again("fetch", "AAPL", "--source", "sample")
+    again("train", "AAPL", *options)
+    assert newest(copy / "elsewhere").name == newest(copy).name
+    there, here = (newest(place).predictions() for place in (copy / "elsewhere", copy))
+    pd.testing.assert_frame_equal(there, here, check_exact=True)
 
 
 def _stopped(folder, options, *, how, code):
@@ -313,7 +312,8 @@ def test_an_own_feature_that_looks_ahead_is_refused_before_anything_is_trained(t
         "import numpy as np\n\ndef tomorrow(bars):\n    return np.append(bars.close[1:] / bars.close[:-1], 1.0)\n"
     )
     before = sorted(path.name for path in (copy / "data" / "runs").iterdir())
-    refused = forecast_in(copy)("train", "AAPL", *SMALL, "--feature", "peeking:tomorrow", "--feature", "return", code=2)
+    features = ("--feature", "peeking:tomorrow", "--feature", "return")
+    refused = forecast_here(copy)("train", "AAPL", *SMALL, *features, code=2)
     said = refused.stderr.strip().splitlines()[-1]
     assert "peeking:tomorrow looks ahead" in said
     assert "Nothing was trained" in said

@@ -19,7 +19,7 @@ SMALL = (
 )  # fmt: skip
 
 
-def forecast_in(folder: Path, *, timeout: float = 240) -> Forecast:
+def forecast_in(folder: Path) -> Forecast:
     """A function that runs `forecast ARGUMENTS` as a process of its own with data and reports below a folder."""
 
     def run(*arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
@@ -29,7 +29,6 @@ def forecast_in(folder: Path, *, timeout: float = 240) -> Forecast:
             text=True,
             env=environment(),
             stdin=subprocess.DEVNULL,
-            timeout=timeout,
             cwd=folder,
         )
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"

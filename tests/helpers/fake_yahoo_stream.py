@@ -28,7 +28,7 @@ def streaming(*visits: Callable[[ServerConnection], None]) -> Iterator[str]:
     count = iter(range(10_000))
 
     def handle(connection: ServerConnection) -> None:
-        assert json.loads(connection.recv(timeout=5)) == {"subscribe": ["BTC-USD"]}
+        assert json.loads(connection.recv()) == {"subscribe": ["BTC-USD"]}
         visits[min(next(count), len(visits) - 1)](connection)
 
     server = serve(handle, "127.0.0.1", 0)

@@ -6,8 +6,8 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import Executor, Future
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,25 +140,44 @@ def test_what_is_handed_over_in_files_is_the_same_and_is_mapped_not_copied(tmp_p
     assert shared_data.digest(before | {"steps": np.array([8])}) != shared_data.digest(before)
 
 
-def where(seconds=0.0):
-    time.sleep(seconds)
+def where(until=None):
+    """This process, once somebody has written to the pipe."""
+    if until is not None:
+        Path(until).read_text()
     return os.getpid()
+
+
+def held(begun, until):
+    """Says through a pipe that it has begun, then waits for another."""
+    Path(begun).write_text("begun")
+    return where(until)
+
+
+@pytest.fixture
+def pipes(tmp_path):
+    """Two named pipes: reading one waits until somebody writes to it, and the other way round."""
+    paths = [tmp_path / name for name in ("begun", "until")]
+    for path in paths:
+        os.mkfifo(path)
+    return paths
 
 
 def end_this_process():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_killed_process_costs_one_task_and_the_next_task_gets_a_new_one():
+def test_a_killed_process_costs_one_task_and_the_next_task_gets_a_new_one(pipes):
+    _, until = pipes
     with Processes(2, prepare=int) as pool:
         assert isinstance(pool, Executor)
-        long = pool.submit(where, 0.5)
+        long = pool.submit(where, until)
         died = pool.submit(end_this_process)
-        assert isinstance(died.exception(timeout=60), WorkerDiedError)
-        assert long.result(timeout=60) != os.getpid()
-        assert os.getpid() not in {pool.submit(where, 0.1).result(timeout=60) for _ in range(3)}
+        assert isinstance(died.exception(), WorkerDiedError)
+        until.write_text("go on")
+        assert long.result() != os.getpid()
+        assert os.getpid() not in {pool.submit(where).result() for _ in range(3)}
         failed = pool.submit(int, "not a number")
-        assert isinstance(failed.exception(timeout=60), ValueError)
+        assert isinstance(failed.exception(), ValueError)
 
 
 def test_a_process_goes_on_with_the_kind_it_knows_then_takes_a_new_one_then_helps_out():
@@ -174,13 +193,13 @@ def test_a_process_goes_on_with_the_kind_it_knows_then_takes_a_new_one_then_help
     assert pool._next(first) is None
 
 
-def test_closing_with_cancel_kills_what_is_running():
+def test_closing_with_cancel_kills_what_is_running(pipes):
+    begun, until = pipes
     pool = Processes(1, prepare=int)
-    running = pool.submit(where, 600)
-    while not running.running():
-        time.sleep(0.01)
+    running = pool.submit(held, begun, until)
+    assert begun.read_text() == "begun"
     pool.shutdown(wait=True, cancel_futures=True)
-    assert isinstance(running.exception(timeout=5), WorkerDiedError)
+    assert isinstance(running.exception(), WorkerDiedError)
 
 
 def test_engines_promise_the_same_things():
@@ -196,9 +215,7 @@ def test_workers_need_no_shared_memory(options):
         "from forecast.compute.processes import Processes; print(Processes(1, prepare=int).submit(abs, -7).result())"
     )
     line = f"mount -t tmpfs -o {options} tmpfs /dev/shm && exec {shlex.join([sys.executable, '-c', snippet])}"
-    done = subprocess.run(
-        ["unshare", "-m", "bash", "-c", line], capture_output=True, text=True, env=environment(), timeout=120
-    )
+    done = subprocess.run(["unshare", "-m", "bash", "-c", line], capture_output=True, text=True, env=environment())
     if "unshare" in done.stderr or "mount" in done.stderr:
         pytest.skip("needs the right to mount a file system of its own")
     assert done.stdout.strip() == "7", done.stderr

@@ -96,9 +96,7 @@ def test_a_script_without_a_guard_runs_once_however_it_is_started(way, tmp_path)
         code = f"import threading\nthread = threading.Thread(target=exec, args=({code!r}, {{}}))\nthread.start()"
     script.write_text(code)
     arguments = {"command": ["-c", code], "stdin": []}.get(way, [str(script)])
-    done = subprocess.run(
-        [sys.executable, *arguments], input=code, capture_output=True, text=True, timeout=60, cwd=tmp_path
-    )
+    done = subprocess.run([sys.executable, *arguments], input=code, capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "once\nTrue\n", "")
 
 
@@ -112,5 +110,5 @@ def test_workers_end_with_the_process_they_serve():
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     # it returns when nobody holds stderr any more: neither the process that was killed nor its worker
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, env=environment)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
     assert done.returncode == -signal.SIGKILL
