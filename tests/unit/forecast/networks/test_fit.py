@@ -146,7 +146,7 @@ def test_scrambling_the_test_rows_changes_neither_training_nor_stopping(fitting,
 
 def test_early_stopping_keeps_the_weights_of_the_best_epoch(fitting, task):
     windows, fold, scaler = task
-    chosen = architecture(fitting, "lstm", units=16)
+    chosen = architecture(fitting, "lstm")
     stopped = fitting.fit(
         windows,
         fold,
