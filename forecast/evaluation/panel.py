@@ -182,14 +182,8 @@ def panel_trades(
     signals: dict[str, Signals] = {}
     parts = account_parts(rows, states=states, closes=closes, rules=rules)
     for (model, member), probability in rows.probability.items():
-        shares[model, member], symbol_signals = panel_shares(
-            probability,
-            rows.symbol,
-            rows.decided_at,
-            rules=rules,
-            threshold=no_trade_zone(model, rules),
-            parts=parts,
-            closes=closes,
+        shares[model, member], symbol_signals = model_shares(
+            rows, model, probability, rules=rules, parts=parts, closes=closes
         )
         if member == ENSEMBLE:
             signals[model] = symbol_signals
@@ -202,9 +196,23 @@ def panel_trades(
     return PanelTrades(rows=rows, market=market, shares=shares, signals=signals)
 
 
-def no_trade_zone(model: str, rules: TradingConfig) -> float:
-    """The threshold of a model. Baselines trade without a no-trade zone, as they do on one symbol."""
-    return 0.0 if model in BASELINES else float(rules.threshold)
+def model_shares(
+    rows: PanelRows,
+    model: str,
+    probability: Floats,
+    *,
+    rules: TradingConfig,
+    parts: Floats,
+    closes: Mapping[str, Times],
+) -> tuple[Floats, Signals]:
+    """What the rules make of a model's probabilities: each row's share of the account, and its signals.
+
+    A baseline trades without a no-trade zone, as it does on one symbol.
+    """
+    threshold = 0.0 if model in BASELINES else float(rules.threshold)
+    return panel_shares(
+        probability, rows.symbol, rows.decided_at, rules=rules, threshold=threshold, parts=parts, closes=closes
+    )
 
 
 def account_parts(
@@ -236,15 +244,7 @@ def _exposures(
         for (model, member), probability in checked.probability.items():
             if member != ENSEMBLE or not is_network(model):
                 continue
-            shares, _ = panel_shares(
-                probability,
-                checked.symbol,
-                checked.decided_at,
-                rules=rules,
-                threshold=no_trade_zone(model, rules),
-                parts=parts,
-                closes=closes,
-            )
+            shares, _ = model_shares(checked, model, probability, rules=rules, parts=parts, closes=closes)
             model_exposure = exposure.setdefault(model, np.zeros(len(rows)))
             model_exposure[rows.fold == int(str(fold))] = shares.sum() / full_shares
     return exposure

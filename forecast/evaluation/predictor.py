@@ -6,9 +6,6 @@ needed a later bar, or that depends on what was asked before, does not come out 
 
 import io
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +17,7 @@ from forecast.evaluation import predictor_process
 from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars, Floats
-from pipelines.preprocessing.isolated_features import import_path
+from pipelines.preprocessing.isolated_features import ask_process
 from pipelines.preprocessing.windows import Rows
 
 LIMIT = 3600.0  # seconds for all answers of one predictor
@@ -156,33 +153,12 @@ def _ask(
     )
     buffer = io.BytesIO()
     np.savez(buffer, request=np.array(request), rows=rows, closed_at=bars.closed_at, **arrays)
-    process = subprocess.Popen(  # noqa: S603  # this Python, this module
-        [sys.executable, "-P", "-m", predictor_process.__name__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(import_path()), "PYTHONWARNINGS": "ignore"},
-    )
-    try:
-        output, complaint = process.communicate(buffer.getvalue(), timeout=LIMIT + 2 * user_code.LONGEST_CALL)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        output, complaint = process.communicate()
-    except BaseException:
-        process.kill()
-        process.communicate()
-        raise
+    limit = LIMIT + 2 * user_code.LONGEST_CALL
+    answer = ask_process(predictor_process.__name__, buffer.getvalue(), limit=limit)
     message: dict[str, Any] = {}
-    for line in output.decode(errors="replace").splitlines():
-        message |= json.loads(line)
-    if "error" in message:
-        raise ConfigError(str(message["error"]))
-    if "access" not in message:
-        last = " ".join(complaint.decode(errors="replace").strip().splitlines()[-1:])[:300]
-        raise ConfigError(
-            f"Predictor {name}: expected it to return, got the end of its process (exit code {process.returncode}"
-            f"{': ' + last if last else ''}). Let it neither exit nor run for hours."
-        )
+    for part in answer.messages:
+        message |= part
+    answer.refuse(message, f"Predictor {name}", hint="Let it neither exit nor run for hours.")
     return message
 
 

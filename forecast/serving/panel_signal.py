@@ -12,14 +12,13 @@ from forecast.compute import backend
 from forecast.config.experiment import Experiment
 from forecast.config.trading import TradingConfig
 from forecast.datasets.dataset import Source, cross_sections, make_bars, members, with_cross_sections, with_room
-from forecast.evaluation.panel import account_parts, check_rules, market_states, no_trade_zone
+from forecast.evaluation.panel import account_parts, check_rules, market_states, model_shares
 from forecast.evaluation.panel_rows import panel_rows
 from forecast.runs import integrity, tables
 from forecast.runs.checkpoints import Checkpoint, open_member, panel_scalers
 from forecast.runs.run import Run
 from forecast.serving.loader import covariates_now, last_fold, late_covariates, source_since
 from forecast.serving.signal import SETTLED
-from forecast.trading.panel_shares import panel_shares
 from forecast.trading.signals import ENSEMBLE, utc
 from pipelines.errors import ConfigError, ForecastError, RunError
 from pipelines.market import calendars
@@ -184,15 +183,7 @@ def panel_signal(
     networks = {}
     for model in experiment.models:
         probability = rows.probability[model, ENSEMBLE]
-        shares, _ = panel_shares(
-            probability,
-            rows.symbol,
-            rows.decided_at,
-            rules=rules,
-            threshold=no_trade_zone(model, rules),
-            parts=parts,
-            closes=closes,
-        )
+        shares, _ = model_shares(rows, model, probability, rules=rules, parts=parts, closes=closes)
         networks[model] = _ranking(
             rows.symbol, rows.decided_at, probability, shares, symbol_rows=symbol_rows, newest=newest
         )

@@ -3,6 +3,8 @@
 What it returns goes through the look-ahead audit like everything else.
 """
 
+from typing import Any
+
 import numpy as np
 
 from pipelines import user_code
@@ -15,7 +17,10 @@ from pipelines.user_code import forget as forget
 from pipelines.user_code import is_user_code as is_user_feature
 from pipelines.user_code import sources as sources
 
-__all__ = ["LONGEST_CALL", "check_sources", "compute", "evaluate", "files", "forget", "is_user_feature", "sources"]
+__all__ = [
+    "LONGEST_CALL", "check_sources", "compute", "evaluate", "files", "forget", "is_user_feature", "one_per_bar",
+    "sources",
+]  # fmt: skip
 
 
 def compute(name: str, bars: Bars) -> Floats:
@@ -46,17 +51,24 @@ def evaluate(name: str, bars: Bars) -> np.ndarray[tuple[int], np.dtype[np.floati
     """
     slow = f"Compute it on whole columns (numpy, pandas), or use fewer than these {len(bars):,} bars: --start."
     result = user_code.call(name, bars, what="Feature", seconds=LONGEST_CALL, hint=slow)
+    return one_per_bar(result, bars, what=f"Feature {name}: expected numbers")
+
+
+def one_per_bar(answer: Any, bars: Bars, *, what: str) -> np.ndarray[tuple[int], np.dtype[np.floating]]:
+    """What was returned as one number per bar, of the precision that it came in. what: how the message begins.
+
+    Raises:
+        ConfigError: it is something else.
+    """
     try:
-        values = np.asarray(result)
+        values = np.asarray(answer)
         if values.dtype.kind != "f":
             values = values.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"Feature {name}: expected an array of numbers, got {type(result).__name__}. Return one number a bar."
-        ) from error
+        raise ConfigError(f"{what} as an array, got {type(answer).__name__}. Return one per bar.") from error
     if values.shape != (len(bars),):
         raise ConfigError(
-            f"Feature {name}: expected one number a bar, shape ({len(bars)},), got shape {values.shape}. Return NaN "
-            "where the history is too short."
+            f"{what} of shape ({len(bars)},), one per bar, got shape {values.shape}. Return NaN where the bars that "
+            "it needs are not there yet."
         )
     return values

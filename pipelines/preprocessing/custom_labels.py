@@ -4,14 +4,13 @@ values: one number a bar; above 0 is a rise. held: bars from the entry, the open
 values[t] is known; one number for all bars, or one a bar. The look-ahead audit makes it again on what was known then.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars, Floats
+from pipelines.preprocessing.custom_features import one_per_bar
 from pipelines.user_code import is_user_code as is_user_label
 
 __all__ = ["compute", "is_user_label"]
@@ -33,8 +32,11 @@ def compute(name: str, bars: Bars, *, horizon: int) -> tuple[Floats, NDArray[np.
             f"Label {name}: expected a pair of values and bars held, got {type(answer).__name__}. Return values, "
             f"{horizon} where all of them are known {horizon} bars after the entry."
         )
-    values = _column(name, "values", answer[0], bars)
-    durations = _column(name, "bars held", np.full(len(bars), answer[1]) if np.isscalar(answer[1]) else answer[1], bars)
+    per_bar = (answer[0], np.full(len(bars), answer[1]) if np.isscalar(answer[1]) else answer[1])
+    values, durations = (
+        one_per_bar(column, bars, what=f"Label {name}: expected {noun}").astype(np.float64)
+        for noun, column in zip(("values", "bars held"), per_bar, strict=True)
+    )
     rows = len(bars) - 1 - horizon
     values, durations = values[:rows], durations[:rows]
     _refuse(
@@ -51,22 +53,6 @@ def compute(name: str, bars: Bars, *, horizon: int) -> tuple[Floats, NDArray[np.
         hint="Return a number there, above 0 for a rise, or give the --horizon after which it is known.",
     )  # fmt: skip
     return values, durations.astype(np.int64)
-
-
-def _column(name: str, what: str, answer: Any, bars: Bars) -> Floats:
-    """One float64 a bar."""
-    try:
-        column = np.asarray(answer, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"Label {name}: expected an array of numbers as {what}, got {type(answer).__name__}. Return one a bar."
-        ) from error
-    if column.shape != (len(bars),):
-        raise ConfigError(
-            f"Label {name}: expected {what} of shape ({len(bars)},), one a bar, got shape {column.shape}. Return NaN "
-            "where the bars that it needs are not there yet."
-        )
-    return column
 
 
 def _refuse(name: str, bars: Bars, wrong: NDArray[np.bool_], column: Floats, *, expected: str, hint: str) -> None:

@@ -53,20 +53,45 @@ def recompute(bars: Bars, cuts: Mapping[str, Rows]) -> dict[str, Recomputation]:
         One that takes too long, ends the process, or fails on the whole history.
     """
     limit = 60.0 + len(cuts) * (feature_process.BUDGET + 5 * custom_features.LONGEST_CALL)
+    answer = ask_process(feature_process.__name__, _request(bars, cuts), limit=limit)
+    messages: dict[str, dict[str, Any]] = {}
+    for message in answer.messages:
+        messages.setdefault(message["feature"], {}).update(message)
+    for name in cuts:
+        answer.refuse(messages.get(name, {}), f"Feature {name}", hint="Let it neither exit nor run for minutes.")
+    return {name: _result(messages[name]) for name in cuts}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessAnswer:
+    """What a process wrote, line by line, and how it ended."""
+
+    messages: tuple[dict[str, Any], ...]
+    ending: str
+
+    def refuse(self, message: Mapping[str, Any], what: str, *, hint: str) -> None:
+        """Raises the error of a message, or how the process ended where it never said what it opened.
+
+        Raises:
+            ConfigError: either of them.
+        """
+        if "error" in message:
+            raise ConfigError(str(message["error"]))
+        if "access" not in message:
+            raise ConfigError(f"{what}: expected it to return, got the end of its process ({self.ending}). {hint}")
+
+
+def ask_process(module: str, request: bytes, *, limit: float) -> ProcessAnswer:
+    """What a module of this project answers, run in a fresh process; it is ended after so many seconds."""
     process = subprocess.Popen(  # noqa: S603  # this Python, this module
-        [
-            sys.executable,
-            "-P",
-            "-m",
-            feature_process.__name__,
-        ],  # -P: the current directory shadows no import of its own
+        [sys.executable, "-P", "-m", module],  # -P: the current directory shadows no import of its own
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(import_path()), "PYTHONWARNINGS": "ignore"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path()), "PYTHONWARNINGS": "ignore"},
     )
     try:
-        output, complaint = process.communicate(_request(bars, cuts), timeout=limit)
+        output, complaint = process.communicate(request, timeout=limit)
     except subprocess.TimeoutExpired:
         process.kill()
         output, complaint = process.communicate()
@@ -74,24 +99,14 @@ def recompute(bars: Bars, cuts: Mapping[str, Rows]) -> dict[str, Recomputation]:
         process.kill()
         process.communicate()
         raise
-    messages: dict[str, dict[str, Any]] = {}
-    for line in output.decode().splitlines():
-        message = json.loads(line)
-        messages.setdefault(message["feature"], {}).update(message)
-    for name in cuts:
-        message = messages.get(name, {})
-        if "error" in message:
-            raise ConfigError(str(message["error"]))
-        if "access" not in message:
-            last = " ".join(complaint.decode(errors="replace").strip().splitlines()[-1:])[:300]
-            raise ConfigError(
-                f"Feature {name}: expected it to return, got the end of its process (exit code {process.returncode}"
-                f"{': ' + last if last else ''}). Let it neither exit nor run for minutes."
-            )
-    return {name: _result(messages[name]) for name in cuts}
+    last = " ".join(complaint.decode(errors="replace").strip().splitlines()[-1:])[:300]
+    return ProcessAnswer(
+        messages=tuple(json.loads(line) for line in output.decode(errors="replace").splitlines()),
+        ending=f"exit code {process.returncode}" + (f": {last}" if last else ""),
+    )
 
 
-def import_path() -> list[str]:
+def _import_path() -> list[str]:
     """Where a process that is started finds this project, and what this one imports from."""
     return [str(Path(__file__).parents[2]), *(path for path in sys.path if path)]
 

@@ -54,11 +54,11 @@ def test_a_function_of_the_current_directory_is_a_column_like_any_other(here):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        ("two", r"expected one number a bar, shape \(60,\), got shape \(60, 2\)"),
+        ("two", r"expected numbers of shape \(60,\), one per bar, got shape \(60, 2\)"),
         ("holes", r"expected a finite number at every bar after the warm-up, got nan at bar 30 \(.*\) and 0 others"),
         ("endless", "got inf at bar 31"),
         ("nothing", "expected numbers after the warm-up, got NaN at all 60 bars"),
-        ("words", "expected an array of numbers, got list"),
+        ("words", "expected numbers as an array, got list"),
         ("broken", r"failed at line 23 of own_.*\.py: AttributeError: .* no attribute 'colour'"),
         ("changing", r"ValueError: assignment destination is read-only"),
         ("number", "expected a function number in .*, got none"),
