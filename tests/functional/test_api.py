@@ -17,12 +17,12 @@ import pandas as pd
 import pytest
 
 import forecast as fc
-from tests.helpers.command_line import forecast, trained_here
+from tests.helpers.command_line import forecast_here, trained_here
 
 ROOT = Path(__file__).parents[2]
 TINY = (
     "--folds", "2", "--seeds", "2", "--epochs", "1", "--units", "2", "--window", "5", "--model", "simple_rnn",
-    "--model", "lstm", "--baseline", "previous_sign", "--jobs", "1",
+    "--model", "lstm", "--baseline", "previous_sign",
 )  # fmt: skip
 EIGHT_LINES = """
 import pandas as pd, forecast as fc
@@ -76,15 +76,13 @@ def test_a_script_without_a_guard_runs_once_from_a_frame_to_a_report_in_eight_li
     assert count == "1"
 
 
-def test_the_command_line_gives_the_same_to_the_last_digit(folder, tmp_path, capsys):
+def test_the_command_line_gives_the_same_to_the_last_digit(folder, tmp_path):
     write_prices(tmp_path)
-    file = str(tmp_path / "acme.csv")
-    assert forecast(tmp_path, "fetch", "ACME", "--source", "csv", "--file", file, "--currency", "USD") == 0
-    assert forecast(tmp_path, "train", "ACME", *TINY) == 0
-    capsys.readouterr()
+    forecast = forecast_here(tmp_path)
+    forecast("fetch", "ACME", "--source", "csv", "--file", str(tmp_path / "acme.csv"), "--currency", "USD")
+    forecast("train", "ACME", *TINY)
     costs = ("--policy", "long-short", "--fee-bps", "1", "--slippage-bps", "2")
-    assert forecast(tmp_path, "backtest", "ACME", *costs, "--json") == 0
-    printed = json.loads(capsys.readouterr().out)["backtests"][0]
+    printed = json.loads(forecast("backtest", "ACME", *costs, "--json").stdout)["backtests"][0]
     workspace, other = (fc.Workspace(data_dir=place) for place in (folder / "untouched", tmp_path / "data"))
     mine, run = (fc.open_run(workspace=place) for place in (workspace, other))
     assert mine.name == printed["run"] == run.name
@@ -96,8 +94,7 @@ def test_the_command_line_gives_the_same_to_the_last_digit(folder, tmp_path, cap
     assert command == "forecast train ACME --window 5 --model simple_rnn --model lstm --baseline previous_sign " + (
         "--units 2 --folds 2 --seeds 2 --epochs 1"
     )
-    assert forecast(tmp_path, "signal", "ACME", "--offline", "--json") == 3
-    signals = json.loads(capsys.readouterr().out)["signals"]
+    signals = json.loads(forecast("signal", "ACME", "--offline", "--json", code=3).stdout)["signals"]
     today = fc.signal("ACME", offline=True, workspace=workspace, progress=False)
     assert [(each["model"], each["probability"], each["position"]) for each in signals] == [
         tuple(row) for row in today.signals[["model", "probability", "position"]].to_numpy()

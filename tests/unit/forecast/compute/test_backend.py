@@ -16,19 +16,17 @@ jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs 
 
 @jax
 @pytest.mark.parametrize(
-    ("file", "facts"),
+    "facts",
     [
-        ("test_fit.py", "compiled_call or same_digits"),
-        ("test_topologies.py", "path_that or every_option"),
-        pytest.param("test_fit.py", "not compiled_call and not same_digits", marks=pytest.mark.slow),  # batched too
-        pytest.param("test_topologies.py", "not path_that and not every_option", marks=pytest.mark.slow),
+        "compiled_call or same_digits or path_that or every_option",
+        pytest.param("not (compiled_call or same_digits or path_that or every_option)", marks=pytest.mark.slow),
     ],
 )
-def test_what_is_known_about_fitting_holds_on_jax_too(file, facts):
+def test_what_is_known_about_fitting_holds_on_jax_too(facts):
     root = Path(__file__).parents[4]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider", "-k", facts,
-         f"tests/unit/forecast/networks/{file}"],
+         "tests/unit/forecast/networks/test_fit.py", "tests/unit/forecast/networks/test_topologies.py"],
         cwd=root, env=os.environ | {"FORECAST_TEST_BACKEND": "jax"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]
