@@ -6,6 +6,7 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from forecast.config.model_registry import side_by_side
 from forecast.runs.run import Backtest, Run
 from forecast.statistics.comparisons import Answer, Comparison, Question, Reason, Unit
 from forecast.statistics.verdict import Caveat, Status
@@ -13,6 +14,8 @@ from forecast.statistics.verdict import Verdict as VerdictNumbers
 from pipelines.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     import plotly.graph_objects as go
 
@@ -254,13 +257,13 @@ class BacktestResult:
         """What became of 1 unit of money: each ensemble, and the range of a network's seeds as a band."""
         from forecast.report.charts import equity
 
-        return self._figure(equity.growth(self._context), "Growth of 1 unit of money")
+        return self._figure(equity.growth, "Growth of 1 unit of money")
 
     def plot_drawdown(self) -> "go.Figure":
         """How far below its last peak each account stood."""
         from forecast.report.charts import equity
 
-        return self._figure(equity.drawdown(self._context), "Fall below the last peak")
+        return self._figure(equity.drawdown, "Fall below the last peak")
 
     def plot_comparisons(self, question: Question = "skill") -> "go.Figure":
         """Each comparison of a question, "skill" or "money", with its interval; across zero it is inconclusive."""
@@ -275,31 +278,35 @@ class BacktestResult:
             else f"net return per {next((comparison.unit for comparison in rows), 'day')}"
         )
         tick = ".2~f" if question == "skill" else ".2~p"
-        return self._figure(equity.intervals(rows, title=f"difference in {unit}", tick=tick), question.capitalize())
+        return self._figure(
+            lambda _: equity.intervals(rows, title=f"difference in {unit}", tick=tick), question.capitalize()
+        )
 
     def plot_calibration(self) -> "go.Figure":
         """How often the price rose, for each tenth of the probabilities that were forecast; the diagonal is right."""
         from forecast.report.sections import robustness
 
-        return self._figure(robustness.reliability(self._context), "Calibration of the probabilities")
+        return self._figure(robustness.reliability, "Calibration of the probabilities")
 
     def plot_trades(self) -> "go.Figure":
         """The price, the buys and sells of two networks at most, and what each held."""
         from forecast.report.charts import trades
 
-        return self._figure(trades.prices(self._context), f"{self.symbol}: trades")
+        return self._figure(trades.prices, f"{self.symbol}: trades")
 
     def plot_folds(self) -> "go.Figure":
         """When each fold learned, chose, and was tested."""
         from forecast.report.charts import training
 
-        return self._figure(training.folds(self._context), "Folds")
+        return self._figure(training.folds, "Folds")
 
     def plot_learning_curves(self) -> "list[go.Figure]":
         """Each fold's losses while its members learned, and on validation rows."""
         from forecast.report.charts import training
+        from forecast.report.plotly_figures import plotly_figure
 
-        return [self._figure(curves, title) for title, curves in training.learning(self._context)]
+        with side_by_side(self._context.models):
+            return [plotly_figure(curves, title=title) for title, curves in training.learning(self._context)]
 
     @cached_property
     def _context(self) -> "PageContext":
@@ -307,10 +314,11 @@ class BacktestResult:
 
         return gather(self.run, backtest=self.name)
 
-    def _figure(self, description: dict[str, Any], title: str) -> "go.Figure":
+    def _figure(self, draw: "Callable[[PageContext], dict[str, Any]]", title: str) -> "go.Figure":
         from forecast.report.plotly_figures import plotly_figure
 
-        return plotly_figure(description, title=title)
+        with side_by_side(self._context.models):
+            return plotly_figure(draw(self._context), title=title)
 
     def __repr__(self) -> str:
         table = self.performance[list(_COLUMNS)].to_string(float_format=lambda value: f"{value:.4g}")

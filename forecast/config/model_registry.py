@@ -6,6 +6,9 @@ what networks are compared with: benchmarks and baselines.
 """
 
 import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from pipelines.user_code import is_user_code
@@ -148,7 +151,7 @@ def colour(model: str) -> str:
     reference, _, network = model.partition(":")
     reference_model = model if is_unlisted(model) else network or reference
     if is_unlisted(reference_model):
-        return f"{JUDGED}-{_number(reference_model) % len(_ELSEWHERE)}"
+        return f"{JUDGED}-{_look(reference_model) % len(_ELSEWHERE)}"
     name = cell(reference_model) if reference_model in _PARTS else reference_model
     if name not in PALETTE:
         raise KeyError(model)
@@ -159,7 +162,8 @@ def dash(model: str) -> tuple[int, ...]:
     """Strokes and gaps of a line in pixels, none where it is solid; no other model of the same colour has the same."""
     reference, _, network = model.partition(":")
     if is_unlisted(model):
-        return _STROKES[_number(model) // len(_ELSEWHERE) % len(_STROKES)]
+        number = _look(model) // len(_ELSEWHERE)
+        return _STROKES[number] if number < len(_STROKES) else (2 * number, 3, 2, 3)
     strokes = CELLS[cell(model)].dash if model in _PARTS else REFERENCES[reference].dash
     reference_model = network or model
     dots = (
@@ -197,9 +201,31 @@ def is_unlisted(model: str) -> bool:
     return is_judged(model) or is_own_baseline(model) or is_own_network(model)
 
 
-def _number(model: str) -> int:
-    """The same for the same name on every machine."""
-    return zlib.crc32(model.encode())
+_PAGE: ContextVar[tuple[str, ...]] = ContextVar("models of the page that is drawn", default=())
+
+
+@contextmanager
+def side_by_side(models: Iterable[str]) -> Iterator[None]:
+    """Within the block no two of these models look the same, in whatever table they stand or do not stand."""
+    reset = _PAGE.set(tuple(sorted({model for model in models if is_unlisted(model)})))
+    try:
+        yield
+    finally:
+        _PAGE.reset(reset)
+
+
+def _look(model: str) -> int:
+    """Which look a model without a table has: by its name, the same on every machine; the next that is free on a page
+    where another one has it."""
+    beside = _PAGE.get() if model in _PAGE.get() else (model,)
+    looks = max(len(_ELSEWHERE) * len(_STROKES), len(beside))
+    taken: dict[int, str] = {}
+    for name in beside:
+        number = zlib.crc32(name.encode()) % looks
+        while number in taken:
+            number = (number + 1) % looks
+        taken[number] = name
+    return next(number for number, name in taken.items() if name == model)
 
 
 PALETTE: dict[str, Colour] = {

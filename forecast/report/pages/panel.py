@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from forecast.config.model_registry import side_by_side
 from forecast.config.trading import current_names
 from forecast.report import formatting
 from forecast.report.charts import cross_section, training
@@ -36,6 +37,11 @@ def write_panel(run: Run, *, backtest: str, path: Path, standalone: bool = False
 
 def _write(run: Run, saved: Backtest, *, path: Path, standalone: bool) -> Path:
     context = _context(run, saved)
+    with side_by_side(context.models):
+        return _page(context, run, saved, path=path, standalone=standalone)
+
+
+def _page(context: PageContext, run: Run, saved: Backtest, *, path: Path, standalone: bool) -> Path:
     panel, period = saved.metrics["panel"], saved.metrics["period"]
     verdict = Verdict.from_json(saved.metrics["verdict"])
     ranked = [model for model in context.models if model in panel["rank_ic"]]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.config.model_registry import side_by_side
 from forecast.evaluation.portfolio import Portfolio
 from forecast.report import formatting
 from forecast.report.context import PageContext
@@ -21,6 +22,11 @@ from forecast.trading.ledgers import read_ledgers
 def write_portfolio(portfolio: Portfolio, *, folder: Path, standalone: bool = False) -> Path:
     """Writes `<folder>/portfolio-<name>.html` and returns its path."""
     context = _context(portfolio)
+    with side_by_side(context.models):
+        return _write(portfolio, context, folder=folder, standalone=standalone)
+
+
+def _write(portfolio: Portfolio, context: PageContext, *, folder: Path, standalone: bool) -> Path:
     verdict = Verdict.from_json(portfolio.metrics["verdict"])
     figures = tear_sheet.figures(context, verdict)
     period = portfolio.metrics["period"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from forecast.config.experiment import COMBINATORIAL
+from forecast.config.model_registry import side_by_side
 from forecast.config.trading import current_names
 from forecast.diagnostics.numpy_cells import GATES
 from forecast.report import formatting
@@ -51,7 +52,8 @@ def write_report(
         return write_panel(run, backtest=backtest, path=page, standalone=standalone)
     context = gather(run, backtest=backtest)
     try:
-        variables = _variables(context, calibrations)
+        with side_by_side(context.models):
+            variables = _variables(context, calibrations)
     except (KeyError, TypeError) as error:
         raise RunError(f"The files of run {run.name} do not hold {error}. Train it again: forecast train.") from error
     path = _place(run, backtest, folder=folder)

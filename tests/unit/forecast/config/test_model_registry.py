@@ -62,6 +62,23 @@ def test_a_model_judged_from_elsewhere_has_its_own_name_and_the_same_look_every_
     assert len(looks) > 20
 
 
+def test_models_of_one_page_differ_in_colour_or_dash_however_many_they_are() -> None:
+    def look(model: str) -> tuple[str, tuple[int, ...]]:
+        return model_registry.colour(model), model_registry.dash(model)
+
+    alone = {f"judged:{n}": look(f"judged:{n}") for n in range(100)}
+    assert len(set(alone.values())) < 100  # there are fewer looks than names
+    for count in (2, 30, 100):
+        models = list(alone)[:count]
+        with model_registry.side_by_side([*models, "lstm"]):
+            assert len({look(model) for model in models}) == count
+    twins = next([one, other] for one in alone for other in alone if one < other and alone[one] == alone[other])
+    with model_registry.side_by_side(twins):
+        first, second = map(look, twins)
+    assert first == alone[twins[0]]
+    assert second != first
+
+
 def test_names_stand_inside_a_sentence() -> None:
     assert model_registry.label("lstm_encoder_decoder") == "LSTM encoder-decoder"
     assert model_registry.label("buy_and_hold") == "buy and hold"
