@@ -60,7 +60,12 @@ class Costs:
     @property
     def rate(self) -> float:
         """Cost as a fraction of the amount traded."""
-        return (self.fee_bps + self.slippage_bps + self.half_spread_bps) / 10_000
+        return self.basis_points / 10_000
+
+    @property
+    def basis_points(self) -> float:
+        """Cost of the amount traded, in basis points."""
+        return self.fee_bps + self.slippage_bps + self.half_spread_bps
 
 
 @documented

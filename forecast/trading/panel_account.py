@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from forecast.config.trading import Costs
 from forecast.trading.market_state import MarketState
-from forecast.trading.simulator import Flags, Ledger, account
+from forecast.trading.simulator import Flags, Ledger, account, cost_rates
 from pipelines.errors import RunError
 from pipelines.market.types import Floats, Times
 from pipelines.preprocessing.windows import Rows
@@ -152,7 +152,7 @@ def trade_panel(
     )
     position, traded = simulated.position[0], simulated.traded[0]
     earned = np.concatenate([market.opens[:, 1:] / market.opens[:, :-1] - 1.0, np.zeros((len(position), 1))], axis=1)
-    rates = costs.rate if market.spread is None else costs.rate + market.spread
+    rates = cost_rates(market.opens, costs=costs, spread=market.spread)
     ledger = Ledger(
         symbol=title,
         model=model,

@@ -70,7 +70,7 @@ def account(
     padded = np.concatenate([targets, np.zeros((*targets.shape[:-1], 1))], axis=-1)
     able = np.ones(opens.shape, dtype=np.bool_) if tradable is None else tradable.copy()
     able[:, -1] = True
-    rates = np.full(opens.shape, costs.rate) if spread is None else costs.rate + spread
+    rates = cost_rates(opens, costs=costs, spread=spread)
     earned = np.concatenate([opens[:, 1:] / opens[:, :-1] - 1.0, np.zeros((len(opens), 1))], axis=1)
     years = np.append(np.diff(opened_at).astype(np.float64) / _YEAR, 0.0)
     position = _positions(padded, able, earned=earned, years=years, rates=rates, costs=costs)
@@ -88,6 +88,12 @@ def account(
         cost=np.where(ruined, 0.0, cost),
         net_return=np.where(ruined, 0.0, growth - 1.0),
     )
+
+
+def cost_rates(opens: Floats, *, costs: Costs, spread: Floats | None = None) -> Floats:
+    """Cost as a fraction of the amount traded at each open, with a half-spread in excess of the costs."""
+    rates = np.full(opens.shape, costs.rate)
+    return rates if spread is None else rates + spread
 
 
 def trade_all(

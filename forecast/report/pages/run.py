@@ -11,7 +11,7 @@ from typing import Any
 
 from forecast.config.experiment import COMBINATORIAL
 from forecast.config.model_registry import side_by_side
-from forecast.config.trading import current_names
+from forecast.config.trading import TradingConfig, current_names
 from forecast.diagnostics.numpy_cells import GATES
 from forecast.report import formatting
 from forecast.report.charts import equity, path_forecasts, trades, training
@@ -214,7 +214,7 @@ def _sizes(context: PageContext) -> tuple[str, str]:
 
 def _cost(context: PageContext) -> str:
     policy = context.policy
-    total = sum(float(policy.get(part) or 0) for part in ("fee_bps", "slippage_bps", "half_spread_bps"))
+    total = TradingConfig.from_json(policy).costs.basis_points
     text = f"{total:g} basis point{'' if total == 1 else 's'}"
     if policy.get("spread") == "bars":
         text += " and an estimated half-spread"

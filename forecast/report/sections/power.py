@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from forecast.config.trading import TradingConfig
 from forecast.report import formatting
 from forecast.report.context import PageContext
 from forecast.report.sections.verdict import name
@@ -71,7 +72,7 @@ def effects(study: PowerStudy) -> list[str]:
 
 
 def _cheaper(money: SmallestEffect | None, rules: Mapping[str, Any]) -> list[str]:
-    cost = sum(float(rules.get(part) or 0.0) for part in ("fee_bps", "slippage_bps", "half_spread_bps"))
+    cost = TradingConfig.from_json(rules).costs.basis_points if rules else 0.0
     if money is None or not money.costs or cost <= 0:
         return []
     yearly = -money.costs * _SESSIONS
