@@ -92,7 +92,8 @@ def test_a_finished_run_is_not_trained_twice(trained):
 
 
 def test_a_training_interrupted_and_then_killed_ends_as_one_in_another_place_within_one_process(copy):
-    options = (*SMALL, "--units", "5", "--seeds", "4")  # another run than the finished one
+    # another run than the finished one, with seconds of training left after the first member
+    options = (*SMALL, "--units", "5", "--seeds", "4", "--epochs", "100", "--patience", "0")
     before = _stopped(copy, (*options, "--jobs", "2"), how=signal.SIGINT, code=130)
     kept = _stopped(copy, (*options, "--jobs", "1"), how=signal.SIGKILL, code=-9)
     assert kept.items() >= before.items()
@@ -124,8 +125,8 @@ def _stopped(folder, options, *, how, code):
     before = len(list(runs.glob("*/members/*.npz")))
     while len(list(runs.glob("*/members/*.npz"))) == before and process.poll() is None:
         time.sleep(0.01)
+    process.send_signal(how)
     session = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _session(int(pid)) == process.pid]
-    os.kill(process.pid, how)
     _, said = process.communicate()
     assert process.returncode == code, said
     if how == signal.SIGINT:
