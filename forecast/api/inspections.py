@@ -127,7 +127,7 @@ def inspect(
         inspection,
         memories,
         memory_benchmark.cached(place.benchmark),
-        ablated=window_ablation.kept(subject.run),
+        ablated=window_ablation.cached(subject.run),
         folder=place.reports_dir,
     )
     sentences = (sentence, memory_section.details(memories, window=window))

@@ -93,7 +93,7 @@ def test_a_finished_run_is_not_trained_twice(trained):
 
 def test_a_training_interrupted_and_then_killed_ends_as_one_in_another_place_within_one_process(copy):
     # another run than the finished one, with seconds of training left after the first member
-    options = (*SMALL, "--units", "5", "--seeds", "4", "--epochs", "100", "--patience", "0")
+    options = (*SMALL, "--units", "5", "--seeds", "4", "--epochs", "40", "--patience", "0")
     before = _stopped(copy, (*options, "--jobs", "2"), how=signal.SIGINT, code=130)
     kept = _stopped(copy, (*options, "--jobs", "1"), how=signal.SIGKILL, code=-9)
     assert kept.items() >= before.items()

@@ -87,7 +87,7 @@ def _lean() -> tuple[Shape, ...]:
         scaled = "price_scale" in market
         price = r"\d{3,}" if scaled else _PRICE
         prices = dict.fromkeys(range(1, 5), price)
-        within = {"day_in_name": r"(?<!\d)(\d{8})_", "clock": "ms", "recognised": False}
+        within: dict[str, Any] = {"day_in_name": r"(?<!\d)(\d{8})_", "clock": "ms", "recognised": False}
         shapes += [
             Shape(
                 name="lean",
