@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.cli.context import CliContext, print_json
+from forecast.cli.signal_output import note_on_clock
 from forecast.cli.tables import print_table
 from forecast.report import formatting
 from forecast.serving.panel_signal import PanelSignal
@@ -46,6 +47,8 @@ def show_panel(ranking: PanelSignal, settings: CliContext, *, now: np.datetime64
         settings.note(note)
     if ranking.stale(now):
         settings.note("The prices are stale: sessions have closed since.")
+    if clock := note_on_clock(ranking.decided_at, now=now):
+        settings.note(clock)
 
 
 def panel_as_dict(ranking: PanelSignal, *, now: np.datetime64) -> dict[str, Any]:

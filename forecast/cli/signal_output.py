@@ -35,6 +35,18 @@ def show(signal: RunSignal, settings: CliContext, *, now: np.datetime64, as_json
         settings.note(f"{signal.bars_since_run} bars are newer than the run. Train again to learn from them.")
     if signal.stale(now):
         settings.note(f"The prices are stale, {age(signal, now)} old: sessions have closed since.")
+    if clock := note_on_clock(signal.decided_at, now=now):
+        settings.note(clock)
+
+
+def note_on_clock(decided_at: np.datetime64, *, now: np.datetime64) -> str:
+    """What to say where this machine's clock is behind the newest price, "" where it is not."""
+    if decided_at <= now:
+        return ""
+    shown = (np.datetime_as_string(time, unit="m").replace("T", " ") for time in (now, decided_at))
+    return "The clock says {} UTC, earlier than the newest price ({} UTC). Check it: stale prices go unnoticed.".format(
+        *shown
+    )
 
 
 def as_dict(signal: RunSignal, *, now: np.datetime64) -> dict[str, Any]:

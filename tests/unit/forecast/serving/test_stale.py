@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from forecast.cli.signal_output import note_on_clock
 from forecast.config.trading import TradingConfig
 from forecast.serving.signal import RunSignal
 
@@ -25,3 +26,12 @@ def test_a_price_is_stale_once_a_later_session_has_been_closed_for_half_an_hour(
         bars_since_run=0, rules=TradingConfig(), networks=(),
     )  # fmt: skip
     assert found.stale(np.datetime64(now, "ns")) is stale
+
+
+def test_a_clock_behind_the_newest_price_is_said() -> None:
+    closed = np.datetime64("2013-03-01T21:00", "ns")
+    assert note_on_clock(closed, now=closed) == ""
+    assert note_on_clock(closed, now=np.datetime64("1999-01-01T08:00", "ns")) == (
+        "The clock says 1999-01-01 08:00 UTC, earlier than the newest price (2013-03-01 21:00 UTC). Check it: stale "
+        "prices go unnoticed."
+    )

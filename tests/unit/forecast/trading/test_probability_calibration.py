@@ -84,6 +84,7 @@ def test_few_rows_fall_back_from_isotonic_to_temperature():
     said, up = rows(199, 2.0)
     made = fit(said, up, kind="isotonic")
     assert made.kind == "temperature"
+    assert fit(*rows(200, 2.0), kind="isotonic").kind == "isotonic"
     assert made.note == "199 validation rows are too few for isotonic calibration, temperature scaling was used"
     assert made.temperature == fit(said, up, kind="temperature").temperature
 
