@@ -1,20 +1,24 @@
 """python -m tests.siege KIND... --count N --seed S: what was tried, what came of it, and every fault."""
 
 import argparse
+import json
 import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 from tests.helpers.command_line import SMALL, forecast_in
 from tests.siege import answers, damage, inputs, kills, limits
-from tests.siege.processes import warm
+from tests.siege.processes import forked, warm
 from tests.siege.results import Log, Result
 
-KINDS: dict[str, tuple[Callable[[random.Random, Path, Path], Result], int]] = {  # each with the size of a whole siege
+Case = Callable[[random.Random, Path, Path], Result]
+
+KINDS: dict[str, tuple[Case, int]] = {  # each with the size of a whole siege
     "inputs": (inputs.case, 10_000),
     "run-files": (partial(damage.case, of_store=False), 2_000),
     "store-files": (partial(damage.case, of_store=True), 500),
@@ -22,6 +26,48 @@ KINDS: dict[str, tuple[Callable[[random.Random, Path, Path], Result], int]] = { 
     "kills": (kills.case, 1_000),
     "limits": (limits.case, 200),
 }
+
+
+BATCHED = ("inputs",)
+"""Kinds whose cases run in one process, many of them: a fork a case would take most of the time."""
+_BATCH = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """Cases of one kind and seed."""
+
+    kind: str
+    case: Case
+    seed: int
+    reference: Path
+    scratch: Path
+
+    def result(self, number: int) -> Result:
+        place = self.scratch / str(number)
+        place.mkdir()
+        result = self.case(random.Random(f"{self.seed} {self.kind} {number}"), self.reference, place)
+        shutil.rmtree(place, ignore_errors=True)
+        return result
+
+    def one_by_one(self, numbers: list[int]) -> Iterator[tuple[int, Result]]:
+        for number in numbers:
+            yield number, self.result(number)
+
+    def in_batches(self, numbers: list[int]) -> Iterator[tuple[int, Result]]:
+        """A case that ends its process, or hangs, is a fault; the next batch begins behind it."""
+        while numbers:
+            outcome = forked(partial(self._print, numbers[:_BATCH]), self.scratch)
+            results = [Result(**json.loads(line)) for line in outcome.out.splitlines()]
+            if len(results) < len(numbers[:_BATCH]):
+                results.append(Result(what="batch", answer="ended", fault=f"exit {outcome.code}: {outcome.err[-400:]}"))
+            yield from zip(numbers, results, strict=False)
+            numbers = numbers[len(results) :]
+
+    def _print(self, numbers: list[int]) -> int:
+        for number in numbers:
+            print(json.dumps(asdict(self.result(number))), flush=True)
+        return 0
 
 
 def main() -> int:
@@ -40,14 +86,10 @@ def main() -> int:
         case, whole = KINDS[kind]
         log = Log(chosen.log / f"{kind}-{chosen.seed}.jsonl")
         numbers = range(chosen.count or whole) if chosen.only is None else [chosen.only]
+        left = [number for number in numbers if number not in log or chosen.only is not None]
         with tempfile.TemporaryDirectory(prefix="siege-") as scratch:
-            for number in numbers:
-                if number in log and chosen.only is None:
-                    continue
-                place = Path(scratch) / str(number)
-                place.mkdir()
-                result = case(random.Random(f"{chosen.seed} {kind} {number}"), reference, place)
-                shutil.rmtree(place, ignore_errors=True)
+            trial = Trial(kind=kind, case=case, seed=chosen.seed, reference=reference, scratch=Path(scratch))
+            for number, result in trial.in_batches(left) if kind in BATCHED else trial.one_by_one(left):
                 log.add(number, result)
                 if result.fault:
                     print(f"{kind} {number} ({result.what}): {result.fault}", flush=True)

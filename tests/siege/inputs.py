@@ -1,8 +1,11 @@
 """Files that somebody hands in, mutated: read as they were, or refused in one line."""
 
+import contextlib
+import io
 import json
 import random
-import sys
+import signal
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from tests.helpers.price_files import DAYS, SHAPES, table
 from tests.siege.damage import flip, retype, truncate
 from tests.siege.mutations import spoiled
 from tests.siege.oracle import DONE, REFUSED, fault
-from tests.siege.processes import forked
+from tests.siege.processes import Outcome
 from tests.siege.results import Result
 
 SETTINGS = """
@@ -118,22 +121,26 @@ KINDS = (prices, prices, prices, forecasts, settings)
 
 
 def case(rng: random.Random, reference: Path, place: Path) -> Result:
+    """In this process, which a hang ends."""
+    from forecast.cli.text import printable
+    from pipelines.errors import ForecastError
+
     what, work = rng.choice(KINDS)(rng, place)
-
-    def guarded() -> int:
-        from forecast.cli.text import printable
-        from pipelines.errors import ForecastError
-
+    code, out, err = DONE, io.StringIO(), io.StringIO()
+    signal.alarm(60)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), contextlib.chdir(place):
         try:
             work()
         except ForecastError as error:
-            print("Error: " + printable(" ".join(str(error).split())), file=sys.stderr)
-            return REFUSED
+            code = REFUSED
+            print("Error: " + printable(" ".join(str(error).split())), file=err)
         except SystemExit as stop:
-            return int(stop.code or 0)
-        return DONE
-
-    outcome = forked(guarded, place, timeout=60)
+            code = int(stop.code or 0)
+        except BaseException:
+            code = 1
+            traceback.print_exc(file=err)
+    signal.alarm(0)
+    outcome = Outcome(code=code, out=out.getvalue(), err=err.getvalue(), seconds=0.0)
     return Result(
-        what=what, answer="refused" if outcome.code == REFUSED else "read", fault=fault(outcome, codes=(DONE, REFUSED))
+        what=what, answer="refused" if code == REFUSED else "read", fault=fault(outcome, codes=(DONE, REFUSED))
     )
