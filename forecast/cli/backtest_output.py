@@ -79,10 +79,10 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
         )
         say(
             f"Look-ahead audit: {answer} ({formatting.count(certificate['compared'])} {checks}, sha256 "
-            f"{certificate['sha256'][:12]})"
+            f"{certificate['sha256'][:12]})."
         )
         if (share := certificate.get("detectable_share")) is not None:
-            say(f"In features {missed_leaks(share)}.")
+            say(f"{missed_leaks(share)}.")
     if (trials := backtest.metrics.get("trials")) and trials["problems"]:
         say(f"Trial log: {trial_log(trials)}")
     say(f"Report: {page}")

@@ -22,7 +22,7 @@ from forecast.report.pages.panel import write_panel
 from forecast.report.sections import judged, power, robustness, sensitivity, tables
 from forecast.report.sections.notes import trading_notes
 from forecast.report.sections.trades import trade_lists
-from forecast.report.sections.verdict import verdict_text
+from forecast.report.sections.verdict import capital, joined, verdict_text
 from forecast.runs.run import Run
 from forecast.statistics.verdict import Verdict
 from forecast.studies.power_results import PowerStudy
@@ -109,7 +109,7 @@ def _variables(context: PageContext, calibrations: Sequence[PowerStudy]) -> dict
         **({"steps": steps} if steps else {}),
     }
     return {
-        "title": f"{context.symbol}: {' and '.join(map(formatting.label, context.networks))}",
+        "title": f"{context.symbol}: {capital(joined(list(map(formatting.within, context.networks))))}",
         "eyebrow": _eyebrow(context),
         "verdict": verdict_text(context.metrics, symbol=context.symbol),
         "done": _procedure(context),

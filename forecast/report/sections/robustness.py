@@ -12,6 +12,7 @@ from forecast.report import formatting
 from forecast.report.charts.equity import Figure, colour, dash, rounded
 from forecast.report.context import ENSEMBLE, PageContext
 from forecast.report.sections import overfitting
+from forecast.report.sections.verdict import capital, joined
 from forecast.statistics.forecast_accuracy import correlation, ensembles
 from forecast.statistics.forecast_accuracy import reliability as groups_of
 from forecast.statistics.verdict import Verdict
@@ -285,8 +286,8 @@ def trial_log(trials: Evidence) -> str:
 def missed_leaks(share: float) -> str:
     """How rare a leak the audit could have missed. share: as in the certificate."""
     return (
-        f"a leak in {formatting.percent(share)} of the bars or more is detected with 95 % probability by the cuts at "
-        "random alone, and a rarer one may have been missed"
+        f"A feature that leaks in {formatting.percent(share)} of the bars or more is found with 95 % probability; a "
+        "rarer leak may have been missed"
     )
 
 
@@ -315,32 +316,40 @@ def _recomputed(recomputed: Evidence) -> str:
 
 def _certificate(certificate: Evidence) -> str:
     """What was recomputed on truncated history, and whether it was the same."""
-    subjects = ", folds, scalers and one retrained member a network" if certificate.get("retrained", 1) else ""
-    subjects = f", calibrations, bands, sizes{subjects}" if "backtest" in certificate else subjects
     checks = (
-        ""
+        _recomputations(certificate)
         if certificate["cuts"]
-        else (
-            "times and fills of every forecast were held against the bars, "
-            f"{formatting.count(certificate['compared'])} comparisons in all (certificate {certificate['sha256'][:16]})"
-        )
-    )
-    checks = checks or (
-        f"bars, features, labels{subjects} were recomputed at "
-        f"{formatting.plural(len(certificate['cuts']), 'cut')} with the future cut off and with another one in its "
-        f"place, {formatting.count(certificate['compared'])} comparisons in all, to the last digit (certificate "
-        f"{certificate['sha256'][:16]})"
+        else (f"Times and fills of every forecast were held against the bars: {_compared(certificate)}.")
     )
     if (share := certificate.get("detectable_share")) is not None:
         checks += (
-            f"; each feature at {formatting.count(certificate['feature_cuts'])} bars more with the later ones cut off, "
-            f"so that {missed_leaks(share)}"
+            f" Each feature was made again at {formatting.count(certificate['feature_cuts'])} more bars with the later "
+            f"ones cut off. {missed_leaks(share)}."
         )
     if certificate["passed"] and (open_questions := certificate.get("unverifiable")):
-        return f"Cannot be checked: {'; '.join(open_questions[:5])}. No look-ahead bias in the rest: {checks}."
+        return f"Cannot be checked: {'; '.join(open_questions[:5])}. No look-ahead bias in the rest. {checks}"
     if certificate["passed"]:
-        return f"No look-ahead bias detected: {checks}."
+        return f"No look-ahead bias detected. {checks}"
     return (
         f"Look-ahead bias detected: {'; '.join(certificate['failures'][:5])}. The numbers on this page cannot be "
-        f"trusted. What was done: {checks}."
+        f"trusted. {checks}"
     )
+
+
+def _recomputations(certificate: Evidence) -> str:
+    """What was made again at which cuts."""
+    subjects = ["bars", "features", "labels"]
+    subjects += ["calibrations", "bands", "sizes"] if "backtest" in certificate else []
+    if certificate.get("retrained", 1):
+        subjects += ["folds", "scalers", "one trained member of each network"]
+    chain = certificate.get("chain_cuts")
+    more = f" Labels, weights and scalers were at {formatting.count(chain)} more." if chain else ""
+    return (
+        f"{capital(joined(subjects))} were made again at {formatting.plural(len(certificate['cuts']), 'moment')}, once "
+        f"with everything later cut off and once with other prices in its place.{more} In all: "
+        f"{_compared(certificate)}, to the last digit."
+    )
+
+
+def _compared(certificate: Evidence) -> str:
+    return f"{formatting.count(certificate['compared'])} comparisons (certificate {certificate['sha256'][:16]})"

@@ -102,6 +102,8 @@ def _paths(results: Mapping[str, Any]) -> str:
 def name(model: str) -> str:
     """How a sentence calls a model: "the LSTM", "buy-and-hold"."""
     network = f"the {model_registry.label(model)}" if model in model_registry.MODELS else formatting.within(model)
+    if model_registry.is_unlisted(model):  # as it is spelled elsewhere, at the beginning of a sentence too
+        network = f"the model {formatting.within(model)}"
     return _IN_SENTENCES.get(model, network)
 
 
@@ -206,7 +208,11 @@ def _money(verdict: Verdict, units_per_year: float) -> str:
         return ""
     more = "more" if first.difference > 0 else "less"
     amount = f"{formatting.percent(abs(first.difference) * units_per_year)} per year {more} than"
-    return f"Money: {first.answer}. {capital(name(first.model))} earned {amount} {name(first.benchmark)} after costs."
+    chance = ", which may be chance" if first.answer == "inconclusive" else ""
+    return (
+        f"Money: {first.answer}. {capital(name(first.model))} earned {amount} {name(first.benchmark)} after costs, "
+        f"without compounding{chance}."
+    )
 
 
 def _money_numbers(verdict: Verdict, units_per_year: float) -> str:
