@@ -69,3 +69,24 @@ def unusual_rows(values: Floats, *, number: int, first: int, rng: np.random.Gene
     changes = rows[1:][np.diff(candidates) != 0.0]
     steps = rng.choice(changes, size=min(number, len(changes)), replace=False) if len(changes) else changes
     return np.unique(np.concatenate([extreme, some, steps, np.maximum(steps - 1, first)])).astype(np.int64)
+
+
+def chain_rows(bars: Bars, *, first: int, tested: int, rng: np.random.Generator) -> Rows:
+    """Rows whose labels, and what is learned from them, are made again: some of each kind at which leaks hide.
+
+    At random, one of each weekday, month ends, around the largest moves, and in the training rows of the first fold.
+    first: the first row with a window. tested: the first test decision.
+    """
+    length, closed = len(bars), pd.DatetimeIndex(bars.closed_at)
+    change = np.abs(np.append(0.0, np.diff(np.log(bars.close))))
+    ends = np.flatnonzero(np.diff(closed.year.to_numpy() * 12 + closed.month.to_numpy()))
+    largest = np.argsort(change[first:], kind="stable")[::-1][:4] + first
+    groups = [np.arange(first, length), ends, np.arange(first, max(tested, first + 1))]
+    groups += [np.flatnonzero(closed.weekday == day) for day in range(7)]
+    counts = [6, 4, 5, *[1] * 7]
+    drawn = [
+        rng.choice(kept, size=min(number, len(kept)), replace=False)
+        for rows, number in zip(groups, counts, strict=True)
+        if len(kept := rows[rows >= first])
+    ]
+    return np.unique(np.concatenate([*drawn, largest, np.maximum(largest - 1, first)])).astype(np.int64)

@@ -234,6 +234,16 @@ def make_windows(prices: Bars, experiment: Experiment) -> Windows:
     Raises:
         TooFewBarsError: too little history for one window.
     """
+    matrix = features.compute(prices, names=with_features(experiment, prices).columns)
+    return label_windows(prices, matrix, experiment)
+
+
+def label_windows(prices: Bars, matrix: Floats, experiment: Experiment) -> Windows:
+    """The windows of features that are there, with the experiment's labels. matrix: shape (bars, features).
+
+    Raises:
+        TooFewBarsError: too little history for one window.
+    """
     labelled = labels.make(
         prices,
         kind=experiment.label,
@@ -247,7 +257,6 @@ def make_windows(prices: Bars, experiment: Experiment) -> Windows:
             f"Expected overnight hold for {paths[0]} on {prices.interval} bars, got {experiment.overnight}: it "
             "forecasts the path of the next bars, across the end of a session."
         )
-    matrix = features.compute(prices, names=with_features(experiment, prices).columns)
     built = windows.build(matrix, labelled, steps=experiment.window, opens=prices.open)
     return _of_members(built, prices, experiment) if experiment.membership else built
 

@@ -7,7 +7,7 @@ has another. What a recomputation cannot show (when a label is known, what comes
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,23 @@ from forecast.config.experiment import Experiment
 from forecast.datasets import feature_audit, label_audit
 from forecast.datasets.altered_histories import PRICES, scrambled
 from forecast.datasets.altered_histories import truncated as truncated
+from forecast.datasets.audit_cuts import chain_rows
 from forecast.datasets.certificate import Certificate as Certificate
-from forecast.datasets.dataset import Dataset, Source, bars_alone, make_bars, make_windows, prepare, with_features
+from forecast.datasets.dataset import (
+    Dataset,
+    Source,
+    bars_alone,
+    label_windows,
+    make_bars,
+    make_windows,
+    prepare,
+    with_features,
+)
 from pipelines.errors import ForecastError
-from pipelines.market.types import Bars, Floats
-from pipelines.preprocessing import custom_features, scaling
+from pipelines.market.types import Actions, Bars, Floats
+from pipelines.preprocessing import custom_features, sample_weights, scaling
 from pipelines.preprocessing.custom_labels import is_user_label
+from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import FEWEST_ROWS, Fold
 from pipelines.preprocessing.windows import Windows
 
@@ -31,7 +42,8 @@ def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: i
     """Checks a run's data from raw prices to folds and scalers at `cuts` decisions spread over the test rows.
 
     Features are computed again at a few hundred bars more (forecast.datasets.feature_audit), and so is a label of a
-    person's own (forecast.datasets.label_audit).
+    person's own (forecast.datasets.label_audit). Labels, weights and scalers are made again from the bars at some of
+    each kind at which leaks hide, in training rows too: each time as soon as everything that they may need is known.
 
     Raises:
         ConfigError: a person's own feature or label that fails, takes too long, or gives others for the same bars.
@@ -69,11 +81,20 @@ def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: i
                 compared += 1
                 if not unchanged:
                     failures.append(f"{subject} change when the future after {_day(cutoff)} is {name}")
+    chain = [] if stops else chain_bars(dataset, experiment, rng=np.random.default_rng([seed, 3]))
+    for bar in chain:
+        for name, prices, values in _other_futures(dataset, bar, rng=rng):
+            for subject, unchanged in _compare_chain(prices, values, experiment, dataset, bar=bar):
+                compared += 1
+                if not unchanged:
+                    cutoff = dataset.bars.closed_at[bar]
+                    failures.append(f"{subject} change when the future after {_day(cutoff)} is {name}")
     return Certificate(
         cuts=tuple(_day(dataset.bars.closed_at[bar]) for bar in places),
         compared=compared,
         failures=tuple(dict.fromkeys(failures)),
         unverifiable=unverifiable,
+        chain_cuts=len(chain),
         feature_cuts=checked.cuts,
         random_cuts=checked.random,
         detectable_share=round(feature_audit.detectable_share(checked.random), 6),
@@ -110,6 +131,55 @@ def cut_bars(dataset: Dataset, *, cuts: int) -> list[int]:
     return sorted({int(decisions[place]) for place in np.linspace(0, len(decisions) - 1, cuts).astype(int)})
 
 
+def chain_bars(dataset: Dataset, experiment: Experiment, *, rng: np.random.Generator) -> list[int]:
+    """The bars at whose close all is known that some labels, or the training rows of a fold, may need."""
+    windows = dataset.windows
+    first, tested = (
+        int(windows.ends[0]),
+        int(windows.ends[min(int(fold.test[0]) for fold in dataset.folds if len(fold.test))]),
+    )
+    rows = chain_rows(dataset.bars, first=first, tested=tested, rng=rng)
+    row = np.minimum(np.searchsorted(windows.ends, rows), len(windows) - 1)
+    exits = windows.ends[row] + 1 + windows.held[row]
+    learned = [_settled(dataset, fold, experiment) for fold in dataset.folds if len(fold.train)]
+    fewest = first + experiment.horizon + 2
+    if is_user_label(experiment.label):  # which has an audit of its own, and may be slow
+        exits = exits[:0]
+    bars = np.unique(np.concatenate([exits, np.array(learned, dtype=np.int64)]))
+    return [int(bar) for bar in bars if fewest <= bar < len(dataset.bars) - 1]
+
+
+def _settled(dataset: Dataset, fold: Fold, experiment: Experiment) -> int:
+    """The first bar at whose close a window of every row that the fold learns from is there."""
+    last = max(int(rows[-1]) for rows in (fold.train, fold.validation) if len(rows))
+    return int(dataset.windows.ends[last]) + 1 + experiment.horizon
+
+
+def _other_futures(dataset: Dataset, bar: int, *, rng: np.random.Generator) -> Iterator[tuple[str, Bars, Floats]]:
+    """The bars and their features up to `bar`, and with others after it."""
+    bars, values = dataset.bars, dataset.windows.values
+    yield "truncated", bars.rows(slice(0, bar + 1)), values[: bar + 1]
+    other = scrambled(Source(raw=bars, actions=Actions.none(bars.symbol)), bars.closed_at[bar], rng=rng)
+    later = np.arange(len(values))[:, None] > bar
+    yield "scrambled", cast(Bars, other.raw), np.where(later, np.nan_to_num(values[::-1]), values)
+
+
+def _compare_chain(
+    prices: Bars, values: Floats, experiment: Experiment, dataset: Dataset, *, bar: int
+) -> Iterator[tuple[str, bool]]:
+    """Labels made again from other bars after `bar`, and what the newest fold learns of which all is known by then."""
+    settled = [fold for fold in dataset.folds if len(fold.train) and _settled(dataset, fold, experiment) <= bar]
+    try:
+        ready = label_windows(prices, values, experiment)
+        yield from _same_windows(ready, dataset, experiment, bar=bar)
+        if settled and not experiment.combinatorial and not experiment.panel:
+            fold = replace(settled[-1], test=settled[-1].test[:0])
+            again = sample_weights.weigh(ready, fold, kind=experiment.weights)
+            yield from _same_learning(again, scaling.fit_scaler(ready, rows=fold.train), dataset, windows=len(ready))
+    except (ForecastError, IndexError):  # rows that it asks for are not there yet
+        yield "labels, weights or scalers", False
+
+
 def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: int) -> Iterator[tuple[str, bool]]:
     """Everything that was known at the close of `bar`, made again from another source."""
     custom_features.forget([*experiment.features, experiment.label])
@@ -134,30 +204,34 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
             f"feature {name}",
             matrix.shape == recomputed_matrix.shape and _same(matrix[:, column], recomputed_matrix[:, column]),
         )
-    both = min(len(recomputed.windows), len(dataset.windows))
-    settled = int(np.searchsorted(dataset.windows.ends + 1 + experiment.horizon, bar, side="right"))
-    yield "windows", both >= settled and _same(recomputed.windows.ends[:both], dataset.windows.ends[:both])
-    labels = f"labels of {experiment.label}" if is_user_label(experiment.label) else "labels"
-    known_exit = dataset.windows.exit_at[:both] < dataset.bars.closed_at[bar]
-    for name in ("targets", "label_weights", "forward_return", "held", "exit_at"):
-        yield (
-            labels,
-            _same(
-                getattr(recomputed.windows, name)[:both][known_exit], getattr(dataset.windows, name)[:both][known_exit]
-            ),
-        )
-    for fold, remade, scaler, refitted in zip(
-        dataset.folds, recomputed.folds, dataset.scalers, recomputed.scalers, strict=False
-    ):
+    yield from _same_windows(recomputed.windows, dataset, experiment, bar=bar)
+    for fold, remade, scaler in zip(dataset.folds, recomputed.folds, recomputed.scalers, strict=False):
         if not len(fold.test):
             continue
         if dataset.windows.ends[fold.test[0]] + 1 + experiment.horizon > bar:  # a training row may lack its label
             break
         yield "training rows", _same(fold.train, remade.train)
         yield "validation rows", _same(fold.validation, remade.validation)
-        learned = np.concatenate([fold.train, fold.validation])
-        yield "weights", learned.max(initial=-1) < both and _same(fold.weights[learned], remade.weights[learned])
-        yield "scaler", _same(scaler.mean, refitted.mean) and _same(scaler.scale, refitted.scale)
+        yield from _same_learning(remade, scaler, dataset, windows=len(recomputed.windows))
+
+
+def _same_windows(ready: Windows, dataset: Dataset, experiment: Experiment, *, bar: int) -> Iterator[tuple[str, bool]]:
+    """Whether the windows and the labels known at the close of `bar` are the dataset's."""
+    expected, both = dataset.windows, min(len(ready), len(dataset.windows))
+    settled = int(np.searchsorted(expected.ends + 1 + experiment.horizon, bar, side="right"))
+    yield "windows", both >= settled and _same(ready.ends[:both], expected.ends[:both])
+    labels = f"labels of {experiment.label}" if is_user_label(experiment.label) else "labels"
+    known = expected.exit_at[:both] < dataset.bars.closed_at[bar]
+    for name in ("targets", "label_weights", "forward_return", "held", "exit_at"):
+        yield labels, _same(getattr(ready, name)[:both][known], getattr(expected, name)[:both][known])
+
+
+def _same_learning(remade: Fold, refitted: Scaler, dataset: Dataset, *, windows: int) -> Iterator[tuple[str, bool]]:
+    """Whether the weights and the scaler of a fold made again are the dataset's. windows: how many there were."""
+    fold, scaler = dataset.folds[remade.number], dataset.scalers[remade.number]
+    learned = np.concatenate([fold.train, fold.validation])
+    yield "weights", learned.max(initial=-1) < windows and _same(fold.weights[learned], remade.weights[learned])
+    yield "scaler", _same(scaler.mean, refitted.mean) and _same(scaler.scale, refitted.scale)
 
 
 def without_rounding(recomputed: Dataset, dataset: Dataset, experiment: Experiment, *, bar: int) -> Dataset:

@@ -158,6 +158,7 @@ def _joined(
         compared=checked + sum(certificate.compared for certificate in certificates),
         failures=tuple(dict.fromkeys([*failures, *symbol_failures])),
         unverifiable=tuple(dict.fromkeys(entry for certificate in certificates for entry in certificate.unverifiable)),
+        chain_cuts=sum(certificate.chain_cuts for certificate in certificates),
         feature_cuts=sum(certificate.feature_cuts for certificate in certificates),
         random_cuts=random,
         detectable_share=round(detectable_share(random), 6),

@@ -288,3 +288,80 @@ def test_a_covariate_of_the_next_day_is_caught(monkeypatch):
     caught = failures(source, experiment, cuts=2)
     assert any(each.startswith("feature SPY:return at") for each in caught)
     assert any(each.startswith("feature SPY:range change when") for each in caught)
+
+
+def month_ends(bars):
+    months = bars.closed_at.astype("datetime64[M]")
+    return np.append(months[1:] != months[:-1], False)
+
+
+def after_the_largest_moves(bars):
+    moves = np.abs(np.diff(np.log(bars.close), prepend=np.log(bars.close[0])))
+    return np.isin(np.arange(len(bars)), np.argsort(moves)[-4:])
+
+
+RARE = {
+    "month ends": month_ends,
+    "the largest moves": after_the_largest_moves,
+    "Tuesdays": lambda bars: bars.closed_at.astype("datetime64[D]").astype(int) % 7 == 5,
+    "a third of the training rows": lambda bars: (np.arange(len(bars)) < 250) & (np.arange(len(bars)) % 3 == 0),
+}
+
+
+@pytest.mark.parametrize("where", RARE)
+def test_a_barrier_of_later_volatility_is_caught_where_it_is_rare(monkeypatch, where):
+    """The barrier knows what comes five bars after the label's last one."""
+    honest = labels.volatility
+
+    def leaky(bars):
+        known = honest(bars)
+        later = np.append(known[12:], np.full(min(12, len(known)), known[-1]))
+        return np.where(RARE[where](bars), later, known)
+
+    monkeypatch.setattr(labels, "volatility", leaky)
+    chosen = dataclasses.replace(EXPERIMENT, label="triple-barrier", horizon=7, barrier_width=0.5)
+    assert any("labels change" in failure for failure in failures(experiment=chosen))
+
+
+def test_a_label_of_another_horizon_is_caught(monkeypatch):
+    honest = labels.next_open_direction
+
+    def longer(bars, *, horizon):
+        made, other = honest(bars, horizon=horizon), honest(bars, horizon=horizon + 2)
+        target = made.target.copy()
+        target[: len(other)] = other.target
+        return dataclasses.replace(made, target=target)
+
+    monkeypatch.setattr(labels, "next_open_direction", longer)
+    assert any("not the sign of its return" in failure for failure in failures())
+
+
+def test_a_purge_by_count_is_caught_where_labels_last_longer(monkeypatch):
+    monkeypatch.setattr(walk_forward, "purge", lambda made, rows, *, tested, embargo: rows[:-1])
+    assert not failures()  # of one bar, that is enough
+    chosen = dataclasses.replace(EXPERIMENT, horizon=5)
+    assert any("known too late" in failure for failure in failures(experiment=chosen))
+
+
+def test_weights_that_know_the_next_label_are_caught(monkeypatch):
+    """Whose outcome is there at every cut in the test blocks."""
+    honest = sample_weights.weigh
+
+    def knowing(made, fold, *, kind):
+        weighed = honest(made, fold, kind=kind)
+        following = made.forward_return[min(int(fold.validation[-1]) + 3, len(made) - 1)]
+        return dataclasses.replace(weighed, weights=weighed.weights * np.float32(1.0 + following))
+
+    monkeypatch.setattr(sample_weights, "weigh", knowing)
+    assert any("weights change" in failure for failure in failures())
+
+
+def test_a_scaler_that_knows_the_next_bars_is_caught(monkeypatch):
+    honest = scaling.fit_scaler
+
+    def knowing(made, *, rows):
+        last = min(int(rows[-1]) + 200, len(made) - 1)
+        return honest(made, rows=np.append(rows, last))
+
+    monkeypatch.setattr(scaling, "fit_scaler", knowing)
+    assert any("scaler change" in failure for failure in failures())
