@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
     )
     metrics["trading"] = {"ruined": ruins(ledgers), **_events(trades.market)}
     metrics["certificate"] = certificate = certify_panel_fills(
-        run.certificate(), trades, ensembles, validation=validation
+        run.certificate(), trades, ensembles, validation=validation, bars=bars, rules=rules, described=described
     )
     if certificate is not None and not certificate["passed"]:
         failures = tuple(certificate["failures"])
@@ -326,12 +327,16 @@ def certify_panel_fills(
     accounts: Mapping[Member, PanelAccount],
     *,
     validation: pd.DataFrame,
+    bars: pd.DataFrame,
+    rules: TradingConfig,
+    described: Mapping[str, Any],
 ) -> dict[str, Any] | None:
     """The training's certificate with the backtest's own checks; None for a run without one."""
     if certificate is None:
         return None
     failures, compared = list(certificate["failures"]), int(certificate["compared"])
-    for failure, fine in _checks(trades, accounts, validation):
+    replayed = _replays(trades, bars, rules=rules, described=described)
+    for failure, fine in chain(_checks(trades, accounts, validation), replayed):
         compared += 1
         if not fine:
             failures.append(failure)
@@ -356,6 +361,42 @@ def _checks(
         gross = (account.position[:, :-1] * earned).sum(axis=0)
         fair = np.allclose(account.ledger.gross_return[:-1], gross, rtol=0.0, atol=1e-12)
         yield f"{model} earns something else than from open to open", bool(fair)
+
+
+def _replays(
+    trades: PanelTrades, bars: pd.DataFrame, *, rules: TradingConfig, described: Mapping[str, Any]
+) -> Iterator[tuple[str, bool]]:
+    """What the ensembles' shares up to a decision are without all that came after it, and with other in its place."""
+    rng, rows = np.random.default_rng(0), trades.rows
+    closed_at, moments = utc(bars["closed_at"]), np.unique(rows.decided_at)
+    prices = [name for name in ("open", "high", "low", "close", "bid", "ask") if name in bars]
+    for cut in moments[[len(moments) // 3, len(moments) * 4 // 5]]:
+        known, later = rows.decided_at <= cut, closed_at > cut
+        second = later & (pd.Series(later).groupby(bars["symbol"].to_numpy()).cumsum().to_numpy() > 2)
+        other = bars.copy()
+        drift = np.exp(np.where(later, rng.normal(0.0, 0.5, len(bars)), 0.0))
+        other[prices] = other[prices].to_numpy() * drift[:, None]
+        noise = {
+            name: np.where(known, probability, rng.random(len(rows)))
+            for name, probability in rows.probability.items()
+            if name[1] == ENSEMBLE
+        }
+        changed = replace(rows, probability=noise)
+        for how, part, history in (("removed", changed.rows(known), bars[~second]), ("scrambled", changed, other)):
+            states = market_states(history, rules=rules, described=described)
+            closes = {str(symbol): utc(own["closed_at"]) for symbol, own in history.groupby("symbol", sort=True)}
+            parts = account_parts(part, states=states, closes=closes, rules=rules)
+            for (model, member), probability in part.probability.items():
+                shares, _ = panel_shares(
+                    probability, part.symbol, part.decided_at, rules=rules, threshold=no_trade_zone(model, rules),
+                    parts=parts, closes=closes,
+                )  # fmt: skip
+                same = np.array_equal(shares[: known.sum()], trades.shares[model, member][known])
+                yield f"shares of {model} change when what follows {_day(cut)} is {how}", same
+
+
+def _day(time: np.datetime64) -> str:
+    return str(np.datetime_as_string(time, unit="D"))
 
 
 def _signal_frame(trades: PanelTrades) -> pd.DataFrame:

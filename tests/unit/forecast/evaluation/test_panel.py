@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from forecast.config.trading import Costs, TradingConfig
+from forecast.evaluation import panel
 from forecast.evaluation.backtest import evaluate
 from forecast.evaluation.panel_rows import panel_rows
 from forecast.report import write_report
@@ -206,6 +207,7 @@ def test_every_policy_gives_a_page(run, tmp_path, policy, weighting):
     for text in ("Ranks across the symbols", "By symbol", "survivorship bias", "a panel of 6 symbols"):
         assert text in page
     assert made.metrics["performance"]["lstm"]["ensemble"]["exposure"] <= 2.0 + 1e-9
+    assert made.metrics["certificate"]["passed"]
 
 
 def test_equal_probabilities_hold_nothing_on_two_sides_and_everything_on_one(tmp_path, prices):
@@ -342,3 +344,44 @@ def test_the_capacity_is_that_of_the_volumes_traded_on_each_day(run, prices):
     assert known["currency"] == "USD"
     assert known["trades"] >= len(parts) > 50
     assert np.isclose(known["median"], 0.01 / np.median(parts), rtol=0.05)
+
+
+POLICIES = (
+    "long-flat", "long-short", "top:2", "top-bottom:2", "quantile:0.3", "rank-weighted", "top-drop:3:1",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small")
+    bars = {name: panel_bars(name, bars=400) for name in NAMES}
+    bars["D"] = bars["D"].rows(slice(0, 330))
+    return panel_run(folder / "runs", folder, prices=bars, edge={"lstm": 0.3}, baselines=(), seeds=1, folds=2)[0]
+
+
+@pytest.mark.parametrize("weighting", ["equal", "inverse-volatility"])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_policy_replayed_without_the_future_or_with_another_gives_the_same_shares(
+    small, monkeypatch, policy, weighting
+):
+    """And is caught where a share follows from the forecast of the symbol's next decision."""
+    rules = TradingConfig(policy=policy, weighting=weighting, costs=COSTS)
+    rows, bars, described = panel_rows(small.predictions()), small.bars(), small.describe()
+    inputs = {
+        "states": panel.market_states(bars, rules=rules, described=described),
+        "closes": {symbol: own["closed_at"].dt.tz_convert(None).to_numpy() for symbol, own in bars.groupby("symbol")},
+        "rules": rules,
+    }
+    trades = panel.panel_trades(rows, small.validation(), **inputs)
+    replayed = list(panel._replays(trades, bars, rules=rules, described=described))
+    assert len(replayed) == 4
+    assert all(same for _, same in replayed)
+    honest = panel.panel_shares
+
+    def ahead(probability, symbol, *args, **options):
+        following = pd.Series(probability).groupby(symbol).shift(-1, fill_value=0.5).to_numpy()
+        return honest(following, symbol, *args, **options)
+
+    monkeypatch.setattr(panel, "panel_shares", ahead)
+    trades = panel.panel_trades(rows, small.validation(), **inputs)
+    assert not all(same for _, same in panel._replays(trades, bars, rules=rules, described=described))
