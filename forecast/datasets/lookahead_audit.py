@@ -155,7 +155,7 @@ def _settled(dataset: Dataset, fold: Fold, experiment: Experiment) -> int:
     return int(dataset.windows.ends[last]) + 1 + experiment.horizon
 
 
-def _other_futures(dataset: Dataset, bar: int, *, rng: np.random.Generator) -> Iterator[tuple[str, Bars, Floats]]:
+def _other_futures(dataset: Dataset, bar: int, *, rng: np.random.Generator) -> Iterator[tuple[str, Bars, Any]]:
     """The bars and their features up to `bar`, and with others after it."""
     bars, values = dataset.bars, dataset.windows.values
     yield "truncated", bars.rows(slice(0, bar + 1)), values[: bar + 1]

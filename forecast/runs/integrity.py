@@ -1,7 +1,8 @@
 """Whether a run's files are the ones that its training wrote: asked by every command before it uses a number of them.
 
 sha256 notices damage and carelessness. It holds no secret: who changes a file and recomputes every sha256 after it,
-those of the certificate and of run.json included, is not noticed here (docs/experiments.md says what is).
+those of the certificate and of run.json included, is not noticed here: forecast.evaluation.recomputation asks the
+weights.
 """
 
 from dataclasses import dataclass
