@@ -42,6 +42,18 @@ def adjust(bars: Bars, actions: Actions, *, base: Literal["forward", "back"]) ->
     )
 
 
+def with_gains(dividend: Floats, gains: Floats, *, close: Floats, adjusted: Floats) -> Floats:
+    """A fund's dividends with its capital gains, which are paid out likewise and may be in the dividends already.
+
+    Each is added where the step of the adjusted close is then nearer to what was paid. All in order of time, one a
+    session, shape (sessions,).
+    """
+    factor = np.append(1.0, (adjusted[:-1] / close[:-1]) / (adjusted[1:] / close[1:]))
+    paid = (1 - factor) * np.append(close[:1], close[:-1])
+    together = np.abs(dividend + gains - paid) < np.abs(dividend - paid)
+    return np.where(together, dividend + gains, dividend)
+
+
 def as_traded(bars: Bars, actions: Actions) -> tuple[Bars, Actions, bool]:
     """Undoes an adjustment for splits, where the prices show that there was one.
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.market import calendars
-from pipelines.market.adjustments import as_traded, before_dividends, dividend_vote
+from pipelines.market.adjustments import as_traded, before_dividends, dividend_vote, with_gains
 from pipelines.market.types import Actions, Bars, Floats, Times
 
 if TYPE_CHECKING:
@@ -75,12 +75,9 @@ def _with_gains(frame: "pd.DataFrame", dividend: Floats, gains: Floats) -> tuple
     close, adjusted = (frame[name].to_numpy(dtype=np.float64) for name in ("close", "adjusted"))
     days = frame["date" if "date" in frame else "opened_at"].to_numpy()
     order = np.argsort(days, kind="stable")
-    close, adjusted = close[order], adjusted[order]
-    factor = np.append(1.0, (adjusted[:-1] / close[:-1]) / (adjusted[1:] / close[1:]))
     paid = np.empty(len(close))
-    paid[order] = (1 - factor) * np.append(close[:1], close[:-1])
-    together = np.abs(dividend + gains - paid) < np.abs(dividend - paid)
-    return np.where(together, dividend + gains, dividend), ("capital gains added where the adjusted close has them",)
+    paid[order] = with_gains(dividend[order], gains[order], close=close[order], adjusted=adjusted[order])
+    return paid, ("capital gains added where the adjusted close has them",)
 
 
 def _column(frame: "pd.DataFrame", name: str) -> Floats:

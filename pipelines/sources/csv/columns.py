@@ -125,8 +125,9 @@ _MONEY = re.compile(
 )
 _CURRENCY = re.compile(r"[(\[](USD|EUR|GBP|JPY|CHF|CAD|AUD|INR|CNY|HKD|KRW|BRL|SEK|NOK|DKK|PLN|[$€£¥₹])[)\]]\s*$")
 _SCALES = {
+    100: re.compile(r"\w.*[\s(\[](in )?(hundreds?|'?100'?s?)[)\]]*$"),
     1_000: re.compile(r"\w.*[\s(\[](in )?(thousands?|'?000'?s?|tsd\.?|k)[)\]]*$"),
-    1_000_000: re.compile(r"\w.*[\s(\[](in )?(millions?|mio\.?|mln\.?|mn|m)[)\]]*$"),
+    1_000_000: re.compile(r"\w.*[\s(\[](in )?(millions?|mio\.?|mln\.?|mn|mm|m)[)\]]*$"),
 }
 _ZONES = {"gmt": "UTC", "utc": "UTC"}
 

@@ -42,6 +42,8 @@ _EIGHTHS = r"^\d{2,3}'([0-2]\d|3[01])[0257]$"  # 110'165 is 110 and 16.5 thirty-
 _LEAST = 5
 _FRACTION = r"\d+['-]\d{2,3}\+?|\d+ \d/\d+"
 _HINT_OF_FRACTIONS = "Write fractions and thirty-seconds as decimals: 10 1/2 is 10.5, 110'16 is 110.5."
+_RATIO = r"\d+ ?(:|/|-?for-?) ?\d+"
+_HINT_OF_SPLITS = "Write a split as the number of new shares for an old one: two for one is 2."
 _WORDS = r"(?i)^[-+]?(inf|infinity)$"
 
 
@@ -159,7 +161,8 @@ def _floats(text: "pa.ChunkedArray", factor: Floats | None, mark: Decimal, where
     if pc.any(wrong).as_py():
         row = pc.index(wrong, True).as_py()
         other = "" if mark == "." else " with a decimal comma"
-        hint = _HINT_OF_FRACTIONS if re.fullmatch(_FRACTION, text[row].as_py()) else ""
+        hints = {_FRACTION: _HINT_OF_FRACTIONS, _RATIO: _HINT_OF_SPLITS}
+        hint = next((hint for pattern, hint in hints.items() if re.fullmatch(pattern, text[row].as_py())), "")
         raise where.bad(row, text[row].as_py(), expected=f"a number{other}", hint=hint)
     text = pc.replace_substring(text, "," if mark == "." else ".", "")
     text = pc.replace_substring(text, ",", ".") if mark == "," else text

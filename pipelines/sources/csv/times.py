@@ -24,6 +24,10 @@ Unit = Literal["s", "ms", "us", "ns"]
 _UNITS: dict[Unit, int] = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _LEAST = (1e8, 1e11, 1e14, 1e17)  # from so large on (March 1973): s, ms, us, ns
+_OTHER_CLOCKS = {  # of 1992 to 2042, by which nanoseconds since 1970 would be of a year without tick data
+    "ticks of .NET (tenths of a microsecond since the year 1)": (6.283e17, 6.442e17),
+    "a Windows file time (tenths of a microsecond since 1601)": (1.234e17, 1.392e17),
+}
 _EPOCH = r"^[+-]?\d{1,19}(\.\d+)?$"
 _ZONED_MIDNIGHT = r"^\d{4}-\d\d-\d\d[T ]00:00(:00(\.0+)?)?(Z|[+-]\d\d:?(\d\d)?)$"
 _DAY = 86_400
@@ -262,6 +266,13 @@ def _since_1970(column: "pa.ChunkedArray", *, where: Column, latest: np.datetime
             f"{np.nanmedian(values) if np.any(filled) else 0:g}. Seconds after midnight need --date, dates such as "
             "240102 --date-format %y%m%d; day numbers of a spreadsheet have to be formatted as dates there."
         )
+    for what, (first, last) in _OTHER_CLOCKS.items():
+        if np.all((values[filled] >= first) & (values[filled] <= last)) and np.any(values[filled] % 8.64e13):
+            raise BadFileError(
+                f"{quoted(where.path)}: Expected times since 1970 in column {quoted(where.name)!r}, got "
+                f"{column.drop_null()[0].as_py()}, which would be of {'1990' if first > 5e17 else '1974'} and is more "
+                f"likely {what}. Write them as dates, such as 2013-09-02 09:30:00.125."
+            )
     natural = np.digitize(np.where(filled, size, 0), _LEAST[1:])
     units = list(_UNITS)
     unit = natural.copy()

@@ -14,7 +14,7 @@ import numpy as np
 from pipelines.cleaning import cleaning
 from pipelines.errors import ConfigError, SourceError, TooFewBarsError
 from pipelines.market import calendars
-from pipelines.market.adjustments import split_after
+from pipelines.market.adjustments import split_after, with_gains
 from pipelines.market.types import Actions, Bars, Times
 from pipelines.sources.base import Delivery
 from pipelines.sources.yahoo.client import Client
@@ -130,7 +130,9 @@ def _actions(symbol: str, frame: "pd.DataFrame", calendar: str) -> Actions:
         return Actions.none(symbol)
     dividend = frame["Dividends"].fillna(0).to_numpy(dtype=np.float64)
     if "Capital Gains" in frame:
-        dividend = _with_gains(frame, dividend)
+        gains = frame["Capital Gains"].fillna(0).to_numpy(dtype=np.float64)
+        close, adjusted = (frame[name].to_numpy(dtype=np.float64) for name in ("Close", "Adj Close"))
+        dividend = with_gains(dividend, gains, close=close, adjusted=adjusted)
     split = frame["Stock Splits"].fillna(0).to_numpy(dtype=np.float64)
     split = np.where(split > 0, split, 1.0)
     happened = (dividend > 0) | (split != 1)
@@ -139,17 +141,6 @@ def _actions(symbol: str, frame: "pd.DataFrame", calendar: str) -> Actions:
     ex_at, _ = calendars.daily_times(sessions[np.searchsorted(sessions, days)], calendar)
     ex_at, row = np.unique(ex_at, return_index=True)
     return Actions(symbol=symbol, ex_at=ex_at, dividend=dividend[happened][row], split=split[happened][row])
-
-
-def _with_gains(frame: "pd.DataFrame", dividend: Any) -> Any:
-    """Dividends with capital gains, added only where Yahoo's own Adj Close says that they are not in already."""
-    gains = frame["Capital Gains"].fillna(0).to_numpy(dtype=np.float64)
-    close, adjusted = (frame[name].to_numpy(dtype=np.float64) for name in ("Close", "Adj Close"))
-    before = np.append(close[:1], close[:-1])
-    factor = np.append(1.0, (adjusted[:-1] / close[:-1]) / (adjusted[1:] / close[1:]))
-    paid = (1 - factor) * before
-    together = np.abs(dividend + gains - paid) < np.abs(dividend - paid)
-    return np.where(together, dividend + gains, dividend)
 
 
 def _finished(

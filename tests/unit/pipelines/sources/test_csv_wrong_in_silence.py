@@ -96,11 +96,35 @@ def test_headers_marks_and_totals_between_the_rows_are_left_out_and_counted(tmp_
 
 @pytest.mark.parametrize(
     ("name", "factor"),
-    [("Volume ('000)", 1_000), ("Volume (in thousands)", 1_000), ("Volume (Mio)", 1_000_000), ("Volume (lots)", 1)],
-)
+    [
+        ("Volume ('000)", 1_000),
+        ("Volume (in thousands)", 1_000),
+        ("Volume (Mio)", 1_000_000),
+        ("Volume (lots)", 1),
+        ("Volume (100s)", 100),
+        ("Volume (mm)", 1_000_000),
+    ],
+)  # fmt: skip
 def test_volumes_are_multiplied_by_the_unit_in_their_header(tmp_path: Path, name: str, factor: int) -> None:
     prices = bars(read(tmp_path, table().replace("Volume", name)))
     assert prices.volume[0] == 1_000 * factor
+
+
+@pytest.mark.parametrize(
+    ("first", "what"), [(638_397_702_000_000_000, r"\.NET.*2013-09-02"), (133_486_794_000_000_000, "Windows file time")]
+)
+def test_clocks_of_other_systems_are_no_nanoseconds_since_1970(tmp_path: Path, first: int, what: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"time,price,size\n{first},10,1\n{first + 10_000_000},10,1\n")
+    with pytest.raises(ForecastError, match=rf"got {first}, which would be of .*{what}"):
+        source.read("X", files=[path], calendar="24/7")
+
+
+def test_a_split_as_a_ratio_is_asked_for_as_a_number(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("Date,Open,High,Low,Close,Volume,Stock Splits\n2024-01-02,1,1,1,1,1,0\n2024-01-03,1,1,1,1,1,2:1\n")
+    with pytest.raises(ForecastError, match=r"row 2, column 'Stock Splits', got '2:1'.*two for one is 2"):
+        source.read("X", files=[path])
 
 
 def test_money_is_taken_as_volume_only_where_there_is_no_other(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from pipelines.errors import (
 )
 from pipelines.market import calendars
 from pipelines.market.types import Bars
+from pipelines.sources.csv import source as csv_source
 from pipelines.sources.yahoo import source
 from pipelines.sources.yahoo.client import Client, RateLimitedError, RetryPolicy, UnreachableError
 from tests.helpers.fake_yahoo import FakeYahoo, chart, serving
@@ -251,6 +252,41 @@ def test_no_finished_bar_is_an_error(fake: FakeYahoo) -> None:
     fake.charts["XYZ"] = chart([10])
     with pytest.raises(TooFewBarsError, match="finished"):
         source.read("XYZ", client=client(fake), now=datetime(2024, 1, 2, 20, tzinfo=UTC))
+
+
+def test_capital_gains_are_the_same_from_yahoo_and_from_the_file_that_yfinance_writes(
+    fake: FakeYahoo, tmp_path: Path
+) -> None:
+    # the third session pays 1 and a gain of 2, the fifth 1 of which 0.4 are the gain: Adj Close says so
+    closes, factors = [100.0, 100.0, 97.0, 97.0, 96.0, 96.5], [0.97 * 96 / 97, 0.97 * 96 / 97, 96 / 97, 96 / 97, 1, 1]
+    body = chart(closes, dividends={"2024-01-04": 1.0, "2024-01-08": 1.0}, instrumentType="MUTUALFUND")
+    result = body["chart"]["result"][0]
+    dividends = result["events"]["dividends"].values()
+    result["events"]["capitalGains"] = {
+        str(paid["date"]): {"date": paid["date"], "amount": gain}
+        for paid, gain in zip(dividends, (2.0, 0.4), strict=True)
+    }
+    result["indicators"]["adjclose"][0]["adjclose"] = [c * f for c, f in zip(closes, factors, strict=True)]
+    fake.charts["XYZ"] = body
+    fetched = source.read("XYZ", client=client(fake), now=NOW)
+    frame, _ = client(fake).history("XYZ", interval="1d", period="max")
+    for name, rows in (("oldest", frame), ("newest", frame[::-1])):
+        rows.to_csv(tmp_path / f"{name}.csv")
+        read = csv_source.read("XYZ", files=[tmp_path / f"{name}.csv"])
+        assert fetched.actions is not None
+        assert read.actions is not None
+        assert read.actions.dividend.tolist() == fetched.actions.dividend.tolist() == [3.0, 1.0]
+        assert read.actions.ex_at.tolist() == fetched.actions.ex_at.tolist()
+        assert isinstance(read.prices, Bars)
+        assert read.prices.close.tolist() == closes
+
+
+def test_a_split_before_the_first_price_changes_none(fake: FakeYahoo) -> None:
+    fake.charts["XYZ"] = chart([10.0, 11.0, 12.0])
+    earlier = fake.charts["XYZ"]["chart"]["result"][0]["timestamp"][0] - 5 * 86_400
+    event = {"date": earlier, "numerator": 2, "denominator": 1}
+    fake.charts["XYZ"]["chart"]["result"][0]["events"]["splits"] = {str(earlier): event}
+    assert bars(fake).close.tolist() == [10, 11, 12]
 
 
 def without_opens(body: dict[str, Any], rows: list[int]) -> dict[str, Any]:
