@@ -13,6 +13,7 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from forecast.api.arguments import Run as Run
     from forecast.api.backtests import backtest as backtest
     from forecast.api.exports import export as export
     from forecast.api.families import BacktestFamily as BacktestFamily
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from forecast.api.power_studies import power as power
     from forecast.api.price_files import FileOptions as FileOptions
     from forecast.api.prices import fetch as fetch
+    from forecast.api.progress import Progress as Progress
     from forecast.api.reports import report as report
     from forecast.api.results import BacktestResult as BacktestResult
     from forecast.api.results import Verdict as Verdict
@@ -42,13 +44,11 @@ if TYPE_CHECKING:
     from forecast.api.stored_prices import check_prices as check_prices
     from forecast.api.stored_prices import prices as prices
     from forecast.api.training import train as train
-    from forecast.compute.progress import Progress as Progress
     from forecast.config.experiment import Experiment as Experiment
     from forecast.config.judging import JudgeConfig as JudgeConfig
     from forecast.config.power_study import PowerStudyConfig as PowerStudyConfig
     from forecast.config.trading import Costs as Costs
     from forecast.config.trading import TradingConfig as TradingConfig
-    from forecast.runs.run import Run as Run
     from forecast.workspace import Workspace as Workspace
     from pipelines.errors import ForecastError as ForecastError
 
@@ -64,8 +64,8 @@ _MODULES = {  # public name -> where it is defined
     "PortfolioResult": "forecast.api.portfolios",
     "PowerResult": "forecast.api.power_studies",
     "PowerStudyConfig": "forecast.config.power_study",
-    "Progress": "forecast.compute.progress",
-    "Run": "forecast.runs.run",
+    "Progress": "forecast.api.progress",
+    "Run": "forecast.api.arguments",
     "SignalResult": "forecast.api.signals",
     "TradingConfig": "forecast.config.trading",
     "Verdict": "forecast.api.results",

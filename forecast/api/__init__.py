@@ -9,6 +9,7 @@ __all__ = [
     "frames",
     "inspections",
     "judging",
+    "newest_signal",
     "portfolios",
     "power_studies",
     "price_files",

@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from forecast.compute.processes import cores
 from forecast.runs.catalog import LATEST, open_run
-from forecast.runs.run import Run
+from forecast.runs.run import Run as Run
 from forecast.workspace import Workspace
 from pipelines.errors import ConfigError, ForecastError
 

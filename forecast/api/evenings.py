@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from forecast.api.signals import ask
+from forecast.api.newest_signal import ask
 from forecast.compute.progress import Progress
 from forecast.runs.run import Run
 from forecast.workspace import Workspace
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Asking:
-    """How runs are asked. now, offline, refit, jobs, note: as forecast.api.signals.ask takes them.
+    """How runs are asked. now, offline, refit, jobs, note: as forecast.api.newest_signal.ask takes them.
 
     rules: what differs from the rules of a run, None where nothing does. With any, nothing is kept in the journal.
     begun: is told of each symbol when it is asked, its number from 0, and how many there are. progress: of refitting.

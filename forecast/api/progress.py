@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Display
 
-from forecast.compute.progress import NotesOnly, Progress
+from forecast.compute.progress import NotesOnly
+from forecast.compute.progress import Progress as Progress
 from pipelines.errors import ConfigError
 
 ShowProgress: TypeAlias = bool | Progress

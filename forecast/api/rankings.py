@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from forecast.api.arguments import jobs_of
-from forecast.api.signals import refresh_all
+from forecast.api.newest_signal import refresh_all
 from forecast.api.training import make_workers
 from forecast.compute.progress import Progress
 from forecast.runs.run import Run
@@ -32,7 +32,7 @@ def ask_panel(
     trading: "TradingConfig | None" = None,
     progress: Progress | None = None,
 ) -> "PanelSignal":
-    """Fetches every symbol and ranks all of them. Parameters as forecast.api.signals.ask has them."""
+    """Fetches every symbol and ranks all of them. Parameters as forecast.api.newest_signal.ask has them."""
     from forecast.serving.panel_signal import open_panel, panel_signal
     from forecast.serving.signal import rules_of
     from pipelines.store.store import Store

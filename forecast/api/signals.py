@@ -1,14 +1,11 @@
 """Runs -> today's signal."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from forecast.api.arguments import RunName, jobs_of, run_of, workspace_of
+from forecast.api.arguments import RunName, run_of, workspace_of
 from forecast.api.progress import ShowProgress, progress_display
-from forecast.api.training import make_workers
-from forecast.compute.progress import Progress
 from forecast.runs.run import Run
 from forecast.workspace import Workspace
 
@@ -16,14 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from forecast.config.experiment import Experiment
-    from forecast.config.trading import TradingConfig
-    from forecast.serving.evening import LiveForecast
     from forecast.serving.panel_signal import PanelSignal
     from forecast.serving.signal import RunSignal
-    from pipelines.store.store import Store
-
-_SOURCES = {"sample": "the sample", "csv": "a file", "frame": "a DataFrame"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -199,102 +190,3 @@ def signal(
         for note in answer.forecast.notes:
             display.note(note)
     return SignalResult.of_run(chosen, answer.forecast, now=now)
-
-
-def ask(
-    run: Run,
-    *,
-    workspace: Workspace,
-    now: "np.datetime64",
-    offline: bool,
-    refit: bool,
-    jobs: int | None,
-    rules: dict[str, Any],
-    note: Callable[[str], None],
-    trading: "TradingConfig | None" = None,
-    progress: Progress | None = None,
-) -> "LiveForecast":
-    """Fetch, load, decide.
-
-    progress: of refitting; None: notes alone.
-
-    trading: the rules, None for those of the run's newest backtest. rules: what differs from them; None where nothing
-    does.
-    """
-    from forecast.datasets.dataset import make_bars
-    from forecast.serving.evening import LiveForecast
-    from forecast.serving.loader import load_members, open_experiment, source_now
-    from forecast.serving.signal import outlook, rules_of
-    from pipelines.store.store import Store
-
-    store = Store(workspace.store)
-    described, experiment = open_experiment(run)
-    trading = replace(trading or rules_of(run), **{name: value for name, value in rules.items() if value is not None})
-    if not offline:
-        for message in refresh_all(workspace, store, experiment, symbols=[experiment.symbol], now=now):
-            note(message)
-    source = source_now(run, experiment, store)
-    newest = None
-    if refit:
-        from forecast.serving.refit import refit as refit_members
-
-        kind = described.get("backend", "tensorflow")
-        with make_workers(jobs=jobs_of(jobs), backend=kind, cluster=None) as workers:
-            newest = refit_members(run, source, workers=workers, note=note, progress=progress)
-    loaded = load_members(run)
-    forecast = outlook(loaded, source, rules=trading, newest=newest)
-    return LiveForecast(loaded=loaded, forecast=forecast, prices=make_bars(source, experiment))
-
-
-def refresh_all(
-    workspace: Workspace, store: "Store", experiment: "Experiment", *, symbols: Iterable[str], now: "np.datetime64"
-) -> list[str]:
-    """Fetches what the store lacks of these symbols and of the covariates: what a person should know, each once."""
-    alone = replace(experiment, covariates=())
-    names = (*symbols, *experiment.covariates)
-    messages = [refresh(workspace, store, alone.of_symbol(name), now=now) for name in names]
-    return list(dict.fromkeys(filter(None, messages)))
-
-
-def refresh(workspace: Workspace, store: "Store", experiment: "Experiment", *, now: "np.datetime64") -> str:
-    """Fetches what the store lacks, as far as the place where the series came from has it.
-
-    Returns what a person should know: what came, or why nothing did; "" if all is there.
-    """
-    import numpy as np
-
-    from forecast.api import prices
-    from forecast.serving.signal import SETTLED
-    from pipelines.errors import ForecastError
-    from pipelines.ingestion import update
-    from pipelines.market import calendars
-    from pipelines.store import provenance
-
-    symbol, interval = experiment.symbol, "" if experiment.bars else experiment.interval
-    catalogue = store.catalogue()
-    series = catalogue[(catalogue["symbol"] == symbol) & (catalogue["interval"] == interval)]
-    if len(series) and interval == "1d":
-        closed = calendars.last_closed(series["calendar"].iloc[0], now=now - SETTLED)
-        if np.datetime64(series["last"].iloc[0], "D") >= closed:
-            return ""
-    origin = provenance.recall(workspace.origins, symbol, interval)
-    if origin is None:
-        return f"Not known where the prices of {symbol} came from: going on with what is stored."
-    if origin["source"] != "yahoo" or not interval:
-        source = _SOURCES.get(origin["source"], origin["source"])
-        return f"{symbol} came from {source}, which has nothing newer by itself."
-    from pipelines.sources.yahoo import source as yahoo
-
-    options = {name: origin[name] for name in ("calendar", "max_dropped") if name in origin}
-    client = prices.new_client()
-    try:
-        updated = update(
-            store,
-            symbol,
-            interval=interval,
-            start=None,
-            read=lambda start: yahoo.read(symbol, interval=interval, start=start, client=client, **options),
-        )
-    except ForecastError as error:
-        return f"{error} Going on with what is stored."
-    return f"Fetched {symbol} up to {updated.last} from Yahoo."

@@ -14,7 +14,7 @@ def drift_sentence(record: "PaperRecord") -> str:
     gap, usual = formatting.number(record.drift.gap or 0.0, 3), formatting.number(record.expected.gap, 3)
     return (
         f"{record.symbol}: drift since {str(record.drifted_on)[:10]}. Of {record.drift.observations} signals {rate} "
-        f"were right, in the backtest {expected}; mean outcome less probability {gap}, in the backtest {usual} (evidence "
-        f"{formatting.count(record.drift.evidence)}, 20 is significant). Train it again, or: forecast live remove "
+        f"were right, in the backtest {expected}; mean outcome less probability {gap}, in the backtest {usual} "
+        f"(evidence {formatting.count(record.drift.evidence)}, 20 is significant). Train it again, or: forecast live remove "
         f"{record.run}."
     )

@@ -20,7 +20,7 @@ from forecast.statistics import cpcv
 from forecast.statistics.summary import summarise
 from forecast.statistics.verdict import Caveat, Status, Verdict
 from forecast.trading.ledgers import ledger_frame, trade_frame
-from forecast.trading.market_state import closing_calendar as closing_calendar
+from forecast.trading.market_state import closing_calendar
 from forecast.trading.signals import members, utc
 from forecast.trading.strategy import StrategyResult, chosen_bands
 from forecast.trading.strategy import accounts as accounts

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from forecast.runs.io import read_json, write_json
+from forecast.runs.schemas import LABELS
 from pipelines.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from forecast.runs.run import Run
-
-LABELS = "labels.json"
-"""What a person may change: no sha256 of the run covers it."""
 
 _NAME = re.compile(r"\w[\w.\-:/+=]{0,39}")
 _LONGEST_NOTE = 2_000

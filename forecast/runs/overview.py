@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from forecast.runs.labels import LABELS, Labels, read_labels
+from forecast.runs.labels import Labels, read_labels
 from forecast.runs.manifest import FILES
+from forecast.runs.schemas import LABELS
 from pipelines.errors import ForecastError, RunError
 from pipelines.files import write_atomically
 

@@ -28,7 +28,6 @@ from forecast.runs.io import (
     write_arrays,
     write_json,
 )
-from forecast.runs.labels import LABELS
 from forecast.runs.manifest import (
     CURRENT_FORMAT,
     FILES,
@@ -461,7 +460,7 @@ def discard(run: Run, *, labels: bool = True) -> None:
     labels: whether the note and the tags that a person put on it stay.
     """
     if run.folder.exists():
-        labels_file = run.folder / LABELS
+        labels_file = run.folder / schemas.LABELS
         content = labels_file.read_bytes() if labels and labels_file.is_file() else None
         aside = run.folder.parent / of_this_process(".discarded")
         aside.mkdir()

@@ -9,18 +9,21 @@ from numpy.typing import NDArray
 
 from forecast.config.experiment import Experiment
 from forecast.config.trading import TradingConfig
-from forecast.evaluation.backtest import closing_calendar, traded_accounts
+from forecast.datasets.dataset import make_bars
+from forecast.evaluation.backtest import traded_accounts
 from forecast.runs import tables
 from forecast.runs.run import Run
 from forecast.serving.journal import JournalEntry
+from forecast.serving.loader import open_experiment, source_now
 from forecast.statistics.drift import Drift, DriftReference, drift, reference
 from forecast.statistics.performance import bar_returns
-from forecast.trading.market_state import conditions
+from forecast.trading.market_state import closing_calendar, conditions
 from forecast.trading.signals import ENSEMBLE
 from forecast.trading.simulator import Ledger, trade_all
 from pipelines import user_code
 from pipelines.market.types import Bars, Floats, Times
 from pipelines.preprocessing import labels
+from pipelines.store.store import Store
 
 PAPER = "paper"
 """The member of a paper ledger."""
@@ -93,6 +96,13 @@ def paper_ledger(
     )
     journalled = decided[latest] == prices.closed_at[rows]
     return PaperLedger(ledger=ledger, decided_at=prices.closed_at[rows], journalled=journalled)
+
+
+def record_so_far(run: Run, entries: Sequence[JournalEntry], store: Store, *, rules: TradingConfig) -> PaperRecord:
+    """The record of a live run at the prices that the store has; see paper_record."""
+    _, experiment = open_experiment(run)
+    prices = make_bars(source_now(run, experiment, store), experiment)
+    return paper_record(run, experiment, entries, prices, rules=rules)
 
 
 def paper_record(

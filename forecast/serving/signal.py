@@ -10,10 +10,10 @@ import pandas as pd
 from forecast.compute.backend import versions
 from forecast.config.trading import TradingConfig
 from forecast.datasets.dataset import Source, make_bars, price_scale, with_room
-from forecast.evaluation.backtest import closing_calendar
 from forecast.runs import tables
 from forecast.runs.run import Run
 from forecast.serving.loader import LoadedRun, late_covariates
+from forecast.trading.market_state import closing_calendar
 from forecast.trading.signals import ENSEMBLE
 from forecast.trading.strategy import StrategyResult, accounts
 from pipelines.errors import RunError, TooFewBarsError

@@ -17,11 +17,11 @@ from forecast.config.significance import SIGNIFICANCE
 from forecast.config.trading import AUTO, TradingConfig
 from forecast.datasets.dataset import Dataset
 from forecast.diagnostics.loader import RunUnderStudy
-from forecast.evaluation.backtest import closing_calendar
 from forecast.runs import tables, trial_log
 from forecast.runs.io import damaged, read_arrays, read_parquet, write_arrays, write_parquet
 from forecast.runs.run import Run, tuned_hyperparameters
 from forecast.statistics.comparisons import Sessions, compare_accounts
+from forecast.trading.market_state import closing_calendar
 from forecast.trading.signals import ENSEMBLE
 from forecast.trading.simulator import Ledger
 from forecast.trading.strategy import accounts

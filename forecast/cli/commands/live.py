@@ -200,18 +200,14 @@ def journal(settings: CliContext, symbol: str | None, as_json: bool) -> None:
 
 
 def _record(settings: CliContext, live_run: "LiveRun", entries: "list[JournalEntry]") -> Any:
-    from forecast.datasets.dataset import make_bars
     from forecast.serving.live import open_live_run
-    from forecast.serving.loader import open_experiment, source_now
-    from forecast.serving.paper_record import paper_record
+    from forecast.serving.paper_record import record_so_far
     from pipelines.store.store import Store
 
     if not entries:
         return None
     run = open_live_run(settings.runs, live_run)
-    _, experiment = open_experiment(run)
-    prices = make_bars(source_now(run, experiment, Store(settings.store)), experiment)
-    return paper_record(run, experiment, entries, prices, rules=live_run.trading)
+    return record_so_far(run, entries, Store(settings.store), rules=live_run.trading)
 
 
 def _print(rows: "list[tuple[LiveRun, PaperRecord | None, str]]") -> None:
