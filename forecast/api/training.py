@@ -151,7 +151,8 @@ def command_line(experiment: Experiment) -> str:
     """
     listed = [f"@{experiment.symbol}.csv"] if experiment.membership else experiment.panel
     words = ["forecast", "train", *(listed or (experiment.symbol,))]
-    words += ["--global-model"] if experiment.panel else []
+    if experiment.panel:
+        words += ["--local-models" if experiment.local_models else "--global-model"]
     standard = Experiment(experiment.symbol)
     for name, (setting, _) in settings_of(Experiment).items():
         if (value := getattr(experiment, name)) == getattr(standard, name):

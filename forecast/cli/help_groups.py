@@ -6,7 +6,7 @@ _HEADINGS = {
     "Forecasts": ("predictions", "validation", "predictors"),
     "Trading": ("portfolio",),
     "Prices": (),
-    "What is learned": ("global_model",),
+    "What is learned": ("global_model", "local_models"),
     "Networks": (),
     "Where it runs": ("experiment", "overwrite"),
 }

@@ -54,7 +54,9 @@ class Experiment:
     symbol : text
         The symbol whose bars are used; of a panel its title.
     panel : texts, default none
-        The symbols whose networks are trained as one; none: this symbol alone.
+        The symbols of one run; none: this symbol alone.
+    local_models : switch, default false
+        Of a panel: whether each symbol has networks of its own, instead of one set that learns from all.
     membership : texts, default none
         "AAPL,1999-11-01,2015-03-18" for each period in which a symbol of the panel is a member; none: as long as it
         trades.
@@ -223,6 +225,7 @@ class Experiment:
         aliases=("covariates",),
     )
     panel: Sequence[str] = ()
+    local_models: bool = False
     membership: Sequence[str] = ()
     start: date | str | None = setting(None, "date", "First session used.", group=PRICES, optional=True)
     end: date | str | None = setting(None, "date", "Last session used.", group=PRICES, optional=True)
@@ -251,6 +254,9 @@ class Experiment:
             raise ConfigError(f"Expected 2 symbols or more of a panel, each once, got {', '.join(self.panel)}.")
         if not self.panel and (across := next((name for name in self.features if cross_section.parse(name)), None)):
             raise ConfigError(f"Expected a panel with feature {across}, got one symbol: it compares several.")
+        if self.local_models and (not self.panel or self.tuning_trials):
+            got = "tuning_trials" if self.panel else "one symbol"
+            raise ConfigError(f"Expected a panel without tuning_trials for local_models, got {got}.")
         object.__setattr__(self, "membership", check_membership(self.membership, symbols=self.panel))
         if self.panel and self.combinatorial:
             raise ConfigError("Expected split expanding or rolling for a panel, got combinatorial.")

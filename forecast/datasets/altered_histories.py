@@ -12,7 +12,7 @@ PRICES = ("open", "high", "low", "close", "volume")
 
 
 def truncated(source: Source, cutoff: np.datetime64) -> Source:
-    """The source as it stood at the cut, its covariates too; a panel's cross-sections stay (panel_audit cuts them)."""
+    """The source as it stood at the cut, its covariates too."""
     source = replace(
         source, covariates={name: truncated(covariate, cutoff) for name, covariate in source.covariates.items()}
     )

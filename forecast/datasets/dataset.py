@@ -29,7 +29,7 @@ from pipelines.preprocessing import (
     walk_forward,
     windows,
 )
-from pipelines.preprocessing.cross_section import CrossSection, Dates, SymbolValues
+from pipelines.preprocessing.cross_section import Dates, SymbolValues
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import Fold
 from pipelines.preprocessing.windows import Rows, Windows
@@ -76,13 +76,14 @@ class MemberRows(Protocol):
 class Source:
     """What the store holds of a symbol, before anything is made of it: raw bars or ticks, and the actions.
 
-    covariates: the same of other symbols whose features are joined. cross_sections: of a panel's symbol, by feature.
+    covariates: the same of other symbols whose features are joined. across: of a panel's symbol, its bars with its
+    features across the panel, which no cut of its own history changes (forecast.datasets.panel_audit cuts all).
     """
 
     raw: Bars | Ticks | TickHistory
     actions: Actions
     covariates: Mapping[str, "Source"] = field(default_factory=dict)
-    cross_sections: Mapping[str, CrossSection] = field(default_factory=dict)
+    across: Bars | None = None
 
 
 def load(store: Store, experiment: Experiment, *, covariates: Mapping[str, Source] | None = None) -> Source:
@@ -115,24 +116,16 @@ def make_bars(source: Source, experiment: Experiment) -> Bars:
     for covariate in source.covariates.values():
         other = bars_alone(covariate, experiment)
         joined |= covariates.join(prices, other, names=experiment.covariate_features)
-    joined |= _across(prices, experiment, source.cross_sections)
+    joined |= _across(prices, source.across)
     return replace(prices, joined=joined) if joined else prices
 
 
-def _across(prices: Bars, experiment: Experiment, sections: Mapping[str, CrossSection]) -> dict[str, Floats]:
-    """The features of a symbol that compare it with the others of its panel, by name."""
-    joined: dict[str, Floats] = {}
-    for name in experiment.features if sections else ():
-        if parsed := cross_section.parse(name):
-            kind, feature = parsed
-            joined[name] = cross_section.KINDS[kind](sections[feature], symbol_values(prices, experiment, feature))
-    return joined
-
-
-def symbol_values(prices: Bars, experiment: Experiment, feature: str) -> SymbolValues:
-    """What a symbol brings into the cross-section of a feature."""
-    member = members(session_of(prices.closed_at, prices.calendar), experiment.membership, prices.symbol)
-    return SymbolValues.of(prices, features.compute(prices, names=[feature])[:, 0], member=member)
+def _across(prices: Bars, across: Bars | None) -> dict[str, Floats]:
+    """A symbol's features across its panel as of each close, by name. across: the bars that have them."""
+    if across is None:
+        return {}
+    place = np.searchsorted(across.closed_at, prices.closed_at, side="right") - 1
+    return {name: column[place] for name, column in across.joined.items() if cross_section.parse(name)}
 
 
 def compared_features(experiment: Experiment) -> tuple[str, ...]:
@@ -140,19 +133,27 @@ def compared_features(experiment: Experiment) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parsed[1] for name in experiment.features if (parsed := cross_section.parse(name))))
 
 
-def cross_sections(prices: Mapping[str, Bars], experiment: Experiment) -> dict[str, CrossSection]:
-    """Of all symbols of a panel, by feature."""
-    return {
-        feature: cross_section.cross_section(
-            {symbol: symbol_values(bars, experiment, feature) for symbol, bars in prices.items()}
-        )
-        for feature in compared_features(experiment)
-    }
-
-
-def with_cross_sections(prices: Bars, experiment: Experiment, sections: Mapping[str, CrossSection]) -> Bars:
-    """A symbol's bars with its features across the panel."""
-    return replace(prices, joined={**prices.joined, **_across(prices, experiment, sections)})
+def with_cross_sections(prices: Mapping[str, Bars], experiment: Experiment) -> dict[str, Bars]:
+    """The bars of all symbols of a panel with their features across it."""
+    compared = compared_features(experiment)
+    if not compared:
+        return dict(prices)
+    joined: dict[str, dict[str, Floats]] = {symbol: dict(bars.joined) for symbol, bars in prices.items()}
+    sessions = {symbol: session_of(bars.closed_at, bars.calendar) for symbol, bars in prices.items()}
+    for feature in compared:
+        values = {
+            symbol: SymbolValues(
+                values=features.compute(bars, names=[feature])[:, 0],
+                closed_at=bars.closed_at,
+                session=sessions[symbol],
+                member=members(sessions[symbol], experiment.membership, symbol),
+            )
+            for symbol, bars in prices.items()
+        }
+        for symbol, columns in cross_section.compare(values).items():
+            named = {f"{kind}:{feature}": column for kind, column in columns.items()}
+            joined[symbol] |= {name: column for name, column in named.items() if name in experiment.features}
+    return {symbol: replace(bars, joined=joined[symbol]) for symbol, bars in prices.items()}
 
 
 def bars_alone(source: Source, experiment: Experiment) -> Bars:

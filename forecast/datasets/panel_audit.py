@@ -15,7 +15,7 @@ from forecast.config.experiment import Experiment
 from forecast.datasets import lookahead_audit
 from forecast.datasets.altered_histories import scrambled, truncated
 from forecast.datasets.certificate import Certificate
-from forecast.datasets.dataset import Source, compared_features, cross_sections, make_bars, with_cross_sections
+from forecast.datasets.dataset import Source, compared_features, make_bars, with_cross_sections
 from forecast.datasets.feature_audit import detectable_share
 from forecast.datasets.panel import PanelDataset, known_at
 from forecast.datasets.tick_history import TickHistory
@@ -97,22 +97,17 @@ def histories_until(
 
 def _remade(sources: Mapping[str, Source], experiment: Experiment) -> Iterator[tuple[str, Bars]]:
     """Bars of other histories, with the cross-sections of these histories where the features need them."""
-    compared = bool(compared_features(experiment))
 
     def bars() -> Iterator[tuple[str, Bars]]:
         for symbol, source in sources.items():
             if isinstance(source.raw, TickHistory) or len(source.raw):
                 with suppress(TooFewBarsError):
-                    alone = replace(source, cross_sections={}) if compared else source
-                    yield symbol, make_bars(alone, experiment)
+                    yield symbol, make_bars(replace(source, across=None), experiment)
 
-    if not compared:
+    if compared_features(experiment):  # all of them at once
+        yield from with_cross_sections(dict(bars()), experiment).items()
+    else:
         yield from bars()
-        return
-    prices = dict(bars())
-    sections = cross_sections(prices, experiment)
-    for symbol, symbol_bars in prices.items():
-        yield symbol, with_cross_sections(symbol_bars, experiment, sections)
 
 
 def _across_again(

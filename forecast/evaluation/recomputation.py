@@ -79,8 +79,8 @@ def recompute(run: Run, *, rng: np.random.Generator) -> Recomputation:
     prices = _prices(run, described, symbols=sample["symbol"].unique())
     try:
         matrices = {
-            symbol: features.compute(each, names=experiment.columns).astype(np.float32)
-            for symbol, each in prices.items()
+            symbol: features.compute(symbol_bars, names=experiment.columns).astype(np.float32)
+            for symbol, symbol_bars in prices.items()
         }
     except ConfigError as error:  # a feature of columns that bars.parquet does not keep
         return Recomputation(
@@ -91,10 +91,12 @@ def recompute(run: Run, *, rng: np.random.Generator) -> Recomputation:
     members, panel = 0, run.is_panel
     for (model, fold, seed), rows in sample.groupby(["model", "fold", "seed"], sort=True):
         task = (str(model), int(str(fold)), int(str(seed)))
-        member = open_member(run, experiment, task, panel=panel)
-        scalers = panel_scalers(run, task, features=len(experiment.columns)) if panel else {}
+        local = experiment.local_models
+        shared = None if local else open_member(run, experiment, task, panel=panel)
+        scalers = panel_scalers(run, task, features=len(experiment.columns)) if panel and not local else {}
         with threadpool_limits(limits=1, user_api="blas"):  # sums this small are slower in several threads
             for symbol, own in rows.groupby("symbol", sort=False):
+                member = shared or open_member(run.of_symbol(str(symbol)), experiment, task)
                 scaler = scalers.get(str(symbol), member.scaler)
                 _check(run, member, own, prices[str(symbol)], matrices[str(symbol)], scaler=scaler)
         members += 1
@@ -112,6 +114,8 @@ def _why_not(run: Run, experiment: Experiment, model: str) -> str:
         return "it forecasts a path"
     if not prediction.is_plain(architecture):
         return "only recurrent networks that read one way, without layer normalisation, are asked without their library"
+    if experiment.local_models:  # each symbol has those of the folds that it takes part in
+        return ""
     tasks = ((model, int(fold["number"]), seed) for fold in run.describe()["folds"] for seed in range(experiment.seeds))
     if not all(run.member(*task).exists() for task in tasks):
         return "weights of it are missing"
@@ -129,12 +133,12 @@ def _sample(run: Run, models: list[str], *, members: int, rng: np.random.Generat
 
 
 def _prices(run: Run, described: Mapping[str, Any], *, symbols: Any) -> dict[str, Bars]:
-    bars, kept = run.bars(), set(symbols)
+    bars, sampled = run.bars(), set(symbols)
     about = described.get("panel", {}).get("symbols", {})
     return {
         str(symbol): tables.bars_of(own, about.get(str(symbol), described["data"]))
         for symbol, own in bars.groupby("symbol", sort=False)
-        if symbol in kept
+        if symbol in sampled
     }
 
 

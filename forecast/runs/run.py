@@ -78,6 +78,8 @@ class Run:
     ----------
     folder
         Where its files lie, as docs/experiments.md names them.
+    part
+        The symbol whose members are meant, of a panel in which each has its own; empty for all.
 
     Examples
     --------
@@ -90,6 +92,7 @@ class Run:
     """
 
     folder: Path
+    part: str = ""
 
     @property
     def name(self) -> str:
@@ -204,9 +207,13 @@ class Run:
         """Learning curves: model, fold, seed, epoch, loss, val_loss, seconds."""
         return self._table("history.parquet")
 
+    def of_symbol(self, symbol: str) -> "Run":
+        """The same run, asked for the members of one symbol."""
+        return Run(self.folder, part=symbol)
+
     def member(self, model: str, fold: int, seed: int) -> Path:
-        """Where the weights of a member (model, fold, seed) are; its description is the .json of the same name."""
-        return self.folder / "weights" / _as_path(model) / f"fold-{fold}" / f"seed-{seed}.weights.h5"
+        """Where a member's weights are; its description is the .json of the same name."""
+        return self.folder / "weights" / _as_path(model) / f"fold-{fold}" / self.part / f"seed-{seed}.weights.h5"
 
     def save_network(self, model: str, fold: int, seed: int, *, weights: bytes, description: Mapping[str, Any]) -> None:
         """Saves the weights and the description of a fitted member (model, fold, seed); its results come after it."""
@@ -329,7 +336,7 @@ class Run:
             lock.release()
 
     def _results_path(self, model: str, fold: int, seed: int) -> Path:
-        return self.folder / "members" / f"{_as_path(model)}-fold-{fold}-seed-{seed}.npz"
+        return self.folder / "members" / self.part / f"{_as_path(model)}-fold-{fold}-seed-{seed}.npz"
 
     def certificate(self) -> dict[str, Any] | None:
         """The certificate of no lookahead, None for a run without one."""

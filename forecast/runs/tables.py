@@ -223,8 +223,8 @@ def bars_of(frame: pd.DataFrame, data: Mapping[str, Any]) -> Bars:
     """
     try:
         prices = {name: frame[name].to_numpy(np.float64) for name in ("open", "high", "low", "close", "volume")}
-        known = (*prices, "symbol", "opened_at", "closed_at", "bid", "ask")
-        joined = [str(name) for name in frame.columns if name not in known]
+        of_bars = (*prices, "symbol", "opened_at", "closed_at", "bid", "ask")
+        joined = [str(name) for name in frame.columns if name not in of_bars]
         return Bars(
             symbol=str(frame["symbol"].iloc[0]),
             interval=data["interval"],

@@ -1,6 +1,6 @@
 """Today's ranking of a panel: every symbol's newest window through the members of the last fold, and what to trade."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from forecast.compute import backend
+from forecast.compute.task import Task
 from forecast.config.experiment import Experiment
 from forecast.config.trading import TradingConfig
-from forecast.datasets.dataset import Source, cross_sections, make_bars, members, with_cross_sections, with_room
+from forecast.datasets.dataset import Source, make_bars, members, with_cross_sections, with_room
 from forecast.evaluation.panel import account_parts, check_rules, market_states, model_shares
 from forecast.evaluation.panel_rows import panel_rows
 from forecast.runs import integrity, tables
@@ -82,6 +83,14 @@ class _DecisionRows:
     fresh: int
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Group:
+    """Members of one fold, and the symbols that they are asked about: all of a panel, or one with its own."""
+
+    members: Sequence[Checkpoint]
+    symbols: tuple[str, ...]
+
+
 def open_panel(run: Run) -> tuple[dict[str, Any], Experiment]:
     """A finished panel's description, and its experiment without an end.
 
@@ -126,12 +135,7 @@ def panel_signal(
     if until is not None:
         past = past[utc(past["decided_at"]) <= until]
     fold = last_fold(described)
-    members = [
-        open_member(run, experiment, (model, fold, seed), panel=True)
-        for model in experiment.models
-        for seed in range(experiment.seeds)
-    ]
-    scalers = panel_scalers(run, members[0].task, features=len(experiment.columns))
+    groups, scalers = _members(run, experiment, fold=fold)
     last = past.groupby("symbol")["decided_at"].max()
     firsts = {str(symbol): first for symbol, first in bars.groupby("symbol")["opened_at"].first().items()}
     symbol_rows: dict[str, _DecisionRows] = {}
@@ -149,10 +153,10 @@ def panel_signal(
     if not symbol_rows:
         raise RunError(f"Expected bars of the symbols of {run.name}, got none: {next(iter(absent.values()), '')}")
     library = backend.load_prediction(
-        [member.architecture for member in members], name=described.get("backend", backend.DEFAULT)
+        [member.architecture for member in groups[0].members], name=described.get("backend", backend.DEFAULT)
     )
     newest = newest_closes({symbol: decision_rows.prices for symbol, decision_rows in symbol_rows.items()})
-    fresh, apart = _fresh(symbol_rows, members, scalers, past, library=library, fold=fold)
+    fresh, apart = _fresh(symbol_rows, groups, scalers, past, library=library, fold=fold)
     if refitted is not None:
         fresh = [_refitted(frame, refitted, newest=newest) for frame in fresh]
         learned = next(iter(refitted.values()))
@@ -223,12 +227,7 @@ def _newest_bars(
             absent[symbol] = str(error)
             continue
         prices[symbol] = bars if until is None else bars.rows(bars.closed_at <= until)
-    sections = cross_sections(prices, experiment)
-    if sections:
-        prices = {
-            symbol: with_cross_sections(symbol_bars, experiment, sections) for symbol, symbol_bars in prices.items()
-        }
-    return prices, absent
+    return with_cross_sections(prices, experiment), absent
 
 
 def newest_closes(prices: Mapping[str, Bars]) -> dict[str, np.datetime64]:
@@ -266,9 +265,26 @@ def _decision_rows(prices: Bars, experiment: Experiment, *, last: pd.Timestamp |
     return _DecisionRows(prices=prices, matrix=matrix, ends=ends, fresh=int((ends >= max(first, start)).sum()))
 
 
+def _members(run: Run, experiment: Experiment, *, fold: int) -> tuple[list[_Group], dict[str, Scaler]]:
+    """The members of a fold with the symbols that each set of them is asked of, and each symbol's scaler there."""
+    tasks = [(model, fold, seed) for model in experiment.models for seed in range(experiment.seeds)]
+    if not experiment.local_models:
+        members = [open_member(run, experiment, task, panel=True) for task in tasks]
+        scalers = panel_scalers(run, members[0].task, features=len(experiment.columns))
+        return [_Group(members=members, symbols=tuple(scalers))], scalers
+    groups, scalers = [], {}
+    for symbol in experiment.panel:
+        part = run.of_symbol(symbol)
+        if part.member(*tasks[0]).exists():  # it has members in this fold
+            members = [open_member(part, experiment, task) for task in tasks]
+            groups.append(_Group(members=members, symbols=(symbol,)))
+            scalers[symbol] = members[0].scaler
+    return groups, scalers
+
+
 def _fresh(
     symbol_rows: Mapping[str, _DecisionRows],
-    members: list[Checkpoint],
+    groups: Sequence[_Group],
     scalers: Mapping[str, Scaler],
     past: pd.DataFrame,
     *,
@@ -276,55 +292,93 @@ def _fresh(
     fold: int,
 ) -> tuple[list[pd.DataFrame], float]:
     """Rows of the decisions that the run has not made, and how far those that it has made are from what it stored."""
-    steps = members[0].architecture.steps
-    values, ends, place, offset = [], [], [], 0
-    for name, decision_rows in symbol_rows.items():
-        if not len(decision_rows.ends):
-            continue
-        first = int(decision_rows.ends[0]) - steps + 1
-        values.append(scalers[name].apply(decision_rows.matrix[first:].astype(np.float32)))
-        ends.append(decision_rows.ends - first + offset)
-        place.append((name, decision_rows))
-        offset += len(values[-1])
-    if not values:
-        return [], 0.0
-    matrix, rows = np.concatenate(values), np.concatenate(ends)
-    width = matrix.shape[1]
-    scaled = Scaler(mean=np.zeros(width), scale=np.ones(width))
-    symbol = np.concatenate([np.full(len(decision_rows.ends), name, dtype=object) for name, decision_rows in place])
-    decided = np.concatenate([decision_rows.prices.closed_at[decision_rows.ends] for _, decision_rows in place])
-    new = np.concatenate(
-        [
-            np.arange(len(decision_rows.ends)) >= len(decision_rows.ends) - decision_rows.fresh
-            for _, decision_rows in place
-        ]
-    )
     frames, apart = [], 0.0
-    times = pd.DatetimeIndex(decided[new]).tz_localize("UTC")
-    for member in members:
-        model, _, seed = member.task
-        parameters = library.load(member.weights, architecture=member.architecture)
-        chance = library.predict(
-            matrix, ends=rows, scaler=scaled, architecture=member.architecture, parameters=parameters
-        )
-        frames.append(
-            pd.DataFrame({"symbol": symbol[new], "model": model, "fold": fold, "seed": seed, "decided_at": times,
-                          "entry_at": times, "exit_at": times, "probability": chance[new], "target": 0,
-                          "forward_return": 0.0})
-        )  # fmt: skip
-        member_rows = past[(past["model"] == model) & (past["seed"] == seed) & (past["fold"] == fold)]
-        recorded = pd.Series(
-            member_rows["probability"].to_numpy(), index=[member_rows["symbol"], utc(member_rows["decided_at"])]
-        )
-        recomputed = pd.Series(chance[~new], index=[symbol[~new], decided[~new]])
-        both = recorded.reindex(recomputed.index).to_numpy(np.float64)
-        apart = max(apart, float(np.nanmax(np.abs(both - recomputed.to_numpy()), initial=0.0)))
+    for group in groups:
+        decisions = _decisions(symbol_rows, group.symbols, scalers, steps=group.members[0].architecture.steps)
+        if decisions is None:
+            continue
+        recorded = past[(past["fold"] == fold) & past["symbol"].isin(group.symbols)]
+        for member in group.members:
+            probability = _probability(member, decisions, library=library)
+            frames.append(decisions.fresh_rows(member.task, probability))
+            apart = max(apart, decisions.distance(recorded, member.task, probability))
     if apart > _SAME:
         raise RunError(
             f"The networks no longer give the probabilities that the run stored (by up to {apart:.2g}): other bars in "
             "the store, or another version. Train it again: --overwrite."
         )
     return frames, apart
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Decisions:
+    """Windows that members are asked about. matrix: scaled features of the symbols one after another.
+
+    ends: the row at which each window ends. symbol, decided_at, new: whose it is, when it decides, and whether the run
+    has not; all of shape (windows,).
+    """
+
+    matrix: "np.ndarray[Any, np.dtype[np.float32]]"
+    ends: Rows
+    symbol: "np.ndarray[Any, np.dtype[np.object_]]"
+    decided_at: Times
+    new: "np.ndarray[Any, np.dtype[np.bool_]]"
+
+    def fresh_rows(self, task: Task, probability: Floats) -> pd.DataFrame:
+        """The new decisions as rows of predictions.parquet."""
+        model, fold, seed = task
+        times = pd.DatetimeIndex(self.decided_at[self.new]).tz_localize("UTC")
+        return pd.DataFrame(
+            {"symbol": self.symbol[self.new], "model": model, "fold": fold, "seed": seed, "decided_at": times,
+             "entry_at": times, "exit_at": times, "probability": probability[self.new], "target": 0,
+             "forward_return": 0.0}
+        )  # fmt: skip
+
+    def distance(self, stored: pd.DataFrame, task: Task, probability: Floats) -> float:
+        """How far the decisions that the run has made, made again, are from what it stored of them."""
+        model, _, seed = task
+        rows = stored[(stored["model"] == model) & (stored["seed"] == seed)]
+        before = pd.Series(rows["probability"].to_numpy(), index=[rows["symbol"], utc(rows["decided_at"])])
+        again = pd.Series(probability[~self.new], index=[self.symbol[~self.new], self.decided_at[~self.new]])
+        both = before.reindex(again.index).to_numpy(np.float64)
+        return float(np.nanmax(np.abs(both - again.to_numpy()), initial=0.0))
+
+
+def _decisions(
+    symbol_rows: Mapping[str, _DecisionRows], symbols: Sequence[str], scalers: Mapping[str, Scaler], *, steps: int
+) -> _Decisions | None:
+    """What is asked of these symbols, None where nothing is."""
+    values, ends, offset = [], [], 0
+    named = [(name, symbol_rows[name]) for name in symbols if name in symbol_rows and len(symbol_rows[name].ends)]
+    if not named:
+        return None
+    for name, symbol in named:
+        first = int(symbol.ends[0]) - steps + 1
+        values.append(scalers[name].apply(symbol.matrix[first:].astype(np.float32)))
+        ends.append(symbol.ends - first + offset)
+        offset += len(values[-1])
+    return _Decisions(
+        matrix=np.concatenate(values),
+        ends=np.concatenate(ends),
+        symbol=np.concatenate([np.full(len(symbol.ends), name, dtype=object) for name, symbol in named]),
+        decided_at=np.concatenate([symbol.prices.closed_at[symbol.ends] for _, symbol in named]),
+        new=np.concatenate([np.arange(len(symbol.ends)) >= len(symbol.ends) - symbol.fresh for _, symbol in named]),
+    )
+
+
+def _probability(member: Checkpoint, decisions: _Decisions, *, library: ModuleType) -> Floats:
+    """What a member says of each window."""
+    if member.diverged:
+        return np.full(len(decisions.ends), 0.5)
+    width = decisions.matrix.shape[1]
+    probability: Floats = library.predict(
+        decisions.matrix,
+        ends=decisions.ends,
+        scaler=Scaler(mean=np.zeros(width), scale=np.ones(width)),  # the matrix is scaled
+        architecture=member.architecture,
+        parameters=library.load(member.weights, architecture=member.architecture),
+    )
+    return probability
 
 
 def _ranking(

@@ -22,7 +22,7 @@ from forecast.serving.loader import last_fold, open_experiment
 from forecast.serving.panel_signal import newest_closes, open_panel
 from forecast.training.panel import shared_fold
 from pipelines import user_code
-from pipelines.errors import TooFewBarsError
+from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.files import temporary_folder
 from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing.windows import Windows
@@ -71,6 +71,8 @@ def refit_panel(
         TooFewBarsError: too little history.
     """
     described, experiment = open_panel(run)
+    if experiment.local_models:
+        raise ConfigError(f"Expected a run with one set of networks for --refit, got {run.name} with one per symbol.")
     newest = newest_closes(prices)
 
     def parts() -> Iterator[tuple[str, Windows]]:

@@ -300,43 +300,66 @@ def save(owner: TrainingSession, task: Task, result: MemberResult) -> None:
     owner.results[task] = arrays
 
 
-def finish_if_complete(owner: TrainingSession) -> None:
-    """Writes the results of all members together, once none is missing."""
-    results, dataset = owner.results, owner.dataset
-    if (
-        owner.missing(owner.members)
-        or len(owner.retrained_predictions) < len(owner.retrained_models)
-        or owner.run.finished
+def finish_if_complete(*owners: TrainingSession) -> None:
+    """Writes the results of all members of one run together, once none is missing.
+
+    owners: the run's one session, or those of its symbols where each has members of its own.
+    """
+    first = owners[0]
+    if first.run.finished or any(
+        owner.missing(owner.members) or len(owner.retrained_predictions) < len(owner.retrained_models)
+        for owner in owners
     ):
         return
-    members = {task: (results[task]["probability"], results[task]["validation"]) for task in owner.members}
-    certificate = owner.certificate
-    for model, retrained in owner.retrained_predictions.items():
-        expected = results[model, 0, 0]["probability"]
-        expected = expected if owner.common_rows is None else expected[owner.common_rows]
-        certificate = lookahead_audit.retrained(certificate, model, expected=expected, retrained_probability=retrained)
-    owner.run.finish(
+    certificate = first.certificate
+    for owner in owners:
+        for model, retrained in owner.retrained_predictions.items():
+            expected = owner.results[model, 0, 0]["probability"]
+            expected = expected if owner.common_rows is None else expected[owner.common_rows]
+            certificate = lookahead_audit.retrained(
+                certificate, model, expected=expected, retrained_probability=retrained
+            )
+    first.run.finish(
         certificate=certificate.to_json(),
         diverged=[
             {"model": model, "fold": fold, "seed": seed, "epoch": int(epoch)}
+            | ({"symbol": owner.run.part} if owner.run.part else {})
+            for owner in owners
             for model, fold, seed in owner.networks
-            for epoch in results[model, fold, seed].get("diverged", ())
+            for epoch in owner.results[model, fold, seed].get("diverged", ())
         ],
-        predictions=_predictions(owner, {task: probability for task, (probability, _) in members.items()}),
+        predictions=pd.concat([_predictions(owner) for owner in owners], ignore_index=True),
         validation=pd.concat(
             [
-                tables.predictions(dataset, task, validation, part="validation")
-                for task, (_, validation) in members.items()
+                tables.predictions(owner.dataset, task, owner.results[task]["validation"], part="validation")
+                for owner in owners
+                for task in owner.members
             ],
             ignore_index=True,
         ),
-        history=pd.concat([tables.history(task, results[task]) for task in owner.networks], ignore_index=True),
-        paths=pd.concat([tables.path(dataset, task, results[task]) for task in owner.networks], ignore_index=True),
-        seconds=time.monotonic() - owner.began,
+        history=_mean_curves(
+            [tables.history(task, owner.results[task]) for owner in owners for task in owner.networks]
+        ),
+        paths=pd.concat(
+            [tables.path(owner.dataset, task, owner.results[task]) for owner in owners for task in owner.networks],
+            ignore_index=True,
+        ),
+        seconds=time.monotonic() - first.began,
     )
 
 
-def _predictions(owner: TrainingSession, tested: Mapping[Task, Floats]) -> pd.DataFrame:
+def _mean_curves(curves: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Learning curves; where several symbols have one of the same member, their mean."""
+    keys = ["model", "fold", "seed", "epoch"]
+    history = pd.concat(curves, ignore_index=True)
+    if not history.duplicated(keys).any():
+        return history
+    mean: pd.DataFrame = history.groupby(keys, sort=False).mean().reset_index()
+    return mean
+
+
+def _predictions(owner: TrainingSession) -> pd.DataFrame:
+    tested = {task: owner.results[task]["probability"] for task in owner.members}
     if owner.experiment.combinatorial and isinstance(owner.dataset, Dataset):
         return tables.path_predictions(owner.dataset, owner.experiment, tested)
     return pd.concat([tables.predictions(owner.dataset, *member) for member in tested.items()], ignore_index=True)

@@ -4,18 +4,22 @@ A day's values are those of the session of a bar that have closed by its own clo
 several those that closed earlier. Only members count; what a symbol shows before it is one is compared with them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.market.calendars import session_of
-from pipelines.market.types import Bars, Floats, Times
+from pipelines.market.types import Floats, Times
 
 Dates = NDArray[np.datetime64]
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+
+KINDS = ("rank", "relative")
+"""Prefixes of features across the symbols of a panel."""
+
+_BLOCK = 4_096  # moments compared at a time
 
 
 def parse(name: str) -> tuple[str, str] | None:
@@ -39,108 +43,73 @@ class SymbolValues:
     session: Dates
     member: Mask
 
-    @classmethod
-    def of(cls, bars: Bars, values: Floats, *, member: Mask | None = None) -> "SymbolValues":
-        """A feature of these bars. member: shape (bars,); None: always."""
-        always = np.ones(len(bars), dtype=np.bool_)
-        return cls(
-            values=values,
-            closed_at=bars.closed_at,
-            session=session_of(bars.closed_at, bars.calendar),
-            member=always if member is None else member,
-        )
 
+def compare(symbols: Mapping[str, SymbolValues]) -> dict[str, dict[str, Floats]]:
+    """Where each symbol's values lie among those of all at its moments, by symbol and kind, shape (bars,).
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class CrossSection:
-    """What all symbols of a panel show of one feature at each moment of decision.
-
-    closed_at, session: of each moment, in order, shape (moments,). entries: the members' values as places among
-    `levels`, all values in order, moment by moment and the lowest first; begins: where each moment's begin, and the
-    end, shape (moments + 1,). median: of each moment, NaN without a member.
+    rank: the share of the others of its day that a value is above, ties as half; 0.5 where there is no other.
+    relative: the value less the median of its day, 0 where no member has one. Both NaN where the symbol has no value.
     """
-
-    closed_at: Times
-    session: Dates
-    levels: Floats
-    entries: Rows
-    begins: Rows
-    median: Floats
-
-    def ranks(self, own: SymbolValues) -> Floats:
-        """The share of the others of its day that a symbol's value is above, ties as half: 0 to 1, shape (bars,).
-
-        0.5 where there is no other, NaN where the symbol has no value.
-        """
-        moment = self._moments(own)
-        low, high = self._bounds(own, moment)
-        itself = self._counted(own)
-        others = self.begins[moment + 1] - self.begins[moment] - itself
-        above = low + (high - low - itself) / 2.0
-        rank = np.divide(above, others, out=np.full(len(moment), 0.5), where=others > 0)
-        return np.where(np.isnan(own.values), np.nan, rank)
-
-    def distances(self, own: SymbolValues) -> Floats:
-        """A symbol's value less the median of its day, shape (bars,): 0 where no member has one."""
-        median = self.median[self._moments(own)]
-        return np.where(np.isnan(median), 0.0 * own.values, own.values - median)
-
-    @property
-    def _step(self) -> int:
-        return len(self.levels) + 1
-
-    def _moments(self, own: SymbolValues) -> Rows:
-        """The number of each bar's moment."""
-        place = np.searchsorted(self.closed_at, own.closed_at).astype(np.int64)
-        while np.any(other := self.session[place] != own.session):  # exchanges may name one moment two sessions
-            place += other
-        return place
-
-    def _bounds(self, own: SymbolValues, moment: Rows) -> tuple[Rows, Rows]:
-        """How many entries of its moment lie below each value, and how many do not lie above it."""
-        key = np.searchsorted(self.levels, np.nan_to_num(own.values)) + moment * self._step
-        begin = self.begins[moment]
-        low, high = (np.searchsorted(self.entries, key, side=side) - begin for side in ("left", "right"))
-        return low.astype(np.int64), high.astype(np.int64)
-
-    def _counted(self, own: SymbolValues) -> Rows:
-        """1 where a bar's own value is among the entries of its moment, else 0."""
-        newest = np.searchsorted(own.closed_at, own.closed_at, side="right") - 1 == np.arange(len(own.closed_at))
-        counted: Rows = (newest & own.member & ~np.isnan(own.values)).astype(np.int64)
-        return counted
-
-
-KINDS: Mapping[str, Callable[[CrossSection, SymbolValues], Floats]] = {
-    "rank": CrossSection.ranks,
-    "relative": CrossSection.distances,
-}
-"""Prefixes of features across the symbols of a panel."""
-
-
-def cross_section(symbols: Mapping[str, SymbolValues]) -> CrossSection:
-    """The cross-section of one feature, from the values of all symbols."""
+    names = list(symbols)
     closed_at, session = _moments(list(symbols.values()))
-    levels = np.unique(np.concatenate([symbol.values[~np.isnan(symbol.values)] for symbol in symbols.values()]))
-    step = len(levels) + 1
-    moments = np.arange(len(closed_at))
-    keys = []
-    for symbol in symbols.values():
-        if not len(symbol.values):
-            continue
-        newest = np.searchsorted(symbol.closed_at, closed_at, side="right") - 1
-        there = newest >= 0
-        there &= (symbol.session[newest] == session) & symbol.member[newest] & ~np.isnan(symbol.values[newest])
-        keys.append(np.searchsorted(levels, symbol.values[newest[there]]) + moments[there] * step)
-    entries = np.sort(np.concatenate(keys)).astype(np.int64)
-    begins = np.searchsorted(entries, np.arange(len(closed_at) + 1) * step).astype(np.int64)
-    begin, count = begins[:-1], np.diff(begins)
-    there = count > 0
-    middle = [levels[(entries[(begin + half)[there]]) % step] for half in ((count - 1) // 2, count // 2)]
-    median = np.full(len(closed_at), np.nan)
-    median[there] = (middle[0] + middle[1]) / 2.0
-    return CrossSection(
-        closed_at=closed_at, session=session, levels=levels, entries=entries, begins=begins, median=median
-    )
+    moments = {name: _numbers(symbol, closed_at, session) for name, symbol in symbols.items()}
+    columns = {name: {kind: np.full(len(moments[name]), np.nan) for kind in KINDS} for name in names}
+    for first in range(0, len(closed_at), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        values, member = _as_of(list(symbols.values()), closed_at[block], session[block])
+        tables = dict(zip(KINDS, _compare_rows(values, member), strict=True))
+        for column, name in enumerate(names):
+            inside = (moments[name] >= first) & (moments[name] < first + _BLOCK)
+            for kind, table in tables.items():
+                columns[name][kind][inside] = table[moments[name][inside] - first, column]
+    return columns
+
+
+def _as_of(symbols: list[SymbolValues], closed_at: Times, session: Dates) -> tuple[Floats, Mask]:
+    """Each symbol's newest value in the session of each moment, and whether it counts, shape (moments, symbols)."""
+    values = np.full((len(closed_at), len(symbols)), np.nan)
+    member = np.zeros(values.shape, dtype=np.bool_)
+    for column, symbol in enumerate(symbols):
+        if len(symbol.values):
+            newest = np.searchsorted(symbol.closed_at, closed_at, side="right") - 1
+            there = (newest >= 0) & (symbol.session[newest] == session)
+            values[there, column] = symbol.values[newest[there]]
+            member[there, column] = symbol.member[newest[there]]
+    return values, member & ~np.isnan(values)
+
+
+def _compare_rows(values: Floats, member: Mask) -> tuple[Floats, Floats]:
+    """Ranks and distances to the median among the members of each row, same shape as values."""
+    order = np.argsort(values, axis=1)
+    ranked, counts = np.take_along_axis(values, order, axis=1), np.take_along_axis(member, order, axis=1)
+    upto = np.cumsum(counts, axis=1, dtype=np.int32)
+    members = upto[:, -1:]
+    place = np.arange(values.shape[1], dtype=np.int32)
+    begins = np.ones(values.shape, dtype=np.bool_)
+    begins[:, 1:] = ranked[:, 1:] != ranked[:, :-1]
+    ends = np.ones(values.shape, dtype=np.bool_)
+    ends[:, :-1] = begins[:, 1:]
+    start = np.maximum.accumulate(np.where(begins, place, 0), axis=1)
+    stop = np.minimum.accumulate(np.where(ends, place, values.shape[1] - 1)[:, ::-1], axis=1)[:, ::-1]
+    below = np.take_along_axis(upto - counts, start, axis=1)  # members before the first of those that are alike
+    alike = np.take_along_axis(upto, stop, axis=1) - below - counts
+    others = members - counts
+    share = np.divide(below + alike / 2.0, others, out=np.full(values.shape, 0.5), where=others > 0)
+    rank = np.empty_like(values)
+    np.put_along_axis(rank, order, np.where(np.isnan(ranked), np.nan, share), axis=1)
+    half = np.concatenate([(members - 1) // 2, members // 2], axis=1)
+    row = np.arange(len(values))
+    middle = [ranked[row, np.minimum((upto <= half[:, [side]]).sum(axis=1), len(place) - 1)] for side in (0, 1)]
+    median = np.where(members[:, 0] > 0, (middle[0] + middle[1]) / 2.0, np.nan)[:, None]
+    return rank, np.where(np.isnan(median), 0.0 * values, values - median)
+
+
+def _numbers(symbol: SymbolValues, closed_at: Times, session: Dates) -> Rows:
+    """The number of the moment of each bar."""
+    place = np.searchsorted(closed_at, symbol.closed_at).astype(np.int64)
+    while np.any(other := session[place] != symbol.session):  # exchanges may name one moment two sessions
+        place += other
+    return place
 
 
 def _moments(symbols: list[SymbolValues]) -> tuple[Times, Dates]:

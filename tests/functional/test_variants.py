@@ -8,6 +8,7 @@ import pytest
 
 from forecast.config.experiment import Experiment
 from forecast.datasets.lookahead_audit import truncated
+from forecast.diagnostics.loader import open_subject
 from forecast.runs import trial_log
 from forecast.runs.catalog import open_run
 from forecast.serving.loader import load_members, source_now
@@ -15,6 +16,11 @@ from forecast.serving.panel_signal import panel_signal
 from forecast.serving.signal import outlook, rules_of
 from pipelines.store.store import Store
 from tests.helpers.command_line import SMALL, forecast_here, only_line
+
+FEW = (
+    "--folds", "2", "--seeds", "1", "--epochs", "1", "--units", "4", "--window", "10", "--end", "2003-12-31",
+    "--model", "simple_rnn", "--baseline", "previous_sign",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -116,16 +122,46 @@ def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(
     assert "On AAPL_MSFT, 2001–2003" in said
     assert "2 symbols on" in said
     assert (copy / "reports" / f"{run.name}.html").exists()
-    check_rankings(copy, run, forecast)
+    today = check_rankings(copy, run, forecast)
+    refitted = json.loads(forecast("signal", run.name, "--offline", "--refit", "--json", code=3).stdout)
+    assert refitted["decided_at"] == today["decided_at"]
+    chances = [{each["symbol"]: each["probability"] for each in one["rankings"]["lstm"]} for one in (today, refitted)]
+    assert chances[0].keys() == chances[1].keys()
+    assert chances[0] != chances[1]  # members that learned from ten years more
     again = json.loads(forecast("train", "MSFT", "AAPL", *options, "--json").stdout)
     assert [each["run"] for each in again["runs"]] == [run.name]
     assert "of a panel" in only_line(forecast("train", "AAPL", "--global-model", code=2).stderr)
     assert "got the panel" in only_line(forecast("inspect", run.name, code=2).stderr)
 
 
+def test_a_panel_of_a_model_per_symbol_is_one_run_with_one_certificate(copy):
+    forecast = forecast_here(copy)
+    options = (*FEW, "--local-models", "--label", "above-median")
+    assert "got both" in forecast("train", "AAPL", "MSFT", *options, "--global-model", code=2).stderr
+    forecast("train", "AAPL", "MSFT", *options)
+    run = newest(copy)
+    assert list(run.describe()["panel"]["symbols"]) == ["AAPL", "MSFT"]
+    assert run.certificate()["passed"], run.certificate()["failures"]
+    assert run.certificate()["retrained"] == 2  # a member for each of the two audited symbols
+    weights = [path.relative_to(run.folder / "weights").as_posix() for path in run.folder.rglob("*.h5")]
+    assert len(weights) == 2 * 2  # folds x symbols
+    assert "simple_rnn/fold-1/MSFT/seed-0.weights.h5" in weights
+    rows = run.predictions()
+    assert set(zip(rows["symbol"], rows["model"], strict=True)) == {
+        (symbol, model) for symbol in ("AAPL", "MSFT") for model in ("simple_rnn", "lstm", "previous_sign", "logistic")
+    }
+    assert not rows.duplicated(["symbol", "model", "fold", "seed", "decided_at"]).any()
+    assert not run.history().duplicated(["model", "fold", "seed", "epoch"]).any()
+    lines = [trial for trial in trial_log.read(copy / "data" / "runs").trials if trial.run == run.name]
+    assert [trial.kind for trial in lines] == ["training"]
+    assert "2 symbols on" in forecast("backtest", "--policy", "top-bottom:1").stdout
+    check_decided_days(copy, run)
+    assert "got AAPL_MSFT-" in only_line(forecast("signal", run.name, "--offline", "--refit", code=2).stderr)
+
+
 def test_a_covariate_is_learned_from_and_asked_for_at_each_close(copy):
     forecast = forecast_here(copy)
-    forecast("train", "AAPL", *SMALL, "--epochs", "1", "--seeds", "1", "--with", "MSFT")
+    forecast("train", "AAPL", *FEW, "--with", "MSFT")
     run = newest(copy)
     assert run.certificate()["passed"], run.certificate()["failures"]
     assert run.describe()["covariates"]["MSFT"]["first"] == run.describe()["data"]["first"]
@@ -139,13 +175,14 @@ def test_a_covariate_is_learned_from_and_asked_for_at_each_close(copy):
     for each in known.networks:
         mine = signals[(signals["model"] == each.model) & (signals["decided_at"] == day)]
         assert mine["probability"].tolist() == [each.probability]
-    forecast("inspect", run.name)
-    assert "MSFT:return" in (copy / "reports" / f"{run.name}-memory.html").read_text()
+    subject = open_subject(run)  # made again from the bars that the run keeps
+    assert subject.experiment.columns == ("return", "MSFT:return")
+    assert np.isfinite(subject.data.windows.values[subject.data.windows.ends]).all()
     line = only_line(forecast("train", "AAPL", *SMALL, "--with", "AAPL", code=2).stderr)
     assert line.endswith("Expected other symbols than AAPL as covariates, each once, got AAPL.")
 
 
-def check_rankings(folder, run, forecast):
+def check_decided_days(folder, run):
     """A panel's ranking of a day that the run has decided is the backtest's row; one of a later day is made new."""
     signals = run.backtest(run.backtests()[-1]).signals
     store, rules = Store(folder / "data" / "store"), rules_of(run)
@@ -158,16 +195,17 @@ def check_rankings(folder, run, forecast):
             assert {each.symbol: each.probability for each in names} == mine["probability"].to_dict()
             for each in names:
                 assert (each.action in ("buy", "sell")) == (mine.loc[each.symbol, "signal"] != "hold")
+
+
+def check_rankings(folder, run, forecast):
+    """A panel's ranking of days that the run has decided, and of one that it has not."""
+    check_decided_days(folder, run)
     today = json.loads(forecast("signal", run.name, "--offline", "--json", code=3).stdout)
     assert today["decided_at"] > run.predictions()["decided_at"].max().isoformat()
     assert [each["rank"] for each in today["rankings"]["lstm"]] == [1, 2]
     assert sorted(each["share"] for each in today["rankings"]["lstm"]) == [-1.0, 1.0]
     assert "at the close of 2013" in forecast("signal", run.name, "--offline", code=3).stdout
-    again = json.loads(forecast("signal", run.name, "--offline", "--refit", "--json", code=3).stdout)
-    assert again["decided_at"] == today["decided_at"]
-    chances = [{each["symbol"]: each["probability"] for each in one["rankings"]["lstm"]} for one in (today, again)]
-    assert chances[0].keys() == chances[1].keys()
-    assert chances[0] != chances[1]  # members that learned from ten years more
+    return today
 
 
 def test_symbols_that_cannot_take_part_are_named_at_once_and_left_out_when_asked(copy):

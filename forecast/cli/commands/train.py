@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     is_flag=True,
     help="One run with one set of networks for all symbols, tested on each: a panel.",
 )
+@click.option("--local-models", is_flag=True, help="One run too, with networks of its own for each symbol.")
 @click.option(
-    "--skip-unsuitable", is_flag=True, help="--global-model: leave out symbols that cannot take part, and say so."
+    "--skip-unsuitable", is_flag=True, help="Of a panel: leave out symbols that cannot take part, and say so."
 )
 @click.option("--experiment", metavar="NAME", help="The group that forecast runs lists these runs under.")
 @training_options
@@ -37,6 +38,7 @@ def command(
     /,
     symbols: tuple[str, ...],
     global_model: bool,
+    local_models: bool,
     skip_unsuitable: bool,
     experiment: str | None,
     jobs: int | None,
@@ -49,8 +51,9 @@ def command(
     """Train the networks walk-forward on SYMBOL's bars in the store; each symbol is a run of its own.
 
     With --global-model all symbols are one run, a panel: the same networks learn from the rows of all and are tested on
-    each. @FILE stands for the symbols of a watchlist, or of a universe file with the columns symbol,from,to: each
-    symbol then counts on the days on which it is a member.
+    each. With --local-models they are one run too, with one account and verdict, but each symbol has networks that
+    learn from its own rows alone. @FILE stands for the symbols of a watchlist, or of a universe file with the columns
+    symbol,from,to: each symbol then counts on the days on which it is a member.
 
     An interrupted training resumes when the same command is run again. All symbols share the
     workers: processes of this machine, or those of a Dask cluster (a trusted one: whoever reaches a cluster's port
@@ -62,6 +65,7 @@ def command(
       forecast train ES --bars tick:500 --window 60 --seeds 5
       forecast train AAPL MSFT --backend auto --cluster tcp://scheduler:8786
       forecast train AAPL MSFT IBM --global-model
+      forecast train AAPL MSFT IBM --local-models
       forecast train @sp500.csv --global-model --skip-unsuitable
       forecast train AAPL --config experiment.toml --folds 4
     """
@@ -69,7 +73,7 @@ def command(
 
     if experiment is not None:
         check_name(experiment, subject="an experiment's name")
-    experiments = _experiments(symbols, options, global_model=global_model)
+    experiments = _experiments(symbols, options, global_model=global_model, local_models=local_models)
     workers = how(jobs=jobs, backend=backend, cluster=cluster)
     runs = train_each(ctx.obj, experiments, overwrite=overwrite, skip_unsuitable=skip_unsuitable, **workers)
     for run in runs if experiment is not None else ():
@@ -88,19 +92,27 @@ def command(
             click.echo(f"Diverged in training, forecasting 0.5 and trading nothing: {', '.join(diverged[:5])}{more}.")
 
 
-def _experiments(symbols: tuple[str, ...], options: dict[str, Any], *, global_model: bool) -> list[Any]:
+def _experiments(
+    symbols: tuple[str, ...], options: dict[str, Any], *, global_model: bool, local_models: bool
+) -> list[Any]:
     """One experiment a symbol, or a panel's one."""
     from forecast.config.universe import read_universe
 
-    if not global_model and not any(symbol.startswith("@") for symbol in symbols):
+    if global_model and local_models:
+        raise click.UsageError("Expected --global-model or --local-models, got both.")
+    panel = global_model or local_models
+    if not panel and not any(symbol.startswith("@") for symbol in symbols):
         return [make_experiment(symbol, options) for symbol in dict.fromkeys(symbols)]
     universe = read_universe(symbols)
-    if global_model:
+    if panel:
+        options = {**options, "local_models": local_models}
         return [
             make_experiment(universe.name, {**options, "panel": universe.symbols, "membership": universe.membership})
         ]
     if universe.membership:
-        raise click.UsageError("Expected --global-model with a universe file of symbol,from,to, got none.")
+        raise click.UsageError(
+            "Expected --global-model or --local-models with a universe file of symbol,from,to, got none."
+        )
     return [make_experiment(symbol, options) for symbol in universe.symbols]
 
 

@@ -44,6 +44,7 @@ def test_an_experiment_survives_its_json():
         ({"features": ["rsi"]}, "features out of"),
         ({"features": ["rank:return"]}, "Expected a panel with feature rank:return, got one symbol"),
         ({"label": "relative"}, "Expected a panel with label relative, got one symbol"),
+        ({"local_models": True}, "Expected a panel without tuning_trials for local_models, got one symbol"),
         ({"scaling": "panel"}, "Expected a panel with scaling panel, got one symbol"),
         ({"covariates": ["AAPL"]}, "Expected other symbols than AAPL as covariates, each once, got AAPL"),
         ({"covariates": ["SPY"], "features": ["mine:f"]}, "such as return, to take of SPY, got mine:f"),

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import rankdata
 
 from forecast.config.experiment import Experiment
-from forecast.datasets.dataset import Source, cross_sections, make_bars, make_windows, with_cross_sections
+from forecast.datasets.dataset import Source, make_bars, make_windows, with_cross_sections
 from forecast.datasets.lookahead_audit import certify
 from forecast.datasets.panel import known_at, pool, scaled_fold, write_panel, write_scaled
 from forecast.datasets.panel_audit import certify_panel
@@ -327,9 +327,8 @@ def panel_across(folder):
         for seed, each in enumerate(MARKETS)
     }
     alone = {each: make_bars(source, ACROSS) for each, source in sources.items()}
-    sections = cross_sections(alone, ACROSS)
-    prices = {each: with_cross_sections(made, ACROSS, sections) for each, made in alone.items()}
-    sources = {each: dataclasses.replace(source, cross_sections=sections) for each, source in sources.items()}
+    prices = with_cross_sections(alone, ACROSS)
+    sources = {symbol: dataclasses.replace(source, across=prices[symbol]) for symbol, source in sources.items()}
     panel = write_panel(folder, ((each, make_windows(made, ACROSS)) for each, made in prices.items()))
     return sources, prices, pool(panel, ACROSS)
 
@@ -341,10 +340,12 @@ def test_features_across_symbols_pass_when_the_whole_panel_ends_early(tmp_path):
 
 
 def test_a_rank_that_knows_a_later_bar_is_caught(tmp_path, monkeypatch):
-    def leaky(section, own):
-        return section.ranks(own) + 1e-9 * own.values[-1]
+    def leaky(values, member):
+        rank, distance = honest(values, member)
+        return rank + 1e-9 * np.nan_to_num(values[-1]), distance
 
-    monkeypatch.setitem(cross_section.KINDS, "rank", leaky)
+    honest = cross_section._compare_rows
+    monkeypatch.setattr(cross_section, "_compare_rows", leaky)
     sources, prices, dataset = panel_across(tmp_path)
     shown = certify_panel(dataset, ACROSS, sources=sources, bars=prices, audited=1)
     assert any(each.startswith("features across symbols change") for each in shown.failures)

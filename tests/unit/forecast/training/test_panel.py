@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecast.config.experiment import Experiment
-from forecast.training.panel import panel_notes, read_panel
+from forecast.training.panel_prices import panel_notes, read_panel
 from pipelines.errors import ConfigError
 from pipelines.market.types import Actions
 from pipelines.store.store import Store

@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars
 from pipelines.preprocessing import covariates, features
-from pipelines.preprocessing.cross_section import SymbolValues, cross_section, parse, table_feature
+from pipelines.preprocessing.cross_section import SymbolValues, compare, parse, table_feature
 from pipelines.sources.synthetic import random_walk
 
 DAY = np.timedelta64(1, "D")
@@ -30,51 +30,61 @@ def shown(values, *, hour=0, days=None, member=None):
     )
 
 
+def ranks(symbols, name):
+    return compare(symbols)[name]["rank"].tolist()
+
+
+def distances(symbols, name):
+    return compare(symbols)[name]["relative"].tolist()
+
+
 def test_a_rank_is_the_share_of_the_others_that_lie_below_and_ties_count_half():
     symbols = {"A": shown([1.0, 5.0]), "B": shown([2.0, 5.0]), "C": shown([3.0, 7.0])}
-    section = cross_section(symbols)
-    assert [section.ranks(symbols[name]).tolist() for name in "ABC"] == [[0.0, 0.25], [0.5, 0.25], [1.0, 1.0]]
-    assert section.distances(symbols["C"]).tolist() == [1.0, 2.0]
+    assert [ranks(symbols, name) for name in "ABC"] == [[0.0, 0.25], [0.5, 0.25], [1.0, 1.0]]
+    assert distances(symbols, "C") == [1.0, 2.0]
 
 
 def test_a_symbol_alone_is_in_the_middle():
-    alone = shown([3.0, np.nan])
-    section = cross_section({"A": alone})
-    assert section.ranks(alone)[0] == 0.5
-    assert np.isnan(section.ranks(alone)[1])
-    assert section.distances(alone)[0] == 0.0
-    assert np.isnan(section.distances(alone)[1])
+    alone = {"A": shown([3.0, np.nan])}
+    np.testing.assert_array_equal(ranks(alone, "A"), [0.5, np.nan])
+    np.testing.assert_array_equal(distances(alone, "A"), [0.0, np.nan])
 
 
 def test_a_symbol_counts_on_the_days_of_its_membership_and_is_compared_with_members_before():
-    joins = shown([9.0, 9.0], member=[False, True])
-    symbols = {"A": shown([1.0, 1.0]), "B": shown([2.0, 2.0]), "C": joins}
-    section = cross_section(symbols)
-    assert section.ranks(joins).tolist() == [1.0, 1.0]
-    assert section.distances(joins).tolist() == [9.0 - 1.5, 9.0 - 2.0]
-    assert section.ranks(symbols["B"]).tolist() == [1.0, 0.5]  # above A alone on the first day
+    symbols = {"A": shown([1.0, 1.0]), "B": shown([2.0, 2.0]), "C": shown([9.0, 9.0], member=[False, True])}
+    assert ranks(symbols, "C") == [1.0, 1.0]
+    assert distances(symbols, "C") == [9.0 - 1.5, 9.0 - 2.0]
+    assert ranks(symbols, "B") == [1.0, 0.5]  # above A alone on the first day
+    nobody = {"A": shown([1.0], member=[False])}
+    assert (ranks(nobody, "A"), distances(nobody, "A")) == ([0.5], [0.0])
 
 
 def test_an_exchange_that_closes_later_decides_nothing_of_one_that_closed_before():
-    early, late = shown([5.0, 5.0], hour=-15), shown([1.0, 9.0])
-    section = cross_section({"TOKYO": early, "YORK": late})
-    assert section.ranks(early).tolist() == [0.5, 0.5]
-    assert section.ranks(late).tolist() == [0.0, 1.0]
-    assert section.distances(late).tolist() == [-2.0, 2.0]
+    symbols = {"TOKYO": shown([5.0, 5.0], hour=-15), "YORK": shown([1.0, 9.0])}
+    assert ranks(symbols, "TOKYO") == [0.5, 0.5]
+    assert ranks(symbols, "YORK") == [0.0, 1.0]
+    assert distances(symbols, "YORK") == [-2.0, 2.0]
 
 
 def test_a_day_without_a_bar_of_a_symbol_is_without_it():
     symbols = {"A": shown([1.0, 1.0, 1.0]), "B": shown([0.0, 0.0], days=[0, 2])}
-    assert cross_section(symbols).ranks(symbols["A"]).tolist() == [1.0, 0.5, 1.0]
+    assert ranks(symbols, "A") == [1.0, 0.5, 1.0]
+
+
+def test_moments_are_compared_block_by_block_with_the_same_result(monkeypatch):
+    rng = np.random.default_rng(0)
+    symbols = {str(number): shown(rng.integers(0, 4, 20).astype(float)) for number in range(5)}
+    expected = ranks(symbols, "3")
+    monkeypatch.setattr("pipelines.preprocessing.cross_section._BLOCK", 7)
+    assert ranks(symbols, "3") == expected
 
 
 @given(
     table=st.lists(st.lists(st.one_of(st.none(), st.integers(-3, 3)), min_size=4, max_size=4), min_size=1, max_size=6)
 )
 def test_ranks_and_distances_are_those_of_scipy_and_numpy(table):
-    values = np.array([[np.nan if each is None else float(each) for each in row] for row in table])
-    symbols = {str(column): shown(values[:, column]) for column in range(4)}
-    section = cross_section(symbols)
+    values = np.array([[np.nan if cell is None else float(cell) for cell in row] for row in table])
+    compared = compare({str(column): shown(values[:, column]) for column in range(4)})
     for day, row in enumerate(values):
         there = ~np.isnan(row)
         count = int(there.sum())
@@ -82,10 +92,9 @@ def test_ranks_and_distances_are_those_of_scipy_and_numpy(table):
         if count:
             expected[there] = (rankdata(row[there]) - 1.0) / (count - 1) if count > 1 else 0.5
         for column in range(4):
-            own = symbols[str(column)]
-            np.testing.assert_allclose(section.ranks(own)[day], expected[column])
+            np.testing.assert_allclose(compared[str(column)]["rank"][day], expected[column])
             distance = row[column] - np.median(row[there]) if there[column] else np.nan
-            np.testing.assert_allclose(section.distances(own)[day], distance)
+            np.testing.assert_allclose(compared[str(column)]["relative"][day], distance)
 
 
 def test_a_name_says_what_is_compared():
