@@ -7,6 +7,7 @@ are not hidden, symbols are quoted, and every answer is looked at before yfinanc
 
 import logging
 import random
+import re
 import threading
 import time
 import warnings
@@ -20,6 +21,9 @@ from pipelines.errors import ForecastError, RateLimitedError, SourceError, TooFe
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_CAUSE = re.compile(r"curl: \(\d+\) (.*?)\.? See https?://|\[Errno -?\d+\] ([^')]+)")
 
 
 class UnreachableError(SourceError):
@@ -205,7 +209,8 @@ def _cause(error: Exception) -> Exception:
     names = {kind.__name__ for kind in type(error).__mro__}
     if isinstance(error, OSError) or names & {"RequestException", "CurlError", "YFDataException", "JSONDecodeError"}:
         unreachable = bool(names & {"ConnectionError", "Timeout", "TimeoutError", "gaierror"})
-        return _TryAgain(f"{type(error).__name__}: {_one_line(error)}", unreachable=unreachable)
+        reason = _one_line(error) if unreachable else f"{type(error).__name__}: {_one_line(error)}"
+        return _TryAgain(reason, unreachable=unreachable)
     return error
 
 
@@ -243,4 +248,8 @@ def _unknown(symbol: str) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+    """What went wrong, without the words that curl and urllib3 put around it."""
+    text = " ".join(str(error).split())
+    if (cause := _CAUSE.search(text)) is not None:
+        text = cause[1] or cause[2]
+    return text[:200].rstrip(".") or type(error).__name__

@@ -345,4 +345,8 @@ def test_without_a_connection_only_the_first_symbol_waits() -> None:
         for symbol in ("AAA", "BBB", "CCC"):
             with pytest.raises(UnreachableError, match=f"{symbol}: Expected a connection to Yahoo, got .*network"):
                 source.read(symbol, client=asking, now=NOW)
+        with pytest.raises(UnreachableError) as caught:
+            source.read("DDD", client=asking, now=NOW)
+    assert "curl" not in str(caught.value)
+    assert len(str(caught.value)) < 200
     assert len(slept) == 4  # five attempts for AAA, none for the others
