@@ -15,6 +15,6 @@ def drift_sentence(record: "PaperRecord") -> str:
     return (
         f"{record.symbol}: drift since {str(record.drifted_on)[:10]}. Of {record.drift.observations} signals {rate} "
         f"were right, in the backtest {expected}; mean outcome less probability {gap}, in the backtest {usual} "
-        f"(evidence {formatting.count(record.drift.evidence)}, 20 is significant). Train it again, or: forecast live remove "
-        f"{record.run}."
+        f"(evidence {formatting.count(record.drift.evidence)}, 20 is significant). "
+        f"Train it again, or: forecast live remove {record.run}."
     )
