@@ -387,10 +387,7 @@ def _replays(
             closes = {str(symbol): utc(own["closed_at"]) for symbol, own in history.groupby("symbol", sort=True)}
             parts = account_parts(part, states=states, closes=closes, rules=rules)
             for (model, member), probability in part.probability.items():
-                shares, _ = panel_shares(
-                    probability, part.symbol, part.decided_at, rules=rules, threshold=no_trade_zone(model, rules),
-                    parts=parts, closes=closes,
-                )  # fmt: skip
+                shares, _ = model_shares(part, model, probability, rules=rules, parts=parts, closes=closes)
                 same = np.array_equal(shares[: known.sum()], trades.shares[model, member][known])
                 yield f"shares of {model} change when what follows {_day(cut)} is {how}", same
 
