@@ -1,6 +1,6 @@
 """Runs -> what their networks remember, and what longer windows are worth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -32,8 +32,8 @@ class InspectionResult:
     sentences
         How far back its gradients reach, in words.
     tables
-        The tables of docs/memory.md by their names: "curves", "memory", "occlusion", and of an LSTM "averages",
-        "units", "regimes", "trades" and "window".
+        The tables of docs/memory.md by their names: "curves", "memory", "occlusion", and of LSTMs and GRUs
+        "averages", "units", "regimes", "trades" and "window".
     facts
         What was looked at: rows, windows, the time of the window that is shown.
     page
@@ -85,7 +85,7 @@ def inspect(
     Raises
     ------
     ForecastError
-        No such run, or one without a plain SimpleRNN or LSTM to look into.
+        No such run, a combinatorial one, or one all of whose networks diverged.
 
     Examples
     --------
@@ -94,6 +94,26 @@ def inspect(
     >>> set(memory["model"])
     {'lstm'}
     """
+    with progress_display(progress) as display:
+        return look_into(
+            run_of(run, workspace_of(workspace)),
+            moment=moment,
+            note=display.note,
+            step=lambda name, number, total: display.note(f"Looking into {name}: {number + 1} of {total}."),
+            workspace=workspace_of(workspace),
+        )
+
+
+def look_into(
+    run: Run,
+    *,
+    moment: datetime | date | str | None,
+    note: Callable[[str], None],
+    step: Callable[[str, int, int], None],
+    workspace: Workspace,
+    standalone: bool = False,
+) -> InspectionResult:
+    """What `inspect` does. step: is told of each network and fold, its number from 0, and how many there are."""
     import dataclasses
 
     import numpy as np
@@ -103,36 +123,33 @@ def inspect(
     from forecast.report.sections import effective_memory as memory_section
     from forecast.studies import memory_benchmark, window_ablation
 
-    place = workspace_of(workspace)
     shown_at = InspectionConfig(moment=_utc(moment)).moment
     at = None if shown_at is None else np.datetime64(shown_at, "ns")
-    subject = loader.open_subject(run_of(run, place))
-    with progress_display(progress) as display:
-        if not subject.integrity.verified:
-            display.note(f"Not verified: {subject.integrity.reason}.")
-        if subject.unseen:
-            display.note(
-                f"Not looked into: {', '.join(subject.unseen)}. Only plain simple_rnn and lstm that did not diverge "
-                "can be."
-            )
-        inspection = analysis.inspect(subject, at=at, tell=display.note)
+    subject = loader.open_subject(run)
+    if not subject.integrity.verified:
+        note(f"Not verified: {subject.integrity.reason}.")
+    if subject.unseen:
+        note(f"Not looked into, because members diverged: {', '.join(subject.unseen)}.")
+    inspection = analysis.inspect(subject, at=at, step=step)
     memories = effective_memory.memories(inspection.memory, rng=np.random.default_rng(0))
     window = subject.experiment.window
     sentence = memory_section.sentence(memories, window=window)
     inspection.facts.update(sentence=sentence, memory=[dataclasses.asdict(memory) for memory in memories])
     analysis.save(inspection, subject, pictures=diagnostics.pictures(inspection, memories))
-    if place.page(subject.run.name).exists() and (backtests := subject.run.backtests()):  # it has new pictures
-        write_page_of(subject.run, backtests[-1], place)
+    if workspace.page(run.name).exists() and (backtests := run.backtests()):  # it has new pictures
+        write_page_of(run, backtests[-1], workspace)
     page = diagnostics.write_memory(
         inspection,
         memories,
-        memory_benchmark.cached(place.benchmark),
-        ablated=window_ablation.cached(subject.run),
-        folder=place.reports_dir,
+        memory_benchmark.cached(workspace.benchmark),
+        ablated=window_ablation.cached(run),
+        lengths=window_ablation.lengths_to_compare(subject),
+        folder=workspace.reports_dir,
+        standalone=standalone,
     )
     sentences = (sentence, memory_section.details(memories, window=window))
     return InspectionResult(
-        run=subject.run,
+        run=run,
         sentences=tuple(filter(None, sentences)),
         tables=inspection.tables(),
         facts=inspection.facts,

@@ -125,10 +125,12 @@ def fetch_each(
     workspace: Workspace,
     note: Callable[[str], None],
     begun: Callable[[str, int, int], None] = lambda symbol, number, total: None,
+    refused: Callable[[str, ForecastError], None] = lambda symbol, error: None,
 ) -> "tuple[list[IngestionResult], dict[str, ForecastError]]":
     """Symbol after symbol from their source into the store: what was written, and why the others were not.
 
-    begun: is told of each symbol when it begins, its number from 0, and how many there are.
+    begun: is told of each symbol when it begins, its number from 0, and how many there are. refused: of each that fails
+    and why.
     """
     from pipelines.errors import RateLimitedError
     from pipelines.store.provenance import remember
@@ -143,8 +145,7 @@ def fetch_each(
             result = _bring(store, symbol, request, client=client, files=files, workspace=workspace, note=note)
         except ForecastError as error:
             failed[symbol] = error
-            if len(symbols) > 1:
-                note(f"{symbol}: {error}")
+            refused(symbol, error)
             if isinstance(error, RateLimitedError):
                 break  # it will not answer for the others either
             continue

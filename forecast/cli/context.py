@@ -52,6 +52,10 @@ class CliContext:
         if not self.quiet:
             say(message, err=True)
 
+    def error(self, message: str) -> None:
+        """The same of what went wrong, with --quiet too."""
+        say(message, err=True)
+
 
 def print_json(result: Mapping[str, Any] | Sequence[Any]) -> None:
     """The result as one JSON object on stdout (what --json prints); a list of runs as a list."""
@@ -64,4 +68,7 @@ def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
     return [dict(zip(map(str, frame.columns), row, strict=True)) for row in rows.itertuples(index=False, name=None)]
 
 
+standalone_option = click.option(
+    "--standalone", is_flag=True, help="Put the chart library into the page: one file to mail, 0.5 MB more."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")

@@ -77,7 +77,7 @@ def show(
         if answer.record is not None and answer.record.drifted_on is not None:
             settings.note(drift_sentence(answer.record))
     for failure in evening.failures:
-        settings.note(f"{failure.symbol}: {failure.reason}")
+        settings.error(f"{failure.symbol}: {failure.reason}")
     for note in evening.notes:
         settings.note(note)
     if len(currencies := {answer.entry.currency for answer in listed}) > 1 and cash is not None:

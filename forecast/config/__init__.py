@@ -9,6 +9,8 @@ __all__ = [
     "model_registry",
     "policies",
     "power_study",
+    "prices",
+    "run_outputs",
     "significance",
     "trading",
     "universe",

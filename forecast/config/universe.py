@@ -64,6 +64,18 @@ def read_universe(arguments: Sequence[str]) -> Universe:
     return Universe(name=_title(arguments, symbols), symbols=tuple(sorted(symbols)), membership=tuple(membership))
 
 
+def listed_symbols(arguments: Sequence[str]) -> list[str]:
+    """Symbols and those of files (`@watchlist.txt`), each once and in their order; the others as they were written.
+
+    Raises:
+        ConfigError: no such file, or none with symbols.
+    """
+    symbols: list[str] = []
+    for argument in arguments:
+        symbols += read_universe([argument]).symbols if argument.startswith("@") else [argument]
+    return list(dict.fromkeys(symbols))
+
+
 def check_membership(membership: Iterable[str], *, symbols: Sequence[str]) -> tuple[str, ...]:
     """The periods in order, checked.
 

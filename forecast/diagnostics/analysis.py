@@ -1,6 +1,6 @@
 """A run -> all that its networks can be asked about memory, as tables; and those tables on disk."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -11,7 +11,6 @@ from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
 from forecast.diagnostics import gates, gradients, occlusion
 from forecast.diagnostics.loader import Member, RunUnderStudy, members, spread
-from forecast.diagnostics.numpy_cells import forward, logits
 from forecast.runs.io import write_json, write_parquet
 from pipelines.errors import RunError
 from pipelines.market.types import Floats
@@ -41,17 +40,21 @@ class Inspection:
         return {name: table for name in names if len(table := getattr(self, name))}
 
 
-def inspect(subject: RunUnderStudy, *, at: np.datetime64 | None = None, tell: Callable[[str], None]) -> Inspection:
+Step = Callable[[str, int, int], None]
+"""Is told of each thing that is begun: its name, its number from 0, and how many there are."""
+
+
+def inspect(subject: RunUnderStudy, *, at: np.datetime64 | None = None, step: Step) -> Inspection:
     """Looks into every member of a run.
 
-    at: the chosen window is the last one decided at or before this time; the newest when None. tell: one line now and
-    then for a person.
+    at: the chosen window is the last one decided at or before this time; the newest when None. step: of each network
+    of each fold.
 
     Raises:
         RunError: damaged weights, or ones that do not give the probabilities that the run has stored.
     """
     with threadpool_limits(1):  # many small matrices: more threads would only wait for one another
-        return _inspect(subject, at=at, tell=tell)
+        return _inspect(subject, at=at, step=step)
 
 
 def save(inspection: Inspection, subject: RunUnderStudy, *, pictures: dict[str, Any]) -> None:
@@ -64,58 +67,57 @@ def save(inspection: Inspection, subject: RunUnderStudy, *, pictures: dict[str, 
     write_json(folder / "inspection.json", inspection.facts)
 
 
-def _inspect(subject: RunUnderStudy, *, at: np.datetime64 | None, tell: Callable[[str], None]) -> Inspection:
-    stored = subject.run.predictions().set_index(["model", "fold", "seed"]).sort_index()["probability"]
+def _inspect(subject: RunUnderStudy, *, at: np.datetime64 | None, step: Step) -> Inspection:
+    stored = subject.run.predictions().sort_values(["decided_at", "symbol"], kind="stable")
+    stored = stored.set_index(["model", "fold", "seed"]).sort_index(kind="stable")["probability"]
     chosen = _chosen(subject, at)
-    rows = np.concatenate([fold.test for fold in subject.data.folds])
+    rows = subject.tested
     calm = np.searchsorted(np.quantile(spread := gates.volatility(subject, rows), [1 / 3, 2 / 3]), spread)
     parts: dict[str, list[pd.DataFrame]] = {}
-    observations: dict[tuple[int, int], gates.Gates] = {}
+    observations: dict[str, dict[tuple[int, int], gates.Gates]] = {}
+    cells: dict[str, str] = {}
     apart = 0.0
-    for (fold, model), group in groupby(members(subject), key=lambda member: (member.fold, member.model)):
+    groups = groupby(members(subject), key=lambda member: (member.fold, member.model))
+    for number, ((fold, model), group) in enumerate(groups):
+        step(f"{model}, fold {fold}", number, len(subject.data.folds) * len(subject.models))
         ensemble = list(group)
+        test = subject.data.folds[fold].test
         for member in ensemble:
             curves, memory = gradients.measure(subject, member)
             _keep(parts, curves=curves, memory=memory)
-            if model == "lstm":
-                regime = calm[np.searchsorted(rows, subject.data.folds[fold].test)]
-                observed = observations[fold, member.seed] = _into_gates(subject, member, parts, regime=regime)
+            if cell := gates.cell_of(member.trained):
+                cells[model] = cell
+                observed = _into_gates(subject, member, parts, regime=calm[np.searchsorted(rows, test)])
+                observations.setdefault(model, {})[fold, member.seed] = observed
                 probability = observed.probability
                 if chosen[0] == fold:
                     _keep(parts, window=_window(subject, member, chosen[1]))
             else:
-                probability = _probabilities(subject, member)
+                probability = gates.probability(member.trained, gates.batches(subject, member, test))
             apart = max(apart, _compare(subject, member, probability, stored))
         _keep(parts, occlusion=occlusion.measure(subject, ensemble))
-        tell(f"Looked into {model} of fold {fold}, {len(ensemble)} {'seed' if len(ensemble) == 1 else 'seeds'}.")
-    if observations:
-        _keep(parts, trades=_trades(subject, observations))
+    for model, by_member in observations.items():
+        if len(turns := _trades(subject, by_member)):
+            _keep(parts, trades=turns.assign(model=model))
     facts = _facts(subject, chosen=chosen, rows=len(rows), apart=apart)
-    facts["integrity"] = subject.integrity.to_json()
-    return Inspection(**{name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}, facts=facts)
+    facts |= {"gated": cells, "integrity": subject.integrity.to_json()}
+    return Inspection(**{name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}, facts=facts)
 
 
 def _into_gates(
     subject: RunUnderStudy, member: Member, parts: dict[str, list[pd.DataFrame]], *, regime: Rows
 ) -> gates.Gates:
-    """An LSTM member over all its test rows; regime: 0 to 2 for each of them."""
+    """A member with gates over all its test rows; regime: 0 to 2 for each of them."""
     test = subject.data.folds[member.fold].test
     observed = gates.observe(member.trained, gates.batches(subject, member, test))
     start = gates.observe(member.initial, [subject.windows(member, spread(test, most=_START_WINDOWS))])
     _keep(
         parts,
-        averages=gates.averages(member, observed),
-        units=gates.constants(member, {"initial": start.forget, "trained": observed.forget}),
+        averages=gates.by_unit(member, observed.average, layer=observed.layer),
+        units=gates.constants(member, {"initial": start, "trained": observed}),
         regimes=gates.regimes(member, observed, regime=regime),
     )
     return observed
-
-
-def _probabilities(subject: RunUnderStudy, member: Member) -> Floats:
-    """A member's chances of a rise at its test rows."""
-    batches = gates.batches(subject, member, subject.data.folds[member.fold].test)
-    last = [logits(member.trained, forward(member.trained, batch).h[-1]) for batch in batches]
-    return np.asarray(1 / (1 + np.exp(-np.concatenate(last))))
 
 
 def _keep(parts: dict[str, list[pd.DataFrame]], **tables: pd.DataFrame) -> None:
@@ -125,24 +127,21 @@ def _keep(parts: dict[str, list[pd.DataFrame]], **tables: pd.DataFrame) -> None:
 
 def _chosen(subject: RunUnderStudy, at: np.datetime64 | None) -> tuple[int, int]:
     """Fold and window number of the window to show."""
-    first, last = subject.data.folds[0].test[0], subject.data.folds[-1].test[-1]
-    decided = subject.data.windows.decided_at
-    row = int(last) if at is None else int(np.searchsorted(decided, at, side="right")) - 1
-    if not first <= row <= last:
+    rows, decided = subject.tested, subject.data.windows.decided_at
+    place = len(rows) if at is None else int(np.searchsorted(decided[rows], at, side="right"))
+    if place == 0:
         raise RunError(
-            f"Expected a moment from {str(decided[first])[:10]} to {str(decided[last])[:10]}, the run's test rows, "
-            f"got {str(at)[:10]}."
+            f"Expected a moment from {str(decided[rows[0]])[:10]} to {str(decided[rows[-1]])[:10]}, the run's test "
+            f"rows, got {str(at)[:10]}."
         )
+    row = int(rows[place - 1])
     return next((fold.number, row) for fold in subject.data.folds if row <= fold.test[-1])
 
 
 def _window(subject: RunUnderStudy, member: Member, row: int) -> pd.DataFrame:
     """Every gate and state of every unit, bar by bar, in one window."""
-    trace = forward(member.trained, subject.windows(member, np.array([row])))
-    steps, _, units = trace.h.shape
-    lag, unit = np.meshgrid(np.arange(steps)[::-1], np.arange(units), indexing="ij")
-    columns = {name: values[:, 0].ravel() for name, values in gates.by_name(trace).items()}
-    return pd.DataFrame({"fold": member.fold, "seed": member.seed, "unit": unit.ravel(), "lag": lag.ravel(), **columns})
+    arrays, layer, _ = gates.look(member.trained, subject.windows(member, np.array([row])))
+    return gates.by_unit(member, {name: values[:, 0] for name, values in arrays.items()}, layer=layer)
 
 
 def _compare(subject: RunUnderStudy, member: Member, probability: Floats, stored: "pd.Series[float]") -> float:
@@ -158,23 +157,30 @@ def _compare(subject: RunUnderStudy, member: Member, probability: Floats, stored
     return apart
 
 
-def _trades(subject: RunUnderStudy, observations: dict[tuple[int, int], gates.Gates]) -> pd.DataFrame:
-    """Mean gates around the decisions at which the LSTM ensemble's chance of a rise crossed one half."""
+def _trades(subject: RunUnderStudy, observations: Mapping[tuple[int, int], gates.Gates]) -> pd.DataFrame:
+    """Mean gates around the decisions at which one network's ensemble's chance of a rise crossed one half."""
     folds, seeds = range(len(subject.data.folds)), range(subject.experiment.seeds)
+    names = next(iter(observations.values())).decision
     joined = {
         name: np.concatenate(
             [np.mean([observations[fold, seed].decision[name] for seed in seeds], axis=0) for fold in folds]
         )
-        for name in gates.ARRAYS
+        for name in names
     }
     chance = np.concatenate(
         [np.mean([observations[fold, seed].probability for seed in seeds], axis=0) for fold in folds]
     )
-    turned = np.diff((chance > 0.5).astype(int), prepend=int(chance[0] > 0.5))
+    symbols = subject.data.symbols_of(subject.tested).astype(str)
+    by_symbol = [np.flatnonzero(symbols == symbol) for symbol in np.unique(symbols)]
     parts = []
     for side, sign in (("buy", 1), ("sell", -1)):
         for name, values in joined.items():
-            events = gates.around(values, np.flatnonzero(turned == sign), reach=TRADE_REACH)
+            events = np.concatenate(
+                [
+                    gates.around(values[rows], np.flatnonzero(_turns(chance[rows]) == sign), reach=TRADE_REACH)
+                    for rows in by_symbol
+                ]
+            )
             if len(events) > 1:
                 error = events.std(axis=0, ddof=1) / np.sqrt(len(events))
                 columns = {"offset": np.arange(-TRADE_REACH, TRADE_REACH + 1), "mean": events.mean(axis=0)}
@@ -184,16 +190,23 @@ def _trades(subject: RunUnderStudy, observations: dict[tuple[int, int], gates.Ga
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
+def _turns(chance: Floats) -> Rows:
+    """1 where the chance of a rise crosses one half upwards, -1 downwards, else 0."""
+    return np.diff((chance > 0.5).astype(np.int64), prepend=int(chance[0] > 0.5))
+
+
 def _facts(subject: RunUnderStudy, *, chosen: tuple[int, int], rows: int, apart: float) -> dict[str, Any]:
     tests = [len(fold.test) for fold in subject.data.folds]
     return {
         "run": subject.run.name,
-        "symbol": subject.experiment.symbol,
+        "symbol": subject.run.symbol,
+        "panel": subject.run.is_panel,
         "window": subject.experiment.window,
         "test_rows": rows,
-        "gradient_windows": sum(min(gradients.WINDOWS, count) for count in tests),
-        "jacobian_windows": sum(min(gradients.JACOBIANS, count) for count in tests),
-        "occlusion_windows": sum(min(occlusion.WINDOWS, count) for count in tests),
+        "gradient_windows": sum(min(gradients.WINDOWS, rows_of_fold) for rows_of_fold in tests),
+        "jacobian_windows": sum(min(gradients.JACOBIANS, rows_of_fold) for rows_of_fold in tests),
+        "occlusion_windows": sum(min(occlusion.WINDOWS, rows_of_fold) for rows_of_fold in tests),
         "decided_at": str(subject.data.windows.decided_at[chosen[1]])[:16],
+        "window_of": str(subject.data.symbols_of(np.array([chosen[1]]))[0]),
         "largest_difference_from_stored_probabilities": apart,
     }

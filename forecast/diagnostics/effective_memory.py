@@ -58,6 +58,14 @@ def median_interval(grid: Floats, *, rng: np.random.Generator) -> tuple[float, f
     return float(low), float(high)
 
 
+def headline(memories: list[Memory], model: str) -> Memory:
+    """Of a trained network's state, or of the bar's features where it hands on none."""
+    memory = find(memories, model) or find(memories, model, path="input")
+    if memory is None:
+        raise KeyError(model)
+    return memory
+
+
 def find(memories: list[Memory], model: str, *, stage: str = "trained", path: str = "state") -> Memory | None:
     """The one of that model, stage and path."""
     return next(

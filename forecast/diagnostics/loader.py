@@ -1,42 +1,50 @@
 """A run on disk -> what can be looked into: its windows, and each member's weights before and after training."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from forecast.compute import backend
+from forecast.config.architecture import Architecture
 from forecast.config.experiment import Experiment
 from forecast.datasets import dataset
-from forecast.datasets.dataset import Dataset
+from forecast.datasets.dataset import Dataset, make_windows
+from forecast.datasets.panel import PanelDataset, pool, write_panel
+from forecast.diagnostics.keras_networks import KerasNetwork
 from forecast.diagnostics.numpy_cells import GATES, Array, Weights
-from forecast.networks.results import Architecture
 from forecast.runs import integrity, tables
-from forecast.runs.checkpoints import open_member
+from forecast.runs.checkpoints import open_member, panel_scalers
 from forecast.runs.integrity import Integrity
 from forecast.runs.run import Run
 from pipelines import user_code
 from pipelines.errors import ConfigError, RunError
+from pipelines.files import temporary_folder
+from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing import custom_features
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.windows import Rows, gather
 
 STAGES = ("initial", "trained")
+Network = Weights | KerasNetwork
+"""A plain SimpleRNN or LSTM, whose sums are written out in numpy, or any other, differentiated through Keras."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Member:
-    """One network of a run; initial: the weights that its training began with."""
+    """One network of a run; initial: with the weights that its training began with. scalers: by symbol."""
 
     model: str
     fold: int
     seed: int
-    initial: Weights
-    trained: Weights
-    scaler: Scaler
+    initial: Network
+    trained: Network
+    scalers: Mapping[str, Scaler]
 
-    def weights(self, stage: str) -> Weights:
+    def weights(self, stage: str) -> Network:
         return self.trained if stage == "trained" else self.initial
 
 
@@ -44,28 +52,44 @@ class Member:
 class RunUnderStudy:
     """A finished run, its data as it was trained on, and those of its networks that can be looked into.
 
-    integrity: whether the run's files are as they were written.
+    closes: each bar's, in the order of the windows' bars. integrity: whether the run's files are as they were written.
     """
 
     run: Run
     about: dict[str, Any]
     experiment: Experiment
-    data: Dataset
+    data: Dataset | PanelDataset
+    closes: Floats
     models: tuple[str, ...]
     integrity: Integrity = Integrity(verified=True)
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """The run's networks that cannot be looked into."""
+        """The run's networks that cannot be looked into: those with members that diverged."""
         return tuple(model for model in self.experiment.models if model not in self.models)
+
+    @property
+    def tested(self) -> Rows:
+        """The window numbers of all folds' test rows, in the order of their decisions."""
+        return np.concatenate([fold.test for fold in self.data.folds])
+
+    def bars_before(self, rows: Rows) -> Rows:
+        """How many bars of its symbol lie before the last one of each of these windows."""
+        ends = self.data.windows.ends[rows]
+        if isinstance(self.data, PanelDataset):
+            return np.asarray(ends - self.data.panel.begins[self.data.panel.of[rows]])
+        return ends
 
     def windows(self, member: Member, rows: Rows, *, dtype: type = np.float64) -> Array:
         """The member's scaled windows that end at these window numbers, time-major: (steps, rows, features)."""
         views = self.data.windows
-        ends = views.ends[rows]
-        first = int(ends.min()) - views.steps + 1
-        values = member.scaler.apply(views.values[first : int(ends.max()) + 1])
-        return np.ascontiguousarray(gather(values, ends - first, steps=views.steps).transpose(1, 0, 2), dtype=dtype)
+        values = gather(views.values, views.ends[rows], steps=views.steps)
+        symbols = self.data.symbols_of(rows)
+        scaled = np.empty(values.shape, dtype=np.float32)
+        for symbol in np.unique(symbols.astype(str)):
+            rows_of = symbols == symbol
+            scaled[rows_of] = member.scalers[symbol].apply(values[rows_of])
+        return np.ascontiguousarray(scaled.transpose(1, 0, 2), dtype=dtype)
 
 
 def open_subject(run: Run) -> RunUnderStudy:
@@ -80,10 +104,6 @@ def open_subject(run: Run) -> RunUnderStudy:
         raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it resumes.")
     checked = integrity.check(run)
     run.refuse_judged()
-    if run.is_panel or about["config"].get("panel"):
-        raise RunError(
-            f"Expected a run of one symbol to look into, got the panel {run.name}. Train one of its symbols."
-        )
     try:
         experiment = Experiment.from_options(about["config"])
     except ConfigError as error:
@@ -94,29 +114,40 @@ def open_subject(run: Run) -> RunUnderStudy:
         )
     custom_features.check_sources(experiment.features, about.get("user_features", {}))
     user_code.check_sources([*experiment.models, experiment.label], about.get("user_code", {}))
-    bars = tables.bars_of(run.bars(), about["data"])
-    if dataset.fingerprint(bars) != about["data"].get("fingerprint"):
-        raise RunError(
-            f"bars.parquet of run {run.name} are not the bars it was trained on. Train it again: --overwrite."
-        )
     diverged = {member["model"] for member in about.get("diverged", ())}
-    supported = tuple(
-        model for model in experiment.models if model not in diverged and _plain(Architecture.of(experiment, model))
-    )
-    if not supported:
+    models = tuple(model for model in experiment.models if model not in diverged)
+    if not models:
         raise RunError(
-            "Expected a run with a network out of simple_rnn, lstm (one layer, read one way, not normalised, none "
-            "of whose members diverged), got "
-            f"{', '.join(experiment.models)}."
+            f"Expected a run with a network none of whose members diverged, got {', '.join(experiment.models)}. Train "
+            "again with a lower --learning-rate."
         )
-    data = dataset.prepare(bars, experiment)
-    return RunUnderStudy(run=run, about=about, experiment=experiment, data=data, models=supported, integrity=checked)
+    prices = _prices(run, about, experiment)
+    data = _panel(prices, experiment) if run.is_panel else dataset.prepare(next(iter(prices.values())), experiment)
+    return RunUnderStudy(
+        run=run,
+        about=about,
+        experiment=experiment,
+        data=data,
+        closes=np.concatenate([bars.close for bars in prices.values()]),
+        models=models,
+        integrity=checked,
+    )
+
+
+def _panel(prices: Mapping[str, Bars], experiment: Experiment) -> PanelDataset:
+    """The panel in memory: what is looked into is a small part of it, in no order."""
+    parts = ((symbol, make_windows(bars, experiment.of_symbol(symbol))) for symbol, bars in prices.items())
+    with temporary_folder("panel") as scratch:
+        panel = write_panel(Path(scratch), parts)
+        values = np.array(panel.windows.values)
+    return pool(replace(panel, windows=replace(panel.windows, values=values)), experiment)
 
 
 def _plain(architecture: Architecture) -> bool:
-    """Whether a network is one of the two whose sums are written out in cells.py."""
+    """Whether a network is one of those whose sums are written out in numpy_cells."""
     one_way = not architecture.bidirectional and not architecture.layer_norm
-    return architecture.model in GATES and architecture.layers == 1 and one_way
+    many_to_one = architecture.topology == "many_to_one"
+    return architecture.cell in GATES and many_to_one and architecture.layers == 1 and one_way
 
 
 def members(subject: RunUnderStudy) -> Iterator[Member]:
@@ -125,9 +156,9 @@ def members(subject: RunUnderStudy) -> Iterator[Member]:
     Raises:
         RunError: weights that are missing, truncated, swapped, or of a shape that the run does not have.
     """
-    experiment = subject.experiment
+    experiment, panel = subject.experiment, isinstance(subject.data, PanelDataset)
     files = [
-        open_member(subject.run, experiment, (model, fold, seed))
+        open_member(subject.run, experiment, (model, fold, seed), panel=panel)
         for fold in range(len(subject.data.folds))
         for model in subject.models
         for seed in range(experiment.seeds)
@@ -136,10 +167,16 @@ def members(subject: RunUnderStudy) -> Iterator[Member]:
     for file in files:
         (model, fold, seed), architecture = file.task, file.architecture
         network = fitting.layers.build(architecture, seed=start_seed(fold=fold, seed=seed))
-        initial = _read(network, architecture)
+        probability_of = partial(fitting.probabilities, architecture=architecture, deviation=file.deviation)
+        read = partial(_read, network, architecture, probability_of=probability_of)
+        initial = read()
         fitting.load_into(network, file.weights)
-        trained = _read(network, architecture)
-        yield Member(model=model, fold=fold, seed=seed, initial=initial, trained=trained, scaler=file.scaler)
+        scalers = (
+            panel_scalers(subject.run, file.task, features=architecture.features)
+            if panel
+            else {experiment.symbol: file.scaler}
+        )
+        yield Member(model=model, fold=fold, seed=seed, initial=initial, trained=read(), scalers=scalers)
 
 
 def spread(rows: Rows, *, most: int) -> Rows:
@@ -152,7 +189,37 @@ def start_seed(*, fold: int, seed: int) -> int:
     return int(np.random.SeedSequence((seed, fold)).generate_state(2)[0])
 
 
-def _read(network: Any, architecture: Architecture) -> Weights:
-    return Weights.from_keras(
-        architecture.model, network.get_weights(), features=architecture.features, units=architecture.units
+def _read(network: Any, architecture: Architecture, *, probability_of: Any) -> Network:
+    """The network with the weights that it has now."""
+    if _plain(architecture):
+        return Weights.from_keras(
+            architecture.cell, network.get_weights(), features=architecture.features, units=architecture.units
+        )
+    from forecast.networks.unrolled import UnrolledNetwork  # keras is loaded by now, on the run's backend
+
+    return KerasNetwork(
+        unrolled=UnrolledNetwork(network, path=architecture.path),
+        weights=network.get_weights(),
+        probability_of=probability_of,
+        learns_labels=not architecture.path,
     )
+
+
+def _prices(run: Run, about: Mapping[str, Any], experiment: Experiment) -> dict[str, Bars]:
+    """The bars of the run's symbols with what is joined, in the order of the symbols.
+
+    Raises:
+        RunError: bars other than the run was trained on.
+    """
+    described = about["panel"]["symbols"] if run.is_panel else {experiment.symbol: about["data"]}
+    prices = {}
+    for symbol, rows in run.bars().groupby("symbol", sort=True):
+        facts = described.get(symbol, {})
+        prices[str(symbol)] = bars = tables.bars_of(rows, facts)
+        if dataset.fingerprint(bars) != facts.get("fingerprint"):
+            raise RunError(
+                f"bars.parquet of run {run.name} are not the bars it was trained on. Train it again: --overwrite."
+            )
+    if set(prices) != set(described):
+        raise RunError(f"bars.parquet of run {run.name} lacks bars of a symbol. Train it again: --overwrite.")
+    return prices

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -202,29 +203,34 @@ def history(task: Task, results: dict[str, Floats]) -> pd.DataFrame:
     )
 
 
+_NO_COLUMNS = ("symbol", "interval", "opened_at", "closed_at", "currency", "calendar", "adjusted", "joined")
+"""Fields of Bars that are columns of their own making, or stand in run.json."""
+
+
 def panel_bars(prices: Mapping[str, Bars]) -> pd.DataFrame:
     """The bars of all symbols of a panel, one symbol after another."""
     return pd.concat([bars(symbol_prices) for symbol_prices in prices.values()], ignore_index=True)
 
 
 def bars(prices: Bars) -> pd.DataFrame:
-    """The bars that the run used; with bid and ask at their opens where there are quotes, and what is joined."""
-    values = {name: getattr(prices, name) for name in ("open", "high", "low", "close", "volume", "bid", "ask")}
+    """The bars that the run used, with what bars of ticks have beside their prices, and what is joined."""
+    values = {field.name: getattr(prices, field.name) for field in fields(Bars) if field.name not in _NO_COLUMNS}
     values = {name: array for name, array in values.items() if array is not None}
     times = {"opened_at": _utc(prices.opened_at), "closed_at": _utc(prices.closed_at)}
     return pd.DataFrame({"symbol": prices.symbol, **times, **values, **prices.joined})
 
 
 def bars_of(frame: pd.DataFrame, data: Mapping[str, Any]) -> Bars:
-    """One symbol's bars from its rows of bars.parquet, without quotes. data: what run.json says of them.
+    """One symbol's bars from its rows of bars.parquet. data: what run.json says of them.
 
     Raises:
         RunError: rows or a description that lack something.
     """
     try:
-        prices = {name: frame[name].to_numpy(np.float64) for name in ("open", "high", "low", "close", "volume")}
-        of_bars = (*prices, "symbol", "opened_at", "closed_at", "bid", "ask")
-        joined = [str(name) for name in frame.columns if name not in of_bars]
+        of_ticks = [field.name for field in fields(Bars) if field.default is None and field.name in frame]
+        columns = ("open", "high", "low", "close", "volume", *of_ticks)
+        prices = {name: frame[name].to_numpy(np.float64).copy() for name in columns}
+        joined = [str(name) for name in frame.columns if name not in (*columns, "symbol", "opened_at", "closed_at")]
         return Bars(
             symbol=str(frame["symbol"].iloc[0]),
             interval=data["interval"],

@@ -1,6 +1,7 @@
 """Do longer windows pay? The run at other windows, trained on the same rows and traded on the same days."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from forecast.compute.task import MemberResult, Task, order_for
 from forecast.config.significance import SIGNIFICANCE
 from forecast.config.trading import AUTO, TradingConfig
 from forecast.datasets.dataset import Dataset
+from forecast.datasets.panel import PanelDataset
 from forecast.diagnostics.loader import RunUnderStudy
 from forecast.runs import tables, trial_log
 from forecast.runs.io import damaged, read_arrays, read_parquet, write_arrays, write_parquet
@@ -57,7 +59,7 @@ def run(
         RunError: members that keep failing.
     """
     own_length = subject.experiment.window
-    if subject.experiment.panel:
+    if isinstance(subject.data, PanelDataset):
         raise ConfigError("Expected a run of one symbol to compare windows, got one of a panel. Train it alone.")
     all_lengths = sorted({own_length, *lengths})
     datasets = {length: shortened(subject.data, length, longest=all_lengths[-1]) for length in all_lengths}
@@ -102,6 +104,18 @@ def cached(run: Run) -> Ablation | None:
     if table.empty or table["benchmark"].nunique() != 1:
         raise damaged(path, "not one window that the others are compared with")
     return Ablation(table=table, window=int(table["benchmark"].iloc[0]))
+
+
+def lengths_to_compare(subject: RunUnderStudy) -> list[int]:
+    """Half and twice the run's window, as far as its folds have the rows for them; none for a panel."""
+    if isinstance(subject.data, PanelDataset):
+        return []
+    own_length, possible = subject.experiment.window, []
+    for length in filter(None, (own_length // 2, 2 * own_length)):
+        with suppress(ConfigError):
+            shortened(subject.data, length, longest=max(own_length, length))
+            possible.append(length)
+    return possible
 
 
 def shortened(data: Dataset, steps: int, *, longest: int) -> Dataset:

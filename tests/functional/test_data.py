@@ -101,6 +101,25 @@ def test_check_shows_a_crash_and_suggests_nothing(data: Path, capsys: pytest.Cap
     assert "2000-09-29  suspicious  -51.9% from one close to the next" in capsys.readouterr().out
 
 
+def test_several_symbols_are_checked_at_once_and_one_that_is_missing_is_named_even_in_quiet(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "symbols.txt").write_text("FB  # and what is not there\nNOPE\n")
+    assert forecast(data, "check", "AAPL", f"@{tmp_path / 'symbols.txt'}") == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("2 symbols, ")
+    assert "AAPL    2000-09-29  suspicious" in out
+    assert "NOPE: Expected a symbol in the store (AAPL, FB), got NOPE" in err
+    assert "Checked 2 of 3 symbols, not NOPE (reasons above)." in err
+    assert run(["--quiet", "--data-dir", str(data), "data", "check", "AAPL", "NOPE", "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert [each["symbol"] for each in json.loads(out)["checked"]] == ["AAPL"]
+    assert "NOPE" in json.loads(out)["failed"]
+    assert err.startswith("NOPE: Expected a symbol in the store")
+    assert forecast(data, "check", "AAPL", "FB", "--undo", "1") == 2
+    assert "each has a version of its own" in capsys.readouterr().err
+
+
 def test_export_writes_csv_and_parquet_and_no_formula(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import pandas as pd
 

@@ -37,4 +37,7 @@ def test_a_path_and_an_answer_in_step_are_trained_traded_and_asked_for_today(tmp
     assert "Multi-step forecasts" in (tmp_path / "reports" / f"{run.name}.html").read_text()
     found = json.loads(forecast("signal", "--json", code=3).stdout)  # the sample is old
     assert {each["model"] for each in found["signals"]} == {"lstm_encoder_decoder", "gru_in_step"}
-    assert "one layer, read one way" in forecast("inspect", code=2).stderr
+    remembered = json.loads(forecast("inspect", "--json").stdout)
+    assert remembered["gated"] == {"lstm_encoder_decoder": "lstm", "gru_in_step": "gru"}
+    assert remembered["largest_difference_from_stored_probabilities"] < 1e-5
+    assert "Update gate" in (tmp_path / "reports" / f"{run.name}-memory.html").read_text()

@@ -131,7 +131,10 @@ def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(
     again = json.loads(forecast("train", "MSFT", "AAPL", *options, "--json").stdout)
     assert [each["run"] for each in again["runs"]] == [run.name]
     assert "of a panel" in only_line(forecast("train", "AAPL", "--global-model", code=2).stderr)
-    assert "got the panel" in only_line(forecast("inspect", run.name, code=2).stderr)
+    remembered = json.loads(forecast("inspect", run.name, "--json").stdout)
+    assert remembered["panel"]
+    assert remembered["largest_difference_from_stored_probabilities"] < 1e-5
+    assert "--ablation" not in (copy / "reports" / f"{run.name}-memory.html").read_text()
 
 
 def test_a_panel_of_a_model_per_symbol_is_one_run_with_one_certificate(copy):

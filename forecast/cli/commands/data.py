@@ -1,6 +1,7 @@
 """`forecast data`: what is in the store, and whether it can be trusted."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,14 @@ from forecast.cli.suggestions import SuggestingGroup
 from forecast.cli.tables import Column, print_table
 from forecast.cli.text import say
 from forecast.config.prices import SeriesConfig
+from forecast.config.universe import listed_symbols
 from forecast.report import formatting
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from forecast.api.stored_prices import SeriesCheck
+    from pipelines.store.store import Store
 
 
 @click.group(cls=SuggestingGroup)
@@ -114,34 +119,80 @@ def show(
 
 
 @command.command("check")
-@click.argument("symbol", shell_complete=completion.symbols)
+@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...", shell_complete=completion.symbols)
 @option_of(SeriesConfig, "interval")
 @click.option("--repair", is_flag=True, help="Apply the repairs that are suggested; --undo takes them back.")
 @option_of(SeriesConfig, "undo", metavar="VERSION")
 @json_option
 @click.pass_obj
 def check(
-    settings: CliContext, /, symbol: str, interval: str | None, repair: bool, undo: int | None, as_json: bool
+    settings: CliContext,
+    /,
+    symbols: tuple[str, ...],
+    interval: str | None,
+    repair: bool,
+    undo: int | None,
+    as_json: bool,
 ) -> None:
     """Gaps, bad prints, stale prices and suspicious returns, each with its date, its size and a repair.
 
-    Real crashes are shown as suspicious and never repaired.
+    Real crashes are shown as suspicious and never repaired. Of several symbols, those that can be read are checked.
 
     \b
     Examples:
       forecast data check AAPL
-      forecast data check VOD.L --repair
+      forecast data check AAPL MSFT @symbols.txt --repair
       forecast data check VOD.L --undo 3
       forecast data check ES --interval ticks
     """
-    from forecast.api.stored_prices import TICKS, check_series, only_series
-    from pipelines.cleaning import quality_checks
+    from forecast.api.stored_prices import TICKS, only_series
+    from forecast.cli.progress import counted
+    from pipelines.errors import ForecastError
     from pipelines.store.store import Store
 
+    names = listed_symbols(symbols)
+    if undo is not None and len(names) > 1:
+        raise click.UsageError(f"Expected one symbol with --undo, got {len(names)}: each has a version of its own.")
     store = Store(settings.store)
-    interval = interval or only_series(store, symbol)
-    if interval == TICKS and (repair or undo is not None):
-        raise click.UsageError("--repair and --undo go with bars, not with --interval ticks. Fetch the trades again.")
+    checked: list[tuple[str, SeriesCheck]] = []
+    failed: dict[str, ForecastError] = {}
+    with counted(settings, "Checking") as step:
+        for number, name in enumerate(names):
+            step(name, number, len(names))
+            try:
+                series = interval or only_series(store, name)
+                if series == TICKS and (repair or undo is not None):
+                    raise ForecastError("--repair and --undo go with bars, not with ticks. Fetch the trades again.")
+                unit = TICKS if series == TICKS else "bars"
+                checked.append((unit, _check(settings, store, name, interval=series, repair=repair, undo=undo)))
+            except ForecastError as error:
+                if len(names) == 1:
+                    raise
+                failed[name] = error
+                settings.error(f"{name}: {error}")
+    if as_json:
+        results = [
+            {"symbol": series.symbol, unit: series.rows, "findings": [vars(finding) for finding in series.findings]}
+            for unit, series in checked
+        ]
+        reasons = {name: str(error) for name, error in failed.items()}
+        print_json(results[0] if len(names) == 1 else {"checked": results, "failed": reasons})
+    else:
+        _print_findings(checked)
+    if failed:
+        raise ForecastError(
+            f"Checked {len(checked)} of {len(names)} symbols, not {', '.join(failed)} (reasons above). "
+            "`forecast data list` shows what is stored."
+        )
+
+
+def _check(
+    settings: CliContext, store: "Store", symbol: str, *, interval: str, repair: bool, undo: int | None
+) -> "SeriesCheck":
+    """The findings on one series, as it was before its repair."""
+    from forecast.api.stored_prices import check_series
+    from pipelines.cleaning import quality_checks
+
     if undo is not None:
         rows = store.undo(undo, symbol, interval=interval)
         settings.note(
@@ -152,19 +203,30 @@ def check(
         before = store.version()
         store.write(*quality_checks.repaired(store.read_bars(symbol, interval=interval), store.read_actions(symbol)))
         settings.note(f"Repaired. Take it back with `forecast data check {series.symbol} --undo {before}`.")
-    what = TICKS if interval == TICKS else "bars"
-    if as_json:
-        findings = [vars(finding) for finding in series.findings]
-        print_json({"symbol": series.symbol, what: series.rows, "findings": findings})
-        return
-    count = len(series.findings)
-    click.echo(
-        f"{series.symbol}: {formatting.count(series.rows)} {what}, {count} {'finding' if count == 1 else 'findings'}."
-    )
+    return series
+
+
+def _print_findings(checked: "Sequence[tuple[str, SeriesCheck]]") -> None:
+    """How many, and a table of them, by symbol where there are several."""
+    several = len(checked) > 1
+    total = sum(len(series.findings) for _, series in checked)
+    findings = f"{total} {'finding' if total == 1 else 'findings'}"
+    if several:
+        clean = sum(not series.findings for _, series in checked)
+        say(f"{len(checked)} symbols, {findings}; {clean} without any.")
+    for unit, series in () if several else checked:
+        say(f"{series.symbol}: {formatting.count(series.rows)} {unit}, {findings}.")
     columns = [Column("session"), Column("what", wrap=True), Column("how much"), Column("repair", wrap=True)]
-    width = 3 if interval == TICKS else 4  # trades are not repaired
-    cells = [[finding.session, finding.kind, finding.size, finding.repair][:width] for finding in series.findings]
-    print_table(columns[:width], cells)
+    cells = [
+        [series.symbol, finding.session, finding.kind, finding.size, finding.repair]
+        for _, series in checked
+        for finding in series.findings
+    ]
+    if all(unit != "bars" for unit, _ in checked):  # trades are not repaired
+        columns, cells = columns[:-1], [row[:-1] for row in cells]
+    if several:
+        columns = [Column("symbol"), *columns]
+    print_table(columns, cells if several else [row[1:] for row in cells])
 
 
 @command.command("compact")

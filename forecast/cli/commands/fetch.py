@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecast.api.arguments import symbols_of
 from forecast.cli import completion
 from forecast.cli.config_files import take_config
 from forecast.cli.context import CliContext, json_option, print_json
@@ -15,6 +14,7 @@ from forecast.cli.fetch_files import describe, show
 from forecast.cli.options import option_of
 from forecast.config.fields import settings_of
 from forecast.config.prices import FetchConfig, FileConfig
+from forecast.config.universe import listed_symbols
 from forecast.report import formatting
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
     Examples:
       forecast fetch AAPL MSFT --start 2010-01-01
       forecast fetch AAPL MSFT ES --source sample
+      forecast fetch @symbols.txt --start 2010-01-01
       forecast fetch ACME --source csv --file acme.csv.gz
       forecast fetch ES --source csv --file trades.csv --tz America/Chicago --calendar CMES
       forecast fetch AMZN --source csv --shape lobster --file AMZN_2012-06-21_34200000_57600000_message_10.csv
@@ -86,7 +87,7 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
 
         record(settings, symbols, options["duration"], as_json=as_json)
         return
-    names = symbols_of(symbols)
+    names = listed_symbols(symbols)
     request = FetchConfig(
         source=source, **{name: options[name] for name in settings_of(FetchConfig) if name in options}
     )
@@ -97,7 +98,13 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
         return
     with counted(settings, "Fetching") as begun:
         results, failed = prices.fetch_each(
-            names, request, files=files, workspace=settings.workspace, note=settings.note, begun=begun
+            names,
+            request,
+            files=files,
+            workspace=settings.workspace,
+            note=settings.note,
+            begun=begun,
+            refused=lambda symbol, error: settings.error(f"{symbol}: {error}") if len(names) > 1 else None,
         )
     if as_json:
         print_json(

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import click
 
 from forecast.cli import completion
-from forecast.cli.context import CliContext, json_option, print_json, records
+from forecast.cli.context import CliContext, json_option, print_json, records, standalone_option
 from forecast.cli.options import AliasedOption, option_of
-from forecast.cli.progress import busy
+from forecast.cli.progress import counted
 from forecast.cli.text import say
 from forecast.compute.progress import NotesOnly
 from forecast.config.compute import ComputeConfig
@@ -25,6 +25,7 @@ from forecast.config.run_outputs import InspectionConfig, MemoryBenchmarkConfig
 @click.option(
     "--overwrite", cls=AliasedOption, aliases=["--fresh"], is_flag=True, help="Of the benchmark: train all of it again."
 )
+@standalone_option
 @json_option
 @click.pass_obj
 def command(
@@ -37,10 +38,11 @@ def command(
     ablation: tuple[int, ...] | None,
     jobs: int | None,
     overwrite: bool,
+    standalone: bool,
     as_json: bool,
 ) -> None:
     """What the networks of RUN (the latest when none is named) remember: how far back the gradient reaches, what the
-    LSTM's gates do, and which bars and features the signal depends on.
+    gates of an LSTM or GRU do, and which bars and features the signal depends on.
 
     Writes <reports>/<run>-memory.html, and the tables behind it below the run's folder. --benchmark trains both cells
     on the adding problem and on delayed recall instead, and writes <reports>/memory-benchmark.html.
@@ -59,18 +61,25 @@ def command(
         return
     if benchmark:
         config = MemoryBenchmarkConfig(lengths=lengths, seeds=seeds)
-        _benchmark(settings, name, config, jobs=jobs, fresh=overwrite, as_json=as_json)
+        _benchmark(settings, name, config, jobs=jobs, fresh=overwrite, standalone=standalone, as_json=as_json)
     else:
-        _inspect(settings, name, moment=moment, as_json=as_json)
+        _inspect(settings, name, moment=moment, standalone=standalone, as_json=as_json)
 
 
-def _inspect(settings: CliContext, name: str, *, moment: str | None, as_json: bool) -> None:
+def _inspect(settings: CliContext, name: str, *, moment: str | None, standalone: bool, as_json: bool) -> None:
     from forecast.api.arguments import run_of
-    from forecast.api.inspections import inspect
+    from forecast.api.inspections import look_into
 
     run = run_of(name, settings.workspace)
-    with busy(settings, f"Looking into {run.name}"):
-        result = inspect(run, moment=moment, progress=NotesOnly(write=settings.note), workspace=settings.workspace)
+    with counted(settings, "Looking into") as step:
+        result = look_into(
+            run,
+            moment=moment,
+            note=settings.note,
+            step=step,
+            workspace=settings.workspace,
+            standalone=standalone,
+        )
     if as_json:
         print_json({"page": str(result.page), "tables": str(run.folder / "inspection"), **result.facts})
         return
@@ -80,7 +89,14 @@ def _inspect(settings: CliContext, name: str, *, moment: str | None, as_json: bo
 
 
 def _benchmark(
-    settings: CliContext, name: str, config: MemoryBenchmarkConfig, *, jobs: int | None, fresh: bool, as_json: bool
+    settings: CliContext,
+    name: str,
+    config: MemoryBenchmarkConfig,
+    *,
+    jobs: int | None,
+    fresh: bool,
+    standalone: bool,
+    as_json: bool,
 ) -> None:
     from forecast.api.inspections import run_benchmark
     from forecast.cli.options import jobs_or_cores
@@ -96,7 +112,7 @@ def _benchmark(
         progress=NotesOnly(write=settings.note),
         workspace=settings.workspace,
     )
-    page = diagnostics.write_benchmark(benchmark, window=window, folder=settings.reports_dir)
+    page = diagnostics.write_benchmark(benchmark, window=window, folder=settings.reports_dir, standalone=standalone)
     if as_json:
         reach = {task: {cell: benchmark.reach(task, cell) for cell in CELLS} for task in TASKS}
         print_json({"page": str(page), "window": window, "reach": reach, "results": records(benchmark.table)})

@@ -149,7 +149,7 @@ def list_(settings: CliContext, as_json: bool) -> None:
     _print(rows)
     for live_run, record, problem in rows:
         if problem:
-            settings.note(f"{live_run.symbol}: {problem}")
+            settings.error(f"{live_run.symbol}: {problem}")
         if record is not None and record.drifted_on is not None:
             settings.note(drift_sentence(record))
 

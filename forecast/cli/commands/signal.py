@@ -185,7 +185,7 @@ def _tell(
         if problem is None:
             Journal(settings.workspace.live).mark_passed_on([answer.entry for answer in fresh])
         else:
-            settings.note(f"{problem} It is told again with the next signal --all of this bar.")
+            settings.error(f"{problem} It is told again with the next signal --all of this bar.")
     if evening.failures or problem is not None:
         return FAILED
     return STALE if any(answer.forecast.stale(now) for answer in evening.answers) else 0

@@ -15,18 +15,28 @@ from forecast.studies.memory_benchmark import Benchmark
 from pipelines.market.types import Floats
 
 GATE_NAMES = {
-    "input": "Input gate", "forget": "Forget gate", "output": "Output gate", "c": "Cell state c", "h": "Output state h",
+    "input": "Input gate", "forget": "Forget gate", "output": "Output gate", "update": "Update gate",
+    "reset": "Reset gate", "c": "Cell state c", "h": "Output state h",
 }  # fmt: skip
+STATES = ("c", "h")
+"""Names in GATE_NAMES that are states, not gates."""
 _LOWEST = 1e-6  # less than this is nothing on a chart
 
 
 def gradient(curves: pd.DataFrame, memories: list[Memory], *, path: str) -> Figure:
-    """The norm by lag as a share of the one at the decision, both networks, before and after training."""
+    """The norm by lag as a share of the one at the decision, all networks, before and after training.
+
+    path: "state" is of the bar's features for a network that hands on none; without any other path it is left out.
+    """
     traces: list[dict[str, Any]] = []
     lowest, clauses = 1.0, []
     for model in dict.fromkeys(curves["model"]):
+        measured = set(curves.loc[curves["model"] == model, "path"])
+        drawn = "input" if path == "state" and path not in measured else path
+        if drawn not in measured:
+            continue
         for stage in ("initial", "trained"):
-            rows = curves[(curves["model"] == model) & (curves["stage"] == stage) & (curves["path"] == path)]
+            rows = curves[(curves["model"] == model) & (curves["stage"] == stage) & (curves["path"] == drawn)]
             lags = np.sort(rows["lag"].unique())
             by_lag = rows.groupby("lag")
             middle = by_lag["median"].median().to_numpy()
@@ -35,7 +45,7 @@ def gradient(curves: pd.DataFrame, memories: list[Memory], *, path: str) -> Figu
                 ends = by_lag["low"].quantile(0.1).to_numpy(), by_lag["high"].quantile(0.9).to_numpy()
                 traces += _band(model, lags, *ends)
             traces.append(_line(model, lags, middle, stage=stage))
-        memory = find(memories, model, path=path)
+        memory = find(memories, model, path=drawn)
         if memory is not None:
             traces.append(_mark(memory))
             clauses.append(f"{formatting.label(model)} falls to 1 % at {formatting.number(memory.bars, 1)} bars")
@@ -53,14 +63,15 @@ def gradient(curves: pd.DataFrame, memories: list[Memory], *, path: str) -> Figu
     return {"data": traces, "layout": layout, "alt": f"Share of the gradient left by lag. {'; '.join(clauses)}."}
 
 
-def constants(units: pd.DataFrame, *, window: int) -> Figure:
-    """Units of all members in order of their time constant, before and after training."""
+def constants(units: pd.DataFrame, model: str, *, window: int) -> Figure:
+    """Units of all of a model's members in order of their time constant, before and after training."""
     traces, summary = [], ""
+    units = units[units["model"] == model]
     for stage in ("initial", "trained"):
         bars = units.loc[units["stage"] == stage, "bars"].to_numpy(np.float64)
         share = np.linspace(0, 1, min(len(bars), 200))
         values = np.quantile(bars, share)
-        traces.append(_line("lstm", share, values, stage=stage) | {"hovertemplate": "%{y:.1f} bars"})
+        traces.append(_line(model, share, values, stage=stage) | {"hovertemplate": "%{y:.1f} bars"})
         if stage == "trained":
             summary = f"Half of the units forget within {formatting.number(float(np.median(bars)), 1)} bars"
     top = max(window, float(units["bars"].max()))
@@ -72,12 +83,13 @@ def constants(units: pd.DataFrame, *, window: int) -> Figure:
         "annotations": [_note("your window", y=float(np.log10(window)))],
         "hovermode": "x unified",
     }  # fmt: skip
-    return {"data": traces, "layout": layout, "alt": f"Time constants of the forget gates. {summary}."}
+    return {"data": traces, "layout": layout, "alt": f"Time constants of the {formatting.label(model)}. {summary}."}
 
 
-def regimes(table: pd.DataFrame, *, rng: np.random.Generator) -> Figure:
-    """Each gate in turbulent markets against calm ones, as a change in percent with its interval over members."""
+def regimes(table: pd.DataFrame, model: str, *, rng: np.random.Generator) -> Figure:
+    """Each gate of a model in turbulent markets against calm ones, as a change in percent with its interval."""
     traces, clauses = [], []
+    table = table[table["model"] == model]
     for gate in GATE_NAMES:
         rows = table[table["gate"] == gate].pivot_table(index=["fold", "seed"], columns="regime", values="mean")
         if not {"calm", "turbulent"} <= set(rows.columns):
@@ -88,14 +100,14 @@ def regimes(table: pd.DataFrame, *, rng: np.random.Generator) -> Figure:
         values = change.to_numpy(np.float64)
         middle, interval = float(np.median(values)), median_interval(values, rng=rng)
         low, high = interval or (middle, middle)
-        name = GATE_NAMES[gate] if gate in ("input", "forget", "output") else f"Size of {gate}"
+        name = f"Size of {gate}" if gate in STATES else GATE_NAMES[gate]
         clauses.append(f"{name} {formatting.percent(middle)}")
         traces.append(
             {
                 "type": "scatter", "mode": "markers", "x": [middle], "y": [name], "showlegend": False,
                 "error_x": {"type": "data", "symmetric": False, "array": [high - middle],
-                            "arrayminus": [middle - low], "thickness": 2, "width": 5, "color": colour("lstm")},
-                "marker": {"size": 9, "color": colour("lstm")},
+                            "arrayminus": [middle - low], "thickness": 2, "width": 5, "color": colour(model)},
+                "marker": {"size": 9, "color": colour(model)},
                 "hovertemplate": f"{formatting.percent(middle)}<br>{formatting.CONFIDENCE} interval "
                 f"{formatting.percent(low)} to {formatting.percent(high)}<extra></extra>",
             }
@@ -109,18 +121,19 @@ def regimes(table: pd.DataFrame, *, rng: np.random.Generator) -> Figure:
     return {"data": traces, "layout": layout, "alt": f"Turbulent against calm: {', '.join(clauses)}."}
 
 
-def trades(table: pd.DataFrame, gate: str) -> Figure:
-    """One gate's mean around the decisions at which the ensemble turned."""
+def trades(table: pd.DataFrame, gate: str, model: str) -> Figure:
+    """One gate's mean around the decisions at which a model's ensemble turned."""
     traces: list[dict[str, Any]] = []
-    for side, tint, strokes in (("buy", colour("lstm"), "solid"), ("sell", colour("buy_and_hold"), "6px,3px")):
+    table = table[table["model"] == model]
+    for side, tint, strokes in (("buy", colour(model), "solid"), ("sell", colour("buy_and_hold"), "6px,3px")):
         rows = table[(table["gate"] == gate) & (table["side"] == side)]
         if rows.empty:
             continue
         offset, mean, error = (rows[name].to_numpy(np.float64) for name in ("offset", "mean", "error"))
         reach = SIGNIFICANCE.critical_value * error
-        low, high = _band("lstm", offset, mean - reach, mean + reach)
+        low, high = _band(model, offset, mean - reach, mean + reach)
         traces += [low, {**high, "fillcolor": f"{tint}/0.14"}]
-        line = _line("lstm", offset, mean, stage="trained") | {"name": side, "hovertemplate": "%{y:.4f}"}
+        line = _line(model, offset, mean, stage="trained") | {"name": side, "hovertemplate": "%{y:.4f}"}
         traces.append(line | {"line": {"color": tint, "width": 2, "dash": strokes}})
     layout = {
         "xaxis": {"title": {"text": "decisions from the change"}, "tickformat": "d"},

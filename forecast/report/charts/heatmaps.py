@@ -7,29 +7,28 @@ import numpy as np
 import pandas as pd
 
 from forecast.report import formatting
-from forecast.report.charts.diagnostics import GATE_NAMES, integer_axis
+from forecast.report.charts.diagnostics import GATE_NAMES, STATES, integer_axis
 from forecast.report.charts.equity import Figure, colour
 from pipelines.market.types import Floats
 
-MAPPED = ("input", "forget", "output", "c")
-_GATE = [[0, "var(--paper)"], [1, "var(--lstm)"]]
+MAPPED = {"lstm": ("input", "forget", "output", "c"), "gru": ("update", "reset", "h")}
+"""What is drawn of the units of a cell."""
 _STATE = [[0, colour("simple_rnn")], [0.5, "var(--paper)"], [1, colour("lstm")]]
 
 
-def order(units: pd.DataFrame, *, fold: int, seed: int) -> list[int]:
-    """A member's units, the most forgetful first, so that rows that belong together stand together."""
-    rows = units[(units["fold"] == fold) & (units["seed"] == seed) & (units["stage"] == "trained")]
-    return [int(unit) for unit in rows.sort_values("bars")["unit"]]
+def order(units: pd.DataFrame) -> list[int]:
+    """A member's units, layer by layer and the most forgetful first: rows that belong together stand together."""
+    return [int(unit) for unit in units[units["stage"] == "trained"].sort_values(["layer", "bars"])["unit"]]
 
 
 def gate(table: pd.DataFrame, name: str, *, units: list[int], limits: tuple[float, float]) -> Figure:
-    """One gate or state of one member; table: rows of unit and lag. sight: the ends of the colour scale."""
+    """One gate or state of one member; table: rows of unit and lag. limits: the ends of the colour scale."""
     grid = table.pivot(index="unit", columns="lag", values=name).loc[units].sort_index(axis=1, ascending=False)
     lags = [-int(lag) for lag in grid.columns]
     values = grid.to_numpy(np.float64)
     trace = {
         "type": "heatmap", "x": lags, "y": [str(unit) for unit in grid.index], "z": _rounded(values),
-        "zmin": limits[0], "zmax": limits[1], "colorscale": _STATE if name == "c" else _GATE,
+        "zmin": limits[0], "zmax": limits[1], "colorscale": _STATE if name in STATES else _gate_colours(table),
         "colorbar": {"thickness": 8, "len": 1, "outlinewidth": 0, "nticks": 4, "tickfont": {"size": 11}, "xpad": 4},
         "hovertemplate": "unit %{y}, bar %{x}<br>%{z:.3f}<extra></extra>",
     }  # fmt: skip
@@ -42,11 +41,15 @@ def gate(table: pd.DataFrame, name: str, *, units: list[int], limits: tuple[floa
     return {"data": [trace], "layout": layout, "alt": alt}
 
 
+def _gate_colours(table: pd.DataFrame) -> list[list[Any]]:
+    return [[0, "var(--paper)"], [1, colour(str(table["model"].iloc[0]))]]
+
+
 def colour_limits(name: str, *tables: pd.DataFrame) -> tuple[float, float]:
     """The colour scale's ends: the same for every map of a gate, even to both sides for a state."""
     values = np.concatenate([table[name].to_numpy(np.float64) for table in tables])
     low, high = (float(end) for end in np.quantile(values, [0.005, 0.995]))
-    if name == "c":
+    if name in STATES:
         high = max(abs(low), abs(high), 1e-6)
         return -high, high
     return low, max(high, low + 1e-6)

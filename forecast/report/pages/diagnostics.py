@@ -1,6 +1,7 @@
 """An inspection -> one page in the look of the report; the benchmark -> another. Both load nothing from anywhere."""
 
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from forecast.diagnostics.analysis import Inspection
 from forecast.diagnostics.effective_memory import Memory
 from forecast.report import formatting
 from forecast.report.charts import diagnostics, heatmaps
-from forecast.report.charts.equity import Figure
+from forecast.report.charts.diagnostics import GATE_NAMES, STATES
+from forecast.report.charts.equity import Figure, colour
 from forecast.report.document import write_page
 from forecast.report.sections import effective_memory as memory_section
 from forecast.report.sections import window_ablation as ablation_section
@@ -27,23 +29,27 @@ def write_memory(
     benchmark: Benchmark | None,
     *,
     ablated: Ablation | None = None,
+    lengths: Sequence[int] = (),
     folder: Path,
+    standalone: bool = False,
 ) -> Path:
     """Writes `<folder>/<run-id>-memory.html` and returns its path.
 
-    benchmark: the textbook case, ablated: other windows, where they were measured.
+    benchmark: the textbook case, ablated: other windows, where they were measured. lengths: windows that can be
+    compared where none were. standalone: as write_page takes it.
     """
     facts = inspection.facts
     window, run = int(facts["window"]), str(facts["run"])
     rng = np.random.default_rng(0)
     figures = {
         "gradient": diagnostics.gradient(inspection.curves, memories, path="state"),
-        "jacobian": diagnostics.gradient(inspection.curves, memories, path="jacobian"),
+        **_jacobian(inspection, memories),
         **_gates(inspection, rng),
         **_occlusion(inspection),
         **(_textbook(benchmark, window) if benchmark else {}),
     }
     models = list(dict.fromkeys(inspection.curves["model"]))
+    with_state = set(inspection.curves.loc[inspection.curves["path"] == "state", "model"])
     context = {
         "title": f"{facts['symbol']}: what the networks remember",
         "eyebrow": f"{facts['symbol']} · what the networks remember · run {run}",
@@ -51,11 +57,9 @@ def write_memory(
         "details": memory_section.details(memories, window=window),
         "facts": facts,
         "memory": memory_section.table(memories),
-        "has_lstm": "lstm" in models,
-        "gates": [(name, diagnostics.GATE_NAMES[name]) for name in heatmaps.MAPPED],
-        "traded": [(name, diagnostics.GATE_NAMES[name]) for name in heatmaps.MAPPED if f"trade-{name}" in figures],
-        "events": _events(inspection),
-        "constants": _constants(inspection, window),
+        "gated": [_gated(inspection, model, figures) for model in facts["gated"]],
+        "stateless": [formatting.label(model) for model in models if model not in with_state],
+        "several_layers": len(inspection.units) > 0 and bool((inspection.units["layer"] > 0).any()),
         "occluded": [
             (model, formatting.label(model), heatmaps.occlusion_sentence(inspection.occlusion, model))
             for model in models
@@ -63,10 +67,14 @@ def write_memory(
         "ablation": None if ablated is None else ablation_section.table(ablated),
         "ablated": "" if ablated is None else ablation_section.sentence(ablated),
         "report": f"{run}.html" if (folder / f"{run}.html").exists() else None,
+        "again": f"forecast inspect {shlex.quote(run)} --at {facts['decided_at'][:10]}",
+        "compare": f"forecast inspect {shlex.quote(run)} --ablation {','.join(map(str, lengths))}" if lengths else "",
         "commands": [f"forecast inspect {shlex.quote(run)}", "forecast inspect --benchmark"],
         **_benchmark_context(benchmark, window),
     }  # fmt: skip
-    return write_page(folder / f"{run}-memory.html", template="memory.html.j2", figures=figures, **context)
+    return write_page(
+        folder / f"{run}-memory.html", template="memory.html.j2", figures=figures, standalone=standalone, **context
+    )
 
 
 def pictures(inspection: Inspection, memories: list[Memory]) -> dict[str, Any]:
@@ -85,7 +93,7 @@ def pictures(inspection: Inspection, memories: list[Memory]) -> dict[str, Any]:
     }
 
 
-def write_benchmark(benchmark: Benchmark, *, window: int | None, folder: Path) -> Path:
+def write_benchmark(benchmark: Benchmark, *, window: int | None, folder: Path, standalone: bool = False) -> Path:
     """Writes `<folder>/memory-benchmark.html` and returns its path. window: the newest run's, None without a run."""
     context = {
         "title": "How far each cell can remember",
@@ -94,7 +102,8 @@ def write_benchmark(benchmark: Benchmark, *, window: int | None, folder: Path) -
         **_benchmark_context(benchmark, window),
     }
     figures = _textbook(benchmark, window)
-    return write_page(folder / "memory-benchmark.html", template="benchmark.html.j2", figures=figures, **context)
+    page = folder / "memory-benchmark.html"
+    return write_page(page, template="benchmark.html.j2", figures=figures, standalone=standalone, **context)
 
 
 def benchmark_sentence(benchmark: Benchmark) -> str:
@@ -112,24 +121,48 @@ def benchmark_sentence(benchmark: Benchmark) -> str:
     return f"Adding problem: {', '.join(parts)}."
 
 
-def _gates(inspection: Inspection, rng: np.random.Generator) -> dict[str, Figure]:
-    if inspection.averages.empty:
+def _jacobian(inspection: Inspection, memories: list[Memory]) -> dict[str, Figure]:
+    if not (inspection.curves["path"] == "jacobian").any():
         return {}
-    fold, seed = int(inspection.window["fold"].iloc[0]), int(inspection.window["seed"].iloc[0])
-    window, average = (
-        table[(table["fold"] == fold) & (table["seed"] == seed)] for table in (inspection.window, inspection.averages)
-    )
-    units = heatmaps.order(inspection.units, fold=fold, seed=seed)
+    return {"jacobian": diagnostics.gradient(inspection.curves, memories, path="jacobian")}
+
+
+def _gates(inspection: Inspection, rng: np.random.Generator) -> dict[str, Figure]:
+    """Of each model with gates: the maps of one member, its time constants, and its gates around regimes and trades."""
     figures = {}
-    for name in heatmaps.MAPPED:
-        limits = heatmaps.colour_limits(name, window, average)
-        figures[f"window-{name}"] = heatmaps.gate(window, name, units=units, limits=limits)
-        figures[f"average-{name}"] = heatmaps.gate(average, name, units=units, limits=limits)
-        if len(inspection.trades):
-            figures[f"trade-{name}"] = diagnostics.trades(inspection.trades, name)
-    figures["constants"] = diagnostics.constants(inspection.units, window=int(inspection.facts["window"]))
-    figures["regimes"] = diagnostics.regimes(inspection.regimes, rng=rng)
+    for model, cell in inspection.facts["gated"].items():
+        fold, seed = inspection.window.loc[inspection.window["model"] == model, ["fold", "seed"]].iloc[0]
+        window, average, units = (
+            table[(table["model"] == model) & (table["fold"] == fold) & (table["seed"] == seed)]
+            for table in (inspection.window, inspection.averages, inspection.units)
+        )
+        order = heatmaps.order(units)
+        for name in heatmaps.MAPPED[cell]:
+            limits = heatmaps.colour_limits(name, window, average)
+            figures[f"window-{model}-{name}"] = heatmaps.gate(window, name, units=order, limits=limits)
+            figures[f"average-{model}-{name}"] = heatmaps.gate(average, name, units=order, limits=limits)
+            if len(inspection.trades) and (inspection.trades["model"] == model).any():
+                figures[f"trade-{model}-{name}"] = diagnostics.trades(inspection.trades, name, model)
+        longest = int(inspection.facts["window"])
+        figures[f"constants-{model}"] = diagnostics.constants(inspection.units, model, window=longest)
+        figures[f"regimes-{model}"] = diagnostics.regimes(inspection.regimes, model, rng=rng)
     return figures
+
+
+def _gated(inspection: Inspection, model: str, figures: Mapping[str, Figure]) -> dict[str, Any]:
+    """What the page says of a model's gates."""
+    names = heatmaps.MAPPED[inspection.facts["gated"][model]]
+    labels = {name: f"Size of the {GATE_NAMES[name].lower()}" if name in STATES else GATE_NAMES[name] for name in names}
+    return {
+        "model": model,
+        "cell": inspection.facts["gated"][model],
+        "label": formatting.label(model),
+        "colour": colour(model),
+        "gates": [(name, GATE_NAMES[name]) for name in names],
+        "traded": [(name, labels[name]) for name in names if f"trade-{model}-{name}" in figures],
+        "events": _events(inspection, model),
+        "constants": _constants(inspection, model, int(inspection.facts["window"])),
+    }
 
 
 def _occlusion(inspection: Inspection) -> dict[str, Figure]:
@@ -191,20 +224,20 @@ def _result(rows: Any) -> dict[str, str]:
     return {"value": formatting.number(float(error.median()), 4), "spread": spread}
 
 
-def _constants(inspection: Inspection, window: int) -> str:
-    if inspection.units.empty:
-        return ""
-    bars = {stage: rows["bars"].to_numpy() for stage, rows in inspection.units.groupby("stage")}
+def _constants(inspection: Inspection, model: str, window: int) -> str:
+    units = inspection.units[inspection.units["model"] == model]
+    bars = {stage: rows["bars"].to_numpy() for stage, rows in units.groupby("stage")}
     before, after = (float(np.median(bars[stage])) for stage in ("initial", "trained"))
     longer = float(np.mean(bars["trained"] > window))
     moved = "as before training" if abs(after / before - 1) < 0.1 else f"{formatting.number(before, 1)} before training"
     return (
-        f"Half of the LSTM’s units forget within {formatting.number(after, 1)} bars, {moved}; "
+        f"Half of the {formatting.label(model)}’s units forget within {formatting.number(after, 1)} bars, {moved}; "
         f"{formatting.percent(longer) if longer else 'none'} keep what they hold for longer than your window."
     )
 
 
-def _events(inspection: Inspection) -> dict[str, int]:
+def _events(inspection: Inspection, model: str) -> dict[str, int]:
     if inspection.trades.empty:
         return {}
-    return {str(side): int(rows["events"].iloc[0]) for side, rows in inspection.trades.groupby("side")}
+    turns = inspection.trades[inspection.trades["model"] == model]
+    return {str(side): int(rows["events"].iloc[0]) for side, rows in turns.groupby("side")}

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from forecast.config.experiment import COMBINATORIAL
-from forecast.config.model_registry import side_by_side
+from forecast.config.model_registry import JUDGED, side_by_side
 from forecast.config.trading import TradingConfig, current_names
-from forecast.diagnostics.numpy_cells import GATES
 from forecast.report import formatting
 from forecast.report.charts import equity, path_forecasts, trades, training
 from forecast.report.context import PageContext, gather
@@ -147,12 +146,11 @@ def _variables(context: PageContext, calibrations: Sequence[PowerStudy]) -> dict
 
 
 def _inspectable(context: PageContext) -> bool:
-    """Whether `forecast inspect` takes the run: walk-forward, with a plain SimpleRNN or LSTM that did not diverge."""
+    """Whether `forecast inspect` takes the run: trained here, walk-forward, with a network that did not diverge."""
     config = context.about["config"]
     diverged = {member["model"] for member in context.about.get("diverged", ())}
-    plain = int(config.get("layers") or 1) == 1 and not config.get("bidirectional") and not config.get("layer_norm")
-    walks = config.get("split") != COMBINATORIAL
-    return plain and walks and any(model in GATES and model not in diverged for model in config.get("models") or ())
+    trained = config.get("split") != COMBINATORIAL and context.about.get("kind") != JUDGED
+    return trained and any(model not in diverged for model in config.get("models") or ())
 
 
 def _drawn_as(context: PageContext, model: str) -> dict[str, str]:

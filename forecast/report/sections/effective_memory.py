@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from forecast.diagnostics.effective_memory import Memory, find
+from forecast.diagnostics.effective_memory import Memory, find, headline
 from forecast.report import formatting
 
 PATH_NAMES = {
@@ -15,10 +15,14 @@ PATH_NAMES = {
 }
 
 
+_ONE_BAR = 0.05
+"""Bars below which a gradient is gone before the bar before the decision."""
+
+
 def sentence(memories: list[Memory], *, window: int) -> str:
     """The whole matter in one sentence: "Your window is 30 bars: the SimpleRNN's gradient reaches 9, ..."."""
     models = list(dict.fromkeys(memory.model for memory in memories))
-    reaches = [_reaches(memory) for model in models if (memory := find(memories, model))]
+    reaches = [_reaches(headline(memories, model)) for model in models]
     joined = ", ".join(
         f"the {network}’s {'' if place else 'gradient reaches '}{size}" for place, (network, size) in enumerate(reaches)
     )
@@ -28,9 +32,7 @@ def sentence(memories: list[Memory], *, window: int) -> str:
 def details(memories: list[Memory], *, window: int) -> str:
     """What follows from it: how sure it is, what training has changed, and what lies out of reach."""
     sentences = []
-    after = [
-        memory for model in dict.fromkeys(memory.model for memory in memories) if (memory := find(memories, model))
-    ]
+    after = [headline(memories, model) for model in dict.fromkeys(memory.model for memory in memories)]
     sure = [
         f"{formatting.number(memory.low, 1)} to {formatting.number(memory.high, 1)} for the "
         f"{formatting.label(memory.model)}"
@@ -43,14 +45,16 @@ def details(memories: list[Memory], *, window: int) -> str:
         [
             (before, memory)
             for memory in after
-            if (before := find(memories, memory.model, stage="initial")) and not (before.whole and memory.whole)
+            if (before := find(memories, memory.model, stage="initial", path=memory.path))
+            and not (before.whole and memory.whole)
         ]
     )
     longest = max((memory.bars for memory in after), default=0.0)
     if after and not any(memory.whole for memory in after) and longest < 0.9 * window:
         sentences.append(
             f"Of what lies more than {formatting.count(longest)} bars back "
-            f"{'neither network' if len(after) == 2 else 'the network'} can have learned much."
+            f"{ {1: 'the network', 2: 'neither network'}.get(len(after), 'none of the networks') } can have learned "
+            "much."
         )
     return " ".join(sentences)
 
@@ -74,6 +78,8 @@ def table(memories: list[Memory]) -> dict[str, Any]:
 
 def _reaches(memory: Memory) -> tuple[str, str]:
     size = "the whole of it" if memory.whole else formatting.count(memory.bars)
+    if memory.bars < _ONE_BAR:
+        size = "the latest bar alone"
     return formatting.label(memory.model), size
 
 

@@ -87,7 +87,7 @@ def test_the_gates_of_the_chosen_window_and_their_averages_are_gates(inspected: 
         assert found[["input", "forget", "output"]].to_numpy().min() > 0
         assert found[["input", "forget", "output"]].to_numpy().max() < 1
     units = table(inspected, "units")
-    np.testing.assert_allclose(units["bars"], -1 / np.log(units["forget"]))
+    np.testing.assert_allclose(units["bars"], -1 / np.log(units["retention"]))
 
 
 def test_every_feature_of_every_bar_was_covered(inspected: Path) -> None:
@@ -202,11 +202,11 @@ def test_weights_that_are_damaged_but_signed_are_refused_too(damaged: Run) -> No
         resigned(first, content)
         reseal(damaged)
         with pytest.raises(RunError, match=r"no HDF5 file of weights|numbers instead of"):
-            analysis.inspect(loader.open_subject(damaged), tell=lambda _: None)
+            analysis.inspect(loader.open_subject(damaged), step=lambda *_: None)
     resigned(first, other.read_bytes())
     reseal(damaged)
     with pytest.raises(RunError, match="do not give the probabilities that are stored"):
-        analysis.inspect(loader.open_subject(damaged), tell=lambda _: None)
+        analysis.inspect(loader.open_subject(damaged), step=lambda *_: None)
 
 
 def memory(model: str, bars: float, **more: object) -> Memory:

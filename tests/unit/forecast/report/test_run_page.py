@@ -367,7 +367,7 @@ def test_the_network_library_stays_out(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "suggested"),
-    [({}, True), ({"layers": 2}, False), ({"models": ["gru"]}, False), ({"split": "combinatorial"}, False)],
+    [({}, True), ({"layers": 2}, True), ({"models": ["gru"]}, True), ({"split": "combinatorial"}, False)],
 )
 def test_only_what_can_be_looked_into_is_suggested(
     material: PageContext, change: dict[str, object], suggested: bool
