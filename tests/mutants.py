@@ -15,6 +15,7 @@ import random
 import select
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -57,7 +58,7 @@ _SWAP: dict[type[ast.AST], type[ast.AST]] = {
     ast.And: ast.Or, ast.Or: ast.And, ast.USub: ast.UAdd,
 }  # fmt: skip
 UNCHANGED = "nothing"
-_TIMEOUT = 240.0
+_LONGEST = 1_800.0  # seconds of the tests of one module
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +142,8 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._mutant.tree, str(ROOT / self._mutant.path), "exec"), module.__dict__)
 
 
-def survives(mutant: Mutant) -> bool:
-    """Whether the tests of its module pass, in a process of their own."""
+def survives(mutant: Mutant, *, seconds: float) -> bool:
+    """Whether the tests of its module pass within that time, in a process of their own."""
     pid = os.fork()
     if pid == 0:
         os.setpgid(0, 0)
@@ -155,7 +156,7 @@ def survives(mutant: Mutant) -> bool:
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist", "--assert=plain"]
         os._exit(int(pytest.main([*options, *mutant.tests])))
     handle = os.pidfd_open(pid)
-    ended = select.select([handle], [], [], _TIMEOUT)[0]
+    ended = select.select([handle], [], [], seconds)[0]
     os.close(handle)
     if not ended:
         os.killpg(pid, signal.SIGKILL)
@@ -164,10 +165,13 @@ def survives(mutant: Mutant) -> bool:
 
 
 @cache
-def _check_tests(path: str) -> None:
-    """The tests of a module pass when nothing is changed: else every mutant would seem to be killed."""
-    if not survives(Mutant(path=path, line=0, place=0, change=UNCHANGED)):
+def _time_for(path: str) -> float:
+    """Ten times as long as the tests of a module take when nothing is changed; then they must pass, or every mutant
+    would seem to be killed."""
+    began = time.monotonic()
+    if not survives(Mutant(path=path, line=0, place=0, change=UNCHANGED), seconds=_LONGEST):
         raise RuntimeError(f"Expected tests of {path} that pass without a mutant, got others. Run them.")
+    return 10.0 * (time.monotonic() - began)
 
 
 def main() -> int:
@@ -187,8 +191,7 @@ def main() -> int:
     for mutant in some:
         key = (mutant.path, mutant.line, mutant.change)
         if key not in tried:
-            _check_tests(mutant.path)
-            tried[key] = survives(mutant)
+            tried[key] = survives(mutant, seconds=_time_for(mutant.path))
             entry = {"path": mutant.path, "line": mutant.line, "change": mutant.change, "survived": tried[key]}
             with log.open("a") as file:
                 file.write(json.dumps(entry) + "\n")

@@ -81,9 +81,12 @@ def differing_settings(listed: Sequence[RunSummary]) -> list[str]:
 
 
 def _signature(folder: str) -> Signature | None:
-    """What changes whenever a run does: times and sizes of its files. None where there is no run."""
+    """What changes whenever a run does: times and sizes of its files. None where there is no run.
+
+    A folder with predictions and no run.json is one that was damaged.
+    """
     about = _stat(f"{folder}/run.json")
-    if about is None:
+    if about is None and _stat(f"{folder}/predictions.parquet") is None:
         return None
     try:
         with os.scandir(f"{folder}/backtests") as entries:

@@ -80,13 +80,14 @@ def main() -> int:
     parser.add_argument("--reference", type=Path, help="a folder with a small trained run (made where there is none)")
     chosen = parser.parse_args()
     reference = chosen.reference or _reference(chosen.log / "reference")
-    warm()
     faults = 0
     for kind in chosen.kinds or KINDS:
         case, whole = KINDS[kind]
         log = Log(chosen.log / f"{kind}-{chosen.seed}.jsonl")
         numbers = range(chosen.count or whole) if chosen.only is None else [chosen.only]
         left = [number for number in numbers if number not in log or chosen.only is not None]
+        if left:
+            warm()
         with tempfile.TemporaryDirectory(prefix="siege-") as scratch:
             trial = Trial(kind=kind, case=case, seed=chosen.seed, reference=reference, scratch=Path(scratch))
             for number, result in trial.in_batches(left) if kind in BATCHED else trial.one_by_one(left):

@@ -64,6 +64,13 @@ def test_every_change_of_a_run_is_noticed(runs):
     assert [each.run for each in summaries(runs)] == ["MSFT-1d-bbbbbbbbbb"]
 
 
+def test_a_run_whose_description_is_gone_is_listed_as_unreadable(runs):
+    (runs / "AAPL-1d-aaaaaaaaaa" / "run.json").unlink()
+    damaged = one(runs, "AAPL-1d-aaaaaaaaaa")
+    assert damaged.status == "unreadable"
+    assert "run.json" in damaged.problem
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"version": 3, "runs": {"x": 1}}', b'{"version": 1}'])
 def test_a_damaged_list_is_made_anew(runs, content):
     expected = summaries(runs)
