@@ -151,7 +151,7 @@ def test_a_panel_of_a_model_per_symbol_is_one_run_with_one_certificate(copy):
     assert "simple_rnn/fold-1/MSFT/seed-0.weights.h5" in weights
     rows = run.predictions()
     assert set(zip(rows["symbol"], rows["model"], strict=True)) == {
-        (symbol, model) for symbol in ("AAPL", "MSFT") for model in ("simple_rnn", "lstm", "previous_sign", "logistic")
+        (symbol, model) for symbol in ("AAPL", "MSFT") for model in ("simple_rnn", "previous_sign")
     }
     assert not rows.duplicated(["symbol", "model", "fold", "seed", "decided_at"]).any()
     assert not run.history().duplicated(["model", "fold", "seed", "epoch"]).any()
