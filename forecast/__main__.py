@@ -24,6 +24,7 @@ _DISK = {
     errno.EFBIG: "the file is larger than this system lets it be. Free some space and run the same command again.",
     errno.ENOTDIR: "a file is where a folder is needed. Choose another one with --data-dir or --reports-dir.",
     errno.EEXIST: "a file is where a folder is needed. Choose another one with --data-dir or --reports-dir.",
+    errno.EISDIR: "a folder is where a file is needed. Move it away and run the same command again.",
     errno.EROFS: "the file system is read-only. Choose another folder with --data-dir or --reports-dir.",
 }
 _NO_MEMORY = re.compile("failed to map segment|cannot allocate memory|malloc of size", re.IGNORECASE)

@@ -183,3 +183,14 @@ def test_memory_that_runs_out_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Store, "catalogue", full)
     assert run(["--data-dir", str(tmp_path), "data", "list"]) == 2
     assert "Expected more memory than there is" in only_line(capsys.readouterr().err)
+
+
+def test_a_folder_in_the_place_of_a_file_is_one_line(monkeypatch, capsys):
+    def write(**options):
+        raise IsADirectoryError(21, "Is a directory", "runs/.trials.head")
+
+    monkeypatch.setattr("forecast.__main__.cli.main", write)
+    assert run(["backtest"]) == 2
+    assert only_line(capsys.readouterr().err) == (
+        "Error: runs/.trials.head: a folder is where a file is needed. Move it away and run the same command again."
+    )
