@@ -388,6 +388,8 @@ def _part(plan: Plan, arrays: Arrays, sides: dict[str, float] | None = None) -> 
     if plan.shape.name == "databento" and "action" in identities:
         arrays, more = _trades_of_databento(arrays, identities.pop("action"))
         notes += more
+    for name in set(plan.columns.events) & set(identities):
+        _events_of_trades(name, identities, arrays)
     if "finished" in arrays and not np.all(finished := arrays.pop("finished")):
         row = arrays.pop("row", np.arange(1, len(finished) + 1))
         arrays = {name: values[finished] for name, values in (arrays | {"row": row}).items()}
@@ -409,6 +411,15 @@ def _part(plan: Plan, arrays: Arrays, sides: dict[str, float] | None = None) -> 
         reading=_reading(plan, stamps, frame, tz),
         events=plan.columns.events,
     )
+
+
+def _events_of_trades(name: str, identities: dict[str, Any], arrays: Arrays) -> None:
+    """What kind of row it is matters for rows with a price alone: those of quotes are told by bid and ask."""
+    values = identities.pop(name)
+    traded = ~np.isnan(arrays["price"]) if "price" in arrays else np.zeros(len(arrays["at"]), np.bool_)
+    unique = {values} if isinstance(values, str) else set(values[traded].tolist())
+    if np.any(traded):
+        identities[name] = next(iter(unique)) if len(unique) == 1 else values
 
 
 def _trades_of_databento(arrays: Arrays, actions: "str | NDArray[np.object_]") -> tuple[Arrays, tuple[str, ...]]:

@@ -255,6 +255,15 @@ def test_quotes_among_trades_are_asked_about(tmp_path: Path) -> None:
     assert (ticks.price.tolist(), str(ticks.time[0])) == ([10.1], "2024-01-02T14:30:00.223000000")
 
 
+def test_rows_of_a_book_beside_trades_have_no_price(tmp_path: Path) -> None:
+    text = "time,event_type,price,size,bid,ask\n2024-01-02 14:30:01,book,,,10.0,10.2\n"
+    delivery = read(tmp_path, text + "2024-01-02 14:30:02,trade,10.1,5,,\n", tz="UTC")
+    assert isinstance(delivery.prices, Ticks)
+    assert delivery.quotes is not None
+    assert (delivery.prices.price.tolist(), delivery.quotes.bid.tolist()) == ([10.1], [10.0])
+    assert isinstance(read(tmp_path, text, tz="UTC").prices, Quotes)
+
+
 def test_one_s_own_orders_are_no_trades_of_the_market(tmp_path: Path) -> None:
     text = '"Symbol","DateTime","Quantity","TradePrice"\n"ACME","20240102;093000","100","10.1"\n'
     with pytest.raises(ForecastError, match=r"1 negative size \(first: row 2\)"):
