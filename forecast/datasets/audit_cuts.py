@@ -85,8 +85,8 @@ def chain_rows(bars: Bars, *, first: int, tested: int, rng: np.random.Generator)
     groups += [np.flatnonzero(closed.weekday == day) for day in range(7)]
     counts = [6, 4, 5, *[1] * 7]
     drawn = [
-        rng.choice(kept, size=min(number, len(kept)), replace=False)
+        rng.choice(candidates, size=min(number, len(candidates)), replace=False)
         for rows, number in zip(groups, counts, strict=True)
-        if len(kept := rows[rows >= first])
+        if len(candidates := rows[rows >= first])
     ]
     return np.unique(np.concatenate([*drawn, largest, np.maximum(largest - 1, first)])).astype(np.int64)

@@ -221,9 +221,9 @@ def _same_windows(ready: Windows, dataset: Dataset, experiment: Experiment, *, b
     settled = int(np.searchsorted(expected.ends + 1 + experiment.horizon, bar, side="right"))
     yield "windows", both >= settled and _same(ready.ends[:both], expected.ends[:both])
     labels = f"labels of {experiment.label}" if is_user_label(experiment.label) else "labels"
-    known = expected.exit_at[:both] < dataset.bars.closed_at[bar]
+    settled_exit = expected.exit_at[:both] < dataset.bars.closed_at[bar]
     for name in ("targets", "label_weights", "forward_return", "held", "exit_at"):
-        yield labels, _same(getattr(ready, name)[:both][known], getattr(expected, name)[:both][known])
+        yield labels, _same(getattr(ready, name)[:both][settled_exit], getattr(expected, name)[:both][settled_exit])
 
 
 def _same_learning(remade: Fold, refitted: Scaler, dataset: Dataset, *, windows: int) -> Iterator[tuple[str, bool]]:
