@@ -371,24 +371,24 @@ def _replays(
     closed_at, moments = utc(bars["closed_at"]), np.unique(rows.decided_at)
     prices = [name for name in ("open", "high", "low", "close", "bid", "ask") if name in bars]
     for cut in moments[[len(moments) // 3, len(moments) * 4 // 5]]:
-        known, later = rows.decided_at <= cut, closed_at > cut
+        past, later = rows.decided_at <= cut, closed_at > cut
         second = later & (pd.Series(later).groupby(bars["symbol"].to_numpy()).cumsum().to_numpy() > 2)
         other = bars.copy()
         drift = np.exp(np.where(later, rng.normal(0.0, 0.5, len(bars)), 0.0))
         other[prices] = other[prices].to_numpy() * drift[:, None]
         noise = {
-            name: np.where(known, probability, rng.random(len(rows)))
+            name: np.where(past, probability, rng.random(len(rows)))
             for name, probability in rows.probability.items()
             if name[1] == ENSEMBLE
         }
         changed = replace(rows, probability=noise)
-        for how, part, history in (("removed", changed.rows(known), bars[~second]), ("scrambled", changed, other)):
+        for how, part, history in (("removed", changed.rows(past), bars[~second]), ("scrambled", changed, other)):
             states = market_states(history, rules=rules, described=described)
             closes = {str(symbol): utc(own["closed_at"]) for symbol, own in history.groupby("symbol", sort=True)}
             parts = account_parts(part, states=states, closes=closes, rules=rules)
             for (model, member), probability in part.probability.items():
                 shares, _ = model_shares(part, model, probability, rules=rules, parts=parts, closes=closes)
-                same = np.array_equal(shares[: known.sum()], trades.shares[model, member][known])
+                same = np.array_equal(shares[: past.sum()], trades.shares[model, member][past])
                 yield f"shares of {model} change when what follows {_day(cut)} is {how}", same
 
 
