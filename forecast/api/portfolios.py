@@ -86,6 +86,7 @@ def portfolio(
     trading: TradingConfig | None = None,
     *,
     weighting: Literal["equal", "inverse-volatility"] = "equal",
+    standalone: bool = False,
     workspace: Workspace | None = None,
 ) -> PortfolioResult:
     """Trade several runs as one account per model, rebalanced at every open and paid for.
@@ -98,6 +99,8 @@ def portfolio(
         The rules and the costs; None: ``TradingConfig()``.
     weighting
         "equal" shares, or "inverse-volatility".
+    standalone
+        Whether the chart library is put into the page, to mail it.
     workspace
         Where runs and reports lie; None: `Workspace.default`.
 
@@ -129,4 +132,4 @@ def portfolio(
     place = workspace_of(workspace)
     joined = join([run_of(run, place) for run in runs], rules=rules, weighting=weighting)
     save(joined, runs=place.runs)
-    return PortfolioResult(saved=joined, page=write_portfolio(joined, folder=place.reports_dir))
+    return PortfolioResult(saved=joined, page=write_portfolio(joined, folder=place.reports_dir, standalone=standalone))

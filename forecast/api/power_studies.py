@@ -175,8 +175,10 @@ def study_power(
     progress: ShowProgress,
     workspace: Workspace | None,
     command: str = "",
+    standalone: bool = False,
 ) -> PowerResult:
-    """As `power`. command: what gives this study again, as a person would type it; "" to work it out."""
+    """As `power`. command: what gives this study again, as a person would type it; "" to work it out. standalone: with
+    the chart library inside the page."""
     from forecast.api.reports import write_index_of
     from forecast.api.training import command_line, make_workers
     from forecast.report import write_controls
@@ -218,7 +220,7 @@ def study_power(
     }
     saved = power_results.PowerStudy(folder=folder, about=about, shares=power_results.rates(results))
     power_results.save(saved)
-    page = write_controls(saved, folder=place.reports_dir)
+    page = write_controls(saved, folder=place.reports_dir, standalone=standalone)
     write_index_of(place)
     return PowerResult(study=saved, page=page)
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from forecast.config.fields import check, setting
 
-FORMATS = ("keras", "onnx")
+MLFLOW = "mlflow"
+FORMATS = ("keras", "onnx", MLFLOW)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +59,12 @@ class MemoryBenchmarkConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportConfig:
-    """Which members are written, and as what. fold: None for the last one. models: none for all of the run."""
+    """Which members are written, and as what. fold: None for the last one. models: none for all of the run. MLFLOW: the
+    run itself."""
 
-    format: str = setting("keras", "text", "Kind of file.", group="", choices=FORMATS, option="to")
+    format: str = setting(
+        "keras", "text", "Kind of file, or the run as one of MLflow.", group="", choices=FORMATS, option="to"
+    )
     fold: int | None = setting(
         None, "integer", "Fold whose members are written  [default: the last one]", group="", low=0, optional=True
     )

@@ -68,8 +68,8 @@ def save(inspection: Inspection, subject: RunUnderStudy, *, pictures: dict[str, 
 
 
 def _inspect(subject: RunUnderStudy, *, at: np.datetime64 | None, step: Step) -> Inspection:
-    stored = subject.run.predictions().sort_values(["decided_at", "symbol"], kind="stable")
-    stored = stored.set_index(["model", "fold", "seed"]).sort_index(kind="stable")["probability"]
+    predictions = subject.run.predictions().sort_values(["decided_at", "symbol"], kind="stable")
+    stored = predictions.set_index(["model", "fold", "seed"]).sort_index(kind="stable")["probability"]
     chosen = _chosen(subject, at)
     rows = subject.tested
     calm = np.searchsorted(np.quantile(spread := gates.volatility(subject, rows), [1 / 3, 2 / 3]), spread)
@@ -192,7 +192,8 @@ def _trades(subject: RunUnderStudy, observations: Mapping[tuple[int, int], gates
 
 def _turns(chance: Floats) -> Rows:
     """1 where the chance of a rise crosses one half upwards, -1 downwards, else 0."""
-    return np.diff((chance > 0.5).astype(np.int64), prepend=int(chance[0] > 0.5))
+    above = (chance > 0.5).astype(np.int64)
+    return np.asarray(np.diff(above, prepend=above[0]), dtype=np.int64)
 
 
 def _facts(subject: RunUnderStudy, *, chosen: tuple[int, int], rows: int, apart: float) -> dict[str, Any]:

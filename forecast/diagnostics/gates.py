@@ -1,5 +1,6 @@
 """What the gates of an LSTM or GRU do: by bar and unit, in calm and in turbulent markets, around changes of mind."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,7 +103,7 @@ def batches(subject: RunUnderStudy, member: Member, rows: Rows) -> list[Array]:
     return [subject.windows(member, rows[first : first + _BATCH]) for first in range(0, len(rows), _BATCH)]
 
 
-def by_unit(member: Member, values: dict[str, Floats], *, layer: Rows) -> pd.DataFrame:
+def by_unit(member: Member, values: Mapping[str, Array], *, layer: Rows) -> pd.DataFrame:
     """A row a unit and bar: model, fold, seed, layer, unit, lag and each gate and state; values: (steps, units)."""
     steps, units = next(iter(values.values())).shape
     lag, unit = np.meshgrid(np.arange(steps)[::-1], np.arange(units), indexing="ij")

@@ -12,6 +12,7 @@ import numpy as np
 
 from forecast.diagnostics.numpy_cells import Array
 from pipelines.market.types import Floats
+from pipelines.preprocessing.windows import Rows
 
 _BATCH = 2048  # windows that are asked at once
 
@@ -54,10 +55,10 @@ class KerasNetwork:
         parts = [ready.answers(rows[first : first + _BATCH]) for first in range(0, len(rows), _BATCH)]
         return self.probability_of(np.concatenate(parts))
 
-    def gates(self, windows: Array) -> tuple[dict[str, Array], Floats]:
+    def gates(self, windows: Array) -> tuple[dict[str, Array], Rows]:
         """Gates and states of all layers with the gates of `cell`, (steps, rows, units), and each unit's layer."""
         traces = [trace for trace in self._ready().traces(windows.transpose(1, 0, 2)) if trace.cell == self.cell]
-        layer = np.repeat(np.arange(len(traces)), [trace.states[0].shape[-1] for trace in traces])
+        layer = np.repeat(np.arange(len(traces), dtype=np.int64), [trace.states[0].shape[-1] for trace in traces])
         states = ("h", "c")[: len(traces[0].states)]
         names = {name: [trace.gates[name] for trace in traces] for name in traces[0].gates}
         names |= {name: [trace.states[place] for trace in traces] for place, name in enumerate(states)}

@@ -112,6 +112,11 @@ def open_subject(run: Run) -> RunUnderStudy:
         raise RunError(
             f"Expected a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
         )
+    if experiment.local_models:
+        raise RunError(
+            f"Expected networks that the symbols of a panel share, got {run.name} with local_models. Train a panel "
+            "without, or one of its symbols."
+        )
     custom_features.check_sources(experiment.features, about.get("user_features", {}))
     user_code.check_sources([*experiment.models, experiment.label], about.get("user_code", {}))
     diverged = {member["model"] for member in about.get("diverged", ())}

@@ -1,5 +1,7 @@
 """Templates + figures -> an HTML file. The chart library lies beside the pages, or inside one that travels."""
 
+import base64
+import gzip
 import json
 import re
 from collections.abc import Mapping
@@ -31,14 +33,14 @@ def write_page(
     """Renders a template with its figures and writes it; returns the path.
 
     figures: by the name in data-chart; what a reader without pictures is told stands in their "alt". standalone: the
-    chart library goes into the page; otherwise it is written beside it, where it is not there yet.
+    chart library goes into the page, packed; otherwise it is written beside it, where it is not there yet.
     """
     html = environment().get_template(template).render(
         **context,
         alt={name: figure["alt"] for name, figure in figures.items()},
         figures=script_json(compacted(figures)),
         library=LIBRARY,
-        inlined=(_TEMPLATES / LIBRARY).read_text(encoding="utf-8") if standalone else None,
+        packed=_packed_library() if standalone else None,
     )  # fmt: skip
     if not standalone:
         _share_library(path.parent)
@@ -115,6 +117,11 @@ def _places(at: "NDArray[np.int64]") -> dict[str, Any]:
     if np.all(steps == 1):
         return {"from": int(at[0]), "count": len(at)}
     return {"from": int(at[0]), "steps": steps.tolist()}
+
+
+def _packed_library() -> str:
+    """The chart library as text that a page unpacks (gzip, base64); its licence is in its first line."""
+    return base64.b64encode(gzip.compress((_TEMPLATES / LIBRARY).read_bytes(), mtime=0)).decode()
 
 
 def _share_library(folder: Path) -> None:

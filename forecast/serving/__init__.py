@@ -6,6 +6,7 @@ __all__ = [
     "journal",
     "live",
     "loader",
+    "mlflow_export",
     "panel_signal",
     "paper_record",
     "refit",

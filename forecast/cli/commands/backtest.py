@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecast.cli import completion
-from forecast.cli.context import CliContext, json_option, print_json
+from forecast.cli.context import CliContext, json_option, print_json, standalone_option
 from forecast.cli.help_groups import GroupedOptions
 from forecast.cli.options import (
     how,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @trading_options
 @money_options
 @training_options
+@standalone_option
 @json_option
 @click.pass_context
 def command(
@@ -46,6 +47,7 @@ def command(
     backend: str,
     cluster: str | None,
     overwrite: bool,
+    standalone: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -86,14 +88,16 @@ def command(
         trained = train_each(settings, experiments, overwrite=overwrite, **where)
         of_symbol = dict(zip(missing, trained, strict=True))
         runs = {name: run or of_symbol[name.upper()] for name, run in runs.items()}
-    backtest_each(settings, list(runs.values()), rules, portfolio=portfolio, as_json=as_json)
+    backtest_each(settings, list(runs.values()), rules, portfolio=portfolio, standalone=standalone, as_json=as_json)
 
 
-def backtest_each(settings: CliContext, runs: list[Any], rules: Any, *, portfolio: str | None, as_json: bool) -> None:
+def backtest_each(
+    settings: CliContext, runs: list[Any], rules: Any, *, portfolio: str | None, standalone: bool, as_json: bool
+) -> None:
     """Backtests and reports each run, and all of them together; prints the verdicts, or one JSON object."""
     from forecast.api.families import BacktestFamily
 
-    done = [evaluate_and_report(settings, run, rules, printed=not as_json) for run in runs]
+    done = [evaluate_and_report(settings, run, rules, printed=not as_json, standalone=standalone) for run in runs]
     answer: dict[str, Any] = {
         "backtests": [
             {"run": result.run.name, "backtest": result.name, "report": str(page), **result.saved.metrics}
@@ -101,7 +105,7 @@ def backtest_each(settings: CliContext, runs: list[Any], rules: Any, *, portfoli
         ]
     }
     family = BacktestFamily(results=tuple(result for result, _ in done))
-    joined = _join(settings, runs, rules, portfolio, printed=not as_json) if portfolio else {}
+    joined = _join(settings, runs, rules, portfolio, printed=not as_json, standalone=standalone) if portfolio else {}
     write_index(settings)
     if len(runs) > 1:
         answer["families"] = [asdict(joint) for joint in family.families]
@@ -114,13 +118,15 @@ def backtest_each(settings: CliContext, runs: list[Any], rules: Any, *, portfoli
         say(sentence)
 
 
-def evaluate_and_report(settings: CliContext, run: Any, rules: Any, *, printed: bool) -> "tuple[BacktestResult, Path]":
+def evaluate_and_report(
+    settings: CliContext, run: Any, rules: Any, *, printed: bool, standalone: bool = False
+) -> "tuple[BacktestResult, Path]":
     """Backtests a run, writes its report, prints the verdict. The index is left to the caller."""
     from forecast.api.backtests import backtest
     from forecast.api.reports import write_page_of
 
     result = backtest(run, rules, workspace=settings.workspace)
-    page = write_page_of(run, result.name, settings.workspace)
+    page = write_page_of(run, result.name, settings.workspace, standalone=standalone)
     if printed:
         from forecast.cli.backtest_output import print_backtest
 
@@ -135,11 +141,13 @@ def write_index(settings: CliContext) -> None:
     write_index_of(settings.workspace)
 
 
-def _join(settings: CliContext, runs: list[Any], rules: Any, weighting: Any, *, printed: bool) -> dict[str, Any]:
+def _join(
+    settings: CliContext, runs: list[Any], rules: Any, weighting: Any, *, printed: bool, standalone: bool
+) -> dict[str, Any]:
     """Joins runs into a portfolio, saves it, writes its page, prints its verdict; the JSON result."""
     from forecast.api.portfolios import portfolio
 
-    result = portfolio(runs, rules, weighting=weighting, workspace=settings.workspace)
+    result = portfolio(runs, rules, weighting=weighting, standalone=standalone, workspace=settings.workspace)
     if printed:
         from forecast.cli.backtest_output import print_backtest
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from forecast.cli import completion
-from forecast.cli.context import CliContext, json_option
+from forecast.cli.context import CliContext, json_option, standalone_option
 from forecast.cli.help_groups import GroupedOptions
 from forecast.cli.options import money_options, option_of, take_rules, trading_options
 from forecast.config.experiment import Experiment
@@ -52,6 +52,7 @@ def _reading_options(command: Any) -> Any:
 @_reading_options
 @trading_options
 @money_options
+@standalone_option
 @json_option
 @click.pass_context
 def command(
@@ -62,6 +63,7 @@ def command(
     validation: Path | None,
     predictors: tuple[str, ...],
     portfolio: str | None,
+    standalone: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -99,4 +101,4 @@ def command(
         workspace=settings.workspace,
         command=shlex.join(["forecast", *sys.argv[1:]]),
     )
-    backtest_each(settings, runs, rules, portfolio=portfolio, as_json=as_json)
+    backtest_each(settings, runs, rules, portfolio=portfolio, standalone=standalone, as_json=as_json)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecast.cli.context import CliContext, json_option, print_json, records
+from forecast.cli.context import CliContext, json_option, print_json, records, standalone_option
 from forecast.cli.help_groups import GroupedOptions
 from forecast.cli.options import how, make_experiment, option_of, take_rules, trading_options, training_options
 from forecast.cli.text import say
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @option_of(PowerStudyConfig, "n_bars")
 @trading_options
 @training_options
+@standalone_option
 @json_option
 @click.pass_context
 def command(
@@ -36,6 +37,7 @@ def command(
     backend: str,
     cluster: str | None,
     overwrite: bool,
+    standalone: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -61,6 +63,7 @@ def command(
         overwrite=overwrite,
         progress=not settings.quiet,
         workspace=settings.workspace,
+        standalone=standalone,
         command=shlex.join(["forecast", *sys.argv[1:]]),
         **how(jobs=jobs, backend=backend, cluster=cluster),
     )

@@ -3,7 +3,7 @@
 import click
 
 from forecast.cli import completion
-from forecast.cli.context import CliContext, json_option, print_json
+from forecast.cli.context import CliContext, json_option, print_json, standalone_option
 
 
 @click.command()
@@ -14,7 +14,7 @@ from forecast.cli.context import CliContext, json_option, print_json
     shell_complete=completion.backtests,
     help="Which backtest of the run; the newest when not given.",
 )
-@click.option("--standalone", is_flag=True, help="Put the chart library into the page: one file to mail, 1.2 MB more.")
+@standalone_option
 @json_option
 @click.pass_obj
 def command(settings: CliContext, run: str, backtest: str | None, standalone: bool, as_json: bool) -> None:

@@ -1,5 +1,7 @@
 """What stands in a report, without a browser."""
 
+import base64
+import gzip
 import hashlib
 import json
 import re
@@ -70,7 +72,13 @@ def test_pages_share_one_library_which_is_put_there_again_where_it_is_damaged(ru
 def test_a_standalone_page_has_the_library_inside(run: Run, tmp_path: Path) -> None:
     page = write_report(run, backtest="default", folder=tmp_path, standalone=True)
     assert list(tmp_path.iterdir()) == [page]
-    assert "src=" not in re.sub(r"<script>/\*\*.*?</script>", "", page.read_text(), flags=re.DOTALL)
+    text = page.read_text()
+    assert "src=" not in text
+    packed = re.search(r'<script type="text/plain" id="library">(.*?)</script>', text)
+    assert packed
+    library = gzip.decompress(base64.b64decode(packed[1]))
+    assert hashlib.sha256(library).hexdigest() == LIBRARY_SHA256
+    assert page.stat().st_size < 1_500_000
 
 
 def test_the_last_point_of_growth_is_the_total_return(run: Run, material: PageContext) -> None:
