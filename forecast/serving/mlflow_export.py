@@ -54,7 +54,7 @@ def export_to_mlflow(run: Run, *, folder: Path, page: Path | None) -> MlflowRun:
 
     about, labels = run.describe(), read_labels(run)
     created = int(run.created_at.timestamp() * 1000)
-    backtest = (run.backtests() or [None])[-1]
+    backtest = next(reversed(run.backtests()), None)
     parameters = {name: _text(value) for name, value in about["config"].items()}
     if backtest is not None:
         parameters |= {f"backtest.{name}": _text(value) for name, value in run.backtest_config(backtest).items()}
@@ -115,10 +115,10 @@ def _performance(performance: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple
 def _learning_curves(history: pd.DataFrame) -> Iterator[tuple[str, float, int]]:
     """The mean loss of a model's members by epoch."""
     means = history.groupby(["model", "epoch"])[["loss", "val_loss"]].mean()
-    for (model, epoch), row in means.iterrows():  # type: ignore[misc]  # a row of two levels
-        for name, value in row.items():
-            if math.isfinite(value):
-                yield f"{_key(str(model))}/{name}", float(value), int(epoch)
+    for row in means.reset_index().to_dict("records"):
+        for name in ("loss", "val_loss"):
+            if math.isfinite(row[name]):
+                yield f"{_key(row['model'])}/{name}", row[name], row["epoch"]
 
 
 def _key(model: str) -> str:
