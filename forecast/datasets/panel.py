@@ -67,16 +67,18 @@ def _among(subset: Rows, rows: Rows) -> Rows:
     return np.flatnonzero(rows[place] == subset)
 
 
-def taking_part(panel: Panel, fold: Fold, *, validated: int = 0) -> Fold:
+def taking_part(panel: Panel, fold: Fold, *, validated: int = 0, teaching: NDArray[np.bool_] | None = None) -> Fold:
     """The fold without the symbols that have too few training rows in it to be scaled on their own.
 
-    validated: validation rows that a symbol must have.
+    validated: validation rows that a symbol must have. teaching: the rows that count, shape (windows,); None: all.
 
     Raises:
         TooFewBarsError: no row is left to train, validate or test on.
     """
-    train = np.bincount(panel.of[fold.train], minlength=len(panel.symbols))
-    checked = np.bincount(panel.of[fold.validation], minlength=len(panel.symbols))
+    count = np.ones(len(panel.of), dtype=np.bool_) if teaching is None else teaching
+    train, checked = (
+        np.bincount(panel.of[rows[count[rows]]], minlength=len(panel.symbols)) for rows in (fold.train, fold.validation)
+    )
     enough = (train >= FEWEST_ROWS["train"]) & (checked >= validated)
     parts = {name: (rows := getattr(fold, name))[enough[panel.of[rows]]] for name in ("train", "validation", "test")}
     if not all(map(len, parts.values())):
@@ -209,9 +211,11 @@ def lay_out(
         laid_out = walk_forward_folds(windows, experiment, planned=planned)
     else:
         laid_out = [walk_forward.newest(windows, split=experiment.split, embargo=experiment.embargo, test=newest)]
-    if experiment.scaling == "symbol" or experiment.local_models:
-        validated = FEWEST_ROWS["validation"] if experiment.local_models else 0
-        laid_out = [taking_part(panel, fold, validated=validated) for fold in laid_out]
+    if experiment.local_models:
+        teaching, validated = learned.label_weights > 0, FEWEST_ROWS["validation"]
+        laid_out = [taking_part(panel, fold, validated=validated, teaching=teaching) for fold in laid_out]
+    elif experiment.scaling == "symbol":
+        laid_out = [taking_part(panel, fold) for fold in laid_out]
     return tuple(sample_weights.weigh(learned, fold, kind=experiment.weights) for fold in laid_out), targets
 
 

@@ -78,7 +78,12 @@ def local_part(dataset: PanelDataset, symbol: str, bars: Bars, experiment: Exper
         part,
         windows=windows,
         folds=tuple(
-            sample_weights.weigh(windows, fold, kind=experiment.weights) if len(fold.train) else fold
+            # what teaches nothing in the panel, as a return that is alone on its day, teaches nothing here
+            sample_weights.weigh(
+                replace(windows, label_weights=fold.weights.astype(np.float64)), fold, kind=experiment.weights
+            )
+            if len(fold.train)
+            else fold
             for fold in part.folds
         ),
         scalers=tuple(scalers.get(symbol, unscaled) for scalers in dataset.scalers),

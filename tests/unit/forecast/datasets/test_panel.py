@@ -9,6 +9,7 @@ from forecast.datasets.dataset import Source, make_bars, make_windows, with_cros
 from forecast.datasets.lookahead_audit import certify
 from forecast.datasets.panel import known_at, pool, scaled_fold, write_panel, write_scaled
 from forecast.datasets.panel_audit import certify_panel
+from forecast.training.local_models import local_part
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.market.calendars import session_of
 from pipelines.market.types import Actions, Bars
@@ -293,12 +294,13 @@ def test_above_median_is_half_of_the_names_of_each_moment_and_known_when_the_las
 def test_above_median_teaches_nothing_of_a_name_that_is_alone_at_its_moment(tmp_path):
     """OLD trades a year before the others are listed: alone, its return is never above the median of its day."""
     experiment = dataclasses.replace(POOLED, label="above-median", panel=("OLD", "B", "C"), horizon=1)
-    parts = {
-        name: make_windows(market(name, bars=bars, first=np.datetime64(first), calendar="24/7", seed=seed), experiment)
+    histories = {
+        name: market(name, bars=bars, first=np.datetime64(first), calendar="24/7", seed=seed)
         for seed, (name, bars, first) in enumerate(
             [("OLD", 900, "2014-01-01"), ("B", 535, "2015-01-01"), ("C", 535, "2015-01-01")]
         )
     }
+    parts = {name: make_windows(history, experiment) for name, history in histories.items()}
     dataset = pool(write_panel(tmp_path, parts.items()), experiment)
     alone = dataset.windows.decided_at < min(parts[name].decided_at[0] for name in ("B", "C"))
     assert alone.sum() > 300
@@ -308,6 +310,22 @@ def test_above_median_teaches_nothing_of_a_name_that_is_alone_at_its_moment(tmp_
         assert (fold.weights[learned[~alone[learned]]] == 1.0).all()
     together = dataset.folds[-1].train[~alone[dataset.folds[-1].train]]
     assert dataset.windows.targets[together].mean() == pytest.approx(1 / 3)  # of three names, one is above their median
+    local = pool(dataset.panel, dataclasses.replace(experiment, local_models=True))
+    old = local_part(local, "OLD", histories["OLD"], experiment)
+    listed = min(parts[name].decided_at[0] for name in ("B", "C"))
+    for fold in old.folds:
+        learned = np.concatenate([fold.train, fold.validation])
+        np.testing.assert_array_equal(fold.weights[learned], old.windows.decided_at[learned] >= listed)
+
+
+def test_a_symbol_with_a_model_of_its_own_sits_out_where_too_few_of_its_rows_teach(tmp_path):
+    """BBB moves by more than it costs every tenth bar: too few of the 130 rows before the test teach anything."""
+    parts = {symbol: random_walk_windows(bars=400, steps=5, seed=seed)[1] for seed, symbol in enumerate(SYMBOLS)}
+    seldom = (np.arange(len(parts["BBB"])) % 10 == 0).astype(np.float64)
+    parts["BBB"] = dataclasses.replace(parts["BBB"], label_weights=seldom)
+    experiment = Experiment("P", panel=tuple(SYMBOLS), window=5, folds=1, local_models=True, models=("lstm",))
+    (scalers,) = pool(write_panel(tmp_path, parts.items()), experiment).scalers
+    assert sorted(scalers) == ["AAA", "CCC"]
 
 
 def test_a_panel_of_one_symbol_or_of_one_twice_is_refused():
