@@ -120,9 +120,12 @@ def conditions(
 def closing_calendar(described: Mapping[str, Any]) -> str | None:
     """The calendar with whose sessions a run's positions are closed, None where they are held overnight.
 
-    described: run.json; runs that say nothing of it were trained to hold.
+    described: run.json; runs that say nothing of it were trained to hold. A day's bar has no night before its end.
     """
-    return described["data"]["calendar"] if described["config"].get("overnight", "hold") == "flat" else None
+    if described["data"].get("interval") == "1d" or described["config"].get("overnight", "hold") != "flat":
+        return None
+    calendar: str = described["data"]["calendar"]
+    return calendar
 
 
 def closing(opened_at: Times, closed_at: Times, *, calendar: str) -> Flags | None:

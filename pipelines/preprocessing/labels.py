@@ -187,7 +187,8 @@ def _paying(labels: Labels, *, cost_bps: float) -> Floats:
 
 def _within_sessions(bars: Bars, labels: Labels) -> Labels:
     """The labels, each ended at the last open of the session of its entry at the latest."""
-    last = last_of_session(bars.opened_at, bars.closed_at, bars.calendar)
+    # a day is one bar whatever the calendar says: a bar on a holiday to come must not make the past intraday
+    last = None if bars.interval == "1d" else last_of_session(bars.opened_at, bars.closed_at, bars.calendar)
     if last is None:
         return labels
     entry = np.arange(1, 1 + len(labels))
