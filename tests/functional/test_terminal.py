@@ -47,7 +47,8 @@ def folder(tmp_path_factory):
 COMMANDS = [
     ("runs",), ("runs", "--sort", "sharpe"), ("runs", "compare", A, B), ("runs", "note", A), ("runs", "tag", A),
     ("live", "list"), ("live", "journal"), ("data", "list"), ("data", "show", "AAPL"),
-    ("data", "show", "ES"), ("data", "check", "AAPL"), ("data", "check", "ES"), ("doctor",),
+    ("data", "show", "ES"), ("data", "check", "AAPL"), ("data", "check", "ES"), ("data", "check", "AAPL", "ES"),
+    ("backtest", A), ("backtest", A, B), ("doctor",),
     ("fetch", "AAPL", "MSFT", "--source", "sample"),
 ]  # fmt: skip
 
