@@ -43,9 +43,9 @@ def note_on_clock(decided_at: np.datetime64, *, now: np.datetime64) -> str:
     """What to say where this machine's clock is behind the newest price, "" where it is not."""
     if decided_at <= now:
         return ""
-    shown = (np.datetime_as_string(time, unit="m").replace("T", " ") for time in (now, decided_at))
+    moments = (np.datetime_as_string(time, unit="m").replace("T", " ") for time in (now, decided_at))
     return "The clock says {} UTC, earlier than the newest price ({} UTC). Check it: stale prices go unnoticed.".format(
-        *shown
+        *moments
     )
 
 

@@ -11,6 +11,7 @@ __all__ = [
     "features",
     "isolated_features",
     "labels",
+    "order_flow",
     "sample_weights",
     "scaling",
     "sessions",

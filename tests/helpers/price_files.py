@@ -1,15 +1,22 @@
 """Small files of prices in every shape that people have: five sessions of January 2024, in all of them the same."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from pipelines.market import calendars
+from pipelines.market.types import Bars
+from pipelines.sources.csv import source
 
 DAYS = ("2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05", "2024-01-08")
 PRICES = (
     (10.0, 10.4, 9.9, 10.2, 1000), (10.2, 10.6, 10.1, 10.5, 1200), (10.5, 10.7, 10.2, 10.3, 900),
     (10.3, 10.9, 10.3, 10.8, 1500), (10.8, 11.0, 10.6, 10.9, 1100),
 )  # fmt: skip
+CLOSES = [10.2, 10.5, 10.3, 10.8, 10.9]
+VOLUMES = [1000, 1200, 900, 1500, 1100]
 HEADER = "Date,Open,High,Low,Close,Volume"
 
 
@@ -126,3 +133,19 @@ SHAPES: dict[str, tuple[str, dict[str, object]]] = {
     "barchart": ("Time,Open,High,Low,Latest,Change,%Change,Volume\n"
                  + lines('"{d:%Y-%m-%d}",{o},{h},{l},{c},0,0.1%,{v}') + '"Downloaded from Barchart.com"\n', {}),
 }  # fmt: skip
+
+
+def read(folder: Path, text: str | bytes, *, name: str = "f.csv", **options: object) -> source.Delivery:
+    path = folder / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return source.read("ACME", files=[path], **options)
+
+
+def check(delivery: source.Delivery, *, scale: float = 1.0) -> None:
+    bars = delivery.prices
+    assert isinstance(bars, Bars)
+    assert [str(day) for day in calendars.session_of(bars.closed_at, bars.calendar)] == list(DAYS)
+    assert np.allclose(bars.close, CLOSES)
+    assert np.allclose(bars.open, [line[0] for line in PRICES])
+    assert np.allclose(bars.high, [line[1] for line in PRICES])
+    assert np.allclose(bars.volume, np.array(VOLUMES) * scale)

@@ -1,3 +1,3 @@
 """Prices from files of text: which columns, how numbers and times are written, and reading in chunks."""
 
-__all__ = ["cells", "options", "pieces", "source"]
+__all__ = ["archives", "cells", "options", "pieces", "source"]

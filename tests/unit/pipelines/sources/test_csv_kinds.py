@@ -18,26 +18,18 @@ from pipelines.errors import ForecastError
 from pipelines.market import calendars
 from pipelines.market.types import Bars, Ticks
 from pipelines.sources.csv import source
-from tests.helpers.price_files import DAYS, HEADER, PRICES, SHAPES, SIX, lines, rows, table
-
-CLOSES = [10.2, 10.5, 10.3, 10.8, 10.9]
-VOLUMES = [1000, 1200, 900, 1500, 1100]
-
-
-def read(folder: Path, text: str | bytes, *, name: str = "f.csv", **options: object) -> source.Delivery:
-    path = folder / name
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return source.read("ACME", files=[path], **options)
-
-
-def check(delivery: source.Delivery, *, scale: float = 1.0) -> None:
-    bars = delivery.prices
-    assert isinstance(bars, Bars)
-    assert [str(day) for day in calendars.session_of(bars.closed_at, bars.calendar)] == list(DAYS)
-    assert np.allclose(bars.close, CLOSES)
-    assert np.allclose(bars.open, [line[0] for line in PRICES])
-    assert np.allclose(bars.high, [line[1] for line in PRICES])
-    assert np.allclose(bars.volume, np.array(VOLUMES) * scale)
+from tests.helpers.price_files import (
+    DAYS,
+    HEADER,
+    PRICES,
+    SHAPES,
+    SIX,
+    check,
+    lines,
+    read,
+    rows,
+    table,
+)
 
 
 def when(form: str) -> Callable[[str], str]:

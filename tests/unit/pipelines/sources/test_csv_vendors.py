@@ -8,8 +8,7 @@ import pytest
 
 from pipelines.errors import ForecastError
 from pipelines.market.types import Bars, Quotes, Ticks
-from tests.helpers.price_files import DAYS, PRICES, lines
-from tests.unit.pipelines.sources.test_csv_kinds import check, read
+from tests.helpers.price_files import DAYS, PRICES, check, lines, read
 
 SECONDS = [int(np.datetime64(day, "s").astype(np.int64)) for day in DAYS]
 HEADER = "Date,Open,High,Low,Close,Volume\n"
