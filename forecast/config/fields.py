@@ -6,6 +6,7 @@ import numbers
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal, TypeVar
@@ -158,10 +159,10 @@ class Setting:
         if isinstance(value, datetime):
             return value.isoformat(timespec="minutes")
         if isinstance(value, str) and "T" in value:
-            try:
-                return datetime.strptime(value, "%Y-%m-%dT%H:%M").isoformat(timespec="minutes")
-            except ValueError:
-                return None
+            for form, exact_to in (("%Y-%m-%dT%H:%M", "minutes"), ("%Y-%m-%dT%H:%M:%S", "seconds")):
+                with suppress(ValueError):  # with seconds as well: a day's end is checked a second time
+                    return datetime.strptime(value, form).isoformat(timespec=exact_to)
+            return None
         day = self._date(value)
         return None if day is None else f"{day.isoformat()}T23:59:59"
 
