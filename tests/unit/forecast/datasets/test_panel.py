@@ -369,6 +369,37 @@ def test_a_rank_that_knows_a_later_bar_is_caught(tmp_path, monkeypatch):
     assert any(each.startswith("features across symbols change") for each in shown.failures)
 
 
+def test_a_rank_is_among_the_members_of_its_day():
+    prices = {
+        name: market(name, bars=120, first=np.datetime64("2015-01-01"), calendar="24/7", seed=seed)
+        for seed, name in enumerate("ABC")
+    }
+    days = ("A,,", "B,,", "C,,2015-02-28")
+    experiment = dataclasses.replace(ACROSS, features=("return", "rank:return"), panel=tuple("ABC"), membership=days)
+    rank = with_cross_sections(prices, experiment)["A"].joined["rank:return"]
+    assert set(rank[1:58].tolist()) == {0.0, 0.5, 1.0}
+    assert set(rank[60:].tolist()) == {0.0, 1.0}  # B alone is left to compare with
+
+
+def test_a_row_whose_median_is_known_too_late_is_caught(tmp_path, monkeypatch):
+    """B is traded a month late from one day on: the purging that looks at each symbol's own exit leaves A's rows in."""
+    experiment = dataclasses.replace(POOLED, label="above-median", panel=("A", "B"), horizon=1)
+    prices = {
+        name: market(name, bars=400, first=np.datetime64("2015-01-01"), calendar="24/7", seed=seed)
+        for seed, name in enumerate("AB")
+    }
+    parts = {name: make_windows(bars, experiment) for name, bars in prices.items()}
+    month = np.where(np.arange(len(parts["B"])) >= 100, np.timedelta64(30, "D"), np.timedelta64(0, "D"))
+    parts["B"] = dataclasses.replace(parts["B"], exit_at=parts["B"].exit_at + month)
+    panel = write_panel(tmp_path, parts.items())
+    late = "a validation row of fold 3 is known too late for what it is tested on"
+    honest = certify_panel(pool(panel, experiment), experiment, sources={}, bars=prices, audited=0)
+    assert late not in honest.failures
+    monkeypatch.setattr("forecast.datasets.panel.known_at", lambda windows: windows.exit_at)
+    careless = certify_panel(pool(panel, experiment), experiment, sources={}, bars=prices, audited=0)
+    assert late in careless.failures
+
+
 def test_a_relative_label_is_the_rank_of_a_return_among_those_of_its_moment(tmp_path):
     experiment = dataclasses.replace(POOLED, label="relative", panel=("A", "B", "C"))
     first = np.datetime64("2015-01-01")
