@@ -107,7 +107,11 @@ def _user() -> int:
 
 
 def _host() -> str:
-    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+    """Where process numbers count: a container may bear its host's name, but numbers its processes itself."""
+    numbered_in = ""
+    with suppress(OSError):  # not Linux
+        numbered_in = os.readlink("/proc/self/ns/pid")
+    return f"{zlib.crc32(f'{socket.gethostname()}{numbered_in}'.encode()):08x}"
 
 
 def sync_folder(folder: Path) -> None:

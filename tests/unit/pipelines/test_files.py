@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.files import remove_litter, temporary_folder, write_atomically
+from pipelines.files import of_this_process, remove_litter, temporary_folder, write_atomically
 
 KILLED = """
 import os, signal, sys
@@ -45,6 +45,20 @@ def test_what_a_kill_leaves_is_removed_by_the_next_write_and_nothing_else_is(tmp
         [".mine.part", ours.name, "other.html", "page.html"]
     )
     assert remove_litter(tmp_path) == 0
+
+
+def test_what_a_container_of_the_same_name_writes_stays_though_its_process_is_none_here(tmp_path, monkeypatch):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    monkeypatch.setattr(os, "getpid", lambda: gone.pid)
+    here = tmp_path / of_this_process(".here")
+    monkeypatch.setattr(os, "readlink", lambda path: "pid:[1]")
+    elsewhere = tmp_path / of_this_process(".elsewhere")
+    monkeypatch.undo()
+    for part in (here, elsewhere):
+        part.write_bytes(b"half")
+    assert remove_litter(tmp_path) == 1
+    assert elsewhere.exists()
 
 
 def test_a_name_of_250_letters_is_written(tmp_path: Path) -> None:
