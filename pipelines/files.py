@@ -67,7 +67,9 @@ def remove_litter(folder: Path) -> int:
 
 def remove_temporary_folders() -> int:
     """Removes the temporary folders that killed processes of this person left. Returns how many."""
-    return _removed(Path(tempfile.gettempdir()), "forecast-*.part")
+    with suppress(FileNotFoundError):  # no temporary folder can be written: who needs one will say so
+        return _removed(Path(tempfile.gettempdir()), "forecast-*.part")
+    return 0
 
 
 def _removed(folder: Path, pattern: str) -> int:

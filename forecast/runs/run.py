@@ -212,7 +212,7 @@ class Run:
         return Run(self.folder, part=symbol)
 
     def member(self, model: str, fold: int, seed: int) -> Path:
-        """Where a member's weights are; its description is the .json of the same name."""
+        """Where the weights of a member (model, fold, seed) are; its description is the .json of the same name."""
         return self.folder / "weights" / _as_path(model) / f"fold-{fold}" / self.part / f"seed-{seed}.weights.h5"
 
     def save_network(self, model: str, fold: int, seed: int, *, weights: bytes, description: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yfinance
 
-from forecast.api import prices, signals
+from forecast.api import newest_signal, prices
 from forecast.config.experiment import Experiment
 from forecast.workspace import Workspace
 from pipelines.sources.yahoo.client import Client, RetryPolicy
@@ -29,7 +29,9 @@ def fake(tmp_path, monkeypatch):
 
 def bring(folder, **experiment):
     workspace = Workspace(data_dir=folder / "data", reports_dir=folder)
-    return partial(signals.refresh, workspace, Store(workspace.store), Experiment(**{"symbol": "AAA", **experiment}))
+    return partial(
+        newest_signal.refresh, workspace, Store(workspace.store), Experiment(**{"symbol": "AAA", **experiment})
+    )
 
 
 def test_what_is_missing_is_fetched_from_where_the_series_came_from(fake, tmp_path):

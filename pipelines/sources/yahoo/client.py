@@ -210,6 +210,8 @@ def _cause(error: Exception) -> Exception:
     if isinstance(error, OSError) or names & {"RequestException", "CurlError", "YFDataException", "JSONDecodeError"}:
         unreachable = bool(names & {"ConnectionError", "Timeout", "TimeoutError", "gaierror"})
         reason = _one_line(error) if unreachable else f"{type(error).__name__}: {_one_line(error)}"
+        if names & {"Timeout", "TimeoutError"}:
+            reason = "no answer in time"
         return _TryAgain(reason, unreachable=unreachable)
     return error
 

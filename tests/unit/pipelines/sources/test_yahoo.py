@@ -137,7 +137,7 @@ def test_a_fault_that_passes_is_survived(fake: FakeYahoo, faults: list[str], wai
         ("status 429 3600", RateLimitedError, "in 3600 seconds"),
         ("html", SourceError, "a web page instead of prices"),
         ("truncated", SourceError, "Expected an answer from Yahoo"),
-        ("slow", SourceError, "Timeout"),
+        ("slow", SourceError, "got no answer in time .5 times"),
     ],
 )
 def test_a_fault_that_stays_is_one_clear_line(fake: FakeYahoo, fault: str, error: type, message: str) -> None:
