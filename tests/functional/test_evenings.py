@@ -27,7 +27,6 @@ from pipelines.store.store import Store
 from tests.helpers.command_line import SMALL, forecast, forecast_here, only_line
 
 RULES = TradingConfig(policy="long-short", threshold=0.005, costs=Costs(fee_bps=1, slippage_bps=2))
-DELISTED, MISSED, RETRAINED = 100, 60, 125  # evenings
 
 
 @pytest.fixture(scope="module")
@@ -90,21 +89,23 @@ def run_names(folder, symbol):
 
 
 @pytest.mark.timeout(900)
-def test_signals_of_250_evenings_equal_the_backtests_rows(folder, tmp_path):
+@pytest.mark.parametrize("count", [100, pytest.param(250, marks=pytest.mark.slow)])
+def test_signals_of_many_evenings_equal_the_backtests_rows(folder, tmp_path, count):
+    delisted, missed_evening, retrained = count * 2 // 5, count * 6 // 25, count // 2
     evenings = Evenings(folder, tmp_path / "live")
     first, second = run_names(folder, "AAPL")
     runs = {name: evenings.add(name) for name in (first, *run_names(folder, "IBM"))}
     decided = open_run(folder / "data" / "runs", first).predictions()["decided_at"].max().date()
-    days = np.busday_offset(np.datetime64(decided), np.arange(-249, 1), roll="backward")
+    days = np.busday_offset(np.datetime64(decided), np.arange(1 - count, 1), roll="backward")
     holidays = [day for day in days if not calendars.is_session(np.array([day]), "XNYS")[0]]
-    assert len(days) == 250
+    assert len(days) == count
     assert len(holidays) >= 1
-    evenings.ends["IBM"] = np.datetime64(days[DELISTED], "ns") + np.timedelta64(22, "h")
+    evenings.ends["IBM"] = np.datetime64(days[delisted], "ns") + np.timedelta64(22, "h")
     for number, day in enumerate(days):
-        if number == MISSED:
+        if number == missed_evening:
             assert day not in holidays
             continue
-        if number == RETRAINED:
+        if number == retrained:
             live.remove(evenings.live_folder, "AAPL")
             runs[second] = evenings.add(second)
         before = len(evenings.journal.read().entries)
@@ -117,14 +118,14 @@ def test_signals_of_250_evenings_equal_the_backtests_rows(folder, tmp_path):
             assert evenings.hold(day).answers[0].entry == found.answers[0].entry
         ibm = next(each for each in found.answers if each.live.symbol == "IBM")
         assert ibm.forecast.stale(np.datetime64(day, "ns") + np.timedelta64(22, "h")) == (
-            number > DELISTED and not set(days[DELISTED + 1 : number + 1]) <= set(holidays)
+            number > delisted and not set(days[delisted + 1 : number + 1]) <= set(holidays)
         )
     page = evenings.journal.read()
-    sessions = [day for number, day in enumerate(days) if day not in holidays and number != MISSED]
+    sessions = [day for number, day in enumerate(days) if day not in holidays and number != missed_evening]
     expected = {
-        first: [day for day in sessions if day < days[RETRAINED]],
-        second: [day for day in sessions if day >= days[RETRAINED]],
-        run_names(folder, "IBM")[0]: [day for day in sessions if day <= days[DELISTED]],
+        first: [day for day in sessions if day < days[retrained]],
+        second: [day for day in sessions if day >= days[retrained]],
+        run_names(folder, "IBM")[0]: [day for day in sessions if day <= days[delisted]],
     }
     for name, run in runs.items():
         entries = page.of(name)
@@ -150,7 +151,7 @@ def test_signals_of_250_evenings_equal_the_backtests_rows(folder, tmp_path):
         for column in ("gross_return", "cost", "net_return"):
             mine = getattr(account.ledger, column)[:-1][followed]
             assert mine == pytest.approx(lines[column].to_numpy()[followed], abs=1e-15), column
-        missed = 0 if name in (second,) or (name.startswith("IBM") and DELISTED < MISSED) else 1
+        missed = 0 if name in (second,) or (name.startswith("IBM") and delisted < missed_evening) else 1
         assert np.count_nonzero(~account.journalled) == missed
         record = paper_record(run, evenings.loaded[name].experiment, entries, known, rules=RULES)
         assert (record.given, record.missed, record.late) == (len(entries), missed, 0)
