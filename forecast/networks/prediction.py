@@ -128,9 +128,9 @@ def probabilities(answers: Vector, *, architecture: Architecture, deviation: flo
     """
     if not architecture.path:
         return sigmoid(answers[:, -1])
-    if type(deviation) not in (int, float) or not 0 < deviation < np.inf:  # type: ignore[operator]
+    if not isinstance(deviation, int | float) or isinstance(deviation, bool) or not 0 < deviation < np.inf:
         raise RunError(f"Expected a deviation above 0 for {architecture.model}, got {deviation!r:.40}. Train it again.")
-    return path_targets.chance(answers, deviation=float(deviation))  # type: ignore[arg-type]
+    return path_targets.chance(answers, deviation=float(deviation))
 
 
 def sigmoid(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

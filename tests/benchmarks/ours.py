@@ -28,7 +28,7 @@ def speed(name: str, cell: str, steps: int, features: int, units: int, batch: in
 
     network = fitting.layers.build(architecture, seed=0)
     program, start = Program(network), flat(network.get_weights())
-    made = program.fold_tensors(
+    tensors = program.fold_tensors(
         windows.values,
         ends=windows.ends,
         targets=windows.targets,
@@ -37,12 +37,12 @@ def speed(name: str, cell: str, steps: int, features: int, units: int, batch: in
         validation=rows[:0],
         budget=Budget(epochs=1, patience=0, batch=batch, learning_rate=0.001),
     )
-    found = []
+    rates = []
     for _ in range(6):
         began = time.process_time()
-        program.train(start, made, train=rows, batch=batch, shuffle=np.random.default_rng(0), epochs=1, patience=0)
-        found.append(len(rows) / (time.process_time() - began))
-    return max(found[1:])
+        program.train(start, tensors, train=rows, batch=batch, shuffle=np.random.default_rng(0), epochs=1, patience=0)
+        rates.append(len(rows) / (time.process_time() - began))
+    return max(rates[1:])
 
 
 def members(name: str, shared: SharedData, *, count: int, epochs: int) -> float:

@@ -45,9 +45,9 @@ def main() -> None:
     parser.add_argument("--panels", type=int, default=300)
     arguments = parser.parse_args()
     for edge, panels in ((0.0, arguments.panels), (0.05, arguments.panels // 6)):
-        found = [answers(arguments.first + number, edge=edge) for number in range(panels)]
-        for pair in found[0]:
-            counts = Counter(answer[pair] for answer in found)
+        verdicts = [answers(arguments.first + number, edge=edge) for number in range(panels)]
+        for pair in verdicts[0]:
+            counts = Counter(answer[pair] for answer in verdicts)
             print(f"edge {edge:g}, {pair[0]} - {pair[1]}: {dict(counts)} of {panels} panels")
 
 

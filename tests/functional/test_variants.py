@@ -174,8 +174,8 @@ def test_a_covariate_is_learned_from_and_asked_for_at_each_close(copy):
     source = source_now(run, loaded.experiment, Store(copy / "data" / "store"))
     rows = run.predictions()
     day = rows.loc[rows["fold"] == 1, "decided_at"].iloc[100]
-    known = outlook(loaded, truncated(source, np.datetime64(day.tz_convert(None), "ns")), rules=rules_of(run))
-    for each in known.networks:
+    forecast_then = outlook(loaded, truncated(source, np.datetime64(day.tz_convert(None), "ns")), rules=rules_of(run))
+    for each in forecast_then.networks:
         mine = signals[(signals["model"] == each.model) & (signals["decided_at"] == day)]
         assert mine["probability"].tolist() == [each.probability]
     subject = open_subject(run)  # made again from the bars that the run keeps

@@ -50,10 +50,10 @@ def case(rng: random.Random, reference: Path, place: Path) -> Result:
     with serving(fake):
         outcome = forked(partial(_fetch, fake.base, place), place, timeout=60)
         wrong = fault(outcome, codes=(DONE, REFUSED))
-        shown = command(place, "data", "show", "XYZ", "--rows", "100", "--json")
+        rows = command(place, "data", "show", "XYZ", "--rows", "100", "--json")
         if not wrong and outcome.code == DONE:
-            wrong = fault(shown, codes=(DONE,)) or _differs(shown.out, right, what)
-        elif not wrong and shown.code == DONE:
+            wrong = fault(rows, codes=(DONE,)) or _differs(rows.out, right, what)
+        elif not wrong and rows.code == DONE:
             wrong = f"refused, and stored all the same: {outcome.err[:300]}"
     return Result(
         what=f"{what} {' '.join(faults)}".strip(), answer="refused" if outcome.code else "stored", fault=wrong

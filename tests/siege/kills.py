@@ -110,9 +110,9 @@ def whole(name: str, reference: Path, place: Path) -> tuple[str, float]:
     outcome = command(place, *stage.arguments)
     if wrong := fault(outcome, codes=CODES):
         raise RuntimeError(f"{name} fails without a kill: {wrong}")
-    found = state(place)
+    undisturbed = state(place)
     shutil.rmtree(place)
-    return found, outcome.seconds
+    return undisturbed, outcome.seconds
 
 
 def copied(reference: Path, place: Path, stage: Stage) -> None:
@@ -127,6 +127,6 @@ def _is_price(line: str) -> bool:
     return line.split(" ")[0] in ("AAPL", "MSFT", "IBM")
 
 
-def difference(expected: str, found: str) -> str:
-    one, other = set(expected.splitlines()), set(found.splitlines())
+def difference(expected: str, actual: str) -> str:
+    one, other = set(expected.splitlines()), set(actual.splitlines())
     return json.dumps({"lacks": sorted(one - other)[:4], "has": sorted(other - one)[:4]})

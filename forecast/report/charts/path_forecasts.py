@@ -88,8 +88,11 @@ def _by_model(context: PageContext) -> list[tuple[str, pd.DataFrame]]:
 def _arrays(rows: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
     """Forecast, realised return and unit, each of shape (decisions, steps); rows sorted by decision and step."""
     steps = int(rows["step"].max())
-    arrays = (rows[name].to_numpy(np.float64).reshape(-1, steps) for name in ("predicted", "came", "volatility"))
-    return tuple(arrays)  # type: ignore[return-value]
+
+    def by_step(name: str) -> Floats:
+        return rows[name].to_numpy(np.float64).reshape(-1, steps)
+
+    return by_step("predicted"), by_step("came"), by_step("volatility")
 
 
 def _from_zero(returns: Floats) -> Floats:

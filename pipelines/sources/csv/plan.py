@@ -110,7 +110,8 @@ def _tagged(own: Layout, options: Options) -> tuple[list[str], dict[str, int], O
     """The columns' names and numbers; of a file whose columns belong to several symbols, those of one."""
     names = list(own.names or ())
     tags = list(dict.fromkeys(tag for tag in own.tags if tag))
-    rest, places_read = options, range(len(names))
+    rest = options
+    places_read: Sequence[int] = range(len(names))
     if len(tags) > 1:
         wish = next((value for name, value in options.where.items() if plain(name) in ("ticker", "symbol")), None)
         if wish is None or wish not in tags:
@@ -119,7 +120,7 @@ def _tagged(own: Layout, options: Options) -> tuple[list[str], dict[str, int], O
                 f"{quoted(own.path)}: Expected prices of one symbol, got columns of {len(tags)} ({some}). "
                 f"Choose one with --where Ticker={quoted(tags[0])}."
             )
-        places_read = [n for n in range(len(names)) if own.tags[n] in ("", wish)]  # type: ignore[assignment]
+        places_read = [n for n in range(len(names)) if own.tags[n] in ("", wish)]
         left = {name: value for name, value in options.where.items() if plain(name) not in ("ticker", "symbol")}
         rest = replace(options, where=left)
     places: dict[str, int] = {}

@@ -75,7 +75,7 @@ def toml(value):
 
 @pytest.mark.parametrize(("words", "configuration", "name", "value"), list(wrong_values()))
 def test_a_wrong_value_has_the_same_message_in_python_toml_and_on_the_command_line(words, configuration, name, value):
-    known = settings_of(configuration)[name][0]
+    setting = settings_of(configuration)[name][0]
     with pytest.raises(ConfigError, match=f"Expected {name} ") as python:
         MAKE[configuration](**{name: value})
     if name in NO_OPTION:
@@ -94,11 +94,11 @@ def test_a_wrong_value_has_the_same_message_in_python_toml_and_on_the_command_li
             configured(arguments, defaults)
         messages.add(str(error.value).replace(", or auto, or quoted", ""))
 
-    said = value if isinstance(value, list) else [value]
-    if known.kind != "switch" and all(
-        type(known.parse(str(each))) is type(each) for each in said
+    values = value if isinstance(value, list) else [value]
+    if setting.kind != "switch" and all(
+        type(setting.parse(str(each))) is type(each) for each in values
     ):  # a shell can say it
-        refused([f"{option.opts[0]}={each}" for each in said])
+        refused([f"{option.opts[0]}={each}" for each in values])
     table = tomllib.loads(f"{option.opts[0].lstrip('-')} = {toml(value)}")
     if option.multiple:
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):

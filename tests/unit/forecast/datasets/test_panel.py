@@ -175,12 +175,12 @@ def whole_panel(folder):
 
 def test_one_certificate_names_the_symbols_that_it_made_again_and_checks_the_order_of_all(tmp_path):
     sources, prices, dataset = whole_panel(tmp_path)
-    shown = certify_panel(dataset, POOLED, sources=sources, bars=prices, audited=2)
-    assert shown.passed, shown.failures
-    assert (len(shown.audited), shown.symbols) == (2, 4)
-    assert set(shown.audited) < set(dataset.panel.symbols)
-    assert shown.to_json()["audited"] == list(shown.audited)
-    assert 0.009 < shown.detectable_share < 0.011  # 1 - 0.05 ** (1 / 300): two times 150 cuts at random
+    certificate = certify_panel(dataset, POOLED, sources=sources, bars=prices, audited=2)
+    assert certificate.passed, certificate.failures
+    assert (len(certificate.audited), certificate.symbols) == (2, 4)
+    assert set(certificate.audited) < set(dataset.panel.symbols)
+    assert certificate.to_json()["audited"] == list(certificate.audited)
+    assert 0.009 < certificate.detectable_share < 0.011  # 1 - 0.05 ** (1 / 300): two times 150 cuts at random
 
 
 def test_a_label_of_one_symbol_known_too_late_is_caught_though_its_chain_is_not_made_again(tmp_path):
@@ -192,14 +192,14 @@ def test_a_label_of_one_symbol_known_too_late_is_caught_though_its_chain_is_not_
     mine = dataset.panel.of == dataset.panel.symbols.index(other)
     late[mine] += np.timedelta64(1, "D")
     panel = dataclasses.replace(dataset.panel, windows=dataclasses.replace(windows, exit_at=late))
-    shown = certify_panel(
+    certificate = certify_panel(
         dataclasses.replace(dataset, panel=panel),
         POOLED,
         sources=sources,
         bars=prices,
         audited=1,
     )
-    assert f"{other}: a label is not known when it is said to be" in shown.failures
+    assert f"{other}: a label is not known when it is said to be" in certificate.failures
 
 
 def test_whether_a_symbol_teaches_does_not_depend_on_whether_it_lives_to_be_tested(tmp_path):
