@@ -23,7 +23,7 @@ CONTRACTS = {
     "pipelines/preprocessing/labels.py": {"held"},
     "pipelines/preprocessing/sample_weights.py": {"held"},
     "pipelines/preprocessing/windows.py": {"held"},
-    "pipelines/sources/csv/shapes.py": {"whole"},
+    "pipelines/sources/csv/layout/shapes.py": {"whole"},
 }
 """Fields that bear such a name on purpose, by module: rows kept, bars held, values of the whole history."""
 

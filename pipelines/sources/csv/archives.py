@@ -11,8 +11,8 @@ from typing import Any
 
 from pipelines.errors import BadFileError
 from pipelines.files import temporary_folder
-from pipelines.sources.csv import formats
 from pipelines.sources.csv.cells import quoted
+from pipelines.sources.csv.formats import compression, kinds
 
 _TARS = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 _PART = 1 << 20
@@ -33,7 +33,7 @@ def members(path: Path) -> list[Path]:
     if archive is None:
         return [path]
     name = path.relative_to(archive).as_posix()
-    with formats.readable(archive):
+    with kinds.readable(archive):
         inside = _named(archive, archive.stat().st_size, archive.stat().st_mtime_ns)
     same = [
         place for other, place in inside.items() if name.lower() in (other.lower(), PurePosixPath(other).name.lower())
@@ -65,9 +65,9 @@ def _is_archive(path: Path) -> bool:
 @cache
 def _unpacked(path: Path, size: int, modified: int) -> tuple[Path, ...]:
     """size, modified: of the archive, so that one that has changed is unpacked again."""
-    with formats.readable(path):
+    with kinds.readable(path):
         if path.name.lower().endswith(".zip"):
-            if formats.kind(path) != "zip":
+            if kinds.kind(path) != "zip":
                 return (path,)
             with zipfile.ZipFile(path) as archive:
                 names = [info.filename for info in archive.infolist() if not info.is_dir()]
@@ -86,7 +86,7 @@ def _folder(path: Path, size: int, modified: int) -> Path:
 @cache
 def _named(path: Path, size: int, modified: int) -> dict[str, Path]:
     """Each file of prices in the archive: its name there -> where it lies unpacked."""
-    root, left = _folder(path, size, modified) / path.name, formats.most_bytes(size)
+    root, left = _folder(path, size, modified) / path.name, compression.most_bytes(size)
     places: dict[str, Path] = {}
     opened: Any = zipfile.ZipFile(path) if path.name.lower().endswith(".zip") else tarfile.open(path)  # noqa: SIM115 - closed below
     with opened as archive:
@@ -97,7 +97,7 @@ def _named(path: Path, size: int, modified: int) -> dict[str, Path]:
             if (
                 (entry.is_dir() if is_zip else not entry.isfile())
                 or "__MACOSX" in name
-                or not formats.may_hold_prices(PurePosixPath(name).name)
+                or not kinds.may_hold_prices(PurePosixPath(name).name)
             ):
                 continue
             if is_zip and entry.flag_bits & 1:
@@ -111,7 +111,7 @@ def _named(path: Path, size: int, modified: int) -> dict[str, Path]:
                     left -= len(part)
                     if left < 0:
                         raise BadFileError(
-                            f"Expected an archive that unpacks to at most {formats.MAX_RATIO} times its size, got "
+                            f"Expected an archive that unpacks to at most {compression.MAX_RATIO} times its size, got "
                             f"{quoted(path)}, which goes on. Unpack it yourself if it is what you expect."
                         )
                     target.write(part)

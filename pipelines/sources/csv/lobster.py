@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from pipelines.errors import BadFileError
 from pipelines.market.types import Floats
-from pipelines.sources.csv import formats
 from pipelines.sources.csv.cells import quoted
+from pipelines.sources.csv.formats import kinds, streams
 
 MESSAGES, BOOK = "_message_", "_orderbook_"
 _TRADES = (4, 5)  # a visible and a hidden order executed
@@ -43,8 +43,8 @@ def book(messages: Path) -> dict[str, Floats] | None:
     from pyarrow import csv
 
     names = [f"f{number}" for number in range(len(_LEVEL))]
-    with formats.readable(path):
-        stream, _ = formats.open_text(path)
+    with kinds.readable(path):
+        stream, _ = streams.open_text(path)
         with stream:
             try:
                 table = csv.read_csv(

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.cleaning import cleaning
 from pipelines.errors import ConfigError
-from pipelines.sources.csv import shapes
+from pipelines.sources.csv.layout import shapes
 from pipelines.sources.csv.numbers import Decimal
 
 
@@ -21,7 +21,7 @@ class Options:
     column -> the file's name for it. time_format: strptime's, for times of another kind. day_first: of 01/02/2024.
     decimal: the mark. stamp: whether an intraday bar's time is its start. price_scale: what prices are divided by.
     date: of times after midnight. exchange: of trades, the only one that is kept. shape: see
-    pipelines.sources.csv.shapes. header: the columns of a file without one; empty to
+    pipelines.sources.csv.layout.shapes. header: the columns of a file without one; empty to
     take them from its shape. skip: lines before the header. where:
     column -> the only value that is kept. adjusted: whether prices are adjusted for dividends; None to find out. hours:
     whether what lies outside the exchange's hours is kept. start, end: sessions. now: rows more than a day later are

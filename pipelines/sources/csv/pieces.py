@@ -18,9 +18,11 @@ from pipelines.errors import ForecastError, TooFewBarsError
 from pipelines.files import temporary_folder
 from pipelines.market.types import Quotes, Ticks
 from pipelines.sources.base import Delivery
-from pipelines.sources.csv import file, formats, lobster, source
+from pipelines.sources.csv import conventions, file, lobster, source
+from pipelines.sources.csv.formats import compression
+from pipelines.sources.csv.layout.plan import plan_file
 from pipelines.sources.csv.options import Options
-from pipelines.sources.csv.plan import plan_file
+from pipelines.sources.csv.part import FilePart
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +47,7 @@ def is_large(path: Path, options: Options) -> bool:
         if path.stat().st_size < LARGE or lobster.book_file(path) is not None:
             return False
         return plan_file(path, options).columns.kind != "bars"
-    except (ForecastError, OSError, *formats.DAMAGED):
+    except (ForecastError, OSError, *compression.DAMAGED):
         return False
 
 
@@ -84,7 +86,7 @@ def read(
         raise NotInPiecesError
 
 
-def _oldest_first(parts: Iterator[file.FilePart]) -> Iterator[file.FilePart]:
+def _oldest_first(parts: Iterator[FilePart]) -> Iterator[FilePart]:
     """The parts of a file whose newest row is first, from its end to its beginning; those of any other as they come."""
     import pyarrow as pa
     from pyarrow import feather
@@ -92,13 +94,13 @@ def _oldest_first(parts: Iterator[file.FilePart]) -> Iterator[file.FilePart]:
     first = next(parts, None)
     if first is None:
         return
-    parts, newest_first = chain([first], parts), file.is_newest_first(first.frame["at"].to_numpy())
+    parts, newest_first = chain([first], parts), conventions.is_newest_first(first.frame["at"].to_numpy())
     del first
     if not newest_first:
         yield from parts
         return
     with temporary_folder("newest-first") as folder:
-        bare: list[file.FilePart] = []
+        bare: list[FilePart] = []
         for number, part in enumerate(parts):
             if any(not isinstance(value, str) for value in part.identities.values()):
                 raise NotInPiecesError
@@ -113,12 +115,12 @@ def _oldest_first(parts: Iterator[file.FilePart]) -> Iterator[file.FilePart]:
             notes = ()
 
 
-def _between_times(parts: Iterator[file.FilePart]) -> Iterator[file.FilePart]:
+def _between_times(parts: Iterator[FilePart]) -> Iterator[FilePart]:
     """The same rows, each piece at later times than the one before."""
     import pandas as pd
 
     waiting: pd.DataFrame | None = None
-    first: file.FilePart | None = None
+    first: FilePart | None = None
     since = np.datetime64("NaT", "ns")
     for part in parts:
         first = first or part

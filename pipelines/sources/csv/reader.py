@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadFileError
-from pipelines.sources.csv import formats
 from pipelines.sources.csv.cells import quoted
-from pipelines.sources.csv.layout import Layout
+from pipelines.sources.csv.formats import kinds, streams
+from pipelines.sources.csv.layout.layout import Layout
 from pipelines.sources.csv.numbers import EMPTY
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class NotTypedError(Exception):
 
 def is_typed(path: Path) -> bool:
     """Whether the file says itself what its columns are (Parquet, Feather)."""
-    return formats.kind(path) in _TYPED
+    return kinds.kind(path) in _TYPED
 
 
 def names(path: Path) -> list[str]:
@@ -44,7 +44,7 @@ def names(path: Path) -> list[str]:
     import pyarrow.parquet as pq
 
     try:
-        if formats.kind(path) == "feather":
+        if kinds.kind(path) == "feather":
             with ipc.open_file(path) as file:
                 return list(file.schema.names)
         return list(pq.read_schema(path).names)
@@ -63,7 +63,7 @@ def typed(path: Path, columns: Sequence[str]) -> Iterator["pa.Table"]:
     import pyarrow.parquet as pq
 
     try:
-        if formats.kind(path) == "feather":
+        if kinds.kind(path) == "feather":
             with ipc.open_file(path) as file:
                 rows = 0
                 for number in range(file.num_record_batches):
@@ -106,9 +106,9 @@ def text(
     kinds: dict[str, Any] = {str(number): pa.string() for number in columns}
     kinds |= {str(number): pa.float64() for number in numbers} | {str(number): pa.timestamp("ns") for number in times}
     try:
-        stream, _ = formats.open_text(layout.path, watch)
+        stream, _ = streams.open_text(layout.path, watch)
         with stream:
-            formats.skip(stream, layout.start)
+            streams.skip(stream, layout.start)
             source: Any = stream if limit is None else io.BytesIO(stream.read(limit - layout.start))
             if not stream.peek(1) and limit is None:
                 return
@@ -116,7 +116,7 @@ def text(
                 pa.PythonFile(source, mode="r"),
                 read_options=csv.ReadOptions(
                     use_threads=False,
-                    block_size=formats.BLOCK,
+                    block_size=streams.BLOCK,
                     column_names=[str(number) for number in range(layout.width)],
                 ),
                 parse_options=csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=False),
@@ -157,7 +157,7 @@ def _without_footer(
 
 def _last_line(layout: Layout) -> int | None:
     """The byte at which the last line of a text begins, where it has one cell only."""
-    stream, _ = formats.open_text(layout.path)
+    stream, _ = streams.open_text(layout.path)
     with stream:
         place, begin, last = 0, 0, b""
         for line in stream:
@@ -176,6 +176,6 @@ def _check_rows(path: Path, rows: int) -> None:
 
 
 def _damaged(path: Path, error: Exception) -> BadFileError:
-    expected = {"parquet": "Parquet", "feather": "Feather"}.get(formats.kind(path), "text")
+    expected = {"parquet": "Parquet", "feather": "Feather"}.get(kinds.kind(path), "text")
     reason = quoted(str(error).splitlines()[0][:200].rstrip("."))
     return BadFileError(f"Expected a {expected} file that can be read, got {quoted(path)}: {reason}. Correct the file.")

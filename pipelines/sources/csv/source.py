@@ -12,11 +12,15 @@ from pipelines.cleaning.report import Places
 from pipelines.errors import BadFileError, ConfigError, TooFewBarsError
 from pipelines.market.types import Ticks
 from pipelines.sources.base import Delivery
-from pipelines.sources.csv import actions, archives, bar_times, formats, lobster, shapes
+from pipelines.sources.csv import actions, archives, lobster
 from pipelines.sources.csv.cells import quoted
-from pipelines.sources.csv.file import FilePart, read_file
-from pipelines.sources.csv.identity import Identities, choose
+from pipelines.sources.csv.file import read_file
+from pipelines.sources.csv.formats import kinds
+from pipelines.sources.csv.layout import shapes
+from pipelines.sources.csv.layout.identity import Identities, choose
 from pipelines.sources.csv.options import Options, Reading
+from pipelines.sources.csv.part import FilePart
+from pipelines.sources.csv.times import bar_times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,7 +211,7 @@ def every_file(files: Sequence[Path], options: Options) -> list[Path]:
             folder = path.is_dir()
         except (OSError, ValueError):
             folder = False  # what is wrong with it is said when it is opened
-        for place in formats.inside(path) if folder else [path]:
+        for place in kinds.inside(path) if folder else [path]:
             paths += archives.members(place)
     if options.shape == shapes.LOBSTER:
         paths = [path for path in paths if lobster.BOOK not in path.name]  # the book's states that belong to messages

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pipelines.market.types import Quotes, Ticks
 from pipelines.sources.base import Delivery
-from pipelines.sources.csv import formats, pieces, source
+from pipelines.sources.csv import pieces, source
+from pipelines.sources.csv.formats import streams
 from pipelines.sources.csv.options import Options
 from pipelines.tick_ingestion import sum_of_pieces
 
@@ -20,7 +21,7 @@ HERE = Options(tz="UTC")
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(formats, "BLOCK", 1 << 10)
+    monkeypatch.setattr(streams, "BLOCK", 1 << 10)
 
 
 def trades(seconds: list[int], prices: list[float]) -> str:

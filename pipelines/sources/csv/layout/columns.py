@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 
 from pipelines.errors import BadFileError
 from pipelines.sources.csv.cells import quoted
-from pipelines.sources.csv.layout import plain
+from pipelines.sources.csv.layout.layout import plain
 
 _TIMES = (
     "datetime", "timestamp", "date", "time", "dt", "day", "openedat", "opentime", "windowstart", "tsevent",

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pipelines.errors import BadFileError, ConfigError
 from pipelines.market.types import Floats, Times
-from pipelines.sources.csv import date_texts
 from pipelines.sources.csv.cells import Column, quoted
 from pipelines.sources.csv.numbers import EMPTY
+from pipelines.sources.csv.times import date_texts
 
 if TYPE_CHECKING:
     import pyarrow as pa

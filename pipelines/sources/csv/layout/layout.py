@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.errors import BadFileError, ConfigError
-from pipelines.sources.csv import formats
 from pipelines.sources.csv.cells import quoted
+from pipelines.sources.csv.formats import streams
 from pipelines.sources.csv.numbers import EMPTY
 
 _DELIMITERS = "\t;|,"
@@ -49,7 +49,7 @@ def read(path: Path, *, skip: int | None = None, header: Sequence[str] | None = 
     Raises:
         BadFileError: an empty file, or one whose cells nothing separates.
     """
-    content, what = formats.head(path)
+    content, what = streams.head(path)
     if not content.strip():
         raise BadFileError(f"Expected a file with a header and rows, got {quoted(path)}, which is empty.")
     lines = _lines(content)

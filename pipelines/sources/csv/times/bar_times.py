@@ -9,7 +9,7 @@ from pipelines.errors import BadFileError, ConfigError
 from pipelines.market import calendars
 from pipelines.market.types import Times
 from pipelines.sources.csv.cells import Column, quoted
-from pipelines.sources.csv.times import Stamps, check_zone, on_clock, to_utc
+from pipelines.sources.csv.times.times import Stamps, check_zone, on_clock, to_utc
 
 _DAY = np.timedelta64(1, "D")
 _LEAST = 3  # steps, before anything is said of the usual one

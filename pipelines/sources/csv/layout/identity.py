@@ -113,7 +113,7 @@ def _of_symbol(identities: Identities, symbol: str, *, path: str) -> NDArray[np.
 
 
 def _is_symbol(name: str) -> bool:
-    from pipelines.sources.csv.layout import plain
+    from pipelines.sources.csv.layout.layout import plain
 
     return plain(name) not in (
         "series",

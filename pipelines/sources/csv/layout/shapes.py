@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from pipelines.sources.csv.layout import plain
+from pipelines.sources.csv.layout.layout import plain
 from pipelines.sources.csv.numbers import Decimal
-from pipelines.sources.csv.times import Unit
+from pipelines.sources.csv.times.times import Unit
 
 _NEW_YORK = "America/New_York"
 _MS = r"1\d{12}|1\d{15}"

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.errors import BadFileError, ConfigError
-from pipelines.sources.csv import bar_times, columns, layout, reader, shapes
+from pipelines.sources.csv import reader
 from pipelines.sources.csv.cells import Column, quoted
-from pipelines.sources.csv.layout import Layout, plain
+from pipelines.sources.csv.layout import columns, layout, shapes
+from pipelines.sources.csv.layout.layout import Layout, plain
 from pipelines.sources.csv.options import Options
+from pipelines.sources.csv.times import bar_times
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,0 +1,121 @@
+"""What rows mean by the convention of who wrote them: which are trades, which side of a quote stands, in what units."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import BadFileError
+from pipelines.market.types import Floats, Times
+from pipelines.sources.csv import lobster
+from pipelines.sources.csv.cells import quoted
+from pipelines.sources.csv.layout.plan import Plan
+from pipelines.sources.csv.tables import Arrays
+
+_PRICES = ("open", "high", "low", "close", "price", "adjusted", "bid", "ask")
+
+
+def is_newest_first(at: Times) -> bool:
+    """Whether the rows of a file, or of its first part, go back in time."""
+    filled = at[~np.isnat(at)]
+    steps = np.diff(filled)
+    none = np.timedelta64(0, "ns")
+    return bool(len(steps) and filled[0] > filled[-1] and 2 * np.sum(steps > none) < np.sum(steps < none))
+
+
+def events_of_trades(name: str, identities: dict[str, Any], arrays: Arrays) -> None:
+    """What kind of row it is matters for rows with a price alone: those of quotes are told by bid and ask."""
+    values = identities.pop(name)
+    traded = ~np.isnan(arrays["price"]) if "price" in arrays else np.zeros(len(arrays["at"]), np.bool_)
+    unique = {values} if isinstance(values, str) else set(values[traded].tolist())
+    if np.any(traded):
+        identities[name] = next(iter(unique)) if len(unique) == 1 else values
+
+
+def trades_of_databento(arrays: Arrays, actions: "str | NDArray[np.object_]") -> tuple[Arrays, tuple[str, ...]]:
+    """Orders are no trades: beside quotes they have no price, without them they are left out."""
+    trades = np.full(len(arrays["at"]), actions == "T") if isinstance(actions, str) else actions == "T"
+    if np.all(trades):
+        return arrays, ()
+    notes = (f"{np.count_nonzero(~trades):,} orders are no trades",)
+    if "bid" in arrays:
+        return arrays | {"price": np.where(trades, arrays["price"], np.nan)}, notes
+    row = arrays.get("row", np.arange(1, len(trades) + 1))
+    return {name: values[trades] for name, values in (arrays | {"row": row}).items()}, notes
+
+
+def carry_sides(plan: Plan, arrays: Arrays, sides: dict[str, float] | None) -> tuple[str, ...]:
+    """Bid and ask where each row says only what has changed: MetaTrader leaves the other side empty, Lean writes 0."""
+    if plan.shape.sides_stand:
+        backwards = is_newest_first(arrays["at"])
+        if backwards and sides is not None:
+            raise BadFileError(f"Expected the oldest quote of {quoted(plan.path)} first, got the newest.")
+        for name in ("bid", "ask"):
+            before = np.nan if sides is None else sides.get(name, np.nan)
+            values = np.append(before, arrays[name][::-1] if backwards else arrays[name])
+            rows = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))))
+            arrays[name] = values[rows][1:][::-1] if backwards else values[rows][1:]
+            if sides is not None:
+                sides[name] = float(values[rows][-1])
+        return ()
+    bid, ask = arrays["bid"], arrays["ask"]
+    if plan.shape.name != "lean" or np.any((bid > 0) & (ask > 0)) or not (np.any(bid > 0) and np.any(ask > 0)):
+        return ()
+    exchange = arrays.get("exchange", np.zeros(len(bid)))
+    for name, size in (("bid", "bid_size"), ("ask", "ask_size")):
+        for venue in set(exchange.tolist()):
+            own = np.flatnonzero(exchange == venue)
+            last = np.maximum.accumulate(np.where(arrays[name][own] > 0, np.arange(len(own)), -1))
+            for column in (name, size):
+                arrays[column] = arrays[column].copy()
+                arrays[column][own] = np.where(last >= 0, arrays[column][own[last]], 0.0)
+    return ("each quote is of one side: the other stands until its next",)
+
+
+def messages_and_book(path: Path, arrays: Arrays) -> tuple[Arrays, tuple[str, ...]]:
+    """The trades among messages; with the book beside them all rows, as quotes, of which those of trades have a price.
+
+    Raises:
+        BadFileError: a book of another length.
+    """
+    trades = lobster.trades(arrays.pop("event"))
+    not_trades = int(np.count_nonzero(~trades))
+    rows = arrays.get("row", np.arange(1, len(trades) + 1))
+    book = lobster.book(path)
+    if book is None:
+        left_out = (f"{not_trades:,} events that are no trades left out",) if not_trades else ()
+        return {name: values[trades] for name, values in arrays.items()} | {"row": rows[trades]}, left_out
+    if len(rows) and rows[-1] > len(book["bid"]):
+        raise BadFileError(
+            f"Expected a row of the book for each message of {quoted(path)}, got {len(book['bid']):,} for "
+            f"{rows[-1]:,}. Fetch both files again."
+        )
+    prices = {name: np.where(trades, arrays[name], np.nan) for name in ("price", "size")}
+    return arrays | {name: values[rows - 1] for name, values in book.items()} | prices, ("quotes of LOBSTER's book",)
+
+
+def scale(plan: Plan, arrays: Arrays) -> None:
+    """Prices in whole currency and volumes in shares, in place."""
+    scale = plan.options.price_scale if plan.options.price_scale != 1.0 else plan.shape.price_scale
+    for name in _PRICES:
+        if scale != 1.0 and name in arrays and not (plan.shape.whole and not _are_integers(arrays[name])):
+            arrays[name] = arrays[name] / scale
+    volume_scale = plan.shape.volume_scale * plan.columns.volume_scale
+    if "turnover" in arrays and _in_shares(arrays.pop("turnover"), arrays):
+        volume_scale = plan.columns.volume_scale
+    if volume_scale != 1.0 and "volume" in arrays:
+        arrays["volume"] = arrays["volume"] * volume_scale
+
+
+def _in_shares(turnover: Floats, arrays: Arrays) -> bool:
+    """Whether the money that was traded is about volume times price: of lots it would be a hundred times that."""
+    paid = (arrays["volume"] > 0) & (arrays["close"] > 0) & (turnover > 0)
+    return bool(np.any(paid)) and bool(
+        0.3 < np.median(turnover[paid] / (arrays["volume"][paid] * arrays["close"][paid])) < 3.0
+    )
+
+
+def _are_integers(values: Floats) -> bool:
+    present = values[~np.isnan(values)]
+    return bool(np.all(present == np.floor(present)) and np.median(present) > 1e6) if len(present) else False

@@ -1,0 +1,124 @@
+"""A part of a file: the bars or trades in it with their UTC times, and how they were read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.cleaning import cleaning
+from pipelines.sources.csv import conventions
+from pipelines.sources.csv.cells import quoted
+from pipelines.sources.csv.layout.identity import Values
+from pipelines.sources.csv.layout.plan import Plan
+from pipelines.sources.csv.options import Reading
+from pipelines.sources.csv.tables import Arrays
+from pipelines.sources.csv.times import bar_times, times
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LONGEST_FIRST = 5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FilePart:
+    """frame: `date` or `opened_at` of bars, `at` of trades (UTC), and numbers; `row` where rows were left out."""
+
+    path: Path
+    kind: str
+    frame: "pd.DataFrame"
+    identities: Values
+    notes: tuple[str, ...]
+    reading: Reading
+    events: tuple[str, ...] = ()
+
+
+def file_part(plan: Plan, arrays: Arrays, sides: dict[str, float] | None = None) -> FilePart:
+    """sides: the last bid and ask before these rows, where they are a part of a file; see conventions.carry_sides()."""
+    import pandas as pd
+
+    stamps: times.Stamps = arrays.pop("stamps")
+    options, notes = plan.options, (*plan.notes, *arrays.pop("notes", ()))
+    column = plan.column(" ".join(plan.columns.time))
+    identities: dict[str, Any] = {}
+    for name in plan.columns.identities:
+        values = arrays.pop(f"identity {name}")
+        unique = set(values.tolist())
+        identities[name] = next(iter(unique)) if len(unique) == 1 else values
+    tz = stamps.zone or plan.tz
+    if plan.columns.kind != "bars" or options.interval != "1d":
+        bar_times.check_clock(stamps, kind=plan.columns.kind, where=column)
+    if plan.columns.kind != "bars":
+        arrays["at"] = stamps.utc if stamps.utc is not None else times.to_utc(stamps.wall, tz, where=column)
+    elif options.interval == "1d":
+        arrays["date"], more = bar_times.daily(stamps, tz=tz, calendar=plan.calendar, where=column)
+        notes += more
+    else:
+        shift = cleaning.length(options.interval) if options.stamp == "end" else np.timedelta64(0, "s")
+        arrays["opened_at"] = bar_times.intraday(stamps, interval=options.interval, tz=tz, where=column) - shift
+    if "event" in arrays:
+        arrays, more = conventions.messages_and_book(plan.path, arrays)
+        notes += more
+    if plan.shape.name == "databento" and "action" in identities:
+        arrays, more = conventions.trades_of_databento(arrays, identities.pop("action"))
+        notes += more
+    for name in set(plan.columns.events) & set(identities):
+        conventions.events_of_trades(name, identities, arrays)
+    if "finished" in arrays and not np.all(finished := arrays.pop("finished")):
+        row = arrays.pop("row", np.arange(1, len(finished) + 1))
+        arrays = {name: values[finished] for name, values in (arrays | {"row": row}).items()}
+        notes += (f"unfinished bars left out: {np.count_nonzero(~finished):,}",)
+    if plan.columns.quotes:
+        notes += conventions.carry_sides(plan, arrays, sides)
+    if "split" in arrays and plan.shape.factor:
+        arrays["split"] = 1 / arrays["split"]
+    conventions.scale(plan, arrays)
+    if plan.columns.kind == "bars" and "volume" not in arrays:
+        arrays["volume"] = np.zeros(len(arrays["open"]))
+    frame = pd.DataFrame(arrays, copy=False)
+    return FilePart(
+        path=plan.path,
+        kind=plan.columns.kind,
+        frame=frame,
+        identities=identities,
+        notes=notes,
+        reading=_reading(plan, stamps, frame, tz),
+        events=plan.columns.events,
+    )
+
+
+def _reading(plan: Plan, stamps: times.Stamps, frame: "pd.DataFrame", tz: str | None) -> Reading:
+    columns = {
+        "time": " + ".join(plan.columns.time),
+        **plan.columns.values,
+        **plan.columns.quotes,
+        **plan.columns.actions,
+    }
+    columns |= plan.columns.special
+    first = tuple(
+        {str(name): _text_of(value) for name, value in row.items()}
+        for row in frame.head(_LONGEST_FIRST).drop(columns="row", errors="ignore").to_dict("records")
+    )
+    layout = plan.layout
+    return Reading(
+        file=quoted(plan.path),
+        kind=plan.columns.kind,
+        what=(layout.what if layout is not None else plan.path.suffix.lstrip(".")) or "text",
+        shape=plan.shape.name,
+        header_lines=0 if layout is None else layout.header_lines,
+        delimiter="" if layout is None else layout.delimiter,
+        columns={needed: quoted(name) or "(unnamed)" for needed, name in columns.items()},
+        times=stamps.unit,
+        zone=("UTC" if stamps.utc is not None else tz) or "none needed (dates)",
+        calendar=plan.calendar,
+        interval=plan.options.interval if plan.columns.kind == "bars" else "",
+        first=first,
+    )
+
+
+def _text_of(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    text = str(value)
+    return quoted(text.removesuffix(" 00:00:00"))

@@ -1,0 +1,221 @@
+"""The tables of a file as arrays: the rows that are wanted, cells as numbers and times."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import BadFileError
+from pipelines.sources.csv import numbers, reader
+from pipelines.sources.csv.cells import Column, quoted
+from pipelines.sources.csv.layout.plan import Plan
+from pipelines.sources.csv.times import times
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_TOTALS = ("total", "totals", "sum", "average", "mean", "summe", "gesamt", "total:", "grand total", "合计", "总计")
+_NO = ("false", "0", "no", "f", "n")
+
+Arrays = dict[str, Any]
+
+
+def columns_of(plan: Plan, tables: "Iterator[tuple[pa.Table, Mapping[str, str]]]") -> Arrays:
+    """The needed columns of all tables: what is typed is taken table by table, text when all of it is there."""
+    import pyarrow as pa
+
+    text_tables: list[tuple[pa.Table, Mapping[str, str]]] = []
+    rows: list[NDArray[np.int64]] = []
+    count, parts = 0, dict[str, list[Any]]()
+    chosen = not_rows = 0
+    for table, columns in tables:
+        mask = chosen_rows(plan, table, columns)
+        chosen += len(table) if mask is None else int(np.count_nonzero(mask))
+        none = _not_rows(plan, table, columns)
+        if none is not None:
+            not_rows += int(np.count_nonzero(none))
+            mask = ~none if mask is None else mask & ~none
+        if mask is None and rows:
+            mask = np.ones(len(table), np.bool_)
+        elif mask is not None and not rows and count:
+            rows.append(np.arange(1, count + 1))
+        if mask is not None:
+            rows.append(np.flatnonzero(mask) + count + 1)
+            count += len(table)
+            table = table.filter(pa.array(mask))
+        else:
+            count += len(table)
+        if len(table) and _is_typed(plan, table, columns):
+            for name, values in _taken(plan, table, columns, count - len(table)).items():
+                parts.setdefault(name, []).append(values)
+        else:
+            text_tables.append((table, columns))
+    arrays: Arrays = {}
+    if text_tables and not parts:
+        table = pa.concat_tables([table for table, _ in text_tables], promote_options="permissive")
+        arrays = _taken(plan, table, text_tables[0][1], 0)
+    elif parts:
+        if any(len(table) for table, _ in text_tables):
+            raise reader.NotTypedError
+        arrays = {
+            name: np.concatenate(values) if name != "stamps" else _joined(values) for name, values in parts.items()
+        }
+    if count == 0:
+        raise BadFileError(f"Expected rows below the header, got {quoted(plan.path)} without any.")
+    if plan.where and not chosen:
+        condition = ", ".join(f"{name}={value}" for name, value in plan.where.items())
+        raise BadFileError(
+            f"{quoted(plan.path)}: Expected rows with {quoted(condition)}, got none in {count:,}. Check the value of "
+            "--where."
+        )
+    if rows:
+        arrays["row"] = np.concatenate(rows)
+    if not_rows:
+        arrays["notes"] = (f"rows that repeat the header or hold totals left out: {not_rows:,}",)
+    return arrays
+
+
+def chosen_rows(plan: Plan, table: "pa.Table", columns: Mapping[str, str]) -> NDArray[np.bool_] | None:
+    """The rows that hold what `where` names; None for all of them."""
+    import pyarrow.compute as pc
+
+    mask: NDArray[np.bool_] | None = None
+    for name, value in plan.where.items():
+        cells = pc.utf8_trim_whitespace(table[columns[name]].cast("string"))
+        equal = pc.fill_null(pc.equal(cells, value.strip()), False).to_numpy().astype(np.bool_)
+        mask = equal if mask is None else mask & equal
+    return mask
+
+
+def _not_rows(plan: Plan, table: "pa.Table", columns: Mapping[str, str]) -> NDArray[np.bool_] | None:
+    """The rows of a text that are the header again (files joined to one) or totals; None where there are none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    name = plan.columns.time[0]
+    if plan.layout is None or not len(table) or not pa.types.is_string(table.schema.field(columns[name]).type):
+        return None
+    cells = pc.utf8_lower(pc.utf8_trim(table[columns[name]], ' \ufeff":'))
+    none = pc.fill_null(pc.is_in(cells, pa.array([name.strip().lower() or "date", *_TOTALS])), False)
+    return none.to_numpy().astype(np.bool_) if pc.any(none).as_py() else None
+
+
+def _is_typed(plan: Plan, table: "pa.Table", columns: Mapping[str, str]) -> bool:
+    import pyarrow as pa
+
+    value_types = [table.schema.field(columns[name]).type for name in plan.needed().values()]
+    time = [table.schema.field(columns[name]).type for name in plan.columns.time]
+    return all(pa.types.is_floating(kind) or pa.types.is_integer(kind) for kind in value_types) and all(
+        pa.types.is_timestamp(kind) and kind.tz is None for kind in time
+    )
+
+
+def _taken(plan: Plan, table: "pa.Table", columns: Mapping[str, str], row: int) -> Arrays:
+    """Arrays of one table. row: the number of rows before it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    arrays: Arrays = {}
+    needed = plan.needed()
+    text: dict[Column, Any] = {}
+    for name in dict.fromkeys(needed.values()):
+        column = table[columns[name]]
+        column = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_null(column.type):
+            text[plan.column(name, row)] = column.cast(pa.string())
+        else:
+            arrays[name] = numbers.typed(column, where=plan.column(name, row))
+    if text:
+        delimiter = "," if plan.layout is None else plan.layout.delimiter
+        decimal = plan.options.decimal or plan.shape.decimal
+        arrays |= {
+            source.name: values for source, values in numbers.parse(text, delimiter=delimiter, decimal=decimal).items()
+        }
+    result: Arrays = {need: arrays[name] for need, name in needed.items()}
+    result["stamps"] = _stamps(plan, [table[columns[name]] for name in plan.columns.time], row)
+    for need, name in plan.columns.special.items():
+        if need != "correction":
+            result[need] = table[columns[name]].cast("string").to_numpy()
+    for name in plan.columns.identities:
+        result[f"identity {name}"] = pc.utf8_trim_whitespace(
+            pc.fill_null(table[columns[name]].cast("string"), "")
+        ).dictionary_encode()
+    if plan.columns.identities:
+        for name in plan.columns.identities:
+            result[f"identity {name}"] = _codes(result[f"identity {name}"])
+    if plan.columns.finished is not None:
+        cells_of = pc.utf8_lower(pc.utf8_trim_whitespace(table[columns[plan.columns.finished]].cast("string")))
+        result["finished"] = ~pc.fill_null(pc.is_in(cells_of, pa.array(_NO)), False).to_numpy().astype(np.bool_)
+    return result
+
+
+def _codes(column: Any) -> NDArray[np.object_]:
+    """Texts as objects, equal ones the same object."""
+    if column.num_chunks == 0:
+        return np.array([], object)
+    column = column.unify_dictionaries().combine_chunks()
+    words = np.array([*column.dictionary.to_pylist(), ""], object)
+    codes: NDArray[np.object_] = words[column.indices.to_numpy()]
+    return codes
+
+
+def _stamps(plan: Plan, cells: list[Any], row: int) -> times.Stamps:
+    import pyarrow as pa
+
+    name = " ".join(plan.columns.time)
+    column = plan.column(name, row)
+    options = plan.options
+    time = cells[0] if len(cells) == 1 else _with_clock(*cells)
+    if plan.date is not None:
+        if pa.types.is_string(time.type):
+            seconds = numbers.parse({column: time}, delimiter=",", decimal=".")[column]
+        else:
+            seconds = numbers.typed(time, where=column)
+        wall = times.after_midnight(seconds, plan.date, where=column, unit=plan.shape.clock)
+        return times.Stamps(wall=wall, utc=None, unit=f"after midnight of {plan.date}")
+    if plan.layout is not None and pa.types.is_string(time.type):
+        time = _dates_of_clocks(time, daily=plan.columns.kind == "bars" and options.interval == "1d")
+    day_first = plan.shape.day_first if options.day_first is None else options.day_first
+    if plan.layout is not None and not pa.types.is_string(time.type):
+        return replace(
+            times.parse(time, where=column, time_format=None, day_first=None, latest=options.latest), unit="ISO 8601"
+        )
+    return times.parse(time, where=column, time_format=options.time_format, day_first=day_first, latest=options.latest)
+
+
+def _dates_of_clocks(time: Any, *, daily: bool) -> Any:
+    """20240102.0, as pandas writes a column of whole numbers with a gap, as 20240102; 24:00 of a daily bar left away,
+    which would be the next date."""
+    import pyarrow.compute as pc
+
+    for pattern, applies in ((r"^((?:1[89]|20)\d{6})\.0$", True), (r"^(.*\d)[T ]24:?00(?::?00)?(?:\.0+)?$", daily)):
+        if applies and len(time) and pc.any(pc.match_substring_regex(time, pattern)).as_py():
+            time = pc.replace_substring_regex(time, pattern, r"\1")
+    return time
+
+
+def _with_clock(date: Any, time: Any) -> Any:
+    """A date and a time of day joined; the latter alone where it has the date in it already."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_timestamp(date.type) or pa.types.is_date(date.type):
+        date = pc.strftime(date, format="%Y-%m-%d")
+    date, clock = (pc.utf8_trim_whitespace(column.cast("string")) for column in (date, time))
+    if pc.any(
+        pc.match_substring_regex(clock, r"^(\d{4}[-/.]\d{1,2}[-/.]|\d{1,2}[-/.]\d{1,2}[-/.]|\d{9,}|\d{8}[ T]|\pL{3})")
+    ).as_py():
+        return clock
+    if pc.all(pc.match_substring_regex(clock, r"^\d{1,6}$")).as_py():
+        longest = pc.max(pc.utf8_length(clock)).as_py() or 0
+        clock = pc.utf8_lpad(clock, 4 if longest in (3, 4) else 6, "0")
+    return pc.binary_join_element_wise(date, clock, " ")
+
+
+def _joined(parts: Sequence[times.Stamps]) -> times.Stamps:
+    if len(parts) == 1:
+        return parts[0]
+    utc = None if parts[0].utc is None else np.concatenate([part.utc for part in parts if part.utc is not None])
+    return replace(parts[0], wall=np.concatenate([part.wall for part in parts]), utc=utc)
