@@ -3,7 +3,6 @@
 Nothing is trusted: a packed file may not grow beyond bounds, a row may not have more or fewer cells than the header.
 """
 
-import io
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import BadFileError
 from pipelines.sources.csv.cells import quoted
 from pipelines.sources.csv.formats import kinds, streams
-from pipelines.sources.csv.layout.layout import Layout
+from pipelines.sources.csv.layout.layout import Layout, is_data, split
 from pipelines.sources.csv.numbers import EMPTY
 
 if TYPE_CHECKING:
@@ -88,13 +87,12 @@ def text(
     *,
     numbers: Collection[int] = (),
     times: Collection[int] = (),
-    limit: int | None = None,
     watch: Callable[[int], None] | None = None,
 ) -> Iterator["pa.Table"]:
     """The rows of a text file, the columns called by their numbers; cells are text, empty ones null.
 
-    numbers, times: columns that are read as such at once, which is faster; times without a zone. limit: the bytes of
-    the text that are read. watch: is told how many bytes of the file have been read.
+    numbers, times: columns that are read as such at once, which is faster; times without a zone. watch: is
+    told how many bytes of the file have been read.
 
     Raises:
         BadFileError: the file is cut off or a row is ragged.
@@ -109,17 +107,20 @@ def text(
         stream, _ = streams.open_text(layout.path, watch)
         with stream:
             streams.skip(stream, layout.start)
-            source: Any = stream if limit is None else io.BytesIO(stream.read(limit - layout.start))
-            if not stream.peek(1) and limit is None:
+            if not stream.peek(1):
                 return
             reader = csv.open_csv(
-                pa.PythonFile(source, mode="r"),
+                pa.PythonFile(stream, mode="r"),
                 read_options=csv.ReadOptions(
                     use_threads=False,
                     block_size=streams.BLOCK,
                     column_names=[str(number) for number in range(layout.width)],
                 ),
-                parse_options=csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=False),
+                parse_options=csv.ParseOptions(
+                    delimiter=layout.delimiter,
+                    newlines_in_values=False,
+                    invalid_row_handler=_left_out(layout),
+                ),
                 convert_options=csv.ConvertOptions(
                     column_types=kinds,
                     include_columns=[str(number) for number in columns],
@@ -134,9 +135,6 @@ def text(
         message = str(error)
         if ragged := _RAGGED.search(message):
             row, expected, actual = (int(number.replace(",", "")) for number in ragged.groups())
-            if limit is None and actual == 1 and (end := _last_line(layout)):
-                yield from _without_footer(layout, columns, numbers=numbers, times=times, end=end)
-                return
             raise BadFileError(
                 f"{quoted(layout.path)}: Expected {expected} cells in each row as in the header, row {row:,} has "
                 f"{actual} cells. Correct the file."
@@ -148,23 +146,21 @@ def text(
         raise _damaged(layout.path, error) from error
 
 
-def _without_footer(
-    layout: Layout, columns: Sequence[int], *, numbers: Collection[int], times: Collection[int], end: int
-) -> Iterator["pa.Table"]:
-    """Once more without the last line: where that was the ragged one, it was a footer; else the row is named."""
-    yield from text(layout, columns, numbers=numbers, times=times, limit=end)
+def _left_out(layout: Layout) -> Callable[[Any], str]:
+    """Whether a line of too few or too many cells is text of a footer, or a count of rows; all else is an error."""
+    names, last = {row[0] for row in layout.first if len(row) == layout.width}, -1
 
+    def decide(row: Any) -> str:
+        nonlocal last
+        cells, number = split(row.text, layout.delimiter) or [""], row.number or 0
+        cut_off = re.match(r"[-+(]?\W?\d", cells[0]) or any(name.startswith(cells[0]) for name in names)
+        count = len(cells) == 1 and cells[0].isdecimal() and abs(int(cells[0]) - number) <= 1
+        if (cut_off or is_data(cells)) and not count and last != number - 1:
+            return "error"
+        last = number
+        return "skip"
 
-def _last_line(layout: Layout) -> int | None:
-    """The byte at which the last line of a text begins, where it has one cell only."""
-    stream, _ = streams.open_text(layout.path)
-    with stream:
-        place, begin, last = 0, 0, b""
-        for line in stream:
-            if line.strip():
-                begin, last = place, line
-            place += len(line)
-    return begin if layout.delimiter.encode() not in last.rstrip(b"\r\n") else None
+    return decide
 
 
 def _check_rows(path: Path, rows: int) -> None:

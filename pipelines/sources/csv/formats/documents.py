@@ -1,5 +1,6 @@
 """Workbooks and JSON as the text of a CSV file, so that they are read by the same rules as one."""
 
+import bisect
 import csv
 import io
 import json
@@ -71,8 +72,8 @@ def json_as_csv(stream: io.BufferedReader, path: Path) -> io.BufferedReader:
                 raise BadFileError(
                     f"{quoted(path)}: Expected a JSON object in line {number:,}, got {line[:40]!r}. Correct the file."
                 ) from None
-    except RecursionError:
-        records = None
+    except (RecursionError, LookupError, TypeError, AttributeError, ArithmeticError, ValueError):
+        records = None  # no table that anybody publishes
     if not records or not all(isinstance(record, dict | list) for record in records):
         raise BadFileError(
             f"Expected a list of rows in the JSON of {quoted(path)}, got something else. Save it as .csv."
@@ -85,23 +86,84 @@ def json_as_csv(stream: io.BufferedReader, path: Path) -> io.BufferedReader:
 
 
 def _records(document: Any) -> list[Any] | None:
-    if isinstance(document, list):
-        return document
-    if not isinstance(document, dict):
+    """The rows of the table in a document, dictionaries or lists; the document as one row where there is no table."""
+    return _table(document) or ([document] if isinstance(document, dict) else None)
+
+
+def _table(node: Any) -> list[Any] | None:
+    if isinstance(node, list):
+        if not node or not all(isinstance(row, dict) for row in node):
+            return node if node and all(isinstance(row, list) for row in node) else None
+        inside = [_yahoo_chart(row) or next(filter(_is_table, row.values()), None) for row in node]
+        if not any(inside):
+            return node
+        return [
+            {name: cell for name, cell in row.items() if _is_cell(cell)} | line
+            for row, lines in zip(node, inside, strict=True)
+            for line in lines or ()
+        ]
+    if not isinstance(node, dict):
         return None
-    columns = [value for value in document.values() if isinstance(value, list)]
-    if len(columns) >= 3 and len({len(column) for column in columns}) == 1:
-        lists = {name: value for name, value in document.items() if isinstance(value, list)}
+    names = node.get("columns") or node.get("column_names")
+    if isinstance(names, list) and isinstance(node.get("data"), list):
+        head = [name["name"] if isinstance(name, dict) and "name" in name else name for name in names]
+        if not isinstance(node.get("index"), list):
+            return [head, *node["data"]]
+        return [["date", *head], *([key, *row] for key, row in zip(node["index"], node["data"], strict=True))]
+    lists = {name: column for name, column in node.items() if isinstance(column, list) and all(map(_is_cell, column))}
+    if len(lists) >= 3 and len({len(column) for column in lists.values()}) == 1:
         return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
-    for name in (*_INSIDE, *document):
-        value = document.get(name)
-        if isinstance(value, list) and value and isinstance(value[0], dict | list):
-            return value
-        if isinstance(value, dict) and value and all(isinstance(row, dict) for row in value.values()):
-            return [{"date": key, **row} for key, row in value.items()]
-        if isinstance(value, dict) and any(isinstance(inside, list) and inside for inside in value.values()):
-            return _records(value)
-    return [document]
+    if len(node) > 1 and all(isinstance(row, dict) and all(map(_is_cell, row.values())) for row in node.values()):
+        if not {"close", "c"} & {str(name).lower() for name in node}:
+            return [{"date": key, **row} for key, row in node.items()]
+        keys = dict.fromkeys(key for column in node.values() for key in column)
+        return [{"date": key, **{name: column.get(key) for name, column in node.items()}} for key in keys]
+    tables = {name: rows for name, value in node.items() if (rows := _table(value))}
+    tables = {name: tables[name] for name in _INSIDE if name in tables} or tables
+    longest = max(tables.values(), key=len, default=None)
+    same = {name: rows for name, rows in tables.items() if longest and _are_alike(rows[0], longest[0])}
+    if len(same) < 2:
+        return longest
+    return [
+        {"symbol": name, **row} if isinstance(row, dict) else [name, *row]
+        for name, rows in same.items()
+        for row in rows
+    ]
+
+
+def _is_cell(value: Any) -> bool:
+    return not isinstance(value, dict | list)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _are_alike(row: Any, other: Any) -> bool:
+    if isinstance(row, dict) and isinstance(other, dict):
+        return 2 * len(set(row) & set(other)) > len(other)
+    return type(row) is type(other) and len(row) == len(other)
+
+
+def _yahoo_chart(node: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The bars of Yahoo's chart as it is: columns in `indicators`, dividends and splits by their time in `events`."""
+    times, meta = node.get("timestamp"), node.get("meta")
+    if not isinstance(times, list) or not isinstance(meta, dict) or not isinstance(node.get("indicators"), dict):
+        return None
+    indicators = node["indicators"]
+    columns = {**(indicators.get("adjclose") or [{}])[0], **indicators["quote"][0]}
+    rows = [
+        {"timestamp": time, **dict(zip(columns, cells, strict=True))}
+        for time, cells in zip(times, zip(*columns.values(), strict=True), strict=True)
+    ]
+    if times and times[-1] == meta.get("regularMarketTime"):
+        end = meta.get("currentTradingPeriod", {}).get("regular", {}).get("end", 0)
+        rows[-1]["complete"] = times[-1] >= end
+    for event in ("dividends", "capitalGains", "splits"):
+        for happened in (node.get("events") or {}).get(event, {}).values():
+            row = rows[max(0, bisect.bisect_right(times, happened["date"]) - 1)]
+            row[event] = happened["amount"] if "amount" in happened else happened["numerator"] / happened["denominator"]
+    return [{"symbol": meta.get("symbol"), "currency": meta.get("currency"), **row} for row in rows]
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:

@@ -63,10 +63,10 @@ def read(path: Path, *, skip: int | None = None, header: Sequence[str] | None = 
     if not texts:
         raise BadFileError(f"Expected a file with a header and rows, got {quoted(path)}, which is empty.")
     delimiter = separator or _delimiter(texts)
-    rows = [_split(text, delimiter) for text, _ in lines]
+    rows = [split(text, delimiter) for text, _ in lines]
     width = _width(rows[skip or 0 :], delimiter, path, texts[0])
     begin = next(
-        (n for n in range(skip or 0, len(rows)) if len(rows[n]) in (width, width + 1) and _is_data(rows[n])), None
+        (n for n in range(skip or 0, len(rows)) if len(rows[n]) in (width, width + 1) and is_data(rows[n])), None
     )
     named: tuple[str, ...] | None
     tags: tuple[str, ...] = ()
@@ -120,7 +120,8 @@ def _lines(content: bytes) -> list[tuple[str, int]]:
     return lines
 
 
-def _split(text: str, delimiter: str) -> list[str]:
+def split(text: str, delimiter: str) -> list[str]:
+    """The cells of a line."""
     if not text.strip():
         return []
     try:
@@ -137,7 +138,7 @@ def _split(text: str, delimiter: str) -> list[str]:
 def _delimiter(texts: Sequence[str]) -> str:
     best, score = ",", (False, False)
     for delimiter in _DELIMITERS:
-        counts = Counter(len(_split(text, delimiter)) for text in texts)
+        counts = Counter(len(split(text, delimiter)) for text in texts)
         usual, times = max(counts.items(), key=lambda item: (item[0] > 1, item[1]))
         own = (usual >= 3, usual >= 2 and times >= 0.8 * len(texts))
         if own > score or (usual >= 2 and score == (False, False)):
@@ -156,7 +157,8 @@ def _width(rows: Sequence[Sequence[str]], delimiter: str, path: Path, line: str)
     return width
 
 
-def _is_data(row: Sequence[str]) -> bool:
+def is_data(row: Sequence[str]) -> bool:
+    """Whether a line holds numbers and times, as no header and no footer does."""
     filled = [cell for cell in row if cell not in EMPTY]
     values = sum(bool(_NUMBER.fullmatch(cell) or _TIME.fullmatch(cell)) for cell in filled)
     return values >= 2 and values >= 0.4 * len(filled)

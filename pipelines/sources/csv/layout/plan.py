@@ -43,9 +43,9 @@ class Plan:
         own = {**self.columns.values, **self.columns.quotes, **self.columns.actions}
         if self.columns.adjusted and self.columns.actions:
             own["adjusted"] = self.columns.adjusted
-        for name in self.places:
-            if plain(name) in (self.shape.turnover, self.shape.factor) != ("", ""):
-                own["turnover" if plain(name) == self.shape.turnover else "split"] = name
+        for needed, column in (("turnover", self.shape.turnover), ("split", self.shape.factor)):
+            if column and (name := next((name for name in self.places if plain(name) == column), None)) is not None:
+                own[needed] = name
         if self.shape.name == shapes.LOBSTER:
             own["event"] = "type"
         if "correction" in self.columns.special:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipelines.errors import ForecastError
@@ -124,6 +125,70 @@ BARS: dict[str, tuple[str, dict[str, object]]] = {
         json.dumps({"error": [], "result": {"XXBTZUSD": _KRAKEN, "last": 1704672000}}), {"calendar": "XNYS"},
     ),
 }  # fmt: skip
+
+
+_COLUMNS = ["date", "open", "high", "low", "close", "volume"]
+_ROWS = [[day, *line] for day, line in zip(DAYS, PRICES, strict=True)]
+_BY_DAY = {day: dict(zip(_COLUMNS[1:], line, strict=True)) for day, *line in _ROWS}
+
+DOCUMENTS: dict[str, object] = {
+    "columns and rows beside others": {
+        "history": {"metadata": {"open": {"type": "double"}}, "columns": _COLUMNS, "data": _ROWS},
+        "history.cursor": {"columns": ["INDEX", "TOTAL", "PAGESIZE"], "data": [[0, 5, 100]]},
+    },
+    "columns of names": {"datatable": {"data": _ROWS, "columns": [{"name": name} for name in _COLUMNS]}, "meta": {}},
+    "an index beside rows": {"columns": _COLUMNS[1:], "index": DAYS, "data": [row[1:] for row in _ROWS]},
+    "cells by column and row": {n: {day: row[n] for day, row in _BY_DAY.items()} for n in _COLUMNS[1:]},
+    "rows by day": _BY_DAY,
+    "rows deep inside": {"data": {"table": {"headers": {"a": "b"}, "rows": [{"date": d} | _BY_DAY[d] for d in DAYS]}}},
+    "rows inside of one row": {"results": [{"symbol": "ACME", "rows": [{"date": d} | _BY_DAY[d] for d in DAYS]}]},
+}
+
+
+@pytest.mark.parametrize("form", DOCUMENTS)
+def test_tables_are_found_in_documents(tmp_path: Path, form: str) -> None:
+    check(read(tmp_path, json.dumps(DOCUMENTS[form]), name="f.json"))
+
+
+@pytest.mark.parametrize("form", ["by symbol", "by row", "of lists"])
+def test_several_symbols_in_a_document_are_not_joined(tmp_path: Path, form: str) -> None:
+    rows_of = [{"date": d} | _BY_DAY[d] for d in DAYS]
+    document: object = {"bars": {"ACME": rows_of, "BETA": rows_of}}
+    if form == "by row":
+        document = {"results": [{"symbol": symbol, "rows": rows_of} for symbol in ("ACME", "BETA")]}
+    if form == "of lists":
+        document = dict.fromkeys(("ACME", "BETA"), _ROWS)
+    text = json.dumps(document)
+    with pytest.raises(ForecastError, match=r"2 values in column 'symbol' \(ACME, BETA\)"):
+        read(tmp_path, text, name="f.json")
+    check(read(tmp_path, text, name="f.json", where={"symbol": "BETA"}))
+
+
+def test_yahoo_s_chart_is_read_with_its_actions_and_without_the_day_that_goes_on(tmp_path: Path) -> None:
+    opens = [int(pd.Timestamp(f"{day} 14:30").timestamp()) for day in (*DAYS, "2024-01-09")]
+    cells = {
+        name: [line[n] for line in (*PRICES, PRICES[-1])]
+        for n, name in enumerate(("open", "high", "low", "close", "volume"))
+    }
+    paid, split = ({str(moment): {"date": moment}} for moment in (opens[2], opens[3]))
+    paid[str(opens[2])]["amount"] = 0.5  # type: ignore[assignment]
+    split[str(opens[3])] |= {"numerator": 4, "denominator": 1}
+    chart = {
+        "meta": {
+            "currency": "USD", "symbol": "ACME", "regularMarketTime": opens[-1] + 3600,
+            "currentTradingPeriod": {"regular": {"start": opens[-1], "end": opens[-1] + 23_400}},
+        },
+        "timestamp": [*opens[:-1], opens[-1] + 3600],
+        "indicators": {"quote": [cells], "adjclose": [{"adjclose": [0.9 * close for close in cells["close"]]}]},
+        "events": {"dividends": paid, "splits": split},
+    }  # fmt: skip
+    delivery = read(tmp_path, json.dumps({"chart": {"result": [chart], "error": None}}), name="f.json")
+    assert delivery.actions is not None
+    assert (delivery.prices.currency, "unfinished bars left out: 1" in delivery.report.notes) == ("USD", True)
+    assert [str(day)[:10] for day in delivery.actions.ex_at] == list(DAYS[2:4])
+    assert delivery.actions.split.tolist() == [1.0, 4.0]
+    assert np.allclose(delivery.prices.close, [40.8, 42.0, 41.2, 10.8, 10.9])  # type: ignore[union-attr]
+    assert np.allclose(delivery.actions.dividend, [2.0, 0.0])
 
 
 @pytest.mark.parametrize("vendor", BARS)

@@ -9,6 +9,7 @@ from pipelines.errors import ForecastError
 from pipelines.market import calendars
 from pipelines.market.types import Bars
 from pipelines.sources.csv import source
+from pipelines.sources.csv.formats import streams
 from tests.helpers.price_files import DAYS, PRICES, rows, table
 from tests.helpers.price_files import HEADER as NAMES
 
@@ -142,3 +143,31 @@ def test_the_currency_of_prices_in_pence_is_kept(tmp_path: Path) -> None:
 def test_abbreviated_zones_are_read(tmp_path: Path) -> None:
     text = HEADER + "".join(f"2024-01-02 1{hour}:00 EST,10,10,10,10,1\n" for hour in range(4))
     assert str(bars(read(tmp_path, text, interval="1h")).opened_at[0].astype("datetime64[m]")) == "2024-01-02T15:00"
+
+
+@pytest.mark.parametrize(
+    "footer", ["Source: Example\nPrices, in USD, are, delayed\n", "\npage\n\nROWS;PAGE\n0;25;100\n", "5000\n"]
+)
+def test_a_footer_after_many_blocks_repeats_no_trade(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, footer: str
+) -> None:
+    monkeypatch.setattr(streams, "BLOCK", 1 << 13)
+    trades = "".join(f"2024-01-02 14:{n // 60 % 30 + 30}:{n % 60:02d},10,{n}\n" for n in range(1, 5000))
+    ticks = read(tmp_path, "time,price,size\n" + trades + footer, tz="UTC").prices
+    assert sorted(ticks.size.tolist()) == list(range(1, 5000))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("last", ["2024-01", "2024-01-09,10.9", "2"])
+def test_a_row_that_is_cut_off_is_no_footer(tmp_path: Path, last: str) -> None:
+    with pytest.raises(ForecastError, match="row 6 has"):
+        read(tmp_path, table() + last + "\n")
+
+
+def test_rows_numbered_without_a_name_are_no_splits(tmp_path: Path) -> None:
+    text = ",日期,开盘,收盘,最高,最低,成交量,成交额\n" + "".join(
+        f"{n},{day},{o},{c},{h},{low},{v},{v * c * 100:.0f}\n"
+        for n, (day, (o, h, low, c, v)) in enumerate(zip(DAYS, PRICES, strict=True))
+    )
+    prices = bars(read(tmp_path, text))
+    assert prices.close.tolist() == [line[3] for line in PRICES]
+    assert prices.volume.tolist() == [100 * line[4] for line in PRICES]
