@@ -1,5 +1,6 @@
 """What an experiment is: everything that decides its result, checked once, read from options or from a TOML file."""
 
+import copy
 import dataclasses
 import hashlib
 import json
@@ -303,7 +304,13 @@ class Experiment:
 
     def of_symbol(self, symbol: str) -> "Experiment":
         """The same of one symbol of its panel."""
-        return dataclasses.replace(self, symbol=symbol)
+        from pipelines.market.types import check_symbol
+
+        if not self.panel:
+            return dataclasses.replace(self, symbol=symbol)
+        same = copy.copy(self)  # all else is checked, and to check a panel of n symbols n times takes n squared
+        object.__setattr__(same, "symbol", check_symbol(symbol))
+        return same
 
     def _check_covariates(self) -> None:
         from pipelines.market.types import check_symbol

@@ -79,14 +79,14 @@ def panel_rows(predictions: pd.DataFrame) -> PanelRows:
         of_model.setdefault(name, []).append(probability[member_rows])
     for name, members in of_model.items():
         rows[name, ENSEMBLE] = np.mean(members, axis=0)
-    moment = np.unique(decided[first], return_inverse=True)[1]
-    if len(np.unique(moment * len(symbols) + symbol[first])) < count:
+    later = np.diff(decided[first]) > np.timedelta64(0, "ns")  # they are in order of time, then of symbol
+    if np.any(~later & (np.diff(symbol[first]) == 0)):
         raise RunError("Expected one decision of a symbol at a time, got two. Train the run again: --overwrite.")
     return PanelRows(
         probability={name: rows[name] for name in sorted(rows)},
         symbol=np.asarray(symbols, dtype=object)[symbol[first]],
         fold=predictions["fold"].to_numpy(np.int64)[first],
-        moment=moment,
+        moment=np.append(0, np.cumsum(later)),
         decided_at=decided[first],
         entry_at=utc(predictions["entry_at"])[first],
         exit_at=utc(predictions["exit_at"])[first],

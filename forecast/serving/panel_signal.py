@@ -20,6 +20,7 @@ from forecast.runs.checkpoints import Checkpoint, open_member, panel_scalers
 from forecast.runs.run import Run
 from forecast.serving.loader import covariates_now, last_fold, late_covariates, source_since
 from forecast.serving.signal import SETTLED
+from forecast.trading.panel_shares import rows_by_symbol
 from forecast.trading.signals import ENSEMBLE, utc
 from pipelines.errors import ConfigError, ForecastError, RunError
 from pipelines.market import calendars
@@ -170,8 +171,7 @@ def panel_signal(
         [tables.bars(with_room(decision_rows.prices, bars=1)) for decision_rows in symbol_rows.values()],
         ignore_index=True,
     )
-    present = np.isin(rows.symbol, np.array(list(symbol_rows), dtype=object))
-    rows = rows.rows(present)
+    rows = rows.rows(pd.Series(rows.symbol).isin(list(symbol_rows)).to_numpy())
     closes = {symbol: decision_rows.prices.closed_at for symbol, decision_rows in symbol_rows.items()}
     parts = account_parts(
         rows,
@@ -391,13 +391,11 @@ def _ranking(
     newest: Mapping[str, np.datetime64],
 ) -> tuple[RankedName, ...]:
     """The names that decide at the newest close, highest probability first; of alike ones the order says nothing."""
-    newest_rows = np.flatnonzero(
-        decided_at == np.array([newest[name] for name in symbol.tolist()], dtype="datetime64[ns]")
-    )
-    before = {}
+    newest_rows = np.flatnonzero(decided_at == pd.Series(symbol).map(dict(newest)).to_numpy("datetime64[ns]"))
+    before, by_symbol = {}, rows_by_symbol(symbol)
     for name in symbol[newest_rows].tolist():
-        closes = symbol_rows[name].prices.closed_at
-        earlier_rows = np.flatnonzero((symbol == name) & (decided_at < newest[name]))
+        closes, own_rows = symbol_rows[name].prices.closed_at, by_symbol[name]
+        earlier_rows = own_rows[decided_at[own_rows] < newest[name]]
         still_open = (
             len(earlier_rows) and len(closes) > 1 and decided_at[earlier_rows[-1]] == closes[-2]
         )  # else it was sold at an open since

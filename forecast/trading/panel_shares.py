@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config.policies import cross_sectional
@@ -27,11 +28,10 @@ def account_shares(
     part. closes: of each symbol, the closes of its bars. weight: of each row, 1 where None; parts are in proportion.
     """
     until = decided_at.copy()
-    for name in np.unique(symbol):
-        of_symbol = symbol == name
-        after = np.searchsorted(closes[str(name)], decided_at[of_symbol], side="right")
-        later_closes = np.append(closes[str(name)], np.datetime64("2262-01-01", "ns"))
-        until[of_symbol] = later_closes[after]
+    for name, symbol_rows in rows_by_symbol(symbol).items():
+        after = np.searchsorted(closes[name], decided_at[symbol_rows], side="right")
+        later_closes = np.append(closes[name], np.datetime64("2262-01-01", "ns"))
+        until[symbol_rows] = later_closes[after]
     value = np.ones(len(symbol)) if weight is None else weight
     begun, ended = np.argsort(decided_at, kind="stable"), np.argsort(until, kind="stable")
     sums = [np.append(0.0, np.cumsum(value[order])) for order in (begun, ended)]
@@ -45,10 +45,10 @@ def account_shares(
 def inverse_volatility(symbol: NDArray[np.object_], entry_at: Times, *, states: Mapping[str, MarketState]) -> Floats:
     """1 / trailing volatility of each row, known before its fill; 0 where it is not known, shape (rows,)."""
     weight = np.zeros(len(symbol))
-    for name in np.unique(symbol):
-        of_symbol, state = symbol == name, states[str(name)]
-        volatility = state.volatility[np.searchsorted(state.opened_at, entry_at[of_symbol])]
-        weight[of_symbol] = np.divide(1.0, volatility, out=np.zeros(len(volatility)), where=volatility > 0.0)
+    for name, symbol_rows in rows_by_symbol(symbol).items():
+        state = states[name]
+        volatility = state.volatility[np.searchsorted(state.opened_at, entry_at[symbol_rows])]
+        weight[symbol_rows] = np.divide(1.0, volatility, out=np.zeros(len(volatility)), where=volatility > 0.0)
     return weight
 
 
@@ -74,8 +74,8 @@ def panel_shares(
         return shares, _changes(shares, symbol)
     signals = decide(probability, band=threshold)
     shares = np.zeros(len(probability))
-    for rows in _by_symbol(symbol):
-        bars = np.searchsorted(closes[str(symbol[rows[0]])], decided_at[rows])
+    for name, rows in rows_by_symbol(symbol).items():
+        bars = np.searchsorted(closes[name], decided_at[rows])
         for spell in np.split(rows, np.flatnonzero(np.diff(bars) > 1) + 1):
             shares[spell] = positions(signals[spell], policy=rules.policy)
     return shares * parts, signals
@@ -83,14 +83,15 @@ def panel_shares(
 
 def _changes(shares: Floats, symbol: NDArray[np.object_]) -> Signals:
     signals = np.full(len(shares), "hold")
-    for rows in _by_symbol(symbol):
+    for rows in rows_by_symbol(symbol).values():
         change = np.diff(np.sign(shares[rows]), prepend=0.0)
         signals[rows] = np.where(change > 0, "buy", np.where(change < 0, "sell", "hold"))
     return signals.astype(np.str_)
 
 
-def _by_symbol(symbol: NDArray[np.object_]) -> list[Rows]:
-    """The rows of each symbol, in order."""
-    _, number = np.unique(symbol, return_inverse=True)
+def rows_by_symbol(symbol: NDArray[np.object_]) -> dict[str, Rows]:
+    """The rows of each symbol, in order; the symbols sorted by name. symbol: of each row, shape (rows,)."""
+    number, names = pd.factorize(symbol, sort=True)
     order = np.argsort(number, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
+    parts = np.split(order, np.cumsum(np.bincount(number, minlength=len(names)))[:-1])
+    return dict(zip(map(str, names), parts, strict=True)) if len(names) else {}

@@ -1,8 +1,10 @@
+import dataclasses
+
 import pytest
 
 from forecast.config.experiment import Experiment
 from forecast.config.universe import periods_of, read_universe
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, UnknownSymbolError
 
 
 def written(folder, text, name="sp 500.csv"):
@@ -27,6 +29,14 @@ def test_a_universe_file_has_a_line_for_each_period_of_membership(tmp_path):
     ]  # fmt: skip
     experiment = Experiment(universe.name, panel=universe.symbols, membership=universe.membership)
     assert Experiment.from_options(experiment.to_json()) == experiment
+
+
+def test_the_experiment_of_one_symbol_is_the_one_that_is_checked_anew():
+    whole = Experiment("UNIVERSE", panel=("AAPL", "KO"), membership=("AAPL,,", "KO,2010-01-04,2012-01-03"))
+    assert whole.of_symbol("ko") == dataclasses.replace(whole, symbol="KO")
+    assert whole.symbol == "UNIVERSE"
+    with pytest.raises(UnknownSymbolError):
+        whole.of_symbol("../KO")
 
 
 def test_a_list_of_symbols_is_titled_by_its_first_ones():
