@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _DIGEST = 32
 _MOST_CELLS = 1 << 29  # numbers in one table: 4 GiB of memory
+_ROW_GROUP = 1 << 18  # rows, at least
 _MOST_JSON = 1 << 25  # bytes; the largest one that a run has is a hundredth of it
 
 
@@ -57,11 +58,43 @@ def write_parquet(path: Path, frame: "pd.DataFrame") -> Path:
     return write_atomically(path, parquet_bytes(frame))
 
 
-def parquet_bytes(frame: "pd.DataFrame") -> bytes:
-    """The same in memory."""
+def parquet_bytes(frame: "pd.DataFrame | Iterable[pd.DataFrame]") -> bytes:
+    """The same in memory. Of frames that come one by one, one table: only a row group of them is held at a time."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
+    if isinstance(frame, pd.DataFrame):
+        frame.to_parquet(buffer, index=False)
+        return buffer.getvalue()
+    writer: pq.ParquetWriter | None = None
+    for rows in _row_groups(frame):
+        table = pa.Table.from_pandas(rows, preserve_index=False)
+        writer = writer or pq.ParquetWriter(buffer, table.schema, compression="snappy")
+        writer.write_table(table.cast(writer.schema))
+    if writer is None:
+        raise ValueError("Expected one frame or more, got none.")
+    writer.close()
     return buffer.getvalue()
+
+
+def _row_groups(frames: "Iterable[pd.DataFrame]") -> "Iterator[pd.DataFrame]":
+    """Frames joined until they have the rows of a row group; one without rows where none has any."""
+    import pandas as pd
+
+    empty, waiting, count, written = None, [], 0, False
+    for frame in frames:
+        if not len(frame):  # its columns of text have no type yet
+            empty = frame
+            continue
+        waiting.append(frame)
+        count += len(frame)
+        if count >= _ROW_GROUP:
+            yield pd.concat(waiting, ignore_index=True)
+            waiting, count, written = [], 0, True
+    if waiting or (empty is not None and not written):
+        yield pd.concat(waiting, ignore_index=True) if waiting else empty
 
 
 def read_json(path: Path) -> dict[str, Any]:

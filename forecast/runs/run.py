@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -258,8 +258,8 @@ class Run:
     def finish(
         self,
         *,
-        predictions: pd.DataFrame,
-        validation: pd.DataFrame,
+        predictions: pd.DataFrame | Iterable[pd.DataFrame],
+        validation: pd.DataFrame | Iterable[pd.DataFrame],
         history: pd.DataFrame,
         certificate: Mapping[str, Any],
         seconds: float,
@@ -268,11 +268,14 @@ class Run:
     ) -> None:
         """Writes the results of all members together; the parts are no longer needed.
 
-        predictions, validation, history, paths: as docs/experiments.md names the files; seconds: what all of it took.
+        predictions, validation, history, paths: as docs/experiments.md names the files, the first two also in parts, of
+        which one is held at a time; seconds: what all of it took.
         certificate: what was compared to show that nothing looks ahead; it is bound to the run's bars and predictions.
         diverged: the members whose training gave no finite numbers, with the epoch: run.json names them.
         """
-        tables = {"history.parquet": history, "validation.parquet": validation, "predictions.parquet": predictions}
+        tables: dict[str, pd.DataFrame | Iterable[pd.DataFrame]] = {
+            "history.parquet": history, "validation.parquet": validation, "predictions.parquet": predictions
+        }  # fmt: skip
         if paths is not None and len(paths):
             tables = {"paths.parquet": paths, **tables}
         files = {name: parquet_bytes(frame) for name, frame in tables.items()}

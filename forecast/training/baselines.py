@@ -25,7 +25,8 @@ _RIDGES = (1e-4, 1e-3, 1e-2, 1e-1)  # inverse strength of the penalty, strongest
 _MOST_NEWTON = 2_000  # features whose Hessian is solved outright
 _ROUNDS = 100
 _BINS = 64
-_MOST_AT_ONCE = 1 << 26  # numbers of the windows that are asked for at a time
+_MOST_AT_ONCE = 1 << 22  # numbers of the windows that are asked for at a time
+_WHOLE = 64  # rows: BLAS gives the same last digits of a product whichever multiple of it is taken at once
 _LONGEST_FIT = 600.0  # seconds of a person's own
 _NARROWEST = 1e-3  # a baseline that always has an opinion, however weak
 
@@ -123,6 +124,7 @@ def logistic(data: SharedData, fold: int, predicted_rows: Rows) -> Floats:
         _log_loss(model.predict_proba(flat(checked))[:, 1], targets[checked], rows.weights[checked]) for model in fitted
     ]
     best = fitted[int(np.argmin(losses))]
+    del features
     return _in_parts(lambda part: best.predict_proba(flat(part)), predicted_rows, data)
 
 
@@ -220,14 +222,16 @@ BASELINES: dict[str, Callable[[SharedData, int, Rows], Floats]] = {
 def _flat(data: SharedData, fold: int, *, bins: int = 0) -> Callable[[Rows], NDArray[np.float32]]:
     """A function from rows to their scaled windows laid flat, shape (rows, steps x features).
 
-    bins: numbers of equally full bins instead of values, the bins found on the last bars of the training windows.
+    bins: numbers of equally full bins instead of values, the bins found on the last bars of the training windows; in
+    float64, which scikit-learn's trees would make of them beside the float32.
     """
     windows = data.windows
     values = data.scalers[fold].apply(windows.values)
     if bins:
         edges = np.quantile(values[windows.ends[data.folds[fold].train]], np.arange(1, bins) / bins, axis=0)
         columns = [np.searchsorted(edge, column, side="right") for edge, column in zip(edges.T, values.T, strict=True)]
-        values = np.stack(columns, axis=1).astype(np.float32)
+        places = np.stack(columns, axis=1).astype(np.uint8)
+        return lambda rows: gather(places, windows.ends[rows], steps=windows.steps).reshape(len(rows), -1).astype(float)
     return lambda rows: gather(values, windows.ends[rows], steps=windows.steps).reshape(len(rows), -1)
 
 
@@ -240,7 +244,8 @@ def _thinned(rows: Rows, *, most: int) -> Rows:
 
 def _in_parts(predict_rows: Callable[[Rows], NDArray[np.floating]], predicted_rows: Rows, data: SharedData) -> Floats:
     """Probabilities of a rise of all rows asked for, of so many at a time that their windows fit into memory."""
-    length = max(1, _MOST_AT_ONCE // (data.windows.steps * data.windows.values.shape[1]))
+    width = data.windows.steps * data.windows.values.shape[1]
+    length = max(_WHOLE, _MOST_AT_ONCE // width // _WHOLE * _WHOLE)
     parts = [predicted_rows[start : start + length] for start in range(0, max(1, len(predicted_rows)), length)]
     return np.concatenate([_probabilities(predict_rows(part)) for part in parts])
 

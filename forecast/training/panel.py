@@ -11,6 +11,7 @@ import numpy as np
 
 from forecast.compute import backend
 from forecast.compute.executor import FitJob, WorkerPool, fit_members
+from forecast.compute.processes import return_free_memory
 from forecast.compute.progress import Progress
 from forecast.compute.shared_data import SharedData
 from forecast.compute.task import FitTask, MemberResult, Task, order_for
@@ -114,6 +115,7 @@ def train_panel(
             trial_log.record_training(folder, experiment, run=run.name, **code)
             runs.create_run(folder, run.name, description=description, bars=tables.panel_bars(prices.bars))
             pins = tuple(versions.items())
+            return_free_memory()  # the workers need it
             if experiment.local_models:
                 fit_local(
                     run, experiment, dataset, prices, certificate, pins, scratch, workers=workers, progress=progress
@@ -194,6 +196,7 @@ def _fit(
     )
     with ThreadPoolExecutor(1) as aside:
         making = aside.submit(truncated_in_first_test, dataset, prices, folder=scratch / "past")
+        making.add_done_callback(lambda _: return_free_memory())
         fit_members(jobs, workers=workers, progress=progress)
         past = making.result()
     if past is None or not session.retrained_models:

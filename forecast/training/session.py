@@ -1,5 +1,6 @@
 """A run that is being trained: what is there, what is missing, and how it is saved and finished."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -328,14 +329,11 @@ def finish_if_complete(*owners: TrainingSession) -> None:
             for model, fold, seed in owner.networks
             for epoch in owner.results[model, fold, seed].get("diverged", ())
         ],
-        predictions=pd.concat([_predictions(owner) for owner in owners], ignore_index=True),
-        validation=pd.concat(
-            [
-                tables.predictions(owner.dataset, task, owner.results[task]["validation"], part="validation")
-                for owner in owners
-                for task in owner.members
-            ],
-            ignore_index=True,
+        predictions=itertools.chain.from_iterable(map(_predictions, owners)),
+        validation=(
+            tables.predictions(owner.dataset, task, owner.results[task]["validation"], part="validation")
+            for owner in owners
+            for task in owner.members
         ),
         history=_mean_curves(
             [tables.history(task, owner.results[task]) for owner in owners for task in owner.networks]
@@ -358,8 +356,11 @@ def _mean_curves(curves: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return mean
 
 
-def _predictions(owner: TrainingSession) -> pd.DataFrame:
+def _predictions(owner: TrainingSession) -> Iterator[pd.DataFrame]:
+    """Of each member its rows; one member of a large panel is a sixteenth of a gigabyte."""
     tested = {task: owner.results[task]["probability"] for task in owner.members}
     if owner.experiment.combinatorial and isinstance(owner.dataset, Dataset):
-        return tables.path_predictions(owner.dataset, owner.experiment, tested)
-    return pd.concat([tables.predictions(owner.dataset, *member) for member in tested.items()], ignore_index=True)
+        yield tables.path_predictions(owner.dataset, owner.experiment, tested)
+        return
+    for member, probability in tested.items():
+        yield tables.predictions(owner.dataset, member, probability)

@@ -164,3 +164,20 @@ def test_a_table_whose_footer_announces_more_than_any_run_has_is_refused_unread(
     monkeypatch.setattr(io, "_MOST_CELLS", LEDGER.size - 1)
     with pytest.raises(RunError, match=r"1 rows of 8 columns are more than any run has"):
         io.read_parquet(tmp_path / "ledger.parquet")
+
+
+@pytest.mark.parametrize("group", [1, 3, 100])
+def test_rows_that_come_member_by_member_make_the_same_table(tmp_path, monkeypatch, group):
+    from forecast.runs import io
+
+    monkeypatch.setattr(io, "_ROW_GROUP", group)
+    members = [ROWS.assign(seed=seed).iloc[:count] for seed, count in enumerate((0, 1, 1, 0, 1, 1))]
+    (tmp_path / "parts.parquet").write_bytes(io.parquet_bytes(iter(members)))
+    pd.testing.assert_frame_equal(
+        io.read_parquet(tmp_path / "parts.parquet"),
+        pd.concat([ROWS.assign(seed=seed) for seed in (1, 2, 4, 5)], ignore_index=True),
+    )
+    if group == 100:
+        assert (tmp_path / "parts.parquet").read_bytes() == io.parquet_bytes(pd.concat(members, ignore_index=True))
+    (tmp_path / "none.parquet").write_bytes(io.parquet_bytes(iter(members[:1])))
+    assert list(io.read_parquet(tmp_path / "none.parquet")) == list(ROWS)
