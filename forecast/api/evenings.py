@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from forecast.api.newest_signal import ask
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from forecast.serving.evening import Evening, LiveForecast
     from forecast.serving.live import LiveRun
+    from pipelines.sources.yahoo.client import Client
+    from pipelines.store.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +79,20 @@ class Asking:
                     self.note(note)
         return answer
 
+    @cached_property
+    def _store(self) -> "Store":
+        from pipelines.store.store import Store
+
+        return Store(self.workspace.store)
+
+    @cached_property
+    def _client(self) -> "Client":
+        """One pace for all runs; where Yahoo cannot be reached, or limits requests, the others need not wait for it."""
+        from forecast.api import prices
+
+        client: Client = prices.new_client()
+        return client
+
     @property
     def _what_if(self) -> bool:
         return any(value is not None for value in self.rules.values())
@@ -95,5 +112,6 @@ class Asking:
     def _ask(self, run: Run, live: "LiveRun | None" = None) -> "LiveForecast":
         return ask(
             run, workspace=self.workspace, now=self.now, offline=self.offline, refit=self.refit, jobs=self.jobs,
-            rules=self.rules, note=self.note, progress=self.progress, trading=None if live is None else live.trading,
+            rules=self.rules, note=self.note, progress=self.progress, store=self._store, client=self._client,
+            trading=None if live is None else live.trading,
         )  # fmt: skip

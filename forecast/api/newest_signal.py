@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from forecast.config.experiment import Experiment
     from forecast.config.trading import TradingConfig
     from forecast.serving.evening import LiveForecast
+    from pipelines.sources.yahoo.client import Client
     from pipelines.store.store import Store
 
 _SOURCES = {"sample": "the sample", "csv": "a file", "frame": "a DataFrame"}
@@ -33,8 +34,12 @@ def ask(
     note: Callable[[str], None],
     trading: "TradingConfig | None" = None,
     progress: Progress | None = None,
+    store: "Store | None" = None,
+    client: "Client | None" = None,
 ) -> "LiveForecast":
     """Fetch, load, decide.
+
+    store, client: of the workspace and of Yahoo, where several runs are asked one after another; None: fresh ones.
 
     progress: of refitting; None: notes alone.
 
@@ -47,11 +52,11 @@ def ask(
     from forecast.serving.signal import outlook, rules_of
     from pipelines.store.store import Store
 
-    store = Store(workspace.store)
+    store = store or Store(workspace.store)
     described, experiment = open_experiment(run)
     trading = replace(trading or rules_of(run), **{name: value for name, value in rules.items() if value is not None})
     if not offline:
-        for message in refresh_all(workspace, store, experiment, symbols=[experiment.symbol], now=now):
+        for message in refresh_all(workspace, store, experiment, symbols=[experiment.symbol], now=now, client=client):
             note(message)
     source = source_now(run, experiment, store)
     newest = None
@@ -63,20 +68,35 @@ def ask(
             newest = refit_members(run, source, workers=workers, note=note, progress=progress)
     loaded = load_members(run)
     forecast = outlook(loaded, source, rules=trading, newest=newest)
-    return LiveForecast(loaded=loaded, forecast=forecast, prices=make_bars(source, experiment))
+    return LiveForecast(loaded=loaded, forecast=forecast, prices=make_bars(source, experiment), actions=source.actions)
 
 
 def refresh_all(
-    workspace: Workspace, store: "Store", experiment: "Experiment", *, symbols: Iterable[str], now: "np.datetime64"
+    workspace: Workspace,
+    store: "Store",
+    experiment: "Experiment",
+    *,
+    symbols: Iterable[str],
+    now: "np.datetime64",
+    client: "Client | None" = None,
 ) -> list[str]:
     """Fetches what the store lacks of these symbols and of the covariates: what a person should know, each once."""
-    alone = replace(experiment, covariates=())
+    from forecast.api import prices
+
+    alone, client = replace(experiment, covariates=()), client or prices.new_client()
     names = (*symbols, *experiment.covariates)
-    messages = [refresh(workspace, store, alone.of_symbol(name), now=now) for name in names]
+    messages = [refresh(workspace, store, alone.of_symbol(name), now=now, client=client) for name in names]
     return list(dict.fromkeys(filter(None, messages)))
 
 
-def refresh(workspace: Workspace, store: "Store", experiment: "Experiment", *, now: "np.datetime64") -> str:
+def refresh(
+    workspace: Workspace,
+    store: "Store",
+    experiment: "Experiment",
+    *,
+    now: "np.datetime64",
+    client: "Client | None" = None,
+) -> str:
     """Fetches what the store lacks, as far as the place where the series came from has it.
 
     Returns what a person should know: what came, or why nothing did; "" if all is there.
@@ -106,7 +126,7 @@ def refresh(workspace: Workspace, store: "Store", experiment: "Experiment", *, n
     from pipelines.sources.yahoo import source as yahoo
 
     options = {name: origin[name] for name in ("calendar", "max_dropped") if name in origin}
-    client = prices.new_client()
+    client = client or prices.new_client()
     try:
         updated = update(
             store,

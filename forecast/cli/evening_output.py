@@ -32,13 +32,11 @@ class Order:
 
 
 def orders(evening: Evening, *, cash: float) -> dict[str, Order]:
-    """run -> its order, counted from the position of the signal before, at the price of now."""
+    """run -> its order. Shares are counted at the close of a change and kept until the next: orders add up to them."""
     share = cash / max(1, len(evening.answers) + len(evening.failures))
     orders_by_run = {}
     for answer in evening.answers:
-        shares, before = (
-            int(share * position / answer.entry.price) for position in (answer.entry.traded.position, answer.previous)
-        )
+        before, shares = answer.shares(share)
         orders_by_run[answer.live.run] = Order(shares=shares, order=shares - before)
     return orders_by_run
 

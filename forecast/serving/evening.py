@@ -1,6 +1,6 @@
 """One evening: every live run is asked, what it says goes into the journal, and what it said before is looked at."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,16 +15,17 @@ from forecast.serving.loader import LoadedRun
 from forecast.serving.paper_record import PaperRecord, paper_record
 from forecast.serving.signal import RunSignal
 from pipelines.errors import ForecastError
-from pipelines.market.types import Bars
+from pipelines.market.types import Actions, Bars
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LiveForecast:
-    """What a run answers now. prices: the bars that it was asked on, adjusted as the run's."""
+    """What a run answers now. prices: the bars that it was asked on, adjusted as the run's; actions: the symbol's."""
 
     loaded: LoadedRun
     forecast: RunSignal
     prices: Bars
+    actions: Actions | None = None
 
     @property
     def run(self) -> Run:
@@ -40,15 +41,15 @@ class Answer:
     """The signal of one live run.
 
     entry: as it stands in the journal, which keeps the first one that was given for a bar. earlier: the run's entries
-    at earlier bars. previous: the position of the symbol's signal before this bar, 0 where there was none. passed_on:
-    whether a program was told of the change. verdict: the answers of the backtest that the rules came from.
+    at earlier bars. followed: those that the account has followed, of runs that were live before this one too.
+    passed_on: whether a program was told of the change. verdict: the answers of the backtest that the rules came from.
     """
 
     live: LiveRun
     live_forecast: LiveForecast
     entry: JournalEntry
     earlier: tuple[JournalEntry, ...]
-    previous: float
+    followed: tuple[JournalEntry, ...]
     passed_on: bool
     verdict: Mapping[str, Any]
     notes: tuple[str, ...] = ()
@@ -66,6 +67,34 @@ class Answer:
         return paper_record(
             live_forecast.run, live_forecast.experiment, entries, live_forecast.prices, rules=self.live.trading
         )
+
+    @property
+    def previous(self) -> float:
+        """The position of the signal before this bar, 0 where there was none."""
+        return self.followed[-1].traded.position if self.followed else 0.0
+
+    def shares(self, money: float) -> tuple[int, int]:
+        """Whole shares before this bar's order and after it.
+
+        They are counted at each close whose signal has another position than the one before, from money, and kept in
+        between, so that orders add up to the shares; a split multiplies them.
+        """
+        before = shares = 0
+        position, at = 0.0, ""
+        for entry in (*self.followed, self.entry):
+            before = int(shares * self._split(at, entry.decided_at))
+            changed = entry.traded.position != position
+            shares = int(money * entry.traded.position / entry.price) if changed else before
+            position, at = entry.traded.position, entry.decided_at
+        return before, shares
+
+    def _split(self, after: str, until: str) -> float:
+        """New shares for one old, of the splits between two closes."""
+        actions = self.live_forecast.actions
+        if actions is None or not len(actions) or not after:
+            return 1.0
+        first, last = (np.datetime64(moment.removesuffix("Z"), "ns") for moment in (after, until))
+        return float(np.prod(actions.split[(actions.ex_at > first) & (actions.ex_at <= last)]))
 
     @property
     def changed(self) -> bool:
@@ -123,11 +152,11 @@ def ask_all(
         except Exception as error:  # a defect in one run's files must not cost the others their signals
             reason = f"{type(error).__name__}: {error}. This is a defect of forecast; ask the run alone with --debug."
             failures.append(Failure(run=live_run.run, symbol=live_run.symbol, reason=reason))
-    page = journal.read()
+    page, names = journal.read(), {live_run.run for live_run in live}
     entries = [_entry(live_run, live_forecast.forecast, now=now, refit=refit) for live_run, live_forecast in forecasts]
     standing = journal.record(entries) if journalled else entries
     answers = [
-        _answer(live_run, live_forecast, entry, page=page, fresh_entry=fresh, journalled=journalled)
+        _answer(live_run, live_forecast, entry, page=page, fresh_entry=fresh, journalled=journalled, live_names=names)
         for (live_run, live_forecast), entry, fresh in zip(forecasts, standing, entries, strict=True)
     ]
     return Evening(answers=tuple(answers), failures=tuple(failures), notes=tuple(_notes(page, now=now)))
@@ -170,9 +199,9 @@ def _answer(
     page: JournalPage,
     fresh_entry: JournalEntry,
     journalled: bool,
+    live_names: Set[str],
 ) -> Answer:
-    """now: what the run says this time; entry: what the journal has of this bar."""
-    before = page.before(live.symbol, entry.decided_at)
+    """fresh_entry: what the run says this time; entry: what the journal has of this bar."""
     notes = list(live_forecast.forecast.notes)
     if fresh_entry.traded.position != entry.traded.position:
         notes.append(
@@ -190,7 +219,7 @@ def _answer(
         )
         if journalled
         else (),
-        previous=0.0 if before is None else before.traded.position,
+        followed=page.followed(live.symbol, entry.decided_at, run=live.run, others=live_names - {live.run}),
         passed_on=entry.key in page.passed_on,
         verdict={name: verdict.get(name) for name in ("skill", "money")},
         notes=tuple(notes),

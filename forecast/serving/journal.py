@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,10 +70,21 @@ class JournalPage:
         """The entries of a run, in order of their bars."""
         return sorted((entry for entry in self.entries if entry.run == run), key=lambda entry: entry.decided_at)
 
-    def before(self, symbol: str, decided_at: str) -> JournalEntry | None:
-        """The newest entry of a symbol, whatever the run, at an earlier bar."""
-        earlier = [entry for entry in self.entries if entry.symbol == symbol and entry.decided_at < decided_at]
-        return max(earlier, key=lambda entry: entry.decided_at, default=None)
+    def followed(
+        self, symbol: str, decided_at: str, *, run: str, others: Collection[str] = ()
+    ) -> tuple[JournalEntry, ...]:
+        """The entries of a symbol at earlier bars that the account of a run has followed, one a bar, in their order.
+
+        Those of the run, and of runs that were live before it. others: the runs that are live beside it, each of which
+        has an account of its own.
+        """
+        entry_of: dict[str, JournalEntry] = {}
+        for entry in self.entries:
+            if entry.symbol != symbol or entry.decided_at >= decided_at or entry.run in others:
+                continue
+            if entry.run == run or entry.decided_at not in entry_of:
+                entry_of[entry.decided_at] = entry
+        return tuple(entry_of[moment] for moment in sorted(entry_of))
 
 
 class Journal:

@@ -102,8 +102,11 @@ class Verdict:
         )
 
 
+_COLUMNS = tuple(column.name for column in fields(Comparison))
+
+
 def _comparison(content: Mapping[str, Any]) -> Comparison:
-    values = {column.name: content[column.name] for column in fields(Comparison)}
+    values = {name: content[name] for name in _COLUMNS}
     if values["attribution"] is not None:
         values["attribution"] = Attribution(**values["attribution"])
     return Comparison(**values)

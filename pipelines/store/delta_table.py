@@ -7,10 +7,13 @@ nothing to sync and no lock: a commit is put only where none of its number is (I
 """
 
 import json
+import os
 import random
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ATTEMPTS = 20
+_COMMIT = re.compile(r"\d{20}\.json")
 _SETTLED = 2 * 10**9  # nanoseconds since the last change of a log, after which another changes its time
 _EVER = 9 * 10**18  # nanoseconds from 1970, to both sides
 _S3_OPTIONS = {
@@ -37,6 +41,23 @@ _S3_OPTIONS = {
     "retry_timeout": "40s",
 }
 _ROWS = 1 << 19  # in a row group: what a scan holds in memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Opened:
+    """A table as it was when its log was last changed. settled: that was long enough ago. newest: its last commit."""
+
+    table: Any
+    changed: int
+    settled: bool
+    newest: tuple[Any, ...]
+
+
+def _newest_commit(log: Path) -> tuple[Any, ...]:
+    """Name, inode, size and time of the last commit in a log: commits are added and never changed."""
+    name = max((entry.name for entry in os.scandir(log) if _COMMIT.fullmatch(entry.name)), default="")
+    status = (log / name).stat()
+    return name, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 class Table:
@@ -51,7 +72,7 @@ class Table:
         self._address = f"{root}/{name}"
         self._folder = None if isinstance(root, str) else root / name
         self._rising = rising
-        self._opened: tuple[int, Any] | None = None  # when its log was last changed, and the table as of then
+        self._opened: _Opened | None = None
         self._leftovers = None if self._folder is None else Leftovers(self._folder, partition_by)
 
     def exists(self) -> bool:
@@ -276,16 +297,20 @@ class Table:
         read fast."""
         if self._folder is None:
             return self._open_anew()
+        log = self._folder / "_delta_log"
         try:
-            changed = (self._folder / "_delta_log").stat().st_mtime_ns
+            changed = log.stat().st_mtime_ns
+            settled = time.time_ns() - changed > _SETTLED  # clocks of file systems are coarse
+            before = self._opened
+            if before is not None and before.settled and before.changed == changed:
+                return before.table
+            newest = _newest_commit(log)
         except OSError:
             return self._open_anew()
-        if self._opened is None or self._opened[0] != changed:
-            settled = time.time_ns() - changed > _SETTLED  # clocks of file systems are coarse
-            opened = self._open_anew()
-            self._opened = (changed, opened) if settled and opened is not None else None
-            return opened
-        return self._opened[1]
+        table = before.table if before is not None and before.newest == newest else self._open_anew()
+        if table is not None:
+            self._opened = _Opened(table=table, changed=changed, settled=settled, newest=newest)
+        return table
 
     def _open_anew(self) -> Any:
         """The table as it is now, to be written or moved to another version."""

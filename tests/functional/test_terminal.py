@@ -79,6 +79,7 @@ def test_signals_of_the_evening_fit(width, capsys, monkeypatch):
     import os
     import shutil
     from contextlib import redirect_stdout
+    from dataclasses import replace
     from pathlib import Path
 
     import numpy as np
@@ -99,10 +100,11 @@ def test_signals_of_the_evening_fit(width, capsys, monkeypatch):
         recorded_at="2024-01-02T22:00:00Z", run=A, symbol="SHIB-USD", model="lstm", backtest=LONG, rules={},
         decided_at="2024-01-02T21:00:00Z", price=0.0000112965, currency="USD", signals=(given,),
     )  # fmt: skip
+    long = replace(entry, decided_at="2023-12-29T21:00:00Z", signals=(replace(given, position=1.0),))
     lived = live.LiveRun(run=A, symbol="SHIB-USD", model="lstm", backtest=LONG, rules={}, added_at="")
     asked = LiveForecast(loaded=None, forecast=found, prices=None)  # type: ignore[arg-type]
     answer = Answer(
-        live=lived, live_forecast=asked, entry=entry, earlier=(), previous=1.0, passed_on=False,
+        live=lived, live_forecast=asked, entry=entry, earlier=(), followed=(long,), passed_on=False,
         verdict={"skill": "inconclusive", "money": None},
     )  # fmt: skip
     evening = Evening(answers=(answer,), failures=(Failure(run=B, symbol="MSFT", reason="It is gone."),))

@@ -23,11 +23,15 @@ _NOT_FOUND = {"code": "Not Found", "description": "No data found, symbol may be 
 
 @dataclass
 class FakeYahoo:
-    """charts: symbol -> the body that Yahoo would answer for its whole history. faults: used up one a chart request."""
+    """charts: symbol -> the body that Yahoo would answer for its whole history. faults: used up one a chart request.
+
+    failing: symbols whose every request is answered with status 500.
+    """
 
     charts: dict[str, dict[str, Any]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     always: str = ""
+    failing: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     base: str = ""
     over: threading.Event = field(default_factory=threading.Event)
@@ -51,6 +55,8 @@ class FakeYahoo:
             return 200, b"<html><body>Will you accept our cookies?</body></html>", {}, ""
         symbol = unquote(parts.path.rsplit("/", 1)[1])
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        if symbol in self.failing:
+            return 500, b"Internal Server Error", {}, ""
         if symbol not in self.charts:
             body = {"chart": {"result": None, "error": _NOT_FOUND}}
             return 404, json.dumps(body).encode(), {}, ""

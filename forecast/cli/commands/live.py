@@ -12,6 +12,7 @@ from forecast.cli.tables import Column, print_table
 from forecast.cli.text import say
 
 if TYPE_CHECKING:
+    from forecast.runs.run import Run
     from forecast.serving.journal import JournalEntry
     from forecast.serving.live import LiveRun
     from forecast.serving.paper_record import PaperRecord
@@ -30,7 +31,7 @@ def command() -> None:
 
 
 @command.command("add")
-@click.argument("name", metavar="RUN|SYMBOL", shell_complete=completion.runs_and_symbols)
+@click.argument("names", nargs=-1, required=True, metavar="RUN|SYMBOL...", shell_complete=completion.runs_and_symbols)
 @click.option(
     "--backtest",
     metavar="NAME",
@@ -43,20 +44,26 @@ def command() -> None:
     help="The network whose position is traded  [default: lstm, or the run's first]",
 )
 @click.pass_obj
-def add(settings: CliContext, name: str, backtest: str | None, model: str | None) -> None:
-    """Put a run into the live set, with the rules of one of its backtests; later backtests do not change them.
+def add(settings: CliContext, names: tuple[str, ...], backtest: str | None, model: str | None) -> None:
+    """Put runs into the live set, each with the rules of one of its backtests; later backtests do not change them.
 
     \b
     Examples:
       forecast live add AAPL-1d-0a1b2c3d4e
+      forecast live add AAPL MSFT IBM
       forecast live add AAPL --backtest long-flat_band-0.02_fee-1.0_slippage-2.0
     """
     from forecast.runs.catalog import open_run
+
+    for run in [open_run(settings.runs, name) for name in names]:
+        _add(settings, run, backtest=backtest, model=model)
+
+
+def _add(settings: CliContext, run: "Run", *, backtest: str | None, model: str | None) -> None:
     from forecast.serving import live
     from forecast.serving.loader import open_experiment
     from pipelines.errors import RunError, did_you_mean
 
-    run = open_run(settings.runs, name)
     _, experiment = open_experiment(run)
     names = run.backtests()
     if not names:

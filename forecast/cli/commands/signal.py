@@ -23,6 +23,13 @@ FAILED = 4
 """Exit code where some live run could not be asked, or a program of --on-change failed; the others were served."""
 
 
+def now() -> "np.datetime64":
+    """The moment at which is asked, UTC."""
+    import numpy as np
+
+    return np.datetime64("now", "ns")
+
+
 @click.command("signal")
 @click.argument("name", default="latest", metavar="[RUN|SYMBOL]", shell_complete=completion.runs_and_symbols)
 @click.option("--symbol", shell_complete=completion.symbols, help="The newest run of this symbol.")
@@ -89,8 +96,6 @@ def command(
     """
     from dataclasses import replace
 
-    import numpy as np
-
     from forecast.api.evenings import Asking
     from forecast.api.progress import progress_display
     from forecast.api.rankings import ask_panel
@@ -107,9 +112,9 @@ def command(
         raise click.UsageError(f"{misplaced} goes with --all.")
     if as_csv and as_json:
         raise click.UsageError("Expected --csv or --json, got both.")
-    now = np.datetime64("now", "ns")
+    moment = now()
     ask = Asking(
-        workspace=settings.workspace, now=now, offline=offline, refit=refit,
+        workspace=settings.workspace, now=moment, offline=offline, refit=refit,
         jobs=jobs_or_cores(jobs) if refit else None, rules={"policy": policy, "threshold": threshold},
         note=settings.note,
     )  # fmt: skip
@@ -121,7 +126,7 @@ def command(
             _tell(
                 evening,
                 settings,
-                now=now,
+                now=moment,
                 form=form,
                 changed=changed,
                 cash=cash,
@@ -135,11 +140,11 @@ def command(
             raise click.UsageError("Expected a run of one symbol for --watch, got a panel.")
         with progress_display(refit and not settings.quiet) as training:
             ranking = ask_panel(
-                run, workspace=settings.workspace, now=now, offline=offline, refit=refit, jobs=ask.jobs,
+                run, workspace=settings.workspace, now=moment, offline=offline, refit=refit, jobs=ask.jobs,
                 rules=ask.rules, note=settings.note, progress=training if refit else None,
             )  # fmt: skip
-        show_panel(ranking, settings, now=now, as_json=as_json)
-        ctx.exit(STALE if ranking.stale(now) else 0)
+        show_panel(ranking, settings, now=moment, as_json=as_json)
+        ctx.exit(STALE if ranking.stale(moment) else 0)
     if watch:
         signal_watch.check(run)
     if refit:
@@ -149,10 +154,10 @@ def command(
         with busy(settings, f"Asking {run.symbol}"):
             answer = ask.one(run)
     signal = answer.forecast
-    show(signal, settings, now=now, as_json=as_json, line=watch)
+    show(signal, settings, now=moment, as_json=as_json, line=watch)
     if watch:
         signal_watch.follow(settings, answer.loaded, rules=signal.rules, as_json=as_json)
-    if signal.stale(now):
+    if signal.stale(moment):
         ctx.exit(STALE)
 
 

@@ -1,26 +1,24 @@
 """The list of runs to sort, filter and search; portfolios and power studies below it, each with a link to its page."""
 
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from forecast.config import model_registry
 from forecast.evaluation.portfolio import FOLDER, list_portfolios
 from forecast.report import formatting
 from forecast.report.document import environment
+from forecast.report.pages.index_rows import BacktestRow, backtest_rows
 from forecast.report.pages.portfolio import page_name as portfolio_page
 from forecast.report.pages.power import page_name, sentence
+from forecast.report.pages.run import backtest_page
 from forecast.report.sections.families import together
 from forecast.report.sections.verdict import verdict_text
 from forecast.runs.io import read_json
 from forecast.runs.overview import RunSummary, differing_settings, summaries
 from forecast.runs.run import Run
-from forecast.statistics.comparisons import BUY_AND_HOLD
 from forecast.statistics.families import joint_families
-from forecast.statistics.verdict import Verdict
 from forecast.studies.power_results import PowerStudy
 from pipelines.errors import RunError
 from pipelines.files import write_atomically
@@ -31,7 +29,7 @@ _NUMBERS = (
     ("max_drawdown", "Max. drawdown", formatting.percent),
     ("trades", "Trades", formatting.count),
 )
-_WIDTH, _HEIGHT = 100, 28  # of a growth picture
+_OLDER = 5  # backtests of a run that are linked beside its newest one
 _ANSWERS = ("better", "worse", "inconclusive")
 _OMITTED = ("start", "end", "panel", "controls")  # long, or said by the dates of the page
 
@@ -47,12 +45,17 @@ def write_index(runs: Sequence[Run], *, folder: Path, calibrations: Sequence[Pow
         (run, summary_of[run.folder.parent, run.name]) for run in runs if (run.folder.parent, run.name) in summary_of
     ]
     usual = _usual_settings([summary for _, summary in listed])
+    backtest_of = {
+        place: backtest_rows(place, [summary for run, summary in listed if run.folder.parent == place])
+        for place in places
+    }
+    pages = {entry.name for entry in os.scandir(folder)} if folder.is_dir() else set()
     rows, verdicts = [], []
     for run, summary in listed:
-        row, verdict = _row(run, summary, usual=usual, folder=folder)
-        rows.append(row)
-        if verdict is not None:
-            verdicts.append((run.name, summary.symbol, verdict))
+        backtest = backtest_of[run.folder.parent][run.name]
+        rows.append(_row(summary, backtest, usual=usual, pages=pages))
+        if backtest.verdict is not None:
+            verdicts.append((run.name, summary.symbol, backtest.verdict))
     controls = [
         {
             "link": page_name(study),
@@ -85,10 +88,11 @@ def _portfolios(runs: Path, *, folder: Path) -> list[dict[str, str]]:
 
 
 def _row(
-    run: Run, summary: RunSummary, *, usual: Mapping[str, str], folder: Path
-) -> tuple[dict[str, Any], Verdict | None]:
-    """A row of the list, and the verdict of the newest backtest, None where there is none to read."""
-    page = f"{run.name}.html"
+    summary: RunSummary, backtest: BacktestRow, *, usual: Mapping[str, str], pages: Collection[str]
+) -> dict[str, Any]:
+    """A row of the list. pages: names of the files that can be linked to."""
+    page = f"{summary.run}.html"
+    older = [(name, backtest_page(summary.run, name)) for name in reversed(summary.backtests[:-1])]
     settings = ", ".join(
         f"{name.replace('_', ' ')} {formatting.value(summary.settings[name])}"
         for name, value in usual.items()
@@ -96,8 +100,9 @@ def _row(
     )
     labels = " · ".join(filter(None, (summary.experiment, " ".join(f"#{tag}" for tag in summary.tags), summary.note)))
     row: dict[str, Any] = {
-        "run": run.name,
-        "link": page if (folder / page).exists() else None,
+        "run": summary.run,
+        "link": page if page in pages else None,
+        "older": [(name.replace("_", " "), link) for name, link in older if link in pages][:_OLDER],
         "symbol": summary.symbol,
         "date": formatting.day(summary.created_at),
         "settings": settings,
@@ -106,29 +111,11 @@ def _row(
         "skill": summary.skill or "",
         "answers": _answers(summary),
         "numbers": [_number(summary.number(name), write) for name, _, write in _NUMBERS],
-        "growth": None,
+        "growth": backtest.growth,
+        "sentence": backtest.sentence,
     }
-    row["sentence"], verdict, growth = _verdict(run, summary)
-    if growth and summary.model is not None:
-        row["growth"] = _picture(growth, summary.model)
-    row["words"] = " ".join((run.name, summary.symbol, settings, row["labels"], row["answers"]))
-    return row, verdict
-
-
-def _verdict(run: Run, summary: RunSummary) -> tuple[str, Verdict | None, Mapping[str, Sequence[float]]]:
-    """What a run's newest backtest says, its verdict and its growth; why there is none."""
-    if summary.status == "unfinished":
-        return "Not finished. The same 'forecast train' resumes it.", None, {}
-    if summary.status == "unreadable":
-        return f"Cannot be read: {summary.problem}", None, {}
-    if not summary.backtests:
-        return f"No backtest yet: forecast backtest {run.name}", None, {}
-    try:
-        metrics = run.metrics(summary.backtests[-1])
-        text = " ".join(verdict_text(metrics, symbol=summary.symbol).sentences)
-        return text, Verdict.from_json(metrics["verdict"]), metrics.get("growth") or {}
-    except (RunError, KeyError, TypeError, AttributeError) as error:
-        return f"Cannot be read: {error}", None, {}
+    row["words"] = " ".join((summary.run, summary.symbol, settings, row["labels"], row["answers"]))
+    return row
 
 
 def _answers(summary: RunSummary) -> str:
@@ -164,24 +151,3 @@ def _choices(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[str
     return [
         (name, name.capitalize(), options) for name, options in values.items() if len(options) > (name != "experiment")
     ]
-
-
-def _picture(growth: Mapping[str, Sequence[float]], model: str) -> dict[str, str] | None:
-    """Growth of a model and of buy-and-hold as the points of two lines, on one logarithmic scale."""
-    lines = {name: np.log(np.maximum(growth[name], 1e-6)) for name in (model, BUY_AND_HOLD) if growth.get(name)}
-    if model not in lines:
-        return None
-    low, high = min(line.min() for line in lines.values()), max(line.max() for line in lines.values())
-    scale = (_HEIGHT - 2) / max(float(high - low), 1e-9)
-
-    def points(line: Any) -> str:
-        x = np.linspace(0, _WIDTH, len(line)).round(1)
-        y = (_HEIGHT - 1 - scale * (line - low)).round(1)
-        return " ".join(f"{at:g},{height:g}" for at, height in zip(x, y, strict=True))
-
-    return {
-        "own": points(lines[model]),
-        "held": points(lines[BUY_AND_HOLD]) if BUY_AND_HOLD in lines else "",
-        "colour": model_registry.colour(model),
-        "end": formatting.number(growth[model][-1]),
-    }

@@ -62,7 +62,9 @@ class RetryPolicy:
 
 @dataclass(kw_only=True)
 class Client:
-    """One session and one pace for all symbols. Where none of the attempts reached Yahoo, later ones fail at once.
+    """One session and one pace for all symbols.
+
+    Where none of the attempts reached Yahoo, or it still limited requests after all of them, later ones fail at once.
 
     session: a requests or curl_cffi session, None for yfinance's own (which looks like a browser to Yahoo).
     """
@@ -72,18 +74,21 @@ class Client:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _next: float = 0.0
     _unreachable: str = ""
+    _limited: str = ""
 
     def history(self, symbol: str, **options: Any) -> "tuple[pd.DataFrame, dict[str, Any]]":
         """yfinance's Ticker.history() and the metadata that came with it.
 
         Raises:
             UnknownSymbolError: Yahoo does not know the symbol.
-            RateLimitedError: still limited after all attempts.
+            RateLimitedError: still limited after all attempts, now or for an earlier symbol.
             UnreachableError: no connection, now or for an earlier symbol.
             SourceError: no usable answer after all attempts.
         """
         if self._unreachable:
             raise UnreachableError(_no_connection(symbol, self._unreachable))
+        if self._limited:
+            raise RateLimitedError(f"{symbol}: {self._limited}")
         reason: Exception = _TryAgain("no answer")
         for attempt in range(self.patience.attempts):
             self._keep_pace()
@@ -101,9 +106,8 @@ class Client:
                     self.patience.sleep(self.patience.wait(attempt, reason.after))
         if isinstance(reason, _TryAgain) and reason.limited:
             hint = f"in {reason.after:.0f} seconds" if reason.after else "in some minutes"
-            raise RateLimitedError(
-                f"{symbol}: Yahoo limits requests from here. Run the same command again {hint}; it resumes there."
-            ) from reason
+            self._limited = f"Yahoo limits requests from here. Run the same command again {hint}; it resumes there."
+            raise RateLimitedError(f"{symbol}: {self._limited}") from reason
         if isinstance(reason, _TryAgain) and reason.unreachable:
             self._unreachable = str(reason)
             raise UnreachableError(_no_connection(symbol, f"{reason} ({self.patience.attempts} times)")) from reason

@@ -31,7 +31,7 @@ from forecast.runs.run import Run
 from forecast.statistics.sharpe_ratio import minimum_backtest_length
 from forecast.statistics.verdict import Verdict
 from pipelines.errors import RunError
-from tests.helpers.report_fixtures import build_run
+from tests.helpers.report_fixtures import build_run, save_backtest
 
 LIBRARY_SHA256 = "99784e3abfb07b142a15e521a439e6d9addceadb3f79553fd24c72774f0649ba"  # of plotly.js-basic-dist-min 4.1.1
 
@@ -298,6 +298,25 @@ def test_the_index_tells_runs_apart(run: Run, tmp_path: Path) -> None:
     assert "Not finished." in html
     assert "Cannot be read: run.json of run folder" in html
     assert html.count("<a ") == 1
+
+
+def test_the_index_reads_only_the_runs_that_have_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = {"bars": 400, "seeds": 1, "folds": 1}
+    runs = [build_run(tmp_path / "runs", name=name, **small) for name in ("one", "other")]
+    html = write_index(runs, folder=tmp_path).read_text()
+    read = []
+    metrics = Run.metrics
+    monkeypatch.setattr(Run, "metrics", lambda run, name: read.append((run.name, name)) or metrics(run, name))
+    assert write_index(runs, folder=tmp_path).read_text() == html
+    assert read == []
+    save_backtest(runs[0], "later", bars_per_year=252.0)
+    write_report(runs[0], backtest="default", folder=tmp_path)
+    read.clear()
+    html = write_index(runs, folder=tmp_path).read_text()
+    assert set(read) == {("one", "later")}
+    assert '<a href="one.default.html">default</a>' in html
+    (tmp_path / "runs" / ".index.json").write_text('{"version": 0')
+    assert write_index(runs, folder=tmp_path).read_text() == html
 
 
 def test_an_empty_index_says_what_to_do(tmp_path: Path) -> None:

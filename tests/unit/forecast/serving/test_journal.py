@@ -88,9 +88,18 @@ def test_the_signal_before_is_the_symbols_whatever_the_run(journal):
     old, new = entry(position=1.0), entry(run="AAPL-1d-z", decided_at="2024-01-05T21:00:00Z")
     journal.record([old, new])
     page = journal.read()
-    assert page.before("AAPL", new.decided_at) == old
-    assert page.before("AAPL", old.decided_at) is None
+    assert page.followed("AAPL", new.decided_at, run=new.run) == (old,)
+    assert page.followed("AAPL", old.decided_at, run=new.run) == ()
     assert page.of("AAPL-1d-z") == [new]
+
+
+def test_two_live_runs_of_a_symbol_have_accounts_of_their_own(journal):
+    long, flat = entry(position=1.0), entry(run="AAPL-1d-z", position=0.0)
+    journal.record([long, flat])
+    page, later = journal.read(), "2024-01-05T21:00:00Z"
+    assert page.followed("AAPL", later, run=flat.run, others={long.run}) == (flat,)
+    assert page.followed("AAPL", later, run=long.run, others={flat.run}) == (long,)
+    assert page.followed("AAPL", later, run=long.run) == (long,)  # the other one is live no more
 
 
 def test_what_a_program_was_told_is_remembered(journal):

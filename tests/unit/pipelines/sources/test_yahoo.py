@@ -150,6 +150,14 @@ def test_a_fault_that_stays_is_one_clear_line(fake: FakeYahoo, fault: str, error
     assert len(bars(fake)) == 3  # nothing of the failure is remembered
 
 
+def test_where_requests_are_limited_the_other_symbols_do_not_wait(fake: FakeYahoo) -> None:
+    fake.always, asking = "status 429", client(fake)
+    for symbol in ("XYZ", "ABC"):
+        with pytest.raises(RateLimitedError, match=f"{symbol}: Yahoo limits requests"):
+            source.read(symbol, client=asking, now=NOW)
+    assert not any("ABC" in path for path in fake.asked)
+
+
 def test_an_unknown_symbol_is_asked_for_once_and_named(fake: FakeYahoo) -> None:
     with pytest.raises(UnknownSymbolError, match="got NOPE"):
         source.read("NOPE", client=client(fake), now=NOW)

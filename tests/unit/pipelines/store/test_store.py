@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pipelines.bars.quote_matching import matched
 from pipelines.errors import StoreError, UnknownSymbolError
 from pipelines.market.types import Actions, Bars, Ticks
+from pipelines.store.delta_table import Table
 from pipelines.store.store import Store
 from tests.helpers.market_examples import actions, daily_bars
 from tests.helpers.quoted_trades import quoted_trades
@@ -46,6 +47,20 @@ def test_writing_the_same_bars_again_makes_no_new_version(tmp_path: Path) -> Non
     assert store.write_bars(bars) == 3
     assert store.write_bars(bars.rows(slice(1, 3))) == 2
     assert DeltaTable(tmp_path / "bars").version() == 0
+
+
+def test_a_table_is_opened_anew_where_its_log_has_grown_and_only_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Store(tmp_path).write_bars(daily_bars([10, 11, 12]))
+    opened, store = [], Store(tmp_path)
+    open_anew = Table._open_anew
+    monkeypatch.setattr(Table, "_open_anew", lambda table: opened.append(table.name) or open_anew(table))
+    for _ in range(3):
+        assert store.read_bars("XYZ").close.tolist() == [10, 11, 12]  # the log has changed a moment ago
+    assert opened.count("bars") == 1
+    Store(tmp_path).write_bars(daily_bars([13], first="2024-01-05"))
+    assert store.read_bars("XYZ").close.tolist() == [10, 11, 12, 13]
 
 
 def test_new_bars_replace_those_between_their_first_and_last(tmp_path: Path) -> None:
