@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from forecast.api.families import BacktestFamily
     from forecast.datasets.dataset import Source
-    from forecast.evaluation.foreign_forecasts import ForeignForecasts
+    from forecast.evaluation.judging.foreign_forecasts import ForeignForecasts
 
 Forecasts: TypeAlias = "pd.DataFrame | Path | str"
 """A frame, or a .csv or .parquet file."""
@@ -166,8 +166,8 @@ def judge_all(
 
     command: what gives these runs again, as a person would type it.
     """
-    from forecast.evaluation.judged_run import ask_predictors
-    from forecast.evaluation.judged_run import judge as judge_symbol
+    from forecast.evaluation.judging.judged_run import ask_predictors
+    from forecast.evaluation.judging.judged_run import judge as judge_symbol
 
     if (predictions is None) == (not predictors):
         raise ConfigError(
@@ -201,7 +201,7 @@ def judge_all(
 
 def _forecasts(judged: "Forecasts", config: JudgeConfig) -> "tuple[ForeignForecasts, dict[str, Any]]":
     """What a frame or file holds, and where it came from."""
-    from forecast.evaluation.foreign_forecasts import read_file, recognise
+    from forecast.evaluation.judging.foreign_forecasts import read_file, recognise
 
     if not isinstance(judged, str | Path):
         return recognise(judged, config=config), {"source": "a DataFrame"}

@@ -2,11 +2,8 @@
 
 __all__ = [
     "backtest",
-    "foreign_forecasts",
-    "judged_run",
+    "judging",
     "panel",
-    "panel_rows",
     "portfolio",
-    "predictor",
     "run_comparison",
 ]

@@ -10,7 +10,7 @@ import pandas as pd
 from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig as TradingConfig
 from forecast.evaluation.lookahead_audit import certify_fills
-from forecast.evaluation.panel import evaluate_panel
+from forecast.evaluation.panel.backtest import evaluate_panel
 from forecast.evaluation.recomputation import recompute
 from forecast.evaluation.tries import tries
 from forecast.evaluation.warnings import diverged_members, notes
@@ -20,7 +20,7 @@ from forecast.statistics import cpcv
 from forecast.statistics.summary import summarise
 from forecast.statistics.verdict import Caveat, Status, Verdict
 from forecast.trading.ledgers import ledger_frame, trade_frame
-from forecast.trading.market_state import closing_calendar
+from forecast.trading.market_state import check_spread, closing_calendar
 from forecast.trading.signals import members, utc
 from forecast.trading.strategy import StrategyResult, chosen_bands
 from forecast.trading.strategy import accounts as accounts
@@ -31,7 +31,7 @@ from pipelines.market.calendars import session_of
 def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
     """Trades every member of a run and its benchmarks, compares them, saves and returns the backtest.
 
-    A panel's members trade one account each over all its symbols (forecast.evaluation.panel).
+    A panel's members trade one account each over all its symbols (forecast.evaluation.panel.backtest).
 
     Raises:
         RunError: an unfinished or damaged run, or one without the validation rows that the rules need.
@@ -130,16 +130,7 @@ def traded_accounts(run: Run, *, rules: TradingConfig) -> StrategyResult:
 def _strategy_inputs(run: Run, *, rules: TradingConfig) -> dict[str, Any]:
     """What accounts are made of beside predictions and bars."""
     described = run.describe()
-    if rules.spread == "bars" and not described["config"].get("bars"):
-        raise ConfigError(
-            "Expected bars built from trades to estimate the spread from, got "
-            f"{described['data'].get('interval')} bars. Give it: --half-spread-bps 2."
-        )
-    if rules.spread == "quoted" and "bid" not in run.bars():
-        raise ConfigError(
-            "Expected bars made of trades with quotes for --half-spread quoted, got bars without. Fetch the symbol's "
-            "quotes and train again, or give the spread: --half-spread 2."
-        )
+    check_spread(rules, described, bars=run.bars())
     if rules.learns and described["config"].get("split") == COMBINATORIAL:
         raise ConfigError(
             "Expected split expanding or rolling for calibration, threshold auto and sizing kelly: "

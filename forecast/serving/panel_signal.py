@@ -13,8 +13,8 @@ from forecast.compute.task import Task
 from forecast.config.experiment import Experiment
 from forecast.config.trading import TradingConfig
 from forecast.datasets.dataset import Source, make_bars, members, with_cross_sections, with_room
-from forecast.evaluation.panel import account_parts, check_rules, market_states, model_shares
-from forecast.evaluation.panel_rows import panel_rows
+from forecast.evaluation.panel.rows import panel_rows
+from forecast.evaluation.panel.shares import check_rules, market_states, member_shares
 from forecast.runs import integrity, tables
 from forecast.runs.checkpoints import Checkpoint, open_member, panel_scalers
 from forecast.runs.run import Run
@@ -130,8 +130,8 @@ def panel_signal(
         ConfigError: rules that a panel cannot follow.
     """
     described, experiment = open_panel(run)
-    check_rules(rules, described)
     bars, stored = run.bars(), run.predictions()
+    check_rules(rules, described, bars=bars)
     past = stored[stored["model"].isin(experiment.models)]
     if until is not None:
         past = past[utc(past["decided_at"]) <= until]
@@ -171,26 +171,26 @@ def panel_signal(
         [tables.bars(with_room(decision_rows.prices, bars=1)) for decision_rows in symbol_rows.values()],
         ignore_index=True,
     )
-    rows = rows.rows(pd.Series(rows.symbol).isin(list(symbol_rows)).to_numpy())
+    rows = rows.rows(pd.Series(rows.symbol).isin(list(symbol_rows)).to_numpy()).ensembles(experiment.models)
     closes = {symbol: decision_rows.prices.closed_at for symbol, decision_rows in symbol_rows.items()}
-    parts = account_parts(
-        rows,
-        states=market_states(room, rules=rules, described=described),
-        closes=closes,
-        rules=rules,
-    )
+    states = market_states(room, rules=rules, described=described)
+    shares = member_shares(rows, states=states, closes=closes, rules=rules)
     absent |= {
         symbol: f"no bar at the newest close, the last one is of {np.datetime_as_string(end, unit='D')}"
         for symbol, decision_rows in symbol_rows.items()
         if (end := decision_rows.prices.closed_at[-1]) < newest[symbol]
     }
-    networks = {}
-    for model in experiment.models:
-        probability = rows.probability[model, ENSEMBLE]
-        shares, _ = model_shares(rows, model, probability, rules=rules, parts=parts, closes=closes)
-        networks[model] = _ranking(
-            rows.symbol, rows.decided_at, probability, shares, symbol_rows=symbol_rows, newest=newest
+    networks = {
+        model: _ranking(
+            rows.symbol,
+            rows.decided_at,
+            rows.probability[model, ENSEMBLE],
+            shares[model, ENSEMBLE][0],
+            symbol_rows=symbol_rows,
+            newest=newest,
         )
+        for model in experiment.models
+    }
     return PanelSignal(
         run=run.name,
         symbol=run.symbol,

@@ -117,6 +117,24 @@ def conditions(
     )
 
 
+def check_spread(rules: TradingConfig, described: Mapping[str, Any], *, bars: pd.DataFrame) -> None:
+    """Whether a run's bars give the spread that the rules ask for. described: run.json.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    if rules.spread == "bars" and not described["config"].get("bars"):
+        raise ConfigError(
+            "Expected bars built from trades to estimate the spread from, got "
+            f"{described['data'].get('interval')} bars. Give it: --half-spread-bps 2."
+        )
+    if rules.spread == "quoted" and "bid" not in bars:
+        raise ConfigError(
+            "Expected bars made of trades with quotes for --half-spread quoted, got bars without. Fetch the symbol's "
+            "quotes and train again, or give the spread: --half-spread 2."
+        )
+
+
 def closing_calendar(described: Mapping[str, Any]) -> str | None:
     """The calendar with whose sessions a run's positions are closed, None where they are held overnight.
 

@@ -67,7 +67,7 @@ class AccessLog:
 
     def _add_file(self, raw: str | bytes) -> None:
         path = os.path.abspath(os.fsdecode(raw))  # no look-up of links within the hook
-        if path.startswith(_SYSTEM) or path.endswith(_CODE):
+        if path.startswith(_SYSTEM) or path.endswith(_CODE) or f"{os.sep}__pycache__{os.sep}" in path:
             return
         if path.startswith(self._libraries) and not path.endswith(_TABLES):
             return

@@ -9,8 +9,8 @@ import pandas as pd
 from forecast.config.experiment import Experiment
 from forecast.config.judging import JudgeConfig
 from forecast.datasets.dataset import Source
-from forecast.evaluation.foreign_forecasts import recognise
-from forecast.evaluation.judged_run import judge
+from forecast.evaluation.judging.foreign_forecasts import recognise
+from forecast.evaluation.judging.judged_run import judge
 from forecast.runs.run import Run
 from pipelines.market import calendars
 from pipelines.market.types import Actions, Bars

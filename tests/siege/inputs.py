@@ -80,7 +80,7 @@ def _frame(rng: random.Random) -> pd.DataFrame:
 def forecasts(rng: random.Random, folder: Path) -> tuple[str, Callable[[], None]]:
     """A file of another program's forecasts."""
     from forecast.config.judging import JudgeConfig
-    from forecast.evaluation.foreign_forecasts import read_file, recognise
+    from forecast.evaluation.judging.foreign_forecasts import read_file, recognise
 
     name = rng.choice(["date", "ds", "time"])
     frame = pd.DataFrame(

@@ -19,7 +19,7 @@ TIMEOUT = 300.0
 _MODULES = (
     "deltalake", "pyarrow.dataset", "pyarrow.parquet", "h5py", "scipy.stats", "sklearn.linear_model",
     "exchange_calendars", "jinja2", "plotly.graph_objects", "yfinance", "forecast.__main__", "forecast.api",
-    "forecast.evaluation.backtest", "forecast.evaluation.judged_run", "forecast.evaluation.portfolio",
+    "forecast.evaluation.backtest", "forecast.evaluation.judging.judged_run", "forecast.evaluation.portfolio",
     "forecast.report.pages.run", "forecast.serving.signal", "forecast.serving.evening",
     "pipelines.sources.csv.source", "pipelines.sources.yahoo.source", "pipelines.store.store",
     *(f"forecast.cli.commands.{name}"

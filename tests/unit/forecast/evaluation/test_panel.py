@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from forecast.config.trading import Costs, TradingConfig
-from forecast.evaluation import panel
 from forecast.evaluation.backtest import evaluate
-from forecast.evaluation.panel_rows import panel_rows
+from forecast.evaluation.panel import accounts, lookahead_audit, shares
+from forecast.evaluation.panel.rows import panel_rows
 from forecast.report import write_report
 from forecast.trading.signals import ENSEMBLE
 from pipelines.errors import ConfigError, RunError
@@ -368,20 +368,20 @@ def test_every_policy_replayed_without_the_future_or_with_another_gives_the_same
     rules = TradingConfig(policy=policy, weighting=weighting, costs=COSTS)
     rows, bars, described = panel_rows(small.predictions()), small.bars(), small.describe()
     inputs = {
-        "states": panel.market_states(bars, rules=rules, described=described),
+        "states": shares.market_states(bars, rules=rules, described=described),
         "closes": {symbol: own["closed_at"].dt.tz_convert(None).to_numpy() for symbol, own in bars.groupby("symbol")},
         "rules": rules,
     }
-    trades = panel.panel_trades(rows, small.validation(), **inputs)
-    replayed = list(panel._replays(trades, bars, rules=rules, described=described))
+    trades = accounts.panel_trades(rows, small.validation(), **inputs)
+    replayed = list(lookahead_audit._replays(trades, bars, rules=rules, described=described))
     assert len(replayed) == 4
     assert all(same for _, same in replayed)
-    honest = panel.panel_shares
+    honest = shares.panel_shares
 
     def ahead(probability, symbol, *args, **options):
         following = pd.Series(probability).groupby(symbol).shift(-1, fill_value=0.5).to_numpy()
         return honest(following, symbol, *args, **options)
 
-    monkeypatch.setattr(panel, "panel_shares", ahead)
-    trades = panel.panel_trades(rows, small.validation(), **inputs)
-    assert not all(same for _, same in panel._replays(trades, bars, rules=rules, described=described))
+    monkeypatch.setattr(shares, "panel_shares", ahead)
+    trades = accounts.panel_trades(rows, small.validation(), **inputs)
+    assert not all(same for _, same in lookahead_audit._replays(trades, bars, rules=rules, described=described))

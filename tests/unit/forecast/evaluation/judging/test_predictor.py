@@ -5,8 +5,8 @@ import pytest
 
 from forecast.config.experiment import Experiment
 from forecast.config.judging import JudgeConfig
-from forecast.evaluation.judged_run import ask_predictors, judge
-from forecast.evaluation.predictor import ask
+from forecast.evaluation.judging.judged_run import ask_predictors, judge
+from forecast.evaluation.judging.predictor import ask
 from pipelines.errors import ForecastError
 from tests.helpers.foreign_forecasts import market
 from tests.helpers.predictors import averages

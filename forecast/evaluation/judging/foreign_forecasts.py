@@ -14,13 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.config.experiment import BASELINES
 from forecast.config.judging import AUTO, JudgeConfig
-from forecast.config.model_registry import JUDGED, MODELS, is_judged
-from forecast.statistics.comparisons import BASE_RATE, BENCHMARKS
-from forecast.trading.signals import ENSEMBLE
-from pipelines.errors import BadFileError, ForecastError
-from pipelines.market.types import Floats, check_symbol
+from forecast.evaluation.judging import cells
+from pipelines.errors import BadFileError
+from pipelines.market.types import Floats
 
 SCORE_UNIT = 0.01
 """A score of this size stands for a probability of 0.75: what scores become keeps their order and their sign."""
@@ -41,12 +38,8 @@ _VALUES = {
 _LIBRARY = {"unique_id", "ds"}
 _BESIDE = ("y", "cutoff", "open", "high", "low", "close", "adj_close", "volume", "index", "level_0")
 _INTERVAL = re.compile(r".*-(lo|hi)-\d+(\.\d+)?")
-_SIGNALS = {"buy": 1.0, "long": 1.0, "hold": 0.5, "keep": 0.5, "sell": 0.0, "short": 0.0}
-_POSITIONS = {"long": 1.0, "in": 1.0, "flat": 0.0, "out": 0.0}
-_OFFSET = re.compile(r".*[\dT ]\d\d(:?\d\d(:?\d\d(\.\d+)?)?)?(Z|[+-]\d\d:?\d\d)")
 _MOST_BYTES = 1 << 30
 _MOST_ROWS = 1 << 26
-_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,7 +97,7 @@ def read_file(path: Path) -> pd.DataFrame:
     except Exception as error:  # the parsers of a damaged file raise whatever they stumble over
         raise BadFileError(
             f"Expected a table of forecasts in {path}, got something that cannot be read "
-            f"({type(error).__name__}: {_short(error)}). Write it anew."
+            f"({type(error).__name__}: {cells.short(error)}). Write it anew."
         ) from error
 
 
@@ -133,20 +126,20 @@ def recognise(frame: pd.DataFrame, *, config: JudgeConfig) -> ForeignForecasts:
     rows = _long(frame, {name: spelled[name] for name in columns}, keep=[name for name in names if name in special])
     cutoff = "cutoff" in names and not from_run
     table: dict[str, Any] = {
-        "model": _models(rows["model"], from_run=from_run),
-        "seed": _integers(rows["seed"], "seed") if "seed" in names else np.zeros(len(rows), dtype=np.int64),
-        "time": _times(rows["cutoff" if cutoff else time], "cutoff" if cutoff else time),
-        "value": _numbers(rows["value"], kind=kind),
+        "model": cells.model_names(rows["model"], from_run=from_run),
+        "seed": cells.whole_numbers(rows["seed"], "seed") if "seed" in names else np.zeros(len(rows), dtype=np.int64),
+        "time": cells.times_of(rows["cutoff" if cutoff else time], "cutoff" if cutoff else time),
+        "value": cells.numbers_of(rows["value"], kind=kind),
     }
     if cutoff:
-        table["ahead"] = _times(rows[time], time)
+        table["ahead"] = cells.times_of(rows[time], time)
     if symbol:
-        table["symbol"] = _symbol_names(rows[symbol])
+        table["symbol"] = cells.symbol_names(rows[symbol])
     if "fold" in names:
-        table["fold"] = _integers(rows["fold"], "fold")
+        table["fold"] = cells.whole_numbers(rows["fold"], "fold")
     if from_run:
-        table |= {name: _times(rows[name], name) for name in ("entry_at", "exit_at")}
-        table |= {name: _finite(rows[name], name) for name in ("target", "forward_return")}
+        table |= {name: cells.times_of(rows[name], name) for name in ("entry_at", "exit_at")}
+        table |= {name: cells.finite_numbers(rows[name], name) for name in ("target", "forward_return")}
     return ForeignForecasts(
         rows=pd.DataFrame(table),
         values=kind,
@@ -268,131 +261,6 @@ def _long(frame: pd.DataFrame, columns: dict[str, str], *, keep: Sequence[str]) 
     return pd.concat(parts, ignore_index=True)
 
 
-def _models(names: "pd.Series[Any]", *, from_run: bool) -> "pd.Series[Any]":
-    """Model names that a page can show and that mean nothing else here; those of the project's own runs stay."""
-    if bool(names.isna().any()):
-        raise BadFileError("Expected a model in every row, got rows without. Fill the column model.")
-    texts = names.astype(str)
-    reserved = {*BENCHMARKS, BASE_RATE, ENSEMBLE, "best_baseline", "difference", *BASELINES}
-    project_names = {name for name in texts.unique() if from_run and (name in (*MODELS, *BASELINES) or is_judged(name))}
-    for name in texts.unique():
-        if name in project_names:
-            continue
-        if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable() or ":" in name:
-            raise BadFileError(
-                f"Expected models named by 1 to {_LONGEST_NAME} printable characters without a colon, got "
-                f"{name[:_LONGEST_NAME]!r}. Rename it."
-            )
-        if name in reserved:
-            raise BadFileError(f"Expected a model name of its own, got {name}, a benchmark's. Rename it: my_{name}.")
-    return pd.Series(
-        texts.map({name: name if name in project_names else f"{JUDGED}:{name}" for name in texts.unique()})
-    )
-
-
-def _symbol_names(names: "pd.Series[Any]") -> "pd.Series[Any]":
-    if bool(names.isna().any()):
-        raise BadFileError("Expected a symbol in every row, got rows without. Fill the column.")
-    texts = names.astype(str)
-    checked = {name: check_symbol(name) for name in texts.unique()}
-    return pd.Series(texts.map(checked))
-
-
-def _numbers(values: "pd.Series[Any]", *, kind: str) -> Floats:
-    """The values as numbers, which a kind's own rules allow."""
-    texts = {"signal": _SIGNALS, "position": _POSITIONS}.get(kind)
-    if texts is not None and not pd.api.types.is_numeric_dtype(values):
-        cells = values.astype(str).str.strip().str.lower()
-        scores = cells.map(texts)
-        if bool(scores.isna().any()):
-            row = int(np.argmax(scores.isna()))
-            raise BadFileError(
-                f"Expected each {kind} out of {', '.join(texts)}, got {str(values.iloc[row])[:40]!r} in row {row}. "
-                "Write one of them."
-            )
-        return np.asarray(scores, dtype=np.float64)
-    numbers = _finite(values, "forecasts")
-    if kind == "signal":
-        _check(
-            numbers, np.isin(numbers, (-1.0, 0.0, 1.0)), "signals -1, 0 (hold) or 1", "Say --values score for others."
-        )
-        return np.asarray((numbers + 1.0) / 2.0, dtype=np.float64)
-    if kind == "position":
-        why = "Say --values signal where 0 keeps a position, score where the size counts."
-        _check(numbers, np.isin(numbers, (0.0, 1.0)), "positions 0 (out) or 1 (in)", why)
-    if kind == "probability":
-        inside = (numbers >= 0.0) & (numbers <= 1.0)
-        _check(numbers, inside, "probabilities from 0 to 1", "Say --values score where they are scores.")
-    if kind == "price":
-        _check(numbers, numbers > 0, "prices above 0", "Say --values score where they are returns.")
-    return numbers
-
-
-def _finite(values: "pd.Series[Any]", subject: str) -> Floats:
-    try:
-        numbers = pd.to_numeric(values).to_numpy(np.float64, na_value=np.nan)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise BadFileError(
-            f"Expected numbers as {subject}, got other values ({_short(error)}). Write numbers."
-        ) from error
-    _check(numbers, np.isfinite(numbers), f"finite numbers as {subject}", "Drop those rows or fill them.")
-    return numbers
-
-
-def _integers(values: "pd.Series[Any]", name: str) -> "np.ndarray[Any, np.dtype[np.int64]]":
-    numbers = _finite(values, f"{name} numbers")
-    fine = (numbers >= 0) & (numbers == np.floor(numbers)) & (numbers < 100_000)
-    _check(numbers, fine, f"whole {name} numbers from 0 on", f"Number each {name} from 0.")
-    return numbers.astype(np.int64)
-
-
-def _check(numbers: Floats, fine: "np.ndarray[Any, np.dtype[np.bool_]]", subject: str, hint: str) -> None:
-    if not np.all(fine):
-        row = int(np.argmin(fine))
-        raise BadFileError(
-            f"Expected {subject}, got {numbers[row]:g} in row {row} and {int((~fine).sum()) - 1} others. {hint}"
-        )
-
-
-def _times(values: "pd.Series[Any]", name: str) -> "pd.Series[Any]":
-    """Times with a zone (as UTC) or without one; days as midnights."""
-    try:
-        parsed = _parsed_times(values, name)
-        if isinstance(parsed.dtype, pd.PeriodDtype):
-            parsed = parsed.dt.to_timestamp()
-        parsed = parsed.dt.as_unit("ns")
-    except BadFileError:
-        raise
-    except (TypeError, ValueError, OverflowError, AttributeError, ForecastError) as error:
-        raise BadFileError(
-            f"Expected days like 2024-01-31 or times like 2024-01-31T16:00:00+00:00 in {name}, got others "
-            f"({_short(error)}). Write them so."
-        ) from error
-    if bool(parsed.isna().any()):
-        raise BadFileError(f"Expected a time in every row of {name}, got none in row {int(np.argmax(parsed.isna()))}.")
-    return pd.Series(parsed)
-
-
-def _parsed_times(values: "pd.Series[Any]", name: str) -> "pd.Series[Any]":
-    if pd.api.types.is_datetime64_any_dtype(values) or isinstance(values.dtype, pd.PeriodDtype):
-        return values
-    if pd.api.types.is_numeric_dtype(values):
-        numbers = values.to_numpy(np.float64, na_value=np.nan)
-        if not np.all((numbers >= 19_000_101) & (numbers <= 22_000_101) & (numbers == np.floor(numbers))):
-            raise BadFileError(
-                f"Expected days like 2024-01-31 or times like 2024-01-31T16:00:00+00:00 in {name}, got numbers such "
-                f"as {numbers[0]:g}. Convert them: pd.to_datetime(..., unit='s', utc=True)."
-            )
-        return pd.Series(pd.to_datetime(numbers.astype(np.int64).astype(str), format="%Y%m%d"))
-    if bool(values.isna().any()):
-        raise BadFileError(f"Expected a time in every row of {name}, got none in row {int(np.argmax(values.isna()))}.")
-    texts = values.astype(str).str.strip()
-    zoned = texts.str.fullmatch(_OFFSET)
-    if bool(zoned.any()) and not bool(zoned.all()):
-        raise BadFileError(f"Expected every time in {name} with a zone or none, got both. Write all in one way.")
-    return pd.Series(pd.to_datetime(texts, format="ISO8601", utc=bool(zoned.any())))
-
-
 def _read_parquet(path: Path) -> pd.DataFrame:
     """A parquet file whose footer says that it fits into memory."""
     import pyarrow.parquet as pq
@@ -405,7 +273,3 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(str, names))[:120] or "none"
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:120]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecast.config.judging import JudgeConfig
-from forecast.evaluation.foreign_forecasts import probabilities, read_file, recognise
+from forecast.evaluation.judging.foreign_forecasts import probabilities, read_file, recognise
 from pipelines.errors import BadFileError, ForecastError
 
 DAYS = pd.date_range("2020-01-01", periods=6)

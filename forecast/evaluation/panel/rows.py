@@ -1,6 +1,6 @@
 """A panel's predictions as arrays: one row a decision of a symbol, in the order of real time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,6 +46,10 @@ class PanelRows:
             moment=np.unique(self.moment[chosen], return_inverse=True)[1],
             **columns,
         )
+
+    def ensembles(self, models: Iterable[str]) -> "PanelRows":
+        """The same rows with these models' means over seeds alone."""
+        return replace(self, probability={(model, ENSEMBLE): self.probability[model, ENSEMBLE] for model in models})
 
 
 def panel_rows(predictions: pd.DataFrame) -> PanelRows:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.evaluation import predictor_process
+from forecast.evaluation.judging import predictor_process
 from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars, Floats

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.evaluation.panel_rows import Member, PanelRows
+from forecast.evaluation.panel.rows import Member, PanelRows
 from forecast.statistics.comparisons import is_network
 from forecast.statistics.cross_section import (
     FEWEST_NAMES,

@@ -1,0 +1,97 @@
+"""A panel's members and benchmarks as one account each over all symbols."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from forecast.config.experiment import BASELINES
+from forecast.config.trading import TradingConfig
+from forecast.evaluation.panel.rows import Member, PanelRows
+from forecast.evaluation.panel.shares import exposures, member_shares
+from forecast.statistics.capacity import capacity
+from forecast.trading.market_state import MarketState
+from forecast.trading.panel_account import PanelAccount, PanelMarket, panel_market, trade_panel
+from forecast.trading.panel_shares import account_shares
+from forecast.trading.signals import ENSEMBLE, Signals
+from pipelines.market.types import Floats, Times
+
+HOLDING, CASH, SAME_EXPOSURE = "buy_and_hold", "cash", "same_exposure"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PanelTrades:
+    """What every member of a panel decided and held.
+
+    market: what could be traded when. shares: of each (model, member) and of the benchmarks, shape (rows,). signals: of
+    each ensemble, shape (rows,).
+    """
+
+    rows: PanelRows
+    market: PanelMarket
+    shares: Mapping[Member, Floats]
+    signals: Mapping[str, Signals]
+
+
+def panel_trades(
+    rows: PanelRows,
+    validation: pd.DataFrame,
+    *,
+    states: Mapping[str, MarketState],
+    closes: Mapping[str, Times],
+    rules: TradingConfig,
+    horizon: int = 1,
+) -> PanelTrades:
+    """What the rules make of the probabilities, benchmarks included; validation rows decide the same exposure.
+
+    horizon: of the labels, in bars.
+    """
+    shares: dict[Member, Floats] = {}
+    signals: dict[str, Signals] = {}
+    of_members = member_shares(rows, states=states, closes=closes, rules=rules)
+    for (model, member), (shares[model, member], member_signals) in of_members.items():
+        if member == ENSEMBLE:
+            signals[model] = member_signals
+    equal = account_shares(rows.symbol, rows.decided_at, closes=closes)
+    shares[HOLDING, ENSEMBLE] = equal
+    shares[CASH, ENSEMBLE] = np.zeros(len(rows))
+    for model, exposure in exposures(rows, validation, states=states, closes=closes, rules=rules).items():
+        shares[f"{SAME_EXPOSURE}:{model}", ENSEMBLE] = exposure * equal
+    market = panel_market(states, symbol=rows.symbol, entry_at=rows.entry_at, horizon=horizon)
+    return PanelTrades(rows=rows, market=market, shares=shares, signals=signals)
+
+
+def accounts_of(trades: PanelTrades, *, title: str, rules: TradingConfig, value: Floats) -> dict[Member, PanelAccount]:
+    """One account a member; of seeds only the ledger is kept, and a baseline's one seed is its ensemble.
+
+    value: as traded_value has it.
+    """
+    accounts: dict[Member, PanelAccount] = {}
+    nothing = np.zeros((0, 0))
+    for (model, member), shares in sorted(trades.shares.items(), key=lambda item: item[0][1] != ENSEMBLE):
+        if model in BASELINES and member != ENSEMBLE:
+            ensemble = accounts[model, ENSEMBLE]
+            accounts[model, member] = replace(ensemble, ledger=replace(ensemble.ledger, member=member))
+            continue
+        account = trade_panel(shares, trades.market, title=title, model=model, member=member, costs=rules.costs)
+        if member == ENSEMBLE:
+            account = replace(account, capacity=capacity(account.traded, value))
+        stored = account if member == ENSEMBLE else replace(account, position=nothing, contribution=nothing)
+        accounts[model, member] = replace(stored, spells=_spells(account), traded=nothing)
+    order = list(trades.shares)
+    return {name: accounts[name] for name in order}
+
+
+def _spells(account: PanelAccount) -> dict[str, float | None]:
+    """What stands for trades in one account of many names: positions opened, and the share of them that gained."""
+    side = np.sign(account.position)
+    before = np.concatenate([np.zeros((len(side), 1)), side[:, :-1]], axis=1)
+    opened = (side != 0) & (side != before)
+    count = int(opened.sum())
+    if not count:
+        return {"trades": 0, "hit_rate": None}
+    number = np.cumsum(opened.ravel()).reshape(side.shape)  # positions follow each other symbol by symbol
+    inside = side != 0
+    gain = np.bincount(number[inside] - 1, weights=account.contribution[inside], minlength=count)
+    return {"trades": count, "hit_rate": float((gain > 0).mean())}
