@@ -7,7 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from forecast.config.model_registry import side_by_side
-from forecast.runs.run import Backtest, Run
+from forecast.runs.run import Run
+from forecast.runs.saved_backtests import Backtest
 from forecast.statistics.comparisons import Answer, Comparison, Question, Reason, Unit
 from forecast.statistics.verdict import Caveat, Status
 from forecast.statistics.verdict import Verdict as VerdictNumbers

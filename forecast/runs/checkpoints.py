@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from forecast.compute.task import Task, architecture_of
-from forecast.config.experiment import Experiment, Hyperparameters
+from forecast.config.experiment import Experiment, Hyperparameters, Study
 from forecast.networks.results import MOST_PARAMETERS, Architecture
 from forecast.runs.io import damaged
-from forecast.runs.run import Run, tuned_hyperparameters
+from forecast.runs.run import Run
 from pipelines.errors import RunError
 from pipelines.preprocessing.scaling import Scaler
 
@@ -72,6 +72,25 @@ def open_member(run: Run, experiment: Experiment, task: Task, *, panel: bool = F
         deviation=deviation,
         diverged=described.get("diverged") is not None,
     )
+
+
+def tuned_hyperparameters(content: Any) -> dict[Study, Hyperparameters]:
+    """The chosen settings in a run.json; none where nothing was tuned.
+
+    Raises:
+        RunError: something else stands there.
+    """
+    try:
+        return {
+            (str(chosen["model"]), int(chosen["fold"])): Hyperparameters(
+                units=int(chosen["units"]), learning_rate=float(chosen["learning_rate"])
+            )
+            for chosen in (content or {}).get("chosen", ())
+        }
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(
+            f"The tuned settings in run.json cannot be read ({error}). Train it again: --overwrite."
+        ) from error
 
 
 def panel_scalers(run: Run, task: Task, *, features: int) -> dict[str, Scaler]:

@@ -1,13 +1,9 @@
 """A run's folder, `data/runs/<run-id>/`: the only code that reads or writes it."""
 
 import hashlib
-import io
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,11 +11,9 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from forecast.config.experiment import Hyperparameters, Study
 from forecast.config.model_registry import JUDGED
 from forecast.runs import schemas
 from forecast.runs.io import (
-    check_size,
     damaged,
     json_bytes,
     parquet_bytes,
@@ -32,46 +26,27 @@ from forecast.runs.manifest import (
     CURRENT_FORMAT,
     FILES,
     FORMAT,
-    SEAL,
-    check_seal,
     digest,
-    has_digests,
     read_checked,
     sealed,
 )
+from forecast.runs.saved_backtests import SavedBacktests
 from pipelines.errors import RunError
 from pipelines.files import of_this_process, write_atomically
 from pipelines.market.types import Floats
 
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
-_MANIFEST = "manifest.json"
 _MOST_WEIGHTS = 1 << 29  # bytes: a hundred million numbers, and some room
 CERTIFICATE, PREDICTIONS = "certificate.json", "predictions.parquet"
 BOUND = ("bars.parquet", "predictions.parquet", "validation.parquet")
 """The files whose sha256 stands in the certificate too."""
 
-_DESCRIBED = ("config", "data", "versions")
 _PREDICTIONS = [
     "symbol", "model", "fold", "seed", "decided_at", "entry_at", "exit_at",
     "probability", "target", "forward_return",
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Backtest:
-    """One backtest of a run, as it was saved: `backtests/<name>/`. trades: None where it was saved before there were
-    any."""
-
-    name: str
-    config: Mapping[str, Any]
-    signals: pd.DataFrame
-    ledger: pd.DataFrame
-    metrics: Mapping[str, Any]
-    trades: pd.DataFrame | None = None
-
-
-@dataclass(frozen=True, repr=False)
-class Run:
+class Run(SavedBacktests):
     """A finished or unfinished run on disk.
 
     Attributes
@@ -90,14 +65,6 @@ class Run:
     >>> run.describe()["config"]["window"], len(run.bars()) > 0
     (5, True)
     """
-
-    folder: Path
-    part: str = ""
-
-    @property
-    def name(self) -> str:
-        """Its symbol, its bars, and a hash of what decides its result."""
-        return self.folder.name
 
     def __repr__(self) -> str:
         """The run in one line, whatever state it is in."""
@@ -121,11 +88,6 @@ class Run:
             "seeds": _counted(config.get("seeds"), "seed"),
         }
 
-    @property
-    def exists(self) -> bool:
-        """Whether there is a run of this name, readable or not."""
-        return os.path.lexists(self.folder / "run.json")
-
     def refuse_judged(self) -> None:
         """Stops where a network is to be asked of a run that has none.
 
@@ -137,57 +99,6 @@ class Run:
                 f"Expected a run that was trained here, got {self.name} with forecasts made elsewhere: there is no "
                 "network to ask. Name another one: forecast runs."
             )
-
-    @property
-    def problem(self) -> str | None:
-        """Why run.json cannot be read, None where it can."""
-        try:
-            self.describe()
-        except RunError as error:
-            return str(error)
-        return None
-
-    @property
-    def finished(self) -> bool:
-        """Whether every member was trained and nothing that a backtest needs is missing."""
-        return self.described and (self.folder / "predictions.parquet").exists()
-
-    @property
-    def described(self) -> bool:
-        """Whether run.json can be read and the bars are there."""
-        try:
-            self.describe()
-        except RunError:
-            return False
-        return (self.folder / "bars.parquet").exists()
-
-    @property
-    def created_at(self) -> datetime:
-        """When the run was begun, as run.json has it: a copied folder answers alike. Long ago where it has none."""
-        try:
-            moment = datetime.fromisoformat(str(self.describe().get("created_at")))
-        except (RunError, ValueError):
-            return _LONG_AGO
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-    @property
-    def symbol(self) -> str:
-        """The symbol that the run is about."""
-        return str(self.describe()["config"].get("symbol"))
-
-    @property
-    def is_panel(self) -> bool:
-        """Whether the run is about several symbols at once."""
-        return isinstance((self.describe().get("panel") or {}).get("symbols"), dict)
-
-    def describe(self) -> dict[str, Any]:
-        """run.json: config, data fingerprint, fold dates, seeds, versions, backend."""
-        path = self.folder / "run.json"
-        content = read_json(path)
-        if lacking := [name for name in _DESCRIBED if not isinstance(content.get(name), dict)]:
-            raise damaged(path, f"it lacks {', '.join(lacking)}")
-        check_seal(content, path)
-        return content
 
     def predictions(self) -> pd.DataFrame:
         """Out-of-sample rows: one per model, fold, seed and decision."""
@@ -291,19 +202,6 @@ class Run:
             write_atomically(self.place(name), content)
         shutil.rmtree(self.folder / "members", ignore_errors=True)
 
-    def place(self, *parts: str) -> Path:
-        """Where a file or folder of the run lies, below it by these parts.
-
-        Raises:
-            RunError: a link on the way there: a run from somebody else could name any folder of this machine.
-        """
-        path = self.folder
-        for part in parts:
-            path = path / part
-            if path.is_symlink():
-                raise damaged(path, "it is a link, and a run has none")
-        return path
-
     def _written(self) -> list[str]:
         """The files that are there before the run is finished: bars, weights and their descriptions."""
         present = [name for name in ("bars.parquet",) if (self.folder / name).exists()]
@@ -318,7 +216,7 @@ class Run:
         return (self.folder / name).exists() or name in self.describe().get(FILES, {})
 
     def _table(self, name: str) -> pd.DataFrame:
-        return _parse(read_checked(self.place(name), name=name, manifest=self.describe()), self.folder / name)
+        return schemas.parse(read_checked(self.place(name), name=name, manifest=self.describe()), self.folder / name)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -354,103 +252,9 @@ class Run:
         path = self.place("inspection") / "pictures.json"
         return read_json(path) if path.exists() else None
 
-    def backtests(self) -> list[str]:
-        """Names of the saved backtests, oldest first."""
-        folders = [path.parent for path in self.place("backtests").glob("*/metrics.json")]
-        return [folder.name for folder in sorted(folders, key=lambda folder: (self._saved_at(folder), folder.name))]
-
-    def _saved_at(self, folder: Path) -> str:
-        """When a backtest was saved, as its manifest has it; before all others where it has none."""
-        try:
-            return str(read_json(folder / _MANIFEST).get("created_at"))
-        except RunError:
-            return ""
-
-    def backtest(self, name: str) -> Backtest:
-        """The saved backtest of that name, whole."""
-        return Backtest(
-            name=name,
-            config=self.backtest_config(name),
-            signals=_parse(self._of_backtest(name, "signals.parquet"), Path("signals.parquet")),
-            ledger=self.ledger(name),
-            metrics=self.metrics(name),
-            trades=self._trades(name),
-        )
-
-    def _trades(self, name: str) -> pd.DataFrame | None:
-        file = "trades.parquet"
-        if not self.place("backtests", name, file).exists() and file not in self._backtest_manifest(name).get(
-            FILES, {}
-        ):
-            return None
-        return _parse(self._of_backtest(name, file), Path(file))
-
-    def ledger(self, name: str) -> pd.DataFrame:
-        """ledger.parquet of the backtest of that name."""
-        return _parse(self._of_backtest(name, "ledger.parquet"), Path("ledger.parquet"))
-
-    def backtest_config(self, name: str) -> dict[str, Any]:
-        """config.json of the backtest of that name: its rules."""
-        self._of_backtest(name, "config.json")
-        return read_json(self.place("backtests", name, "config.json"))
-
-    def metrics(self, name: str) -> dict[str, Any]:
-        """metrics.json of the backtest of that name."""
-        self._of_backtest(name, "metrics.json")
-        return read_json(self.place("backtests", name, "metrics.json"))
-
-    def _of_backtest(self, name: str, file: str) -> bytes:
-        manifest = self._backtest_manifest(name)
-        return read_checked(self.place("backtests", name, file), name=file, manifest=manifest)
-
-    def _backtest_manifest(self, name: str) -> dict[str, Any]:
-        """The manifest of a backtest, checked; empty for one that was saved before there were any."""
-        path = self.place("backtests", name, _MANIFEST)
-        if not path.exists() and not has_digests(self.describe()):
-            return {}
-        manifest = read_json(path)
-        if lacking := [name for name in (SEAL, FILES) if name not in manifest]:
-            raise damaged(path, f"it lacks {' and '.join(lacking)}")
-        check_seal(manifest, path)
-        return manifest
-
-    def save_backtest(self, backtest: Backtest) -> Path:
-        """Writes a backtest into `backtests/<name>/`; metrics.json comes last and says that the rest is whole."""
-        folder = self.place("backtests", backtest.name)
-        (folder / "metrics.json").unlink(missing_ok=True)
-        files = {
-            "config.json": json_bytes(backtest.config),
-            "signals.parquet": parquet_bytes(backtest.signals),
-            "ledger.parquet": parquet_bytes(backtest.ledger),
-            **({} if backtest.trades is None else {"trades.parquet": parquet_bytes(backtest.trades)}),
-            "metrics.json": json_bytes(backtest.metrics),
-        }
-        manifest = {
-            "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
-            FILES: {name: digest(content) for name, content in files.items()},
-        }
-        write_json(folder / _MANIFEST, sealed(manifest))
-        for name, content in files.items():
-            write_atomically(self.place("backtests", backtest.name, name), content)
-        return folder
-
 
 def _counted(number: object, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _parse(content: bytes, path: Path) -> pd.DataFrame:
-    """A table from the bytes of its file; its footer is asked first how large it becomes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        footer = pq.read_metadata(io.BytesIO(content))
-        check_size(footer.num_rows, footer.num_columns, path)
-        frame = pd.read_parquet(io.BytesIO(content))
-    except (ValueError, OSError, pa.ArrowException) as error:
-        raise damaged(path, error) from error
-    return schemas.check(frame, path)
 
 
 def create_run(runs: Path, name: str, *, description: Mapping[str, Any], bars: pd.DataFrame) -> Run:
@@ -487,22 +291,3 @@ def _as_path(model: str) -> str:
 
 def _beside(weights: Path) -> Path:
     return weights.with_name(weights.name.replace(".weights.h5", ".json"))
-
-
-def tuned_hyperparameters(content: Any) -> dict[Study, Hyperparameters]:
-    """The chosen settings in a run.json; none where nothing was tuned.
-
-    Raises:
-        RunError: something else stands there.
-    """
-    try:
-        return {
-            (str(chosen["model"]), int(chosen["fold"])): Hyperparameters(
-                units=int(chosen["units"]), learning_rate=float(chosen["learning_rate"])
-            )
-            for chosen in (content or {}).get("chosen", ())
-        }
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(
-            f"The tuned settings in run.json cannot be read ({error}). Train it again: --overwrite."
-        ) from error

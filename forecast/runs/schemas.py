@@ -1,5 +1,6 @@
 """What may stand in each table of a run, once: kinds, ranges, times with a zone. Checked whenever one is read."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from forecast.runs.io import damaged
+from forecast.runs.io import check_size, damaged
 
 LABELS = "labels.json"
 """What a person may change: no sha256 of the run covers it."""
@@ -80,6 +81,24 @@ SCHEMAS: Mapping[str, Schema] = {
         "open_at_end": Column(kind="number", low=0, high=1),
     },
 }  # fmt: skip
+
+
+def parse(content: bytes, path: Path) -> pd.DataFrame:
+    """A table from the bytes of its file; its footer is asked first how large it becomes.
+
+    Raises:
+        RunError: another file, one that is too large, or values that it may not hold.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        footer = pq.read_metadata(io.BytesIO(content))
+        check_size(footer.num_rows, footer.num_columns, path)
+        frame = pd.read_parquet(io.BytesIO(content))
+    except (ValueError, OSError, pa.ArrowException) as error:
+        raise damaged(path, error) from error
+    return check(frame, path)
 
 
 def check(frame: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -17,7 +17,8 @@ from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import MemberRows, Source, make_bars, make_windows, prepare_newest, with_room
 from forecast.datasets.panel import pool, write_panel
 from forecast.networks.results import FitResult
-from forecast.runs.run import Run, tuned_hyperparameters
+from forecast.runs.checkpoints import tuned_hyperparameters
+from forecast.runs.run import Run
 from forecast.serving.loader import last_fold, open_experiment
 from forecast.serving.panel_signal import newest_closes, open_panel
 from forecast.training.panel import shared_fold

@@ -20,8 +20,9 @@ from forecast.datasets.dataset import Dataset
 from forecast.datasets.panel import PanelDataset
 from forecast.diagnostics.loader import RunUnderStudy
 from forecast.runs import tables, trial_log
+from forecast.runs.checkpoints import tuned_hyperparameters
 from forecast.runs.io import damaged, read_arrays, read_parquet, write_arrays, write_parquet
-from forecast.runs.run import Run, tuned_hyperparameters
+from forecast.runs.run import Run
 from forecast.statistics.comparisons import Sessions, compare_accounts
 from forecast.trading.market_state import closing_calendar
 from forecast.trading.signals import ENSEMBLE

@@ -19,7 +19,8 @@ from forecast.datasets.dataset import Dataset, MemberRows
 from forecast.datasets.lookahead_audit import Certificate
 from forecast.networks.results import FitResult
 from forecast.runs import tables, trial_log
-from forecast.runs.run import Run, tuned_hyperparameters
+from forecast.runs.checkpoints import tuned_hyperparameters
+from forecast.runs.run import Run
 from forecast.training import tuning
 from forecast.training.baselines import BaselineTask, check_own
 from pipelines import user_code

@@ -11,7 +11,8 @@ import pandas as pd
 from forecast.config.trading import Costs
 from forecast.runs.catalog import set_latest
 from forecast.runs.io import write_json, write_parquet
-from forecast.runs.run import Backtest, Run
+from forecast.runs.run import Run
+from forecast.runs.saved_backtests import Backtest
 from forecast.statistics.summary import summarise
 from forecast.trading.ledgers import ledger_frame, trade_frame
 from forecast.trading.simulator import Ledger, trade

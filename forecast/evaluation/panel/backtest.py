@@ -17,7 +17,8 @@ from forecast.evaluation.recomputation import recompute
 from forecast.evaluation.tries import tries
 from forecast.evaluation.warnings import diverged_members, ruins
 from forecast.runs import integrity, trial_log
-from forecast.runs.run import Backtest, Run
+from forecast.runs.run import Run
+from forecast.runs.saved_backtests import Backtest
 from forecast.statistics.cross_section import panel_scores
 from forecast.statistics.summary import summarise
 from forecast.statistics.verdict import Caveat, Verdict

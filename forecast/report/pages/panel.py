@@ -16,7 +16,8 @@ from forecast.report.sections import panel as sections
 from forecast.report.sections import tables
 from forecast.report.sections.notes import trading_notes
 from forecast.report.sections.verdict import verdict_text
-from forecast.runs.run import Backtest, Run
+from forecast.runs.run import Run
+from forecast.runs.saved_backtests import Backtest
 from forecast.statistics.verdict import Verdict
 from forecast.trading.ledgers import read_ledgers
 from pipelines.errors import RunError

@@ -8,7 +8,8 @@ import pytest
 
 from forecast.runs import run as runs
 from forecast.runs.io import write_json
-from forecast.runs.run import Backtest, Run
+from forecast.runs.run import Run
+from forecast.runs.saved_backtests import Backtest
 from pipelines.errors import RunError
 
 NOW = pd.Timestamp("2026-03-02T21:00Z")

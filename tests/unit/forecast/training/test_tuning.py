@@ -5,7 +5,7 @@ import pytest
 
 from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.networks.results import Architecture, FitResult
-from forecast.runs.run import tuned_hyperparameters
+from forecast.runs.checkpoints import tuned_hyperparameters
 from forecast.training.tuning import TuningTrial, chosen, describe, score_of, tune
 from pipelines.errors import ConfigError, RunError
 

@@ -1,0 +1,129 @@
+"""A run's saved backtests, `backtests/<name>/` each, with the sha256 of every file in a manifest of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from forecast.runs import schemas
+from forecast.runs.io import (
+    damaged,
+    json_bytes,
+    parquet_bytes,
+    read_json,
+    write_json,
+)
+from forecast.runs.manifest import (
+    FILES,
+    SEAL,
+    check_seal,
+    digest,
+    has_digests,
+    read_checked,
+    sealed,
+)
+from forecast.runs.run_folder import RunFolder
+from pipelines.errors import RunError
+from pipelines.files import write_atomically
+
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backtest:
+    """One backtest of a run, as it was saved: `backtests/<name>/`. trades: None where it was saved before there were
+    any."""
+
+    name: str
+    config: Mapping[str, Any]
+    signals: pd.DataFrame
+    ledger: pd.DataFrame
+    metrics: Mapping[str, Any]
+    trades: pd.DataFrame | None = None
+
+
+class SavedBacktests(RunFolder):
+    """The backtests of a run."""
+
+    def backtests(self) -> list[str]:
+        """Names of the saved backtests, oldest first."""
+        folders = [path.parent for path in self.place("backtests").glob("*/metrics.json")]
+        return [folder.name for folder in sorted(folders, key=lambda folder: (self._saved_at(folder), folder.name))]
+
+    def _saved_at(self, folder: Path) -> str:
+        """When a backtest was saved, as its manifest has it; before all others where it has none."""
+        try:
+            return str(read_json(folder / _MANIFEST).get("created_at"))
+        except RunError:
+            return ""
+
+    def backtest(self, name: str) -> Backtest:
+        """The saved backtest of that name, whole."""
+        return Backtest(
+            name=name,
+            config=self.backtest_config(name),
+            signals=schemas.parse(self._of_backtest(name, "signals.parquet"), Path("signals.parquet")),
+            ledger=self.ledger(name),
+            metrics=self.metrics(name),
+            trades=self._trades(name),
+        )
+
+    def _trades(self, name: str) -> pd.DataFrame | None:
+        file = "trades.parquet"
+        if not self.place("backtests", name, file).exists() and file not in self._backtest_manifest(name).get(
+            FILES, {}
+        ):
+            return None
+        return schemas.parse(self._of_backtest(name, file), Path(file))
+
+    def ledger(self, name: str) -> pd.DataFrame:
+        """ledger.parquet of the backtest of that name."""
+        return schemas.parse(self._of_backtest(name, "ledger.parquet"), Path("ledger.parquet"))
+
+    def backtest_config(self, name: str) -> dict[str, Any]:
+        """config.json of the backtest of that name: its rules."""
+        self._of_backtest(name, "config.json")
+        return read_json(self.place("backtests", name, "config.json"))
+
+    def metrics(self, name: str) -> dict[str, Any]:
+        """metrics.json of the backtest of that name."""
+        self._of_backtest(name, "metrics.json")
+        return read_json(self.place("backtests", name, "metrics.json"))
+
+    def _of_backtest(self, name: str, file: str) -> bytes:
+        manifest = self._backtest_manifest(name)
+        return read_checked(self.place("backtests", name, file), name=file, manifest=manifest)
+
+    def _backtest_manifest(self, name: str) -> dict[str, Any]:
+        """The manifest of a backtest, checked; empty for one that was saved before there were any."""
+        path = self.place("backtests", name, _MANIFEST)
+        if not path.exists() and not has_digests(self.describe()):
+            return {}
+        manifest = read_json(path)
+        if lacking := [name for name in (SEAL, FILES) if name not in manifest]:
+            raise damaged(path, f"it lacks {' and '.join(lacking)}")
+        check_seal(manifest, path)
+        return manifest
+
+    def save_backtest(self, backtest: Backtest) -> Path:
+        """Writes a backtest into `backtests/<name>/`; metrics.json comes last and says that the rest is whole."""
+        folder = self.place("backtests", backtest.name)
+        (folder / "metrics.json").unlink(missing_ok=True)
+        files = {
+            "config.json": json_bytes(backtest.config),
+            "signals.parquet": parquet_bytes(backtest.signals),
+            "ledger.parquet": parquet_bytes(backtest.ledger),
+            **({} if backtest.trades is None else {"trades.parquet": parquet_bytes(backtest.trades)}),
+            "metrics.json": json_bytes(backtest.metrics),
+        }
+        manifest = {
+            "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+            FILES: {name: digest(content) for name, content in files.items()},
+        }
+        write_json(folder / _MANIFEST, sealed(manifest))
+        for name, content in files.items():
+            write_atomically(self.place("backtests", backtest.name, name), content)
+        return folder
