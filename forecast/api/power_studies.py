@@ -183,7 +183,7 @@ def study_power(
     from forecast.api.training import command_line, make_workers
     from forecast.report import write_controls
     from forecast.studies import power_results, power_study
-    from forecast.training.session import own_code
+    from forecast.training.preparation import own_code
 
     experiment = replace(experiment, symbol=_SYMBOL)
     _check(experiment, trading)

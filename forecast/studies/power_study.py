@@ -26,7 +26,7 @@ from forecast.runs import tables
 from forecast.runs.io import read_json, write_json
 from forecast.statistics.summary import compare
 from forecast.trading.strategy import accounts
-from forecast.training.session import baseline_task
+from forecast.training.member_jobs import baseline_task
 from pipelines.errors import ConfigError
 from pipelines.market.calendars import session_of
 from pipelines.market.types import Floats

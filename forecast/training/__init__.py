@@ -1,3 +1,3 @@
 """An experiment and its dataset -> a finished run: baselines, networks, panels, tuning."""
 
-__all__ = ["baselines", "panel", "session", "train"]
+__all__ = ["baselines", "member_jobs", "panel", "preparation", "train"]

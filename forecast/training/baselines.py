@@ -26,7 +26,7 @@ _MOST_NEWTON = 2_000  # features whose Hessian is solved outright
 _ROUNDS = 100
 _BINS = 64
 _MOST_AT_ONCE = 1 << 22  # numbers of the windows that are asked for at a time
-_WHOLE = 64  # rows: BLAS gives the same last digits of a product whichever multiple of it is taken at once
+_BLOCK = 64  # rows: BLAS gives the same last digits of a product whichever multiple of it is taken at once
 _LONGEST_FIT = 600.0  # seconds of a person's own
 _NARROWEST = 1e-3  # a baseline that always has an opinion, however weak
 
@@ -245,7 +245,7 @@ def _thinned(rows: Rows, *, most: int) -> Rows:
 def _in_parts(predict_rows: Callable[[Rows], NDArray[np.floating]], predicted_rows: Rows, data: SharedData) -> Floats:
     """Probabilities of a rise of all rows asked for, of so many at a time that their windows fit into memory."""
     width = data.windows.steps * data.windows.values.shape[1]
-    length = max(_WHOLE, _MOST_AT_ONCE // width // _WHOLE * _WHOLE)
+    length = max(_BLOCK, _MOST_AT_ONCE // width // _BLOCK * _BLOCK)
     parts = [predicted_rows[start : start + length] for start in range(0, max(1, len(predicted_rows)), length)]
     return np.concatenate([_probabilities(predict_rows(part)) for part in parts])
 

@@ -3,21 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from forecast.compute.executor import FitJob, WorkerPool, fit_members
 from forecast.compute.progress import Progress
 from forecast.compute.shared_data import SharedData
-from forecast.compute.task import MemberResult, Task, order_for
-from forecast.config.experiment import Experiment
+from forecast.compute.task import FitTask, Task, order_for
+from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.datasets.dataset import Dataset
 from forecast.datasets.lookahead_audit import Certificate
 from forecast.datasets.panel import PanelDataset
 from forecast.runs.run import Run
+from forecast.training.member_jobs import baseline_jobs, network_jobs, retraining_jobs
 from forecast.training.panel_prices import PanelPrices, truncated_in_first_test
-from forecast.training.session import TrainingSession, baseline_jobs, finish_if_complete, resume, save
+from forecast.training.session import TrainingSession, finish_if_complete, resume
 from pipelines.market.types import Bars
 from pipelines.preprocessing import sample_weights
 from pipelines.preprocessing.scaling import Scaler
@@ -108,25 +108,19 @@ def _jobs(
     experiment, dataset = session.experiment, session.dataset
     assert isinstance(dataset, Dataset)
 
-    def fit_job(task: Task, rows: Dataset, data: Any, *, again: bool) -> FitJob:
-        fit_task = order_for(experiment, task, dataset=rows, room=room, backend=workers.backend, versions=versions)
-
-        def store(result: MemberResult) -> None:
-            if again:
-                session.retrained_predictions[task[0]] = result.probability
-            else:
-                save(session, task, result)
-
-        return FitJob(data=data, task=fit_task, done=store, label=None if again else fit_task.name)
+    def order(task: Task, settings: Hyperparameters | None, *, of: Dataset = dataset) -> FitTask:
+        return order_for(
+            experiment, task, dataset=of, room=room, settings=settings, backend=workers.backend, versions=versions
+        )
 
     missing, baselines = session.missing(session.networks), session.missing(session.baselines)
     if not (missing or baselines or session.retrained_models):
         return []
     data = workers.share(SharedData.of(dataset))
-    jobs = [fit_job(task, dataset, data, again=False) for task in missing]
-    jobs += baseline_jobs(session, data=lambda _: data, backend=workers.backend, versions=versions, done=lambda: None)
+    jobs = network_jobs(session, order=lambda *member: (data, order(*member)))
+    jobs += baseline_jobs(session, data=lambda _: data, backend=workers.backend, versions=versions)
     if session.retrained_models and past is not None:
         part = local_part(past, experiment.symbol, prices[experiment.symbol], experiment)
         earlier = workers.share(SharedData.of(part))
-        jobs += [fit_job((model, 0, 0), part, earlier, again=True) for model in session.retrained_models]
+        jobs += retraining_jobs(session, order=lambda *member: (earlier, order(*member, of=part)))
     return jobs

@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from forecast.compute import backend
-from forecast.compute.executor import FitJob, WorkerPool, fit_members
+from forecast.compute.executor import WorkerPool, fit_members
 from forecast.compute.processes import return_free_memory
 from forecast.compute.progress import Progress
 from forecast.compute.shared_data import SharedData
-from forecast.compute.task import FitTask, MemberResult, Task, order_for
+from forecast.compute.task import FitTask, Task, order_for
 from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.datasets.dataset import (
     bars_alone,
@@ -23,24 +24,13 @@ from forecast.datasets.dataset import (
 )
 from forecast.datasets.panel import PanelDataset, scaled_fold
 from forecast.datasets.panel_audit import certify_panel
-from forecast.runs import catalog, integrity, tables, trial_log
-from forecast.runs import run as runs
+from forecast.runs import catalog, tables
 from forecast.runs.run import Run
 from forecast.training.local_models import fit_local
+from forecast.training.member_jobs import baseline_jobs, network_jobs, retraining_jobs, tune_members
 from forecast.training.panel_prices import PanelPrices, panel_notes, read_panel, truncated_in_first_test
-from forecast.training.session import (
-    TrainingSession,
-    announce_code,
-    baseline_jobs,
-    check_code,
-    finish_if_complete,
-    own_code,
-    refuse_lookahead,
-    resume,
-    run_name,
-    save,
-    tune_members,
-)
+from forecast.training.preparation import announce_code, begin, is_finished, own_code, run_name
+from forecast.training.session import TrainingSession, finish_if_complete, resume
 from pipelines.files import temporary_folder
 from pipelines.market.types import Bars
 from pipelines.preprocessing.windows import Rows
@@ -79,41 +69,32 @@ def train_panel(
         for note in panel_notes(prices, dataset):
             progress.note(note)
         code = own_code(experiment)
-        user_features = code.get("user_features", {})
-        more: dict[str, Any] = {"panel_data": {symbol: fingerprint(bars) for symbol, bars in prices.bars.items()}}
-        more |= code
-        run = Run(folder / run_name(experiment, versions=versions, backend=workers.backend, **more))
+        panel_data = {symbol: fingerprint(bars) for symbol, bars in prices.bars.items()}
+        name = run_name(experiment, versions=versions, backend=workers.backend, panel_data=panel_data, **code)
+        run = Run(folder / name)
         open_until_done.enter_context(run.locked())
-        if fresh:
-            runs.discard(run)
-        if run.finished:
-            integrity.check(run)
-        else:
+        if not is_finished(run, fresh=fresh):
             announce_code(experiment, progress=progress)
-            counts = check_code(experiment, dataset=dataset, versions=versions, workers=workers)
-            certificate = certify_panel(dataset, experiment, sources=prices.sources, bars=prices.bars)
-            refuse_lookahead(certificate, user_features, progress=progress)
-            description = tables.describe_panel_run(
+            covariates = next(iter(prices.sources.values())).covariates
+            certificate = begin(
+                run,
                 experiment,
                 dataset,
-                prices=prices.bars,
-                price_scales={
-                    symbol: price_scale(prices.sources[symbol], bars) for symbol, bars in prices.bars.items()
-                },
-                unsuitable=prices.unsuitable,
-                name=run.name,
+                certify=partial(certify_panel, dataset, experiment, sources=prices.sources, bars=prices.bars),
+                describe=partial(
+                    tables.describe_panel_run,
+                    prices=prices.bars,
+                    price_scales={name: price_scale(prices.sources[name], bars) for name, bars in prices.bars.items()},
+                    unsuitable=prices.unsuitable,
+                    covariates={name: bars_alone(covariate, experiment) for name, covariate in covariates.items()},
+                ),
+                bars=tables.panel_bars(prices.bars),
+                code=code,
                 command=command,
                 versions=versions,
-                backend=workers.backend,
-                covariates={
-                    symbol: bars_alone(covariate, experiment)
-                    for symbol, covariate in next(iter(prices.sources.values())).covariates.items()
-                },
-                **{"user_features": {}, **code},
+                workers=workers,
+                progress=progress,
             )
-            description["parameters"] |= counts
-            trial_log.record_training(folder, experiment, run=run.name, **code)
-            runs.create_run(folder, run.name, description=description, bars=tables.panel_bars(prices.bars))
             pins = tuple(versions.items())
             return_free_memory()  # the workers need it
             if experiment.local_models:
@@ -177,23 +158,8 @@ def _fit(
     tune_members([session], order=order, workers=workers, progress=progress)
     progress.begin(total=len(session.members), done=len(session.results))
 
-    def network(task: Task) -> FitJob:
-        fold_data, fit_task = order(task, session.settings.get(task[:2]))
-        return FitJob(
-            data=fold_data, task=fit_task, done=lambda result: save(session, task, result), label=fit_task.name
-        )
-
-    def retraining(model: str, before: PanelDataset, before_data: Any) -> FitJob:
-        def keep(result: MemberResult) -> None:
-            session.retrained_predictions[model] = result.probability
-
-        task = order_on(before, (model, 0, 0), session.settings.get((model, 0)))
-        return FitJob(data=before_data, task=task, done=keep)
-
-    jobs = [network(task) for task in session.missing(session.networks)]
-    jobs += baseline_jobs(
-        session, data=data, backend=workers.backend, versions=versions, done=lambda: None, most=MOST_OF_BASELINES
-    )
+    jobs = network_jobs(session, order=order)
+    jobs += baseline_jobs(session, data=data, backend=workers.backend, versions=versions, most=MOST_OF_BASELINES)
     with ThreadPoolExecutor(1) as aside:
         making = aside.submit(truncated_in_first_test, dataset, prices, folder=scratch / "past")
         making.add_done_callback(lambda _: return_free_memory())
@@ -204,11 +170,8 @@ def _fit(
     else:
         session.common_rows = same_rows(dataset, past)
         before_data = workers.share(shared_fold(past, 0, scratch / "past", prices=None))
-        fit_members(
-            [retraining(model, past, before_data) for model in session.retrained_models],
-            workers=workers,
-            progress=progress,
-        )
+        jobs = retraining_jobs(session, order=lambda *member: (before_data, order_on(past, *member)))
+        fit_members(jobs, workers=workers, progress=progress)
     finish_if_complete(session)
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from forecast.compute import backend
 from forecast.compute.executor import FitJob, WorkerPool, fit_members
 from forecast.compute.progress import Progress
 from forecast.compute.shared_data import SharedData
-from forecast.compute.task import FitTask, MemberResult, Task, order_for
+from forecast.compute.task import FitTask, Task, order_for
 from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import (
@@ -23,30 +23,13 @@ from forecast.datasets.dataset import (
     price_scale,
     with_features,
 )
-from forecast.runs import catalog, integrity, tables, trial_log
-from forecast.runs import run as runs
+from forecast.runs import catalog, tables
 from forecast.runs.run import Run
-from forecast.training.session import (
-    TrainingSession,
-    announce_code,
-    baseline_jobs,
-    check_code,
-    covariate_notes,
-    finish_if_complete,
-    own_code,
-    refuse_lookahead,
-    resume,
-    run_name,
-    save,
-    tune_members,
-)
+from forecast.training.member_jobs import baseline_jobs, network_jobs, retraining_jobs, tune_members
+from forecast.training.preparation import announce_code, begin, covariate_notes, is_finished, own_code, run_name
+from forecast.training.session import TrainingSession, finish_if_complete, resume
 from pipelines import user_code
 from pipelines.store.store import Store
-
-
-def train(experiment: Experiment, **options: Any) -> Run:
-    """One experiment alone; the options are those of `train_all`."""
-    return train_all([experiment], **options)[0]
 
 
 def train_all(
@@ -79,43 +62,38 @@ def train_all(
             prices = make_bars(source, experiment)
             experiment = with_features(experiment, prices)
             data = fingerprint(prices)
-            more = own_code(experiment)
-            user_modules = [*more.get("user_features", {}), experiment.label]
-            run = Run(folder / run_name(experiment, data=data, versions=versions, backend=workers.backend, **more))
+            code = own_code(experiment)
+            run = Run(folder / run_name(experiment, data=data, versions=versions, backend=workers.backend, **code))
             if run in trained_runs:
                 continue
             trained_runs.append(run)
             locks.enter_context(run.locked())
-            if fresh:
-                runs.discard(run)
-            if run.finished:
-                integrity.check(run)
+            if is_finished(run, fresh=fresh):
                 continue
             workers.start()  # they load the network library while the data are prepared
             others = {symbol: bars_alone(covariate, experiment) for symbol, covariate in source.covariates.items()}
             for note in covariate_notes(prices, others):
                 progress.note(note)
             announce_code(experiment, progress=progress)
-            user_code.forget(user_modules)  # a file edited in a notebook's lifetime runs as its sha256 says
+            user_code.forget(
+                [*code.get("user_features", {}), experiment.label]
+            )  # a file edited in a notebook's lifetime runs as its sha256 says
             dataset = prepare(prices, experiment)
-            counts = check_code(experiment, dataset=dataset, versions=versions, workers=workers)
-            certificate = lookahead_audit.certify(source, experiment, dataset)
-            refuse_lookahead(certificate, user_modules, progress=progress)
-            description = tables.describe_run(
+            certificate = begin(
+                run,
                 experiment,
                 dataset,
-                name=run.name,
+                certify=partial(lookahead_audit.certify, source, experiment, dataset),
+                describe=partial(
+                    tables.describe_run, fingerprint=data, price_scale=price_scale(source, prices), covariates=others
+                ),
+                bars=tables.bars(prices),
+                code=code,
                 command=command,
-                fingerprint=data,
-                price_scale=price_scale(source, prices),
                 versions=versions,
-                backend=workers.backend,
-                covariates=others,
-                **{"user_features": {}, **more},
+                workers=workers,
+                progress=progress,
             )
-            description["parameters"] |= counts
-            trial_log.record_training(folder, experiment, run=run.name, **more)
-            runs.create_run(folder, run.name, description=description, bars=tables.bars(prices))
             retrained_models = () if experiment.combinatorial else experiment.models
             ongoing.append(
                 (resume(run, experiment, dataset, certificate, retrained_models=retrained_models), source, dataset)
@@ -165,40 +143,19 @@ def _session_jobs(
         )
 
     data = workers.share(SharedData.of(dataset))
-    tune_members(
-        [session], order=lambda task, settings: (data, order(task, settings)), workers=workers, progress=progress
-    )
+    tune_members([session], order=lambda *member: (data, order(*member)), workers=workers, progress=progress)
 
-    def network(task: Task) -> FitJob:
-        fit_task = order(task, session.settings.get(task[:2]))
-
-        def keep(result: MemberResult) -> None:
-            save(session, task, result)
-            finish_if_complete(session)
-
-        return FitJob(data=data, task=fit_task, done=keep, label=fit_task.name)
-
-    def retraining(model: str, past: Dataset, shared: Any) -> FitJob:
-        def keep(result: MemberResult) -> None:
-            session.retrained_predictions[model] = result.probability
-            finish_if_complete(session)
-
-        task = order((model, 0, 0), session.settings.get((model, 0)), of=past)
-        return FitJob(data=shared, task=task, done=keep)
-
-    jobs = [network(task) for task in session.missing(session.networks)]
+    done = partial(finish_if_complete, session)
+    jobs = network_jobs(session, order=lambda *member: (data, order(*member)), done=done)
     jobs += baseline_jobs(
         session,
         data=lambda _: data,
         backend=workers.backend,
         versions=versions,
-        done=lambda: finish_if_complete(session),
+        done=done,
     )
     if session.retrained_models:
         past = lookahead_audit.truncated_in_first_test(source, experiment, dataset)
         shared = workers.share(SharedData.of(past))
-        jobs += [retraining(model, past, shared) for model in session.retrained_models]
+        jobs += retraining_jobs(session, order=lambda *member: (shared, order(*member, of=past)), done=done)
     return jobs
-
-
-__all__ = ["Progress", "train", "train_all"]

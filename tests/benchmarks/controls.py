@@ -32,7 +32,7 @@ from forecast.datasets.dataset import Dataset, prepare
 from forecast.studies import power_study
 from forecast.studies.power_results import wilson
 from forecast.studies.power_study import Market
-from forecast.training.session import baseline_task
+from forecast.training.member_jobs import baseline_task
 from pipelines.market.types import Bars
 from pipelines.sources.synthetic import random_walk
 

@@ -16,7 +16,7 @@ from forecast.config.experiment import Experiment
 from forecast.runs.catalog import open_run
 from forecast.serving.loader import load_members, source_now
 from forecast.serving.signal import outlook, rules_of
-from forecast.training.train import train
+from forecast.training.train import train_all
 from pipelines.bars import aggregation
 from pipelines.market.types import Ticks
 from pipelines.sources.yahoo import stream
@@ -48,8 +48,11 @@ def watched(tmp_path):
     prices = 100 * np.exp(np.cumsum(rng.normal(0, 1e-4, count)))
     store = Store(tmp_path / "data" / "store")
     store.write_ticks(Ticks(symbol="BTC-USD", time=time, price=prices, size=np.ones(count), currency="USD"))
-    train(
-        Experiment(symbol="BTC-USD", bars="time:1m", window=5, folds=2, seeds=2, units=3, epochs=1, baselines=()),
+    experiment = Experiment(
+        symbol="BTC-USD", bars="time:1m", window=5, folds=2, seeds=2, units=3, epochs=1, baselines=()
+    )
+    train_all(
+        [experiment],
         store=store,
         folder=tmp_path / "data" / "runs",
         command="",

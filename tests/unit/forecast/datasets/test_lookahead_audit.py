@@ -10,7 +10,7 @@ from forecast.config.experiment import Experiment
 from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Source, make_bars, prepare
 from forecast.datasets.lookahead_audit import certify
-from forecast.training.session import refuse_lookahead
+from forecast.training.preparation import refuse_lookahead
 from pipelines.errors import ConfigError
 from pipelines.market import adjustments
 from pipelines.market.types import Actions, Ticks

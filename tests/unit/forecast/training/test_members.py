@@ -16,8 +16,9 @@ from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import prepare
 from forecast.datasets.lookahead_audit import Certificate
 from forecast.runs.run import Run
-from forecast.training import session as sessions
+from forecast.training import member_jobs
 from forecast.training.baselines import predict
+from forecast.training.session import resume
 from pipelines.errors import RunError
 from pipelines.sources.synthetic import random_walk
 from tests.helpers.command_line import environment
@@ -33,7 +34,7 @@ def dataset():
 
 def opened(tmp_path, dataset):
     certificate = Certificate(cuts=(), compared=0, failures=())
-    return sessions.resume(Run(tmp_path / "WALK-1d-0"), EXPERIMENT, dataset, certificate)
+    return resume(Run(tmp_path / "WALK-1d-0"), EXPERIMENT, dataset, certificate)
 
 
 class Counted:
@@ -53,7 +54,7 @@ class Counted:
 
 def jobs_of(session, pool):
     shared = pool.share(SharedData.of(session.dataset))
-    return sessions.baseline_jobs(
+    return member_jobs.baseline_jobs(
         session, data=lambda _: shared, backend="tensorflow", versions=VERSIONS, done=lambda: None
     )
 
@@ -104,7 +105,9 @@ def test_members_that_fail_are_named_together_when_the_others_are_kept(dataset):
     kept: list[BaselineResult] = []
     pool = Broken(backend="tensorflow")
     good = shared_data.to_arrays(SharedData.of(dataset))
-    order = sessions.baseline_task(EXPERIMENT, "logistic", 0, dataset=dataset, backend="tensorflow", versions=VERSIONS)
+    order = member_jobs.baseline_task(
+        EXPERIMENT, "logistic", 0, dataset=dataset, backend="tensorflow", versions=VERSIONS
+    )
     jobs = [FitJob(data=data, task=order, done=kept.append) for data in (pool.share(SharedData.of(dataset)), good)]
     notes: list[str] = []
     with pytest.raises(RunError, match=r"1 of 2 members failed three times: WALK logistic fold 0 \(IndexError"):

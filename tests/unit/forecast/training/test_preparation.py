@@ -7,7 +7,7 @@ import pytest
 
 from forecast.compute.progress import NotesOnly
 from forecast.config.experiment import Experiment
-from forecast.training.session import announce_code, own_code, run_name
+from forecast.training.preparation import announce_code, own_code, run_name
 from pipelines.errors import ConfigError
 
 SOURCE = "def up(bars):\n    return bars.open, 1\n"
