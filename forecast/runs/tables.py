@@ -311,4 +311,6 @@ def _utc(times: Times) -> pd.DatetimeIndex:
 
 
 def _naive(times: "pd.Series[Any]") -> Times:
+    if isinstance(times.dtype, pd.DatetimeTZDtype):  # as a run's own files have them; to_datetime looks at each
+        return np.asarray(times.dt.tz_convert(None).to_numpy(), dtype="datetime64[ns]")
     return np.asarray(pd.to_datetime(times, utc=True).dt.tz_localize(None).to_numpy(), dtype="datetime64[ns]")

@@ -7,6 +7,7 @@ every standard error rests on, so that symbols that move together count once.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,17 @@ class RankedRows:
     session: Sessions
     outcome: Floats
 
+    @cached_property
+    def ranked_outcome(self) -> Floats:
+        """Standardised midranks of the outcomes within their moment, shape (rows,)."""
+        return _standardised(self.outcome, self.moment)
+
+    @cached_property
+    def days(self) -> tuple[Sessions, Rows]:
+        """The days, and of each row the number of its day."""
+        days, day = np.unique(self.session, return_inverse=True)
+        return days, day
+
 
 @dataclass(frozen=True, kw_only=True)
 class DailyMean:
@@ -64,7 +76,7 @@ def rank_products(forecast: Floats, rows: RankedRows) -> Floats:
 
     Its mean over a moment is Spearman's rank correlation there; 0 where one of the two is constant.
     """
-    return _standardised(forecast, rows.moment) * _standardised(rows.outcome, rows.moment)
+    return _standardised(forecast, rows.moment) * rows.ranked_outcome
 
 
 def daily_rank_ic(forecast: Floats, rows: RankedRows) -> tuple[Sessions, Floats]:
@@ -72,13 +84,19 @@ def daily_rank_ic(forecast: Floats, rows: RankedRows) -> tuple[Sessions, Floats]
 
     Of several moments of a day, as exchanges with other hours make, it is the mean over the day's rows.
     """
-    return _daily(rank_products(forecast, rows), rows.session)
+    return daily_products(rank_products(forecast, rows), rows)
+
+
+def daily_products(products: Floats, rows: RankedRows) -> tuple[Sessions, Floats]:
+    """The same of products that are there already. products: as rank_products has them."""
+    days, day = rows.days
+    return days, np.bincount(day, weights=products) / np.bincount(day)
 
 
 def panel_scores(probability: Mapping[tuple[str, str], Floats], rows: RankedRows) -> SkillScores:
     """Daily rank information coefficients of every model and member. probability: of each, shape (rows,)."""
     daily: dict[tuple[str, str], Floats] = {}
-    days: Sessions = np.unique(rows.session)
+    days = rows.days[0]
     for name, forecast in probability.items():
         days, daily[name] = daily_rank_ic(forecast, rows)
     models = dict.fromkeys(model for model, _ in daily)
@@ -113,7 +131,7 @@ def quantile_returns(forecast: Floats, rows: RankedRows, *, groups: int = GROUPS
     ranks = day_ranks(forecast, rows.moment)
     middle = (ranks.below + (ranks.alike + 1) / 2.0 - 0.5) / ranks.names  # 0 to 1
     group = np.minimum((middle * groups).astype(np.int64), groups - 1)
-    days, day = np.unique(rows.session, return_inverse=True)
+    days, day = rows.days
     cell = day * groups + group
     count = np.bincount(cell, minlength=len(days) * groups).reshape(len(days), groups)
     means = [
@@ -151,11 +169,6 @@ def mean_by(values: Floats, groups: Rows, *, count: int) -> tuple[Floats, Floats
         square = np.bincount(groups, weights=np.square(values - mean[groups]), minlength=count)
         variance = square / (size - 1.0) / size
     return mean, variance
-
-
-def _daily(values: Floats, session: Sessions) -> tuple[Sessions, Floats]:
-    days, day = np.unique(session, return_inverse=True)
-    return days, np.bincount(day, weights=values) / np.bincount(day)
 
 
 def _standardised(values: Floats, moment: Rows) -> Floats:

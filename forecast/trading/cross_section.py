@@ -58,7 +58,7 @@ class DayRanks:
 
 def day_ranks(values: Floats, day: Rows) -> DayRanks:
     """Ranks within each day. values: shape (rows,). day: the number of each row's day, from 0 on."""
-    order = np.lexsort((values, day))
+    order = _by_day_and_value(values, day)
     sorted_day, sorted_values = day[order], values[order]
     new_day = np.append(True, np.diff(sorted_day) != 0) if len(order) else np.zeros(0, dtype=bool)
     new_run = new_day | np.append(True, np.diff(sorted_values) != 0)[: len(order)]
@@ -73,6 +73,14 @@ def day_ranks(values: Floats, day: Rows) -> DayRanks:
     return DayRanks(
         names=names[back], above=(names - below - alike)[back], below=below[back], alike=alike[back], day=day
     )
+
+
+def _by_day_and_value(values: Floats, day: Rows) -> Rows:
+    """The rows by day, then by value; of alike values in any order, which no rank depends on."""
+    if len(day) and day.max() <= np.iinfo(np.uint16).max and not np.isnan(values).any():
+        order = np.argsort(values)  # with the small numbers' radix sort after it a third of the time of lexsort
+        return np.asarray(order[np.argsort(day[order].astype(np.uint16), kind="stable")])
+    return np.lexsort((values, day))
 
 
 def _top(ranks: DayRanks, policy: CrossSectionalPolicy) -> Floats:

@@ -15,6 +15,7 @@ from forecast.statistics.cross_section import (
     GROUPS,
     RankedRows,
     daily_mean,
+    daily_products,
     daily_rank_ic,
     mean_by,
     quantile_returns,
@@ -23,6 +24,7 @@ from forecast.statistics.cross_section import (
 )
 from forecast.statistics.forecast_accuracy import prediction_quality
 from forecast.trading.panel_account import PanelAccount, PanelMarket
+from forecast.trading.panel_shares import rows_by_symbol
 from forecast.trading.signals import ENSEMBLE, utc
 from pipelines.market.calendars import session_of
 from pipelines.market.types import Floats
@@ -78,10 +80,11 @@ def panel_metrics(
         model: probability[chosen] for (model, member), probability in rows.probability.items() if member == ENSEMBLE
     }
     networks = [model for model in forecasts if is_network(model)]
-    later = _later_returns(rows, bars)[chosen]
+    decays = _decays(ranked, _later_returns(rows, bars)[chosen])
     symbols = sorted(set(rows.symbol.tolist()))
     number = np.searchsorted(symbols, rows.symbol[chosen].astype(str))
     products = {model: rank_products(forecast, ranked) for model, forecast in forecasts.items()}
+    daily = {model: daily_products(product, ranked) for model, product in products.items()}
     by_symbol = {model: mean_by(product, number, count=len(symbols)) for model, product in products.items()}
     groups = int(min(GROUPS, max(2, np.median(names))))
     return {
@@ -92,9 +95,11 @@ def panel_metrics(
         "names_per_day": {"mean": float(names.mean()), "min": int(names.min()), "max": int(names.max())},
         "rank_ic": {
             model: {
-                **asdict(daily_mean(daily_rank_ic(forecast, ranked)[1])),
-                "decay": _decay(forecast, ranked, later) if model in networks else {},
-                "by_year": _by_year(*daily_rank_ic(forecast, ranked)),
+                **asdict(daily_mean(daily[model][1])),
+                "decay": {lag: _mean_ic(forecast[there], part) for lag, (there, part) in decays.items()}
+                if model in networks
+                else {},
+                "by_year": _by_year(*daily[model]),
             }
             for model, forecast in forecasts.items()
         },
@@ -126,10 +131,12 @@ def traded_value(bars: pd.DataFrame, market: PanelMarket, *, described: Mapping[
     about = described["panel"]["symbols"]
     if len({description["currency"] for description in about.values()}) > 1:
         return value
-    for place, name in enumerate(market.symbols):
-        symbol_bars = bars[bars["symbol"] == name]
+    number = {name: place for place, name in enumerate(market.symbols)}
+    for name, symbol_bars in bars.groupby("symbol", sort=True):
+        if (place := number.get(str(name))) is None:
+            continue
         opened, closed = utc(symbol_bars["opened_at"]), utc(symbol_bars["closed_at"])
-        _, session = np.unique(session_of(closed, about[name]["calendar"]), return_inverse=True)
+        _, session = np.unique(session_of(closed, about[str(name)]["calendar"]), return_inverse=True)
         money = np.bincount(session, weights=(symbol_bars["close"] * symbol_bars["volume"]).to_numpy(np.float64))[
             session
         ]
@@ -141,8 +148,9 @@ def traded_value(bars: pd.DataFrame, market: PanelMarket, *, described: Mapping[
 def _later_returns(rows: PanelRows, bars: pd.DataFrame) -> Floats:
     """Return from the open of each fill to the one so many bars later, shape (rows, lags); NaN where there is none."""
     returns = np.full((len(rows), len(DECAY)), np.nan)
+    by_symbol = rows_by_symbol(rows.symbol)
     for symbol, symbol_bars in bars.groupby("symbol", sort=True):
-        symbol_rows = np.flatnonzero(rows.symbol == symbol)
+        symbol_rows = by_symbol.get(str(symbol), np.zeros(0, dtype=np.int64))
         opens = symbol_bars["open"].to_numpy(np.float64)
         entry = np.searchsorted(utc(symbol_bars["opened_at"]), rows.entry_at[symbol_rows])
         for column, lag in enumerate(DECAY):
@@ -151,15 +159,20 @@ def _later_returns(rows: PanelRows, bars: pd.DataFrame) -> Floats:
     return returns
 
 
-def _decay(forecast: Floats, ranked: RankedRows, later: Floats) -> dict[str, float]:
-    """Rank information coefficient with the return over more and more bars."""
-    decay = {}
+def _decays(ranked: RankedRows, later: Floats) -> dict[str, tuple[Rows, RankedRows]]:
+    """The rows that have a return over so many bars, by that number, and their ranks."""
+    parts = {}
     for column, lag in enumerate(DECAY):
-        finite = np.isfinite(later[:, column])
-        moment = np.unique(ranked.moment[finite], return_inverse=True)[1]
-        part = RankedRows(moment=moment, session=ranked.session[finite], outcome=later[finite, column])
-        decay[str(lag)] = float(daily_rank_ic(forecast[finite], part)[1].mean()) if finite.any() else 0.0
-    return decay
+        there = np.flatnonzero(np.isfinite(later[:, column]))
+        moment = np.unique(ranked.moment[there], return_inverse=True)[1]
+        part = RankedRows(moment=moment, session=ranked.session[there], outcome=later[there, column])
+        parts[str(lag)] = there, part
+    return parts
+
+
+def _mean_ic(forecast: Floats, ranked: RankedRows) -> float:
+    """The mean of the daily rank information coefficients, 0 without rows."""
+    return float(daily_rank_ic(forecast, ranked)[1].mean()) if len(forecast) else 0.0
 
 
 def _by_year(days: Sessions, values: Floats) -> dict[str, float]:

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
 from forecast.config.policies import cross_sectional
 from forecast.config.trading import TradingConfig
-from forecast.trading.cross_section import target_weights, tie_order
+from forecast.trading.cross_section import day_ranks, target_weights, tie_order
 from pipelines.errors import ConfigError
 
 DAY = np.timedelta64(1, "D")
@@ -52,6 +53,20 @@ def test_of_fewer_names_than_are_asked_for_there_are_as_many_as_there_can_be():
     for policy in ("top-bottom:10", "quantile:0.1", "rank-weighted"):
         assert shares(policy, {"A": 0.9}) == {"A": 0.0}
     assert shares("top:10", {"A": 0.1}) == {"A": 1.0}
+
+
+@pytest.mark.parametrize("first_day", [0, 70_000])
+@pytest.mark.parametrize("digits", [1, 9])
+def test_ranks_within_a_day_are_those_of_scipy_whatever_the_order_of_rows(first_day, digits):
+    rng = np.random.default_rng(digits)
+    day = first_day + rng.integers(0, 8, size=200)
+    values = np.round(rng.normal(size=200), digits)
+    ranks = day_ranks(values, day)
+    for number in np.unique(day):
+        rows = day == number
+        for kind, expected in (("min", ranks.below + 1), ("max", ranks.names - ranks.above)):
+            assert np.array_equal(rankdata(values[rows], method=kind), expected[rows])
+        assert set(ranks.names[rows]) == {rows.sum()}
 
 
 def test_top_drop_replaces_at_most_so_many_names_a_day():
