@@ -64,7 +64,7 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
     click.echo("")
     if panel := backtest.metrics.get("panel"):
         for sentence in panel_sentences(panel, [model for model in models if model in model_registry.MODELS]):
-            click.echo(sentence)
+            say(sentence)
     for line in trading_notes(backtest.metrics.get("trading") or {}):
         say(line)
     if certificate := backtest.metrics.get("certificate"):

@@ -3,13 +3,13 @@
 from dataclasses import asdict
 from typing import Any
 
-import click
 import numpy as np
 import pandas as pd
 
 from forecast.cli.context import CliContext, print_json
 from forecast.cli.signal_output import note_on_clock
 from forecast.cli.tables import print_table
+from forecast.cli.text import say
 from forecast.report import formatting
 from forecast.serving.panel_signal import PanelSignal
 
@@ -21,9 +21,7 @@ def show_panel(ranking: PanelSignal, settings: CliContext, *, now: np.datetime64
     else:
         moment = f"{pd.Timestamp(ranking.decided_at):%Y-%m-%d %H:%M} UTC"
         for model, names in ranking.networks.items():
-            click.echo(
-                f"{ranking.symbol} at the close of {moment}, {model}, {len(names)} names ({ranking.rules.policy}):"
-            )
+            say(f"{ranking.symbol} at the close of {moment}, {model}, {len(names)} names ({ranking.rules.policy}):")
             busy = [entry for entry in names if entry.action != "none"]
             print_table(
                 [">rank", "symbol", ">probability", "action", ">from", ">to"],

@@ -1,20 +1,40 @@
 """Every table of every command on terminals of 40, 80 and 120 columns; hints that work where they are given."""
 
+import io
 import json
+import os
+import shutil
+from contextlib import redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
+import click
+import numpy as np
+import pandas as pd
 import pytest
 
 from forecast.__main__ import globals_first, run
+from forecast.cli import evening_output
+from forecast.cli.commands import inspect, power
+from forecast.cli.context import CliContext
+from forecast.cli.ranking_output import show_panel
 from forecast.config.trading import TradingConfig
 from forecast.runs import labels
 from forecast.runs.catalog import open_run
 from forecast.serving import live
 from forecast.serving.evening import Answer, Evening, Failure, LiveForecast
 from forecast.serving.journal import GivenSignal, Journal, JournalEntry
+from forecast.serving.panel_signal import PanelSignal, RankedName
 from forecast.serving.signal import RunSignal, Signal
+from forecast.studies.window_ablation import Ablation
+from forecast.workspace import Workspace
 from tests.helpers.command_line import forecast, only_line
+from tests.helpers.panel_runs import panel_bars, panel_run
 from tests.helpers.report_fixtures import build_run, save_backtest
-from tests.helpers.terminal import WIDTHS, on_terminal, too_wide
+from tests.helpers.study_results import power_study
+from tests.helpers.terminal import WIDTHS, Terminal, on_terminal, too_wide
 
 A, B = "AAPL-1d-aaaaaaaaaa", "MSFT-1d-bbbbbbbbbb"
 LONG = "long-flat_band-0.0_fee-1.0_slippage-2.0"
@@ -73,22 +93,92 @@ def test_columns_are_left_out_in_the_order_that_is_stated(folder):
         assert heading in narrow
 
 
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory):
+    """A panel of five symbols with long names, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("panel")
+    prices = {symbol: panel_bars(symbol, bars=250) for symbol in ("0P000071W8.TO", "BRK-B", "EURUSD=X", "IBM", "KO")}
+    panel_run(
+        folder / "data" / "runs", folder / "scratch", prices=prices, edge={"lstm": 0.1, "simple_rnn": 0.0}, seeds=1,
+        folds=1, baselines=(),
+    )  # fmt: skip
+    return folder
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_backtest_of_a_panel_fits(panel, width):
+    shown = on_terminal(panel, "backtest", "PANEL-1d-0123456789", "--policy", "quantile:0.4", width=width)
+    assert not too_wide(shown, width)
+    assert "rank" in shown
+
+
+def shown_by(render, *, width):
+    out, size = Terminal(), os.terminal_size((width, 40))
+    with mock.patch.object(shutil, "get_terminal_size", return_value=size), redirect_stdout(out):
+        render()
+    return click.unstyle(out.getvalue())
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_ranking_of_a_panel_fits(width):
+    names = tuple(
+        RankedName(rank=rank, symbol=symbol, probability=0.5123, before=-0.25, share=0.25, action="buy")
+        for rank, symbol in enumerate(("0P000071W8.TO", "BRK-B"), start=1)
+    )
+    ranking = PanelSignal(
+        run="PANEL-1d-0123456789", symbol="PANEL", decided_at=np.datetime64("2024-01-02T21:00", "ns"),
+        calendar="XNYS", rules=TradingConfig(policy="quantile:0.4"), networks={"lstm": names}, absent={},
+    )  # fmt: skip
+    settings = CliContext(workspace=Workspace(data_dir="d", reports_dir="r"), quiet=True)
+    now = np.datetime64("2024-01-02T22:00", "ns")
+    text = shown_by(lambda: show_panel(ranking, settings, now=now, as_json=False), width=width)
+    assert not too_wide(text, width)
+    for needed in ("0P000071W8.TO", "0.5123", "BUY", "25.0 %"):
+        assert needed in text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_tables_of_the_studies_fit(tmp_path, width):
+    study = SimpleNamespace(rates=power_study(tmp_path).shares)
+    text = shown_by(lambda: power._print(study), width=width)
+    assert not too_wide(text, width)
+    assert "12 of 20" in text
+    table = pd.DataFrame(
+        {"model": ["simple_rnn_wide"] * 2, "window": [30, 120], "log_loss": [0.6931, 0.7123],
+         "difference": [0.0, -0.0012], "low": [np.nan, -0.002345], "high": [np.nan, 0.0001234],
+         "answer": ["", "inconclusive"]}
+    )  # fmt: skip
+    ablation = Ablation(table=table, window=30)
+    text = shown_by(lambda: inspect.print_ablation(ablation, A), width=width)
+    assert not too_wide(text, width)
+    for needed in ("−0.1200 %", "−0.2345 to +0.0123 %", "inconclusive"):
+        assert needed in text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_is_understood_of_a_file_fits(tmp_path, width):
+    (tmp_path / "x.csv").write_text(
+        "date;open;high;low;close;volume\n" + "\n".join(f"2024-01-0{day};10;12;9;11;1234567" for day in (2, 3, 4))
+    )
+    arguments = ("fetch", "ACME", "--source", "csv", "--file", str(tmp_path / "x.csv"), "--dry-run")
+    shown = on_terminal(tmp_path, *arguments, width=width)
+    assert not too_wide(shown, width)
+    assert "1234567" in shown
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_settings_that_are_in_force_fit(tmp_path, width, monkeypatch):
+    (tmp_path / "forecast.toml").write_text(
+        '[train]\nmodel = ["simple_rnn", "lstm", "gru", "simple_rnn_wide"]\nstart = 2012-01-04\n[signal]\ncash = 1e4\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    shown = on_terminal(tmp_path, "config", "show", width=width)
+    assert not too_wide(shown, width)
+    assert "2012-01-04" in shown
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_signals_of_the_evening_fit(width, capsys, monkeypatch):
-    import io
-    import os
-    import shutil
-    from contextlib import redirect_stdout
-    from dataclasses import replace
-    from pathlib import Path
-
-    import numpy as np
-
-    from forecast.cli import evening_output
-    from forecast.cli.context import CliContext
-    from forecast.workspace import Workspace
-    from tests.helpers.terminal import Terminal
-
     network = Signal(model="lstm", signal="buy", probability=0.5123, members=(0.5, 0.52), position=-0.5)
     decided = np.datetime64("2024-01-02T21:00", "ns")
     found = RunSignal(
@@ -113,8 +203,6 @@ def test_signals_of_the_evening_fit(width, capsys, monkeypatch):
     settings = CliContext(workspace=Workspace(data_dir=Path("d"), reports_dir=Path("r")))
     with redirect_stdout(out):
         evening_output.show(evening, settings, now=np.datetime64("2024-01-02T22:00", "ns"), form="table", cash=10_000)
-    import click
-
     text = click.unstyle(out.getvalue())
     assert not too_wide(text, width)
     for needed in ("SHIB-USD", "BUY", "short 50 %", "from long", "0.0000112965", "−221\u202f307\u202f484", "sell"):

@@ -301,7 +301,7 @@ def export(settings: CliContext, /, symbol: str, file: Path, interval: str | Non
     frame = _dated(prices(symbol, interval=interval, adjust=adjust, workspace=settings.workspace))
     frame.insert(0, "symbol", symbol.strip().upper())
     write_frame(frame, file)
-    click.echo(f"{formatting.count(len(frame))} rows in {file}")
+    say(f"{formatting.count(len(frame))} rows in {file}")
 
 
 def _dated(frame: "pd.DataFrame") -> "pd.DataFrame":

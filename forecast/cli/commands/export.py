@@ -49,7 +49,7 @@ def command(settings: CliContext, /, name: str, out: Path | None, as_json: bool,
     if as_json:
         print_json({"run": run.name, "folder": str(folder), "files": records(files)})
         return
-    click.echo(f"{len(files)} files and export.json in {folder}")
+    say(f"{len(files)} files and export.json in {folder}")
 
 
 def _to_mlflow(settings: CliContext, run: Any, config: ExportConfig, *, out: Path | None, as_json: bool) -> None:

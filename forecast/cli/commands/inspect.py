@@ -1,6 +1,7 @@
 """`forecast inspect`: what a run's networks remember, as a page and as Parquet; the textbook case."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from forecast.cli.text import say
 from forecast.compute.progress import NotesOnly
 from forecast.config.compute import ComputeConfig
 from forecast.config.run_outputs import InspectionConfig, MemoryBenchmarkConfig
+
+if TYPE_CHECKING:
+    from forecast.studies.window_ablation import Ablation
 
 
 @click.command("inspect")
@@ -125,22 +129,29 @@ def _ablate(settings: CliContext, name: str, lengths: Sequence[int], *, jobs: in
     from forecast.api.arguments import run_of
     from forecast.api.inspections import ablate
     from forecast.cli.options import jobs_or_cores
-    from forecast.cli.tables import Column, print_table
     from forecast.report.sections import window_ablation as ablation_section
 
     run = run_of(name, settings.workspace)
     ablation = ablate(run, lengths, jobs=jobs_or_cores(jobs), progress=not settings.quiet)
-    sentence = ablation_section.sentence(ablation)
     if as_json:
+        sentence = ablation_section.sentence(ablation)
         print_json({"run": run.name, "window": ablation.window, "sentence": sentence, "rows": records(ablation.table)})
         return
+    print_ablation(ablation, run.name)
+
+
+def print_ablation(ablation: "Ablation", run: str) -> None:
+    """A row a network and window, then what it comes to."""
+    from forecast.cli.tables import Column, print_table
+    from forecast.report.sections import window_ablation as ablation_section
+
     columns = [
         Column("network"), Column("window", number=True), Column("log loss", number=True, drop=1),
         Column("net per day", number=True), Column("interval", number=True), Column("answer", wrap=True),
     ]  # fmt: skip
     print_table(columns, ablation_section.cells(ablation))
-    say(sentence)
-    say(f"Next: forecast inspect {run.name} puts it on the page.")
+    say(ablation_section.sentence(ablation))
+    say(f"Next: forecast inspect {run} puts it on the page.")
 
 
 def _window(settings: CliContext, name: str) -> int | None:

@@ -4,6 +4,7 @@ import click
 
 from forecast.cli import completion
 from forecast.cli.context import CliContext, json_option, print_json, standalone_option
+from forecast.cli.text import say
 
 
 @click.command()
@@ -51,4 +52,4 @@ def command(settings: CliContext, run: str, backtest: str | None, standalone: bo
         )
         return
     settings.note(sentence)
-    click.echo(f"{page} ({page.stat().st_size / 1e6:.1f} MB)")
+    say(f"{page} ({page.stat().st_size / 1e6:.1f} MB)")

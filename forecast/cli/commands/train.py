@@ -10,6 +10,7 @@ from forecast.cli import completion
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.help_groups import GroupedOptions
 from forecast.cli.options import AliasedOption, how, make_experiment, training_options
+from forecast.cli.text import say
 
 if TYPE_CHECKING:
     from forecast.config.experiment import Experiment
@@ -82,14 +83,14 @@ def command(
         print_json({"runs": [{"run": run.name, **run.describe()} for run in runs]})
         return
     for run in runs:
-        click.echo(f"Run {run.name} is trained. Next: forecast backtest {run.name}")
+        say(f"Run {run.name} is trained. Next: forecast backtest {run.name}")
         diverged = [
             f"{member['model']} fold {member['fold']} seed {member['seed']}"
             for member in run.describe().get("diverged", ())
         ]
         if diverged:
             more = f" and {len(diverged) - 5} more" if len(diverged) > 5 else ""
-            click.echo(f"Diverged in training, forecasting 0.5 and trading nothing: {', '.join(diverged[:5])}{more}.")
+            say(f"Diverged in training, forecasting 0.5 and trading nothing: {', '.join(diverged[:5])}{more}.")
 
 
 def _experiments(

@@ -36,7 +36,7 @@ def cells(ablation: Ablation) -> list[list[str]]:
             f"{row.window}" + (" (the run’s)" if row.window == ablation.window else ""),
             f"{row.log_loss:.4f}",
             *(
-                (f"{100 * row.difference:+.4f} %", _interval(row), str(row.answer))
+                (f"{_percent(row.difference)} %", _interval(row), str(row.answer))
                 if row.window != ablation.window
                 else (formatting.DASH, formatting.DASH, "")
             ),
@@ -66,4 +66,8 @@ def _rows(table: pd.DataFrame) -> Iterator[Any]:
 
 
 def _interval(row: Any) -> str:
-    return formatting.DASH if pd.isna(row.low) else f"{100 * row.low:+.4f} to {100 * row.high:+.4f} %"
+    return formatting.DASH if pd.isna(row.low) else f"{_percent(row.low)} to {_percent(row.high)} %"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:+.4f}".replace("-", "−")
