@@ -34,7 +34,7 @@ from tests.helpers.command_line import forecast, only_line
 from tests.helpers.panel_runs import panel_bars, panel_run
 from tests.helpers.report_fixtures import build_run, save_backtest
 from tests.helpers.study_results import power_study
-from tests.helpers.terminal import WIDTHS, Terminal, on_terminal, too_wide
+from tests.helpers.terminal import WIDTHS, Terminal, both_on_terminal, on_terminal, too_wide
 
 A, B = "AAPL-1d-aaaaaaaaaa", "MSFT-1d-bbbbbbbbbb"
 LONG = "long-flat_band-0.0_fee-1.0_slippage-2.0"
@@ -81,6 +81,21 @@ def test_what_a_command_prints_fits_and_symbols_are_whole(folder, arguments, wid
     if arguments[0] in ("runs", "live") and arguments[1:2] != ("note",) and "tag" not in arguments:
         assert A in shown or arguments == ("live", "journal")
     assert "…" not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("report", A), f"Writing the page of {A}"),
+        (("runs", "compare", A, B), "Comparing 2 runs"),
+        (("backtest", A), f"Backtesting {A}"),
+        (("live", "list"), "Following MSFT"),
+        (("data", "export", "AAPL", "bars.csv"), "Writing bars.csv"),
+    ],
+)
+def test_a_command_that_works_for_seconds_says_at_what(folder, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    assert said in " ".join(both_on_terminal(folder, *arguments, width=120)[1].split())
 
 
 def test_columns_are_left_out_in_the_order_that_is_stated(folder):

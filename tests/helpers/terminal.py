@@ -21,11 +21,16 @@ class Terminal(io.StringIO):
 
 def on_terminal(folder: Path, *arguments: str, width: int, code: int = 0) -> str:
     """What `forecast ARGUMENTS` prints on a terminal so wide, without the codes for bold text."""
+    return both_on_terminal(folder, *arguments, width=width, code=code)[0]
+
+
+def both_on_terminal(folder: Path, *arguments: str, width: int, code: int = 0) -> tuple[str, str]:
+    """The same, and what it shows on stderr, which is a terminal too."""
     import click
 
     from forecast.__main__ import run
 
-    out, err = Terminal(), io.StringIO()
+    out, err = Terminal(), Terminal()
     size = os.terminal_size((width, 40))
     with (
         mock.patch.object(shutil, "get_terminal_size", return_value=size),
@@ -34,7 +39,7 @@ def on_terminal(folder: Path, *arguments: str, width: int, code: int = 0) -> str
     ):
         returned = run(command_line(folder, *arguments)[3:])
     assert returned == code, f"exit code {returned}\n{out.getvalue()}\n{err.getvalue()}"
-    return click.unstyle(out.getvalue())
+    return click.unstyle(out.getvalue()), click.unstyle(err.getvalue())
 
 
 def too_wide(text: str, width: int) -> list[str]:

@@ -124,9 +124,11 @@ def evaluate_and_report(
     """Backtests a run, writes its report, prints the verdict. The index is left to the caller."""
     from forecast.api.backtests import backtest
     from forecast.api.reports import write_page_of
+    from forecast.cli.progress import busy
 
-    result = backtest(run, rules, workspace=settings.workspace)
-    page = write_page_of(run, result.name, settings.workspace, standalone=standalone)
+    with busy(settings, f"Backtesting {run.name}"):
+        result = backtest(run, rules, workspace=settings.workspace)
+        page = write_page_of(run, result.name, settings.workspace, standalone=standalone)
     if printed:
         from forecast.cli.backtest_output import print_backtest
 
@@ -137,8 +139,10 @@ def evaluate_and_report(
 def write_index(settings: CliContext) -> None:
     """Writes the index of all runs, once a command."""
     from forecast.api.reports import write_index_of
+    from forecast.cli.progress import busy
 
-    write_index_of(settings.workspace)
+    with busy(settings, "Writing the list of runs"):
+        write_index_of(settings.workspace)
 
 
 def _join(
@@ -146,8 +150,10 @@ def _join(
 ) -> dict[str, Any]:
     """Joins runs into a portfolio, saves it, writes its page, prints its verdict; the JSON result."""
     from forecast.api.portfolios import portfolio
+    from forecast.cli.progress import busy
 
-    result = portfolio(runs, rules, weighting=weighting, standalone=standalone, workspace=settings.workspace)
+    with busy(settings, f"Joining {len(runs)} runs"):
+        result = portfolio(runs, rules, weighting=weighting, standalone=standalone, workspace=settings.workspace)
     if printed:
         from forecast.cli.backtest_output import print_backtest
 

@@ -239,9 +239,11 @@ def compact(settings: CliContext, /, as_json: bool) -> None:
     Example:
       forecast data compact
     """
+    from forecast.cli.progress import busy
     from pipelines.store.store import Store
 
-    fewer = Store(settings.store).compact()
+    with busy(settings, "Merging files"):
+        fewer = Store(settings.store).compact()
     if as_json:
         print_json({"files_fewer": fewer})
     else:
@@ -294,13 +296,15 @@ def export(settings: CliContext, /, symbol: str, file: Path, interval: str | Non
       forecast data export ES trades.parquet --interval ticks
     """
     from forecast.api.stored_prices import prices
+    from forecast.cli.progress import busy
     from pipelines.store.export import write_frame
 
     if file.suffix not in (".csv", ".parquet"):
         raise click.UsageError(f"Expected a file that ends in .csv or .parquet, got {file.name!r}.")
-    frame = _dated(prices(symbol, interval=interval, adjust=adjust, workspace=settings.workspace))
-    frame.insert(0, "symbol", symbol.strip().upper())
-    write_frame(frame, file)
+    with busy(settings, f"Writing {file.name}"):
+        frame = _dated(prices(symbol, interval=interval, adjust=adjust, workspace=settings.workspace))
+        frame.insert(0, "symbol", symbol.strip().upper())
+        write_frame(frame, file)
     say(f"{formatting.count(len(frame))} rows in {file}")
 
 

@@ -94,7 +94,7 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
     about = FileConfig(**{name: options[name] for name in settings_of(FileConfig)})
     files = prices.price_files(names, options["files"], request, about) if source == "csv" else None
     if options["dry_run"]:
-        _dry_run(files, names, as_json=as_json)
+        _dry_run(settings, files, names, as_json=as_json)
         return
     with counted(settings, "Fetching") as begun:
         results, failed = prices.fetch_each(
@@ -143,8 +143,9 @@ def _check(source: str, symbols: tuple[str, ...], options: dict[str, Any]) -> No
         raise click.UsageError(f"--live goes with --source yahoo, not with {source}.")
 
 
-def _dry_run(files: "PriceFiles | None", symbols: list[str], *, as_json: bool) -> None:
+def _dry_run(settings: CliContext, files: "PriceFiles | None", symbols: list[str], *, as_json: bool) -> None:
     """Shows what is understood of each symbol's files; what would refuse them comes last, as the error that it is."""
+    from forecast.cli.progress import busy
     from pipelines.errors import ForecastError
 
     descriptions = []
@@ -152,12 +153,13 @@ def _dry_run(files: "PriceFiles | None", symbols: list[str], *, as_json: bool) -
     for symbol in symbols:
         if files is None:
             continue
-        description = describe(files.load(symbol))
-        try:
-            delivery = files.deliver(symbol)
-            outcome = f"{symbol}: {delivery.report.summary()}"
-        except ForecastError as error:
-            refused, outcome = error, f"{symbol}: refused"
+        with busy(settings, f"Reading the files of {symbol}"):
+            description = describe(files.load(symbol))
+            try:
+                delivery = files.deliver(symbol)
+                outcome = f"{symbol}: {delivery.report.summary()}"
+            except ForecastError as error:
+                refused, outcome = error, f"{symbol}: refused"
         descriptions.append({"symbol": symbol, **description, "outcome": outcome})
         if not as_json:
             show(description, outcome)

@@ -131,6 +131,7 @@ def list_(settings: CliContext, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
+    from forecast.cli.progress import counted
     from forecast.serving.journal import Journal
     from forecast.serving.live import read_live
     from pipelines.errors import ForecastError
@@ -138,11 +139,13 @@ def list_(settings: CliContext, as_json: bool) -> None:
     live_runs = read_live(settings.workspace.live)
     page = Journal(settings.workspace.live).read()
     rows: list[tuple[LiveRun, PaperRecord | None, str]] = []
-    for live_run in live_runs:
-        try:
-            rows.append((live_run, _record(settings, live_run, page.of(live_run.run)), ""))
-        except ForecastError as error:
-            rows.append((live_run, None, str(error)))
+    with counted(settings, "Following") as step:
+        for number, live_run in enumerate(live_runs):
+            step(live_run.symbol, number, len(live_runs))
+            try:
+                rows.append((live_run, _record(settings, live_run, page.of(live_run.run)), ""))
+            except ForecastError as error:
+                rows.append((live_run, None, str(error)))
     if as_json:
         print_json(
             [

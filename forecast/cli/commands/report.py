@@ -32,12 +32,14 @@ def command(settings: CliContext, run: str, backtest: str | None, standalone: bo
     """
     from forecast.api.arguments import run_of
     from forecast.api.reports import chosen_backtest, report
+    from forecast.cli.progress import busy
     from forecast.report.sections.verdict import verdict_text
 
     workspace = settings.workspace
     chosen = run_of(run, workspace)
     name = chosen_backtest(chosen, backtest)
-    page = report(chosen, backtest=name, standalone=standalone, workspace=workspace)
+    with busy(settings, f"Writing the page of {chosen.name}"):
+        page = report(chosen, backtest=name, standalone=standalone, workspace=workspace)
     sentence = " ".join(verdict_text(chosen.metrics(name), symbol=chosen.symbol).sentences)
     if as_json:
         print_json(

@@ -121,6 +121,7 @@ def compare(settings: CliContext, names: tuple[str, ...], backtests: tuple[str, 
     """
     from dataclasses import asdict
 
+    from forecast.cli.progress import busy
     from forecast.evaluation.run_comparison import differences, differing, open_compared
     from forecast.report import formatting, write_run_comparison
     from forecast.report.sections import run_comparison as section
@@ -131,14 +132,15 @@ def compare(settings: CliContext, names: tuple[str, ...], backtests: tuple[str, 
     if len(backtests) not in (0, 1, len(names)):
         raise click.UsageError(f"Expected one --backtest, or one for each of {len(names)} runs, got {len(backtests)}.")
     chosen = backtests * len(names) if len(backtests) == 1 else backtests or (None,) * len(names)
-    compared = [
-        open_compared(open_run(settings.runs, name), backtest=backtest)
-        for name, backtest in zip(names, chosen, strict=True)
-    ]
-    if len({(entry.run.name, entry.backtest) for entry in compared}) < len(compared):
-        raise click.UsageError("Expected different runs or backtests, got one of them twice.")
-    pairs, settings_by_name = differences(compared), differing(compared)
-    page = write_run_comparison(compared, pairs, folder=settings.reports_dir)
+    with busy(settings, f"Comparing {len(names)} runs"):
+        compared = [
+            open_compared(open_run(settings.runs, name), backtest=backtest)
+            for name, backtest in zip(names, chosen, strict=True)
+        ]
+        if len({(entry.run.name, entry.backtest) for entry in compared}) < len(compared):
+            raise click.UsageError("Expected different runs or backtests, got one of them twice.")
+        pairs, settings_by_name = differences(compared), differing(compared)
+        page = write_run_comparison(compared, pairs, folder=settings.reports_dir)
     if as_json:
         print_json(
             {

@@ -138,7 +138,8 @@ def command(
     if run.is_panel:
         if watch:
             raise click.UsageError("Expected a run of one symbol for --watch, got a panel.")
-        with progress_display(refit and not settings.quiet) as training:
+        display = progress_display(not settings.quiet) if refit else busy(settings, f"Asking {run.symbol}")
+        with display as training:
             ranking = ask_panel(
                 run, workspace=settings.workspace, now=moment, offline=offline, refit=refit, jobs=ask.jobs,
                 rules=ask.rules, note=settings.note, progress=training if refit else None,
