@@ -147,30 +147,34 @@ def _check_weights(path: Path, *, parameters: Any) -> None:
         raise damaged(path, f"{size:,} bytes are too many for {parameters:,} parameters")
     try:
         with h5py.File(path, "r") as file:
-            counts = _numbers(file, path)
+            arrays = _arrays(file, path)
+            counts: Counter[str] = Counter()
+            for _, array in arrays:
+                counts["f" if array.dtype.kind == "f" else "i"] += int(array.size)
+            if counts["f"] != parameters or counts["i"] > _STATES:  # a few bytes can claim gigabytes: nothing was read
+                raise damaged(path, f"it holds {counts['f']:,} numbers instead of {parameters:,} parameters")
+            for name, array in arrays:
+                if array.dtype.kind == "f" and not np.isfinite(array[()]).all():
+                    raise damaged(path, f"{name!r:.80} holds numbers that are not finite")
     except (OSError, KeyError, RuntimeError) as error:
         raise damaged(path, f"no HDF5 file of weights: {error}") from error
-    if counts["f"] != parameters or counts["i"] > _STATES:
-        raise damaged(path, f"it holds {counts['f']:,} numbers instead of {parameters:,} parameters")
 
 
-def _numbers(group: Any, path: Path, depth: int = 0) -> Counter[str]:
-    """How many fractions ("f") and whole numbers ("i") lie in a group."""
+def _arrays(group: Any, path: Path, depth: int = 0) -> list[tuple[str, Any]]:
+    """The arrays of a group and of the groups in it, none of them read, with their names."""
     import h5py
 
     if depth > _DEEPEST:
         raise damaged(path, "its groups lie too deep")
-    total: Counter[str] = Counter()
+    arrays: list[tuple[str, Any]] = []
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise damaged(path, f"{name!r:.80} is a link to somewhere else")
         item = group[name]
         if isinstance(item, h5py.Group):
-            total += _numbers(item, path, depth + 1)
+            arrays += _arrays(item, path, depth + 1)
         elif not isinstance(item, h5py.Dataset) or item.external or item.is_virtual or item.dtype.kind not in "fiu":
             raise damaged(path, f"{name!r:.80} is not an array of numbers inside the file")
-        elif item.dtype.kind == "f" and not np.isfinite(item[()]).all():
-            raise damaged(path, f"{name!r:.80} holds numbers that are not finite")
         else:
-            total["f" if item.dtype.kind == "f" else "i"] += int(item.size)
-    return total
+            arrays.append((name, item))
+    return arrays

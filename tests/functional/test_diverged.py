@@ -4,9 +4,12 @@ import json
 import shutil
 
 from forecast.runs.catalog import open_run
-from tests.helpers.command_line import SMALL, forecast_here
+from tests.helpers.command_line import forecast_here
 
-WILD = (*SMALL, "--model", "irnn", "--learning-rate", "1", "--clip", "0", "--seeds", "2", "--window", "100")
+WILD = (
+    "--folds", "2", "--seeds", "2", "--epochs", "3", "--units", "4", "--window", "100", "--end", "2003-12-31",
+    "--baseline", "previous_sign", "--model", "irnn", "--learning-rate", "1", "--clip", "0",
+)  # fmt: skip
 
 
 def test_a_diverged_network_is_named_by_train_backtest_page_and_signal_and_trades_nothing(trained, tmp_path):

@@ -89,7 +89,7 @@ def run_names(folder, symbol):
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("count", [100, pytest.param(250, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [60, pytest.param(250, marks=pytest.mark.slow)])
 def test_signals_of_many_evenings_equal_the_backtests_rows(folder, tmp_path, count):
     delisted, missed_evening, retrained = count * 2 // 5, count * 6 // 25, count // 2
     evenings = Evenings(folder, tmp_path / "live")
@@ -190,12 +190,21 @@ def test_signal_all_asks_the_live_set_and_nothing_else(copy, capsys):
     assert forecast(copy, "live", "remove", "aapl") == 2
 
 
-@pytest.fixture
-def two(copy):
+@pytest.fixture(scope="module")
+def live_folder(folder, tmp_path_factory):
+    """A copy with two runs in the live set. Tests only read it."""
+    live_folder = tmp_path_factory.mktemp("live")
+    shutil.copytree(folder / "data", live_folder / "data")
     for symbol in ("AAPL", "IBM"):
-        evaluate(open_run(copy / "data" / "runs", symbol), rules=RULES)
-        assert forecast(copy, "live", "add", symbol) == 0
-    return copy
+        evaluate(open_run(live_folder / "data" / "runs", symbol), rules=RULES)
+        assert forecast(live_folder, "live", "add", symbol) == 0
+    return live_folder
+
+
+@pytest.fixture
+def two(live_folder, tmp_path):
+    shutil.copytree(live_folder / "data", tmp_path / "data")
+    return tmp_path
 
 
 def test_a_live_run_that_is_gone_or_damaged_is_said_and_the_other_one_served(two, capsys):
@@ -277,7 +286,10 @@ def test_a_clock_that_was_set_back_and_a_cut_journal_are_said(two, capsys):
         (["signal", "--all", "--cash", "0"], "0.0 is not in the range"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(two, capsys, arguments, message):
+def test_what_cannot_be_done_is_one_line_and_changes_nothing(live_folder, capsys, arguments, message):
     capsys.readouterr()
-    assert forecast(two, *arguments) == 2
+    before = live.read_live(live_folder / "data" / "live")
+    assert forecast(live_folder, *arguments) == 2
     assert message in only_line(capsys.readouterr().err)
+    assert live.read_live(live_folder / "data" / "live") == before
+    assert Journal(live_folder / "data" / "live").read().entries == ()

@@ -43,7 +43,8 @@ def copy(trained, tmp_path):
     return tmp_path
 
 
-def test_for_250_days_the_signal_of_a_day_equals_the_backtests_row_to_the_last_digit(trained, loaded):
+@pytest.mark.parametrize("count", [60, pytest.param(250, marks=pytest.mark.slow)])
+def test_for_many_days_the_signal_of_a_day_equals_the_backtests_row_to_the_last_digit(trained, loaded, count):
     run = loaded.run
     source = source_now(run, loaded.experiment, Store(trained / "data" / "store"))
     predictions = run.predictions()
@@ -51,8 +52,8 @@ def test_for_250_days_the_signal_of_a_day_equals_the_backtests_row_to_the_last_d
     row = {model: known.members.names.index((model, "ensemble")) for model in loaded.experiment.models}
     place = {np.datetime64(day, "ns"): number for number, day in enumerate(known.members.decided_at)}
     seeds = predictions.set_index(["model", "decided_at", "seed"])["probability"]
-    days = predictions.loc[predictions["fold"] == 1, "decided_at"].drop_duplicates()[-250:]
-    assert len(days) == 250
+    days = predictions.loc[predictions["fold"] == 1, "decided_at"].drop_duplicates()[-count:]
+    assert len(days) == count
     for day in days:
         found = outlook(loaded, truncated(source, np.datetime64(day.tz_convert(None), "ns")), rules=RULES)
         assert found.decided_at == np.datetime64(day.tz_convert(None), "ns")

@@ -18,7 +18,7 @@ from pipelines.store.store import Store
 from tests.helpers.command_line import SMALL, forecast_here, only_line
 
 FEW = (
-    "--folds", "2", "--seeds", "1", "--epochs", "1", "--units", "4", "--window", "10", "--end", "2003-12-31",
+    "--folds", "2", "--seeds", "1", "--epochs", "3", "--units", "4", "--window", "10", "--end", "2003-12-31",
     "--model", "simple_rnn", "--baseline", "previous_sign",
 )  # fmt: skip
 
@@ -51,23 +51,23 @@ def test_a_symbol_that_is_missing_is_said_before_anything_is_begun(copy):
 
 
 def test_backtest_of_a_symbol_without_a_run_trains_one_first(copy):
-    done = forecast_here(copy)("backtest", "msft", *SMALL, "--epochs", "1", "--seeds", "1")
+    done = forecast_here(copy)("backtest", "msft", *SMALL, "--seeds", "1")
     assert newest(copy).describe()["config"]["symbol"] == "MSFT"
     assert "MSFT" in done.stdout
 
 
 def test_a_config_file_says_what_the_command_line_can_say_and_the_command_line_wins(copy):
     (copy / "experiment.toml").write_text(
-        'window = 10\nfolds = 2\nseeds = 1\nepochs = 1\nunits = 3\nmodel = "lstm"\nend = 2003-12-31\npatience = 0\n'
+        'window = 10\nfolds = 2\nseeds = 1\nepochs = 3\nunits = 3\nmodel = "lstm"\nend = 2003-12-31\npatience = 0\n'
     )
-    forecast_here(copy)("train", "AAPL", "--config", str(copy / "experiment.toml"), "--units", "2")
+    forecast_here(copy)("train", "AAPL", "--config", str(copy / "experiment.toml"), "--units", "4")
     config = newest(copy).describe()["config"]
-    assert (config["units"], config["models"], config["end"], config["folds"]) == (2, ["lstm"], "2003-12-31", 2)
+    assert (config["units"], config["models"], config["end"], config["folds"]) == (4, ["lstm"], "2003-12-31", 2)
 
 
 def test_a_combinatorial_run_shows_its_paths_and_gives_no_verdict(copy):
     forecast = forecast_here(copy)
-    options = ("--split", "combinatorial", "--groups", "4", "--test-groups", "2", "--epochs", "1", "--seeds", "1")
+    options = ("--split", "combinatorial", "--groups", "4", "--test-groups", "2", "--seeds", "1")
     forecast("train", "AAPL", *SMALL, *options)
     run = newest(copy)
     rows = run.predictions()
@@ -90,7 +90,7 @@ def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(
     forecast = forecast_here(copy)
     across = ("--feature", "return", "--feature", "rank:range", "--feature", "relative:return", "--with", "IBM")
     forecast("fetch", "IBM", "--source", "sample")
-    options = (*SMALL, *across, "--epochs", "1", "--seeds", "1", "--global-model")
+    options = (*SMALL, *across, "--seeds", "1", "--global-model")
     before = sorted((copy / "data" / "runs").glob("*/run.json"))
     done = json.loads(forecast("train", "AAPL", "MSFT", *options, "--json").stdout)
     (entry,) = done["runs"]
@@ -214,7 +214,7 @@ def check_rankings(folder, run, forecast):
 def test_symbols_that_cannot_take_part_are_named_at_once_and_left_out_when_asked(copy):
     forecast = forecast_here(copy)
     (copy / "list.txt").write_text("AAPL MSFT NOPE  # a comment\nNONE\n")
-    options = (f"@{copy / 'list.txt'}", *SMALL, "--epochs", "1", "--seeds", "1", "--global-model")
+    options = (f"@{copy / 'list.txt'}", *SMALL, "--seeds", "1", "--global-model")
     line = only_line(forecast("train", *options, code=2).stderr)
     assert "got 2 of 4 that cannot: NONE (" in line
     assert "NOPE (" in line
@@ -231,7 +231,7 @@ def test_symbols_that_cannot_take_part_are_named_at_once_and_left_out_when_asked
 def test_a_universe_file_gives_decisions_on_days_of_membership_only(copy):
     forecast = forecast_here(copy)
     (copy / "two.csv").write_text("symbol,from,to\nAAPL,2000-01-01,2003-06-30\nMSFT,,\n")
-    options = (f"@{copy / 'two.csv'}", *SMALL, "--epochs", "1", "--seeds", "1")
+    options = (f"@{copy / 'two.csv'}", *SMALL, "--seeds", "1")
     assert "Expected --global-model" in forecast("train", *options, code=2).stderr
     forecast("train", *options, "--global-model")
     rows = newest(copy).predictions()
@@ -247,7 +247,7 @@ def test_a_universe_file_gives_decisions_on_days_of_membership_only(copy):
 def test_tuned_networks_are_chosen_once_and_every_try_is_counted(copy):
     forecast = forecast_here(copy)
     one_network = SMALL[: SMALL.index("--model")]
-    options = (*one_network, "--model", "simple_rnn", "--epochs", "1", "--seeds", "1", "--tuning-trials", "2")
+    options = (*one_network, "--model", "simple_rnn", "--seeds", "1", "--tuning-trials", "2")
     before = trial_log.read(copy / "data" / "runs").of("AAPL")
     forecast("train", "AAPL", *options)
     run = newest(copy)

@@ -49,8 +49,9 @@ def watched(tmp_path):
     store = Store(tmp_path / "data" / "store")
     store.write_ticks(Ticks(symbol="BTC-USD", time=time, price=prices, size=np.ones(count), currency="USD"))
     experiment = Experiment(
-        symbol="BTC-USD", bars="time:1m", window=5, folds=2, seeds=2, units=3, epochs=1, baselines=()
-    )
+        symbol="BTC-USD", bars="time:1m", models=("simple_rnn",), window=5, folds=2, seeds=2, units=3, epochs=1,
+        baselines=(),
+    )  # fmt: skip
     train_all(
         [experiment],
         store=store,

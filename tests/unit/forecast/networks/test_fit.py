@@ -79,14 +79,14 @@ def test_an_epoch_in_one_compiled_call_equals_a_plain_keras_loop(fitting, task, 
     from pipelines.preprocessing import windows as views
 
     windows, fold, scaler = task
-    chosen, made = architecture(fitting, model), budget(fitting, epochs=2)
+    chosen, made = architecture(fitting, model), budget(fitting)
     fitted = fitting.fit(windows, fold, scaler, architecture=chosen, seed=3, budget=made)
     weight_seed, order_seed = (int(each) for each in np.random.SeedSequence((3, fold.number)).generate_state(2))
     network = fitting.layers.build(chosen, seed=weight_seed)
     network.compile(keras.optimizers.Adam(0.01, global_clipnorm=1.0), keras.losses.BinaryCrossentropy(from_logits=True))
     shuffle = np.random.default_rng(order_seed)
     scaled = scaler.apply(windows.values)
-    for epoch in range(2):
+    for epoch in range(made.epochs):
         order = shuffle.permutation(fold.train)
         losses = []
         for start in range(0, len(order), 32):
@@ -136,7 +136,7 @@ def test_scrambling_the_test_rows_changes_neither_training_nor_stopping(fitting,
     targets = windows.targets.copy()
     targets[fold.test] = 1 - targets[fold.test]
     scrambled = type(windows)(**{**windows.__dict__, "values": changed, "targets": targets})
-    chosen, made = architecture(fitting, "lstm"), budget(fitting, epochs=6, patience=2)
+    chosen, made = architecture(fitting, "lstm"), budget(fitting, epochs=40, patience=2)  # compiled anyway
     before = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=made)
     after = fitting.fit(scrambled, fold, scaler, architecture=chosen, seed=0, budget=made)
     np.testing.assert_array_equal(before.val_loss, after.val_loss)
@@ -226,7 +226,7 @@ def test_a_member_whose_numbers_are_not_finite_forecasts_one_half_and_keeps_the_
     np.testing.assert_array_equal(found.probability, np.full(len(fold.test), 0.5))
     np.testing.assert_array_equal(found.validation, np.full(len(fold.validation), 0.5))
     assert [len(each) for each in (found.loss, found.val_loss, found.seconds)] == [0, 0, 0]
-    calm = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=budget(fitting, epochs=1))
+    calm = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=budget(fitting))
     assert calm.diverged is None
     assert np.isfinite(calm.loss).all()
     assert found.parameters == calm.parameters

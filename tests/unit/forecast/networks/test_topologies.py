@@ -122,7 +122,7 @@ def test_a_label_that_only_its_own_bar_shows_is_learnt_in_step(fitting, task):
     turned = np.where(silent == 0, 1 - made[0].targets, made[0].targets)
     quiet = (made[0], dataclasses.replace(fold, weights=silent), made[2])
     loud = (dataclasses.replace(made[0], targets=turned), quiet[1], made[2])
-    one, other = (fit(fitting, each, architecture(fitting, "gru_in_step")) for each in (quiet, loud))
+    one, other = (fit(fitting, each, architecture(fitting, "gru_in_step"), epochs=12) for each in (quiet, loud))
     np.testing.assert_array_equal(one.probability, other.probability)  # a row of weight 0 teaches nothing
 
 
@@ -136,12 +136,16 @@ def path_task(task):
     return planted(task, opens=100 * np.exp(np.concatenate([[0.0], np.cumsum(steps)[:-1]])))
 
 
-def test_a_path_that_the_window_holds_is_learnt_step_by_step(fitting, path_task):
+@pytest.fixture(scope="module")
+def path_member(fitting, path_task):
+    return fit(fitting, path_task, architecture(fitting, "gru_encoder_decoder", units=24, ahead=3), epochs=60)
+
+
+def test_a_path_that_the_window_holds_is_learnt_step_by_step(path_task, path_member):
     from forecast.datasets import path_targets
 
     windows, fold, _ = path_task
-    chosen = architecture(fitting, "gru_encoder_decoder", units=24, ahead=3)
-    found = fit(fitting, path_task, chosen, epochs=60, learning_rate=0.01)
+    found = path_member
     unit = path_targets.volatility(windows, train=fold.train)[fold.validation]
     came = path_targets.realised(windows, fold.validation, ahead=3) / unit[:, None]
     by_step = np.mean((found.validation_path - came) ** 2, axis=0)
@@ -153,10 +157,12 @@ def test_a_path_that_the_window_holds_is_learnt_step_by_step(fitting, path_task)
     assert found.path.shape == (len(fold.test), 3)
 
 
-def test_a_stored_path_network_predicts_the_same_digits_and_needs_its_deviation(fitting, path_task, tmp_path):
+def test_a_stored_path_network_predicts_the_same_digits_and_needs_its_deviation(
+    fitting, path_task, path_member, tmp_path
+):
     windows, fold, scaler = path_task
-    chosen = architecture(fitting, "gru_encoder_decoder", units=24, ahead=3)
-    found = fit(fitting, path_task, chosen)
+    found = path_member
+    chosen = found.architecture
     path = tmp_path / "seed-0.weights.h5"
     path.write_bytes(found.weights)
     parameters = fitting.load(path, architecture=chosen)
@@ -168,13 +174,14 @@ def test_a_stored_path_network_predicts_the_same_digits_and_needs_its_deviation(
             fitting.predict(windows.values, **stored, deviation=wrong)
 
 
-def test_with_every_option_a_member_repeats_and_passes_the_certificate(fitting):
-    experiment = Experiment(symbol="WALK", window=6, folds=2, models=("lstm",), units=4, horizon=2, **EVERYTHING)
+@pytest.mark.parametrize("model", ["simple_rnn", pytest.param("lstm", marks=pytest.mark.slow)])
+def test_with_every_option_a_member_repeats_and_passes_the_certificate(fitting, model):
+    experiment = Experiment(symbol="WALK", window=6, folds=2, models=(model,), units=4, horizon=2, **EVERYTHING)
     raw = dataclasses.replace(random_walk(bars=450, seed=0), adjusted="raw")
     source = Source(raw=raw, actions=Actions.none("WALK"))
     whole = prepare(make_bars(source, experiment), experiment)
     past = truncated_in_first_test(source, experiment, whole)
-    chosen = Architecture.of(experiment, "lstm")
+    chosen = Architecture.of(experiment, model)
 
     def once(data, seed=0):
         return fitting.fit(
@@ -190,9 +197,7 @@ def test_with_every_option_a_member_repeats_and_passes_the_certificate(fitting):
 
 
 def test_dropout_changes_what_is_learnt_and_nothing_of_a_prediction(fitting, task):
-    plain, dropped = (
-        fit(fitting, task, architecture(fitting, "simple_rnn", dropout=rate), epochs=2) for rate in (0.0, 0.3)
-    )
+    plain, dropped = (fit(fitting, task, architecture(fitting, "simple_rnn", dropout=rate)) for rate in (0.0, 0.3))
     assert (plain.loss != dropped.loss).all()
     windows, fold, _ = task
     target = windows.targets[fold.validation]

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -147,6 +148,10 @@ def text(file, place, secret):
     file[place] = np.array([b"weights"])
 
 
+def infinite(file, place, secret):
+    file[place] = np.array([np.inf], np.float32)
+
+
 def endless(file, place, secret):
     file[place.rpartition("/")[0]]["again"] = file["layers"]
 
@@ -160,6 +165,7 @@ def endless(file, place, secret):
         (virtual, "is not an array of numbers inside the file"),
         (text, "is not an array of numbers inside the file"),
         (bomb, "it holds 3,000,000,100 numbers instead of 101 parameters"),
+        (infinite, "'1' holds numbers that are not finite"),
         (endless, "its groups lie too deep"),
         (lambda file, place, secret: None, "it holds 100 numbers instead of 101 parameters"),
     ],
@@ -168,6 +174,17 @@ def test_weights_that_point_elsewhere_or_are_others_are_refused_although_their_s
     attacked(attack)(run)
     with pytest.raises(RunError, match=message):
         opened(run)
+
+
+def test_weights_that_claim_gigabytes_are_not_read(run):
+    attacked(bomb)(run)
+    tracemalloc.start()
+    try:
+        with pytest.raises(RunError, match="numbers instead of 101 parameters"):
+            opened(run)
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_command_line_refuses_before_it_loads_the_network_library(run):

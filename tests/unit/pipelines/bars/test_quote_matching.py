@@ -101,9 +101,9 @@ def test_a_trade_takes_the_order_flow_since_the_trade_before() -> None:
 
 
 @settings(max_examples=20)
-@given(seed=st.integers(0, 10_000), size=st.integers(1, 60))
+@given(seed=st.integers(0, 10_000), size=st.integers(1, 30))
 def test_pieces_are_joined_and_aggregated_as_the_whole(seed: int, size: int) -> None:
-    ticks, known = quoted_trades(seed=seed, trades=150, sessions=3)
+    ticks, known = quoted_trades(seed=seed, trades=60, sessions=3)
     whole = matched(ticks, known)
     parts = [ticks.rows(slice(row, row + size)) for row in range(0, len(ticks), size)]
     coming = [known.rows(slice(row, row + 2 * size)) for row in range(0, len(known), 2 * size)]

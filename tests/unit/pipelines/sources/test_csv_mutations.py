@@ -22,7 +22,7 @@ OPTIONS = {name for parameter in command.params for name in (*parameter.opts, *p
 
 
 def test_a_damaged_file_is_read_right_or_refused_in_one_line_that_helps(tmp_path: Path) -> None:
-    count, outcomes = int(os.environ.get("PRICE_FILE_MUTATIONS", "250")), Counter[str]()
+    count, outcomes = int(os.environ.get("PRICE_FILE_MUTATIONS", "150")), Counter[str]()
     rng = random.Random(20240102)
     path = tmp_path / "f.csv"
     for number in range(count):

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ NOW = datetime(2024, 2, 1, 22, tzinfo=UTC)
 @pytest.fixture(scope="module", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     yfinance.set_tz_cache_location(str(tmp_path_factory.mktemp("yfinance")))
+    yfinance.cache.get_tz_cache().store("XYZ", "America/New_York")  # asked for with a time limit of its own, 10 s
 
 
 @pytest.fixture
@@ -123,7 +125,14 @@ def test_a_fault_that_passes_is_survived(fake: FakeYahoo, faults: list[str], wai
     fake.charts["XYZ"] = chart([10, 11, 12])
     fake.faults = list(faults)
     slept: list[float] = []
-    delivery = source.read("XYZ", client=client(fake, timeout=1 if "slow" in faults else 30, waits=slept), now=NOW)
+    asking = client(fake, timeout=0.2 if "slow" in faults else 30)
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        asking.patience = replace(asking.patience, timeout=30)  # the next answer comes, however busy the machine is
+
+    asking.patience = replace(asking.patience, sleep=sleep)
+    delivery = source.read("XYZ", client=asking, now=NOW)
     assert len(delivery.prices) == 3
     assert len(slept) == waits
     assert slept[0] == 7 if faults == ["status 429 7"] else 0.5 <= slept[0] <= 1
