@@ -14,11 +14,11 @@ demo-ticks: $(VENV)/.installed
 install: $(VENV)/.installed-dev
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadscope --benchmark-disable
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder --benchmark-disable
 
 coverage: $(VENV)/.installed-dev
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n logical --maxprocesses 4 --dist loadscope --benchmark-disable
+	$(BIN)/coverage run -m pytest -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder --benchmark-disable
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --skip-empty --fail-under=93
 

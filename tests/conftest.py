@@ -31,6 +31,21 @@ settings.register_profile("forecast", deadline=None, suppress_health_check=[Heal
 settings.load_profile("forecast")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that train come before the others: no process begins a long one when the others are at their end.
+
+    First those that do without `trained`, which one process makes while the others wait.
+    """
+    waiting = {item.path for item in items if "trained" in getattr(item, "fixturenames", ())}
+
+    def rank(item: pytest.Item) -> int:
+        if not {"functional", "networks"} & set(item.path.parts):
+            return 2
+        return int(item.path in waiting)
+
+    items.sort(key=rank)
+
+
 @pytest.fixture
 def forecast(tmp_path: Path) -> Forecast:
     """The command line on an empty folder."""

@@ -34,7 +34,7 @@ class Page:
         self._last += 1
         self._connection.send(json.dumps({"id": self._last, "method": method, "params": parameters}))
         while True:
-            message = json.loads(self._connection.recv(timeout=30))
+            message = json.loads(self._connection.recv(timeout=600))
             if message.get("id") == self._last:
                 return message["result"]
             self.events.append(message)
@@ -54,7 +54,7 @@ class Page:
         self.wait(f"location.href === '{path.as_uri()}' && document.documentElement?.dataset.drawn === 'yes'")
 
     def wait(self, condition: str) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600  # of a busy machine
         while not self.evaluate(condition):
             assert time.monotonic() < deadline, f"never: {condition}; {self.errors()}"
             time.sleep(0.05)
@@ -84,7 +84,7 @@ def browser() -> Iterator[Page]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            address = _address(Path(profile))
+            address = _address(process, Path(profile))
             with connect(address, max_size=2**27) as connection:
                 yield Page(connection)
         finally:
@@ -92,10 +92,11 @@ def browser() -> Iterator[Page]:
             process.wait(timeout=20)
 
 
-def _address(profile: Path) -> str:
+def _address(process: "subprocess.Popen[bytes]", profile: Path) -> str:
     """Where the first tab listens; the browser writes its port into its profile."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 600
     while not (found := profile / "DevToolsActivePort").exists() or not found.read_text():
+        assert process.poll() is None, "Chromium did not start"
         assert time.monotonic() < deadline, "Chromium did not start"
         time.sleep(0.05)
     port = found.read_text().split()[0]

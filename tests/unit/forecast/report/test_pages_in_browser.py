@@ -67,15 +67,21 @@ def test_every_chart_is_drawn_without_errors_or_requests(page: Page, report: Pat
     assert page.requests() == []
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_a_portfolio_is_drawn_without_errors_or_requests(page: Page, tmp_path: Path, width: int, scheme: str) -> None:
+@pytest.fixture(scope="module")
+def portfolio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("portfolio")
     for seed, symbol in enumerate(("AAPL", "MSFT")):
         name = f"{symbol}-1d-000000000{seed}"
-        build_run(tmp_path / "data" / "runs", name=name, symbol=symbol, rng_seed=seed, bars=500, backtest=None)
-    places = ["--data-dir", str(tmp_path / "data"), "--reports-dir", str(tmp_path / "reports"), "--quiet"]
+        build_run(folder / "data" / "runs", name=name, symbol=symbol, rng_seed=seed, bars=500, backtest=None)
+    places = ["--data-dir", str(folder / "data"), "--reports-dir", str(folder / "reports"), "--quiet"]
     assert command_line([*places, "backtest", "AAPL", "MSFT", "--portfolio", "equal"]) == 0
+    return next((folder / "reports").glob("portfolio-*.html"))
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_portfolio_is_drawn_without_errors_or_requests(page: Page, portfolio: Path, width: int, scheme: str) -> None:
     page.events.clear()
-    page.open(next((tmp_path / "reports").glob("portfolio-*.html")), width=width, scheme=scheme)
+    page.open(portfolio, width=width, scheme=scheme)
     assert chart_count(page) > 0
     open_folds(page)
     assert empty_charts(page) == []
@@ -84,21 +90,30 @@ def test_a_portfolio_is_drawn_without_errors_or_requests(page: Page, tmp_path: P
     assert page.requests() == []
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_a_panel_is_drawn_without_errors_or_requests(page: Page, tmp_path: Path, width: int, scheme: str) -> None:
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """The page of a panel's backtest, and its symbols by what they contributed, the most first."""
+    folder = tmp_path_factory.mktemp("panel")
     prices = {symbol: panel_bars(symbol, bars=400) for symbol in ("AAA", "BBB", "CCC")}
-    run, _ = panel_run(tmp_path / "runs", tmp_path, prices=prices, edge={"lstm": 0.05, "logistic": 0.0})
+    run, _ = panel_run(folder / "runs", folder, prices=prices, edge={"lstm": 0.05, "logistic": 0.0})
     backtest = evaluate(run, rules=TradingConfig(policy="long-flat"))
+    most = sorted(backtest.metrics["panel"]["by_symbol"], key=lambda each: -each["contribution"]["lstm"])
+    return write_report(run, backtest=backtest.name, folder=folder), [each["symbol"] for each in most]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_panel_is_drawn_without_errors_or_requests(
+    page: Page, panel: tuple[Path, list[str]], width: int, scheme: str
+) -> None:
     page.events.clear()
-    page.open(write_report(run, backtest=backtest.name, folder=tmp_path), width=width, scheme=scheme)
+    page.open(panel[0], width=width, scheme=scheme)
     open_folds(page)
     assert empty_charts(page) == []
     names = "[...document.querySelectorAll('[data-sorted] tbody th')].map(each => each.textContent)"
     page.evaluate("document.querySelector('[data-sorted] [data-column=\"0\"]').click()")
     assert page.evaluate(names) == ["AAA", "BBB", "CCC"]
     page.evaluate("document.querySelector('[data-sorted] [data-column=\"4\"]').click()")  # the contribution
-    most = sorted(backtest.metrics["panel"]["by_symbol"], key=lambda each: -each["contribution"]["lstm"])
-    assert page.evaluate(names) == [each["symbol"] for each in most]
+    assert page.evaluate(names) == panel[1]
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.errors() == []
     assert page.requests() == []
