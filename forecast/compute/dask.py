@@ -68,6 +68,9 @@ class DaskPool:
         arrays = shared_data.to_arrays(shared)
         return self._client.submit(dict, arrays, key=f"forecast-data-{shared_data.digest(arrays)}")
 
+    def rest(self) -> None:
+        pass  # their memory is the cluster's
+
     def failure(self) -> ForecastError | None:
         if self._client.status == "running" and self._client.scheduler is not None:
             return None

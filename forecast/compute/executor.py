@@ -38,6 +38,9 @@ class WorkerPool(Protocol):
     def share(self, shared: SharedData) -> Any:
         """What stands for the data in every task: they reach each worker once."""
 
+    def rest(self) -> None:
+        """Ends the workers of this machine, all of whose work is done, until the next start."""
+
     def failure(self) -> ForecastError | None:
         """Why nothing more can come back, None where all is well."""
 
@@ -77,6 +80,9 @@ class InlinePool:
     def share(self, shared: SharedData) -> Any:
         return shared_data.to_arrays(shared)
 
+    def rest(self) -> None:
+        pass
+
     def failure(self) -> ForecastError | None:
         return None
 
@@ -98,8 +104,7 @@ class ProcessPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+        self._end(wait=False)
         self._open.close()
 
     def start(self) -> Executor:
@@ -110,6 +115,14 @@ class ProcessPool:
 
     def share(self, shared: SharedData) -> Path:
         return shared_data.write(Path(tempfile.mkdtemp(dir=self._aside())), shared_data.to_arrays(shared))
+
+    def rest(self) -> None:
+        self._end(wait=True)
+
+    def _end(self, *, wait: bool) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=wait, cancel_futures=True)
+            self._executor = None
 
     def _aside(self) -> Path:
         if self._folder is None:

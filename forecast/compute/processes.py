@@ -1,8 +1,6 @@
 """Executors of this machine: processes, of which a killed one costs one task, and none at all."""
 
-import ctypes
 import os
-import sys
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future
@@ -16,20 +14,6 @@ from forecast.compute.worker import Worker, WorkerDiedError
 def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def return_free_memory() -> None:
-    """Gives back to the system what was freed but lies between arrays still in use; nothing where it cannot be asked.
-
-    After the data of a panel are prepared that is a fifth of what the process holds.
-    """
-    pyarrow = sys.modules.get("pyarrow")
-    if pyarrow is not None:
-        pyarrow.default_memory_pool().release_unused()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc alone
-        if trim is not None:
-            trim(0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

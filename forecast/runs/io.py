@@ -83,18 +83,22 @@ def _row_groups(frames: "Iterable[pd.DataFrame]") -> "Iterator[pd.DataFrame]":
     """Frames joined until they have the rows of a row group; one without rows where none has any."""
     import pandas as pd
 
-    empty, waiting, count, written = None, [], 0, False
+    waiting: list[pd.DataFrame] = []
+    empty: list[pd.DataFrame] = []
+    count, written = 0, False
     for frame in frames:
         if not len(frame):  # its columns of text have no type yet
-            empty = frame
+            empty = [frame]
             continue
         waiting.append(frame)
         count += len(frame)
         if count >= _ROW_GROUP:
             yield pd.concat(waiting, ignore_index=True)
             waiting, count, written = [], 0, True
-    if waiting or (empty is not None and not written):
-        yield pd.concat(waiting, ignore_index=True) if waiting else empty
+    if waiting:
+        yield pd.concat(waiting, ignore_index=True)
+    elif not written:
+        yield from empty
 
 
 def read_json(path: Path) -> dict[str, Any]:

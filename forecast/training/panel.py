@@ -1,6 +1,6 @@
 """A panel of symbols -> one finished run: one set of networks and baselines, trained and tested on the rows of all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,7 +12,7 @@ import numpy as np
 
 from forecast.compute import backend
 from forecast.compute.executor import WorkerPool, fit_members
-from forecast.compute.processes import return_free_memory
+from forecast.compute.memory import return_free_memory
 from forecast.compute.progress import Progress
 from forecast.compute.shared_data import SharedData
 from forecast.compute.task import FitTask, Task, order_for
@@ -110,15 +110,19 @@ def train_panel(
 
 def same_rows(dataset: PanelDataset, past: PanelDataset) -> Rows:
     """The places among the first fold's test rows of those that the truncated panel tests there, in its order."""
-    places = {key: place for place, key in enumerate(_keys(dataset))}
-    return np.array([places.get(key, -1) for key in _keys(past)], dtype=np.int64)
+    keys, past_keys = (_keys(panel, symbols=dataset.panel.symbols) for panel in (dataset, past))
+    order = np.argsort(keys)
+    place = order[np.minimum(np.searchsorted(keys, past_keys, sorter=order), len(keys) - 1)]
+    return np.where(keys[place] == past_keys, place, -1)
 
 
-def _keys(dataset: PanelDataset) -> list[tuple[str, int]]:
-    """Symbol and bar of each test row of the first fold."""
+def _keys(dataset: PanelDataset, *, symbols: Sequence[str]) -> Rows:
+    """The symbol, as its number in symbols, and the bar of each test row of the first fold, as one number."""
     rows, panel = dataset.folds[0].test, dataset.panel
+    number = {symbol: place for place, symbol in enumerate(symbols)}
+    of_symbol = np.array([number[symbol] for symbol in panel.symbols], dtype=np.int64)
     bars = dataset.windows.ends[rows] - panel.begins[panel.of[rows]]
-    return list(zip(dataset.symbols_of(rows).tolist(), bars.tolist(), strict=True))
+    return (of_symbol[panel.of[rows]] << 32) + bars
 
 
 def _fit(
@@ -172,6 +176,7 @@ def _fit(
         before_data = workers.share(shared_fold(past, 0, scratch / "past", prices=None))
         jobs = retraining_jobs(session, order=lambda *member: (before_data, order_on(past, *member)))
         fit_members(jobs, workers=workers, progress=progress)
+    workers.rest()  # to write the run takes what memory they hold
     finish_if_complete(session)
 
 

@@ -1,6 +1,7 @@
 """Features + labels -> windows: a view on one matrix, gathered batch by batch, never laid out whole."""
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from pipelines.market.types import Floats, Times
 from pipelines.preprocessing.labels import Labels
 
 Rows = NDArray[np.int64]
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,7 +90,7 @@ def build(features: Floats, labels: Labels, *, steps: int, opens: Floats | None 
     )
 
 
-def gather(values: NDArray[np.float32], ends: Rows, *, steps: int) -> NDArray[np.float32]:
+def gather(values: NDArray[_Value], ends: Rows, *, steps: int) -> NDArray[_Value]:
     """The windows that end at `ends`, shape (ends, steps, features): the only place where a window is copied."""
     offsets = np.arange(1 - steps, 1, dtype=np.int64)
     return np.asarray(values[ends[:, None] + offsets])

@@ -7,7 +7,6 @@ STORE holds daily bars; SYMBOLS of them are read, all by default.
 
 import sys
 import time
-from dataclasses import replace
 
 import numpy as np
 
@@ -32,7 +31,7 @@ def main() -> None:
     experiment = Experiment("ALL", panel=symbols, features=FEATURES)
     bars = {}
     for symbol in symbols:
-        own = replace(experiment, symbol=symbol, panel=symbols)
+        own = experiment.of_symbol(symbol)
         bars[symbol] = make_bars(load(store, own), own)
     read = time.perf_counter() - began
     rows = 0

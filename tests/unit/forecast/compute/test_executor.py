@@ -209,6 +209,21 @@ def test_engines_promise_the_same_things():
         assert each.failure() is None
 
 
+def process_number(data, order):
+    return os.getpid()
+
+
+def test_a_pool_that_rests_ends_its_workers_and_starts_new_ones(monkeypatch):
+    monkeypatch.setattr(executor, "_prepare", os.path.join)  # no network library
+    with executor.ProcessPool(backend="tensorflow", jobs=1) as pool:
+        pool.rest()  # nothing is there yet
+        first = pool.start().submit(process_number, None, order(0)).result()
+        pool.rest()
+        with pytest.raises(ProcessLookupError):
+            os.kill(first, 0)
+        assert pool.start().submit(process_number, None, order(0)).result() != first
+
+
 @pytest.mark.parametrize("options", ["size=4k", "size=4k,ro"])
 def test_workers_need_no_shared_memory(options):
     snippet = (

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from forecast.config.experiment import Experiment
-from forecast.training.panel_prices import panel_notes, read_panel
+from forecast.training.panel import same_rows
+from forecast.training.panel_prices import panel_notes, read_panel, truncated_in_first_test
 from pipelines.errors import ConfigError
 from pipelines.market.types import Actions
 from pipelines.store.store import Store
@@ -82,3 +83,16 @@ def test_a_symbol_out_of_the_panel_decides_no_rank_of_it(store, tmp_path):
     assert set(np.unique(rank[:250])) <= {0.0, 1.0}  # LONG and EURO, until LATE is listed
     assert set(np.unique(rank[260:])) <= {0.0, 0.5, 1.0}
     assert "SHORT" in prices.unsuitable
+
+
+def test_what_a_panel_cut_off_in_its_first_test_tests_is_found_in_the_whole_one(store, tmp_path):
+    prices, whole = read_panel(
+        panel_of("EURO", "LATE", "LONG"), store=store, folder=tmp_path / "whole", skip_unsuitable=False
+    )
+    past = truncated_in_first_test(whole, prices, folder=tmp_path / "past")
+    rows, past_rows = whole.folds[0].test, past.folds[0].test
+    found = rows[same_rows(whole, past)]
+    assert len(found) > 50
+    assert whole.symbols_of(found).tolist() == past.symbols_of(past_rows).tolist()
+    assert np.array_equal(whole.windows.decided_at[found], past.windows.decided_at[past_rows])
+    assert set(same_rows(past, whole)) == {-1, *range(len(past_rows))}  # later ones are not in the panel cut off
