@@ -44,7 +44,8 @@ def is_session(dates: Dates, calendar: str) -> NDArray[np.bool_]:
     """Whether the exchange trades on each date, shape (dates,)."""
     days = np.asarray(dates, "datetime64[D]")
     sessions = schedule(calendar)
-    listed = np.isin(days, sessions.date)
+    row = np.minimum(np.searchsorted(sessions.date, days), len(sessions.date) - 1)  # np.isin would sort them each time
+    listed = sessions.date[row] == days
     before = days < sessions.date[0]
     trades: NDArray[np.bool_] = listed | (before & np.is_busday(days))
     return trades
