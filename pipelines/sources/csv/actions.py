@@ -1,5 +1,6 @@
 """Dividends, capital gains and splits in the columns of a file, and whether its prices are adjusted for them."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from pipelines.market.types import Actions, Bars, Floats, Times
 if TYPE_CHECKING:
     import pandas as pd
 
+_LARGE = 0.3  # logarithm of a split that no usual change of price looks like
 _SURE = 3.0  # of the logarithm of the odds: 20 to 1
 
 
@@ -22,6 +24,9 @@ def raw(frame: "pd.DataFrame", bars: Bars, *, adjusted: bool | None) -> tuple[Ba
     splits: prices as traded fall by about the dividend, adjusted ones go on.
     """
     actions, notes = _actions(frame, bars)
+    if _upside_down(bars, actions):
+        actions = replace(actions, split=1 / actions.split)
+        notes += ("splits are the old shares for a new one, as the prices say: turned",)
     bars, actions, undone = as_traded(bars, actions)
     if undone:
         notes += ("prices were adjusted for splits: undone",)
@@ -40,6 +45,16 @@ def raw(frame: "pd.DataFrame", bars: Bars, *, adjusted: bool | None) -> tuple[Ba
             "as traded; say --adjusted if they are (yfinance's history() is), else --as-traded",
         )
     return bars, actions, notes
+
+
+def _upside_down(bars: Bars, actions: Actions) -> bool:
+    """Whether prices change by the splits as they would by one divided by each, and not by them or not at all."""
+    rows = np.searchsorted(bars.closed_at, actions.ex_at, side="right")
+    inside = (np.abs(np.log(actions.split)) > _LARGE) & (rows > 0) & (rows < len(bars))
+    jump = np.log(bars.close[rows[inside] - 1] / bars.open[rows[inside]])
+    ratio = np.log(actions.split[inside])
+    off = [np.sum(np.abs(jump - ratio * sign)) for sign in (-1, 0, 1)]
+    return bool(off[0] < min(off[1:]))
 
 
 def _has_adjusted_close(frame: "pd.DataFrame") -> bool:

@@ -13,6 +13,7 @@ from pipelines.sources.csv.cells import quoted
 from pipelines.sources.csv.layout.plan import Plan
 from pipelines.sources.csv.tables import Arrays
 
+_JUMP = 0.25  # of a logarithm of prices
 _PRICES = ("open", "high", "low", "close", "price", "adjusted", "bid", "ask")
 
 
@@ -22,6 +23,20 @@ def is_newest_first(at: Times) -> bool:
     steps = np.diff(filled)
     none = np.timedelta64(0, "ns")
     return bool(len(steps) and filled[0] > filled[-1] and 2 * np.sum(steps > none) < np.sum(steps < none))
+
+
+def are_of_several(labels: NDArray[np.object_], times: Times, close: Floats) -> bool:
+    """Whether bars are of one symbol after another by a column of words: where that changes, time goes back or the
+    price jumps as it nowhere else does."""
+    changed = np.flatnonzero(labels[1:] != labels[:-1]) + 1
+    if not len(changed) or len(changed) != len(set(labels.tolist())) - 1:
+        return False
+    back = (times[changed] < times[changed - 1]) != is_newest_first(times)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = np.abs(np.diff(np.log(close)))
+    jumps, others = steps[changed - 1], np.delete(steps, changed - 1)
+    largest = np.nanmax(others[np.isfinite(others)], initial=0.0)
+    return bool(np.any(back) or np.any(jumps > max(_JUMP, 2 * largest)))
 
 
 def events_of_trades(name: str, identities: dict[str, Any], arrays: Arrays) -> None:

@@ -17,10 +17,10 @@ Decimal = Literal[".", ","]
 
 EMPTY = (
     "", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "Null", "None", "-", "--", "–", "—", "#N/A", "N.A.", "nil",
-    "<NA>", "NaT",
+    "<NA>", "NaT", "#N/A N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?",
 )  # fmt: skip
 
-_SIGNS = r"(?:(?:US|R|HK|C|A|S|NZ|NT)?\$|[€£¥₹₩₽฿₺₪₫₴]|zł|kr\.?|Rs\.?|USD|EUR|GBP|INR|CHF|JPY|CNY|BRL)"
+_SIGNS = r"(?:(?:US|R|HK|C|A|S|NZ|NT)?\$|[€£¥₹₩₽฿₺₪₫₴]|zł|kr\.?|Rs\.?|p|USD|EUR|GBP|INR|CHF|JPY|CNY|BRL)"
 _CURRENCY = rf"^([-+]?){_SIGNS}|{_SIGNS}$"
 _BLANKS = "[\\s\u00a0\u202f\u2009'’`]"
 _NO_GROUP = rf"\d{_BLANKS}+(\d{{1,2}}|\d{{4,}})(\D.*)?$"  # 110'16 is 110 and 16 thirty-seconds
@@ -42,8 +42,7 @@ _EIGHTHS = r"^\d{2,3}'([0-2]\d|3[01])[0257]$"  # 110'165 is 110 and 16.5 thirty-
 _LEAST = 5
 _FRACTION = r"\d+['-]\d{2,3}\+?|\d+ \d/\d+"
 _HINT_OF_FRACTIONS = "Write fractions and thirty-seconds as decimals: 10 1/2 is 10.5, 110'16 is 110.5."
-_RATIO = r"\d+ ?(:|/|-?for-?) ?\d+"
-_HINT_OF_SPLITS = "Write a split as the number of new shares for an old one: two for one is 2."
+RATIO = r"(?i)^(?P<new>\d+(?:\.\d+)?)\s*(?::|/|-?\s*for\s*-?)\s*(?P<old>\d+(?:\.\d+)?)$"
 _WORDS = r"(?i)^[-+]?(inf|infinity)$"
 
 
@@ -62,6 +61,18 @@ def typed(column: "pa.ChunkedArray", *, where: Column) -> Floats:
             f"{quoted(where.path)}: Expected numbers in column {quoted(where.name)!r}, got {column.type}."
         ) from None
     return values
+
+
+def ratios(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """2:1 and 2-for-1, as splits are written, as 2: the new shares for an old one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    parts = pc.extract_regex(pc.utf8_trim_whitespace(column), RATIO)
+    if parts.null_count == len(parts):
+        return column
+    new, old = (pc.struct_field(parts, name).cast(pa.float64()) for name in ("new", "old"))
+    return pc.coalesce(pc.divide(new, old).cast(pa.string()), column)
 
 
 def parse(
@@ -161,8 +172,7 @@ def _floats(text: "pa.ChunkedArray", factor: Floats | None, mark: Decimal, where
     if pc.any(wrong).as_py():
         row = pc.index(wrong, True).as_py()
         other = "" if mark == "." else " with a decimal comma"
-        hints = {_FRACTION: _HINT_OF_FRACTIONS, _RATIO: _HINT_OF_SPLITS}
-        hint = next((hint for pattern, hint in hints.items() if re.fullmatch(pattern, text[row].as_py())), "")
+        hint = _HINT_OF_FRACTIONS if re.fullmatch(_FRACTION, text[row].as_py()) else ""
         raise where.bad(row, text[row].as_py(), expected=f"a number{other}", hint=hint)
     text = pc.replace_substring(text, "," if mark == "." else ".", "")
     text = pc.replace_substring(text, ",", ".") if mark == "," else text

@@ -57,6 +57,10 @@ def file_part(plan: Plan, arrays: Arrays, sides: dict[str, float] | None = None)
     else:
         shift = cleaning.length(options.interval) if options.stamp == "end" else np.timedelta64(0, "s")
         arrays["opened_at"] = bar_times.intraday(stamps, interval=options.interval, tz=tz, where=column) - shift
+    for name in plan.labels:
+        values, moments = arrays.pop(f"label {name}"), arrays["date" if "date" in arrays else "opened_at"]
+        if conventions.are_of_several(values, moments, arrays["close"]):
+            identities[name] = values
     if "event" in arrays:
         arrays, more = conventions.messages_and_book(plan.path, arrays)
         notes += more

@@ -124,7 +124,8 @@ def _taken(plan: Plan, table: "pa.Table", columns: Mapping[str, str], row: int) 
         column = table[columns[name]]
         column = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_null(column.type):
-            text[plan.column(name, row)] = column.cast(pa.string())
+            column = column.cast(pa.string())
+            text[plan.column(name, row)] = numbers.ratios(column) if name == needed.get("split") else column
         else:
             arrays[name] = numbers.typed(column, where=plan.column(name, row))
     if text:
@@ -138,13 +139,10 @@ def _taken(plan: Plan, table: "pa.Table", columns: Mapping[str, str], row: int) 
     for need, name in plan.columns.special.items():
         if need != "correction":
             result[need] = table[columns[name]].cast("string").to_numpy()
-    for name in plan.columns.identities:
-        result[f"identity {name}"] = pc.utf8_trim_whitespace(
-            pc.fill_null(table[columns[name]].cast("string"), "")
-        ).dictionary_encode()
-    if plan.columns.identities:
-        for name in plan.columns.identities:
-            result[f"identity {name}"] = _codes(result[f"identity {name}"])
+    for kind, names in (("identity", plan.columns.identities), ("label", plan.labels)):
+        for name in names:
+            words = pc.utf8_trim_whitespace(pc.fill_null(table[columns[name]].cast("string"), ""))
+            result[f"{kind} {name}"] = _codes(words.dictionary_encode())
     if plan.columns.finished is not None:
         cells_of = pc.utf8_lower(pc.utf8_trim_whitespace(table[columns[plan.columns.finished]].cast("string")))
         result["finished"] = ~pc.fill_null(pc.is_in(cells_of, pa.array(_NO)), False).to_numpy().astype(np.bool_)
@@ -208,10 +206,25 @@ def _with_clock(date: Any, time: Any) -> Any:
         pc.match_substring_regex(clock, r"^(\d{4}[-/.]\d{1,2}[-/.]|\d{1,2}[-/.]\d{1,2}[-/.]|\d{9,}|\d{8}[ T]|\pL{3})")
     ).as_py():
         return clock
-    if pc.all(pc.match_substring_regex(clock, r"^\d{1,6}$")).as_py():
-        longest = pc.max(pc.utf8_length(clock)).as_py() or 0
-        clock = pc.utf8_lpad(clock, 4 if longest in (3, 4) else 6, "0")
+    if pc.all(pc.match_substring_regex(clock, r"^\d{1,8}(\.0+)?$")).as_py():
+        clock = _clocks(clock)
     return pc.binary_join_element_wise(date, clock, " ")
+
+
+def _clocks(digits: Any) -> Any:
+    """HHMM or HHMMSS; where these are no times of day, seconds or milliseconds after midnight as HH:MM:SS.mmm."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    digits = pc.replace_substring_regex(digits, r"\.0+$", "")
+    longest = pc.max(pc.utf8_length(digits)).as_py() or 0
+    width = 4 if longest in (3, 4) else 6
+    values = digits.cast(pa.int32())
+    numbers = values.fill_null(0).to_numpy()
+    if longest <= width and np.all(numbers // 100 % 100 < 60) and np.all(numbers % 100 < 60):
+        return pc.utf8_lpad(digits, width, "0")
+    unit = 1 if np.max(numbers) >= 86_400 else 1_000
+    return pc.multiply(values, pa.scalar(unit, pa.int32())).cast(pa.time32("ms")).cast(pa.string())
 
 
 def _joined(parts: Sequence[times.Stamps]) -> times.Stamps:

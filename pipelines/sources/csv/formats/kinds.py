@@ -38,6 +38,7 @@ _FOREIGN = (
     (b"%PDF", "a PDF document", "Copy its table to a .csv file."),
     (b"\x89HDF", "an HDF5 file", "Save its table with pandas' to_parquet()."),
     (b"SQLite format 3", "an SQLite database", "Export its table as .csv."),
+    (b"00COTAHIST", "B3's history in columns of fixed width", "Save the rows of one ticker as .csv with a header."),
     (b"DBN", "Databento's binary format", "Ask Databento for CSV, or convert it with its client's to_csv()."),
     (b"\x28\xb5\x2f\xfd", "a file packed with Zstandard", "Unpack it with zstd -d."),
     (b"7z\xbc\xaf", "a 7z archive", "Unpack it first."),

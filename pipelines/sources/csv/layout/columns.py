@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -11,41 +12,61 @@ from pipelines.sources.csv.cells import quoted
 from pipelines.sources.csv.layout.layout import plain
 
 _TIMES = (
+    "candledatetimeutc",
     "datetime", "timestamp", "date", "time", "dt", "day", "openedat", "opentime", "windowstart", "tsevent",
     "tradedate", "tradingdate", "tradingday", "traddt", "quotedate", "pricedate", "indexdate", "gmttime",
     "localtime", "unix", "networkreceivedtime", "unixtime", "unixtimestamp", "epoch", "timestart", "starttime",
     "begin", "barstart", "dateandtime", "datum", "fecha", "日期", "时间", "交易日期", "交易时间", "日時", "日付",
     "zeit", "t", "tsrecv", "transacttime", "data", "tarih", "дата", "날짜", "일자", "日付け", "dates", "datadate",
-    "dlycaldt", "dtyyyymmdd", "tradetime", "createdtime", "siptimestamp", "participanttimestamp", "datetimeutc",
+    "dlycaldt", "dtyyyymmdd", "start", "startsat", "beginsat", "dato", "päivämäärä", "ημερομηνία", "tanggal", "ngày",
+    "trddt", "tradetime", "createdtime", "siptimestamp", "participanttimestamp", "datetimeutc",
+)  # fmt: skip
+_DATES = (
+    "date", "dtyyyymmdd", "tradedate", "datum", "data", "fecha", "日期", "日付", "日付け", "날짜", "дата", "tarih",
+    "dato",
+)  # fmt: skip
+_CLOCKS = (
+    "time", "timestamp", "timebarstart", "timeofday", "minute", "msofday", "seconds", "secondsofday",
+    "uhrzeit", "zeit",
+    "heure", "ora", "hora", "tijd", "时间", "時刻", "時間", "시간", "время", "saat",
 )  # fmt: skip
 _BARS: dict[str, tuple[str, ...]] = {
     "open": (
+        "ouvert", "kursotwarcia", "開市", "åben", "åpning", "avaus", "άνοιγμα", "pembukaan", "mở", "opnprc",
+        "tradeopen", "prezzoapertura",
         "otwarcie", "açılış", "откр", "открытие", "시가", "開盤", "開盤價", "ouv", "openen", "eröffn", "öppen",
         "erster", "pxopen", "priceopen", "openprc", "dlyopen", "prcod", "firsttradeprice",
         "open", "o", "openprice", "openingprice", "first", "openindexvalue", "opnpric", "bidopen", "openbid",
         "开盘", "开盘价", "始値", "eröffnung", "eroffnung", "apertura", "ouverture", "abertura",
     ),
     "high": (
+        "haut", "kursmax", "højeste", "høj", "høy", "ylin", "υψηλό", "tertinggi", "cao", "höchst",
+        "höchstkurs", "hiprc", "tradehigh", "prezzomax",
         "najwyzszy", "najwyższy", "yüksek", "макс", "максимум", "고가", "最高價", "hoog", "高", "högsta",
         "pxhigh", "pricehigh", "askhi", "dlyhigh", "prchd", "hightradeprice",
         "high", "h", "highprice", "max", "highindexvalue", "hghpric", "bidhigh", "highbid", "最高", "最高价",
         "高値", "hoch", "tageshoch", "maximo", "máximo", "plushaut", "máxima", "massimo",
     ),
     "low": (
+        "bas", "kursmin", "lav", "alin", "χαμηλό", "terendah", "thấp", "tiefst", "tiefstkurs", "loprc",
+        "tradelow", "prezzomin",
         "najnizszy", "najniższy", "düşük", "мин", "минимум", "저가", "最低價", "laag", "低", "lägsta",
         "pxlow", "pricelow", "bidlo", "dlylow", "prcld", "lowtradeprice",
         "low", "l", "lowprice", "min", "lowindexvalue", "lwpric", "bidlow", "lowbid", "最低", "最低价", "安値",
         "tief", "tagestief", "minimo", "mínimo", "plusbas", "mínima",
     ),
     "close": (
+        "clot", "kurszamknięcia", "收市", "seneste", "siste", "viimeisin", "τελευταία", "terakhir", "lầncuối",
+        "laatst", "fecho", "schlusspreis", "clsprc", "tradeclose", "prezzochiusura", "closeclosepriceadjustedforsplits",
         "zamkniecie", "zamknięcie", "şimdi", "kapanış", "цена", "закрытие", "종가", "收盤", "收盤價", "dernier",
         "laatste", "slotkoers", "ostatnio", "senaste", "pxlast", "priceclose", "prc", "dlyclose", "prccd", "trdprc",
         "lasttradeprice",
         "close", "c", "closeprice", "closingprice", "closelast", "closingindexvalue", "clspric", "bidclose",
         "closebid", "收盘", "收盘价", "終値", "schluss", "schlusskurs", "zuletzt", "cierre", "chiusura",
-        "clôture", "cloture", "fechamento", "último", "ultimo", "latest", "last", "lastprice", "price",
+        "clôture", "cloture", "fechamento", "último", "ultimo", "latest", "last", "lastprice", "price", "tradeprice",
     ),
     "volume": (
+        "quantidade", "quantità", "quantita", "dnshrtrd", "όγκος", "kl", "总手", "ttltradgvol",
         "stuecke", "stücke", "stück", "numberofshares", "noofshares", "wolumen", "wol", "volumen", "hac", "hacim",
         "объём", "объем", "거래량", "成交股數", "交易量", "pxvolume", "acvoluns", "cshtrd", "dlyvol",
         "volume", "vol", "v", "volumeshares", "tradedvolume", "totalvolume", "ttltrdqnty", "tottrdqty",
@@ -124,6 +145,9 @@ _MONEY = re.compile(
     r"\b(usd[tc]?|busd|fdusd|tusd|dai|eur|gbp|jpy|krw|chf|inr|brl|cny|notional|quote|value|turnover)\b|[$€£¥]"
 )
 _CURRENCY = re.compile(r"[(\[](USD|EUR|GBP|JPY|CHF|CAD|AUD|INR|CNY|HKD|KRW|BRL|SEK|NOK|DKK|PLN|[$€£¥₹])[)\]]\s*$")
+_BRACKETS = re.compile(r"(?i)\s*[(\[（](?!.*(prev|prior|adj|52|year|av[ge]))[^)\]）]*[)\]）]\s*$")
+_VOLUME = re.compile("^vol|volume|volumen|wolumen|quantit|quantid|umsatz|sharestraded|成交量|出来高|거래량")
+_NOT_VOLUME = re.compile(r"av(g|erage)|mean|\bs?ma\b|change|chg|deliv|%|bid|ask|buy|sell|taker|adj|volat")
 _SCALES = {
     100: re.compile(r"\w.*[\s(\[](in )?(hundreds?|'?100'?s?)[)\]]*$"),
     1_000: re.compile(r"\w.*[\s(\[](in )?(thousands?|'?000'?s?|tsd\.?|k)[)\]]*$"),
@@ -182,7 +206,10 @@ def find(
     """
     named = {needed: resolve(name, names, path, needed) for needed, name in (names_by_need or {}).items()}
     free = [name for name in reversed(names) if name not in named.values()]
-    by_plain_name = {plain(_CURRENCY.sub("", name)): name for name in free} | {plain(name): name for name in free}
+    bare = {plain(_BRACKETS.sub("", name)): name for name in free if not _MONEY.search(name.lower())}
+    by_plain_name = (
+        bare | {plain(_CURRENCY.sub("", name)): name for name in free} | {plain(name): name for name in free}
+    )
     by_plain_name.pop("", None)
     for needed, name in (preferred or {}).items():
         if needed not in named and name in by_plain_name:
@@ -207,7 +234,11 @@ def find(
     events = tuple(name for name in names if plain(name) in _EVENTS and name not in named.values())
     common = {"time": time, "adjusted": next((n for n in adjusted if "close" in plain(n)), None), "tz": _zone(time)}
     if len(prices) == 4:
-        if "volume" not in bars and (other := [name for name in names if plain(name).startswith("vol")]):
+        if "volume" not in bars and (
+            other := [name for name in free if _VOLUME.search(plain(name)) and not _NOT_VOLUME.search(name.lower())][
+                ::-1
+            ]
+        ):
             shares = [name for name in other if not _MONEY.search(name.lower())]
             bars["volume"] = (shares or other)[0]
             money = "" if shares else " (money, not shares)"
@@ -307,15 +338,19 @@ def _once(names: Sequence[str], used: object, path: Path) -> None:
 def _time(named: Mapping[str, str], by_plain_name: Mapping[str, str], names: Sequence[str]) -> tuple[str, ...]:
     if "time" in named:
         return (named["time"],)
-    for clock in ("time", "timestamp", "timebarstart", "timeofday"):
-        if "date" in by_plain_name and clock in by_plain_name:
-            return (by_plain_name["date"], by_plain_name[clock])
+    for date, clock in product(_DATES, _CLOCKS):
+        if date in by_plain_name and clock in by_plain_name and not (clock == "minute" and "hour" in by_plain_name):
+            return (by_plain_name[date], by_plain_name[clock])
     for name in _TIMES:
         if name in by_plain_name:
             return (by_plain_name[name],)
     for name in names:
         if plain(name).startswith(("time", "date", "utc", "gmt")) and name not in named.values():
             return (name,)
+    ends = {name for name in by_plain_name.values() if re.search("(?<!up)date$|time$|日期$|日付$", plain(name))}
+    ends = {name for name in ends if not _is_identity(plain(name))}
+    if len(ends) == 1:
+        return tuple(ends)
     if names and names[0].strip().lower() in ("", "index", "unnamed: 0", "price") and names.count(names[0]) == 1:
         return (names[0],)  # pandas writes an index without a name so
     return ()

@@ -184,12 +184,29 @@ def _names(rows: Sequence[Sequence[str]], recognised: frozenset[str]) -> tuple[t
             names[0] = line[0]  # "Date" stands alone in its line (pandas writes the index's name so)
         filled = [cell for cell in line[1:] if cell]
         if (
-            plain(line[0]) in ("ticker", "symbol", "price", "")
+            plain(line[0]) in ("ticker", "symbol", "symbols", "price", "")
             and len(filled) == len(line) - 1
             and scores[other] < scores[row]
         ):
             tags = ("", *line[1:])
-    return tuple(names), tags
+    return (tuple(names), tags) if tags else _without_common_words(names, recognised)
+
+
+def _without_common_words(names: Sequence[str], recognised: frozenset[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """ACME.Open, ACME.High, ... as Open, High, ... of ACME, where that says more."""
+    words = [re.findall(r"[^\W_]+", name) for name in names]
+    counts = Counter(word for own in words for word in set(own))
+    common = {
+        word
+        for word, count in counts.items()
+        if count >= 4 and plain(word) not in recognised and not word.lower().startswith("adj")
+    }
+    bare = [
+        " ".join(word for word in own if word not in common) or name for own, name in zip(words, names, strict=True)
+    ]
+    if sum(plain(name) in recognised for name in bare) < 4 + sum(plain(name) in recognised for name in names):
+        return tuple(names), ()
+    return tuple(bare), tuple(" ".join(word for word in own if word in common) for own in words)
 
 
 def _fit(names: tuple[str, ...], row: Sequence[str], path: Path) -> tuple[tuple[str, ...], int]:

@@ -12,10 +12,15 @@ from pipelines.sources.csv.layout.layout import Layout, plain
 from pipelines.sources.csv.options import Options
 from pipelines.sources.csv.times import bar_times
 
+_TAGS = ("ticker", "symbol", "symbols")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """How one file is read. places: name -> its number among the file's columns. layout: None of a typed file."""
+    """How one file is read. places: name -> its number among the file's columns. layout: None of a typed file.
+
+    labels: other columns of words, which may say whose bars they are.
+    """
 
     path: Path
     columns: columns.Columns
@@ -26,6 +31,7 @@ class Plan:
     date: str | None
     where: Mapping[str, str]
     notes: tuple[str, ...]
+    labels: tuple[str, ...] = ()
 
     @property
     def tz(self) -> str | None:
@@ -55,7 +61,7 @@ class Plan:
     def texts(self) -> list[str]:
         special = [name for needed, name in self.columns.special.items() if needed != "correction"]
         finished = [self.columns.finished] if self.columns.finished else []
-        return list(dict.fromkeys([*special, *self.columns.identities, *finished, *self.where]))
+        return list(dict.fromkeys([*special, *self.columns.identities, *self.labels, *finished, *self.where]))
 
 
 def plan_file(path: Path, options: Options) -> Plan:
@@ -80,7 +86,13 @@ def plan_file(path: Path, options: Options) -> Plan:
     if own.names is None:
         header = shape_or_none.header if shape_or_none is not None and shape_or_none.header else None
         if header is None and options.shape == shapes.AUTO and (header := shapes.guess_header(own.first)):
-            notes += (f"no header: columns taken as {', '.join(header)}, as the prices fit no other order",)
+            notes += (f"no header: columns taken as {_listed(header)}, as the prices fit no other order",)
+            if "?" in header:
+                raise BadFileError(
+                    f"{quoted(path)}: Expected a header with the columns' names, got prices in the order "
+                    f"{_listed(header)}, where any of ? may be the volume. Name it, for example --header "
+                    f"{','.join(name or 'other' for name in header).replace('?', 'volume', 1).replace('?', 'other')}."
+                )
         if header is None:
             raise BadFileError(
                 f"{quoted(path)}: Expected a header with the columns' names, got "
@@ -102,10 +114,23 @@ def plan_file(path: Path, options: Options) -> Plan:
     if shape.says_something and shape.name != shapes.LOBSTER:
         scaled = f", prices divided by {shape.price_scale:,.0f}" if shape.price_scale != 1 else ""
         notes += (f"read as {shape.name}{scaled}",)
-    return Plan(
+    plan = Plan(
         path=path, columns=recognised, shape=shape, options=options, places=places, layout=own,
         date=_date(path, shape, options, own.what), where=where, notes=(*recognised.notes, *notes),
     )  # fmt: skip
+    return replace(plan, labels=_labels(plan, own)) if recognised.kind == "bars" else plan
+
+
+def _labels(plan: Plan, own: Layout) -> tuple[str, ...]:
+    """The columns that nothing else is read from, of words that come again."""
+    used = {*plan.columns.time, *plan.needed().values(), *plan.texts()}
+    rows = [row for row in own.first if len(row) == own.width]
+    cells = {name: [row[place] for row in rows] for name, place in plan.places.items() if name and name not in used}
+    return tuple(
+        name
+        for name, column in cells.items()
+        if 2 * len(set(column)) <= len(column) and all(cell[:1].isalpha() for cell in column if cell)
+    )
 
 
 def _tagged(own: Layout, options: Options) -> tuple[list[str], dict[str, int], Options]:
@@ -115,7 +140,7 @@ def _tagged(own: Layout, options: Options) -> tuple[list[str], dict[str, int], O
     rest = options
     places_read: Sequence[int] = range(len(names))
     if len(tags) > 1:
-        wish = next((value for name, value in options.where.items() if plain(name) in ("ticker", "symbol")), None)
+        wish = next((value for name, value in options.where.items() if plain(name) in _TAGS), None)
         if wish is None or wish not in tags:
             some = ", ".join(quoted(tag) for tag in tags[:8])
             raise BadFileError(
@@ -123,7 +148,7 @@ def _tagged(own: Layout, options: Options) -> tuple[list[str], dict[str, int], O
                 f"Choose one with --where Ticker={quoted(tags[0])}."
             )
         places_read = [n for n in range(len(names)) if own.tags[n] in ("", wish)]
-        left = {name: value for name, value in options.where.items() if plain(name) not in ("ticker", "symbol")}
+        left = {name: value for name, value in options.where.items() if plain(name) not in _TAGS}
         rest = replace(options, where=left)
     places: dict[str, int] = {}
     for number in places_read:
@@ -146,3 +171,7 @@ def _date(path: Path, shape: shapes.Shape, options: Options, what: str) -> str |
         f"{quoted(path)}: Expected the day in the file's name, as {shape.name} has it, or --date, got neither. "
         "Add --date, for example --date 2012-06-21."
     )
+
+
+def _listed(header: Sequence[str]) -> str:
+    return ", ".join(name or "-" for name in header)

@@ -20,6 +20,10 @@ _INT = r"\d+"
 _PRICE = r"\d+(\.\d+)?"
 _AFTER_MIDNIGHT = r"\d{1,8}(\.\d+)?"
 _BOOL = r"(?i)true|false"
+_CLOCK_CELL = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?|0|\d{3,4}|\d{6}"
+_YEAR_LAST = r"(\d\d?)[-/.](\d\d?)[-/.](\d{2,4}).*"
+_DATE_CELL = rf"\d{{4}}[-/.]\d\d?[-/.]\d\d?.*|{_YEAR_LAST}|(1[89]|20)\d{{6}}([ T]?\d+)?|1\d{{9}}|{_MS}"
+_WIDEST = 4.0  # a bar's high divided by its low
 _OHLCV = ("time", "open", "high", "low", "close", "volume")
 
 
@@ -256,37 +260,104 @@ def choose(name: str, *, names: Sequence[str] | None, rows: Sequence[Sequence[st
 
 
 def _fits(shape: Shape, rows: Sequence[Sequence[str]]) -> bool:
-    return bool(rows) and all(
+    rows = rows[:20]
+    if not rows or not all(
         len(row) == len(shape.header)
         and all(re.fullmatch(pattern, row[place]) for place, pattern in shape.cells.items())
-        for row in rows[:20]
-    )
+        for row in rows
+    ):
+        return False
+    if not {"high", "low"} <= set(shape.header):
+        return True
+    high, low = (_numbers([row[shape.header.index(name)] for row in rows]) for name in ("high", "low"))
+    return high is None or low is None or all(top >= bottom for top, bottom in zip(high, low, strict=True))
 
 
 def guess_header(rows: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
-    """time, open, high, low, close, volume for rows without a header, where the prices themselves say so.
+    """The columns of rows without a header, where the prices themselves say which is which.
 
-    The third price is never below, the fourth never above the others, and each open is nearer to the close before it
-    than each close to the open before. None where that does not hold or cannot be seen.
+    Of four columns side by side one is never below, one never above the others, and of the other two each open is
+    nearer to the close before it than each close to the open before. None where that does not hold, cannot be seen, or
+    holds of more than one four; a volume that is not told from money or counts beside it is `?`.
     """
-    header = {5: _OHLCV[:5], 6: _OHLCV, 7: ("date", *_OHLCV)}.get(len(rows[0]) if rows else 0)
-    if header is not None and len(rows[0]) == 7 and rows[0][0][:1].isalpha():
-        header = ("symbol", *_OHLCV)
-    if header is None or len(rows) < 4:
+    rows = [row for row in rows if len(row) == len(rows[0])]
+    cells = list(zip(*rows, strict=True))
+    date = next((n for n, column in enumerate(cells[:3]) if _all(_DATE_CELL, column)), None)
+    if date is None:
         return None
-    first = len(header) - (1 if len(header) == 5 else 2) - 3
+    words = [n for n in range(date) if rows[0][n][:1].isalpha()]
+    rows = [row for row in rows if all(row[n] == rows[0][n] for n in words)]  # of one symbol
+    cells = list(zip(*rows, strict=True))
+    if len(rows) < 4 or len(cells) < date + 5 or (order := _order(cells[date], cells[date + 1])) is None:
+        return None
+    clock = _all(_CLOCK_CELL, cells[date + 1])
+    headers = [header for times in ((date,), (date, date + 1))[: 1 + clock] if (header := _header(cells, times, order))]
+    return headers[-1] if len({header.index("open") for header in headers}) == 1 else None
+
+
+def _header(cells: Sequence[Sequence[str]], times: Sequence[int], order: Sequence[int]) -> tuple[str, ...] | None:
+    """order: of the rows, the oldest first."""
+    values = {
+        n: number for n, column in enumerate(cells) if n > times[0] and n not in times and (number := _numbers(column))
+    }
+    fours = [four for n in values if (four := _prices({m: values[m] for m in range(n, n + 4) if m in values}, order))]
+    if len(fours) != 1:
+        return None
+    header = {**fours[0], **dict(zip(times, ("time",) if len(times) == 1 else ("date", "time"), strict=True))}
+    header |= dict(zip(range(times[0]), ("symbol", "per"), strict=False))
+    close = values[next(n for n, name in header.items() if name == "close")]
+    rest = [n for n in values if n not in header and len(set(values[n])) > 1]
+    money = [m for m in rest if any(m != n and _are_alike(values[m], values[n], close) for n in rest)]
+    rest = [n for n in rest if n not in money and all(values[n] != values[m] for m in rest if m < n)]
+    header |= dict.fromkeys(rest, "volume" if len(rest) == 1 else "?")
+    return tuple(header.get(n, "") for n in range(len(cells)))
+
+
+def _order(dates: Sequence[str], clocks: Sequence[str]) -> list[int] | None:
+    """The rows with the oldest first, None where they are in no order. clocks: what stands beside the dates."""
+    numbers = list(range(len(dates)))
+    keys = [[(date, clock.zfill(6)) for date, clock in zip(dates, clocks, strict=True)]]
+    if _all(_YEAR_LAST, dates):
+        parts = [[part.zfill(2) for part in re.findall(r"\d+", date)] for date in dates]
+        keys = [
+            [(*(part[n] for n in places), *rest) for part, rest in zip(parts, keys[0], strict=True)]
+            for places in ((2, 0, 1), (2, 1, 0))
+        ]
+    for key in keys:
+        for order in (numbers, numbers[::-1]):
+            if sorted(order, key=key.__getitem__) == order:
+                return order
+    return None
+
+
+def _prices(four: Mapping[int, Sequence[float]], order: Sequence[int]) -> dict[int, str] | None:
+    """Which of four columns is the open, high, low and close; None where that cannot be seen."""
+    if len(four) != 4:
+        return None
+    rows = [[column[row] for column in four.values()] for row in order]
+    high = [n for n in range(4) if all(row[n] >= max(row) for row in rows)]
+    low = [n for n in range(4) if all(row[n] <= min(row) for row in rows)]
+    if len(high) != 1 or len(low) != 1 or high == low or not all(0 < max(row) < _WIDEST * min(row) for row in rows):
+        return None
+    one, two = (n for n in range(4) if n not in (*high, *low))
+    gaps = [sum(abs(after[o] - before[c]) for before, after in pairwise(rows)) for o, c in ((one, two), (two, one))]
+    opened, closed = (one, two) if gaps[0] < gaps[1] else (two, one)
+    if min(gaps) >= 0.7 * max(gaps):
+        return None
+    names = {opened: "open", high[0]: "high", low[0]: "low", closed: "close"}
+    return {column: names[n] for n, column in enumerate(four)}
+
+
+def _numbers(cells: Sequence[str]) -> list[float] | None:
     try:
-        prices = [[float(cell) for cell in row[first : first + 4]] for row in rows]
-    except (ValueError, IndexError):
+        return [float(cell.replace(",", ".")) for cell in cells]
+    except ValueError:
         return None
-    times = [tuple(row[:first]) for row in rows]
-    if times == sorted(times, reverse=True):
-        prices.reverse()
-    elif times != sorted(times):
-        return None
-    if not all(high >= max(o, c) and low <= min(o, c) for o, high, low, c in prices):
-        return None
-    pairs = list(pairwise(prices))
-    right = sum(abs(after[0] - before[3]) for before, after in pairs)
-    wrong = sum(abs(after[3] - before[0]) for before, after in pairs)
-    return header if right < 0.7 * wrong and any(high > low for _, high, low, _ in prices) else None
+
+
+def _are_alike(money: Sequence[float], volume: Sequence[float], close: Sequence[float]) -> bool:
+    return all(0.8 * v * c <= paid <= 1.25 * v * c for paid, v, c in zip(money, volume, close, strict=True))
+
+
+def _all(pattern: str, cells: Sequence[str]) -> bool:
+    return all(re.fullmatch(pattern, cell) for cell in cells)

@@ -26,10 +26,13 @@ _CLOCK = (
 _ABBREVIATED = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "PST": -8, "PDT": -7, "CET": 1, "CEST": 2, "JST": 9}
 _ZONE = rf" ?(?P<z>Z|UTC|GMT|{'|'.join(_ABBREVIATED)}|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?|[A-Z][A-Za-z]+/[A-Z][A-Za-z_/]+)?"
 _WEEKDAY = r"(?:\pL{2,10}\.?,? +)?"
+_AFTER = (
+    r"(?: ?[(\[][\pL _/]+[)\]]|[, ]?[一二三四五六日月火水木金土])?"  # a weekday, or the zone's name after its offset
+)
 _ORDINAL = r"(?:st|nd|rd|th)?"
 _NAMED = r"(?P<n>\pL{3,10})"
 _DATES = {
-    "year, month, day": r"(?P<y>\d{4})[-/.年 ](?P<m>\d{1,2})[-/.月 ](?P<d>\d{1,2})日?",
+    "year, month, day": r"(?P<y>\d{4})[-/.年 ] ?(?P<m>\d{1,2})[-/.月 ] ?(?P<d>\d{1,2})日?",
     "year of the Republic of China, month, day": r"(?P<r>1\d\d)/(?P<m>\d{1,2})/(?P<d>\d{1,2})",
     "yyyymmdd": r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)",
     "": r"(?P<a>\d{1,2})(?P<s>[-/. ])(?P<b>\d{1,2})[-/. ](?P<y>\d{4}|\d\d)",
@@ -126,7 +129,7 @@ def _most(text: "pa.ChunkedArray") -> tuple[str, Any]:
 
     best: tuple[int, str, Any] | None = None
     for order, pattern in _DATES.items():
-        parts = pc.extract_regex(text, f"^{_WEEKDAY}{pattern}{_CLOCK}{_ZONE}$")
+        parts = pc.extract_regex(text, f"^{_WEEKDAY}{pattern}{_CLOCK}{_ZONE}{_AFTER}$")
         count = len(parts) - parts.null_count
         if best is None or count > best[0]:
             best = count, order, parts

@@ -26,6 +26,40 @@ _OHLC = [
 _KRAKEN = [[s, *map(str, row[:4]), "10", str(row[4]), 5] for s, row in zip(SECONDS, PRICES, strict=True)]
 
 BARS: dict[str, tuple[str, dict[str, object]]] = {
+    "a symbol before each name": (
+        '"Index","ACME.Open","ACME.High","ACME.Low","ACME.Close","ACME.Volume","ACME.Adjusted"\n'
+        + lines("{d:%Y-%m-%d},{o},{h},{l},{c},{v},{c}"), {},
+    ),
+    "names of two levels": (
+        "\"('Date', '')\",\"('Close', 'ACME')\",\"('High', 'ACME')\",\"('Low', 'ACME')\",\"('Open', 'ACME')\","
+        "\"('Volume', 'ACME')\"\n" + lines("{d:%Y-%m-%d},{c},{h},{l},{o},{v}"), {},
+    ),
+    "two symbols after the names": (
+        "Date,Close_BETA,High_BETA,Low_BETA,Open_BETA,Volume_BETA,Close_ACME,High_ACME,Low_ACME,Open_ACME,Volume_ACME\n"
+        + lines("{d:%Y-%m-%d},7,7,7,7,7,{c},{h},{l},{o},{v}"), {"where": {"Ticker": "ACME"}},
+    ),
+    "pandas-datareader": (
+        "Attributes,Close,Close,High,High,Low,Low,Open,Open,Volume,Volume\nSymbols" + ",ACME,BETA" * 5
+        + "\nDate" + "," * 10 + "\n" + lines("{d:%Y-%m-%d},{c},7,{h},7,{l},7,{o},7,{v},7"),
+        {"where": {"Symbols": "ACME"}},
+    ),
+    "frankfurt": (
+        "Datum;Eröffnung;Schluss;Tageshoch;Tagestief;Umsatz (€);Umsatz (Stück)\n"
+        + lines("{d:%d.%m.%y};{o};{c};{h};{l};99;{v}"), {},
+    ),
+    "wind": (
+        "代码,日期,开盘价(元),最高价(元),最低价(元),收盘价(元),成交量(股)\n"
+        + lines("600000.SH,{d:%Y-%m-%d},{o},{h},{l},{c},{v}"), {},
+    ),
+    "volumes by another name": (
+        "Date,Trading_Volume,open,max,min,close,Avg Volume\n" + lines("{d:%Y-%m-%d},{v},{o},{h},{l},{c},9"), {},
+    ),
+    "copenhagen": ("Dato,Seneste,Åben,Høj,Lav,Vol.\n" + lines("{d:%Y- %m- %d},{c},{o},{h},{l},{v}"), {}),
+    "weekdays after dates": ("日付,始値,高値,安値,終値,出来高\n" + lines("{d:%Y/%m/%d}(火),{o},{h},{l},{c},{v}"), {}),
+    "dates of a browser": (
+        HEADER + lines("{d:%a %b %d %Y %H:%M:%S} GMT-0500 (Eastern Standard Time),{o},{h},{l},{c},{v}"), {},
+    ),
+    "dates of java": (HEADER + lines("{d:%Y-%m-%dT%H:%M}-05:00[America/New_York],{o},{h},{l},{c},{v}"), {}),
     "bloomberg": (
         "Security,ACME US Equity\nStart Date,1/2/2024\nEnd Date,1/8/2024\nPeriod,D\n\n"
         "Dates,PX_OPEN,PX_HIGH,PX_LOW,PX_LAST,PX_VOLUME\n" + lines("{d:%Y-%m-%d},{o},{h},{l},{c},{v}"), {},
@@ -125,6 +159,36 @@ BARS: dict[str, tuple[str, dict[str, object]]] = {
         json.dumps({"error": [], "result": {"XXBTZUSD": _KRAKEN, "last": 1704672000}}), {"calendar": "XNYS"},
     ),
 }  # fmt: skip
+
+
+ORDERS = {
+    # as Coinbase, Bitfinex, KuCoin, Gate, IQFeed and QuantQuote publish them
+    "low, high, open, close": "{s},{l},{h},{o},{c},{v}",
+    "open, close, high, low": "{s},{o},{c},{h},{l},{v}",
+    "with the money after the volume": "{s},{o},{c},{h},{l},{v},{m}",
+    "the money first": "{s},{m},{c},{h},{l},{o},{v},true",
+    "high, low, open, close": "{d:%Y-%m-%d},{h},{l},{o},{c},{v},0",
+    "with a time of day": "{d:%Y%m%d},0,{o},{h},{l},{c},{v},1.0,0,0",
+    "with a symbol and a period": "ACME,D,{d:%Y%m%d},000000,{o},{h},{l},{c},{v}",
+    "month first": "{d:%m/%d/%Y},{o},{h},{l},{c},{v}",
+}
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("order", ORDERS)
+def test_prices_without_a_header_are_read_in_the_only_order_that_fits(
+    tmp_path: Path, order: str, newest_first: bool
+) -> None:
+    rows_of = lines(ORDERS[order].replace("{m}", "{v}0")).splitlines()  # ten times the volume: about the money
+    options = {"day_first": False} if order == "month first" else {}
+    check(read(tmp_path, "\n".join(rows_of[::-1] if newest_first else rows_of) + "\n", calendar="XNYS", **options))
+
+
+def test_of_two_columns_that_may_be_the_volume_one_is_asked_for(tmp_path: Path) -> None:
+    text = "".join(f"{row},{n}\n" for n, row in enumerate(lines("{d:%Y-%m-%d},{h},{l},{o},{c},{v}").splitlines()))
+    with pytest.raises(ForecastError, match="--header time,high,low,open,close,volume,other"):
+        read(tmp_path, text)
+    check(read(tmp_path, text, header=("time", "high", "low", "open", "close", "volume", "other")))
 
 
 _COLUMNS = ["date", "open", "high", "low", "close", "volume"]

@@ -121,11 +121,61 @@ def test_clocks_of_other_systems_are_no_nanoseconds_since_1970(tmp_path: Path, f
         source.read("X", files=[path], calendar="24/7")
 
 
-def test_a_split_as_a_ratio_is_asked_for_as_a_number(tmp_path: Path) -> None:
-    path = tmp_path / "f.csv"
-    path.write_text("Date,Open,High,Low,Close,Volume,Stock Splits\n2024-01-02,1,1,1,1,1,0\n2024-01-03,1,1,1,1,1,2:1\n")
-    with pytest.raises(ForecastError, match=r"row 2, column 'Stock Splits', got '2:1'.*two for one is 2"):
-        source.read("X", files=[path])
+@pytest.mark.parametrize("cell", ["2:1", "2-for-1", "2 for 1", "2/1", "1:2", "2.0"])
+def test_a_split_may_be_a_ratio_which_the_prices_turn_the_right_way(tmp_path: Path, cell: str) -> None:
+    text = "Date,Open,High,Low,Close,Volume,Stock Splits\n2024-01-02,100,101,99,100,1,0\n2024-01-03,50,51,49,50,1,"
+    delivery = read(tmp_path, text + f"{cell}\n2024-01-04,50,51,49,50,1,0\n")
+    assert delivery.actions is not None
+    assert delivery.actions.split.tolist() == [2.0]
+    assert bars(delivery).close.tolist() == [100, 50, 50]
+    adjusted = read(tmp_path, text.replace("100,101,99,100", "50,51,49,50") + "2:1\n2024-01-04,50,51,49,50,1,0\n")
+    assert bars(adjusted).close.tolist() == [100, 50, 50]
+
+
+def labelled(labels: str, *, at: int, price: float) -> str:
+    """Nine sessions with a column of words, which change at one row; from there another price."""
+    days = [f"2024-01-{day:02d}" for day in (3, 4, 5, 8, 9, 10, 11, 12, 16)]
+    closes = [10.0] * at + [price] * (9 - at)
+    return "Date,Fruit,Open,High,Low,Close,Volume\n" + "".join(
+        f"{day},{label},{c},{c},{c},{c},5\n" for day, label, c in zip(days, labels.split(), closes, strict=True)
+    )
+
+
+def test_two_series_that_follow_each_other_are_told_by_any_column_of_words(tmp_path: Path) -> None:
+    text = labelled("apple apple apple apple apple pear pear pear pear", at=5, price=30.0)
+    with pytest.raises(ForecastError, match=r"2 values in column 'Fruit' \(apple, pear\).*--where Fruit=apple"):
+        read(tmp_path, text)
+    assert bars(read(tmp_path, text, where={"Fruit": "pear"})).close.tolist() == [30.0] * 4
+    head, *lines_ = text.replace("30.0", "10.0").splitlines()
+    backwards = "\n".join([head, *lines_[5:], *lines_[:5]]) + "\n"  # the later dates first: another series begins
+    with pytest.raises(ForecastError, match="2 values in column 'Fruit'"):
+        read(tmp_path, backwards)
+
+
+@pytest.mark.parametrize("labels", ["a a a b b b c c c", "up down up down up down up down up"])
+def test_words_that_change_without_the_price_are_no_symbols(tmp_path: Path, labels: str) -> None:
+    assert len(read(tmp_path, labelled(labels, at=6, price=10.5)).prices) == 9
+
+
+@pytest.mark.parametrize(
+    ("name", "clock", "interval"),
+    [
+        ("ms_of_day", "{ms}", "1m"),
+        ("time", "{ms}", "1m"),
+        ("time", "{s}", "1m"),
+        ("seconds", "{s}", "1m"),
+        ("minute", "{hm}", "1m"),
+        ("時刻", "{hm}", "1m"),
+    ],
+)
+def test_times_of_day_beside_a_date(tmp_path: Path, name: str, clock: str, interval: str) -> None:
+    text = f"{name},open,high,low,close,volume,date\n"
+    for minute in range(30, 35):
+        seconds = 9 * 3600 + minute * 60
+        text += clock.format(ms=seconds * 1000, s=seconds, hm=f"09:{minute}") + ",10,10,10,10,5,20240102\n"
+    prices = bars(read(tmp_path, text, interval=interval, tz="America/New_York"))
+    assert str(prices.opened_at[0]) == "2024-01-02T14:30:00.000000000"
+    assert len(prices) == 5
 
 
 def test_money_is_taken_as_volume_only_where_there_is_no_other(tmp_path: Path) -> None:
