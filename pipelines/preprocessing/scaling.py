@@ -31,12 +31,19 @@ class Scaler:
 def fit_scaler(windows: Windows, *, rows: Rows) -> Scaler:
     """Mean and standard deviation of every bar that a window of `rows` covers, each bar counted once.
 
-    A feature that never changes is divided by 1.
+    A feature that never changes is divided by 1. The digits are those of scikit-learn's StandardScaler, which takes a
+    second and 40 MiB to import: the corrected algorithm of two passes (Chan, Golub and LeVeque 1983).
     """
-    from sklearn.preprocessing import StandardScaler  # a second, which workers and `signal` need not wait for
-
     covered = np.zeros(len(windows.values), dtype=bool)
     for lag in range(windows.steps):
         covered[windows.ends[rows] - lag] = True
-    fitted = StandardScaler().fit(windows.values[covered].astype(np.float64))
-    return Scaler(mean=fitted.mean_, scale=fitted.scale_)
+    values = windows.values[covered].astype(np.float64)
+    count = len(values)
+    mean = values.sum(axis=0) / count
+    values -= mean
+    correction = values.sum(axis=0)
+    values **= 2
+    variance = (values.sum(axis=0) - correction**2 / count) / count
+    eps = np.finfo(np.float64).eps
+    constant = variance <= count * eps * variance + (count * mean * eps) ** 2
+    return Scaler(mean=mean, scale=np.where(constant, 1.0, np.sqrt(np.maximum(variance, 0.0))))

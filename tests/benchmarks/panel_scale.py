@@ -102,7 +102,7 @@ def _processor() -> float:
 def _watch(program: subprocess.Popen[bytes]) -> int:
     """The most proportional memory in bytes of the program and its descendants together, looked at twice a second."""
     peak, ended = 0, threading.Event()
-    threading.Thread(target=lambda: (program.wait(), ended.set()), daemon=True).start()
+    threading.Thread(target=lambda: ended.set() if program.wait() is not None else None, daemon=True).start()
     while not ended.wait(0.5):
         peak = max(peak, sum(_proportional(pid) for pid in _family(program.pid)))
     return peak

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.preprocessing import StandardScaler
 
 from pipelines.preprocessing.scaling import Scaler, fit_scaler
 from tests.helpers.windows import random_walk_windows
@@ -12,6 +13,20 @@ def test_the_scaler_sees_each_bar_of_the_training_windows_once_and_no_other():
     covered = made.values[made.ends[0] - 9 : made.ends[99] + 1].astype(np.float64)
     np.testing.assert_allclose(fitted.mean, covered.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(fitted.scale, covered.std(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-3, 1.0, 1e4, 1e8])
+@pytest.mark.parametrize("spread", [0.0, 1e-12, 1e-7, 1.0, 1e3])
+def test_the_scaler_is_that_of_scikit_learn_to_the_last_digit(level, spread):
+    _, made = random_walk_windows(bars=900, steps=10)
+    values = (level + spread * np.random.default_rng(3).standard_t(3, size=made.values.shape)).astype(np.float32)
+    values[:, 0] = level
+    made = type(made)(**{**made.__dict__, "values": values})
+    rows = np.arange(700)
+    oracle = StandardScaler().fit(values[made.ends[0] - 9 : made.ends[699] + 1].astype(np.float64))
+    fitted = fit_scaler(made, rows=rows)
+    np.testing.assert_array_equal(fitted.mean, oracle.mean_)
+    np.testing.assert_array_equal(fitted.scale, oracle.scale_)
 
 
 def test_scrambling_rows_after_the_training_windows_changes_nothing():
