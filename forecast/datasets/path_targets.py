@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from pipelines.errors import RunError
 from pipelines.market.types import Floats
@@ -70,5 +69,7 @@ def deviation(predicted: Answers, actual: Floats, weights: NDArray[np.float32]) 
 
 def chance(predicted: Answers, *, deviation: float) -> Floats:
     """The probability of a rise over the whole path, shape (rows,), if what is missed is normal with that deviation."""
+    from scipy.special import ndtr  # what no other network's worker has to wait for
+
     sure = np.asarray(ndtr(predicted.astype(np.float64).sum(axis=1) / deviation), dtype=np.float64)
     return np.clip(sure, _SUREST, 1 - _SUREST)
