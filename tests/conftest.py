@@ -18,7 +18,14 @@ OF_TERMINALS = {"CLICOLOR_FORCE", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "
 for name in [name for name in os.environ if name.startswith(("FORECAST_", "PYTHON")) or name in OF_TERMINALS]:
     if not name.startswith("FORECAST_TEST_") and name != "PYTHONPATH":
         del os.environ[name]
-os.environ |= {"XDG_CONFIG_HOME": "/nonexistent", "COLUMNS": "100", "LINES": "40", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+os.environ |= {
+    "FORECAST_CACHE": "off",
+    "XDG_CONFIG_HOME": "/nonexistent",
+    "COLUMNS": "100",
+    "LINES": "40",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+}
 time.tzset()
 os.umask(0o022)
 

@@ -120,16 +120,22 @@ def load_prediction(architectures: "Iterable[Architecture]", *, name: str) -> Mo
     return load_fitting(choose(name))
 
 
+def compiler_flags() -> str:
+    """What XLA is told, the person's own flags first."""
+    given = os.environ.get("XLA_FLAGS", "")
+    own = ("--xla_cpu_multi_thread_eigen=false", "--xla_gpu_deterministic_ops=true")
+    return " ".join(filter(None, (given, *own)))
+
+
 def _environment(name: str) -> dict[str, str]:
     """One thread a process (the processes fill the cores), the same kernels every time, no chatter."""
-    xla = (os.environ.get("XLA_FLAGS", ""), "--xla_cpu_multi_thread_eigen=false", "--xla_gpu_deterministic_ops=true")
     return {
         "KERAS_BACKEND": name,
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_NUM_INTEROP_THREADS": "1",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # several processes share one GPU
-        "XLA_FLAGS": " ".join(filter(None, xla)),
+        "XLA_FLAGS": compiler_flags(),
     }
 
 

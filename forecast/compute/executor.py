@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from forecast.compute import shared_data, task
+from forecast.compute import compiled, shared_data, task
 from forecast.compute.backend import load_fitting
 from forecast.compute.processes import Inline, Processes
 from forecast.compute.progress import Progress
@@ -25,6 +25,8 @@ from pipelines.errors import ForecastError, RunError
 from pipelines.files import temporary_folder
 
 _MOST_ATTEMPTS = 3
+_COMPILED = "compiled"
+_TENSORFLOW_FOLDER = "--tf_xla_persistent_cache_directory"
 
 
 class WorkerPool(Protocol):
@@ -106,11 +108,15 @@ class ProcessPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end(wait=False)
+        if kind is None and self._folder is not None:  # else a worker may have been stopped while it wrote
+            compiled.keep(self.backend, self._folder / _COMPILED)
         self._open.close()
 
     def start(self) -> Executor:
         if self._executor is None:
-            prepare = partial(_prepare, self.backend, self._aside() / "compiled")
+            folder = self._aside() / _COMPILED
+            compiled.fetch(self.backend, folder)
+            prepare = partial(_prepare, self.backend, folder)
             self._executor = Processes(self._jobs, prepare=prepare, kind=lambda _, order: order.kind)
         return self._executor
 
@@ -141,8 +147,11 @@ _NOT_NEEDED = {"tensorflow": ("sklearn", "pandas", "scipy", "jax"), "jax": ("skl
 def _prepare(backend: str, folder: Path) -> None:
     """Loads the network library in a worker, without what it does not need: one to two seconds less.
 
-    folder: in which JAX keeps what it compiled, for the other workers of this run.
+    folder: in which it keeps what it compiled, for the other workers of this run.
     """
+    flags = os.environ.get("TF_XLA_FLAGS", "")
+    if _TENSORFLOW_FOLDER not in flags:
+        os.environ["TF_XLA_FLAGS"] = f"{flags} {_TENSORFLOW_FOLDER}={folder}".strip()
     os.environ |= {
         "JAX_COMPILATION_CACHE_DIR": str(folder),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
