@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,16 @@ class Journal:
         """Notes that a program was told of these changes."""
         with self._locked():
             self._append({"event": "passed_on", "run": entry.run, "decided_at": entry.decided_at} for entry in entries)
+
+    @contextmanager
+    def passing_on(self) -> Iterator[frozenset[tuple[str, str]]]:
+        """Held while a program is told of changes, so that two commands at once do not tell it twice.
+
+        Gives run and bar of each change that it was told before.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.path.parent / ".passing-on.lock"):
+            yield self.read().passed_on
 
     def _append(self, lines: Iterable[Mapping[str, Any]]) -> None:
         content = b"".join(json.dumps(line, allow_nan=False).encode() + b"\n" for line in lines)

@@ -229,11 +229,13 @@ def at_once(desk: Desk, ask: tuple[str, ...], *, code: int) -> Done:
 def same_again(desk: Desk, ask: tuple[str, ...], answers: dict[str, Any], *, code: int) -> None:
     """Asked again the same bars stand, in CSV and narrowed to changes too."""
     before = desk.journal.read_bytes()
-    rows = pd.read_csv(io.StringIO(desk.run(*ask[:-1], "--csv", code=code).out), float_precision="round_trip")
+    rows = pd.read_csv(
+        io.StringIO(desk.run(*ask[:-1], "--csv", "--offline", code=code).out), float_precision="round_trip"
+    )
     expect(rows["symbol"].tolist() == [each["symbol"] for each in answers["runs"]], rows)
     for name in ("position", "previous_position", "changed", "shares", "order", "probability"):
         expect(rows[name].tolist() == [each[name] for each in answers["runs"]], (name, rows))
-    changed = json.loads(desk.run(*ask, "--changed", code=code).out)["runs"]
+    changed = json.loads(desk.run(*ask, "--changed", "--offline", code=code).out)["runs"]
     expect([each["run"] for each in changed] == [each["run"] for each in answers["runs"] if each["changed"]], changed)
     expect(desk.journal.read_bytes() == before, "the journal has grown")
 

@@ -83,7 +83,9 @@ def test_a_combinatorial_run_shows_its_paths_and_gives_no_verdict(copy):
     page = (copy / "reports" / f"{run.name}.html").read_text()
     assert "Over the paths" in page
     assert "nobody could have earned this" in page
-    assert "Expected a walk-forward run" in only_line(forecast("signal", code=2).stderr)
+    assert "forecast inspect" not in page
+    for command in ("signal", "inspect"):
+        assert "Expected a walk-forward run" in only_line(forecast(command, code=2).stderr)
 
 
 def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(copy):
@@ -158,6 +160,8 @@ def test_a_panel_of_a_model_per_symbol_is_one_run_with_one_certificate(copy):
     lines = [trial for trial in trial_log.read(copy / "data" / "runs").trials if trial.run == run.name]
     assert [trial.kind for trial in lines] == ["training"]
     assert "2 symbols on" in forecast("backtest", "--policy", "top-bottom:1").stdout
+    assert "forecast inspect" not in (copy / "reports" / f"{run.name}.html").read_text()
+    assert "Train a panel without, or one of its symbols" in only_line(forecast("inspect", code=2).stderr)
     check_decided_days(copy, run)
     assert "got AAPL_MSFT-" in only_line(forecast("signal", run.name, "--offline", "--refit", code=2).stderr)
 

@@ -178,23 +178,43 @@ def _tell(
     seconds: float,
 ) -> int:
     """Prints the evening, tells a person's program what has changed; the exit code."""
-    from forecast.cli import evening_output, hooks
-    from forecast.serving.journal import Journal
+    from forecast.cli import evening_output
 
     evening_output.show(evening, settings, now=now, form=form, changed_only=changed, cash=cash)
-    problem = None
-    fresh = [answer for answer in evening.answers if answer.changed and not answer.passed_on]
-    if on_change is not None and fresh:
-        shares = evening_output.orders(evening, cash=cash) if cash is not None else {}
-        message = {"changed": [evening_output.change(answer, shares.get(answer.live.run), now=now) for answer in fresh]}
-        problem = hooks.tell(on_change, message, seconds=seconds)
-        if problem is None:
-            Journal(settings.workspace.live).mark_passed_on([answer.entry for answer in fresh])
-        else:
-            settings.error(f"{problem} It is told again with the next signal --all of this bar.")
+    problem = None if on_change is None else _pass_on(evening, settings, on_change, now=now, cash=cash, seconds=seconds)
+    if problem is not None:
+        settings.error(f"{problem} It is told again with the next signal --all of this bar.")
     if evening.failures or problem is not None:
         return FAILED
     return STALE if any(answer.forecast.stale(now) for answer in evening.answers) else 0
+
+
+def _pass_on(
+    evening: "Evening",
+    settings: CliContext,
+    command: str,
+    *,
+    now: "np.datetime64",
+    cash: float | None,
+    seconds: float,
+) -> str | None:
+    """Tells a person's program of the changes that it was not told before; what went wrong, None where nothing did."""
+    from forecast.cli import evening_output, hooks
+    from forecast.serving.journal import Journal
+
+    journal = Journal(settings.workspace.live)
+    if not any(answer.changed and not answer.passed_on for answer in evening.answers):
+        return None
+    with journal.passing_on() as passed_on:
+        fresh = [answer for answer in evening.answers if answer.changed and answer.entry.key not in passed_on]
+        if not fresh:
+            return None
+        shares = evening_output.orders(evening, cash=cash) if cash is not None else {}
+        message = {"changed": [evening_output.change(answer, shares.get(answer.live.run), now=now) for answer in fresh]}
+        problem = hooks.tell(command, message, seconds=seconds)
+        if problem is None:
+            journal.mark_passed_on([answer.entry for answer in fresh])
+        return problem
 
 
 def _chosen(settings: CliContext, name: str, symbol: str | None) -> "Run":

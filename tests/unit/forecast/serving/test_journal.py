@@ -115,3 +115,20 @@ def test_the_traded_network_is_the_one_that_was_chosen():
     both = replace(entry(), signals=(other, entry().signals[0]))
     assert both.traded.model == "lstm"
     assert replace(both, model="gone").traded is other
+
+
+def test_two_programs_at_once_pass_a_change_on_once(journal):
+    told = []
+
+    def tell():
+        with journal.passing_on() as passed_on:
+            if entry().key not in passed_on:
+                told.append(entry().key)
+                journal.mark_passed_on([entry()])
+
+    threads = [threading.Thread(target=tell) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told == [entry().key]
