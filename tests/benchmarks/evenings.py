@@ -1,6 +1,6 @@
 """Thirty symbols over ten evenings through the command line, with fresh prices from a Yahoo on this machine.
 
-python -m tests.benchmarks.evenings [FOLDER]
+python -m tests.benchmarks.evenings [FOLDER [SYMBOLS]], the first 12 to 30 of them
 
 The evenings are those of Thanksgiving 2024: one holiday, one half day, one evening missed, one symbol delisted, one
 whose server fails for an evening, one run trained anew, programs that fail or hang, two commands at once, a clock that
@@ -28,7 +28,7 @@ import pandas as pd
 from tests.helpers.command_line import command_line, environment
 from tests.helpers.fake_yahoo import FakeYahoo, chart, cut, serving
 
-SYMBOLS = [f"S{number:02}" for number in range(30)]
+SYMBOLS = [f"S{number:02}" for number in range(int(sys.argv[2]) if len(sys.argv) > 2 else 30)]
 FIRST, BARS = "2023-06-01", 390  # up to 2024-12-18
 RETRAINED, DELISTED, FAILING = "S05", "S07", "S11"
 LAST_OF_DELISTED = "2024-11-22"

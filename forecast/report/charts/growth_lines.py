@@ -12,7 +12,7 @@ from forecast.statistics.performance import equity_curve
 from pipelines.market.types import Floats
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 900, 360, 48, 28
-_COLOURS = ("lstm", "rnn", "step", "coder", "wide", "ahead", "bar", "other")
+_COLOURS = ("lstm", "simple_rnn", "gru", "lstm_chrono", "simple_rnn_wide", "irnn", "cnn", "buy_and_hold")  # in PALETTE
 _DASHES = ("none", "8 3", "2 3", "10 3 2 3", "5 5", "1 4", "14 4", "3 2")
 
 

@@ -74,7 +74,10 @@ def _fold(context: PageContext, history: pd.DataFrame, limits: list[float], last
         if len(rows):
             clauses.append(f"{formatting.label(model)} lowest validation loss {rows['val_loss'].min():.4f}")
     layout = {
-        "xaxis": {"range": [0.5, max(last + 0.5, 2.5)], "title": {"text": "epoch"}, "tickformat": "d"},
+        "xaxis": {
+            "range": [0.5, max(last + 0.5, 2.5)], "title": {"text": "epoch"}, "tickformat": "d",
+            **({"dtick": 1} if last <= 6 else {}),
+        },
         "yaxis": {"range": limits, "tickformat": ".2f", "nticks": 5},
         "shapes": [
             {

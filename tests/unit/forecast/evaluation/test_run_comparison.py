@@ -1,5 +1,7 @@
 """Runs against each other on the days that both traded, with numbers from outside the code under test."""
 
+import re
+
 import exchange_calendars
 import numpy as np
 import pandas as pd
@@ -127,6 +129,8 @@ def test_settings_that_differ_are_on_the_page_with_each_run_linked_that_has_one(
     assert "&lt;i&gt;" in text
     assert "<script" not in text
     assert text.count("<polyline") == 4
+    # colours that there are
+    assert set(re.findall(r"stroke=\"var\(--(\w+)\)", text)) <= set(re.findall(r"--(\w+):", text))
 
 
 def test_a_day_of_a_market_that_never_closes_is_the_day_it_opens_on(tmp_path):
