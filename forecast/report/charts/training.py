@@ -73,12 +73,13 @@ def _fold(context: PageContext, history: pd.DataFrame, limits: list[float], last
                 )
         if len(rows):
             clauses.append(f"{formatting.label(model)} lowest validation loss {rows['val_loss'].min():.4f}")
+    places = max(2, math.ceil(-math.log10((limits[1] - limits[0]) / 5)))  # neighbouring ticks differ
     layout = {
         "xaxis": {
             "range": [0.5, max(last + 0.5, 2.5)], "title": {"text": "epoch"}, "tickformat": "d",
             **({"dtick": 1} if last <= 6 else {}),
         },
-        "yaxis": {"range": limits, "tickformat": ".2f", "nticks": 5},
+        "yaxis": {"range": limits, "tickformat": f".{places}f", "nticks": 5},
         "shapes": [
             {
                 "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": coin, "y1": coin,
@@ -87,7 +88,7 @@ def _fold(context: PageContext, history: pd.DataFrame, limits: list[float], last
         ] if coin else [],
         "showlegend": False,
         "height": 210,
-        "margin": {"l": 42, "r": 8, "t": 8, "b": 38},
+        "margin": {"l": 28 + 7 * places, "r": 8, "t": 8, "b": 38},
     }  # fmt: skip
     return {"data": traces, "layout": layout, "alt": f"Loss by epoch. {'; '.join(clauses)}."}
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -118,6 +119,16 @@ def test_many_folds_are_thinned_to_twelve(tmp_path: Path) -> None:
     many = gather(build_run(tmp_path / "runs", bars=600, folds=20, seeds=1), backtest="default")
     titles = [title for title, _ in training.learning(many)]
     assert (len(titles), titles[0], titles[-1]) == (12, "Fold 0", "Fold 19")
+
+
+@pytest.mark.parametrize(("epochs", "spread", "places"), [(2, 0.3, 2), (30, 0.001, 4)])
+def test_ticks_of_learning_curves_differ(material: PageContext, epochs: int, spread: float, places: int) -> None:
+    loss = np.linspace(0.693, 0.693 + spread, epochs)
+    columns = {"model": "lstm", "fold": 0, "seed": 0, "epoch": np.arange(1, epochs + 1), "loss": loss, "val_loss": loss}
+    (_, figure), *_ = training.learning(replace(material, history=pd.DataFrame(columns)))
+    axes = figure["layout"]
+    assert axes["yaxis"]["tickformat"] == f".{places}f"
+    assert axes["xaxis"].get("dtick") == (1 if epochs == 2 else None)
 
 
 def test_a_week_has_dashes_and_says_why(tmp_path: Path) -> None:
