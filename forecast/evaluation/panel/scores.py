@@ -80,7 +80,7 @@ def panel_metrics(
         model: probability[chosen] for (model, member), probability in rows.probability.items() if member == ENSEMBLE
     }
     networks = [model for model in forecasts if is_network(model)]
-    decays = _decays(ranked, _later_returns(rows, bars)[chosen])
+    decay = _decay({model: forecasts[model] for model in networks}, ranked, later=_later_returns(rows, bars)[chosen])
     symbols = sorted(set(rows.symbol.tolist()))
     number = np.searchsorted(symbols, rows.symbol[chosen].astype(str))
     products = {model: rank_products(forecast, ranked) for model, forecast in forecasts.items()}
@@ -96,9 +96,7 @@ def panel_metrics(
         "rank_ic": {
             model: {
                 **asdict(daily_mean(daily[model][1])),
-                "decay": {lag: _mean_ic(forecast[there], part) for lag, (there, part) in decays.items()}
-                if model in networks
-                else {},
+                "decay": decay.get(model, {}),
                 "by_year": _by_year(*daily[model]),
             }
             for model, forecast in forecasts.items()
@@ -159,20 +157,16 @@ def _later_returns(rows: PanelRows, bars: pd.DataFrame) -> Floats:
     return returns
 
 
-def _decays(ranked: RankedRows, later: Floats) -> dict[str, tuple[Rows, RankedRows]]:
-    """The rows that have a return over so many bars, by that number, and their ranks."""
-    parts = {}
+def _decay(forecasts: Mapping[str, Floats], ranked: RankedRows, *, later: Floats) -> dict[str, dict[str, float]]:
+    """Of each model the rank information coefficient with the return over more and more bars, by that number."""
+    decay: dict[str, dict[str, float]] = {model: {} for model in forecasts}
     for column, lag in enumerate(DECAY):
         there = np.flatnonzero(np.isfinite(later[:, column]))
         moment = np.unique(ranked.moment[there], return_inverse=True)[1]
         part = RankedRows(moment=moment, session=ranked.session[there], outcome=later[there, column])
-        parts[str(lag)] = there, part
-    return parts
-
-
-def _mean_ic(forecast: Floats, ranked: RankedRows) -> float:
-    """The mean of the daily rank information coefficients, 0 without rows."""
-    return float(daily_rank_ic(forecast, ranked)[1].mean()) if len(forecast) else 0.0
+        for model, forecast in forecasts.items():
+            decay[model][str(lag)] = float(daily_rank_ic(forecast[there], part)[1].mean()) if len(there) else 0.0
+    return decay
 
 
 def _by_year(days: Sessions, values: Floats) -> dict[str, float]:
