@@ -1,11 +1,14 @@
-"""The live set -> its signals of this evening, in the journal."""
+"""Runs are asked for their newest signals: what the store lacks is fetched, networks loaded, and it is decided."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from forecast.api.newest_signal import ask
+from forecast.api.arguments import jobs_of
+from forecast.api.newest_prices import refresh_all
+from forecast.api.training import make_workers
 from forecast.compute.progress import Progress
 from forecast.runs.run import Run
 from forecast.workspace import Workspace
@@ -14,18 +17,24 @@ from pipelines.errors import RunError
 if TYPE_CHECKING:
     import numpy as np
 
+    from forecast.compute.executor import WorkerPool
+    from forecast.config.experiment import Experiment
+    from forecast.config.trading import TradingConfig
     from forecast.serving.evening import Evening, LiveForecast
     from forecast.serving.live import LiveRun
+    from forecast.serving.panel_signal import PanelSignal
     from pipelines.sources.yahoo.client import Client
     from pipelines.store.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asking:
-    """How runs are asked. now, offline, refit, jobs, note: as forecast.api.newest_signal.ask takes them.
+    """How runs are asked.
 
-    rules: what differs from the rules of a run, None where nothing does. With any, nothing is kept in the journal.
-    begun: is told of each symbol when it is asked, its number from 0, and how many there are. progress: of refitting.
+    offline: whether nothing is fetched. refit: whether members that know every label are trained first, by so many
+    jobs. note: is told what a person should know. rules: what differs from the rules of a run, None where nothing does.
+    With any, nothing is kept in the journal. begun: is told of each symbol when it is asked, its number from 0, and how
+    many there are. progress: of refitting.
     """
 
     workspace: Workspace
@@ -109,9 +118,59 @@ class Asking:
 
         return self._ask(open_live_run(self.workspace.runs, live), live)
 
+    def panel(self, run: Run) -> "PanelSignal":
+        """Asks a panel for the ranking of its symbols."""
+        from forecast.runs.integrity import open_trained
+        from forecast.serving.panel_signal import panel_signal
+
+        opened = open_trained(run)
+        rules = self._rules(run)
+        self._refresh(opened.ongoing, symbols=opened.experiment.panel)
+        if not self.refit:
+            return panel_signal(run, self._store, rules=rules)
+        from forecast.serving.refit import refit_panel
+
+        with self._workers(opened.described) as workers:
+            refit = partial(refit_panel, run, workers=workers, note=self.note, progress=self.progress)
+            return panel_signal(run, self._store, rules=rules, refit=refit)
+
     def _ask(self, run: Run, live: "LiveRun | None" = None) -> "LiveForecast":
-        return ask(
-            run, workspace=self.workspace, now=self.now, offline=self.offline, refit=self.refit, jobs=self.jobs,
-            rules=self.rules, note=self.note, progress=self.progress, store=self._store, client=self._client,
-            trading=None if live is None else live.trading,
-        )  # fmt: skip
+        from forecast.datasets.dataset import make_bars
+        from forecast.serving.evening import LiveForecast
+        from forecast.serving.loader import load_members, open_experiment, source_now
+        from forecast.serving.signal import outlook
+
+        described, experiment = open_experiment(run)
+        rules = self._rules(run, live)
+        self._refresh(experiment, symbols=[experiment.symbol])
+        source = source_now(run, experiment, self._store)
+        newest = None
+        if self.refit:
+            from forecast.serving.refit import refit
+
+            with self._workers(described) as workers:
+                newest = refit(run, source, workers=workers, note=self.note, progress=self.progress)
+        loaded = load_members(run)
+        return LiveForecast(
+            loaded=loaded,
+            forecast=outlook(loaded, source, rules=rules, newest=newest),
+            prices=make_bars(source, experiment),
+            actions=source.actions,
+        )
+
+    def _rules(self, run: Run, live: "LiveRun | None" = None) -> "TradingConfig":
+        """Those of the live run, or of the run's newest backtest, with what differs from them."""
+        from forecast.serving.signal import rules_of
+
+        rules = rules_of(run) if live is None else live.trading
+        return replace(rules, **{name: value for name, value in self.rules.items() if value is not None})
+
+    def _refresh(self, experiment: "Experiment", *, symbols: Iterable[str]) -> None:
+        if not self.offline:
+            options: dict[str, Any] = {"symbols": symbols, "now": self.now, "client": self._client}
+            for message in refresh_all(self.workspace, self._store, experiment, **options):
+                self.note(message)
+
+    def _workers(self, described: "Mapping[str, Any]") -> "AbstractContextManager[WorkerPool]":
+        backend = described.get("backend", "tensorflow")
+        return make_workers(jobs=jobs_of(self.jobs), backend=backend, cluster=None)

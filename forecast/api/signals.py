@@ -160,24 +160,7 @@ def signal(
     place, now = workspace_of(workspace), np.datetime64("now", "ns")
     chosen = run_of(run, place)
     with progress_display(progress) as display:
-        if chosen.is_panel:
-            from forecast.api.rankings import ask_panel
-
-            ranking = ask_panel(
-                chosen,
-                workspace=place,
-                now=now,
-                offline=offline,
-                refit=refit,
-                jobs=jobs,
-                rules={"policy": policy, "threshold": threshold},
-                note=display.note,
-                progress=display,
-            )
-            for note in ranking.notes:
-                display.note(note)
-            return SignalResult.of_panel(chosen, ranking, now=now)
-        answer = Asking(
+        asking = Asking(
             workspace=place,
             now=now,
             offline=offline,
@@ -186,7 +169,13 @@ def signal(
             rules={"policy": policy, "threshold": threshold},
             note=display.note,
             progress=display,
-        ).one(chosen)
+        )
+        if chosen.is_panel:
+            ranking = asking.panel(chosen)
+            for note in ranking.notes:
+                display.note(note)
+            return SignalResult.of_panel(chosen, ranking, now=now)
+        answer = asking.one(chosen)
         for note in answer.forecast.notes:
             display.note(note)
     return SignalResult.of_run(chosen, answer.forecast, now=now)

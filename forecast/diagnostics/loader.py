@@ -16,15 +16,14 @@ from forecast.datasets.dataset import Dataset, make_windows
 from forecast.datasets.panel import PanelDataset, pool, write_panel
 from forecast.diagnostics.keras_networks import KerasNetwork
 from forecast.diagnostics.numpy_cells import GATES, Array, Weights
-from forecast.runs import integrity, tables
+from forecast.runs import tables
 from forecast.runs.checkpoints import open_member, panel_scalers
-from forecast.runs.integrity import Integrity
+from forecast.runs.integrity import Integrity, open_trained
 from forecast.runs.run import Run
 from pipelines import user_code
-from pipelines.errors import ConfigError, RunError
+from pipelines.errors import RunError
 from pipelines.files import temporary_folder
 from pipelines.market.types import Bars, Floats
-from pipelines.preprocessing import custom_features
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.windows import Rows, gather
 
@@ -99,26 +98,14 @@ def open_subject(run: Run) -> RunUnderStudy:
         RunError: an unfinished or damaged run, or bars other than it was trained on.
         ConfigError: features or networks that this version does not know.
     """
-    about = run.describe()
-    if not run.finished:
-        raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it resumes.")
-    checked = integrity.check(run)
-    run.refuse_judged()
-    try:
-        experiment = Experiment.from_options(about["config"])
-    except ConfigError as error:
-        raise ConfigError(f"Run {run.name} is not of this version: {error} Train it again.") from error
-    if experiment.combinatorial:
-        raise RunError(
-            f"Expected a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
-        )
+    opened = open_trained(run)
+    about, experiment = opened.described, opened.experiment
     if experiment.local_models:
         raise RunError(
             f"Expected networks that the symbols of a panel share, got {run.name} with local_models. Train a panel "
             "without, or one of its symbols."
         )
-    custom_features.check_sources(experiment.features, about.get("user_features", {}))
-    user_code.check_sources([*experiment.models, experiment.label], about.get("user_code", {}))
+    user_code.check_sources([experiment.label], about.get("user_code", {}))
     diverged = {member["model"] for member in about.get("diverged", ())}
     models = tuple(model for model in experiment.models if model not in diverged)
     if not models:
@@ -135,7 +122,7 @@ def open_subject(run: Run) -> RunUnderStudy:
         data=data,
         closes=np.concatenate([bars.close for bars in prices.values()]),
         models=models,
-        integrity=checked,
+        integrity=opened.integrity,
     )
 
 

@@ -5,13 +5,16 @@ those of the certificate and of run.json included, is not noticed here: forecast
 weights.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from forecast.config.experiment import Experiment
 from forecast.runs.io import damaged
 from forecast.runs.manifest import FILES, SEAL, changed, digest, has_digests, read_checked, sealed
 from forecast.runs.run import BOUND, CERTIFICATE, PREDICTIONS, Run
-from pipelines.errors import RunError
+from pipelines import user_code
+from pipelines.errors import ConfigError, RunError
+from pipelines.preprocessing import custom_features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +27,43 @@ class Integrity:
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
         return {"verified": self.verified, "reason": self.reason}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainedRun:
+    """A finished run whose networks can be asked. described: run.json."""
+
+    described: dict[str, Any]
+    experiment: Experiment
+    integrity: Integrity
+
+    @property
+    def ongoing(self) -> Experiment:
+        """The experiment without an end."""
+        return replace(self.experiment, end=None)
+
+
+def open_trained(run: Run) -> TrainedRun:
+    """What was trained, if this version can ask it.
+
+    Raises:
+        RunError: an unfinished or damaged run, a file of it that was changed, or networks without a newest fold.
+        ConfigError: features or networks that this version does not know, or code that has changed.
+    """
+    described = run.describe()
+    checked = check(run)
+    run.refuse_judged()
+    try:
+        experiment = Experiment.from_options(described["config"])
+    except ConfigError as error:
+        raise ConfigError(f"Run {run.name} is not of this version: {error} Train it again.") from error
+    if experiment.combinatorial:
+        raise RunError(
+            f"Expected a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
+        )
+    custom_features.check_sources(experiment.features, described.get("user_features", {}))
+    user_code.check_sources(experiment.models, described.get("user_code", {}))
+    return TrainedRun(described=described, experiment=experiment, integrity=checked)
 
 
 def check(run: Run) -> Integrity:

@@ -78,6 +78,15 @@ class RunFolder:
         """Whether the run is about several symbols at once."""
         return isinstance((self.describe().get("panel") or {}).get("symbols"), dict)
 
+    def refuse_panel(self) -> None:
+        """Stops where one symbol is asked about.
+
+        Raises:
+            RunError: the run is about several at once.
+        """
+        if self.is_panel:
+            raise RunError(f"Expected a run of one symbol, got the panel {self.name}.")
+
     def describe(self) -> dict[str, Any]:
         """run.json: config, data fingerprint, fold dates, seeds, versions, backend."""
         path = self.folder / "run.json"

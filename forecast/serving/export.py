@@ -22,9 +22,10 @@ from forecast.config.run_outputs import ExportConfig
 from forecast.datasets.dataset import Source, make_bars
 from forecast.runs import integrity
 from forecast.runs.checkpoints import Checkpoint, open_member
+from forecast.runs.integrity import open_trained
 from forecast.runs.io import read_json, write_json
 from forecast.runs.run import Run
-from forecast.serving.loader import last_fold, open_experiment
+from forecast.serving.loader import last_fold
 from pipelines import user_code
 from pipelines.errors import ConfigError, RunError
 from pipelines.files import temporary_folder, write_atomically
@@ -69,9 +70,11 @@ def export(
     """
     if config.format == "onnx" and not all(map(importlib.util.find_spec, _WITH_ONNX)):
         raise ConfigError("ONNX needs libraries that are not installed: pip install 'tick-forecast[onnx]'.")
-    described, experiment = open_experiment(run)
-    if not (checked := integrity.check(run)).verified:
-        tell(f"Not verified: {checked.reason}.")
+    run.refuse_panel()
+    opened = open_trained(run)
+    described, experiment = opened.described, opened.ongoing
+    if not opened.integrity.verified:
+        tell(f"Not verified: {opened.integrity.reason}.")
     number = last_fold(described) if config.fold is None else config.fold
     chosen = tuple(config.models) or tuple(experiment.models)
     folds = [int(description["number"]) for description in described["folds"]]
@@ -81,12 +84,12 @@ def export(
             f"got {number} and {', '.join(chosen)}."
         )
     tasks = [(model, number, seed) for model in chosen for seed in range(experiment.seeds)]
-    opened = [open_member(run, experiment, task) for task in tasks]
-    for diverged in (member for member in opened if member.diverged):
+    checkpoints = [open_member(run, experiment, task) for task in tasks]
+    for diverged in (member for member in checkpoints if member.diverged):
         tell(f"Left out, it diverged in training: {' '.join(map(str, diverged.task))}.")
-    files = [member for member in opened if not member.diverged]
+    files = [member for member in checkpoints if not member.diverged]
     if not files:
-        raise RunError(f"Expected a member that learned to export, got {len(opened)} that diverged. Train again.")
+        raise RunError(f"Expected a member that learned to export, got {len(checkpoints)} that diverged. Train again.")
     fitting = backend.load_fitting("tensorflow")  # whatever trained it: the weights are the same, and it writes both
     exported = []
     for member in files:

@@ -12,15 +12,12 @@ from forecast.compute import backend
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Source, bars_alone, load, load_covariates
 from forecast.datasets.tick_history import TickHistory
-from forecast.runs import integrity
 from forecast.runs.checkpoints import Checkpoint, open_member
-from forecast.runs.integrity import Integrity
+from forecast.runs.integrity import Integrity, open_trained
 from forecast.runs.run import Run
-from pipelines import user_code
-from pipelines.errors import ConfigError, RunError, TooFewBarsError
+from pipelines.errors import RunError, TooFewBarsError
 from pipelines.market import calendars
 from pipelines.market.types import Floats, Ticks
-from pipelines.preprocessing import custom_features
 from pipelines.preprocessing.windows import Rows
 from pipelines.store.store import Store
 
@@ -61,31 +58,15 @@ class LoadedRun:
         return {model: np.stack(seed_probabilities) for model, seed_probabilities in probabilities.items()}
 
 
-def open_experiment(run: Run) -> tuple[dict[str, Any], Experiment]:
-    """A finished run's description, and its experiment without an end.
+def open_experiment(run: Run) -> tuple[Mapping[str, Any], Experiment]:
+    """The description of a finished run of one symbol, and its experiment without an end.
 
     Raises:
-        RunError: an unfinished or damaged run, or a file of it that was changed.
-        ConfigError: features or networks that this version does not know.
+        RunError, ConfigError: a panel, or as forecast.runs.integrity.open_trained().
     """
-    described = run.describe()
-    if not run.finished:
-        raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it resumes.")
-    integrity.check(run)
-    run.refuse_judged()
-    if run.is_panel:
-        raise RunError(f"Expected a run of one symbol, got the panel {run.name}.")
-    try:
-        experiment = Experiment.from_options({**described["config"], "end": None})
-    except ConfigError as error:
-        raise ConfigError(f"Run {run.name} is not of this version: {error} Train it again.") from error
-    if experiment.combinatorial:
-        raise RunError(
-            f"Expected a walk-forward run, got {run.name} with --split combinatorial. Train with --split expanding."
-        )
-    custom_features.check_sources(experiment.features, described.get("user_features", {}))
-    user_code.check_sources(experiment.models, described.get("user_code", {}))
-    return described, experiment
+    run.refuse_panel()
+    opened = open_trained(run)
+    return opened.described, opened.ongoing
 
 
 def last_fold(described: Mapping[str, Any]) -> int:
@@ -100,7 +81,9 @@ def load_members(run: Run, *, fold: int | None = None) -> LoadedRun:
         RunError: damaged files (see forecast.runs.checkpoints), or no such fold.
         ConfigError: features, networks or a backend that are not here.
     """
-    described, experiment = open_experiment(run)
+    run.refuse_panel()
+    opened = open_trained(run)
+    described, experiment = opened.described, opened.ongoing
     number = last_fold(described) if fold is None else fold
     if number not in (numbers := [int(description["number"]) for description in described["folds"]]):
         raise RunError(f"Expected a fold from {numbers[0]} to {numbers[-1]}, got {number}.")
@@ -116,7 +99,7 @@ def load_members(run: Run, *, fold: int | None = None) -> LoadedRun:
         members=members,
         parameters=tuple(library.load(member.weights, architecture=member.architecture) for member in members),
         library=library,
-        integrity=integrity.check(run),
+        integrity=opened.integrity,
     )
 
 

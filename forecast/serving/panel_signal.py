@@ -1,37 +1,30 @@
 """Today's ranking of a panel: every symbol's newest window through the members of the last fold, and what to trade."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from forecast.compute import backend
-from forecast.compute.task import Task
 from forecast.config.experiment import Experiment
 from forecast.config.trading import TradingConfig
-from forecast.datasets.dataset import Source, make_bars, members, with_cross_sections, with_room
+from forecast.datasets.dataset import Source, make_bars, with_cross_sections, with_room
 from forecast.evaluation.panel.rows import panel_rows
 from forecast.evaluation.panel.shares import check_rules, market_states, member_shares
-from forecast.runs import integrity, tables
-from forecast.runs.checkpoints import Checkpoint, open_member, panel_scalers
+from forecast.runs import tables
+from forecast.runs.integrity import open_trained
 from forecast.runs.run import Run
 from forecast.serving.loader import covariates_now, last_fold, late_covariates, source_since
+from forecast.serving.panel_decisions import DecisionRows, decision_rows_of, fresh_predictions, member_groups
 from forecast.serving.signal import SETTLED
 from forecast.trading.panel_shares import rows_by_symbol
 from forecast.trading.signals import ENSEMBLE, utc
-from pipelines.errors import ConfigError, ForecastError, RunError
+from pipelines.errors import ForecastError, RunError
 from pipelines.market import calendars
 from pipelines.market.types import Bars, Floats, Times
-from pipelines.preprocessing import custom_features, features, windows
-from pipelines.preprocessing.scaling import Scaler
-from pipelines.preprocessing.windows import Rows
 from pipelines.store.store import Store
-
-_CHECKED = 3  # decisions of the run per symbol that are made again, to see that nothing has changed
-_SAME = 1e-4  # float32 computed in other batches differs by less, other features or weights by far more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,46 +64,6 @@ class PanelSignal:
         return bool(session < calendars.last_closed(self.calendar, now=now - SETTLED))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _DecisionRows:
-    """A symbol's bars, its features, and the bars at which decisions are asked for: the run's last ones, then new ones.
-
-    fresh: how many of them the run has not made.
-    """
-
-    prices: Bars
-    matrix: Floats
-    ends: Rows
-    fresh: int
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Group:
-    """Members of one fold, and the symbols that they are asked about: all of a panel, or one with its own."""
-
-    members: Sequence[Checkpoint]
-    symbols: tuple[str, ...]
-
-
-def open_panel(run: Run) -> tuple[dict[str, Any], Experiment]:
-    """A finished panel's description, and its experiment without an end.
-
-    Raises:
-        RunError: an unfinished or damaged run.
-        ConfigError: features or networks that this version does not know.
-    """
-    described = run.describe()
-    if not run.finished:
-        raise RunError(f"Run {run.name} is not finished. Run its 'forecast train' again: it goes on.")
-    integrity.check(run)
-    try:
-        experiment = Experiment.from_options({**described["config"], "end": None})
-    except ConfigError as error:
-        raise ConfigError(f"Run {run.name} is not of this version: {error} Train it again.") from error
-    custom_features.check_sources(experiment.features, described.get("user_features", {}))
-    return described, experiment
-
-
 def panel_signal(
     run: Run,
     store: Store,
@@ -129,17 +82,18 @@ def panel_signal(
         RunError: networks that no longer give the probabilities that the run has stored, or no bar that is newer.
         ConfigError: rules that a panel cannot follow.
     """
-    described, experiment = open_panel(run)
+    opened = open_trained(run)
+    described, experiment = opened.described, opened.ongoing
     bars, stored = run.bars(), run.predictions()
     check_rules(rules, described, bars=bars)
     past = stored[stored["model"].isin(experiment.models)]
     if until is not None:
         past = past[utc(past["decided_at"]) <= until]
     fold = last_fold(described)
-    groups, scalers = _members(run, experiment, fold=fold)
+    groups, scalers = member_groups(run, experiment, fold=fold)
     last = past.groupby("symbol")["decided_at"].max()
     firsts = {str(symbol): first for symbol, first in bars.groupby("symbol")["opened_at"].first().items()}
-    symbol_rows: dict[str, _DecisionRows] = {}
+    symbol_rows: dict[str, DecisionRows] = {}
     covariates = covariates_now(described, experiment, store)
     prices_now, absent = _newest_bars(store, experiment, firsts=firsts, covariates=covariates, until=until)
     refitted = None if refit is None else refit(prices_now)
@@ -148,7 +102,7 @@ def panel_signal(
             absent[symbol] = "too little history in the last fold"
             continue
         try:
-            symbol_rows[symbol] = _decision_rows(prices, experiment.of_symbol(symbol), last=last.get(symbol))
+            symbol_rows[symbol] = decision_rows_of(prices, experiment.of_symbol(symbol), last=last.get(symbol))
         except ForecastError as error:
             absent[symbol] = str(error)
     if not symbol_rows:
@@ -157,7 +111,7 @@ def panel_signal(
         [member.architecture for member in groups[0].members], name=described.get("backend", backend.DEFAULT)
     )
     newest = newest_closes({symbol: decision_rows.prices for symbol, decision_rows in symbol_rows.items()})
-    fresh, apart = _fresh(symbol_rows, groups, scalers, past, library=library, fold=fold)
+    fresh, apart = fresh_predictions(symbol_rows, groups, scalers, past, library=library, fold=fold)
     if refitted is not None:
         fresh = [_refitted(frame, refitted, newest=newest) for frame in fresh]
         learned = next(iter(refitted.values()))
@@ -251,143 +205,13 @@ def _refitted(
     return changed.dropna(subset=["probability"])
 
 
-def _decision_rows(prices: Bars, experiment: Experiment, *, last: pd.Timestamp | None) -> _DecisionRows:
-    """Where a symbol is asked for decisions."""
-    if not len(prices):
-        raise RunError(f"{experiment.symbol}: no bar up to then.")
-    matrix = features.compute(prices, names=experiment.columns)
-    first = windows.first_end(matrix, steps=experiment.window)
-    since = 0 if last is None else int(np.searchsorted(prices.closed_at, _utc(last), side="right"))
-    start = len(prices) - 1 if last is None else since  # a symbol that the run never tested is asked today alone
-    ends = np.arange(max(first, start - _CHECKED), len(prices), dtype=np.int64)
-    days = calendars.session_of(prices.closed_at[ends], prices.calendar)
-    ends = ends[members(days, experiment.membership, prices.symbol)]
-    return _DecisionRows(prices=prices, matrix=matrix, ends=ends, fresh=int((ends >= max(first, start)).sum()))
-
-
-def _members(run: Run, experiment: Experiment, *, fold: int) -> tuple[list[_Group], dict[str, Scaler]]:
-    """The members of a fold with the symbols that each set of them is asked of, and each symbol's scaler there."""
-    tasks = [(model, fold, seed) for model in experiment.models for seed in range(experiment.seeds)]
-    if not experiment.local_models:
-        members = [open_member(run, experiment, task, panel=True) for task in tasks]
-        scalers = panel_scalers(run, members[0].task, features=len(experiment.columns))
-        return [_Group(members=members, symbols=tuple(scalers))], scalers
-    groups, scalers = [], {}
-    for symbol in experiment.panel:
-        part = run.of_symbol(symbol)
-        if part.member(*tasks[0]).exists():  # it has members in this fold
-            members = [open_member(part, experiment, task) for task in tasks]
-            groups.append(_Group(members=members, symbols=(symbol,)))
-            scalers[symbol] = members[0].scaler
-    return groups, scalers
-
-
-def _fresh(
-    symbol_rows: Mapping[str, _DecisionRows],
-    groups: Sequence[_Group],
-    scalers: Mapping[str, Scaler],
-    past: pd.DataFrame,
-    *,
-    library: ModuleType,
-    fold: int,
-) -> tuple[list[pd.DataFrame], float]:
-    """Rows of the decisions that the run has not made, and how far those that it has made are from what it stored."""
-    frames, apart = [], 0.0
-    for group in groups:
-        decisions = _decisions(symbol_rows, group.symbols, scalers, steps=group.members[0].architecture.steps)
-        if decisions is None:
-            continue
-        recorded = past[(past["fold"] == fold) & past["symbol"].isin(group.symbols)]
-        for member in group.members:
-            probability = _probability(member, decisions, library=library)
-            frames.append(decisions.fresh_rows(member.task, probability))
-            apart = max(apart, decisions.distance(recorded, member.task, probability))
-    if apart > _SAME:
-        raise RunError(
-            f"The networks no longer give the probabilities that the run stored (by up to {apart:.2g}): other bars in "
-            "the store, or another version. Train it again: --overwrite."
-        )
-    return frames, apart
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Decisions:
-    """Windows that members are asked about. matrix: scaled features of the symbols one after another.
-
-    ends: the row at which each window ends. symbol, decided_at, new: whose it is, when it decides, and whether the run
-    has not; all of shape (windows,).
-    """
-
-    matrix: "np.ndarray[Any, np.dtype[np.float32]]"
-    ends: Rows
-    symbol: "np.ndarray[Any, np.dtype[np.object_]]"
-    decided_at: Times
-    new: "np.ndarray[Any, np.dtype[np.bool_]]"
-
-    def fresh_rows(self, task: Task, probability: Floats) -> pd.DataFrame:
-        """The new decisions as rows of predictions.parquet."""
-        model, fold, seed = task
-        times = pd.DatetimeIndex(self.decided_at[self.new]).tz_localize("UTC")
-        return pd.DataFrame(
-            {"symbol": self.symbol[self.new], "model": model, "fold": fold, "seed": seed, "decided_at": times,
-             "entry_at": times, "exit_at": times, "probability": probability[self.new], "target": 0,
-             "forward_return": 0.0}
-        )  # fmt: skip
-
-    def distance(self, stored: pd.DataFrame, task: Task, probability: Floats) -> float:
-        """How far the decisions that the run has made, made again, are from what it stored of them."""
-        model, _, seed = task
-        rows = stored[(stored["model"] == model) & (stored["seed"] == seed)]
-        before = pd.Series(rows["probability"].to_numpy(), index=[rows["symbol"], utc(rows["decided_at"])])
-        again = pd.Series(probability[~self.new], index=[self.symbol[~self.new], self.decided_at[~self.new]])
-        both = before.reindex(again.index).to_numpy(np.float64)
-        return float(np.nanmax(np.abs(both - again.to_numpy()), initial=0.0))
-
-
-def _decisions(
-    symbol_rows: Mapping[str, _DecisionRows], symbols: Sequence[str], scalers: Mapping[str, Scaler], *, steps: int
-) -> _Decisions | None:
-    """What is asked of these symbols, None where nothing is."""
-    values, ends, offset = [], [], 0
-    named = [(name, symbol_rows[name]) for name in symbols if name in symbol_rows and len(symbol_rows[name].ends)]
-    if not named:
-        return None
-    for name, symbol in named:
-        first = int(symbol.ends[0]) - steps + 1
-        values.append(scalers[name].apply(symbol.matrix[first:].astype(np.float32)))
-        ends.append(symbol.ends - first + offset)
-        offset += len(values[-1])
-    return _Decisions(
-        matrix=np.concatenate(values),
-        ends=np.concatenate(ends),
-        symbol=np.concatenate([np.full(len(symbol.ends), name, dtype=object) for name, symbol in named]),
-        decided_at=np.concatenate([symbol.prices.closed_at[symbol.ends] for _, symbol in named]),
-        new=np.concatenate([np.arange(len(symbol.ends)) >= len(symbol.ends) - symbol.fresh for _, symbol in named]),
-    )
-
-
-def _probability(member: Checkpoint, decisions: _Decisions, *, library: ModuleType) -> Floats:
-    """What a member says of each window."""
-    if member.diverged:
-        return np.full(len(decisions.ends), 0.5)
-    width = decisions.matrix.shape[1]
-    probability: Floats = library.predict(
-        decisions.matrix,
-        ends=decisions.ends,
-        scaler=Scaler(mean=np.zeros(width), scale=np.ones(width)),  # the matrix is scaled
-        architecture=member.architecture,
-        parameters=library.load(member.weights, architecture=member.architecture),
-    )
-    return probability
-
-
 def _ranking(
     symbol: "np.ndarray[Any, np.dtype[np.object_]]",
     decided_at: Times,
     probability: Floats,
     shares: Floats,
     *,
-    symbol_rows: Mapping[str, _DecisionRows],
+    symbol_rows: Mapping[str, DecisionRows],
     newest: Mapping[str, np.datetime64],
 ) -> tuple[RankedName, ...]:
     """The names that decide at the newest close, highest probability first; of alike ones the order says nothing."""
@@ -419,7 +243,3 @@ def _action(before: float, after: float) -> str:
     if change:
         return "buy" if change > 0 else "sell"
     return "keep" if after else "none"
-
-
-def _utc(moment: pd.Timestamp) -> np.datetime64:
-    return np.datetime64(moment.tz_convert(None), "ns")

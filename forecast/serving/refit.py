@@ -18,9 +18,10 @@ from forecast.datasets.dataset import MemberRows, Source, make_bars, make_window
 from forecast.datasets.panel import pool, write_panel
 from forecast.networks.results import FitResult
 from forecast.runs.checkpoints import tuned_hyperparameters
+from forecast.runs.integrity import open_trained
 from forecast.runs.run import Run
 from forecast.serving.loader import last_fold, open_experiment
-from forecast.serving.panel_signal import newest_closes, open_panel
+from forecast.serving.panel_signal import newest_closes
 from forecast.training.panel import shared_fold
 from pipelines import user_code
 from pipelines.errors import ConfigError, TooFewBarsError
@@ -71,7 +72,8 @@ def refit_panel(
         RunError: an unfinished or damaged run, or members that keep failing.
         TooFewBarsError: too little history.
     """
-    described, experiment = open_panel(run)
+    opened = open_trained(run)
+    described, experiment = opened.described, opened.ongoing
     if experiment.local_models:
         raise ConfigError(f"Expected a run with one set of networks for --refit, got {run.name} with one per symbol.")
     newest = newest_closes(prices)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yfinance
 
-from forecast.api import newest_signal, prices
+from forecast.api import newest_prices, prices
 from forecast.config.experiment import Experiment
 from forecast.workspace import Workspace
 from pipelines.sources.yahoo.client import Client, RetryPolicy
@@ -30,7 +30,11 @@ def fake(tmp_path, monkeypatch):
 def bring(folder, **experiment):
     workspace = Workspace(data_dir=folder / "data", reports_dir=folder)
     return partial(
-        newest_signal.refresh, workspace, Store(workspace.store), Experiment(**{"symbol": "AAA", **experiment})
+        newest_prices.refresh,
+        workspace,
+        Store(workspace.store),
+        Experiment(**{"symbol": "AAA", **experiment}),
+        client=prices.new_client(),
     )
 
 

@@ -98,7 +98,6 @@ def command(
 
     from forecast.api.evenings import Asking
     from forecast.api.progress import progress_display
-    from forecast.api.rankings import ask_panel
     from forecast.cli import signal_watch
     from forecast.cli.options import jobs_or_cores
     from forecast.cli.progress import busy, counted
@@ -140,10 +139,7 @@ def command(
             raise click.UsageError("Expected a run of one symbol for --watch, got a panel.")
         display = progress_display(not settings.quiet) if refit else busy(settings, f"Asking {run.symbol}")
         with display as training:
-            ranking = ask_panel(
-                run, workspace=settings.workspace, now=moment, offline=offline, refit=refit, jobs=ask.jobs,
-                rules=ask.rules, note=settings.note, progress=training if refit else None,
-            )  # fmt: skip
+            ranking = replace(ask, progress=training if refit else None).panel(run)
         show_panel(ranking, settings, now=moment, as_json=as_json)
         ctx.exit(STALE if ranking.stale(moment) else 0)
     if watch:
