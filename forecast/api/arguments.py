@@ -17,7 +17,7 @@ RunName: TypeAlias = "Run | str"
 Kind = TypeVar("Kind")
 Parameters = ParamSpec("Parameters")
 
-_OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
+_OPTION = re.compile(r"forecast [a-z]+ [^.,;:)`]*|--([a-z]+(?:-[a-z]+)*)")  # a whole command stays as it is
 _ARGUMENTS = {"model": "models", "baseline": "baselines", "feature": "features", "column": "columns"}
 
 
@@ -36,7 +36,7 @@ def in_python(function: Callable[Parameters, Kind]) -> Callable[Parameters, Kind
 
 
 def _argument(option: re.Match[str]) -> str:
-    return _ARGUMENTS.get(option[1], option[1].replace("-", "_"))
+    return _ARGUMENTS.get(option[1], option[1].replace("-", "_")) if option[1] else option[0]
 
 
 def check_type(value: object, kind: type[Kind], *, name: str, example: str) -> Kind:

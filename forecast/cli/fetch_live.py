@@ -1,30 +1,23 @@
 """`forecast fetch --live`: Yahoo's stream of quotes into the store."""
 
-import re
-
-import click
-
 from forecast.cli.context import CliContext, print_json
 from forecast.cli.tables import print_table
+from forecast.config.prices import RecordingConfig
 from forecast.report import formatting
 
 
-def record(settings: CliContext, symbols: tuple[str, ...], duration: str, *, as_json: bool) -> None:
+def record(settings: CliContext, symbols: tuple[str, ...], config: RecordingConfig, *, as_json: bool) -> None:
     """Yahoo's stream into the table of ticks; Ctrl-C keeps the recorded quotes."""
     from pipelines.market.types import check_symbol
     from pipelines.sources.yahoo import stream
     from pipelines.store.store import Store
 
-    match = re.fullmatch(r"([1-9]\d{0,5})([smh])", duration)
-    if not match:
-        raise click.UsageError(f"Expected --for such as 90s, 10m or 2h, got {duration!r}.")
-    seconds = int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
     names = list(dict.fromkeys(check_symbol(symbol) for symbol in symbols))
-    settings.note(f"Recording {', '.join(names)} for {duration}. Ctrl-C ends it; recorded quotes are kept.")
+    settings.note(f"Recording {', '.join(names)} for {config.duration}. Ctrl-C ends it; recorded quotes are kept.")
     store = Store(settings.store)
     stored = store.catalogue().query("kind == 'ticks' and currency != ''")
     currencies = dict(zip(stored["symbol"], stored["currency"], strict=True))
-    recording = stream.record(names, seconds=seconds, keep=store.write_ticks, currencies=currencies)
+    recording = stream.record(names, seconds=config.seconds, keep=store.write_ticks, currencies=currencies)
     counts = {"no quotes": recording.garbage, "late": recording.late, "in another currency": recording.foreign}
     counts |= {"from an impossible time": recording.misdated}
     left_out = ", ".join(f"{count} {reason}" for reason, count in counts.items() if count)

@@ -90,6 +90,11 @@ def option_of(
     )  # fmt: skip
 
 
+def overwrite_option(text: str) -> Callable[[Command], Command]:
+    """What is finished is made anew: said with each command, never in a file."""
+    return click.option("--overwrite", cls=AliasedOption, aliases=["--fresh"], is_flag=True, help=text)
+
+
 _TRAINING = (
     *(option_of(Experiment, name) for name in settings_of(Experiment)),
     click.option(
@@ -101,13 +106,7 @@ _TRAINING = (
         help="TOML file with any of these options under the same names; the command line wins.",
     ),
     *(option_of(ComputeConfig, name) for name in settings_of(ComputeConfig)),
-    click.option(
-        "--overwrite",
-        cls=AliasedOption,
-        aliases=["--fresh"],
-        is_flag=True,
-        help="Train anew even if this very run is finished.",
-    ),
+    overwrite_option("Train anew even if this very run is finished."),
 )
 
 _TRADING = (

@@ -1,6 +1,7 @@
 """How prices are fetched, what may be said about files, and how a series of the store is shown."""
 
 import datetime
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -175,6 +176,23 @@ class FileConfig:
 
     def __post_init__(self) -> None:
         check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingConfig:
+    """How a stream of quotes is recorded."""
+
+    duration: str = setting("10m", "text", "How long to record: 90s, 10m, 2h.", group="", option="for")
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not re.fullmatch(r"[1-9]\d{0,5}[smh]", self.duration):
+            raise ConfigError(f"Expected duration as text such as 90s, 10m or 2h, got {self.duration!r:.40}.")
+
+    @property
+    def seconds(self) -> int:
+        """The same in seconds."""
+        return int(self.duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[self.duration[-1]]
 
 
 @dataclass(frozen=True, kw_only=True)

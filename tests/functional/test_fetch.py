@@ -143,7 +143,7 @@ def test_live_quotes_are_recorded_for_the_asked_time(
     assert "BTC-USD       2" in capsys.readouterr().out
     assert Store(tmp_path / "data" / "store").read_ticks("BTC-USD").price.tolist() == [100.1, 100.2]
     assert forecast(tmp_path, "fetch", "X", "--live", "--for", "soon") == 2
-    assert "Expected --for such as 90s" in capsys.readouterr().err
+    assert "Expected duration as text such as 90s" in capsys.readouterr().err
 
 
 TWO = (

@@ -13,7 +13,7 @@ from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.fetch_files import describe, show
 from forecast.cli.options import option_of
 from forecast.config.fields import settings_of
-from forecast.config.prices import FetchConfig, FileConfig
+from forecast.config.prices import FetchConfig, FileConfig, RecordingConfig
 from forecast.config.universe import listed_symbols
 from forecast.report import formatting
 
@@ -54,7 +54,7 @@ def _reading_options(command: Any) -> Any:
 )
 @option_of(FetchConfig, "max_dropped")
 @click.option("--live", is_flag=True, help="yahoo: record the stream of quotes as ticks, for as long as --for says.")
-@click.option("--for", "duration", default="10m", show_default=True, help="How long to record: 90s, 10m, 2h.")
+@option_of(RecordingConfig, "duration")
 @json_option
 @click.pass_obj
 def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_json: bool, **options: Any) -> None:
@@ -85,7 +85,7 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
     if options["live"]:
         from forecast.cli.fetch_live import record
 
-        record(settings, symbols, options["duration"], as_json=as_json)
+        record(settings, symbols, RecordingConfig(duration=options["duration"]), as_json=as_json)
         return
     names = listed_symbols(symbols)
     request = FetchConfig(

@@ -7,7 +7,7 @@ import click
 
 from forecast.cli import completion
 from forecast.cli.context import CliContext, json_option, print_json, records, standalone_option
-from forecast.cli.options import AliasedOption, option_of
+from forecast.cli.options import option_of, overwrite_option
 from forecast.cli.progress import counted
 from forecast.cli.text import say
 from forecast.compute.progress import NotesOnly
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 @option_of(MemoryBenchmarkConfig, "seeds")
 @option_of(InspectionConfig, "ablation")
 @option_of(ComputeConfig, "jobs")
-@click.option(
-    "--overwrite", cls=AliasedOption, aliases=["--fresh"], is_flag=True, help="Of the benchmark: train all of it again."
-)
+@overwrite_option("Of the benchmark: train all of it again.")
 @standalone_option
 @json_option
 @click.pass_obj

@@ -13,7 +13,7 @@ from forecast.config.experiment import Experiment
 from forecast.config.fields import settings_of
 from forecast.config.judging import JudgeConfig
 from forecast.config.power_study import PowerStudyConfig
-from forecast.config.prices import FetchConfig, FileConfig, SeriesConfig
+from forecast.config.prices import FetchConfig, FileConfig, RecordingConfig, SeriesConfig
 from forecast.config.run_outputs import ExportConfig, InspectionConfig, MemoryBenchmarkConfig
 from forecast.config.trading import Costs, TradingConfig
 from pipelines.errors import ConfigError
@@ -23,7 +23,7 @@ COMMANDS = {
     "backtest": (Experiment, TradingConfig, Costs, ComputeConfig),
     "power": (PowerStudyConfig,),
     "judge": (JudgeConfig,),
-    "fetch": (FetchConfig, FileConfig),
+    "fetch": (FetchConfig, FileConfig, RecordingConfig),
     "data show": (SeriesConfig,),
     "data check": (SeriesConfig,),
     "inspect": (InspectionConfig, MemoryBenchmarkConfig),
