@@ -17,7 +17,8 @@ RunName: TypeAlias = "Run | str"
 Kind = TypeVar("Kind")
 Parameters = ParamSpec("Parameters")
 
-_OPTION = re.compile(r"forecast (?:data|fetch|inspect|live|runs|train)\b[^.,;:)`]*|--([a-z]+(?:-[a-z]+)*)")  # a whole command stays as it is
+_OPTION = re.compile(r"forecast (?:data|fetch|inspect|live|runs|train)\b[^.,;:)`]*|--([a-z]+(?:-[a-z]+)*)")
+"""A whole command, which stays as it is, or an option."""
 _ARGUMENTS = {"model": "models", "baseline": "baselines", "feature": "features", "column": "columns"}
 
 

@@ -1,21 +1,15 @@
 """A person's features computed in a fresh process on truncated histories, and what they opened while they did."""
 
 import base64
-import io
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipelines.errors import ConfigError
 from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing import custom_features, feature_process
+from pipelines.preprocessing.isolated_process import ask_process
 from pipelines.preprocessing.windows import Rows
 
 
@@ -53,7 +47,7 @@ def recompute(bars: Bars, cuts: Mapping[str, Rows]) -> dict[str, Recomputation]:
         One that takes too long, ends the process, or fails on the whole history.
     """
     limit = 60.0 + len(cuts) * (feature_process.BUDGET + 5 * custom_features.LONGEST_CALL)
-    answer = ask_process(feature_process.__name__, _request(bars, cuts), limit=limit)
+    answer = ask_process(feature_process.__name__, *_request(bars, cuts), limit=limit)
     messages: dict[str, dict[str, Any]] = {}
     for message in answer.messages:
         messages.setdefault(message["feature"], {}).update(message)
@@ -62,56 +56,8 @@ def recompute(bars: Bars, cuts: Mapping[str, Rows]) -> dict[str, Recomputation]:
     return {name: _result(messages[name]) for name in cuts}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProcessAnswer:
-    """What a process wrote, line by line, and how it ended."""
-
-    messages: tuple[dict[str, Any], ...]
-    ending: str
-
-    def refuse(self, message: Mapping[str, Any], what: str, *, hint: str) -> None:
-        """Raises the error of a message, or how the process ended where it never said what it opened.
-
-        Raises:
-            ConfigError: either of them.
-        """
-        if "error" in message:
-            raise ConfigError(str(message["error"]))
-        if "access" not in message:
-            raise ConfigError(f"{what}: expected it to return, got the end of its process ({self.ending}). {hint}")
-
-
-def ask_process(module: str, request: bytes, *, limit: float) -> ProcessAnswer:
-    """What a module of this project answers, run in a fresh process; it is ended after so many seconds."""
-    process = subprocess.Popen(  # noqa: S603  # this Python, this module
-        [sys.executable, "-P", "-m", module],  # -P: the current directory shadows no import of its own
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path()), "PYTHONWARNINGS": "ignore"},
-    )
-    try:
-        output, complaint = process.communicate(request, timeout=limit)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        output, complaint = process.communicate()
-    except BaseException:
-        process.kill()
-        process.communicate()
-        raise
-    last = " ".join(complaint.decode(errors="replace").strip().splitlines()[-1:])[:300]
-    return ProcessAnswer(
-        messages=tuple(json.loads(line) for line in output.decode(errors="replace").splitlines()),
-        ending=f"exit code {process.returncode}" + (f": {last}" if last else ""),
-    )
-
-
-def _import_path() -> list[str]:
-    """Where a process that is started finds this project, and what this one imports from."""
-    return [str(Path(__file__).parents[2]), *(path for path in sys.path if path)]
-
-
-def _request(bars: Bars, cuts: Mapping[str, Sequence[int] | Rows]) -> bytes:
+def _request(bars: Bars, cuts: Mapping[str, Sequence[int] | Rows]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is asked, and the arrays beside it."""
     arrays: dict[str, Any] = {}
     scalars: dict[str, Any] = {}
     for field in fields(Bars):
@@ -119,11 +65,10 @@ def _request(bars: Bars, cuts: Mapping[str, Sequence[int] | Rows]) -> bytes:
             continue
         value = getattr(bars, field.name)
         (arrays if isinstance(value, np.ndarray) else scalars)[field.name] = value
-    request = json.dumps({"features": list(cuts), "bars": scalars, "columns": list(arrays)})
-    arrays |= {f"cuts {number}": np.asarray(rows, dtype=np.int64) for number, rows in enumerate(cuts.values())}
-    buffer = io.BytesIO()
-    np.savez(buffer, request=np.array(request), **arrays)
-    return buffer.getvalue()
+    request = {"features": list(cuts), "bars": scalars, "columns": list(arrays)}
+    return request, arrays | {
+        f"cuts {number}": np.asarray(rows, dtype=np.int64) for number, rows in enumerate(cuts.values())
+    }
 
 
 def _result(message: Mapping[str, Any]) -> Recomputation:

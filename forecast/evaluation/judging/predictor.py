@@ -4,8 +4,6 @@ It is asked in a process of its own, and a second time, in a fresh one, for hist
 needed a later bar, or that depends on what was asked before, does not come out the same.
 """
 
-import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +15,7 @@ from forecast.evaluation.judging import predictor_process
 from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars, Floats
-from pipelines.preprocessing.isolated_features import ask_process
+from pipelines.preprocessing.isolated_process import ask_process
 from pipelines.preprocessing.windows import Rows
 
 LIMIT = 3600.0  # seconds for all answers of one predictor
@@ -148,13 +146,9 @@ def _ask(
 ) -> dict[str, Any]:
     """What a fresh process answers for these bars."""
     arrays: dict[str, Any] = dict(columns or {column: getattr(bars, column) for column in _COLUMNS})
-    request = json.dumps(
-        {"name": name, "columns": list(arrays), "vectorised": vectorised, "limit": LIMIT, "seconds": seconds}
-    )
-    buffer = io.BytesIO()
-    np.savez(buffer, request=np.array(request), rows=rows, closed_at=bars.closed_at, **arrays)
-    limit = LIMIT + 2 * user_code.LONGEST_CALL
-    answer = ask_process(predictor_process.__name__, buffer.getvalue(), limit=limit)
+    request = {"name": name, "columns": list(arrays), "vectorised": vectorised, "limit": LIMIT, "seconds": seconds}
+    arrays |= {"rows": rows, "closed_at": bars.closed_at}
+    answer = ask_process(predictor_process.__name__, request, arrays, limit=LIMIT + 2 * user_code.LONGEST_CALL)
     message: dict[str, Any] = {}
     for part in answer.messages:
         message |= part

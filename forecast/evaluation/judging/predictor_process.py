@@ -1,23 +1,19 @@
 """The process in which a person's predictor is asked: histories that end earlier and earlier, none longer before.
 
 Asked bar by bar it is given the bars up to a decision and nothing else; a predictor that answers for every bar of a
-history at once is asked for the whole and then, in a process of its own, for histories that end early. An audit hook
-writes down what it opens. Run as a module: a request on stdin, JSON objects line by line on stdout.
+history at once is asked for the whole and then, in a process of its own, for histories that end early. Run as a module:
+a request on stdin, JSON objects line by line on stdout.
 """
 
-import io
-import json
-import os
-import sys
 import time
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipelines import user_code
 from pipelines.errors import ConfigError
-from pipelines.preprocessing.feature_process import AccessLog
+from pipelines.preprocessing.isolated_process import AccessLog, Send, question
 
 WHAT = "Predictor"
 _SLOW = "Let one call take seconds, not minutes, or ask it of fewer bars: --start."
@@ -25,24 +21,19 @@ _SLOW = "Let one call take seconds, not minutes, or ask it of fewer bars: --star
 
 def main() -> None:
     """Answers what stdin asks for; the predictor's own output goes to stderr."""
-    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    with np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False) as arrays:
-        request = json.loads(str(arrays["request"]))
-        columns = {name: arrays[name] for name in request["columns"]}
-        rows, closed = arrays["rows"], arrays["closed_at"]
+    request, arrays, send = question()
+    columns, closed = {name: arrays[name] for name in request["columns"]}, arrays["closed_at"]
     history = pd.DataFrame(columns, index=pd.DatetimeIndex(closed, name="closed_at").tz_localize("UTC"))
     log = AccessLog()
     try:
         log.active = True
-        _answer(
-            history, rows, stream=stream, **{key: request[key] for key in ("name", "vectorised", "limit", "seconds")}
-        )
+        asked = {key: request[key] for key in ("name", "vectorised", "limit", "seconds")}
+        _answer(history, arrays["rows"], send=send, **asked)
         log.active = False
-        _send(stream, access=list(log.entries))
+        send(access=list(log.entries))
     except ConfigError as error:
         log.active = False
-        _send(stream, error=str(error))
+        send(error=str(error))
 
 
 def _answer(
@@ -53,7 +44,7 @@ def _answer(
     vectorised: bool,
     limit: float,
     seconds: float,
-    stream: TextIO,
+    send: Send,
 ) -> None:
     """One line with the answers. vectorised: whether a predictor of whole histories may be asked once, for all rows."""
     began, values = time.monotonic(), []
@@ -62,7 +53,7 @@ def _answer(
         answer = user_code.call(name, past, what=WHAT, seconds=seconds, hint=_SLOW)
         if vectorised and not number and len(past) > 1 and np.shape(answer) == (len(past),):
             everything = user_code.call(name, history.copy(), what=WHAT, seconds=seconds, hint=_SLOW)
-            _send(stream, vectorised=True, values=_numbers(name, everything, shape=(len(history),))[rows].tolist())
+            send(vectorised=True, values=_numbers(name, everything, shape=(len(history),))[rows].tolist())
             return
         values.append(_last(name, answer, length=int(row) + 1))
         elapsed = time.monotonic() - began
@@ -72,7 +63,7 @@ def _answer(
                 f"{number + 1} in {elapsed:.1f} s. Let it answer for all bars of a history at once, or ask it of fewer "
                 "bars: --start."
             )
-    _send(stream, vectorised=False, values=values)
+    send(vectorised=False, values=values)
 
 
 def _last(name: str, answer: Any, *, length: int) -> float:
@@ -99,11 +90,6 @@ def _numbers(name: str, answer: Any, *, shape: tuple[int]) -> "np.ndarray[Any, n
     if values.shape != shape:
         raise ConfigError(f"{WHAT} {name}: expected shape {shape}, got {values.shape}. Return one number a bar.")
     return values
-
-
-def _send(stream: TextIO, **message: Any) -> None:
-    stream.write(json.dumps(message) + "\n")
-    stream.flush()
 
 
 if __name__ == "__main__":
