@@ -16,7 +16,6 @@ from forecast.diagnostics.loader import STAGES, Member, Network, RunUnderStudy, 
 from forecast.diagnostics.numpy_cells import Array, Weights, backward, forward, logits
 from pipelines.market.types import Floats
 
-PATHS = ("state", "h", "c", "input", "jacobian", "jacobian_h")
 FADED = 0.01
 """The share of its size at the decision below which a gradient counts as gone."""
 
@@ -26,8 +25,9 @@ JACOBIANS = 16  # a Jacobian costs as much as a gradient a unit
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Decay:
-    """Norms by lag, of shape (steps, windows). For each of PATHS, as a share of the value at lag 0 ("c" is 0 there and
-    takes that of the state); loss: the norm of d loss / d state itself, NaN where the loss is not that of a label."""
+    """Norms by lag, of shape (steps, windows). For state, h, c, input, jacobian and jacobian_h, as a share of the value
+    at lag 0 ("c" is 0 there and takes that of the state); loss: the norm of d loss / d state itself, NaN where the loss
+    is not that of a label."""
 
     share: dict[str, Floats]
     loss: Floats

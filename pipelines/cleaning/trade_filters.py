@@ -41,11 +41,6 @@ def abnormal(conditions: Any) -> NDArray[np.bool_]:
     return flags
 
 
-def off_hours(time: Times, calendar: str) -> NDArray[np.bool_]:
-    """Trades while the exchange is closed, shape (ticks,). Times may be in any order."""
-    return ~calendars.is_open(time, calendar)
-
-
 def outliers(time: Times, price: Floats, calendar: str) -> NDArray[np.bool_]:
     """Prices more than ten mean absolute deviations from the median of the 50 trades before them.
 

@@ -27,8 +27,8 @@ def main() -> None:
     log = AccessLog()
     try:
         log.active = True
-        asked = {key: request[key] for key in ("name", "vectorised", "limit", "seconds")}
-        _answer(history, arrays["rows"], send=send, **asked)
+        options = {key: request[key] for key in ("name", "vectorised", "limit", "seconds")}
+        _answer(history, arrays["rows"], send=send, **options)
         log.active = False
         send(access=list(log.entries))
     except ConfigError as error:

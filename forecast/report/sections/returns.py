@@ -17,7 +17,6 @@ from pipelines.market.types import Floats
 
 Table = dict[str, Any]
 
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 REGIMES = ("Calm", "Normal", "Turbulent")
 _SHADES = 4  # of gains, and as many of losses
 _FEWEST_MONTHS = 3

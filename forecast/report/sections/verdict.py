@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from forecast.config import model_registry
-from forecast.config.experiment import is_baseline
 from forecast.config.significance import SIGNIFICANCE
 from forecast.report import formatting
 from forecast.statistics.comparisons import BASE_RATE, SAME_EXPOSURE, Comparison
@@ -335,9 +334,3 @@ def _detectable(comparison: Comparison) -> str:
 
 def _signed(comparison: Comparison) -> str:
     return ("+" if comparison.difference > 0 else "") + formatting.number(comparison.difference, 3)
-
-
-def best_baseline(verdict: Verdict) -> str | None:
-    """The baseline with the highest rank IC, None where there is none."""
-    reference = [comparison for comparison in verdict.of("skill", family="reference") if is_baseline(comparison.model)]
-    return max(reference, key=lambda comparison: comparison.difference).model if reference else None
