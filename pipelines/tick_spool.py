@@ -77,7 +77,8 @@ class TickSpool:
         parts = {"prices": piece.prices} | ({} if piece.quotes is None else {"quotes": piece.quotes})
         for name, part in parts.items():
             columns = {column: getattr(part, column) for column in _COLUMNS[type(part)]}
-            np.savez(self._path(number, name), **columns)
+            for column, values in columns.items():
+                np.save(self._path(number, name, column), values)
             if len(part):
                 times = columns["time"].view(np.int64)
                 self.first, self.last = min(self.first, int(times[0])), max(self.last, int(times[-1]))
@@ -86,8 +87,9 @@ class TickSpool:
         self._bare.append(replace(piece, prices=piece.prices.rows(none), quotes=quotes))
 
     def _read(self, number: int, name: str, bare: Any) -> Any:
-        with np.load(self._path(number, name), allow_pickle=False) as arrays:
-            return replace(bare, **{column: arrays[column] for column in _COLUMNS[type(bare)]})
+        columns = _COLUMNS[type(bare)]
+        arrays = {column: np.load(self._path(number, name, column), allow_pickle=False) for column in columns}
+        return replace(bare, **arrays)
 
-    def _path(self, number: int, name: str) -> Path:
-        return self._folder / f"{number}-{name}.npz"
+    def _path(self, number: int, name: str, column: str) -> Path:
+        return self._folder / f"{number}-{name}-{column}.npy"

@@ -31,6 +31,7 @@ def _series(files: "pa.Table", kind: str) -> "pd.DataFrame":
         currency=("max.currency", "max"),
         calendar=("max.calendar", "max"),
     )
+    groups["currency"] = groups["currency"].fillna("")  # no statistics of empty texts
     return groups.rename(columns={"partition.symbol": "symbol"}).assign(kind=kind)
 
 

@@ -213,7 +213,7 @@ class Table:
                         self._address,
                         rows,
                         partition_by=list(self.partition_by),
-                        writer_properties=self._properties(),
+                        writer_properties=self._properties(rows),
                         storage_options=self._options(),
                         commit_properties=commit,
                     )
@@ -223,7 +223,7 @@ class Table:
                         rows,
                         mode="overwrite",
                         predicate=predicate,
-                        writer_properties=self._properties(),
+                        writer_properties=self._properties(rows),
                         commit_properties=commit,
                     )
                 break
@@ -337,14 +337,18 @@ class Table:
         """Beside the AWS_* variables of the environment, which delta-rs reads itself: no request lasts for ever."""
         return _S3_OPTIONS if self._folder is None else None
 
-    def _properties(self) -> Any:
+    def _properties(self, rows: "pa.Table | None" = None) -> Any:
+        """rows: what is written; no currency gets no statistics, since those of empty texts take most of the time."""
         from deltalake import ColumnProperties, WriterProperties
 
         differences = ColumnProperties(dictionary_enabled=False, encoding="DELTA_BINARY_PACKED")
+        columns = dict.fromkeys(self._rising, differences)
+        if rows is not None and "currency" in rows.column_names and rows["currency"].unique().to_pylist() == [""]:
+            columns["currency"] = ColumnProperties(statistics_enabled="NONE")
         return WriterProperties(
             compression="ZSTD",
             max_row_group_size=_ROWS,
-            column_properties=dict.fromkeys(self._rising, differences) or None,
+            column_properties=columns or None,
         )
 
     def _damaged(self, error: BaseException) -> StoreError:

@@ -1,5 +1,6 @@
 """The store gives back what it was given, whatever that was."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,14 @@ def test_the_catalogue_tells_rows_and_sessions(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("currency", ["", "USD"])
+def test_prices_without_a_currency_are_listed_and_come_back_without_one(tmp_path: Path, currency: str) -> None:
+    store = Store(tmp_path)
+    store.write_bars(replace(daily_bars([10, 11, 12]), currency=currency))
+    assert store.catalogue()["currency"].tolist() == [currency]
+    assert store.read_bars("XYZ").currency == currency
+
+
 def test_an_unknown_symbol_is_met_with_what_is_there_and_how_to_fetch_it(tmp_path: Path) -> None:
     store = Store(tmp_path / "none")
     with pytest.raises(UnknownSymbolError, match=r"nothing yet.*`forecast fetch QQQ`"):
@@ -147,7 +156,6 @@ def test_an_unknown_symbol_is_met_with_what_is_there_and_how_to_fetch_it(tmp_pat
 
 
 def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
-    from dataclasses import replace
 
     store, bars = Store(tmp_path), daily_bars([10, 11])
     store.write_bars(bars)
