@@ -122,9 +122,9 @@ def load_prediction(architectures: "Iterable[Architecture]", *, name: str) -> Mo
 
 def compiler_flags() -> str:
     """What XLA is told, the person's own flags first."""
-    given = os.environ.get("XLA_FLAGS", "")
+    environment = os.environ.get("XLA_FLAGS", "")
     own = ("--xla_cpu_multi_thread_eigen=false", "--xla_gpu_deterministic_ops=true")
-    return " ".join(filter(None, (given, *own)))
+    return " ".join(filter(None, (environment, *own)))
 
 
 def _environment(name: str) -> dict[str, str]:

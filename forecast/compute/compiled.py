@@ -46,7 +46,7 @@ def fetch(backend: str, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(OSError):  # it is compiled again
-        for path in _kept(_place(backend)):
+        for path in _stored_files(_place(backend)):
             digest, _, name = path.name.partition(".")
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() == digest and name:
@@ -65,9 +65,9 @@ def keep(backend: str, folder: Path) -> None:
         if place is None or not folder.is_dir():
             return
         remove_litter(place)
-        kept = {path.name.partition(".")[2] for path in _kept(place)}
+        stored_names = {path.name.partition(".")[2] for path in _stored_files(place)}
         for path in sorted(folder.iterdir()):
-            if path.name in kept or not path.is_file():
+            if path.name in stored_names or not path.is_file():
                 continue
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
@@ -79,14 +79,14 @@ def keep(backend: str, folder: Path) -> None:
 
 def _drop_oldest(base: Path) -> None:
     size = 0
-    files = [path for place in base.iterdir() if _is_private(place) for path in _kept(place)]
+    files = [path for place in base.iterdir() if _is_private(place) for path in _stored_files(place)]
     for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True):
         size += path.stat().st_size
         if size > _MOST:
             path.unlink(missing_ok=True)
 
 
-def _kept(place: Path | None) -> list[Path]:
+def _stored_files(place: Path | None) -> list[Path]:
     if place is None:
         return []
     return [path for path in place.iterdir() if not path.name.startswith(".") and path.is_file()]
@@ -109,10 +109,10 @@ def _place(backend: str) -> Path | None:
 
 def _is_private(folder: Path) -> bool:
     """Whether it is a folder, no link, that belongs to this user and that nobody else may write to."""
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode):
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
         return False
-    return not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
+    return not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
 
 
 def _machine(backend: str) -> str:
@@ -121,8 +121,8 @@ def _machine(backend: str) -> str:
     features = [platform.machine(), platform.processor()]
     with contextlib.suppress(OSError):  # not Linux
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-        wanted = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features")
-        features += sorted({line for line in lines if line.split("\t")[0].strip() in wanted})
+        described = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features")
+        features += sorted({line for line in lines if line.split("\t")[0].strip() in described})
     parts = [
         *(f"{name} {made_by[name]}" for name in ("python", "keras", *BACKENDS[backend])),
         compiler_flags(),
