@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.config.experiment import COMBINATORIAL
-from forecast.config.trading import TradingConfig as TradingConfig
+from forecast.config.trading import TradingConfig
 from forecast.evaluation.lookahead_audit import certify_fills
 from forecast.evaluation.panel.backtest import evaluate_panel
 from forecast.evaluation.recomputation import recompute
@@ -23,8 +23,7 @@ from forecast.statistics.verdict import Caveat, Status, Verdict
 from forecast.trading.ledgers import ledger_frame, trade_frame
 from forecast.trading.market_state import check_spread, closing_calendar
 from forecast.trading.signals import members, utc
-from forecast.trading.strategy import StrategyResult, chosen_bands
-from forecast.trading.strategy import accounts as accounts
+from forecast.trading.strategy import StrategyResult, accounts, chosen_bands
 from pipelines.errors import ConfigError
 from pipelines.market.calendars import session_of
 

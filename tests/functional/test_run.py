@@ -235,13 +235,13 @@ def test_every_run_proves_that_it_does_not_look_ahead(trained):
 
 
 def test_a_backtest_that_fills_too_soon_loses_its_certificate(copy, monkeypatch):
-    from forecast.config.trading import Costs
+    from forecast.config.trading import Costs, TradingConfig
     from forecast.evaluation import backtest
     from forecast.trading import strategy
     from forecast.trading.simulator import trade_all
 
     run = newest(copy)
-    rules = backtest.TradingConfig(policy="long-flat", threshold=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
+    rules = TradingConfig(policy="long-flat", threshold=0.0, costs=Costs(fee_bps=1, slippage_bps=2))
     honest = backtest.evaluate(run, rules=rules).metrics["certificate"]
     assert honest["passed"]
     assert honest["compared"] > run.certificate()["compared"]

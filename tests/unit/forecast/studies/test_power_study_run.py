@@ -13,8 +13,7 @@ from forecast.compute.executor import InlinePool
 from forecast.compute.processes import Inline
 from forecast.compute.task import FitTask
 from forecast.config.experiment import Experiment
-from forecast.config.trading import Costs
-from forecast.evaluation.backtest import TradingConfig
+from forecast.config.trading import Costs, TradingConfig
 from forecast.networks.results import FitResult
 from forecast.studies.power_results import rates
 from forecast.studies.power_study import Market, calibrate
