@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from forecast.runs.io import read_json, write_json
-from forecast.runs.schemas import LABELS
+from forecast.runs.manifest import LABELS
 from pipelines.errors import ConfigError, RunError
 
 if TYPE_CHECKING:

@@ -10,6 +10,9 @@ from forecast.runs.io import damaged, read_bytes
 from pipelines.errors import RunError
 
 FILES, SEAL, FORMAT = "files", "sha256", "format"
+LABELS = "labels.json"
+"""What a person may change: no sha256 of the run covers it."""
+
 CURRENT_FORMAT = 2
 """Of run.json. From 2 on a run lists the sha256 of each of its files and has a certificate; before it, neither."""
 _MOST = 1 << 32  # bytes of a file

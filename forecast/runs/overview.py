@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from forecast.runs.labels import Labels, read_labels
-from forecast.runs.manifest import FILES
-from forecast.runs.schemas import LABELS
+from forecast.runs.manifest import FILES, LABELS
 from pipelines.errors import ForecastError, RunError
 from pipelines.files import write_atomically
 

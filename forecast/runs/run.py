@@ -22,14 +22,7 @@ from forecast.runs.io import (
     write_arrays,
     write_json,
 )
-from forecast.runs.manifest import (
-    CURRENT_FORMAT,
-    FILES,
-    FORMAT,
-    digest,
-    read_checked,
-    sealed,
-)
+from forecast.runs.manifest import CURRENT_FORMAT, FILES, FORMAT, LABELS, digest, read_checked, sealed
 from forecast.runs.saved_backtests import SavedBacktests
 from pipelines.errors import RunError
 from pipelines.files import of_this_process, write_atomically
@@ -274,7 +267,7 @@ def discard(run: Run, *, labels: bool = True) -> None:
     labels: whether the note and the tags that a person put on it stay.
     """
     if run.folder.exists():
-        labels_file = run.folder / schemas.LABELS
+        labels_file = run.folder / LABELS
         content = labels_file.read_bytes() if labels and labels_file.is_file() else None
         aside = run.folder.parent / of_this_process(".discarded")
         aside.mkdir()

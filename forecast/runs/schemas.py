@@ -11,9 +11,6 @@ import pandas as pd
 
 from forecast.runs.io import check_size, damaged
 
-LABELS = "labels.json"
-"""What a person may change: no sha256 of the run covers it."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Column:

@@ -5,15 +5,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from forecast.config.trading import TradingConfig
-from forecast.runs.catalog import named_run
 from forecast.runs.io import read_json, write_json
-from forecast.runs.run import Run
 from pipelines.errors import RunError
+
+if TYPE_CHECKING:
+    from forecast.runs.run import Run
 
 _FILE = "live.json"
 
@@ -69,12 +70,14 @@ def live_names(folder: Path) -> set[str]:
     return {live_run.run for live_run in read_live(folder)}
 
 
-def open_live_run(runs: Path, live: LiveRun) -> Run:
+def open_live_run(runs: Path, live: LiveRun) -> "Run":
     """The run of an entry of the live set.
 
     Raises:
         RunError: its folder was removed; no other run is proposed in its place.
     """
+    from forecast.runs.catalog import named_run  # with pandas, which the names of the live runs do not need
+
     run = named_run(runs, live.run)
     if run is None:
         raise RunError(

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -10,6 +12,7 @@ from forecast.runs.catalog import open_run, set_latest
 from forecast.runs.overview import RunSummary, differing_settings, summaries
 from forecast.runs.run import Run
 from pipelines.errors import RunError
+from tests.helpers.command_line import environment
 from tests.helpers.report_fixtures import build_run, save_backtest
 
 
@@ -69,6 +72,17 @@ def test_a_run_whose_description_is_gone_is_listed_as_unreadable(runs):
     damaged = one(runs, "AAPL-1d-aaaaaaaaaa")
     assert damaged.status == "unreadable"
     assert "run.json" in damaged.problem
+
+
+def test_a_list_that_is_up_to_date_is_shown_without_pandas(runs):
+    summaries(runs)
+    program = (
+        "import sys\nfrom forecast.__main__ import run\n"
+        f"code = run(['--data-dir', {str(runs.parent)!r}, 'runs'])\nprint(code, 'pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment())
+    assert "AAPL-1d-aaaaaaaaaa" in done.stdout
+    assert done.stdout.splitlines()[-1] == "0 False"
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"version": 3, "runs": {"x": 1}}', b'{"version": 1}'])
