@@ -10,6 +10,7 @@ from pipelines.cleaning import cleaning
 from pipelines.sources.csv import conventions
 from pipelines.sources.csv.cells import quoted
 from pipelines.sources.csv.layout.identity import Values
+from pipelines.sources.csv.layout.layout import plain
 from pipelines.sources.csv.layout.plan import Plan
 from pipelines.sources.csv.options import Reading
 from pipelines.sources.csv.tables import Arrays
@@ -73,6 +74,10 @@ def file_part(plan: Plan, arrays: Arrays, sides: dict[str, float] | None = None)
         row = arrays.pop("row", np.arange(1, len(finished) + 1))
         arrays = {name: values[finished] for name, values in (arrays | {"row": row}).items()}
         notes += (f"unfinished bars left out: {np.count_nonzero(~finished):,}",)
+    if plain(plan.columns.values.get("close", "")) in ("prc", "dlyprc") and np.any(none := arrays["close"] < 0):
+        row = arrays.pop("row", np.arange(1, len(none) + 1))
+        arrays = {name: values[~none] for name, values in (arrays | {"row": row}).items()}
+        notes += (f"days without a trade (negative prices of CRSP) left out: {np.count_nonzero(none):,}",)
     if plan.columns.quotes:
         notes += conventions.carry_sides(plan, arrays, sides)
     if "split" in arrays and plan.shape.factor:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TOTALS = ("total", "totals", "sum", "average", "mean", "summe", "gesamt", "total:", "grand total", "合计", "总计")
+_SPREADSHEET_DAY = r"^[234]\d{4}(\.\d+)?$"  # from 1954 to 2036
+_SPREADSHEET_1970 = 25_569
 _NO = ("false", "0", "no", "f", "n")
 
 Arrays = dict[str, Any]
@@ -185,12 +187,16 @@ def _stamps(plan: Plan, cells: list[Any], row: int) -> times.Stamps:
 
 def _dates_of_clocks(time: Any, *, daily: bool) -> Any:
     """20240102.0, as pandas writes a column of whole numbers with a gap, as 20240102; 24:00 of a daily bar left away,
-    which would be the next date."""
+    which would be the next date; day numbers of a spreadsheet as dates."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     for pattern, applies in ((r"^((?:1[89]|20)\d{6})\.0$", True), (r"^(.*\d)[T ]24:?00(?::?00)?(?:\.0+)?$", daily)):
         if applies and len(time) and pc.any(pc.match_substring_regex(time, pattern)).as_py():
             time = pc.replace_substring_regex(time, pattern, r"\1")
+    if daily and len(time) and pc.all(pc.match_substring_regex(time, _SPREADSHEET_DAY)).as_py():
+        days = pc.floor(time.cast(pa.float64())).cast(pa.int32())
+        time = pc.subtract(days, pa.scalar(_SPREADSHEET_1970, pa.int32())).cast(pa.date32()).cast(pa.string())
     return time
 
 

@@ -221,3 +221,20 @@ def test_rows_numbered_without_a_name_are_no_splits(tmp_path: Path) -> None:
     prices = bars(read(tmp_path, text))
     assert prices.close.tolist() == [line[3] for line in PRICES]
     assert prices.volume.tolist() == [100 * line[4] for line in PRICES]
+
+
+def test_day_numbers_of_a_spreadsheet_are_dates_and_those_since_1904_no_sessions(tmp_path: Path) -> None:
+    numbers = ("45293", "45294.6666667", "45295", "45296", "45299")
+    text = table(lambda day: numbers[DAYS.index(day)])
+    assert [str(day)[:10] for day in bars(read(tmp_path, text)).opened_at] == list(DAYS)
+    with pytest.raises(ForecastError, match="it is closed at"):
+        read(tmp_path, table(lambda day: str(int(float(numbers[DAYS.index(day)])) - 1462)))
+
+
+def test_negative_prices_of_crsp_are_days_without_a_trade(tmp_path: Path) -> None:
+    text = "PERMNO,date,BIDLO,ASKHI,PRC,VOL,RET,OPENPRC\n" + "".join(
+        f"1,{day},{low},{h},{c},{v},C,{o}\n" for day, (o, h, low, c, v) in zip(DAYS, PRICES, strict=True)
+    )
+    delivery = read(tmp_path, text.replace("10.3,900,C,10.5", "-10.3,0,C,"))
+    assert bars(delivery).close.tolist() == [10.2, 10.5, 10.8, 10.9]
+    assert any("days without a trade" in note and note.endswith(": 1") for note in delivery.report.notes)
