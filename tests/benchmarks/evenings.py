@@ -301,10 +301,17 @@ def check_journal(desk: Desk, runs: dict[str, list[str]]) -> None:
 
 
 def check_orders(shown: list[dict[str, Any]]) -> None:
-    """The orders of all evenings add up to the shares that are held, and shares to a thirtieth of the account."""
+    """The orders of all evenings add up to the shares that are held, each from an equal part of the account.
+
+    Where the live set has become smaller, the parts are larger, and the shares are counted anew.
+    """
     held: dict[str, int] = {}
     counted: set[tuple[str, str]] = set()
+    parts = len(shown[0]["runs"])
     for answers in shown:
+        if len(answers["runs"]) != parts:
+            parts, held = len(answers["runs"]), {each["symbol"]: each["shares"] for each in answers["runs"]}
+            continue
         for each in answers["runs"]:
             if (each["symbol"], each["decided_at"]) not in counted:  # an old bar is no new order
                 counted.add((each["symbol"], each["decided_at"]))
