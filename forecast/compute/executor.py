@@ -107,7 +107,7 @@ class ProcessPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end(wait=False)
+        self._end(wait=kind is None)  # their processor time counts as this process's children's once they are gone
         if kind is None and self._folder is not None:  # else a worker may have been stopped while it wrote
             compiled.keep(self.backend, self._folder / _COMPILED)
         self._open.close()
