@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import os
 import platform
+import re
 import stat
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ CACHE = "FORECAST_CACHE"
 
 _MOST = 128 * 2**20  # bytes that are kept
 _OFF = {"off", "0", "none"}
+_FOLDER = re.compile(rf"({'|'.join(BACKENDS)})-[0-9a-f]{{16}}")
+_FILE = re.compile(r"[0-9a-f]{64}\..+", re.DOTALL)
 
 
 def user_folder() -> Path | None:
@@ -49,8 +52,8 @@ def fetch(backend: str, folder: Path) -> None:
         for path in _stored_files(_place(backend)):
             digest, _, name = path.name.partition(".")
             content = path.read_bytes()
-            if hashlib.sha256(content).hexdigest() == digest and name:
-                (folder / name).write_bytes(content)
+            if hashlib.sha256(content).hexdigest() == digest:
+                _write(folder / name, content)
             else:
                 path.unlink(missing_ok=True)
 
@@ -71,15 +74,26 @@ def keep(backend: str, folder: Path) -> None:
                 continue
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
-            part = place / of_this_process(f".{digest}")
-            part.write_bytes(content)  # not synced: half a file has another sha256
-            part.replace(place / f"{digest}.{path.name}")
+            _write(place / f"{digest}.{path.name}", content)
         _drop_oldest(place.parent)
 
 
+def _write(path: Path, content: bytes) -> None:
+    """The whole file or none, not synced: half a kept file has another sha256."""
+    part = path.with_name(of_this_process(f".{path.name[:100]}"))
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError:  # a full disk
+        part.unlink(missing_ok=True)
+        raise
+
+
 def _drop_oldest(base: Path) -> None:
+    """Of the files kept here alone: a person may have named a folder with other things in it."""
     size = 0
-    files = [path for place in base.iterdir() if _is_private(place) for path in _stored_files(place)]
+    places = [place for place in base.iterdir() if _FOLDER.fullmatch(place.name) and _is_private(place)]
+    files = [path for place in places for path in _stored_files(place)]
     for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True):
         size += path.stat().st_size
         if size > _MOST:
@@ -89,7 +103,7 @@ def _drop_oldest(base: Path) -> None:
 def _stored_files(place: Path | None) -> list[Path]:
     if place is None:
         return []
-    return [path for path in place.iterdir() if not path.name.startswith(".") and path.is_file()]
+    return [path for path in place.iterdir() if _FILE.fullmatch(path.name) and path.is_file()]
 
 
 def _place(backend: str) -> Path | None:

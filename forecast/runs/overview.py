@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from forecast.runs.io import read_bytes
 from forecast.runs.labels import Labels, read_labels
 from forecast.runs.manifest import FILES, LABELS
 from pipelines.errors import ForecastError, RunError
 from pipelines.files import write_atomically
 
 _FILE = ".overview.json"
+_MOST = 1 << 28  # bytes that are cached
 _VERSION = 3  # of what is cached: another one is read anew
 NUMBERS = ("sharpe", "annual_return", "total_return", "max_drawdown", "trades", "exposure")
 """Of performance, for each model of a run."""
@@ -159,7 +161,7 @@ def _read(path: Path) -> dict[str, tuple[Signature, RunSummary]]:
     """What was kept, nothing where it is missing, damaged or of another version."""
     names = {column.name for column in fields(RunSummary)}
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_bytes(path, most=_MOST))
         if content["version"] != _VERSION:
             return {}
         entries = {}
@@ -169,7 +171,7 @@ def _read(path: Path) -> dict[str, tuple[Signature, RunSummary]]:
             lists = {key: tuple(values[key]) for key in ("models", "backtests", "tags")}
             entries[name] = signature, RunSummary(**{**values, **lists})
         return entries
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (RunError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from forecast.config import model_registry
 from forecast.report import formatting
 from forecast.report.sections.verdict import verdict_text
+from forecast.runs.io import read_bytes
 from forecast.runs.overview import RunSummary
 from forecast.runs.run import Run
 from forecast.statistics.comparisons import BUY_AND_HOLD
@@ -22,7 +23,9 @@ from pipelines.files import write_atomically
 
 _FILE = ".index.json"
 _FORMAT = 1  # of what is kept: raised with every change of a sentence or a picture
+_PICTURE = {"own", "held", "colour", "end"}
 _WIDTH, _HEIGHT = 100, 28  # of a growth picture
+_MOST = 1 << 28  # bytes that are kept: of some ten thousand runs
 _READ = ("run.json", "backtests/{}/manifest.json", "backtests/{}/metrics.json")
 
 
@@ -131,6 +134,10 @@ def _to_json(row: BacktestRow) -> list[Any]:
 
 def _from_json(content: list[Any]) -> BacktestRow:
     sentence, verdict, growth = content
+    if growth is not None and not (
+        growth.keys() == _PICTURE and all(isinstance(text, str) for text in growth.values())
+    ):
+        raise TypeError("no picture")
     return BacktestRow(
         sentence=sentence, verdict=None if verdict is None else Verdict.from_json(verdict), growth=growth
     )
@@ -139,11 +146,11 @@ def _from_json(content: list[Any]) -> BacktestRow:
 def _read(path: Path) -> dict[str, _CachedRow]:
     """What was kept; nothing where it is missing, damaged or of another version, whose sentences may be others."""
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_bytes(path, most=_MOST))
         if content["version"] != _version():
             return {}
         return {name: _CachedRow(mark=mark, row=_from_json(row)) for name, (mark, row) in content["runs"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (RunError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 

@@ -73,6 +73,34 @@ def test_the_oldest_go_first_when_there_is_too_much(cache, tmp_path, monkeypatch
     assert fetched(tmp_path / "next").keys() == {"b", "c"}
 
 
+def test_a_folder_with_other_things_in_it_keeps_them(cache, tmp_path, monkeypatch):
+    own_files = [cache / "letters" / "letter.txt", cache / f"jax-{'0' * 16}" / "letter.txt", cache / "letter.txt"]
+    for path in own_files:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_bytes(b"ten bytes.")
+    cache.chmod(0o755)
+    monkeypatch.setattr(compiled, "_MOST", 7)
+    compiled.keep("tensorflow", run_folder(tmp_path / "first", lstm=b"one"))
+    assert fetched(tmp_path / "second") == {"lstm": b"one"}
+    assert [path.read_bytes() for path in own_files] == [b"ten bytes."] * 3
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_there(cache, tmp_path):
+    resource = pytest.importorskip("resource")
+    compiled.keep("tensorflow", run_folder(tmp_path / "first", lstm=b"one"))
+    second = run_folder(tmp_path / "second", rnn=b"two")
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, usual[1]))  # as on a disk that is full after the first byte
+    try:
+        compiled.keep("tensorflow", second)
+        compiled.fetch("tensorflow", tmp_path / "third")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert not list((tmp_path / "third").iterdir())
+    (place,) = cache.iterdir()
+    assert [path.suffix for path in place.iterdir()] == [".lstm"]
+
+
 def test_nothing_is_kept_where_the_cache_is_off_or_cannot_be_made(tmp_path, monkeypatch):
     monkeypatch.setenv(compiled.CACHE, "off")
     compiled.keep("tensorflow", run_folder(tmp_path / "first", lstm=b"one"))

@@ -326,8 +326,12 @@ def test_the_index_reads_only_the_runs_that_have_changed(tmp_path: Path, monkeyp
     html = write_index(runs, folder=tmp_path).read_text()
     assert set(read) == {("one", "later")}
     assert '<a href="one.default.html">default</a>' in html
-    (tmp_path / "runs" / ".index.json").write_text('{"version": 0')
-    assert write_index(runs, folder=tmp_path).read_text() == html
+    cached = tmp_path / "runs" / ".index.json"
+    damaged = json.loads(cached.read_text())
+    damaged["runs"]["one"][1][2] = "no picture"
+    for content in ('{"version": 0', json.dumps(damaged), "[" * 10**6):
+        cached.write_text(content)
+        assert write_index(runs, folder=tmp_path).read_text() == html
 
 
 def test_an_empty_index_says_what_to_do(tmp_path: Path) -> None:

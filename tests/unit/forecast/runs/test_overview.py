@@ -1,6 +1,7 @@
 """A list of runs says what is in them, notices every change, and does not read again what has not changed."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -85,12 +86,20 @@ def test_a_list_that_is_up_to_date_is_shown_without_pandas(runs):
     assert done.stdout.splitlines()[-1] == "0 False"
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"version": 3, "runs": {"x": 1}}', b'{"version": 1}'])
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"version": 3, "runs": {"x": 1}}', b'{"version": 1}', b"[" * 10**6])
 def test_a_damaged_list_is_made_anew(runs, content):
     expected = summaries(runs)
     (runs / ".overview.json").write_bytes(content)
     assert summaries(runs) == expected
     assert json.loads((runs / ".overview.json").read_bytes())["version"] == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs")
+def test_a_list_that_is_no_file_is_not_waited_for(runs):
+    expected = summaries(runs)
+    (runs / ".overview.json").unlink()
+    os.mkfifo(runs / ".overview.json")
+    assert summaries(runs) == expected
 
 
 def test_a_damaged_backtest_or_label_leaves_the_rest_of_the_line(runs):
