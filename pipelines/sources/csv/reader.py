@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import BadFileError
 from pipelines.sources.csv.cells import quoted
 from pipelines.sources.csv.formats import kinds, streams
-from pipelines.sources.csv.layout.layout import Layout, is_data, split
+from pipelines.sources.csv.layout.layout import Layout, is_data, is_time, split
 from pipelines.sources.csv.numbers import EMPTY
 
 if TYPE_CHECKING:
@@ -155,7 +155,8 @@ def _left_out(layout: Layout) -> Callable[[Any], str]:
         cells, number = split(row.text, layout.delimiter) or [""], row.number or 0
         cut_off = re.match(r"[-+(]?\W?\d", cells[0]) or any(name.startswith(cells[0]) for name in names)
         count = len(cells) == 1 and cells[0].isdecimal() and abs(int(cells[0]) - number) <= 1
-        if (cut_off or is_data(cells)) and not count and last != number - 1:
+        dated = len(cells) > 1 and (is_time(cells[0]) or (is_data(cells) and any(map(is_time, cells))))
+        if dated or ((cut_off or is_data(cells)) and not count and last != number - 1):
             return "error"
         last = number
         return "skip"

@@ -14,6 +14,7 @@ from pipelines.sources.csv.numbers import EMPTY
 
 _DELIMITERS = "\t;|,"
 _LINES = 200
+_ENOUGH = 5  # recognised names: a time and four prices
 _NUMBER = re.compile(r"[-+(]?[^\w\s]{0,2}[A-Z]{0,3}[$€£¥₹]? ?\d[\d.,'’\s]*(?:[eE][-+]?\d+)?[KMBTkmbt%万亿]?\)?")
 _TIME = re.compile(
     r"\d{1,4}[-/.年 ]\d{1,2}[-/.月 ]\d{1,4}.*|\d{1,2}[-/. ]?\w{3,10}[-/., ]+\d{2,4}.*"
@@ -164,6 +165,11 @@ def is_data(row: Sequence[str]) -> bool:
     return values >= 2 and values >= 0.4 * len(filled)
 
 
+def is_time(cell: str) -> bool:
+    """Whether a cell looks like a date or a time."""
+    return _TIME.fullmatch(cell) is not None
+
+
 def plain(name: str) -> str:
     """'1. open', '<OPEN>' and 'Open Price' as open, open and openprice."""
     return re.sub(r"[\W\d_]", "", name.lower())
@@ -193,18 +199,21 @@ def _names(rows: Sequence[Sequence[str]], recognised: frozenset[str]) -> tuple[t
 
 
 def _without_common_words(names: Sequence[str], recognised: frozenset[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """ACME.Open, ACME.High, ... as Open, High, ... of ACME, where that says more."""
+    """ACME.Open, ACME.High, ... as Open, High, ... of ACME, where no column is called Open itself."""
     words = [re.findall(r"[^\W_]+", name) for name in names]
+    named_words = list(zip(words, names, strict=True))
     counts = Counter(word for own in words for word in set(own))
-    common = {
-        word
-        for word, count in counts.items()
-        if count >= 4 and plain(word) not in recognised and not word.lower().startswith("adj")
-    }
-    bare = [
-        " ".join(word for word in own if word not in common) or name for own, name in zip(words, names, strict=True)
-    ]
-    if sum(plain(name) in recognised for name in bare) < 4 + sum(plain(name) in recognised for name in names):
+    repeated = {word for word, count in counts.items() if count >= 4 and not word.lower().startswith("adj")}
+
+    def without(common: set[str]) -> list[str]:
+        return [" ".join(word for word in own if word not in common) or name for own, name in named_words]
+
+    common = {word for word in repeated if plain(word) not in recognised}
+    telling = {word for name in without(common) if plain(name) in recognised for word in name.split()}
+    common |= repeated - telling  # T.Open is the open of T, Open Price no price of Price
+    bare = without(common)
+    before, after = (sum(plain(name) in recognised for name in either) for either in (names, bare))
+    if before >= _ENOUGH or after < 4 + before:
         return tuple(names), ()
     return tuple(bare), tuple(" ".join(word for word in own if word in common) for own in words)
 

@@ -207,10 +207,44 @@ def test_a_footer_after_many_blocks_repeats_no_trade(
     assert sorted(ticks.size.tolist()) == list(range(1, 5000))  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("last", ["2024-01", "2024-01-09,10.9", "2"])
+@pytest.mark.parametrize("last", ["2024-01", "2024-01-09,10.9", "2", "Jan 9 2024,"])
 def test_a_row_that_is_cut_off_is_no_footer(tmp_path: Path, last: str) -> None:
     with pytest.raises(ForecastError, match="row 6 has"):
         read(tmp_path, table() + last + "\n")
+
+
+@pytest.mark.parametrize("row", ["2024-01-09,10,11,9", "1704810600,10,11"])
+def test_a_row_that_is_cut_off_below_a_line_of_words_is_no_footer(tmp_path: Path, row: str) -> None:
+    with pytest.raises(ForecastError, match="row 7 has"):
+        read(tmp_path, table() + f"a note\n{row}\n")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "refused"),
+    [
+        (("Prev {}", "{}"), ""),  # both were refused
+        (("Bid {}", "Ask {}"), ""),
+        (("T {}", "F {}"), "columns of 2"),  # those of F were taken: T and Day are names of times
+        (("Day {}", "Night {}"), "columns of 2"),
+    ],
+)
+def test_prices_of_another_kind_beside_them_are_not_taken(tmp_path: Path, kinds: tuple[str, str], refused: str) -> None:
+    prices = [[*row[:4], 7, 7, 7, 7] for row in PRICES]
+    if kinds[1] == "{}":
+        prices = [[7, 7, 7, 7, *row[:4]] for row in PRICES]
+    header = [kind.format(price) for kind in kinds for price in ("Open", "High", "Low", "Close")]
+    text = ",".join(["Date", *header]) + "\n"
+    text += "".join(",".join(map(str, [day, *row])) + "\n" for day, row in zip(DAYS, prices, strict=True))
+    if refused:
+        with pytest.raises(ForecastError, match=refused):
+            read(tmp_path, text)
+    else:
+        assert bars(read(tmp_path, text)).close.tolist() == [row[3] for row in PRICES]
+
+
+def test_a_symbol_that_is_a_word_of_headers_may_stand_before_each_name(tmp_path: Path) -> None:
+    text = "Date,T.Open,T.High,T.Low,T.Close,T.Volume\n" + table().partition("\n")[2]
+    assert bars(read(tmp_path, text)).close.tolist() == [row[3] for row in PRICES]
 
 
 def test_rows_numbered_without_a_name_are_no_splits(tmp_path: Path) -> None:
