@@ -1,7 +1,9 @@
 """One evening: every live run is asked, what it says goes into the journal, and what it said before is looked at."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -88,13 +90,14 @@ class Answer:
             position, at = entry.traded.position, entry.decided_at
         return before, shares
 
-    def _split(self, after: str, until: str) -> float:
-        """New shares for one old, of the splits between two closes."""
+    def _split(self, after: str, until: str) -> Fraction:
+        """New shares for one old, of the splits between two closes: 1/3 where a source says 0.333333."""
         actions = self.live_forecast.actions
         if actions is None or not len(actions) or not after:
-            return 1.0
+            return Fraction(1)
         first, last = (np.datetime64(moment.removesuffix("Z"), "ns") for moment in (after, until))
-        return float(np.prod(actions.split[(actions.ex_at > first) & (actions.ex_at <= last)]))
+        splits = actions.split[(actions.ex_at > first) & (actions.ex_at <= last)].tolist()
+        return math.prod((Fraction(split).limit_denominator(1_000) for split in splits), start=Fraction(1))
 
     @property
     def changed(self) -> bool:
