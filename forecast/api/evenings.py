@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from forecast.config.trading import TradingConfig
     from forecast.serving.evening import Evening, LiveForecast
     from forecast.serving.live import LiveRun
-    from forecast.serving.panel_signal import PanelSignal
+    from forecast.serving.panel_signal import LivePanel, PanelSignal
     from pipelines.sources.yahoo.client import Client
     from pipelines.store.store import Store
 
@@ -67,7 +67,7 @@ class Asking:
             self.note("Other rules than the live ones: nothing is written into the journal.")
         numbers = {live_run.run: number for number, live_run in enumerate(live)}
 
-        def ask(live_run: "LiveRun") -> "LiveForecast":
+        def ask(live_run: "LiveRun") -> "LiveForecast | LivePanel":
             self.begun(live_run.symbol, numbers[live_run.run], len(live))
             return self._live(live_run)
 
@@ -75,18 +75,32 @@ class Asking:
 
     def one(self, run: Run) -> "LiveForecast":
         """Asks one run; a live one with its live rules and into the journal."""
+        live = self._live_run(run)
+        answer = self._ask(run, live)
+        self._record(live, answer)
+        return answer
+
+    def panel(self, run: Run) -> "PanelSignal":
+        """Asks a panel for the ranking of its symbols; a live one with its live rules and into the journal."""
+        live = self._live_run(run)
+        answer = self._ask_panel(run, live)
+        self._record(live, answer)
+        return answer.forecast
+
+    def _live_run(self, run: Run) -> "LiveRun | None":
         from forecast.serving.live import read_live
 
-        live = next((live_run for live_run in read_live(self.workspace.live) if live_run.run == run.name), None)
-        if live is None:
-            return self._ask(run)
-        answer = self._ask(run, live)
-        if not self._what_if:
-            evening = self._ask_all([live], lambda _: answer)
-            for note in (*evening.notes, *(note for answer in evening.answers for note in answer.notes)):
-                if note not in answer.forecast.notes:
-                    self.note(note)
-        return answer
+        return next((live_run for live_run in read_live(self.workspace.live) if live_run.run == run.name), None)
+
+    def _record(self, live: "LiveRun | None", answer: "LiveForecast | LivePanel") -> None:
+        """Puts what a live run said into the journal, and says what the journal says to that."""
+        if live is None or self._what_if:
+            return
+        evening = self._ask_all([live], lambda _: answer)
+        absent = [f"{symbol} is not" for symbol in getattr(answer.forecast, "absent", ())]
+        for note in (*evening.notes, *(note for answer in evening.answers for note in answer.notes)):
+            if note not in answer.forecast.notes and not note.startswith(tuple(absent)):
+                self.note(note)
 
     @cached_property
     def _store(self) -> "Store":
@@ -106,25 +120,25 @@ class Asking:
     def _what_if(self) -> bool:
         return any(value is not None for value in self.rules.values())
 
-    def _ask_all(self, live: "list[LiveRun]", how: "Callable[[LiveRun], LiveForecast]") -> "Evening":
+    def _ask_all(self, live: "list[LiveRun]", how: "Callable[[LiveRun], LiveForecast | LivePanel]") -> "Evening":
         from forecast.serving.evening import ask_all
         from forecast.serving.journal import Journal
 
         journal = Journal(self.workspace.live)
         return ask_all(live, ask=how, journal=journal, now=self.now, refit=self.refit, journalled=not self._what_if)
 
-    def _live(self, live: "LiveRun") -> "LiveForecast":
+    def _live(self, live: "LiveRun") -> "LiveForecast | LivePanel":
         from forecast.serving.live import open_live_run
 
-        return self._ask(open_live_run(self.workspace.runs, live), live)
+        run = open_live_run(self.workspace.runs, live)
+        return self._ask_panel(run, live) if run.is_panel else self._ask(run, live)
 
-    def panel(self, run: Run) -> "PanelSignal":
-        """Asks a panel for the ranking of its symbols."""
+    def _ask_panel(self, run: Run, live: "LiveRun | None" = None) -> "LivePanel":
         from forecast.runs.integrity import open_trained
         from forecast.serving.panel_signal import panel_signal
 
         opened = open_trained(run)
-        rules = self._rules(run)
+        rules = self._rules(run, live)
         self._refresh(opened.ongoing, symbols=opened.experiment.panel)
         if not self.refit:
             return panel_signal(run, self._store, rules=rules)

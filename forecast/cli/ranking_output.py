@@ -35,6 +35,10 @@ def show_panel(ranking: PanelSignal, settings: CliContext, *, now: np.datetime64
                         formatting.percent(entry.share),
                     ]
                     for entry in busy
+                ]
+                + [
+                    ["", symbol, "", "SELL" if share > 0 else "BUY", formatting.percent(share), formatting.percent(0.0)]
+                    for symbol, share in ranking.leaving.get(model, {}).items()
                 ],
             )
     if ranking.absent:
@@ -58,6 +62,7 @@ def panel_as_dict(ranking: PanelSignal, *, now: np.datetime64) -> dict[str, Any]
         "stale": ranking.stale(now),
         "policy": ranking.rules.policy,
         "rankings": {model: [asdict(entry) for entry in names] for model, names in ranking.networks.items()},
+        "leaving": {model: dict(names) for model, names in ranking.leaving.items()},
         "absent": dict(ranking.absent),
         "notes": list(ranking.notes),
     }

@@ -10,6 +10,7 @@ import pandas as pd
 from forecast.cli.context import CliContext, print_json
 from forecast.cli.text import say
 from forecast.report import formatting
+from forecast.serving.panel_signal import PanelSignal
 from forecast.serving.signal import RunSignal
 
 
@@ -85,7 +86,7 @@ def holding(position: float) -> str:
     return ("long" if position > 0 else "short") + size
 
 
-def age(signal: RunSignal, now: np.datetime64) -> str:
+def age(signal: "RunSignal | PanelSignal", now: np.datetime64) -> str:
     """How old the newest bar is: "3 days", "5 h", "12 min"."""
     minutes = int((now - signal.decided_at) / np.timedelta64(1, "m"))
     if minutes < 120:
@@ -93,7 +94,7 @@ def age(signal: RunSignal, now: np.datetime64) -> str:
     return f"{minutes // 60} h" if minutes < 48 * 60 else f"{formatting.count(minutes // 1440)} days"
 
 
-def moment(signal: RunSignal) -> str:
+def moment(signal: "RunSignal | PanelSignal") -> str:
     """The close that was decided at."""
     return f"{pd.Timestamp(signal.decided_at):%Y-%m-%d %H:%M} UTC"
 

@@ -7,6 +7,7 @@ __all__ = [
     "live",
     "loader",
     "mlflow_export",
+    "panel_record",
     "panel_signal",
     "paper_record",
     "refit",

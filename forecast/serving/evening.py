@@ -11,10 +11,12 @@ import numpy as np
 
 from forecast.config.experiment import Experiment
 from forecast.runs.run import Run
-from forecast.serving.journal import GivenSignal, Journal, JournalEntry, JournalPage
+from forecast.serving.journal import GivenName, GivenSignal, Journal, JournalEntry, JournalPage
 from forecast.serving.live import LiveRun
 from forecast.serving.loader import LoadedRun
-from forecast.serving.paper_record import PaperRecord, paper_record
+from forecast.serving.panel_record import panel_record
+from forecast.serving.panel_signal import LivePanel, PanelSignal, action
+from forecast.serving.paper_record import PaperRecord, moment, paper_record
 from forecast.serving.signal import RunSignal
 from pipelines.errors import ForecastError
 from pipelines.market.types import Actions, Bars
@@ -39,8 +41,8 @@ class LiveForecast:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Answer:
-    """The signal of one live run.
+class LiveAnswer:
+    """What a live run says, of one symbol or of a panel.
 
     entry: as it stands in the journal, which keeps the first one that was given for a bar. earlier: the run's entries
     at earlier bars. followed: those that the account has followed, of runs that were live before this one too.
@@ -48,13 +50,19 @@ class Answer:
     """
 
     live: LiveRun
-    live_forecast: LiveForecast
     entry: JournalEntry
     earlier: tuple[JournalEntry, ...]
     followed: tuple[JournalEntry, ...]
     passed_on: bool
     verdict: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answer(LiveAnswer):
+    """The signal of a live run of one symbol."""
+
+    live_forecast: LiveForecast
 
     @property
     def forecast(self) -> RunSignal:
@@ -84,20 +92,11 @@ class Answer:
         before = shares = 0
         position, at = 0.0, ""
         for entry in (*self.followed, self.entry):
-            before = int(shares * self._split(at, entry.decided_at))
+            before = int(shares * split_between(self.live_forecast.actions, at, entry.decided_at))
             changed = entry.traded.position != position
             shares = int(money * entry.traded.position / entry.price) if changed else before
             position, at = entry.traded.position, entry.decided_at
         return before, shares
-
-    def _split(self, after: str, until: str) -> Fraction:
-        """New shares for one old, of the splits between two closes: 1/3 where a source says 0.333333."""
-        actions = self.live_forecast.actions
-        if actions is None or not len(actions) or not after:
-            return Fraction(1)
-        first, last = (np.datetime64(moment.removesuffix("Z"), "ns") for moment in (after, until))
-        splits = actions.split[(actions.ex_at > first) & (actions.ex_at <= last)].tolist()
-        return math.prod((Fraction(split).limit_denominator(1_000) for split in splits), start=Fraction(1))
 
     @property
     def changed(self) -> bool:
@@ -107,8 +106,124 @@ class Answer:
     @property
     def agreement(self) -> tuple[int, int]:
         """How many networks hold a position of the same sign as the one that is traded, of how many."""
-        sign = np.sign(self.entry.traded.position)
-        return sum(bool(np.sign(network.position) == sign) for network in self.entry.signals), len(self.entry.signals)
+        return _agreement(self.entry.traded.position, self.entry.signals)
+
+
+def split_between(actions: Actions | None, after: str, until: str) -> Fraction:
+    """New shares for one old, of the splits between two closes: 1/3 where a source says 0.333333."""
+    if actions is None or not len(actions) or not after:
+        return Fraction(1)
+    first, last = moment(after), moment(until)
+    splits = actions.split[(actions.ex_at > first) & (actions.ex_at <= last)].tolist()
+    return math.prod((Fraction(split).limit_denominator(1_000) for split in splits), start=Fraction(1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameLine:
+    """What a panel says of one symbol. rank: 1 is the highest probability; None, as its probability, of one that left.
+
+    previous, position: shares of the panel's account in the ranking before and in this one. signal: buy where the side
+    changes upwards, sell where downwards, keep where it stays, else none. agreement: as of one symbol. price: as
+    traded.
+    """
+
+    rank: int | None
+    symbol: str
+    decided_at: str
+    probability: float | None
+    previous: float
+    position: float
+    signal: str
+    agreement: tuple[int, int]
+    price: float
+    currency: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether the share is another one than before."""
+        return self.position != self.previous
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PanelAnswer(LiveAnswer):
+    """The ranking of a live panel."""
+
+    live_panel: LivePanel
+
+    @property
+    def forecast(self) -> PanelSignal:
+        return self.live_panel.forecast
+
+    @cached_property
+    def record(self) -> PaperRecord | None:
+        """What came of the rankings up to now, None where this is the first one."""
+        if not self.earlier:
+            return None
+        entries, panel = [*self.earlier, self.entry], self.live_panel
+        return panel_record(panel.run, panel.experiment, entries, panel.prices, rules=self.live.trading)
+
+    @cached_property
+    def lines(self) -> tuple[NameLine, ...]:
+        """The names that were ranked, highest probability first, then those that are sold since they left."""
+        held, model = held_shares(self.followed), self.entry.model
+        lines = []
+        for rank, name in enumerate(self.entry.names, start=1):
+            traded, previous = name.traded(model), held.get(name.symbol, 0.0)
+            lines.append(
+                NameLine(
+                    rank=rank, symbol=name.symbol, decided_at=name.decided_at, probability=traded.probability,
+                    previous=previous, position=traded.position, signal=action(previous, traded.position),
+                    agreement=_agreement(traded.position, name.signals), price=name.price, currency=name.currency,
+                )
+            )  # fmt: skip
+        for symbol in self.entry.left:
+            quote = self.forecast.quotes[symbol]
+            lines.append(
+                NameLine(
+                    rank=None, symbol=symbol, decided_at=iso(quote.closed_at), probability=None,
+                    previous=held[symbol], position=0.0, signal=action(held[symbol], 0.0), agreement=(0, 0),
+                    price=quote.price, currency=quote.currency,
+                )
+            )  # fmt: skip
+        return tuple(lines)
+
+    @property
+    def changed(self) -> bool:
+        """Whether any share is another one than before."""
+        return any(line.changed for line in self.lines)
+
+    def shares(self, money: float) -> dict[str, tuple[int, int]]:
+        """Whole shares of each symbol before this ranking's orders and after them, counted as those of one symbol."""
+        shares: dict[str, int] = {}
+        before: dict[str, int] = {}
+        position: dict[str, float] = {}
+        at: dict[str, str] = {}
+        for entry in (*self.followed, self.entry):
+            before = dict(shares)
+            for name in entry.names:
+                symbol, target = name.symbol, name.traded(entry.model).position
+                actions = self.live_panel.actions.get(symbol)
+                kept = int(shares.get(symbol, 0) * split_between(actions, at.get(symbol, ""), name.decided_at))
+                changed = target != position.get(symbol, 0.0)
+                before[symbol], at[symbol], position[symbol] = kept, name.decided_at, target
+                shares[symbol] = int(money * target / name.price) if changed else kept
+            for symbol in entry.left:
+                shares[symbol], position[symbol] = 0, 0.0
+        return {symbol: (before.get(symbol, 0), count) for symbol, count in shares.items()}
+
+
+def held_shares(entries: Sequence[JournalEntry]) -> dict[str, float]:
+    """Each symbol's share of a panel's account after these rankings, in order of their bars."""
+    held: dict[str, float] = {}
+    for entry in entries:
+        held |= {name.symbol: name.traded(entry.model).position for name in entry.names}
+        held |= dict.fromkeys(entry.left, 0.0)
+    return held
+
+
+def _agreement(position: float, signals: Sequence[GivenSignal]) -> tuple[int, int]:
+    sign = np.sign(position)
+    return sum(bool(np.sign(network.position) == sign) for network in signals), len(signals)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +239,7 @@ class Failure:
 class Evening:
     """What came of asking all. notes: of the journal, not of one run."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[Answer | PanelAnswer, ...]
     failures: tuple[Failure, ...]
     notes: tuple[str, ...] = ()
 
@@ -132,7 +247,7 @@ class Evening:
 def ask_all(
     live: Sequence[LiveRun],
     *,
-    ask: Callable[[LiveRun], LiveForecast],
+    ask: Callable[[LiveRun], LiveForecast | LivePanel],
     journal: Journal,
     now: np.datetime64,
     refit: bool = False,
@@ -142,7 +257,7 @@ def ask_all(
 
     journalled: whether the journal is written to; not for what-if rules.
     """
-    forecasts: list[tuple[LiveRun, LiveForecast]] = []
+    forecasts: list[tuple[LiveRun, LiveForecast | LivePanel]] = []
     failures: list[Failure] = []
     for live_run in live:
         try:
@@ -156,7 +271,12 @@ def ask_all(
             reason = f"{type(error).__name__}: {error}. This is a defect of forecast; ask the run alone with --debug."
             failures.append(Failure(run=live_run.run, symbol=live_run.symbol, reason=reason))
     page, names = journal.read(), {live_run.run for live_run in live}
-    entries = [_entry(live_run, live_forecast.forecast, now=now, refit=refit) for live_run, live_forecast in forecasts]
+    entries = [
+        _entry(live_run, live_forecast.forecast, now=now, refit=refit)
+        if isinstance(live_forecast, LiveForecast)
+        else _ranking(live_run, live_forecast.forecast, page=page, live_names=names, now=now, refit=refit)
+        for live_run, live_forecast in forecasts
+    ]
     standing = journal.record(entries) if journalled else entries
     answers = [
         _answer(live_run, live_forecast, entry, page=page, fresh_entry=fresh, journalled=journalled, live_names=names)
@@ -194,39 +314,88 @@ def _entry(live: LiveRun, forecast: RunSignal, *, now: np.datetime64, refit: boo
     )  # fmt: skip
 
 
+def _ranking(
+    live: LiveRun, forecast: PanelSignal, *, page: JournalPage, live_names: Set[str], now: np.datetime64, refit: bool
+) -> JournalEntry:
+    """One row a name, in the order of the network that is traded; what was held and decides no more has left."""
+    model = live.model if live.model in forecast.networks else next(iter(forecast.networks))
+    decided_at = iso(forecast.decided_at)
+    held = held_shares(page.followed(live.symbol, decided_at, run=live.run, others=live_names - {live.run}))
+    by_network = {network: {name.symbol: name for name in names} for network, names in forecast.networks.items()}
+    names = tuple(
+        GivenName(
+            symbol=ranked.symbol, decided_at=iso(forecast.quotes[ranked.symbol].closed_at),
+            price=forecast.quotes[ranked.symbol].price, currency=forecast.quotes[ranked.symbol].currency,
+            signals=tuple(
+                GivenSignal(model=network, signal=name.action, probability=name.probability, position=name.share)
+                for network, of_network in by_network.items()
+                if (name := of_network.get(ranked.symbol)) is not None
+            ),
+        )
+        for ranked in forecast.networks[model]
+    )  # fmt: skip
+    ranked_names = {name.symbol for name in names}
+    return JournalEntry(
+        recorded_at=iso(now.astype("datetime64[s]")), run=live.run, symbol=live.symbol, model=model,
+        backtest=live.backtest, rules=dict(live.rules), decided_at=decided_at, price=0.0,
+        stale=forecast.stale(now), refit=refit, names=names,
+        left=tuple(
+            symbol for symbol, share in held.items()
+            if share and symbol not in ranked_names and symbol in forecast.quotes
+        ),
+    )  # fmt: skip
+
+
 def _answer(
     live: LiveRun,
-    live_forecast: LiveForecast,
+    live_forecast: LiveForecast | LivePanel,
     entry: JournalEntry,
     *,
     page: JournalPage,
     fresh_entry: JournalEntry,
     journalled: bool,
     live_names: Set[str],
-) -> Answer:
+) -> Answer | PanelAnswer:
     """fresh_entry: what the run says this time; entry: what the journal has of this bar."""
-    notes = list(live_forecast.forecast.notes)
-    if fresh_entry.traded.position != entry.traded.position:
-        notes.append(
-            f"Asked again, the signal of this bar is {fresh_entry.traded.signal} now; the journal keeps "
-            f"{entry.traded.signal}, given at {entry.recorded_at}. Prices or networks have changed since."
-        )
+    notes = [*live_forecast.forecast.notes, *_changed_since(entry, fresh_entry)]
+    if isinstance(live_forecast, LivePanel):
+        notes += [f"{symbol} is not ranked: {reason}." for symbol, reason in live_forecast.forecast.absent.items()]
     saved = live.backtest in live_forecast.run.backtests()
     verdict = live_forecast.run.metrics(live.backtest)["verdict"] if saved else {}
-    return Answer(
-        live=live,
-        live_forecast=live_forecast,
-        entry=entry,
-        earlier=tuple(
-            earlier_entry for earlier_entry in page.of(live.run) if earlier_entry.decided_at < entry.decided_at
-        )
-        if journalled
-        else (),
-        followed=page.followed(live.symbol, entry.decided_at, run=live.run, others=live_names - {live.run}),
-        passed_on=entry.key in page.passed_on,
-        verdict={name: verdict.get(name) for name in ("skill", "money")},
-        notes=tuple(notes),
-    )
+    earlier = [earlier_entry for earlier_entry in page.of(live.run) if earlier_entry.decided_at < entry.decided_at]
+    common: dict[str, Any] = {
+        "live": live,
+        "entry": entry,
+        "earlier": tuple(earlier) if journalled else (),
+        "followed": page.followed(live.symbol, entry.decided_at, run=live.run, others=live_names - {live.run}),
+        "passed_on": entry.key in page.passed_on,
+        "verdict": {name: verdict.get(name) for name in ("skill", "money")},
+        "notes": tuple(notes),
+    }
+    if isinstance(live_forecast, LivePanel):
+        return PanelAnswer(live_panel=live_forecast, **common)
+    return Answer(live_forecast=live_forecast, **common)
+
+
+def _changed_since(entry: JournalEntry, fresh: JournalEntry) -> list[str]:
+    """What to say where a bar is decided in another way now than the journal has it."""
+    since = "Prices or networks have changed since."
+    if entry.names or fresh.names:
+        before, now = held_shares([entry]), held_shares([fresh])
+        names = sorted(symbol for symbol in before.keys() | now.keys() if before.get(symbol) != now.get(symbol))
+        if not names:
+            return []
+        listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        return [
+            f"Asked again, the shares of {listed} are other ones now; the journal keeps those given at "
+            f"{entry.recorded_at}. {since}"
+        ]
+    if fresh.traded.position == entry.traded.position:
+        return []
+    return [
+        f"Asked again, the signal of this bar is {fresh.traded.signal} now; the journal keeps {entry.traded.signal}, "
+        f"given at {entry.recorded_at}. {since}"
+    ]
 
 
 def _notes(page: JournalPage, *, now: np.datetime64) -> list[str]:

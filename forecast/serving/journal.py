@@ -25,11 +25,29 @@ class GivenSignal:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GivenName:
+    """One row of a panel's ranking as it was given. decided_at: of its calendar. signals: of each network; position:
+    its share of the account."""
+
+    symbol: str
+    decided_at: str
+    price: float
+    currency: str = ""
+    signals: tuple[GivenSignal, ...] = ()
+
+    def traded(self, model: str) -> GivenSignal:
+        """The signal of that network, the first one where it is not among them."""
+        return next((signal for signal in self.signals if signal.model == model), self.signals[0])
+
+
+@dataclass(frozen=True, kw_only=True)
 class JournalEntry:
     """What a live run said at the close of one bar.
 
     recorded_at, decided_at: UTC, ISO 8601. model: the network that was traded. rules: the backtest's config.json.
     price: as traded. stale: whether a later session had closed. refit: whether members trained that evening were asked.
+    names: of a panel the ranking, highest probability first; then symbol is the panel's, price 0 and signals empty.
+    left: symbols that were held and decide no more, which are sold at their next open.
     """
 
     recorded_at: str
@@ -44,6 +62,8 @@ class JournalEntry:
     stale: bool = False
     refit: bool = False
     signals: tuple[GivenSignal, ...] = ()
+    names: tuple[GivenName, ...] = ()
+    left: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -158,10 +178,23 @@ class Journal:
         return FileLock(self._lock)
 
 
+def _signals(content: Iterable[Mapping[str, Any]]) -> tuple[GivenSignal, ...]:
+    return tuple(GivenSignal(**{**signal, "members": tuple(signal["members"])}) for signal in content)
+
+
 def _entry(content: Mapping[str, Any]) -> JournalEntry:
     values = {name: value for name, value in content.items() if name != "event"}
-    signals = tuple(GivenSignal(**{**signal, "members": tuple(signal["members"])}) for signal in values.pop("signals"))
-    entry = JournalEntry(**values, signals=signals)
-    if not (signals and isinstance(entry.run, str) and isinstance(entry.decided_at, str)):
+    names = tuple(
+        GivenName(**{**name, "signals": _signals(name["signals"])})  # one row of a ranking
+        for name in values.pop("names", ())
+    )
+    signals, left = _signals(values.pop("signals")), tuple(values.pop("left", ()))
+    entry = JournalEntry(**values, signals=signals, names=names, left=left)
+    if not (
+        (signals or all(name.signals for name in names))
+        and (signals or names)
+        and isinstance(entry.run, str)
+        and isinstance(entry.decided_at, str)
+    ):
         raise TypeError("a run, a bar and its signals are expected")
     return entry

@@ -164,5 +164,7 @@ def late_covariates(
         prices = bars_alone(covariate, experiment)
         newest = calendars.session_of(prices.closed_at[-1:], prices.calendar)[0]
         if newest < calendars.last_closed(prices.calendar, now=decided_at):
-            notes.append(f"{symbol} has no bar of the newest session: its values of {newest} are taken.")
+            age = int((decided_at - prices.closed_at[-1]) / np.timedelta64(1, "D"))
+            old = f", {age:,} days old," if age > 1 else ""
+            notes.append(f"{symbol} has no bar of the newest session: its values of {newest}{old} are taken.")
     return tuple(notes)

@@ -1,7 +1,7 @@
 """Today's ranking of a panel: every symbol's newest window through the members of the last fold, and what to trade."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ from forecast.trading.panel_shares import rows_by_symbol
 from forecast.trading.signals import ENSEMBLE, utc
 from pipelines.errors import ForecastError, RunError
 from pipelines.market import calendars
-from pipelines.market.types import Bars, Floats, Times
+from pipelines.market.types import Actions, Bars, Floats, Times
+from pipelines.preprocessing.windows import Rows
 from pipelines.store.store import Store
 
 
@@ -43,10 +44,21 @@ class RankedName:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Quote:
+    """A symbol's newest close, as traded. closed_at: UTC."""
+
+    closed_at: np.datetime64
+    price: float
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PanelSignal:
     """The rankings of a panel's networks at the newest close.
 
-    networks: model -> its names, highest probability first. absent: symbols that are not ranked, with the reason.
+    networks: model -> its names, highest probability first. leaving: model -> symbols that decide no more (their
+    membership has ended) and are sold at the next open, with the share of the account until then. absent: symbols that
+    are not ranked, with the reason. quotes: of each symbol that has a bar at the newest close of its calendar.
     """
 
     run: str
@@ -56,12 +68,25 @@ class PanelSignal:
     rules: TradingConfig
     networks: Mapping[str, tuple[RankedName, ...]]
     absent: Mapping[str, str]
+    leaving: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    quotes: Mapping[str, Quote] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def stale(self, now: np.datetime64) -> bool:
         """Whether the newest bar is of an earlier session than the last one that had closed half an hour ago."""
         session = calendars.session_of(np.array([self.decided_at]), self.calendar)[0]
         return bool(session < calendars.last_closed(self.calendar, now=now - SETTLED))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LivePanel:
+    """What a panel answers now. prices, actions: of each symbol that the store has, adjusted as the run's."""
+
+    run: Run
+    experiment: Experiment
+    forecast: PanelSignal
+    prices: Mapping[str, Bars]
+    actions: Mapping[str, Actions]
 
 
 def panel_signal(
@@ -71,7 +96,7 @@ def panel_signal(
     rules: TradingConfig,
     until: np.datetime64 | None = None,
     refit: Callable[[Mapping[str, Bars]], Mapping[str, Mapping[str, Floats]]] | None = None,
-) -> PanelSignal:
+) -> LivePanel:
     """What the rules hold of each symbol from the next open on, replayed from the run's first decision.
 
     Decisions that the run has made are taken from it, so a ranking of one of its own days is the backtest's to the last
@@ -84,18 +109,17 @@ def panel_signal(
     """
     opened = open_trained(run)
     described, experiment = opened.described, opened.ongoing
-    bars, stored = run.bars(), run.predictions()
-    check_rules(rules, described, bars=bars)
-    past = stored[stored["model"].isin(experiment.models)]
+    predictions = run.predictions()
+    check_rules(rules, described, bars=run.bars())
+    past = predictions[predictions["model"].isin(experiment.models)]
     if until is not None:
         past = past[utc(past["decided_at"]) <= until]
     fold = last_fold(described)
     groups, scalers = member_groups(run, experiment, fold=fold)
     last = past.groupby("symbol")["decided_at"].max()
-    firsts = {str(symbol): first for symbol, first in bars.groupby("symbol")["opened_at"].first().items()}
     symbol_rows: dict[str, DecisionRows] = {}
-    covariates = covariates_now(described, experiment, store)
-    prices_now, absent = _newest_bars(store, experiment, firsts=firsts, covariates=covariates, until=until)
+    stored = newest_bars(run, experiment, store, until=until)
+    prices_now, absent, covariates = stored.prices, dict(stored.absent), stored.covariates
     refitted = None if refit is None else refit(prices_now)
     for symbol, prices in prices_now.items():
         if symbol not in scalers:
@@ -145,7 +169,12 @@ def panel_signal(
         )
         for model in experiment.models
     }
-    return PanelSignal(
+    quotes = {
+        symbol: quote
+        for symbol, quote in stored.quotes.items()
+        if symbol in newest and quote.closed_at == newest[symbol]
+    }
+    ranking = PanelSignal(
         run=run.name,
         symbol=run.symbol,
         decided_at=max(newest.values()),
@@ -153,35 +182,64 @@ def panel_signal(
         rules=rules,
         networks=networks,
         absent=absent,
+        leaving={
+            model: _leaving(
+                rows.symbol, rows.decided_at, shares[model, ENSEMBLE][0], symbol_rows=symbol_rows, newest=newest
+            )
+            for model in experiment.models
+        },
+        quotes=quotes,
         notes=(
             *((f"Probabilities differ from the run's by up to {apart:.0e}.",) if apart else ()),
             *late_covariates(covariates, experiment, decided_at=max(newest.values())),
         ),
     )
+    return LivePanel(run=run, experiment=experiment, forecast=ranking, prices=prices_now, actions=stored.actions)
 
 
-def _newest_bars(
-    store: Store,
-    experiment: Experiment,
-    *,
-    firsts: Mapping[str, pd.Timestamp],
-    covariates: Mapping[str, Source],
-    until: np.datetime64 | None,
-) -> tuple[dict[str, Bars], dict[str, str]]:
-    """The bars of each symbol with its features across all of them, and why others have none."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PanelPrices:
+    """What the store holds of a panel's symbols now, each with its features across all; absent: why others are not."""
+
+    prices: Mapping[str, Bars]
+    quotes: Mapping[str, Quote]
+    actions: Mapping[str, Actions]
+    covariates: Mapping[str, Source]
+    absent: Mapping[str, str]
+
+
+def newest_bars(run: Run, experiment: Experiment, store: Store, *, until: np.datetime64 | None = None) -> PanelPrices:
+    """The bars of each symbol from the run's own first one on. until: as panel_signal has it."""
+    firsts = {str(symbol): first for symbol, first in run.bars().groupby("symbol")["opened_at"].first().items()}
+    covariates = covariates_now(run.describe(), experiment, store)
     prices: dict[str, Bars] = {}
+    quotes: dict[str, Quote] = {}
+    actions: dict[str, Actions] = {}
     absent: dict[str, str] = {}
     for symbol in experiment.panel:
         try:
             symbol_experiment = experiment.of_symbol(symbol)
-            bars = make_bars(
-                source_since(store, symbol_experiment, first=firsts[symbol], covariates=covariates), symbol_experiment
-            )
+            source = source_since(store, symbol_experiment, first=firsts[symbol], covariates=covariates)
+            bars = make_bars(source, symbol_experiment)
         except ForecastError as error:
             absent[symbol] = str(error)
             continue
-        prices[symbol] = bars if until is None else bars.rows(bars.closed_at <= until)
-    return with_cross_sections(prices, experiment), absent
+        prices[symbol] = bars = bars if until is None else bars.rows(bars.closed_at <= until)
+        actions[symbol] = source.actions
+        if len(bars):
+            quotes[symbol] = _quote(source, bars)
+    return PanelPrices(
+        prices=with_cross_sections(prices, experiment), quotes=quotes, actions=actions, covariates=covariates,
+        absent=absent,
+    )  # fmt: skip
+
+
+def _quote(source: Source, bars: Bars) -> Quote:
+    """The last of these bars, as traded."""
+    raw, closed_at, price = source.raw, bars.closed_at[-1], bars.close[-1]
+    if isinstance(raw, Bars):
+        price = raw.close[np.searchsorted(raw.closed_at, closed_at, side="right") - 1]
+    return Quote(closed_at=closed_at, price=float(price), currency=bars.currency)
 
 
 def newest_closes(prices: Mapping[str, Bars]) -> dict[str, np.datetime64]:
@@ -216,14 +274,10 @@ def _ranking(
 ) -> tuple[RankedName, ...]:
     """The names that decide at the newest close, highest probability first; of alike ones the order says nothing."""
     newest_rows = np.flatnonzero(decided_at == pd.Series(symbol).map(dict(newest)).to_numpy("datetime64[ns]"))
-    before, by_symbol = {}, rows_by_symbol(symbol)
-    for name in symbol[newest_rows].tolist():
-        closes, own_rows = symbol_rows[name].prices.closed_at, by_symbol[name]
-        earlier_rows = own_rows[decided_at[own_rows] < newest[name]]
-        still_open = (
-            len(earlier_rows) and len(closes) > 1 and decided_at[earlier_rows[-1]] == closes[-2]
-        )  # else it was sold at an open since
-        before[name] = float(shares[earlier_rows[-1]]) if still_open else 0.0
+    before = {
+        name: _before(own_rows, decided_at, shares, symbol_rows[name].prices.closed_at)
+        for name, own_rows in rows_by_symbol(symbol).items()
+    }
     order = sorted(newest_rows.tolist(), key=lambda row: (-probability[row], symbol[row]))
     return tuple(
         RankedName(
@@ -232,13 +286,38 @@ def _ranking(
             probability=float(probability[row]),
             before=before[symbol[row]],
             share=float(shares[row]),
-            action=_action(before[symbol[row]], float(shares[row])),
+            action=action(before[symbol[row]], float(shares[row])),
         )
         for place, row in enumerate(order, start=1)
     )
 
 
-def _action(before: float, after: float) -> str:
+def _before(own_rows: Rows, decided_at: Times, shares: Floats, closes: Times) -> float:
+    """A symbol's share until the open after its last close. closes: of its bars."""
+    earlier_rows = own_rows[decided_at[own_rows] < closes[-1]]
+    still_open = len(earlier_rows) and len(closes) > 1 and decided_at[earlier_rows[-1]] == closes[-2]
+    return float(shares[earlier_rows[-1]]) if still_open else 0.0  # else it was sold at an open since
+
+
+def _leaving(
+    symbol: "np.ndarray[Any, np.dtype[np.object_]]",
+    decided_at: Times,
+    shares: Floats,
+    *,
+    symbol_rows: Mapping[str, DecisionRows],
+    newest: Mapping[str, np.datetime64],
+) -> dict[str, float]:
+    """The symbols that are held, have a bar at the newest close and make no decision there."""
+    leaving = {}
+    for name, own_rows in rows_by_symbol(symbol).items():
+        closes = symbol_rows[name].prices.closed_at
+        if closes[-1] == newest[name] and decided_at[own_rows[-1]] < closes[-1]:
+            leaving[name] = _before(own_rows, decided_at, shares, closes)
+    return {name: share for name, share in leaving.items() if share}
+
+
+def action(before: float, after: float) -> str:
+    """What to do with a name whose share of the account changes so; see RankedName."""
     change = np.sign(after) - np.sign(before)
     if change:
         return "buy" if change > 0 else "sell"

@@ -15,6 +15,7 @@ from forecast.runs import tables
 from forecast.runs.run import Run
 from forecast.serving.journal import JournalEntry
 from forecast.serving.loader import open_experiment, source_now
+from forecast.serving.signal import SETTLED
 from forecast.statistics.drift import Drift, DriftReference, drift, reference
 from forecast.statistics.performance import bar_returns
 from forecast.trading.market_state import closing_calendar, conditions
@@ -23,6 +24,7 @@ from forecast.trading.simulator import Ledger, trade_all
 from pipelines import user_code
 from pipelines.market.types import Bars, Floats, Times
 from pipelines.preprocessing import labels
+from pipelines.preprocessing.windows import Rows
 from pipelines.store.store import Store
 
 PAPER = "paper"
@@ -47,9 +49,10 @@ class PaperRecord:
     """A live run's record since its first signal.
 
     since: the first bar that was decided on. given: signals; late: those recorded after the open at which they would
-    have been filled; missed: bars without a signal, over which the last position was held. net_return, hold_return: of
-    the account and of holding, from the first fill to the newest open; None where no bar has been held yet. drift: hits
-    and calibration of the signals whose outcome is known against expected, the backtest's; drifted_on: since when.
+    have been filled, which are filled at the next one; missed: bars without a signal, over which the last position was
+    held. net_return, hold_return: of the account and of holding, from the first fill to the newest open; None where no
+    bar has been held yet. drift: hits and calibration of the signals whose outcome is known against expected, the
+    backtest's; drifted_on: since when.
     """
 
     run: str
@@ -73,13 +76,14 @@ def paper_ledger(
 
     entries: of one run, in order of their bars. prices: its bars, adjusted as the run's. described: run.json.
     """
-    decided = np.array([_moment(entry.decided_at) for entry in entries], dtype="datetime64[ns]")
+    decided, recorded = _moments(entries)
     positions = np.array([entry.traded.position for entry in entries])
-    first, last = int(np.searchsorted(prices.closed_at, decided[0])), len(prices) - 2
+    fills, _ = fill_bars(decided, recorded, prices)
+    first, last = int(fills[0]) - 1, len(prices) - 2
     if last - first < 1:
         return None
     rows = np.arange(first, last)  # filled at the next open, held to the one after it
-    latest = np.searchsorted(decided, prices.closed_at[rows], side="right") - 1
+    latest = np.searchsorted(fills, rows + 1, side="right") - 1
     state = conditions(
         tables.bars(prices), rules=rules, bars_per_year=described["data"]["bars_per_year"],
         closes_with=closing_calendar(described),
@@ -94,8 +98,24 @@ def paper_ledger(
         spread=state.spread,
         tradable=state.tradable,
     )
-    journalled = decided[latest] == prices.closed_at[rows]
+    journalled = np.isin(prices.closed_at[rows], decided)
     return PaperLedger(ledger=ledger, decided_at=prices.closed_at[rows], journalled=journalled)
+
+
+def fill_bars(decided: Times, recorded: Times, prices: Bars) -> tuple[Rows, NDArray[np.bool_]]:
+    """The bar at whose open each signal is filled, len(prices) where it has not come yet, and which ones are late.
+
+    decided: the closes, ascending; recorded: when the signals were given; shape (signals,). The next open, or, where a
+    signal came after it, the first one that it could reach. Where a bar opens at the very close before it, a signal has
+    as long as prices take to settle, or the bar where that is shorter.
+    """
+    following = np.searchsorted(prices.closed_at, decided, side="right")
+    bar = np.minimum(following, len(prices) - 1)
+    opened = prices.opened_at[bar]
+    patience = np.where(opened > decided, np.timedelta64(0, "ns"), np.minimum(SETTLED, prices.closed_at[bar] - opened))
+    late = (following < len(prices)) & (recorded > opened + patience)
+    fills = np.where(late, np.searchsorted(prices.opened_at, recorded), following)
+    return np.maximum.accumulate(fills), late
 
 
 def record_so_far(run: Run, entries: Sequence[JournalEntry], store: Store, *, rules: TradingConfig) -> PaperRecord:
@@ -122,7 +142,7 @@ def paper_record(
         model=model,
         since=entries[0].decided_at,
         given=len(entries),
-        late=_late(entries, prices),
+        late=int(np.count_nonzero(fill_bars(*_moments(entries), prices)[1])),
         missed=0 if account is None else int(np.count_nonzero(~account.journalled)),
         net_return=None if account is None else float(np.prod(1.0 + bar_returns(account.ledger)) - 1.0),
         hold_return=None if account is None else float(_buy_and_hold_from(prices, account.ledger.time[0])),
@@ -145,28 +165,34 @@ def backtest_reference(run: Run, model: str, *, horizon: int, rules: TradingConf
 
 def _scored(entries: Sequence[JournalEntry], prices: Bars, experiment: Experiment) -> tuple[Floats, Floats, Times]:
     """Probabilities, outcomes and decisions of the signals whose outcome is known, as the run's labels have them."""
+    probability = np.array([entry.traded.probability for entry in entries])
+    probability, target, _, decided = known_outcomes(probability, _moments(entries)[0], prices, experiment)
+    return probability, target, decided
+
+
+def known_outcomes(
+    probability: Floats, decided: Times, prices: Bars, experiment: Experiment
+) -> tuple[Floats, Floats, Floats, Times]:
+    """Of the signals whose outcome is known: probability, target, return and decision, shape (signals,) each."""
     if len(prices) < experiment.horizon + 2:
-        return np.empty(0), np.empty(0), np.empty(0, dtype="datetime64[ns]")
+        return np.empty(0), np.empty(0), np.empty(0), np.empty(0, dtype="datetime64[ns]")
     outcomes = labels.make(
         prices, kind=experiment.label, horizon=experiment.horizon, cost_bps=experiment.label_cost_bps,
         barrier_width=experiment.barrier_width, overnight=experiment.overnight,
     )  # fmt: skip
-    decided = np.array([_moment(entry.decided_at) for entry in entries], dtype="datetime64[ns]")
     place = np.searchsorted(outcomes.decided_at, decided)
     inside = np.minimum(place, len(outcomes) - 1)
     comparable = outcomes.decided_at[inside] == decided
     comparable &= (outcomes.held[inside] > 0) | (outcomes.forward_return[inside] != 0)
-    probability = np.array([entry.traded.probability for entry in entries])
-    return probability[comparable], outcomes.target[inside[comparable]], decided[comparable]
+    known = inside[comparable]
+    return probability[comparable], outcomes.target[known], outcomes.forward_return[known], decided[comparable]
 
 
-def _late(entries: Sequence[JournalEntry], prices: Bars) -> int:
-    """How many were recorded after the open at which they would have been filled."""
-    count = 0
-    for entry in entries:
-        filled = int(np.searchsorted(prices.closed_at, _moment(entry.decided_at), side="right"))
-        count += filled < len(prices) and bool(_moment(entry.recorded_at) > prices.opened_at[filled])
-    return count
+def _moments(entries: Sequence[JournalEntry]) -> tuple[Times, Times]:
+    """When entries decided and when they were recorded."""
+    columns = ([moment(getattr(entry, name)) for entry in entries] for name in ("decided_at", "recorded_at"))
+    decided, recorded = (np.array(column, dtype="datetime64[ns]") for column in columns)
+    return decided, recorded
 
 
 def _buy_and_hold_from(prices: Bars, moment: np.datetime64) -> float:
@@ -174,5 +200,6 @@ def _buy_and_hold_from(prices: Bars, moment: np.datetime64) -> float:
     return float(prices.open[-1] / prices.open[first] - 1.0)
 
 
-def _moment(text: str) -> np.datetime64:
+def moment(text: str) -> np.datetime64:
+    """A time as the journal has it."""
     return np.datetime64(text.removesuffix("Z"), "ns")

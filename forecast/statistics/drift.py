@@ -13,6 +13,7 @@ import numpy as np
 
 from forecast.config.significance import SIGNIFICANCE
 from pipelines.market.types import Floats
+from pipelines.preprocessing.windows import Rows
 
 _STAKES = np.arange(1, 20) / 20.0  # parts of the largest stake with which wealth cannot become negative
 
@@ -51,23 +52,22 @@ class Drift:
     fired: int | None
 
 
-def reference(probability: Floats, outcome: Floats, *, horizon: int = 1) -> DriftReference:
+def reference(probability: Floats, outcome: Floats, *, horizon: int = 1, day: Rows | None = None) -> DriftReference:
     """What a backtest's decisions say. probability, outcome (1 rise, 0 fall): shape (decisions,).
 
-    horizon: decisions whose outcomes overlap count as one.
+    horizon: decisions whose outcomes overlap count as one. day: as drift() has it.
     """
-    hits, gaps = _hits(probability, outcome), outcome - probability
+    hits, gaps = _by_day(_hits(probability, outcome), day), _by_day(outcome - probability, day)
     count = max(1.0, len(hits) / horizon)
     critical_value = 1.959964
     rate, gap = float(hits.mean()), float(gaps.mean())
-    wilson = (
-        rate
-        + critical_value**2 / (2 * count)
-        - critical_value * math.sqrt(rate * (1 - rate) / count + critical_value**2 / (4 * count**2))
-    ) / (1 + critical_value**2 / count)
     half = critical_value * float(gaps.std()) / math.sqrt(count)
+    low = rate - critical_value * float(hits.std()) / math.sqrt(count)
+    if day is None:  # single decisions: Wilson's
+        wilson = critical_value * math.sqrt(rate * (1 - rate) / count + critical_value**2 / (4 * count**2))
+        low = (rate + critical_value**2 / (2 * count) - wilson) / (1 + critical_value**2 / count)
     return DriftReference(
-        hit_rate=rate, hit_rate_low=wilson, gap=gap, gap_low=gap - half, gap_high=gap + half, observations=len(hits)
+        hit_rate=rate, hit_rate_low=low, gap=gap, gap_low=gap - half, gap_high=gap + half, observations=len(hits)
     )
 
 
@@ -77,6 +77,7 @@ def drift(
     *,
     expected: DriftReference,
     horizon: int = 1,
+    day: Rows | None = None,
     alpha: float = 1.0 - SIGNIFICANCE.level,
 ) -> Drift:
     """Live decisions, in order of time, against the backtest: fewer hits, or probabilities that are off.
@@ -84,9 +85,11 @@ def drift(
     The hypothesis is that the hit rate is not below the backtest's lower limit, and that outcomes differ from
     probabilities by a mean within the backtest's limits. probability, outcome: shape (decisions,). horizon: every so
     many decisions form a series of their own whose outcomes do not overlap; wealth is the mean over the series (Henzi
-    and Ziegel 2022).
+    and Ziegel 2022). day: the number of each decision's day, from 0 on, where symbols decide together: the mean of a
+    day is one observation. None: each decision is one.
     """
-    hits, gaps = _hits(probability, outcome), (outcome - probability + 1.0) / 2.0
+    hits, differences = _by_day(_hits(probability, outcome), day), _by_day(outcome - probability, day)
+    gaps = (differences + 1.0) / 2.0
     hit_wealth = wealth(hits, least=expected.hit_rate_low, horizon=horizon)
     low = wealth(gaps, least=(expected.gap_low + 1.0) / 2.0, horizon=horizon)
     high = wealth(1.0 - gaps, least=(1.0 - expected.gap_high) / 2.0, horizon=horizon)
@@ -97,7 +100,7 @@ def drift(
     return Drift(
         observations=len(hits),
         hit_rate=float(hits.mean()) if some else None,
-        gap=float((outcome - probability).mean()) if some else None,
+        gap=float(differences.mean()) if some else None,
         hit_evidence=float(hit_wealth[-1]) if some else 1.0,
         gap_evidence=float(off[-1]) if some else 1.0,
         evidence=float(both[-1]) if some else 1.0,
@@ -123,6 +126,10 @@ def wealth(values: Floats, *, least: float, horizon: int = 1) -> Floats:
             series = np.where(place >= 0, growth[np.maximum(place, 0)], 1.0)
         total += series
     return total / horizon
+
+
+def _by_day(values: Floats, day: Rows | None) -> Floats:
+    return values if day is None or not len(values) else np.bincount(day, weights=values) / np.bincount(day)
 
 
 def _hits(probability: Floats, outcome: Floats) -> Floats:

@@ -29,7 +29,7 @@ from forecast.runs.run import Run
 from forecast.training.local_models import fit_local
 from forecast.training.member_jobs import baseline_jobs, network_jobs, retraining_jobs, tune_members
 from forecast.training.panel_prices import PanelPrices, panel_notes, read_panel, truncated_in_first_test
-from forecast.training.preparation import announce_code, begin, is_finished, own_code, run_name
+from forecast.training.preparation import announce_code, begin, covariate_notes, is_finished, own_code, run_name
 from forecast.training.session import TrainingSession, finish_if_complete, resume
 from pipelines.files import temporary_folder
 from pipelines.market.types import Bars
@@ -66,7 +66,10 @@ def train_panel(
         workers.start()  # they load the network library while the data are prepared
         prices, dataset = read_panel(experiment, store=store, folder=scratch, skip_unsuitable=skip_unsuitable)
         experiment = prices.experiment
-        for note in panel_notes(prices, dataset):
+        joined = next(iter(prices.sources.values())).covariates
+        covariates = {name: bars_alone(covariate, experiment) for name, covariate in joined.items()}
+        title = f"panel {experiment.symbol}"
+        for note in (*panel_notes(prices, dataset), *covariate_notes(prices.bars.values(), covariates, title=title)):
             progress.note(note)
         code = own_code(experiment)
         panel_data = {symbol: fingerprint(bars) for symbol, bars in prices.bars.items()}
@@ -75,7 +78,6 @@ def train_panel(
         open_until_done.enter_context(run.locked())
         if not is_finished(run, fresh=fresh):
             announce_code(experiment, progress=progress)
-            covariates = next(iter(prices.sources.values())).covariates
             certificate = begin(
                 run,
                 experiment,
@@ -86,7 +88,7 @@ def train_panel(
                     prices=prices.bars,
                     price_scales={name: price_scale(prices.sources[name], bars) for name, bars in prices.bars.items()},
                     unsuitable=prices.unsuitable,
-                    covariates={name: bars_alone(covariate, experiment) for name, covariate in covariates.items()},
+                    covariates=covariates,
                 ),
                 bars=tables.panel_bars(prices.bars),
                 code=code,

@@ -23,7 +23,7 @@ from pipelines.errors import ConfigError
 from pipelines.market.types import Bars
 from pipelines.preprocessing import custom_features
 
-_WEEK = np.timedelta64(7, "D")
+_WEEK, _MONTH = np.timedelta64(7, "D"), np.timedelta64(31, "D")
 _OWN = (("Model", "models"), ("Baseline", "baselines"), ("Label", "label"))
 """What it is called, and the field of an experiment that may name a person's own code, beside features."""
 
@@ -109,15 +109,42 @@ def refuse_lookahead(certificate: Certificate, names: Iterable[str], *, progress
         progress.note(f"Cannot be checked for look-ahead bias: {entry}.")
 
 
-def covariate_notes(prices: Bars, covariates: Mapping[str, Bars]) -> Iterator[str]:
-    """Where a covariate begins later or ends earlier than the prices that it stands beside."""
-    first, last = prices.closed_at[[0, -1]]
+def covariate_notes(prices: Iterable[Bars], covariates: Mapping[str, Bars], *, title: str) -> Iterator[str]:
+    """Where a covariate begins later, pauses, ends earlier or has other sessions than the prices that it stands beside.
+
+    prices: of all symbols that are learned from. title: what they are called together.
+
+    Raises:
+        ConfigError: a covariate that ended so long ago that its last values say nothing.
+    """
+    of_symbols = list(prices)
+    first, last = (min(bars.closed_at[0] for bars in of_symbols), max(bars.closed_at[-1] for bars in of_symbols))
+    calendars = sorted({bars.calendar for bars in of_symbols})
     for symbol, covariate in covariates.items():
         begins, ends = covariate.closed_at[[0, -1]]
+        age = int((last - ends) / np.timedelta64(1, "D"))
+        if last > ends + _MONTH:
+            raise ConfigError(
+                f"Expected prices of {symbol} up to {_day(last)}, where {title} ends, got none after {_day(ends)}: for "
+                f"{age:,} days its last values would be taken. Fetch it, leave it out, or: --end {_day(ends)}."
+            )
         if begins > first + _WEEK:
-            yield f"{prices.symbol} is learned from {_day(begins)} on, where {symbol} begins."
-        if ends < last - _WEEK:
-            yield f"{symbol} ends on {_day(ends)}: from then on its last values are taken."
+            yield f"{title} is learned from {_day(begins)} on, where {symbol} begins."
+        if last > ends + _WEEK:
+            yield f"{symbol} ends on {_day(ends)}: for {age} days its last values are taken."
+        within = covariate.closed_at[covariate.closed_at >= first]
+        pauses = np.diff(within)
+        if len(pauses) and pauses.max() > _MONTH:
+            place, days = int(pauses.argmax()), int(pauses.max() / np.timedelta64(1, "D"))
+            yield (
+                f"{symbol} has no bar between {_day(within[place])} and {_day(within[place + 1])}: for {days} days its "
+                "values before are taken."
+            )
+        if [covariate.calendar] != calendars:
+            yield (
+                f"{symbol} has the sessions of {covariate.calendar}, {title} those of {', '.join(calendars)}: each "
+                f"close has the values of {symbol} that were known by then."
+            )
 
 
 def _day(time: np.datetime64) -> str:

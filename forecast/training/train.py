@@ -72,7 +72,7 @@ def train_all(
                 continue
             workers.start()  # they load the network library while the data are prepared
             others = {symbol: bars_alone(covariate, experiment) for symbol, covariate in source.covariates.items()}
-            for note in covariate_notes(prices, others):
+            for note in covariate_notes([prices], others, title=prices.symbol):
                 progress.note(note)
             announce_code(experiment, progress=progress)
             user_code.forget(

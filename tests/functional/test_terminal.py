@@ -24,9 +24,9 @@ from forecast.config.trading import TradingConfig
 from forecast.runs import labels
 from forecast.runs.catalog import open_run
 from forecast.serving import live
-from forecast.serving.evening import Answer, Evening, Failure, LiveForecast
-from forecast.serving.journal import GivenSignal, Journal, JournalEntry
-from forecast.serving.panel_signal import PanelSignal, RankedName
+from forecast.serving.evening import Answer, Evening, Failure, LiveForecast, PanelAnswer
+from forecast.serving.journal import GivenName, GivenSignal, Journal, JournalEntry
+from forecast.serving.panel_signal import LivePanel, PanelSignal, Quote, RankedName
 from forecast.serving.signal import RunSignal, Signal
 from forecast.studies.window_ablation import Ablation
 from forecast.workspace import Workspace
@@ -212,7 +212,22 @@ def test_signals_of_the_evening_fit(width, capsys, monkeypatch):
         live=lived, live_forecast=asked, entry=entry, earlier=(), followed=(long,), passed_on=False,
         verdict={"skill": "inconclusive", "money": None},
     )  # fmt: skip
-    evening = Evening(answers=(answer,), failures=(Failure(run=B, symbol="MSFT", reason="It is gone."),))
+    name = GivenName(symbol="0P000071W8.TO", decided_at=entry.decided_at, price=20.0, signals=(given,))
+    ranking = PanelSignal(
+        run=B, symbol="SP120", decided_at=decided, calendar="XNYS", rules=TradingConfig(), networks={},
+        absent={}, quotes={"KO": Quote(closed_at=decided, price=10.0, currency="USD")},
+    )  # fmt: skip
+    before = replace(
+        entry, run=B, symbol="SP120", signals=(), names=(name, replace(name, symbol="KO")),
+        decided_at="2023-12-29T21:00:00Z",
+    )  # fmt: skip
+    panel_answer = PanelAnswer(
+        live=replace(lived, run=B, symbol="SP120"), followed=(before,), earlier=(), passed_on=False, verdict={},
+        entry=replace(before, names=(name,), left=("KO",), decided_at=entry.decided_at),
+        live_panel=LivePanel(run=None, experiment=None, forecast=ranking, prices={}, actions={}),  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert panel_answer.shares(1000.0) == {"0P000071W8.TO": (-25, -25), "KO": (-25, 0)}  # of a price of 20
+    evening = Evening(answers=(answer, panel_answer), failures=(Failure(run=B, symbol="MSFT", reason="It is gone."),))
     out = Terminal()
     monkeypatch.setattr(shutil, "get_terminal_size", lambda fallback=(80, 24): os.terminal_size((width, 40)))
     settings = CliContext(workspace=Workspace(data_dir=Path("d"), reports_dir=Path("r")))
@@ -220,7 +235,17 @@ def test_signals_of_the_evening_fit(width, capsys, monkeypatch):
         evening_output.show(evening, settings, now=np.datetime64("2024-01-02T22:00", "ns"), form="table", cash=10_000)
     text = click.unstyle(out.getvalue())
     assert not too_wide(text, width)
-    for needed in ("SHIB-USD", "BUY", "short 50 %", "from long", "0.0000112965", "−221\u202f307\u202f484", "sell"):
+    for needed in (
+        "SHIB-USD",
+        "BUY",
+        "short 50 %",
+        "from long",
+        "0.0000112965",
+        "0P000071W8.TO",
+        "KO",
+        "BUY",
+        "from short 50 %",
+    ):
         assert needed in text, needed
     assert "MSFT: It is gone." in capsys.readouterr().err
     assert isinstance(out, io.StringIO)

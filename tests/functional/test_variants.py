@@ -11,6 +11,9 @@ from forecast.datasets.lookahead_audit import truncated
 from forecast.diagnostics.loader import open_subject
 from forecast.runs import trial_log
 from forecast.runs.catalog import open_run
+from forecast.serving import live
+from forecast.serving.evening import ask_all
+from forecast.serving.journal import Journal
 from forecast.serving.loader import load_members, source_now
 from forecast.serving.panel_signal import panel_signal
 from forecast.serving.signal import outlook, rules_of
@@ -195,7 +198,7 @@ def check_decided_days(folder, run):
     store, rules = Store(folder / "data" / "store"), rules_of(run)
     for place in (5, len(signals) // 4):
         day = signals["decided_at"].sort_values().iloc[place * 2]
-        ranking = panel_signal(run, store, rules=rules, until=np.datetime64(day.tz_convert(None), "ns"))
+        ranking = panel_signal(run, store, rules=rules, until=np.datetime64(day.tz_convert(None), "ns")).forecast
         for model, names in ranking.networks.items():
             mine = signals[(signals["model"] == model) & (signals["decided_at"] == day)].set_index("symbol")
             assert {each.symbol: each.share for each in names} == mine["target"].to_dict()
@@ -212,7 +215,46 @@ def check_rankings(folder, run, forecast):
     assert [each["rank"] for each in today["rankings"]["lstm"]] == [1, 2]
     assert sorted(each["share"] for each in today["rankings"]["lstm"]) == [-1.0, 1.0]
     assert "at the close of 2013" in forecast("signal", run.name, "--offline", code=3).stdout
+    check_evenings(folder, run)
+    assert "is live" in forecast("live", "add", run.name).stdout
+    evening = json.loads(forecast("signal", "--all", "--offline", "--cash", "1000", "--json", code=3).stdout)
+    (panel,) = evening["runs"]
+    ranked = {each["symbol"]: (each["probability"], each["share"]) for each in today["rankings"]["lstm"]}
+    assert {each["symbol"]: (each["probability"], each["position"]) for each in panel["names"]} == ranked
+    for each in panel["names"]:
+        assert each["shares"] == each["order"] == int(1000 * each["position"] / each["price"])
+        assert each["signal"] == ("buy" if each["position"] > 0 else "sell")  # nothing was held before
+    rows = forecast("signal", "--all", "--offline", "--changed", "--csv", code=3).stdout.splitlines()
+    assert sorted(row.split(",")[0] for row in rows) == ["AAPL", "MSFT", "symbol"]
+    (entry,) = json.loads(forecast("live", "journal", "MSFT", "--json").stdout)
+    assert (entry["run"], sorted(each["symbol"] for each in entry["names"])) == (run.name, ["AAPL", "MSFT"])
+    (listed,) = json.loads(forecast("live", "list", "--json").stdout)
+    assert (listed["record"]["given"], listed["problem"]) == (1, "")
+    forecast("live", "remove", run.name)
     return today
+
+
+def check_evenings(folder, run):
+    """Evenings of a panel in the live set: the journal has the backtest's rows of the same days, each once."""
+    saved = run.backtest(run.backtests()[-1])
+    rows = saved.signals[saved.signals["model"] == "lstm"].set_index(["decided_at", "symbol"])
+    days = rows.index.unique("decided_at").sort_values()[40:43]
+    store, rules, place = Store(folder / "data" / "store"), rules_of(run), folder / "evenings"
+    live.add(place, run=run.name, symbol=run.symbol, model="lstm", backtest=saved.name, rules=saved.config)
+    for day in (*days, days[-1]):
+        until = np.datetime64(day.tz_convert(None), "ns")
+        evening = ask_all(
+            live.read_live(place), ask=lambda _, until=until: panel_signal(run, store, rules=rules, until=until),
+            journal=Journal(place), now=until + np.timedelta64(1, "h"),
+        )  # fmt: skip
+        assert evening.failures == ()
+    entries = Journal(place).read().entries
+    assert len(entries) == len(days)
+    for day, entry in zip(days, entries, strict=True):
+        for name in entry.names:
+            row, given = rows.loc[day, name.symbol], name.traded("lstm")
+            assert (given.probability, given.position) == (row["probability"], row["target"])
+    assert evening.answers[0].record.given == len(days)
 
 
 def test_symbols_that_cannot_take_part_are_named_at_once_and_left_out_when_asked(copy):

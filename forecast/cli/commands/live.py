@@ -13,7 +13,7 @@ from forecast.cli.text import say
 
 if TYPE_CHECKING:
     from forecast.runs.run import Run
-    from forecast.serving.journal import JournalEntry
+    from forecast.serving.journal import GivenSignal, JournalEntry
     from forecast.serving.live import LiveRun
     from forecast.serving.paper_record import PaperRecord
 
@@ -51,6 +51,7 @@ def add(settings: CliContext, names: tuple[str, ...], backtest: str | None, mode
     Examples:
       forecast live add AAPL-1d-0a1b2c3d4e
       forecast live add AAPL MSFT IBM
+      forecast live add SP120 --backtest top-bottom-10_fee-1.0_slippage-2.0
       forecast live add AAPL --backtest long-flat_band-0.02_fee-1.0_slippage-2.0
     """
     from forecast.runs.catalog import open_run
@@ -60,11 +61,11 @@ def add(settings: CliContext, names: tuple[str, ...], backtest: str | None, mode
 
 
 def _add(settings: CliContext, run: "Run", *, backtest: str | None, model: str | None) -> None:
+    from forecast.runs.integrity import open_trained
     from forecast.serving import live
-    from forecast.serving.loader import open_experiment
     from pipelines.errors import RunError, did_you_mean
 
-    _, experiment = open_experiment(run)
+    experiment = open_trained(run).experiment
     names = run.backtests()
     if not names:
         raise RunError(f"Expected a backtest of run {run.name}, got none. Make one: forecast backtest {run.name}.")
@@ -169,7 +170,7 @@ def list_(settings: CliContext, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def journal(settings: CliContext, symbol: str | None, as_json: bool) -> None:
-    """Every signal that was given, oldest first; of one SYMBOL where it is named.
+    """Every signal that was given, oldest first; of one SYMBOL or panel where it is named. Of a ranking: a row a name.
 
     \b
     Examples:
@@ -181,10 +182,11 @@ def journal(settings: CliContext, symbol: str | None, as_json: bool) -> None:
     from forecast.report import formatting
     from forecast.serving.journal import Journal
 
+    wanted = None if symbol is None else symbol.strip().upper()
     log: Journal = Journal(settings.workspace.live)
     page = log.read()
     entries: list[JournalEntry] = [
-        entry for entry in page.entries if symbol is None or entry.symbol == symbol.strip().upper()
+        entry for entry in page.entries if wanted is None or wanted in (entry.symbol, *(n.symbol for n in entry.names))
     ]
     if page.damaged:
         settings.note(f"Lines of {log.path} that cannot be read: {', '.join(map(str, page.damaged))}.")
@@ -201,22 +203,34 @@ def journal(settings: CliContext, symbol: str | None, as_json: bool) -> None:
         ],
         [
             [
-                entry.decided_at, entry.symbol, entry.traded.signal.upper(), formatting.number(entry.traded.position),
-                f"{entry.traded.probability:.3f}", formatting.price(entry.price), entry.recorded_at, entry.run,
+                decided_at, name, signal.signal.upper(), formatting.number(signal.position),
+                f"{signal.probability:.3f}", formatting.price(price), entry.recorded_at, entry.run,
             ]
             for entry in entries
+            for decided_at, name, signal, price in _given(entry)
+            if wanted in (None, entry.symbol, name)
         ],
     )  # fmt: skip
 
 
+def _given(entry: "JournalEntry") -> "list[tuple[str, str, GivenSignal, float]]":
+    """What an entry says of each symbol: close, symbol, signal and price."""
+    if not entry.names:
+        return [(entry.decided_at, entry.symbol, entry.traded, entry.price)]
+    return [(name.decided_at, name.symbol, name.traded(entry.model), name.price) for name in entry.names]
+
+
 def _record(settings: CliContext, live_run: "LiveRun", entries: "list[JournalEntry]") -> Any:
     from forecast.serving.live import open_live_run
+    from forecast.serving.panel_record import panel_record_so_far
     from forecast.serving.paper_record import record_so_far
     from pipelines.store.store import Store
 
     if not entries:
         return None
     run = open_live_run(settings.runs, live_run)
+    if run.is_panel:
+        return panel_record_so_far(run, entries, Store(settings.store), rules=live_run.trading)
     return record_so_far(run, entries, Store(settings.store), rules=live_run.trading)
 
 

@@ -206,7 +206,7 @@ def _pass_on(
         if not fresh:
             return None
         shares = evening_output.orders(evening, cash=cash) if cash is not None else {}
-        message = {"changed": [evening_output.change(answer, shares.get(answer.live.run), now=now) for answer in fresh]}
+        message = {"changed": [evening_output.change(answer, shares, now=now) for answer in fresh]}
         problem = hooks.tell(command, message, seconds=seconds)
         if problem is None:
             journal.mark_passed_on([answer.entry for answer in fresh])

@@ -2,13 +2,16 @@
 
 import dataclasses
 import hashlib
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from forecast.compute.progress import NotesOnly
 from forecast.config.experiment import Experiment
-from forecast.training.preparation import announce_code, own_code, run_name
+from forecast.training.preparation import announce_code, covariate_notes, own_code, run_name
 from pipelines.errors import ConfigError
+from tests.helpers.panel_runs import panel_bars
 
 SOURCE = "def up(bars):\n    return bars.open, 1\n"
 
@@ -40,3 +43,20 @@ def test_a_label_is_announced_as_code_and_one_of_the_table_is_not(tmp_path, monk
 def test_a_label_whose_file_is_not_there_is_one_line():
     with pytest.raises(ConfigError, match="Label no_such_label:up: expected a module no_such_label in"):
         own_code(Experiment("AAPL", label="no_such_label:up"))
+
+
+def test_a_covariate_that_ended_long_ago_is_refused_and_pauses_and_other_sessions_are_said():
+    prices = panel_bars("AAA", bars=400)
+    long_ago = panel_bars("SPY", bars=300)
+    with pytest.raises(ConfigError, match=r"none after 2015-10-28: for 100 days .* or: --end 2015-10-28\.") as caught:
+        list(covariate_notes([prices], {"SPY": long_ago}, title="AAA"))
+    assert "up to 2016-02-05, where AAA ends" in str(caught.value)
+    assert list(covariate_notes([prices], {"SPY": panel_bars("SPY", bars=400)}, title="AAA")) == []
+    kept = np.r_[0:100, 150:390]
+    other = replace(panel_bars("SPY", bars=400).rows(kept), calendar="XNYS")
+    assert list(covariate_notes([prices, panel_bars("OLD", bars=50)], {"SPY": other}, title="panel P")) == [
+        "SPY ends on 2016-01-26: for 10 days its last values are taken.",
+        "SPY has no bar between 2015-04-11 and 2015-06-01: for 51 days its values before are taken.",
+        "SPY has the sessions of XNYS, panel P those of 24/7: each close has the values of SPY that were known "
+        "by then.",
+    ]
