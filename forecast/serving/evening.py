@@ -165,10 +165,10 @@ class PanelAnswer(LiveAnswer):
     @cached_property
     def lines(self) -> tuple[NameLine, ...]:
         """The names that were ranked, highest probability first, then those that are sold since they left."""
-        held, model = held_shares(self.followed), self.entry.model
+        holdings, model = held_shares(self.followed), self.entry.model
         lines = []
         for rank, name in enumerate(self.entry.names, start=1):
-            traded, previous = name.traded(model), held.get(name.symbol, 0.0)
+            traded, previous = name.traded(model), holdings.get(name.symbol, 0.0)
             lines.append(
                 NameLine(
                     rank=rank, symbol=name.symbol, decided_at=name.decided_at, probability=traded.probability,
@@ -181,7 +181,7 @@ class PanelAnswer(LiveAnswer):
             lines.append(
                 NameLine(
                     rank=None, symbol=symbol, decided_at=iso(quote.closed_at), probability=None,
-                    previous=held[symbol], position=0.0, signal=action(held[symbol], 0.0), agreement=(0, 0),
+                    previous=holdings[symbol], position=0.0, signal=action(holdings[symbol], 0.0), agreement=(0, 0),
                     price=quote.price, currency=quote.currency,
                 )
             )  # fmt: skip
@@ -203,10 +203,10 @@ class PanelAnswer(LiveAnswer):
             for name in entry.names:
                 symbol, target = name.symbol, name.traded(entry.model).position
                 actions = self.live_panel.actions.get(symbol)
-                kept = int(shares.get(symbol, 0) * split_between(actions, at.get(symbol, ""), name.decided_at))
+                unchanged = int(shares.get(symbol, 0) * split_between(actions, at.get(symbol, ""), name.decided_at))
                 changed = target != position.get(symbol, 0.0)
-                before[symbol], at[symbol], position[symbol] = kept, name.decided_at, target
-                shares[symbol] = int(money * target / name.price) if changed else kept
+                before[symbol], at[symbol], position[symbol] = unchanged, name.decided_at, target
+                shares[symbol] = int(money * target / name.price) if changed else unchanged
             for symbol in entry.left:
                 shares[symbol], position[symbol] = 0, 0.0
         return {symbol: (before.get(symbol, 0), count) for symbol, count in shares.items()}
@@ -214,11 +214,11 @@ class PanelAnswer(LiveAnswer):
 
 def held_shares(entries: Sequence[JournalEntry]) -> dict[str, float]:
     """Each symbol's share of a panel's account after these rankings, in order of their bars."""
-    held: dict[str, float] = {}
+    holdings: dict[str, float] = {}
     for entry in entries:
-        held |= {name.symbol: name.traded(entry.model).position for name in entry.names}
-        held |= dict.fromkeys(entry.left, 0.0)
-    return held
+        holdings |= {name.symbol: name.traded(entry.model).position for name in entry.names}
+        holdings |= dict.fromkeys(entry.left, 0.0)
+    return holdings
 
 
 def _agreement(position: float, signals: Sequence[GivenSignal]) -> tuple[int, int]:
@@ -320,7 +320,7 @@ def _ranking(
     """One row a name, in the order of the network that is traded; what was held and decides no more has left."""
     model = live.model if live.model in forecast.networks else next(iter(forecast.networks))
     decided_at = iso(forecast.decided_at)
-    held = held_shares(page.followed(live.symbol, decided_at, run=live.run, others=live_names - {live.run}))
+    holdings = held_shares(page.followed(live.symbol, decided_at, run=live.run, others=live_names - {live.run}))
     by_network = {network: {name.symbol: name for name in names} for network, names in forecast.networks.items()}
     names = tuple(
         GivenName(
@@ -340,7 +340,7 @@ def _ranking(
         backtest=live.backtest, rules=dict(live.rules), decided_at=decided_at, price=0.0,
         stale=forecast.stale(now), refit=refit, names=names,
         left=tuple(
-            symbol for symbol, share in held.items()
+            symbol for symbol, share in holdings.items()
             if share and symbol not in ranked_names and symbol in forecast.quotes
         ),
     )  # fmt: skip

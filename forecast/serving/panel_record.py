@@ -50,8 +50,8 @@ def panel_record(
     """
     described, model = run.describe(), entries[-1].model
     user_code.check_sources([experiment.label], described.get("user_code", {}))
-    given = _given(entries, prices)
-    account = _account(given, prices, rules=rules, described=described, model=model)
+    fills_of = _fills(entries, prices)
+    account = _account(fills_of, prices, rules=rules, described=described, model=model)
     expected = panel_reference(run, model, horizon=experiment.horizon)
     probability, outcome, moments = _scored(entries, prices, experiment)
     days, day = np.unique(moments, return_inverse=True)
@@ -63,7 +63,7 @@ def panel_record(
         model=model,
         since=entries[0].decided_at,
         given=len(entries),
-        late=len({number for symbol in given.values() for number in symbol.late}),
+        late=len({number for symbol in fills_of.values() for number in symbol.late}),
         missed=0 if account is None else account.missed,
         net_return=None if account is None else float(np.prod(1.0 + bar_returns(account.paper.ledger)) - 1.0),
         hold_return=None if account is None else account.hold_return,
@@ -80,8 +80,8 @@ def panel_ledger(
 
     prices: of every symbol that was ranked, adjusted as the run's.
     """
-    given = _given(entries, prices)
-    account = _account(given, prices, rules=rules, described=described, model=entries[-1].model)
+    fills_of = _fills(entries, prices)
+    account = _account(fills_of, prices, rules=rules, described=described, model=entries[-1].model)
     return None if account is None else account.paper
 
 
@@ -105,7 +105,7 @@ class _GivenShares:
     late: tuple[int, ...]
 
 
-def _given(entries: Sequence[JournalEntry], prices: Mapping[str, Bars]) -> dict[str, _GivenShares]:
+def _fills(entries: Sequence[JournalEntry], prices: Mapping[str, Bars]) -> dict[str, _GivenShares]:
     """What was given of each symbol. One that is named no more keeps what it has, unless it is said to have left.
 
     Raises:
@@ -123,7 +123,7 @@ def _given(entries: Sequence[JournalEntry], prices: Mapping[str, Bars]) -> dict[
         for symbol in entry.left:
             if symbol in signals and calendar_of[symbol] in closes:
                 signals[symbol].append((number, closes[calendar_of[symbol]], 0.0))
-    given = {}
+    fills_of = {}
     for symbol, symbol_signals in signals.items():
         numbers = np.array([number for number, _, _ in symbol_signals])
         decided = np.array([close for _, close, _ in symbol_signals], dtype="datetime64[ns]")
@@ -133,10 +133,10 @@ def _given(entries: Sequence[JournalEntry], prices: Mapping[str, Bars]) -> dict[
         numbers, decided, share, recorded = (array[first] for array in (numbers, decided, share, recorded))
         fills, late = fill_bars(decided, recorded, prices[symbol])
         last = np.append(fills[1:] != fills[:-1], True)
-        given[symbol] = _GivenShares(
+        fills_of[symbol] = _GivenShares(
             bars=fills[last], share=share[last], decided_at=decided, late=tuple(numbers[late].tolist())
         )
-    return given
+    return fills_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -149,7 +149,7 @@ class _Account:
 
 
 def _account(
-    given: Mapping[str, _GivenShares],
+    fills_of: Mapping[str, _GivenShares],
     prices: Mapping[str, Bars],
     *,
     rules: TradingConfig,
@@ -157,17 +157,17 @@ def _account(
     model: str,
 ) -> _Account | None:
     symbols, entry_at, decided_at, shares = [], [], [], []
-    for symbol, signals in given.items():
+    for symbol, signals in fills_of.items():
         bars = prices[symbol]
-        held = np.arange(signals.bars[0], len(bars) - 1)  # filled at the open of each, held to the next
-        symbols.append(np.full(len(held), symbol, dtype=object))
-        entry_at.append(bars.opened_at[held])
-        decided_at.append(bars.closed_at[held - 1])
-        shares.append(signals.share[np.searchsorted(signals.bars, held, side="right") - 1])
+        bar = np.arange(signals.bars[0], len(bars) - 1)  # filled at the open of each, held to the next
+        symbols.append(np.full(len(bar), symbol, dtype=object))
+        entry_at.append(bars.opened_at[bar])
+        decided_at.append(bars.closed_at[bar - 1])
+        shares.append(signals.share[np.searchsorted(signals.bars, bar, side="right") - 1])
     symbol, entered, decided = (np.concatenate(parts) for parts in (symbols, entry_at, decided_at))
     if not len(symbol):
         return None
-    frame = pd.concat([tables.bars(prices[name]) for name in given], ignore_index=True)
+    frame = pd.concat([tables.bars(prices[name]) for name in fills_of], ignore_index=True)
     market = panel_market(market_states(frame, rules=rules, described=described), symbol=symbol, entry_at=entered)
     order = np.argsort(decided, kind="stable")
     equal = np.empty(len(symbol))
@@ -176,7 +176,7 @@ def _account(
         trade_panel, market=market, title=str(described["config"]["symbol"]), model=model, member=PAPER
     )
     ledger = of_account(np.concatenate(shares), costs=rules.costs).ledger
-    followed = np.isin(decided, np.concatenate([signals.decided_at for signals in given.values()]))
+    followed = np.isin(decided, np.concatenate([signals.decided_at for signals in fills_of.values()]))
     journalled = np.zeros(len(market.time) - 1, dtype=np.bool_)
     journalled[market.entry[followed]] = True
     closes = np.unique(decided)
@@ -195,14 +195,16 @@ def _scored(
     entries: Sequence[JournalEntry], prices: Mapping[str, Bars], experiment: Experiment
 ) -> tuple[Floats, Floats, Times]:
     """Probabilities, outcomes and decisions of the names whose outcome is known, as the run's labels have them."""
-    given: dict[str, dict[np.datetime64, float]] = {}
+    probabilities: dict[str, dict[np.datetime64, float]] = {}
     for entry in entries:
         for name in entry.names:
-            given.setdefault(name.symbol, {}).setdefault(moment(name.decided_at), name.traded(entry.model).probability)
+            probabilities.setdefault(name.symbol, {}).setdefault(
+                moment(name.decided_at), name.traded(entry.model).probability
+            )
     scored = [
         known_outcomes(np.array(list(of_symbol.values())), np.array(list(of_symbol), dtype="datetime64[ns]"),
                        prices[symbol], experiment)
-        for symbol, of_symbol in given.items()
+        for symbol, of_symbol in probabilities.items()
     ]  # fmt: skip
     probability, target, forward_return, decided = (np.concatenate(parts) for parts in zip(*scored, strict=True))
     if experiment.label in ACROSS_SYMBOLS:

@@ -184,8 +184,8 @@ def known_outcomes(
     inside = np.minimum(place, len(outcomes) - 1)
     comparable = outcomes.decided_at[inside] == decided
     comparable &= (outcomes.held[inside] > 0) | (outcomes.forward_return[inside] != 0)
-    known = inside[comparable]
-    return probability[comparable], outcomes.target[known], outcomes.forward_return[known], decided[comparable]
+    scored = inside[comparable]
+    return probability[comparable], outcomes.target[scored], outcomes.forward_return[scored], decided[comparable]
 
 
 def _moments(entries: Sequence[JournalEntry]) -> tuple[Times, Times]:

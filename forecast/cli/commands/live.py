@@ -182,11 +182,11 @@ def journal(settings: CliContext, symbol: str | None, as_json: bool) -> None:
     from forecast.report import formatting
     from forecast.serving.journal import Journal
 
-    wanted = None if symbol is None else symbol.strip().upper()
+    chosen = None if symbol is None else symbol.strip().upper()
     log: Journal = Journal(settings.workspace.live)
     page = log.read()
     entries: list[JournalEntry] = [
-        entry for entry in page.entries if wanted is None or wanted in (entry.symbol, *(n.symbol for n in entry.names))
+        entry for entry in page.entries if chosen is None or chosen in (entry.symbol, *(n.symbol for n in entry.names))
     ]
     if page.damaged:
         settings.note(f"Lines of {log.path} that cannot be read: {', '.join(map(str, page.damaged))}.")
@@ -207,13 +207,13 @@ def journal(settings: CliContext, symbol: str | None, as_json: bool) -> None:
                 f"{signal.probability:.3f}", formatting.price(price), entry.recorded_at, entry.run,
             ]
             for entry in entries
-            for decided_at, name, signal, price in _given(entry)
-            if wanted in (None, entry.symbol, name)
+            for decided_at, name, signal, price in _journal_rows(entry)
+            if chosen in (None, entry.symbol, name)
         ],
     )  # fmt: skip
 
 
-def _given(entry: "JournalEntry") -> "list[tuple[str, str, GivenSignal, float]]":
+def _journal_rows(entry: "JournalEntry") -> "list[tuple[str, str, GivenSignal, float]]":
     """What an entry says of each symbol: close, symbol, signal and price."""
     if not entry.names:
         return [(entry.decided_at, entry.symbol, entry.traded, entry.price)]
