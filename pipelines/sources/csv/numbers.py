@@ -86,7 +86,7 @@ def parse(
     """
     plain = {where: _plain(column) for where, column in columns.items()}
     mark = decimal or _decimal({where: text for where, (text, _) in plain.items()}, delimiter)
-    return {where: _floats(text, unit, mark, where) for where, (text, unit) in plain.items()}
+    return {where: _floats(text, unit, mark, where, columns[where]) for where, (text, unit) in plain.items()}
 
 
 def _plain(column: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, Floats | None]":
@@ -157,7 +157,10 @@ def _first(text: "pa.ChunkedArray", pattern: str) -> str | None:
     return None if row < 0 else str(text[row].as_py())
 
 
-def _floats(text: "pa.ChunkedArray", factor: Floats | None, mark: Decimal, where: Column) -> Floats:
+def _floats(
+    text: "pa.ChunkedArray", factor: Floats | None, mark: Decimal, where: Column, cells: "pa.ChunkedArray"
+) -> Floats:
+    """Numbers of the bare text; an error shows the cell as the file has it."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -173,7 +176,7 @@ def _floats(text: "pa.ChunkedArray", factor: Floats | None, mark: Decimal, where
         row = pc.index(wrong, True).as_py()
         other = "" if mark == "." else " with a decimal comma"
         hint = _HINT_OF_FRACTIONS if re.fullmatch(_FRACTION, text[row].as_py()) else ""
-        raise where.bad(row, text[row].as_py(), expected=f"a number{other}", hint=hint)
+        raise where.bad(row, str(cells[row].as_py()), expected=f"a number{other}", hint=hint)
     text = pc.replace_substring(text, "," if mark == "." else ".", "")
     text = pc.replace_substring(text, ",", ".") if mark == "," else text
     return _scaled(text.cast(pa.float64()), factor)
