@@ -2,11 +2,12 @@
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, in_one_line
 from pipelines.files import remove_litter, remove_temporary_folders
 
 DATA_DIR, REPORTS_DIR, STORE = "FORECAST_DATA", "FORECAST_REPORTS", "FORECAST_STORE"
@@ -45,9 +46,15 @@ class Workspace:
     def __init__(
         self, *, data_dir: Path | str = "data", reports_dir: Path | str = "reports", store: Path | str | None = None
     ) -> None:
-        object.__setattr__(self, "data_dir", Path(data_dir))
-        object.__setattr__(self, "reports_dir", Path(reports_dir))
-        object.__setattr__(self, "store", store or self.data_dir / "store")
+        if isinstance(store, str) and not store:
+            store = None
+        object.__setattr__(self, "data_dir", Path(_checked("data_dir", data_dir)))
+        object.__setattr__(self, "reports_dir", Path(_checked("reports_dir", reports_dir)))
+        object.__setattr__(
+            self,
+            "store",
+            self.data_dir / "store" if store is None else _checked("store", store),
+        )
 
     @classmethod
     def default(cls) -> "Workspace":
@@ -110,6 +117,14 @@ class Workspace:
         """Every page of a run that is there: its report, those of its other backtests, what its networks remember."""
         pages = [self.page(run), self.reports_dir / f"{run}-memory.html", *self.reports_dir.glob(f"{run}.*.html")]
         return [path for path in dict.fromkeys(pages) if path.is_file()]
+
+
+def _checked(name: str, place: Path | str) -> Path | str:
+    """A folder or an address, if it can be one."""
+    with suppress(UnicodeEncodeError):
+        if isinstance(place, str | Path) and str(place).strip() and b"\0" not in os.fsencode(place):
+            return place
+    raise ConfigError(f'Expected {name} as a path, got {in_one_line(place)}. Give it like {name}="data".')
 
 
 def user_file() -> Path:

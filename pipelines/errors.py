@@ -1,7 +1,8 @@
 """What can go wrong with a person's input. Every message says what was needed, what was got and what to do."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 
 class ForecastError(Exception):
@@ -52,6 +53,20 @@ class ConfigError(ForecastError):
 
 class RunError(ForecastError):
     """A run's folder that is missing, incomplete or damaged."""
+
+
+def in_one_line(value: object, *, at_most: int = 60, text: Callable[[Any], str] = repr) -> str:
+    """What a person gave, for a message: in one line, cut off; also what has no text.
+
+    >>> in_one_line([1, 2, 3], at_most=5)
+    '[1, 2'
+    >>> in_one_line(object, text=lambda value: 1 / 0)
+    'type'
+    """
+    try:
+        return " ".join(line.strip() for line in text(value).splitlines())[:at_most]
+    except Exception:  # it is a person's own class: what it raises can be anything
+        return type(value).__name__
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:

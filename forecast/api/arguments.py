@@ -3,13 +3,15 @@
 import re
 from collections.abc import Callable, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from forecast.compute.processes import cores
+from forecast.config.fields import Setting
 from forecast.runs.catalog import LATEST, open_run
 from forecast.runs.run import Run as Run
 from forecast.workspace import Workspace
-from pipelines.errors import ConfigError, ForecastError
+from pipelines.errors import ConfigError, ForecastError, in_one_line
 
 RunName: TypeAlias = "Run | str"
 """A run, its name, a symbol (its newest finished run), or "latest"."""
@@ -51,10 +53,38 @@ def check_type(value: object, kind: type[Kind], *, name: str, example: str) -> K
     if not isinstance(value, kind):
         article = "an" if kind.__name__[0] in "AEIOU" else "a"
         raise ConfigError(
-            f"Expected {name} as {article} {kind.__name__}, got {type(value).__name__} {value!r:.60}. "
+            f"Expected {name} as {article} {kind.__name__}, got {type(value).__name__} {in_one_line(value)}. "
             f"Give it like {example}."
         )
     return value
+
+
+def check_switch(value: bool, *, name: str) -> bool:
+    """The value, if it is true or false.
+
+    Raises
+    ------
+    ConfigError
+        It is something else.
+    """
+    checked: bool = Setting(kind="switch", help="", group="").check(name, value)
+    return checked
+
+
+def texts_of(values: object, *, name: str, example: str) -> list[str]:
+    """One text or several, paths included.
+
+    Raises
+    ------
+    ConfigError
+        Something else.
+    """
+    listed = list(values) if isinstance(values, list | tuple) else [values]
+    if not all(isinstance(value, str | Path) and str(value).isprintable() for value in listed):
+        raise ConfigError(
+            f"Expected {name} as text or a list of texts, got {in_one_line(values)}. Give it like {example}."
+        )
+    return list(map(str, listed))
 
 
 def workspace_of(workspace: Workspace | None) -> Workspace:
@@ -89,7 +119,9 @@ def symbols_of(symbols: str | Sequence[str]) -> list[str]:
     """
     texts: list[Any] = [symbols] if isinstance(symbols, str) else list(symbols) if _several(symbols) else []
     if not texts or not all(isinstance(text, str) for text in texts):
-        raise ConfigError(f'Expected symbols as texts, got {symbols!r:.60}. Give them like "AAPL" or ["AAPL", "MSFT"].')
+        raise ConfigError(
+            f'Expected symbols as texts, got {in_one_line(symbols)}. Give them like "AAPL" or ["AAPL", "MSFT"].'
+        )
     return list(dict.fromkeys(texts))
 
 
@@ -104,7 +136,9 @@ def jobs_of(jobs: int | None) -> int:
     if jobs is None:
         return cores()
     if not isinstance(jobs, int) or isinstance(jobs, bool) or jobs < 1:
-        raise ConfigError(f"Expected jobs as a whole number from 1, got {jobs!r:.60}. Leave it out to use all cores.")
+        raise ConfigError(
+            f"Expected jobs as a whole number from 1, got {in_one_line(jobs)}. Leave it out to use all cores."
+        )
     return jobs
 
 

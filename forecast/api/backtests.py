@@ -45,7 +45,11 @@ def backtest(
     """
     from forecast.evaluation.backtest import evaluate
 
-    rules = TradingConfig() if trading is None else trading
-    rules = check_type(rules, TradingConfig, name="trading", example=_EXAMPLE)
+    rules = rules_of(trading)
     chosen = run_of(run, workspace_of(workspace))
     return BacktestResult(run=chosen, saved=evaluate(chosen, rules=rules))
+
+
+def rules_of(trading: TradingConfig | None) -> TradingConfig:
+    """The rules that are meant: those of the command line where none are given."""
+    return TradingConfig() if trading is None else check_type(trading, TradingConfig, name="trading", example=_EXAMPLE)

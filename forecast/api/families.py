@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from forecast.api.results import BacktestResult
-from pipelines.errors import ConfigError, did_you_mean
+from pipelines.errors import ConfigError, did_you_mean, in_one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,11 +74,12 @@ class BacktestFamily:
 
     def __getitem__(self, symbol: str) -> BacktestResult:
         for result in self.results:
-            if symbol.upper() in (result.symbol, result.run.name.upper()):
+            if isinstance(symbol, str) and symbol.upper() in (result.symbol, result.run.name.upper()):
                 return result
         symbols = [result.symbol for result in self.results]
         raise ConfigError(
-            f"Expected a symbol out of {', '.join(symbols)}, got {symbol!r:.60}.{did_you_mean(symbol, symbols)}"
+            f"Expected a symbol out of {', '.join(symbols)}, got {in_one_line(symbol)}."
+            f"{did_you_mean(in_one_line(symbol, text=str), symbols)}"
         )
 
     def __iter__(self) -> Iterator[BacktestResult]:

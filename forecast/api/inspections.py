@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forecast.api.arguments import RunName, jobs_of, run_of, workspace_of
+from forecast.api.arguments import RunName, check_switch, jobs_of, run_of, workspace_of
 from forecast.api.progress import ShowProgress, progress_display
 from forecast.api.reports import write_page_of
 from forecast.config.run_outputs import InspectionConfig, MemoryBenchmarkConfig
 from forecast.runs.run import Run
 from forecast.workspace import Workspace
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, in_one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -260,7 +260,7 @@ def memory_benchmark(
     return run_benchmark(
         MemoryBenchmarkConfig(lengths=lengths, seeds=seeds),
         jobs=jobs_of(jobs),
-        overwrite=overwrite,
+        overwrite=check_switch(overwrite, name="overwrite"),
         progress=progress,
         workspace=workspace_of(workspace),
     ).table.copy()
@@ -289,5 +289,5 @@ def _utc(moment: Any) -> Any:
 def _lengths(windows: Sequence[int], *, name: str) -> list[int]:
     listed = list(windows) if isinstance(windows, list | tuple | range) else []
     if not listed or not all(isinstance(length, int) and not isinstance(length, bool) for length in listed):
-        raise ConfigError(f"Expected {name} as whole numbers like [10, 50, 100], got {windows!r:.60}.")
+        raise ConfigError(f"Expected {name} as whole numbers like [10, 50, 100], got {in_one_line(windows)}.")
     return listed

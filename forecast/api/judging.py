@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
-from forecast.api.arguments import check_type, symbols_of, workspace_of
+from forecast.api.arguments import check_type, symbols_of, texts_of, workspace_of
 from forecast.api.progress import ShowProgress, progress_display
 from forecast.api.results import BacktestResult
 from forecast.config.experiment import Experiment
@@ -13,7 +13,7 @@ from forecast.config.judging import JUDGED_BASELINES, JudgeConfig
 from forecast.config.trading import TradingConfig
 from forecast.runs.run import Run
 from forecast.workspace import Workspace
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, in_one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,11 +126,12 @@ def judge(
     >>> result.run.describe()["kind"], result.verdict.skill.answer
     ('judged', 'inconclusive')
     """
-    from forecast.api.backtests import backtest
+    from forecast.api.backtests import backtest, rules_of
     from forecast.api.families import BacktestFamily
 
     several = isinstance(symbol, list | tuple)
     symbols: Sequence[Any] = symbol if isinstance(symbol, list | tuple) else [symbol]
+    rules = rules_of(trading)
     runs = judge_all(
         predictions,
         [
@@ -139,14 +140,14 @@ def judge(
             else check_type(name, Experiment, name="symbol", example=f"{_EXAMPLE[:-1]})")
             for name in symbols
         ],
-        predictors=(predictor,) if isinstance(predictor, str) else tuple(predictor),
+        predictors=texts_of(predictor, name="predictor", example='predictor="my_rules:rule"'),
         validation=validation,
         bars=bars,
         reading=reading,
         progress=progress,
         workspace=workspace,
     )
-    results = [backtest(run, trading, workspace=workspace) for run in runs]
+    results = [backtest(run, rules, workspace=workspace) for run in runs]
     return BacktestFamily(results=tuple(results)) if several else results[0]
 
 
@@ -258,6 +259,8 @@ def _announce(names: Sequence[str], kind: str, note: Any) -> None:
 
     for name in names if kind == "Predictor" else ():
         if not user_code.is_user_code(name):
-            raise ConfigError(f"Expected a predictor as module:function, got {name!r:.80}. Name it like my_rules:rule.")
+            raise ConfigError(
+                f"Expected a predictor as module:function, got {in_one_line(name)}. Name it like my_rules:rule."
+            )
     for name, file in user_code.files(names, what=kind).items():
         note(f"{kind} {name} is code: {file} runs with your rights. Use files that you trust.")

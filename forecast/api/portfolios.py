@@ -6,11 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from forecast.api.arguments import RunName, check_type, run_of, workspace_of
+from forecast.api.arguments import RunName, check_switch, check_type, run_of, workspace_of
 from forecast.api.results import Verdict, performance_of, verdict_of
 from forecast.config.trading import TradingConfig
 from forecast.workspace import Workspace
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, in_one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,9 +124,10 @@ def portfolio(
     from forecast.report import write_portfolio
 
     if isinstance(runs, str) or not isinstance(runs, list | tuple):
-        raise ConfigError(f'Expected runs as a list, got {runs!r:.60}. Give them like ["AAPL", "MSFT"].')
-    if weighting not in WEIGHTINGS:
-        raise ConfigError(f"Expected weighting out of {', '.join(WEIGHTINGS)}, got {weighting!r:.60}.")
+        raise ConfigError(f'Expected runs as a list, got {in_one_line(runs)}. Give them like ["AAPL", "MSFT"].')
+    check_switch(standalone, name="standalone")
+    if not isinstance(weighting, str) or weighting not in WEIGHTINGS:
+        raise ConfigError(f"Expected weighting out of {', '.join(WEIGHTINGS)}, got {in_one_line(weighting)}.")
     rules = TradingConfig() if trading is None else trading
     rules = check_type(rules, TradingConfig, name="trading", example='TradingConfig(policy="long-short")')
     place = workspace_of(workspace)

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forecast.api.arguments import check_type, jobs_of, workspace_of
+from forecast.api.arguments import check_switch, check_type, jobs_of, workspace_of
 from forecast.api.progress import ShowProgress, progress_display
 from forecast.compute import backend as backends
 from forecast.config.experiment import Experiment
@@ -151,7 +151,7 @@ def power(
         check_type(experiment, Experiment, name="experiment", example='Experiment("AAPL", folds=6)'),
         PowerStudyConfig() if study is None else check_type(study, PowerStudyConfig, name="study", example=_STUDY),
         TradingConfig() if trading is None else check_type(trading, TradingConfig, name="trading", example=_TRADING),
-        overwrite=overwrite,
+        overwrite=check_switch(overwrite, name="overwrite"),
         jobs=jobs,
         backend=backend,
         cluster=cluster,

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from forecast.api.arguments import symbols_of, workspace_of
+from forecast.api.arguments import symbols_of, texts_of, workspace_of
 from forecast.api.price_files import FileOptions, PriceFiles, file_config, reading_options
 from forecast.api.progress import ShowProgress, progress_display
 from forecast.config.prices import FetchConfig, FileConfig
@@ -83,7 +83,7 @@ def fetch(
     [{'symbol': 'AAPL', 'rows': 3270, 'first': '2000-03-01'}]
     """
     names, place = symbols_of(symbols), workspace_of(workspace)
-    paths = [file] if isinstance(file, str | Path) else list(file)
+    paths = texts_of(file, name="file", example='file="prices.csv"')
     request = FetchConfig(
         source=source,
         interval=interval,

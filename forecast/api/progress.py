@@ -12,7 +12,7 @@ from rich.progress import Progress as Display
 
 from forecast.compute.progress import NotesOnly
 from forecast.compute.progress import Progress as Progress
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, in_one_line
 
 ShowProgress: TypeAlias = bool | Progress
 """True: on stderr. False: nothing. Or an object of one's own with the methods of forecast.Progress."""
@@ -30,7 +30,7 @@ def progress_display(progress: ShowProgress) -> Iterator[Progress]:
         yield progress
     else:
         raise ConfigError(
-            f"Expected progress as True, False or an object with begin, advance and note, got {progress!r:.60}. "
+            f"Expected progress as True, False or an object with begin, advance and note, got {in_one_line(progress)}. "
             "Leave it out for a bar."
         )
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from forecast.api.arguments import RunName, check_type, run_of, workspace_of
+from forecast.api.arguments import RunName, check_switch, check_type, run_of, workspace_of
 from forecast.api.results import BacktestResult
 from forecast.runs.run import Run
 from forecast.workspace import Workspace
-from pipelines.errors import RunError
+from pipelines.errors import RunError, in_one_line
 
 
 def report(
@@ -51,6 +51,7 @@ def report(
     """
     place = workspace_of(workspace)
     chosen = run_of(run, place)
+    check_switch(standalone, name="standalone")
     if result is not None:
         saved = check_type(result, BacktestResult, name="result", example="backtest(run)")
         if saved.run.folder.resolve() != chosen.folder.resolve():
@@ -72,8 +73,8 @@ def chosen_backtest(run: Run, name: str | None) -> str:
     names = run.backtests()
     if not names:
         raise RunError(f"Expected a backtest of run {run.name}, got none. Make one: forecast backtest {run.name}.")
-    if name is not None and name not in names:
-        raise RunError(f"Expected a backtest of run {run.name} out of {', '.join(names)}, got {str(name)[:80]!r}.")
+    if name is not None and not (isinstance(name, str) and name in names):
+        raise RunError(f"Expected a backtest of run {run.name} out of {', '.join(names)}, got {in_one_line(name)}.")
     return name or names[-1]
 
 

@@ -12,7 +12,7 @@ from forecast.runs.saved_backtests import Backtest
 from forecast.statistics.comparisons import Answer, Comparison, Question, Reason, Unit
 from forecast.statistics.verdict import Caveat, Status
 from forecast.statistics.verdict import Verdict as VerdictNumbers
-from pipelines.errors import ConfigError, RunError
+from pipelines.errors import ConfigError, RunError, in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -271,7 +271,7 @@ class BacktestResult:
         from forecast.report.charts import equity
 
         if question not in ("skill", "money"):
-            raise ConfigError(f"Expected question out of skill, money, got {question!r:.60}.")
+            raise ConfigError(f"Expected question out of skill, money, got {in_one_line(question)}.")
         rows = VerdictNumbers.from_json(self.saved.metrics["verdict"]).of(question)
         unit = (
             "rank IC"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from forecast.api.arguments import RunName, run_of, workspace_of
+from forecast.api.arguments import RunName, check_switch, run_of, workspace_of
 from forecast.api.progress import ShowProgress, progress_display
 from forecast.runs.run import Run
 from forecast.workspace import Workspace
@@ -163,8 +163,8 @@ def signal(
         asking = Asking(
             workspace=place,
             now=now,
-            offline=offline,
-            refit=refit,
+            offline=check_switch(offline, name="offline"),
+            refit=check_switch(refit, name="refit"),
             jobs=jobs,
             rules={"policy": policy, "threshold": threshold},
             note=display.note,

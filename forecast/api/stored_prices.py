@@ -4,9 +4,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from forecast.api.arguments import check_type, workspace_of
-from forecast.config.prices import ADJUSTMENTS
+from forecast.config.prices import SeriesConfig
 from forecast.workspace import Workspace
-from pipelines.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,11 +82,10 @@ def prices(
     from pipelines.store.store import Store
 
     name = check_type(symbol, str, name="symbol", example='"AAPL"')
-    if adjust not in ADJUSTMENTS:
-        raise ConfigError(f"Expected adjust out of {', '.join(ADJUSTMENTS)}, got {adjust!r:.60}.")
+    series = SeriesConfig(interval=interval, adjust=adjust)
     store = Store(workspace_of(workspace).store)
-    interval = interval or only_series(store, name)
-    return _ticks(store, name) if interval == TICKS else _bars(store, name, interval, adjust)
+    chosen = series.interval or only_series(store, name)
+    return _ticks(store, name) if chosen == TICKS else _bars(store, name, chosen, series.adjust)
 
 
 def actions(symbol: str, *, workspace: Workspace | None = None) -> "pd.DataFrame":
@@ -154,7 +152,8 @@ def check_prices(symbol: str, *, interval: str | None = None, workspace: Workspa
     from pipelines.store.store import Store
 
     store = Store(workspace_of(workspace).store)
-    findings = check_series(store, check_type(symbol, str, name="symbol", example='"AAPL"'), interval).findings
+    name = check_type(symbol, str, name="symbol", example='"AAPL"')
+    findings = check_series(store, name, SeriesConfig(interval=interval).interval).findings
     return pd.DataFrame([asdict(finding) for finding in findings], columns=["kind", "session", "size", "repair"])
 
 
@@ -181,8 +180,10 @@ def check_series(store: "Store", symbol: str, interval: str | None) -> SeriesChe
 
 def only_series(store: "Store", symbol: str) -> str:
     """Daily bars where there are any, else the one series of the symbol, else daily bars, whose absence is said."""
+    from pipelines.market.types import check_symbol
+
     stored = store.catalogue()
-    intervals = [str(text) or TICKS for text in stored[stored["symbol"] == symbol.strip().upper()]["interval"]]
+    intervals = [str(text) or TICKS for text in stored[stored["symbol"] == check_symbol(symbol)]["interval"]]
     kinds = list(dict.fromkeys(intervals))
     return kinds[0] if len(kinds) == 1 else "1d"
 

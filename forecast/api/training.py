@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from forecast.api.arguments import check_type, jobs_of, workspace_of
+from forecast.api.arguments import check_switch, check_type, jobs_of, workspace_of
 from forecast.api.progress import ShowProgress, progress_display
 from forecast.compute import backend as backends
 from forecast.config.experiment import Experiment
 from forecast.config.fields import settings_of
 from forecast.runs.run import Run
 from forecast.workspace import Workspace
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, in_one_line
 
 _EXAMPLE = 'Experiment("AAPL", folds=6)'
 
@@ -104,10 +104,14 @@ def train_all(
     command: what gives these runs again, as a person would type it; "" to work it out of the experiment.
     """
     if not isinstance(experiments, list | tuple) or not experiments:
-        raise ConfigError(f"Expected experiments as a list, got {experiments!r:.60}. Give them like [{_EXAMPLE}].")
+        raise ConfigError(
+            f"Expected experiments as a list, got {in_one_line(experiments)}. Give them like [{_EXAMPLE}]."
+        )
     for experiment in experiments:
         check_type(experiment, Experiment, name="experiment", example=_EXAMPLE)
     place = workspace_of(workspace)
+    check_switch(overwrite, name="overwrite")
+    check_switch(skip_unsuitable, name="skip_unsuitable")
     with (
         progress_display(progress) as display,
         make_workers(jobs=jobs_of(jobs), backend=backends.choose(backend), cluster=cluster) as workers,

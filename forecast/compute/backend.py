@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from pipelines.errors import ConfigError, RunError
+from pipelines.errors import ConfigError, RunError, in_one_line
 
 if TYPE_CHECKING:
     from forecast.config.architecture import Architecture
@@ -35,8 +35,8 @@ def choose(requested: str = DEFAULT) -> str:
     Raises:
         ConfigError: another name, or a backend that is not installed.
     """
-    if requested not in (*BACKENDS, "auto"):
-        raise ConfigError(f"Expected backend out of {', '.join(BACKENDS)}, auto, got {requested!r}.")
+    if not isinstance(requested, str) or requested not in (*BACKENDS, "auto"):
+        raise ConfigError(f"Expected backend out of {', '.join(BACKENDS)}, auto, got {in_one_line(requested)}.")
     available = installed()
     if requested == "auto" and available:
         return next(name for name in _FASTEST_FIRST if name in available)

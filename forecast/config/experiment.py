@@ -10,9 +10,9 @@ from datetime import date
 from typing import Any
 
 from forecast.config import model_registry
-from forecast.config.fields import check, documented, json_schema, setting, settings_of
+from forecast.config.fields import Setting, check, documented, json_schema, setting, settings_of
 from forecast.config.model_registry import DEFAULT_MODELS, MODELS
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, in_one_line
 from pipelines.preprocessing.choices import ACROSS_SYMBOLS, LABELS, OVERNIGHT, SCALINGS, SPLITS, WEIGHTS
 from pipelines.user_code import is_user_code
 
@@ -239,9 +239,13 @@ class Experiment:
         from pipelines.preprocessing.features import DEFAULT_FEATURES, check_names
         from pipelines.preprocessing.walk_forward import check_length, time_span
 
+        for name in ("panel", "membership"):
+            if not isinstance(listed := getattr(self, name), list | tuple):
+                raise ConfigError(f"Expected {name} as a list of texts, got {in_one_line(listed)}.")
+        Setting(kind="switch", help="", group="").check("local_models", self.local_models)
         for text in (self.symbol, *self.panel, *self.membership):
             if not isinstance(text, str):
-                raise ConfigError(f"Expected a symbol as text, got {text!r:.80}.")
+                raise ConfigError(f"Expected a symbol as text, got {in_one_line(text, at_most=80)}.")
         object.__setattr__(self, "symbol", check_symbol(self.symbol))
         check(self)
         self._check_networks()

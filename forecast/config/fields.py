@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal, TypeVar
 
-from pipelines.errors import ConfigError, did_you_mean
+from pipelines.errors import ConfigError, did_you_mean, in_one_line
 from pipelines.user_code import PATTERN, is_user_code
 
 Configuration = TypeVar("Configuration")
@@ -115,7 +115,7 @@ class Setting:
         return text
 
     def _inside(self, value: float) -> bool:
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             return False
         above = self.low is None or (value > self.low if self.open_low else value >= self.low)
         return above and (self.high is None or (value < self.high if self.open_high else value <= self.high))
@@ -137,7 +137,7 @@ class Setting:
         return bool(value) if type(value).__name__ in ("bool", "bool_") else None
 
     def _text(self, value: Any) -> str | None:
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not value.isprintable():  # half a character, or a second line
             return None
         own = bool(self.own) and is_user_code(value)
         listed = not self.choices or value in self.choices
@@ -145,6 +145,8 @@ class Setting:
         return value if fits else None
 
     def _date(self, value: Any) -> date | None:
+        if _is_no_time(value):
+            return None
         if isinstance(value, datetime):
             return value.date() if value.time() == datetime.min.time() else None
         if isinstance(value, str):
@@ -156,6 +158,8 @@ class Setting:
 
     def _moment(self, value: Any) -> str | None:
         """As ISO 8601; a date means its end."""
+        if _is_no_time(value):
+            return None
         if isinstance(value, datetime):
             return value.isoformat(timespec="minutes")
         if isinstance(value, str) and "T" in value:
@@ -262,7 +266,12 @@ def _plain(value: float) -> str:
 
 def _written(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))[:200] or "none"
+        return in_one_line(value, at_most=200, text=lambda values: ", ".join(map(str, values))) or "none"
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        return f"{value:g}" if isinstance(value, float) else str(value)[:40]
-    return repr(value)[:80]
+        return f"{value:g}" if isinstance(value, float) else in_one_line(value, at_most=40, text=str)
+    return in_one_line(value, at_most=80)
+
+
+def _is_no_time(value: Any) -> bool:
+    """pandas.NaT is a datetime by its type."""
+    return type(value).__name__ == "NaTType"

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, in_one_line
 
 SINGLE = ("long-flat", "long-short")
 """Policies that look at one symbol alone."""
@@ -44,7 +44,7 @@ def cross_sectional(policy: str) -> CrossSectionalPolicy | None:
         return None
     kind, *numbers = policy.split(":")
     if not any(re.fullmatch(pattern, policy) for pattern in PATTERNS):
-        raise ConfigError(f"Expected policy out of {LISTED}, got {policy!r:.80}.")
+        raise ConfigError(f"Expected policy out of {LISTED}, got {in_one_line(policy, at_most=80)}.")
     if kind == "quantile":
         share = float(numbers[0])
         if not 0.0 < share <= 0.5:

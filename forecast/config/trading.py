@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from forecast.config import policies
 from forecast.config.fields import check, documented, setting
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, in_one_line
 
 CALIBRATIONS = ("none", "temperature", "isotonic")
 SIZES = ("full", "volatility", "kelly")
@@ -157,7 +157,9 @@ class TradingConfig:
 
     def __post_init__(self) -> None:
         if not isinstance(self.costs, Costs):
-            raise ConfigError(f"Expected costs as Costs(fee_bps=1, slippage_bps=2), got {self.costs!r:.80}.")
+            raise ConfigError(
+                f"Expected costs as Costs(fee_bps=1, slippage_bps=2), got {in_one_line(self.costs, at_most=80)}."
+            )
         check(self)
         policies.cross_sectional(self.policy)
 

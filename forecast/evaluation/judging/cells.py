@@ -81,6 +81,8 @@ def numbers_of(values: "pd.Series[Any]", *, kind: str) -> Floats:
 
 def finite_numbers(values: "pd.Series[Any]", subject: str) -> Floats:
     try:
+        if pd.api.types.is_complex_dtype(values):
+            raise TypeError("complex numbers")
         numbers = pd.to_numeric(values).to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError, OverflowError) as error:
         raise BadFileError(
