@@ -39,7 +39,7 @@ def test_a_file_that_changed_is_removed_and_not_used(cache, tmp_path):
     assert not file.exists()
 
 
-def test_another_version_another_backend_and_other_flags_find_nothing(cache, tmp_path, monkeypatch):
+def test_another_version_backend_or_processor_and_other_flags_find_nothing(cache, tmp_path, monkeypatch):
     compiled.keep("tensorflow", run_folder(tmp_path / "first", lstm=b"one"))
     compiled.fetch("jax", tmp_path / "jax")
     assert not list((tmp_path / "jax").iterdir())
@@ -47,6 +47,9 @@ def test_another_version_another_backend_and_other_flags_find_nothing(cache, tmp
     with monkeypatch.context() as other:
         other.setattr(compiled, "versions", lambda name: versions | {"tensorflow": "0.1"})
         assert fetched(tmp_path / "version") == {}
+    with monkeypatch.context() as other:
+        other.setattr(compiled.platform, "machine", lambda: "another")
+        assert fetched(tmp_path / "processor") == {}
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
     assert fetched(tmp_path / "flags") == {}
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -222,6 +223,20 @@ def test_a_pool_that_rests_ends_its_workers_and_starts_new_ones(monkeypatch):
         with pytest.raises(ProcessLookupError):
             os.kill(first, 0)
         assert pool.start().submit(process_number, None, order(0)).result() != first
+
+
+@pytest.mark.parametrize(("error", "kept"), [(None, ["lstm"]), (RuntimeError("stopped"), [])])
+def test_what_was_compiled_is_kept_unless_a_worker_may_have_been_stopped_while_it_wrote(
+    tmp_path, monkeypatch, error, kept
+):
+    monkeypatch.setattr(executor, "_prepare", os.path.join)  # no network library
+    monkeypatch.setenv("FORECAST_CACHE", str(tmp_path / "cache"))
+    with suppress(RuntimeError), executor.ProcessPool(backend="tensorflow", jobs=1) as pool:
+        pool.start()
+        (pool._aside() / "compiled" / "lstm").write_bytes(b"code")
+        if error is not None:
+            raise error
+    assert [path.name.partition(".")[2] for path in tmp_path.glob("cache/*/*")] == kept
 
 
 @pytest.mark.parametrize("options", ["size=4k", "size=4k,ro"])
