@@ -10,6 +10,7 @@ import pandas as pd
 
 from forecast.config.experiment import Experiment
 from forecast.config.trading import TradingConfig
+from forecast.evaluation.panel.calibration import calibration_maps, recalibrated
 from forecast.evaluation.panel.rows import panel_rows
 from forecast.evaluation.panel.shares import closes_of, market_states
 from forecast.runs import tables
@@ -52,7 +53,7 @@ def panel_record(
     user_code.check_sources([experiment.label], described.get("user_code", {}))
     fills_of = _fills(entries, prices)
     account = _account(fills_of, prices, rules=rules, described=described, model=model)
-    expected = panel_reference(run, model, horizon=experiment.horizon)
+    expected = panel_reference(run, model, horizon=experiment.horizon, rules=rules)
     probability, outcome, moments = _scored(entries, prices, experiment)
     days, day = np.unique(moments, return_inverse=True)
     compared = drift(probability, outcome, expected=expected, horizon=experiment.horizon, day=day)
@@ -85,9 +86,13 @@ def panel_ledger(
     return None if account is None else account.paper
 
 
-def panel_reference(run: Run, model: str, *, horizon: int) -> DriftReference:
-    """The hit rate and calibration of a network's mean probability, by day, in the run's own out-of-sample rows."""
-    rows = panel_rows(run.predictions())
+def panel_reference(run: Run, model: str, *, horizon: int, rules: TradingConfig) -> DriftReference:
+    """The hit rate and calibration of a network's mean probability, by day, in the run's own out-of-sample rows.
+
+    Recalibrated as the rules ask for, as a ranking that is given is.
+    """
+    maps = calibration_maps(run.validation(), kind=rules.calibration)
+    rows = recalibrated(panel_rows(run.predictions()), maps)
     return reference(rows.probability[model, ENSEMBLE], rows.target, horizon=horizon, day=rows.moment)
 
 

@@ -11,6 +11,7 @@ from forecast.compute import backend
 from forecast.config.experiment import Experiment
 from forecast.config.trading import TradingConfig
 from forecast.datasets.dataset import Source, make_bars, with_cross_sections, with_room
+from forecast.evaluation.panel.calibration import calibration_maps, recalibrated
 from forecast.evaluation.panel.rows import panel_rows
 from forecast.evaluation.panel.shares import check_rules, market_states, member_shares
 from forecast.runs import tables
@@ -150,6 +151,10 @@ def panel_signal(
         ignore_index=True,
     )
     rows = rows.rows(pd.Series(rows.symbol).isin(list(symbol_rows)).to_numpy()).ensembles(experiment.models)
+    if rules.calibration != "none":
+        validation = run.validation()
+        network_rows = validation[validation["model"].isin(experiment.models)]
+        rows = recalibrated(rows, calibration_maps(network_rows, kind=rules.calibration))
     closes = {symbol: decision_rows.prices.closed_at for symbol, decision_rows in symbol_rows.items()}
     states = market_states(room, rules=rules, described=described)
     shares = member_shares(rows, states=states, closes=closes, rules=rules)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from forecast.config.experiment import BASELINES
 from forecast.config.trading import TradingConfig
+from forecast.evaluation.panel.calibration import CalibrationMaps
 from forecast.evaluation.panel.rows import Member, PanelRows
 from forecast.evaluation.panel.shares import exposures, member_shares
 from forecast.statistics.capacity import capacity
@@ -41,11 +42,12 @@ def panel_trades(
     states: Mapping[str, MarketState],
     closes: Mapping[str, Times],
     rules: TradingConfig,
+    maps: CalibrationMaps,
     horizon: int = 1,
 ) -> PanelTrades:
     """What the rules make of the probabilities, benchmarks included; validation rows decide the same exposure.
 
-    horizon: of the labels, in bars.
+    rows: recalibrated by the maps, as the validation rows are here. horizon: of the labels, in bars.
     """
     shares: dict[Member, Floats] = {}
     signals: dict[str, Signals] = {}
@@ -56,7 +58,7 @@ def panel_trades(
     equal = account_shares(rows.symbol, rows.decided_at, closes=closes)
     shares[HOLDING, ENSEMBLE] = equal
     shares[CASH, ENSEMBLE] = np.zeros(len(rows))
-    for model, exposure in exposures(rows, validation, states=states, closes=closes, rules=rules).items():
+    for model, exposure in exposures(rows, validation, states=states, closes=closes, rules=rules, maps=maps).items():
         shares[f"{SAME_EXPOSURE}:{model}", ENSEMBLE] = exposure * equal
     market = panel_market(states, symbol=rows.symbol, entry_at=rows.entry_at, horizon=horizon)
     return PanelTrades(rows=rows, market=market, shares=shares, signals=signals)

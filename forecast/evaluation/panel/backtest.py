@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from forecast.config.trading import TradingConfig
 from forecast.evaluation.panel.accounts import PanelTrades, accounts_of, panel_trades
+from forecast.evaluation.panel.calibration import calibration_maps, recalibrated
 from forecast.evaluation.panel.lookahead_audit import certify_panel_fills
 from forecast.evaluation.panel.rows import panel_rows
 from forecast.evaluation.panel.scores import panel_metrics, predictive, ranked_rows, traded_value
@@ -46,9 +47,13 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
     )
     data, title, horizon = described["data"], run.symbol, int(described["config"]["horizon"])
     calendars = {symbol: str(about["calendar"]) for symbol, about in described["panel"]["symbols"].items()}
-    rows, validation = panel_rows(run.predictions()), run.validation()
+    validation = run.validation()
+    maps = calibration_maps(validation, kind=rules.calibration)
+    rows = recalibrated(panel_rows(run.predictions()), maps)
     states = market_states(bars, rules=rules, described=described)
-    trades = panel_trades(rows, validation, states=states, closes=closes_of(bars), rules=rules, horizon=horizon)
+    trades = panel_trades(
+        rows, validation, states=states, closes=closes_of(bars), rules=rules, maps=maps, horizon=horizon
+    )
     accounts = accounts_of(
         trades, title=title, rules=rules, value=traded_value(bars, trades.market, described=described)
     )
@@ -85,7 +90,8 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
         bars=bars,
         described=described,
     )
-    metrics["trading"] = {"ruined": ruins(ledgers), **_events(trades.market)}
+    notes = sorted({calibration.note for calibration in maps.values() if calibration.note})
+    metrics["trading"] = {"ruined": ruins(ledgers), **_events(trades.market), "choice_notes": notes}
     metrics["certificate"] = certificate = certify_panel_fills(
         run.certificate(), trades, ensembles, validation=validation, bars=bars, rules=rules, described=described
     )

@@ -9,7 +9,8 @@ import pandas as pd
 
 from forecast.config.experiment import BASELINES
 from forecast.config.policies import cross_sectional
-from forecast.config.trading import TradingConfig
+from forecast.config.trading import AUTO, TradingConfig
+from forecast.evaluation.panel.calibration import CalibrationMaps, recalibrated
 from forecast.evaluation.panel.rows import Member, PanelRows, panel_rows
 from forecast.statistics.comparisons import is_network
 from forecast.trading.market_state import MarketState, check_spread, closing_calendar, conditions, trailing_volatility
@@ -25,10 +26,11 @@ def check_rules(rules: TradingConfig, described: Mapping[str, Any], *, bars: pd.
     Raises:
         ConfigError: it cannot.
     """
-    if rules.learns or rules.sizing != "full":
+    if rules.threshold == AUTO or rules.sizing != "full":
         raise ConfigError(
-            "Expected threshold as a number, calibration none and sizing full for a panel, got "
-            f"{rules.threshold}, {rules.calibration} and {rules.sizing}. A policy of ranks needs none of them."
+            f"Expected threshold as a number and sizing full for a panel, got {rules.threshold} and {rules.sizing}. "
+            "How much is held of a symbol follows from its rank, or is an equal part of the account (or one by its "
+            "volatility: --weighting inverse-volatility)."
         )
     kinds = sorted({str(about["calendar"]) for about in described["panel"]["symbols"].values()})
     if cross_sectional(rules.policy) is not None and len(kinds) > 1:
@@ -98,12 +100,14 @@ def exposures(
     states: Mapping[str, MarketState],
     closes: Mapping[str, Times],
     rules: TradingConfig,
+    maps: CalibrationMaps,
 ) -> dict[str, Floats]:
     """Of each network its mean net exposure on the validation rows of each fold, for the fold's test rows."""
     exposure: dict[str, Floats] = {}
     for fold, part in validation.groupby("fold", sort=True):
         checked = panel_rows(part)
         checked = checked.ensembles(model for model, _ in checked.probability if is_network(model))
+        checked = recalibrated(checked, maps)
         all_in = account_shares(checked.symbol, checked.decided_at, closes=closes).sum()  # at every decision
         shares = member_shares(checked, states=states, closes=closes, rules=rules)
         for (model, _), (model_shares, _) in shares.items():

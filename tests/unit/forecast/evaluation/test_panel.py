@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.isotonic import IsotonicRegression
 
 from forecast.config.trading import Costs, TradingConfig
 from forecast.evaluation.backtest import evaluate
@@ -265,11 +266,44 @@ def test_a_hold_after_a_time_outside_the_universe_holds_nothing(tmp_path, prices
 def test_rules_that_a_panel_cannot_follow_are_one_line(run):
     for rules in (
         TradingConfig(threshold="auto"),
-        TradingConfig(calibration="isotonic"),
         TradingConfig(sizing="kelly"),
+        TradingConfig(sizing="volatility"),
     ):
         with pytest.raises(ConfigError, match="for a panel, got"):
             evaluate(run, rules=rules)
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("long")
+    bars = {name: panel_bars(name, bars=1_300) for name in NAMES}
+    return panel_run(folder / "runs", folder, prices=bars, edge={"lstm": 0.5}, baselines=(), seeds=1, folds=2)[0]
+
+
+@pytest.mark.parametrize("kind", ["temperature", "isotonic"])
+def test_probabilities_of_a_panel_are_recalibrated_on_the_validation_rows_of_all_symbols(long, kind):
+    """As scikit-learn maps them, or by the one number of the highest likelihood; the target of no test row matters."""
+    made = evaluate(long, rules=TradingConfig(calibration=kind, costs=COSTS))
+    given = made.signals[made.signals["model"] == "lstm"].set_index(["decided_at", "symbol"])["probability"]
+    assert made.metrics["certificate"]["passed"]
+    raw, validation = long.predictions(), long.validation()
+    for fold, rows in raw[raw["model"] == "lstm"].groupby("fold"):
+        checked = validation[(validation["model"] == "lstm") & (validation["fold"] == fold)]
+        assert len(checked) >= 200
+        up = checked["target"].to_numpy() > 0.5
+        if kind == "isotonic":
+            edge = 1.0 / (len(checked) + 2.0)
+            fitted = IsotonicRegression(y_min=edge, y_max=1.0 - edge, out_of_bounds="clip")
+            expected = fitted.fit(checked["probability"], up).predict(rows["probability"])
+        else:
+            odds = np.log(checked["probability"] / (1.0 - checked["probability"])).to_numpy()
+            at = np.arange(0.01, 20.0, 0.01)
+            likelihood = [-np.logaddexp(0.0, np.where(up, -odds, odds) * inverse).sum() for inverse in at]
+            inverse = at[int(np.argmax(likelihood))]
+            ratio = (rows["probability"] / (1.0 - rows["probability"])) ** inverse
+            expected = (ratio / (1.0 + ratio)).to_numpy()
+        mine = given.loc[pd.MultiIndex.from_frame(rows[["decided_at", "symbol"]])].to_numpy()
+        np.testing.assert_allclose(mine, expected, rtol=0.0, atol=1e-12 if kind == "isotonic" else 2e-3)
 
 
 def test_a_policy_of_ranks_over_two_calendars_is_one_line(tmp_path, prices):
@@ -372,7 +406,7 @@ def test_every_policy_replayed_without_the_future_or_with_another_gives_the_same
         "closes": {symbol: own["closed_at"].dt.tz_convert(None).to_numpy() for symbol, own in bars.groupby("symbol")},
         "rules": rules,
     }
-    trades = accounts.panel_trades(rows, small.validation(), **inputs)
+    trades = accounts.panel_trades(rows, small.validation(), maps={}, **inputs)
     replayed = list(lookahead_audit._replays(trades, bars, rules=rules, described=described))
     assert len(replayed) == 4
     assert all(same for _, same in replayed)
@@ -383,5 +417,5 @@ def test_every_policy_replayed_without_the_future_or_with_another_gives_the_same
         return honest(following, symbol, *args, **options)
 
     monkeypatch.setattr(shares, "panel_shares", ahead)
-    trades = accounts.panel_trades(rows, small.validation(), **inputs)
+    trades = accounts.panel_trades(rows, small.validation(), maps={}, **inputs)
     assert not all(same for _, same in lookahead_audit._replays(trades, bars, rules=rules, described=described))

@@ -1,0 +1,53 @@
+"""A panel's probabilities recalibrated by maps that are fitted on the validation rows of each fold, of all symbols."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from forecast.evaluation.panel.rows import Member, PanelRows, panel_rows
+from forecast.trading.probability_calibration import ProbabilityCalibration, fit
+from pipelines.errors import RunError
+
+CalibrationMaps = Mapping[tuple[Member, int], ProbabilityCalibration]
+"""The map of each member in each fold; empty: nothing is recalibrated."""
+
+
+def calibration_maps(validation: pd.DataFrame, *, kind: str) -> CalibrationMaps:
+    """One map for all symbols: a symbol alone has too few validation rows for one of its own.
+
+    validation: rows of validation.parquet. kind: as forecast.trading.probability_calibration.fit takes it.
+    """
+    if kind == "none":
+        return {}
+    maps: dict[tuple[Member, int], ProbabilityCalibration] = {}
+    for fold, part in validation.groupby("fold", sort=True):
+        rows = panel_rows(part)
+        untradable = (rows.exit_at <= rows.entry_at) & (rows.forward_return == 0.0)
+        target = np.where(untradable, np.nan, rows.target)
+        for member, probability in rows.probability.items():
+            maps[member, int(str(fold))] = fit(probability, target, kind=kind)
+    return maps
+
+
+def recalibrated(rows: PanelRows, maps: CalibrationMaps) -> PanelRows:
+    """The same rows with every member's probabilities through the map of their fold.
+
+    Raises:
+        RunError: a fold or a member without validation rows.
+    """
+    if not maps:
+        return rows
+    folds = np.unique(rows.fold).tolist()
+    mapped = {}
+    for member, probability in rows.probability.items():
+        mapped[member] = probability.copy()
+        for fold in folds:
+            if (member, fold) not in maps:
+                raise RunError(
+                    f"validation.parquet lacks rows of {member[0]} in fold {fold}. Train the run again: --overwrite."
+                )
+            of_fold = rows.fold == fold
+            mapped[member][of_fold] = maps[member, fold].apply(probability[of_fold])
+    return replace(rows, probability=mapped)
