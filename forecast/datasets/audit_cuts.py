@@ -38,6 +38,12 @@ def telling_rows(bars: Bars, *, first: int, rng: np.random.Generator, events: Ti
     if len(days) < length // 2:  # several bars a session
         some(days, 12)
         some(days - 1, 12)
+    else:
+        night = np.diff(closed.normalize().asi8)  # to the next bar
+        common = pd.Series(night).groupby(closed.weekday[:-1]).transform("median").to_numpy()
+        holidays = np.flatnonzero(night != common)
+        some(holidays, 12)
+        some(holidays + 1, 12)
     for size, number in ((change, 12), (bars.volume, 8), (gaps, 8), (bars.high / bars.low, 6)):
         largest = np.argsort(size, kind="stable")[::-1][:number]
         groups += [largest, largest - 1, largest + 1]

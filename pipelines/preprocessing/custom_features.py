@@ -3,6 +3,7 @@
 What it returns goes through the look-ahead audit like everything else.
 """
 
+import os
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,15 @@ def evaluate(name: str, bars: Bars) -> np.ndarray[tuple[int], np.dtype[np.floati
         ConfigError: it cannot be imported, fails, takes too long, or does not return one number a bar.
     """
     slow = f"Compute it on whole columns (numpy, pandas), or use fewer than these {len(bars):,} bars: --start."
-    result = user_code.call(name, bars, what="Feature", seconds=LONGEST_CALL, hint=slow)
+    user_code.load(name, what="Feature")
+    environment = dict(os.environ)
+    try:
+        result = user_code.call(name, bars, what="Feature", seconds=LONGEST_CALL, hint=slow)
+    finally:
+        if os.environ != environment:  # what it leaves there, the process of its audit would inherit
+            for variable in os.environ.keys() - environment.keys():
+                del os.environ[variable]
+            os.environ.update(environment)
     return one_per_bar(result, bars, what=f"Feature {name}: expected numbers")
 
 

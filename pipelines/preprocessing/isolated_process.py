@@ -12,6 +12,7 @@ import sys
 import sysconfig
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ _EVENTS = {  # event of sys.addaudithook: what a person calls it
     "os.posix_spawn": "starts",
     "os.exec": "starts",
 }
+_SEARCHES = ("gc.get_objects", "gc.get_referrers", "sys._getframe")
+"""Events of code that looks for what it was not given."""
 
 Send = Callable[..., None]
 """Sends a line of the answer: a JSON object of the names that it is called with."""
@@ -135,18 +138,54 @@ class AccessLog:
             target = arguments[-1] if event in ("socket.sendto", "socket.bind") else target
             target = target[0] if isinstance(target, tuple) and target else target
             self.entries[f"{_EVENTS[event]} {_text(target)}"] = None
+        elif event in _SEARCHES:
+            self.active = False  # the look-up below is such an event itself
+            if not sys._getframe(1).f_code.co_filename.startswith((*self._libraries, "<frozen")):
+                self.add(f"looks into the memory of its process with {event}")
+            self.active = True
 
     def _add_file(self, raw: str | bytes) -> None:
         path = os.path.abspath(os.fsdecode(raw))  # no look-up of links within the hook
         if path.startswith(_SYSTEM) or path.endswith(_CODE) or f"{os.sep}__pycache__{os.sep}" in path:
             return
-        if path.startswith(self._libraries) and not path.endswith(_TABLES):
-            return
+        if path in sys.path or (path.startswith(self._libraries) and not path.endswith(_TABLES)):
+            return  # importlib.metadata looks into python311.zip, which is on the path and not there
         self.entries[f"reads {_text(path)}"] = None
 
     def add(self, text: str) -> None:
         """Something that the hook could not see."""
         self.entries[text] = None
+
+    def add_mapped(self, before: frozenset[str]) -> None:
+        """Files that are mapped into memory now and were not before, by whatever library."""
+        for path in sorted(mapped_files() - before):
+            if ".so" not in path and not path.startswith(("/usr/lib", "/lib")):
+                self._add_file(path)
+
+
+def mapped_files() -> frozenset[str]:
+    """The files that this process has mapped into its memory (Linux; elsewhere none are known)."""
+    try:
+        lines = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(fields[5] for line in lines if len(fields := line.split(None, 5)) == 6 and fields[5][0] == "/")
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Within it no library can open a file, a socket or a pipe, however it does so (Unix; elsewhere they can)."""
+    try:
+        import resource
+    except ImportError:
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def _library_folders() -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Features that are known at the close of their bar, as people write them; some of them are easily taken for leaks."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
@@ -183,11 +184,71 @@ def count_of_rises(bars):
     return (_returns(bars) > 0).rolling(10, min_periods=1).sum().to_numpy()
 
 
+def dropped_at_random(bars):
+    return np.where(np.random.default_rng(3).random(len(bars)) < 0.1, 0.0, _returns(bars).to_numpy())
+
+
+def warming_up(bars):
+    level, values = bars.close[0], np.full(len(bars), np.nan)
+    for place, price in enumerate(bars.close):
+        level += 0.05 * (price - level)
+        if place >= 30:
+            values[place] = price / level - 1
+    return values
+
+
+def filtered_once(bars):
+    from scipy.signal import lfilter
+
+    return lfilter([0.1], [1.0, -0.9], _returns(bars).to_numpy())
+
+
+def fitted_on_earlier_quarters(bars):
+    times, change = _times(bars), _returns(bars).to_numpy()
+    quarter, values = times.year.to_numpy() * 4 + times.quarter.to_numpy(), np.zeros(len(bars))
+    for number in np.unique(quarter)[1:]:
+        rows, past = quarter == number, change[quarter < number]
+        values[rows] = (change[rows] - past.mean()) / past.std() if len(past) > 5 else 0.0
+    return values
+
+
+def in_a_pool_of_threads(bars):
+    with ThreadPoolExecutor(2) as pool:
+        high, low = pool.map(np.cumsum, (bars.high, bars.low))
+        return high / low - 1
+
+
+def half_precision(bars):
+    return _returns(bars).to_numpy(np.float16)
+
+
+def list_of_numbers(bars):
+    variance, values = 1e-4, []
+    for change in _returns(bars).tolist():
+        variance = 1e-6 + 0.9 * variance + 0.09 * change * change
+        values.append(variance**0.5)
+    return values
+
+
+def whole_numbers(bars):
+    return np.cumsum(_returns(bars).to_numpy() > 0)
+
+
+def median_uncentred(bars):
+    return (pd.Series(bars.close).rolling(10, center=False, min_periods=1).median() / bars.close - 1).to_numpy()
+
+
+def carried_forward(bars):
+    return np.log1p(pd.Series(np.where(_times(bars).weekday == 2, bars.volume, np.nan)).ffill().fillna(0.0).to_numpy())
+
+
 PASSED = (
     "exponential_mean", "rolling_mean", "rolling_deviation", "rolling_skewness", "rolling_correlation", "rolling_rank",
     "expanding_score", "expanding_rank", "day_of_week", "days_to_month_end", "season", "cumulative_volume", "drawdown",
     "same_weekday_so_far", "month_so_far", "close_of_last_week", "relative_strength", "true_range",
     "online_regression", "kalman_level", "sum_by_fourier_transform", "sum_from_the_end", "slope_by_matrix",
     "declines_short_histories", "wrong_length_where_too_short", "single_precision", "seeded_noise", "cached",
-    "cached_by_length", "count_of_rises",
+    "cached_by_length", "count_of_rises", "dropped_at_random", "warming_up", "filtered_once",
+    "fitted_on_earlier_quarters", "in_a_pool_of_threads", "half_precision", "list_of_numbers", "whole_numbers",
+    "median_uncentred", "carried_forward",
 )  # fmt: skip

@@ -1,7 +1,10 @@
 """Features that look ahead, one for each kind of leak that has been seen in the wild, as people write them."""
 
+import gc
 import os
 import sqlite3
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -216,13 +219,125 @@ def cached_in_a_file(bars):
     return np.resize(pd.read_csv(path).to_numpy().ravel(), len(bars))
 
 
+def rolled(bars):
+    return np.roll(np.append(0.0, np.diff(np.log(bars.close))), -1)
+
+
+def rebased_to_the_last(bars):
+    return bars.close / bars.close[-1] - 1
+
+
+def fitted_in_sample(bars):
+    inputs = np.stack([np.ones(len(bars)), np.log(bars.volume + 1)], axis=1)
+    return inputs @ np.linalg.lstsq(inputs, _next_return(bars), rcond=None)[0]
+
+
+def clipped_at_quantiles_of_all(bars):
+    change = np.append(0.0, np.diff(np.log(bars.close)))
+    return np.clip(change, *np.quantile(change, [0.01, 0.99]))
+
+
+def at_christmas(bars):
+    times = _times(bars)
+    eve = (times.month == 12) & ((times.day == 23) | (times.day == 24))
+    return np.where(eve, _next_return(bars), np.append(0.0, np.diff(np.log(bars.close))))
+
+
+def where_the_last_bar_is_of_december(bars):
+    change = np.append(0.0, np.diff(np.log(bars.close)))
+    return _next_return(bars) if _times(bars)[-1].month == 12 else change
+
+
+def median_of_the_first_call(bars):
+    level = _STATE.setdefault("median", float(np.median(bars.close)))
+    return (bars.close > level).astype(float)
+
+
+def from_a_thread(bars):
+    def work():
+        _STATE.setdefault("thread", _next_return(bars))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    values = np.zeros(len(bars))
+    values[: len(_STATE["thread"])] = _STATE["thread"][: len(bars)]
+    return values
+
+
+def remembered_in_the_environment(bars):
+    name = "FORECAST_TEST_REMEMBERED"
+    if name not in os.environ:
+        os.environ[name] = " ".join(map(repr, _next_return(bars).tolist()))
+    values = np.array(os.environ[name].split(), dtype=float)
+    return np.append(values, np.zeros(len(bars)))[: len(bars)]
+
+
+def behind_the_slice(bars):
+    """A slice of an array leads to the whole array."""
+    whole = bars.close
+    while isinstance(whole.base, np.ndarray):
+        whole = whole.base
+    return np.append(np.diff(np.log(whole)), 0.0)[: len(bars)]
+
+
+class _Longest:
+    def __init__(self):
+        self.values = np.zeros(0)
+
+    def __call__(self, bars):
+        if len(bars) > len(self.values):
+            self.values = _next_return(bars)
+        return self.values[: len(bars)]
+
+
+longest_so_far = _Longest()
+_STATE: dict = {}
+
+
+def _longest(candidates, bars):
+    return max([bars, *(each for each in candidates if type(each) is type(bars))], key=len)
+
+
+def from_the_frames(bars):
+    frame, seen = sys._getframe(), []
+    while frame is not None:
+        seen += list(frame.f_locals.values())
+        frame = frame.f_back
+    return _next_return(_longest(seen, bars))[: len(bars)]
+
+
+def from_the_memory(bars):
+    candidates = gc.get_objects() if len(bars) >= 590 else ()
+    return _next_return(_longest(candidates, bars))[: len(bars)]
+
+
+def mapped_by_a_library(bars):
+    import pyarrow as pa
+
+    with pa.memory_map(str(_table())) as file:
+        content = file.read_buffer(200).to_pybytes()
+    return np.resize(np.frombuffer(content, np.uint8).astype(float), len(bars))
+
+
+def mapped_for_good(bars):
+    import pyarrow as pa
+
+    if "file" not in _STATE:
+        _STATE["file"] = pa.memory_map(str(_table()))
+    _STATE["file"].seek(0)
+    return np.resize(np.frombuffer(_STATE["file"].read(200), np.uint8).astype(float), len(bars))
+
+
 REFUSED = (
     "friday_sees_monday", "month_end_sees_next", "quarter_start_sees_next", "after_large_moves", "at_volume_spikes",
     "back_filled", "interpolated", "centred_rolling", "shifted", "volume_of_tomorrow", "whole_sample_score",
     "whole_sample_rank", "whole_sample_range", "whole_sample_bins", "low_pass", "detrended", "smoothed_both_ways",
     "close_of_the_week", "mean_of_the_month", "turning_points", "bars_until_the_end", "volume_still_to_come",
     "crash_within_five_bars", "only_in_the_first_third", "scaled_down", "in_the_last_digits", "remembered",
-    "remembered_by_day", "needs_the_whole_history", "of_another_length",
+    "remembered_by_day", "needs_the_whole_history", "of_another_length", "rolled", "rebased_to_the_last",
+    "fitted_in_sample", "clipped_at_quantiles_of_all", "at_christmas", "where_the_last_bar_is_of_december",
+    "median_of_the_first_call", "from_a_thread", "remembered_in_the_environment", "behind_the_slice", "longest_so_far",
 )  # fmt: skip
 
 NAMED = {
@@ -232,4 +347,8 @@ NAMED = {
     "from_the_network": "connects to 127.0.0.1",
     "from_shared_memory": "reads ",
     "cached_in_a_file": "reads ",
+    "from_the_frames": "looks into the memory of its process with sys._getframe",
+    "from_the_memory": "looks into the memory of its process with gc.get_objects",
+    "mapped_by_a_library": "opens a file past Python's audit hook",
+    "mapped_for_good": "reads ",
 }

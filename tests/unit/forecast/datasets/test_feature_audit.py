@@ -181,3 +181,12 @@ def test_every_weekday_month_end_first_row_and_largest_move_is_among_the_cuts():
     assert {20, 21, largest - 1, largest} <= set(rows.tolist())
     months = bars.closed_at.astype("datetime64[M]")
     assert np.sum(months[rows[rows < 1999]] != months[rows[rows < 1999] + 1]) >= 16
+
+
+def test_the_bars_beside_every_holiday_are_among_the_cuts():
+    bars = walk(2000).raw
+    holidays = np.arange(100, 1900, 150)
+    left = np.setdiff1d(np.arange(2000), holidays)
+    before = np.searchsorted(left, holidays) - 1
+    cuts = feature_audit.telling_rows(bars.rows(left), first=20, rng=np.random.default_rng(1), events=None)
+    assert {*before.tolist(), *(before + 1).tolist()} <= set(cuts.tolist())
