@@ -9,7 +9,8 @@ The rule, fixed before any result is seen:
    Dmitrienko and Tamhane 2007): of two models, for the one that forecasts better; against a benchmark, where the
    network differs from the base rate. Without skill it is exposure, turnover or luck, and the split into timing,
    exposure and costs says which.
-4. Nothing is claimed from a single seed, from fewer than 20 sessions, or of a model that never held a position.
+4. Nothing is claimed from a single seed or copies of one, from fewer than 20 sessions, or of a model that never held a
+   position.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -41,6 +42,7 @@ Reason = Literal[
     "no_skill",
     "against_skill",
     "single_seed",
+    "identical_seeds",
     "too_few_observations",
     "too_few_sessions",
     "never_traded",
@@ -134,13 +136,18 @@ def skill_comparisons(
         rows = (scores.ensembles[model], scores.ensembles.get(benchmark, zero))
         random = [is_network(name) and name != BASE_RATE and name not in unseeded for name in (model, benchmark)]
         seeds = [
-            scores.seeds[name] if resampled else None
+            _without_copies(scores.seeds[name]) if resampled else None
             for name, resampled in zip((model, benchmark), random, strict=True)
         ]
-        return _test(
+        tested = _test(
             "skill", family, model, benchmark, *rows, *seeds, unit="rank_ic", sessions=sessions,
             significance=significance,
         )  # fmt: skip
+        trained = [scores.seeds[name].shape[1] for name, resampled in zip((model, benchmark), random, strict=True)
+                   if resampled]  # fmt: skip
+        if tested.reason == "single_seed" and min(trained) > 1:
+            return replace(tested, reason="identical_seeds", seeds=min(trained))
+        return tested
 
     tests = [test(family, *pair) for family, pair in _pairs(networks)]
     tests += [test("base_rate", model, BASE_RATE) for model in networks]
@@ -216,6 +223,12 @@ def daily_sums(values: Floats, *, sessions: Sessions | None) -> tuple[Floats, Un
     if len(days) < SIGNIFICANCE.fewest:
         return values, "bar"
     return np.asarray(np.bincount(row, weights=values), dtype=np.float64), "day"
+
+
+def _without_copies(seeds: Floats) -> Floats:
+    """Each training once: a copy says nothing about what another seed would give. Forecasts without ranks may agree."""
+    different = np.unique(seeds, axis=1)
+    return different if different.shape[1] < seeds.shape[1] and np.any(seeds) else seeds
 
 
 def _pairs(networks: Sequence[str]) -> Iterable[tuple[Family, tuple[str, str]]]:

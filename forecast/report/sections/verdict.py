@@ -24,6 +24,7 @@ REASONS = {
     "no_skill": "not tested: no forecasting skill was found",
     "against_skill": "the one that earned more forecasts worse, so that its lead is exposure or costs",
     "single_seed": "a single seed: another could have said the opposite",
+    "identical_seeds": "all seeds forecast the same: what another training would say is not known",
     "too_few_observations": f"fewer than {SIGNIFICANCE.fewest} observations",
     "too_few_sessions": f"fewer than {SIGNIFICANCE.fewest} sessions",
     "never_traded": "one of the two never held a position",

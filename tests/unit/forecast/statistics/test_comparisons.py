@@ -95,6 +95,15 @@ def test_a_single_seed_gives_no_verdict() -> None:
     assert pair.minimum_detectable_effect is None
 
 
+def test_copies_of_one_training_are_no_further_seeds() -> None:
+    made = scores(lstm=0.8)
+    copies = np.repeat(made.seeds["lstm"][:, :1], 3, axis=1)
+    changed = replace(made, ensembles={**made.ensembles, "lstm": copies[:, 0]}, seeds={**made.seeds, "lstm": copies})
+    pair = find(skill_comparisons(changed), "lstm", "base_rate")
+    assert (pair.answer, pair.reason, pair.seeds) == ("inconclusive", "identical_seeds", 3)
+    assert pair.minimum_detectable_effect is None
+
+
 def test_one_lucky_seed_of_three_is_not_enough() -> None:
     made = scores(lstm=0.0)
     lucky = made.seeds["lstm"].copy()
