@@ -143,7 +143,9 @@ def _top_drop(
         missing = policy.count - len(holdings)
         candidates = not_held[: policy.drop + missing]
         worst = set([name for name in ranked if name in portfolio or name in set(candidates)][-policy.drop :])
+        replaceable = max(0, len(candidates) - missing)  # of fewer names than are to be held, none is sold for nothing
         sells = [name for name in holdings if name in worst]
+        sells = sells[len(sells) - min(replaceable, len(sells)) :]
         buys = candidates[: len(sells) + missing]
         portfolio = (set(holdings) - set(sells)) | set(buys)
         shares[rows] = [1.0 / len(portfolio) if name in portfolio else 0.0 for name in names]

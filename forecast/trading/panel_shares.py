@@ -71,7 +71,7 @@ def panel_shares(
     policy = cross_sectional(rules.policy)
     if policy is not None:
         shares = target_weights(probability, decided_at, symbol, policy=policy)
-        return shares, _changes(shares, symbol)
+        return shares, _changes(shares, symbol, decided_at, closes=closes)
     signals = decide(probability, band=threshold)
     shares = np.zeros(len(probability))
     for name, rows in rows_by_symbol(symbol).items():
@@ -81,10 +81,13 @@ def panel_shares(
     return shares * parts, signals
 
 
-def _changes(shares: Floats, symbol: NDArray[np.object_]) -> Signals:
+def _changes(shares: Floats, symbol: NDArray[np.object_], decided_at: Times, *, closes: Mapping[str, Times]) -> Signals:
     signals = np.full(len(shares), "hold")
-    for rows in rows_by_symbol(symbol).values():
-        change = np.diff(np.sign(shares[rows]), prepend=0.0)
+    for name, rows in rows_by_symbol(symbol).items():
+        side = np.sign(shares[rows])
+        before = np.append(0.0, side[:-1])
+        before[1:][np.diff(np.searchsorted(closes[name], decided_at[rows])) > 1] = 0.0  # sold at a bar in between
+        change = side - before
         signals[rows] = np.where(change > 0, "buy", np.where(change < 0, "sell", "hold"))
     return signals.astype(np.str_)
 

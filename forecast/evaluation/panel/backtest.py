@@ -91,7 +91,7 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
         described=described,
     )
     notes = sorted({calibration.note for calibration in maps.values() if calibration.note})
-    metrics["trading"] = {"ruined": ruins(ledgers), **_events(trades.market), "choice_notes": notes}
+    metrics["trading"] = {"ruined": ruins(ledgers), **_events(trades.market, bars), "choice_notes": notes}
     metrics["certificate"] = certificate = certify_panel_fills(
         run.certificate(), trades, ensembles, validation=validation, bars=bars, rules=rules, described=described
     )
@@ -126,15 +126,16 @@ def _sessions(bars: pd.DataFrame, time: Times, *, calendar: str) -> NDArray[np.d
     return session_of(closed[np.searchsorted(opened, time)], calendar)
 
 
-def _events(market: PanelMarket) -> dict[str, Any]:
-    """Which symbols ended before the account did, and at how many opens each could not be traded."""
-    ended = {
-        name: str(np.datetime_as_string(market.time[end], unit="D"))
-        for name, end in zip(market.symbols, market.exit_row.tolist(), strict=True)
-        if market.time[end].astype("datetime64[D]") < market.time[-1].astype("datetime64[D]")
-    }
+def _events(market: PanelMarket, bars: pd.DataFrame) -> dict[str, Any]:
+    """Which symbols ended before the account did or left the universe, and at how many opens each was not traded."""
+    last_opens = {str(symbol): opened.max() for symbol, opened in bars.groupby("symbol", sort=True)["opened_at"]}
+    ended, left = {}, {}
+    for name, end in zip(market.symbols, market.exit_row.tolist(), strict=True):
+        if market.time[end].astype("datetime64[D]") < market.time[-1].astype("datetime64[D]"):
+            sold = ended if utc(pd.Series([last_opens[name]]))[0] == market.time[end] else left
+            sold[name] = str(np.datetime_as_string(market.time[end], unit="D"))
     idle = {name: int(count) for name, count in zip(market.symbols, (~market.able).sum(axis=1), strict=True) if count}
-    return {"ended": ended, "untradable_opens": idle, "opens": len(market.time) - 1}
+    return {"ended": ended, "left": left, "untradable_opens": idle, "opens": len(market.time) - 1}
 
 
 def _signal_frame(trades: PanelTrades) -> pd.DataFrame:

@@ -39,6 +39,10 @@ def trading_notes(trading: Mapping[str, Any]) -> list[str]:
         f"{symbol} ends on {day}: it was sold at its last open, and its share went to the others."
         for symbol, day in (trading.get("ended") or {}).items()
     ]
+    if left := trading.get("left") or {}:
+        listed = ", ".join(f"{symbol} ({day})" for symbol, day in list(left.items())[:5])
+        more = f" and {len(left) - 5} more" if len(left) > 5 else ""
+        notes.append(f"Sold at the next open, because their membership had ended: {listed}{more}.")
     notes += [
         f"{capital(name(model))} is left out: of the runs joined only {joined(symbols)} {_has(symbols)} it."
         for model, symbols in (trading.get("left_out") or {}).items()

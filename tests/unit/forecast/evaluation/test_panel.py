@@ -249,6 +249,57 @@ def test_a_delisting_at_almost_nothing_is_lost_whole(tmp_path, horizon):
     assert made.metrics["trading"]["ended"] == {"D": "2015-10-27"}
 
 
+def test_ten_names_that_enter_and_leave_by_date_are_held_as_worked_out_by_hand(tmp_path):
+    """A is always forecast highest and J lowest. A leaves on 31 August, B enters on 10 September, J leaves on the 20th.
+
+    A decision at a day's close is filled at the next day's open.
+    """
+    names = "ABCDEFGHIJ"
+    bars = {name: panel_bars(name, bars=280) for name in names}
+    membership = ("A,,2015-08-31", "B,2015-09-10,", "J,,2015-09-20", *(f"{name},," for name in "CDEFGHI"))
+    run, _ = panel_run(
+        tmp_path / "runs", tmp_path, prices=bars, edge={"lstm": 0.0}, baselines=(), seeds=1, folds=1,
+        membership=membership, scaling="panel",
+    )  # fmt: skip
+    table = run.predictions()
+    finished_again(run, table.assign(probability=0.6 - 0.01 * table["symbol"].map(names.index)))
+    free = Costs(fee_bps=0, slippage_bps=0)
+    made = evaluate(run, rules=TradingConfig(policy="top-bottom:2", costs=free))
+    by_hand = {
+        ("2015-08-20", "2015-08-31"): ("AC", "IJ"),
+        ("2015-09-01", "2015-09-09"): ("CD", "IJ"),
+        ("2015-09-10", "2015-09-20"): ("BC", "IJ"),
+        ("2015-09-21", "2015-09-28"): ("BC", "HI"),
+    }
+    signals = made.signals[made.signals["model"] == "lstm"].set_index("decided_at")
+    earned = made.ledger[(made.ledger["model"] == "lstm") & (made.ledger["member"] == ENSEMBLE)].set_index("time")
+    opens = pd.DataFrame({name: pd.Series(own.open, own.opened_at) for name, own in bars.items()}).tz_localize("UTC")
+    returns = opens.shift(-1) / opens - 1.0
+    for (first, last), (long, short) in by_hand.items():
+        for day in pd.date_range(first, last, tz="UTC"):
+            closed = opened = day + pd.Timedelta(days=1)
+            targets = signals.loc[closed].set_index("symbol")["target"]
+            assert targets[targets > 0].to_dict() == dict.fromkeys(long, 0.5), day
+            assert targets[targets < 0].to_dict() == dict.fromkeys(short, -0.5), day
+            expected = 0.5 * (returns.loc[opened, list(long)].sum() - returns.loc[opened, list(short)].sum())
+            assert earned.loc[opened, "gross_return"] == pytest.approx(expected, abs=1e-12), day
+    assert made.metrics["trading"]["left"] == {"A": "2015-09-02", "J": "2015-09-22"}
+    assert made.metrics["trading"]["ended"] == {}
+
+
+def test_a_policy_of_ranks_says_buy_again_after_a_time_outside_the_universe(tmp_path, prices):
+    """A is the highest on all its days: bought, sold while it is no member, bought again."""
+    run, _ = panel_run(tmp_path / "runs", tmp_path, prices=prices, edge={"lstm": 0.0}, baselines=(), seeds=1)
+    table = run.predictions()
+    days = sorted(table.loc[table["symbol"] == "A", "decided_at"].unique())
+    away = (table["symbol"] == "A") & table["decided_at"].isin(days[10:20])
+    finished_again(run, table.assign(probability=np.where(table["symbol"] == "A", 0.9, 0.5))[~away])
+    made = evaluate(run, rules=TradingConfig(policy="top:1", costs=COSTS)).signals
+    signals = made[(made["symbol"] == "A") & (made["model"] == "lstm")].set_index("decided_at")["signal"]
+    assert list(signals[signals != "hold"].index) == [days[0], days[20]]
+    assert set(signals[signals != "hold"]) == {"buy"}
+
+
 def test_a_hold_after_a_time_outside_the_universe_holds_nothing(tmp_path, prices):
     """A is bought, leaves for twenty days and is sold; back again, it is held as little as it is there."""
     run, _ = panel_run(tmp_path / "runs", tmp_path, prices=prices, edge={"lstm": 0.0}, baselines=(), folds=1)

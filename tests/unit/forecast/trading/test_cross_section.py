@@ -84,6 +84,12 @@ def test_top_drop_fills_the_place_of_a_name_that_is_gone_beside_the_ones_it_repl
     assert {name for name, share in shares("top-drop:3:1", first, then)[1].items() if share} == {"C", "D", "E"}
 
 
+def test_top_drop_sells_no_name_for_which_there_is_no_other():
+    day = {"A": 0.4, "B": 0.6}
+    held = shares("top-drop:3:1", day, day, day)
+    assert [{name for name, share in each.items() if share} for each in held] == [{"A", "B"}] * 3
+
+
 def test_top_drop_breaks_ties_by_another_order_every_day_that_every_machine_has():
     alike = dict.fromkeys("ABCDEF", 0.5)
     chosen = set()
