@@ -132,6 +132,17 @@ def test_a_split_may_be_a_ratio_which_the_prices_turn_the_right_way(tmp_path: Pa
     assert bars(adjusted).close.tolist() == [100, 50, 50]
 
 
+@pytest.mark.parametrize(
+    ("before", "split"),
+    [(49.5, 2.0), (50.5, 2.0), (49.5, 0.5), (50.5, 0.5), (49.0, 1.02)],  # adjusted, and the day's change beside it
+)
+def test_no_split_is_turned_by_a_usual_change_of_price(tmp_path: Path, before: float, split: float) -> None:
+    text = f"Date,Open,High,Low,Close,Volume,Stock Splits\n2024-01-02,{before},{before},{before},{before},1,0\n"
+    delivery = read(tmp_path, text + f"2024-01-03,50,51,49,50,1,{split}\n2024-01-04,50,51,49,50,1,0\n")
+    assert delivery.actions is not None
+    assert delivery.actions.split.tolist() == [split]
+
+
 def labelled(labels: str, *, at: int, price: float) -> str:
     """Nine sessions with a column of words, which change at one row; from there another price."""
     days = [f"2024-01-{day:02d}" for day in (3, 4, 5, 8, 9, 10, 11, 12, 16)]
@@ -150,6 +161,12 @@ def test_two_series_that_follow_each_other_are_told_by_any_column_of_words(tmp_p
     backwards = "\n".join([head, *lines_[5:], *lines_[:5]]) + "\n"  # the later dates first: another series begins
     with pytest.raises(ForecastError, match="2 values in column 'Fruit'"):
         read(tmp_path, backwards)
+
+
+def test_a_price_that_jumps_where_no_word_changes_jumps_where_one_does(tmp_path: Path) -> None:
+    text = labelled("calm calm calm calm calm wild wild wild wild", at=5, price=14.0)
+    text = text.replace("-04,calm,10.0,10.0,10.0,10.0", "-04,calm,14.0,14.0,14.0,14.0")
+    assert len(read(tmp_path, text).prices) == 9
 
 
 @pytest.mark.parametrize("labels", ["a a a b b b c c c", "up down up down up down up down up"])
@@ -245,6 +262,20 @@ def test_prices_of_another_kind_beside_them_are_not_taken(tmp_path: Path, kinds:
 def test_a_symbol_that_is_a_word_of_headers_may_stand_before_each_name(tmp_path: Path) -> None:
     text = "Date,T.Open,T.High,T.Low,T.Close,T.Volume\n" + table().partition("\n")[2]
     assert bars(read(tmp_path, text)).close.tolist() == [row[3] for row in PRICES]
+
+
+def test_day_numbers_of_a_spreadsheet_among_dates_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ForecastError, match="45293"):
+        read(tmp_path, table().replace("2024-01-02", "45293"))
+
+
+def test_prices_in_no_order_that_is_told_need_a_header(tmp_path: Path) -> None:
+    steps = [0.05 * n for n in range(len(DAYS))]  # from close to open 0.45, from open to close 0.55
+    text = "".join(
+        f"{day},{10 + s:g},{11 + s:g},{9 + s:g},{10.5 + s:g},5\n" for day, s in zip(DAYS, steps, strict=True)
+    )
+    with pytest.raises(ForecastError, match="Expected a header"):
+        read(tmp_path, text)
 
 
 def test_rows_numbered_without_a_name_are_no_splits(tmp_path: Path) -> None:
