@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from forecast.api.arguments import Run as Run
     from forecast.api.backtests import backtest as backtest
+    from forecast.api.comparisons import ComparisonResult as ComparisonResult
+    from forecast.api.comparisons import compare as compare
     from forecast.api.exports import export as export
     from forecast.api.families import BacktestFamily as BacktestFamily
     from forecast.api.frames import add_bars as add_bars
@@ -42,7 +44,11 @@ if TYPE_CHECKING:
     from forecast.api.stored_prices import actions as actions
     from forecast.api.stored_prices import catalogue as catalogue
     from forecast.api.stored_prices import check_prices as check_prices
+    from forecast.api.stored_prices import compact_prices as compact_prices
     from forecast.api.stored_prices import prices as prices
+    from forecast.api.stored_prices import remove_prices as remove_prices
+    from forecast.api.stored_prices import repair_prices as repair_prices
+    from forecast.api.stored_prices import restore_prices as restore_prices
     from forecast.api.training import train as train
     from forecast.config.experiment import Experiment as Experiment
     from forecast.config.judging import JudgeConfig as JudgeConfig
@@ -55,6 +61,7 @@ if TYPE_CHECKING:
 _MODULES = {  # public name -> where it is defined
     "BacktestFamily": "forecast.api.families",
     "BacktestResult": "forecast.api.results",
+    "ComparisonResult": "forecast.api.comparisons",
     "Costs": "forecast.config.trading",
     "Experiment": "forecast.config.experiment",
     "FileOptions": "forecast.api.price_files",
@@ -77,6 +84,8 @@ _MODULES = {  # public name -> where it is defined
     "backtest": "forecast.api.backtests",
     "catalogue": "forecast.api.stored_prices",
     "check_prices": "forecast.api.stored_prices",
+    "compact_prices": "forecast.api.stored_prices",
+    "compare": "forecast.api.comparisons",
     "export": "forecast.api.exports",
     "fetch": "forecast.api.prices",
     "inspect": "forecast.api.inspections",
@@ -86,7 +95,10 @@ _MODULES = {  # public name -> where it is defined
     "portfolio": "forecast.api.portfolios",
     "power": "forecast.api.power_studies",
     "prices": "forecast.api.stored_prices",
+    "remove_prices": "forecast.api.stored_prices",
+    "repair_prices": "forecast.api.stored_prices",
     "report": "forecast.api.reports",
+    "restore_prices": "forecast.api.stored_prices",
     "runs": "forecast.api.run_table",
     "signal": "forecast.api.signals",
     "train": "forecast.api.training",
@@ -97,6 +109,7 @@ _ROOMS = ("report", "runs")  # the public functions that are called like a packa
 __all__ = [
     "BacktestFamily",
     "BacktestResult",
+    "ComparisonResult",
     "Costs",
     "Experiment",
     "FileOptions",
@@ -119,6 +132,8 @@ __all__ = [
     "backtest",
     "catalogue",
     "check_prices",
+    "compact_prices",
+    "compare",
     "export",
     "fetch",
     "inspect",
@@ -128,7 +143,10 @@ __all__ = [
     "portfolio",
     "power",
     "prices",
+    "remove_prices",
+    "repair_prices",
     "report",
+    "restore_prices",
     "runs",
     "signal",
     "train",

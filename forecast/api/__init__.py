@@ -3,6 +3,7 @@
 __all__ = [
     "arguments",
     "backtests",
+    "comparisons",
     "evenings",
     "exports",
     "families",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from forecast.api.arguments import check_type, workspace_of
 from forecast.config.prices import SeriesConfig
 from forecast.workspace import Workspace
+from pipelines.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,6 +156,168 @@ def check_prices(symbol: str, *, interval: str | None = None, workspace: Workspa
     name = check_type(symbol, str, name="symbol", example='"AAPL"')
     findings = check_series(store, name, SeriesConfig(interval=interval).interval).findings
     return pd.DataFrame([asdict(finding) for finding in findings], columns=["kind", "session", "size", "repair"])
+
+
+def repair_prices(symbol: str, *, interval: str | None = None, workspace: Workspace | None = None) -> int:
+    """Apply the repairs that `check_prices` suggests; real crashes are suspicious and never repaired.
+
+    Parameters
+    ----------
+    symbol
+        Its name in the store.
+    interval
+        Of the bars, as `prices` has it; trades are not repaired.
+    workspace
+        Where the store lies; None: `Workspace.default`.
+
+    Returns
+    -------
+    int
+        The version of the store before it, with which `restore_prices` takes the repair back.
+
+    Raises
+    ------
+    ForecastError
+        No such bars in the store.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> before = fc.repair_prices("AAPL")
+    >>> fc.restore_prices("AAPL", before)
+    3270
+    """
+    from pipelines.store.store import Store
+
+    store = Store(workspace_of(workspace).store)
+    return repair_series(store, *_of_bars(store, symbol, interval))
+
+
+def restore_prices(
+    symbol: str, version: int, *, interval: str | None = None, workspace: Workspace | None = None
+) -> int:
+    """Bring a symbol's bars, dividends and splits back as they were in an earlier version of the store.
+
+    Parameters
+    ----------
+    symbol
+        Its name in the store.
+    version
+        As `repair_prices` and `remove_prices` return it.
+    interval
+        Of the bars; None: as `prices` has it.
+    workspace
+        Where the store lies; None: `Workspace.default`.
+
+    Returns
+    -------
+    int
+        How many bars there are again.
+
+    Raises
+    ------
+    ForecastError
+        No such version, or no such bars in it.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> before = fc.remove_prices("AAPL")
+    >>> fc.restore_prices("AAPL", before)
+    3270
+    """
+    from pipelines.store.store import Store
+
+    back = SeriesConfig(undo=version).undo
+    if back is None:
+        raise ConfigError("Expected version as a whole number from 0, got None.")
+    store = Store(workspace_of(workspace).store)
+    name, series = _of_bars(store, symbol, interval)
+    return store.undo(back, name, interval=series)
+
+
+def remove_prices(symbol: str, *, workspace: Workspace | None = None) -> int:
+    """Remove all of a symbol: bars, dividends and splits, trades and quotes. Its runs stay.
+
+    Parameters
+    ----------
+    symbol
+        Its name in the store.
+    workspace
+        Where the store lies; None: `Workspace.default`.
+
+    Returns
+    -------
+    int
+        The version of the store before it, with which `restore_prices` brings the bars back; trades do not come back.
+
+    Raises
+    ------
+    ForecastError
+        No such symbol in the store.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> before = fc.remove_prices("AAPL")
+    >>> "AAPL" in set(fc.catalogue()["symbol"]), fc.restore_prices("AAPL", before)
+    (False, 3270)
+    """
+    from pipelines.store.store import Store
+
+    store = Store(workspace_of(workspace).store)
+    name = check_type(symbol, str, name="symbol", example='"AAPL"')
+    before = store.version()
+    store.remove(name)
+    return before
+
+
+def compact_prices(workspace: Workspace | None = None) -> int:
+    """Merge the small files of many updates into large ones. Earlier versions stay readable.
+
+    Parameters
+    ----------
+    workspace
+        Where the store lies; None: `Workspace.default`.
+
+    Returns
+    -------
+    int
+        How many files fewer there are.
+
+    Raises
+    ------
+    ForecastError
+        A store that cannot be read or written.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> fc.compact_prices() >= 0
+    True
+    """
+    from pipelines.store.store import Store
+
+    return Store(workspace_of(workspace).store).compact()
+
+
+def _of_bars(store: "Store", symbol: str, interval: str | None) -> tuple[str, str]:
+    """The symbol and the interval of the bars that are meant."""
+    name = check_type(symbol, str, name="symbol", example='"AAPL"')
+    series = SeriesConfig(interval=interval).interval or only_series(store, name)
+    if series == TICKS:
+        raise ConfigError(f"Expected bars of {name} to repair or restore, got ticks. Fetch the trades again.")
+    return name, series
+
+
+def repair_series(store: "Store", symbol: str, interval: str) -> int:
+    """Repairs bars, and returns the version of the store before it."""
+    from pipelines.cleaning import quality_checks
+
+    before = store.version()
+    if any(finding.repair for finding in check_series(store, symbol, interval).findings):
+        store.write(*quality_checks.repaired(store.read_bars(symbol, interval=interval), store.read_actions(symbol)))
+    return before
 
 
 @dataclass(frozen=True, kw_only=True)

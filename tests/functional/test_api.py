@@ -195,7 +195,7 @@ def test_what_a_notebook_shows_is_escaped(workspace, monkeypatch):
 
 
 FIRST = ("fetch", "train")
-LAST = ("portfolio", "PortfolioResult", "judge", "BacktestFamily")
+LAST = ("portfolio", "PortfolioResult", "compare", "ComparisonResult", "judge", "BacktestFamily")
 """What needs a second symbol's run, and what leaves a newer run of the first symbol."""
 
 

@@ -190,8 +190,7 @@ def _check(
     settings: CliContext, store: "Store", symbol: str, *, interval: str, repair: bool, undo: int | None
 ) -> "SeriesCheck":
     """The findings on one series, as it was before its repair."""
-    from forecast.api.stored_prices import check_series
-    from pipelines.cleaning import quality_checks
+    from forecast.api.stored_prices import check_series, repair_series
 
     if undo is not None:
         rows = store.undo(undo, symbol, interval=interval)
@@ -200,8 +199,7 @@ def _check(
         )
     series = check_series(store, symbol, interval)
     if repair and any(finding.repair for finding in series.findings):
-        before = store.version()
-        store.write(*quality_checks.repaired(store.read_bars(symbol, interval=interval), store.read_actions(symbol)))
+        before = repair_series(store, symbol, interval)
         settings.note(f"Repaired. Take it back with `forecast data check {series.symbol} --undo {before}`.")
     return series
 
@@ -239,11 +237,11 @@ def compact(settings: CliContext, /, as_json: bool) -> None:
     Example:
       forecast data compact
     """
+    from forecast.api.stored_prices import compact_prices
     from forecast.cli.progress import busy
-    from pipelines.store.store import Store
 
     with busy(settings, "Merging files"):
-        fewer = Store(settings.store).compact()
+        fewer = compact_prices(settings.workspace)
     if as_json:
         print_json({"files_fewer": fewer})
     else:
@@ -263,19 +261,17 @@ def remove(settings: CliContext, /, symbols: tuple[str, ...], yes: bool) -> None
     Example:
       forecast data remove ACME
     """
+    from forecast.api.stored_prices import remove_prices
     from forecast.serving.live import read_live
     from pipelines.market.types import check_symbol
-    from pipelines.store.store import Store
 
-    store = Store(settings.store)
     names = list(dict.fromkeys(check_symbol(symbol) for symbol in symbols))
     for live in read_live(settings.workspace.live):
         if live.symbol in names:
             settings.note(f"{live.symbol} is live: its signals will fail. First: forecast live remove {live.run}.")
     confirm(f"Remove all prices of {', '.join(names)} from {settings.store}?", yes=yes)
     for name in names:
-        before = store.version()
-        store.remove(name)
+        before = remove_prices(name, workspace=settings.workspace)
         say(f"Removed {name}. Its bars come back with `forecast data check {name} --undo {before}`.")
 
 

@@ -121,26 +121,17 @@ def compare(settings: CliContext, names: tuple[str, ...], backtests: tuple[str, 
     """
     from dataclasses import asdict
 
+    from forecast.api.comparisons import compare as compare_runs
     from forecast.cli.progress import busy
-    from forecast.evaluation.run_comparison import differences, differing, open_compared
-    from forecast.report import formatting, write_run_comparison
+    from forecast.evaluation.run_comparison import differing
+    from forecast.report import formatting
     from forecast.report.sections import run_comparison as section
-    from forecast.runs.catalog import open_run
 
     if len(names) < 2:
         raise click.UsageError(f"Expected two runs or more, got {', '.join(names)}.")
-    if len(backtests) not in (0, 1, len(names)):
-        raise click.UsageError(f"Expected one --backtest, or one for each of {len(names)} runs, got {len(backtests)}.")
-    chosen = backtests * len(names) if len(backtests) == 1 else backtests or (None,) * len(names)
     with busy(settings, f"Comparing {len(names)} runs"):
-        compared = [
-            open_compared(open_run(settings.runs, name), backtest=backtest)
-            for name, backtest in zip(names, chosen, strict=True)
-        ]
-        if len({(entry.run.name, entry.backtest) for entry in compared}) < len(compared):
-            raise click.UsageError("Expected different runs or backtests, got one of them twice.")
-        pairs, settings_by_name = differences(compared), differing(compared)
-        page = write_run_comparison(compared, pairs, folder=settings.reports_dir)
+        result = compare_runs(names, backtests=backtests, workspace=settings.workspace)
+    compared, settings_by_name = result.compared, differing(result.compared)
     if as_json:
         print_json(
             {
@@ -149,8 +140,8 @@ def compare(settings: CliContext, names: tuple[str, ...], backtests: tuple[str, 
                     for entry in compared
                 ],
                 "settings": settings_by_name,
-                "differences": [asdict(pair) for pair in pairs],
-                "page": str(page),
+                "differences": [asdict(pair) for pair in result.pairs],
+                "page": str(result.page),
             }
         )
         return
@@ -168,9 +159,9 @@ def compare(settings: CliContext, names: tuple[str, ...], backtests: tuple[str, 
         section.numbers(compared),
     )  # fmt: skip
     click.echo("")
-    for pair in pairs:
-        say(section.sentence(pair))
-    say(f"Page: {page}")
+    for sentence in result.sentences:
+        say(sentence)
+    say(f"Page: {result.page}")
 
 
 @command.command("note")

@@ -152,6 +152,8 @@ memory = fc.inspect(run, moment=date(2012, 6, 29)).tables["memory"]
 windows: int = len(fc.window_ablation(run, [5, 60])) + len(fc.memory_benchmark([10, 20]))
 study = fc.power(experiment, fc.PowerStudyConfig(markets=5))
 edges: int = len(study.smallest_edges) + len(study.rates)
+before: int = fc.restore_prices("AAPL", fc.repair_prices("AAPL")) + fc.remove_prices("AAPL") + fc.compact_prices()
+differing: int = len(fc.compare([run, "MSFT"]).differences)
 """
 
 
