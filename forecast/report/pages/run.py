@@ -207,7 +207,9 @@ def _sizes(context: PageContext) -> tuple[str, str]:
         for model in context.networks
     ]
     joined = f"{', '.join(labels[:-1])} and {labels[-1]}" if len(labels) > 1 else "".join(labels)
-    return joined, f"{units} units each" + (", the wide one as many parameters as the LSTM" if wide else "")
+    return joined, f"{units} units each" + (
+        " but for the wide one, which has as many parameters as the LSTM" if wide else ""
+    )
 
 
 def _cost(context: PageContext) -> str:

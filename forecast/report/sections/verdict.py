@@ -11,7 +11,7 @@ from forecast.statistics.comparisons import BASE_RATE, SAME_EXPOSURE, Comparison
 from forecast.statistics.verdict import Caveat, Verdict
 
 _IN_SENTENCES = {
-    "simple_rnn_wide": "the SimpleRNN with as many parameters",
+    "simple_rnn_wide": "the wide SimpleRNN",
     SAME_EXPOSURE: "the same exposure",
     BASE_RATE: "the base rate",
 }

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -129,6 +131,14 @@ def test_ticks_of_learning_curves_differ(material: PageContext, epochs: int, spr
     axes = figure["layout"]
     assert axes["yaxis"]["tickformat"] == f".{places}f"
     assert axes["xaxis"].get("dtick") == (1 if epochs == 2 else None)
+
+
+def test_units_are_said_of_the_networks_that_have_them() -> None:
+    about = {"config": {"units": 8}}
+    context = SimpleNamespace(about=about, networks=("lstm", "simple_rnn", "simple_rnn_wide"))
+    networks, sizes = run_page._sizes(cast("PageContext", context))
+    assert networks == "an LSTM, a SimpleRNN and a wide SimpleRNN"
+    assert sizes == "8 units each but for the wide one, which has as many parameters as the LSTM"
 
 
 def test_a_week_has_dashes_and_says_why(tmp_path: Path) -> None:
