@@ -206,9 +206,14 @@ def _money(verdict: Verdict, units_per_year: float) -> str:
     first = verdict.money
     if first is None:
         return ""
+    if first.difference == 0.0:
+        both = f"{capital(name(first.model))} and {name(first.benchmark)}"
+        return f"Money: {first.answer}. {both} earned the same after costs."
     more = "more" if first.difference > 0 else "less"
     amount = f"{formatting.percent(abs(first.difference) * units_per_year)} per year {more} than"
     chance = ", which may be chance" if first.answer == "inconclusive" else ""
+    if first.reason == "never_traded":
+        chance = f"; {REASONS[first.reason]}"
     return (
         f"Money: {first.answer}. {capital(name(first.model))} earned {amount} {name(first.benchmark)} after costs, "
         f"without compounding{chance}."

@@ -10,7 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -59,6 +59,26 @@ def test_the_page_begins_with_the_verdict_and_loads_nothing(run: Run, tmp_path: 
     assert "http" not in re.sub(r"http-equiv", "", html)
     assert re.findall(r'src="([^"]*)"', html) == [LIBRARY]
     assert {path.name for path in tmp_path.iterdir()} == {f"{run.name}.html", LIBRARY}
+
+
+def test_money_of_accounts_that_are_alike_or_idle_is_no_chance(material: PageContext) -> None:
+    metrics = json.loads(json.dumps(material.metrics))
+    verdict = Verdict.from_json(metrics["verdict"])
+
+    def money(**changes: Any) -> str:
+        pair = verdict.money
+        assert pair is not None
+        changed = [
+            replace(pair, answer="inconclusive", **changes) if each is pair else each for each in verdict.comparisons
+        ]
+        return verdict_text(
+            {**metrics, "verdict": replace(verdict, comparisons=tuple(changed)).to_json()}, symbol="WALK"
+        ).money
+
+    same = money(difference=0.0, reason="no_variation")
+    assert same == "Money: inconclusive. The LSTM and the SimpleRNN earned the same after costs."
+    assert money(reason="never_traded").endswith("without compounding; one of the two never held a position.")
+    assert money(reason="interval_contains_zero").endswith("without compounding, which may be chance.")
 
 
 def test_pages_share_one_library_which_is_put_there_again_where_it_is_damaged(run: Run, tmp_path: Path) -> None:
