@@ -44,6 +44,18 @@ def test_a_bar_that_is_asked_twice_stands_once_as_it_was_given_first(journal):
     assert journal.read().entries == (first, other)
 
 
+def test_an_account_follows_its_run_and_those_that_were_live_before_it_but_none_beside_it(journal):
+    days = [f"2024-01-0{day}T21:00:00Z" for day in (2, 3, 4, 5)]
+    before = [entry("A-1d-before", day, position=0.0) for day in days[:2]]
+    own = [entry("A-1d-own", day) for day in days[1:]]
+    beside = [entry("A-1d-beside", day, position=-1.0) for day in days[:3]]
+    journal.record([*before, *beside, *own[::-1], entry("B-1d-own", days[0])])
+    page = journal.read()
+    assert page.followed("A", days[3], run="A-1d-own", others={"A-1d-beside"}) == (before[0], own[0], own[1])
+    assert page.followed("A", days[2], run="A-1d-beside", others={"A-1d-own", "A-1d-before"}) == tuple(beside[:2])
+    assert page.followed("A", days[0], run="A-1d-own") == ()
+
+
 @pytest.mark.parametrize("cut", [1, 5, 40, 200])
 def test_a_journal_that_was_cut_loses_its_last_line_alone_and_is_written_on(journal, cut):
     first, last, fresh = (entry(decided_at=f"2024-01-0{day}T21:00:00Z") for day in (2, 3, 4))

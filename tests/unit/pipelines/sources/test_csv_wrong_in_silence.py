@@ -272,9 +272,15 @@ def test_day_numbers_of_a_spreadsheet_among_dates_are_refused(tmp_path: Path) ->
 def test_prices_in_no_order_that_is_told_need_a_header(tmp_path: Path) -> None:
     steps = [0.05 * n for n in range(len(DAYS))]  # from close to open 0.45, from open to close 0.55
     text = "".join(
-        f"{day},{10 + s:g},{11 + s:g},{9 + s:g},{10.5 + s:g},5\n" for day, s in zip(DAYS, steps, strict=True)
+        f"{day},{10 + s:g},{11 + s:g},{9 + s:g},{10.5 + s:g},5000\n" for day, s in zip(DAYS, steps, strict=True)
     )
     with pytest.raises(ForecastError, match="Expected a header"):
+        read(tmp_path, text)
+
+
+def test_prices_of_two_kinds_need_a_header(tmp_path: Path) -> None:
+    text = "".join(f"{day},{','.join(map(str, (*row[:4], *row)))}\n" for day, row in zip(DAYS, PRICES, strict=True))
+    with pytest.raises(ForecastError, match="Name them in order"):
         read(tmp_path, text)
 
 
