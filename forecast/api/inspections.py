@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,10 @@ class InspectionResult:
 
     def __repr__(self) -> str:
         return "\n".join((*self.sentences, f"Page: {self.page}"))
+
+    def _repr_html_(self) -> str:
+        sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences)
+        return f"<div>{sentences}<p>Page: {escape(str(self.page))}</p></div>"
 
 
 def inspect(
