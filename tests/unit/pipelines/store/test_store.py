@@ -1,5 +1,6 @@
 """The store gives back what it was given, whatever that was."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def test_a_table_is_opened_anew_where_its_log_has_grown_and_only_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Store(tmp_path).write_bars(daily_bars([10, 11, 12]))
+    log, moment = tmp_path / "bars" / "_delta_log", 4 * 10**18  # of a coarse clock, which has not gone on
+    os.utime(log, ns=(moment, moment))
     opened, store = [], Store(tmp_path)
     open_anew = Table._open_anew
     monkeypatch.setattr(Table, "_open_anew", lambda table: opened.append(table.name) or open_anew(table))
@@ -61,6 +64,7 @@ def test_a_table_is_opened_anew_where_its_log_has_grown_and_only_there(
         assert store.read_bars("XYZ").close.tolist() == [10, 11, 12]  # the log has changed a moment ago
     assert opened.count("bars") == 1
     Store(tmp_path).write_bars(daily_bars([13], first="2024-01-05"))
+    os.utime(log, ns=(moment, moment))
     assert store.read_bars("XYZ").close.tolist() == [10, 11, 12, 13]
 
 
