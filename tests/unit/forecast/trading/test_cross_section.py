@@ -55,11 +55,11 @@ def test_of_fewer_names_than_are_asked_for_there_are_as_many_as_there_can_be():
     assert shares("top:10", {"A": 0.1}) == {"A": 1.0}
 
 
-@pytest.mark.parametrize("first_day", [0, 2**16 - 4])
+@pytest.mark.parametrize("step", [1, 2**16])
 @pytest.mark.parametrize("digits", [1, 9])
-def test_ranks_within_a_day_are_those_of_scipy_whatever_the_order_of_rows(first_day, digits):
+def test_ranks_within_a_day_are_those_of_scipy_whatever_the_order_of_rows(step, digits):
     rng = np.random.default_rng(digits)
-    day = first_day + rng.integers(0, 8, size=200)
+    day = step * rng.integers(0, 8, size=200)
     values = np.round(rng.normal(size=200), digits)
     ranks = day_ranks(values, day)
     for number in np.unique(day):
