@@ -4,7 +4,6 @@ The history ends with the bars that the row needs to be there at all. From its e
 have another future: once they rise, once they fall. A label that looks further comes out otherwise in one of them.
 """
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,10 +17,11 @@ from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars
 from pipelines.preprocessing import custom_labels
+from pipelines.preprocessing.isolated_process import Effort
 from pipelines.preprocessing.windows import Rows
 
 RANDOM_ROWS = 150
-BUDGET = 20.0  # seconds; a slow label is made again at fewer rows
+BUDGET = 20.0  # seconds of work; a slow label is made again at fewer rows
 _FEWEST = 10
 _ROUNDING = 1e-9  # of the largest value: sums in another order
 _PRICES = ("open", "high", "low", "close", "vwap", "bid", "ask")
@@ -44,9 +44,9 @@ def audit(dataset: Dataset, *, name: str, horizon: int, rng: np.random.Generator
     """
     bars = dataset.bars
     user_code.forget([name])
-    began = time.monotonic()
+    effort = Effort()
     values, bars_held = custom_labels.compute(name, bars, horizon=horizon)
-    elapsed = time.monotonic() - began
+    elapsed = effort.seconds()
     repeated = custom_labels.compute(name, bars, horizon=horizon)
     if not (np.array_equal(values, repeated[0]) and np.array_equal(bars_held, repeated[1])):
         raise ConfigError(

@@ -6,7 +6,6 @@ Run as `python -m pipelines.preprocessing.feature_process`: bars and cuts on std
 
 import base64
 import os
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +14,9 @@ import numpy as np
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars
 from pipelines.preprocessing import custom_features
-from pipelines.preprocessing.isolated_process import AccessLog, mapped_files, no_more_files, question
+from pipelines.preprocessing.isolated_process import AccessLog, Effort, mapped_files, no_more_files, question
 
-BUDGET = 20.0  # seconds for the cuts of one feature; a slow one is computed at fewer of them
+BUDGET = 20.0  # seconds of work for the cuts of one feature; a slow one is computed at fewer of them
 
 
 class _ReadCounter:
@@ -76,7 +75,7 @@ def _recompute(
         _attempt(name, shortest)
         if copy and counter.since(before) > _MODULE_READS and len(log.entries) == names:
             log.add("reads a file past Python's audit hook")
-    began, stride = time.monotonic(), 1
+    effort, stride = Effort(), 1
     values: list[float | str] = []
     rows: list[int] = []
     again: np.ndarray[Any, Any] | None = None
@@ -84,7 +83,7 @@ def _recompute(
         if place % stride and cut != cuts[-1]:
             continue
         history = _history(bars, int(cut))
-        started, names, before = time.monotonic(), len(log.entries), counter.count()
+        of_this, names, before = Effort(), len(log.entries), counter.count()
         answer = _attempt(name, history)
         if counter.since(before) > 0 and len(log.entries) == names and place > 3:
             log.add("reads a file past Python's audit hook")
@@ -100,7 +99,7 @@ def _recompute(
                     without = _attempt(name, history)
                 if isinstance(without, str) or not np.array_equal(repeated, without, equal_nan=True):
                     log.add("opens a file past Python's audit hook")
-        spent, left = time.monotonic() - began, 2.0 * (time.monotonic() - started) * (len(cuts) - place - 1)
+        spent, left = effort.seconds(), 2.0 * of_this.seconds() * (len(cuts) - place - 1)
         while stride < len(cuts) and left / stride > max(BUDGET - spent, 1e-3):
             stride *= 2
     log.add_mapped(mapped)

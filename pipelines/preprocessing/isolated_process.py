@@ -10,6 +10,7 @@ import site
 import subprocess
 import sys
 import sysconfig
+import time
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -40,6 +41,19 @@ _SEARCHES = ("gc.get_objects", "gc.get_referrers", "sys._getframe")
 
 Send = Callable[..., None]
 """Sends a line of the answer: a JSON object of the names that it is called with."""
+
+
+class Effort:
+    """Seconds that this process has worked since, or an eighth of those gone by where it waits longer than it works.
+
+    How much of an audit is made must not depend on what else the machine does.
+    """
+
+    def __init__(self) -> None:
+        self._worked, self._began = time.process_time(), time.monotonic()
+
+    def seconds(self) -> float:
+        return max(time.process_time() - self._worked, (time.monotonic() - self._began) / 8)
 
 
 @dataclass(frozen=True, kw_only=True)
