@@ -25,7 +25,8 @@ def export(
 ) -> "pd.DataFrame":
     """Write a run's members as plain Keras or ONNX files, scaler and sigmoid inside.
 
-    In go windows of unscaled features, (windows, bars, features), out comes the probability of a rise. Each file is
+    In go windows of unscaled features, (windows, bars, features), out comes the probability of a rise; those of a panel
+    take windows that are scaled by the symbols' scalers, which export.json has. Each file is
     asked for the test windows of its fold and must give what the run stored; export.json says what the features are.
 
     Parameters
@@ -67,15 +68,15 @@ def export(
 
     from forecast.config.run_outputs import ExportConfig
     from forecast.serving.export import export as write_members
-    from forecast.serving.loader import open_experiment, source_now
+    from forecast.serving.panel_signal import stored_bars
     from pipelines.store.store import Store
 
     config = ExportConfig(format=format, fold=fold, models=models)
     place = workspace_of(workspace)
     chosen = run_of(run, place)
     with progress_display(progress) as display:
-        source = source_now(chosen, open_experiment(chosen)[1], Store(place.store))
-        files = write_members(chosen, source, config=config, folder=export_folder(chosen, folder), tell=display.note)
+        prices = stored_bars(chosen, Store(place.store))
+        files = write_members(chosen, prices, config=config, folder=export_folder(chosen, folder), tell=display.note)
     return pd.DataFrame([vars(file) for file in files])
 
 

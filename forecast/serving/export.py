@@ -1,27 +1,28 @@
 """Members as files that other programs run: plain Keras and ONNX, scaler and sigmoid inside, each checked on test rows.
 
 What goes in are windows of unscaled features, shape (windows, steps, features), float32, in the order that export.json
-names; what comes out is the probability of a rise, shape (windows, 1).
+names; what comes out is the probability of a rise, shape (windows, 1). The one network of a panel takes windows that
+are scaled: each symbol has a scaler of its own, which export.json holds.
 """
 
 import hashlib
 import importlib.util
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.compute import backend
 from forecast.config.experiment import Experiment
 from forecast.config.model_registry import is_own_network
 from forecast.config.run_outputs import ExportConfig
-from forecast.datasets.dataset import Source, make_bars
 from forecast.runs import integrity
-from forecast.runs.checkpoints import Checkpoint, open_member
+from forecast.runs.checkpoints import Checkpoint, open_member, panel_scalers
 from forecast.runs.integrity import open_trained
 from forecast.runs.io import read_json, write_json
 from forecast.runs.run import Run
@@ -29,12 +30,13 @@ from forecast.serving.loader import last_fold
 from pipelines import user_code
 from pipelines.errors import ConfigError, RunError
 from pipelines.files import temporary_folder, write_atomically
-from pipelines.market.types import Floats
+from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing import features, windows
 from pipelines.preprocessing.scaling import LIMIT
-from pipelines.preprocessing.windows import gather
+from pipelines.preprocessing.windows import Rows, gather
 
 _DESCRIPTION = "export.json"
+_MOST_WINDOWS = 5_000  # of a panel: what they are asked for has to fit into memory
 
 TOLERANCE = 1e-5
 _WITH_ONNX = ("onnx", "tf2onnx")
@@ -56,7 +58,7 @@ class ExportedModel:
 
 def export(
     run: Run,
-    source: Source,
+    prices: Mapping[str, Bars],
     *,
     config: ExportConfig,
     folder: Path,
@@ -64,15 +66,22 @@ def export(
 ) -> list[ExportedModel]:
     """Writes `<model>-fold-<k>-seed-<s>.<to>` of a fold (the last one by default), and export.json when all are right.
 
+    prices: the bars of each symbol of the run, with what is joined from others.
+
     Raises:
-        ConfigError: another format, network or fold, or a format whose libraries are not installed.
+        ConfigError: a panel with networks for each symbol, another format, network or fold, or a format whose
+            libraries are not installed.
         RunError: damaged files, or a file that gives other probabilities than the run stored.
     """
     if config.format == "onnx" and not all(map(importlib.util.find_spec, _WITH_ONNX)):
         raise ConfigError("ONNX needs libraries that are not installed: pip install 'tick-forecast[onnx]'.")
-    run.refuse_panel()
     opened = open_trained(run)
     described, experiment = opened.described, opened.ongoing
+    if experiment.local_models:
+        raise ConfigError(
+            f"Expected one network for all symbols of a panel to export, got {run.name} with --local-models. Train one "
+            "with --global-model, or one of its symbols."
+        )
     if not opened.integrity.verified:
         tell(f"Not verified: {opened.integrity.reason}.")
     number = last_fold(described) if config.fold is None else config.fold
@@ -84,7 +93,7 @@ def export(
             f"got {number} and {', '.join(chosen)}."
         )
     tasks = [(model, number, seed) for model in chosen for seed in range(experiment.seeds)]
-    checkpoints = [open_member(run, experiment, task) for task in tasks]
+    checkpoints = [open_member(run, experiment, task, panel=run.is_panel) for task in tasks]
     for diverged in (member for member in checkpoints if member.diverged):
         tell(f"Left out, it diverged in training: {' '.join(map(str, diverged.task))}.")
     files = [member for member in checkpoints if not member.diverged]
@@ -93,7 +102,7 @@ def export(
     fitting = backend.load_fitting("tensorflow")  # whatever trained it: the weights are the same, and it writes both
     exported = []
     for member in files:
-        rows, stored = _test_rows(run, experiment, member, source)
+        rows, stored = _test_rows(run, experiment, member, prices)
         model = _write(
             _full_network(fitting, member), member, to=config.format, folder=folder, windows=rows, stored=stored
         )
@@ -216,35 +225,60 @@ _KINDS: dict[str, Callable[[Any, Path, Any], Floats | None]] = {"keras": _as_ker
 
 
 def _test_rows(
-    run: Run, experiment: Experiment, member: Checkpoint, source: Source
+    run: Run, experiment: Experiment, member: Checkpoint, prices: Mapping[str, Bars]
 ) -> tuple[NDArray[np.float32], Floats]:
-    """Windows of unscaled features of the test rows of the member's fold, and the probabilities that the run stored.
+    """What the member is asked for the test rows of its fold, and the probabilities that the run stored.
+
+    Of a panel rows at equal distances, so that all symbols are among them.
 
     Raises:
         RunError: a store that no longer has the bars of those rows.
     """
     model, fold, seed = member.task
-    prices = make_bars(source, experiment)
-    matrix = features.compute(prices, names=experiment.columns).astype(np.float32)
     rows = run.predictions()
     rows = rows[(rows["model"] == model) & (rows["fold"] == fold) & (rows["seed"] == seed)]
+    scalers = panel_scalers(run, member.task, features=len(experiment.columns)) if run.is_panel else {}
+    every = -(-len(rows) // _MOST_WINDOWS) if run.is_panel else 1
+    asked, stored = [], []
+    for symbol, symbol_rows in rows.groupby("symbol", sort=True):
+        if (bars := prices.get(str(symbol))) is None:
+            continue
+        matrix = features.compute(bars, names=experiment.columns).astype(np.float32)
+        ends, probability = _ends(symbol_rows.iloc[::every], bars, matrix, steps=experiment.window)
+        if len(ends):
+            scaler = scalers.get(str(symbol))
+            asked.append(gather(matrix if scaler is None else scaler.apply(matrix), ends, steps=experiment.window))
+            stored.append(probability)
+    if not asked:
+        raise RunError(f"The store no longer has the bars of fold {fold} of run {run.name}. Fetch more history.")
+    return np.concatenate(asked), np.concatenate(stored)
+
+
+def _ends(rows: pd.DataFrame, prices: Bars, matrix: Floats, *, steps: int) -> tuple[Rows, Floats]:
+    """The bars of one symbol at which its rows were decided, as far as the store has them, and their probabilities."""
     decided = rows["decided_at"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
     times, place, count = np.unique(prices.closed_at, return_index=True, return_counts=True)
     at = np.searchsorted(times, decided)
     present = at < len(times)
     present[present] &= (times[at[present]] == decided[present]) & (count[at[present]] == 1)
     ends = place[at[present]]
-    first = windows.first_end(matrix, steps=experiment.window)
-    with_window = ends >= first
-    if not with_window.any():
-        raise RunError(f"The store no longer has the bars of fold {fold} of run {run.name}. Fetch more history.")
-    return gather(matrix, ends[with_window], steps=experiment.window), rows["probability"].to_numpy()[present][
-        with_window
-    ]
+    with_window = ends >= windows.first_end(matrix, steps=steps)
+    return ends[with_window], rows["probability"].to_numpy()[present][with_window]
 
 
 def _described(run: Run, experiment: Experiment, exported: Sequence[ExportedModel]) -> dict[str, Any]:
     """What a program has to know to ask the files."""
+    scaled: dict[str, Any] = {"scaled": False}
+    if run.is_panel:
+        model, seed = experiment.models[0], 0
+        scaled = {
+            "scaled": True,
+            "scaling": f"(feature - mean) / scale of its symbol in the file's fold, held from -{LIMIT} to {LIMIT}",
+            "scalers": {
+                str(fold): run.describe_member(model, fold, seed)["scaler"]
+                for fold in sorted({file.fold for file in exported})
+            },
+        }
     return {
         "run": run.name,
         "symbol": experiment.symbol,
@@ -252,7 +286,7 @@ def _described(run: Run, experiment: Experiment, exported: Sequence[ExportedMode
         "input": {
             "shape": ["windows", experiment.window, len(experiment.columns)],
             "features": list(experiment.columns),
-            "scaled": False,
+            **scaled,
             "order": "the newest bar last",
         },
         "output": "probability of a rise",

@@ -17,7 +17,14 @@ from forecast.evaluation.panel.shares import check_rules, market_states, member_
 from forecast.runs import tables
 from forecast.runs.integrity import open_trained
 from forecast.runs.run import Run
-from forecast.serving.loader import covariates_now, last_fold, late_covariates, source_since
+from forecast.serving.loader import (
+    covariates_now,
+    last_fold,
+    late_covariates,
+    open_experiment,
+    source_now,
+    source_since,
+)
 from forecast.serving.panel_decisions import DecisionRows, decision_rows_of, fresh_predictions, member_groups
 from forecast.serving.signal import SETTLED
 from forecast.trading.panel_shares import rows_by_symbol
@@ -237,6 +244,14 @@ def newest_bars(run: Run, experiment: Experiment, store: Store, *, until: np.dat
         prices=with_cross_sections(prices, experiment), quotes=quotes, actions=actions, covariates=covariates,
         absent=absent,
     )  # fmt: skip
+
+
+def stored_bars(run: Run, store: Store) -> Mapping[str, Bars]:
+    """What the store holds now of each symbol of a run, of one or of a panel, with what is joined from others."""
+    if run.is_panel:
+        return newest_bars(run, open_trained(run).ongoing, store).prices
+    _, experiment = open_experiment(run)
+    return {experiment.symbol: make_bars(source_now(run, experiment, store), experiment)}
 
 
 def _quote(source: Source, bars: Bars) -> Quote:

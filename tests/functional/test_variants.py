@@ -133,6 +133,11 @@ def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(
     chances = [{each["symbol"]: each["probability"] for each in one["rankings"]["lstm"]} for one in (today, refitted)]
     assert chances[0].keys() == chances[1].keys()
     assert chances[0] != chances[1]  # members that learned from ten years more
+    files = json.loads(forecast("export", run.name, "--model", "lstm", "--json").stdout)["files"]
+    assert all(each["apart"] <= 1e-5 and each["rows"] > 500 for each in files)  # of both symbols
+    exported = json.loads((run.folder / "export" / "export.json").read_text())["input"]
+    assert exported["scaled"]
+    assert exported["scalers"] == {"1": run.describe_member("lstm", 1, 0)["scaler"]}
     again = json.loads(forecast("train", "MSFT", "AAPL", *options, "--json").stdout)
     assert [each["run"] for each in again["runs"]] == [run.name]
     assert "of a panel" in only_line(forecast("train", "AAPL", "--global-model", code=2).stderr)
@@ -166,6 +171,7 @@ def test_a_panel_of_a_model_per_symbol_is_one_run_with_one_certificate(copy):
     assert "forecast inspect" not in (copy / "reports" / f"{run.name}.html").read_text()
     assert "Train a panel without, or one of its symbols" in only_line(forecast("inspect", code=2).stderr)
     check_decided_days(copy, run)
+    assert "with --local-models" in only_line(forecast("export", code=2).stderr)
     assert "got AAPL_MSFT-" in only_line(forecast("signal", run.name, "--offline", "--refit", code=2).stderr)
 
 

@@ -29,7 +29,8 @@ def command(settings: CliContext, /, name: str, out: Path | None, as_json: bool,
     --to mlflow, the run itself: its settings, numbers and learning curves, report and predictions.
 
     In: windows of unscaled features, (windows, bars, features); out: the probability of a rise. Every file is asked for
-    the test windows of its fold and must give what the run stored. export.json says what the features are.
+    the test windows of its fold and must give what the run stored. export.json says what the features are. Those
+    of a panel take windows that are scaled by the scaler of their symbol, which export.json has.
 
     \b
     Examples:
