@@ -1,11 +1,15 @@
 """Ranks of a panel as plain plotly figures: the information coefficient by year and horizon, returns by decile."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from forecast.config import model_registry
 from forecast.report import formatting
 from forecast.report.charts.equity import Figure, colour
+
+_PALER = 0.6
 
 
 def rank_ic_by_year(panel: Mapping[str, Any], models: Sequence[str]) -> Figure:
@@ -40,11 +44,16 @@ def rank_ic_decay(panel: Mapping[str, Any], models: Sequence[str]) -> Figure:
 
 
 def quantiles(panel: Mapping[str, Any], models: Sequence[str]) -> Figure:
-    """Mean return to the exit by group of the forecast's rank."""
+    """Mean return to the exit by group of the forecast's rank; models of one colour differ by how pale it is."""
     traces = []
+    of_colour: Counter[tuple[str, str]] = Counter()
     for model in models:
         returns = panel["quantiles"][model]["returns"]
-        traces.append(_bars(model, [str(place) for place in range(1, len(returns) + 1)], returns))
+        bars = _bars(model, [str(place) for place in range(1, len(returns) + 1)], returns)
+        shade = model_registry.PALETTE[model_registry.colour(model)]
+        alpha = _PALER ** of_colour[shade]
+        of_colour[shade] += 1
+        traces.append({**bars, "marker": {"color": colour(model, alpha=None if alpha == 1.0 else round(alpha, 2))}})
     layout = {
         "barmode": "group",
         "xaxis": {"type": "category", "title": {"text": "group by rank of the forecast, lowest first"}},
