@@ -254,7 +254,7 @@ def _test_rows(
     return np.concatenate(asked), np.concatenate(stored)
 
 
-def _ends(rows: pd.DataFrame, prices: Bars, matrix: Floats, *, steps: int) -> tuple[Rows, Floats]:
+def _ends(rows: pd.DataFrame, prices: Bars, matrix: NDArray[np.float32], *, steps: int) -> tuple[Rows, Floats]:
     """The bars of one symbol at which its rows were decided, as far as the store has them, and their probabilities."""
     decided = rows["decided_at"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
     times, place, count = np.unique(prices.closed_at, return_index=True, return_counts=True)

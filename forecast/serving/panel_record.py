@@ -123,8 +123,8 @@ def _fills(entries: Sequence[JournalEntry], prices: Mapping[str, Bars]) -> dict[
         for name in entry.names:
             if name.symbol not in prices:
                 raise RunError(f"Expected prices of {name.symbol}, which was ranked, in the store. Fetch it again.")
-            closes[calendar_of[name.symbol]] = decided = moment(name.decided_at)
-            signals.setdefault(name.symbol, []).append((number, decided, name.traded(entry.model).position))
+            closes[calendar_of[name.symbol]] = close = moment(name.decided_at)
+            signals.setdefault(name.symbol, []).append((number, close, name.traded(entry.model).position))
         for symbol in entry.left:
             if symbol in signals and calendar_of[symbol] in closes:
                 signals[symbol].append((number, closes[calendar_of[symbol]], 0.0))
@@ -162,10 +162,10 @@ def _account(
     model: str,
 ) -> _Account | None:
     symbols, entry_at, decided_at, shares = [], [], [], []
-    for symbol, signals in fills_of.items():
-        bars = prices[symbol]
+    for name, signals in fills_of.items():
+        bars = prices[name]
         bar = np.arange(signals.bars[0], len(bars) - 1)  # filled at the open of each, held to the next
-        symbols.append(np.full(len(bar), symbol, dtype=object))
+        symbols.append(np.full(len(bar), name, dtype=object))
         entry_at.append(bars.opened_at[bar])
         decided_at.append(bars.closed_at[bar - 1])
         shares.append(signals.share[np.searchsorted(signals.bars, bar, side="right") - 1])

@@ -129,7 +129,8 @@ def _sessions(bars: pd.DataFrame, time: Times, *, calendar: str) -> NDArray[np.d
 def _events(market: PanelMarket, bars: pd.DataFrame) -> dict[str, Any]:
     """Which symbols ended before the account did or left the universe, and at how many opens each was not traded."""
     last_opens = {str(symbol): opened.max() for symbol, opened in bars.groupby("symbol", sort=True)["opened_at"]}
-    ended, left = {}, {}
+    ended: dict[str, str] = {}
+    left: dict[str, str] = {}
     for name, end in zip(market.symbols, market.exit_row.tolist(), strict=True):
         if market.time[end].astype("datetime64[D]") < market.time[-1].astype("datetime64[D]"):
             sold = ended if utc(pd.Series([last_opens[name]]))[0] == market.time[end] else left
