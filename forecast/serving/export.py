@@ -239,7 +239,7 @@ def _test_rows(
     rows = rows[(rows["model"] == model) & (rows["fold"] == fold) & (rows["seed"] == seed)]
     scalers = panel_scalers(run, member.task, features=len(experiment.columns)) if run.is_panel else {}
     every = -(-len(rows) // _MOST_WINDOWS) if run.is_panel else 1
-    asked, stored = [], []
+    window_parts, stored = [], []
     for symbol, symbol_rows in rows.groupby("symbol", sort=True):
         if (bars := prices.get(str(symbol))) is None:
             continue
@@ -247,11 +247,13 @@ def _test_rows(
         ends, probability = _ends(symbol_rows.iloc[::every], bars, matrix, steps=experiment.window)
         if len(ends):
             scaler = scalers.get(str(symbol))
-            asked.append(gather(matrix if scaler is None else scaler.apply(matrix), ends, steps=experiment.window))
+            window_parts.append(
+                gather(matrix if scaler is None else scaler.apply(matrix), ends, steps=experiment.window)
+            )
             stored.append(probability)
-    if not asked:
+    if not window_parts:
         raise RunError(f"The store no longer has the bars of fold {fold} of run {run.name}. Fetch more history.")
-    return np.concatenate(asked), np.concatenate(stored)
+    return np.concatenate(window_parts), np.concatenate(stored)
 
 
 def _ends(rows: pd.DataFrame, prices: Bars, matrix: NDArray[np.float32], *, steps: int) -> tuple[Rows, Floats]:
