@@ -6,6 +6,7 @@ __all__ = [
     "market_state",
     "panel_account",
     "panel_shares",
+    "probability_calibration",
     "sensitivity",
     "signals",
     "simulator",
