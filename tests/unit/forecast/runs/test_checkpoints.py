@@ -152,6 +152,11 @@ def infinite(file, place, secret):
     file[place] = np.array([np.inf], np.float32)
 
 
+def whole_numbers(file, place, secret):
+    file[place] = np.ones(1, np.float32)
+    file.create_dataset("whole", (3 * 10**9,), "i8")
+
+
 def endless(file, place, secret):
     file[place.rpartition("/")[0]]["again"] = file["layers"]
 
@@ -167,6 +172,7 @@ def endless(file, place, secret):
         (bomb, "it holds 3,000,000,100 numbers instead of 101 parameters"),
         (infinite, "'1' holds numbers that are not finite"),
         (endless, "its groups lie too deep"),
+        (whole_numbers, "it holds 101 numbers instead of 101 parameters"),
         (lambda file, place, secret: None, "it holds 100 numbers instead of 101 parameters"),
     ],
 )
