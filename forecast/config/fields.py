@@ -92,7 +92,8 @@ class Setting:
             return tuple(replace(self, several=False, commas=False).check(name, item) for item in value)
         checked = getattr(self, f"_{self.kind}")(value)
         if checked is None:
-            raise ConfigError(f"Expected {name} {self.expectation}, got {_written(value)}.{self._hint(value)}")
+            line = " in one line" if self.kind == "text" and not self.choices and isinstance(value, str) else ""
+            raise ConfigError(f"Expected {name} {self.expectation}{line}, got {_written(value)}.{self._hint(value)}")
         return checked
 
     def _hint(self, value: Any) -> str:

@@ -255,7 +255,7 @@ def test_a_date_of_a_toml_file_is_one_and_a_wrong_type_is_refused(
         (["X", "--file", "f.csv", "--time-format", "%q"], "Expected a format of times"),
         (["X", "--file", "f.csv", "--where", "Name"], "Expected where as COLUMN=VALUE, such as ticker=ACME, got Name"),
         (["X", "--file", "f.csv", "--where", "Who=me"], "Expected the column 'Who' for --where"),
-        (["X", "--file", "f.csv", "--currency", "E\x1bUR"], "Expected currency as a code"),
+        (["X", "--file", "f.csv", "--currency", "E\x1bUR"], "Expected currency as text in one line"),
         (["X", "--file", "f.csv", "--price-scale", "0"], "Expected price_scale as a number above 0, got 0"),
         (["X", "--file", "f\x1b[2J.csv"], "f\\x1b[2J.csv, which is not there"),
         (["X", "--file", "f.csv", "--adjusted"], "columns of dividends"),
