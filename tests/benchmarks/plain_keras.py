@@ -42,7 +42,8 @@ def whole(folder: Path, epochs: int) -> int:
         train, validation, test = (laid_out(windows, values, rows) for rows in (fold.train, fold.validation, fold.test))
         for seed in range(3):
             for cell in material.CELLS:
-                network = model(Architecture(model=cell, steps=30, features=8, units=32), seed=seed)
+                features = windows.values.shape[1]
+                network = model(Architecture(model=cell, steps=30, features=features, units=32), seed=seed)
                 network.fit(
                     train,
                     windows.targets[fold.train],
