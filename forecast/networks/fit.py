@@ -43,7 +43,7 @@ def fit(
     """Trains one member with early stopping and predicts the fold's test rows.
 
     With a patience the weights of the epoch with the best validation loss are kept; with patience 0 all epochs are
-    trained and the last weights kept, so that nothing is chosen on validation rows. The epochs run in one compiled
+    trained and the last weights kept, so that nothing is chosen on validation rows. Five epochs run in one compiled
     call: `seconds` is its wall time in equal parts. room: the bars that other members have, where these windows are
     fewer: the same shapes then, nothing compiled again.
     """

@@ -18,7 +18,7 @@ _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # Adam as in Kingma & Ba (2015), 
 
 
 class TrainingState(NamedTuple):
-    """Where a member stands. parameters, first, second, best: shape (parameters,); losses: shape (epochs,).
+    """Where a member stands. parameters, first, second, best: shape (parameters,); losses: (epochs and room,).
 
     draw: its own number, from which its dropout follows together with the step.
     """
@@ -107,7 +107,7 @@ def flat(weights: list[NDArray[np.float32]]) -> Vector:
 
 def begin(parameters: Vector, epochs: int, *, draw: int = 0) -> TrainingState:
     """A member before its first epoch, with a fresh optimizer."""
-    nothing, losses = np.zeros_like(parameters), np.zeros(epochs, dtype=np.float32)
+    nothing, losses = np.zeros_like(parameters), np.zeros(roomy(epochs), dtype=np.float32)
     return TrainingState(
         draw=np.int32(draw),
         epoch=np.int32(0),

@@ -1,4 +1,4 @@
-"""All epochs of a member inside one compiled call: shuffled batches, Adam, validation and early stopping.
+"""Epochs of a member inside one compiled call: shuffled batches, Adam, validation and early stopping.
 
 A member is three vectors (parameters, Adam's two moments), handed in and out: nothing is built or compiled a second
 time for another member. Shapes depend on the length of the data alone, in coarse steps, so that neither another fold
@@ -36,6 +36,7 @@ _PREDICT_BATCH = 128
 _NO_CLIP = np.float32(1e30)
 _MOST_DRAWS = 64  # numbers that one call of a network may draw: its dropout masks
 _NO_WEIGHT = 1e-12  # below the weight of any row: what a batch without weight is divided by
+_EPOCHS = 5  # in one call: how many epochs there are in all compiles nothing anew
 _MOST_ORDER = 2**24  # row numbers handed over in one call: 64 MiB
 
 
@@ -111,7 +112,7 @@ class Program:
         for dropout, below 2^31.
         """
         room = -(-len(tensors.ends) // batch) * batch
-        chunk = max(1, min(epochs, _MOST_ORDER // room))
+        chunk = max(1, min(_EPOCHS, _MOST_ORDER // room))
         state = begin(start, epochs, draw=draw)
         while not finished(state, epochs=epochs, patience=patience):
             first = int(state.epoch)
@@ -182,7 +183,7 @@ class Program:
 
         def epoch(*state: Any) -> Any:
             current = TrainingState(*state)
-            return tuple(self._epoch(current, tensors, orders[current.epoch - first]))
+            return tuple(self._epoch(current, tensors, ops.take(orders, current.epoch - first, axis=0)))
 
         return ops.while_loop(more, epoch, tuple(start))
 

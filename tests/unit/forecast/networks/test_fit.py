@@ -73,13 +73,13 @@ def test_chrono_biases_lie_where_tallec_and_ollivier_put_them(fitting):
 
 
 @pytest.mark.parametrize("model", ["simple_rnn", "lstm"])
-def test_an_epoch_in_one_compiled_call_equals_a_plain_keras_loop(fitting, task, model):
+def test_epochs_of_two_compiled_calls_equal_a_plain_keras_loop(fitting, task, model):
     import keras
 
     from pipelines.preprocessing import windows as views
 
     windows, fold, scaler = task
-    chosen, made = architecture(fitting, model), budget(fitting)
+    chosen, made = architecture(fitting, model), budget(fitting, epochs=6)
     fitted = fitting.fit(windows, fold, scaler, architecture=chosen, seed=3, budget=made)
     weight_seed, order_seed = (int(each) for each in np.random.SeedSequence((3, fold.number)).generate_state(2))
     network = fitting.layers.build(chosen, seed=weight_seed)
@@ -127,6 +127,21 @@ def test_the_room_that_shapes_are_compiled_for_decides_no_digit(fitting, task):
     )
     np.testing.assert_array_equal(fitted.val_loss, roomier.val_loss)
     np.testing.assert_array_equal(fitted.probability, roomier.probability)
+
+
+def test_another_number_of_epochs_compiles_nothing_anew(fitting, task, monkeypatch):
+    if fitting.keras.backend.backend() != "tensorflow":
+        pytest.skip("TensorFlow says what it compiles a call to")
+    windows, fold, scaler = task
+    chosen = architecture(fitting, "simple_rnn")
+    program = fitting._program(chosen)
+    train, calls = program._train, []
+    monkeypatch.setattr(program, "_train", lambda *arguments: calls.append(arguments) or train(*arguments))
+    for epochs in (3, 11):
+        fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=budget(fitting, epochs=epochs))
+    assert len(calls) == 1 + 3
+    fitting.keras.utils.set_random_seed(0)  # TensorFlow wants one before it says what it compiles
+    assert len({train.experimental_get_compiler_ir(*arguments)(stage="hlo") for arguments in calls}) == 1
 
 
 def test_scrambling_the_test_rows_changes_neither_training_nor_stopping(fitting, task):
