@@ -25,7 +25,7 @@ from forecast.statistics.verdict import Caveat
 from forecast.trading.ledgers import ledger_frame
 from forecast.trading.market_state import trailing_volatility
 from forecast.trading.signals import utc
-from forecast.trading.simulator import Flags, Ledger, account
+from forecast.trading.simulator import Flags, Ledger, SimulatedAccounts, account
 from forecast.trading.strategy import StrategyResult
 from pipelines.errors import ConfigError
 from pipelines.files import write_atomically
@@ -78,69 +78,35 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
         ConfigError: fewer than two symbols, or runs that cannot be joined.
         RunError: a file of a run that was changed or removed.
     """
-    symbols = [str(run.describe()["config"]["symbol"]) for run in runs]
-    if len(set(symbols)) < 2 or len(set(symbols)) < len(symbols):
-        raise ConfigError(
-            f"Expected two symbols or more for a portfolio, each once, got {', '.join(symbols) or 'none'}."
-        )
-    checked = [integrity.check(run) for run in runs]
+    described = [run.describe() for run in runs]
+    symbols = [str(about["config"]["symbol"]) for about in described]
+    _check_joinable(runs, described, symbols)
+    certificates = [integrity.check(run) for run in runs]
     recomputed = [recompute(run, rng=np.random.default_rng()) for run in runs]
-    for run in runs:
-        if run.is_panel:
-            raise ConfigError(
-                f"Expected runs of one symbol for a portfolio, got the panel {run.name}: it is one already."
-            )
-        if (
-            run.describe()["config"].get("split") == COMBINATORIAL
-            or not (run.certificate() or {"passed": True})["passed"]
-        ):
-            raise ConfigError(f"Expected runs that look at no later bars for a portfolio, got {run.name}.")
-    data = [run.describe()["data"] for run in runs]
-    kinds = sorted({f"{about['interval']} bars of {about['calendar']}" for about in data})
-    built = [str(definition) for run in runs if (definition := run.describe()["config"].get("bars"))]
-    if len(kinds) > 1 or any(not definition.startswith("time:") for definition in built):
-        raise ConfigError(f"Expected runs with bars of the same times for a portfolio, got {', '.join(kinds)}.")
-    bars_per_year = float(np.mean([about["bars_per_year"] for about in data]))
-    results = [traded_accounts(run, rules=rules) for run in runs]
-    bars = [run.bars() for run in runs]
+    bars_per_year = float(np.mean([about["data"]["bars_per_year"] for about in described]))
+    results, bars = [traded_accounts(run, rules=rules) for run in runs], [run.bars() for run in runs]
     time, closed_at = _days(results, bars, symbols=symbols)
     parts = [
         _part(result, prices, time, bars_per_year=bars_per_year) for result, prices in zip(results, bars, strict=True)
     ]
-    names = [name for name in parts[0].names if all(name in part.names for part in parts)]
-    models = {model for model, _ in names}
-    if not any(is_network(model) for model in models):
-        raise ConfigError(
-            f"Expected a network that all runs of a portfolio have, got {'; '.join(map(_networks, parts))}. Train them "
-            "with the same --model."
-        )
+    names = _common_accounts(parts)
     shares = _shares(parts, weighting=weighting)
-    rows = np.stack([part.targets[[part.names.index(name) for name in names]] for part in parts], axis=1)
+    targets = np.stack([part.targets[[part.names.index(name) for name in names]] for part in parts], axis=1)
     simulated = account(
-        rows * shares, opened_at=time, opens=np.stack([part.opens for part in parts]), costs=rules.costs,
+        targets * shares, opened_at=time, opens=np.stack([part.opens for part in parts]), costs=rules.costs,
         spread=np.stack([part.spread for part in parts]), tradable=np.stack([part.tradable for part in parts]),
     )  # fmt: skip
     title = "+".join(symbols) if len(symbols) <= 4 else f"{'+'.join(symbols[:3])}+{len(symbols) - 3}"
-    ledgers = [
-        Ledger(
-            symbol=title, model=model, member=member, time=time, position=np.abs(simulated.position[row]).sum(axis=0),
-            traded=np.abs(simulated.traded[row]).sum(axis=0), gross_return=simulated.gross_return[row],
-            financing=simulated.financing[row], cost=simulated.cost[row], net_return=simulated.net_return[row],
-        )
-        for row, (model, member) in enumerate(names)
-    ]  # fmt: skip
-    config = {
-        "symbols": symbols, "runs": [run.name for run in runs], "weighting": weighting, **rules.to_json(),
-    }  # fmt: skip
-    sessions = session_of(closed_at, data[0]["calendar"])
-    digest = hashlib.sha256(" ".join(config["runs"]).encode()).hexdigest()[:8]
-    name = f"{title}_{weighting}_{rules.name}_{digest}"
+    ledgers = _ledgers(simulated, names, time, title=title)
+    config = {"symbols": symbols, "runs": [run.name for run in runs], "weighting": weighting, **rules.to_json()}
+    name = f"{title}_{weighting}_{rules.name}_{hashlib.sha256(' '.join(config['runs']).encode()).hexdigest()[:8]}"
     place = runs[0].folder.parent
     trial_log.record_portfolio(place, config, name=name, symbols=symbols)
     history = tries(place, ledgers)
-    decided = {
-        symbol: session_of(result.members.decided_at, about["calendar"])
-        for symbol, result, about in zip(symbols, results, data, strict=True)
+    models = {model for model, _ in names}
+    decided_at = {
+        symbol: session_of(result.members.decided_at, about["data"]["calendar"])
+        for symbol, result, about in zip(symbols, results, described, strict=True)
     }
     predictions, validation = (
         joined[joined["model"].isin(models)]
@@ -149,25 +115,25 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
             pd.concat([run.validation() for run in runs], ignore_index=True),
         )
     )
-    traits = model_traits(*(run.describe() for run in runs))
+    traits = model_traits(*described)
     metrics = summarise(
-        ledgers, predictions, bars_per_year=bars_per_year, sessions=sessions, config=config,
-        decision_sessions=decided, trials=max(1, history.log.trial_count), trial_returns=history.returns,
-        validation=validation,
+        ledgers, predictions, bars_per_year=bars_per_year,
+        sessions=session_of(closed_at, described[0]["data"]["calendar"]), config=config, decision_sessions=decided_at,
+        trials=max(1, history.log.trial_count), trial_returns=history.returns, validation=validation,
         caveats=[
             *history.caveats,
-            *([] if all(certificate.verified for certificate in checked) else [Caveat(code="unverified")]),
+            *([] if all(certificate.verified for certificate in certificates) else [Caveat(code="unverified")]),
             *dict.fromkeys(caveat for sample in recomputed for caveat in sample.caveats()),
-            *(caveat for caveat in diverged_members(*(run.describe() for run in runs)) if caveat.subject in models),
+            *(caveat for caveat in diverged_members(*described) if caveat.subject in models),
         ],
         unseeded=traits.unseeded, ordinal=traits.ordinal,
     )  # fmt: skip
-    metrics["integrity"] = {run.name: certificate.to_json() for run, certificate in zip(runs, checked, strict=True)}
-    metrics["trials"] = history.to_json(*symbols)
-    metrics["trading"] = {
-        "ruined": ruins(ledgers), "left_out": _left_out(parts, models), **_events(parts, time)
-    }  # fmt: skip
-    metrics["mean_share"] = {part.symbol: float(share.mean()) for part, share in zip(parts, shares, strict=True)}
+    metrics |= {
+        "integrity": {run.name: certificate.to_json() for run, certificate in zip(runs, certificates, strict=True)},
+        "trials": history.to_json(*symbols),
+        "trading": {"ruined": ruins(ledgers), "left_out": _left_out(parts, models), **_events(parts, time)},
+        "mean_share": {part.symbol: float(share.mean()) for part, share in zip(parts, shares, strict=True)},
+    }
     return Portfolio(
         name=name,
         config=config,
@@ -219,6 +185,53 @@ def list_portfolios(runs: Path) -> list[str]:
     """Names of the saved portfolios, newest first."""
     files = (runs / FOLDER).glob("*/metrics.json")
     return [path.parent.name for path in sorted(files, key=lambda path: -path.stat().st_mtime_ns)]
+
+
+def _check_joinable(runs: Sequence[Run], described: Sequence[Mapping[str, Any]], symbols: Sequence[str]) -> None:
+    if len(set(symbols)) < 2 or len(set(symbols)) < len(symbols):
+        raise ConfigError(
+            f"Expected two symbols or more for a portfolio, each once, got {', '.join(symbols) or 'none'}."
+        )
+    for run, about in zip(runs, described, strict=True):
+        if run.is_panel:
+            raise ConfigError(
+                f"Expected runs of one symbol for a portfolio, got the panel {run.name}: it is one already."
+            )
+        if about["config"].get("split") == COMBINATORIAL or not (run.certificate() or {"passed": True})["passed"]:
+            raise ConfigError(f"Expected runs that look at no later bars for a portfolio, got {run.name}.")
+    kinds = sorted({f"{about['data']['interval']} bars of {about['data']['calendar']}" for about in described})
+    built = [str(definition) for about in described if (definition := about["config"].get("bars"))]
+    if len(kinds) > 1 or any(not definition.startswith("time:") for definition in built):
+        raise ConfigError(f"Expected runs with bars of the same times for a portfolio, got {', '.join(kinds)}.")
+
+
+def _common_accounts(parts: Sequence[Part]) -> list[tuple[str, str]]:
+    """The (model, member) pairs that every part has.
+
+    Raises:
+        ConfigError: no network is among them.
+    """
+    names = [name for name in parts[0].names if all(name in part.names for part in parts)]
+    if not any(is_network(model) for model, _ in names):
+        raise ConfigError(
+            f"Expected a network that all runs of a portfolio have, got {'; '.join(map(_networks, parts))}. Train them "
+            "with the same --model."
+        )
+    return names
+
+
+def _ledgers(
+    simulated: SimulatedAccounts, names: Sequence[tuple[str, str]], time: Times, *, title: str
+) -> list[Ledger]:
+    """One ledger for each account, over all symbols: positions and trades as absolute parts of the account."""
+    return [
+        Ledger(
+            symbol=title, model=model, member=member, time=time, position=np.abs(simulated.position[row]).sum(axis=0),
+            traded=np.abs(simulated.traded[row]).sum(axis=0), gross_return=simulated.gross_return[row],
+            financing=simulated.financing[row], cost=simulated.cost[row], net_return=simulated.net_return[row],
+        )
+        for row, (model, member) in enumerate(names)
+    ]  # fmt: skip
 
 
 def _days(
