@@ -1,11 +1,11 @@
 """Today's ranking of a panel: every symbol's newest window through the members of the last fold, and what to trade."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from forecast.compute import backend
 from forecast.config.experiment import Experiment
@@ -124,19 +124,11 @@ def panel_signal(
         past = past[utc(past["decided_at"]) <= until]
     fold = last_fold(described)
     groups, scalers = member_groups(run, experiment, fold=fold)
-    last = past.groupby("symbol")["decided_at"].max()
-    symbol_rows: dict[str, DecisionRows] = {}
     stored = newest_bars(run, experiment, store, until=until)
-    prices_now, absent, covariates = stored.prices, dict(stored.absent), stored.covariates
-    refitted = None if refit is None else refit(prices_now)
-    for symbol, prices in prices_now.items():
-        if symbol not in scalers:
-            absent[symbol] = "too little history in the last fold"
-            continue
-        try:
-            symbol_rows[symbol] = decision_rows_of(prices, experiment.of_symbol(symbol), last=last.get(symbol))
-        except ForecastError as error:
-            absent[symbol] = str(error)
+    refitted = None if refit is None else refit(stored.prices)
+    symbol_rows, absent = _decision_rows(
+        stored, experiment, symbols=scalers, last=past.groupby("symbol")["decided_at"].max()
+    )
     if not symbol_rows:
         raise RunError(f"Expected bars of the symbols of {run.name}, got none: {next(iter(absent.values()), '')}")
     library = backend.load_prediction(
@@ -146,67 +138,58 @@ def panel_signal(
     fresh, apart = fresh_predictions(symbol_rows, groups, scalers, past, library=library, fold=fold)
     if refitted is not None:
         fresh = [_refitted(frame, refitted, newest=newest) for frame in fresh]
-        learned = next(iter(refitted.values()))
-        for symbol in [
-            name for name, decision_rows in symbol_rows.items() if name not in learned and decision_rows.fresh
-        ]:
-            if symbol_rows[symbol].prices.closed_at[-1] == newest[symbol]:
-                absent[symbol] = "too little history to learn from"
+        absent |= _not_refitted(symbol_rows, newest, learned=next(iter(refitted.values())))
     rows = panel_rows(pd.concat([past, *fresh], ignore_index=True))
-    room = pd.concat(
-        [tables.bars(with_room(decision_rows.prices, bars=1)) for decision_rows in symbol_rows.values()],
-        ignore_index=True,
-    )
     rows = rows.rows(pd.Series(rows.symbol).isin(list(symbol_rows)).to_numpy()).ensembles(experiment.models)
     if rules.calibration != "none":
         validation = run.validation()
         network_rows = validation[validation["model"].isin(experiment.models)]
         rows = recalibrated(rows, calibration_maps(network_rows, kind=rules.calibration))
-    closes = {symbol: decision_rows.prices.closed_at for symbol, decision_rows in symbol_rows.items()}
-    states = market_states(room, rules=rules, described=described)
-    shares = member_shares(rows, states=states, closes=closes, rules=rules)
-    absent |= {
-        symbol: f"no bar at the newest close, the last one is of {np.datetime_as_string(end, unit='D')}"
-        for symbol, decision_rows in symbol_rows.items()
-        if (end := decision_rows.prices.closed_at[-1]) < newest[symbol]
-    }
-    networks = {
-        model: _ranking(
-            rows.symbol,
-            rows.decided_at,
-            rows.probability[model, ENSEMBLE],
-            shares[model, ENSEMBLE][0],
-            symbol_rows=symbol_rows,
-            newest=newest,
+    room = [tables.bars(with_room(decision_rows.prices, bars=1)) for decision_rows in symbol_rows.values()]
+    shares = member_shares(
+        rows,
+        states=market_states(pd.concat(room, ignore_index=True), rules=rules, described=described),
+        closes={symbol: decision_rows.prices.closed_at for symbol, decision_rows in symbol_rows.items()},
+        rules=rules,
+    )
+    decisions = {
+        model: Decisions(
+            symbol=rows.symbol, decided_at=rows.decided_at, probability=rows.probability[model, ENSEMBLE],
+            shares=shares[model, ENSEMBLE][0], symbol_rows=symbol_rows, newest=newest,
         )
         for model in experiment.models
-    }
-    quotes = {
-        symbol: quote
-        for symbol, quote in stored.quotes.items()
-        if symbol in newest and quote.closed_at == newest[symbol]
-    }
+    }  # fmt: skip
     ranking = PanelSignal(
         run=run.name,
         symbol=run.symbol,
         decided_at=max(newest.values()),
         calendar=str(described["data"]["calendar"]),
         rules=rules,
-        networks=networks,
-        absent=absent,
-        leaving={
-            model: _leaving(
-                rows.symbol, rows.decided_at, shares[model, ENSEMBLE][0], symbol_rows=symbol_rows, newest=newest
-            )
-            for model in experiment.models
-        },
-        quotes=quotes,
+        networks={model: _ranking(decided) for model, decided in decisions.items()},
+        absent=absent | _behind(symbol_rows, newest),
+        leaving={model: _leaving(decided) for model, decided in decisions.items()},
+        quotes={symbol: quote for symbol, quote in stored.quotes.items() if quote.closed_at == newest.get(symbol)},
         notes=(
             *((f"Probabilities differ from the run's by up to {apart:.0e}.",) if apart else ()),
-            *late_covariates(covariates, experiment, decided_at=max(newest.values())),
+            *late_covariates(stored.covariates, experiment, decided_at=max(newest.values())),
         ),
     )
-    return LivePanel(run=run, experiment=experiment, forecast=ranking, prices=prices_now, actions=stored.actions)
+    return LivePanel(run=run, experiment=experiment, forecast=ranking, prices=stored.prices, actions=stored.actions)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Decisions:
+    """A network's decisions until now, row by row, and the share of the account that each asks for.
+
+    symbol_rows: of each symbol. newest: the newest close of each symbol's calendar.
+    """
+
+    symbol: NDArray[np.object_]
+    decided_at: Times
+    probability: Floats
+    shares: Floats
+    symbol_rows: Mapping[str, DecisionRows]
+    newest: Mapping[str, np.datetime64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -271,6 +254,46 @@ def newest_closes(prices: Mapping[str, Bars]) -> dict[str, np.datetime64]:
     return {symbol: newest[symbol_bars.calendar] for symbol, symbol_bars in prices.items()}
 
 
+def _decision_rows(
+    stored: PanelPrices, experiment: Experiment, *, symbols: Collection[str], last: "pd.Series[pd.Timestamp]"
+) -> tuple[dict[str, DecisionRows], dict[str, str]]:
+    """The rows of each symbol that can be asked, and why the others cannot.
+
+    symbols: those that the fold's members know. last: each symbol's last decision in the run.
+    """
+    symbol_rows: dict[str, DecisionRows] = {}
+    absent = dict(stored.absent)
+    for symbol, prices in stored.prices.items():
+        if symbol not in symbols:
+            absent[symbol] = "too little history in the last fold"
+            continue
+        try:
+            symbol_rows[symbol] = decision_rows_of(prices, experiment.of_symbol(symbol), last=last.get(symbol))
+        except ForecastError as error:
+            absent[symbol] = str(error)
+    return symbol_rows, absent
+
+
+def _behind(symbol_rows: Mapping[str, DecisionRows], newest: Mapping[str, np.datetime64]) -> dict[str, str]:
+    """Why symbols without a bar at the newest close are not ranked."""
+    return {
+        symbol: f"no bar at the newest close, the last one is of {np.datetime_as_string(end, unit='D')}"
+        for symbol, decision_rows in symbol_rows.items()
+        if (end := decision_rows.prices.closed_at[-1]) < newest[symbol]
+    }
+
+
+def _not_refitted(
+    symbol_rows: Mapping[str, DecisionRows], newest: Mapping[str, np.datetime64], *, learned: Collection[str]
+) -> dict[str, str]:
+    """Why symbols that refitted members have not learned from are not ranked."""
+    return {
+        symbol: "too little history to learn from"
+        for symbol, decision_rows in symbol_rows.items()
+        if symbol not in learned and decision_rows.fresh and decision_rows.prices.closed_at[-1] == newest[symbol]
+    }
+
+
 def _refitted(
     frame: pd.DataFrame, refitted: Mapping[str, Mapping[str, Floats]], *, newest: Mapping[str, np.datetime64]
 ) -> pd.DataFrame:
@@ -283,22 +306,12 @@ def _refitted(
     return changed.dropna(subset=["probability"])
 
 
-def _ranking(
-    symbol: "np.ndarray[Any, np.dtype[np.object_]]",
-    decided_at: Times,
-    probability: Floats,
-    shares: Floats,
-    *,
-    symbol_rows: Mapping[str, DecisionRows],
-    newest: Mapping[str, np.datetime64],
-) -> tuple[RankedName, ...]:
+def _ranking(decisions: Decisions) -> tuple[RankedName, ...]:
     """The names that decide at the newest close, highest probability first; of alike ones the order says nothing."""
-    newest_rows = np.flatnonzero(decided_at == pd.Series(symbol).map(dict(newest)).to_numpy("datetime64[ns]"))
-    before = {
-        name: _before(own_rows, decided_at, shares, symbol_rows[name].prices.closed_at)
-        for name, own_rows in rows_by_symbol(symbol).items()
-    }
-    order = sorted(newest_rows.tolist(), key=lambda row: (-probability[row], symbol[row]))
+    symbol, probability, shares = decisions.symbol, decisions.probability, decisions.shares
+    ends = pd.Series(symbol).map(dict(decisions.newest)).to_numpy("datetime64[ns]")
+    before = {name: _before(decisions, name, own_rows) for name, own_rows in rows_by_symbol(symbol).items()}
+    newest_rows = np.flatnonzero(decisions.decided_at == ends).tolist()
     return tuple(
         RankedName(
             rank=place,
@@ -308,31 +321,25 @@ def _ranking(
             share=float(shares[row]),
             action=action(before[symbol[row]], float(shares[row])),
         )
-        for place, row in enumerate(order, start=1)
+        for place, row in enumerate(sorted(newest_rows, key=lambda row: (-probability[row], symbol[row])), start=1)
     )
 
 
-def _before(own_rows: Rows, decided_at: Times, shares: Floats, closes: Times) -> float:
-    """A symbol's share until the open after its last close. closes: of its bars."""
+def _before(decisions: Decisions, name: str, own_rows: Rows) -> float:
+    """A symbol's share until the open after its last close. own_rows: of its decisions."""
+    closes, decided_at = decisions.symbol_rows[name].prices.closed_at, decisions.decided_at
     earlier_rows = own_rows[decided_at[own_rows] < closes[-1]]
     still_open = len(earlier_rows) and len(closes) > 1 and decided_at[earlier_rows[-1]] == closes[-2]
-    return float(shares[earlier_rows[-1]]) if still_open else 0.0  # else it was sold at an open since
+    return float(decisions.shares[earlier_rows[-1]]) if still_open else 0.0  # else it was sold at an open since
 
 
-def _leaving(
-    symbol: "np.ndarray[Any, np.dtype[np.object_]]",
-    decided_at: Times,
-    shares: Floats,
-    *,
-    symbol_rows: Mapping[str, DecisionRows],
-    newest: Mapping[str, np.datetime64],
-) -> dict[str, float]:
-    """The symbols that are held, have a bar at the newest close and make no decision there."""
+def _leaving(decisions: Decisions) -> dict[str, float]:
+    """The symbols that are held, have a bar at the newest close and make no decision there, with their shares."""
     leaving = {}
-    for name, own_rows in rows_by_symbol(symbol).items():
-        closes = symbol_rows[name].prices.closed_at
-        if closes[-1] == newest[name] and decided_at[own_rows[-1]] < closes[-1]:
-            leaving[name] = _before(own_rows, decided_at, shares, closes)
+    for name, own_rows in rows_by_symbol(decisions.symbol).items():
+        last = decisions.symbol_rows[name].prices.closed_at[-1]
+        if last == decisions.newest[name] and decisions.decided_at[own_rows[-1]] < last:
+            leaving[name] = _before(decisions, name, own_rows)
     return {name: share for name, share in leaving.items() if share}
 
 
