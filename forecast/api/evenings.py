@@ -53,12 +53,15 @@ class Asking:
         Raises
         ------
         RunError
-            It is empty, or its file is damaged.
+            It is empty, and no shares are held of runs that were in it; or its file is damaged.
         """
+        from forecast.serving.account import shares_held
+        from forecast.serving.journal import Journal
         from forecast.serving.live import read_live
 
         live = read_live(self.workspace.live)
-        if not live:
+        filled = () if live else shares_held(Journal(self.workspace.live).read().orders, now=self.now).values()
+        if not live and not any(order.shares for order in filled):
             raise RunError(
                 "Expected a run in the live set, got none. Say whose signals you trade: forecast live add RUN (or a "
                 "symbol, for its newest run)."
@@ -169,7 +172,6 @@ class Asking:
             loaded=loaded,
             forecast=outlook(loaded, source, rules=rules, newest=newest),
             prices=make_bars(source, experiment),
-            actions=source.actions,
         )
 
     def _rules(self, run: Run, live: "LiveRun | None" = None) -> "TradingConfig":

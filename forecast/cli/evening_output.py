@@ -15,37 +15,10 @@ from forecast.cli.signal_output import age, as_dict, holding, moment
 from forecast.cli.tables import Column, print_table
 from forecast.report import formatting
 from forecast.serving.evening import Answer, Evening, PanelAnswer
+from forecast.serving.journal import GivenOrder
 
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """Whole shares of an account that is split equally over the live runs. order: bought, negative for sold."""
-
-    shares: int
-    order: int
-
-    @property
-    def text(self) -> str:
-        if not self.order:
-            return formatting.DASH
-        return f"{'buy' if self.order > 0 else 'sell'} {formatting.count(abs(self.order))}"
-
-
-Orders = Mapping[tuple[str, str], Order]
+Orders = Mapping[tuple[str, str], GivenOrder]
 """Of each (run, symbol) its order."""
-
-
-def orders(evening: Evening, *, cash: float) -> Orders:
-    """Shares are counted at the close of a change and kept until the next: orders add up to them."""
-    share = cash / max(1, len(evening.answers) + len(evening.failures))
-    counts: dict[tuple[str, str], tuple[int, int]] = {}
-    for answer in evening.answers:
-        run = answer.live.run
-        if isinstance(answer, PanelAnswer):
-            counts |= {(run, symbol): of_symbol for symbol, of_symbol in answer.shares(share).items()}
-        else:
-            counts[run, answer.live.symbol] = answer.shares(share)
-    return {name: Order(shares=shares, order=shares - before) for name, (before, shares) in counts.items()}
 
 
 def show(
@@ -55,15 +28,19 @@ def show(
     now: np.datetime64,
     form: str,
     changed_only: bool = False,
-    cash: float | None = None,
+    ordered: Orders | None = None,
 ) -> None:
-    """form: "table", "csv" or "json". The notes of each run and of the journal go to stderr."""
-    listed = [answer for answer in evening.answers if answer.changed or not changed_only]
-    ordered = orders(evening, cash=cash) if cash is not None else {}
+    """form: "table", "csv" or "json". ordered: where orders are asked for. Notes go to stderr.
+
+    changed_only: those with a change or an order alone.
+    """
+    ordered = ordered or {}
+    listed = [answer for answer in evening.answers if not changed_only or to_tell(answer, ordered)]
     if form == "json":
         print_json(
             {
                 "runs": [change(answer, ordered, now=now) for answer in listed],
+                **({"removed": order_rows(gone)} if (gone := sold(evening, ordered)) else {}),
                 "failed": [asdict(failure) for failure in evening.failures],
                 "notes": list(evening.notes),
             }
@@ -71,7 +48,7 @@ def show(
     elif form == "csv":
         click.echo(_csv(evening, listed, ordered, now=now, changed_only=changed_only), nl=False)
     else:
-        _table(listed, ordered, now=now, changed_only=changed_only)
+        _table(evening, listed, ordered, now=now, changed_only=changed_only)
         if not listed and evening.answers:
             settings.note("No position has changed.")
     for answer in evening.answers:
@@ -85,12 +62,30 @@ def show(
         settings.error(f"{failure.symbol}: {failure.reason}")
     for note in evening.notes:
         settings.note(note)
-    if len(currencies := set().union(*map(_currencies, listed))) > 1 and cash is not None:
+    if len(currencies := set().union(*map(_currencies, listed))) > 1 and ordered:
         settings.note(f"Prices are in {', '.join(sorted(currencies))}: each share of --cash is taken in that currency.")
 
 
 def _currencies(answer: Answer | PanelAnswer) -> set[str]:
     return {line.currency for line in answer.lines} if isinstance(answer, PanelAnswer) else {answer.entry.currency}
+
+
+def to_tell(answer: Answer | PanelAnswer, ordered: Orders) -> bool:
+    """Whether a position is another one than before, or shares are to be bought or sold."""
+    return answer.changed or any(order.order for (run, _), order in ordered.items() if run == answer.live.run)
+
+
+def sold(evening: Evening, ordered: Orders) -> list[GivenOrder]:
+    """Of runs that are live no more."""
+    live = {answer.live.run for answer in evening.answers}
+    return [order for (run, _), order in ordered.items() if run not in live]
+
+
+def order_rows(orders: Sequence[GivenOrder]) -> list[dict[str, Any]]:
+    """JSON-ready."""
+    return [
+        {"run": order.run, "symbol": order.symbol, "shares": order.shares, "order": order.order} for order in orders
+    ]
 
 
 def change(answer: Answer | PanelAnswer, ordered: Orders, *, now: np.datetime64) -> dict[str, Any]:
@@ -160,7 +155,14 @@ def stale_reason(answer: Answer | PanelAnswer, *, now: np.datetime64) -> str | N
     return f"{text}."
 
 
-def _table(listed: Sequence[Answer | PanelAnswer], ordered: Orders, *, now: np.datetime64, changed_only: bool) -> None:
+def _table(
+    evening: Evening,
+    listed: Sequence[Answer | PanelAnswer],
+    ordered: Orders,
+    *,
+    now: np.datetime64,
+    changed_only: bool,
+) -> None:
     """A row a symbol. Of a panel one a name that is held or traded, with the panel beside it."""
     panels = [Column("of", drop=6)] if any(isinstance(answer, PanelAnswer) for answer in listed) else []
     columns = [Column("shares", number=True), Column("order", number=True)] if ordered else []
@@ -184,8 +186,15 @@ def _table(listed: Sequence[Answer | PanelAnswer], ordered: Orders, *, now: np.d
                 age(answer.forecast, now),
             ]
             for answer in listed
-            for row in _rows(answer, changed_only=changed_only)
+            for row in _rows(answer, ordered, changed_only=changed_only)
             if row.panel is None or row.position or row.previous
+        ]
+        + [
+            [
+                order.symbol, *([formatting.DASH] if panels else []), "NOT LIVE", "flat", formatting.DASH,
+                *_order_cells(order), *[formatting.DASH] * 6,
+            ]
+            for order in sold(evening, ordered)
         ],
     )  # fmt: skip
 
@@ -207,7 +216,7 @@ class _Row:
     decided_at: str
 
 
-def _rows(answer: Answer | PanelAnswer, *, changed_only: bool) -> list[_Row]:
+def _rows(answer: Answer | PanelAnswer, ordered: Orders, *, changed_only: bool) -> list[_Row]:
     if isinstance(answer, PanelAnswer):
         return [
             _Row(
@@ -216,7 +225,7 @@ def _rows(answer: Answer | PanelAnswer, *, changed_only: bool) -> list[_Row]:
                 price=line.price, currency=line.currency, decided_at=line.decided_at,
             )
             for line in answer.lines
-            if line.changed or not changed_only
+            if not changed_only or line.changed or _order(ordered, answer, line.symbol)
         ]  # fmt: skip
     entry = answer.entry
     return [
@@ -228,8 +237,17 @@ def _rows(answer: Answer | PanelAnswer, *, changed_only: bool) -> list[_Row]:
     ]  # fmt: skip
 
 
-def _order_cells(order: Order | None) -> list[str]:
-    return [formatting.DASH] * 2 if order is None else [formatting.count(order.shares), order.text]
+def _order(ordered: Orders, answer: Answer | PanelAnswer, symbol: str) -> int:
+    order = ordered.get((answer.live.run, symbol))
+    return 0 if order is None else order.order
+
+
+def _order_cells(order: GivenOrder | None) -> list[str]:
+    if order is None:
+        return [formatting.DASH] * 2
+    side = "buy" if order.order > 0 else "sell"
+    text = f"{side} {formatting.count(abs(order.order))}" if order.order else formatting.DASH
+    return [formatting.count(order.shares), text]
 
 
 _CSV = (
@@ -250,7 +268,7 @@ def _csv(
     text = io.StringIO()
     writer = csv.DictWriter(text, _CSV, lineterminator="\n")
     writer.writeheader()
-    rows = [(answer, row) for answer in listed for row in _rows(answer, changed_only=changed_only)]
+    rows = [(answer, row) for answer in listed for row in _rows(answer, ordered, changed_only=changed_only)]
     for answer, row in rows:
         order, reason = ordered.get((answer.live.run, row.symbol)), stale_reason(answer, now=now)
         writer.writerow(
@@ -263,6 +281,10 @@ def _csv(
                 "shares": order.shares if order else "",
                 "order": order.order if order else "", "status": "stale" if reason else "ok", "reason": reason or "",
             }
+        )  # fmt: skip
+    for gone in sold(evening, ordered):
+        writer.writerow(
+            {"symbol": gone.symbol, "run": gone.run, "shares": gone.shares, "order": gone.order, "status": "removed"}
         )  # fmt: skip
     for failure in evening.failures:
         writer.writerow(

@@ -1,6 +1,7 @@
 """A finished run at work: today's signal, live bars, refitting, exporting its networks."""
 
 __all__ = [
+    "account",
     "evening",
     "export",
     "journal",

@@ -1,9 +1,7 @@
 """One evening: every live run is asked, what it says goes into the journal, and what it said before is looked at."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -16,20 +14,19 @@ from forecast.serving.live import LiveRun
 from forecast.serving.loader import LoadedRun
 from forecast.serving.panel_record import panel_record
 from forecast.serving.panel_signal import LivePanel, PanelSignal, action
-from forecast.serving.paper_record import PaperRecord, moment, paper_record
+from forecast.serving.paper_record import PaperRecord, paper_record
 from forecast.serving.signal import RunSignal
 from pipelines.errors import ForecastError
-from pipelines.market.types import Actions, Bars
+from pipelines.market.types import Bars
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LiveForecast:
-    """What a run answers now. prices: the bars that it was asked on, adjusted as the run's; actions: the symbol's."""
+    """What a run answers now. prices: the bars that it was asked on, adjusted as the run's."""
 
     loaded: LoadedRun
     forecast: RunSignal
     prices: Bars
-    actions: Actions | None = None
 
     @property
     def run(self) -> Run:
@@ -46,14 +43,13 @@ class LiveAnswer:
 
     entry: as it stands in the journal, which keeps the first one that was given for a bar. earlier: the run's entries
     at earlier bars. followed: those that the account has followed, of runs that were live before this one too.
-    passed_on: whether a program was told of the change. verdict: the answers of the backtest that the rules came from.
+    verdict: the answers of the backtest that the rules came from.
     """
 
     live: LiveRun
     entry: JournalEntry
     earlier: tuple[JournalEntry, ...]
     followed: tuple[JournalEntry, ...]
-    passed_on: bool
     verdict: Mapping[str, Any]
     notes: tuple[str, ...] = ()
 
@@ -83,21 +79,6 @@ class Answer(LiveAnswer):
         """The position of the signal before this bar, 0 where there was none."""
         return self.followed[-1].traded.position if self.followed else 0.0
 
-    def shares(self, money: float) -> tuple[int, int]:
-        """Whole shares before this bar's order and after it.
-
-        They are counted at each close whose signal has another position than the one before, from money, and kept in
-        between, so that orders add up to the shares; a split multiplies them.
-        """
-        before = shares = 0
-        position, at = 0.0, ""
-        for entry in (*self.followed, self.entry):
-            before = int(shares * split_between(self.live_forecast.actions, at, entry.decided_at))
-            changed = entry.traded.position != position
-            shares = int(money * entry.traded.position / entry.price) if changed else before
-            position, at = entry.traded.position, entry.decided_at
-        return before, shares
-
     @property
     def changed(self) -> bool:
         """Whether the position is another one than before."""
@@ -107,15 +88,6 @@ class Answer(LiveAnswer):
     def agreement(self) -> tuple[int, int]:
         """How many networks hold a position of the same sign as the one that is traded, of how many."""
         return _agreement(self.entry.traded.position, self.entry.signals)
-
-
-def split_between(actions: Actions | None, after: str, until: str) -> Fraction:
-    """New shares for one old, of the splits between two closes: 1/3 where a source says 0.333333."""
-    if actions is None or not len(actions) or not after:
-        return Fraction(1)
-    first, last = moment(after), moment(until)
-    splits = actions.split[(actions.ex_at > first) & (actions.ex_at <= last)].tolist()
-    return math.prod((Fraction(split).limit_denominator(1_000) for split in splits), start=Fraction(1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,25 +164,6 @@ class PanelAnswer(LiveAnswer):
         """Whether any share is another one than before."""
         return any(line.changed for line in self.lines)
 
-    def shares(self, money: float) -> dict[str, tuple[int, int]]:
-        """Whole shares of each symbol before this ranking's orders and after them, counted as those of one symbol."""
-        shares: dict[str, int] = {}
-        before: dict[str, int] = {}
-        position: dict[str, float] = {}
-        at: dict[str, str] = {}
-        for entry in (*self.followed, self.entry):
-            before = dict(shares)
-            for name in entry.names:
-                symbol, target = name.symbol, name.traded(entry.model).position
-                actions = self.live_panel.actions.get(symbol)
-                unchanged = int(shares.get(symbol, 0) * split_between(actions, at.get(symbol, ""), name.decided_at))
-                changed = target != position.get(symbol, 0.0)
-                before[symbol], at[symbol], position[symbol] = unchanged, name.decided_at, target
-                shares[symbol] = int(money * target / name.price) if changed else unchanged
-            for symbol in entry.left:
-                shares[symbol], position[symbol] = 0, 0.0
-        return {symbol: (before.get(symbol, 0), count) for symbol, count in shares.items()}
-
 
 def held_shares(entries: Sequence[JournalEntry]) -> dict[str, float]:
     """Each symbol's share of a panel's account after these rankings, in order of their bars."""
@@ -237,11 +190,12 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evening:
-    """What came of asking all. notes: of the journal, not of one run."""
+    """What came of asking all. notes: of the journal, not of one run. journalled: as ask_all was told."""
 
     answers: tuple[Answer | PanelAnswer, ...]
     failures: tuple[Failure, ...]
     notes: tuple[str, ...] = ()
+    journalled: bool = True
 
 
 def ask_all(
@@ -282,7 +236,12 @@ def ask_all(
         _answer(live_run, live_forecast, entry, page=page, fresh_entry=fresh, journalled=journalled, live_names=names)
         for (live_run, live_forecast), entry, fresh in zip(forecasts, standing, entries, strict=True)
     ]
-    return Evening(answers=tuple(answers), failures=tuple(failures), notes=tuple(_notes(page, now=now)))
+    return Evening(
+        answers=tuple(answers),
+        failures=tuple(failures),
+        notes=tuple(_notes(page, now=now)),
+        journalled=journalled,
+    )
 
 
 def iso(moment: np.datetime64) -> str:
@@ -368,7 +327,6 @@ def _answer(
         "entry": entry,
         "earlier": tuple(earlier) if journalled else (),
         "followed": page.followed(live.symbol, entry.decided_at, run=live.run, others=live_names - {live.run}),
-        "passed_on": entry.key in page.passed_on,
         "verdict": {name: verdict.get(name) for name in ("skill", "money")},
         "notes": tuple(notes),
     }

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -76,6 +76,35 @@ class JournalEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GivenOrder:
+    """An order as it was given: whole shares of a symbol from before to shares, for a live run.
+
+    recorded_at, decided_at: UTC, ISO 8601; decided_at: the bar whose price it was counted at. calendar: where it is
+    filled. money: the run's part of the account. taken_over: runs that are live no more, whose shares are in before.
+    """
+
+    recorded_at: str
+    run: str
+    symbol: str
+    decided_at: str
+    calendar: str
+    position: float
+    money: float
+    before: int
+    shares: int
+    taken_over: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.run, self.symbol
+
+    @property
+    def order(self) -> int:
+        """Shares to buy, negative to sell."""
+        return self.shares - self.before
+
+
+@dataclass(frozen=True, kw_only=True)
 class JournalPage:
     """All that the journal holds, in the order in which it was written.
 
@@ -86,6 +115,7 @@ class JournalPage:
     entries: tuple[JournalEntry, ...] = ()
     passed_on: frozenset[tuple[str, str]] = field(default_factory=frozenset)
     damaged: tuple[int, ...] = ()
+    orders: tuple[GivenOrder, ...] = ()
 
     def of(self, run: str) -> list[JournalEntry]:
         """The entries of a run, in order of their bars."""
@@ -122,7 +152,7 @@ class Journal:
         except FileNotFoundError:
             return JournalPage()
         entries: dict[tuple[str, str], JournalEntry] = {}
-        passed_on, damaged = set(), []
+        passed_on, damaged, orders = set(), [], []
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
@@ -131,11 +161,19 @@ class Journal:
                 if content["event"] == "passed_on":
                     passed_on.add((str(content["run"]), str(content["decided_at"])))
                     continue
+                if content["event"] == "order":
+                    orders.append(_order(content))
+                    continue
                 entry = _entry(content)
                 entries.setdefault(entry.key, entry)
             except (ValueError, KeyError, TypeError, RecursionError):
                 damaged.append(number)
-        return JournalPage(entries=tuple(entries.values()), passed_on=frozenset(passed_on), damaged=tuple(damaged))
+        return JournalPage(
+            entries=tuple(entries.values()),
+            passed_on=frozenset(passed_on),
+            damaged=tuple(damaged),
+            orders=tuple(orders),
+        )
 
     def record(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
         """Appends those whose run and bar are not there yet, in one write; returns what now stands for each."""
@@ -145,7 +183,12 @@ class Journal:
             self._append({"event": "signal", **asdict(entry)} for entry in fresh.values())
         return [recorded.get(entry.key, fresh.get(entry.key, entry)) for entry in entries]
 
-    def mark_passed_on(self, entries: Sequence[JournalEntry]) -> None:
+    def order(self, decide: Callable[[Sequence[GivenOrder]], Sequence[GivenOrder]]) -> None:
+        """Appends the orders that decide makes of all that were given, in one write; no other command comes between."""
+        with self._locked():
+            self._append({"event": "order", **asdict(order)} for order in decide(self.read().orders))
+
+    def mark_passed_on(self, entries: Sequence[JournalEntry | GivenOrder]) -> None:
         """Notes that a program was told of these changes."""
         with self._locked():
             self._append({"event": "passed_on", "run": entry.run, "decided_at": entry.decided_at} for entry in entries)
@@ -180,6 +223,15 @@ class Journal:
 
 def _signals(content: Iterable[Mapping[str, Any]]) -> tuple[GivenSignal, ...]:
     return tuple(GivenSignal(**{**signal, "members": tuple(signal["members"])}) for signal in content)
+
+
+def _order(content: Mapping[str, Any]) -> GivenOrder:
+    values = {name: value for name, value in content.items() if name != "event"}
+    order = GivenOrder(**{**values, "taken_over": tuple(values.get("taken_over", ()))})
+    texts = (order.recorded_at, order.run, order.symbol, order.decided_at, order.calendar)
+    if not (all(isinstance(text, str) for text in texts) and type(order.before) is type(order.shares) is int):
+        raise TypeError("a run, a symbol, a bar and whole shares are expected")
+    return order
 
 
 def _entry(content: Mapping[str, Any]) -> JournalEntry:

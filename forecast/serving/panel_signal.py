@@ -31,7 +31,7 @@ from forecast.trading.panel_shares import rows_by_symbol
 from forecast.trading.signals import ENSEMBLE, utc
 from pipelines.errors import ForecastError, RunError
 from pipelines.market import calendars
-from pipelines.market.types import Actions, Bars, Floats, Times
+from pipelines.market.types import Bars, Floats, Times
 from pipelines.preprocessing.windows import Rows
 from pipelines.store.store import Store
 
@@ -88,13 +88,12 @@ class PanelSignal:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LivePanel:
-    """What a panel answers now. prices, actions: of each symbol that the store has, adjusted as the run's."""
+    """What a panel answers now. prices: of each symbol that the store has, adjusted as the run's."""
 
     run: Run
     experiment: Experiment
     forecast: PanelSignal
     prices: Mapping[str, Bars]
-    actions: Mapping[str, Actions]
 
 
 def panel_signal(
@@ -174,7 +173,7 @@ def panel_signal(
             *late_covariates(stored.covariates, experiment, decided_at=max(newest.values())),
         ),
     )
-    return LivePanel(run=run, experiment=experiment, forecast=ranking, prices=stored.prices, actions=stored.actions)
+    return LivePanel(run=run, experiment=experiment, forecast=ranking, prices=stored.prices)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -198,7 +197,6 @@ class PanelPrices:
 
     prices: Mapping[str, Bars]
     quotes: Mapping[str, Quote]
-    actions: Mapping[str, Actions]
     covariates: Mapping[str, Source]
     absent: Mapping[str, str]
 
@@ -209,7 +207,6 @@ def newest_bars(run: Run, experiment: Experiment, store: Store, *, until: np.dat
     covariates = covariates_now(run.describe(), experiment, store)
     prices: dict[str, Bars] = {}
     quotes: dict[str, Quote] = {}
-    actions: dict[str, Actions] = {}
     absent: dict[str, str] = {}
     for symbol in experiment.panel:
         try:
@@ -220,11 +217,10 @@ def newest_bars(run: Run, experiment: Experiment, store: Store, *, until: np.dat
             absent[symbol] = str(error)
             continue
         prices[symbol] = bars = bars if until is None else bars.rows(bars.closed_at <= until)
-        actions[symbol] = source.actions
         if len(bars):
             quotes[symbol] = _quote(source, bars)
     return PanelPrices(
-        prices=with_cross_sections(prices, experiment), quotes=quotes, actions=actions, covariates=covariates,
+        prices=with_cross_sections(prices, experiment), quotes=quotes, covariates=covariates,
         absent=absent,
     )  # fmt: skip
 

@@ -116,15 +116,21 @@ def starts_open(times: Times, calendar: str) -> NDArray[np.bool_]:
     return is_open((nanoseconds + 1).view("datetime64[ns]"), calendar)
 
 
+def next_open(times: Times, calendar: str) -> Times:
+    """The first open of a session after each time, shape (times,); the time itself where none is recorded."""
+    return _next(schedule(calendar).open, times)
+
+
 def next_close(times: Times, calendar: str) -> Times:
     """The first close after each time, shape (times,); the time itself where none is recorded."""
-    sessions = schedule(calendar)
+    return _next(schedule(calendar).close, times)
+
+
+def _next(ends: Times, times: Times) -> Times:
     moments = np.asarray(times, "datetime64[ns]")
-    row = np.searchsorted(sessions.close, moments, side="right")
-    closes: Times = np.where(
-        row < len(sessions.close), sessions.close[np.minimum(row, len(sessions.close) - 1)], moments
-    )
-    return closes
+    row = np.searchsorted(ends, moments, side="right")
+    following: Times = np.where(row < len(ends), ends[np.minimum(row, len(ends) - 1)], moments)
+    return following
 
 
 def last_closed(calendar: str, *, now: np.datetime64) -> np.datetime64:

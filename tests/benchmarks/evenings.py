@@ -303,23 +303,21 @@ def check_journal(desk: Desk, runs: dict[str, list[str]]) -> None:
 def check_orders(shown: list[dict[str, Any]]) -> None:
     """The orders of all evenings add up to the shares that are held, each from an equal part of the account.
 
-    Where the live set has become smaller, the parts are larger, and the shares are counted anew.
+    Where the live set has become smaller, the parts are larger, and what was removed is sold. On the evening of the
+    holiday the orders of the one before stand still.
     """
     held: dict[str, int] = {}
-    counted: set[tuple[str, str]] = set()
-    parts = len(shown[0]["runs"])
+    parts, of_last = 0, ""
     for answers in shown:
-        if len(answers["runs"]) != parts:
-            parts, held = len(answers["runs"]), {each["symbol"]: each["shares"] for each in answers["runs"]}
-            continue
-        for each in answers["runs"]:
-            if (each["symbol"], each["decided_at"]) not in counted:  # an old bar is no new order
-                counted.add((each["symbol"], each["decided_at"]))
+        runs, newest = answers["runs"], max(each["decided_at"] for each in answers["runs"])
+        for each in [*runs, *answers.get("removed", [])]:
+            if newest != of_last:
                 held[each["symbol"]] = held.get(each["symbol"], 0) + each["order"]
             expect(held[each["symbol"]] == each["shares"], (each["symbol"], held[each["symbol"]], each["shares"]))
-            if each["changed"]:
-                share = CASH / len(answers["runs"])
-                expect(each["shares"] == int(share * each["position"] / each["price"]), each)
+            if (each.get("changed") and not each["stale"]) or ("position" in each and len(runs) != parts):
+                expect(each["shares"] == int(CASH / len(runs) * each["position"] / each["price"]), each)
+        expect({name for name, shares in held.items() if shares} <= {each["symbol"] for each in runs}, held)
+        parts, of_last = len(runs), newest
 
 
 def expect(holds: bool, what: object) -> None:

@@ -18,7 +18,7 @@ from forecast.evaluation.backtest import evaluate
 from forecast.runs.catalog import open_run
 from forecast.serving import live
 from forecast.serving.evening import LiveForecast, ask_all
-from forecast.serving.journal import Journal
+from forecast.serving.journal import GivenOrder, Journal
 from forecast.serving.loader import load_members, source_now
 from forecast.serving.paper_record import paper_ledger, paper_record
 from forecast.serving.signal import outlook
@@ -236,9 +236,44 @@ def test_orders_are_whole_shares_of_an_equal_split_from_the_signal_before(two, c
         assert each["order"] == each["shares"]  # nothing was held before the first signal
         assert each["changed"] == (each["position"] != 0)
         assert each["agreement"]["of"] == 2
+    orders = Journal(two / "data" / "live").read().orders
     assert forecast(two, "signal", "--all", "--offline", "--changed") == 3
     shown = capsys.readouterr().out
     assert shown.count("from flat") == len(shown.splitlines()) - 1
+    what_if = ("signal", "--all", "--offline", "--policy", "long-flat", "--cash", "500", "--json")
+    assert forecast(two, *what_if) == 3
+    assert {each["policy"] for each in json.loads(capsys.readouterr().out)["runs"]} == {"long-flat"}
+    assert Journal(two / "data" / "live").read().orders == orders  # nor does it order anything
+
+
+def test_shares_of_runs_that_are_removed_are_sold(two, capsys):
+    journal, order = Journal(two / "data" / "live"), {"calendar": "XNYS", "position": 1.0, "money": 500.0, "before": 0}
+    times = {"recorded_at": "2024-01-02T22:00:00Z", "decided_at": "2024-01-02T21:00:00Z"}
+    names = {symbol: open_run(two / "data" / "runs", symbol).name for symbol in ("AAPL", "IBM")}
+    journal.order(
+        lambda _: [GivenOrder(run=run, symbol=name, shares=7, **order, **times) for name, run in names.items()]
+    )
+    told = two / "told.json"
+    keep = f"{sys.executable} -c \"import sys; open({str(told)!r}, 'w').write(sys.stdin.read())\""
+    capsys.readouterr()
+    assert forecast(two, "live", "remove", "IBM") == 0
+    assert "What it holds goes to a live run of the same symbol, or is sold" in capsys.readouterr().err
+    ask = ("signal", "--all", "--offline", "--cash", "1000")
+    assert forecast(two, *ask, "--changed", "--json", "--on-change", keep) == 3
+    sale = {"run": names["IBM"], "symbol": "IBM", "shares": 0, "order": -7}
+    assert json.loads(capsys.readouterr().out)["removed"] == [sale]
+    assert json.loads(told.read_text())["removed"] == [sale]
+    assert forecast(two, *ask, "--csv") == 3
+    assert f"IBM,{names['IBM']},,,,,,,,,,,,,0,-7,removed," in capsys.readouterr().out
+    assert forecast(two, "live", "remove", "AAPL") == 0
+    capsys.readouterr()
+    assert forecast(two, "signal", "--all", "--offline") == 0
+    assert (
+        "No run is live, but shares are held of runs that were. To sell them: --cash MONEY." in capsys.readouterr().err
+    )
+    assert forecast(two, *ask) == 0
+    shown = capsys.readouterr().out
+    assert ["AAPL", "NOT", "LIVE"] in [line.split()[:3] for line in shown.splitlines()]
 
 
 def test_a_program_is_told_of_changes_once_and_may_fail_or_hang(two, capsys):

@@ -24,12 +24,14 @@ from forecast.config.trading import TradingConfig
 from forecast.runs import labels
 from forecast.runs.catalog import open_run
 from forecast.serving import live
+from forecast.serving.account import give_orders
 from forecast.serving.evening import Answer, Evening, Failure, LiveForecast, PanelAnswer
-from forecast.serving.journal import GivenName, GivenSignal, Journal, JournalEntry
+from forecast.serving.journal import GivenName, GivenOrder, GivenSignal, Journal, JournalEntry
 from forecast.serving.panel_signal import LivePanel, PanelSignal, Quote, RankedName
 from forecast.serving.signal import RunSignal, Signal
 from forecast.studies.window_ablation import Ablation
 from forecast.workspace import Workspace
+from pipelines.market.types import Actions
 from tests.helpers.command_line import forecast, only_line
 from tests.helpers.panel_runs import panel_bars, panel_run
 from tests.helpers.report_fixtures import build_run, save_backtest
@@ -193,7 +195,7 @@ def test_settings_that_are_in_force_fit(tmp_path, width, monkeypatch):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_signals_of_the_evening_fit(width, capsys, monkeypatch):
+def test_signals_of_the_evening_fit(width, capsys, monkeypatch, tmp_path):
     network = Signal(model="lstm", signal="buy", probability=0.5123, members=(0.5, 0.52), position=-0.5)
     decided = np.datetime64("2024-01-02T21:00", "ns")
     found = RunSignal(
@@ -209,7 +211,7 @@ def test_signals_of_the_evening_fit(width, capsys, monkeypatch):
     lived = live.LiveRun(run=A, symbol="SHIB-USD", model="lstm", backtest=LONG, rules={}, added_at="")
     asked = LiveForecast(loaded=None, forecast=found, prices=None)  # type: ignore[arg-type]
     answer = Answer(
-        live=lived, live_forecast=asked, entry=entry, earlier=(), followed=(long,), passed_on=False,
+        live=lived, live_forecast=asked, entry=entry, earlier=(), followed=(long,),
         verdict={"skill": "inconclusive", "money": None},
     )  # fmt: skip
     name = GivenName(symbol="0P000071W8.TO", decided_at=entry.decided_at, price=20.0, signals=(given,))
@@ -222,17 +224,28 @@ def test_signals_of_the_evening_fit(width, capsys, monkeypatch):
         decided_at="2023-12-29T21:00:00Z",
     )  # fmt: skip
     panel_answer = PanelAnswer(
-        live=replace(lived, run=B, symbol="SP120"), followed=(before,), earlier=(), passed_on=False, verdict={},
+        live=replace(lived, run=B, symbol="SP120"), followed=(before,), earlier=(), verdict={},
         entry=replace(before, names=(name,), left=("KO",), decided_at=entry.decided_at),
-        live_panel=LivePanel(run=None, experiment=None, forecast=ranking, prices={}, actions={}),  # type: ignore[arg-type]
+        live_panel=LivePanel(run=None, experiment=None, forecast=ranking, prices={}),  # type: ignore[arg-type]
     )  # fmt: skip
-    assert panel_answer.shares(1000.0) == {"0P000071W8.TO": (-25, -25), "KO": (-25, 0)}  # of a price of 20
     evening = Evening(answers=(answer, panel_answer), failures=(Failure(run=B, symbol="MSFT", reason="It is gone."),))
+    now, removed = np.datetime64("2024-01-02T22:00", "ns"), "GOOG-1d-cccccccccc"
+    order = GivenOrder(
+        recorded_at="2023-12-29T22:00:00Z", run=B, symbol="KO", decided_at=before.decided_at, calendar="XNYS",
+        position=-0.5, money=10_000 / 2, before=0, shares=-25,
+    )  # fmt: skip
+    journal = Journal(tmp_path)
+    journal.order(lambda _: [order, replace(order, run=removed, symbol="GOOG", shares=12345)])
+    ordered = give_orders(evening, cash=10_000, journal=journal, actions=Actions.none, now=now)
+    assert {key: (order.before, order.shares) for key, order in ordered.items()} == {
+        (A, "SHIB-USD"): (0, -221307484), (B, "0P000071W8.TO"): (0, -125), (B, "KO"): (-25, 0),
+        (removed, "GOOG"): (12345, 0),
+    }  # fmt: skip
     out = Terminal()
     monkeypatch.setattr(shutil, "get_terminal_size", lambda fallback=(80, 24): os.terminal_size((width, 40)))
     settings = CliContext(workspace=Workspace(data_dir=Path("d"), reports_dir=Path("r")))
     with redirect_stdout(out):
-        evening_output.show(evening, settings, now=np.datetime64("2024-01-02T22:00", "ns"), form="table", cash=10_000)
+        evening_output.show(evening, settings, now=now, form="table", ordered=ordered)
     text = click.unstyle(out.getvalue())
     assert not too_wide(text, width)
     for needed in (
@@ -245,6 +258,8 @@ def test_signals_of_the_evening_fit(width, capsys, monkeypatch):
         "KO",
         "BUY",
         "from short 50 %",
+        "NOT LIVE",
+        "sell 12\u202f345",
     ):
         assert needed in text, needed
     assert "MSFT: It is gone." in capsys.readouterr().err

@@ -108,10 +108,16 @@ def remove(settings: CliContext, names: tuple[str, ...]) -> None:
       forecast live remove AAPL
     """
     from forecast.serving import live
+    from forecast.serving.journal import Journal
 
+    newest = {order.key: order for order in Journal(settings.workspace.live).read().orders}
     for name in names:
         removed = live.remove(settings.workspace.live, name)
         say(f"{removed.symbol} is no longer live: {removed.run}.")
+        if any(order.shares for order in newest.values() if order.run == removed.run):
+            settings.note(
+                "What it holds goes to a live run of the same symbol, or is sold: forecast signal --all --cash MONEY."
+            )
 
 
 @command.command("list")

@@ -13,6 +13,7 @@ from forecast.config.trading import TradingConfig
 if TYPE_CHECKING:
     import numpy as np
 
+    from forecast.cli.evening_output import Orders
     from forecast.runs.run import Run
     from forecast.serving.evening import Evening
 
@@ -175,9 +176,20 @@ def _tell(
 ) -> int:
     """Prints the evening, tells a person's program what has changed; the exit code."""
     from forecast.cli import evening_output
+    from forecast.serving.account import give_orders
+    from forecast.serving.journal import Journal
+    from pipelines.store.store import Store
 
-    evening_output.show(evening, settings, now=now, form=form, changed_only=changed, cash=cash)
-    problem = None if on_change is None else _pass_on(evening, settings, on_change, now=now, cash=cash, seconds=seconds)
+    ordered: Orders = {}
+    if cash is not None:
+        journal, actions = Journal(settings.workspace.live), Store(settings.store).read_actions
+        ordered = give_orders(evening, cash=cash, journal=journal, actions=actions, now=now)
+    elif not evening.answers and not evening.failures:
+        settings.note("No run is live, but shares are held of runs that were. To sell them: --cash MONEY.")
+    evening_output.show(evening, settings, now=now, form=form, changed_only=changed, ordered=ordered)
+    problem = None
+    if on_change is not None:
+        problem = _pass_on(evening, settings, on_change, now=now, ordered=ordered, seconds=seconds)
     if problem is not None:
         settings.error(f"{problem} It is told again with the next signal --all of this bar.")
     if evening.failures or problem is not None:
@@ -191,7 +203,7 @@ def _pass_on(
     command: str,
     *,
     now: "np.datetime64",
-    cash: float | None,
+    ordered: "Orders",
     seconds: float,
 ) -> str | None:
     """Tells a person's program of the changes that it was not told before; what went wrong, None where nothing did."""
@@ -199,17 +211,20 @@ def _pass_on(
     from forecast.serving.journal import Journal
 
     journal = Journal(settings.workspace.live)
-    if not any(answer.changed and not answer.passed_on for answer in evening.answers):
-        return None
+    changed = [answer for answer in evening.answers if evening_output.to_tell(answer, ordered)]
+    sold = evening_output.sold(evening, ordered)
     with journal.passing_on() as passed_on:
-        fresh = [answer for answer in evening.answers if answer.changed and answer.entry.key not in passed_on]
-        if not fresh:
+        fresh = [answer for answer in changed if answer.entry.key not in passed_on]
+        fresh_sold = [order for order in sold if (order.run, order.decided_at) not in passed_on]
+        if not fresh and not fresh_sold:
             return None
-        shares = evening_output.orders(evening, cash=cash) if cash is not None else {}
-        message = {"changed": [evening_output.change(answer, shares, now=now) for answer in fresh]}
+        message = {
+            "changed": [evening_output.change(answer, ordered, now=now) for answer in fresh],
+            **({"removed": evening_output.order_rows(fresh_sold)} if fresh_sold else {}),
+        }
         problem = hooks.tell(command, message, seconds=seconds)
         if problem is None:
-            journal.mark_passed_on([answer.entry for answer in fresh])
+            journal.mark_passed_on([*(answer.entry for answer in fresh), *fresh_sold])
         return problem
 
 
