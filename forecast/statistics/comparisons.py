@@ -27,7 +27,7 @@ from forecast.statistics.attribution import Attribution, ReturnParts, asset_retu
 from forecast.statistics.inference import Estimate, estimate_difference
 from forecast.statistics.multiple_testing import holm
 from forecast.statistics.performance import bar_returns
-from forecast.statistics.skill import SkillScores
+from forecast.statistics.skill import Name, SkillScores
 from forecast.trading.signals import ENSEMBLE
 from forecast.trading.simulator import Ledger
 from pipelines.market.types import Floats
@@ -66,7 +66,7 @@ class Comparison:
     difference, low, high, minimum_detectable_effect: in the unit; a fraction of equity per "day" (or "bar"), or a
     "rank_ic". low, high: the interval at `level`, the one at which the family's correction decides; None where there is
     none. p_value: before, p_adjusted: after the correction. seeds: of the network with the fewest, 0 where none is
-    random. attribution: of a difference in money.
+    random, copies not counted. attribution: of a difference in money.
     """
 
     question: Question
@@ -136,18 +136,13 @@ def skill_comparisons(
         rows = (scores.ensembles[model], scores.ensembles.get(benchmark, zero))
         random = [is_network(name) and name != BASE_RATE and name not in unseeded for name in (model, benchmark)]
         seeds = [
-            _without_copies(scores.seeds[name]) if resampled else None
+            scores.seeds[name] if resampled else None
             for name, resampled in zip((model, benchmark), random, strict=True)
         ]
-        tested = _test(
+        return _test(
             "skill", family, model, benchmark, *rows, *seeds, unit="rank_ic", sessions=sessions,
-            significance=significance,
+            significance=significance, copies=scores.copies,
         )  # fmt: skip
-        trained = [scores.seeds[name].shape[1] for name, resampled in zip((model, benchmark), random, strict=True)
-                   if resampled]  # fmt: skip
-        if tested.reason == "single_seed" and min(trained) > 1:
-            return replace(tested, reason="identical_seeds", seeds=min(trained))
-        return tested
 
     tests = [test(family, *pair) for family, pair in _pairs(networks)]
     tests += [test("base_rate", model, BASE_RATE) for model in networks]
@@ -163,14 +158,15 @@ def money_comparisons(
     skill: Sequence[Comparison],
     significance: SignificanceConfig = SIGNIFICANCE,
     unseeded: Collection[str] = (),
+    copies: Collection[Name] = (),
 ) -> list[Comparison]:
     """Every comparison of net returns, closed where the skill it needs was not found.
 
     ledgers: one symbol (or one joined account), the same bars. sessions: the session date of each ledger row, shape
     (bars,), or None. skill: what `skill_comparisons` found; empty opens nothing. unseeded: as `skill_comparisons` takes
-    them.
+    them. copies: those of the skill's scores; the account of a copy says no more than the first.
     """
-    accounts = {(ledger.model, ledger.member): ledger for ledger in ledgers}
+    accounts = {key: ledger for ledger in ledgers if (key := (ledger.model, ledger.member)) not in copies}
     daily = {key: daily_sums(bar_returns(ledger), sessions=sessions) for key, ledger in accounts.items()}
     ensembles = [model for model, member in accounts if member == ENSEMBLE]
     networks = [model for model in ensembles if is_network(model)]
@@ -186,7 +182,7 @@ def money_comparisons(
         idle = [name for name in (model, account) if is_network(name) and not np.any(accounts[name, ENSEMBLE].position)]
         tested = _test(
             "money", family, model, benchmark, a, b, *seeds, unit=unit, sessions=days, significance=significance,
-            idle=bool(idle),
+            idle=bool(idle), copies=copies,
         )  # fmt: skip
         return replace(tested, attribution=_attribution(parts, model, account, sessions, len(a), significance, seeded))
 
@@ -225,12 +221,6 @@ def daily_sums(values: Floats, *, sessions: Sessions | None) -> tuple[Floats, Un
     return np.asarray(np.bincount(row, weights=values), dtype=np.float64), "day"
 
 
-def _without_copies(seeds: Floats) -> Floats:
-    """Each training once: a copy says nothing about what another seed would give. Forecasts without ranks may agree."""
-    different = np.unique(seeds, axis=1)
-    return different if different.shape[1] < seeds.shape[1] and np.any(seeds) else seeds
-
-
 def _pairs(networks: Sequence[str]) -> Iterable[tuple[Family, tuple[str, str]]]:
     families: tuple[tuple[Family, tuple[str, str]], ...] = (
         ("architectures", model_registry.SAME_UNITS),
@@ -253,12 +243,14 @@ def _test(
     sessions: int | None,
     significance: SignificanceConfig,
     idle: bool = False,
+    copies: Collection[Name] = (),
 ) -> _Test:
     counts = [seed_values.shape[1] for seed_values in (seeds_a, seeds_b) if seed_values is not None]
     reason = "never_traded" if idle else _impossible(a - b, significance)
     estimate = None
     if not reason or reason == "never_traded":
-        single = bool(counts) and min(counts) < 2
+        columns = {model: seeds_a, benchmark: seeds_b}
+        single = [name for name, values in columns.items() if values is not None and values.shape[1] < 2]
         several = [None if single else seed_values for seed_values in (seeds_a, seeds_b)]
         estimate = (
             None
@@ -266,7 +258,8 @@ def _test(
             else estimate_difference(a, b, seeds_a=several[0], seeds_b=several[1])
         )
         if not reason and single:
-            reason = "single_seed"
+            copied = any(name in single for name, _ in copies)
+            reason = "identical_seeds" if copied else "single_seed"
         elif not reason and sessions is not None and sessions < significance.fewest:
             reason = "too_few_sessions"
     return _Test(

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from forecast.config.significance import SIGNIFICANCE
 from forecast.statistics.bootstrap import block_length, variance_of_mean
-from forecast.statistics.skill import SkillScores
+from forecast.statistics.skill import SkillScores, model_scores
 from forecast.trading.cross_section import day_ranks
-from forecast.trading.signals import ENSEMBLE
 from pipelines.market.types import Floats
 from pipelines.preprocessing.windows import Rows
 
@@ -99,15 +98,7 @@ def panel_scores(probability: Mapping[tuple[str, str], Floats], rows: RankedRows
     days = rows.days[0]
     for name, forecast in probability.items():
         days, daily[name] = daily_rank_ic(forecast, rows)
-    models = dict.fromkeys(model for model, _ in daily)
-    return SkillScores(
-        days=days,
-        ensembles={model: daily[model, ENSEMBLE] for model in models},
-        seeds={
-            model: np.stack([ic for (name, member), ic in daily.items() if name == model and member != ENSEMBLE], 1)
-            for model in models
-        },
-    )
+    return model_scores(days, daily, probability=probability)
 
 
 def daily_mean(daily: Floats) -> DailyMean:

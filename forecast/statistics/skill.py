@@ -14,6 +14,8 @@ VOLATILITY_WINDOW = 20
 """Earlier returns that a realised return is measured against."""
 
 Sessions = NDArray[np.datetime64]
+Name = tuple[str, str]
+"""Model and member."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,11 +24,14 @@ class SkillScores:
 
     days: session dates, shape (days,). ensembles: model -> shape (days,), of the mean probability over seeds. seeds:
     model -> shape (days, seeds), of single trainings. The mean over days is the model's rank information coefficient.
+    copies: model and member of each training that forecasts what an earlier one does. Its column is left out of seeds,
+    since a copy says nothing about what another training would forecast.
     """
 
     days: Sessions
     ensembles: Mapping[str, Floats]
     seeds: Mapping[str, Floats]
+    copies: frozenset[Name] = frozenset()
 
 
 def skill_scores(predictions: pd.DataFrame, *, sessions: Mapping[str, Sessions]) -> SkillScores:
@@ -40,13 +45,15 @@ def skill_scores(predictions: pd.DataFrame, *, sessions: Mapping[str, Sessions])
     predictions: a run's predictions.parquet, of one symbol or a panel. sessions: symbol -> the session date of each of
     its decisions, in order of time, datetime64[D].
     """
-    columns: dict[tuple[str, str], list[Floats]] = {}
+    columns: dict[Name, list[Floats]] = {}
+    probabilities: dict[Name, list[Floats]] = {}
     dates: list[Sessions] = []
     for symbol, rows in predictions.groupby("symbol", sort=True):
         table = members(rows)
         outcome = scaled_returns(table.forward_return)
         for name, probability in zip(table.names, table.probability, strict=True):
             columns.setdefault(name, []).append(rank_scores(probability, outcome, groups=table.fold))
+            probabilities.setdefault(name, []).append(probability)
         dates.append(sessions[str(symbol)])
     days, row = np.unique(np.concatenate(dates), return_inverse=True)
     count = np.bincount(row)
@@ -55,16 +62,32 @@ def skill_scores(predictions: pd.DataFrame, *, sessions: Mapping[str, Sessions])
         for name, parts in columns.items()
         if sum(map(len, parts)) == len(row)  # a model that is missing for a symbol is on no common footing
     }
-    models = dict.fromkeys(model for model, _ in daily)
+    return model_scores(days, daily, probability={name: np.concatenate(probabilities[name]) for name in daily})
+
+
+def model_scores(days: Sessions, daily: Mapping[Name, Floats], *, probability: Mapping[Name, Floats]) -> SkillScores:
+    """Scores by model, copies of a training left out of its seeds.
+
+    daily: scores of each member, shape (days,). probability: its forecasts, shape (decisions,). Trainings that both
+    forecast a constant in each fold agree without being copies.
+    """
+    ensembles = {model: daily[model, member] for model, member in daily if member == ENSEMBLE}
+    seeds: dict[str, dict[Name, Floats]] = {model: {} for model in ensembles}
+    copies = set()
+    for name, scores in daily.items():
+        model, member = name
+        if member == ENSEMBLE:
+            continue
+        earlier = (np.array_equal(probability[name], probability[other]) for other in seeds[model])
+        if np.any(scores) and any(earlier):
+            copies.add(name)
+        else:
+            seeds[model][name] = scores
     return SkillScores(
         days=days,
-        ensembles={model: daily[model, ENSEMBLE] for model in models},
-        seeds={
-            model: np.stack(
-                [score for (name, member), score in daily.items() if name == model and member != ENSEMBLE], 1
-            )
-            for model in models
-        },
+        ensembles=ensembles,
+        seeds={model: np.stack(list(columns.values()), 1) for model, columns in seeds.items()},
+        copies=frozenset(copies),
     )
 
 

@@ -141,7 +141,8 @@ def compare(
         days = len(np.unique(np.concatenate(list(decision_sessions.values()))))
         scores = skill_scores(predictions, sessions=decision_sessions)
         skill = skill_comparisons(scores, sessions=days, unseeded=unseeded)
-    return [*skill, *money_comparisons(ledgers, sessions=sessions, skill=skill, unseeded=unseeded)]
+    copies = scores.copies if scores is not None else frozenset()
+    return [*skill, *money_comparisons(ledgers, sessions=sessions, skill=skill, unseeded=unseeded, copies=copies)]
 
 
 def _caveats(

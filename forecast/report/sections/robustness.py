@@ -33,6 +33,8 @@ def vetoes(context: PageContext) -> list[dict[str, str]]:
     rows = [("Look-ahead audit", audit)]
     if seeds:
         enough = "nothing is claimed from one" if seeds < 2 else "enough: from one nothing would be claimed"
+        if "identical_seeds" in reasons:
+            enough = "the others forecast the same as another; nothing is claimed from one"
         rows.append(("Seeds of each network", f"{seeds}, {enough}."))
     if first := verdict.skill:
         fewest = SIGNIFICANCE.fewest

@@ -95,13 +95,32 @@ def test_a_single_seed_gives_no_verdict() -> None:
     assert pair.minimum_detectable_effect is None
 
 
+COPIES = frozenset({("lstm", "1"), ("lstm", "2")})
+
+
 def test_copies_of_one_training_are_no_further_seeds() -> None:
     made = scores(lstm=0.8)
-    copies = np.repeat(made.seeds["lstm"][:, :1], 3, axis=1)
-    changed = replace(made, ensembles={**made.ensembles, "lstm": copies[:, 0]}, seeds={**made.seeds, "lstm": copies})
+    first = made.seeds["lstm"][:, :1]
+    changed = replace(
+        made, ensembles={**made.ensembles, "lstm": first[:, 0]}, seeds={**made.seeds, "lstm": first}, copies=COPIES
+    )
     pair = find(skill_comparisons(changed), "lstm", "base_rate")
-    assert (pair.answer, pair.reason, pair.seeds) == ("inconclusive", "identical_seeds", 3)
+    assert (pair.answer, pair.reason, pair.seeds) == ("inconclusive", "identical_seeds", 1)
     assert pair.minimum_detectable_effect is None
+    money = find(money_comparisons(traded(), sessions=None, skill=[], copies=COPIES), "lstm", "simple_rnn")
+    assert (money.answer, money.reason, money.seeds) == ("inconclusive", "identical_seeds", 1)
+
+
+def test_a_copy_changes_no_interval_of_money_nor_of_timing() -> None:
+    rng = np.random.default_rng(3)
+    chosen = {str(seed): rng.integers(0, 2, DAYS).astype(float) for seed in range(2)}
+    rows = {("lstm", member): values for member, values in {"ensemble": chosen["0"], **chosen}.items()}
+    rows |= {("buy_and_hold", "ensemble"): np.ones(DAYS), ("cash", "ensemble"): np.zeros(DAYS)}
+    with_copy = accounts({**rows, ("lstm", "2"): chosen["1"]})
+    copied = find(money_comparisons(with_copy, sessions=None, skill=[], copies={("lstm", "2")}), "lstm", "cash")
+    once = find(money_comparisons(accounts(rows), sessions=None, skill=[]), "lstm", "cash")
+    assert copied == once
+    assert copied != find(money_comparisons(with_copy, sessions=None, skill=[]), "lstm", "cash")
 
 
 def test_one_lucky_seed_of_three_is_not_enough() -> None:
