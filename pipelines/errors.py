@@ -1,7 +1,7 @@
 """What can go wrong with a person's input. Every message says what was needed, what was got and what to do."""
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -78,3 +78,30 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     spellings = {candidate.lower(): candidate for candidate in candidates}
     nearest = difflib.get_close_matches(name[:120].lower(), spellings, n=1, cutoff=0.6)
     return f" Did you mean {spellings[nearest[0]]}?" if nearest else ""
+
+
+def listed(names: Sequence[str], *, at_most: int = 10, separator: str = ", ") -> str:
+    """The first names, and how many more there are.
+
+    >>> listed(["AAPL", "IBM", "MSFT"], at_most=2)
+    'AAPL, IBM and 1 more'
+    """
+    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
+    return f"{separator.join(names[:at_most])}{more}"
+
+
+def listed_by_reason(reasons: Mapping[str, object]) -> str:
+    """Names that have failed, those of one reason together, most first, with the reason of the first one.
+
+    >>> listed_by_reason({"A": "A: no prices.", "B": "Timeout of B.", "C": "C: no prices."})
+    'A, C (no prices); B (Timeout of B)'
+    """
+    texts = {
+        name: in_one_line(reason, at_most=200, text=str).removeprefix(f"{name}: ").rstrip(".")
+        for name, reason in reasons.items()
+    }
+    groups: dict[str, list[str]] = {}
+    for name, text in texts.items():
+        groups.setdefault(text.replace(name, "*"), []).append(name)
+    largest = sorted(groups.values(), key=len, reverse=True)
+    return listed([f"{listed(names, at_most=5)} ({texts[names[0]]})" for names in largest], at_most=3, separator="; ")

@@ -100,9 +100,8 @@ class Asking:
         if live is None or self._what_if:
             return
         evening = self._ask_all([live], lambda _: answer)
-        absent = [f"{symbol} is not" for symbol in getattr(answer.forecast, "absent", ())]
         for note in (*evening.notes, *(note for answer in evening.answers for note in answer.notes)):
-            if note not in answer.forecast.notes and not note.startswith(tuple(absent)):
+            if note not in answer.forecast.notes and not note.startswith("Not ranked:"):
                 self.note(note)
 
     @cached_property

@@ -10,7 +10,7 @@ from forecast.api.price_files import FileOptions, PriceFiles, file_config, readi
 from forecast.api.progress import ShowProgress, progress_display
 from forecast.config.prices import FetchConfig, FileConfig
 from forecast.workspace import Workspace
-from pipelines.errors import ConfigError, ForecastError
+from pipelines.errors import ConfigError, ForecastError, listed_by_reason
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +98,7 @@ def fetch(
     with progress_display(progress) as display:
         results, failed = fetch_each(names, request, files=files, workspace=place, note=display.note)
     if failed:
-        raise failure(results, failed, symbols=names, reasons="; ".join(map(str, failed.values())))
+        raise failure(results, failed, symbols=names)
     return table_of(results)
 
 
@@ -160,15 +160,16 @@ def fetch_each(
 
 
 def failure(
-    results: "Sequence[IngestionResult]", failed: dict[str, ForecastError], *, symbols: Sequence[str], reasons: str
+    results: "Sequence[IngestionResult]", failed: dict[str, ForecastError], *, symbols: Sequence[str]
 ) -> ForecastError:
     """What to raise where some symbols could not be fetched."""
     if len(symbols) == 1:
         return next(iter(failed.values()))
     fetched = {result.symbol for result in results}
     missing = [symbol for symbol in symbols if symbol.strip().upper() not in fetched]
+    reasons = listed_by_reason({symbol: failed.get(symbol, "not asked any more") for symbol in missing})
     return ForecastError(
-        f"Fetched {len(results)} of {len(symbols)} symbols, not {', '.join(missing)} ({reasons}). "
+        f"Fetched {len(results)} of {len(symbols)} symbols, not {reasons}. "
         "The others are kept; the same command resumes there."
     )
 

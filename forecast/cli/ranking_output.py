@@ -12,6 +12,7 @@ from forecast.cli.tables import print_table
 from forecast.cli.text import say
 from forecast.report import formatting
 from forecast.serving.panel_signal import PanelSignal
+from pipelines.errors import listed_by_reason
 
 
 def show_panel(ranking: PanelSignal, settings: CliContext, *, now: np.datetime64, as_json: bool) -> None:
@@ -42,9 +43,7 @@ def show_panel(ranking: PanelSignal, settings: CliContext, *, now: np.datetime64
                 ],
             )
     if ranking.absent:
-        listed = "; ".join(f"{symbol} ({why})" for symbol, why in sorted(ranking.absent.items())[:10])
-        more = f" and {len(ranking.absent) - 10} more" if len(ranking.absent) > 10 else ""
-        settings.note(f"Not ranked: {listed}{more}.")
+        settings.note(f"Not ranked: {listed_by_reason(ranking.absent)}.")
     for note in ranking.notes:
         settings.note(note)
     if ranking.stale(now):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, listed
 from pipelines.market.types import check_symbol
 
 _HEADER = ["symbol", "from", "to"]
@@ -57,10 +57,10 @@ def read_universe(arguments: Sequence[str]) -> Universe:
             symbols += _watchlist(text)
     doubled = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
     if doubled or not symbols:
-        raise ConfigError(f"Expected each symbol of a panel once, got {_listed(doubled) or 'none'} twice or more.")
+        raise ConfigError(f"Expected each symbol of a panel once, got {listed(doubled) or 'none'} twice or more.")
     if membership and len({line.partition(",")[0] for line in membership}) < len(symbols):
         without = sorted(set(symbols) - {line.partition(",")[0] for line in membership})
-        raise ConfigError(f"Expected membership dates for all symbols or for none, got none for {_listed(without)}.")
+        raise ConfigError(f"Expected membership dates for all symbols or for none, got none for {listed(without)}.")
     return Universe(name=_title(arguments, symbols), symbols=tuple(sorted(symbols)), membership=tuple(membership))
 
 
@@ -100,7 +100,7 @@ def check_membership(membership: Iterable[str], *, symbols: Sequence[str]) -> tu
                     f"one from {start or 'ever'}."
                 )
     if lines and (without := sorted(set(symbols) - set(periods))):
-        raise ConfigError(f"Expected membership dates for all symbols or for none, got none for {_listed(without)}.")
+        raise ConfigError(f"Expected membership dates for all symbols or for none, got none for {listed(without)}.")
     return tuple(lines)
 
 
@@ -155,7 +155,3 @@ def _title(arguments: Sequence[str], symbols: Sequence[str]) -> str:
         return (stem or "PANEL")[:_LONGEST_NAME]
     first = "_".join(sorted(symbols)[:_NAMED])[:_LONGEST_NAME]
     return first if len(symbols) <= _NAMED else f"{first}_{len(symbols) - _NAMED}"
-
-
-def _listed(symbols: Sequence[str]) -> str:
-    return ", ".join(symbols[:10]) + (f" and {len(symbols) - 10} more" if len(symbols) > 10 else "")

@@ -16,7 +16,7 @@ from forecast.serving.panel_record import panel_record
 from forecast.serving.panel_signal import LivePanel, PanelSignal, action
 from forecast.serving.paper_record import PaperRecord, paper_record
 from forecast.serving.signal import RunSignal
-from pipelines.errors import ForecastError
+from pipelines.errors import ForecastError, listed, listed_by_reason
 from pipelines.market.types import Bars
 
 
@@ -317,8 +317,8 @@ def _answer(
 ) -> Answer | PanelAnswer:
     """fresh_entry: what the run says this time; entry: what the journal has of this bar."""
     notes = [*live_forecast.forecast.notes, *_changed_since(entry, fresh_entry)]
-    if isinstance(live_forecast, LivePanel):
-        notes += [f"{symbol} is not ranked: {reason}." for symbol, reason in live_forecast.forecast.absent.items()]
+    if isinstance(live_forecast, LivePanel) and live_forecast.forecast.absent:
+        notes.append(f"Not ranked: {listed_by_reason(live_forecast.forecast.absent)}.")
     saved = live.backtest in live_forecast.run.backtests()
     verdict = live_forecast.run.metrics(live.backtest)["verdict"] if saved else {}
     earlier = [earlier_entry for earlier_entry in page.of(live.run) if earlier_entry.decided_at < entry.decided_at]
@@ -343,9 +343,8 @@ def _changed_since(entry: JournalEntry, fresh: JournalEntry) -> list[str]:
         names = sorted(symbol for symbol in before.keys() | now.keys() if before.get(symbol) != now.get(symbol))
         if not names:
             return []
-        listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         return [
-            f"Asked again, the shares of {listed} are other ones now; the journal keeps those given at "
+            f"Asked again, the shares of {listed(names, at_most=5)} are other ones now; the journal keeps those of "
             f"{entry.recorded_at}. {since}"
         ]
     if fresh.traded.position == entry.traded.position:

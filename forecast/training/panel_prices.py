@@ -22,13 +22,11 @@ from forecast.datasets.dataset import (
 )
 from forecast.datasets.panel import PanelDataset, idle_symbols, lay_out, pool, write_panel
 from forecast.datasets.panel_audit import histories_until
-from pipelines.errors import ConfigError, ForecastError, TooFewBarsError
+from pipelines.errors import ConfigError, ForecastError, TooFewBarsError, listed
 from pipelines.market.types import Bars
 from pipelines.preprocessing import walk_forward
 from pipelines.preprocessing.windows import Windows
 from pipelines.store.store import Store
-
-_LISTED = 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,11 +105,10 @@ def _refuse(unsuitable: Mapping[str, str], experiment: Experiment, *, skip: bool
     if not unsuitable or (skip and remaining >= 2):
         return
     reasons = [f"{symbol} ({_short(reason, symbol)})" for symbol, reason in sorted(unsuitable.items())]
-    more = f" and {len(reasons) - _LISTED} more" if len(reasons) > _LISTED else ""
     hint = "Leave them out: --skip-unsuitable." if remaining >= 2 else f"Only {remaining} would be left: name others."
     raise ConfigError(
         f"Expected symbols that can take part in the panel, got {len(reasons)} of {len(experiment.panel)} that cannot: "
-        f"{'; '.join(reasons[:_LISTED])}{more}. {hint}"
+        f"{listed(reasons, at_most=20, separator='; ')}. {hint}"
     )
 
 
@@ -133,7 +130,7 @@ def panel_notes(prices: PanelPrices, dataset: PanelDataset) -> Iterator[str]:
     """What a person should know about the panel before it is trained."""
     if prices.unsuitable:
         left_out = [f"{symbol} ({_short(why, symbol)})" for symbol, why in sorted(prices.unsuitable.items())]
-        yield f"Left out: {'; '.join(left_out)}."
+        yield f"Left out: {listed(left_out, at_most=20, separator='; ')}."
     for name in ("currency", "calendar"):
         kinds = Counter(str(getattr(bars, name)) for bars in prices.bars.values())
         if len(kinds) > 1:
@@ -141,7 +138,7 @@ def panel_notes(prices: PanelPrices, dataset: PanelDataset) -> Iterator[str]:
             yield f"The panel has more than one {name}: {counted}. Returns are each in their own currency."
     tested = set(dataset.tested())
     if silent := [symbol for symbol in dataset.panel.symbols if symbol not in tested]:
-        yield f"Only learned from, because no test block has enough of their rows: {', '.join(silent)}."
+        yield f"Only learned from, because no test block has enough of their rows: {listed(silent)}."
     if not prices.experiment.membership:
         yield (
             "No days of membership are given: symbols chosen today have survived until today, which flatters every "

@@ -31,7 +31,8 @@ def test_symbols_that_work_are_kept_and_the_others_named(tmp_path: Path, capsys:
     result = json.loads(out)
     assert [each["symbol"] for each in result["fetched"]] == ["FB"]
     assert list(result["failed"]) == ["NOPE", "../../x"]
-    assert "Fetched 1 of 3 symbols, not NOPE, ../../x" in err
+    assert "Fetched 1 of 3 symbols, not NOPE (Expected a symbol of the sample" in err
+    assert "; ../../x (Expected a symbol" in err
     assert [path.name for path in (tmp_path / "data/store/bars").glob("symbol=*")] == ["symbol=FB"]
 
 

@@ -19,6 +19,7 @@ from forecast.cli.options import (
     typed,
 )
 from forecast.cli.text import say
+from pipelines.errors import listed
 
 if TYPE_CHECKING:
     from forecast.api.results import BacktestResult
@@ -82,8 +83,8 @@ def command(
         experiments = [make_experiment(symbol, options) for symbol in missing]
         if not overrides:
             settings.note(
-                f"No finished run of {', '.join(missing)} yet: training {sum(map(_members, experiments))} networks and "
-                "baselines first. Ctrl-C stops it; the same command resumes."
+                f"No finished run of {listed(list(missing))} yet: training {sum(map(_members, experiments))} networks "
+                "and baselines first. Ctrl-C stops it; the same command resumes."
             )
         trained = train_each(settings, experiments, overwrite=overwrite, **where)
         of_symbol = dict(zip(missing, trained, strict=True))

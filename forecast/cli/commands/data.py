@@ -147,7 +147,7 @@ def check(
     """
     from forecast.api.stored_prices import TICKS, only_series
     from forecast.cli.progress import counted
-    from pipelines.errors import ForecastError
+    from pipelines.errors import ForecastError, listed_by_reason
     from pipelines.store.store import Store
 
     names = listed_symbols(symbols)
@@ -181,7 +181,7 @@ def check(
         _print_findings(checked)
     if failed:
         raise ForecastError(
-            f"Checked {len(checked)} of {len(names)} symbols, not {', '.join(failed)} (reasons above). "
+            f"Checked {len(checked)} of {len(names)} symbols, not {listed_by_reason(failed)}. "
             "`forecast data list` shows what is stored."
         )
 

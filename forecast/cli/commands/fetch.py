@@ -113,7 +113,7 @@ def command(settings: CliContext, /, symbols: tuple[str, ...], source: str, as_j
     else:
         _print(results)
     if failed:
-        raise prices.failure(results, failed, symbols=names, reasons="reasons above")
+        raise prices.failure(results, failed, symbols=names)
 
 
 def _expanded(symbols: tuple[str, ...], files: tuple[Path, ...]) -> tuple[tuple[str, ...], tuple[Path, ...]]:

@@ -11,6 +11,7 @@ from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.help_groups import GroupedOptions
 from forecast.cli.options import AliasedOption, how, make_experiment, training_options
 from forecast.cli.text import say
+from pipelines.errors import listed
 
 if TYPE_CHECKING:
     from forecast.config.experiment import Experiment
@@ -89,8 +90,7 @@ def command(
             for member in run.describe().get("diverged", ())
         ]
         if diverged:
-            more = f" and {len(diverged) - 5} more" if len(diverged) > 5 else ""
-            say(f"Diverged in training, forecasting 0.5 and trading nothing: {', '.join(diverged[:5])}{more}.")
+            say(f"Diverged in training, forecasting 0.5 and trading nothing: {listed(diverged, at_most=5)}.")
 
 
 def _experiments(

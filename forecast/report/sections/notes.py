@@ -5,6 +5,7 @@ from typing import Any
 
 from forecast.report.sections.verdict import capital, joined, name
 from forecast.statistics.comparisons import SAME_EXPOSURE
+from pipelines.errors import listed
 
 
 def trading_notes(trading: Mapping[str, Any]) -> list[str]:
@@ -25,24 +26,22 @@ def trading_notes(trading: Mapping[str, Any]) -> list[str]:
     if idle := [name(model) for model in trading.get("never_traded") or () if model.partition(":")[0] != SAME_EXPOSURE]:
         notes.append(f"{capital(joined(idle))} never held a position.")
     if chosen := trading.get("chosen_thresholds"):
-        listed = "; ".join(
+        thresholds = "; ".join(
             f"{name(model)} {', '.join(f'{threshold:g}' for threshold in values)}" for model, values in chosen.items()
         )
-        notes.append(f"Thresholds chosen on the validation rows of each fold: {listed}.")
+        notes.append(f"Thresholds chosen on the validation rows of each fold: {thresholds}.")
     notes += [f"{capital(note)}." for note in (trading.get("choice_notes") or [])[:3]]
     if (spread := trading.get("half_spread_bps")) is not None:
         source = (
             "quoted at the opens" if trading.get("half_spread_source") == "quoted" else "estimated from earlier bars"
         )
         notes.append(f"The half-spread, {source}, was {spread:.2g} basis points on average.")
-    notes += [
-        f"{symbol} ends on {day}: it was sold at its last open, and its share went to the others."
-        for symbol, day in (trading.get("ended") or {}).items()
-    ]
+    if ended := trading.get("ended") or {}:
+        names = listed([f"{symbol} ends on {day}" for symbol, day in ended.items()], at_most=5)
+        notes.append(f"{names}: sold at the last open, and the share went to the others.")
     if left := trading.get("left") or {}:
-        listed = ", ".join(f"{symbol} ({day})" for symbol, day in list(left.items())[:5])
-        more = f" and {len(left) - 5} more" if len(left) > 5 else ""
-        notes.append(f"Sold at the next open, because their membership had ended: {listed}{more}.")
+        names = listed([f"{symbol} ({day})" for symbol, day in left.items()], at_most=5)
+        notes.append(f"Sold at the next open, because their membership had ended: {names}.")
     notes += [
         f"{capital(name(model))} is left out: of the runs joined only {joined(symbols)} {_has(symbols)} it."
         for model, symbols in (trading.get("left_out") or {}).items()
