@@ -27,6 +27,8 @@ LONGEST_CALL = 60.0  # seconds that one call may take
 _NOUNS = {"Baseline": "class"}
 PATTERN = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 _NAME = re.compile(PATTERN, re.ASCII)
+FAILURES = (Exception, SystemExit)
+"""What a person's code may raise: a script that ends with sys.exit must not end the command without a word."""
 RESERVED = ("rank", "relative")
 """Modules that no code of one's own can be in: rank:return is a feature across symbols."""
 
@@ -94,11 +96,10 @@ def limited(
         raise ConfigError(
             f"{what} {name}: expected an answer within {seconds:g} s, got none. {hint}".strip()
         ) from error
-    except Exception as error:
+    except FAILURES as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
-        raise ConfigError(
-            f"{what} {name} failed at line {place.lineno} of {Path(place.filename).name}: {one_line(error)}"
-        ) from error
+        where = "" if place.filename == __file__ else f" at line {place.lineno} of {Path(place.filename).name}"
+        raise ConfigError(f"{what} {name} failed{where}: {one_line(error)}") from error
 
 
 def forget(names: Iterable[str]) -> None:
@@ -137,7 +138,7 @@ def load(name: str, *, what: str = "Feature") -> Callable[..., Any]:
     with _current_directory():
         try:
             loaded = sys.modules.get(module) or _import(module, spec)
-        except Exception as error:
+        except FAILURES as error:
             raise ConfigError(f"{what} {name}: {file} cannot be imported: {one_line(error)}") from error
     function = getattr(loaded, attribute, None)
     if not callable(function):

@@ -197,7 +197,7 @@ def fit_members(jobs: Sequence[FitJob], *, workers: WorkerPool, progress: Progre
     if failures:
         raise RunError(
             f"{len(failures)} of {len(jobs)} members failed three times: "
-            + "; ".join(f"{failure.order.name} ({failure.reason})" for failure in failures[:3])
+            + "; ".join(list(dict.fromkeys(f"{failure.order.name} ({failure.reason})" for failure in failures))[:3])
             + ". The others are kept. Lower --jobs if memory is short, and run the same command again: it resumes."
         )
 

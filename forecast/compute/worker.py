@@ -17,6 +17,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Any, cast
 
+from pipelines import user_code
+
 _LENGTH = struct.Struct("<Q")
 _CODE = (  # Ctrl-C is the business of the process that is served
     "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); import json, sys; "
@@ -109,12 +111,14 @@ def _receive_all(requests: IO[bytes], tasks: "queue.SimpleQueue[bytes]") -> None
 def _answer(task: bytes) -> bytes:
     try:
         return pickle.dumps((True, pickle.loads(task)()))  # noqa: S301  # of the process that started this one
-    except Exception as error:
+    except user_code.FAILURES as error:
         error.add_note("".join(traceback.format_exception(error)))
         try:
             pickle.loads(content := pickle.dumps((False, error)))  # noqa: S301  # some cannot be made again
         except Exception:
-            content = pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
+            content = b""
+        if isinstance(error, SystemExit) or not content:  # raised there, it would end that process
+            content = pickle.dumps((False, RuntimeError(user_code.one_line(error))))
         return content
 
 

@@ -160,18 +160,35 @@ def check_own(architecture: Architecture) -> int:
     """
     network = layers.build(architecture, seed=0)
     windows = np.random.default_rng(0).normal(size=(8, architecture.steps, architecture.features))
-    program = _program(architecture)
     parameters = flat(network.get_weights())
     try:
-        answers = program.answers(parameters, windows.astype(np.float32))
-    except Exception as error:  # whatever its layers raise when they are compiled
+        answers = _program(architecture).answers(parameters, windows.astype(np.float32))
+        _try_training(architecture, parameters)
+    except user_code.FAILURES as error:  # whatever its layers raise when they are compiled
         raise ConfigError(
-            f"Model {architecture.model}: expected a network that can be compiled on {keras.backend.backend()}, got "
-            f"{user_code.one_line(error)}. Build it of keras.layers and keras.ops."
+            f"Model {architecture.model}: expected a network that can be compiled and trained on "
+            f"{keras.backend.backend()}, got {user_code.one_line(error)}. Build it of keras.layers and keras.ops, in "
+            "float32."
         ) from error
     if not np.all(np.isfinite(answers)):
         raise ConfigError(f"Model {architecture.model}: expected finite answers, got others. Check its layers.")
     return len(parameters)
+
+
+def _try_training(architecture: Architecture, parameters: Vector) -> None:
+    """One epoch of a few made-up windows: whether it can be differentiated."""
+    program, budget = _program(architecture), Budget(epochs=1, patience=0, batch=1, learning_rate=0.0)
+    rows = np.arange(2)
+    tensors = program.fold_tensors(
+        np.zeros((architecture.steps + 2, architecture.features), dtype=np.float32),
+        ends=architecture.steps + rows,
+        targets=np.array([0.0, 1.0]),
+        weights=np.ones(2),
+        train=rows,
+        validation=rows,
+        budget=budget,
+    )
+    program.train(parameters, tensors, train=rows, batch=1, shuffle=np.random.default_rng(0), epochs=1, patience=0)
 
 
 def _lessons(architecture: Architecture, windows: Windows, fold: Fold) -> dict[str, NDArray[np.floating[Any]]]:

@@ -9,6 +9,7 @@ import pandas as pd
 from forecast.compute.executor import WorkerPool
 from forecast.compute.progress import Progress
 from forecast.compute.task import count_own, order_for
+from forecast.compute.worker import WorkerDiedError
 from forecast.config.experiment import Experiment
 from forecast.config.model_registry import is_own_network
 from forecast.datasets.dataset import Dataset
@@ -82,7 +83,12 @@ def check_code(
         )
         for model in filter(is_own_network, experiment.models)
     }
-    return {model: int(count.result()) for model, count in counted.items()}
+    try:
+        return {model: int(count.result()) for model, count in counted.items()}
+    except WorkerDiedError as error:
+        raise ConfigError(
+            f"Model {', '.join(counted)}: expected a network, got the end of its process. Let it end none."
+        ) from error
 
 
 def refuse_lookahead(certificate: Certificate, names: Iterable[str], *, progress: Progress) -> None:

@@ -36,6 +36,11 @@ class Failing(Constant):
         raise ValueError("not today")
 
 
+class Leaving(Constant):
+    def fit(self, rows: np.ndarray, targets: np.ndarray) -> None:
+        raise SystemExit(7)
+
+
 class Demanding(Constant):
     def __init__(self, strength: float) -> None:
         self.strength = strength

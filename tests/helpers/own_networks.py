@@ -46,3 +46,31 @@ def nothing(architecture):
 
 def failing(architecture):
     raise ValueError("not today")
+
+
+def leaving(architecture):
+    raise SystemExit("bye")
+
+
+def without_arguments():
+    return None
+
+
+def half_precise(architecture):
+    window = _window(architecture)
+    return keras.Model(window, keras.layers.Dense(1, dtype="float16")(keras.layers.Flatten()(window)))
+
+
+class _Rounded(keras.layers.Layer):
+    """Can be computed, and not learned from: the answer has no gradient in its weight."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(shape[-1], 1))
+
+    def call(self, inputs):
+        return keras.ops.cast(keras.ops.argmax(inputs * self.scale[:, 0], axis=-1, keepdims=True), "float32")
+
+
+def undifferentiable(architecture):
+    window = _window(architecture)
+    return keras.Model(window, _Rounded()(keras.layers.Flatten()(window)))

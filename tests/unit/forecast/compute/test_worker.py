@@ -59,6 +59,8 @@ def test_what_a_task_raises_is_raised_and_the_next_one_is_done(worker):
     assert "in fail" in caught.value.__notes__[0]
     with pytest.raises(RuntimeError, match="OddError: not again"):
         worker.call(fail_oddly)
+    with pytest.raises(RuntimeError, match="SystemExit: bye"):
+        worker.call(partial(sys.exit, "bye"))
     with pytest.raises(Exception, match="pickle"):
         worker.call(lambda: None)
     assert worker.call(partial(give, 1)) == 1

@@ -53,6 +53,10 @@ def test_it_is_trained_repeated_saved_and_loaded_to_the_last_digit(fitting, tmp_
         ("unbuilt", r"expected input of shape \(None, 6, 1\)"),
         ("nothing", "expected a keras.Model, got NoneType"),
         ("failing", "failed at line .*: ValueError: not today"),
+        ("leaving", "failed at line .*: SystemExit: bye"),
+        ("without_arguments", "failed: TypeError: without_arguments.. takes 0"),
+        ("half_precise", "expected a network that can be compiled and trained on .* Build it of keras.layers"),
+        ("undifferentiable", "expected a network that can be compiled and trained on .* Build it of keras.layers"),
         ("missing", "expected a function missing in"),
     ],
 )
