@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LARGE = 0.3  # logarithm of a split that no usual change of price looks like
+_SAME_FACTOR = 1e-4  # factors are rounded to six digits
 _SURE = 3.0  # of the logarithm of the odds: 20 to 1
 
 
 def raw(frame: "pd.DataFrame", bars: Bars, *, adjusted: bool | None) -> tuple[Bars, Actions, tuple[str, ...]]:
-    """Prices as traded and their actions. frame: the rows of the file with dividend, split, gains, adjusted.
+    """Prices as traded and their actions. frame: the rows of the file with dividend, split, gains, adjusted,
+    cumulative_factor.
 
     adjusted: whether the prices are adjusted for dividends and splits; None to let the ex dates vote, as they do on
     splits: prices as traded fall by about the dividend, adjusted ones go on.
@@ -33,8 +35,8 @@ def raw(frame: "pd.DataFrame", bars: Bars, *, adjusted: bool | None) -> tuple[Ba
     paid = int(np.count_nonzero((actions.dividend > 0) & (actions.ex_at > bars.opened_at[0])))
     if adjusted is False or not paid:
         return bars, actions, notes
-    if adjusted is None and _has_adjusted_close(frame):
-        return bars, actions, notes  # beside an adjusted close, the close is not adjusted for dividends
+    if adjusted is None and (_has_adjusted_close(frame) or "cumulative_factor" in frame):
+        return bars, actions, notes  # beside an adjusted close or its factor, the close is not adjusted for dividends
     vote = dividend_vote(bars, actions)
     if adjusted or vote < -_SURE:
         why = "" if adjusted else " (no fall at the ex dates; --as-traded keeps them as they are)"
@@ -69,6 +71,8 @@ def _actions(frame: "pd.DataFrame", bars: Bars) -> tuple[Actions, tuple[str, ...
     notes: tuple[str, ...] = ()
     dividend, split, gains = (_column(frame, name) for name in ("dividend", "split", "gains"))
     split = np.where(split == 0, 1.0, split)
+    if "cumulative_factor" in frame and "split" not in frame:
+        split = _of_cumulative(frame["cumulative_factor"].to_numpy(dtype=np.float64), _days(frame, bars))
     if np.any(gains > 0):
         dividend, notes = _with_gains(frame, dividend, gains)
     happened = (dividend != 0) | (split != 1)
@@ -81,6 +85,17 @@ def _actions(frame: "pd.DataFrame", bars: Bars) -> tuple[Actions, tuple[str, ...
     valid_rows = np.append(days[1:] != days[:-1], True)[: len(days)] & calendars.is_session(days, bars.calendar) & valid
     ex_at, _ = calendars.daily_times(days[valid_rows], bars.calendar)
     return Actions(symbol=bars.symbol, ex_at=ex_at, dividend=dividend[valid_rows], split=split[valid_rows]), notes
+
+
+def _of_cumulative(factors: Floats, days: NDArray[np.datetime64]) -> Floats:
+    """Splits of the factors that prices are divided by to be adjusted, as CRSP (CFACPR) and Compustat (AJEXDI) have
+    them: the factor of the day before by that of the day."""
+    split = np.ones(len(factors))
+    rows = np.argsort(days, kind="stable")
+    rows = rows[np.isfinite(factors[rows]) & (factors[rows] > 0)]
+    ratio = factors[rows[:-1]] / factors[rows[1:]]
+    split[rows[1:]] = np.where(np.abs(ratio - 1) > _SAME_FACTOR, ratio, 1.0)
+    return split
 
 
 def _with_gains(frame: "pd.DataFrame", dividend: Floats, gains: Floats) -> tuple[Floats, tuple[str, ...]]:

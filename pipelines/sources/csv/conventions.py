@@ -13,6 +13,8 @@ from pipelines.sources.csv.cells import quoted
 from pipelines.sources.csv.layout.plan import Plan
 from pipelines.sources.csv.tables import Arrays
 
+_LEAST_STEPS = 30  # before anything is said of amounts that only rise
+_FEW = 0.025  # of the steps: where a day ends, after forty bars or more
 _JUMP = 0.25  # of a logarithm of prices
 _PRICES = ("open", "high", "low", "close", "price", "adjusted", "bid", "ask")
 
@@ -39,6 +41,42 @@ def are_of_several(labels: NDArray[np.object_], times: Times, close: Floats) -> 
     return bool(np.any(back) or np.any(jumps > max(_JUMP, 2 * largest)))
 
 
+def without(arrays: Arrays, left_out: NDArray[np.bool_]) -> Arrays:
+    """The other rows, with their numbers in the file."""
+    rows = arrays.get("row", np.arange(1, len(left_out) + 1))
+    return {name: values[~left_out] for name, values in (arrays | {"row": rows}).items()}
+
+
+def no_bars(arrays: Arrays, *, of_crsp: bool) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Rows that are no bars by the convention of those who write them, and how many there are of each kind."""
+    prices = np.stack([arrays[name] for name in ("open", "high", "low", "close")])
+    traded = arrays["volume"] > 0 if "volume" in arrays else np.zeros(prices.shape[1], np.bool_)
+    nothing = np.all(np.isnan(prices), axis=0) & ~traded
+    kinds = {
+        "unfinished bars": ~arrays.pop("finished", np.ones(len(nothing), np.bool_)),
+        "days without a trade (negative prices of CRSP)": (prices[3] < 0) & of_crsp,
+        "rows without any price or volume": nothing & ~np.all(nothing),
+    }
+    counts = {kind: np.count_nonzero(rows) for kind, rows in kinds.items()}
+    notes = tuple(f"{kind} left out: {count:,}" for kind, count in counts.items() if count)
+    return np.any(list(kinds.values()), axis=0), notes
+
+
+def check_not_cumulative(amounts: Floats, *, path: str, column: str, hint: str) -> None:
+    """Volumes of bars and sizes of trades fall about as often as they rise; the volume of the day so far never does.
+
+    Raises:
+        BadFileError: amounts that hardly ever fall.
+    """
+    steps = np.diff(amounts[~np.isnan(amounts)])
+    rises, falls = int(np.count_nonzero(steps > 0)), int(np.count_nonzero(steps < 0))
+    if max(rises, falls) >= _LEAST_STEPS and min(rises, falls) <= _FEW * max(rises, falls):
+        raise BadFileError(
+            f"{path}: Expected amounts that were traded in column {quoted(column)!r}, got such as hardly ever "
+            f"{'fall' if rises > falls else 'rise'}: the volume of the day so far. {hint}"
+        )
+
+
 def events_of_trades(name: str, identities: dict[str, Any], arrays: Arrays) -> None:
     """What kind of row it is matters for rows with a price alone: those of quotes are told by bid and ask."""
     values = identities.pop(name)
@@ -56,8 +94,7 @@ def trades_of_databento(arrays: Arrays, actions: "str | NDArray[np.object_]") ->
     notes = (f"{np.count_nonzero(~trades):,} orders are no trades",)
     if "bid" in arrays:
         return arrays | {"price": np.where(trades, arrays["price"], np.nan)}, notes
-    row = arrays.get("row", np.arange(1, len(trades) + 1))
-    return {name: values[trades] for name, values in (arrays | {"row": row}).items()}, notes
+    return without(arrays, ~trades), notes
 
 
 def carry_sides(plan: Plan, arrays: Arrays, sides: dict[str, float] | None) -> tuple[str, ...]:
@@ -116,6 +153,8 @@ def scale(plan: Plan, arrays: Arrays) -> None:
     for name in _PRICES:
         if scale != 1.0 and name in arrays and not (plan.shape.whole and not _are_integers(arrays[name])):
             arrays[name] = arrays[name] / scale
+    if "more_volume" in arrays:
+        arrays["volume"] = arrays["volume"] + arrays.pop("more_volume")
     volume_scale = plan.shape.volume_scale * plan.columns.volume_scale
     if "turnover" in arrays and _in_shares(arrays.pop("turnover"), arrays):
         volume_scale = plan.columns.volume_scale

@@ -18,6 +18,7 @@ Decimal = Literal[".", ","]
 EMPTY = (
     "", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "Null", "None", "-", "--", "–", "—", "#N/A", "N.A.", "nil",
     "<NA>", "NaT", "#N/A N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?",
+    "#N/A Field Not Applicable", "#N/A Invalid Security",
 )  # fmt: skip
 
 _SIGNS = r"(?:(?:US|R|HK|C|A|S|NZ|NT)?\$|[€£¥₹₩₽฿₺₪₫₴]|zł|kr\.?|Rs\.?|p|USD|EUR|GBP|INR|CHF|JPY|CNY|BRL)"
@@ -29,14 +30,17 @@ _UNITS = {
     "lakh": 1e5, "l": 1e5, "cr": 1e7, "万": 1e4, "亿": 1e8,
 }  # fmt: skip
 _UNIT = r"(?i)(?P<number>.*[\d.,])(?P<unit>" + "|".join(sorted(_UNITS, key=len, reverse=True)) + r")\.?$"
+_EXPONENT = r"([eE][-+]?\d{1,3})?"
 _UNSURE = r"^[-+]?[1-9]\d{0,2}[.,]\d{3}$"
 _EVIDENCE: Mapping[Decimal, str] = {
-    ".": r"^[-+]?(\d{1,3}(,\d{2,3})+\.\d*|\d*\.(\d{0,2}|\d{4,})|(0+|\d{4,})?\.\d{3}|\d{1,3}(,\d{2,3}){2,})$",
-    ",": r"^[-+]?(\d{1,3}(\.\d{3})+,\d*|\d*,(\d{0,2}|\d{4,})|(0+|\d{4,})?,\d{3}|\d{1,3}(\.\d{3}){2,})$",
+    ".": r"^[-+]?(\d{1,3}(,\d{2,3})+\.\d*|\d*\.(\d{0,2}|\d{4,})|(0+|\d{4,})?\.\d{3}|\d{1,3}(,\d{2,3}){2,})"
+    rf"{_EXPONENT}$",
+    ",": r"^[-+]?(\d{1,3}(\.\d{3})+,\d*|\d*,(\d{0,2}|\d{4,})|(0+|\d{4,})?,\d{3}|\d{1,3}(\.\d{3}){2,})"
+    rf"{_EXPONENT}$",
 }
 _NUMBER: Mapping[Decimal, str] = {
-    ".": r"^[-+]?(\d+|\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})*,\d{3})?(\.\d*)?([eE][-+]?\d{1,3})?$",
-    ",": r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][-+]?\d{1,3})?$",
+    ".": rf"^[-+]?(\d+|\d{{1,3}}(,\d{{3}})+|\d{{1,2}}(,\d{{2}})*,\d{{3}})?(\.\d*)?{_EXPONENT}$",
+    ",": rf"^[-+]?(\d+|\d{{1,3}}(\.\d{{3}})+)?(,\d*)?{_EXPONENT}$",
 }
 _EIGHTHS = r"^\d{2,3}'([0-2]\d|3[01])[0257]$"  # 110'165 is 110 and 16.5 thirty-seconds
 _LEAST = 5

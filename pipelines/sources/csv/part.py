@@ -70,14 +70,14 @@ def file_part(plan: Plan, arrays: Arrays, sides: dict[str, float] | None = None)
         notes += more
     for name in set(plan.columns.events) & set(identities):
         conventions.events_of_trades(name, identities, arrays)
-    if "finished" in arrays and not np.all(finished := arrays.pop("finished")):
-        row = arrays.pop("row", np.arange(1, len(finished) + 1))
-        arrays = {name: values[finished] for name, values in (arrays | {"row": row}).items()}
-        notes += (f"unfinished bars left out: {np.count_nonzero(~finished):,}",)
-    if plain(plan.columns.values.get("close", "")) in ("prc", "dlyprc") and np.any(none := arrays["close"] < 0):
-        row = arrays.pop("row", np.arange(1, len(none) + 1))
-        arrays = {name: values[~none] for name, values in (arrays | {"row": row}).items()}
-        notes += (f"days without a trade (negative prices of CRSP) left out: {np.count_nonzero(none):,}",)
+    if plan.columns.kind == "bars":
+        none, why = conventions.no_bars(arrays, of_crsp=plain(plan.columns.values["close"]) in ("prc", "dlyprc"))
+        notes += why
+        if np.any(none):
+            arrays = conventions.without(arrays, none)
+            identities = {
+                name: values if isinstance(values, str) else values[~none] for name, values in identities.items()
+            }
     if plan.columns.quotes:
         notes += conventions.carry_sides(plan, arrays, sides)
     if "split" in arrays and plan.shape.factor:

@@ -118,6 +118,7 @@ def text(
                 ),
                 parse_options=csv.ParseOptions(
                     delimiter=layout.delimiter,
+                    quote_char=layout.quote,
                     newlines_in_values=False,
                     invalid_row_handler=_left_out(layout),
                 ),
@@ -152,7 +153,7 @@ def _left_out(layout: Layout) -> Callable[[Any], str]:
 
     def decide(row: Any) -> str:
         nonlocal last
-        cells, number = split(row.text, layout.delimiter) or [""], row.number or 0
+        cells, number = split(row.text, layout.delimiter, layout.quote) or [""], row.number or 0
         cut_off = re.match(r"[-+(]?\W?\d", cells[0]) or any(name.startswith(cells[0]) for name in names)
         count = len(cells) == 1 and cells[0].isdecimal() and abs(int(cells[0]) - number) <= 1
         dated = len(cells) > 1 and (is_time(cells[0]) or (is_data(cells) and any(map(is_time, cells))))

@@ -12,7 +12,7 @@ from pipelines.cleaning.report import Places
 from pipelines.errors import BadFileError, ConfigError, TooFewBarsError
 from pipelines.market.types import Ticks
 from pipelines.sources.base import Delivery
-from pipelines.sources.csv import actions, archives, lobster
+from pipelines.sources.csv import actions, archives, conventions, lobster
 from pipelines.sources.csv.cells import quoted
 from pipelines.sources.csv.file import read_file
 from pipelines.sources.csv.formats import kinds
@@ -25,6 +25,10 @@ from pipelines.sources.csv.times import bar_times
 if TYPE_CHECKING:
     import pandas as pd
 
+_TRADED = {
+    "volume": "Name the column of each bar's own volume with --column volume=COLUMN, or write the differences.",
+    "size": "Name the column of each trade's own size with --column size=COLUMN, or fetch the trades.",
+}
 _SLACK = np.timedelta64(3, "D")
 
 
@@ -122,13 +126,17 @@ def deliver(loaded: Loaded, symbol: str, *, before: Ticks | None = None) -> Deli
         "places": places,
     }
     notes = (*loaded.notes, *chosen)
+    for name, hint in _TRADED.items():
+        if name in frame and name in loaded.readings[0].columns:
+            column = loaded.readings[0].columns[name]
+            conventions.check_not_cumulative(frame[name].to_numpy(), path=path, column=column, hint=hint)
     if loaded.kind != "bars":
         frame, places, more = _of_exchange(frame, places, options.exchange, path)
         market |= {"places": places}
         return _tape(frame, symbol, market, quoted="bid" in frame, notes=(*notes, *more), before=before)
     bars, report = cleaning.bars(frame, symbol=symbol, interval=options.interval, **market)
     paid = None
-    if any(name in frame for name in ("dividend", "split", "gains")):
+    if any(name in frame for name in ("dividend", "split", "gains", "cumulative_factor")):
         bars, paid, more = actions.raw(frame, bars, adjusted=options.adjusted)
         notes += more
     elif options.adjusted:

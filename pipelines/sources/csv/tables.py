@@ -11,12 +11,19 @@ from pipelines.errors import BadFileError
 from pipelines.sources.csv import numbers, reader
 from pipelines.sources.csv.cells import Column, quoted
 from pipelines.sources.csv.layout.plan import Plan
-from pipelines.sources.csv.times import times
+from pipelines.sources.csv.times import date_texts, times
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _TOTALS = ("total", "totals", "sum", "average", "mean", "summe", "gesamt", "total:", "grand total", "合计", "总计")
+_CLOCKS = (
+    (r"^((?:1[89]|20)\d{6})\.0$", r"\1", True),
+    (r"^(.*\d) (\d\d)-([AP]M)$", r"\1 \2:00 \3", True),
+    (r"^((?:19|20)\d{6})-(\d\d:?\d\d:?\d\d(?:\.\d+)?Z?)$", r"\1 \2", True),
+    (r"^(.*\d)[T ]24:?00(?::?00)?(?:\.0+)?$", r"\1", False),
+)
+"""Ways of writing a time, each with its usual one, and whether intraday times are written so too."""
 _SPREADSHEET_DAY = r"^[234]\d{4}(\.\d+)?$"  # from 1954 to 2036
 _SPREADSHEET_1970 = 25_569
 _NO = ("false", "0", "no", "f", "n")
@@ -175,6 +182,8 @@ def _stamps(plan: Plan, cells: list[Any], row: int) -> times.Stamps:
             seconds = numbers.typed(time, where=column)
         wall = times.after_midnight(seconds, plan.date, where=column, unit=plan.shape.clock)
         return times.Stamps(wall=wall, utc=None, unit=f"after midnight of {plan.date}")
+    if plan.shape.first_year != 1 and pa.types.is_string(time.type):
+        time = date_texts.of_years_since(time, plan.shape.first_year)
     if plan.layout is not None and pa.types.is_string(time.type):
         time = _dates_of_clocks(time, daily=plan.columns.kind == "bars" and options.interval == "1d")
     day_first = plan.shape.day_first if options.day_first is None else options.day_first
@@ -186,14 +195,14 @@ def _stamps(plan: Plan, cells: list[Any], row: int) -> times.Stamps:
 
 
 def _dates_of_clocks(time: Any, *, daily: bool) -> Any:
-    """20240102.0, as pandas writes a column of whole numbers with a gap, as 20240102; 24:00 of a daily bar left away,
-    which would be the next date; day numbers of a spreadsheet as dates."""
+    """20240102.0, as pandas writes a column of whole numbers with a gap, as 20240102; 12-PM and FIX's 20240102-14:30:00
+    with blanks; 24:00 of a daily bar left away, which would be the next date; day numbers of a spreadsheet as dates."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    for pattern, applies in ((r"^((?:1[89]|20)\d{6})\.0$", True), (r"^(.*\d)[T ]24:?00(?::?00)?(?:\.0+)?$", daily)):
-        if applies and len(time) and pc.any(pc.match_substring_regex(time, pattern)).as_py():
-            time = pc.replace_substring_regex(time, pattern, r"\1")
+    for pattern, plain, applies in _CLOCKS:
+        if (daily or applies) and len(time) and pc.any(pc.match_substring_regex(time, pattern)).as_py():
+            time = pc.replace_substring_regex(time, pattern, plain)
     if daily and len(time) and pc.all(pc.match_substring_regex(time, _SPREADSHEET_DAY)).as_py():
         days = pc.floor(time.cast(pa.float64())).cast(pa.int32())
         time = pc.subtract(days, pa.scalar(_SPREADSHEET_1970, pa.int32())).cast(pa.date32()).cast(pa.string())

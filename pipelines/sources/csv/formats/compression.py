@@ -26,7 +26,15 @@ else:
 
 MAX_BYTES = 32 << 30
 MAX_RATIO = 400  # real trades compress 5 to 40 times; a bomb a thousand times
-OPENERS: dict[str, Any] = {"gzip": _unpack, "bz2": bz2.open, "xz": lzma.open}
+
+
+def _open_zstd(file: Any, _mode: str) -> Any:
+    import pyarrow as pa
+
+    return pa.CompressedInputStream(file, "zstd")
+
+
+OPENERS: dict[str, Any] = {"gzip": _unpack, "bz2": bz2.open, "xz": lzma.open, "zstd": _open_zstd}
 """How the text in a file of each kind is opened."""
 
 

@@ -169,9 +169,8 @@ def _yahoo_chart(node: dict[str, Any]) -> list[dict[str, Any]] | None:
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
     """A row with what its objects hold beside the rest: Oanda's {"time": ..., "mid": {"o": ..., "c": ...}}."""
     inside = [value for value in record.values() if isinstance(value, dict)]
-    if len(inside) != 1 or set(inside[0]) & set(record):
-        return record
-    return {name: value for name, value in record.items() if value is not inside[0]} | inside[0]
+    others = {name: value for name, value in record.items() if not isinstance(value, dict)}
+    return record if len(inside) != 1 or set(inside[0]) & set(others) else others | inside[0]
 
 
 def _as_csv(rows: Any) -> io.BufferedReader:

@@ -27,20 +27,18 @@ SUFFIXES = (
     ".tar",
     ".tgz",
 )
-PACKED = (".gz", ".bz2", ".xz")
+PACKED = (".gz", ".bz2", ".xz", ".zst")
 
 _MAGIC = (
     (b"PAR1", "parquet"), (b"ARROW1", "feather"), (b"PK\x03\x04", "zip"), (b"\x1f\x8b", "gzip"), (b"BZh", "bz2"),
-    (b"\xfd7zXZ\x00", "xz"),
+    (b"\xfd7zXZ\x00", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"),
 )  # fmt: skip
 _FOREIGN = (
     (b"\xd0\xcf\x11\xe0", "an Excel workbook of before 2007 (.xls)", "Save it as .xlsx or .csv."),
     (b"%PDF", "a PDF document", "Copy its table to a .csv file."),
     (b"\x89HDF", "an HDF5 file", "Save its table with pandas' to_parquet()."),
     (b"SQLite format 3", "an SQLite database", "Export its table as .csv."),
-    (b"00COTAHIST", "B3's history in columns of fixed width", "Save the rows of one ticker as .csv with a header."),
     (b"DBN", "Databento's binary format", "Ask Databento for CSV, or convert it with its client's to_csv()."),
-    (b"\x28\xb5\x2f\xfd", "a file packed with Zstandard", "Unpack it with zstd -d."),
     (b"7z\xbc\xaf", "a 7z archive", "Unpack it first."),
     (b"Rar!", "a RAR archive", "Unpack it first."),
     (b"\x93NUMPY", "a NumPy array", "Save it as .csv or .parquet with its columns' names."),
@@ -87,7 +85,7 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def kind(path: Path) -> str:
-    """parquet, feather, zip, gzip, bz2, xz or text.
+    """parquet, feather, zip, gzip, bz2, xz, zstd or text.
 
     Raises:
         BadFileError: another kind of file, which is named.

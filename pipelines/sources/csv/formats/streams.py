@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.sources.csv.formats import compression, documents, encodings, kinds
+from pipelines.sources.csv.formats import compression, documents, encodings, fixed_width, kinds
 
 BLOCK = 8 << 20
 _HEAD = 1 << 18
@@ -35,6 +35,9 @@ def open_text(path: Path, watch: Callable[[int], None] | None = None) -> tuple[i
         raw, name = base if watch is None else compression.Bounded(base, path, size, base=base, watch=watch), ""
     stream = io.BufferedReader(raw, BLOCK)
     try:
+        if _peek(stream, _HEAD).startswith(fixed_width.MARK):
+            stream = io.BufferedReader(_Chunks(fixed_width.as_csv(stream), stream), BLOCK)
+            return stream, f"{name} columns of fixed width".strip()
         encoding, skipped = encodings.detect(_peek(stream, _HEAD), path)
         _read_exactly(stream, skipped)
         if encoding not in ("utf-8", "ascii"):

@@ -19,21 +19,22 @@ _TIMES = (
     "begin", "barstart", "dateandtime", "datum", "fecha", "日期", "时间", "交易日期", "交易时间", "日時", "日付",
     "zeit", "t", "tsrecv", "transacttime", "data", "tarih", "дата", "날짜", "일자", "日付け", "dates", "datadate",
     "dlycaldt", "dtyyyymmdd", "start", "startsat", "beginsat", "dato", "päivämäärä", "ημερομηνία", "tanggal", "ngày",
-    "trddt", "tradetime", "createdtime", "siptimestamp", "participanttimestamp", "datetimeutc",
+    "trddt", "tradetime", "createdtime", "transactiontime", "mts", "actionday",
+    "siptimestamp", "participanttimestamp", "datetimeutc",
 )  # fmt: skip
 _DATES = (
     "date", "dtyyyymmdd", "tradedate", "datum", "data", "fecha", "日期", "日付", "日付け", "날짜", "дата", "tarih",
-    "dato",
+    "dato", "actionday", "dateg", "datel",
 )  # fmt: skip
 _CLOCKS = (
     "time", "timestamp", "timebarstart", "timeofday", "minute", "msofday", "seconds", "secondsofday",
-    "uhrzeit", "zeit",
+    "uhrzeit", "zeit", "logtime", "updatetime", "timeg", "timel",
     "heure", "ora", "hora", "tijd", "时间", "時刻", "時間", "시간", "время", "saat",
 )  # fmt: skip
 _BARS: dict[str, tuple[str, ...]] = {
     "open": (
         "ouvert", "kursotwarcia", "開市", "åben", "åpning", "avaus", "άνοιγμα", "pembukaan", "mở", "opnprc",
-        "tradeopen", "prezzoapertura",
+        "tradeopen", "prezzoapertura", "startprice",
         "otwarcie", "açılış", "откр", "открытие", "시가", "開盤", "開盤價", "ouv", "openen", "eröffn", "öppen",
         "erster", "pxopen", "priceopen", "openprc", "dlyopen", "prcod", "firsttradeprice",
         "open", "o", "openprice", "openingprice", "first", "openindexvalue", "opnpric", "bidopen", "openbid",
@@ -41,7 +42,7 @@ _BARS: dict[str, tuple[str, ...]] = {
     ),
     "high": (
         "haut", "kursmax", "højeste", "høj", "høy", "ylin", "υψηλό", "tertinggi", "cao", "höchst",
-        "höchstkurs", "hiprc", "tradehigh", "prezzomax",
+        "höchstkurs", "hoogste", "maxprice", "hiprc", "tradehigh", "prezzomax",
         "najwyzszy", "najwyższy", "yüksek", "макс", "максимум", "고가", "最高價", "hoog", "高", "högsta",
         "pxhigh", "pricehigh", "askhi", "dlyhigh", "prchd", "hightradeprice",
         "high", "h", "highprice", "max", "highindexvalue", "hghpric", "bidhigh", "highbid", "最高", "最高价",
@@ -49,7 +50,7 @@ _BARS: dict[str, tuple[str, ...]] = {
     ),
     "low": (
         "bas", "kursmin", "lav", "alin", "χαμηλό", "terendah", "thấp", "tiefst", "tiefstkurs", "loprc",
-        "tradelow", "prezzomin",
+        "tradelow", "prezzomin", "laagste", "minprice",
         "najnizszy", "najniższy", "düşük", "мин", "минимум", "저가", "最低價", "laag", "低", "lägsta",
         "pxlow", "pricelow", "bidlo", "dlylow", "prcld", "lowtradeprice",
         "low", "l", "lowprice", "min", "lowindexvalue", "lwpric", "bidlow", "lowbid", "最低", "最低价", "安値",
@@ -57,6 +58,7 @@ _BARS: dict[str, tuple[str, ...]] = {
     ),
     "close": (
         "clot", "kurszamknięcia", "收市", "seneste", "siste", "viimeisin", "τελευταία", "terakhir", "lầncuối",
+        "slot", "endprice",
         "laatst", "fecho", "schlusspreis", "clsprc", "tradeclose", "prezzochiusura", "closeclosepriceadjustedforsplits",
         "zamkniecie", "zamknięcie", "şimdi", "kapanış", "цена", "закрытие", "종가", "收盤", "收盤價", "dernier",
         "laatste", "slotkoers", "ostatnio", "senaste", "pxlast", "priceclose", "prc", "dlyclose", "prccd", "trdprc",
@@ -111,8 +113,11 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "exchange": ("ex", "exchange", "venue"),
 }
 _ACTIONS: dict[str, tuple[str, ...]] = {
-    "dividend": ("dividend", "dividends", "exdividend", "divcash", "dividendamount"),
+    "dividend": (
+        *("dividend", "dividends", "exdividend", "divcash", "dividendamount", "divamt", "dlyorddivamt", "divd"),
+    ),
     "split": ("split", "splits", "stocksplit", "stocksplits", "splitratio", "splitfactor", "splitcoefficient"),
+    "cumulative_factor": ("cfacpr", "dlycumfacpr", "ajexdi"),
     "gains": ("capitalgains", "capitalgain"),
 }
 _IDENTITIES = (
@@ -122,7 +127,7 @@ _IDENTITIES = (
     "coin", "market", "股票代码", "代码", "名称", "证券代码", "wkn", "firma", "unternehmen", "expiry",
     "expiration", "maturity", "xprydt", "currency", "fininstrmid", "secid", "underlying", "tic", "iid", "boardid",
     "contractmonth", "contractname", "contractcode", "contractid", "optiontype", "optiontyp", "putcall", "stockname",
-    "fundname", "indexname", "assetname",
+    "fundname", "indexname", "assetname", "assetid", "codneg",
 )  # fmt: skip
 _IDENTITY_PARTS = re.compile("symbol|ticker|cusip|sedol|security|instrument|strike|^isin|isin$|^scrip|^expir")
 _EVENTS = ("action", "eventtype", "messagetype", "msgtype", "recordtype")
@@ -146,7 +151,7 @@ _MONEY = re.compile(
 )
 _CURRENCY = re.compile(r"[(\[](USD|EUR|GBP|JPY|CHF|CAD|AUD|INR|CNY|HKD|KRW|BRL|SEK|NOK|DKK|PLN|[$€£¥₹])[)\]]\s*$")
 _BRACKETS = re.compile(r"(?i)\s*[(\[（](?!.*(prev|prior|adj|52|year|av[ge]))[^)\]）]*[)\]）]\s*$")
-_VOLUME = re.compile("^vol|volume|volumen|wolumen|quantit|quantid|umsatz|sharestraded|成交量|出来高|거래량")
+_VOLUME = re.compile("^vol|volume|volumen|wolumen|quantit|quantid|tradedq|umsatz|sharestraded|成交量|出来高|거래량")
 _NOT_VOLUME = re.compile(r"av(g|erage)|mean|\bs?ma\b|change|chg|deliv|%|bid|ask|buy|sell|taker|adj|volat")
 _SCALES = {
     100: re.compile(r"\w.*[\s(\[](in )?(hundreds?|'?100'?s?)[)\]]*$"),
@@ -358,6 +363,8 @@ def _time(named: Mapping[str, str], by_plain_name: Mapping[str, str], names: Seq
 
 def _zone(time: Sequence[str]) -> str | None:
     """The zone in 'Gmt time', 'Time (UTC)', 'Date (EET)'."""
+    if all(name.endswith("[G]") for name in time):
+        return "UTC"  # Refinitiv's Date[G] and Time[G]
     if len(time) != 1:
         return None
     for word in time[0].replace("(", " ").replace(")", " ").replace("_", " ").split():

@@ -15,6 +15,9 @@ from pipelines.sources.csv.numbers import EMPTY
 _DELIMITERS = "\t;|,"
 _LINES = 200
 _ENOUGH = 5  # recognised names: a time and four prices
+_QUOTED = re.compile(rb'(?:^|(?<=[,;|\t]))[ ]*"(?:[^"]|"")*"')
+_SINGLE_QUOTES = re.compile(r"\s*'[^']*'\s*[,;|\t]\s*'")
+_OPEN_QUOTE = re.compile(rb'(?:^|[,;|\t])[ ]*"')
 _NUMBER = re.compile(r"[-+(]?[^\w\s]{0,2}[A-Z]{0,3}[$€£¥₹]? ?\d[\d.,'’\s]*(?:[eE][-+]?\d+)?[KMBTkmbt%万亿]?\)?")
 _TIME = re.compile(
     r"\d{1,4}[-/.年 ]\d{1,2}[-/.月 ]\d{1,4}.*|\d{1,2}[-/. ]?\w{3,10}[-/., ]+\d{2,4}.*"
@@ -29,6 +32,7 @@ class Layout:
 
     tags: of columns that belong to one of several symbols (yfinance's download), column number -> symbol.
     what: the kind of file for a person. first: the cells of its first rows. header_lines: lines before the rows.
+    quote: what cells may be enclosed in.
     """
 
     path: Path
@@ -40,6 +44,7 @@ class Layout:
     first: tuple[tuple[str, ...], ...] = ()
     header_lines: int = 0
     tags: tuple[str, ...] = field(default=())
+    quote: str = '"'
 
 
 def read(path: Path, *, skip: int | None = None, header: Sequence[str] | None = None, names: frozenset[str]) -> Layout:
@@ -63,8 +68,9 @@ def read(path: Path, *, skip: int | None = None, header: Sequence[str] | None = 
     texts = [text for text, _ in lines[skip or 0 :] if text.strip()]
     if not texts:
         raise BadFileError(f"Expected a file with a header and rows, got {quoted(path)}, which is empty.")
-    delimiter = separator or _delimiter(texts)
-    rows = [split(text, delimiter) for text, _ in lines]
+    quote = "'" if 2 * sum(_SINGLE_QUOTES.match(text) is not None for text in texts) > len(texts) else '"'
+    delimiter = separator or _delimiter(texts, quote)
+    rows = [split(text, delimiter, quote) for text, _ in lines]
     width = _width(rows[skip or 0 :], delimiter, path, texts[0])
     begin = next(
         (n for n in range(skip or 0, len(rows)) if len(rows[n]) in (width, width + 1) and is_data(rows[n])), None
@@ -101,6 +107,7 @@ def read(path: Path, *, skip: int | None = None, header: Sequence[str] | None = 
         first=tuple(tuple(row) for row in rows[begin:] if row),
         header_lines=begin,
         tags=tags,
+        quote=quote,
     )
 
 
@@ -110,7 +117,7 @@ def _lines(content: bytes) -> list[tuple[str, int]]:
     waiting = b""
     for line in content.splitlines(keepends=True):
         waiting += line
-        if waiting.count(b'"') % 2 and len(waiting) < 10_000:
+        if b'"' in waiting and _OPEN_QUOTE.search(_QUOTED.sub(b"", waiting)) and len(waiting) < 10_000:
             continue
         lines.append((waiting.decode("utf-8", errors="replace").strip("\r\n"), len(waiting)))
         waiting = b""
@@ -121,7 +128,7 @@ def _lines(content: bytes) -> list[tuple[str, int]]:
     return lines
 
 
-def split(text: str, delimiter: str) -> list[str]:
+def split(text: str, delimiter: str, quote: str = '"') -> list[str]:
     """The cells of a line."""
     if not text.strip():
         return []
@@ -129,17 +136,22 @@ def split(text: str, delimiter: str) -> list[str]:
         return [
             cell.strip()
             for cell in next(
-                csv.reader([text.replace("\n", " ").replace("\r", " ")], delimiter=delimiter, skipinitialspace=True)
+                csv.reader(
+                    [text.replace("\n", " ").replace("\r", " ")],
+                    delimiter=delimiter,
+                    quotechar=quote,
+                    skipinitialspace=True,
+                )
             )
         ]
     except (csv.Error, StopIteration):
         return [cell.strip() for cell in text.split(delimiter)]
 
 
-def _delimiter(texts: Sequence[str]) -> str:
+def _delimiter(texts: Sequence[str], quote: str) -> str:
     best, score = ",", (False, False)
     for delimiter in _DELIMITERS:
-        counts = Counter(len(split(text, delimiter)) for text in texts)
+        counts = Counter(len(split(text, delimiter, quote)) for text in texts)
         usual, times = max(counts.items(), key=lambda item: (item[0] > 1, item[1]))
         own = (usual >= 3, usual >= 2 and times >= 0.8 * len(texts))
         if own > score or (usual >= 2 and score == (False, False)):
@@ -161,6 +173,8 @@ def _width(rows: Sequence[Sequence[str]], delimiter: str, path: Path, line: str)
 def is_data(row: Sequence[str]) -> bool:
     """Whether a line holds numbers and times, as no header and no footer does."""
     filled = [cell for cell in row if cell not in EMPTY]
+    if any(row) and len(filled) < sum(map(bool, row)) and all(map(is_time, filled)):
+        return True  # a date and #N/A
     values = sum(bool(_NUMBER.fullmatch(cell) or _TIME.fullmatch(cell)) for cell in filled)
     return values >= 2 and values >= 0.4 * len(filled)
 

@@ -49,7 +49,8 @@ class Plan:
         own = {**self.columns.values, **self.columns.quotes, **self.columns.actions}
         if self.columns.adjusted and self.columns.actions:
             own["adjusted"] = self.columns.adjusted
-        for needed, column in (("turnover", self.shape.turnover), ("split", self.shape.factor)):
+        more = {"turnover": self.shape.turnover, "split": self.shape.factor, "more_volume": self.shape.more_volume}
+        for needed, column in more.items():
             if column and (name := next((name for name in self.places if plain(name) == column), None)) is not None:
                 own[needed] = name
         if self.shape.name == shapes.LOBSTER:

@@ -36,7 +36,8 @@ class Shape:
     whole: the scale is that of prices that are whole numbers. day_in_name: the date of times after midnight, clock:
     their unit. place: pattern of the file's path, by which shapes of equal cells are told apart. turnover: name of the
     column of money, by which volumes in lots are told from those in shares. factor: name of the column of factors at
-    ex dates, which are splits upside down. sides_stand: an empty bid or ask is that of the row before.
+    ex dates, which are splits upside down. sides_stand: an empty bid or ask is that of the row before. first_year:
+    the one that years of two or three digits are counted from, as 1. more_volume: name of a second column of volume.
     """
 
     name: str
@@ -57,6 +58,8 @@ class Shape:
     turnover: str = ""
     factor: str = ""
     sides_stand: bool = False
+    first_year: int = 1
+    more_volume: str = ""
     recognised: bool = True
 
     @property
@@ -219,6 +222,22 @@ SHAPES = (
     Shape(
         name="akshare", signature=frozenset({"日期", "开盘", "收盘", "成交量"}), volume_scale=100.0, turnover="成交额",
     ),
+    Shape(
+        name="twse", signature=frozenset({"日期", "成交股數", "開盤價"}), first_year=1912, decimal=".",
+    ),
+    Shape(
+        name="twse", signature=frozenset({"日期", "成交仟股", "開盤"}), columns={"volume": "成交仟股"}, first_year=1912,
+        volume_scale=1_000.0, decimal=".",
+    ),
+    Shape(
+        name="huobi", signature=frozenset({"id", "open", "close", "amount", "vol", "count"}),
+        columns={"time": "id", "volume": "amount"}, calendar="24/7",
+    ),
+    Shape(
+        name="tradestation", signature=frozenset({"date", "time", "close", "up", "down"}), columns={"volume": "up"},
+        more_volume="down",
+    ),
+    Shape(name="cotahist", signature=frozenset({"codneg"}), calendar="BVMF"),
     Shape(name="jquants", signature=frozenset({"adjustmentfactor", "adjustmentclose"}), factor="adjustmentfactor"),
     Shape(
         name="eodhd", signature=frozenset({"timestamp", "gmtoffset", "datetime"}), columns={"time": "timestamp"},
@@ -342,10 +361,17 @@ def _prices(four: Mapping[int, Sequence[float]], order: Sequence[int]) -> dict[i
     one, two = (n for n in range(4) if n not in (*high, *low))
     gaps = [sum(abs(after[o] - before[c]) for before, after in pairwise(rows)) for o, c in ((one, two), (two, one))]
     opened, closed = (one, two) if gaps[0] < gaps[1] else (two, one)
-    if min(gaps) >= 0.7 * max(gaps):
+    if min(gaps) >= 0.7 * max(gaps) or _is_mean(opened, closed, high[0], low[0], rows):
         return None
     names = {opened: "open", high[0]: "high", low[0]: "low", closed: "close"}
     return {column: names[n] for n, column in enumerate(four)}
+
+
+def _is_mean(opened: int, closed: int, high: int, low: int, rows: Sequence[Sequence[float]]) -> bool:
+    """Whether what would be the open lies about the middle of the bars, as their mean price does: an open lies as near
+    to high or low as the close."""
+    off_middle = [sum(abs(2 * row[n] - row[high] - row[low]) for row in rows) for n in (opened, closed)]
+    return off_middle[0] < 0.7 * off_middle[1]
 
 
 def _numbers(cells: Sequence[str]) -> list[float] | None:

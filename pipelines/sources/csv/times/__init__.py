@@ -1,3 +1,3 @@
 """Cells to times, and the times of bars."""
 
-__all__ = ["bar_times", "times"]
+__all__ = ["bar_times", "date_texts", "times"]

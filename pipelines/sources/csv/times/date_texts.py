@@ -36,6 +36,7 @@ _DATES = {
     "year of the Republic of China, month, day": r"(?P<r>1\d\d)/(?P<m>\d{1,2})/(?P<d>\d{1,2})",
     "yyyymmdd": r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)",
     "": r"(?P<a>\d{1,2})(?P<s>[-/. ])(?P<b>\d{1,2})[-/. ](?P<y>\d{4}|\d\d)",
+    "six digits": r"(?P<a>\d\d)(?P<s>)(?P<b>\d\d)(?P<y>\d\d)",
     "day, month's name, year": rf"(?P<d>\d{{1,2}}){_ORDINAL}[-/. ]*{_NAMED}\.?[-/., ]*(?P<y>\d{{4}}|\d\d)",
     "month's name, day, year": rf"{_NAMED}\.?[-/. ]*(?P<d>\d{{1,2}}){_ORDINAL},?[-/. ]+(?P<y>\d{{4}})",
     "year, month's name, day": rf"(?P<y>\d{{4}})[-/. ]{_NAMED}[-/. ](?P<d>\d{{1,2}})",
@@ -55,6 +56,8 @@ _MONTHS = (
     "dec december dez dezember décembre dic diciembre dicembre dezembro déc",
 )
 _MONTH = {name: number for number, names in enumerate(_MONTHS, start=1) for name in names.split()}
+_EARLIEST_SHORT = 1950  # of years of two digits
+_LATEST, _BUDDHIST = 2400, 543  # a year that is later than any; what the Buddhist era began before ours
 _HINT = "Another format: --time-format, e.g. '%d/%m/%Y %H:%M:%S'."
 
 
@@ -66,6 +69,16 @@ class DateTexts:
     offset: NDArray[np.timedelta64] | None
     zone: str | None
     order: str
+
+
+def of_years_since(text: "pa.ChunkedArray", first_year: int) -> "pa.ChunkedArray":
+    """99/01/04 and 113年1月2日, of years that are counted from one of ours, with the years that we count."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    parts = pc.extract_regex(text, r"^\s*(?P<y>\d{2,3})(?P<rest>[-/.年].*)$")
+    years = pc.add(pc.struct_field(parts, "y").cast(pa.int64()), first_year - 1).cast(pa.string())
+    return pc.coalesce(pc.binary_join_element_wise(years, pc.struct_field(parts, "rest"), ""), text)
 
 
 def is_compact(text: "pa.ChunkedArray") -> bool:
@@ -102,7 +115,7 @@ def parse(text: "pa.ChunkedArray", *, where: Column, day_first: bool | None) -> 
         zoned = "z" in _fields(parts) and bool(pc.all(pc.not_equal(pc.struct_field(parts, "z"), "")).as_py())
         like = "with a zone like the others" if zoned else "such as 2013-09-02 09:30:00.125"
         raise where.bad(row, text[row].as_py(), expected=f"a time {like}", hint=_HINT)
-    if day_first is None and order == "" and _year_first(parts):
+    if day_first is None and "a" in _fields(parts) and _year_first(text, parts, where=where):
         order, year, month, day = (
             "year, month, day",
             _full(_integers(parts, "a")),
@@ -112,6 +125,8 @@ def parse(text: "pa.ChunkedArray", *, where: Column, day_first: bool | None) -> 
     else:
         year = _integers(parts, "r") + 1911 if "r" in _fields(parts) else _full(_integers(parts, "y"))
         month, day, order = _month_and_day(text, parts, order, where=where, day_first=day_first)
+    if np.any(fits) and np.all(year[fits] > _LATEST):
+        year, order = year - _BUDDHIST, f"{order} (years of the Buddhist era)"
     days, exists = _days(year, month, day)
     clock, right = _clock(parts)
     if np.any(wrong := fits & ~(exists & right)):
@@ -165,23 +180,38 @@ def _month_and_day(
             raise where.bad(row, text[row].as_py(), expected="one order of day and month", hint=_HINT)
         day_first = bool(np.any(first > 12)) or (bool(dots) and not np.any(second > 12))
         if not day_first and not np.any(second > 12):
-            row = int(np.argmax(first > 0))
-            raise ConfigError(
-                f"{quoted(where.path)}: Expected dates that can be read in one way, got {text[row].as_py()[:40]!r} in "
-                f"column {quoted(where.name)!r}, and no other cell decides. Say --dayfirst, --monthfirst, or "
-                "--date-format, e.g. '%m/%d/%Y'."
-            )
+            raise _ambiguous(text, parts, where, example="%m/%d/%Y")
     return (second, first, "day, month, year") if day_first else (first, second, "month, day, year")
 
 
-def _year_first(parts: Any) -> bool:
-    """Whether 24-01-02 is the 2nd of January 2024: all are such dates, and as those they lie nearest together."""
+def _ambiguous(text: "pa.ChunkedArray", parts: Any, where: Column, *, example: str) -> ConfigError:
+    first = text[int(np.argmax(parts.is_valid().to_numpy()))].as_py()
+    clock = {1: " %H:%M", 2: " %H:%M:%S"}.get(first.count(":"), "")
+    return ConfigError(
+        f"{quoted(where.path)}: Expected dates that can be read in one way, got {first[:40]!r} in column "
+        f"{quoted(where.name)!r}, and no other cell decides. Say --dayfirst, --monthfirst, or --date-format, e.g. "
+        f"'{example}{clock}'."
+    )
+
+
+def _year_first(text: "pa.ChunkedArray", parts: Any, *, where: Column) -> bool:
+    """Whether 24-01-02 is the 2nd of January 2024: all are such dates, and as those they lie nearest together.
+
+    Raises:
+        ConfigError: as those they lie about as near together as with the year last.
+    """
+    import pyarrow.compute as pc
+
     first, middle, last = (_integers(parts, name)[parts.is_valid().to_numpy()] for name in "aby")
     steps = []
     for year, month, day in ((first, middle, last), (last, middle, first), (last, first, middle)):
         days, exists = _days(_full(year), month, day)
-        steps.append(np.abs(np.diff(days)).sum().astype(np.int64) if np.all(exists) else np.iinfo(np.int64).max)
-    return bool(len(first) > 1 and steps[0] < min(steps[1:]) / 10)
+        possible = exists & ((year > 99) | (_full(year) >= _EARLIEST_SHORT))
+        steps.append(np.abs(np.diff(days)).sum().astype(np.int64) if np.all(possible) else np.iinfo(np.int64).max)
+    if steps[0] < np.iinfo(np.int64).max and 0.1 * steps[0] <= min(steps[1:]) <= 10 * steps[0]:
+        separated = pc.any(pc.not_equal(pc.struct_field(parts, "s"), "")).as_py()
+        raise _ambiguous(text, parts, where, example="%y-%m-%d" if separated else "%y%m%d %H%M%S")
+    return steps[0] < min(steps[1:])
 
 
 def _full(year: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from pipelines.errors import ForecastError
@@ -181,6 +182,7 @@ LATIN = (HEADER + ",Société\n" + "\n".join(line + ",é" for line in rows()) + 
         (gzip.compress(table().encode()), "f.csv"),
         (bz2.compress(table().encode()), "f.csv.bz2"),
         (lzma.compress(table().encode()), "f.csv.xz"),
+        (pa.compress(table().encode(), codec="zstd", asbytes=True), "f.csv.zst"),
         (table().encode("utf-16"), "f.csv"),
         (table().encode("utf-16-le"), "f.csv"),
         (LATIN, "f.csv"),

@@ -25,7 +25,9 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def trades(seconds: list[int], prices: list[float]) -> str:
-    lines = (f"{OPEN + np.timedelta64(s, 's')},{p},{n}" for n, (s, p) in enumerate(zip(seconds, prices, strict=True)))
+    lines = (
+        f"{OPEN + np.timedelta64(s, 's')},{p},{n ^ 1}" for n, (s, p) in enumerate(zip(seconds, prices, strict=True))
+    )
     return "\n".join(["time,price,size", *lines]) + "\n"
 
 
@@ -61,7 +63,7 @@ def test_pieces_of_packed_files_are_the_same_twice_and_tell_how_far_they_are(tmp
     path, far = tmp_path / "t.csv.gz", list[int]()
     path.write_bytes(gzip.compress(trades(list(range(2_000)), [10.0] * 2_000).encode()))
     first = list(pieces.read(path, "X", HERE, rows=100, watch=far.append))
-    assert joined(first, "size") == joined(read(path), "size") == list(range(2_000))
+    assert joined(first, "size") == joined(read(path), "size") == [n ^ 1 for n in range(2_000)]
     assert len(first) > 10
     assert far[-1] == path.stat().st_size
 
@@ -72,7 +74,7 @@ def test_rows_a_little_out_of_order_are_sorted_and_far_ones_need_the_whole_file(
     path = tmp_path / "t.csv"
     path.write_text(trades(seconds, [10.0] * 1_000))
     parts = read(path)
-    assert joined(parts, "size") == [*range(500), 501, 500, *range(502, 1_000)]
+    assert joined(parts, "size") == [n ^ 1 for n in (*range(500), 501, 500, *range(502, 1_000))]
     assert any("out of time order (first: row 502)" in note for part in parts for note in part.report.notes)
     path.write_text(trades([*range(900, 1_000), *range(900)], [10.0] * 1_000))
     with pytest.raises(pieces.NotInPiecesError):
@@ -85,7 +87,7 @@ def test_a_file_stored_newest_first_gives_the_same_pieces_as_the_whole(tmp_path:
     seconds, prices = np.sort(rng.integers(0, 700, 1_000)), 100 + np.cumsum(rng.choice([-0.01, 0, 0.01, 2.0], 1_000))
     more = {"time,price,size": "", "time,price,size,cond": ",@", "time,price,size,bid,ask": ",9,{}"}[columns]
     rows = [
-        f"{OPEN + np.timedelta64(int(s), 's')},{p:.2f},{n}{more.format(200 + n // 7)}"
+        f"{OPEN + np.timedelta64(int(s), 's')},{p:.2f},{n ^ 1}{more.format(200 + n // 7)}"
         for n, (s, p) in enumerate(zip(seconds, prices, strict=True))
     ]
     path = tmp_path / "t.csv"

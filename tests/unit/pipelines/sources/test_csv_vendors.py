@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.errors import ForecastError
 from pipelines.market.types import Bars, Quotes, Ticks
+from pipelines.sources.csv import source
 from tests.helpers.price_files import DAYS, PRICES, check, lines, read
 
 SECONDS = [int(np.datetime64(day, "s").astype(np.int64)) for day in DAYS]
@@ -155,6 +156,54 @@ BARS: dict[str, tuple[str, dict[str, object]]] = {
     "the end of the day": (HEADER + lines("{d:%Y-%m-%d} 24:00,{o},{h},{l},{c},{v}"), {}),
     "oanda": (json.dumps({"instrument": "EUR_USD", "candles": _CANDLES}), {}),
     "bitstamp": (json.dumps({"data": {"ohlc": _OHLC, "pair": "BTC/USD"}}), {}),
+    "huobi": (
+        json.dumps({"data": [
+            {"id": s, "open": o, "close": c, "low": low, "high": h, "amount": v, "vol": v * c, "count": 7}
+            for s, (o, h, low, c, v) in zip(SECONDS[::-1], PRICES[::-1], strict=True)
+        ]}), {"calendar": "XNYS"},
+    ),
+    "glassnode": (
+        json.dumps([{"t": s, "v": v, "o": {"o": o, "h": h, "l": low, "c": c}}
+                    for s, (o, h, low, c, v) in zip(SECONDS, PRICES, strict=True)]), {},
+    ),
+    "finam, years of two digits": (
+        "<TICKER>;<PER>;<DATE>;<TIME>;<OPEN>;<HIGH>;<LOW>;<CLOSE>;<VOL>\n"
+        + lines("ACME;D;{d:%y%m%d};0;{o};{h};{l};{c};{v}"), {},
+    ),
+    "single quotes": (
+        "'Date','Open','High','Low','Close','Volume'\n" + lines("'{d:%b %d, %Y}','{o}','{h}','{l}','{c}','{v:,}'"), {},
+    ),
+    "tradestation": (
+        '"Date","Time","Open","High","Low","Close","Up","Down"\n' + lines("{d:%m/%d/%Y},16:00,{o},{h},{l},{c},{v},0")
+        .replace(",1500,0", ",600,900"), {"day_first": False},
+    ),
+    "degiro": ("Datum;Open;Hoogste;Laagste;Slot;Volume\n" + lines("{d:%Y-%m-%d};{o};{h};{l};{c};{v}"), {}),
+    "xetra": (
+        "ISIN,Currency,Date,StartPrice,MaxPrice,MinPrice,EndPrice,TradedVolume\n"
+        + lines("DE1,EUR,{d:%Y-%m-%d},{o},{h},{l},{c},{v}"), {},
+    ),
+    "taipei exchange": (
+        "日 期,成交仟股,成交仟元,開盤,最高,最低,收盤,漲跌,筆數\n"
+        + lines("113/{d:%m/%d},{k},9,{o},{h},{l},{c},0.1,5"), {},
+    ),
+    "years of the Republic of China in words": (
+        "日期,成交股數,開盤價,最高價,最低價,收盤價\n" + lines("113年{d:%m}月{d:%d}日,{v},{o},{h},{l},{c}"), {},
+    ),
+    "years of the Buddhist era": (
+        HEADER + lines("{d:%d/%m}/2567,{o},{h},{l},{c},{v}"), {"day_first": True},
+    ),
+    "quantities": (
+        "TRADE_DATE,OPEN_PRICE,HIGH_PRICE,LOW_PRICE,CLOSE_PRICE,TRADED_QTY\n"
+        + lines("{d:%d-%b-%y},{o},{h},{l},{c},{v}"), {},
+    ),
+    "exponents with a decimal comma": (
+        HEADER.replace(",", ";") + lines("{d:%Y-%m-%d};{o:E};{h:E};{l:E};{c:E};{v}").replace(".", ","), {},
+    ),
+    "bitfinex": ("MTS,OPEN,CLOSE,HIGH,LOW,VOLUME\n" + lines("{ms},{o},{c},{h},{l},{v}"), {}),
+    "FIX times": (HEADER + lines("{d:%Y%m%d}-00:00:00Z,{o},{h},{l},{c},{v}"), {}),
+    "inches among the notes": (
+        HEADER.replace("\n", ",Note\n") + lines('{d:%Y-%m-%d},{o},{h},{l},{c},{v},5" pipe'), {},
+    ),
     "kraken's API": (
         json.dumps({"error": [], "result": {"XXBTZUSD": _KRAKEN, "last": 1704672000}}), {"calendar": "XNYS"},
     ),
@@ -288,6 +337,97 @@ def test_the_factor_of_a_split_in_japan_is_a_split(tmp_path: Path) -> None:
     assert delivery.prices.close.tolist() == [100, 101, 50, 51]
 
 
+_SPLIT = [(2, 2), (2, 2), (1, 1), (1, 1), (1, 1)]  # two for one before the third session
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(
+    ("header", "form"),
+    [
+        ("PERMNO,date,BIDLO,ASKHI,PRC,VOL,CFACPR,CFACSHR,OPENPRC,DIVAMT", "1,{d},{l},{h},{c},{v},{f},{f},{o},{p}"),
+        ("PERMNO,DlyCalDt,DlyOpen,DlyHigh,DlyLow,DlyClose,DlyVol,DlyCumFacPr", "1,{d},{o},{h},{l},{c},{v},{f}"),
+        ("gvkey,iid,datadate,ajexdi,cshtrd,prccd,prchd,prcld,prcod", "1,01,{d},{f},{v},{c},{h},{l},{o}"),
+    ],
+)
+def test_cumulative_factors_are_splits(tmp_path: Path, header: str, form: str, newest_first: bool) -> None:
+    rows_of = [
+        form.format(d=day, o=o * k, h=h * k, l=low * k, c=c * k, v=v, f=f, p=0.25 if day == DAYS[3] else "") + "\n"
+        for day, (o, h, low, c, v), (k, f) in zip(DAYS, PRICES, _SPLIT, strict=True)
+    ]
+    delivery = read(tmp_path, header + "\n" + "".join(rows_of[::-1] if newest_first else rows_of))
+    assert delivery.actions is not None
+    assert isinstance(delivery.prices, Bars)
+    paid = [0.0, 0.25] if "DIVAMT" in header else [0.0]
+    assert (delivery.actions.split.tolist(), delivery.actions.dividend.tolist()) == ([2.0, 1.0][: len(paid)], paid)
+    assert delivery.prices.close.tolist() == [20.4, 21.0, 10.3, 10.8, 10.9]  # as traded
+
+
+def test_rows_that_are_no_bars_are_left_out_of_one_symbol_among_several(tmp_path: Path) -> None:
+    text = "PERMNO,date,BIDLO,ASKHI,PRC,VOL,OPENPRC\n" + lines("1,{d:%Y%m%d},{l},{h},{c},{v},{o}")
+    text += lines("2,{d:%Y%m%d},{l},{h},-{c},{v},{o}").replace("-10.9", "10.9")  # a traceback
+    path = tmp_path / "f.csv"
+    path.write_text(text)
+    check(source.read("1", files=[path], several=True))
+    assert len(source.read("2", files=[path], several=True).prices) == 1
+
+
+def test_rows_without_any_price_and_volume_are_left_out_and_counted(tmp_path: Path) -> None:
+    nothing = "2024-01-01,#N/A N/A,#N/A N/A,#N/A N/A,#N/A N/A,#N/A Field Not Applicable\n,,,,,\n2024-01-09,,,,,0\n"
+    delivery = read(tmp_path, HEADER + nothing + lines("{d:%Y-%m-%d},{o},{h},{l},{c},{v}"))
+    check(delivery)
+    assert "rows without any price or volume left out: 3" in delivery.report.notes
+    with pytest.raises(ForecastError, match="1 missing open"):
+        read(tmp_path, HEADER + "2024-01-09,,,,,5\n" + lines("{d:%Y-%m-%d},{o},{h},{l},{c},{v}"))
+
+
+def test_years_of_two_digits_in_taiwan_are_counted_from_1912(tmp_path: Path) -> None:
+    days = ("99/12/29", "99/12/30", "99/12/31", "100/01/03", "100/01/04")  # 99 was 1999
+    text = "日期,成交股數,成交金額,開盤價,最高價,最低價,收盤價\n" + "".join(
+        f"{day},{v},9,{o},{h},{low},{c}\n" for day, (o, h, low, c, v) in zip(days, PRICES, strict=True)
+    )
+    opened = read(tmp_path, text).prices.opened_at  # type: ignore[union-attr]
+    assert [str(day)[:10] for day in opened[[0, 3]]] == ["2010-12-29", "2011-01-03"]
+
+
+def _cotahist(day: str, code: str, line: tuple[float, ...], *, unit: int = 1, market: str = "010") -> str:
+    o, h, low, c, v = line
+    prices = "".join(f"{round(100 * unit * price):013d}" for price in (o, h, low, low, c, 0, 0))
+    start = f"01{day.replace('-', '')}02{code:12}{market}{'ACME':12}{'ON':10}   R$  {prices}"
+    return f"{start}00005{v:018.0f}{0:018d}{0:013d}099991231{unit:07d}{0:013d}BRACMEACNOR1107\n"
+
+
+@pytest.mark.parametrize("unit", [1, 1000])
+def test_the_history_of_b3_is_read_from_columns_of_fixed_width(tmp_path: Path, unit: int) -> None:
+    text = f"{'00COTAHIST.2024BOVESPA 20240108':245}\n" + "".join(
+        _cotahist(day, "ACME3", line, unit=unit)
+        + _cotahist(day, "BETA4", (7, 7, 7, 7, 7))
+        + _cotahist(day, "ACMEA10", (1, 1, 1, 1, 1), market="070")
+        for day, line in zip(DAYS, PRICES, strict=True)
+    )
+    with pytest.raises(ForecastError, match=r"2 values in column 'codneg' \(ACME3, BETA4\)"):
+        read(tmp_path, text)
+    delivery = read(tmp_path, text, where={"codneg": "ACME3"})
+    check(delivery)
+    assert (delivery.prices.currency, delivery.prices.calendar) == ("BRL", "BVMF")
+
+
+def test_minutes_of_refinitiv_are_in_gmt_where_their_names_say_so(tmp_path: Path) -> None:
+    text = "#RIC,Date[G],Time[G],GMT Offset,Open,High,Low,Last,Volume\n" + "".join(
+        f"ACME.N,02-JAN-2024,14:{30 + n}:00.000,-5,{o},{h},{low},{c},{v}\n"
+        for n, (o, h, low, c, v) in enumerate(PRICES)
+    )
+    assert str(read(tmp_path, text, interval="1m").prices.opened_at[0])[:16] == "2024-01-02T14:30"  # type: ignore[union-attr]
+    with pytest.raises(ForecastError, match="Expected the time zone"):
+        read(tmp_path, text.replace("[G]", "[L]"), interval="1m")
+
+
+def test_hours_of_a_12_hour_clock_are_read(tmp_path: Path) -> None:
+    hours = ("11-PM", "12-PM", "01-AM", "12-AM")
+    text = "Date,Symbol,Open,High,Low,Close,Volume BTC\n" + "".join(f"2024-01-02 {h},X,1,1,1,1,1\n" for h in hours)
+    opened = read(tmp_path, text, interval="1h", tz="UTC", calendar="24/7").prices.opened_at  # type: ignore[union-attr]
+    assert [int(str(moment)[11:13]) for moment in opened] == [0, 1, 12, 23]
+
+
 @pytest.mark.parametrize("name", ["Scrip", "Stock Symbol", "Contract Month", "Strike Price", "ISIN Code", "iid"])
 def test_two_that_follow_each_other_are_told_by_any_name_of_an_identity(tmp_path: Path, name: str) -> None:
     text = f"Date,{name},Open,High,Low,Close,Volume\n" + lines("{d:%Y-%m-%d},AB1,{o},{h},{l},{c},{v}")
@@ -344,6 +484,11 @@ TAPES: dict[str, tuple[str, list[float], list[float]]] = {
         "1704205800000000000,160,2,77,A,B,10000000000,100\n1704205801000000000,160,2,77,T,B,10200000000,50\n"
         "1704205801000000000,160,2,77,F,A,10200000000,50\n", [10.2], [],
     ),
+    "binance's best quotes": (
+        "update_id,best_bid_price,best_bid_qty,best_ask_price,best_ask_qty,transaction_time,event_time\n"
+        "1,10.1,5,10.2,3,1704205800000,1704205800001\n", [], [10.1],
+    ),
+    "FIX times": ("time,price,size\n20240102-14:30:00.123,10.1,100\n", [10.1], []),
     "polygon's quotes": (
         "ticker,ask_exchange,ask_price,ask_size,bid_exchange,bid_price,bid_size,sip_timestamp\n"
         "ACME,11,10.2,3,12,10.1,5,1704205800000000000\n", [], [10.1],

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipelines.errors import ForecastError
@@ -68,6 +69,51 @@ def test_thousands_may_still_be_grouped_by_apostrophes_and_blanks(tmp_path: Path
 def test_a_year_of_two_digits_may_come_first(tmp_path: Path, form: str) -> None:
     prices = bars(read(tmp_path, table(lambda day: np.datetime64(day, "D").astype(object).strftime(form))))
     assert [str(day) for day in calendars.session_of(prices.closed_at, prices.calendar)] == list(DAYS)
+
+
+def test_a_single_day_of_a_two_digit_year_may_have_it_first_or_last(tmp_path: Path) -> None:
+    text = HEADER + "".join(f"24-01-02 09:3{n},{row.partition(',')[2]}\n" for n, row in enumerate(rows()))
+    options: dict[str, object] = {"interval": "1m", "tz": "America/New_York"}
+    with pytest.raises(ForecastError, match=r"--date-format, e\.g\. '%y-%m-%d %H:%M'"):  # it was 2002-01-24
+        read(tmp_path, text, **options)
+    first = bars(read(tmp_path, text, time_format="%y-%m-%d %H:%M", **options)).opened_at[0]
+    assert str(first)[:16] == "2024-01-02T14:30"
+    first = bars(read(tmp_path, text.replace("24-01-02", "31-01-24"), **options)).opened_at[0]
+    assert str(first)[:10] == "2024-01-31"
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("kind", ["open,high,low,close,volume", "price,size"])
+def test_volumes_of_the_day_so_far_are_refused(tmp_path: Path, kind: str, newest_first: bool) -> None:
+    prices = ",".join(["10"] * kind.count(","))
+    lines_ = [
+        f"2024-01-0{day} 1{5 + n // 60}:{n % 60:02d},{prices},{100 + n * n}\n" for day in (3, 4) for n in range(80)
+    ]
+    text = f"time,{kind}\n" + "".join(lines_[::-1] if newest_first else lines_)
+    name = kind.rpartition(",")[2]
+    with pytest.raises(ForecastError, match=f"'{name}', got such as hardly ever .*--column {name}=COLUMN"):
+        read(tmp_path, text, tz="UTC", interval="1m")
+
+
+@pytest.mark.parametrize("decimals", [2, 4])
+@pytest.mark.parametrize("step", ["1min", "1D"])
+def test_a_mean_price_is_no_open(tmp_path: Path, decimals: int, step: str) -> None:
+    rng = np.random.default_rng(3)
+    gap = 0.0 if step == "1min" else 0.5
+    times = pd.date_range("2024-01-02 09:30", periods=100, freq=step)
+    close, mean, opened = 100.0, "", ""
+    for time in times:
+        path = close + rng.normal(0, gap) + np.cumsum(rng.normal(0, 0.05, 100))
+        close = path[-1]
+        for first in (path[0], path.mean()):
+            cells = (first, path.max(), path.min(), close)
+            row = f"{time}," + ",".join(f"{cell:.{decimals}f}" for cell in cells) + f",{rng.integers(1, 99)}\n"
+            mean, opened = (mean, opened + row) if first == path[0] else (mean + row, opened)
+    (tmp_path / "opens.csv").write_text(opened)
+    options: dict[str, object] = {"interval": "1m" if gap == 0 else "1d", "tz": "America/New_York", "calendar": "24/7"}
+    source.read("ACME", files=[tmp_path / "opens.csv"], **options)
+    with pytest.raises(ForecastError, match="Expected a header"):
+        read(tmp_path, mean, **options)
 
 
 def test_closes_of_days_are_no_trades(tmp_path: Path) -> None:
@@ -219,9 +265,9 @@ def test_a_footer_after_many_blocks_repeats_no_trade(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, footer: str
 ) -> None:
     monkeypatch.setattr(streams, "BLOCK", 1 << 13)
-    trades = "".join(f"2024-01-02 14:{n // 60 % 30 + 30}:{n % 60:02d},10,{n}\n" for n in range(1, 5000))
+    trades = "".join(f"2024-01-02 14:{n // 60 % 30 + 30}:{n % 60:02d},10,{n ^ 1}\n" for n in range(1, 5000))
     ticks = read(tmp_path, "time,price,size\n" + trades + footer, tz="UTC").prices
-    assert sorted(ticks.size.tolist()) == list(range(1, 5000))  # type: ignore[union-attr]
+    assert sorted(ticks.size.tolist()) == sorted(n ^ 1 for n in range(1, 5000))  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("last", ["2024-01", "2024-01-09,10.9", "2", "Jan 9 2024,"])
