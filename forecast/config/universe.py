@@ -3,6 +3,7 @@
 import csv
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +16,7 @@ _HEADER = ["symbol", "from", "to"]
 _LONGEST_NAME = 24
 _NAMED = 3
 _MOST_BYTES = 1 << 24
+_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
 
 Period = tuple[date | None, date | None]
 
@@ -36,8 +38,8 @@ class Universe:
 def read_universe(arguments: Sequence[str]) -> Universe:
     """The universe of symbols and files (`@watchlist.txt`, `@universe.csv`).
 
-    A watchlist has symbols apart by lines, blanks or commas, and comments after #. A universe file begins with the line
-    symbol,from,to.
+    A watchlist has symbols apart by lines, blanks or commas. A universe file begins with the line symbol,from,to, in
+    capitals or not, its columns apart by commas, semicolons or tabs. Both may have comments after #.
 
     Raises:
         ConfigError: no symbol, one that comes twice, no such file, days that are none, reversed or overlapping.
@@ -48,16 +50,22 @@ def read_universe(arguments: Sequence[str]) -> Universe:
         if not argument.startswith("@"):
             symbols.append(check_symbol(argument))
             continue
-        text = _read(Path(argument[1:]))
-        if text.splitlines() and text.splitlines()[0].replace(" ", "").lower() == ",".join(_HEADER):
-            lines = _periods(text, argument)
-            membership += lines
-            symbols += dict.fromkeys(line.partition(",")[0] for line in lines)
+        lines = _lines(_read(Path(argument[1:])))
+        heading = _heading(lines)
+        if heading == _HEADER:
+            periods = _periods(lines, argument)
+            membership += periods
+            symbols += dict.fromkeys(line.partition(",")[0] for line in periods)
+        elif heading[:1] == _HEADER[:1] and len(heading) > 1:
+            raise ConfigError(
+                f"Expected the columns symbol,from,to, or one symbol a line, in {argument}, got {lines[0][:80]}."
+            )
         else:
-            symbols += _watchlist(text)
-    doubled = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
-    if doubled or not symbols:
-        raise ConfigError(f"Expected each symbol of a panel once, got {listed(doubled) or 'none'} twice or more.")
+            symbols += _watchlist(lines[1:] if heading == _HEADER[:1] else lines, argument)
+    if not symbols:
+        raise ConfigError("Expected one symbol or more for a panel, got none.")
+    if doubled := sorted(symbol for symbol, count in Counter(symbols).items() if count > 1):
+        raise ConfigError(f"Expected each symbol of a panel once, got {listed(doubled)} twice or more.")
     if membership and len({line.partition(",")[0] for line in membership}) < len(symbols):
         without = sorted(set(symbols) - {line.partition(",")[0] for line in membership})
         raise ConfigError(f"Expected membership dates for all symbols or for none, got none for {listed(without)}.")
@@ -120,23 +128,50 @@ def _parse(line: str) -> tuple[str, date | None, date | None]:
     return check_symbol(symbol), days[0], days[1]
 
 
-def _periods(text: str, source: str) -> list[str]:
-    lines = []
-    for row in csv.reader(text.splitlines()[1:]):
-        if not any(cell.strip() for cell in row):
+def _lines(text: str) -> list[str]:
+    """The lines that say something, without what stands after #."""
+    bare = (line.partition("#")[0].strip(" \r") for line in text.splitlines())
+    return [line for line in bare if line.strip()]
+
+
+def _heading(lines: Sequence[str]) -> list[str]:
+    """The columns that the first line names, in lower case."""
+    return [cell.lower() for cell in _cells(lines[0], apart=_apart(lines[0]))] if lines else []
+
+
+def _apart(line: str) -> str:
+    """What stands between the columns, as spreadsheets write them: a comma, a semicolon or a tab."""
+    return next((mark for mark in ",;\t" if mark in line), ",")
+
+
+def _cells(line: str, *, apart: str) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=apart))]
+
+
+def _periods(lines: Sequence[str], source: str) -> list[str]:
+    apart = _apart(lines[0])
+    periods = []
+    for line in lines[1:]:
+        cells = _cells(line, apart=apart)
+        if not any(cells):
             continue
-        if len(row) != len(_HEADER):
-            raise ConfigError(f"Expected symbol,from,to in {source}, got {','.join(row)[:80]!r}.")
-        symbol, first, last = _parse(",".join(row))
-        lines.append(",".join([symbol, *(day.isoformat() if day else "" for day in (first, last))]))
-    if not lines:
+        if len(cells) != len(_HEADER):
+            raise ConfigError(f"Expected symbol,from,to in {source}, got {line[:80]!r}.")
+        symbol, first, last = _parse(",".join(cells))
+        periods.append(",".join([symbol, *(day.isoformat() if day else "" for day in (first, last))]))
+    if not periods:
         raise ConfigError(f"Expected one symbol or more in {source}, got none.")
-    return list(check_membership(lines, symbols=sorted({line.partition(",")[0] for line in lines})))
+    return list(check_membership(periods, symbols=sorted({line.partition(",")[0] for line in periods})))
 
 
-def _watchlist(text: str) -> list[str]:
-    bare = " ".join(line.partition("#")[0] for line in text.splitlines())
-    return [check_symbol(word) for word in re.split(r"[\s,;]+", bare) if word]
+def _watchlist(lines: Iterable[str], source: str) -> list[str]:
+    words = [word for word in re.split(r"[\s,;]+", " ".join(lines)) if word]
+    if date_like := next(filter(_DATE.fullmatch, words), None):
+        raise ConfigError(
+            f"Expected symbols alone in {source}, got a date, {date_like}. Begin it with the line symbol,from,to where "
+            "it has days of membership."
+        )
+    return [check_symbol(word) for word in words]
 
 
 def _read(path: Path) -> str:
@@ -144,8 +179,14 @@ def _read(path: Path) -> str:
         if path.stat().st_size > _MOST_BYTES:
             raise ConfigError(f"Expected a list of symbols, got {path} with {path.stat().st_size:,} bytes.")
         return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Expected a list of symbols in {path}, got {error}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"Expected a list of symbols in {path}, which is no text in UTF-8. Save it as CSV in UTF-8."
+        ) from error
+    except OSError as error:
+        reasons = {FileNotFoundError: "is not there", IsADirectoryError: "is a folder"}
+        reason = reasons.get(type(error), f"cannot be read ({error.strerror})")
+        raise ConfigError(f"Expected a list of symbols in {path}, which {reason}. Check its name.") from error
 
 
 def _title(arguments: Sequence[str], symbols: Sequence[str]) -> str:

@@ -90,7 +90,7 @@ def refit_panel(
         panel = write_panel(Path(scratch), parts())
         last = np.array([newest[symbol] for symbol in panel.symbols])[panel.of]
         dataset = pool(panel, experiment, newest=np.flatnonzero(panel.windows.decided_at == last))
-        data = workers.share(shared_fold(dataset, 0, Path(scratch), prices=None))
+        data = workers.share(shared_fold(dataset, 0, Path(scratch)))
         fitted = _fit(experiment, dataset, data, described, workers=workers, note=note, progress=progress)
     symbols = dataset.symbols_of(dataset.folds[0].test).tolist()
     return {model: dict(zip(symbols, probability.T, strict=True)) for model, probability in fitted.items()}

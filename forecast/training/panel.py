@@ -1,7 +1,7 @@
 """A panel of symbols -> one finished run: one set of networks and baselines, trained and tested on the rows of all."""
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -28,11 +28,11 @@ from forecast.runs import catalog, tables
 from forecast.runs.run import Run
 from forecast.training.local_models import fit_local
 from forecast.training.member_jobs import baseline_jobs, network_jobs, retraining_jobs, tune_members
-from forecast.training.panel_prices import PanelPrices, panel_notes, read_panel, truncated_in_first_test
+from forecast.training.panel_prices import panel_notes, read_panel, truncated_in_first_test
 from forecast.training.preparation import announce_code, begin, covariate_notes, is_finished, own_code, run_name
 from forecast.training.session import TrainingSession, finish_if_complete, resume
 from pipelines.files import temporary_folder
-from pipelines.market.types import Bars
+from pipelines.market.types import Floats
 from pipelines.preprocessing.windows import Rows
 from pipelines.store.store import Store
 
@@ -105,7 +105,12 @@ def train_panel(
                 )
             else:
                 session = resume(run, experiment, dataset, certificate, retrained_models=tuple(experiment.models))
-                _fit(session, dataset, prices, pins, scratch, workers=workers, progress=progress)
+                closes = np.concatenate([prices.bars[symbol].close for symbol in dataset.panel.symbols])
+                aside = open_until_done.enter_context(ThreadPoolExecutor(1))
+                past = aside.submit(truncated_in_first_test, dataset, prices, folder=scratch / "past")
+                del prices  # the truncated panel is the last that needs them, half of what this process holds
+                aside.submit(return_free_memory)
+                _fit(session, dataset, closes, past, pins, scratch, workers=workers, progress=progress)
     catalog.set_latest(folder, run)
     return run
 
@@ -130,7 +135,8 @@ def _keys(dataset: PanelDataset, *, symbols: Sequence[str]) -> Rows:
 def _fit(
     session: TrainingSession,
     dataset: PanelDataset,
-    prices: PanelPrices,
+    closes: Floats,
+    truncated: "Future[PanelDataset | None]",
     versions: tuple[tuple[str, str], ...],
     scratch: Path,
     *,
@@ -143,7 +149,7 @@ def _fit(
 
     def data(fold: int) -> Any:
         if fold not in shared:
-            shared[fold] = workers.share(shared_fold(dataset, fold, scratch, prices=prices.bars))
+            shared[fold] = workers.share(shared_fold(dataset, fold, scratch, closes=closes))
         return shared[fold]
 
     def order_on(of: PanelDataset, task: Task, settings: Hyperparameters | None) -> FitTask:
@@ -166,24 +172,19 @@ def _fit(
 
     jobs = network_jobs(session, order=order)
     jobs += baseline_jobs(session, data=data, backend=workers.backend, versions=versions, most=MOST_OF_BASELINES)
-    with ThreadPoolExecutor(1) as aside:
-        making = aside.submit(truncated_in_first_test, dataset, prices, folder=scratch / "past")
-        making.add_done_callback(lambda _: return_free_memory())
-        fit_members(jobs, workers=workers, progress=progress)
-        past = making.result()
-    if past is None or not session.retrained_models:
+    fit_members(jobs, workers=workers, progress=progress)
+    if (past := truncated.result()) is None or not session.retrained_models:
         session.retrained_models = ()
     else:
         session.common_rows = same_rows(dataset, past)
-        before_data = workers.share(shared_fold(past, 0, scratch / "past", prices=None))
+        before_data = workers.share(shared_fold(past, 0, scratch / "past"))
         jobs = retraining_jobs(session, order=lambda *member: (before_data, order_on(past, *member)))
         fit_members(jobs, workers=workers, progress=progress)
     workers.rest()  # to write the run takes what memory they hold
     finish_if_complete(session)
 
 
-def shared_fold(dataset: PanelDataset, number: int, scratch: Path, *, prices: Mapping[str, Bars] | None) -> SharedData:
-    """One fold of the panel, scaled symbol by symbol; its values need no scaler any more."""
+def shared_fold(dataset: PanelDataset, number: int, scratch: Path, *, closes: Floats | None = None) -> SharedData:
+    """One fold of the panel, scaled symbol by symbol; its values need no scaler any more. closes: of its bars."""
     windows, folds, scalers = scaled_fold(scratch / f"fold-{number}.raw", dataset, number)
-    closes = None if prices is None else np.concatenate([prices[symbol].close for symbol in dataset.panel.symbols])
     return SharedData(windows=windows, folds=folds, scalers=scalers, closes=closes)

@@ -1,5 +1,6 @@
 """What a panel is trained on: the prices of its symbols, each read once, and which of them cannot take part."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +28,8 @@ from pipelines.market.types import Bars
 from pipelines.preprocessing import walk_forward
 from pipelines.preprocessing.windows import Windows
 from pipelines.store.store import Store
+
+_YEAR = np.timedelta64(366, "D")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,6 +63,7 @@ def read_panel(
             bars[symbol] = make_bars(sources[symbol], experiment.of_symbol(symbol))
         except ForecastError as error:
             unsuitable[symbol] = str(error)
+    unsuitable |= _apart_in_time(bars)
     if not experiment.features and bars:
         experiment = replace(experiment, features=common_features(list(bars.values())))
 
@@ -99,6 +103,30 @@ def read_panel(
     return prices, dataset
 
 
+def _apart_in_time(bars: Mapping[str, Bars]) -> dict[str, str]:
+    """The symbols apart from the others by a year or more in which none of the panel trades, each with that as reason.
+
+    Of the parts of a panel that has such a year the one with the most bars stays.
+    """
+    spans = sorted((prices.closed_at[0], prices.closed_at[-1], symbol) for symbol, prices in bars.items())
+    parts: list[list[str]] = []
+    latest = None
+    for first, last, symbol in spans:
+        if latest is None or first - latest > _YEAR:
+            parts.append([])
+        parts[-1].append(symbol)
+        latest = last if latest is None else max(latest, last)
+    longest = max(parts, key=lambda part: sum(len(bars[symbol]) for symbol in part), default=[])
+    closes = np.array([bars[symbol].closed_at[[0, -1]] for symbol in longest]).reshape(-1, 2)
+    together = f"{_day(closes.min())} to {_day(closes.max())}" if longest else ""
+    return {
+        symbol: f"its {len(bars[symbol])} bars of {_span(bars[symbol])} share no day with the others, of {together}"
+        for part in parts
+        if part is not longest
+        for symbol in part
+    }
+
+
 def _refuse(unsuitable: Mapping[str, str], experiment: Experiment, *, skip: bool) -> None:
     """Stops where symbols cannot take part and are not to be left out, or fewer than two are left."""
     remaining = len(set(experiment.panel) - set(unsuitable))
@@ -113,17 +141,25 @@ def _refuse(unsuitable: Mapping[str, str], experiment: Experiment, *, skip: bool
 
 
 def _short(reason: str, symbol: str) -> str:
-    """The first sentence of an error, without the symbol that stands before it already."""
+    """The first sentence of an error, without the symbol that stands before it already and the list of all others."""
     sentence = reason.removeprefix(f"{symbol}: ").split(". ")[0]
+    sentence = re.sub(r"in the store \([^)]*\)", "in the store", sentence)
     return " ".join(sentence.rstrip(".").split())[:160]
 
 
 def _why_idle(prices: Bars, *, first: np.datetime64) -> str:
-    began, ended, tests = (np.datetime_as_string(at, unit="D") for at in (*prices.closed_at[[0, -1]], first))
     return (
-        f"{len(prices)} bars of {began} to {ended} give no fold {walk_forward.FEWEST_ROWS['train']} training rows; the "
-        f"first fold tests from {tests} on"
+        f"{len(prices)} bars of {_span(prices)} give no fold {walk_forward.FEWEST_ROWS['train']} training rows; the "
+        f"first fold tests from {_day(first)} on"
     )
+
+
+def _span(prices: Bars) -> str:
+    return " to ".join(map(_day, prices.closed_at[[0, -1]]))
+
+
+def _day(time: np.datetime64) -> str:
+    return str(np.datetime_as_string(time, unit="D"))
 
 
 def panel_notes(prices: PanelPrices, dataset: PanelDataset) -> Iterator[str]:

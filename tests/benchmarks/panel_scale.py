@@ -49,7 +49,8 @@ def _universe(folder: Path, *, symbols: int, years: int) -> Path:
     files = folder / "files"
     if not files.exists():
         files.mkdir(parents=True)
-        sessions = exchange_calendars.get_calendar("XNYS").sessions_in_range("2000-01-03", f"{2000 + years}-01-03")
+        calendar = exchange_calendars.get_calendar("XNYS", start="2000-01-03")  # its own start moves with the day
+        sessions = calendar.sessions_in_range("2000-01-03", f"{2000 + years}-01-03")
         rng = np.random.default_rng(14)
         market = rng.normal(0.0002, 0.009, size=len(sessions))
         for name in names:

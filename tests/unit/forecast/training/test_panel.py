@@ -26,6 +26,7 @@ def store(tmp_path_factory):
         listed("LATE", bars=350, first="2010-09-08"),
         listed("SHORT", bars=17, first="2011-08-07"),
         listed("GONE", bars=40, first="1990-01-01"),
+        listed("OLD", bars=550, first="1988-01-04"),
         listed("EURO", bars=600, currency="EUR"),
         listed("YEN", bars=600, currency="JPY"),
     ):
@@ -43,7 +44,7 @@ def test_symbols_that_cannot_take_part_are_named_at_once_each_with_its_reason(st
         read_panel(asked, store=store, folder=tmp_path, skip_unsuitable=False)
     line = str(refused.value)
     assert line.startswith("Expected symbols that can take part in the panel, got ")
-    assert "NOPE (" in line
+    assert "NOPE (Expected a symbol in the store, got NOPE)" in line
     assert "Leave them out: --skip-unsuitable." in line
     prices, dataset = read_panel(asked, store=store, folder=tmp_path, skip_unsuitable=True)
     assert set(prices.unsuitable) == {"SHORT", "GONE", "NOPE"}
@@ -51,6 +52,17 @@ def test_symbols_that_cannot_take_part_are_named_at_once_each_with_its_reason(st
     long, late = dataset.panel.part("LONG"), dataset.panel.part("LATE")
     assert len(long) == len(late) + 250  # what is listed late cuts nobody's history
     assert np.isin(late.decided_at, long.decided_at).all()
+
+
+def test_a_symbol_that_ended_before_all_others_began_is_named_and_not_they(store, tmp_path):
+    """Of OLD and one other the first fold learns from OLD alone: the other would have too few rows to be scaled on."""
+    asked = panel_of("LONG", "SHORT", "OLD")
+    with pytest.raises(ConfigError) as refused:
+        read_panel(asked, store=store, folder=tmp_path, skip_unsuitable=False)
+    reason = "its 550 bars of 1988-01-05 to 1989-07-07 share no day with the others, of 2010-01-02 to 2011-08-24"
+    assert f"got 1 of 3 that cannot: OLD ({reason}). Leave them out" in str(refused.value)
+    prices, _ = read_panel(panel_of("LONG", "EURO", "OLD"), store=store, folder=tmp_path, skip_unsuitable=True)
+    assert set(prices.unsuitable) == {"OLD"}
 
 
 def test_a_panel_of_which_one_symbol_is_left_is_one_line(store, tmp_path):
