@@ -1,7 +1,6 @@
 """`python -m forecast` and the `forecast` console script: one command, errors as one line and an exit code."""
 
 import errno
-import io
 import itertools
 import math
 import os
@@ -12,6 +11,7 @@ import traceback
 import click
 
 from forecast.cli.main import cli
+from forecast.cli.streams import prepare_streams
 from forecast.cli.text import printable
 from pipelines.errors import ForecastError
 
@@ -37,9 +37,7 @@ _MORE_MEMORY = "Expected more memory than there is. Free some, raise `ulimit -v`
 def main(arguments: list[str] | None = None) -> None:
     """Runs one command line and exits: 0 done, 2 wrong usage or input, 130 on Ctrl-C, 1 anything else."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter shows its number
+    prepare_streams()
     sys.exit(run(arguments))
 
 

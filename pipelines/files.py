@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pipelines.errors import ConfigError
+
 _DAY = 86_400.0
 
 
@@ -67,9 +69,23 @@ def remove_litter(folder: Path) -> int:
 
 def remove_temporary_folders() -> int:
     """Removes the temporary folders that killed processes of this person left. Returns how many."""
-    with suppress(FileNotFoundError):  # no temporary folder can be written: who needs one will say so
-        return _removed(Path(tempfile.gettempdir()), "forecast-*.part")
+    with suppress(ConfigError):  # who needs one will say so
+        return _removed(place_of_temporary_files(), "forecast-*.part")
     return 0
+
+
+def place_of_temporary_files() -> Path:
+    """The folder that temporary files lie in.
+
+    Raises:
+        ConfigError: neither TMPDIR nor any of the usual ones can be written.
+    """
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "Expected a folder for temporary files that can be written, got none. Set TMPDIR to one of your own."
+        ) from error
 
 
 def _removed(folder: Path, pattern: str) -> int:
@@ -95,7 +111,7 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
     purpose: a word in its name.
     """
     remove_temporary_folders()
-    folder = Path(tempfile.gettempdir()) / of_this_process(f"forecast-{purpose}")
+    folder = place_of_temporary_files() / of_this_process(f"forecast-{purpose}")
     folder.mkdir(mode=0o700)
     try:
         yield folder

@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.files import place_of_temporary_files
+
 
 def tell(command: str, content: Mapping[str, Any], *, seconds: float) -> str | None:
     """Runs the command with the content on its stdin. Returns what went wrong in one line, None where nothing did."""
@@ -18,7 +20,7 @@ def tell(command: str, content: Mapping[str, Any], *, seconds: float) -> str | N
         return f"Expected --on-change as a command, got {command[:80]!r}: {error}."
     if not words:
         return "Expected --on-change as a command, got an empty text."
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile(dir=place_of_temporary_files()) as output:
         try:
             program = subprocess.Popen(  # noqa: S603  # the person's own command, without a shell
                 words, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, start_new_session=True

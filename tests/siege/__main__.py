@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.helpers.command_line import SMALL, forecast_in
 from tests.siege import answers, damage, inputs, kills, limits
-from tests.siege.processes import forked, warm
+from tests.siege.processes import forked, warm, warm_networks
 from tests.siege.results import Log, Result
 
 Case = Callable[[random.Random, Path, Path], Result]
@@ -28,6 +28,8 @@ KINDS: dict[str, tuple[Case, int]] = {  # each with the size of a whole siege
 }
 
 
+TRAINING = ("kills", "limits")
+"""Kinds whose commands train networks, too."""
 BATCHED = ("inputs",)
 """Kinds whose cases run in one process, many of them: a fork a case would take most of the time."""
 _BATCH = 50
@@ -79,7 +81,7 @@ def main() -> int:
     parser.add_argument("--log", type=Path, default=Path("build/siege"), help="where results are kept, to be resumed")
     parser.add_argument("--reference", type=Path, help="a folder with a small trained run (made where there is none)")
     chosen = parser.parse_args()
-    reference = chosen.reference or _reference(chosen.log / "reference")
+    reference = _reference(chosen.reference or chosen.log / "reference")
     faults = 0
     for kind in chosen.kinds or KINDS:
         case, whole = KINDS[kind]
@@ -88,6 +90,8 @@ def main() -> int:
         left = [number for number in numbers if number not in log or chosen.only is not None]
         if left:
             warm()
+            if kind in TRAINING:
+                warm_networks()
         with tempfile.TemporaryDirectory(prefix="siege-") as scratch:
             trial = Trial(kind=kind, case=case, seed=chosen.seed, reference=reference, scratch=Path(scratch))
             for number, result in trial.in_batches(left) if kind in BATCHED else trial.one_by_one(left):
@@ -102,10 +106,9 @@ def main() -> int:
 def _reference(folder: Path) -> Path:
     """A small trained run of AAPL with a backtest, and MSFT in the store."""
     folder = folder.resolve()
-    if not (folder / "whole").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        forecast = forecast_in(folder, timeout=3_600)
+    if not any(folder.glob("data/runs/*/backtests/*")):
+        folder.mkdir(parents=True, exist_ok=True)
+        forecast = forecast_in(folder)
         forecast("fetch", "AAPL", "MSFT", "--source", "sample")
         forecast("train", "AAPL", *SMALL)
         forecast("backtest")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tests.helpers.command_line import SMALL
 from tests.siege.oracle import DONE, STALE, fault, litter, state
 from tests.siege.processes import Outcome, command, forked
 from tests.siege.results import Result
@@ -18,10 +19,12 @@ from tests.siege.results import Result
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A command and what it is given. prepare: changes a copy of the reference before it."""
+    """A command and what it is given. prepare: changes a copy of the reference before it. weight: how often it is
+    chosen beside the others."""
 
     arguments: tuple[str, ...]
     prepare: Callable[[Path], int] = lambda _: 0
+    weight: int = 4
 
 
 def _small_files(folder: Path) -> int:
@@ -61,6 +64,11 @@ def _live(folder: Path) -> int:
     return run(["--data-dir", str(folder / "data"), "live", "add", "latest"])
 
 
+TINY = (
+    "--folds", "2", "--seeds", "1", "--epochs", "2", "--patience", "0", "--units", "2", "--window", "5",
+    "--model", "simple_rnn", "--baseline", "previous_sign",
+)  # fmt: skip
+YEARS = ("--start", "2002-01-01", "--end", "2003-12-31")
 STAGES = {
     "fetch": Stage(arguments=("fetch", "IBM", "--source", "sample")),
     "fetch again": Stage(arguments=("fetch", "MSFT", "--source", "sample"), prepare=_bad_print),
@@ -72,12 +80,19 @@ STAGES = {
     "judge": Stage(arguments=("judge", "AAPL", "--predictions", "rule.csv", "--end", "2003-12-31"), prepare=_rule),
     "live": Stage(arguments=("live", "add", "latest")),
     "journal": Stage(arguments=("signal", "--all", "--offline"), prepare=_live),
+    "train": Stage(arguments=("train", "AAPL", *TINY, *YEARS), weight=1),
+    "train again": Stage(arguments=("train", "AAPL", *SMALL, "--overwrite"), weight=1),
+    "tune": Stage(arguments=("train", "AAPL", *TINY, *YEARS, "--tuning-trials", "2"), weight=1),
+    "panel": Stage(arguments=("train", "AAPL", "MSFT", "--global-model", *TINY, *YEARS), weight=1),
+    "local panel": Stage(arguments=("train", "AAPL", "MSFT", "--local-models", *TINY, *YEARS), weight=1),
+    "power": Stage(arguments=("power", *TINY, "--markets", "2", "--edge", "0.3", "--n-bars", "500"), weight=1),
 }
+_WEIGHTS = [stage.weight for stage in STAGES.values()]
 CODES = (DONE, STALE)
 
 
 def case(rng: random.Random, reference: Path, place: Path) -> Result:
-    name = rng.choice(list(STAGES))
+    name = chosen_stage(rng)
     stage = STAGES[name]
     expected, seconds = whole(name, reference, place.with_name(f"whole-{name}"))
     copied(reference, place, stage)
@@ -100,6 +115,10 @@ def case(rng: random.Random, reference: Path, place: Path) -> Result:
     if not wrong and (found := state(place)) != expected:
         wrong = f"another state than without a kill: {difference(expected, found)}"
     return Result(what=what, answer=f"{name} killed" if killed.code is None else f"{name} ended before", fault=wrong)
+
+
+def chosen_stage(rng: random.Random) -> str:
+    return rng.choices(list(STAGES), _WEIGHTS)[0]
 
 
 @cache

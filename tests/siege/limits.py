@@ -14,7 +14,7 @@ from tests.siege.results import Result
 
 
 def case(rng: random.Random, reference: Path, place: Path) -> Result:
-    name = rng.choice(list(kills.STAGES))
+    name = kills.chosen_stage(rng)
     how = rng.choice(["disk", "memory", "two"] + (["read-only"] if os.getuid() else []))
     stage = kills.STAGES[name]
     expected, _ = kills.whole(name, reference, place.with_name(f"whole-{name}"))

@@ -40,17 +40,19 @@ def litter(folder: Path) -> str:
 
 
 def state(folder: Path) -> str:
-    """Digest of all that a workspace holds: prices, actions, the tables of runs, and which other files there are."""
-    lines = forked(lambda: _print_prices(folder), folder).out.splitlines()
+    """Digest of all that a workspace holds: prices, actions, what was tried, the tables of runs and studies, and which
+    other files there are."""
+    lines = forked(lambda: _print_prices(folder) + _print_trials(folder), folder).out.splitlines()
     data = folder / "data"
-    for path in sorted(data.rglob("*")):
-        if (
-            path.is_file()
-            and "store" not in path.relative_to(data).parts
-            and not path.name.endswith((".lock", ".json"))
-        ):
+    for path in sorted(each for each in data.rglob("*") if each.is_file()):
+        parts = path.relative_to(data).parts
+        if "calibrations" in parts:
+            content = _TIME.sub("", path.read_text()).encode()
+        elif "store" in parts or path.name.endswith((".lock", ".json")):
+            continue
+        else:
             content = path.read_bytes() if path.suffix == ".parquet" and path.name != "history.parquet" else b""
-            lines.append(f"{path.relative_to(data)} {hashlib.sha256(content).hexdigest()}")
+        lines.append(f"{path.relative_to(data)} {hashlib.sha256(content).hexdigest()}")
     lines += [str(path.relative_to(folder)) for path in sorted((folder / "reports").glob("*.html"))]
     return "\n".join(lines)
 
@@ -65,4 +67,14 @@ def _print_prices(folder: Path) -> int:
         arrays += [actions.ex_at, actions.dividend, actions.split]
         content = hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
         print(row.symbol, row.interval, row.rows, content)
+    return 0
+
+
+def _print_trials(folder: Path) -> int:
+    """What was tried, once however often a killed command noted it, and what is wrong with the log."""
+    from forecast.runs.trial_log import read
+
+    log = read(folder / "data" / "runs")
+    for line in sorted({f"tried {trial}" for trial in log.trials}) + [f"tried: {problem}" for problem in log.problems]:
+        print(line)
     return 0

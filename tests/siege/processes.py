@@ -1,6 +1,7 @@
 """A command in a process of its own, forked from this one: what is imported here it need not import, and nothing that
 it does stays here. It can be killed at any moment, given less memory or disk, and it cannot hang for ever."""
 
+import gc
 import os
 import resource
 import select
@@ -9,11 +10,14 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+
+from tests.helpers.command_line import trained_here
 
 TIMEOUT = 300.0
 _MODULES = (
@@ -42,6 +46,17 @@ def warm() -> None:
     """Imports what commands need, and uses none of it: a library whose threads run cannot be forked."""
     for name in _MODULES:
         import_module(name)
+    import_module("pipelines.market.calendars").schedule("XNYS")
+    gc.collect()
+    gc.freeze()  # else every child's collector touches, and so copies, all that was imported
+
+
+def warm_networks() -> None:
+    """The same for what trains: seconds and much memory that other commands do without."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import_module("forecast.compute.backend").load_fitting("tensorflow")
+    gc.freeze()
 
 
 def forked(
@@ -96,11 +111,19 @@ def forked(
 
 
 def command(folder: Path, *arguments: str, **options: object) -> Outcome:
-    """`forecast ARGUMENTS` on the data and reports below a folder, with a temporary folder there, too."""
+    """`forecast ARGUMENTS` on the data and reports below a folder, with a temporary folder there, too.
+
+    Networks are trained in the same process: seconds of imports are paid once.
+    """
     from forecast.__main__ import run
 
     line = ["--data-dir", str(folder / "data"), "--reports-dir", str(folder / "reports"), *arguments]
-    return forked(lambda: run(line), folder, **options)  # type: ignore[arg-type]
+
+    def work() -> int:
+        with trained_here():
+            return run(line)
+
+    return forked(work, folder, **options)  # type: ignore[arg-type]
 
 
 def temporary(folder: Path) -> Path:

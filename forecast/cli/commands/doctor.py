@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ import click
 from forecast.cli.context import CliContext, json_option, print_json
 from forecast.cli.text import say
 from forecast.report import formatting
+from pipelines.errors import ConfigError
+from pipelines.files import place_of_temporary_files
 
 _LITTLE_ROOM = 100 * 10**6  # bytes: less than a training and its report
 
@@ -114,8 +115,8 @@ def _room(folder: Path) -> str:
 
 def _temporary_folder() -> str:
     try:
-        return _folder(Path(tempfile.gettempdir()))
-    except FileNotFoundError:
+        return _folder(place_of_temporary_files())
+    except ConfigError:
         return "NONE CAN BE WRITTEN: set TMPDIR to a folder of your own"
 
 

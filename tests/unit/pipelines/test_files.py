@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.errors import ConfigError
 from pipelines.files import of_this_process, remove_litter, temporary_folder, write_atomically
 
 KILLED = """
@@ -86,3 +87,10 @@ def test_a_temporary_folder_that_a_kill_left_goes_with_the_next_one_and_a_living
         with temporary_folder("second"):
             assert first.exists()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_folder_for_temporary_files_is_told_with_what_to_do(monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/self"])  # nobody may write there
+    with pytest.raises(ConfigError, match="Set TMPDIR to one of your own"), temporary_folder("test"):
+        pass
