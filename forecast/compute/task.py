@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from forecast.compute import backend, shared_data
+from forecast.compute.memory import return_free_memory
 from forecast.compute.shared_data import SharedData
 from forecast.config.experiment import Experiment, Hyperparameters
 from forecast.datasets.dataset import MemberRows
@@ -160,7 +161,10 @@ def fit(data: Path | Mapping[str, Any], order: MemberTask) -> MemberResult:
     """
     check_versions(order.backend, order.versions)
     check_own_code(order.own_code)
-    return order.fit(shared_data.read(data) if isinstance(data, Path) else shared_data.from_arrays(data))
+    try:
+        return order.fit(shared_data.read(data) if isinstance(data, Path) else shared_data.from_arrays(data))
+    finally:
+        return_free_memory()  # what was compiled with, a hundred MiB: another worker needs it more
 
 
 def count_own(data: object, order: FitTask) -> int:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.compute.memory import return_free_memory
 from forecast.compute.shared_data import SharedData
 from forecast.compute.task import BaselineResult, Task
 from forecast.config.model_registry import is_own_baseline
@@ -78,7 +77,6 @@ def predict(data: SharedData, *, fold: int, name: str, most: int | None = None) 
     classes = (data.windows.targets > 0.5).astype(np.float64)  # a rank within its day is above the median or not
     data = replace(data, windows=replace(data.windows, targets=classes))
     if most is not None:
-        return_free_memory()  # of the networks that this worker has trained
         numbers = data.windows.steps * data.windows.values.shape[1]
         train, validation = (_thinned(part, most=most // numbers) for part in (rows.train, rows.validation))
         thin = replace(rows, train=train, validation=validation)
