@@ -92,10 +92,12 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
     names = _common_accounts(parts)
     shares = _shares(parts, weighting=weighting)
     targets = np.stack([part.targets[[part.names.index(name) for name in names]] for part in parts], axis=1)
+    opens, spread = np.stack([part.opens for part in parts]), np.stack([part.spread for part in parts])
     simulated = account(
-        targets * shares, opened_at=time, opens=np.stack([part.opens for part in parts]), costs=rules.costs,
-        spread=np.stack([part.spread for part in parts]), tradable=np.stack([part.tradable for part in parts]),
+        targets * shares, opened_at=time, opens=opens, costs=rules.costs, spread=spread,
+        tradable=np.stack([part.tradable for part in parts]),
     )  # fmt: skip
+    earned = contributions(simulated, opens=opens, costs=rules.costs, spread=spread)
     title = "+".join(symbols) if len(symbols) <= 4 else f"{'+'.join(symbols[:3])}+{len(symbols) - 3}"
     ledgers = _ledgers(simulated, names, time, title=title)
     config = {"symbols": symbols, "runs": [run.name for run in runs], "weighting": weighting, **rules.to_json()}
@@ -127,6 +129,7 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
             *(caveat for caveat in diverged_members(*described) if caveat.subject in models),
         ],
         unseeded=traits.unseeded, ordinal=traits.ordinal,
+        spells={name: spells(*parts) for name, *parts in zip(names, simulated.position, earned, strict=True)},
     )  # fmt: skip
     metrics |= {
         "integrity": {run.name: certificate.to_json() for run, certificate in zip(runs, certificates, strict=True)},

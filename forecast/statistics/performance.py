@@ -41,6 +41,23 @@ def performance(ledger: Ledger, *, bars_per_year: float) -> Metrics:
     return {name: value if value is None or math.isfinite(value) else None for name, value in result.items()}
 
 
+def spells(position: Floats, contribution: Floats) -> Metrics:
+    """What stands for trades in one account of several symbols: positions opened, and the share of them that gained.
+
+    position, contribution: fractions of the account, and what each symbol earned less its costs; shape (symbols, bars).
+    """
+    side = np.sign(position)
+    before = np.concatenate([np.zeros((len(side), 1)), side[:, :-1]], axis=1)
+    opened = (side != 0) & (side != before)
+    count = int(opened.sum())
+    if not count:
+        return {"trades": 0, "hit_rate": None}
+    number = np.cumsum(opened.ravel()).reshape(side.shape)  # positions follow each other symbol by symbol
+    inside = side != 0
+    gain = np.bincount(number[inside] - 1, weights=contribution[inside], minlength=count)
+    return {"trades": count, "hit_rate": float((gain > 0).mean())}
+
+
 def bar_returns(ledger: Ledger) -> Floats:
     """Net return of each bar that was held, shape (bars - 1,).
 

@@ -49,6 +49,7 @@ def summarise(
     unseeded: Collection[str] = (),
     ordinal: Collection[str] = (),
     scores: SkillScores | None = None,
+    spells: Mapping[tuple[str, str], Mapping[str, float | None]] | None = None,
 ) -> dict[str, Any]:
     """Period, performance, prediction quality, robustness checks and the verdict, in natural units (0.05 is 5 %).
 
@@ -63,7 +64,8 @@ def summarise(
     else limits the verdict, of which the numbers here know nothing. unseeded: models whose forecasts are judged as they
     are, since nobody said which training they come from. ordinal: models whose numbers are scores or signals and no
     probabilities: they have no log loss and no Brier score. scores: daily scores of
-    skill, where they are not to be worked out from the predictions (a panel's ranks across its symbols).
+    skill, where they are not to be worked out from the predictions (a panel's ranks across its symbols). spells: of
+    (model, member), the trades of an account of several symbols, whose ledger has none.
 
     Raises:
         ValueError: no ledgers, or ledgers of several symbols or of different bars.
@@ -109,7 +111,12 @@ def summarise(
             "units_per_year": per_year,
         },
         "performance": _by_model(
-            {(ledger.model, ledger.member): performance(ledger, bars_per_year=bars_per_year) for ledger in ledgers}
+            {
+                (name := (ledger.model, ledger.member)): {
+                    **performance(ledger, bars_per_year=bars_per_year), **(spells or {}).get(name, {}),
+                }
+                for ledger in ledgers
+            }  # fmt: skip
         ),
         "growth": {
             model: sampled_growth(bar_returns(members[ENSEMBLE]))

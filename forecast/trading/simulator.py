@@ -90,6 +90,18 @@ def account(
     )
 
 
+def contributions(
+    simulated: SimulatedAccounts, *, opens: Floats, costs: Costs, spread: Floats | None = None
+) -> Floats:
+    """What each asset earned in each bar less the cost of trading it, shape (accounts, assets, bars).
+
+    opens, costs, spread: those of `account`. Interest is the account's.
+    """
+    earned = np.concatenate([opens[:, 1:] / opens[:, :-1] - 1.0, np.zeros((len(opens), 1))], axis=1)
+    rates = cost_rates(opens, costs=costs, spread=spread)
+    return simulated.position * earned - np.abs(simulated.traded) * rates
+
+
 def cost_rates(opens: Floats, *, costs: Costs, spread: Floats | None = None) -> Floats:
     """Cost as a fraction of the amount traded at each open, with a half-spread in excess of the costs."""
     rates = np.full(opens.shape, costs.rate)

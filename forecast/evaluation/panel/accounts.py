@@ -12,6 +12,7 @@ from forecast.evaluation.panel.calibration import CalibrationMaps
 from forecast.evaluation.panel.rows import Member, PanelRows
 from forecast.evaluation.panel.shares import exposures, member_shares
 from forecast.statistics.capacity import capacity
+from forecast.statistics.performance import spells
 from forecast.trading.market_state import MarketState
 from forecast.trading.panel_account import PanelAccount, PanelMarket, panel_market, trade_panel
 from forecast.trading.panel_shares import account_shares
@@ -80,20 +81,6 @@ def accounts_of(trades: PanelTrades, *, title: str, rules: TradingConfig, value:
         if member == ENSEMBLE:
             account = replace(account, capacity=capacity(account.traded, value))
         stored = account if member == ENSEMBLE else replace(account, position=nothing, contribution=nothing)
-        accounts[model, member] = replace(stored, spells=_spells(account), traded=nothing)
+        accounts[model, member] = replace(stored, spells=spells(account.position, account.contribution), traded=nothing)
     order = list(trades.shares)
     return {name: accounts[name] for name in order}
-
-
-def _spells(account: PanelAccount) -> dict[str, float | None]:
-    """What stands for trades in one account of many names: positions opened, and the share of them that gained."""
-    side = np.sign(account.position)
-    before = np.concatenate([np.zeros((len(side), 1)), side[:, :-1]], axis=1)
-    opened = (side != 0) & (side != before)
-    count = int(opened.sum())
-    if not count:
-        return {"trades": 0, "hit_rate": None}
-    number = np.cumsum(opened.ravel()).reshape(side.shape)  # positions follow each other symbol by symbol
-    inside = side != 0
-    gain = np.bincount(number[inside] - 1, weights=account.contribution[inside], minlength=count)
-    return {"trades": count, "hit_rate": float((gain > 0).mean())}

@@ -73,13 +73,10 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
             *recomputed.caveats(),
             *diverged_members(described),
         ],
+        spells={name: account.spells or {} for name, account in accounts.items()},
     )  # fmt: skip
     metrics |= {"integrity": {**checked.to_json(), "recomputed": recomputed.to_json()}, "trials": history.to_json()}
     metrics["prediction"] = predictive(rows)
-    for (model, member), account in accounts.items():
-        entry = metrics["performance"][model]
-        values = entry[ENSEMBLE] if member == ENSEMBLE else entry["seeds"][member]
-        values |= account.spells or {}
     metrics["panel"] = panel_metrics(
         rows,
         ranked,

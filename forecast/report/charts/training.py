@@ -59,7 +59,7 @@ def _fold(context: PageContext, history: pd.DataFrame, limits: list[float], last
                 traces.append(
                     {
                         "type": "scatter",
-                        "mode": "lines",
+                        "mode": "lines" if len(curve) > 1 else "markers",
                         "name": (
                             f"{escape(formatting.label(model))}, {'validation' if column == 'val_loss' else 'training'}"
                         ),
@@ -68,6 +68,7 @@ def _fold(context: PageContext, history: pd.DataFrame, limits: list[float], last
                         "x": curve["epoch"].tolist(),
                         "y": rounded(curve[column].to_numpy(np.float64)),
                         "line": {"color": colour(model, alpha=alpha), "dash": dash(model), "width": width},
+                        "marker": {"color": colour(model, alpha=alpha), "size": 7},
                         "hovertemplate": "%{y:.4f}",
                     }
                 )

@@ -143,14 +143,15 @@ def test_many_folds_are_thinned_to_twelve(tmp_path: Path) -> None:
     assert (len(titles), titles[0], titles[-1]) == (12, "Fold 0", "Fold 19")
 
 
-@pytest.mark.parametrize(("epochs", "spread", "places"), [(2, 0.3, 2), (30, 0.001, 4)])
+@pytest.mark.parametrize(("epochs", "spread", "places"), [(1, 0.0, 4), (2, 0.3, 2), (30, 0.001, 4)])
 def test_ticks_of_learning_curves_differ(material: PageContext, epochs: int, spread: float, places: int) -> None:
     loss = np.linspace(0.693, 0.693 + spread, epochs)
     columns = {"model": "lstm", "fold": 0, "seed": 0, "epoch": np.arange(1, epochs + 1), "loss": loss, "val_loss": loss}
     (_, figure), *_ = training.learning(replace(material, history=pd.DataFrame(columns)))
     axes = figure["layout"]
     assert axes["yaxis"]["tickformat"] == f".{places}f"
-    assert axes["xaxis"].get("dtick") == (1 if epochs == 2 else None)
+    assert axes["xaxis"].get("dtick") == (1 if epochs <= 2 else None)
+    assert {trace["mode"] for trace in figure["data"]} == {"markers" if epochs == 1 else "lines"}  # one epoch: a point
 
 
 def test_units_are_said_of_the_networks_that_have_them() -> None:
