@@ -20,12 +20,13 @@ from forecast.runs.io import damaged, json_bytes, parquet_bytes, read_json, read
 from forecast.runs.manifest import FILES, check_seal, digest, read_checked, sealed
 from forecast.runs.run import Run
 from forecast.statistics.comparisons import is_network
+from forecast.statistics.performance import spells
 from forecast.statistics.summary import summarise
 from forecast.statistics.verdict import Caveat
 from forecast.trading.ledgers import ledger_frame
 from forecast.trading.market_state import trailing_volatility
 from forecast.trading.signals import utc
-from forecast.trading.simulator import Flags, Ledger, SimulatedAccounts, account
+from forecast.trading.simulator import Flags, Ledger, SimulatedAccounts, account, contributions
 from forecast.trading.strategy import StrategyResult
 from pipelines.errors import ConfigError
 from pipelines.files import write_atomically
@@ -129,7 +130,9 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
             *(caveat for caveat in diverged_members(*described) if caveat.subject in models),
         ],
         unseeded=traits.unseeded, ordinal=traits.ordinal,
-        spells={name: spells(*parts) for name, *parts in zip(names, simulated.position, earned, strict=True)},
+        spells={
+            name: spells(position, gain) for name, position, gain in zip(names, simulated.position, earned, strict=True)
+        },
     )  # fmt: skip
     metrics |= {
         "integrity": {run.name: certificate.to_json() for run, certificate in zip(runs, certificates, strict=True)},

@@ -61,8 +61,14 @@ def environment() -> "Environment":
         "power_level": formatting.POWER,
         "false_claims": formatting.FALSE_CLAIMS,
     }
-    loaded.filters["whole"] = lambda text: text.replace(" %", "\u00a0%").replace("p = ", "p\u00a0=\u00a0")
+    loaded.filters["whole"] = unbroken
     return loaded
+
+
+def unbroken(text: str) -> str:
+    """A sentence whose dates, percentages and p-values are not broken over two lines."""
+    dated = re.sub(r"\b(\d{4})-(\d\d)-(\d\d)\b", "\\1\u2011\\2\u2011\\3", text)
+    return dated.replace(" %", "\u00a0%").replace("p = ", "p\u00a0=\u00a0")
 
 
 def script_json(content: Any) -> str:

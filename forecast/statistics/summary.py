@@ -113,10 +113,11 @@ def summarise(
         "performance": _by_model(
             {
                 (name := (ledger.model, ledger.member)): {
-                    **performance(ledger, bars_per_year=bars_per_year), **(spells or {}).get(name, {}),
+                    **performance(ledger, bars_per_year=bars_per_year),
+                    **(spells or {}).get(name, {}),
                 }
                 for ledger in ledgers
-            }  # fmt: skip
+            }
         ),
         "growth": {
             model: sampled_growth(bar_returns(members[ENSEMBLE]))

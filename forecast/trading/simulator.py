@@ -90,16 +90,15 @@ def account(
     )
 
 
-def contributions(
-    simulated: SimulatedAccounts, *, opens: Floats, costs: Costs, spread: Floats | None = None
-) -> Floats:
+def contributions(simulated: SimulatedAccounts, *, opens: Floats, costs: Costs, spread: Floats | None = None) -> Floats:
     """What each asset earned in each bar less the cost of trading it, shape (accounts, assets, bars).
 
     opens, costs, spread: those of `account`. Interest is the account's.
     """
     earned = np.concatenate([opens[:, 1:] / opens[:, :-1] - 1.0, np.zeros((len(opens), 1))], axis=1)
     rates = cost_rates(opens, costs=costs, spread=spread)
-    return simulated.position * earned - np.abs(simulated.traded) * rates
+    contribution: Floats = simulated.position * earned - np.abs(simulated.traded) * rates
+    return contribution
 
 
 def cost_rates(opens: Floats, *, costs: Costs, spread: Floats | None = None) -> Floats:

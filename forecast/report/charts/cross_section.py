@@ -7,7 +7,7 @@ from typing import Any
 
 from forecast.config import model_registry
 from forecast.report import formatting
-from forecast.report.charts.equity import Figure, colour
+from forecast.report.charts.equity import Figure, colour, dash
 
 _PALER = 0.6
 
@@ -32,7 +32,7 @@ def rank_ic_decay(panel: Mapping[str, Any], models: Sequence[str]) -> Figure:
             "type": "scatter", "mode": "lines+markers", "name": escape(formatting.label(model)),
             "x": [int(lag) for lag in panel["rank_ic"][model]["decay"]],
             "y": [round(value, 6) for value in panel["rank_ic"][model]["decay"].values()],
-            "line": {"color": colour(model)},
+            "line": {"color": colour(model), "dash": dash(model)},
         }
         for model in models
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from forecast.config.experiment import COMBINATORIAL
 from forecast.config.model_registry import JUDGED, side_by_side
 from forecast.config.trading import TradingConfig, current_names
 from forecast.report import formatting
-from forecast.report.charts import equity, path_forecasts, trades, training
+from forecast.report.charts import path_forecasts, trades, training
 from forecast.report.context import PageContext, gather
 from forecast.report.document import script_json, write_page
 from forecast.report.pages import tear_sheet
@@ -141,7 +141,6 @@ def _variables(context: PageContext, calibrations: Sequence[PowerStudy]) -> dict
         "run": context.name,
         "created": _moment(context.about.get("created_at")),
         "commands": _commands(context),
-        "networks": [_drawn_as(context, model) for model in context.networks],
     }  # fmt: skip
 
 
@@ -151,14 +150,6 @@ def _inspectable(context: PageContext) -> bool:
     diverged = {member["model"] for member in context.about.get("diverged", ())}
     trained = config.get("split") != COMBINATORIAL and context.about.get("kind") != JUDGED
     return trained and any(model not in diverged for model in config.get("models") or ())
-
-
-def _drawn_as(context: PageContext, model: str) -> dict[str, str]:
-    """A network's name, its number of parameters and its line, for a legend."""
-    parameters = (context.about.get("parameters") or {}).get(model)
-    size = f" ({formatting.count(parameters)} parameters)" if parameters else ""
-    name = formatting.label(model)
-    return {"name": name, "size": size, "colour": equity.colour(model), "dash": equity.dash(model)}
 
 
 def _eyebrow(context: PageContext) -> str:

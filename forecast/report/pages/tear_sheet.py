@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from forecast.report import formatting
 from forecast.report.charts import equity, returns
 from forecast.report.charts.equity import Figure
 from forecast.report.context import PageContext
@@ -19,8 +20,8 @@ def figures(context: PageContext, verdict: Verdict) -> dict[str, Figure]:
         "histogram": returns.histogram(context),
     }
     titles: tuple[tuple[Question, str, str], ...] = (
-        ("skill", "difference in rank IC", ".2~f"),
-        ("money", f"difference in net return per {unit_of_money(verdict)}", ".2~p"),
+        ("skill", "rank IC", ".2~f"),
+        ("money", f"net return per {unit_of_money(verdict)}", ".2~p"),
     )
     for question, title, tick in titles:
         leading = equity.leading(verdict, question)
@@ -37,6 +38,7 @@ def sections(context: PageContext, verdict: Verdict) -> dict[str, Any]:
     others = [model for model in context.models if model not in context.compared]
     return {
         "key": tables_of_returns.key_numbers(context),
+        "networks": [_drawn_as(context, model) for model in context.networks],
         "months": tables_of_returns.by_month(context),
         "days": tables_of_returns.by_day(context),
         "years": tables_of_returns.by_year(context),
@@ -57,3 +59,11 @@ def sections(context: PageContext, verdict: Verdict) -> dict[str, Any]:
 def unit_of_money(verdict: Verdict) -> str:
     """The day or bar that differences in money are of."""
     return next((comparison.unit for comparison in verdict.of("money")), "day")
+
+
+def _drawn_as(context: PageContext, model: str) -> dict[str, str]:
+    """A network's name, its number of parameters and its line, for a legend."""
+    parameters = (context.about.get("parameters") or {}).get(model)
+    size = f" ({formatting.count(parameters)} parameters)" if parameters else ""
+    name = formatting.label(model)
+    return {"name": name, "size": size, "colour": equity.colour(model), "dash": equity.dash(model)}

@@ -44,9 +44,9 @@ def ranks(panel: Mapping[str, Any], models: Sequence[str]) -> dict[str, Any]:
     """Rank information coefficient, spread and hit rates, a row a score and a column a model."""
     writes: list[tuple[str, Callable[[str], str]]] = [
         ("Rank IC per day", lambda model: formatting.number(panel["rank_ic"][model]["mean"], 4)),
-        ("its t", lambda model: _optional(panel["rank_ic"][model]["t"], 1)),
+        ("t of the rank IC", lambda model: _optional(panel["rank_ic"][model]["t"], 1)),
         ("Highest less lowest group, basis points", lambda model: _points(panel["quantiles"][model]["spread"]["mean"])),
-        ("its t", lambda model: _optional(panel["quantiles"][model]["spread"]["t"], 1)),
+        ("t of highest less lowest", lambda model: _optional(panel["quantiles"][model]["spread"]["t"], 1)),
         ("Rises in the lowest group", lambda model: _share(panel["quantiles"][model]["hit_rates"][0])),
         ("Rises in the highest group", lambda model: _share(panel["quantiles"][model]["hit_rates"][-1])),
         ("Rank score above zero in symbols", lambda model: "{positive} of {of}".format(**panel["in_symbols"][model])),

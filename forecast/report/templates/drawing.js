@@ -63,10 +63,11 @@ const drawing = (() => {
 
   const frame = (layout) => {
     const axis = { gridcolor: "var(--grid)", linecolor: "var(--rule)", tickcolor: "var(--rule)", zeroline: false, automargin: true, title: { standoff: 8, font: { size: 12, color: "var(--muted)" } } };
+    const few = narrow() && layout.yaxis?.autorange === "reversed" ? { nticks: 3, tickangle: 0 } : {}; // names at the left take the room
     const base = {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", uirevision: "keep",
       font: { family: getComputedStyle(document.body).fontFamily, size: narrow() ? 12 : 13, color: "var(--ink)" },
-      margin: { l: 8, r: 8, t: 8, b: 8 }, dragmode: touch ? false : "zoom", xaxis: { ...axis, showgrid: false },
+      margin: { l: 8, r: 8, t: 8, b: 8 }, dragmode: touch ? false : "zoom", xaxis: { ...axis, showgrid: false, ...few },
       legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom" },
       hoverlabel: { bgcolor: "var(--paper)", bordercolor: "var(--rule)", font: { color: "var(--ink)" }, namelength: -1 },
     };

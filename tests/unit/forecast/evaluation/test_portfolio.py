@@ -94,6 +94,14 @@ def test_a_portfolio_agrees_with_cash_and_shares(runs, weighting):
     )  # fmt: skip
     np.testing.assert_allclose(np.cumprod(1 + ledger["net_return"]), book.equity, rtol=1e-12)
     np.testing.assert_allclose(ledger["cost"], book.paid, atol=1e-13)
+    for member, performance in {
+        "ensemble": made.metrics["performance"]["lstm"]["ensemble"],
+        **made.metrics["performance"]["lstm"]["seeds"],
+    }.items():
+        held = of(made.holdings, model="lstm", member=member)
+        sides = [np.sign(rows["position"].to_numpy()) for _, rows in held.groupby("symbol")]
+        opened = sum(np.count_nonzero(side[(side != np.append(0, side[:-1]))]) for side in sides)
+        assert performance["trades"] == opened > 3  # symbol by symbol: three symbols that are always held are three
 
 
 def test_equal_shares_add_up_and_go_to_those_that_are_left(runs):
