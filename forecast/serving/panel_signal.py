@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,11 +10,19 @@ from numpy.typing import NDArray
 
 from forecast.compute import backend
 from forecast.config.experiment import Experiment
-from forecast.config.trading import TradingConfig
+from forecast.config.trading import AUTO, TradingConfig
 from forecast.datasets.dataset import Source, make_bars, with_cross_sections, with_room
-from forecast.evaluation.panel.calibration import calibration_maps, recalibrated
+from forecast.evaluation.panel.calibration import CalibrationMaps, calibration_maps, recalibrated
 from forecast.evaluation.panel.rows import panel_rows
-from forecast.evaluation.panel.shares import check_rules, market_states, member_shares
+from forecast.evaluation.panel.shares import (
+    Thresholds,
+    check_rules,
+    closes_of,
+    market_states,
+    member_shares,
+    validation_rows,
+)
+from forecast.evaluation.panel.thresholds import chosen_thresholds
 from forecast.runs import tables
 from forecast.runs.integrity import open_trained
 from forecast.runs.run import Run
@@ -140,16 +149,20 @@ def panel_signal(
         absent |= _not_refitted(symbol_rows, newest, learned=next(iter(refitted.values())))
     rows = panel_rows(pd.concat([past, *fresh], ignore_index=True))
     rows = rows.rows(pd.Series(rows.symbol).isin(list(symbol_rows)).to_numpy()).ensembles(experiment.models)
-    if rules.calibration != "none":
+    thresholds: Thresholds = {}
+    if rules.learns:
         validation = run.validation()
         network_rows = validation[validation["model"].isin(experiment.models)]
-        rows = recalibrated(rows, calibration_maps(network_rows, kind=rules.calibration))
+        maps = calibration_maps(network_rows, kind=rules.calibration)
+        rows = recalibrated(rows, maps)
+        thresholds = _thresholds(run, network_rows, maps, rules=rules, described=described)
     room = [tables.bars(with_room(decision_rows.prices, bars=1)) for decision_rows in symbol_rows.values()]
     shares = member_shares(
         rows,
         states=market_states(pd.concat(room, ignore_index=True), rules=rules, described=described),
         closes={symbol: decision_rows.prices.closed_at for symbol, decision_rows in symbol_rows.items()},
         rules=rules,
+        thresholds=thresholds,
     )
     decisions = {
         model: Decisions(
@@ -174,6 +187,27 @@ def panel_signal(
         ),
     )
     return LivePanel(run=run, experiment=experiment, forecast=ranking, prices=stored.prices)
+
+
+def _thresholds(
+    run: Run,
+    validation: pd.DataFrame,
+    maps: CalibrationMaps,
+    *,
+    rules: TradingConfig,
+    described: Mapping[str, Any],
+) -> Thresholds:
+    """Those of the means over seeds, chosen as the backtest chooses them, on the run's own bars."""
+    if rules.threshold != AUTO:
+        return {}
+    bars, checked = run.bars(), validation_rows(validation, maps=maps)
+    return chosen_thresholds(
+        {fold: rows.ensembles(sorted({model for model, _ in rows.probability})) for fold, rows in checked.items()},
+        states=market_states(bars, rules=rules, described=described),
+        closes=closes_of(bars),
+        rules=rules,
+        horizon=int(described["config"]["horizon"]),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,4 +11,5 @@ __all__ = [
     "signals",
     "simulator",
     "strategy",
+    "threshold_selection",
 ]

@@ -58,14 +58,15 @@ def panel_shares(
     decided_at: Times,
     *,
     rules: TradingConfig,
-    threshold: float,
+    threshold: float | Floats,
     parts: Floats,
     closes: Mapping[str, Times],
 ) -> tuple[Floats, Signals]:
     """The share of each row and its signal, shape (rows,) twice; rows in order of time.
 
-    threshold: the no-trade zone of long-flat and long-short. parts: the part of the account that each symbol has there.
-    closes: of each symbol, the closes of its bars; what was sold at a bar without a decision is not there to be held.
+    threshold: the no-trade zone of long-flat and long-short, one or one a row. parts: the part of the account that each
+    symbol has there. closes: of each symbol, the closes of its bars; what was sold at a bar without a decision is not
+    there to be held.
     Signals of a policy of ranks: buy where the side changes upwards, sell where it changes downwards, else hold.
     """
     policy = cross_sectional(rules.policy)

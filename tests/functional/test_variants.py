@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from forecast.config.experiment import Experiment
+from forecast.config.trading import TradingConfig
 from forecast.datasets.lookahead_audit import truncated
 from forecast.diagnostics.loader import open_subject
+from forecast.evaluation.backtest import evaluate
 from forecast.runs import trial_log
 from forecast.runs.catalog import open_run
 from forecast.serving import live
@@ -171,6 +173,7 @@ def test_a_panel_of_a_model_per_symbol_is_one_run_with_one_certificate(copy):
     assert "forecast inspect" not in (copy / "reports" / f"{run.name}.html").read_text()
     assert "Train a panel without, or one of its symbols" in only_line(forecast("inspect", code=2).stderr)
     check_decided_days(copy, run)
+    check_chosen_thresholds(copy, run)
     assert "with --local-models" in only_line(forecast("export", code=2).stderr)
     assert "got AAPL_MSFT-" in only_line(forecast("signal", run.name, "--offline", "--refit", code=2).stderr)
 
@@ -211,6 +214,18 @@ def check_decided_days(folder, run):
             assert {each.symbol: each.probability for each in names} == mine["probability"].to_dict()
             for each in names:
                 assert (each.action in ("buy", "sell")) == (mine.loc[each.symbol, "signal"] != "hold")
+
+
+def check_chosen_thresholds(folder, run):
+    """A ranking at a decided day follows the thresholds that the backtest has chosen on the validation rows."""
+    rules = TradingConfig(threshold="auto", calibration="temperature")
+    signals = evaluate(run, rules=rules).signals
+    day = signals["decided_at"].sort_values().iloc[len(signals) // 2]
+    until = np.datetime64(day.tz_convert(None), "ns")
+    ranking = panel_signal(run, Store(folder / "data" / "store"), rules=rules, until=until).forecast
+    for model, names in ranking.networks.items():
+        mine = signals[(signals["model"] == model) & (signals["decided_at"] == day)].set_index("symbol")
+        assert {each.symbol: each.share for each in names} == mine["target"].to_dict()
 
 
 def check_rankings(folder, run, forecast):

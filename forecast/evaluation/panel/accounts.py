@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forecast.config.experiment import BASELINES
+from forecast.config.experiment import is_baseline
 from forecast.config.trading import TradingConfig
 from forecast.evaluation.panel.calibration import CalibrationMaps
 from forecast.evaluation.panel.rows import Member, PanelRows
-from forecast.evaluation.panel.shares import exposures, member_shares
+from forecast.evaluation.panel.shares import Thresholds, exposures, member_shares, validation_rows
+from forecast.evaluation.panel.thresholds import chosen_thresholds
 from forecast.statistics.capacity import capacity
 from forecast.statistics.performance import spells
 from forecast.trading.market_state import MarketState
@@ -27,13 +29,14 @@ class PanelTrades:
     """What every member of a panel decided and held.
 
     market: what could be traded when. shares: of each (model, member) and of the benchmarks, shape (rows,). signals: of
-    each ensemble, shape (rows,).
+    each ensemble, shape (rows,). thresholds: chosen on validation rows, where the rules ask for that.
     """
 
     rows: PanelRows
     market: PanelMarket
     shares: Mapping[Member, Floats]
     signals: Mapping[str, Signals]
+    thresholds: Thresholds
 
 
 def panel_trades(
@@ -52,17 +55,20 @@ def panel_trades(
     """
     shares: dict[Member, Floats] = {}
     signals: dict[str, Signals] = {}
-    of_members = member_shares(rows, states=states, closes=closes, rules=rules)
+    checked = validation_rows(validation, maps=maps)
+    thresholds = chosen_thresholds(checked, states=states, closes=closes, rules=rules, horizon=horizon)
+    followed: dict[str, Any] = {"states": states, "closes": closes, "rules": rules, "thresholds": thresholds}
+    of_members = member_shares(rows, **followed)
     for (model, member), (shares[model, member], member_signals) in of_members.items():
         if member == ENSEMBLE:
             signals[model] = member_signals
     equal = account_shares(rows.symbol, rows.decided_at, closes=closes)
     shares[HOLDING, ENSEMBLE] = equal
     shares[CASH, ENSEMBLE] = np.zeros(len(rows))
-    for model, exposure in exposures(rows, validation, states=states, closes=closes, rules=rules, maps=maps).items():
+    for model, exposure in exposures(rows, checked, **followed).items():
         shares[f"{SAME_EXPOSURE}:{model}", ENSEMBLE] = exposure * equal
     market = panel_market(states, symbol=rows.symbol, entry_at=rows.entry_at, horizon=horizon)
-    return PanelTrades(rows=rows, market=market, shares=shares, signals=signals)
+    return PanelTrades(rows=rows, market=market, shares=shares, signals=signals, thresholds=thresholds)
 
 
 def accounts_of(trades: PanelTrades, *, title: str, rules: TradingConfig, value: Floats) -> dict[Member, PanelAccount]:
@@ -73,7 +79,7 @@ def accounts_of(trades: PanelTrades, *, title: str, rules: TradingConfig, value:
     accounts: dict[Member, PanelAccount] = {}
     nothing = np.zeros((0, 0))
     for (model, member), shares in sorted(trades.shares.items(), key=lambda item: item[0][1] != ENSEMBLE):
-        if model in BASELINES and member != ENSEMBLE:
+        if is_baseline(model) and member != ENSEMBLE:
             ensemble = accounts[model, ENSEMBLE]
             accounts[model, member] = replace(ensemble, ledger=replace(ensemble.ledger, member=member))
             continue

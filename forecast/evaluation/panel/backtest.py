@@ -14,6 +14,7 @@ from forecast.evaluation.panel.lookahead_audit import certify_panel_fills
 from forecast.evaluation.panel.rows import panel_rows
 from forecast.evaluation.panel.scores import panel_metrics, predictive, ranked_rows, traded_value
 from forecast.evaluation.panel.shares import check_rules, closes_of, market_states
+from forecast.evaluation.panel.thresholds import describe_thresholds
 from forecast.evaluation.recomputation import recompute
 from forecast.evaluation.tries import tries
 from forecast.evaluation.warnings import diverged_members, ruins
@@ -62,7 +63,8 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
     ranked, chosen = ranked_rows(rows, calendars=calendars)
     scores = panel_scores({name: probability[chosen] for name, probability in rows.probability.items()}, ranked)
     ledgers = [account.ledger for account in accounts.values()]
-    config = rules.to_json()
+    bands = describe_thresholds(trades.thresholds)
+    config = {**rules.to_json(), **({"chosen_bands": bands} if bands else {})}
     history = tries(run.folder.parent, ledgers, trial=trial)
     metrics = summarise(
         ledgers, None, bars_per_year=_bars_per_year(trades.market, states, described), sessions=sessions,
@@ -88,7 +90,9 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
         described=described,
     )
     notes = sorted({calibration.note for calibration in maps.values() if calibration.note})
-    metrics["trading"] = {"ruined": ruins(ledgers), **_events(trades.market, bars), "choice_notes": notes}
+    metrics["trading"] = {
+        "ruined": ruins(ledgers), **_events(trades.market, bars), "choice_notes": notes, "chosen_thresholds": bands
+    }  # fmt: skip
     metrics["certificate"] = certificate = certify_panel_fills(
         run.certificate(), trades, ensembles, validation=validation, bars=bars, rules=rules, described=described
     )

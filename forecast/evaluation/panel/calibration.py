@@ -45,9 +45,12 @@ def recalibrated(rows: PanelRows, maps: CalibrationMaps) -> PanelRows:
         mapped[member] = probability.copy()
         for fold in folds:
             if (member, fold) not in maps:
-                raise RunError(
-                    f"validation.parquet lacks rows of {member[0]} in fold {fold}. Train the run again: --overwrite."
-                )
+                raise lacks_validation(member[0], fold)
             of_fold = rows.fold == fold
             mapped[member][of_fold] = maps[member, fold].apply(probability[of_fold])
     return replace(rows, probability=mapped)
+
+
+def lacks_validation(model: str, fold: int) -> RunError:
+    """What to raise where a choice has no rows to be made on."""
+    return RunError(f"validation.parquet lacks rows of {model} in fold {fold}. Train the run again: --overwrite.")

@@ -82,7 +82,9 @@ def _replays(
         changed = replace(rows, probability=noise)
         for how, part, history in (("removed", changed.rows(past), bars[~second]), ("scrambled", changed, other)):
             states = market_states(history, rules=rules, described=described)
-            of_members = member_shares(part, states=states, closes=closes_of(history), rules=rules)
+            of_members = member_shares(
+                part, states=states, closes=closes_of(history), rules=rules, thresholds=trades.thresholds
+            )
             for (model, member), (shares, _) in of_members.items():
                 same = np.array_equal(shares[: past.sum()], trades.shares[model, member][past])
                 yield f"shares of {model} change when what follows {_day(cut)} is {how}", same

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.config.experiment import BASELINES
+from forecast.config.experiment import is_baseline
 from forecast.config.policies import cross_sectional
 from forecast.config.trading import AUTO, TradingConfig
-from forecast.evaluation.panel.calibration import CalibrationMaps, recalibrated
+from forecast.evaluation.panel.calibration import CalibrationMaps, lacks_validation, recalibrated
 from forecast.evaluation.panel.rows import Member, PanelRows, panel_rows
 from forecast.statistics.comparisons import is_network
 from forecast.trading.market_state import MarketState, check_spread, closing_calendar, conditions, trailing_volatility
@@ -19,6 +19,9 @@ from forecast.trading.signals import Signals, utc
 from pipelines.errors import ConfigError
 from pipelines.market.types import Floats, Times
 
+Thresholds = Mapping[tuple[Member, int], float]
+"""The threshold of each network's member in each fold; empty: none is chosen."""
+
 
 def check_rules(rules: TradingConfig, described: Mapping[str, Any], *, bars: pd.DataFrame) -> None:
     """Whether a panel with these bars can follow these rules.
@@ -26,11 +29,14 @@ def check_rules(rules: TradingConfig, described: Mapping[str, Any], *, bars: pd.
     Raises:
         ConfigError: it cannot.
     """
-    if rules.threshold == AUTO or rules.sizing != "full":
+    if rules.sizing != "full":
         raise ConfigError(
-            f"Expected threshold as a number and sizing full for a panel, got {rules.threshold} and {rules.sizing}. "
-            "How much is held of a symbol follows from its rank, or is an equal part of the account (or one by its "
-            "volatility: --weighting inverse-volatility)."
+            f"Expected sizing full for a panel, got {rules.sizing}. How much is held of a symbol follows from its "
+            "rank, or is an equal part of the account (or one by its volatility: --weighting inverse-volatility)."
+        )
+    if rules.threshold == AUTO and cross_sectional(rules.policy) is not None:
+        raise ConfigError(
+            f"Expected policy long-flat or long-short with threshold auto, got {rules.policy}: a rank has no threshold."
         )
     kinds = sorted({str(about["calendar"]) for about in described["panel"]["symbols"].values()})
     if cross_sectional(rules.policy) is not None and len(kinds) > 1:
@@ -68,49 +74,84 @@ def closes_of(bars: pd.DataFrame) -> dict[str, Times]:
     return {str(symbol): utc(symbol_bars["closed_at"]) for symbol, symbol_bars in bars.groupby("symbol", sort=True)}
 
 
-def member_shares(
+def account_parts(
     rows: PanelRows, *, states: Mapping[str, MarketState], closes: Mapping[str, Times], rules: TradingConfig
-) -> dict[Member, tuple[Floats, Signals]]:
-    """Each row's share of the account as its member has it, and its signal, shape (rows,) twice.
-
-    A baseline trades without a no-trade zone, as it does on one symbol.
-    """
+) -> Floats:
+    """Each row's part of an account over all symbols alive, by the weighting of the rules, shape (rows,)."""
     weight = None
     if rules.weighting == "inverse-volatility":
         weight = inverse_volatility(rows.symbol, rows.entry_at, states=states)
-    parts = account_shares(rows.symbol, rows.decided_at, closes=closes, weight=weight)
-    return {
-        (model, member): panel_shares(
-            probability,
-            rows.symbol,
-            rows.decided_at,
-            rules=rules,
-            threshold=0.0 if model in BASELINES else float(rules.threshold),
-            parts=parts,
-            closes=closes,
-        )
-        for (model, member), probability in rows.probability.items()
-    }
+    return account_shares(rows.symbol, rows.decided_at, closes=closes, weight=weight)
 
 
-def exposures(
+def member_shares(
     rows: PanelRows,
-    validation: pd.DataFrame,
     *,
     states: Mapping[str, MarketState],
     closes: Mapping[str, Times],
     rules: TradingConfig,
-    maps: CalibrationMaps,
-) -> dict[str, Floats]:
-    """Of each network its mean net exposure on the validation rows of each fold, for the fold's test rows."""
-    exposure: dict[str, Floats] = {}
+    thresholds: Thresholds,
+) -> dict[Member, tuple[Floats, Signals]]:
+    """Each row's share of the account as its member has it, and its signal, shape (rows,) twice.
+
+    thresholds: the chosen ones, where the rules ask for that.
+    """
+    parts = account_parts(rows, states=states, closes=closes, rules=rules)
+    return {
+        member: panel_shares(
+            probability,
+            rows.symbol,
+            rows.decided_at,
+            rules=rules,
+            threshold=_threshold_of(member, rows, rules=rules, thresholds=thresholds),
+            parts=parts,
+            closes=closes,
+        )
+        for member, probability in rows.probability.items()
+    }
+
+
+def _threshold_of(member: Member, rows: PanelRows, *, rules: TradingConfig, thresholds: Thresholds) -> Floats | float:
+    """The no-trade zone of a member, one for all rows or one a row; a baseline trades without, as on one symbol."""
+    if is_baseline(member[0]):
+        return 0.0
+    if rules.threshold != AUTO:
+        return float(rules.threshold)
+    folds, place = np.unique(rows.fold, return_inverse=True)
+    if missing := [int(fold) for fold in folds if (member, int(fold)) not in thresholds]:
+        raise lacks_validation(member[0], missing[0])
+    return np.array([thresholds[member, int(fold)] for fold in folds])[place]
+
+
+def validation_rows(validation: pd.DataFrame, *, maps: CalibrationMaps) -> dict[int, PanelRows]:
+    """Of each fold its validation rows, with the recalibrated probabilities of the networks."""
+    checked = {}
     for fold, part in validation.groupby("fold", sort=True):
-        checked = panel_rows(part)
-        checked = checked.ensembles(model for model, _ in checked.probability if is_network(model))
-        checked = recalibrated(checked, maps)
-        all_in = account_shares(checked.symbol, checked.decided_at, closes=closes).sum()  # at every decision
-        shares = member_shares(checked, states=states, closes=closes, rules=rules)
+        rows = panel_rows(part)
+        networks = {name: probability for name, probability in rows.probability.items() if is_network(name[0])}
+        checked[int(str(fold))] = recalibrated(replace(rows, probability=networks), maps)
+    return checked
+
+
+def exposures(
+    rows: PanelRows,
+    checked: Mapping[int, PanelRows],
+    *,
+    states: Mapping[str, MarketState],
+    closes: Mapping[str, Times],
+    rules: TradingConfig,
+    thresholds: Thresholds,
+) -> dict[str, Floats]:
+    """Of each network its mean net exposure on the validation rows of each fold, for the fold's test rows.
+
+    checked: as validation_rows gives them.
+    """
+    exposure: dict[str, Floats] = {}
+    for fold, fold_rows in checked.items():
+        ensembles = fold_rows.ensembles(dict.fromkeys(model for model, _ in fold_rows.probability))
+        all_in = account_shares(ensembles.symbol, ensembles.decided_at, closes=closes).sum()  # at every decision
+        shares = member_shares(ensembles, states=states, closes=closes, rules=rules, thresholds=thresholds)
         for (model, _), (model_shares, _) in shares.items():
             model_exposure = exposure.setdefault(model, np.zeros(len(rows)))
-            model_exposure[rows.fold == int(str(fold))] = model_shares.sum() / all_in
+            model_exposure[rows.fold == fold] = model_shares.sum() / all_in
     return exposure
