@@ -16,7 +16,7 @@ from forecast.cli.text import printable
 from pipelines.errors import ForecastError
 
 _OF_COMMANDS = {"-h", "--help", "--version"}
-_DISK = {
+_SYSTEM = {
     errno.ENOSPC: "the disk is full. Free some space and run the same command again.",
     errno.EDQUOT: "the disk quota is used up. Free some space and run the same command again.",
     errno.EACCES: "no permission. Choose another folder with --data-dir or --reports-dir.",
@@ -25,13 +25,19 @@ _DISK = {
     errno.ENOTDIR: "a file is where a folder is needed. Choose another one with --data-dir or --reports-dir.",
     errno.EEXIST: "a file is where a folder is needed. Choose another one with --data-dir or --reports-dir.",
     errno.EISDIR: "a folder is where a file is needed. Move it away and run the same command again.",
+    errno.ELOOP: "a symbolic link is where a file is needed. Move it away and run the same command again.",
     errno.EROFS: "the file system is read-only. Choose another folder with --data-dir or --reports-dir.",
+    errno.EIO: "the disk cannot read or write it. Choose another folder with --data-dir or --reports-dir.",
+    errno.ENOLCK: "the file system has no locks. Choose another folder with --data-dir or --reports-dir.",
+    errno.ESTALE: "the file server does not know it any more. Run the same command again.",
 }
 _NO_MEMORY = re.compile("failed to map segment|cannot allocate memory|malloc of size", re.IGNORECASE)
+_NO_ROOM = re.compile("too many open files|can't start new thread|resource temporarily unavailable", re.IGNORECASE)
 _LEAST_ADDRESS_SPACE = (
     1.5e9  # bytes: below, native libraries end the process, or wait for ever, before Python hears of it
 )
 _MORE_MEMORY = "Expected more memory than there is. Free some, raise `ulimit -v`, or work on fewer rows at a time"
+_MORE_ROOM = "Expected more open files, threads or processes than are allowed here. Raise `ulimit -n` or `ulimit -u`"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -72,15 +78,22 @@ def run(arguments: list[str]) -> int:
     except (BrokenPipeError, SystemExit):  # click exits by itself where the reader of a pipe has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        if error.errno in _DISK:
-            return _fail(f"{error.filename or 'Writing'}: {_DISK[error.errno]}", debug=debug, code=2)
-        return _fail(f"{type(error).__name__}: {error}", debug=debug, code=1)
-    except Exception as error:
-        if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
-            return _fail(f"{_MORE_MEMORY} ({type(error).__name__}).", debug=debug, code=2)
-        hint = "" if debug else " This is a defect of forecast; --debug shows where."
-        return _fail(f"{type(error).__name__}: {error}.{hint}", debug=debug, code=1)
+    except BaseException as error:  # a panic of the library that the store is kept with is no Exception
+        message, code = _unforeseen(error)
+        hint = " This is a defect of forecast; --debug shows where." if code == 1 and not debug else ""
+        return _fail(message + hint, debug=debug, code=code)
+
+
+def _unforeseen(error: BaseException) -> tuple[str, int]:
+    """What to say of an error that nobody foresaw, and its exit code: 2 where this system is short of something."""
+    if isinstance(error, OSError) and error.errno in _SYSTEM:
+        return f"{error.filename or 'Writing'}: {_SYSTEM[error.errno]}", 2
+    text, kind = str(error), type(error).__name__
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(text):
+        return f"{_MORE_MEMORY} ({kind}).", 2
+    if _NO_ROOM.search(text):
+        return f"{_MORE_ROOM} ({kind}).", 2
+    return f"{kind}: {text}.", 1
 
 
 def globals_first(arguments: list[str]) -> list[str]:

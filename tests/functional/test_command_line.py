@@ -1,3 +1,4 @@
+import errno
 import re
 import shlex
 import subprocess
@@ -8,7 +9,7 @@ import click
 import pytest
 
 from forecast.__main__ import run
-from tests.helpers.command_line import command_line, environment, only_line
+from tests.helpers.command_line import command_line, environment, forecast, only_line
 
 COMMANDS = [
     "demo",
@@ -185,12 +186,40 @@ def test_memory_that_runs_out_is_one_line(tmp_path, monkeypatch, capsys):
     assert "Expected more memory than there is" in only_line(capsys.readouterr().err)
 
 
-def test_a_folder_in_the_place_of_a_file_is_one_line(monkeypatch, capsys):
-    def write(**options):
-        raise IsADirectoryError(21, "Is a directory", "runs/.trials.head")
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            IsADirectoryError(errno.EISDIR, "Is a directory", "runs/.trials.head"),
+            "runs/.trials.head: a folder is where a file is needed. Move it away and run the same command again.",
+        ),
+        (
+            OSError(errno.ELOOP, "Too many levels of symbolic links", "store/.locks/act-A.lock"),
+            "store/.locks/act-A.lock: a symbolic link is where a file is needed. Move it away and run the same "
+            "command again.",
+        ),
+        (
+            OSError(errno.EMFILE, "Too many open files"),
+            "Expected more open files, threads or processes than are allowed here.",
+        ),
+        (RuntimeError("can't start new thread"), "Expected more open files, threads or processes than are allowed"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "Expected more memory than there is."),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_this_system_lacks_is_one_line(monkeypatch, capsys, error, message):
+    def fail(**options):
+        raise error
 
-    monkeypatch.setattr("forecast.__main__.cli.main", write)
+    monkeypatch.setattr("forecast.__main__.cli.main", fail)
     assert run(["backtest"]) == 2
-    assert only_line(capsys.readouterr().err) == (
-        "Error: runs/.trials.head: a folder is where a file is needed. Move it away and run the same command again."
-    )
+    assert only_line(capsys.readouterr().err).startswith(f"Error: {message}")
+
+
+def test_a_panic_of_the_library_of_the_store_is_one_line(tmp_path):
+    assert forecast(tmp_path, "fetch", "AAPL", "--source", "sample") == 0
+    line = f"ulimit -n 12; exec {shlex.join(command_line(tmp_path, 'data', 'list'))}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment(), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Expected more open files, threads or processes than are allowed here." in done.stderr
+    assert "Traceback" not in done.stderr
