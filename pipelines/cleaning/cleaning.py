@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipelines.cleaning import missing_opens, quote_filters, trade_filters
 from pipelines.cleaning.report import CleaningReport, Places, RowFilter
-from pipelines.cleaning.trading_hours import Hours, drop_closed
+from pipelines.cleaning.trading_hours import Hours, drop_closed, stamps_at_the_other_end
 from pipelines.errors import ConfigError
 from pipelines.market import calendars
 from pipelines.market.types import Bars, Floats, Quotes, Ticks, Times
@@ -67,6 +67,8 @@ def bars(
     sieve.drop("price zero or negative", np.less_equal(values[:4], 0).any(axis=0))
     _drop_impossible(sieve, values)
     sieve.drop("negative volume", np.less(values[4], 0))
+    if not daily and (warning := stamps_at_the_other_end(times[sieve.kept], length(interval), calendar)):
+        sieve.note(warning)
     drop_closed(
         sieve, times, calendar, daily=daily, symbol=symbol, assumed=assumed, hours=hours, max_dropped=max_dropped
     )

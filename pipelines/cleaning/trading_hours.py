@@ -19,6 +19,7 @@ MAX_CLOSED = 0.05
 _BEFORE, _AFTER = np.timedelta64(330, "m"), np.timedelta64(240, "m")  # New York: 04:00 to 20:00
 _NIGHT = 0.005  # of all rows beyond extended hours: it is another market
 _SLOTS = 12
+_LEAST_BARS = 10  # before anything is said of their stamps
 _LIKELY = ("CMES", "24/5", "XLON", "XETR", "XTKS", "XHKG", "XSHG", "XBOM", "XTSE", "XASX", "BVMF", "XNYS")
 
 
@@ -60,6 +61,30 @@ def drop_closed(
     if many:
         raise _refusal(rows, times, closed, len(remaining), calendar, daily=daily, symbol=symbol, assumed=assumed)
     rows.drop(why, closed, counts=False)
+
+
+def stamps_at_the_other_end(opened: Times, step: np.timedelta64, calendar: str) -> str:
+    """A warning where most sessions have a bar that would begin at their close and none has one that begins at their
+    open: the times are the bars' ends; and the same the other way round. "" where neither holds."""
+    schedule = calendars.schedule(calendar)
+    if len(opened) < _LEAST_BARS:
+        return ""
+    first, last = np.searchsorted(schedule.close, [opened.min(), opened.max()])
+    opens, closes = (ends[first : last + 1] for ends in (schedule.open, schedule.close))
+    at_open, at_close, before_open, before_close = (
+        np.count_nonzero(np.isin(moments, opened)) for moments in (opens, closes, opens - step, closes - step)
+    )
+    for many, none, place, other, stamp in (
+        (at_close, at_open, "close", "open", "end"),
+        (before_open, before_close, "open", "close", "start"),
+    ):
+        if none == 0 and 2 * many > len(opens) > 1:
+            begin = "that begins at" if stamp == "end" else "before"
+            return (
+                f"warning: {many} of {len(opens)} sessions have a bar {begin} the {place} and none the one at the "
+                f"{other}, as times are the bars' {stamp}: --stamp {stamp} reads them so"
+            )
+    return ""
 
 
 def _many(closed: Mask, count: int, max_dropped: float) -> bool:

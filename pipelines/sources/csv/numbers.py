@@ -18,7 +18,7 @@ Decimal = Literal[".", ","]
 EMPTY = (
     "", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "Null", "None", "-", "--", "–", "—", "#N/A", "N.A.", "nil",
     "<NA>", "NaT", "#N/A N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?",
-    "#N/A Field Not Applicable", "#N/A Invalid Security",
+    ".", "\\N", "#NUM!", "#N/A Field Not Applicable", "#N/A Invalid Security",
 )  # fmt: skip
 
 _SIGNS = r"(?:(?:US|R|HK|C|A|S|NZ|NT)?\$|[€£¥₹₩₽฿₺₪₫₴]|zł|kr\.?|Rs\.?|p|USD|EUR|GBP|INR|CHF|JPY|CNY|BRL)"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _TOTALS = ("total", "totals", "sum", "average", "mean", "summe", "gesamt", "total:", "grand total", "合计", "总计")
 _CLOCKS = (
     (r"^((?:1[89]|20)\d{6})\.0$", r"\1", True),
+    (r"^(\d{1,2}[A-Za-z]{3}\d{2,4}):(\d\d:\d\d.*)$", r"\1 \2", True),
     (r"^(.*\d) (\d\d)-([AP]M)$", r"\1 \2:00 \3", True),
     (r"^((?:19|20)\d{6})-(\d\d:?\d\d:?\d\d(?:\.\d+)?Z?)$", r"\1 \2", True),
     (r"^(.*\d)[T ]24:?00(?::?00)?(?:\.0+)?$", r"\1", False),
@@ -26,6 +27,7 @@ _CLOCKS = (
 """Ways of writing a time, each with its usual one, and whether intraday times are written so too."""
 _SPREADSHEET_DAY = r"^[234]\d{4}(\.\d+)?$"  # from 1954 to 2036
 _SPREADSHEET_1970 = 25_569
+_AROUND = ' \ufeff":'
 _NO = ("false", "0", "no", "f", "n")
 
 Arrays = dict[str, Any]
@@ -106,8 +108,18 @@ def _not_rows(plan: Plan, table: "pa.Table", columns: Mapping[str, str]) -> NDAr
     name = plan.columns.time[0]
     if plan.layout is None or not len(table) or not pa.types.is_string(table.schema.field(columns[name]).type):
         return None
-    cells = pc.utf8_lower(pc.utf8_trim(table[columns[name]], ' \ufeff":'))
-    none = pc.fill_null(pc.is_in(cells, pa.array([name.strip().lower() or "date", *_TOTALS])), False)
+    cells = pc.utf8_lower(pc.utf8_trim(table[columns[name]], _AROUND))
+    header = pc.fill_null(pc.equal(cells, name.strip().lower() or "date"), False)
+    none = pc.or_(header, pc.fill_null(pc.is_in(cells, pa.array(_TOTALS)), False))
+    for other in plan.needed().values():
+        place = table[columns[other]]
+        if pa.types.is_string(place.type) and pc.any(header).as_py():
+            repeated = pc.utf8_trim(place.filter(header), _AROUND).unique().to_pylist()
+            if any((cell or "").lower() != other.strip(_AROUND).lower() for cell in repeated):
+                raise BadFileError(
+                    f"{quoted(plan.path)}: Expected the same columns in all of the file, got {quoted(repeated[-1])!r} "
+                    f"for {quoted(other)!r} in a second header. Make a file of each part, and name both with --file."
+                )
     return none.to_numpy().astype(np.bool_) if pc.any(none).as_py() else None
 
 
@@ -170,12 +182,15 @@ def _codes(column: Any) -> NDArray[np.object_]:
 
 def _stamps(plan: Plan, cells: list[Any], row: int) -> times.Stamps:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     name = " ".join(plan.columns.time)
     column = plan.column(name, row)
     options = plan.options
     time = cells[0] if len(cells) == 1 else _with_clock(*cells)
-    if plan.date is not None:
+    if plan.date is not None and pa.types.is_string(time.type) and _are_clocks(time):
+        time = pc.binary_join_element_wise(plan.date, pc.utf8_trim_whitespace(time), " ")
+    elif plan.date is not None:
         if pa.types.is_string(time.type):
             seconds = numbers.parse({column: time}, delimiter=",", decimal=".")[column]
         else:
@@ -194,9 +209,16 @@ def _stamps(plan: Plan, cells: list[Any], row: int) -> times.Stamps:
     return times.parse(time, where=column, time_format=options.time_format, day_first=day_first, latest=options.latest)
 
 
+def _are_clocks(time: Any) -> bool:
+    """Whether each is a time of day alone, as 09:30:00.125."""
+    import pyarrow.compute as pc
+
+    return bool(pc.all(pc.match_substring_regex(time, r"^\s*\d{1,2}:\d\d(:|\s*$)")).as_py())
+
+
 def _dates_of_clocks(time: Any, *, daily: bool) -> Any:
-    """20240102.0, as pandas writes a column of whole numbers with a gap, as 20240102; 12-PM and FIX's 20240102-14:30:00
-    with blanks; 24:00 of a daily bar left away, which would be the next date; day numbers of a spreadsheet as dates."""
+    """Each as it is usually written (see _CLOCKS): 20240102.0, as pandas writes a column of whole numbers with a gap,
+    as 20240102; 24:00 of a daily bar left away, which would be the next date; day numbers of a spreadsheet as dates."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

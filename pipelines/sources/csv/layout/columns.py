@@ -28,7 +28,7 @@ _DATES = (
 )  # fmt: skip
 _CLOCKS = (
     "time", "timestamp", "timebarstart", "timeofday", "minute", "msofday", "seconds", "secondsofday",
-    "uhrzeit", "zeit", "logtime", "updatetime", "timeg", "timel",
+    "uhrzeit", "zeit", "logtime", "updatetime", "tradetime", "quotetime", "timem", "timeg", "timel",
     "heure", "ora", "hora", "tijd", "时间", "時刻", "時間", "시간", "время", "saat",
 )  # fmt: skip
 _BARS: dict[str, tuple[str, ...]] = {
@@ -233,6 +233,7 @@ def find(
     if not {"bid", "ask"} <= set(quotes):
         quotes = {}
     prices = [name for name in ("open", "high", "low", "close") if name in bars]
+    _check_one_of_each({needed: bars[needed] for needed in prices if needed not in named}, names, path)
     identities = tuple(
         name for name in names if _is_identity(plain(name)) and name not in {*time, *bars.values(), *named.values()}
     )
@@ -331,6 +332,17 @@ def _is_identity(name: str) -> bool:
     return name in _IDENTITIES or _IDENTITY_PARTS.search(name) is not None
 
 
+def _check_one_of_each(picked: Mapping[str, str], names: Sequence[str], path: Path) -> None:
+    """Raises where another column is called the same but for digits, signs, case or currency: Open beside Open.1."""
+    for needed, name in picked.items():
+        same = [other for other in names if plain(_CURRENCY.sub("", other)) == plain(_CURRENCY.sub("", name))]
+        if len(set(same)) > 1:
+            raise BadFileError(
+                f"{quoted(path)}: Expected one column of the {needed}, got {listed(same)}. "
+                f"Name the ones that you want, for example --column {needed}={quoted(same[0])!r}."
+            )
+
+
 def _once(names: Sequence[str], used: object, path: Path) -> None:
     for name in used:  # type: ignore[attr-defined]
         if names.count(name) > 1:
@@ -367,7 +379,8 @@ def _zone(time: Sequence[str]) -> str | None:
         return "UTC"  # Refinitiv's Date[G] and Time[G]
     if len(time) != 1:
         return None
-    for word in time[0].replace("(", " ").replace(")", " ").replace("_", " ").split():
+    words = re.split(r"[\s()]+", time[0])
+    for word in (*words, *time[0].replace("_", " ").split()):
         if word.lower() in _ZONES:
             return _ZONES[word.lower()]
         if ("/" in word or word in ("EET", "CET", "WET", "MET")) and word in available_timezones():

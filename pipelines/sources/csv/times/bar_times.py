@@ -119,7 +119,7 @@ def check_clock(stamps: Stamps, *, kind: str, where: Column) -> None:
     Raises:
         BadFileError: trades or quotes with dates alone; hours from 1 to 12 that begin again after noon.
     """
-    if kind != "bars" and stamps.midnight and len(np.unique(stamps.wall[~np.isnat(stamps.wall)])) > 1:
+    if kind != "bars" and stamps.midnight and np.count_nonzero(~np.isnat(stamps.wall)) > 1:
         raise BadFileError(
             f"{quoted(where.path)}: Expected times of day of {'trades' if kind == 'ticks' else kind}, got dates alone "
             f"in column {quoted(where.name)!r}. Closes of days are no trades: fetch a file with open, high, low, close."

@@ -4,6 +4,7 @@ A date that does not exist is an error that names its row. Of 01/02/2024 the oth
 the day or the month comes first; where none does, that is asked.
 """
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +27,8 @@ _CLOCK = (
 _ABBREVIATED = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "PST": -8, "PDT": -7, "CET": 1, "CEST": 2, "JST": 9}
 _ZONE = rf" ?(?P<z>Z|UTC|GMT|{'|'.join(_ABBREVIATED)}|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?|[A-Z][A-Za-z]+/[A-Z][A-Za-z_/]+)?"
 _WEEKDAY = r"(?:\pL{2,10}\.?,? +)?"
-_AFTER = (
-    r"(?: ?[(\[][\pL _/]+[)\]]|[, ]?[一二三四五六日月火水木金土])?"  # a weekday, or the zone's name after its offset
-)
+_AFTER = r"(?: UTC| ?[(\[][\pL _/]+[)\]]|[, ]?[一二三四五六日月火水木金土])?"
+"""A weekday, or the zone's name after its offset."""
 _ORDINAL = r"(?:st|nd|rd|th)?"
 _NAMED = r"(?P<n>\pL{3,10})"
 _DATES = {
@@ -58,6 +58,7 @@ _MONTHS = (
 _MONTH = {name: number for number, names in enumerate(_MONTHS, start=1) for name in names.split()}
 _EARLIEST_SHORT = 1950  # of years of two digits
 _LATEST, _BUDDHIST = 2400, 543  # a year that is later than any; what the Buddhist era began before ours
+_HINT_OF_CLOCKS = "Name the day of these times, for example --date 2024-01-02."
 _HINT = "Another format: --time-format, e.g. '%d/%m/%Y %H:%M:%S'."
 
 
@@ -114,7 +115,8 @@ def parse(text: "pa.ChunkedArray", *, where: Column, day_first: bool | None) -> 
         row = int(np.argmax(wrong))
         zoned = "z" in _fields(parts) and bool(pc.all(pc.not_equal(pc.struct_field(parts, "z"), "")).as_py())
         like = "with a zone like the others" if zoned else "such as 2013-09-02 09:30:00.125"
-        raise where.bad(row, text[row].as_py(), expected=f"a time {like}", hint=_HINT)
+        hint = _HINT_OF_CLOCKS if re.match(r"\d{1,2}:\d\d", text[row].as_py()) else _HINT
+        raise where.bad(row, text[row].as_py(), expected=f"a time {like}", hint=hint)
     if day_first is None and "a" in _fields(parts) and _year_first(text, parts, where=where):
         order, year, month, day = (
             "year, month, day",

@@ -192,6 +192,11 @@ BARS: dict[str, tuple[str, dict[str, object]]] = {
     "years of the Buddhist era": (
         HEADER + lines("{d:%d/%m}/2567,{o},{h},{l},{c},{v}"), {"day_first": True},
     ),
+    "missing values of SAS and MySQL": (
+        HEADER.replace("\n", ",Dividends\n") + lines("{d:%Y-%m-%d},{o},{h},{l},{c},{v},.")
+        + "2024-01-09,\\N,.,.,.,.,.\n",
+        {},
+    ),
     "quantities": (
         "TRADE_DATE,OPEN_PRICE,HIGH_PRICE,LOW_PRICE,CLOSE_PRICE,TRADED_QTY\n"
         + lines("{d:%d-%b-%y},{o},{h},{l},{c},{v}"), {},
@@ -488,6 +493,13 @@ TAPES: dict[str, tuple[str, list[float], list[float]]] = {
         "update_id,best_bid_price,best_bid_qty,best_ask_price,best_ask_qty,transaction_time,event_time\n"
         "1,10.1,5,10.2,3,1704205800000,1704205800001\n", [], [10.1],
     ),
+    "taq by wrds": (
+        "DATE,TIME_M,EX,SYM_ROOT,SYM_SUFFIX,TR_SCOND,SIZE,PRICE,TR_CORR\n"
+        "20240102,9:30:00.123456789,N,ACME,,@,100,10.1,00\n", [10.1], [],
+    ),
+    "times of SAS": ("date,price,size\n02JAN2024:14:30:00.123,10.1,100\n", [10.1], []),
+    "times of Go": ("time,price,size\n2024-01-02 14:30:00.123 +0000 UTC,10.1,100\n", [10.1], []),
+    "london": ("Trade Date,Trade Time,Price,Size\n2024-01-02,14:30:01,10.1,100\n", [10.1], []),
     "FIX times": ("time,price,size\n20240102-14:30:00.123,10.1,100\n", [10.1], []),
     "polygon's quotes": (
         "ticker,ask_exchange,ask_price,ask_size,bid_exchange,bid_price,bid_size,sip_timestamp\n"
@@ -510,7 +522,7 @@ TAPES: dict[str, tuple[str, list[float], list[float]]] = {
 @pytest.mark.parametrize("vendor", TAPES)
 def test_trades_and_quotes_are_read_by_the_columns_that_vendors_publish(tmp_path: Path, vendor: str) -> None:
     text, trades, bids = TAPES[vendor]
-    delivery = read(tmp_path, text, tz="UTC")
+    delivery = read(tmp_path, text, tz="America/New_York" if "9:30" in text else "UTC")
     quotes = delivery.prices if isinstance(delivery.prices, Quotes) else delivery.quotes
     assert (delivery.prices.price.tolist() if isinstance(delivery.prices, Ticks) else []) == trades
     assert ([] if quotes is None else quotes.bid.tolist()) == bids

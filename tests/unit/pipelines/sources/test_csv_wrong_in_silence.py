@@ -116,6 +116,49 @@ def test_a_mean_price_is_no_open(tmp_path: Path, decimals: int, step: str) -> No
         read(tmp_path, mean, **options)
 
 
+def test_a_second_header_in_another_order_is_refused(tmp_path: Path) -> None:
+    text = table() + "Date,Close,High,Low,Open,Volume\n2024-01-09,10,11,9,10.5,1\n"  # open and close were swapped
+    with pytest.raises(ForecastError, match="the same columns in all of the file, got 'Close' for 'Open'"):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize("second", ["{}.1", "{} 2", "{:l}", "{} (€)"])
+def test_of_two_columns_of_one_name_one_is_asked_for(tmp_path: Path, second: str) -> None:
+    names = ["Open", "High", "Low", "Close"]
+    others = [name.lower() if second == "{:l}" else second.format(name) for name in names]
+    text = ",".join(["Date", *names, *others]) + "\n" + "".join(f"{day},10,11,9,10,7,7,7,7\n" for day in DAYS)
+    with pytest.raises(ForecastError, match=r"one column of the open, got 'Open', '.*--column open='Open'"):
+        read(tmp_path, text)  # the first were taken
+    chosen = dict(zip(("open", "high", "low", "close"), others, strict=True))
+    assert bars(read(tmp_path, text, names=chosen)).close.tolist() == [7.0] * 5
+
+
+@pytest.mark.parametrize(("shift", "stamp", "other"), [(1, "start", "end"), (0, "end", "start")])
+def test_bars_stamped_at_the_other_end_are_warned_of(tmp_path: Path, shift: int, stamp: str, other: str) -> None:
+    text = HEADER + "".join(
+        f"2024-01-{day:02d} {hour:02d}:{minute:02d},10,11,9,10,{hour * minute}\n"
+        for day in (3, 4, 5)
+        for hour, minute in (divmod(570 + 5 * (n + shift), 60) for n in range(78))
+    )
+    options: dict[str, object] = {"interval": "5m", "tz": "America/New_York"}
+    assert any(f"--stamp {other} reads" in note for note in read(tmp_path, text, stamp=stamp, **options).report.notes)
+    right = read(tmp_path, text, stamp=other, **options)
+    assert (len(right.prices), right.report.notes) == (234, ())
+
+
+def test_times_of_day_need_their_day(tmp_path: Path) -> None:
+    text = "time,price,size\n09:30:00.125,10,1\n09:30:01.5,10,1\n"
+    with pytest.raises(ForecastError, match=r"got '09:30:00\.125'\. Name the day of these times, for example --date"):
+        read(tmp_path, text, tz="America/New_York")
+    times = read(tmp_path, text, tz="America/New_York", date="2024-01-02").prices.time  # type: ignore[union-attr]
+    assert str(times[0])[:23] == "2024-01-02T14:30:00.125"
+
+
+def test_the_zone_in_the_name_of_the_time_is_taken(tmp_path: Path) -> None:
+    text = table(lambda day: f"2024-01-02 09:3{DAYS.index(day)}").replace("Date,", "Datetime (America/New_York),")
+    assert str(bars(read(tmp_path, text, interval="1m")).opened_at[0])[:16] == "2024-01-02T14:30"
+
+
 def test_closes_of_days_are_no_trades(tmp_path: Path) -> None:
     text = "Date,Price,Volume\n" + "".join(f"{day},10,5\n" for day in DAYS)
     for options in ({}, {"tz": "UTC", "calendar": "24/7"}):
