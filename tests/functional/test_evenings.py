@@ -319,6 +319,8 @@ def test_a_clock_that_was_set_back_and_a_cut_journal_are_said(two, capsys):
         (["signal", "--changed"], "--changed goes with --all."),
         (["signal", "--all", "--csv", "--json"], "Expected --csv or --json, got both."),
         (["signal", "--all", "--cash", "0"], "0.0 is not in the range"),
+        (["signal", "--all", "--cash", "nan"], "Expected a finite number, got nan"),
+        (["signal", "--all", "--hook-timeout", "inf"], "Expected a finite number, got inf"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_changes_nothing(live_folder, capsys, arguments, message):

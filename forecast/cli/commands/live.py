@@ -187,6 +187,7 @@ def journal(settings: CliContext, symbol: str | None, as_json: bool) -> None:
 
     from forecast.report import formatting
     from forecast.serving.journal import Journal
+    from pipelines.errors import in_one_line
 
     chosen = None if symbol is None else symbol.strip().upper()
     log: Journal = Journal(settings.workspace.live)
@@ -200,7 +201,11 @@ def journal(settings: CliContext, symbol: str | None, as_json: bool) -> None:
         print_json([asdict(entry) for entry in entries])
         return
     if not entries:
-        settings.note("No signal has been given yet: forecast signal --all")
+        settings.note(
+            f"No signal of {in_one_line(chosen)} is in the journal."
+            if page.entries
+            else "No signal has been given yet: forecast signal --all"
+        )
     print_table(
         [
             Column("close of"), Column("symbol"), Column("signal"), Column("position", number=True),

@@ -246,6 +246,7 @@ def prune(settings: CliContext, keep: int, symbol: str | None, yes: bool) -> Non
     Example:
       forecast runs prune --keep 5
     """
+    from forecast.report import formatting
     from forecast.runs.overview import summaries
     from forecast.runs.removal import superfluous
     from forecast.runs.run import Run
@@ -256,7 +257,8 @@ def prune(settings: CliContext, keep: int, symbol: str | None, yes: bool) -> Non
     ]
     names = superfluous(listed, keep=keep, live=live_names(settings.workspace.live))
     if not names:
-        say(f"Nothing to remove: no symbol has more than {keep} runs that are not live, tagged or noted.")
+        most = formatting.plural(keep, "run")
+        say(f"Nothing to remove: no symbol has more than {most} that are not live, tagged or noted.")
         return
     _remove(settings, [Run(settings.runs / name) for name in names], yes=yes)
 

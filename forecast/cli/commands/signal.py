@@ -1,5 +1,6 @@
 """`forecast signal`: buy, hold or sell at the newest close."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,6 +32,13 @@ def now() -> "np.datetime64":
     return np.datetime64("now", "ns")
 
 
+def _finite(ctx: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Neither nan nor inf, which a range lets through."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"Expected a finite number, got {value}.", ctx, parameter)
+    return value
+
+
 @click.command("signal")
 @click.argument("name", default="latest", metavar="[RUN|SYMBOL]", shell_complete=completion.runs_and_symbols)
 @click.option("--symbol", shell_complete=completion.symbols, help="The newest run of this symbol.")
@@ -39,7 +47,8 @@ def now() -> "np.datetime64":
 @click.option("--csv", "as_csv", is_flag=True, help="--all: print CSV.")
 @click.option(
     "--cash",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, min_open=True, max=1e15),
+    callback=_finite,
     metavar="MONEY",
     help="--all: orders in whole shares for an account of so much, split equally over the live runs.",
 )
@@ -47,6 +56,7 @@ def now() -> "np.datetime64":
 @click.option(
     "--hook-timeout",
     type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
     default=60.0,
     show_default=True,
     help="Seconds that the command of --on-change may take.",

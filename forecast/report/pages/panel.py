@@ -80,7 +80,7 @@ def _page(context: PageContext, run: Run, saved: Backtest, *, path: Path, standa
         symbols=sections.symbols(panel, context.networks),
         learning=[title for title, _ in learning],
         folds=tables.folds(context),
-        settings=[(key.replace("_", " "), formatting.value(value)) for key, value in saved.config.items()],
+        setup=tables.setup(context),
         commands=[
             *filter(None, [run.describe().get("command")]),
             f"forecast backtest {name} {options}",

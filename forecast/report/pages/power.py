@@ -97,15 +97,21 @@ def skill_counts(shares: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[
 
 
 def smallest(shares: pd.DataFrame) -> list[tuple[str, str]]:
-    """For each comparison on a planted market: the correlation found with 80 % power."""
-    return [
+    """For each comparison on a planted market: the correlation found with 80 % power; those without one together."""
+    rows = smallest_edges(shares)
+    detected = [
         (
             f"{row['question'].capitalize()}: {formatting.label(row['model'])} − "
             f"{formatting.within(row['benchmark'])}, {kind_name(row['kind'])}",
-            f"from {row['edge']:.2f}" if row["edge"] is not None else "at none of the edges tried",
+            f"from {row['edge']:.2f}",
         )
-        for row in smallest_edges(shares)
+        for row in rows
+        if row["edge"] is not None
     ]
+    if (others := len(rows) - len(detected)) == 0:
+        return detected
+    name = "The other comparisons" if detected else "All comparisons"
+    return [*detected, (f"{name} ({others})", "at none of the edges tried")]
 
 
 def power_curve(shares: pd.DataFrame, kind: str) -> Figure:

@@ -9,6 +9,7 @@ from forecast.report.sections.verdict import REASONS, level_text, unit_text
 from forecast.statistics.comparisons import Comparison, Question
 from forecast.statistics.cpcv import DIFFERENCE
 from forecast.statistics.verdict import Verdict
+from pipelines.errors import listed
 
 Write = Callable[[float], str]
 
@@ -178,9 +179,15 @@ def setup(context: PageContext) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Versions", machine),
     ]
     return [
-        (title, [(name.replace("_", " "), formatting.value(setting)) for name, setting in group.items()])
+        (title, [(name.replace("_", " "), _setting(setting)) for name, setting in group.items()])
         for title, group in groups
     ]
+
+
+def _setting(setting: Any) -> str:
+    """Of hundreds of symbols the first ones."""
+    many = isinstance(setting, list) and len(setting) > 10
+    return listed(list(map(str, setting))) if many else formatting.value(setting)
 
 
 def _tuning(tuning: Mapping[str, Any] | None) -> list[tuple[str, Mapping[str, Any]]]:

@@ -63,6 +63,7 @@ def test_the_page_has_the_table_the_curve_and_the_smallest_edge(tmp_path: Path) 
     html = write_controls(made, folder=tmp_path).read_text().replace("\u00a0", " ")
     assert "Without an edge a claim was made in at most 5.0 % of 20 markets" in html
     assert "an edge at a lag of 1 bar is found with 80 % power from a correlation of 0.15" in html
+    assert "<dt>The other comparisons (2)</dt><dd>at none of the edges tried</dd>" in html.replace("\n", "")
     assert "<dd>from 0.15</dd>" in html  # 12 of 20 at 0.1, 20 of 20 at 0.2: 16 of 20 in the middle
     (figure,) = json.loads(html.split('id="figures">')[1].split("</script>")[0])["figures"].values()
     (line,) = [each for each in figure["data"] if each["name"] == "skill: LSTM − base rate"]
