@@ -167,11 +167,15 @@ def panel_notes(prices: PanelPrices, dataset: PanelDataset) -> Iterator[str]:
     if prices.unsuitable:
         left_out = [f"{symbol} ({_short(why, symbol)})" for symbol, why in sorted(prices.unsuitable.items())]
         yield f"Left out: {listed(left_out, at_most=20, separator='; ')}."
-    for name in ("currency", "calendar"):
-        kinds = Counter(str(getattr(bars, name)) for bars in prices.bars.values())
+    consequences = {
+        "currency": "Returns are each in their own currency.",
+        "calendar": "Decisions stand in the order of their closes in real time.",
+    }
+    for name, consequence in consequences.items():
+        kinds = Counter(str(getattr(bars, name)) or "unknown" for bars in prices.bars.values())
         if len(kinds) > 1:
             counted = ", ".join(f"{kind} ({count})" for kind, count in kinds.most_common())
-            yield f"The panel has more than one {name}: {counted}. Returns are each in their own currency."
+            yield f"The panel has more than one {name}: {counted}. {consequence}"
     tested = set(dataset.tested())
     if silent := [symbol for symbol in dataset.panel.symbols if symbol not in tested]:
         yield f"Only learned from, because no test block has enough of their rows: {listed(silent)}."

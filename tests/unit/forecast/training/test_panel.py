@@ -28,6 +28,7 @@ def store(tmp_path_factory):
         listed("GONE", bars=40, first="1990-01-01"),
         listed("OLD", bars=550, first="1988-01-04"),
         listed("EURO", bars=600, currency="EUR"),
+        listed("TOKYO", bars=600, currency="", calendar="XTKS"),
         listed("YEN", bars=600, currency="JPY"),
     ):
         store.write(bars, Actions.none(bars.symbol))
@@ -75,6 +76,13 @@ def test_several_currencies_are_said_and_returns_stay_in_their_own(store, tmp_pa
     notes = list(panel_notes(prices, dataset))
     assert any("more than one currency" in note and "EUR (1)" in note and "JPY (1)" in note for note in notes)
     assert any("survivorship bias" in note for note in notes)
+
+
+def test_several_calendars_and_a_currency_that_is_not_known_are_said(store, tmp_path):
+    prices, dataset = read_panel(panel_of("LONG", "EURO", "TOKYO"), store=store, folder=tmp_path, skip_unsuitable=False)
+    currencies, calendars, _ = panel_notes(prices, dataset)
+    assert "EUR (1), USD (1), unknown (1). Returns are each in their own currency." in currencies
+    assert "24/7 (2), XTKS (1). Decisions stand in the order of their closes in real time." in calendars
 
 
 def test_a_symbol_twice_or_days_that_overlap_are_one_line():
