@@ -74,16 +74,13 @@ def stamps_at_the_other_end(opened: Times, step: np.timedelta64, calendar: str) 
     at_open, at_close, before_open, before_close = (
         np.count_nonzero(np.isin(moments, opened)) for moments in (opens, closes, opens - step, closes - step)
     )
-    for many, none, place, other, stamp in (
-        (at_close, at_open, "close", "open", "end"),
-        (before_open, before_close, "open", "close", "start"),
+    for many, none, where, stamp in (
+        (at_close, at_open, "a bar at the close and none has one at the open", "end"),
+        (before_open, before_close, "a bar before the open and none has the last one", "start"),
     ):
         if none == 0 and 2 * many > len(opens) > 1:
-            begin = "that begins at" if stamp == "end" else "before"
-            return (
-                f"warning: {many} of {len(opens)} sessions have a bar {begin} the {place} and none the one at the "
-                f"{other}, as times are the bars' {stamp}: --stamp {stamp} reads them so"
-            )
+            advice = f"--stamp {stamp} if times are the {stamp}s of bars"
+            return f"warning: {many} of {len(opens)} sessions have {where}: {advice}"
     return ""
 
 

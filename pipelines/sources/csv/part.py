@@ -9,6 +9,7 @@ import numpy as np
 from pipelines.cleaning import cleaning
 from pipelines.sources.csv import conventions
 from pipelines.sources.csv.cells import quoted
+from pipelines.sources.csv.layout import vocabulary
 from pipelines.sources.csv.layout.identity import Values
 from pipelines.sources.csv.layout.layout import plain
 from pipelines.sources.csv.layout.plan import Plan
@@ -56,8 +57,11 @@ def file_part(plan: Plan, arrays: Arrays, sides: dict[str, float] | None = None)
         arrays["date"], more = bar_times.daily(stamps, tz=tz, calendar=plan.calendar, where=column)
         notes += more
     else:
-        shift = cleaning.length(options.interval) if options.stamp == "end" else np.timedelta64(0, "s")
-        arrays["opened_at"] = bar_times.intraday(stamps, interval=options.interval, tz=tz, where=column) - shift
+        moments = bar_times.intraday(stamps, interval=options.interval, tz=tz, where=column)
+        named = any(vocabulary.ENDS.fullmatch(plain(name)) for name in plan.columns.time)
+        arrays["opened_at"] = bar_times.opens(
+            moments, step=cleaning.length(options.interval), stamp=options.stamp, named_ends=named, where=column
+        )
     for name in plan.labels:
         values, moments = arrays.pop(f"label {name}"), arrays["date" if "date" in arrays else "opened_at"]
         if conventions.are_of_several(values, moments, arrays["close"]):

@@ -25,7 +25,7 @@ _CLOCKS = (
     (r"^(.*\d)[T ]24:?00(?::?00)?(?:\.0+)?$", r"\1", False),
 )
 """Ways of writing a time, each with its usual one, and whether intraday times are written so too."""
-_SPREADSHEET_DAY = r"^[234]\d{4}(\.\d+)?$"  # from 1954 to 2036
+_SPREADSHEET_DAY = r"^[234]\d{4}(\.\d+)?$"  # from 1954 to 2036, of a history that reaches 1970
 _SPREADSHEET_1970 = 25_569
 _AROUND = ' \ufeff":'
 _NO = ("false", "0", "no", "f", "n")
@@ -227,6 +227,8 @@ def _dates_of_clocks(time: Any, *, daily: bool) -> Any:
             time = pc.replace_substring_regex(time, pattern, plain)
     if daily and len(time) and pc.all(pc.match_substring_regex(time, _SPREADSHEET_DAY)).as_py():
         days = pc.floor(time.cast(pa.float64())).cast(pa.int32())
+        if (pc.max(days).as_py() or 0) < _SPREADSHEET_1970:
+            return time  # or days since 1970, of 2024 and later: refused as numbers
         time = pc.subtract(days, pa.scalar(_SPREADSHEET_1970, pa.int32())).cast(pa.date32()).cast(pa.string())
     return time
 

@@ -9,143 +9,9 @@ from zoneinfo import available_timezones
 
 from pipelines.errors import BadFileError
 from pipelines.sources.csv.cells import quoted
+from pipelines.sources.csv.layout import vocabulary
 from pipelines.sources.csv.layout.layout import plain
 
-_TIMES = (
-    "candledatetimeutc",
-    "datetime", "timestamp", "date", "time", "dt", "day", "openedat", "opentime", "windowstart", "tsevent",
-    "tradedate", "tradingdate", "tradingday", "traddt", "quotedate", "pricedate", "indexdate", "gmttime",
-    "localtime", "unix", "networkreceivedtime", "unixtime", "unixtimestamp", "epoch", "timestart", "starttime",
-    "begin", "barstart", "dateandtime", "datum", "fecha", "日期", "时间", "交易日期", "交易时间", "日時", "日付",
-    "zeit", "t", "tsrecv", "transacttime", "data", "tarih", "дата", "날짜", "일자", "日付け", "dates", "datadate",
-    "dlycaldt", "dtyyyymmdd", "start", "startsat", "beginsat", "dato", "päivämäärä", "ημερομηνία", "tanggal", "ngày",
-    "trddt", "tradetime", "createdtime", "transactiontime", "mts", "actionday",
-    "siptimestamp", "participanttimestamp", "datetimeutc",
-)  # fmt: skip
-_DATES = (
-    "date", "dtyyyymmdd", "tradedate", "datum", "data", "fecha", "日期", "日付", "日付け", "날짜", "дата", "tarih",
-    "dato", "actionday", "dateg", "datel",
-)  # fmt: skip
-_CLOCKS = (
-    "time", "timestamp", "timebarstart", "timeofday", "minute", "msofday", "seconds", "secondsofday",
-    "uhrzeit", "zeit", "logtime", "updatetime", "tradetime", "quotetime", "timem", "timeg", "timel",
-    "heure", "ora", "hora", "tijd", "时间", "時刻", "時間", "시간", "время", "saat",
-)  # fmt: skip
-_BARS: dict[str, tuple[str, ...]] = {
-    "open": (
-        "ouvert", "kursotwarcia", "開市", "åben", "åpning", "avaus", "άνοιγμα", "pembukaan", "mở", "opnprc",
-        "tradeopen", "prezzoapertura", "startprice",
-        "otwarcie", "açılış", "откр", "открытие", "시가", "開盤", "開盤價", "ouv", "openen", "eröffn", "öppen",
-        "erster", "pxopen", "priceopen", "openprc", "dlyopen", "prcod", "firsttradeprice",
-        "open", "o", "openprice", "openingprice", "first", "openindexvalue", "opnpric", "bidopen", "openbid",
-        "开盘", "开盘价", "始値", "eröffnung", "eroffnung", "apertura", "ouverture", "abertura",
-    ),
-    "high": (
-        "haut", "kursmax", "højeste", "høj", "høy", "ylin", "υψηλό", "tertinggi", "cao", "höchst",
-        "höchstkurs", "hoogste", "maxprice", "hiprc", "tradehigh", "prezzomax",
-        "najwyzszy", "najwyższy", "yüksek", "макс", "максимум", "고가", "最高價", "hoog", "高", "högsta",
-        "pxhigh", "pricehigh", "askhi", "dlyhigh", "prchd", "hightradeprice",
-        "high", "h", "highprice", "max", "highindexvalue", "hghpric", "bidhigh", "highbid", "最高", "最高价",
-        "高値", "hoch", "tageshoch", "maximo", "máximo", "plushaut", "máxima", "massimo",
-    ),
-    "low": (
-        "bas", "kursmin", "lav", "alin", "χαμηλό", "terendah", "thấp", "tiefst", "tiefstkurs", "loprc",
-        "tradelow", "prezzomin", "laagste", "minprice",
-        "najnizszy", "najniższy", "düşük", "мин", "минимум", "저가", "最低價", "laag", "低", "lägsta",
-        "pxlow", "pricelow", "bidlo", "dlylow", "prcld", "lowtradeprice",
-        "low", "l", "lowprice", "min", "lowindexvalue", "lwpric", "bidlow", "lowbid", "最低", "最低价", "安値",
-        "tief", "tagestief", "minimo", "mínimo", "plusbas", "mínima",
-    ),
-    "close": (
-        "clot", "kurszamknięcia", "收市", "seneste", "siste", "viimeisin", "τελευταία", "terakhir", "lầncuối",
-        "slot", "endprice",
-        "laatst", "fecho", "schlusspreis", "clsprc", "tradeclose", "prezzochiusura", "closeclosepriceadjustedforsplits",
-        "zamkniecie", "zamknięcie", "şimdi", "kapanış", "цена", "закрытие", "종가", "收盤", "收盤價", "dernier",
-        "laatste", "slotkoers", "ostatnio", "senaste", "pxlast", "priceclose", "prc", "dlyclose", "prccd", "trdprc",
-        "lasttradeprice",
-        "close", "c", "closeprice", "closingprice", "closelast", "closingindexvalue", "clspric", "bidclose",
-        "closebid", "收盘", "收盘价", "終値", "schluss", "schlusskurs", "zuletzt", "cierre", "chiusura",
-        "clôture", "cloture", "fechamento", "último", "ultimo", "latest", "last", "lastprice", "price", "tradeprice",
-    ),
-    "volume": (
-        "quantidade", "quantità", "quantita", "dnshrtrd", "όγκος", "kl", "总手", "ttltradgvol",
-        "stuecke", "stücke", "stück", "numberofshares", "noofshares", "wolumen", "wol", "volumen", "hac", "hacim",
-        "объём", "объем", "거래량", "成交股數", "交易量", "pxvolume", "acvoluns", "cshtrd", "dlyvol",
-        "volume", "vol", "v", "volumeshares", "tradedvolume", "totalvolume", "ttltrdqnty", "tottrdqty",
-        "ttltradgvol", "sharestraded", "quantity", "qty", "成交量", "出来高", "volumen", "tickvol", "tickvolume",
-        "volumebase",
-    ),
-}  # fmt: skip
-_TICKS: dict[str, tuple[str, ...]] = {
-    "price": ("price", "px", "tradeprice", "last", "lastprice", "mdentrypx", "p"),
-    "size": (
-        "size", "volume", "vol", "qty", "quantity", "amount", "shares", "tradesize", "lastsize", "mdentrysize",
-        "s", "v",
-    ),
-}  # fmt: skip
-_QUOTES: dict[str, tuple[str, ...]] = {
-    "bid": ("bid", "bidprice", "bestbid", "bestbidprice", "bidpx", "enbpx", "bp"),
-    "ask": (
-        "ask",
-        "askprice",
-        "bestask",
-        "bestaskprice",
-        "askpx",
-        "offer",
-        "offerprice",
-        "ofr",
-        "ofrprice",
-        "enspx",
-        "ap",
-    ),
-    "bid_size": (
-        *("bidsize", "bidsiz", "bidvolume", "bidvol", "bidqty", "bestbidsize", "bidsz", "bestbidqty"),
-        *("bidamount", "bs"),
-    ),
-    "ask_size": (
-        *("asksize", "asksiz", "askvolume", "askvol", "askqty", "bestasksize", "asksz", "bestaskqty"),
-        *("offersize", "ofrsiz", "ofrsize", "askamount", "as"),
-    ),
-}
-_SPECIAL: dict[str, tuple[str, ...]] = {
-    "condition": ("cond", "condition", "conditions", "salecondition", "trsc"),
-    "correction": ("corr", "correction", "trcorr", "correctionindicator"),
-    "exchange": ("ex", "exchange", "venue"),
-}
-_ACTIONS: dict[str, tuple[str, ...]] = {
-    "dividend": (
-        *("dividend", "dividends", "exdividend", "divcash", "dividendamount", "divamt", "dlyorddivamt", "divd"),
-    ),
-    "split": ("split", "splits", "stocksplit", "stocksplits", "splitratio", "splitfactor", "splitcoefficient"),
-    "cumulative_factor": ("cfacpr", "dlycumfacpr", "ajexdi"),
-    "gains": ("capitalgains", "capitalgain"),
-}
-_IDENTITIES = (
-    "symbol", "ticker", "name", "tscode", "tickersymbol", "tckrsymb", "instrument", "isin", "code", "stock",
-    "stockcode", "security", "asset", "contract", "pair", "sym", "actsymbol", "figi", "ric", "cusip", "sedol",
-    "permno", "gvkey", "company", "companyname", "instrumentid", "indexname", "series", "sctysrs", "currencypair",
-    "coin", "market", "股票代码", "代码", "名称", "证券代码", "wkn", "firma", "unternehmen", "expiry",
-    "expiration", "maturity", "xprydt", "currency", "fininstrmid", "secid", "underlying", "tic", "iid", "boardid",
-    "contractmonth", "contractname", "contractcode", "contractid", "optiontype", "optiontyp", "putcall", "stockname",
-    "fundname", "indexname", "assetname", "assetid", "codneg",
-)  # fmt: skip
-_IDENTITY_PARTS = re.compile("symbol|ticker|cusip|sedol|security|instrument|strike|^isin|isin$|^scrip|^expir")
-_EVENTS = ("action", "eventtype", "messagetype", "msgtype", "recordtype")
-"""Columns that say whether a row is a trade, a quote or an order."""
-_UNFINISHED = ("complete", "iscomplete", "isclosed", "isfinal", "confirm")
-"""Columns that say whether a bar is finished."""
-_OF_BARS = (
-    "publisherid",
-    "exchange",
-    "venue",
-    "interval",
-    "timeframe",
-    "freq",
-    "frequency",
-    "per",
-    "period",
-    "adjustment",
-)
 _MONEY = re.compile(
     r"\b(usd[tc]?|busd|fdusd|tusd|dai|eur|gbp|jpy|krw|chf|inr|brl|cny|notional|quote|value|turnover)\b|[$€£¥]"
 )
@@ -189,9 +55,9 @@ class Columns:
 
 def recognised() -> frozenset[str]:
     """All names, in letters only, that mean something: a header has some of them."""
-    groups = (_BARS, _TICKS, _QUOTES, _SPECIAL, _ACTIONS)
+    groups = (vocabulary.BARS, vocabulary.TICKS, vocabulary.QUOTES, vocabulary.SPECIAL, vocabulary.ACTIONS)
     names = {name for group in groups for aliases in group.values() for name in aliases}
-    return frozenset(names | set(_TIMES) | set(_IDENTITIES))
+    return frozenset(names | set(vocabulary.TIMES) | set(vocabulary.IDENTITIES))
 
 
 def find(
@@ -227,9 +93,9 @@ def find(
             f"{quoted(path)}: Expected a column of dates or times (date, datetime, time), got {listed(names)}. "
             "Name it, for example --column time=COLUMN."
         )
-    bars = _pick(_BARS, named, by_plain_name)
-    ticks = _pick(_TICKS, named, by_plain_name)
-    quotes = _pick(_QUOTES, named, by_plain_name)
+    bars = _pick(vocabulary.BARS, named, by_plain_name)
+    ticks = _pick(vocabulary.TICKS, named, by_plain_name)
+    quotes = _pick(vocabulary.QUOTES, named, by_plain_name)
     if not {"bid", "ask"} <= set(quotes):
         quotes = {}
     prices = [name for name in ("open", "high", "low", "close") if name in bars]
@@ -237,7 +103,7 @@ def find(
     identities = tuple(
         name for name in names if _is_identity(plain(name)) and name not in {*time, *bars.values(), *named.values()}
     )
-    events = tuple(name for name in names if plain(name) in _EVENTS and name not in named.values())
+    events = tuple(name for name in names if plain(name) in vocabulary.EVENTS and name not in named.values())
     common = {"time": time, "adjusted": next((n for n in adjusted if "close" in plain(n)), None), "tz": _zone(time)}
     if len(prices) == 4:
         if "volume" not in bars and (
@@ -257,13 +123,15 @@ def find(
         if scale > 1:
             notes.append(f"{quoted(bars['volume'])} multiplied by {scale:,}")
         _once(names, bars.values(), path)
-        more = tuple(name for name in names if plain(name) in _OF_BARS and name not in {*time, *bars.values()})
+        more = tuple(
+            name for name in names if plain(name) in vocabulary.OF_BARS and name not in {*time, *bars.values()}
+        )
         return Columns(
             kind="bars",
             values=bars,
-            actions=_pick(_ACTIONS, named, by_plain_name),
+            actions=_pick(vocabulary.ACTIONS, named, by_plain_name),
             identities=(*identities, *more),
-            finished=next((name for name in names if plain(name) in _UNFINISHED), None),
+            finished=next((name for name in names if plain(name) in vocabulary.UNFINISHED), None),
             notes=tuple(notes),
             volume_scale=float(scale),
             **common,  # type: ignore[arg-type]
@@ -279,7 +147,7 @@ def find(
             kind="ticks",
             values=ticks,
             actions={},
-            special=_pick(_SPECIAL, named, by_plain_name),
+            special=_pick(vocabulary.SPECIAL, named, by_plain_name),
             quotes=quotes,
             identities=(*identities, *events),
             events=events,
@@ -291,7 +159,7 @@ def find(
             kind="quotes",
             values={},
             actions={},
-            special=_pick({"exchange": _SPECIAL["exchange"]}, named, by_plain_name),
+            special=_pick({"exchange": vocabulary.SPECIAL["exchange"]}, named, by_plain_name),
             quotes=quotes,
             identities=(*identities, *events),
             events=events,
@@ -329,7 +197,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def _is_identity(name: str) -> bool:
-    return name in _IDENTITIES or _IDENTITY_PARTS.search(name) is not None
+    return name in vocabulary.IDENTITIES or vocabulary.IDENTITY_PARTS.search(name) is not None
 
 
 def _check_one_of_each(picked: Mapping[str, str], names: Sequence[str], path: Path) -> None:
@@ -355,10 +223,10 @@ def _once(names: Sequence[str], used: object, path: Path) -> None:
 def _time(named: Mapping[str, str], by_plain_name: Mapping[str, str], names: Sequence[str]) -> tuple[str, ...]:
     if "time" in named:
         return (named["time"],)
-    for date, clock in product(_DATES, _CLOCKS):
+    for date, clock in product(vocabulary.DATES, vocabulary.CLOCKS):
         if date in by_plain_name and clock in by_plain_name and not (clock == "minute" and "hour" in by_plain_name):
             return (by_plain_name[date], by_plain_name[clock])
-    for name in _TIMES:
+    for name in vocabulary.TIMES:
         if name in by_plain_name:
             return (by_plain_name[name],)
     for name in names:

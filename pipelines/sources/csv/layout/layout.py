@@ -206,6 +206,7 @@ def _names(rows: Sequence[Sequence[str]], recognised: frozenset[str]) -> tuple[t
         if (
             plain(line[0]) in ("ticker", "symbol", "symbols", "price", "")
             and len(filled) == len(line) - 1
+            and len(set(Counter(filled).values())) == 1  # each has as many columns: no units
             and scores[other] < scores[row]
         ):
             tags = ("", *line[1:])

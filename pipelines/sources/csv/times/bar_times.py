@@ -1,6 +1,7 @@
 """The times of bars: which date a daily bar is of, and whether the bars are as far apart as --interval says."""
 
 import re
+from typing import Literal
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from pipelines.sources.csv.cells import Column, quoted
 from pipelines.sources.csv.times.times import Stamps, check_zone, on_clock, to_utc
 
 _DAY = np.timedelta64(1, "D")
+_LAST = np.timedelta64(999, "ms")
 _LEAST = 3  # steps, before anything is said of the usual one
 _ZONES = {
     15: "Asia/Tokyo",
@@ -111,6 +113,30 @@ def intraday(stamps: Stamps, *, interval: str, tz: str | None, where: Column) ->
             f"Name the interval, for example --interval {named(step)}."
         )
     return utc
+
+
+def opens(
+    moments: Times, *, step: np.timedelta64, stamp: Literal["start", "end"], named_ends: bool, where: Column
+) -> Times:
+    """When bars begin that are stamped so. A time in the last millisecond of a second (Binance's close time) is the
+    end of that second.
+
+    Raises:
+        ConfigError: ends of bars, by the name of their column or by that last millisecond, taken for starts.
+    """
+    seconds = moments.astype("datetime64[s]")
+    last = moments - seconds >= _LAST
+    ends = bool(np.any(last) and np.all(last | np.isnat(moments)))
+    if stamp == "start" and (named_ends or ends):
+        raise ConfigError(
+            f"{quoted(where.path)}: Expected times at which bars begin, got those of their ends in column "
+            f"{quoted(where.name)!r}. Say --stamp end."
+        )
+    if stamp == "start":
+        return moments
+    if ends:
+        moments = (seconds + np.timedelta64(1, "s")).astype("datetime64[ns]")
+    return moments - step
 
 
 def check_clock(stamps: Stamps, *, kind: str, where: Column) -> None:

@@ -58,6 +58,7 @@ _MONTHS = (
 _MONTH = {name: number for number, names in enumerate(_MONTHS, start=1) for name in names.split()}
 _EARLIEST_SHORT = 1950  # of years of two digits
 _LATEST, _BUDDHIST = 2400, 543  # a year that is later than any; what the Buddhist era began before ours
+_HINT_OF_CALENDARS = "Write dates of the Persian or the Islamic calendar as Gregorian ones: 1402/10/11 is 2024-01-01."
 _HINT_OF_CLOCKS = "Name the day of these times, for example --date 2024-01-02."
 _HINT = "Another format: --time-format, e.g. '%d/%m/%Y %H:%M:%S'."
 
@@ -134,7 +135,8 @@ def parse(text: "pa.ChunkedArray", *, where: Column, day_first: bool | None) -> 
     if np.any(wrong := fits & ~(exists & right)):
         row = int(np.argmax(wrong))
         expected = "a time of day that exists" if exists[row] else "a date that exists"
-        raise where.bad(row, text[row].as_py(), expected=expected, hint=f"Correct the file. {_HINT}")
+        hint = _HINT_OF_CALENDARS if 1300 <= year[row] < 1500 else f"Correct the file. {_HINT}"
+        raise where.bad(row, text[row].as_py(), expected=expected, hint=hint)
     wall = np.where(fits, days.astype("datetime64[ns]") + clock, np.datetime64("NaT", "ns"))
     offset, zone = _offset(text, parts, where=where)
     return DateTexts(wall=wall, offset=offset, zone=zone, order=order)

@@ -197,6 +197,17 @@ BARS: dict[str, tuple[str, dict[str, object]]] = {
         + "2024-01-09,\\N,.,.,.,.,.\n",
         {},
     ),
+    "units below the names": (
+        HEADER + ",USD,USD,USD,USD,shares\n" + lines("{d:%Y-%m-%d},{o},{h},{l},{c},{v}"), {},
+    ),
+    "csmar": (
+        "Stkcd,Trddt,Opnprc,Hiprc,Loprc,Clsprc,Dnshrtrd\n证券代码,交易日期,日开盘价,日最高价,日最低价,日收盘价,日个股交易股数\n"
+        "没有单位,没有单位,元/股,元/股,元/股,元/股,股\n" + lines("000001,{d:%Y-%m-%d},{o},{h},{l},{c},{v}"), {},
+    ),
+    "highest and lowest prices": (
+        "Trading Date,Opening Price,Highest Price,Lowest Price,Closing Price,Volume\n"
+        + lines("{d:%Y-%m-%d},{o},{h},{l},{c},{v}"), {},
+    ),
     "quantities": (
         "TRADE_DATE,OPEN_PRICE,HIGH_PRICE,LOW_PRICE,CLOSE_PRICE,TRADED_QTY\n"
         + lines("{d:%d-%b-%y},{o},{h},{l},{c},{v}"), {},

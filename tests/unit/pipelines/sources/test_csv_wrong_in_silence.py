@@ -141,9 +141,30 @@ def test_bars_stamped_at_the_other_end_are_warned_of(tmp_path: Path, shift: int,
         for hour, minute in (divmod(570 + 5 * (n + shift), 60) for n in range(78))
     )
     options: dict[str, object] = {"interval": "5m", "tz": "America/New_York"}
-    assert any(f"--stamp {other} reads" in note for note in read(tmp_path, text, stamp=stamp, **options).report.notes)
+    assert any(f"--stamp {other} if" in note for note in read(tmp_path, text, stamp=stamp, **options).report.notes)
     right = read(tmp_path, text, stamp=other, **options)
     assert (len(right.prices), right.report.notes) == (234, ())
+
+
+@pytest.mark.parametrize(("name", "cell"), [("Close Time", "14:{:02d}:59.999"), ("End Time", "14:{:02d}:00")])
+def test_times_at_which_bars_end_are_asked_about(tmp_path: Path, name: str, cell: str) -> None:
+    late = int(cell.endswith("00"))
+    text = table(lambda day: "2024-01-02 " + cell.format(30 + DAYS.index(day) + late)).replace("Date", name)
+    options: dict[str, object] = {"interval": "1m", "tz": "UTC", "calendar": "24/7"}
+    with pytest.raises(ForecastError, match=f"ends in column '{name}'. Say --stamp end"):
+        read(tmp_path, text, **options)
+    first = bars(read(tmp_path, text, stamp="end", **options)).opened_at[0]
+    assert first == np.datetime64("2024-01-02T14:30")
+
+
+def test_dates_of_the_persian_calendar_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ForecastError, match=r"in row 1, column 'Date', got '1402/10/12'\. Write dates of the Persian"):
+        read(tmp_path, table(lambda day: f"1402/10/{12 + DAYS.index(day)}"))
+
+
+def test_days_since_1970_are_no_days_of_a_spreadsheet(tmp_path: Path) -> None:
+    with pytest.raises(ForecastError, match="day numbers of a spreadsheet"):
+        read(tmp_path, table(lambda day: str(20_090 + DAYS.index(day))), calendar="24/7")  # were of 1955
 
 
 def test_times_of_day_need_their_day(tmp_path: Path) -> None:
