@@ -195,7 +195,7 @@ def replay(desk: Desk, runs: dict[str, list[str]]) -> list[dict[str, Any]]:
                 desk.run("live", "remove", DELISTED)
             done = desk.run(*ask, "--on-change", hook, *more, code=None)
         answers = json.loads(done.out)
-        told_of = any(each["changed"] for each in answers["runs"])
+        told_of = any(each["changed"] or each["order"] for each in answers["runs"])
         expect(done.code == (code if told_of or code != 4 else 0), (day, done.code, done.err))
         print(
             f"{day}: {len(answers['runs'])} signals, {done.processor:.1f} s of processor, {done.wall:.1f} s, "
@@ -211,7 +211,12 @@ def replay(desk: Desk, runs: dict[str, list[str]]) -> list[dict[str, Any]]:
             desk.run(*ask, "--on-change", keep, code=0)
         if day == "2024-12-02":
             damaged(desk, ask)
-    changes = [(each["run"], each["decided_at"]) for answers in shown for each in answers["runs"] if each["changed"]]
+    changes = [
+        (each["run"], each["decided_at"])
+        for answers in shown
+        for each in answers["runs"]
+        if each["changed"] or each["order"]
+    ]
     heard = [each for line in told.read_text().splitlines() for each in json.loads(line)["changed"]]
     expect(
         sorted({*changes}) == sorted((each["run"], each["decided_at"]) for each in heard), (len(changes), len(heard))
@@ -234,11 +239,13 @@ def same_again(desk: Desk, ask: tuple[str, ...], answers: dict[str, Any], *, cod
     rows = pd.read_csv(
         io.StringIO(desk.run(*ask[:-1], "--csv", "--offline", code=code).out), float_precision="round_trip"
     )
+    rows = rows[rows["status"] != "removed"]
     expect(rows["symbol"].tolist() == [each["symbol"] for each in answers["runs"]], rows)
     for name in ("position", "previous_position", "changed", "shares", "order", "probability"):
         expect(rows[name].tolist() == [each[name] for each in answers["runs"]], (name, rows))
     changed = json.loads(desk.run(*ask, "--changed", "--offline", code=code).out)["runs"]
-    expect([each["run"] for each in changed] == [each["run"] for each in answers["runs"] if each["changed"]], changed)
+    told = [each["run"] for each in answers["runs"] if each["changed"] or each["order"]]
+    expect([each["run"] for each in changed] == told, changed)
     expect(desk.journal.read_bytes() == before, "the journal has grown")
 
 

@@ -29,7 +29,7 @@ def gradient(curves: pd.DataFrame, memories: list[Memory], *, path: str) -> Figu
     path: "state" is of the bar's features for a network that hands on none; without any other path it is left out.
     """
     traces: list[dict[str, Any]] = []
-    lowest, clauses = 1.0, []
+    lowest, highest, clauses = 1.0, 1.0, []
     for model in dict.fromkeys(curves["model"]):
         measured = set(curves.loc[curves["model"] == model, "path"])
         drawn = "input" if path == "state" and path not in measured else path
@@ -40,21 +40,23 @@ def gradient(curves: pd.DataFrame, memories: list[Memory], *, path: str) -> Figu
             lags = np.sort(rows["lag"].unique())
             by_lag = rows.groupby("lag")
             middle = by_lag["median"].median().to_numpy()
-            lowest = min(lowest, float(middle.min()))
+            lowest, highest = min(lowest, float(middle.min())), max(highest, float(middle.max()))
             if stage == "trained":
                 ends = by_lag["low"].quantile(0.1).to_numpy(), by_lag["high"].quantile(0.9).to_numpy()
                 traces += _band(model, lags, *ends)
+                highest = max(highest, min(float(ends[1].max()), 10 * highest))  # an exploding band is cut
             traces.append(_line(model, lags, middle, stage=stage))
         memory = find(memories, model, path=drawn)
         if memory is not None:
             traces.append(_mark(memory))
             clauses.append(f"{formatting.label(model)} falls to 1 % at {formatting.number(memory.bars, 1)} bars")
     bottom = np.log10(min(max(lowest / 3, _LOWEST), FADED / 2))
+    top = max(0.35, float(np.log10(highest)) + 0.1)
     steps = int(curves["lag"].max())
     layout = {
         "xaxis": {"title": {"text": "bars before the decision"}, "range": [-0.3, steps + 0.3], **integer_axis(steps)},
         "yaxis": {
-            "type": "log", "range": [bottom, 0.35], "title": {"text": "share that is left"}, "dtick": 1,
+            "type": "log", "range": [bottom, top], "title": {"text": "share that is left"}, "dtick": 1,
             "tickformat": "~%", "hoverformat": ".2~%",
         },
         "shapes": [_across(FADED)],

@@ -6,8 +6,11 @@ const tables = (() => {
     for (const box of document.querySelectorAll(".scroll")) {
       const table = box.querySelector("table");
       if (!table || table.classList.contains("whole")) continue;
-      table.classList.remove("stacked");
-      if (document.documentElement.dataset.theme !== "print" && table.scrollWidth > box.clientWidth + 1 && box.clientWidth) table.classList.add("stacked");
+      table.classList.remove("stacked", "small");
+      if (!box.clientWidth) continue;
+      const print = document.documentElement.dataset.theme === "print", over = table.scrollWidth / (box.clientWidth + 1);
+      if (print && over > 1.4) table.classList.add(over > 1.75 ? "stacked" : "small"); // letters are smaller on paper, and then smaller still
+      else if (!print && over > 1) table.classList.add("stacked");
     }
   };
   for (const table of document.querySelectorAll(".scroll table")) {

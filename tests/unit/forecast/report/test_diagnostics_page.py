@@ -14,6 +14,7 @@ import pytest
 from forecast.__main__ import run
 from forecast.diagnostics import analysis, effective_memory, loader
 from forecast.diagnostics.effective_memory import Memory
+from forecast.report.charts import diagnostics as charts
 from forecast.report.pages import diagnostics
 from forecast.report.sections import effective_memory as memory_section
 from forecast.runs.catalog import open_run
@@ -212,6 +213,14 @@ def test_weights_that_are_damaged_but_signed_are_refused_too(damaged: Run) -> No
 def memory(model: str, bars: float, **more: object) -> Memory:
     return Memory(**{"model": model, "stage": "trained", "path": "state", "bars": bars, "low": None, "high": None,
                      "whole": False, **more})  # type: ignore[arg-type]  # fmt: skip
+
+
+@pytest.mark.parametrize(("farthest", "top"), [(0.5, 0.35), (40.0, 1.7)])
+def test_a_gradient_that_grows_is_drawn_whole(farthest: float, top: float) -> None:
+    rows = pd.DataFrame({"model": "lstm", "path": "state", "lag": [0, 1], "median": [1.0, farthest]})
+    curves = pd.concat([rows.assign(stage=stage, low=0.9, high=rows["median"]) for stage in ("initial", "trained")])
+    axis = charts.gradient(curves, [], path="state")["layout"]["yaxis"]
+    assert axis["range"][1] == pytest.approx(top, abs=0.01)  # log10(40) is 1.6
 
 
 def test_the_sentence_says_when_a_gradient_fills_the_window() -> None:
