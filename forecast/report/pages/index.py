@@ -20,7 +20,7 @@ from forecast.runs.overview import RunSummary, differing_settings, summaries
 from forecast.runs.run import Run
 from forecast.statistics.families import joint_families
 from forecast.studies.power_results import PowerStudy
-from pipelines.errors import RunError
+from pipelines.errors import RunError, listed
 from pipelines.files import write_atomically
 
 _NUMBERS = (
@@ -94,7 +94,7 @@ def _row(
     page = f"{summary.run}.html"
     older = [(name, backtest_page(summary.run, name)) for name in reversed(summary.backtests[:-1])]
     settings = ", ".join(
-        f"{name.replace('_', ' ')} {formatting.value(summary.settings[name])}"
+        f"{name.replace('_', ' ')} {_brief(summary.settings[name])}"
         for name, value in usual.items()
         if name in summary.settings and formatting.value(summary.settings[name]) != value
     )
@@ -122,6 +122,12 @@ def _answers(summary: RunSummary) -> str:
     """ "skill inconclusive, money better"."""
     answers = (("skill", summary.skill), ("money", summary.money))
     return ", ".join(f"{question} {answer}" for question, answer in answers if answer)
+
+
+def _brief(setting: Any) -> str:
+    """Of many features the first ones."""
+    many = isinstance(setting, list | tuple) and len(setting) > 5
+    return listed(list(map(str, setting)), at_most=3) if many else formatting.value(setting)
 
 
 def _number(value: float | None, write: Any) -> tuple[str, str]:

@@ -9,7 +9,7 @@ const tables = (() => {
       table.classList.remove("stacked", "small");
       if (!box.clientWidth) continue;
       const print = document.documentElement.dataset.theme === "print", over = table.scrollWidth / (box.clientWidth + 1);
-      if (print && over > 1.4) table.classList.add(over > 1.75 ? "stacked" : "small"); // letters are smaller on paper, and then smaller still
+      if (print && over > 1.6) table.classList.add(over > 2.1 ? "stacked" : "small"); // letters are smaller on paper, and then smaller still
       else if (!print && over > 1) table.classList.add("stacked");
     }
   };

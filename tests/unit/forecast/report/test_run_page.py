@@ -26,6 +26,7 @@ from forecast.report.charts import equity, trades, training
 from forecast.report.charts.downsampling import thin
 from forecast.report.context import PageContext, gather
 from forecast.report.document import LIBRARY, script_json
+from forecast.report.pages import index
 from forecast.report.pages import run as run_page
 from forecast.report.sections import overfitting, robustness, tables
 from forecast.report.sections.verdict import verdict_text
@@ -468,3 +469,10 @@ def test_the_pictures_of_an_inspection_stand_in_the_report_and_otherwise_how_to_
     (run.folder / "inspection" / "pictures.json").write_text("{}")
     with pytest.raises(RunError, match="do not hold 'figures'"):
         write_report(run, backtest="default", folder=tmp_path)
+
+
+def test_the_list_of_runs_names_the_first_of_many_features() -> None:
+    assert index._brief(["return", "range", "momentum_5", "momentum_20", "volatility", "duration"]) == (
+        "return, range, momentum_5 and 3 more"
+    )
+    assert index._brief(["return", "range"]) == "return, range"
