@@ -65,7 +65,7 @@ class PowerResult:
 
         from forecast.studies.power_results import smallest_effects
 
-        columns = ["question", "model", "benchmark", "effect", "unit", "observations", "costs"]
+        columns = ["question", "model", "benchmark", "effect", "unit", "observations", "costs", "larger"]
         return pd.DataFrame([asdict(effect) for effect in smallest_effects(self.rates)], columns=columns)
 
     @cached_property

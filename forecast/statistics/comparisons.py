@@ -24,7 +24,7 @@ from forecast.config import model_registry
 from forecast.config.experiment import is_baseline
 from forecast.config.significance import SIGNIFICANCE, SignificanceConfig
 from forecast.statistics.attribution import Attribution, ReturnParts, asset_returns, attribution, return_parts
-from forecast.statistics.inference import Estimate, estimate_difference
+from forecast.statistics.inference import Estimate, LargerExperiments, estimate_difference
 from forecast.statistics.multiple_testing import holm
 from forecast.statistics.performance import bar_returns
 from forecast.statistics.skill import Name, SkillScores
@@ -57,6 +57,7 @@ BUY_AND_HOLD = "buy_and_hold"
 CASH = "cash"
 SAME_EXPOSURE = "same_exposure"
 BENCHMARKS = (BUY_AND_HOLD, CASH, SAME_EXPOSURE)
+_FIRST_FAMILIES = ("architectures", "base_rate", "benchmarks")  # whose answers a page may begin with
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,8 @@ class Comparison:
     difference, low, high, minimum_detectable_effect: in the unit; a fraction of equity per "day" (or "bar"), or a
     "rank_ic". low, high: the interval at `level`, the one at which the family's correction decides; None where there is
     none. p_value: before, p_adjusted: after the correction. seeds: of the network with the fewest, 0 where none is
-    random, copies not counted. attribution: of a difference in money.
+    random, copies not counted. attribution: of a difference in money. larger: what would detect less, of an
+    inconclusive difference between networks or of one with a benchmark.
     """
 
     question: Question
@@ -87,6 +89,7 @@ class Comparison:
     block: float | None
     seeds: int
     attribution: Attribution | None = None
+    larger: LargerExperiments | None = None
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -245,23 +248,18 @@ def _test(
     idle: bool = False,
     copies: Collection[Name] = (),
 ) -> _Test:
-    counts = [seed_values.shape[1] for seed_values in (seeds_a, seeds_b) if seed_values is not None]
-    reason = "never_traded" if idle else _impossible(a - b, significance)
+    columns = {name: seeds for name, seeds in ((model, seeds_a), (benchmark, seeds_b)) if seeds is not None}
+    single = [name for name, seeds in columns.items() if seeds.shape[1] < 2]
+    impossible = _impossible(a - b, significance, sessions=sessions)
     estimate = None
-    if not reason or reason == "never_traded":
-        columns = {model: seeds_a, benchmark: seeds_b}
-        single = [name for name, values in columns.items() if values is not None and values.shape[1] < 2]
-        several = [None if single else seed_values for seed_values in (seeds_a, seeds_b)]
-        estimate = (
-            None
-            if _impossible(a - b, significance)
-            else estimate_difference(a, b, seeds_a=several[0], seeds_b=several[1])
-        )
-        if not reason and single:
-            copied = any(name in single for name, _ in copies)
-            reason = "identical_seeds" if copied else "single_seed"
-        elif not reason and sessions is not None and sessions < significance.fewest:
-            reason = "too_few_sessions"
+    if not impossible:
+        several = [None if single else seeds for seeds in (seeds_a, seeds_b)]
+        estimate = estimate_difference(a, b, seeds_a=several[0], seeds_b=several[1])
+    reason = impossible
+    if idle and reason != "too_few_sessions":
+        reason = "never_traded"
+    elif not reason and single:
+        reason = "identical_seeds" if any(name in single for name, _ in copies) else "single_seed"
     return _Test(
         question=question,
         family=family,
@@ -270,14 +268,16 @@ def _test(
         unit=unit,
         difference=float((a - b).mean()) if len(a) else 0.0,
         observations=len(a),
-        seeds=min(counts, default=0),
+        seeds=min((seeds.shape[1] for seeds in columns.values()), default=0),
         estimate=estimate,
         reason=reason,
     )
 
 
-def _impossible(difference: Floats, significance: SignificanceConfig) -> Reason:
-    """Why no interval can be had, empty where one can."""
+def _impossible(difference: Floats, significance: SignificanceConfig, *, sessions: int | None) -> Reason:
+    """Why no interval can be had, empty where one can. sessions: None where they are not known."""
+    if sessions is not None and sessions < significance.fewest:
+        return "too_few_sessions"
     if len(difference) < significance.fewest:
         return "too_few_observations"
     if not np.all(np.isfinite(difference)):
@@ -331,6 +331,9 @@ def _comparison(test: _Test, *, level: float, p_adjusted: float, significance: S
         block=estimate.block if estimate is not None else None,
         seeds=test.seeds,
         attribution=test.attribution,
+        larger=estimate.in_larger_experiments(level=level, power=significance.power)
+        if estimate is not None and stated and answer == "inconclusive" and test.family in _FIRST_FAMILIES
+        else None,
     )
 
 
@@ -390,6 +393,7 @@ def _attribution(
     rows = [influence[name, ENSEMBLE][0] for name in (model, benchmark)]
     seeds = [_seeds(influence, name) if name in seeded else None for name in (model, benchmark)]
     several = [seed_values if seed_values is None or seed_values.shape[1] > 1 else None for seed_values in seeds]
-    impossible = _impossible(rows[0] - rows[1], significance)
+    count = None if sessions is None else len(np.unique(sessions[:-1]))
+    impossible = _impossible(rows[0] - rows[1], significance, sessions=count)
     timing = None if impossible else estimate_difference(*rows, seeds_a=several[0], seeds_b=several[1])
     return attribution(a, b, days=days, timing=timing, level=significance.level)

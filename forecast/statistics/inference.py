@@ -2,12 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from forecast.statistics.bootstrap import block_length, variance_of_mean
 from pipelines.market.types import Floats
+
+MORE = 4
+"""Times the days, or the trainings, of LargerExperiments."""
+
+SYMBOLS, CORRELATION = 10, 0.2
+"""Of their panel: daily results of large shares correlate about so much."""
 
 _QUANTILES = 16
 
@@ -31,6 +37,19 @@ class VariancePart:
         share = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
         drawn = (self.value + self.noise) * chdtri(self.degrees, share) / self.degrees
         return np.asarray(np.maximum(0.0, drawn - self.noise))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LargerExperiments:
+    """The minimum detectable effect of experiments with more data, all else as it was.
+
+    days: with four times the days. symbols: with a panel of ten such symbols whose daily results correlate by 0.2.
+    seeds: with four times the trainings of each network, None where nothing is random.
+    """
+
+    days: float
+    symbols: float
+    seeds: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +104,26 @@ class Estimate:
             return float(ndtr(effect - critical).mean()) - power
 
         return self.standard_error * float(brentq(shortfall, 0.0, float(critical.max()) + 10.0))
+
+    def in_larger_experiments(self, *, level: float, power: float) -> LargerExperiments:
+        """What would be detected with more days, symbols or seeds. Parameters as minimum_detectable_effect has them."""
+        independent = SYMBOLS / (1.0 + (SYMBOLS - 1) * CORRELATION)  # so many that do not correlate
+        larger = (self._enlarged(days=MORE), self._enlarged(days=independent), self._enlarged(seeds=MORE))
+        days, symbols, seeds = (estimate.minimum_detectable_effect(level=level, power=power) for estimate in larger)
+        return LargerExperiments(days=days, symbols=symbols, seeds=seeds if len(self.parts) > 1 else None)
+
+    def _enlarged(self, *, days: float = 1.0, seeds: float = 1.0) -> "Estimate":
+        """Only the days' part of the variance shrinks with the days, only that of the seeds with them."""
+        observations, *networks = self.parts
+        parts = [replace(observations, value=observations.value / days, degrees=observations.degrees * days)]
+        parts += [
+            replace(
+                part, value=part.value / seeds, noise=part.noise / (days * seeds),
+                degrees=(part.degrees + 1.0) * seeds - 1.0,
+            )
+            for part in networks
+        ]  # fmt: skip
+        return replace(self, parts=tuple(parts), observations=round(self.observations * days))
 
 
 def estimate_difference(

@@ -165,7 +165,8 @@ def _caveats(
         caveats.append(Caveat(code="short_record", value=days))
     for model, members in accounts.items():
         returns = daily_sums(bar_returns(members[ENSEMBLE]), sessions=sessions)[0]
-        if is_network(model) and len(returns) >= SIGNIFICANCE.fewest and (skew := _skew(returns)) < _CRASH_SKEW:
+        enough = min(len(returns), days or len(returns)) >= SIGNIFICANCE.fewest
+        if is_network(model) and enough and (skew := _skew(returns)) < _CRASH_SKEW:
             caveats.append(Caveat(code="crash_risk", value=skew, subject=model))
     if predictions is not None and len(predictions):
         at_once = float((predictions["entry_at"] <= predictions["decided_at"]).mean())

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from forecast.config import model_registry
 from forecast.statistics.attribution import Attribution
 from forecast.statistics.comparisons import BASE_RATE, BUY_AND_HOLD, Comparison, Question
+from forecast.statistics.inference import LargerExperiments
 
 Status = Literal["ok", "look_ahead", "combinatorial"]
 CaveatCode = Literal[
@@ -106,7 +107,9 @@ _COLUMNS = tuple(column.name for column in fields(Comparison))
 
 
 def _comparison(content: Mapping[str, Any]) -> Comparison:
-    values = {name: content[name] for name in _COLUMNS}
+    values = {name: content[name] for name in _COLUMNS if name != "larger"}
+    if larger := content.get("larger"):  # backtests of earlier versions do not have it
+        values["larger"] = LargerExperiments(**larger)
     if values["attribution"] is not None:
         values["attribution"] = Attribution(**values["attribution"])
     return Comparison(**values)

@@ -4,7 +4,6 @@ A calibration is kept in `<data>/calibrations/<name>/`: one file a market, and `
 what such an experiment can see. Reading it needs no network library.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from forecast.config.experiment import Experiment, is_baseline
 from forecast.config.significance import SIGNIFICANCE
 from forecast.runs.io import read_json, write_json
 from forecast.statistics.comparisons import BASE_RATE, CASH
+from forecast.statistics.inference import LargerExperiments
 from pipelines.errors import ConfigError, RunError
 
 KINDS = {
@@ -30,7 +30,7 @@ _FILE = "summary.json"
 _OF_THE_PRICES = ("symbol", "interval", "bars", "start", "end")  # what an experiment may have otherwise on made-up ones
 _EFFECTS = {  # column -> how one number comes from those of the markets
     "difference": "mean", "minimum_detectable_effect": "median", "costs": "mean", "observations": "median",
-    "unit": "first",
+    "unit": "first", "larger_days": "median", "larger_symbols": "median", "larger_seeds": "median",
 }  # fmt: skip
 _KEYS = ["question", "kind", "edge", "model", "benchmark"]
 
@@ -90,7 +90,8 @@ class SmallestEffect:
     """The smallest true difference that an experiment finds with 80 % power, the median over its markets.
 
     effect: in the unit (a rank IC, or a fraction of equity per day). costs: what trading took of the difference per
-    unit, 0 or below, None for skill.
+    unit, 0 or below, None for skill. larger: what larger experiments would find, None where the study is of an earlier
+    version.
     """
 
     question: str
@@ -100,13 +101,7 @@ class SmallestEffect:
     unit: str
     observations: int
     costs: float | None
-
-    def scaled(self, *, years: float = 1.0, symbols: int = 1, correlation: float = 0.0) -> float:
-        """The same with so many times the years, or so many symbols whose results of one day correlate by that much.
-
-        The variance of a mean falls with the days, and with symbols down to their correlation.
-        """
-        return self.effect * math.sqrt((1.0 + (symbols - 1) * correlation) / (symbols * years))
+    larger: LargerExperiments | None = None
 
 
 def smallest_effects(shares: pd.DataFrame) -> list[SmallestEffect]:
@@ -127,9 +122,17 @@ def smallest_effects(shares: pd.DataFrame) -> list[SmallestEffect]:
                     question=question, model=str(row["model"]), benchmark=benchmark,
                     effect=float(row["minimum_detectable_effect"]), unit=str(row["unit"]),
                     observations=int(row["observations"]), costs=None if pd.isna(row["costs"]) else float(row["costs"]),
+                    larger=_larger(row),
                 )
             )  # fmt: skip
     return effects
+
+
+def _larger(row: "pd.Series[Any]") -> LargerExperiments | None:
+    days, symbols, seeds = (row.get(f"larger_{name}") for name in ("days", "symbols", "seeds"))
+    if pd.isna(days) or pd.isna(symbols):
+        return None
+    return LargerExperiments(days=float(days), symbols=float(symbols), seeds=None if pd.isna(seeds) else float(seeds))
 
 
 def smallest_edge(shares: pd.DataFrame, *, power: float = 0.8) -> float | None:

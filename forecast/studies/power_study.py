@@ -189,6 +189,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
             **market,
             **{name: comparison[name] for name in columns},
             "costs": (comparison["attribution"] or {}).get("costs"),
+            **{f"larger_{name}": value for name, value in (comparison.get("larger") or {}).items()},
         }
         for comparison in content["comparisons"]
     ]

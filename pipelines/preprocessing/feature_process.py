@@ -1,11 +1,13 @@
 """The process in which a person's features are computed on one history after another, the shortest first.
 
-It has seen no longer history, so nothing in it (a module, a library, a cache) can remember one.
-Run as `python -m pipelines.preprocessing.feature_process`: bars and cuts on stdin, JSON objects line by line on stdout.
+It is sent the bars as far as the next history reaches and asks for more when all features have been computed on that:
+nothing in it (a module, a library, a cache, a frame) can hold a later bar. Run as
+`python -m pipelines.preprocessing.feature_process`: bars on stdin, JSON objects line by line on stdout.
 """
 
 import base64
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +16,17 @@ import numpy as np
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars
 from pipelines.preprocessing import custom_features
-from pipelines.preprocessing.isolated_process import AccessLog, Effort, mapped_files, no_more_files, question
+from pipelines.preprocessing.isolated_process import (
+    AccessLog,
+    Effort,
+    GrowingColumns,
+    mapped_files,
+    no_more_files,
+    question,
+)
 
 BUDGET = 20.0  # seconds of work for the cuts of one feature; a slow one is computed at fewer of them
+_MODULE_READS = 8  # reading a module's own source takes up to so many calls
 
 
 class _ReadCounter:
@@ -39,84 +49,122 @@ class _ReadCounter:
         return 0 if self._file is None else self.count() - before - 1
 
 
+class _Feature:
+    """One feature: its last value on the history up to each cut, and what was opened for it."""
+
+    def __init__(self, name: str, *, cuts: int, log: AccessLog, counter: _ReadCounter) -> None:
+        self.name, self.cuts, self.entries = name, cuts, dict[str, None]()
+        self.rows: list[int] = []
+        self.values: list[float | str] = []
+        self.repeatable = True
+        self._log, self._counter = log, counter
+        self._place, self._stride, self._spent, self._repeated = 0, 1, 0.0, False
+
+    def first(self, history: Bars) -> None:
+        """Imports it. What the first call opens belongs to the import, what the second one reads is data."""
+        for copy in range(2):
+            custom_features.forget([self.name])
+            reads = self._watched(lambda: _attempt(self.name, history), mapped=True)[1]
+            if copy and reads > _MODULE_READS:
+                self.entries["reads a file past Python's audit hook"] = None
+
+    def cut(self, history: Bars) -> None:
+        """Its last value on this history; a slow feature passes over some, but not the last one."""
+        place, self._place = self._place, self._place + 1
+        if place % self._stride and self._place < self.cuts:
+            return
+        effort = Effort()
+        modules = len(sys.modules)
+        answer, reads = self._watched(lambda: _attempt(self.name, history))
+        once = effort.seconds()
+        if reads > 0 and len(sys.modules) > modules:  # what an import reads is code: only now are its own reads seen
+            answer, reads = self._watched(lambda: _attempt(self.name, history))
+        if reads > 0 and place > 3:
+            self.entries["reads a file past Python's audit hook"] = None
+        self.rows.append(len(history) - 1)
+        self.values.append(answer if isinstance(answer, str) else float(answer[-1]))
+        if isinstance(answer, np.ndarray) and not self._repeated and 2 * place >= self.cuts:
+            self._repeated = True
+            self._repeat(history, answer)
+        self._spent += effort.seconds()
+        left = 2.0 * once * (self.cuts - self._place)
+        while self._stride < self.cuts and left / self._stride > max(BUDGET - self._spent, 1e-3):
+            self._stride *= 2
+
+    def whole(self, bars: Bars) -> dict[str, Any]:
+        """All its values on the whole history, with those of the cuts: a message.
+
+        Raises:
+            ConfigError: it cannot be computed there.
+        """
+        try:
+            values, _ = self._watched(lambda: custom_features.evaluate(self.name, bars), mapped=True)
+        except ConfigError as error:
+            raise ConfigError(f"{error} It was computed on shorter histories before: keep nothing of them.") from error
+        encoded = base64.b64encode(values.astype(np.float64).tobytes()).decode()
+        return {
+            "rows": self.rows, "values": self.values, "whole": encoded, "repeatable": self.repeatable,
+            "precision": float(np.finfo(values.dtype).eps),
+        }  # fmt: skip
+
+    def _repeat(self, history: Bars, answer: "np.ndarray[Any, Any]") -> None:
+        """The same history again, and once more where nothing can be opened."""
+        named = len(self.entries)
+        repeated, _ = self._watched(lambda: _attempt(self.name, history))
+        if isinstance(repeated, str) or not np.allclose(answer, repeated, rtol=1e-9, atol=0.0, equal_nan=True):
+            self.repeatable = False
+        elif len(self.entries) == named:
+            with no_more_files():
+                without, _ = self._watched(lambda: _attempt(self.name, history))
+            if isinstance(without, str) or not np.array_equal(repeated, without, equal_nan=True):
+                self.entries["opens a file past Python's audit hook"] = None
+
+    def _watched(self, call: Callable[[], Any], *, mapped: bool = False) -> tuple[Any, int]:
+        """What a call returns, and read calls that the log has no name for. mapped: look for mapped files too."""
+        before, named = mapped_files() if mapped else frozenset(), len(self.entries)
+        reads = self._counter.count()
+        self._log.entries, self._log.active = self.entries, True
+        try:
+            answer = call()
+            reads = self._counter.since(reads) if len(self.entries) == named else 0
+            if mapped:
+                self._log.add_mapped(before)
+        finally:
+            self._log.active = False
+        return answer, reads
+
+
 def main() -> None:
     """Computes what stdin asks for; the features' own output goes to stderr."""
-    request, arrays, send = question()
-    bars = Bars(**request["bars"], **{name: arrays[name] for name in request["columns"]})
-    cuts = {name: arrays[f"cuts {number}"] for number, name in enumerate(request["features"])}
+    request, more, send = question()
     log, counter = AccessLog(), _ReadCounter()
-    for name in request["features"]:
-        send(feature=name, begins=True)
-        log.entries.clear()
-        try:
-            _recompute(name, bars, cuts[name], log=log, counter=counter, send=send)
-        except ConfigError as error:
-            send(feature=name, error=str(error))
-        finally:
-            log.active = False
-        send(feature=name, access=list(log.entries))
+    features = {name: _Feature(name, cuts=cuts, log=log, counter=counter) for name, cuts in request["features"].items()}
+    columns, failed = GrowingColumns(), set[str]()
 
+    def each(names: list[str], work: Callable[[_Feature], None]) -> None:
+        for name in names:
+            if name in failed:
+                continue
+            send(feature=name, begins=True)
+            try:
+                work(features[name])
+            except ConfigError as error:
+                failed.add(name)
+                send(feature=name, error=str(error))
 
-def _recompute(
-    name: str,
-    bars: Bars,
-    cuts: np.ndarray[Any, Any],
-    *,
-    log: AccessLog,
-    counter: _ReadCounter,
-    send: Callable[..., None],
-) -> None:
-    """The feature's last value on the history up to each cut, shortest first, and all values of the whole history."""
-    shortest, mapped = _history(bars, int(cuts[0])), mapped_files()
-    log.active = True
-    for copy in range(2):  # the first imports what it needs; what the second reads is data
-        custom_features.forget([name])
-        names, before = len(log.entries), counter.count()
-        _attempt(name, shortest)
-        if copy and counter.since(before) > _MODULE_READS and len(log.entries) == names:
-            log.add("reads a file past Python's audit hook")
-    effort, stride = Effort(), 1
-    values: list[float | str] = []
-    rows: list[int] = []
-    again: np.ndarray[Any, Any] | None = None
-    for place, cut in enumerate(cuts):
-        if place % stride and cut != cuts[-1]:
-            continue
-        history = _history(bars, int(cut))
-        of_this, names, before = Effort(), len(log.entries), counter.count()
-        answer = _attempt(name, history)
-        if counter.since(before) > 0 and len(log.entries) == names and place > 3:
-            log.add("reads a file past Python's audit hook")
-        rows.append(int(cut))
-        values.append(answer if isinstance(answer, str) else float(answer[-1]))
-        if isinstance(answer, np.ndarray) and again is None and 2 * place >= len(cuts):
-            again = answer
-            repeated = _attempt(name, history)
-            if isinstance(repeated, str) or not np.allclose(answer, repeated, rtol=1e-9, atol=0.0, equal_nan=True):
-                send(feature=name, unrepeatable=True)
-            elif len(log.entries) == names:
-                with no_more_files():
-                    without = _attempt(name, history)
-                if isinstance(without, str) or not np.array_equal(repeated, without, equal_nan=True):
-                    log.add("opens a file past Python's audit hook")
-        spent, left = effort.seconds(), 2.0 * of_this.seconds() * (len(cuts) - place - 1)
-        while stride < len(cuts) and left / stride > max(BUDGET - spent, 1e-3):
-            stride *= 2
-    log.add_mapped(mapped)
-    try:
-        full = custom_features.evaluate(name, bars)
-    except ConfigError as error:
-        raise ConfigError(f"{error} It was computed on shorter histories before: keep nothing of them.") from error
-    encoded = base64.b64encode(full.astype(np.float64).tobytes()).decode()
-    send(feature=name, rows=rows, values=values, whole=encoded, precision=float(np.finfo(full.dtype).eps))
+    def bars() -> Bars:
+        return Bars(**request["bars"], **columns.copies())
 
-
-def _history(bars: Bars, last: int) -> Bars:
-    """The bars up to the last one, in arrays of their own: a slice would lead a feature to the whole (array.base)."""
-    return bars.rows(np.arange(last + 1))
-
-
-_MODULE_READS = 8  # reading a module's own source takes up to so many calls
+    values, arrays = more()
+    columns.append(arrays)
+    each(list(features), lambda feature: feature.first(bars()))
+    while values:
+        each(values["features"], lambda feature: feature.cut(bars()))
+        values, arrays = more()
+        columns.append(arrays)
+    each(list(features), lambda feature: send(feature=feature.name, **feature.whole(bars())))
+    for feature in features.values():
+        send(feature=feature.name, access=list(feature.entries))
 
 
 def _attempt(name: str, history: Bars) -> np.ndarray[Any, Any] | str:

@@ -1,7 +1,7 @@
 """A person's features computed in a fresh process on truncated histories, and what they opened while they did."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing import custom_features, feature_process
-from pipelines.preprocessing.isolated_process import ask_process
+from pipelines.preprocessing.isolated_process import Part, ask_process, stretches
 from pipelines.preprocessing.windows import Rows
 
 
@@ -47,17 +47,21 @@ def recompute(bars: Bars, cuts: Mapping[str, Rows]) -> dict[str, Recomputation]:
         One that takes too long, ends the process, or fails on the whole history.
     """
     limit = 60.0 + len(cuts) * (feature_process.BUDGET + 5 * custom_features.LONGEST_CALL)
-    answer = ask_process(feature_process.__name__, *_request(bars, cuts), limit=limit)
-    messages: dict[str, dict[str, Any]] = {}
+    scalars, columns = _columns(bars)
+    request = {"features": {name: len(rows) for name, rows in cuts.items()}, "bars": scalars}
+    answer = ask_process(feature_process.__name__, request, _histories(columns, cuts), limit=limit)
+    messages: dict[str, dict[str, Any]] = {name: {} for name in cuts}
+    computing = next(iter(cuts))
     for message in answer.messages:
-        messages.setdefault(message["feature"], {}).update(message)
-    for name in cuts:
-        answer.refuse(messages.get(name, {}), f"Feature {name}", hint="Let it neither exit nor run for minutes.")
+        computing = message["feature"]
+        messages[computing].update(message)
+    for name in [*(name for name in cuts if "error" in messages[name]), computing]:
+        answer.refuse(messages[name], f"Feature {name}", hint="Let it neither exit nor run for minutes.")
     return {name: _result(messages[name]) for name in cuts}
 
 
-def _request(bars: Bars, cuts: Mapping[str, Sequence[int] | Rows]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is asked, and the arrays beside it."""
+def _columns(bars: Bars) -> tuple[dict[str, Any], dict[str, "np.ndarray[Any, Any]"]]:
+    """The fields of bars that are one for all, and those with a number a bar."""
     arrays: dict[str, Any] = {}
     scalars: dict[str, Any] = {}
     for field in fields(Bars):
@@ -65,10 +69,16 @@ def _request(bars: Bars, cuts: Mapping[str, Sequence[int] | Rows]) -> tuple[dict
             continue
         value = getattr(bars, field.name)
         (arrays if isinstance(value, np.ndarray) else scalars)[field.name] = value
-    request = {"features": list(cuts), "bars": scalars, "columns": list(arrays)}
-    return request, arrays | {
-        f"cuts {number}": np.asarray(rows, dtype=np.int64) for number, rows in enumerate(cuts.values())
-    }
+    return scalars, arrays
+
+
+def _histories(columns: Mapping[str, "np.ndarray[Any, Any]"], cuts: Mapping[str, Rows]) -> Iterator[Part]:
+    """For each cut the bars since the one before and the features that have it; at last the bars that remain."""
+    ends = np.unique(np.concatenate(list(cuts.values()))).tolist()
+    features: list[dict[str, Any]] = [
+        {"features": [name for name, rows in cuts.items() if end in rows]} for end in ends
+    ]
+    yield from zip([*features, {}], stretches(columns, ends), strict=True)
 
 
 def _result(message: Mapping[str, Any]) -> Recomputation:
@@ -79,6 +89,6 @@ def _result(message: Mapping[str, Any]) -> Recomputation:
         errors={row: value for row, value in zip(message["rows"], values, strict=True) if isinstance(value, str)},
         whole=np.frombuffer(base64.b64decode(message["whole"]), dtype=np.float64),
         precision=float(message["precision"]),
-        repeatable="unrepeatable" not in message,
+        repeatable=bool(message["repeatable"]),
         access=tuple(message["access"]),
     )

@@ -329,6 +329,64 @@ def mapped_for_good(bars):
     return np.resize(np.frombuffer(_STATE["file"].read(200), np.uint8).astype(float), len(bars))
 
 
+def _in_frames(frame, bars):
+    seen = []
+    while frame is not None:
+        seen += list(frame.f_locals.values())
+        frame = frame.f_back
+    return _next_return(_longest(seen, bars))[: len(bars)]
+
+
+def from_a_traceback(bars):
+    """The frames that called it, which no audit hook sees."""
+    try:
+        raise KeyError
+    except KeyError as error:
+        return _in_frames(error.__traceback__.tb_frame, bars)
+
+
+def from_the_stack(bars):
+    import inspect
+
+    return _in_frames(inspect.stack(0)[0].frame, bars)
+
+
+def from_c(bars):
+    import ctypes
+
+    current_frame = ctypes.pythonapi.PyEval_GetFrame
+    current_frame.restype = ctypes.py_object
+    frame = current_frame()
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(frame))  # it was only borrowed
+    return _in_frames(frame, bars)
+
+
+def from_a_thread_that_watches(bars):
+    longest = []
+
+    def watch():
+        for frame in sys._current_frames().values():
+            longest.append(_in_frames(frame, bars))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    thread.join()
+    return max(longest, key=np.count_nonzero)
+
+
+def left_for_another(bars):
+    """Honest in itself; what it leaves in a library, the next one takes."""
+    if len(bars) > len(getattr(np, "forecast_test_left", ())):
+        np.forecast_test_left = _next_return(bars)
+    return np.append(0.0, np.diff(np.log(bars.close)))
+
+
+def left_by_another(bars):
+    values, left = np.zeros(len(bars)), getattr(np, "forecast_test_left", np.zeros(0))[: len(bars)]
+    values[: len(left)] = left
+    return values
+
+
 REFUSED = (
     "friday_sees_monday", "month_end_sees_next", "quarter_start_sees_next", "after_large_moves", "at_volume_spikes",
     "back_filled", "interpolated", "centred_rolling", "shifted", "volume_of_tomorrow", "whole_sample_score",
@@ -338,6 +396,8 @@ REFUSED = (
     "remembered_by_day", "needs_the_whole_history", "of_another_length", "rolled", "rebased_to_the_last",
     "fitted_in_sample", "clipped_at_quantiles_of_all", "at_christmas", "where_the_last_bar_is_of_december",
     "median_of_the_first_call", "from_a_thread", "remembered_in_the_environment", "behind_the_slice", "longest_so_far",
+    "from_the_frames", "from_the_memory", "from_a_traceback", "from_the_stack", "from_c", "from_a_thread_that_watches",
+    "left_by_another",
 )  # fmt: skip
 
 NAMED = {
@@ -349,6 +409,8 @@ NAMED = {
     "cached_in_a_file": "reads ",
     "from_the_frames": "looks into the memory of its process with sys._getframe",
     "from_the_memory": "looks into the memory of its process with gc.get_objects",
+    "from_the_stack": "looks into the memory of its process with sys._getframe",
+    "from_c": "calls C with ctypes",
     "mapped_by_a_library": "opens a file past Python's audit hook",
     "mapped_for_good": "reads ",
 }

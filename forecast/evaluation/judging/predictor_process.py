@@ -6,6 +6,7 @@ a request on stdin, JSON objects line by line on stdout.
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 
 from pipelines import user_code
 from pipelines.errors import ConfigError
-from pipelines.preprocessing.isolated_process import AccessLog, Send, question
+from pipelines.preprocessing.isolated_process import AccessLog, GrowingColumns, Part, Send, question
 
 WHAT = "Predictor"
 _SLOW = "Let one call take seconds, not minutes, or ask it of fewer bars: --start."
@@ -21,14 +22,11 @@ _SLOW = "Let one call take seconds, not minutes, or ask it of fewer bars: --star
 
 def main() -> None:
     """Answers what stdin asks for; the predictor's own output goes to stderr."""
-    request, arrays, send = question()
-    columns, closed = {name: arrays[name] for name in request["columns"]}, arrays["closed_at"]
-    history = pd.DataFrame(columns, index=pd.DatetimeIndex(closed, name="closed_at").tz_localize("UTC"))
+    request, more, send = question()
     log = AccessLog()
     try:
         log.active = True
-        options = {key: request[key] for key in ("name", "vectorised", "limit", "seconds")}
-        _answer(history, arrays["rows"], send=send, **options)
+        _answer(more, send, **request)
         log.active = False
         send(access=list(log.entries))
     except ConfigError as error:
@@ -37,33 +35,52 @@ def main() -> None:
 
 
 def _answer(
-    history: pd.DataFrame,
-    rows: "np.ndarray[Any, Any]",
+    more: Callable[[], Part],
+    send: Send,
     *,
     name: str,
+    rows: int,
     vectorised: bool,
     limit: float,
     seconds: float,
-    send: Send,
 ) -> None:
     """One line with the answers. vectorised: whether a predictor of whole histories may be asked once, for all rows."""
-    began, values = time.monotonic(), []
-    for number, row in enumerate(rows):
-        past = history.iloc[: int(row) + 1].copy()
+    began, values, columns = time.monotonic(), [], GrowingColumns()
+    for number in range(rows):
+        columns.append(more()[1])
+        past = _frame(columns)
+        length = len(past)  # the predictor may change what it is given
         answer = user_code.call(name, past, what=WHAT, seconds=seconds, hint=_SLOW)
-        if vectorised and not number and len(past) > 1 and np.shape(answer) == (len(past),):
-            everything = user_code.call(name, history.copy(), what=WHAT, seconds=seconds, hint=_SLOW)
-            send(vectorised=True, values=_numbers(name, everything, shape=(len(history),))[rows].tolist())
+        if vectorised and not number and length > 1 and np.shape(answer) == (length,):
+            send(vectorised=True, values=_all_at_once(more, columns, name=name, rows=rows, seconds=seconds))
             return
-        values.append(_last(name, answer, length=int(row) + 1))
+        values.append(_last(name, answer, length=length))
         elapsed = time.monotonic() - began
-        if number >= 2 and elapsed / (number + 1) * len(rows) > limit:
+        if number >= 2 and elapsed / (number + 1) * rows > limit:
             raise ConfigError(
-                f"{WHAT} {name}: expected answers for {len(rows):,} bars within {limit / 60:g} minutes, got "
+                f"{WHAT} {name}: expected answers for {rows:,} bars within {limit / 60:g} minutes, got "
                 f"{number + 1} in {elapsed:.1f} s. Let it answer for all bars of a history at once, or ask it of fewer "
                 "bars: --start."
             )
     send(vectorised=False, values=values)
+
+
+def _all_at_once(
+    more: Callable[[], Part], columns: GrowingColumns, *, name: str, rows: int, seconds: float
+) -> list[float]:
+    ends = [columns.length - 1]
+    for _ in range(rows - 1):
+        columns.append(more()[1])
+        ends.append(columns.length - 1)
+    columns.append(more()[1])
+    answer = user_code.call(name, _frame(columns), what=WHAT, seconds=seconds, hint=_SLOW)
+    return [float(value) for value in _numbers(name, answer, shape=(columns.length,))[ends]]
+
+
+def _frame(columns: GrowingColumns) -> pd.DataFrame:
+    arrays = columns.copies()
+    closed = pd.DatetimeIndex(arrays.pop("closed_at"), name="closed_at")
+    return pd.DataFrame(arrays, index=closed.tz_localize("UTC"))
 
 
 def _last(name: str, answer: Any, *, length: int) -> float:

@@ -42,9 +42,10 @@ def _sentence(family: JointFamily) -> str:
     claims = family.claims()
     remain = "none remains" if not claims else f"{_claims(claims)} remain{'s' * (len(claims) == 1)}"
     verb = "claims" if runs < 2 else "claim"
+    places = 1 if family.expected_false >= 1.0 else 2
     text = (
         f"{_TITLES[family.question, family.family]}: {runs or 'none'} of {family.runs} verdicts {verb} a difference; "
-        f"if nothing differed, about {formatting.number(family.expected_false, 1)} would be a false claim"
+        f"if nothing differed, at most {formatting.number(family.expected_false, places)} would be expected by chance"
     )
     if not runs:
         return f"{text}."

@@ -31,8 +31,9 @@ def record(evidence: Evidence) -> str:
     if tries < 2:
         return "One try needs no minimum: there was nothing to pick from."
     side = "longer" if years >= result["years"] else "shorter"
+    length = f"has {formatting.number(years, 1)} years and" if years >= 0.1 else "has days only and"
     return (
         f"{formatting.number(result['years'], 1)} years: in so short a record the best of {formatting.count(tries)} "
-        "tries without any skill is expected to show a Sharpe ratio of 1. This record has "
-        f"{formatting.number(years, 1)} years and is {side}; that alone says nothing about its own Sharpe ratio."
+        "tries without any skill is expected to show a Sharpe ratio of 1. This record "
+        f"{length} is {side}; that alone says nothing about its own Sharpe ratio."
     )

@@ -1,11 +1,13 @@
 """What a power study of the very same experiment measured, and the smallest effects that it would find."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from forecast.config.trading import TradingConfig
 from forecast.report import formatting
 from forecast.report.context import PageContext
+from forecast.report.sections.larger_experiments import rank_ic, smaller
 from forecast.report.sections.verdict import name
 from forecast.studies.power_results import (
     PowerStudy,
@@ -17,7 +19,6 @@ from forecast.studies.power_results import (
 )
 
 _SESSIONS = 252  # a year of shares
-_SYMBOLS, _CORRELATION = 10, 0.2  # a panel as an example: daily results of large shares correlate about so much
 
 
 def measured(context: PageContext, studies: Sequence[PowerStudy]) -> str:
@@ -60,14 +61,13 @@ def effects(study: PowerStudy) -> list[str]:
             f"The smallest gain found with {formatting.POWER}, where its skill is found, is "
             f"{_amount(money, money.effect)} more than cash ({name(money.model)})."
         )
-    longer = " and ".join(_amount(effect, effect.scaled(years=4.0)) for effect in smallest.values())
-    panel = " and ".join(
-        _amount(effect, effect.scaled(symbols=_SYMBOLS, correlation=_CORRELATION)) for effect in smallest.values()
-    )
-    sentences.append(f"Four times the years would find less: {longer}.")
-    sentences.append(
-        f"A panel of {_SYMBOLS} symbols, whose daily results correlate by {_CORRELATION:g}, would, too: {panel}."
-    )
+    larger = [
+        (effect.larger, rank_ic if effect.unit == "rank_ic" else partial(_amount, effect))
+        for effect in smallest.values()
+        if effect.larger is not None
+    ]
+    if larger:
+        sentences.append(f"{smaller(larger)}.")
     return [*sentences, *_cheaper(smallest.get("money"), study.about.get("rules") or {})]
 
 

@@ -9,7 +9,7 @@ from forecast.report import formatting
 from forecast.report.charts.equity import colour, dash
 from forecast.report.context import ENSEMBLE, PageContext, utc
 from forecast.statistics.comparisons import BUY_AND_HOLD
-from forecast.statistics.performance import bar_returns
+from forecast.statistics.performance import SHORTEST_YEARS, bar_returns
 from forecast.statistics.periods import Labels, PeriodResult, by_period, compounded, terciles, trailing_deviation
 from forecast.statistics.risk import Drawdown, distribution, drawdowns, market_model
 from pipelines.market.calendars import session_of
@@ -162,7 +162,7 @@ def tails(context: PageContext) -> Table:
         ]
         if benchmark is not None:
             market = market_model(returns, benchmark, per_year=context.per_year)
-            long_enough = float(context.metrics["period"]["years"]) >= 0.25
+            long_enough = float(context.metrics["period"]["years"]) >= SHORTEST_YEARS
             texts += [
                 formatting.show(market.alpha if long_enough else None, formatting.percent),
                 formatting.show(market.beta, formatting.number),
@@ -184,17 +184,17 @@ def _periods(context: PageContext, labels: Labels, name: Callable[[Any], str]) -
             {
                 "name": name(first.label),
                 "detail": formatting.plural(first.returns, context.unit),
-                "cells": [_period(results[model][at]) for model in context.compared],
+                "cells": [_period(results[model][at], per_year=context.per_year) for model in context.compared],
             }
         )
     return {"columns": [formatting.label(model) for model in context.compared], "rows": rows, "note": ""}
 
 
-def _period(result: PeriodResult) -> dict[str, str]:
-    sharpe = formatting.show(result.sharpe, formatting.number)
+def _period(result: PeriodResult, *, per_year: float) -> dict[str, str]:
+    shown = result.sharpe is not None and result.returns >= SHORTEST_YEARS * per_year
     return {
         "value": formatting.percent(result.total),
-        "spread": f"Sharpe {sharpe}" if result.sharpe is not None else "",
+        "spread": f"Sharpe {formatting.show(result.sharpe, formatting.number)}" if shown else "",
     }
 
 

@@ -168,10 +168,10 @@ def _best(evidence: Evidence) -> str:
     if not inside:
         return ""
     if len(inside) == 1:
-        return f"Only {inside[0]}, at {formatting.CONFIDENCE} (model confidence set)."
+        return f"The best is {inside[0]}, with {formatting.CONFIDENCE} confidence."
     remark = "" if len(inside) < len(values) else ": none can be ruled out"
-    text = f"{', '.join(inside[:-1])} or {inside[-1]}, at {formatting.CONFIDENCE} (model confidence set){remark}."
-    return text[:1].upper() + text[1:]
+    listed = f"{', '.join(inside[:-1])} and {inside[-1]}"
+    return f"The best is, with {formatting.CONFIDENCE} confidence, among {listed}{remark}."
 
 
 def _sharpe(evidence: Evidence) -> str:

@@ -70,7 +70,7 @@ def prediction(context: PageContext) -> dict[str, Any]:
         for metric, name, write, coin in PREDICTION
     ]
     ups = f"The price rose after {formatting.percent(rates[0])} of the decisions." if rates else ""
-    return {"columns": [*(formatting.label(model) for model in models), "Base rate"], "rows": rows, "note": ups}
+    return {"columns": [*(formatting.label(model) for model in models), "No skill"], "rows": rows, "note": ups}
 
 
 def learned(context: PageContext, verdict: Verdict) -> list[tuple[str, str]]:

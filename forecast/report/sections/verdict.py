@@ -7,7 +7,9 @@ from typing import Any
 from forecast.config import model_registry
 from forecast.config.significance import SIGNIFICANCE
 from forecast.report import formatting
+from forecast.report.sections.larger_experiments import what_would_change
 from forecast.statistics.comparisons import BASE_RATE, SAME_EXPOSURE, Comparison
+from forecast.statistics.performance import SHORTEST_YEARS
 from forecast.statistics.verdict import Caveat, Verdict
 
 _IN_SENTENCES = {
@@ -25,13 +27,16 @@ REASONS = {
     "against_skill": "the one that earned more forecasts worse, so that its lead is exposure or costs",
     "single_seed": "a single seed: another could have said the opposite",
     "identical_seeds": "all seeds forecast the same: what another training would say is not known",
-    "too_few_observations": f"fewer than {SIGNIFICANCE.fewest} observations",
+    "too_few_observations": f"fewer than {SIGNIFICANCE.fewest} days to compare",
     "too_few_sessions": f"fewer than {SIGNIFICANCE.fewest} sessions",
     "never_traded": "one of the two never held a position",
     "no_variation": "the difference never varied",
     "differ_rarely": f"they differed on fewer than {SIGNIFICANCE.fewest} days",
     "not_finite": "a return is not finite",
 }
+
+
+_TESTED = ("", "interval_contains_zero", "no_skill", "against_skill", "no_variation")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,20 +73,47 @@ def verdict_text(metrics: Mapping[str, Any], *, symbol: str) -> VerdictText:
             details=(_paths(metrics["paths"]), "For a verdict train walk-forward: --split expanding or rolling."),
             caveats=(),
         )
-    years = float(metrics["period"]["units_per_year"])
+    span = _span(metrics["period"], verdict)
     details = (
         _skill_numbers(verdict),
         _simple(verdict),
-        _money_numbers(verdict, years),
+        _money_numbers(verdict, span),
         _against_benchmarks(verdict),
+        what_would_change(verdict, amount=span.amount, several_symbols="panel" in metrics or ", " in symbol),
         _counting(verdict),
     )
     return VerdictText(
         skill=_skill(verdict, scope),
-        money=_money(verdict, years),
+        money=_money(verdict, span),
         details=tuple(filter(None, details)),
         caveats=tuple(_caveats(verdict.caveats)),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Span:
+    """What differences in money are told for: a year, or the whole record where it is too short for a yearly figure."""
+
+    units: float
+    text: str = "per year"
+
+    @property
+    def yearly(self) -> bool:
+        return self.text == "per year"
+
+    def amount(self, value: float) -> str:
+        """ "12.9 % per year" of a mean per day."""
+        return f"{formatting.percent(value * self.units)} {self.text}"
+
+    def signed(self, value: float) -> str:
+        """ "+12.9 %", without what it is for."""
+        return f"{'+' if value > 0 else ''}{formatting.percent(value * self.units)}"
+
+
+def _span(period: Mapping[str, Any], verdict: Verdict) -> _Span:
+    if float(period["years"]) >= SHORTEST_YEARS or verdict.money is None:
+        return _Span(units=float(period["units_per_year"]))
+    return _Span(units=verdict.money.observations, text="over the whole record")
 
 
 def _paths(results: Mapping[str, Any]) -> str:
@@ -103,7 +135,7 @@ def name(model: str) -> str:
     """How a sentence calls a model: "the LSTM", "buy-and-hold"."""
     network = f"the {model_registry.label(model)}" if model in model_registry.MODELS else formatting.within(model)
     if model_registry.is_unlisted(model):  # as it is spelled elsewhere, at the beginning of a sentence too
-        network = f"the model {formatting.within(model)}"
+        network = f"the model “{formatting.within(model)}”"
     return _IN_SENTENCES.get(model, network)
 
 
@@ -124,10 +156,10 @@ def _caveat(caveats: Sequence[Caveat]) -> str:
         "few_sessions": f"{days} session{'s' * (caveat.value != 1)} cannot speak for other days.",
         "short_record": f"With {days} sessions intervals are too narrow: at 60 days some cover 55 % instead "
         f"of {formatting.CONFIDENCE}.",
-        "crash_risk": f"{capital(models)} gain{verb} steadily and lose{verb} rarely but heavily "
-        f"(skewness {formatting.number(caveat.value, 1)}): the interval understates what a crash could cost.",
-        "filled_at_once": f"{formatting.percent(caveat.value)} of the decisions were filled within the time stamp at "
-        "which they were made; whether an order could have been there in time these prices cannot say.",
+        "crash_risk": f"Among the returns of {models} large losses are rare (skewness "
+        f"{formatting.number(caveat.value, 1)}): the interval understates what a crash could cost.",
+        "filled_at_once": f"{formatting.percent(caveat.value)} of the decisions were filled within the same time stamp "
+        "at which they were made; whether an order could have been there in time these prices cannot say.",
         "nothing_learned": f"The log loss of {models} is above that of the validation rows' share of rises (by "
         f"{caveat.value:.4f}{' at most' * several}): the probabilities are over-confident, and only their order is "
         "judged.",
@@ -184,13 +216,13 @@ def _skill(verdict: Verdict, scope: str) -> str:
     first = verdict.skill
     if first is None:
         return "Skill: not tested, there is no network with forecasts on these days."
+    pair = f"{capital(scope)}, {name(first.model)}"
     benchmark = name(first.benchmark)
-    if first.answer == "inconclusive":
-        return (
-            f"Skill: inconclusive. {capital(scope)}, {name(first.model)} and {benchmark} do not differ significantly "
-            "in forecasting."
-        )
-    return f"Skill: {first.answer}. {capital(scope)}, {name(first.model)} forecasts {first.answer} than {benchmark}."
+    if first.answer != "inconclusive":
+        return f"Skill: {first.answer}. {pair} forecasts {first.answer} than {benchmark}."
+    if first.reason not in _TESTED:
+        return f"Skill: inconclusive. {pair} could not be tested against {benchmark}: {REASONS[first.reason]}."
+    return f"Skill: inconclusive. {pair} and {benchmark} do not differ significantly in forecasting."
 
 
 def _skill_numbers(verdict: Verdict) -> str:
@@ -202,7 +234,7 @@ def _skill_numbers(verdict: Verdict) -> str:
     return f"{', '.join(filter(None, parts))}{_detectable(first)}."
 
 
-def _money(verdict: Verdict, units_per_year: float) -> str:
+def _money(verdict: Verdict, span: _Span) -> str:
     first = verdict.money
     if first is None:
         return ""
@@ -210,17 +242,18 @@ def _money(verdict: Verdict, units_per_year: float) -> str:
         both = f"{capital(name(first.model))} and {name(first.benchmark)}"
         return f"Money: {first.answer}. {both} earned the same after costs."
     more = "more" if first.difference > 0 else "less"
-    amount = f"{formatting.percent(abs(first.difference) * units_per_year)} per year {more} than"
+    amount = span.amount(abs(first.difference))
+    earned = f"{amount} {more} than {name(first.benchmark)} after costs"
+    if not span.yearly:
+        amount = formatting.percent(abs(first.difference) * span.units)
+        earned = f"{amount} {more} than {name(first.benchmark)} after costs {span.text}"
     chance = ", which may be chance" if first.answer == "inconclusive" else ""
-    if first.reason == "never_traded":
+    if first.reason not in _TESTED:
         chance = f"; {REASONS[first.reason]}"
-    return (
-        f"Money: {first.answer}. {capital(name(first.model))} earned {amount} {name(first.benchmark)} after costs, "
-        f"without compounding{chance}."
-    )
+    return f"Money: {first.answer}. {capital(name(first.model))} earned {earned}, without compounding{chance}."
 
 
-def _money_numbers(verdict: Verdict, units_per_year: float) -> str:
+def _money_numbers(verdict: Verdict, span: _Span) -> str:
     """Why the answer is what it is: reason, interval, smallest effect, and where the difference came from."""
     first = verdict.money
     if first is None:
@@ -228,24 +261,19 @@ def _money_numbers(verdict: Verdict, units_per_year: float) -> str:
     reason = f" ({REASONS[first.reason]})" if REASONS[first.reason] else ""
     effect = first.minimum_detectable_effect
     parts = (
-        f"Difference in net return {_per_year(first.difference, units_per_year)} per year without compounding{reason}",
-        _yearly_interval(first, units_per_year),
+        f"Difference in net return {span.signed(first.difference)} {span.text} without compounding{reason}",
+        _money_interval(first, span),
     )
     detectable = "" if effect is None else (
-        f"; minimum detectable effect {formatting.percent(effect * units_per_year)} ({formatting.POWER})"
+        f"; minimum detectable effect {formatting.percent(effect * span.units)} ({formatting.POWER})"
     )  # fmt: skip
     return f"{', '.join(filter(None, parts))}{detectable}.{_source(first)}"
 
 
-def _yearly_interval(comparison: Comparison, units_per_year: float) -> str:
+def _money_interval(comparison: Comparison, span: _Span) -> str:
     if comparison.interval is None:
         return ""
-    ends = (_per_year(end, units_per_year) for end in comparison.interval)
-    return f"{level_text(comparison.level)} interval {' to '.join(ends)}"
-
-
-def _per_year(value: float, units_per_year: float) -> str:
-    return f"{'+' if value > 0 else ''}{formatting.percent(value * units_per_year)}"
+    return f"{level_text(comparison.level)} interval {' to '.join(map(span.signed, comparison.interval))}"
 
 
 def _source(comparison: Comparison) -> str:
@@ -301,11 +329,17 @@ def _clauses(rows: Sequence[Comparison], *, verbs: Mapping[str, str], benchmark:
         return ""
     groups: dict[str, list[str]] = {}
     for comparison in rows:
-        groups.setdefault(comparison.answer, []).append(name(comparison.model))
+        tested = comparison.answer != "inconclusive" or comparison.reason in _TESTED
+        groups.setdefault(comparison.answer if tested else "untested", []).append(name(comparison.model))
     texts = []
     for answer, models in groups.items():
         listed = joined(models)
-        if answer == "inconclusive":
+        if answer == "untested":
+            reasons = dict.fromkeys(
+                REASONS[comparison.reason] for comparison in rows if comparison.reason not in _TESTED
+            )
+            texts.append(f"{listed} could not be tested against {benchmark}: {'; '.join(reasons)}")
+        elif answer == "inconclusive":
             texts.append(f"{listed} {'do' if len(models) > 1 else 'does'} not differ significantly from {benchmark}")
         else:
             verb = verbs[answer] if len(models) > 1 else verbs[answer].replace("forecast ", "forecasts ", 1)

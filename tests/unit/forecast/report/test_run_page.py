@@ -183,7 +183,7 @@ def test_baselines_stand_behind_the_networks_and_wait_in_the_legend(tmp_path: Pa
     assert material.models == ["lstm", "simple_rnn", "buy_and_hold", "cash", "logistic"]
     waiting = [trace["name"] for trace in equity.growth(material)["data"] if trace.get("visible") == "legendonly"]
     assert waiting == ["Logistic regression", "Cash"]
-    assert tables.prediction(material)["columns"] == ["LSTM", "SimpleRNN", "Logistic regression", "Base rate"]
+    assert tables.prediction(material)["columns"] == ["LSTM", "SimpleRNN", "Logistic regression", "No skill"]
     verdict = Verdict.from_json(material.metrics["verdict"])
     assert len(verdict.of("skill")) == 1 + 2 + 2 + 1  # the pair, the base rate, the baseline, the baseline's own
     assert {each.reason for each in verdict.of("skill", family="base_rate")} == {"single_seed"}
@@ -276,7 +276,7 @@ def test_answers_for_awkward_numbers() -> None:
         "Unknown: 3 decisions are too few.",
         "LSTM: unknown, only one direction came (Pesaran-Timmermann).",
         "Significant, p below 0.001, allowing for the choice of the better network afterwards (Hansen's SPA test).",
-        "Only LSTM, at 95 % (model confidence set).",
+        "The best is LSTM, with 95 % confidence.",
         "",
         "",
         "",

@@ -226,3 +226,23 @@ def test_a_constant_position_has_exposure_and_no_timing() -> None:
     assert pair.attribution is not None
     assert pair.attribution.timing == pytest.approx(0.0, abs=1e-15)
     assert pair.attribution.exposure == pytest.approx(pair.difference, rel=0.01)
+
+
+def test_an_inconclusive_answer_says_what_larger_experiments_would_detect() -> None:
+    made = skill_comparisons(scores(lstm=0.0))
+    pair = find(made, "lstm", "simple_rnn")
+    assert pair.answer == "inconclusive"
+    assert pair.larger is not None
+    assert pair.larger.seeds is not None
+    assert pair.minimum_detectable_effect is not None
+    assert pair.larger.days < pair.larger.symbols < pair.minimum_detectable_effect
+    assert pair.larger.seeds < pair.minimum_detectable_effect
+    assert find(skill_comparisons(scores(lstm=0.4)), "lstm", "simple_rnn").larger is None  # it is answered
+
+
+def test_on_too_few_sessions_there_is_no_interval_of_money_nor_of_timing() -> None:
+    sessions = np.full(DAYS + 1, np.datetime64("2015-01-01"))
+    for comparison in money_comparisons(traded(), sessions=sessions, skill=[]):
+        assert (comparison.reason, comparison.interval) == ("too_few_sessions", None)
+        assert comparison.attribution is not None
+        assert comparison.attribution.low is None

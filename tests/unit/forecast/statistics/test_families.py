@@ -57,8 +57,8 @@ def test_one_significant_run_of_thirty_is_what_chance_gives() -> None:
     assert (len(skill.claims(alone=True)), len(skill.claims())) == (1, 0)
     assert (skill.runs, skill.expected_false) == (30, pytest.approx(1.5))
     assert together(families)[0] == (
-        "Skill, LSTM against SimpleRNN: 1 of 30 verdicts claims a difference; if nothing differed, about 1.5 would be "
-        "a false claim. Corrected together (Holm, 30 comparisons) none remains."
+        "Skill, LSTM against SimpleRNN: 1 of 30 verdicts claims a difference; if nothing differed, at most 1.5 "
+        "would be expected by chance. Corrected together (Holm, 30 comparisons) none remains."
     )
 
 

@@ -101,3 +101,18 @@ def test_a_constant_difference_and_a_single_seed_are_refused() -> None:
         estimate_difference(np.ones(30), np.zeros(30))
     with pytest.raises(ValueError, match="Expected two seeds or more"):
         estimate_difference(days, np.zeros(30), seeds_a=days[:, None])
+
+
+def test_four_times_the_days_halve_what_days_alone_detect_and_leave_the_seeds_part() -> None:
+    days = Estimate(value=0.0, parts=(VariancePart(value=0.04, degrees=1e6),), observations=1_000, block=1.0)
+    smallest = days.minimum_detectable_effect(level=0.95, power=0.8)
+    larger = days.in_larger_experiments(level=0.95, power=0.8)
+    assert smallest == pytest.approx(0.2 * (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)), rel=1e-3)
+    assert larger.days == pytest.approx(smallest / 2, rel=1e-3)
+    assert larger.symbols == pytest.approx(smallest * 0.28**0.5, rel=1e-3)  # (1 + 9 x 0.2) / 10
+    assert larger.seeds is None
+    of_seeds = (VariancePart(value=1e-9, degrees=1e6), VariancePart(value=0.04, degrees=1e6))
+    seeds = Estimate(value=0.0, parts=of_seeds, observations=1_000, block=1.0)
+    larger = seeds.in_larger_experiments(level=0.95, power=0.8)
+    assert larger.days == pytest.approx(seeds.minimum_detectable_effect(level=0.95, power=0.8), rel=1e-3)
+    assert larger.seeds == pytest.approx(larger.days / 2, rel=1e-3)
