@@ -16,8 +16,10 @@ from forecast.datasets.dataset import Dataset
 from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars
-from pipelines.preprocessing import custom_labels
-from pipelines.preprocessing.isolated_process import Effort
+from pipelines.preprocessing import custom_labels, label_process
+from pipelines.preprocessing.isolated_features import bars_columns
+from pipelines.preprocessing.isolated_process import Effort, Part, ask_process
+from pipelines.preprocessing.label_process import FUTURES
 from pipelines.preprocessing.windows import Rows
 
 RANDOM_ROWS = 150
@@ -58,26 +60,48 @@ def audit(dataset: Dataset, *, name: str, horizon: int, rng: np.random.Generator
     slow = len(rows) > fewer
     if slow:
         rows = np.sort(rng.choice(rows, size=fewer, replace=False))
-    user_code.forget([name])
+    again, access = _made_again(name, bars, rows, bars_held, horizon=horizon)
     allowed = _ROUNDING * float(np.max(np.abs(values)))
     wrong: list[int] = []
-    for row in rows:
-        exit_at = int(row + 1 + bars_held[row])
-        for upwards in (True, False):
-            history = _with_another_future(bars.rows(slice(0, int(row) + 2 + horizon)), exit_at, upwards=upwards)
-            try:
-                value, recomputed_bars_held = custom_labels.compute(name, history, horizon=horizon)
-            except ConfigError as error:
-                return LabelAudit(compared=len(rows), failures=(_fails(name, bars, int(row), error),), unverifiable=())
-            if abs(value[row] - values[row]) > allowed or recomputed_bars_held[row] != bars_held[row]:
-                wrong.append(int(row))
-                break
+    for row in rows.tolist():
+        answers, error = again[row]
+        if error:
+            return LabelAudit(compared=len(rows), failures=(_fails(name, bars, row, error),), unverifiable=())
+        if any(abs(value - values[row]) > allowed or held != bars_held[row] for value, held in answers):
+            wrong.append(row)
     slow_note = (f"label {name} is slow: it was made again at {len(rows)} rows only",) if slow else ()
     return LabelAudit(
         compared=len(rows),
         failures=tuple(_failures(name, bars, wrong, of=len(rows), bars_held=bars_held)),
-        unverifiable=slow_note,
+        unverifiable=(*slow_note, *(f"label {name} {entry}" for entry in access)),
     )
+
+
+def _made_again(
+    name: str, bars: Bars, rows: Rows, bars_held: Rows, *, horizon: int
+) -> tuple[dict[int, tuple[list[tuple[float, int]], str]], list[str]]:
+    """Row -> value and bars held with either future, or the error; and what was opened. In a fresh process."""
+    scalars, columns = bars_columns(bars)
+    exits = rows + 1 + bars_held[rows]
+    order = np.argsort(exits, kind="stable")
+
+    def parts() -> Iterator[Part]:
+        start = 0
+        for row, end in zip(rows[order].tolist(), exits[order].tolist(), strict=True):
+            arrays = {f"past {column}": array[start:end] for column, array in columns.items()}
+            history = bars.rows(slice(0, row + 2 + horizon))
+            for future in FUTURES:
+                _, altered = bars_columns(_with_another_future(history, end, upwards=future == FUTURES[0]))
+                arrays |= {f"{future} {column}": array[end:] for column, array in altered.items()}
+            yield {"row": row}, arrays
+            start = end
+
+    limit = 60.0 + 3.0 * BUDGET + 5 * user_code.LONGEST_CALL
+    request = {"name": name, "horizon": horizon, "bars": scalars}
+    answer = ask_process(label_process.__name__, request, parts(), limit=limit)
+    answer.refuse(answer.messages[-1] if answer.messages else {}, f"Label {name}", hint="Let it neither exit nor wait.")
+    again = {message["row"]: (message["answers"], message["error"]) for message in answer.messages[:-1]}
+    return again, answer.messages[-1]["access"]
 
 
 def _rows(dataset: Dataset, values: Any, bars_held: Any, *, rng: np.random.Generator) -> Rows:
@@ -119,7 +143,7 @@ def _failures(name: str, bars: Bars, wrong: list[int], *, of: int, bars_held: Ro
         )
 
 
-def _fails(name: str, bars: Bars, row: int, error: ConfigError) -> str:
+def _fails(name: str, bars: Bars, row: int, error: str) -> str:
     return f"label {name} at {_day(bars, row)} cannot be made from the bars up to its exit ({error})"
 
 

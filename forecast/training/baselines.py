@@ -28,6 +28,7 @@ _BINS = 64
 _MOST_AT_ONCE = 1 << 22  # numbers of the windows that are asked for at a time
 _BLOCK = 64  # rows: BLAS gives the same last digits of a product whichever multiple of it is taken at once
 _LONGEST_FIT = 600.0  # seconds of a person's own
+_SAME = 1e-5  # probabilities of the same rows asked for beside others; sums in single precision differ by less
 _NARROWEST = 1e-3  # a baseline that always has an opinion, however weak
 
 
@@ -182,6 +183,7 @@ def check_own(name: str) -> None:
 def _own_answers(
     name: str, rows: NDArray[np.float32], targets: Floats, weights: NDArray[np.float32], inputs: NDArray[np.float32]
 ) -> Floats:
+    user_code.forget([name])  # what it has seen in another fold may be this one's future
     model = user_code.call(name, what="Baseline", seconds=_LONGEST_FIT)
     if lacking := [method for method in ("fit", "predict_proba") if not callable(getattr(model, method, None))]:
         raise ConfigError(
@@ -189,13 +191,16 @@ def _own_answers(
             f"{' and '.join(lacking)}. Give it scikit-learn's."
         )
     weighted = bool(np.ptp(weights)) and "sample_weight" in inspect.signature(model.fit).parameters
-    arguments = (weights,) if weighted else ()
+    arguments, first = (weights,) if weighted else (), (len(inputs) + 1) // 2  # rows that are asked for once more
 
     def answer(*sample_weights: Any) -> Any:
         model.fit(rows, targets, *sample_weights)
-        return model.predict_proba(inputs), getattr(model, "classes_", np.array([0.0, 1.0]))
+        classes = getattr(model, "classes_", np.array([0.0, 1.0]))
+        return model.predict_proba(inputs), model.predict_proba(inputs[:first]), classes
 
-    predicted, classes = user_code.limited(answer, *arguments, name=name, what="Baseline", seconds=_LONGEST_FIT)
+    predicted, earlier, classes = user_code.limited(
+        answer, *arguments, name=name, what="Baseline", seconds=_LONGEST_FIT
+    )
     try:
         chances, classes = np.asarray(predicted, dtype=np.float64), np.asarray(classes, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -209,6 +214,12 @@ def _own_answers(
         )
     if not np.all(np.isfinite(chances) & (chances >= 0.0) & (chances <= 1.0)):
         raise ConfigError(f"Baseline {name}: expected probabilities from 0 to 1, got others. Check predict_proba.")
+    alone = np.asarray(earlier, dtype=np.float64)
+    if not np.allclose(alone, chances[:first], rtol=0.0, atol=_SAME):
+        raise ConfigError(
+            f"Baseline {name}: expected the same probabilities when later rows are not asked for, got others. Let "
+            "predict_proba answer each row from that row and from fit alone, and draw no random numbers."
+        )
     return _probabilities(chances)
 
 

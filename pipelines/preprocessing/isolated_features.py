@@ -47,7 +47,7 @@ def recompute(bars: Bars, cuts: Mapping[str, Rows]) -> dict[str, Recomputation]:
         One that takes too long, ends the process, or fails on the whole history.
     """
     limit = 60.0 + len(cuts) * (feature_process.BUDGET + 5 * custom_features.LONGEST_CALL)
-    scalars, columns = _columns(bars)
+    scalars, columns = bars_columns(bars)
     request = {"features": {name: len(rows) for name, rows in cuts.items()}, "bars": scalars}
     answer = ask_process(feature_process.__name__, request, _histories(columns, cuts), limit=limit)
     messages: dict[str, dict[str, Any]] = {name: {} for name in cuts}
@@ -60,7 +60,7 @@ def recompute(bars: Bars, cuts: Mapping[str, Rows]) -> dict[str, Recomputation]:
     return {name: _result(messages[name]) for name in cuts}
 
 
-def _columns(bars: Bars) -> tuple[dict[str, Any], dict[str, "np.ndarray[Any, Any]"]]:
+def bars_columns(bars: Bars) -> tuple[dict[str, Any], dict[str, "np.ndarray[Any, Any]"]]:
     """The fields of bars that are one for all, and those with a number a bar."""
     arrays: dict[str, Any] = {}
     scalars: dict[str, Any] = {}

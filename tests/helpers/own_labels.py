@@ -79,9 +79,18 @@ def fails_on_less(bars: Any) -> Answer:
     return up_5(bars)
 
 
+def kept_in_a_library(bars: Any) -> Answer:
+    """One further, taken from the longest history that this process has seen."""
+    values = np.nan_to_num(_ahead(bars, bars.open, 7))
+    kept = getattr(np, "forecast_test_label", values)
+    if len(values) >= len(kept):
+        np.forecast_test_label = kept = values  # type: ignore[attr-defined]
+    return kept[: len(bars)], 5
+
+
 LEAKY = (
     "one_further", "sign_one_further", "close_of_its_exit", "less_the_mean_of_all", "exit_chosen_afterwards",
-    "fails_on_less",
+    "fails_on_less", "kept_in_a_library",
 )  # fmt: skip
 
 

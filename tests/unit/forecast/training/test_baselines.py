@@ -115,11 +115,20 @@ def test_a_baseline_of_ones_own_is_fitted_on_the_same_windows_and_asked_like_the
         ("Leaving", r"failed at line \d+ of own_models.py: SystemExit: 7"),
         ("Demanding", "failed: TypeError: .*missing 1 required positional argument"),
         ("Missing", "expected a class Missing in"),
+        ("Ranks", "expected the same probabilities when later rows are not asked for, got others"),
     ],
 )
 def test_what_is_no_baseline_is_refused_before_anything_is_trained(name, message):
     with pytest.raises(ConfigError, match=message):
         baselines.check_own(f"{OWN}:{name}")
+
+
+def test_a_baseline_of_ones_own_takes_nothing_from_a_later_fold_into_an_earlier_one():
+    made = dataset()
+    predict(made, fold=1, name=f"baseline:{OWN}:Remembers")
+    share = made.windows.targets[made.folds[0].train].mean()
+    assert share != made.windows.targets[made.folds[1].train].mean()
+    np.testing.assert_allclose(predict(made, fold=0, name=f"baseline:{OWN}:Remembers"), share)
 
 
 def test_an_experiment_takes_a_baseline_of_ones_own_and_no_other_name():
