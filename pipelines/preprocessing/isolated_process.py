@@ -55,7 +55,8 @@ _SEARCHES = {
 
 _MACHINE = "lscpu"  # a program that says how many cores there are, which joblib asks
 
-Part = tuple[Mapping[str, Any], Mapping[str, "np.ndarray[Any, Any]"]]
+Arrays = Mapping[str, "np.ndarray[Any, Any]"]
+Part = tuple[Mapping[str, Any], Arrays]
 """JSON-ready values and one-dimensional arrays that are sent together."""
 
 _PROJECT = f"{Path(__file__).parents[1]}{os.sep}"
@@ -183,7 +184,7 @@ def question() -> tuple[dict[str, Any], Callable[[], Part], Send]:
     """
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    request, _ = _read()
+    request = dict(_read()[0])
 
     def send(**message: Any) -> None:
         out.write(json.dumps(message) + "\n")
@@ -196,7 +197,7 @@ def question() -> tuple[dict[str, Any], Callable[[], Part], Send]:
     return request, more, send
 
 
-def stretches(columns: Mapping[str, "np.ndarray[Any, Any]"], ends: Iterable[int]) -> Iterator[dict[str, Any]]:
+def stretches(columns: Arrays, ends: Iterable[int]) -> Iterator[dict[str, Any]]:
     """The rows up to and with each end, less those before; at last the rows that remain. ends: ascending."""
     start = 0
     for end in ends:
@@ -212,7 +213,7 @@ class GrowingColumns:
         self._columns: dict[str, Any] = {}
         self.length = 0
 
-    def append(self, arrays: Mapping[str, "np.ndarray[Any, Any]"]) -> None:
+    def append(self, arrays: Arrays) -> None:
         """More rows of the same columns."""
         end = self.length
         for name, array in arrays.items():

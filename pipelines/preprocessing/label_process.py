@@ -4,12 +4,14 @@ It is sent the bars before each row's exit and two other futures from there on, 
 really came is nowhere in it. Run as `python -m pipelines.preprocessing.label_process`.
 """
 
+from typing import Any
+
 import numpy as np
 
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars
 from pipelines.preprocessing import custom_labels
-from pipelines.preprocessing.isolated_process import AccessLog, GrowingColumns, question
+from pipelines.preprocessing.isolated_process import AccessLog, Arrays, GrowingColumns, question
 
 FUTURES = ("rising", "falling")
 
@@ -24,9 +26,8 @@ def main() -> None:
         answers, error = [], ""
         for future in FUTURES:
             past, later = columns.copies(), arrays_of(arrays, future)
-            history = Bars(
-                **request["bars"], **{name: np.concatenate([column, later[name]]) for name, column in past.items()}
-            )
+            joined: dict[str, Any] = {name: np.concatenate([column, later[name]]) for name, column in past.items()}
+            history = Bars(**request["bars"], **joined)
             log.active = True
             try:
                 made = custom_labels.compute(request["name"], history, horizon=request["horizon"])
@@ -40,7 +41,7 @@ def main() -> None:
     send(access=list(log.entries))
 
 
-def arrays_of(arrays: "dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]]", part: str) -> dict[str, np.ndarray]:
+def arrays_of(arrays: Arrays, part: str) -> dict[str, Any]:
     """Those of a part, `<part> <column>` in what is sent."""
     return {name.removeprefix(f"{part} "): array for name, array in arrays.items() if name.startswith(f"{part} ")}
 

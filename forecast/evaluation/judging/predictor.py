@@ -15,7 +15,7 @@ from forecast.evaluation.judging import predictor_process
 from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars, Floats
-from pipelines.preprocessing.isolated_process import ask_process, stretches
+from pipelines.preprocessing.isolated_process import Part, ask_process, stretches
 from pipelines.preprocessing.windows import Rows
 
 LIMIT = 3600.0  # seconds for all answers of one predictor
@@ -148,7 +148,8 @@ def _ask(
     arrays: dict[str, Any] = dict(columns or {column: getattr(bars, column) for column in _COLUMNS})
     arrays["closed_at"] = bars.closed_at
     request = {"name": name, "rows": len(rows), "vectorised": vectorised, "limit": LIMIT, "seconds": seconds}
-    parts, limit = (({}, stretch) for stretch in stretches(arrays, rows.tolist())), LIMIT + 2 * user_code.LONGEST_CALL
+    parts: list[Part] = [({}, stretch) for stretch in stretches(arrays, rows.tolist())]
+    limit = LIMIT + 2 * user_code.LONGEST_CALL
     answer = ask_process(predictor_process.__name__, request, parts, limit=limit)
     message: dict[str, Any] = {}
     for part in answer.messages:
