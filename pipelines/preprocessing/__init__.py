@@ -10,6 +10,7 @@ __all__ = [
     "features",
     "isolated_features",
     "isolated_process",
+    "label_process",
     "labels",
     "order_flow",
     "sample_weights",
