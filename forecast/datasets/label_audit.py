@@ -67,7 +67,7 @@ def audit(dataset: Dataset, *, name: str, horizon: int, rng: np.random.Generator
         answers, error = again[row]
         if error:
             return LabelAudit(compared=len(rows), failures=(_fails(name, bars, row, error),), unverifiable=())
-        if any(abs(value - values[row]) > allowed or held != bars_held[row] for value, held in answers):
+        if any(abs(value - values[row]) > allowed or bars_to_exit != bars_held[row] for value, bars_to_exit in answers):
             wrong.append(row)
     slow_note = (f"label {name} is slow: it was made again at {len(rows)} rows only",) if slow else ()
     return LabelAudit(

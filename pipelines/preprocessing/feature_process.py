@@ -91,7 +91,7 @@ class _Feature:
         while self._stride < self.cuts and left / self._stride > max(BUDGET - self._spent, 1e-3):
             self._stride *= 2
 
-    def whole(self, bars: Bars) -> dict[str, Any]:
+    def full_history(self, bars: Bars) -> dict[str, Any]:
         """All its values on the whole history, with those of the cuts: a message.
 
         Raises:
@@ -141,7 +141,7 @@ def main() -> None:
     features = {name: _Feature(name, cuts=cuts, log=log, counter=counter) for name, cuts in request["features"].items()}
     columns, failed = GrowingColumns(), set[str]()
 
-    def each(names: list[str], work: Callable[[_Feature], None]) -> None:
+    def compute(names: list[str], work: Callable[[_Feature], None]) -> None:
         for name in names:
             if name in failed:
                 continue
@@ -157,12 +157,12 @@ def main() -> None:
 
     values, arrays = more()
     columns.append(arrays)
-    each(list(features), lambda feature: feature.first(bars()))
+    compute(list(features), lambda feature: feature.first(bars()))
     while values:
-        each(values["features"], lambda feature: feature.cut(bars()))
+        compute(values["features"], lambda feature: feature.cut(bars()))
         values, arrays = more()
         columns.append(arrays)
-    each(list(features), lambda feature: send(feature=feature.name, **feature.whole(bars())))
+    compute(list(features), lambda feature: send(feature=feature.name, **feature.full_history(bars())))
     for feature in features.values():
         send(feature=feature.name, access=list(feature.entries))
 

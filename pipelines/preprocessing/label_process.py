@@ -30,8 +30,8 @@ def main() -> None:
             history = Bars(**request["bars"], **joined)
             log.active = True
             try:
-                made = custom_labels.compute(request["name"], history, horizon=request["horizon"])
-                answers.append([float(made[0][values["row"]]), int(made[1][values["row"]])])
+                label = custom_labels.compute(request["name"], history, horizon=request["horizon"])
+                answers.append([float(label[0][values["row"]]), int(label[1][values["row"]])])
             except ConfigError as caught:
                 error = str(caught)
             finally:

@@ -191,10 +191,10 @@ def _periods(context: PageContext, labels: Labels, name: Callable[[Any], str]) -
 
 
 def _period(result: PeriodResult, *, per_year: float) -> dict[str, str]:
-    shown = result.sharpe is not None and result.returns >= SHORTEST_YEARS * per_year
+    long_enough = result.sharpe is not None and result.returns >= SHORTEST_YEARS * per_year
     return {
         "value": formatting.percent(result.total),
-        "spread": f"Sharpe {formatting.show(result.sharpe, formatting.number)}" if shown else "",
+        "spread": f"Sharpe {formatting.show(result.sharpe, formatting.number)}" if long_enough else "",
     }
 
 
