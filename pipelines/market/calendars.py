@@ -20,6 +20,7 @@ from pipelines.market.types import Times
 Dates = NDArray[np.datetime64]  # datetime64[D], a session's date as the exchange names it
 
 _EARLIEST = "1960-01-04"
+_LEAST_END = "2027-11-01"  # a clock that is behind would take sessions away that were long ago
 _ALWAYS = "24/7"
 
 
@@ -142,7 +143,7 @@ def last_closed(calendar: str, *, now: np.datetime64) -> np.datetime64:
 
 @lru_cache(maxsize=16)
 def schedule(calendar: str) -> Schedule:
-    """All sessions of a calendar, from 1960 (or its first recorded year) to a year from now.
+    """All sessions of a calendar, from 1960 (or its first recorded year) to a year from now, by whatever clock.
 
     Raises:
         ConfigError: a name that exchange_calendars does not know.
@@ -173,9 +174,10 @@ def _load(calendar: str) -> tuple[Any, str]:
         warnings.simplefilter("ignore")
         try:
             name = global_calendar_dispatcher.resolve_alias(calendar)
-            recorded = global_calendar_dispatcher._calendar_factories[name].bound_min()
-            start = max(filter(None, (recorded, _timestamp(_EARLIEST))))
-            exchange = exchange_calendars.get_calendar(name, start=start)
+            factory = global_calendar_dispatcher._calendar_factories[name]
+            start = max(filter(None, (factory.bound_min(), _timestamp(_EARLIEST))))
+            end = max(factory.default_end(), min(filter(None, (factory.bound_max(), _timestamp(_LEAST_END)))))
+            exchange = exchange_calendars.get_calendar(name, start=start, end=end)
         except (InvalidCalendarName, KeyError):
             names = exchange_calendars.get_calendar_names()
             near = difflib.get_close_matches(calendar.upper(), names, n=3, cutoff=0.4)

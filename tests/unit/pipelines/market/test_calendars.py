@@ -1,6 +1,7 @@
 """Sessions and hours, against what the exchanges published."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipelines.errors import BadPricesError, ConfigError
@@ -54,6 +55,13 @@ def test_a_time_belongs_to_the_first_session_that_has_not_closed() -> None:
 def test_a_futures_session_starts_the_evening_before() -> None:
     time = np.array(["2013-09-01T22:00:00.083", "2013-09-02T15:29:59", "2013-09-03T13:30"], "datetime64[ns]")
     assert np.array_equal(calendars.session_of(time, "CMES"), days("2013-09-02", "2013-09-02", "2013-09-03"))
+
+
+def test_a_clock_that_is_behind_takes_no_session_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exchange_calendars.exchange_calendar.GLOBAL_DEFAULT_END", pd.Timestamp("1971-01-01"))
+    for calendar in ("XNYS", "XSHG"):  # the second one records nothing beyond 2026
+        sessions = calendars.schedule.__wrapped__(calendar)
+        assert np.isin(days("2013-03-01", "2026-12-31"), sessions.date).all()
 
 
 def test_an_unknown_calendar_is_named_with_the_nearest_ones() -> None:
