@@ -100,6 +100,7 @@ class ProcessPool:
         self._open = ExitStack()
         self._executor: Processes | None = None
         self._folder: Path | None = None
+        self._interrupted = False
 
     def __enter__(self) -> "ProcessPool":
         return self
@@ -108,7 +109,8 @@ class ProcessPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end(wait=kind is None)  # their processor time counts as this process's children's once they are gone
-        if kind is None and self._folder is not None:  # else a worker may have been stopped while it wrote
+        self._interrupted |= kind is not None
+        if self._folder is not None and not self._interrupted:  # JAX writes in place, and replaces no half a file
             compiled.keep(self.backend, self._folder / _COMPILED)
         self._open.close()
 
@@ -129,6 +131,7 @@ class ProcessPool:
     def _end(self, *, wait: bool) -> None:
         if self._executor is not None:
             self._executor.shutdown(wait=wait, cancel_futures=True)
+            self._interrupted |= self._executor.any_died
             self._executor = None
 
     def _aside(self) -> Path:

@@ -26,7 +26,8 @@ class _Task:
 class Processes(Executor):
     """So many processes, each prepared once by `prepare` (picklable), started at once and ended by `shutdown`.
 
-    A task whose process died fails with WorkerDiedError, and the next task gets a new process.
+    A task whose process died fails with WorkerDiedError, and the next task gets a new process. any_died: whether one
+    did, in the middle of a task.
 
     kind: of a task's arguments, what a process has to compile for it. A process goes on with the kinds that it knows;
     when none of them is left, it takes one that no other knows, and only then helps another out.
@@ -38,7 +39,7 @@ class Processes(Executor):
         self._prepare, self._kind = prepare, kind
         self._waiting: list[_Task] = []
         self._change = threading.Condition()
-        self._ended = self._closed = False
+        self._ended = self._closed = self.any_died = False
         self._kinds: list[set[Hashable]] = [set() for _ in range(jobs)]
         self._workers: list[Worker] = []
         self._threads = [threading.Thread(target=self._work, args=(kinds,), daemon=True) for kinds in self._kinds]
@@ -80,6 +81,7 @@ class Processes(Executor):
                 task.future.set_result(worker.call(task.function))
             except BaseException as error:
                 if isinstance(error, WorkerDiedError):
+                    self.any_died = True
                     self._end(worker)
                     worker = None
                 task.future.set_exception(error)
