@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import sys
 import threading
@@ -92,6 +93,7 @@ def load_fitting(name: str = DEFAULT) -> ModuleType:
     with _loading:
         if "forecast.networks.fit" not in sys.modules:
             os.environ |= _environment(name)
+            logging.getLogger("tensorflow").setLevel(logging.ERROR)  # advice about its own calls, which nobody made
             with silenced_stderr():
                 importlib.import_module("forecast.networks.fit")
                 if name == "tensorflow":

@@ -1,6 +1,7 @@
 """What fitting gives: the cell written out in numpy, early stopping, repeatability. Needs the network library."""
 
 import dataclasses
+import logging
 
 import numpy as np
 import pytest
@@ -245,3 +246,7 @@ def test_a_member_whose_numbers_are_not_finite_forecasts_one_half_and_keeps_the_
     assert calm.diverged is None
     assert np.isfinite(calm.loss).all()
     assert found.parameters == calm.parameters
+
+
+def test_the_library_gives_no_advice_about_its_own_calls(fitting):
+    assert not logging.getLogger("tensorflow").isEnabledFor(logging.WARNING)
