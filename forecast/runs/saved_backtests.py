@@ -71,6 +71,17 @@ class SavedBacktests(RunFolder):
             trades=self._trades(name),
         )
 
+    def without_signals(self, name: str) -> Backtest:
+        """The same without its decisions, of which a panel has millions; their file is checked but not parsed."""
+        self._of_backtest(name, "signals.parquet")
+        return Backtest(
+            name=name,
+            config=self.backtest_config(name),
+            signals=pd.DataFrame(),
+            ledger=self.ledger(name),
+            metrics=self.metrics(name),
+        )
+
     def _trades(self, name: str) -> pd.DataFrame | None:
         file = "trades.parquet"
         if not self.place("backtests", name, file).exists() and file not in self._backtest_manifest(name).get(

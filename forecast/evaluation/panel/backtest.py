@@ -55,6 +55,9 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
     trades = panel_trades(
         rows, validation, states=states, closes=closes_of(bars), rules=rules, maps=maps, horizon=horizon
     )
+    exits = validation.groupby("fold")["exit_at"].max()
+    last_exits = dict(zip(exits.index.tolist(), utc(exits), strict=True))
+    del validation  # a sixth of what a panel of hundreds holds
     accounts = accounts_of(
         trades, title=title, rules=rules, value=traded_value(bars, trades.market, described=described)
     )
@@ -94,7 +97,7 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
         "ruined": ruins(ledgers), **_events(trades.market, bars), "choice_notes": notes, "chosen_thresholds": bands
     }  # fmt: skip
     metrics["certificate"] = certificate = certify_panel_fills(
-        run.certificate(), trades, ensembles, validation=validation, bars=bars, rules=rules, described=described
+        run.certificate(), trades, ensembles, last_exits=last_exits, bars=bars, rules=rules, described=described
     )
     if certificate is not None and not certificate["passed"]:
         failures = tuple(certificate["failures"])

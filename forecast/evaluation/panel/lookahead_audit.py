@@ -17,6 +17,7 @@ from forecast.evaluation.panel.shares import closes_of, market_states, member_sh
 from forecast.runs.manifest import sealed
 from forecast.trading.panel_account import PanelAccount
 from forecast.trading.signals import ENSEMBLE, utc
+from forecast.trading.simulator import Flags
 
 
 def certify_panel_fills(
@@ -24,17 +25,20 @@ def certify_panel_fills(
     trades: PanelTrades,
     accounts: Mapping[Member, PanelAccount],
     *,
-    validation: pd.DataFrame,
+    last_exits: Mapping[int, np.datetime64],
     bars: pd.DataFrame,
     rules: TradingConfig,
     described: Mapping[str, Any],
 ) -> dict[str, Any] | None:
-    """The training's certificate with the backtest's own checks; None for a run without one."""
+    """The training's certificate with the backtest's own checks; None for a run without one.
+
+    last_exits: of each fold the last exit of its validation rows.
+    """
     if certificate is None:
         return None
     failures, compared = list(certificate["failures"]), int(certificate["compared"])
     replayed = _replays(trades, bars, rules=rules, described=described)
-    for failure, fine in chain(_checks(trades, accounts, validation), replayed):
+    for failure, fine in chain(_checks(trades, accounts, last_exits), replayed):
         compared += 1
         if not fine:
             failures.append(failure)
@@ -44,15 +48,14 @@ def certify_panel_fills(
 
 
 def _checks(
-    trades: PanelTrades, accounts: Mapping[Member, PanelAccount], validation: pd.DataFrame
+    trades: PanelTrades, accounts: Mapping[Member, PanelAccount], last_exits: Mapping[int, np.datetime64]
 ) -> Iterator[tuple[str, bool]]:
     rows, market = trades.rows, trades.market
     yield "a decision is filled before it is made", bool(np.all(rows.entry_at >= rows.decided_at))
     yield "a fill is not at an open of its symbol", bool(np.array_equal(market.time[market.entry], rows.entry_at))
-    last_exits = validation.groupby("fold")["exit_at"].max()
     for fold, last in last_exits.items():
-        tested = rows.decided_at[rows.fold == int(str(fold))]
-        late = len(tested) and np.datetime64(last.tz_convert(None), "ns") >= tested.min()
+        tested = rows.decided_at[rows.fold == fold]
+        late = len(tested) and last >= tested.min()
         yield f"a validation row of fold {fold} is known too late for what is chosen on it", not late
     earned = market.opens[:, 1:] / market.opens[:, :-1] - 1.0
     for (model, _), account in accounts.items():
@@ -67,27 +70,37 @@ def _replays(
     """What the ensembles' shares up to a decision are without all that came after it, and with other in its place."""
     rng, rows = np.random.default_rng(0), trades.rows
     closed_at, moments = utc(bars["closed_at"]), np.unique(rows.decided_at)
-    prices = [name for name in ("open", "high", "low", "close", "bid", "ask") if name in bars]
     for cut in moments[[len(moments) // 3, len(moments) * 4 // 5]]:
         past, later = rows.decided_at <= cut, closed_at > cut
-        second = later & (pd.Series(later).groupby(bars["symbol"].to_numpy()).cumsum().to_numpy() > 2)
-        other = bars.copy()
-        drift = np.exp(np.where(later, rng.normal(0.0, 0.5, len(bars)), 0.0))
-        other[prices] = other[prices].to_numpy() * drift[:, None]
         noise = {
             name: np.where(past, probability, rng.random(len(rows)))
             for name, probability in rows.probability.items()
             if name[1] == ENSEMBLE
         }
         changed = replace(rows, probability=noise)
-        for how, part, history in (("removed", changed.rows(past), bars[~second]), ("scrambled", changed, other)):
+        for how in ("removed", "scrambled"):  # one at a time: a history of hundreds of symbols is a tenth of a gigabyte
+            part = changed.rows(past) if how == "removed" else changed
+            history = _cut_off(bars, later) if how == "removed" else _other_future(bars, later, rng=rng)
             states = market_states(history, rules=rules, described=described)
-            of_members = member_shares(
-                part, states=states, closes=closes_of(history), rules=rules, thresholds=trades.thresholds
-            )
+            closes = closes_of(history)
+            del history
+            of_members = member_shares(part, states=states, closes=closes, rules=rules, thresholds=trades.thresholds)
             for (model, member), (shares, _) in of_members.items():
                 same = np.array_equal(shares[: past.sum()], trades.shares[model, member][past])
                 yield f"shares of {model} change when what follows {_day(cut)} is {how}", same
+
+
+def _cut_off(bars: pd.DataFrame, later: Flags) -> pd.DataFrame:
+    """The bars but those after the second later one of each symbol. later: shape (bars,)."""
+    count = pd.Series(later).groupby(bars["symbol"].to_numpy()).cumsum().to_numpy()
+    return bars[~(later & (count > 2))]
+
+
+def _other_future(bars: pd.DataFrame, later: Flags, *, rng: np.random.Generator) -> pd.DataFrame:
+    """The bars with other prices in the later ones."""
+    drift = np.exp(np.where(later, rng.normal(0.0, 0.5, len(bars)), 0.0))
+    prices = [name for name in ("open", "high", "low", "close", "bid", "ask") if name in bars]
+    return bars.assign(**{name: bars[name].to_numpy() * drift for name in prices})
 
 
 def _day(time: np.datetime64) -> str:

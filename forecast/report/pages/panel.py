@@ -29,7 +29,7 @@ def write_panel(run: Run, *, backtest: str, path: Path, standalone: bool = False
     Raises:
         RunError: the run or the backtest is missing or damaged.
     """
-    saved = run.backtest(backtest)
+    saved = run.without_signals(backtest)
     try:
         return _write(run, saved, path=path, standalone=standalone)
     except (KeyError, TypeError) as error:
@@ -102,6 +102,6 @@ def _context(run: Run, saved: Backtest) -> PageContext:
         bars=pd.DataFrame(),
         history=run.history(),
         predictions=pd.DataFrame(),
-        signals=pd.DataFrame(),
+        signals=saved.signals,
         ledgers=read_ledgers(saved.ledger),
     )
