@@ -18,7 +18,7 @@ _MONEY = re.compile(
 _CURRENCY = re.compile(r"[(\[](USD|EUR|GBP|JPY|CHF|CAD|AUD|INR|CNY|HKD|KRW|BRL|SEK|NOK|DKK|PLN|[$€£¥₹])[)\]]\s*$")
 _BRACKETS = re.compile(r"(?i)\s*[(\[（](?!.*(prev|prior|adj|52|year|av[ge]))[^)\]）]*[)\]）]\s*$")
 _VOLUME = re.compile("^vol|volume|volumen|wolumen|quantit|quantid|tradedq|umsatz|sharestraded|成交量|出来高|거래량")
-_NOT_VOLUME = re.compile(r"av(g|erage)|mean|\bs?ma\b|change|chg|deliv|%|bid|ask|buy|sell|taker|adj|volat")
+_NOT_VOLUME = re.compile(r"av(g|erage)|mean|\bs?ma\b|change|chg|deliv|%|relat|ratio|bid|ask|buy|sell|taker|adj|volat")
 _SCALES = {
     100: re.compile(r"\w.*[\s(\[](in )?(hundreds?|'?100'?s?)[)\]]*$"),
     1_000: re.compile(r"\w.*[\s(\[](in )?(thousands?|'?000'?s?|tsd\.?|k)[)\]]*$"),

@@ -69,7 +69,7 @@ def read(path: Path, *, skip: int | None = None, header: Sequence[str] | None = 
     if not texts:
         raise BadFileError(f"Expected a file with a header and rows, got {quoted(path)}, which is empty.")
     quote = "'" if 2 * sum(_SINGLE_QUOTES.match(text) is not None for text in texts) > len(texts) else '"'
-    delimiter = separator or _delimiter(texts, quote)
+    delimiter = separator or _delimiter(texts, quote, names)
     rows = [split(text, delimiter, quote) for text, _ in lines]
     width = _width(rows[skip or 0 :], delimiter, path, texts[0])
     begin = next(
@@ -148,13 +148,16 @@ def split(text: str, delimiter: str, quote: str = '"') -> list[str]:
         return [cell.strip() for cell in text.split(delimiter)]
 
 
-def _delimiter(texts: Sequence[str], quote: str) -> str:
-    best, score = ",", (False, False)
+def _delimiter(texts: Sequence[str], quote: str, names: frozenset[str]) -> str:
+    """What makes columns of the lines, best with a header of recognised names."""
+    best, score = ",", (False, 0, False)
     for delimiter in _DELIMITERS:
-        counts = Counter(len(split(text, delimiter, quote)) for text in texts)
+        rows = [split(text, delimiter, quote) for text in texts]
+        counts = Counter(map(len, rows))
         usual, times = max(counts.items(), key=lambda item: (item[0] > 1, item[1]))
-        own = (usual >= 3, usual >= 2 and times >= 0.8 * len(texts))
-        if own > score or (usual >= 2 and score == (False, False)):
+        names_there = max(sum(plain(cell) in names for cell in row) for row in rows)
+        own = (usual >= 3, names_there, usual >= 2 and times >= 0.8 * len(texts))
+        if own > score or (usual >= 2 and score == (False, 0, False)):
             best, score = delimiter, own
     return best
 

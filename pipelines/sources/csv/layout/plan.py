@@ -7,7 +7,7 @@ from pathlib import Path
 from pipelines.errors import BadFileError, ConfigError
 from pipelines.sources.csv import reader
 from pipelines.sources.csv.cells import Column, quoted
-from pipelines.sources.csv.layout import columns, layout, shapes
+from pipelines.sources.csv.layout import columns, layout, shapes, vocabulary
 from pipelines.sources.csv.layout.layout import Layout, plain
 from pipelines.sources.csv.options import Options
 from pipelines.sources.csv.times import bar_times
@@ -119,7 +119,25 @@ def plan_file(path: Path, options: Options) -> Plan:
         path=path, columns=recognised, shape=shape, options=options, places=places, layout=own,
         date=_date(path, shape, options, own.what), where=where, notes=(*recognised.notes, *notes),
     )  # fmt: skip
+    if recognised.kind == "ticks":
+        _check_trades(plan, own)
     return replace(plan, labels=_labels(plan, own)) if recognised.kind == "bars" else plan
+
+
+def _check_trades(plan: Plan, own: Layout) -> None:
+    """Raises where rows with a price may be orders or one side of quotes, and nobody says that they are trades."""
+    if plan.columns.quotes or plan.shape.says_something or "price" in (plan.options.names or {}):
+        return
+    free = set(plan.places) - {*plan.columns.time, *plan.needed().values(), *plan.columns.events, *plan.where, ""}
+    for name in sorted(free, key=plan.places.__getitem__):
+        cells = {row[plan.places[name]].lower() for row in own.first if len(row) == own.width}
+        if plain(name) in vocabulary.BOOK or (cells & vocabulary.NO_TRADES and plain(name) != "askbid"):
+            some = ", ".join(quoted(cell[:20]) for cell in sorted(cells)[:4])
+            raise BadFileError(
+                f"{quoted(plan.path)}: Expected trades, or quotes with bid and ask in one row, got {some} in column "
+                f"{quoted(name)!r}, as orders and levels of a book have. Keep one kind with --where COLUMN=VALUE, or "
+                f"say that all are trades with --column price={quoted(plan.columns.values['price'])}."
+            )
 
 
 def _labels(plan: Plan, own: Layout) -> tuple[str, ...]:

@@ -123,6 +123,10 @@ IDENTITIES = (
 IDENTITY_PARTS = re.compile("symbol|ticker|cusip|sedol|security|instrument|strike|^isin|isin$|^scrip|^expir")
 EVENTS = ("action", "eventtype", "messagetype", "msgtype", "recordtype")
 """Columns that say whether a row is a trade, a quote or an order."""
+BOOK = ("isbid", "isask", "level", "depth", "booklevel", "position")
+"""Columns of the orders or levels of a book, which trades have not."""
+NO_TRADES = frozenset(("bid", "ask", "offer", "quote", "order", "add", "cancel", "modify", "delete", "book"))
+"""Cells of rows that are no trades, or may be none."""
 UNFINISHED = ("complete", "iscomplete", "isclosed", "isfinal", "confirm")
 """Columns that say whether a bar is finished."""
 ENDS = re.compile(

@@ -197,6 +197,9 @@ BARS: dict[str, tuple[str, dict[str, object]]] = {
         + "2024-01-09,\\N,.,.,.,.,.\n",
         {},
     ),
+    "semicolons among the notes": (
+        HEADER.replace("\n", ",Note\n") + lines("{d:%Y-%m-%d},{o},{h},{l},{c},{v},a;b;c"), {},
+    ),
     "units below the names": (
         HEADER + ",USD,USD,USD,USD,shares\n" + lines("{d:%Y-%m-%d},{o},{h},{l},{c},{v}"), {},
     ),

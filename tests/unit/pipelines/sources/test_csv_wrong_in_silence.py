@@ -167,6 +167,23 @@ def test_days_since_1970_are_no_days_of_a_spreadsheet(tmp_path: Path) -> None:
         read(tmp_path, table(lambda day: str(20_090 + DAYS.index(day))), calendar="24/7")  # were of 1955
 
 
+@pytest.mark.parametrize(
+    ("column", "cells"), [("side", "bid ask"), ("is_bid", "1 0"), ("type", "trade order"), ("level", "1 2")]
+)
+def test_orders_and_sides_of_quotes_are_no_trades(tmp_path: Path, column: str, cells: str) -> None:
+    text = f"time,{column},price,size\n" + "".join(
+        f"2024-01-02 14:30:0{n},{cell},{10 + n},5\n" for n, cell in enumerate(cells.split())
+    )
+    with pytest.raises(ForecastError, match=f"in column '{column}', as orders and levels of a book.*--column price="):
+        read(tmp_path, text, tz="UTC")
+    assert len(read(tmp_path, text, tz="UTC", names={"price": "price"}).prices) == 2
+
+
+def test_a_relative_volume_is_none(tmp_path: Path) -> None:
+    delivery = read(tmp_path, table().replace("Volume", "Relative Volume"))
+    assert "no column of volume: taken as 0" in delivery.report.notes
+
+
 def test_times_of_day_need_their_day(tmp_path: Path) -> None:
     text = "time,price,size\n09:30:00.125,10,1\n09:30:01.5,10,1\n"
     with pytest.raises(ForecastError, match=r"got '09:30:00\.125'\. Name the day of these times, for example --date"):
