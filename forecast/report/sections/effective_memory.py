@@ -4,6 +4,7 @@ from typing import Any
 
 from forecast.diagnostics.effective_memory import Memory, find, headline
 from forecast.report import formatting
+from forecast.report.sections.verdict import joined
 
 PATH_NAMES = {
     "state": "all it hands on",
@@ -22,11 +23,14 @@ _ONE_BAR = 0.05
 def sentence(memories: list[Memory], *, window: int) -> str:
     """The whole matter in one sentence: "Your window is 30 bars: the SimpleRNN's gradient reaches 9, ..."."""
     models = list(dict.fromkeys(memory.model for memory in memories))
-    reaches = [_reaches(headline(memories, model)) for model in models]
-    joined = ", ".join(
-        f"the {network}’s {'' if place else 'gradient reaches '}{size}" for place, (network, size) in enumerate(reaches)
+    of_size: dict[str, list[str]] = {}
+    for network, size in (_reaches(headline(memories, model)) for model in models):
+        of_size.setdefault(size, []).append(f"the {network}’s")
+    reaches = ", ".join(
+        f"{joined(networks)} {'' if place else 'gradient reaches '}{size}"
+        for place, (size, networks) in enumerate(of_size.items())
     )
-    return f"Your window is {formatting.plural(window, 'bar')}: {joined}."
+    return f"Your window is {formatting.plural(window, 'bar')}: {reaches}."
 
 
 def details(memories: list[Memory], *, window: int) -> str:

@@ -50,8 +50,8 @@ def table(folder: Path, name: str) -> pd.DataFrame:
 
 def test_the_sentence_names_the_window_and_both_networks(inspected: Path) -> None:
     said = json.loads((inspected / "said.json").read_text())
-    assert said["sentence"].startswith("Your window is 10 bars: the SimpleRNN’s gradient reaches ")
-    assert ", the LSTM’s " in said["sentence"]
+    assert said["sentence"].startswith("Your window is 10 bars: the SimpleRNN’s ")
+    assert "the LSTM’s " in said["sentence"]
     assert said["largest_difference_from_stored_probabilities"] < 1e-6
     assert said["decided_at"].startswith("2003-06-30")
     assert Path(said["page"]).name == f"{said['run']}-memory.html"
@@ -229,6 +229,11 @@ def test_the_sentence_says_when_a_gradient_fills_the_window() -> None:
         "Your window is 30 bars: the SimpleRNN’s gradient reaches 9, the LSTM’s the whole of it."
     )
     assert "neither" not in memory_section.details(found, window=30)
+    found += [memory("gru", 29.0, whole=True), memory("lstm_one_to_one", 0.0)]
+    assert memory_section.sentence(found, window=30) == (
+        "Your window is 30 bars: the SimpleRNN’s gradient reaches 9, the LSTM’s and the GRU’s the whole of it, "
+        "the LSTM one-to-one’s the latest bar alone."
+    )
 
 
 def test_the_details_say_what_is_out_of_reach_and_what_training_changed() -> None:
