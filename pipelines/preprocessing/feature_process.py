@@ -6,7 +6,6 @@ nothing in it (a module, a library, a cache, a frame) can hold a later bar. Run 
 """
 
 import base64
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,9 +16,11 @@ from pipelines.errors import ConfigError
 from pipelines.market.types import Bars
 from pipelines.preprocessing import custom_features
 from pipelines.preprocessing.isolated_process import (
+    PAST_THE_HOOK,
     AccessLog,
     Effort,
     GrowingColumns,
+    ReadCounter,
     mapped_files,
     no_more_files,
     question,
@@ -29,30 +30,10 @@ BUDGET = 20.0  # seconds of work for the cuts of one feature; a slow one is comp
 _MODULE_READS = 8  # reading a module's own source takes up to so many calls
 
 
-class _ReadCounter:
-    """Read calls of this process (Linux): libraries that are not written in Python open files past the audit hook."""
-
-    def __init__(self) -> None:
-        try:
-            self._file: int | None = os.open("/proc/self/io", os.O_RDONLY)
-        except OSError:
-            self._file = None
-
-    def count(self) -> int:
-        if self._file is None:
-            return 0
-        lines = os.pread(self._file, 1000, 0).decode().split("\n")
-        return next((int(line.split()[1]) for line in lines if line.startswith("syscr")), 0)
-
-    def since(self, before: int) -> int:
-        """Read calls since then, less the one that this count takes itself."""
-        return 0 if self._file is None else self.count() - before - 1
-
-
 class _Feature:
     """One feature: its last value on the history up to each cut, and what was opened for it."""
 
-    def __init__(self, name: str, *, cuts: int, log: AccessLog, counter: _ReadCounter) -> None:
+    def __init__(self, name: str, *, cuts: int, log: AccessLog, counter: ReadCounter) -> None:
         self.name, self.cuts, self.entries = name, cuts, dict[str, None]()
         self.rows: list[int] = []
         self.values: list[float | str] = []
@@ -66,7 +47,7 @@ class _Feature:
             custom_features.forget([self.name])
             reads = self._watched(lambda: _attempt(self.name, history), mapped=True)[1]
             if copy and reads > _MODULE_READS:
-                self.entries["reads a file past Python's audit hook"] = None
+                self.entries[PAST_THE_HOOK] = None
 
     def cut(self, history: Bars) -> None:
         """Its last value on this history; a slow feature passes over some, but not the last one."""
@@ -80,7 +61,7 @@ class _Feature:
         if reads > 0 and len(sys.modules) > modules:  # what an import reads is code: only now are its own reads seen
             answer, reads = self._watched(lambda: _attempt(self.name, history))
         if reads > 0 and place > 3:
-            self.entries["reads a file past Python's audit hook"] = None
+            self.entries[PAST_THE_HOOK] = None
         self.rows.append(len(history) - 1)
         self.values.append(answer if isinstance(answer, str) else float(answer[-1]))
         if isinstance(answer, np.ndarray) and not self._repeated and 2 * place >= self.cuts:
@@ -137,7 +118,7 @@ class _Feature:
 def main() -> None:
     """Computes what stdin asks for; the features' own output goes to stderr."""
     request, more, send = question()
-    log, counter = AccessLog(), _ReadCounter()
+    log, counter = AccessLog(), ReadCounter()
     features = {name: _Feature(name, cuts=cuts, log=log, counter=counter) for name, cuts in request["features"].items()}
     columns, failed = GrowingColumns(), set[str]()
 

@@ -1,5 +1,6 @@
 """Predictors as a person writes them: honest ones, ones that look ahead, and ones that fail."""
 
+import os
 import time
 from pathlib import Path
 
@@ -40,6 +41,27 @@ def by_chance(history: pd.DataFrame) -> float:
 def with_a_file(history: pd.DataFrame) -> float:
     table = np.loadtxt(Path(__file__).with_name("predictor_table.txt"))
     return float(table[len(history) % 2])
+
+
+def with_a_table_of_a_library(history: pd.DataFrame) -> float:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(os.environ["FORECAST_TEST_TABLE"])
+    return float(table["value"][len(history) % 2].as_py())
+
+
+def from_its_caller(history: pd.DataFrame) -> float:
+    """The longest history that any frame above it holds."""
+    longest = history
+    try:
+        raise KeyError
+    except KeyError as error:
+        frame = error.__traceback__.tb_frame if error.__traceback__ else None
+    while frame is not None:
+        frames = [each for each in frame.f_locals.values() if isinstance(each, pd.DataFrame)]
+        longest = max([longest, *frames], key=len)
+        frame = frame.f_back
+    return 0.9 if len(longest) > len(history) else 0.1
 
 
 def short(history: pd.DataFrame) -> float:

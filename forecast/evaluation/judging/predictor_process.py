@@ -5,6 +5,7 @@ history at once is asked for the whole and then, in a process of its own, for hi
 a request on stdin, JSON objects line by line on stdout.
 """
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,16 @@ import pandas as pd
 
 from pipelines import user_code
 from pipelines.errors import ConfigError
-from pipelines.preprocessing.isolated_process import AccessLog, GrowingColumns, Part, Send, question
+from pipelines.preprocessing.isolated_process import (
+    PAST_THE_HOOK,
+    AccessLog,
+    GrowingColumns,
+    Part,
+    ReadCounter,
+    Send,
+    mapped_files,
+    question,
+)
 
 WHAT = "Predictor"
 _SLOW = "Let one call take seconds, not minutes, or ask it of fewer bars: --start."
@@ -23,26 +33,47 @@ _SLOW = "Let one call take seconds, not minutes, or ask it of fewer bars: --star
 def main() -> None:
     """Answers what stdin asks for; the predictor's own output goes to stderr."""
     request, more, send = question()
-    log = AccessLog()
+    asked = _Asked(request["name"], seconds=request["seconds"])
     try:
-        log.active = True
-        _answer(more, send, **request)
-        log.active = False
-        send(access=list(log.entries))
+        _answer(more, send, asked, rows=request["rows"], vectorised=request["vectorised"], limit=request["limit"])
+        send(access=list(asked.log.entries))
     except ConfigError as error:
-        log.active = False
         send(error=str(error))
+
+
+class _Asked:
+    """The predictor, with a log of what it opens while it is asked."""
+
+    def __init__(self, name: str, *, seconds: float) -> None:
+        self.name, self.log = name, AccessLog()
+        self._seconds, self._counter, self._calls = seconds, ReadCounter(), 0
+
+    def __call__(self, history: pd.DataFrame) -> Any:
+        """Its answer. The first call may read its modules; what a later one reads without an import is data."""
+        named, modules, mapped = len(self.log.entries), len(sys.modules), mapped_files() if self._calls < 2 else None
+        reads = self._counter.count()
+        self.log.active = True
+        try:
+            answer = user_code.call(self.name, history, what=WHAT, seconds=self._seconds, hint=_SLOW)
+        finally:
+            self.log.active = False
+        unnamed = self._counter.since(reads) > 0 and len(self.log.entries) == named
+        if self._calls and unnamed and len(sys.modules) == modules:
+            self.log.add(PAST_THE_HOOK)
+        if mapped is not None:
+            self.log.add_mapped(mapped)
+        self._calls += 1
+        return answer
 
 
 def _answer(
     more: Callable[[], Part],
     send: Send,
+    asked: _Asked,
     *,
-    name: str,
     rows: int,
     vectorised: bool,
     limit: float,
-    seconds: float,
 ) -> None:
     """One line with the answers. vectorised: whether a predictor of whole histories may be asked once, for all rows."""
     began, values, columns = time.monotonic(), [], GrowingColumns()
@@ -50,31 +81,29 @@ def _answer(
         columns.append(more()[1])
         past = _frame(columns)
         length = len(past)  # the predictor may change what it is given
-        answer = user_code.call(name, past, what=WHAT, seconds=seconds, hint=_SLOW)
+        answer = asked(past)
         if vectorised and not number and length > 1 and np.shape(answer) == (length,):
-            send(vectorised=True, values=_all_at_once(more, columns, name=name, rows=rows, seconds=seconds))
+            send(vectorised=True, values=_all_at_once(more, columns, asked, rows=rows))
             return
-        values.append(_last(name, answer, length=length))
+        values.append(_last(asked.name, answer, length=length))
         elapsed = time.monotonic() - began
         if number >= 2 and elapsed / (number + 1) * rows > limit:
             raise ConfigError(
-                f"{WHAT} {name}: expected answers for {rows:,} bars within {limit / 60:g} minutes, got "
+                f"{WHAT} {asked.name}: expected answers for {rows:,} bars within {limit / 60:g} minutes, got "
                 f"{number + 1} in {elapsed:.1f} s. Let it answer for all bars of a history at once, or ask it of fewer "
                 "bars: --start."
             )
     send(vectorised=False, values=values)
 
 
-def _all_at_once(
-    more: Callable[[], Part], columns: GrowingColumns, *, name: str, rows: int, seconds: float
-) -> list[float]:
+def _all_at_once(more: Callable[[], Part], columns: GrowingColumns, asked: _Asked, *, rows: int) -> list[float]:
     ends = [columns.length - 1]
     for _ in range(rows - 1):
         columns.append(more()[1])
         ends.append(columns.length - 1)
     columns.append(more()[1])
-    answer = user_code.call(name, _frame(columns), what=WHAT, seconds=seconds, hint=_SLOW)
-    return [float(value) for value in _numbers(name, answer, shape=(columns.length,))[ends]]
+    answer = asked(_frame(columns))
+    return [float(value) for value in _numbers(asked.name, answer, shape=(columns.length,))[ends]]
 
 
 def _frame(columns: GrowingColumns) -> pd.DataFrame:

@@ -249,7 +249,7 @@ def _money(verdict: Verdict, span: _Span) -> str:
         earned = f"{amount} {more} than {name(first.benchmark)} after costs {span.text}"
     chance = ", which may be chance" if first.answer == "inconclusive" else ""
     if first.reason not in _TESTED:
-        chance = f"; {REASONS[first.reason]}"
+        chance = f"; not tested: {REASONS[first.reason]}"
     return f"Money: {first.answer}. {capital(name(first.model))} earned {earned}, without compounding{chance}."
 
 

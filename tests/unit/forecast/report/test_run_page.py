@@ -78,7 +78,9 @@ def test_money_of_accounts_that_are_alike_or_idle_is_no_chance(material: PageCon
 
     same = money(difference=0.0, reason="no_variation")
     assert same == "Money: inconclusive. The LSTM and the SimpleRNN earned the same after costs."
-    assert money(reason="never_traded").endswith("without compounding; one of the two never held a position.")
+    assert money(reason="never_traded").endswith(
+        "without compounding; not tested: one of the two never held a position."
+    )
     assert money(reason="interval_contains_zero").endswith("without compounding, which may be chance.")
 
 

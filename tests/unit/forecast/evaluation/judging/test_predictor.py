@@ -1,6 +1,7 @@
 """Predictors: asked bar by bar, asked again on truncated histories, refused when they look ahead."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from forecast.config.experiment import Experiment
@@ -57,11 +58,22 @@ def test_what_a_predictor_reads_is_said_and_that_it_answers_without_prices(bars)
     assert any("gives the same answers for other prices" in line for line in lines)
 
 
+def test_a_file_that_a_library_opens_without_python_is_noticed(bars, tmp_path, monkeypatch):
+    pd.DataFrame({"value": [0.2, 0.8]}).to_parquet(tmp_path / "table.parquet")
+    monkeypatch.setenv("FORECAST_TEST_TABLE", str(tmp_path / "table.parquet"))
+    lines = answers("with_a_table_of_a_library", bars).unverifiable
+    assert "predictor with_a_table_of_a_library reads" in lines[0].replace(f"{HERE}:", "")
+
+
+def test_no_frame_above_a_predictor_holds_a_later_bar(bars):
+    assert set(answers("from_its_caller", bars).values.tolist()) == {0.1}
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("short", r"failed at line \d+ of predictors.py: ValueError: needs 250 bars, has 201"),
-        ("ending", "expected it to return, got the end of its process"),
+        ("ending", r"failed at line \d+ of predictors.py: SystemExit: 3"),
         ("text", "expected a number, got 'up'"),
         ("several", r"expected one number for the next bar, or one a bar of the 201 given, got shape \(3,\)"),
         ("nothing", "expected a number, got None"),
