@@ -33,15 +33,15 @@ _SLOW = "Let one call take seconds, not minutes, or ask it of fewer bars: --star
 def main() -> None:
     """Answers what stdin asks for; the predictor's own output goes to stderr."""
     request, more, send = question()
-    asked = _Asked(request["name"], seconds=request["seconds"])
+    predictor = _Predictor(request["name"], seconds=request["seconds"])
     try:
-        _answer(more, send, asked, rows=request["rows"], vectorised=request["vectorised"], limit=request["limit"])
-        send(access=list(asked.log.entries))
+        _answer(more, send, predictor, rows=request["rows"], vectorised=request["vectorised"], limit=request["limit"])
+        send(access=list(predictor.log.entries))
     except ConfigError as error:
         send(error=str(error))
 
 
-class _Asked:
+class _Predictor:
     """The predictor, with a log of what it opens while it is asked."""
 
     def __init__(self, name: str, *, seconds: float) -> None:
@@ -69,7 +69,7 @@ class _Asked:
 def _answer(
     more: Callable[[], Part],
     send: Send,
-    asked: _Asked,
+    predictor: _Predictor,
     *,
     rows: int,
     vectorised: bool,
@@ -81,29 +81,29 @@ def _answer(
         columns.append(more()[1])
         past = _frame(columns)
         length = len(past)  # the predictor may change what it is given
-        answer = asked(past)
+        answer = predictor(past)
         if vectorised and not number and length > 1 and np.shape(answer) == (length,):
-            send(vectorised=True, values=_all_at_once(more, columns, asked, rows=rows))
+            send(vectorised=True, values=_all_at_once(more, columns, predictor, rows=rows))
             return
-        values.append(_last(asked.name, answer, length=length))
+        values.append(_last(predictor.name, answer, length=length))
         elapsed = time.monotonic() - began
         if number >= 2 and elapsed / (number + 1) * rows > limit:
             raise ConfigError(
-                f"{WHAT} {asked.name}: expected answers for {rows:,} bars within {limit / 60:g} minutes, got "
+                f"{WHAT} {predictor.name}: expected answers for {rows:,} bars within {limit / 60:g} minutes, got "
                 f"{number + 1} in {elapsed:.1f} s. Let it answer for all bars of a history at once, or ask it of fewer "
                 "bars: --start."
             )
     send(vectorised=False, values=values)
 
 
-def _all_at_once(more: Callable[[], Part], columns: GrowingColumns, asked: _Asked, *, rows: int) -> list[float]:
+def _all_at_once(more: Callable[[], Part], columns: GrowingColumns, predictor: _Predictor, *, rows: int) -> list[float]:
     ends = [columns.length - 1]
     for _ in range(rows - 1):
         columns.append(more()[1])
         ends.append(columns.length - 1)
     columns.append(more()[1])
-    answer = asked(_frame(columns))
-    return [float(value) for value in _numbers(asked.name, answer, shape=(columns.length,))[ends]]
+    answer = predictor(_frame(columns))
+    return [float(value) for value in _numbers(predictor.name, answer, shape=(columns.length,))[ends]]
 
 
 def _frame(columns: GrowingColumns) -> pd.DataFrame:
