@@ -36,7 +36,7 @@ from forecast.serving.loader import (
 )
 from forecast.serving.panel_decisions import DecisionRows, decision_rows_of, fresh_predictions, member_groups
 from forecast.serving.signal import SETTLED
-from forecast.trading.panel_shares import rows_by_symbol
+from forecast.trading.panel_shares import LONGEST_PAUSE, rows_by_symbol
 from forecast.trading.signals import ENSEMBLE, utc
 from pipelines.errors import ForecastError, RunError
 from pipelines.market import calendars
@@ -276,11 +276,14 @@ def _quote(source: Source, bars: Bars) -> Quote:
 
 
 def newest_closes(prices: Mapping[str, Bars]) -> dict[str, np.datetime64]:
-    """Of each symbol the newest close of its calendar."""
+    """Of each symbol the newest close of its calendar: of one that all symbols have left, the newest one of all."""
     newest: dict[str, np.datetime64] = {}
     for symbol_bars in prices.values():
         calendar, end = symbol_bars.calendar, symbol_bars.closed_at[-1]
         newest[calendar] = max(end, newest.get(calendar, end))
+    for calendar, end in newest.items():
+        if end < (last := max(newest.values())) - LONGEST_PAUSE:
+            newest[calendar] = last
     return {symbol: newest[symbol_bars.calendar] for symbol, symbol_bars in prices.items()}
 
 

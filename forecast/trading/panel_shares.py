@@ -14,6 +14,9 @@ from forecast.trading.signals import Signals, decide, positions
 from pipelines.market.types import Floats, Times
 from pipelines.preprocessing.windows import Rows
 
+LONGEST_PAUSE = np.timedelta64(15, "D")
+"""No exchange is closed for so long."""
+
 
 def account_shares(
     symbol: NDArray[np.object_],
@@ -25,12 +28,13 @@ def account_shares(
     """Each row's part of an account that is spread over all symbols alive at its decision, shape (rows,).
 
     A symbol is alive from its decision to the close of its next bar, so that one that is not traded for a day keeps its
-    part. closes: of each symbol, the closes of its bars. weight: of each row, 1 where None; parts are in proportion.
+    part; without a next bar it is as long as any exchange may be closed, and then has ended. closes: of each symbol,
+    the closes of its bars. weight: of each row, 1 where None; parts are in proportion.
     """
     until = decided_at.copy()
     for name, symbol_rows in rows_by_symbol(symbol).items():
         after = np.searchsorted(closes[name], decided_at[symbol_rows], side="right")
-        later_closes = np.append(closes[name], np.datetime64("2262-01-01", "ns"))
+        later_closes = np.append(closes[name], closes[name][-1:] + LONGEST_PAUSE)
         until[symbol_rows] = later_closes[after]
     value = np.ones(len(symbol)) if weight is None else weight
     begun, ended = np.argsort(decided_at, kind="stable"), np.argsort(until, kind="stable")
