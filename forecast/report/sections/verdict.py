@@ -23,10 +23,10 @@ _TOO_SMALL = 5e-7  # a part of a daily difference that no page would show
 REASONS = {
     "": "",
     "interval_contains_zero": "",
-    "no_skill": "not tested: no forecasting skill was found",
+    "no_skill": "not claimed: no forecasting skill was found",
     "against_skill": "the one that earned more forecasts worse, so that its lead is exposure or costs",
     "single_seed": "a single seed: another could have said the opposite",
-    "identical_seeds": "all seeds forecast the same: what another training would say is not known",
+    "identical_seeds": "all seeds forecast the same, so what another training would say is not known",
     "too_few_observations": f"fewer than {SIGNIFICANCE.fewest} days to compare",
     "too_few_sessions": f"fewer than {SIGNIFICANCE.fewest} sessions",
     "never_traded": "one of the two never held a position",
@@ -248,7 +248,9 @@ def _money(verdict: Verdict, span: _Span) -> str:
         amount = formatting.percent(abs(first.difference) * span.units)
         earned = f"{amount} {more} than {name(first.benchmark)} after costs {span.text}"
     chance = ", which may be chance" if first.answer == "inconclusive" else ""
-    if first.reason not in _TESTED:
+    if first.reason in ("no_skill", "against_skill"):  # its interval excludes zero
+        chance = f", more than chance explains; {REASONS[first.reason]}"
+    elif first.reason not in _TESTED:
         chance = f"; not tested: {REASONS[first.reason]}"
     return f"Money: {first.answer}. {capital(name(first.model))} earned {earned}, without compounding{chance}."
 

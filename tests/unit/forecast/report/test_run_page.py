@@ -1,6 +1,7 @@
 """What stands in a report, without a browser."""
 
 import base64
+import functools
 import gzip
 import hashlib
 import json
@@ -29,6 +30,7 @@ from forecast.report.document import LIBRARY, script_json
 from forecast.report.pages import index
 from forecast.report.pages import run as run_page
 from forecast.report.sections import overfitting, robustness, tables
+from forecast.report.sections.larger_experiments import what_would_change
 from forecast.report.sections.verdict import verdict_text
 from forecast.runs.io import write_json
 from forecast.runs.run import Run
@@ -82,6 +84,7 @@ def test_money_of_accounts_that_are_alike_or_idle_is_no_chance(material: PageCon
         "without compounding; not tested: one of the two never held a position."
     )
     assert money(reason="interval_contains_zero").endswith("without compounding, which may be chance.")
+    assert money(reason="no_skill").endswith("more than chance explains; not claimed: no forecasting skill was found.")
 
 
 def test_pages_share_one_library_which_is_put_there_again_where_it_is_damaged(run: Run, tmp_path: Path) -> None:
@@ -478,3 +481,24 @@ def test_the_list_of_runs_names_the_first_of_many_features() -> None:
         "return, range, momentum_5 and 3 more"
     )
     assert index._brief(["return", "range"]) == "return, range"
+
+
+def test_what_would_change_an_inconclusive_answer_is_one_sentence_or_what_an_answer_takes(
+    material: PageContext,
+) -> None:
+    content = material.metrics["verdict"]
+    larger = {"days": 0.04, "symbols": 0.05, "seeds": 0.06}
+    inconclusive = {"answer": "inconclusive", "reason": "interval_contains_zero", "larger": larger, "attribution": None}
+    rows = [{**comparison, **inconclusive} for comparison in content["comparisons"]]
+    verdict = Verdict.from_json({**content, "comparisons": rows})
+    say = functools.partial(what_would_change, amount="{:.0%} per year".format)
+    assert say(verdict, several_symbols=False) == (
+        "Smaller differences would be found (80 % power) with four times the days of data (rank IC 0.040, 4% per year), "
+        "with a panel of 10 such symbols that correlate by 0.2 (rank IC 0.050, 5% per year) or with four times the seeds "
+        "(rank IC 0.060, 6% per year); lower costs change the difference in money itself, another label (--horizon) both "
+        "differences."
+    )
+    assert "a panel" not in say(verdict, several_symbols=True)
+    rows = [{**row, "reason": "single_seed", "larger": None} for row in rows]
+    verdict = Verdict.from_json({**content, "comparisons": rows})
+    assert say(verdict, several_symbols=False) == "An answer takes two seeds or more of each network (--seeds 3)."
