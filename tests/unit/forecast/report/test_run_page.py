@@ -483,7 +483,7 @@ def test_the_list_of_runs_names_the_first_of_many_features() -> None:
     assert index._brief(["return", "range"]) == "return, range"
 
 
-def test_what_would_change_an_inconclusive_answer_is_one_sentence_or_what_an_answer_takes(
+def test_what_would_change_an_inconclusive_answer_is_one_sentence(
     material: PageContext,
 ) -> None:
     content = material.metrics["verdict"]
@@ -493,10 +493,10 @@ def test_what_would_change_an_inconclusive_answer_is_one_sentence_or_what_an_ans
     verdict = Verdict.from_json({**content, "comparisons": rows})
     say = functools.partial(what_would_change, amount="{:.0%} per year".format)
     assert say(verdict, several_symbols=False) == (
-        "Smaller differences would be found (80 % power) with four times the days of data (rank IC 0.040, 4% per year), "
-        "with a panel of 10 such symbols that correlate by 0.2 (rank IC 0.050, 5% per year) or with four times the seeds "
-        "(rank IC 0.060, 6% per year); lower costs change the difference in money itself, another label (--horizon) both "
-        "differences."
+        "Smaller differences would be found (80 % power) with four times the days of data (rank IC 0.040, 4% per "
+        "year), with a panel of 10 such symbols that correlate by 0.2 (rank IC 0.050, 5% per year) or with four times "
+        "the seeds (rank IC 0.060, 6% per year); lower costs change the difference in money itself, another label "
+        "(--horizon) both differences."
     )
     assert "a panel" not in say(verdict, several_symbols=True)
     rows = [{**row, "reason": "single_seed", "larger": None} for row in rows]
