@@ -196,6 +196,7 @@ def _failures(name: str, recomputation: Recomputation, trained: Floats, bars: Ba
         yield (
             f"feature {name} at {_day(bars, int(wrong[0]))} changes when the bars after it are cut off "
             f"({len(wrong)} of {len(rows)} recomputations differ{_common_days(bars, wrong)})"
+            f"{_too_short(wrong, rows[~differs])}"
         )
         return
     small = np.flatnonzero(np.nan_to_num(before - after))
@@ -263,6 +264,13 @@ def _follows_the_future(differences: Floats, rows: Rows, bars: Bars) -> bool:
         if later_ranks.std() > 0.0 and abs(np.corrcoef(ranked, later_ranks)[0, 1]) > 0.8:
             return True
     return False
+
+
+def _too_short(wrong: Rows, right: Rows) -> str:
+    """A hint where only the first bars differ: a number that stands for a history that is too short is a wrong one."""
+    if len(right) and wrong[-1] < min(right[0], _SHORT):
+        return f"; all are among its first {wrong[-1] + 1} bars: where a history is too short for it, return NaN"
+    return ""
 
 
 def _common_days(bars: Bars, rows: Rows) -> str:

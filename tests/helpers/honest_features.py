@@ -242,6 +242,57 @@ def carried_forward(bars):
     return np.log1p(pd.Series(np.where(_times(bars).weekday == 2, bars.volume, np.nan)).ffill().fillna(0.0).to_numpy())
 
 
+def imports_late(bars):
+    """What a library reads while it is imported is code, on whichever history that happens."""
+    values = _returns(bars).to_numpy()
+    if len(bars) > 100:
+        from scipy.interpolate import interp1d
+
+        values = interp1d([-1.0, 1.0], [-2.0, 2.0])(values)
+    return np.sign(values)
+
+
+def days_to_the_next_session(bars):
+    """Calendars are known ahead."""
+    import exchange_calendars
+
+    sessions = exchange_calendars.get_calendar("XNYS").sessions
+    days = _times(bars).normalize()
+    following = np.minimum(sessions.searchsorted(days, side="right"), len(sessions) - 1)
+    return (sessions[following] - days).days.to_numpy(float)
+
+
+def regime_so_far(bars):
+    """Forward probabilities of a hidden Markov chain, without the backward pass."""
+    change, deviation = _returns(bars).to_numpy(), np.array([0.01, 0.04])
+    likelihood = np.exp(-0.5 * (change[:, None] / deviation) ** 2) / deviation
+    transition, state, values = np.array([[0.95, 0.05], [0.05, 0.95]]), np.array([0.5, 0.5]), []
+    for row in likelihood:
+        state = (state @ transition) * row
+        state = state / state.sum()
+        values.append(state[0])
+    return values
+
+
+def confirmed_turning_point(bars):
+    """A high of five bars, said two bars later, when it is known."""
+    high = pd.Series(bars.high)
+    return (high.shift(2) == high.rolling(5).max()).astype(float).to_numpy()
+
+
+def filtered_forward(bars):
+    from scipy.signal import butter, sosfilt
+
+    return sosfilt(butter(4, 0.2, output="sos"), _returns(bars).to_numpy())
+
+
+def directional_movement(bars):
+    rise, fall = np.append(0.0, np.diff(bars.high)), np.append(0.0, -np.diff(bars.low))
+    movement = (np.where((rise > fall) & (rise > 0), rise, 0.0), np.where((fall > rise) & (fall > 0), fall, 0.0))
+    up, down = (pd.Series(values).ewm(alpha=1 / 14, adjust=False).mean() for values in movement)
+    return ((up - down) / (up + down + 1e-9)).to_numpy()
+
+
 PASSED = (
     "exponential_mean", "rolling_mean", "rolling_deviation", "rolling_skewness", "rolling_correlation", "rolling_rank",
     "expanding_score", "expanding_rank", "day_of_week", "days_to_month_end", "season", "cumulative_volume", "drawdown",
@@ -250,5 +301,6 @@ PASSED = (
     "declines_short_histories", "wrong_length_where_too_short", "single_precision", "seeded_noise", "cached",
     "cached_by_length", "count_of_rises", "dropped_at_random", "warming_up", "filtered_once",
     "fitted_on_earlier_quarters", "in_a_pool_of_threads", "half_precision", "list_of_numbers", "whole_numbers",
-    "median_uncentred", "carried_forward",
+    "median_uncentred", "carried_forward", "imports_late", "days_to_the_next_session", "regime_so_far",
+    "confirmed_turning_point", "filtered_forward", "directional_movement",
 )  # fmt: skip

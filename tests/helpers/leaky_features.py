@@ -387,6 +387,12 @@ def left_by_another(bars):
     return values
 
 
+def zero_where_too_short(bars):
+    """Honest but for its first 40 bars, which are 0 as long as there are no more, and numbers later."""
+    change = np.append(0.0, np.diff(np.log(bars.close)))
+    return change if len(bars) > 40 else np.zeros(len(bars))
+
+
 REFUSED = (
     "friday_sees_monday", "month_end_sees_next", "quarter_start_sees_next", "after_large_moves", "at_volume_spikes",
     "back_filled", "interpolated", "centred_rolling", "shifted", "volume_of_tomorrow", "whole_sample_score",
@@ -397,7 +403,7 @@ REFUSED = (
     "fitted_in_sample", "clipped_at_quantiles_of_all", "at_christmas", "where_the_last_bar_is_of_december",
     "median_of_the_first_call", "from_a_thread", "remembered_in_the_environment", "behind_the_slice", "longest_so_far",
     "from_the_frames", "from_the_memory", "from_a_traceback", "from_the_stack", "from_c", "from_a_thread_that_watches",
-    "left_by_another",
+    "left_by_another", "zero_where_too_short",
 )  # fmt: skip
 
 NAMED = {
