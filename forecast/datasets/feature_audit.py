@@ -268,8 +268,9 @@ def _follows_the_future(differences: Floats, rows: Rows, bars: Bars) -> bool:
 
 def _too_short(wrong: Rows, right: Rows) -> str:
     """A hint where only the first bars differ: a number that stands for a history that is too short is a wrong one."""
-    if len(right) and wrong[-1] < min(right[0], _SHORT):
-        return f"; all are among its first {wrong[-1] + 1} bars: where a history is too short for it, return NaN"
+    last = int(wrong[-1])
+    if len(right) and right[-1] > last and last < _SHORT and len(wrong) > 3 * np.count_nonzero(right < last):
+        return f"; all are among its first {last + 1} bars: where a history is too short for it, return NaN"
     return ""
 
 
