@@ -102,12 +102,13 @@ class _Feature:
 
     def _watched(self, call: Callable[[], Any], *, mapped: bool = False) -> tuple[Any, int]:
         """What a call returns, and read calls that the log has no name for. mapped: look for mapped files too."""
-        before, named = mapped_files() if mapped else frozenset(), len(self.entries)
+        before, known = mapped_files() if mapped else frozenset(), len(self.entries) + self._log.of_the_system
         reads = self._counter.count()
         self._log.entries, self._log.active = self.entries, True
         try:
             answer = call()
-            reads = self._counter.since(reads) if len(self.entries) == named else 0
+            unnamed = len(self.entries) + self._log.of_the_system == known
+            reads = self._counter.since(reads) if unnamed else 0
             if mapped:
                 self._log.add_mapped(before)
         finally:

@@ -239,6 +239,7 @@ class AccessLog:
 
     def __init__(self) -> None:
         self.entries: dict[str, None] = {}
+        self.of_the_system = 0  # files such as /proc/cpuinfo that were opened: they have no entry, but read calls
         self.active = False
         self._libraries = tuple(f"{path}{os.sep}" for path in _library_folders())
         paths = sysconfig.get_paths()
@@ -265,15 +266,20 @@ class AccessLog:
             target = target[0] if isinstance(target, tuple) and target else target
             if target != _MACHINE:
                 self.entries[f"{_EVENTS[event]} {_text(target)}"] = None
-        elif event in _SEARCHES and self._by_the_person():
+        elif event in _SEARCHES and self._by_the_person(through="inspect.py" if event == "sys._getframe" else ""):
             self.add(_SEARCHES[event])
 
-    def _by_the_person(self) -> bool:
-        """Whether it is the person's own code that led here, maybe through the standard library, and no import."""
+    def _by_the_person(self, *, through: str = "") -> bool:
+        """Whether it is the person's own code that led here, maybe through the standard library, and no import.
+
+        through: the one file of it that counts, since logging, warnings and namedtuple look at frames too.
+        """
         self.active = False  # the look-up is such an event itself
         frame = sys._getframe(2)
         self.active = True
         while frame.f_back is not None and self._is_standard(frame.f_code.co_filename):
+            if not frame.f_code.co_filename.endswith(through):
+                return False
             if frame.f_code.co_filename.startswith("<frozen importlib"):
                 return False
             frame = frame.f_back
@@ -287,6 +293,8 @@ class AccessLog:
         if _of_another_process(path):
             self.entries[f"looks into another process by {path}"] = None
             return
+        if path.startswith(_SYSTEM):
+            self.of_the_system += 1
         if path.startswith(_SYSTEM) or path.endswith(_CODE) or f"{os.sep}__pycache__{os.sep}" in path:
             return
         if path in sys.path or (path.startswith(self._libraries) and not path.endswith(_TABLES)):

@@ -1,7 +1,10 @@
 """Features that are known at the close of their bar, as people write them; some of them are easily taken for leaks."""
 
+import logging
+from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -293,6 +296,14 @@ def directional_movement(bars):
     return ((up - down) / (up + down + 1e-9)).to_numpy()
 
 
+def with_records_and_a_log(bars):
+    """namedtuple, logging and warnings look at frames; the number of cores stands in a file of the system."""
+    record = namedtuple("record", "change")  # noqa: PYI024
+    logging.getLogger("honest").debug("%d bars", len(bars))
+    Path("/proc/cpuinfo").exists() and Path("/proc/cpuinfo").read_bytes()
+    return [record(change).change for change in _returns(bars)]
+
+
 PASSED = (
     "exponential_mean", "rolling_mean", "rolling_deviation", "rolling_skewness", "rolling_correlation", "rolling_rank",
     "expanding_score", "expanding_rank", "day_of_week", "days_to_month_end", "season", "cumulative_volume", "drawdown",
@@ -303,4 +314,5 @@ PASSED = (
     "fitted_on_earlier_quarters", "in_a_pool_of_threads", "half_precision", "list_of_numbers", "whole_numbers",
     "median_uncentred", "carried_forward", "imports_late", "days_to_the_next_session", "regime_so_far",
     "confirmed_turning_point", "filtered_forward", "directional_movement",
+    "with_records_and_a_log",
 )  # fmt: skip

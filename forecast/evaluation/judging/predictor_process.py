@@ -50,14 +50,18 @@ class _Predictor:
 
     def __call__(self, history: pd.DataFrame) -> Any:
         """Its answer. The first call may read its modules; what a later one reads without an import is data."""
-        named, modules, mapped = len(self.log.entries), len(sys.modules), mapped_files() if self._calls < 2 else None
+        named, modules, mapped = (
+            len(self.log.entries) + self.log.of_the_system,
+            len(sys.modules),
+            mapped_files() if self._calls < 2 else None,
+        )
         reads = self._counter.count()
         self.log.active = True
         try:
             answer = user_code.call(self.name, history, what=WHAT, seconds=self._seconds, hint=_SLOW)
         finally:
             self.log.active = False
-        unnamed = self._counter.since(reads) > 0 and len(self.log.entries) == named
+        unnamed = self._counter.since(reads) > 0 and len(self.log.entries) + self.log.of_the_system == named
         if self._calls and unnamed and len(sys.modules) == modules:
             self.log.add(PAST_THE_HOOK)
         if mapped is not None:
