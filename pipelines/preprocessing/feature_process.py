@@ -90,25 +90,28 @@ class _Feature:
 
     def _repeat(self, history: Bars, answer: "np.ndarray[Any, Any]") -> None:
         """The same history again, and once more where nothing can be opened."""
-        named = len(self.entries)
+        opened = self._opened()
         repeated, _ = self._watched(lambda: _attempt(self.name, history))
         if isinstance(repeated, str) or not np.allclose(answer, repeated, rtol=1e-9, atol=0.0, equal_nan=True):
             self.repeatable = False
-        elif len(self.entries) == named:
+        elif self._opened() == opened:
             with no_more_files():
                 without, _ = self._watched(lambda: _attempt(self.name, history))
             if isinstance(without, str) or not np.array_equal(repeated, without, equal_nan=True):
                 self.entries["opens a file past Python's audit hook"] = None
 
+    def _opened(self) -> int:
+        """How many openings the log knows of."""
+        return len(self.entries) + self._log.of_the_system
+
     def _watched(self, call: Callable[[], Any], *, mapped: bool = False) -> tuple[Any, int]:
         """What a call returns, and read calls that the log has no name for. mapped: look for mapped files too."""
-        before, known = mapped_files() if mapped else frozenset(), len(self.entries) + self._log.of_the_system
+        before, opened = mapped_files() if mapped else frozenset(), self._opened()
         reads = self._counter.count()
         self._log.entries, self._log.active = self.entries, True
         try:
             answer = call()
-            unnamed = len(self.entries) + self._log.of_the_system == known
-            reads = self._counter.since(reads) if unnamed else 0
+            reads = self._counter.since(reads) if self._opened() == opened else 0
             if mapped:
                 self._log.add_mapped(before)
         finally:

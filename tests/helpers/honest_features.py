@@ -298,7 +298,7 @@ def directional_movement(bars):
 
 def with_records_and_a_log(bars):
     """namedtuple, logging and warnings look at frames; the number of cores stands in a file of the system."""
-    record = namedtuple("record", "change")  # noqa: PYI024
+    record = namedtuple("record", "change")
     logging.getLogger("honest").debug("%d bars", len(bars))
     Path("/proc/cpuinfo").exists() and Path("/proc/cpuinfo").read_bytes()
     return [record(change).change for change in _returns(bars)]
