@@ -126,8 +126,9 @@ def deliver(loaded: Loaded, symbol: str, *, before: Ticks | None = None) -> Deli
         "places": places,
     }
     notes = (*loaded.notes, *chosen)
+    daily = loaded.kind == "bars" and options.interval == "1d"  # a day's own volume may rise for weeks
     for name, hint in _TRADED.items():
-        if name in frame and name in loaded.readings[0].columns:
+        if not daily and name in frame and name in loaded.readings[0].columns:
             column = loaded.readings[0].columns[name]
             conventions.check_not_cumulative(frame[name].to_numpy(), path=path, column=column, hint=hint)
     if loaded.kind != "bars":
