@@ -109,6 +109,7 @@ class Desk:
 def main() -> None:
     """Prepares, replays, checks, prints."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
     charts = {symbol: random_walk(number) for number, symbol in enumerate(SYMBOLS)}
     with serving(FakeYahoo()) as yahoo:
         desk = Desk(folder=folder, yahoo=yahoo, charts=charts)
