@@ -23,7 +23,7 @@ _TOO_SMALL = 5e-7  # a part of a daily difference that no page would show
 REASONS = {
     "": "",
     "interval_contains_zero": "",
-    "no_skill": "not claimed: no forecasting skill was found",
+    "no_skill": "not claimed: no difference in forecasting skill was found",
     "against_skill": "the one that earned more forecasts worse, so that its lead is exposure or costs",
     "single_seed": "a single seed: another could have said the opposite",
     "identical_seeds": "all seeds forecast the same, so what another training would say is not known",

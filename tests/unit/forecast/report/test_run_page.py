@@ -84,7 +84,9 @@ def test_money_of_accounts_that_are_alike_or_idle_is_no_chance(material: PageCon
         "without compounding; not tested: one of the two never held a position."
     )
     assert money(reason="interval_contains_zero").endswith("without compounding, which may be chance.")
-    assert money(reason="no_skill").endswith("more than chance explains; not claimed: no forecasting skill was found.")
+    assert money(reason="no_skill").endswith(
+        "more than chance explains; not claimed: no difference in forecasting skill was found."
+    )
 
 
 def test_pages_share_one_library_which_is_put_there_again_where_it_is_damaged(run: Run, tmp_path: Path) -> None:
