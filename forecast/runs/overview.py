@@ -139,6 +139,9 @@ def _summarise(folder: Path) -> RunSummary:
     if missing := [name for name in about.get(FILES, {}) if not (folder / name).exists()]:
         problem = f"{missing[0]} of run folder {folder.name} is missing. Train it again: forecast train --overwrite."
         return replace(summary, status="unreadable", problem=problem)
+    if partial := run.partial_backtests():
+        problem = f"metrics.json of backtest {partial[0]} is missing. Make it again: forecast backtest {run.name}."
+        summary = replace(summary, problem=problem)
     if not summary.backtests:
         return summary
     try:

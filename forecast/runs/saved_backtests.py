@@ -53,6 +53,11 @@ class SavedBacktests(RunFolder):
         folders = [path.parent for path in self.place("backtests").glob("*/metrics.json")]
         return [folder.name for folder in sorted(folders, key=lambda folder: (self._saved_at(folder), folder.name))]
 
+    def partial_backtests(self) -> list[str]:
+        """Names of backtests that lack their metrics: being written, stopped before their end, or damaged since."""
+        folders = [path.parent for path in self.place("backtests").glob(f"*/{_MANIFEST}")]
+        return sorted(folder.name for folder in folders if not (folder / "metrics.json").exists())
+
     def _saved_at(self, folder: Path) -> str:
         """When a backtest was saved, as its manifest has it; before all others where it has none."""
         try:

@@ -113,6 +113,15 @@ def test_a_damaged_backtest_or_label_leaves_the_rest_of_the_line(runs):
     assert "was changed" in found.problem
 
 
+def test_a_backtest_without_its_metrics_is_told(runs):
+    (runs / "AAPL-1d-aaaaaaaaaa" / "backtests" / "default" / "metrics.json").unlink()
+    listed = one(runs, "AAPL-1d-aaaaaaaaaa")
+    assert listed.backtests == ()
+    assert listed.problem == (
+        "metrics.json of backtest default is missing. Make it again: forecast backtest AAPL-1d-aaaaaaaaaa."
+    )
+
+
 def test_settings_that_differ_are_those_that_are_not_the_same_in_all():
     def summary(name, **settings):
         return RunSummary(run=name, status="finished", settings={"symbol": name, "window": 30, "units": 32, **settings})
