@@ -268,6 +268,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     footer = pq.read_metadata(path)
     if footer.num_rows * max(1, footer.num_columns) > _MOST_ROWS * 8:
         raise BadFileError(f"Expected {_MOST_ROWS:,} forecasts at most, got {footer.num_rows:,}. Judge them in parts.")
+    pq.read_table(path).validate(full=True)  # texts that are no UTF-8 are noticed here, not where they are used
     return pd.read_parquet(path)
 
 

@@ -4,7 +4,9 @@ Nothing is trusted: a packed file may not grow beyond bounds, a row may not have
 """
 
 import re
+import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,28 +111,34 @@ def text(
             streams.skip(stream, layout.start)
             if not stream.peek(1):
                 return
-            reader = csv.open_csv(
-                pa.PythonFile(stream, mode="r"),
-                read_options=csv.ReadOptions(
-                    use_threads=False,
-                    block_size=streams.BLOCK,
-                    column_names=[str(number) for number in range(layout.width)],
-                ),
-                parse_options=csv.ParseOptions(
-                    delimiter=layout.delimiter,
-                    quote_char=layout.quote,
-                    newlines_in_values=False,
-                    invalid_row_handler=_left_out(layout),
-                ),
-                convert_options=csv.ConvertOptions(
-                    column_types=kinds,
-                    include_columns=[str(number) for number in columns],
-                    null_values=list(EMPTY),
-                    strings_can_be_null=True,
-                    check_utf8=True,
-                ),
-            )
-            for batch in reader:
+            with _no_trace_of_bytes():
+                reader = csv.open_csv(
+                    pa.PythonFile(stream, mode="r"),
+                    read_options=csv.ReadOptions(
+                        use_threads=False,
+                        block_size=streams.BLOCK,
+                        column_names=[str(number) for number in range(layout.width)],
+                    ),
+                    parse_options=csv.ParseOptions(
+                        delimiter=layout.delimiter,
+                        quote_char=layout.quote,
+                        newlines_in_values=False,
+                        invalid_row_handler=_left_out(layout),
+                    ),
+                    convert_options=csv.ConvertOptions(
+                        column_types=kinds,
+                        include_columns=[str(number) for number in columns],
+                        null_values=list(EMPTY),
+                        strings_can_be_null=True,
+                        check_utf8=True,
+                    ),
+                )
+            batches = iter(reader)
+            while True:
+                with _no_trace_of_bytes():
+                    batch = next(batches, None)
+                if batch is None:
+                    break
                 yield pa.Table.from_batches([batch])
     except pa.ArrowInvalid as error:
         message = str(error)
@@ -145,6 +153,22 @@ def text(
         if "Empty CSV" in message:
             return
         raise _damaged(layout.path, error) from error
+
+
+@contextmanager
+def _no_trace_of_bytes() -> Iterator[None]:
+    """A ragged row that is no UTF-8 cannot be shown to `invalid_row_handler`: Arrow prints that and refuses it."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(unraisable.exc_type, UnicodeDecodeError):
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _left_out(layout: Layout) -> Callable[[Any], str]:

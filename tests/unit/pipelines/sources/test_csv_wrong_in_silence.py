@@ -1,5 +1,6 @@
 """Files that other readers take wrongly without a word: read right, or refused with what to do."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -436,3 +437,17 @@ def test_negative_prices_of_crsp_are_days_without_a_trade(tmp_path: Path) -> Non
     delivery = read(tmp_path, text.replace("10.3,900,C,10.5", "-10.3,0,C,"))
     assert bars(delivery).close.tolist() == [10.2, 10.5, 10.8, 10.9]
     assert any("days without a trade" in note and note.endswith(": 1") for note in delivery.report.notes)
+
+
+def test_a_ragged_row_of_other_bytes_is_one_line_and_no_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    text = HEADER + "".join(f"{day},10,11,9,10,1\n" for day in DAYS)
+    path.write_bytes(text.encode("utf-8-sig") + b"2024-01-1\xd6,10,11,9,10\n")
+    hook, seen = sys.unraisablehook, []
+    sys.unraisablehook = seen.append
+    try:
+        with pytest.raises(ForecastError, match="Expected 6 cells in each row"):
+            source.read("ACME", files=[path])
+    finally:
+        sys.unraisablehook = hook
+    assert seen == []

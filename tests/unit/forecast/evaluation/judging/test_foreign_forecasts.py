@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,6 +144,15 @@ def refusal(action):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("files")
+
+
+def test_texts_that_are_no_utf8_are_refused(tmp_path):
+    days = pa.array(["2024-01-02", "2024-01-03"])
+    offsets, content = days.buffers()[1:]
+    spoiled = pa.StringArray.from_buffers(2, offsets, pa.py_buffer(content.to_pybytes().replace(b"03", b"\xff3")))
+    pq.write_table(pa.table({"date": spoiled, "probability": [0.4, 0.6]}), tmp_path / "mine.parquet")
+    with pytest.raises(BadFileError, match=r"got something that cannot be read .*UTF8"):
+        read_file(tmp_path / "mine.parquet")
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
