@@ -59,7 +59,7 @@ def reference(probability: Floats, outcome: Floats, *, horizon: int = 1, day: Ro
     """
     hits, gaps = _by_day(_hits(probability, outcome), day), _by_day(outcome - probability, day)
     count = max(1.0, len(hits) / horizon)
-    critical_value = 1.959964
+    critical_value = SIGNIFICANCE.critical_value
     rate, gap = float(hits.mean()), float(gaps.mean())
     half = critical_value * float(gaps.std()) / math.sqrt(count)
     low = rate - critical_value * float(hits.std()) / math.sqrt(count)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config.significance import SIGNIFICANCE
-from forecast.statistics.bootstrap import block_length, resampled_means
+from forecast.statistics.bootstrap import block_length, resampled_means, variance_of_mean
 from pipelines.market.types import Floats
 
 
@@ -62,7 +62,7 @@ def superior_predictive_ability(
     days, mean = len(gain), gain.mean(axis=0)
     if not np.any(mean > 0):
         return 1.0
-    spread = np.sqrt(_long_run_variance(gain, block=block))
+    spread = np.sqrt([days * variance_of_mean(column, block=block) for column in gain.T])
     hopeless = mean < -spread / math.sqrt(days) * math.sqrt(2.0 * math.log(math.log(days)))
     centered = resampled_means(gain, block=block, draws=draws, rng=rng) - np.where(hopeless, 0.0, mean)
     simulated = (centered / spread).max(axis=1)
@@ -98,17 +98,3 @@ def confidence_set(
 def _days_apart(returns: Floats) -> NDArray[np.intp]:
     """On how many days each two strategies earned something else, shape (strategies, strategies)."""
     return np.stack([np.count_nonzero(returns != strategy[:, None], axis=0) for strategy in returns.T])
-
-
-def _long_run_variance(gain: Floats, *, block: float) -> Floats:
-    """Variance of the square root of days x mean under the stationary bootstrap, in closed form, shape (columns,)."""
-    days = len(gain)
-    centered = gain - gain.mean(axis=0)
-    keep = 1.0 - 1.0 / block
-    variance = np.square(centered).mean(axis=0)
-    for lag in range(1, days):
-        weight = (days - lag) / days * keep**lag + lag / days * keep ** (days - lag)
-        if weight < 1e-10 and lag < days // 2:
-            continue
-        variance = variance + 2.0 * weight * (centered[lag:] * centered[:-lag]).sum(axis=0) / days
-    return np.asarray(variance)

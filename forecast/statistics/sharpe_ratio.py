@@ -146,7 +146,9 @@ def moments(returns: Floats) -> tuple[float, float, float] | None:
 
 
 def autocorrelation(returns: Floats) -> float:
-    """Correlation of each return with the one before it, within ±0.9; 0 where returns do not vary."""
+    """Correlation of each return with the one before it, within ±0.9; 0 where they do not vary or are fewer than 3."""
+    if len(returns) < 3:
+        return 0.0
     first, second = returns[:-1] - returns[:-1].mean(), returns[1:] - returns[1:].mean()
     scale = math.sqrt(float((first**2).sum() * (second**2).sum()))
-    return float(np.clip((first * second).sum() / scale, -0.9, 0.9)) if len(returns) > 2 and scale > 0.0 else 0.0
+    return float(np.clip((first * second).sum() / scale, -0.9, 0.9)) if scale > 0.0 else 0.0

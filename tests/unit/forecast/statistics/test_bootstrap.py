@@ -49,3 +49,53 @@ def test_the_closed_form_variance_is_that_of_many_draws(length: int, block: floa
     series = noise[1:] + 0.5 * noise[:-1]
     drawn = resampled_means(series[:, None], block=block, draws=40_000, rng=rng)[:, 0].var()
     assert variance_of_mean(series, block=block) == pytest.approx(drawn, rel=0.03)
+
+
+@pytest.mark.parametrize("block", [1.0, 1.5, 4.0, 500.0])
+@pytest.mark.parametrize(("length", "draws"), [(30, 1), (30, 20_001), (1, 50), (700, 1_000)])
+def test_every_resample_has_as_many_observations_as_the_series(block: float, length: int, draws: int) -> None:
+    means = resampled_means(np.ones((length, 2)), block=block, draws=draws, rng=np.random.default_rng(7))
+    assert means.shape == (draws, 2)
+    np.testing.assert_allclose(means, 1.0, rtol=1e-12)
+
+
+def test_a_block_goes_on_with_the_next_observation_and_from_the_end_with_the_first() -> None:
+    # of blocks much longer than the series each resample is a rotation of it: the mean is that of the series
+    series = np.random.default_rng(8).normal(size=(40, 1))
+    whole = resampled_means(series, block=1e9, draws=200, rng=np.random.default_rng(9))
+    np.testing.assert_allclose(whole, series.mean(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("block", [2.0, 5.0])
+def test_blocks_end_at_each_observation_with_the_same_probability(block: float) -> None:
+    # of a series that is 1 once and 0 else a resample counts how often the first observation was drawn; with blocks of
+    # mean length b the variance of that count is 1 - 1 / n: each draw alone, neighbours are other observations
+    series = np.zeros((60, 1))
+    series[0] = 1.0
+    counts = 60 * resampled_means(series, block=block, draws=40_000, rng=np.random.default_rng(10))[:, 0]
+    assert counts.mean() == pytest.approx(1.0, abs=0.03)
+    pair = series + np.roll(series, 1)  # the first two: together where the block goes on, with probability 1 - 1 / b
+    both = 60 * resampled_means(pair, block=block, draws=40_000, rng=np.random.default_rng(10))[:, 0]
+    assert both.var() == pytest.approx(60**2 * variance_of_mean(pair[:, 0], block=block), rel=0.03)
+
+
+@pytest.mark.parametrize("block", [1.0, 2.5, 30.0])
+def test_the_closed_form_variance_is_lemma_1_of_politis_and_romano(block: float) -> None:
+    series = np.random.default_rng(11).normal(size=23)
+    n, centered = len(series), series - series.mean()
+    keep = 1 - 1 / block
+    total = np.mean(centered**2)
+    for lag in range(1, n):
+        weight = (1 - lag / n) * keep**lag
+        total += 2 * weight * np.mean(centered * np.roll(centered, -lag))
+    assert variance_of_mean(series, block=block) == pytest.approx(total / n, rel=1e-12)
+
+
+@pytest.mark.parametrize("length", [12, 33, 3_000])
+def test_a_block_is_no_longer_than_a_third_of_the_observations_nor_shorter_than_one(length: int) -> None:
+    trend = np.arange(float(length))
+    theirs = float(optimal_block_length(trend)["stationary"].iloc[0])
+    assert block_length(trend) == pytest.approx(max(1.0, theirs))
+    alternating = np.where(np.arange(length) % 2 == 0, 1.0, -1.0) + 1e-3 * np.sin(np.arange(length))
+    theirs = float(optimal_block_length(alternating)["stationary"].iloc[0])
+    assert block_length(alternating) == pytest.approx(max(1.0, theirs))

@@ -14,7 +14,9 @@ from forecast.statistics.comparisons import (
     money_comparisons,
     skill_comparisons,
 )
+from forecast.statistics.inference import estimate_difference
 from forecast.statistics.multiple_testing import holm
+from forecast.statistics.performance import bar_returns
 from forecast.statistics.skill import SkillScores
 from forecast.trading.simulator import Ledger, trade
 
@@ -246,3 +248,85 @@ def test_on_too_few_sessions_there_is_no_interval_of_money_nor_of_timing() -> No
         assert (comparison.reason, comparison.interval) == ("too_few_sessions", None)
         assert comparison.attribution is not None
         assert comparison.attribution.low is None
+
+
+def compared(net: np.ndarray, *, sessions: np.ndarray | None = None, level: float = 0.95) -> Comparison:
+    return compare_accounts(account(net), account(np.zeros(len(net))), sessions=sessions, level=level)
+
+
+def test_twenty_observations_have_an_interval_and_nineteen_have_not() -> None:
+    net = np.random.default_rng(2).normal(0.0, 0.01, 20)
+    enough = compared(net, level=0.9)
+    estimate = estimate_difference(net, np.zeros(20))
+    assert enough.interval == pytest.approx(estimate.interval(0.9))
+    assert (enough.unit, enough.observations, enough.level) == ("bar", 20, 0.9)
+    assert (enough.block, enough.seeds) == (pytest.approx(estimate.block), 0)
+    assert (enough.p_value, enough.p_adjusted) == (pytest.approx(estimate.p_value), 1.0)
+    smallest = estimate.minimum_detectable_effect(level=0.9, power=0.8)
+    assert enough.minimum_detectable_effect == pytest.approx(smallest)
+    assert compared(net[:19]).reason == "too_few_observations"
+
+
+def test_a_difference_on_twenty_days_is_one_and_on_nineteen_is_none() -> None:
+    net = np.append(np.zeros(80), np.random.default_rng(3).normal(0.0, 0.01, 20))
+    assert compared(net).interval is not None
+    assert compared(np.append(net[:-1], 0.0)).reason == "differ_rarely"
+
+
+def test_the_closing_row_belongs_to_no_session_of_its_own() -> None:
+    net = np.random.default_rng(4).normal(0.0, 0.01, 40)
+    days = np.datetime64("2020-01-01") + np.arange(40) // 2  # 20 sessions
+    enough = compared(net, sessions=np.append(days, days[-1] + 1))
+    assert (enough.unit, enough.observations) == ("day", 20)
+    assert enough.difference == pytest.approx(net.sum() / 20)
+    fewer = np.minimum(days, days[-1] - 1)  # 19
+    assert compared(net, sessions=np.append(fewer, days[-1])).reason == "too_few_sessions"
+
+
+def test_no_bars_are_no_difference() -> None:
+    comparison = compared(np.empty(0))
+    assert (comparison.difference, comparison.observations, comparison.reason) == (0.0, 0, "too_few_observations")
+
+
+def test_the_interval_alone_decides_on_both_sides() -> None:
+    net = np.random.default_rng(5).normal(0.0, 0.01, 300)
+    reach = compared(net - net.mean()).high
+    assert reach is not None
+    answers = [compared(net - net.mean() + part * reach).answer for part in (-1.01, -0.99, 0.99, 1.01)]
+    assert answers == ["worse", "inconclusive", "inconclusive", "better"]
+
+
+def test_money_of_days_has_the_estimate_of_the_sums_and_their_seeds() -> None:
+    rng = np.random.default_rng(12)
+    rows = {
+        (model, member): rng.integers(0, 2, DAYS).astype(float)
+        for model in ("lstm", "simple_rnn")
+        for member in ("ensemble", "0", "1", "2")
+    }
+    rows |= {("buy_and_hold", "ensemble"): np.ones(DAYS), ("cash", "ensemble"): np.zeros(DAYS)}
+    ledgers = accounts(rows)
+    sessions = np.datetime64("2015-01-01") + np.append(np.arange(DAYS) // 2, DAYS // 2)
+    pair = find(money_comparisons(ledgers, sessions=sessions, skill=[]), "lstm", "simple_rnn")
+    sums = {
+        (ledger.model, ledger.member): bar_returns(ledger).reshape(-1, 2).sum(axis=1) for ledger in ledgers
+    }  # fmt: skip
+    seeds = [np.stack([sums[model, str(seed)] for seed in range(3)], axis=1) for model in ("lstm", "simple_rnn")]
+    estimate = estimate_difference(
+        sums["lstm", "ensemble"], sums["simple_rnn", "ensemble"], seeds_a=seeds[0], seeds_b=seeds[1]
+    )
+    assert (pair.interval, pair.seeds, pair.observations) == (pytest.approx(estimate.interval(0.95)), 3, DAYS // 2)
+    assert (pair.attribution is not None, pair.unit) == (True, "day")
+
+
+def test_a_position_in_many_assets_is_not_split_and_rounding_is_no_other_asset() -> None:
+    ledgers = traded()
+    apart = [
+        replace(each, gross_return=each.gross_return + shift) if each.model == "lstm" else each
+        for shift in (1e-8, 1e-11)
+        for each in ledgers
+    ]
+    many, one = apart[: len(ledgers)], apart[len(ledgers) :]
+    assert {each.attribution for each in money_comparisons(many, sessions=None, skill=[])} == {None}
+    assert None not in {each.attribution for each in money_comparisons(one, sessions=None, skill=[])}
+    joined = [replace(each, symbol="A+B") for each in ledgers]
+    assert {each.attribution for each in money_comparisons(joined, sessions=None, skill=[])} == {None}

@@ -47,3 +47,24 @@ def test_the_difference_is_taken_path_by_path():
     assert found["lstm"]["sharpe"]["std"] == pytest.approx(0.3)  # of 0.3, -0.3 and 0: sqrt(0.18 / 2)
     assert found["lstm"]["sharpe"]["above_zero"] == 2
     assert "cash" not in found
+
+
+def test_a_spread_over_paths_worked_out_by_hand():
+    results = path_results({"lstm": performance(0.0, 0.3, -0.3, 0.2, 0.1, 0.5, 0.4, 0.6, 0.7, 0.8, 0.9)})
+    spread = results["lstm"]["total_return"]
+    assert spread["paths"] == [0.0, 0.3, -0.3, 0.2, 0.1, 0.5, 0.4, 0.6, 0.7, 0.8, 0.9]  # the tenth path after the ninth
+    assert (spread["min"], spread["max"], spread["above_zero"]) == (-0.3, 0.9, 9)
+    assert spread["std"] == pytest.approx(np.std(spread["paths"], ddof=1))
+    assert "difference" not in results
+
+
+def test_two_paths_have_a_deviation_and_one_has_none():
+    assert path_results({"lstm": performance(0.1)})["lstm"]["sharpe"]["std"] is None
+    assert path_results({"lstm": performance(0.1, 0.3)})["lstm"]["sharpe"]["std"] == pytest.approx(0.2 / 2**0.5)
+
+
+def test_a_path_without_a_ratio_leaves_the_spread_open():
+    missing = path_results({"lstm": performance(0.1, None), "simple_rnn": performance(0.2, 0.1)})
+    names = ("mean", "std", "min", "max", "above_zero")
+    for key, paths in (("lstm", [0.1, None]), ("difference", [pytest.approx(-0.1), None])):
+        assert missing[key]["sharpe"] == {"paths": paths, **dict.fromkeys(names)}

@@ -1,14 +1,18 @@
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import rankdata, spearmanr
 
+from forecast.statistics.bootstrap import block_length, variance_of_mean
 from forecast.statistics.cross_section import (
+    DailyMean,
     RankedRows,
     daily_mean,
     daily_rank_ic,
     mean_by,
     panel_scores,
     quantile_returns,
+    rank_products,
     shrunk,
 )
 
@@ -93,3 +97,68 @@ def test_means_by_group_with_the_variance_of_the_mean():
     mean, variance = mean_by(np.array([1.0, 3.0, 5.0]), np.array([0, 0, 1]), count=3)
     np.testing.assert_array_equal(mean, [2.0, 5.0, np.nan])
     assert variance[0] == 1.0
+
+
+@pytest.mark.parametrize("groups", [2, 3, 10])
+@pytest.mark.parametrize("ties", [False, True])
+def test_groups_of_ranks_are_those_of_a_plain_loop(groups, ties):
+    forecast, ranked = rows(days=30, names=7, seed=2, ties=ties)
+    returns, rises = np.full((30, groups), np.nan), np.full((30, groups), np.nan)
+    for day in range(30):
+        mine = np.flatnonzero(ranked.moment == day)
+        place = (rankdata(forecast[mine]) - 0.5) / 7  # the share of names below, half of its own counted
+        group = np.minimum(np.floor(place * groups + 1e-12), groups - 1).astype(int)
+        for each in set(group):
+            returns[day, each] = ranked.outcome[mine][group == each].mean()
+            rises[day, each] = (ranked.outcome[mine][group == each] > 0).mean()
+    made = quantile_returns(forecast, ranked, groups=groups)
+    for values, table in ((made.returns, returns), (made.hit_rates, rises)):
+        for value, column in zip(values, table.T, strict=True):
+            present = column[np.isfinite(column)]
+            assert value == (pytest.approx(present.mean(), abs=1e-12) if len(present) else None)
+    spread = returns[:, -1] - returns[:, 0]
+    assert made.spread == daily_mean(spread[np.isfinite(spread)])
+
+
+def test_the_t_of_a_mean_rests_on_blocks_of_days_and_on_twenty_of_them():
+    noise = np.random.default_rng(4).normal(size=64)
+    values = noise[1:] + noise[:-1]
+    error = np.sqrt(variance_of_mean(values, block=block_length(values)))
+    assert daily_mean(values) == DailyMean(mean=values.mean(), t=pytest.approx(values.mean() / error), days=63)
+    assert daily_mean(values[:20]).t is not None
+    assert daily_mean(values[:19]) == DailyMean(mean=values[:19].mean(), t=None, days=19)
+    assert daily_mean(np.full(30, 0.5)) == DailyMean(mean=0.5, t=None, days=30)
+    assert daily_mean(np.empty(0)) == DailyMean(mean=0.0, t=None, days=0)
+
+
+def test_means_are_drawn_to_the_mean_weighted_by_how_well_each_is_known():
+    means, variances = np.array([0.1, 0.3, -0.2, 0.4]), np.array([0.01, 0.02, 0.04, 0.01])
+    center = (0.1 / 0.01 + 0.3 / 0.02 - 0.2 / 0.04 + 0.4 / 0.01) / (100 + 50 + 25 + 100)
+    between = np.var(means, ddof=1) - 0.02  # what the means differ by, less their mean error
+    assert between > 0
+    expected = center + (means - center) * between / (between + variances)
+    np.testing.assert_allclose(shrunk(means, variances=variances), expected, rtol=1e-12)
+    three = shrunk(means[:3], variances=np.full(3, 1.0))
+    np.testing.assert_allclose(three, means[:3].mean())  # all noise
+    np.testing.assert_array_equal(shrunk(means[:2], variances=variances[:2]), means[:2])
+    np.testing.assert_allclose(shrunk(np.array([0.2, 0.2, 0.5]), variances=np.zeros(3)), [0.2, 0.2, 0.5])
+
+
+def test_the_variance_of_a_groups_mean_is_that_of_pandas():
+    rng = np.random.default_rng(5)
+    values, groups = rng.normal(size=50), rng.integers(0, 4, 50)
+    mean, variance = mean_by(values, groups, count=5)
+    grouped = pd.Series(values).groupby(groups)
+    np.testing.assert_allclose(mean[:4], grouped.mean())
+    np.testing.assert_allclose(variance[:4], grouped.sem() ** 2)
+    assert np.isnan([mean[4], variance[4]]).all()
+
+
+def test_names_of_one_moment_without_an_order_score_nothing():
+    forecast, ranked = rows(days=3, names=5)
+    flat = np.where(ranked.moment == 1, 0.5, forecast)
+    products = rank_products(flat, ranked)
+    assert not products[ranked.moment == 1].any()
+    assert products[ranked.moment == 0].mean() == pytest.approx(
+        spearmanr(forecast[:5], ranked.outcome[:5]).statistic, abs=1e-12
+    )

@@ -86,3 +86,54 @@ def test_a_comparison_without_a_test_takes_part_with_a_p_value_of_one() -> None:
     single = replace(verdicts[1][2].comparisons[0], reason="single_seed", p_value=None, answer="inconclusive")
     verdicts[1] = (*verdicts[1][:2], Verdict(comparisons=(single,)))
     assert [each.p_adjusted for each in of(joint_families(verdicts), "skill").members] == [pytest.approx(0.04), 1.0]
+
+
+def test_each_run_counts_once_and_money_comes_after_skill() -> None:
+    rows = runs([0.001, 0.5, 0.5], money=0.001)
+    families = joint_families([*rows, (rows[0][0], "S9", rows[0][2])])
+    assert [(family.question, family.runs, len(family.members)) for family in families] == [
+        ("skill", 3, 4),
+        ("money", 3, 4),
+    ]
+    assert [family.expected_false for family in families] == pytest.approx([0.15, 0.15])
+    assert [member.level for member in of(families, "skill").members] == pytest.approx(
+        [1 - 0.05 / 4, 1 - 0.05 / 2, 1 - 0.05 / 2, 1 - 0.05 / 3]  # of the two that are not rejected the level is one
+    )
+
+
+def test_a_reference_takes_no_part_and_families_stand_by_name() -> None:
+    verdict = Verdict(
+        comparisons=tuple(
+            comparison(question, family, p_value=0.2)
+            for question, family in (
+                ("skill", "reference"), ("money", "benchmarks"), ("skill", "base_rate"), ("skill", "architectures"),
+            )
+        )
+    )  # fmt: skip
+    families = joint_families([("run-0", "S0", verdict)])
+    assert [(family.question, family.family) for family in families] == [
+        ("skill", "architectures"), ("skill", "base_rate"), ("money", "benchmarks")
+    ]  # fmt: skip
+
+
+def test_money_against_a_benchmark_opens_with_the_skill_over_the_base_rate_of_its_own_run_alone() -> None:
+    def verdict(p_value: float) -> Verdict:
+        return Verdict(
+            comparisons=(
+                comparison("skill", "base_rate", p_value=p_value), comparison("money", "benchmarks", p_value=1e-9)
+            )
+        )  # fmt: skip
+
+    families = joint_families([("run-0", "S0", verdict(1e-9)), ("run-1", "S1", verdict(0.9))])
+    assert [member.answer for member in of(families, "money").members] == ["better", "inconclusive"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "p_adjusted"),
+    [("no_skill", 0.002), ("against_skill", 0.002), ("interval_contains_zero", 0.002), ("never_traded", 1.0)],
+)
+def test_a_reason_that_no_test_gave_counts_as_a_p_value_of_one(reason: str, p_adjusted: float) -> None:
+    first, second = runs([0.001, 0.9])
+    changed = replace(first[2].comparisons[0], reason=reason, answer="inconclusive")  # type: ignore[arg-type]
+    families = joint_families([(*first[:2], Verdict(comparisons=(changed,))), second])
+    assert of(families, "skill").members[0].p_adjusted == pytest.approx(p_adjusted)

@@ -80,3 +80,74 @@ def test_certainty_that_was_wrong_is_finite() -> None:
     log_loss = prediction_quality(np.array([1.0, 0.0]), np.array([0.0, 0.0]))["log_loss"]
     assert log_loss is not None
     assert math.isfinite(log_loss)
+
+
+def test_one_half_is_no_forecast_of_a_rise() -> None:
+    assert prediction_quality(np.array([0.0, 1.0, 0.0]), np.array([0.5, 0.5, 0.2]))["accuracy"] == pytest.approx(2 / 3)
+    assert prediction_quality(np.array([1.0, 0.0]), np.array([0.51, 0.49]))["accuracy"] == 1.0
+
+
+def test_a_wrong_certainty_costs_what_the_smallest_difference_of_one_does() -> None:
+    quality = prediction_quality(np.array([1.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0]))
+    assert quality["log_loss"] == pytest.approx(2 * 52 * math.log(2) / 3)  # 2^-52
+    assert quality["brier"] == pytest.approx(2 / 3)
+
+
+def test_without_a_known_target_there_is_nothing_but_the_count() -> None:
+    names = ("log_loss", "brier", "accuracy", "base_rate", "auc")
+    for target, probability in (([np.nan], [0.4]), ([1.0], [np.nan]), ([], [])):
+        assert prediction_quality(np.array(target), np.array(probability)) == {
+            **dict.fromkeys(names),
+            "observations": 0,
+        }
+
+
+@pytest.mark.parametrize("rises", [1, 2])
+def test_one_of_each_answer_is_enough_for_an_auc(rises: int) -> None:
+    target = np.array([1.0] * rises + [0.0] * (3 - rises))
+    assert prediction_quality(target, np.array([0.9, 0.5, 0.1]))["auc"] == 1.0
+    assert prediction_quality(np.zeros(3), np.array([0.9, 0.5, 0.1]))["auc"] is None
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 20)), min_size=1, max_size=60), st.integers(1, 12))
+def test_reliability_is_wilsons_interval_of_each_group(rows: list[tuple[bool, int]], groups: int) -> None:
+    target, probability = np.array([float(up) for up, _ in rows]), np.array([step / 20 for _, step in rows])
+    table = reliability(target, probability, groups=groups)
+    order = np.argsort(probability, kind="stable")
+    sizes = [len(part) for part in np.array_split(order, groups) if len(part)]
+    assert table.count.tolist() == sizes
+    end = 0
+    for number, size in enumerate(sizes):
+        part, end = order[end : end + size], end + size
+        assert table.predicted[number] == pytest.approx(probability[part].mean())
+        assert table.observed[number] == pytest.approx(target[part].mean())
+        low, high = proportion_confint(target[part].sum(), size, alpha=0.05, method="wilson")
+        assert (table.low[number], table.high[number]) == pytest.approx((low, high), abs=1e-9)
+
+
+def test_a_correlation_needs_three_decisions_that_vary() -> None:
+    signal, returns = np.array([0.4, 0.5, 0.7, np.nan]), np.array([0.01, -0.02, 0.03, 0.5])
+    assert correlation(signal, returns) == pytest.approx(np.corrcoef(signal[:3], returns[:3])[0, 1])
+    assert correlation(signal[:2], returns[:2]) is None
+    assert correlation(signal[:3], np.full(3, 0.01)) is None
+    assert correlation(signal[1:], np.array([np.nan, 0.1, 0.2])) is None
+
+
+def test_an_ensemble_has_the_times_and_targets_of_its_decisions() -> None:
+    times = pd.date_range("2020-01-01", periods=3, freq="D", tz="UTC")
+    rows = pd.concat(
+        pd.DataFrame(
+            {
+                "model": model, "seed": seed, "entry_at": times[:2], "exit_at": times[1:], "target": [1.0, 0.0],
+                "probability": [0.2 + seed / 10 + level, 0.6 + level],
+            }
+        )
+        for model, level in (("lstm", 0.0), ("gru", 0.05))
+        for seed in (0, 1)
+    )  # fmt: skip
+    means = ensembles(rows)
+    assert list(means) == ["lstm", "gru"]
+    assert means["gru"]["probability"].tolist() == pytest.approx([0.3, 0.65])
+    assert means["lstm"]["target"].tolist() == [1.0, 0.0]
+    assert means["lstm"]["entry_at"].tolist() == times[:2].tolist()
+    assert means["lstm"]["exit_at"].tolist() == times[1:].tolist()

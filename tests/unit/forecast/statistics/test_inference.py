@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from forecast.statistics.bootstrap import block_length, variance_of_mean
 from forecast.statistics.inference import Estimate, VariancePart, estimate_difference
 
 
@@ -116,3 +117,90 @@ def test_four_times_the_days_halve_what_days_alone_detect_and_leave_the_seeds_pa
     larger = seeds.in_larger_experiments(level=0.95, power=0.8)
     assert larger.days == pytest.approx(seeds.minimum_detectable_effect(level=0.95, power=0.8), rel=1e-3)
     assert larger.seeds == pytest.approx(larger.days / 2, rel=1e-3)
+
+
+def test_the_estimates_of_other_experiments_are_sixteen_quantiles_of_their_chi_squared() -> None:
+    part = VariancePart(value=0.3, degrees=4.0, noise=0.1)
+    quantiles = stats.chi2.ppf((np.arange(16) + 0.5) / 16, 4.0)[::-1]
+    expected = np.maximum(0.0, 0.4 * quantiles / 4.0 - 0.1)
+    assert part.in_other_experiments() == pytest.approx(expected, rel=1e-9)
+    assert part.in_other_experiments()[-1] == 0.0
+    assert VariancePart(value=0.3, degrees=4.0).in_other_experiments() == pytest.approx(0.3 * quantiles / 4.0, rel=1e-9)
+
+
+def two_parts() -> Estimate:
+    return Estimate(
+        value=-0.4,
+        parts=(VariancePart(value=0.02, degrees=99.0), VariancePart(value=0.03, degrees=2.0, noise=0.012)),
+        observations=250,
+        block=2.5,
+    )
+
+
+def test_the_degrees_of_freedom_are_welchs_and_the_p_value_students() -> None:
+    estimate = two_parts()
+    degrees = 0.05**2 / (0.02**2 / 99 + 0.03**2 / 2)
+    assert estimate.degrees_of_freedom == pytest.approx(degrees)
+    assert estimate.p_value == pytest.approx(2 * stats.t.sf(0.4 / np.sqrt(0.05), degrees))
+    low, high = estimate.interval(0.9)
+    half = np.sqrt(0.05) * stats.t.ppf(0.95, degrees)
+    assert (low, high) == pytest.approx((-0.4 - half, -0.4 + half))
+
+
+def test_the_minimum_detectable_effect_is_found_with_its_power_over_all_other_experiments() -> None:
+    estimate = two_parts()
+    effect = estimate.minimum_detectable_effect(level=0.95, power=0.8)
+    days, seeds = (part.in_other_experiments() for part in estimate.parts)
+    found = []
+    for first in days:
+        for second in seeds:
+            degrees = (first + second) ** 2 / (first**2 / 99 + second**2 / 2)
+            half = np.sqrt(first + second) * stats.t.ppf(0.975, degrees)
+            found.append(stats.norm.sf((half - effect) / np.sqrt(0.05)))  # that the mean lies above half the interval
+    assert np.mean(found) == pytest.approx(0.8, abs=1e-9)
+
+
+def test_larger_experiments_have_the_parts_of_their_days_and_of_their_seeds() -> None:
+    larger = two_parts().in_larger_experiments(level=0.95, power=0.8)
+    independent = 10 / (1 + 9 * 0.2)
+
+    def effect(days: float, seeds: float) -> float:
+        parts = (
+            VariancePart(value=0.02 / days, degrees=99.0 * days),
+            VariancePart(value=0.03 / seeds, degrees=3 * seeds - 1, noise=0.012 / days / seeds),
+        )
+        estimate = Estimate(value=0.0, parts=parts, observations=1, block=1.0)
+        return estimate.minimum_detectable_effect(level=0.95, power=0.8)
+
+    assert larger.days == pytest.approx(effect(4, 1), rel=1e-12)
+    assert larger.symbols == pytest.approx(effect(independent, 1), rel=1e-12)
+    assert larger.seeds == pytest.approx(effect(1, 4), rel=1e-12)
+
+
+def test_the_parts_of_a_difference_are_those_of_days_in_blocks_and_of_each_networks_seeds() -> None:
+    rng = np.random.default_rng(13)
+    noise = rng.normal(size=(121, 5))
+    seeds = noise[1:] + 0.6 * noise[:-1] + rng.normal(0.0, 0.4, 5)
+    a, b = seeds[:, :3], seeds[:, 3:]
+    estimate = estimate_difference(a.mean(axis=1), b.mean(axis=1), seeds_a=a, seeds_b=b)
+    difference = a.mean(axis=1) - b.mean(axis=1)
+    block = block_length(difference)
+    assert block > 1.5
+    assert (estimate.block, estimate.observations, estimate.value) == (block, 120, pytest.approx(difference.mean()))
+    assert estimate.parts[0].value == pytest.approx(variance_of_mean(difference, block=block))
+    assert estimate.parts[0].degrees == pytest.approx(120 / block - 1)
+    for part, columns in zip(estimate.parts[1:], (a, b), strict=True):
+        count = columns.shape[1]
+        apart = columns - columns.mean(axis=1, keepdims=True)
+        noise_of_one = sum(variance_of_mean(column, block=block) for column in apart.T) / (count - 1)
+        assert part.degrees == count - 1
+        assert part.noise == pytest.approx(noise_of_one / count)
+        between = np.var(columns.mean(axis=0), ddof=1)
+        assert part.value == pytest.approx(max(0.0, between - noise_of_one) / count)
+
+
+def test_blocks_of_half_the_record_and_more_leave_one_degree_of_freedom() -> None:
+    swing = np.sin(np.arange(20) * 2 * np.pi / 20)
+    estimate = estimate_difference(swing, np.zeros(20))
+    assert estimate.parts[0].degrees == max(1.0, 20 / estimate.block - 1)
+    assert len(estimate.parts) == 1

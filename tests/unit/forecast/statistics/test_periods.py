@@ -44,3 +44,40 @@ def test_a_trailing_deviation_does_not_know_its_own_return() -> None:
     assert np.isnan(deviation[:2]).all()
     assert deviation[2] == pytest.approx(0.02 / 2**0.5)
     assert np.isnan(trailing_deviation(np.array([0.1]), window=2)).all()
+
+
+def test_one_return_has_no_deviation_and_a_constant_one_no_sharpe_ratio() -> None:
+    single, constant, two = by_period(
+        np.array([0.5, 0.1, 0.1, 0.1, -0.02, 0.04]), np.array([0, 1, 1, 1, 2, 2]), per_year=4
+    )
+    assert (single.total, single.volatility, single.sharpe, single.positive) == (0.5, None, None, 1.0)
+    assert (constant.total, constant.volatility, constant.sharpe) == (pytest.approx(1.1**3 - 1), None, None)
+    deviation = 0.06 / 2**0.5
+    assert (two.returns, two.positive) == (2, 0.5)
+    assert (two.volatility, two.sharpe) == (pytest.approx(deviation * 2), pytest.approx(0.01 / deviation * 2))
+    (flat,) = by_period(np.array([0.0, 0.0]), np.array([7, 7]), per_year=252)
+    assert (flat.label, flat.total, flat.positive, flat.sharpe) == (7, 0.0, 0.0, None)
+
+
+def test_nothing_compounds_to_nothing() -> None:
+    labels, totals = compounded(np.empty(0), np.empty(0, dtype="datetime64[M]"))
+    assert (len(labels), len(totals)) == (0, 0)
+    assert compounded(np.array([0.2]), np.array([3]))[1].tolist() == pytest.approx([0.2])
+
+
+def test_a_value_on_the_edge_of_a_tercile_belongs_above() -> None:
+    # of 1 to 7 a third lies at 3 and two thirds at 5
+    assert terciles(np.arange(1.0, 8.0)).tolist() == [0, 0, 1, 1, 2, 2, 2]
+    assert terciles(np.array([2.0])).tolist() == [2]
+    assert terciles(np.empty(0)).tolist() == []
+
+
+@given(st.lists(st.floats(-0.5, 0.5), min_size=3, max_size=30), st.integers(2, 8))
+def test_a_trailing_deviation_is_that_of_the_returns_before(values: list[float], window: int) -> None:
+    returns = np.array(values)
+    deviation = trailing_deviation(returns, window=window)
+    for row in range(len(returns)):
+        if row < window or len(returns) <= window:
+            assert np.isnan(deviation[row])
+        else:
+            assert deviation[row] == pytest.approx(np.std(returns[row - window : row], ddof=1), abs=1e-12)

@@ -89,3 +89,57 @@ def test_the_deepest_fall_is_the_maximum_drawdown_and_falls_do_not_overlap(value
     assert (falls[0].depth if falls else 0.0) == pytest.approx(depth)
     spans = sorted((fall.peak, fall.recovery or len(returns) + 1) for fall in falls)
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+
+
+def test_as_many_returns_as_the_window_give_one_value_and_two_are_enough() -> None:
+    ratio, volatility = rolling(np.array([0.01, 0.03]), window=2, per_year=4)
+    assert (ratio.tolist(), volatility.tolist()) == (
+        pytest.approx([0.02 / (0.02 / 2**0.5) * 2]),
+        pytest.approx([0.02 / 2**0.5 * 2]),
+    )
+    assert [len(values) for values in rolling(np.zeros(4), window=5, per_year=252)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("count", "tail", "worst"), [(1, 0.05, 1), (20, 0.05, 1), (21, 0.05, 2), (40, 0.05, 2), (41, 0.1, 5)]
+)
+def test_the_expected_shortfall_is_the_mean_of_the_worst_returns(count: int, tail: float, worst: int) -> None:
+    values = np.random.default_rng(2).normal(0.0, 0.01, count)
+    shape = distribution(values, tail=tail)
+    assert shape.expected_shortfall == pytest.approx(np.sort(values)[:worst].mean())
+    assert shape.value_at_risk == pytest.approx(np.quantile(values, tail))
+    assert (shape.mean, shape.worst) == (values.mean(), values.min())
+
+
+def test_two_returns_have_a_market_model_and_one_has_not() -> None:
+    model = market_model(np.array([0.01, 0.03]), np.array([0.02, 0.06]), per_year=10)
+    assert (model.alpha, model.beta, model.correlation) == (pytest.approx(0.0), pytest.approx(0.5), pytest.approx(1.0))
+    assert market_model(np.array([0.01]), np.array([0.02]), per_year=10).beta is None
+    still = np.full(9, 0.01) + 1e-16 * np.arange(9)  # rounding is no variation
+    assert market_model(still, np.arange(9.0), per_year=10).beta is None
+    assert market_model(np.arange(9.0), still, per_year=10).beta is None
+
+
+def test_a_fall_to_nothing_is_the_deepest_and_never_recovers() -> None:
+    falls = drawdowns(np.array([-0.1, 0.2, -1.0, 0.5]))
+    assert [(fall.peak, fall.trough, fall.recovery, pytest.approx(fall.depth)) for fall in falls] == [
+        (2, 3, None, -1.0),
+        (0, 1, 2, -0.1),
+    ]
+    level = drawdowns(np.array([-0.5, 1.0]))  # back at the peak is recovered
+    assert [(fall.peak, fall.trough, fall.recovery) for fall in level] == [(0, 1, 2)]
+
+
+@given(RETURNS)
+def test_falls_are_those_of_a_plain_loop(values: list[float]) -> None:
+    curve = equity_curve(np.array(values))
+    expected, peak, trough = [], 0, 0
+    for row in range(1, len(curve) + 1):
+        if row == len(curve) or curve[row] >= curve[peak]:
+            if trough > peak:
+                expected.append((peak, trough, row if row < len(curve) else None, curve[trough] / curve[peak] - 1))
+            peak = trough = row
+        elif trough == peak or curve[row] / curve[peak] < curve[trough] / curve[peak]:
+            trough = row
+    falls = sorted(drawdowns(np.array(values)), key=lambda fall: fall.peak)
+    assert [(fall.peak, fall.trough, fall.recovery, fall.depth) for fall in falls] == expected

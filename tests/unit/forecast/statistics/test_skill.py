@@ -108,3 +108,52 @@ def test_trainings_that_learned_nothing_agree_without_being_copies() -> None:
     made = skill_scores(predictions(base_rate, returns, folds=2), sessions={"A": sessions(20)})
     assert made.copies == frozenset()
     assert made.seeds["lstm"].shape == (20, 3)
+
+
+@pytest.mark.parametrize("count", [1, 19, 20, 21, 60])
+def test_a_return_is_measured_in_the_root_mean_square_of_the_twenty_before_it(count: int) -> None:
+    returns = np.random.default_rng(8).normal(0.0, 0.01, count)
+    overall = np.mean(returns**2)
+    expected = [
+        value / np.sqrt(np.mean(returns[row - 20 : row] ** 2) if row >= 20 else overall)
+        for row, value in enumerate(returns)
+    ]
+    assert scaled_returns(returns) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_stretch_without_movement_counts_a_hundredth_of_the_mean_square() -> None:
+    returns = np.concatenate([np.zeros(25), [0.01, -0.01] * 20])
+    overall = np.mean(returns**2)
+    scaled = scaled_returns(returns)
+    assert scaled[25] == pytest.approx(0.01 / np.sqrt(0.01 * overall))
+    assert scaled[60] == pytest.approx(0.01 * (1 if returns[60] > 0 else -1) / 0.01)
+    assert scaled_returns(np.zeros(30)).tolist() == [0.0] * 30
+    assert scaled_returns(np.empty(0)).tolist() == []
+
+
+def test_the_score_of_a_day_is_the_mean_of_its_decisions() -> None:
+    rng = np.random.default_rng(9)
+    probability, returns = rng.uniform(size=(2, 6)), rng.normal(0.0, 0.01, 6)
+    days = np.array(["2020-01-01"] * 3 + ["2020-01-02"] + ["2020-01-03"] * 2, dtype="datetime64[D]")
+    scores = skill_scores(predictions(probability, returns), sessions={"A": days})
+    outcome = stats.rankdata(returns / np.sqrt(np.mean(returns**2)))
+
+    def standardised(values: np.ndarray) -> np.ndarray:
+        return (stats.rankdata(values) - 3.5) / np.std(np.arange(6.0))
+
+    for values, row in (
+        (scores.ensembles["lstm"], probability.mean(axis=0)),
+        (scores.seeds["lstm"][:, 1], probability[1]),
+    ):
+        products = standardised(row) * standardised(outcome)
+        assert values == pytest.approx([products[:3].mean(), products[3], products[4:].mean()])
+
+
+def test_a_model_that_is_missing_for_a_symbol_has_no_score() -> None:
+    rng = np.random.default_rng(10)
+    frames = [predictions(rng.uniform(size=(2, 30)), rng.normal(size=30), symbol=symbol) for symbol in "AB"]
+    other = predictions(rng.uniform(size=(1, 30)), frames[0]["forward_return"].to_numpy()[:30], symbol="A")
+    scores = skill_scores(
+        pd.concat([*frames, other.assign(model="gru")]), sessions={"A": sessions(30), "B": sessions(30)}
+    )
+    assert set(scores.ensembles) == {"lstm"}
