@@ -1,7 +1,7 @@
 """Mutants of the arithmetic: one operator or number changed at a time, and whether the tests of its module notice.
 
-`python -m tests.mutants --count 300 --seed 1` prints those that survive: each needs a test, or a reason why it changes
-nothing. Resumed where it was stopped (build/mutants).
+`python -m tests.mutants --count 300 --seed 1` prints those that survive: each needs a test, or in EQUIVALENT a reason
+why it changes nothing. Resumed where it was stopped (build/mutants).
 """
 
 import argparse
@@ -16,6 +16,7 @@ import select
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -50,6 +51,8 @@ ALSO = {  # tests of a module beside the one of its name
     "bootstrap": ("forecast/statistics/test_comparisons.py",),
     "performance": ("forecast/statistics/test_summary.py",),
 }
+EQUIVALENT: dict[tuple[str, str], str] = {  # path, Mutant.name -> why it changes nothing
+}
 _WARM = ("numpy", "pandas", "scipy.stats", "sklearn.linear_model", "pytest", "hypothesis", "pyarrow.dataset",
          "deltalake", "exchange_calendars", "statsmodels.api", "arch", "filelock")  # fmt: skip
 _SWAP: dict[type[ast.AST], type[ast.AST]] = {
@@ -57,18 +60,24 @@ _SWAP: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.And: ast.Or, ast.Or: ast.And, ast.USub: ast.UAdd,
 }  # fmt: skip
+_CHANGED = ast.BinOp | ast.BoolOp | ast.UnaryOp | ast.AugAssign | ast.Compare | ast.Constant
 UNCHANGED = "nothing"
 _LONGEST = 1_800.0  # seconds of the tests of one module
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """A module with one node changed. place: the node's number in the order of ast.walk."""
+    """A module with one node changed. place: the node's number in the order of ast.walk.
+
+    name: the function around it and the change, with a number from the second of that name on; it stays the same when
+    other functions change.
+    """
 
     path: str
     line: int
     place: int
     change: str
+    name: str = ""
 
     @property
     def tree(self) -> ast.Module:
@@ -89,13 +98,30 @@ def mutants(path: str) -> Iterator[Mutant]:
     """Every mutant of a module; messages, annotations and defaults of documentation are left alone."""
     tree = ast.parse((ROOT / path).read_text())
     silent = {id(part) for node in ast.walk(tree) for root in _silent(node) for part in ast.walk(root)}
+    function = {id(part): name for name, body in _functions(tree) for part in ast.walk(body)}
+    names: Counter[str] = Counter()
     for place, node in enumerate(ast.walk(tree)):
-        if id(node) in silent or not hasattr(node, "lineno"):
+        if id(node) in silent or not isinstance(node, _CHANGED):
             continue
         before = ast.unparse(node)
         changed = copy.deepcopy(node)
         if _mutate(changed):
-            yield Mutant(path=path, line=node.lineno, place=place, change=f"{before} -> {ast.unparse(changed)}"[:160])
+            change = f"{before} -> {ast.unparse(changed)}"[:160]
+            name = f"{function.get(id(node), 'module')}: {change}"
+            names[name] += 1
+            number = f" ({names[name]})" if names[name] > 1 else ""
+            yield Mutant(path=path, line=node.lineno, place=place, change=change, name=name + number)
+
+
+def _functions(node: ast.AST, around: str = "") -> Iterator[tuple[str, ast.AST]]:
+    """Functions and methods with their qualified names, outer ones before those inside."""
+    for child in ast.iter_child_nodes(node):
+        name = around
+        if isinstance(child, ast.FunctionDef | ast.ClassDef):
+            name = f"{around}.{child.name}".lstrip(".")
+        if isinstance(child, ast.FunctionDef):
+            yield name, child
+        yield from _functions(child, name)
 
 
 def _silent(node: ast.AST) -> list[ast.AST]:
@@ -174,6 +200,25 @@ def _time_for(path: str) -> float:
     return 10.0 * (time.monotonic() - began)
 
 
+def _try_all(some: Sequence[Mutant], *, log: Path) -> dict[tuple[str, str], bool]:
+    """Whether each mutant survives, by path and name. log: a line a mutant; what stands there is not run again."""
+    entries = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    tried = {(each["path"], each["name"]): bool(each["survived"]) for each in entries if "name" in each}
+    for name in _WARM:
+        import_module(name)
+    for mutant in some:
+        key = (mutant.path, mutant.name)
+        if key in tried:
+            continue
+        tried[key] = survives(mutant, seconds=_time_for(mutant.path))
+        entry = {name: getattr(mutant, name) for name in ("path", "line", "name", "change")} | {"survived": tried[key]}
+        with log.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+        if tried[key] and key not in EQUIVALENT:
+            print(f"{mutant.path}:{mutant.line}: {mutant.change}", flush=True)
+    return tried
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--count", type=int, default=300)
@@ -183,22 +228,16 @@ def main() -> int:
     every = [mutant for path in MODULES for mutant in mutants(path)]
     some = random.Random(chosen.seed).sample(every, min(chosen.count, len(every)))
     chosen.log.mkdir(parents=True, exist_ok=True)
-    log = chosen.log / f"{chosen.seed}.jsonl"
-    entries = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    tried = {(each["path"], each["line"], each["change"]): each["survived"] for each in entries}
-    for name in _WARM:
-        import_module(name)
-    for mutant in some:
-        key = (mutant.path, mutant.line, mutant.change)
-        if key not in tried:
-            tried[key] = survives(mutant, seconds=_time_for(mutant.path))
-            entry = {"path": mutant.path, "line": mutant.line, "change": mutant.change, "survived": tried[key]}
-            with log.open("a") as file:
-                file.write(json.dumps(entry) + "\n")
-            if tried[key]:
-                print(f"{mutant.path}:{mutant.line}: {mutant.change}", flush=True)
-    survivors = sum(tried[mutant.path, mutant.line, mutant.change] for mutant in some)
-    print(f"{len(some)} mutants of {len(every):,}: {len(some) - survivors} killed, {survivors} survived")
+    tried = _try_all(some, log=chosen.log / f"{chosen.seed}.jsonl")
+    alive = [mutant for mutant in some if tried[mutant.path, mutant.name]]
+    equivalent = [mutant for mutant in alive if (mutant.path, mutant.name) in EQUIVALENT]
+    killed, survivors = len(some) - len(alive), len(alive) - len(equivalent)
+    for mutant in equivalent:
+        print(f"equivalent: {mutant.path}:{mutant.line}: {mutant.change}: {EQUIVALENT[mutant.path, mutant.name]}")
+    print(
+        f"{len(some)} mutants of {len(every):,}: {killed} killed, {survivors} survived, {len(equivalent)} equivalent. "
+        f"Killed of those that change something: {killed / max(1, killed + survivors):.1%}"
+    )
     return 0
 
 
