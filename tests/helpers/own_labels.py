@@ -137,3 +137,8 @@ def broken(bars: Any) -> Answer:
 def changing(bars: Any) -> Answer:
     bars.open[0] = 1.0
     return bars.open, 5
+
+
+def small_steps(bars: Any) -> Answer:
+    """-1, 0, 0.5, 2 in turn, one bar held."""
+    return np.resize([-1.0, 0.0, 0.5, 2.0], len(bars)), 1

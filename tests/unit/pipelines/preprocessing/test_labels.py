@@ -1,9 +1,11 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
 from pipelines.errors import ConfigError, TooFewBarsError
 from pipelines.market.types import Bars
@@ -49,6 +51,13 @@ def test_too_few_bars_and_a_horizon_of_zero_are_refused():
         next_open_direction(flat_bars([1.0, 2.0]), horizon=0)
 
 
+def test_two_bars_more_than_the_horizon_have_one_label():
+    assert next_open_direction(opens(100.0, 100.0, 101.0), horizon=1).target.tolist() == [1.0]
+    assert len(next_open_direction(opens(*[100.0] * 7), horizon=5)) == 1
+    with pytest.raises(TooFewBarsError, match="need 7 bars for one label, got 6"):
+        next_open_direction(opens(*[100.0] * 6), horizon=5)
+
+
 def opens(*prices):
     """Bars that open at these prices and close at 100."""
     close = [100.0] * len(prices)
@@ -62,6 +71,16 @@ def test_a_move_that_does_not_pay_the_round_trip_weighs_nothing():
     np.testing.assert_array_equal(found.target, [1.0, 1.0, 0.0])
     with pytest.raises(ConfigError, match="round trip of 0 to 9999 basis points, got -1"):
         paying_moves(opens(100.0, 100.0, 100.0), horizon=1, cost_bps=-1)
+
+
+def test_a_move_of_just_the_round_trip_does_not_pay_it_and_a_round_trip_may_cost_nothing():
+    bars = opens(64.0, 64.0, 65.0, 65.0, 65.0)  # + 1 / 64 exactly, then nothing
+    assert paying_moves(bars, horizon=1, cost_bps=10_000 / 64).weight.tolist() == [0.0, 0.0, 0.0]
+    assert paying_moves(bars, horizon=1, cost_bps=10_000 / 64.01).weight.tolist() == [1.0, 0.0, 0.0]
+    assert paying_moves(bars, horizon=1, cost_bps=0.5).weight.tolist() == [1.0, 0.0, 0.0]
+    assert paying_moves(bars, horizon=1, cost_bps=0.0).weight.tolist() == [1.0, 0.0, 0.0]
+    with pytest.raises(ConfigError, match="round trip of 0 to 9999 basis points, got 10000"):
+        paying_moves(bars, horizon=1, cost_bps=10_000)
 
 
 def barrier_bars(*later):
@@ -83,6 +102,24 @@ def test_the_first_barrier_touched_decides():
     lower = triple_barrier(barrier_bars(100.0, 99.0, 97.0, 120.0, 100.5), horizon=4, width=1.0)
     assert (lower.held[39], lower.target[39]) == (2, 0.0)
     np.testing.assert_allclose(lower.forward_return[39], -0.03)
+
+
+@pytest.mark.parametrize("bar", [1, 2, 3, 4])
+def test_every_open_up_to_the_horizon_is_watched(bar):
+    prices = [100.0] * 5
+    prices[bar] = 97.0
+    found = triple_barrier(barrier_bars(*prices, 100.0), horizon=4, width=1.0)
+    assert (found.held[39], found.target[39]) == (bar, 0.0)
+
+
+def test_an_open_that_lies_on_the_barrier_touches_it():
+    price = 103.0
+    bars = barrier_bars(100.0, price, 100.0, 100.0, 100.0)
+    move, deviation = price / 100.0 - 1.0, volatility(bars)[39]
+    width = move / (2.0 * deviation)
+    assert width * deviation * 2.0 == move  # a horizon of 4: the root is exact
+    assert triple_barrier(bars, horizon=4, width=width).held[39] == 1
+    assert triple_barrier(bars, horizon=4, width=np.nextafter(width, 9) * (1 + 1e-15)).held[39] == 4
 
 
 def test_where_no_barrier_is_touched_the_sign_at_the_horizon_decides():
@@ -138,6 +175,47 @@ def test_flat_overnight_a_label_of_ones_own_that_is_cut_short_teaches_nothing():
     assert flat.held.tolist() == [1, 0, 2, 2]
     assert flat.weight.tolist() == [0, 0, 1, 1]
     assert flat.target.tolist() == [1, 0, 0, 0]  # from 11 to 12 until the session ends; the others are its own
+
+
+def test_flat_overnight_a_cost_aware_label_pays_by_what_is_left_of_its_session():
+    bars = two_sessions([10.0, 11, 11.001, 20, 21, 22, 23])
+    options = {"horizon": 2, "cost_bps": 20.0, "barrier_width": 1.0, "overnight": "flat"}
+    # bought at bar 1, sold at bar 2 for 0.9 basis points more, before the night's rise; at bar 2 there is no time left
+    assert labels.make(bars, kind="cost-aware", **options).weight.tolist() == [0, 0, 1, 1]
+    assert labels.make(bars, kind="direction", **options).weight.tolist() == [1, 0, 1, 1]
+
+
+def test_a_label_of_ones_own_rises_where_its_value_is_above_0():
+    found = labels.own(opens(*[100.0] * 7), name="tests.helpers.own_labels:small_steps", horizon=1)
+    assert found.target.tolist() == [0, 0, 1, 1, 0]
+
+
+def moments_and_returns():
+    """Moments of 1, 2, 3, 4 and 7 symbols in no order, with returns some of which are the same."""
+    rng = np.random.default_rng(5)
+    sizes = np.array([3, 1, 7, 2, 4, 2, 7])
+    moments = np.repeat(np.datetime64("2024-01-02", "ns") + np.arange(len(sizes)) * np.timedelta64(1, "D"), sizes)
+    returns = rng.choice([-0.03, -0.01, 0.0, 0.02], len(moments)) + rng.choice([0.0, 0.001], len(moments))
+    order = rng.permutation(len(moments))
+    return moments[order], returns[order]
+
+
+def test_above_the_median_of_its_moment_is_what_pandas_says():
+    moments, returns = moments_and_returns()
+    median = pd.Series(returns).groupby(moments).transform("median").to_numpy()
+    found = labels.across_symbols(returns, moments, kind="above-median")
+    np.testing.assert_array_equal(found, returns > median)
+    assert 0 < found.sum() < np.sum(returns >= median)  # some lie on it
+
+
+def test_the_rank_among_the_others_of_its_moment_is_that_of_scipy():
+    moments, returns = moments_and_returns()
+    found = labels.across_symbols(returns, moments, kind="relative")
+    for moment in np.unique(moments):
+        rows = moments == moment
+        others = rows.sum() - 1
+        expected = (rankdata(returns[rows]) - 1) / others if others else [0.5]
+        np.testing.assert_allclose(found[rows], expected, rtol=1e-12)
 
 
 @given(kind=st.sampled_from(LABELS), horizon=st.integers(1, 5), length=st.integers(7, 16), seed=st.integers(0, 100))

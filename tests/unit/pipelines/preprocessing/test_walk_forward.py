@@ -1,10 +1,22 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import ConfigError, TooFewBarsError
-from pipelines.preprocessing.walk_forward import SPLITS, by_length, purge, walk_forward
+from pipelines.preprocessing.walk_forward import (
+    SPLITS,
+    before,
+    by_length,
+    checked,
+    newest,
+    purge,
+    time_span,
+    walk_forward,
+)
+from pipelines.preprocessing.windows import PER_WINDOW, Windows
 from tests.helpers.windows import random_walk_windows
 
 
@@ -127,3 +139,99 @@ def test_lengths_in_years_are_calendar_time_and_a_length_that_is_none_is_one_lin
             by_length(windows, train=text, test="1y")
     with pytest.raises(TooFewBarsError, match="more than 9y of history"):
         by_length(windows, train="9y", test="1y")
+
+
+def every(hours: int, *, moments: int, symbols: int = 1) -> Windows:
+    """So many windows at moments that are so many hours apart; a label is known an hour after its decision."""
+    made = random_walk_windows(bars=100)[1]
+    rows = moments * symbols
+    columns = {name: np.resize(getattr(made, name), rows) for name in PER_WINDOW}
+    decided = np.datetime64("2020-01-01", "ns") + np.arange(moments) * np.timedelta64(hours, "h")
+    times = {"decided_at": np.repeat(decided, symbols), "exit_at": np.repeat(decided + np.timedelta64(1, "h"), symbols)}
+    return dataclasses.replace(made, **columns | times)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("3d", 259_200), ("2h", 7_200), ("30min", 1_800), ("10s", 10), (" 1 D ", 86_400)]
+)
+def test_a_time_span_in_seconds(text, seconds):
+    assert time_span(text) == np.timedelta64(seconds * 1_000_000_000, "ns")
+
+
+def test_a_label_known_a_nanosecond_before_the_test_is_kept():
+    made = every(24, moments=20)
+    late = made.exit_at.copy()
+    late[8:10] = made.decided_at[10] - np.array([1, 0], "timedelta64[ns]")
+    moved = dataclasses.replace(made, exit_at=late)
+    tested = np.arange(10, 12)
+    assert purge(moved, np.arange(10), tested=tested).tolist() == list(range(9))
+    nanosecond = np.timedelta64(1, "ns")
+    assert purge(moved, np.arange(10), tested=tested, embargo=nanosecond).tolist() == list(range(8))
+    assert purge(moved, np.arange(10), tested=tested[:0]).tolist() == []
+
+
+def test_the_fewest_rows_of_a_fold_are_50_to_train_10_to_validate_and_5_to_test():
+    made = every(24, moments=100)
+    rows = {"train": np.arange(50), "validation": np.arange(60, 70), "test": np.arange(80, 85)}
+    assert checked(made, 0, **rows).weights.tolist() == [1.0] * 100
+    for name, fewest in (("train", 50), ("validation", 10), ("test", 5)):
+        with pytest.raises(TooFewBarsError, match=f"Expected {fewest} {name} rows in every fold, got {fewest - 1} in"):
+            checked(made, 0, **rows | {name: rows[name][:-1]})
+
+
+def test_15_percent_of_the_rows_before_a_block_validate():
+    fold = walk_forward(every(24, moments=1_000), folds=1)[0]
+    assert (fold.train.tolist(), fold.validation.tolist()) == (list(range(340)), list(range(340, 400)))
+    assert fold.test.tolist() == list(range(400, 1_000))
+
+
+def test_planned_blocks_lie_where_they_will_lie_and_begin_with_5_rows():
+    whole = walk_forward(every(24, moments=1_000), folds=3)  # blocks of 200 from row 400 on
+    for count, tested in ((604, [200]), (605, [200, 5]), (800, [200, 200]), (1_000, [200, 200, 200])):
+        folds = walk_forward(every(24, moments=count), folds=3, planned=1_000)
+        assert [len(fold.test) for fold in folds] == tested
+        for fold, same in zip(folds, whole, strict=False):
+            np.testing.assert_array_equal(fold.train, same.train)
+            assert (fold.number, fold.test[0]) == (same.number, same.test[0])
+
+
+def test_decisions_of_one_moment_are_in_one_block():
+    folds = walk_forward(every(24, moments=200, symbols=3), folds=7)  # 360 rows from row 240 on: 52, 52, 52, 51, ...
+    begins = [fold.test[0] for fold in folds]
+    assert begins == [240, 291, 342, 396, 447, 498, 549]  # 292, 344, 396, 447, ..., each brought to its moment's first
+    np.testing.assert_array_equal(np.concatenate([fold.test for fold in folds]), np.arange(240, 600))
+
+
+def test_the_last_block_of_a_length_is_left_out_below_5_rows():
+    for moments, last in ((204, 100), (205, 5)):
+        assert len(by_length(every(24, moments=moments), train="100", test="100")[-1].test) == last
+    with pytest.raises(TooFewBarsError, match="Expected 5 test rows in every fold, got 1 in fold 0"):
+        by_length(every(24, moments=204), train="100", test="1")
+    with pytest.raises(TooFewBarsError, match="Expected more than 100 of history before the first test, got 100"):
+        by_length(every(24, moments=100), train="100", test="100")
+
+
+def test_a_year_is_365_and_a_quarter_days_to_the_second():
+    windows = every(6, moments=3 * 1_461 + 9)  # four moments a day: 1,461 a year
+    folds = by_length(windows, train="1y", test="1y")
+    assert [fold.test[0] for fold in folds] == [1_461, 2_922, 4_383]
+    assert [fold.train[0] for fold in folds] == [0, 1_461, 2_922]
+    assert [len(fold.test) for fold in folds] == [1_461, 1_461, 9]
+
+
+def test_the_newest_fold_learns_from_all_labels_known_at_its_decision():
+    windows = every(24, moments=200)
+    fold = newest(windows)
+    assert (fold.train.tolist(), fold.validation.tolist()) == (list(range(170)), list(range(170, 199)))  # 0.15 x 199
+    assert fold.test.tolist() == [199]
+    rolling = newest(windows, split="rolling")
+    assert (rolling.train[0], rolling.validation[-1]) == (199 - 80, 198)
+    panel = newest(windows, test=np.arange(190, 200), embargo="2d")
+    assert panel.validation[-1] == 187  # known at hour 1 of its day, 2 days and more before day 190
+    assert panel.test.tolist() == list(range(190, 200))
+
+
+def test_a_fold_of_given_test_rows_learns_from_what_was_known_before_them():
+    fold = before(every(24, moments=200), 4, test=np.arange(150, 170))
+    assert (fold.number, fold.train.tolist()) == (4, list(range(128)))
+    assert fold.validation.tolist() == list(range(128, 150))  # 0.15 x 150
