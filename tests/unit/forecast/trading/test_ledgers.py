@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecast.config.trading import Costs
-from forecast.trading.ledgers import ledger_frame, read_ledgers, round_trips, trade_frame
+from forecast.trading.ledgers import ledger_frame, position_orders, read_ledgers, round_trips, trade_frame
 from forecast.trading.simulator import Ledger, trade, trade_all
 
 DAY = np.timedelta64(1, "D")
@@ -67,11 +67,18 @@ def test_a_ruin_is_a_trade_that_lost_everything() -> None:
     assert trades.net_return.tolist() == [-1.0]
 
 
+def test_a_sale_that_costs_more_than_there_is_loses_everything() -> None:
+    trades = round_trips(ledger([1, 2, 0], [100, 100, 100, 100], fee_bps=6000))  # 60 %, 60 %, then 120 %
+    assert trades.net_return.tolist() == [-1.0]
+    assert trades.cost == pytest.approx([2.4])
+
+
 def test_a_ledger_saved_without_what_was_traded_has_trades_too() -> None:
     whole = ledger([1, -1], [100, 110, 99], fee_bps=100)
     frame = ledger_frame([whole]).drop(columns=["traded", "financing"])
     (old,) = read_ledgers(frame)
     assert old.traded is None
+    assert position_orders(old).tolist() == [1.0, -2.0, 1.0]
     assert round_trips(old).side.tolist() == [1, -1]
 
 
@@ -110,6 +117,7 @@ def test_trades_add_up_to_their_ledger_to_1e_12(given_accounts: tuple[list[Ledge
 def test_the_table_of_trades_has_a_row_per_trade_with_its_prices() -> None:
     opens = [100.0, 110.0, 99.0, 120.0, 132.0]
     frame = trade_frame([ledger([1, 1, 0, -1], opens)], opens=np.array(opens))
+    assert frame["side"].tolist() == ["long", "short"]
     assert frame.iloc[1].to_dict() == {
         "symbol": "TEST", "model": "lstm", "member": "ensemble", "side": "short",
         "entry_at": pd.Timestamp("2020-01-04", tz="UTC"), "exit_at": pd.Timestamp("2020-01-05", tz="UTC"), "bars": 1,

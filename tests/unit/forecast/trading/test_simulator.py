@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from forecast.config.trading import Costs
-from forecast.trading.simulator import equity, trade, trade_all
+from forecast.trading.simulator import account, contributions, equity, trade, trade_all
 from pipelines.errors import ConfigError
 
 
@@ -84,6 +84,66 @@ def test_what_is_lost_whole_stays_lost():
     dear = make([1, -1, 1, -1], [100, 101, 102, 103, 104], fee=6000, slippage=0)  # both sides of a turn: 120 %
     assert dear.net_return.tolist() == pytest.approx([0.4 * 1.01 - 1, -1.0, 0.0, 0.0, 0.0])
     assert equity(dear.net_return)[-1] == 0.0
+
+
+def test_after_a_ruin_nothing_is_held_earned_traded_or_paid():
+    days = np.datetime64("2020-01-01", "ns") + np.arange(5) * np.timedelta64(24, "h")
+    costs = Costs(fee_bps=10, slippage_bps=0, borrow_rate=0.365, financing_rate=0.365)
+    (ledger,) = trade_all(
+        np.array([[-1.0, -1, 1, 2]]), symbol="X", names=[("a", "0")], opened_at=days,
+        opens=np.array([100.0, 201, 100, 300, 330]), costs=costs,
+    )  # fmt: skip
+    assert ledger.net_return.tolist() == [-1.0, 0.0, 0.0, 0.0, 0.0]
+    for column in (ledger.position, ledger.traded, ledger.gross_return, ledger.financing, ledger.cost):
+        assert column[0] != 0
+        assert column[1:].tolist() == [0.0] * 4
+
+
+def test_a_price_that_just_doubles_takes_all_of_a_short():
+    ledger = make([-1, 1], [100, 200, 400], fee=0, slippage=0)
+    assert ledger.net_return.tolist() == [-1.0, 0.0, 0.0]
+    assert ledger.traded.tolist() == [-1.0, 0.0, 0.0]
+
+
+def test_costs_of_the_whole_account_leave_what_could_not_be_traded_as_it_was():
+    days = np.datetime64("2020-01-01", "ns") + np.arange(4) * np.timedelta64(24, "h")
+    tradable = np.ones((2, 4), dtype=bool)
+    tradable[1, 1] = False
+    made = account(
+        np.array([[[1.0, -1, 0], [0.25, 0, 0]]]), opened_at=days, opens=np.full((2, 4), 100.0),
+        costs=Costs(fee_bps=5_000, slippage_bps=0), spread=None, tradable=tradable,
+    )  # fmt: skip
+    assert made.cost.tolist() == [[0.625, 1.0, 0.0, 0.0]]  # the turn at bar 1 trades twice the account at one half
+    assert made.net_return.tolist() == [[-0.625, -1.0, 0.0, 0.0]]
+    assert made.position.tolist() == [[[1, -1, 0, 0], [0.25, 0.25, 0, 0]]]
+
+
+def test_what_each_asset_contributed_worked_out_by_hand():
+    days = np.datetime64("2020-01-01", "ns") + np.arange(2) * np.timedelta64(24, "h")
+    opens, costs = np.array([[100.0, 110], [50, 50]]), Costs(fee_bps=100, slippage_bps=0)
+    half = np.array([[0.0, 0.0], [0.01, 0.02]])
+    options = {"opens": opens, "costs": costs, "spread": half}
+    made = account(np.array([[[0.5], [-0.5]]]), opened_at=days, tradable=None, **options)
+    # the account grows by 5 % before the first is sold at 0.55 and the second bought back at 0.5 of what it was
+    expected = [[[0.05 - 0.005, -0.01 * 0.55 / 1.05], [-0.5 * 0.02, -0.03 * 0.5 / 1.05]]]
+    np.testing.assert_allclose(contributions(made, **options), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("spread", [None, 0.002])
+def test_contributions_add_up_to_what_was_earned_less_costs(spread):
+    rng = np.random.default_rng(2)
+    opens = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, (3, 30)), axis=1))
+    days = np.datetime64("2020-01-01", "ns") + np.arange(30) * np.timedelta64(24, "h")
+    options = {
+        "opens": opens,
+        "costs": Costs(fee_bps=5, slippage_bps=5),
+        "spread": None if spread is None else np.full((3, 30), spread),
+    }
+    made = account(rng.uniform(-1, 1, (4, 3, 29)), opened_at=days, tradable=rng.random((3, 30)) > 0.2, **options)
+    assert made.financing.shape == made.net_return.shape == (4, 30)
+    assert made.traded.shape == (4, 3, 30)
+    parts = contributions(made, **options)
+    np.testing.assert_allclose(parts.sum(axis=1), made.gross_return - made.cost, rtol=1e-9, atol=1e-12)
 
 
 def test_constant_prices_cost_what_is_traded_and_nothing_else():

@@ -139,11 +139,12 @@ def test_prices_that_go_on_over_a_split_are_brought_back_to_what_was_traded() ->
     assert raw.volume.tolist() == pytest.approx([100 / 3, 100 / 1.5, 100 / 1.5, 100])
     assert undone.dividend.tolist() == pytest.approx([0, 0.75, 0.375, 0])  # per share of their own day
     assert undone.split.tolist() == every.split.tolist()
+    assert as_traded(bars, actions(bars, {2: (0.0, 1.5)}))[2]
 
 
 def test_prices_that_fall_with_the_split_stay_as_they_are() -> None:
     bars = daily_bars([51, 102, 52, 53])  # one share of 102 became two
-    split = actions(bars, {2: (0.0, 2.0)})
+    split = actions(bars, {0: (0.0, 7.0), 2: (0.0, 2.0)})  # of the first nothing is seen
     assert as_traded(bars, split) == (bars, split, False)
     none = actions(bars, {1: (1.0, 1.0)})
     assert as_traded(bars, none) == (bars, none, False)
