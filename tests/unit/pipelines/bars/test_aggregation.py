@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.bars.aggregation import Stream, from_chunks, from_ticks
+from pipelines.bars.aggregation import Stream, from_chunks, from_ticks, joined
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars, Ticks
 from pipelines.sources import sample
@@ -87,7 +87,7 @@ def test_time_bars_of_a_market_that_never_closes_follow_the_clock() -> None:
 
 
 _KINDS = [
-    *("tick:1", "tick:3", "volume:4", "volume:40", "dollar:100.5", "imbalance:3", "imbalance:10"),
+    *("tick:1", "tick:3", "volume:4", "volume:40", "dollar:100.5", "imbalance:3", "imbalance:10", "runs:4"),
     *("time:1m", "time:7m", "time:90s", "time:3h"),
 ]
 _GAPS = st.lists(
@@ -176,6 +176,46 @@ def test_vwap_trades_and_signed_volume() -> None:
     silent = from_ticks(trades([0, 1], [10, 12], [0, 0]), "tick:2")
     assert silent.vwap is not None
     assert silent.vwap.tolist() == [11]
+
+
+def quoted(calendar: str = "XNYS") -> Ticks:
+    """Six trades; the second and the fifth without a quote, the third with quotes of no size."""
+    nan = float("nan")
+    plain = trades([0, 1, 2, 3, 4, 5], [10, 10, 11, 11, 11, 11], [1, 2, 4, 0.25, 0.25, 0.25], calendar)
+    return Ticks(
+        symbol="XYZ", time=plain.time, price=plain.price, size=plain.size, calendar=calendar,
+        bid=np.array([9.5, nan, 9, 10.9, nan, nan]), ask=np.array([10.5, nan, 11, 11.5, nan, nan]),
+        bid_size=np.array([0.5, nan, 0, 0.2, nan, nan]), ask_size=np.array([0.25, nan, 0, 0.6, nan, nan]),
+        order_flow=np.array([1.0, 2, -4, 0.5, 0, 0]),
+    )  # fmt: skip
+
+
+def test_quotes_of_a_bar_are_the_first_in_force_and_means_of_those_that_there_are() -> None:
+    bars = from_ticks(quoted(), "tick:2")
+    np.testing.assert_array_equal(bars.bid, [9.5, 9, np.nan])
+    np.testing.assert_array_equal(bars.ask, [10.5, 11, np.nan])
+    np.testing.assert_allclose(bars.spread, [1 / 10, (2 / 10 + 0.6 / 11.2) / 2, np.nan], rtol=1e-12)
+    # 0.25 more than half of 0.75 at the bid; nothing at either side says nothing; three times as much at the ask
+    np.testing.assert_allclose(bars.depth_imbalance, [1 / 3, -1 / 2, np.nan], rtol=1e-12)
+    np.testing.assert_array_equal(bars.order_flow, [3, -3.5, 0])
+    # at the middle before any change, no quote and no change; above the middle, below it; the fall that it was
+    np.testing.assert_array_equal(bars.signed_volume, [0, 4 - 0.25, 0.5])
+
+
+def test_a_bar_of_less_than_one_share_has_the_mean_price_of_its_shares() -> None:
+    bars = from_ticks(trades([0, 1], [10, 14], [0.125, 0.375]), "tick:2")
+    assert bars.vwap is not None
+    assert bars.vwap.tolist() == [13]
+
+
+def test_ticks_one_after_the_other_are_of_the_market_of_the_first_and_have_quotes_where_all_have_them() -> None:
+    first, second = quoted(), trades([9], [12], calendar="24/7")
+    both = joined(first, second)
+    assert (both.calendar, len(both), both.bid) == ("XNYS", 7, None)
+    assert joined(second, first.rows([])).calendar == "24/7"
+    twice = joined(first, first.rows([5]))
+    assert twice.bid is not None
+    np.testing.assert_array_equal(twice.bid, [9.5, np.nan, 9, 10.9, np.nan, np.nan, np.nan])
 
 
 def volume_by_hand(ticks: Ticks, amount: float) -> list[int]:
