@@ -122,7 +122,7 @@ class DaskPool:
 
 
 def _start_workers(address: str, jobs: int) -> "subprocess.Popen[bytes]":
-    """Workers of this machine, in a process that does not import the person's script (forecast.compute.worker)."""
+    """Workers of this machine, in a process that does not import the person's script (pipelines.user_code.worker)."""
     options = ("--nworkers", str(jobs), "--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1")
     return subprocess.Popen(  # noqa: S603  # this very Python
         [sys.executable, "-m", "distributed.cli.dask_worker", address, *options],

@@ -19,10 +19,10 @@ from forecast.compute.processes import Inline, Processes
 from forecast.compute.progress import Progress
 from forecast.compute.shared_data import SharedData
 from forecast.compute.task import MemberResult, MemberTask
-from forecast.compute.worker import WorkerDiedError
 from forecast.networks.results import FitResult
 from pipelines.errors import ForecastError, RunError
 from pipelines.files import temporary_folder
+from pipelines.user_code.worker import WorkerDiedError
 
 _MOST_ATTEMPTS = 3
 _COMPILED = "compiled"

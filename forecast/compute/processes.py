@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from forecast.compute.worker import Worker, WorkerDiedError
+from pipelines.user_code.worker import Worker, WorkerDiedError
 
 
 def cores() -> int:

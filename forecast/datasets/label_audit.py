@@ -45,7 +45,7 @@ def audit(dataset: Dataset, *, name: str, horizon: int, rng: np.random.Generator
         ConfigError: it fails, takes too long, or gives others for the same bars.
     """
     bars = dataset.bars
-    user_code.forget([name])
+    user_code.end_process()
     effort = Effort()
     values, bars_held = custom_labels.compute(name, bars, horizon=horizon)
     elapsed = effort.seconds()

@@ -182,7 +182,7 @@ def _compare_chain(
 
 def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: int) -> Iterator[tuple[str, bool]]:
     """Everything that was known at the close of `bar`, made again from another source."""
-    custom_features.forget([*experiment.features, experiment.label])
+    custom_features.import_anew([*experiment.features, experiment.label])
     try:
         prices = make_bars(source, experiment)
         if len(prices) <= bar:  # the last bar of trades was closed by a pause that has no end yet

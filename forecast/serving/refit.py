@@ -48,7 +48,7 @@ def refit(
     """
     described, experiment = open_experiment(run)
     user_code.check_sources([experiment.label], described.get("user_code", {}))
-    user_code.forget([experiment.label])  # what was checked is what runs
+    user_code.end_process()  # what was checked is what runs
     dataset = prepare_newest(make_bars(source, experiment), experiment)
     workers.start()
     data = workers.share(SharedData.of(dataset))

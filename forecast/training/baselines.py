@@ -3,7 +3,6 @@
 Like the networks they learn on training rows and make their one choice (how strongly to hold back) on validation rows.
 """
 
-import inspect
 import itertools
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
@@ -15,8 +14,8 @@ from numpy.typing import NDArray
 from forecast.compute.shared_data import SharedData
 from forecast.compute.task import BaselineResult, Task
 from forecast.config.model_registry import is_own_baseline
-from pipelines import user_code
-from pipelines.errors import ConfigError, RunError
+from forecast.training import user_baselines
+from pipelines.errors import RunError
 from pipelines.market.types import Floats
 from pipelines.preprocessing.walk_forward import Fold
 from pipelines.preprocessing.windows import Rows, gather
@@ -27,8 +26,6 @@ _ROUNDS = 100
 _BINS = 64
 _MOST_AT_ONCE = 1 << 22  # numbers of the windows that are asked for at a time
 _BLOCK = 64  # rows: BLAS gives the same last digits of a product whichever multiple of it is taken at once
-_LONGEST_FIT = 600.0  # seconds of a person's own
-_SAME = 1e-5  # probabilities of the same rows asked for beside others; sums in single precision differ by less
 _NARROWEST = 1e-3  # a baseline that always has an opinion, however weak
 
 
@@ -159,68 +156,11 @@ def user_baseline(data: SharedData, fold: int, predicted_rows: Rows, *, name: st
     Raises:
         ConfigError: it fails, takes too long, or answers with something else than probabilities of two classes.
     """
-    from threadpoolctl import threadpool_limits
-
     flat, rows, targets = _flat(data, fold), data.folds[fold], data.windows.targets
     train = _weighted(rows, rows.train)
     if (constant := _one_class(targets[train], len(predicted_rows))) is not None:
         return constant
-    with threadpool_limits(1):
-        return _own_answers(name, flat(train), targets[train], rows.weights[train], flat(predicted_rows))
-
-
-def check_own(name: str) -> None:
-    """Whether a person's own baseline can be made, fitted and asked, on a hundred made-up rows.
-
-    Raises:
-        ConfigError: it cannot.
-    """
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=(100, 4)).astype(np.float32)
-    _own_answers(name, rows, (rows[:, 0] > 0).astype(np.float64), np.ones(100, dtype=np.float32), rows)
-
-
-def _own_answers(
-    name: str, rows: NDArray[np.float32], targets: Floats, weights: NDArray[np.float32], inputs: NDArray[np.float32]
-) -> Floats:
-    user_code.forget([name])  # what it has seen in another fold may be this one's future
-    model = user_code.call(name, what="Baseline", seconds=_LONGEST_FIT)
-    if lacking := [method for method in ("fit", "predict_proba") if not callable(getattr(model, method, None))]:
-        raise ConfigError(
-            f"Baseline {name}: expected an object with fit and predict_proba, got {type(model).__name__} without "
-            f"{' and '.join(lacking)}. Give it scikit-learn's."
-        )
-    weighted = bool(np.ptp(weights)) and "sample_weight" in inspect.signature(model.fit).parameters
-    arguments, first = (weights,) if weighted else (), (len(inputs) + 1) // 2  # rows that are asked for once more
-
-    def answer(*sample_weights: Any) -> Any:
-        model.fit(rows, targets, *sample_weights)
-        classes = getattr(model, "classes_", np.array([0.0, 1.0]))
-        return model.predict_proba(inputs), model.predict_proba(inputs[:first]), classes
-
-    predicted, earlier, classes = user_code.limited(
-        answer, *arguments, name=name, what="Baseline", seconds=_LONGEST_FIT
-    )
-    try:
-        chances, classes = np.asarray(predicted, dtype=np.float64), np.asarray(classes, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"Baseline {name}: expected numbers of predict_proba, got {type(predicted).__name__}."
-        ) from error
-    if chances.shape != (len(inputs), 2) or not np.array_equal(classes, [0.0, 1.0]):
-        raise ConfigError(
-            f"Baseline {name}: expected predict_proba to give shape ({len(inputs)}, 2) for the classes 0 and 1, got "
-            f"{chances.shape} for {classes.tolist()[:4]}. Give one probability a class."
-        )
-    if not np.all(np.isfinite(chances) & (chances >= 0.0) & (chances <= 1.0)):
-        raise ConfigError(f"Baseline {name}: expected probabilities from 0 to 1, got others. Check predict_proba.")
-    alone = np.asarray(earlier, dtype=np.float64)
-    if not np.allclose(alone, chances[:first], rtol=0.0, atol=_SAME):
-        raise ConfigError(
-            f"Baseline {name}: expected the same probabilities when later rows are not asked for, got others. Let "
-            "predict_proba answer each row from that row and from fit alone, and draw no random numbers."
-        )
-    return _probabilities(chances)
+    return user_baselines.answers(name, flat(train), targets[train], rows.weights[train], flat(predicted_rows))
 
 
 BASELINES: dict[str, Callable[[SharedData, int, Rows], Floats]] = {

@@ -9,7 +9,6 @@ import pandas as pd
 from forecast.compute.executor import WorkerPool
 from forecast.compute.progress import Progress
 from forecast.compute.task import count_own, order_for
-from forecast.compute.worker import WorkerDiedError
 from forecast.config.experiment import Experiment
 from forecast.config.model_registry import is_own_network
 from forecast.datasets.dataset import Dataset
@@ -18,11 +17,12 @@ from forecast.datasets.panel import PanelDataset
 from forecast.runs import integrity, trial_log
 from forecast.runs import run as runs
 from forecast.runs.run import Run
-from forecast.training.baselines import check_own
+from forecast.training.user_baselines import check_own
 from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars
 from pipelines.preprocessing import custom_features
+from pipelines.user_code.worker import WorkerDiedError
 
 _WEEK, _MONTH = np.timedelta64(7, "D"), np.timedelta64(31, "D")
 _OWN = (("Model", "models"), ("Baseline", "baselines"), ("Label", "label"))

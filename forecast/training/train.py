@@ -75,9 +75,7 @@ def train_all(
             for note in covariate_notes([prices], others, title=prices.symbol):
                 progress.note(note)
             announce_code(experiment, progress=progress)
-            user_code.forget(
-                [*code.get("user_features", {}), experiment.label]
-            )  # a file edited in a notebook's lifetime runs as its sha256 says
+            user_code.end_process()  # a file edited in a notebook's lifetime runs as its sha256 says
             dataset = prepare(prices, experiment)
             certificate = begin(
                 run,

@@ -3,7 +3,7 @@
 What it returns goes through the look-ahead audit like everything else.
 """
 
-import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,12 @@ from pipelines.market.types import Bars, Floats
 from pipelines.user_code import LONGEST_CALL as LONGEST_CALL
 from pipelines.user_code import check_sources as check_sources
 from pipelines.user_code import files as files
-from pipelines.user_code import forget as forget
+from pipelines.user_code import import_anew as import_anew
 from pipelines.user_code import is_user_code as is_user_feature
 from pipelines.user_code import sources as sources
 
 __all__ = [
-    "LONGEST_CALL", "check_sources", "compute", "evaluate", "files", "forget", "is_user_feature", "one_per_bar",
+    "LONGEST_CALL", "check_sources", "compute", "evaluate", "files", "import_anew", "is_user_feature", "one_per_bar",
     "sources",
 ]  # fmt: skip
 
@@ -50,16 +50,16 @@ def evaluate(name: str, bars: Bars) -> np.ndarray[tuple[int], np.dtype[np.floati
     Raises:
         ConfigError: it cannot be imported, fails, takes too long, or does not return one number a bar.
     """
+    values: np.ndarray[tuple[int], np.dtype[np.floating]] = user_code.run(
+        _evaluate, name, bars, LONGEST_CALL, name=name, what="Feature", seconds=LONGEST_CALL
+    )
+    return values
+
+
+def _evaluate(name: str, bars: Bars, seconds: float) -> np.ndarray[tuple[int], np.dtype[np.floating]]:
     slow = f"Compute it on whole columns (numpy, pandas), or use fewer than these {len(bars):,} bars: --start."
-    user_code.load(name, what="Feature")
-    environment = dict(os.environ)
-    try:
-        result = user_code.call(name, bars, what="Feature", seconds=LONGEST_CALL, hint=slow)
-    finally:
-        if os.environ != environment:  # what it leaves there, the process of its audit would inherit
-            for variable in os.environ.keys() - environment.keys():
-                del os.environ[variable]
-            os.environ.update(environment)
+    # arrays that came from another process can be written to, those of new bars cannot
+    result = user_code.call(name, replace(bars), what="Feature", seconds=seconds, hint=slow)
     return one_per_bar(result, bars, what=f"Feature {name}: expected numbers")
 
 

@@ -4,6 +4,8 @@ values: one number a bar; above 0 is a rise. held: bars from the entry, the open
 values[t] is known; one number for all bars, or one a bar. The look-ahead audit makes it again on what was known then.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,8 +27,14 @@ def compute(name: str, bars: Bars, *, horizon: int) -> tuple[Floats, NDArray[np.
     Raises:
         ConfigError: it cannot be imported, fails, takes too long, or returns something else.
     """
+    seconds = user_code.LONGEST_CALL
+    values, bars_held = user_code.run(_compute, name, bars, horizon, name=name, what="Label", seconds=seconds)
+    return values, bars_held
+
+
+def _compute(name: str, bars: Bars, horizon: int) -> tuple[Floats, NDArray[np.int64]]:
     slow = f"Compute it on whole columns (numpy, pandas), or use fewer than these {len(bars):,} bars: --start."
-    answer = user_code.call(name, bars, what="Label", hint=slow)
+    answer = user_code.call(name, replace(bars), what="Label", hint=slow)  # new bars: their arrays cannot be changed
     if not isinstance(answer, tuple | list) or len(answer) != 2:
         raise ConfigError(
             f"Label {name}: expected a pair of values and bars held, got {type(answer).__name__}. Return values, "

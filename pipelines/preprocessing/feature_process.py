@@ -44,7 +44,7 @@ class _Feature:
     def first(self, history: Bars) -> None:
         """Imports it. What the first call opens belongs to the import, what the second one reads is data."""
         for copy in range(2):
-            custom_features.forget([self.name])
+            custom_features.import_anew([self.name])
             reads = self._watched(lambda: _attempt(self.name, history), mapped=True)[1]
             if copy and reads > _MODULE_READS:
                 self.entries[PAST_THE_HOOK] = None

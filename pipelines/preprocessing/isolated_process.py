@@ -23,6 +23,7 @@ from typing import IO, Any
 import numpy as np
 
 from pipelines.errors import ConfigError
+from pipelines.user_code import WATCHED
 
 _CODE = (".py", ".pyc", ".pyi", ".so", ".pyd", ".dll", ".nbi", ".nbc")
 _TABLES = (".csv", ".parquet", ".feather", ".arrow", ".h5", ".hdf5", ".npy", ".npz", ".pkl", ".sqlite", ".db")
@@ -185,6 +186,7 @@ def question() -> tuple[dict[str, Any], Callable[[], Part], Send]:
 
     What the person's code prints goes to stderr.
     """
+    WATCHED.set()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     request = dict(_read()[0])

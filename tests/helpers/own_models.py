@@ -1,5 +1,7 @@
 """Baselines and networks of a person's own: as they should be, and as they should not."""
 
+import os
+
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
@@ -41,6 +43,11 @@ class Leaving(Constant):
         raise SystemExit(7)
 
 
+class Ending(Constant):
+    def fit(self, rows: np.ndarray, targets: np.ndarray) -> None:
+        os._exit(0)
+
+
 class Demanding(Constant):
     def __init__(self, strength: float) -> None:
         self.strength = strength
@@ -63,3 +70,10 @@ class Remembers(Constant):
     def fit(self, rows: np.ndarray, targets: np.ndarray) -> None:
         self.seen.append(float(targets.mean()))
         self.share = self.seen[0]
+
+
+class InAnotherModule(Constant):
+    """The same, but what it has seen lies in a library, where importing this module anew leaves it."""
+
+    def fit(self, rows: np.ndarray, targets: np.ndarray) -> None:
+        self.share = vars(np).setdefault("first_share", float(targets.mean()))

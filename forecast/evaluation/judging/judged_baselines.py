@@ -11,7 +11,7 @@ from forecast.config.model_registry import own_baseline
 from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Dataset, make_windows
 from forecast.evaluation.judging.decisions import Decisions
-from forecast.training import baselines
+from forecast.training import baselines, user_baselines
 from pipelines import user_code
 from pipelines.errors import TooFewBarsError
 from pipelines.market.types import Bars
@@ -43,7 +43,7 @@ def fit_baselines(
     member = tested.rows[tested.rows["model"] == tested.rows["model"].iloc[0]]
     member = member[member["seed"] == member["seed"].iloc[0]]
     for name in filter(user_code.is_user_code, experiment.baselines):
-        baselines.check_own(name)
+        user_baselines.check_own(name)
     try:
         windows = make_windows(prices, experiment)
         first = int(windows.ends[0])

@@ -18,11 +18,11 @@ from forecast.compute.executor import FitFailure, InlinePool, fit_all
 from forecast.compute.processes import Processes
 from forecast.compute.shared_data import SharedData
 from forecast.compute.task import FitTask, check_versions
-from forecast.compute.worker import WorkerDiedError
 from forecast.networks.results import Architecture, Budget
 from pipelines.errors import RunError
 from pipelines.preprocessing.scaling import fit_scaler
 from pipelines.preprocessing.walk_forward import walk_forward
+from pipelines.user_code.worker import WorkerDiedError
 from tests.helpers.command_line import environment
 from tests.helpers.windows import random_walk_windows
 

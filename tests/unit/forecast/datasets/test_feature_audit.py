@@ -10,9 +10,9 @@ from forecast.config.experiment import Experiment
 from forecast.datasets import feature_audit
 from forecast.datasets.dataset import Source, make_bars, prepare
 from forecast.datasets.lookahead_audit import certify, truncated_in_first_test
+from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.market.types import Actions
-from pipelines.preprocessing import custom_features
 from pipelines.sources.synthetic import random_walk
 from tests.helpers import honest_features, leaky_features
 
@@ -30,7 +30,7 @@ def experiment_of(module, functions):
 
 def audited(module, functions):
     experiment, source = experiment_of(module, functions), walk()
-    custom_features.forget(experiment.features)
+    user_code.end_process()
     dataset = prepare(make_bars(source, experiment), experiment)
     return feature_audit.audit(dataset, names=experiment.features, rng=np.random.default_rng(0))
 
@@ -159,7 +159,7 @@ def test_a_feature_that_ends_its_process_is_refused_and_the_run_goes_on_living(o
 
 
 def test_a_feature_that_takes_too_long_is_stopped(own, monkeypatch):
-    monkeypatch.setattr(custom_features, "LONGEST_CALL", 0.05)
+    monkeypatch.setattr("pipelines.preprocessing.custom_features.LONGEST_CALL", 0.05)
     with pytest.raises(ConfigError, match=r"endless: expected an answer within 0\.05 s, got none\. .* these 600 bars"):
         audited(own, ["endless"])
 

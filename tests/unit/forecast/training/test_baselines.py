@@ -6,7 +6,7 @@ import pytest
 from forecast.compute.shared_data import SharedData
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import prepare
-from forecast.training import baselines
+from forecast.training import baselines, user_baselines
 from forecast.training.baselines import BASELINES
 from pipelines.errors import ConfigError
 from pipelines.sources.synthetic import random_walk
@@ -116,19 +116,21 @@ def test_a_baseline_of_ones_own_is_fitted_on_the_same_windows_and_asked_like_the
         ("Demanding", "failed: TypeError: .*missing 1 required positional argument"),
         ("Missing", "expected a class Missing in"),
         ("Ranks", "expected the same probabilities when later rows are not asked for, got others"),
+        ("Ending", r"expected it to return, got the end of its process \(exit code 0\)"),
     ],
 )
 def test_what_is_no_baseline_is_refused_before_anything_is_trained(name, message):
     with pytest.raises(ConfigError, match=message):
-        baselines.check_own(f"{OWN}:{name}")
+        user_baselines.check_own(f"{OWN}:{name}")
 
 
-def test_a_baseline_of_ones_own_takes_nothing_from_a_later_fold_into_an_earlier_one():
+@pytest.mark.parametrize("memory", ["Remembers", "InAnotherModule"])
+def test_a_baseline_of_ones_own_takes_nothing_from_a_later_fold_into_an_earlier_one(memory):
     made = dataset()
-    predict(made, fold=1, name=f"baseline:{OWN}:Remembers")
+    predict(made, fold=1, name=f"baseline:{OWN}:{memory}")
     share = made.windows.targets[made.folds[0].train].mean()
     assert share != made.windows.targets[made.folds[1].train].mean()
-    np.testing.assert_allclose(predict(made, fold=0, name=f"baseline:{OWN}:Remembers"), share)
+    np.testing.assert_allclose(predict(made, fold=0, name=f"baseline:{OWN}:{memory}"), share)
 
 
 def test_an_experiment_takes_a_baseline_of_ones_own_and_no_other_name():

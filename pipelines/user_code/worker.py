@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import queue
+import signal
 import struct
 import subprocess
 import sys
@@ -17,12 +18,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Any, cast
 
-from pipelines import user_code
+from pipelines.user_code.loading import FAILURES, WATCHED, one_line
 
 _LENGTH = struct.Struct("<Q")
 _CODE = (  # Ctrl-C is the business of the process that is served
     "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); import json, sys; "
-    "sys.path[:] = json.loads(sys.argv[1]); from forecast.compute.worker import main; main()"
+    "sys.path[:] = json.loads(sys.argv[1]); from pipelines.user_code.worker import main; main()"
 )
 
 
@@ -60,6 +61,11 @@ class Worker:
         self._send(task)
         return self._receive()
 
+    def ending(self) -> str:
+        """How the process ended: "exit code 0", "signal SIGSEGV"; waits for its end."""
+        code = self._process.wait()
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
     def kill(self) -> None:
         """Ends the process at once; from any thread."""
         self._process.kill()
@@ -89,6 +95,7 @@ class Worker:
 
 def main() -> None:
     """The life of a worker."""
+    WATCHED.set()
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
@@ -111,14 +118,14 @@ def _receive_all(requests: IO[bytes], tasks: "queue.SimpleQueue[bytes]") -> None
 def _answer(task: bytes) -> bytes:
     try:
         return pickle.dumps((True, pickle.loads(task)()))  # noqa: S301  # of the process that started this one
-    except user_code.FAILURES as error:
+    except FAILURES as error:
         error.add_note("".join(traceback.format_exception(error)))
         try:
             pickle.loads(content := pickle.dumps((False, error)))  # noqa: S301  # some cannot be made again
         except Exception:
             content = b""
         if isinstance(error, SystemExit) or not content:  # raised there, it would end that process
-            content = pickle.dumps((False, RuntimeError(user_code.one_line(error))))
+            content = pickle.dumps((False, RuntimeError(one_line(error))))
         return content
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from forecast.compute.worker import Worker, WorkerDiedError
+from pipelines.user_code.worker import Worker, WorkerDiedError
 
 ROOT = Path(__file__).parents[4]
 
@@ -105,7 +105,7 @@ def test_a_script_without_a_guard_runs_once_however_it_is_started(way, tmp_path)
 def test_workers_end_with_the_process_they_serve():
     code = "\n".join(
         [
-            "import os, pickle, time; from functools import partial; from forecast.compute.worker import Worker",
+            "import os, pickle, time; from functools import partial; from pipelines.user_code.worker import Worker",
             "worker = Worker(int); worker.call(os.getpid)",
             "worker._send(pickle.dumps(partial(time.sleep, 600))); os.kill(os.getpid(), 9)",
         ]
