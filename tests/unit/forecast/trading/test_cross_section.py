@@ -39,6 +39,11 @@ def test_the_highest_are_bought_and_the_lowest_sold_with_one_account_on_each_sid
     assert shares("rank-weighted", FIVE) == pytest.approx({"A": 2 / 3, "B": -1 / 3, "C": 1 / 3, "D": -2 / 3, "E": 0.0})
 
 
+def test_of_two_names_the_higher_is_bought_and_the_lower_sold_whole_whatever_their_distance():
+    assert shares("rank-weighted", {"A": 0.51, "B": 0.5}) == {"A": 1.0, "B": -1.0}
+    assert shares("rank-weighted", {"A": 0.51, "B": 0.5, "C": 0.4}) == {"A": 1.0, "B": 0.0, "C": -1.0}
+
+
 def test_names_of_one_probability_share_the_places_they_compete_for():
     tied = {"Z": 0.5, "A": 0.5, "M": 0.5, "B": 0.6}
     assert shares("top:2", tied) == pytest.approx({"Z": 1 / 6, "A": 1 / 6, "M": 1 / 6, "B": 1 / 2})

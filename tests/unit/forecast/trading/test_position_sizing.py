@@ -18,6 +18,7 @@ def test_kellys_fraction_by_hand():
     # an even bet of everything with chance 0.6: 2 x 0.6 - 1; win 2 or lose 1 at 0.5: 0.5 - 0.5 / 2
     assert kelly(np.array([0.6]), gain=1.0, loss=1.0) == pytest.approx([0.2])
     assert kelly(np.array([0.5]), gain=2.0, loss=1.0) == pytest.approx([0.25])
+    assert kelly(np.array([0.9]), gain=0.0, loss=1.0) == kelly(np.array([0.9]), gain=1.0, loss=0.0) == [0.0]
     assert kelly(np.array([0.5, 0.9]), gain=np.nan, loss=1.0).tolist() == [0.0, 0.0]
 
 

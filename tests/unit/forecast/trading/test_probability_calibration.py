@@ -41,6 +41,50 @@ def test_odds_that_are_worth_nothing_end_near_one_half_and_keep_their_direction(
     assert np.array_equal(after > 0.5, said > 0.5)
 
 
+def two_odds(odds, right, *, rows=1_000):
+    """Rows said with these odds for and against a rise in turn, so many of which came right."""
+    sign = np.tile([1.0, -1.0], rows // 2)
+    came = np.arange(rows) // 2 * 2 < right  # as many of either direction
+    return 1 / (1 + np.exp(-odds * sign)), ((sign > 0) == came).astype(float)
+
+
+@pytest.mark.parametrize(
+    ("odds", "right", "temperature"),
+    [
+        (7.0, 526, 7.0 / np.log(526 / 474)),  # 67.2
+        (7.0, 520, 7.0 / np.log(520 / 480)),  # 87.5
+        (7.0, 516, 100.0),  # 109
+        (0.04, 640, 0.04 / np.log(640 / 360)),  # 0.0695
+        (0.04, 800, 0.05),  # 0.029
+        (0.04, 1_000, 0.05),
+    ],
+)
+@pytest.mark.parametrize("rows", [1_000, 50])
+def test_the_temperature_of_one_size_of_odds_is_its_share_of_the_odds_that_came(odds, right, temperature, rows):
+    if right * rows % 2_000:
+        return
+    made = fit(*two_odds(odds, right * rows // 1_000, rows=rows), kind="temperature")
+    assert made.temperature == pytest.approx(temperature, rel=1e-8)
+
+
+def test_chances_of_one_half_are_worth_nothing_and_certain_ones_stay_finite():
+    up = (np.arange(40) % 2).astype(float)
+    assert fit(np.full(40, 0.5), up, kind="temperature").temperature == 100.0
+    made = fit(*two_odds(7.0, 520), kind="temperature")
+    said = made.apply(np.array([0.0, 1e-9, 1 - 1e-9, 1.0]))
+    edge = 1e9 ** (1 / made.temperature)
+    np.testing.assert_allclose(said, [1 / (1 + edge), 1 / (1 + edge), edge / (1 + edge), edge / (1 + edge)], rtol=1e-6)
+
+
+def test_twenty_rows_are_enough_and_a_target_of_one_half_is_no_rise():
+    said, up = two_odds(1.0, 12, rows=20)
+    made = fit(said, up, kind="temperature")
+    assert (made.kind, made.note) == ("temperature", "")
+    assert fit(said, np.where(up == 0, 0.5, up), kind="temperature").temperature == made.temperature
+    alike = fit(said, np.ones(20), kind="temperature")
+    assert (alike.kind, alike.note) == ("none", "validation rows of one class only: not calibrated")
+
+
 def test_isotonic_is_pooled_by_hand():
     # 1,000 rows each: said 0.2 came 30 %, said 0.4 came 10 %, said 0.6 came 90 %; the first two are pooled at 20 %
     said = np.repeat([0.2, 0.4, 0.6], 1_000)

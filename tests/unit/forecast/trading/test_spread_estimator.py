@@ -62,6 +62,27 @@ def test_the_mean_is_over_the_last_thousand_pairs():
     assert found[-1] == pytest.approx(np.sqrt(4 * mean) / 2, rel=1e-9)
 
 
+def spread_before(place, known):
+    """The formula of Abdi and Ranaldo for the open of one bar, pair by pair."""
+    products = []
+    for bar in range(place - 1):  # the later bar of a pair is closed before this open
+        if known["opened_at"][bar + 1] - known["closed_at"][bar] <= np.timedelta64(30, "m"):
+            now, then = (np.log(known["high"][each] * known["low"][each]) / 2 for each in (bar, bar + 1))
+            close = np.log(known["close"][bar])
+            products.append((close - now) * (close - then))
+    return np.sqrt(max(np.mean(products[-1_000:]), 0.0)) if len(products) >= 100 else np.nan
+
+
+def test_every_open_has_the_spread_of_the_pairs_before_it():
+    known, bar = bars_of_trades(5e-4, bars=1_250), np.arange(1_250)
+    gap = np.where(bar % 9 == 0, 30 * 60 * 10**9 + bar % 2, 0)  # half an hour, or a nanosecond more
+    for name in ("opened_at", "closed_at"):
+        known[name] = known[name] + np.cumsum(gap) * np.timedelta64(1, "ns")
+    found = half_spread(**known)
+    places = [0, 1, 2, 100, 101, *range(110, 121), 700, 1_000, 1_001, *range(1_120, 1_140), 1_249]
+    np.testing.assert_allclose(found[places], [spread_before(place, known) for place in places], rtol=1e-8)
+
+
 def quoted(bid: list[float], ask: list[float]) -> pd.DataFrame:
     count = len(bid)
     times = pd.date_range("2024-01-02 15:00", periods=count, freq="min", tz="UTC")

@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 
 from forecast.config.trading import Costs, TradingConfig
-from forecast.trading.market_state import conditions
-from forecast.trading.threshold_selection import BANDS, choose
+from forecast.trading.market_state import conditions, trailing_volatility
+from forecast.trading.probability_calibration import fit
+from forecast.trading.signals import members
+from forecast.trading.simulator import trade
+from forecast.trading.threshold_selection import BANDS, choose, per_decision, recalibrated
 
 
 def rules(**more):
@@ -66,6 +69,77 @@ def test_the_band_that_keeps_out_the_wrong_signals_is_chosen():
     assert {each.band for each in made} == {0.01}
     assert made[0].utility == pytest.approx(10 * np.log(1.02) / 40)
     assert (made[0].gain, made[0].loss) == pytest.approx((0.02, 0.02))
+
+
+@pytest.mark.parametrize(
+    ("below", "band"),
+    [(0, 0.005), (0.005, 0.01), (0.01, 0.02), (0.02, 0.03), (0.03, 0.05), (0.05, 0.08), (0.08, 0.12), (0.12, 0.2),
+     (0.2, 0.3)],
+)  # fmt: skip
+def test_the_narrowest_band_that_keeps_out_the_falls_is_chosen(below, band):
+    bars = market(np.concatenate([[100, 100], 100 * np.cumprod(np.tile([1.02, 1.0, 0.98, 1.0], 10))]))
+    said = np.tile([0.9, 0.1, 0.5 + (below + band) / 2, 0.1], 10)
+    assert chosen(bars, validation(bars, said))[0].band == band
+    assert chosen(bars, validation(bars, np.tile([0.9, 0.1, 0.4, 0.1], 10)))[0].band == 0.0
+
+
+def test_a_given_band_is_a_networks_and_a_baseline_trades_without_one():
+    bars = market(100 + np.arange(42) % 3)
+    rows = validation(bars, np.full(40, 0.6))
+    both = chosen(bars, pd.concat([rows, rows.assign(model="logistic")]), threshold=0.03)
+    assert {(each.model, each.band, each.utility) for each in both} == {("lstm", 0.03, None), ("logistic", 0.0, None)}
+
+
+def test_twenty_rows_choose_a_band():
+    bars = market(np.linspace(100, 140, 40))
+    (ensemble, seed) = chosen(bars, validation(bars, np.full(20, 0.6)))
+    opens = bars["open"].to_numpy()
+    assert ensemble.utility == seed.utility == pytest.approx(np.log(opens[21] / opens[1]) / 20)
+    assert (ensemble.band, ensemble.note) == (0.0, "")
+
+
+def test_sizes_by_volatility_are_those_that_are_known_at_each_open():
+    rng = np.random.default_rng(1)
+    bars = market(100 * np.exp(np.cumsum(rng.normal(0.002, rng.uniform(0.005, 0.03, 110)))))
+    asked = rules(sizing="volatility", target_volatility=0.1, max_leverage=1.0)
+    state = conditions(bars, rules=asked, bars_per_year=252)
+    rows = validation(bars, np.full(40, 0.9), rows=np.arange(65, 105))
+    (made, _) = choose(rows, state, rules=asked)
+    opens = bars["open"].to_numpy()
+    volatility = trailing_volatility(bars["close"].to_numpy(), bars_per_year=252)
+    ledger = trade(
+        np.minimum(0.1 / volatility[66:106], 1.0), symbol="X", model="lstm", member="0",
+        opened_at=state.opened_at[66:107], opens=opens[66:107], costs=Costs(fee_bps=0, slippage_bps=0),
+    )  # fmt: skip
+    assert made.utility == pytest.approx(np.log1p(ledger.net_return).sum() / 40, rel=1e-9)
+
+
+def test_rows_whose_session_left_no_room_calibrate_nothing_and_others_without_a_move_are_falls():
+    rng = np.random.default_rng(3)
+    bars = market(100 * np.exp(np.cumsum(rng.normal(0, 0.02, 80))))
+    rows = validation(bars, rng.uniform(0.3, 0.7, 60))
+    rows.loc[40:, ["forward_return", "target"]] = 0.0
+    rows.loc[50:, "exit_at"] = rows.loc[50:, "entry_at"]
+    made = chosen(bars, rows, calibration="temperature", threshold=0.0)[0]
+    first = rows.iloc[:50]
+    alone = fit(first["probability"].to_numpy(), first["target"].to_numpy(), kind="temperature")
+    assert made.calibration.temperature == pytest.approx(alone.temperature, rel=1e-9)
+
+
+def test_each_fold_has_its_own_map_and_band():
+    rng = np.random.default_rng(4)
+    bars = market(100 * np.exp(np.cumsum(rng.normal(0, 0.02, 200))))
+    first = validation(bars, rng.uniform(0.4, 0.6, 60))
+    second = validation(bars, rng.uniform(0.1, 0.9, 60), rows=np.arange(100, 160), fold=1)
+    choices = chosen(bars, pd.concat([first, second]), calibration="temperature")
+    ensembles = members(pd.concat([first.iloc[:20], second.iloc[:20]]))
+    maps = {each.fold: each.calibration for each in choices}
+    expected = np.concatenate(
+        [maps[0].apply(ensembles.probability[0, :20]), maps[1].apply(ensembles.probability[0, 20:])]
+    )
+    np.testing.assert_array_equal(recalibrated(choices, ensembles), [expected, expected])
+    bands = {each.fold: each.band for each in choices}
+    assert per_decision(choices, ensembles, "band").tolist() == [[bands[0]] * 20 + [bands[1]] * 20] * 2
 
 
 def test_where_every_trade_costs_more_than_it_earns_the_band_shuts_all_out():

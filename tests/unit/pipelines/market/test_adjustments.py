@@ -139,7 +139,8 @@ def test_prices_that_go_on_over_a_split_are_brought_back_to_what_was_traded() ->
     assert raw.volume.tolist() == pytest.approx([100 / 3, 100 / 1.5, 100 / 1.5, 100])
     assert undone.dividend.tolist() == pytest.approx([0, 0.75, 0.375, 0])  # per share of their own day
     assert undone.split.tolist() == every.split.tolist()
-    assert as_traded(bars, actions(bars, {2: (0.0, 1.5)}))[2]
+    for row, split in ((1, 2.0), (2, 1.5)):
+        assert as_traded(bars, actions(bars, {row: (0.0, split)}))[2]
 
 
 def test_prices_that_fall_with_the_split_stay_as_they_are() -> None:
@@ -160,7 +161,12 @@ def test_the_vote_of_dividends_is_the_log_likelihood_of_a_fall_against_none() ->
     paid = {1: 0.05, 2: 0.8, 3: 4.0, 6: 0.7}  # of closes of 50, 40, 80 and 70; the night before row 3 is a crash
     beside = {0: (1.0, 1.0), 4: (0.0, 1.0), 5: (0.6, 2.0), 7: (20.0, 1.0), 8: (135.0, 1.0)}
     every = actions(bars, {row: (dividend, 1.0) for row, dividend in paid.items()} | beside)
-    # too early, nothing, a split too, or no less than the price: all these are ordinary nights, and so are the others
+    late = daily_bars([1] * 14).opened_at[-1:]
+    every = Actions(
+        symbol="XYZ", ex_at=np.append(every.ex_at, late), dividend=np.append(every.dividend, 1.0),
+        split=np.append(every.split, 1.0),
+    )  # fmt: skip
+    # too early or late, nothing, a split too, or no less than the price: their nights are as ordinary as the others
     ordinary = np.delete(night, [row - 1 for row in paid])
     spread = 1.4826 * np.sort(np.abs(ordinary))[[3, 4]].mean()
     falls = np.log(1 - np.array([0.05 / 50, 0.8 / 40, 4 / 80, 0.7 / 70]))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import ConfigError, TooFewBarsError
-from pipelines.preprocessing.combinatorial_cv import combinatorial, group_rows, path_folds
+from pipelines.preprocessing.combinatorial_cv import combinatorial, count_folds, group_rows, path_folds, purge_around
 from tests.helpers.windows import random_walk_windows
 
 
@@ -68,6 +68,26 @@ def test_an_impossible_number_of_groups_is_refused(groups, tested):
     _, made = random_walk_windows(bars=500)
     with pytest.raises(ConfigError, match=f"got {groups} groups of which {tested} are tested"):
         combinatorial(made, groups=groups, tested=tested)
+
+
+def test_two_groups_are_the_fewest_and_200_folds_the_most():
+    assert count_folds(groups=2, tested=1) == 2
+    assert count_folds(groups=200, tested=1) == 200
+    with pytest.raises(ConfigError, match="at most 200 folds, got 201 groups"):
+        count_folds(groups=201, tested=1)
+
+
+def test_a_label_that_ends_when_a_tested_one_begins_overlaps_it_and_so_does_one_that_begins_when_it_ends():
+    _, made = random_walk_windows(bars=100)
+    exit_at = made.exit_at.copy()
+    exit_at[[8, 9]] = made.decided_at[10] + np.array([-1, 0], "timedelta64[ns]")
+    exit_at[11] = made.decided_at[13]
+    moved = type(made)(**{**made.__dict__, "exit_at": exit_at})
+    rows, tested, day = np.array([7, 8, 9, 13, 14, 15]), np.array([10, 11]), np.timedelta64(1, "D")
+    assert purge_around(moved, rows, tested=tested, embargo=day * 0).tolist() == [7, 8, 14, 15]
+    assert purge_around(moved, rows, tested=tested, embargo=np.timedelta64(1, "ns")).tolist() == [7, 14, 15]
+    assert purge_around(moved, rows, tested=tested, embargo=day).tolist() == [7, 15]
+    assert purge_around(moved, rows, tested=tested[:0], embargo=day).tolist() == rows.tolist()
 
 
 def test_too_little_history_is_refused():

@@ -9,7 +9,7 @@ from pipelines.bars.aggregation import from_ticks
 from pipelines.bars.quote_matching import matched
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars
-from pipelines.preprocessing.features import FEATURES, compute, default_features
+from pipelines.preprocessing.features import FEATURES, check_names, compute, default_features, in_table
 from pipelines.preprocessing.order_flow import FLOW_FEATURES
 from pipelines.sources.synthetic import random_walk
 from tests.helpers.market_examples import flat_bars
@@ -84,6 +84,26 @@ def test_constant_prices_without_volume_give_finite_features():
     names = list(FEATURES)
     assert (found[30, [names.index("momentum_5"), names.index("volatility"), names.index("close_position")]] == 0).all()
     assert found[30, names.index("relative_volume")] == -np.log(2)
+
+
+def test_prices_that_grow_by_the_same_every_day_have_no_volatility_to_measure_a_momentum_by():
+    found = compute(flat_bars((100.0 * 1.01 ** np.arange(60)).tolist()), names=["momentum_5", "momentum_20"])
+    assert (found[21:] == 0).all()
+
+
+def test_the_close_within_a_range_of_less_than_1():
+    bars = flat_bars([10.0, 10.0], open=[10.0, 10.0], high=[10.125, 10.0], low=[9.875, 9.5])
+    assert compute(bars, names=["close_position"])[:, 0].tolist() == [0.0, 0.5]
+
+
+def test_features_are_named_once_each_and_come_from_a_table_or_are_ones_own():
+    check_names(["return", "rank:return", "vwap_gap", "mine:feature"])
+    for names, said in (([], "got none"), (["return", "return"], "got return, return"), (["rsi", "range"], "got rsi")):
+        with pytest.raises(ConfigError, match=said):
+            check_names(names)
+        with pytest.raises(ConfigError, match=said):
+            compute(random_walk(bars=30, seed=0), names=names)
+    assert [in_table(name) for name in ("return", "vwap_gap", "mine:feature")] == [True, True, False]
 
 
 def test_an_unknown_feature_is_named():

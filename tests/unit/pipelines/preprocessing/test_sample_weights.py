@@ -59,9 +59,32 @@ def test_rows_that_teach_nothing_weigh_nothing_and_too_few_others_are_refused():
         found = weigh(half, fold, kind=kind).weights
         assert (found[fold.train[fold.train % 2 == 0]] == 0).all()
         assert (found[fold.train[fold.train % 2 == 1]] > 0).all()
+    few = np.zeros(len(made))
+    few[fold.train[:50]] = few[fold.validation[:10]] = 1
+    assert weigh(dataclasses.replace(made, label_weights=few), fold, kind="none").weights.sum() == 60
+    for row, name, fewest in ((fold.train[0], "train", 50), (fold.validation[0], "validation", 10)):
+        fewer = np.where(np.arange(len(made)) == row, 0.0, few)
+        with pytest.raises(TooFewBarsError, match=f"Expected {fewest} {name} rows that move .* got {fewest - 1} in"):
+            weigh(dataclasses.replace(made, label_weights=fewer), fold, kind="none")
     with pytest.raises(
         TooFewBarsError, match=r"Expected 50 train rows that move .* got 0 in fold 0\. Lower --label-cost"
     ):
         weigh(dataclasses.replace(made, label_weights=np.zeros(len(made))), fold, kind="none")
     with pytest.raises(ConfigError, match="weights out of none, balanced, uniqueness, got 'all'"):
         weigh(made, fold, kind="all")
+
+
+def test_classes_are_balanced_over_the_rows_that_teach_and_one_half_is_no_rise():
+    _, made = random_walk_windows(bars=500)
+    fold = walk_forward(made, folds=2)[0]
+    place = np.arange(len(made)) % 5  # of five rows one rises, two stay, one falls, and a rise teaches nothing
+    chosen = dataclasses.replace(
+        made,
+        targets=np.array([1.0, 0.5, 0.5, 0.0, 1.0])[place],
+        label_weights=np.array([1.0, 1.0, 1.0, 1.0, 0.0])[place],
+    )
+    rows = fold.train[: len(fold.train) // 5 * 5]
+    weights = weigh(chosen, dataclasses.replace(fold, train=rows), kind="balanced").weights
+    expected = np.array([4 / 2, 4 / 6, 4 / 6, 4 / 6, 0])[place]  # four teach: one against three
+    np.testing.assert_allclose(weights[rows], expected[rows], rtol=1e-6)
+    np.testing.assert_allclose(weights[fold.validation], expected[fold.validation], rtol=1e-6)

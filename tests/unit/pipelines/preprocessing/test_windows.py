@@ -16,6 +16,13 @@ def test_windows_end_at_the_deciding_bar_and_begin_after_the_warm_up():
     np.testing.assert_array_equal(made.decided_at, prices.closed_at[made.ends])
 
 
+def test_where_every_row_is_complete_the_first_window_ends_after_its_steps():
+    values = np.ones((9, 2))
+    assert windows.first_end(values, steps=3) == 2
+    values[4, 1] = np.nan
+    assert windows.first_end(values, steps=3) == 7
+
+
 def test_gathered_windows_are_the_rows_before_and_at_their_end():
     _, made = random_walk_windows(bars=60, steps=5)
     gathered = windows.gather(made.values, made.ends, steps=5)
@@ -28,7 +35,10 @@ def test_gathered_windows_are_the_rows_before_and_at_their_end():
 def test_too_little_history_and_an_empty_window_are_refused():
     with pytest.raises(TooFewBarsError, match="Expected at least 52 bars for one window of 30, got 40"):
         random_walk_windows(bars=40, steps=30)
+    with pytest.raises(TooFewBarsError, match="Expected at least 52 bars for one window of 30, got 51"):
+        random_walk_windows(bars=51, steps=30)
     assert len(random_walk_windows(bars=52, steps=30)[1]) == 1
+    assert random_walk_windows(bars=52, steps=1)[1].ends[0] == 20
     with pytest.raises(ConfigError, match="window of 1 bar or more, got 0"):
         random_walk_windows(steps=0)
 
