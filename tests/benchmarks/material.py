@@ -66,3 +66,15 @@ def daily(folder: Path, *, epochs: int) -> Dataset:
     """The comparison of row (a): 6 folds, 3 seeds, 2 networks on the sample."""
     experiment = Experiment(symbol="AAPL", epochs=epochs, patience=0, models=("simple_rnn", "lstm"))
     return prepare(make_bars(load(store(folder), experiment), experiment), experiment)
+
+
+def series_of_peers(folder: Path, file: Path, *, epochs: int) -> Path:
+    """What tests.benchmarks.peers works on: the feature's values, standardised, and the folds as bars.
+
+    folds: of each the bars to train on, its first and its last bar that a forecast is made for, shape (folds, 3).
+    """
+    dataset = daily(folder, epochs=epochs)
+    windows = dataset.windows
+    folds = [(windows.ends[fold.validation[-1]] + 1, *windows.ends[fold.test[[0, -1]]]) for fold in dataset.folds]
+    np.savez(file, values=dataset.scalers[0].apply(windows.values), steps=windows.steps, folds=np.array(folds))
+    return file

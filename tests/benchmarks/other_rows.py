@@ -1,11 +1,13 @@
 """Rows (d) windowing, (e) many backtests, (f) growth, (g) start-up."""
 
-import importlib.util
 import json
+import os
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -81,24 +83,14 @@ def backtests(*, rounds: int) -> list[str]:
 
 
 def _vectorbt(opens: Floats, probability: Floats) -> str:
-    """The same in vectorbt, all columns at once, after a first call that compiles."""
-    if importlib.util.find_spec("vectorbt") is None:
+    """The same in vectorbt, in an interpreter that has it; empty where none is named."""
+    interpreter = os.environ.get("FORECAST_BENCH_VECTORBT")
+    if not interpreter:
         return ""
-    import vectorbt
-
-    bands = np.arange(1_000) / 2_500
-    fees = (np.arange(1_000) % 10 + 2.0) / 10_000
-    above, below = probability[:, None] > 0.5 + bands, probability[:, None] < 0.5 - bands
-
-    def once() -> None:
-        vectorbt.Portfolio.from_signals(
-            np.repeat(opens[:-1, None], 1_000, axis=1), entries=above, short_entries=below, fees=fees
-        ).value()
-
-    once()
-    began = time.process_time()
-    once()
-    return f"{time.process_time() - began:.2f}"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.npz"
+        np.savez(file, opens=opens, probability=probability)
+        return f"{python('tests.benchmarks.peers', 'vectorbt', file, interpreter=interpreter):.2f}"
 
 
 def growth(*, rounds: int) -> Iterator[str]:

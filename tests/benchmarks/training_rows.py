@@ -15,6 +15,12 @@ from tests.benchmarks.measure import ONE_THREAD, Cost, by_turns, fastest_of, mid
 
 OURS = [name for name in ("tensorflow", "jax") if importlib.util.find_spec(name)]
 TORCH = os.environ.get("FORECAST_BENCH_TORCH")  # an interpreter that has torch and numpy
+PEERS = {
+    name: interpreter
+    for name in ("darts", "neuralforecast")
+    if (interpreter := os.environ.get(f"FORECAST_BENCH_{name.upper()}"))
+}
+"""Interpreters that have a peer."""
 
 
 def whole(*, rounds: int, epochs: int = 15) -> list[str]:
@@ -33,6 +39,11 @@ def whole(*, rounds: int, epochs: int = 15) -> list[str]:
             again = _train(folder, name, 2, epochs=epochs, cache=f"{folder}/compiled")
             contenders[f"forecast, {name}, 2 workers, compiled before"] = again
         contenders |= {f"forecast, {name}, 1 worker": _train(folder, name, 1, epochs=epochs) for name in OURS}
+        if PEERS:
+            series = material.series_of_peers(data / "store", data / "peers.npz", epochs=epochs)
+        for name, interpreter in PEERS.items():
+            command = [interpreter, "-m", "tests.benchmarks.peers", name, str(series), str(epochs)]
+            contenders[name] = lambda command=command: process(command)
         found = by_turns(contenders, rounds=rounds)
     lines = [row("(a) whole comparison", "wall s", "processor s", "times plain: wall", "processor")]
     base = found["plain Keras loop"]
