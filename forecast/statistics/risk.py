@@ -72,7 +72,7 @@ def drawdowns(returns: Floats) -> list[Drawdown]:
     edges = np.diff(np.concatenate([[False], below, [False]]).astype(np.int8))
     falls = []
     for first, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
-        trough = int(first + np.argmin(curve[first:end] / highest[first:end]))
+        trough = int(first + np.argmin(curve[first:end]))
         falls.append(
             Drawdown(
                 peak=int(first) - 1,

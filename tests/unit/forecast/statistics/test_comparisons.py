@@ -97,6 +97,12 @@ def test_a_single_seed_gives_no_verdict() -> None:
     assert pair.minimum_detectable_effect is None
 
 
+def test_a_test_that_can_claim_nothing_leaves_the_others_of_its_family_their_level() -> None:
+    comparisons = [each for each in skill_comparisons(scores(lstm=0.8, seeds=1)) if each.family == "base_rate"]
+    assert [(each.reason, each.p_value) for each in comparisons] == [("single_seed", None)] * 2
+    assert [each.level for each in comparisons] == pytest.approx([1 - 0.05 / 2] * 2)
+
+
 COPIES = frozenset({("lstm", "1"), ("lstm", "2")})
 
 

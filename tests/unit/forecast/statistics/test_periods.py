@@ -59,6 +59,12 @@ def test_one_return_has_no_deviation_and_a_constant_one_no_sharpe_ratio() -> Non
     assert (flat.label, flat.total, flat.positive, flat.sharpe) == (7, 0.0, 0.0, None)
 
 
+@pytest.mark.parametrize("level", [0.01, 5_000.0])
+def test_a_spread_of_rounding_alone_is_none(level: float) -> None:
+    (period,) = by_period(level + np.spacing(level) * np.array([0, 1, 0, 1]), np.zeros(4), per_year=252)
+    assert (period.volatility, period.sharpe) == (None, None)
+
+
 def test_nothing_compounds_to_nothing() -> None:
     labels, totals = compounded(np.empty(0), np.empty(0, dtype="datetime64[M]"))
     assert (len(labels), len(totals)) == (0, 0)
