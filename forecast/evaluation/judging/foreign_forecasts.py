@@ -35,6 +35,7 @@ _VALUES = {
     "position": ("position",),
     "score": ("score", "forecast", "prediction", "pred", "y_hat", "yhat", "predicted_return", "expected_return"),
 }
+_VAGUE = ("forecast", "prediction", "pred", "y_hat", "yhat")  # names that say nothing of the numbers
 _LIBRARY = {"unique_id", "ds"}
 _BESIDE = ("y", "cutoff", "open", "high", "low", "close", "adj_close", "volume", "index", "level_0")
 _INTERVAL = re.compile(r".*-(lo|hi)-\d+(\.\d+)?")
@@ -211,11 +212,21 @@ def _value_columns(frame: pd.DataFrame, names: list[str], *, config: JudgeConfig
     if config.values != AUTO:
         return columns, config.values
     kind = kinds[recognised[0]] if recognised else _kind_of(frame[columns], columns)
+    if recognised and recognised[0] in _VAGUE and _are_shares(frame[recognised[0]]):
+        kind = _kind_of(frame[columns], columns)
     text = any(not pd.api.types.is_numeric_dtype(frame[name]) for name in columns)
     return columns, "signal" if text and kind == "score" and recognised and recognised[0] in (
         "forecast",
         "prediction",
     ) else kind
+
+
+def _are_shares(column: "pd.Series[Any]") -> bool:
+    """Whether a column's numbers lie between 0 and 1, and not at these alone: as scores they would all be rises."""
+    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return False
+    numbers = column.dropna().to_numpy(np.float64)
+    return len(numbers) > 0 and bool(np.all((numbers >= 0.0) & (numbers <= 1.0)) and np.any(numbers % 1.0))
 
 
 def _kind_of(values: pd.DataFrame, columns: Sequence[str]) -> str:

@@ -133,7 +133,7 @@ def judge(
                 "counts": dict(tested.counts),
                 "notes": [*tested.notes, *([fitted.note] if fitted.note else [])],
                 "suspicions": list(tested.suspicions),
-                "validation_rows": len(checked),
+                "validation_rows": len(checked.drop_duplicates(["model", "seed", "decided_at"])),
                 **({"predictors": [predictor.to_json() for predictor in predictors]} if predictors else {}),
             },
             "data": {**tables.describe_bars(prices), "fingerprint": data, "price_scale": scale},
@@ -199,7 +199,7 @@ def _certificate(
         failures=fitted.failures,
         unverifiable=(
             *(
-                f"what {label(model)} learned from{until}"
+                f"what the model “{label(model)}” learned from{until}"
                 + ("" if model in queried else ", and what it knew at each decision")
                 for model in models
             ),

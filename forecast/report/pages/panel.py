@@ -1,7 +1,9 @@
 """A panel's page: the verdict, growth, ranks over time, deciles, costs, and every symbol."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,9 +15,10 @@ from forecast.report.context import PageContext
 from forecast.report.document import write_page
 from forecast.report.pages import tear_sheet
 from forecast.report.sections import panel as sections
-from forecast.report.sections import tables
+from forecast.report.sections import robustness, tables
 from forecast.report.sections.notes import trading_notes
 from forecast.report.sections.verdict import verdict_text
+from forecast.runs.integrity import Integrity
 from forecast.runs.run import Run
 from forecast.runs.saved_backtests import Backtest
 from forecast.statistics.verdict import Verdict
@@ -81,6 +84,8 @@ def _page(context: PageContext, run: Run, saved: Backtest, *, path: Path, standa
         learning=[title for title, _ in learning],
         folds=tables.folds(context),
         setup=tables.setup(context),
+        vetoes=robustness.vetoes(context),
+        checks=robustness.answers(context),
         commands=[
             *filter(None, [run.describe().get("command")]),
             f"forecast backtest {name} {options}",
@@ -104,4 +109,12 @@ def _context(run: Run, saved: Backtest) -> PageContext:
         predictions=pd.DataFrame(),
         signals=saved.signals,
         ledgers=read_ledgers(saved.ledger),
+        integrity=_integrity(saved.metrics.get("integrity")),
     )
+
+
+def _integrity(checked: Mapping[str, Any] | None) -> Integrity:
+    """What the backtest noted of the run's files when it read them."""
+    if checked is None:
+        return Integrity(verified=False, reason="the backtest did not note whether they were")
+    return Integrity(verified=bool(checked["verified"]), reason=str(checked["reason"]))

@@ -5,7 +5,7 @@ from typing import Any
 
 from forecast.report import formatting
 from forecast.report.context import PageContext
-from forecast.report.sections.verdict import capital
+from forecast.report.sections.verdict import capital, joined, name
 
 _KINDS = {
     "probability": "probabilities of a rise",
@@ -24,14 +24,15 @@ _COUNTS = {
 
 def procedure(context: PageContext, *, cost: str) -> str:
     """What was done, in one line. cost: what was paid, in words."""
-    names = [formatting.within(model) for model in context.networks]
-    listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    names = [name(model) for model in context.networks]
     policy = str(context.policy.get("policy", "")).replace("-", " or ")
+    kind = _kind(context.about["judged"])
+    values = f"{kind}," if "," in kind else kind
     several = "Their" if len(names) > 1 else "Its"
     bars = formatting.plural(context.metrics["period"]["bars"], "bar")
     return (
-        f"Forecasts of {listed}, made by another program. {several} {_kind(context.about['judged'])} were traded "
-        f"{policy} over {bars}, at the next open, paying {cost} on every change of position."
+        f"Forecasts of {joined(names)}, made by another program. {several} {values} were traded {policy} "
+        f"over {bars}, at the next open, paying {cost} on every change of position."
     )
 
 

@@ -30,10 +30,16 @@ def record(evidence: Evidence) -> str:
     tries, years = result["trials"], evidence["years"]
     if tries < 2:
         return "One try needs no minimum: there was nothing to pick from."
+    effective = result.get("effective_trials")
+    alike = ""
+    if effective is not None and effective < 0.95 * tries:
+        alike = f", which are as much alike as {formatting.number(effective, 1)} independent ones"
+    if result["years"] < 0.05:  # of as good as one try
+        return f"None for {formatting.count(tries)} tries{alike}: there was hardly anything to pick from."
     side = "longer" if years >= result["years"] else "shorter"
     length = f"has {formatting.number(years, 1)} years and" if years >= 0.1 else "has days only and"
     return (
         f"{formatting.number(result['years'], 1)} years: in so short a record the best of {formatting.count(tries)} "
-        "tries without any skill is expected to show a Sharpe ratio of 1. This record "
+        f"tries{alike}{',' if alike else ''} without any skill is expected to show a Sharpe ratio of 1. This record "
         f"{length} is {side}; that alone says nothing about its own Sharpe ratio."
     )

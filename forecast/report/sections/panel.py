@@ -26,8 +26,8 @@ def sentences(panel: Mapping[str, Any], networks: Sequence[str]) -> list[str]:
         replaced = formatting.number(panel["replaced_per_day"][model], 1)
         texts.append(
             f"{capital(name(model))}: rank IC {formatting.number(ic['mean'], 3)} per day{ic_t}; the highest of "
-            f"{groups} groups less the lowest {formatting.number(1e4 * spread['mean'], 1)} basis points{spread_t}; "
-            f"above zero in {inside['positive']} of {inside['of']} symbols; {replaced} "
+            f"{groups} groups less the lowest {formatting.number(1e4 * spread['mean'], 1)} basis points "
+            f"per day{spread_t}; rank score above zero in {inside['positive']} of {inside['of']} symbols; {replaced} "
             "names replaced per day."
         )
     if not panel["membership"]:
@@ -43,9 +43,12 @@ def sentences(panel: Mapping[str, Any], networks: Sequence[str]) -> list[str]:
 def ranks(panel: Mapping[str, Any], models: Sequence[str]) -> dict[str, Any]:
     """Rank information coefficient, spread and hit rates, a row a score and a column a model."""
     writes: list[tuple[str, Callable[[str], str]]] = [
-        ("Rank IC per day", lambda model: formatting.number(panel["rank_ic"][model]["mean"], 4)),
+        ("Rank IC per day", lambda model: formatting.number(panel["rank_ic"][model]["mean"], 3)),
         ("t of the rank IC", lambda model: _optional(panel["rank_ic"][model]["t"], 1)),
-        ("Highest less lowest group, basis points", lambda model: _points(panel["quantiles"][model]["spread"]["mean"])),
+        (
+            "Highest less lowest group, basis points per day",
+            lambda model: _points(panel["quantiles"][model]["spread"]["mean"]),
+        ),
         ("t of highest less lowest", lambda model: _optional(panel["quantiles"][model]["spread"]["t"], 1)),
         ("Rises in the lowest group", lambda model: _share(panel["quantiles"][model]["hit_rates"][0])),
         ("Rises in the highest group", lambda model: _share(panel["quantiles"][model]["hit_rates"][-1])),

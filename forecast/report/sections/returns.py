@@ -227,11 +227,11 @@ def _fall(context: PageContext, fall: Drawdown, times: Any) -> dict[str, str]:
             return "not yet"
         return str(times[row].astype("datetime64[D]" if context.by_session else "datetime64[m]")).replace("T", " ")
 
-    end = len(times) - 1 if fall.recovery is None else fall.recovery
+    last = len(times) - 1 if fall.recovery is None else fall.recovery - 1
     return {
         "depth": formatting.percent(fall.depth),
         "peak": moment(fall.peak),
         "trough": moment(fall.trough),
         "recovery": moment(fall.recovery),
-        "length": formatting.count(end - fall.peak),
+        "length": formatting.count(last - fall.peak),
     }

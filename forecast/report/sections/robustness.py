@@ -41,11 +41,18 @@ def vetoes(context: PageContext) -> list[dict[str, str]]:
         enough = f"below {fewest}, so nothing is claimed" if first.observations < fewest else f"{fewest} are enough"
         sufficiency = "too few sessions, so nothing is claimed" if "too_few_sessions" in reasons else enough
         rows.append(("Days with decisions", f"{formatting.count(first.observations)}, {sufficiency}."))
-    idle = (context.metrics.get("trading") or {}).get("never_traded") or ()
-    silent = [formatting.label(model) for model in idle if model in context.networks]
-    exposure = f"Not {' and '.join(silent)}: no money of theirs is compared." if silent else "All networks did."
+    performance, idle = context.metrics["performance"], (context.metrics.get("trading") or {}).get("never_traded") or ()
+    silent = [formatting.label(model) for model in context.networks if model in idle or _never(performance, model)]
+    noun = "models" if "judged" in context.about else "networks"
+    whose = "its" if len(silent) == 1 else "their"
+    exposure = f"Not {joined(silent)}: nothing is claimed of {whose} money." if silent else f"All {noun} did."
     rows.append(("Held a position", exposure))
     return [{"question": question, "answer": answer} for question, answer in rows]
+
+
+def _never(performance: Mapping[str, Any], model: str) -> bool:
+    """Whether a model's account never traded."""
+    return bool(((performance.get(model) or {}).get(ENSEMBLE) or {}).get("trades") == 0)
 
 
 def answers(context: PageContext) -> list[dict[str, str]]:
@@ -156,10 +163,9 @@ def _superior(evidence: Evidence) -> str:
     if not test:
         return ""
     significance = "Significant" if test["p_value"] < _ALPHA else "Not significant"
-    return (
-        f"{significance}, {_p(test['p_value'])}, allowing for the choice of the better network afterwards "
-        "(Hansen's SPA test)."
-    )
+    several = max(len(evidence.get(name) or ()) for name in ("sharpe", "break_even")) > 1
+    choice = ", allowing for the choice of the better network afterwards" if several else ""
+    return f"{significance}, {_p(test['p_value'])}{choice} (Hansen's SPA test)."
 
 
 def _best(evidence: Evidence) -> str:
@@ -239,6 +245,8 @@ _QUESTIONS: list[tuple[str, Callable[[Evidence], str]]] = [
 
 def _echo(context: PageContext) -> str:
     """The "yesterday's price" check: correlation of the predicted probability with the latest return."""
+    if context.bars.empty:
+        return ""
     close, first = context.bars["close"].to_numpy(), context.traded.start
     clauses = []
     for model, rows in _ordered(ensembles(context.predictions)):
@@ -252,7 +260,7 @@ def _echo(context: PageContext) -> str:
             clauses.append(f"{formatting.label(model)} {formatting.number(coefficient)}")
     if not clauses:
         return ""
-    return f"{', '.join(clauses)}. Near 1 or −1 the network only repeats it."
+    return f"{', '.join(clauses)}. Near 1 or −1 a model only repeats it."
 
 
 def _ordered(by_model: Mapping[str, Any] | None) -> list[tuple[str, Any]]:

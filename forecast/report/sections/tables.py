@@ -148,7 +148,7 @@ def comparisons(verdict: Verdict, question: Question) -> list[dict[str, str]]:
 
 
 def _p_value(value: float) -> str:
-    return "below 0.001" if value < 0.001 else f"{value:.2g}"
+    return "below 0.001" if value < 0.001 else formatting.number(value, 3 if value < 0.1 else 2)
 
 
 def folds(context: PageContext) -> list[list[str]]:
@@ -187,6 +187,8 @@ def setup(context: PageContext) -> list[tuple[str, list[tuple[str, str]]]]:
 def _setting(setting: Any) -> str:
     """Of hundreds of symbols the first ones."""
     many = isinstance(setting, list) and len(setting) > 10
+    if isinstance(setting, int) and not isinstance(setting, bool):
+        return formatting.count(setting)
     return listed(list(map(str, setting))) if many else formatting.value(setting)
 
 

@@ -205,7 +205,15 @@ def test_shares_of_a_day_do_not_depend_on_days_after_it(run):
 def test_every_policy_gives_a_page(run, tmp_path, policy, weighting):
     made = evaluate(run, rules=TradingConfig(policy=policy, weighting=weighting, costs=COSTS))
     page = write_report(run, backtest=made.name, folder=tmp_path / "reports").read_text()
-    for text in ("Ranks across the symbols", "By symbol", "survivorship bias", "a panel of 6 symbols"):
+    assert f"certificate {made.metrics['certificate']['sha256'][:16]}" in page
+    for text in (
+        "Ranks across the symbols",
+        "By symbol",
+        "survivorship bias",
+        "a panel of 6 symbols",
+        "What can veto",
+        "Trial log",
+    ):
         assert text in page
     assert made.metrics["performance"]["lstm"]["ensemble"]["exposure"] <= 2.0 + 1e-9
     assert made.metrics["certificate"]["passed"]

@@ -236,11 +236,24 @@ def test_the_cost_at_which_both_are_even(cost: float | None, gross: float, busie
         (45, 4.0, "5.0 years: in so short a record the best of 45 tries without any skill is expected"),
         (45, 4.0, "This record has 4.0 years and is shorter"),
         (45, 6.0, "This record has 6.0 years and is longer"),
+        (2, 6.0, "the best of 2 tries without any skill is expected"),
     ],
 )
 def test_a_record_must_be_longer_the_more_was_tried(trials: int, years: float, said: str) -> None:
     needed = minimum_backtest_length(trials, sharpe=1.0)
     assert said in overfitting.record({"minimum_length": {"trials": trials, "years": needed}, "years": years})
+
+
+def test_tries_that_are_as_good_as_one_need_no_record() -> None:
+    alike = {"trials": 3, "effective_trials": 1.04, "years": minimum_backtest_length(1.04, sharpe=1.0)}
+    text = overfitting.record({"minimum_length": alike, "years": 4.0})
+    assert text.startswith("None for 3 tries, which are as much alike as 1.0 independent ones:")
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.1, "0.10"), (1.0, "1.00"), (0.0123, "0.012"), (0.0004, "below 0.001")])
+def test_p_values_of_a_table_have_as_many_digits_as_those_of_sentences(value: float, text: str) -> None:
+    assert tables._p_value(value) == text
+    assert robustness._p(value).endswith(text)
 
 
 def test_directions_are_corrected_over_the_networks() -> None:

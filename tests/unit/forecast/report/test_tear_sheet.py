@@ -18,6 +18,8 @@ from forecast.report.document import compacted
 from forecast.report.sections import returns, sensitivity, tables
 from forecast.report.sections.trades import trade_lists
 from forecast.runs.run import Run
+from forecast.statistics.performance import drawdown, equity_curve
+from forecast.statistics.risk import drawdowns
 from forecast.statistics.verdict import Verdict
 from tests.helpers.report_fixtures import build_run
 
@@ -60,6 +62,15 @@ def test_folds_compound_to_the_total_return(context: PageContext, run: Run) -> N
 def test_the_deepest_of_the_worst_drawdowns_is_the_maximum(context: PageContext, run: Run) -> None:
     worst = run.metrics("default")["performance"]["lstm"]["ensemble"]["max_drawdown"]
     assert returns.worst_drawdowns(context)[0]["rows"][0]["depth"] == formatting.percent(worst)
+
+
+def test_the_longest_of_the_drawdowns_is_as_long_as_the_table_of_performance_says(context: PageContext) -> None:
+    earned = context.returns("lstm")
+    times = np.append(context.times[:1], context.times)
+    lengths = [returns._fall(context, fall, times)["length"] for fall in drawdowns(earned)]
+    assert drawdown(equity_curve(earned))[1] == max(int(length.replace("\u202f", "")) for length in lengths)
+    whole = np.array([0.1, -0.2, 0.1, 0.3])
+    assert returns._fall(context, drawdowns(whole)[0], times)["length"] == "2" == str(drawdown(equity_curve(whole))[1])
 
 
 def test_regimes_hold_every_session_once(context: PageContext) -> None:

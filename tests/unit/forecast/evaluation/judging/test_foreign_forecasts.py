@@ -86,6 +86,7 @@ def test_scores_keep_their_order_and_sign(scores):
         ({"date": DAYS, "signal": [2] * 6}, "Expected signals -1, 0"),
         ({"date": DAYS, "position": [0.5] * 6}, "Expected positions 0"),
         ({"date": DAYS, "mine": [0.2] * 6}, "numbers from 0 to 1 that may be probabilities or scores"),
+        ({"date": DAYS, "prediction": [0.2, 0.6] * 3}, "may be probabilities or scores. Say --values probability"),
         ({"date": DAYS, "mine": [101.0] * 6}, "Say --values price"),
         ({"date": DAYS, "probability": 0.5, "score": 0.1}, "Expected one column of forecasts, got probability, score"),
         ({"date": DAYS, "ds": DAYS, "score": 0.1}, "Expected a column of times, got date, ds"),

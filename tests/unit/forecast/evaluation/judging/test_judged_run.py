@@ -1,6 +1,8 @@
 """Forecasts made elsewhere as a run: which bar decides, what is filled when, baselines, and what is refused."""
 
+import html
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -8,6 +10,7 @@ import pytest
 
 from forecast.config.trading import TradingConfig
 from forecast.evaluation.backtest import evaluate
+from forecast.report import write_report
 from forecast.runs import trial_log
 from forecast.statistics.verdict import Verdict
 from pipelines.errors import ForecastError
@@ -184,6 +187,18 @@ def test_thresholds_are_chosen_on_validation_rows_and_refused_without(source, tm
     assert (late["exit_at"] < late["first"]).all()
 
 
+def test_the_page_of_one_judged_model_speaks_of_no_network_and_counts_each_validation_row_once(source, tmp_path):
+    earlier = probabilities(source, first=150, last=249, edge=0.5)
+    run = judged(probabilities(source, first=250, last=390, edge=0.5), source, tmp_path, validation=earlier)
+    made = evaluate(run, rules=TradingConfig(threshold="auto"))
+    page = write_report(run, backtest=made.name, folder=tmp_path / "reports").read_text()
+    text = html.unescape(re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)).replace("\xa0", " ")
+    assert f"{run.describe()['judged']['validation_rows']} earlier forecasts of the same models" in text
+    assert run.describe()["judged"]["validation_rows"] == run.validation().drop_duplicates("decided_at").shape[0] <= 100
+    assert "Forecasts of the model “forecast”, made by another program" in text
+    assert "network" not in text
+
+
 def test_the_same_exposure_is_known_before_it_is_held(source, tmp_path):
     frame = probabilities(source, edge=0.5)
     whole = evaluate(judged(frame, source, tmp_path), rules=TradingConfig()).ledger
@@ -198,7 +213,7 @@ def test_the_same_exposure_is_known_before_it_is_held(source, tmp_path):
 def test_the_certificate_says_what_cannot_be_checked_of_forecasts_made_elsewhere(source, tmp_path):
     run = judged(probabilities(source), source, tmp_path, trained_until="2010-01-31")
     assert run.certificate()["unverifiable"] == [
-        "what forecast learned from, said to end on 2010-01-31, and what it knew at each decision"
+        "what the model “forecast” learned from, said to end on 2010-01-31, and what it knew at each decision"
     ]
 
 

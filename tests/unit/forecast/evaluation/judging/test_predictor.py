@@ -105,4 +105,6 @@ def test_a_judged_predictor_writes_nothing_when_it_is_refused_and_says_what_was_
     described = run.describe()["judged"]["predictors"]
     assert [each["predictor"] for each in described] == [f"{HERE}:average", f"{HERE}:averages"]
     assert all(len(each["sha256"]) == 64 and each["asked_again"] >= 80 for each in described)
-    assert run.certificate()["unverifiable"] == ["what average learned from", "what averages learned from"]
+    assert run.certificate()["unverifiable"] == [
+        "what the model “average” learned from", "what the model “averages” learned from"
+    ]  # fmt: skip
