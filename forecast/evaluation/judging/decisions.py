@@ -140,7 +140,7 @@ class DecisionReader:
             )
         return validation_rows
 
-    def table(self, rows: pd.DataFrame | None, *, symbol: str) -> pd.DataFrame:
+    def table(self, rows: pd.DataFrame | None) -> pd.DataFrame:
         """Decisions as predictions.parquet has them; an empty table for None."""
         if rows is None:
             rows = pd.DataFrame({"model": [], "fold": [], "seed": [], "bar": [], "probability": []}).astype(
@@ -151,7 +151,7 @@ class DecisionReader:
         opens, opened = self.prices.open, self.prices.opened_at
         return pd.DataFrame(
             {
-                "symbol": pd.Series([symbol] * len(rows), dtype="str"),
+                "symbol": pd.Series([self.prices.symbol] * len(rows), dtype="str"),
                 "model": pd.Series(rows["model"].to_numpy(), dtype="str"),
                 "fold": rows["fold"].to_numpy(np.int64),
                 "seed": rows["seed"].to_numpy(np.int64),

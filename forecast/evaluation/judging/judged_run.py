@@ -32,7 +32,7 @@ from forecast.runs.run import Run
 from pipelines import user_code
 from pipelines.errors import BadFileError
 from pipelines.market.calendars import session_of
-from pipelines.market.types import Bars, Floats
+from pipelines.market.types import Bars
 from pipelines.preprocessing import labels, walk_forward
 
 _SETTINGS = (
@@ -82,34 +82,22 @@ def judge(
     ForecastError
         Forecasts that cannot be of these bars; nothing is written then.
     """
-    symbol = experiment.symbol
     decision_times.check_rule(config, library=forecasts.library, cutoff=forecasts.cutoff)
     prices = make_bars(source, experiment)
     experiment = with_features(experiment, prices)
     scale = price_scale(source, prices)
-    outcomes = labels.make(
-        prices, kind="direction", horizon=experiment.horizon, cost_bps=0.0, barrier_width=1.0,
-        overnight=experiment.overnight,
-    )  # fmt: skip
-    closes = {"as traded": _raw_closes(source, prices), "adjusted": prices.close * scale}
-    read = DecisionReader(prices=prices, outcomes=outcomes, closes=closes, config=config, horizon=experiment.horizon)
-    tested = read.decisions(forecasts, subject="forecasts")
+    reader = _decision_reader(source, prices, experiment=experiment, config=config)
+    tested = reader.decisions(forecasts, subject="forecasts")
     tested = replace(tested, rows=with_folds(tested.rows, folds=experiment.folds))
-    earlier = None if validation is None else read.earlier(validation, tested=tested)
+    earlier = None if validation is None else reader.earlier(validation, tested=tested)
     for text in (*tested.notes, *tested.suspicions):
         note(text)
-    predictions, checked = (read.table(rows, symbol=symbol) for rows in (tested.rows, earlier))
-    digest = hashlib.sha256(b"".join(_bytes(table) for table in (predictions, checked))).hexdigest()
+    predictions, checked = reader.table(tested.rows), reader.table(earlier)
+    digest = _digest(predictions, checked)
     settings = _settings(experiment, tested.rows)
-    description: dict[str, Any] = {"config": settings, "judge": config.to_json(), "forecasts": digest}
-    code_digests = {predictor.name: predictor.sha256 for predictor in predictors} | user_code.sources(
-        experiment.baselines, what="Baseline"
-    )
-    description |= {"user_code": code_digests} if code_digests else {}
-    data = fingerprint(prices)
-    versions = {name: text for name, text in backend.versions().items() if name in _VERSIONS}
-    key = json.dumps({**description, "data": data, "versions": versions}, sort_keys=True)
-    run = Run(folder / f"{symbol}-{_kind(experiment)}-{JUDGED}-{hashlib.sha256(key.encode()).hexdigest()[:10]}")
+    data, code_description = fingerprint(prices), _describe_code(experiment, predictors)
+    identity = {"config": settings, "judge": config.to_json(), "forecasts": digest, "data": data, **code_description}
+    run = Run(folder / _name(experiment, identity))
     with run.locked():
         if run.finished:
             return run
@@ -127,12 +115,7 @@ def judge(
             JUDGED: {
                 **origin,
                 "forecasts": digest,
-                "values": forecasts.values,
-                "seeded": forecasts.seeded,
-                **{name: value for name, value in config.to_json().items() if name != "values"},
-                "counts": dict(tested.counts),
-                "notes": [*tested.notes, *([fitted.note] if fitted.note else [])],
-                "suspicions": list(tested.suspicions),
+                **_describe_reading(forecasts, tested, fitted=fitted, config=config),
                 "validation_rows": len(checked.drop_duplicates(["model", "seed", "decided_at"])),
                 **({"predictors": [predictor.to_json() for predictor in predictors]} if predictors else {}),
             },
@@ -140,14 +123,13 @@ def judge(
             "folds": _describe_folds(prices, tested.rows, fitted=fitted, earlier=earlier),
             "seeds": sorted({int(seed) for seed in tested.rows["seed"]}),
             "parameters": {},
-            **({"user_code": code_digests} if code_digests else {}),
-            "versions": versions,
+            **code_description,
             "backend": "none",
         }
         runs.create_run(folder, run.name, description=content, bars=tables.bars(prices))
         run.finish(
-            predictions=pd.concat([predictions, *(read.table(rows, symbol=symbol) for rows in fitted.tested)]),
-            validation=pd.concat([checked, *(read.table(rows, symbol=symbol) for rows in fitted.checked)]),
+            predictions=pd.concat([predictions, *map(reader.table, fitted.tested)]),
+            validation=pd.concat([checked, *map(reader.table, fitted.checked)]),
             history=tables.no_history(),
             certificate=certificate.to_json(),
             seconds=0.0,
@@ -208,6 +190,42 @@ def _certificate(
     )
 
 
+def _decision_reader(source: Source, prices: Bars, *, experiment: Experiment, config: JudgeConfig) -> DecisionReader:
+    """For forecasts of these prices: what comes of each decision, and the closes that prices may be forecast from."""
+    outcomes = labels.make(
+        prices, kind="direction", horizon=experiment.horizon, cost_bps=0.0, barrier_width=1.0,
+        overnight=experiment.overnight,
+    )  # fmt: skip
+    raw = source.raw
+    as_traded = raw.close if isinstance(raw, Bars) and len(raw) == len(prices) else prices.close
+    closes = {"as traded": as_traded, "adjusted": prices.close * price_scale(source, prices)}
+    return DecisionReader(prices=prices, outcomes=outcomes, closes=closes, config=config, horizon=experiment.horizon)
+
+
+def _describe_code(experiment: Experiment, predictors: Sequence[PredictorAnswers]) -> dict[str, Any]:
+    """The part of run.json that says what code a run came from: versions, and sha256 of one's own, if there is any."""
+    own_baselines = user_code.sources(experiment.baselines, what="Baseline")
+    digests = {predictor.name: predictor.sha256 for predictor in predictors} | own_baselines
+    return {
+        **({"user_code": digests} if digests else {}),
+        "versions": {name: text for name, text in backend.versions().items() if name in _VERSIONS},
+    }
+
+
+def _describe_reading(
+    forecasts: ForeignForecasts, tested: Decisions, *, fitted: FittedBaselines, config: JudgeConfig
+) -> dict[str, Any]:
+    """The part of run.json that says what was forecast, how the rows were read, and what is odd about them."""
+    return {
+        "values": forecasts.values,
+        "seeded": forecasts.seeded,
+        **{name: value for name, value in config.to_json().items() if name != "values"},
+        "counts": dict(tested.counts),
+        "notes": [*tested.notes, *([fitted.note] if fitted.note else [])],
+        "suspicions": list(tested.suspicions),
+    }
+
+
 def _settings(experiment: Experiment, rows: pd.DataFrame) -> dict[str, Any]:
     """The part of run.json's config that a judged run has."""
     settings = experiment.to_json()
@@ -237,15 +255,14 @@ def _describe_folds(
     return described
 
 
-def _raw_closes(source: Source, prices: Bars) -> Floats:
-    raw = source.raw
-    return raw.close if isinstance(raw, Bars) and len(raw) == len(prices) else prices.close
+def _name(experiment: Experiment, identity: Mapping[str, Any]) -> str:
+    """The run's name: its symbol, its bars, and a digest of all that decides what stands in it."""
+    bars = (experiment.bars or experiment.interval).replace(":", "-")
+    key = json.dumps(identity, sort_keys=True)
+    return f"{experiment.symbol}-{bars}-{JUDGED}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
 
 
-def _kind(experiment: Experiment) -> str:
-    return (experiment.bars or experiment.interval).replace(":", "-")
-
-
-def _bytes(table: pd.DataFrame) -> bytes:
-    """What a table of decisions holds, to be hashed."""
-    return bytes(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+def _digest(*decisions: pd.DataFrame) -> str:
+    """sha256 of what tables of decisions hold."""
+    rows = (pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes() for table in decisions)
+    return hashlib.sha256(b"".join(rows)).hexdigest()
