@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.cleaning import cleaning
+from pipelines.market.types import Times
 from pipelines.sources.csv import conventions
 from pipelines.sources.csv.cells import quoted
 from pipelines.sources.csv.layout import vocabulary
@@ -41,31 +42,11 @@ def file_part(plan: Plan, arrays: Arrays, sides: dict[str, float] | None = None)
     import pandas as pd
 
     stamps: times.Stamps = arrays.pop("stamps")
-    options, notes = plan.options, (*plan.notes, *arrays.pop("notes", ()))
-    column = plan.column(" ".join(plan.columns.time))
-    identities: dict[str, Any] = {}
-    for name in plan.columns.identities:
-        values = arrays.pop(f"identity {name}")
-        unique = set(values.tolist())
-        identities[name] = next(iter(unique)) if len(unique) == 1 else values
     tz = stamps.zone or plan.tz
-    if plan.columns.kind != "bars" or options.interval != "1d":
-        bar_times.check_clock(stamps, kind=plan.columns.kind, where=column)
-    if plan.columns.kind != "bars":
-        arrays["at"] = stamps.utc if stamps.utc is not None else times.to_utc(stamps.wall, tz, where=column)
-    elif options.interval == "1d":
-        arrays["date"], more = bar_times.daily(stamps, tz=tz, calendar=plan.calendar, where=column)
-        notes += more
-    else:
-        moments = bar_times.intraday(stamps, interval=options.interval, tz=tz, where=column)
-        named = any(vocabulary.ENDS.fullmatch(plain(name)) for name in plan.columns.time)
-        arrays["opened_at"] = bar_times.opens(
-            moments, step=cleaning.length(options.interval), stamp=options.stamp, named_ends=named, where=column
-        )
-    for name in plan.labels:
-        values, moments = arrays.pop(f"label {name}"), arrays["date" if "date" in arrays else "opened_at"]
-        if conventions.are_of_several(values, moments, arrays["close"]):
-            identities[name] = values
+    time, moments, more = _moments(plan, stamps, tz=tz)
+    arrays[time] = moments
+    notes = (*plan.notes, *arrays.pop("notes", ()), *more)
+    identities = _identities(plan, arrays, moments)
     if "event" in arrays:
         arrays, more = conventions.messages_and_book(plan.path, arrays)
         notes += more
@@ -99,6 +80,35 @@ def file_part(plan: Plan, arrays: Arrays, sides: dict[str, float] | None = None)
         reading=_reading(plan, stamps, frame, tz),
         events=plan.columns.events,
     )
+
+
+def _moments(plan: Plan, stamps: times.Stamps, *, tz: str | None) -> tuple[str, Times, tuple[str, ...]]:
+    """The name and the values of the frame's column of times, and how they were read."""
+    kind, interval, where = plan.columns.kind, plan.options.interval, plan.column(" ".join(plan.columns.time))
+    if kind == "bars" and interval == "1d":
+        dates, notes = bar_times.daily(stamps, tz=tz, calendar=plan.calendar, where=where)
+        return "date", dates, notes
+    bar_times.check_clock(stamps, kind=kind, where=where)
+    if kind != "bars":
+        return "at", stamps.utc if stamps.utc is not None else times.to_utc(stamps.wall, tz, where=where), ()
+    moments = bar_times.intraday(stamps, interval=interval, tz=tz, where=where)
+    named_ends = any(vocabulary.ENDS.fullmatch(plain(name)) for name in plan.columns.time)
+    step, stamp = cleaning.length(interval), plan.options.stamp
+    return "opened_at", bar_times.opens(moments, step=step, stamp=stamp, named_ends=named_ends, where=where), ()
+
+
+def _identities(plan: Plan, arrays: Arrays, moments: Times) -> dict[str, Any]:
+    """Takes the columns that say whose a row is out of the arrays: one value for all rows, or one a row."""
+    identities: dict[str, Any] = {}
+    for name in plan.columns.identities:
+        values = arrays.pop(f"identity {name}")
+        unique = set(values.tolist())
+        identities[name] = next(iter(unique)) if len(unique) == 1 else values
+    for name in plan.labels:
+        values = arrays.pop(f"label {name}")
+        if conventions.are_of_several(values, moments, arrays["close"]):
+            identities[name] = values
+    return identities
 
 
 def _reading(plan: Plan, stamps: times.Stamps, frame: "pd.DataFrame", tz: str | None) -> Reading:

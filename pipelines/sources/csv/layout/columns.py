@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from zoneinfo import available_timezones
@@ -25,6 +25,7 @@ _SCALES = {
     1_000_000: re.compile(r"\w.*[\s(\[](in )?(millions?|mio\.?|mln\.?|mn|mm|m)[)\]]*$"),
 }
 _ZONES = {"gmt": "UTC", "utc": "UTC"}
+_PRICES = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,30 @@ class Columns:
     volume_scale: float = 1.0
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Header:
+    """The names of a file's columns, in their order.
+
+    named: needed name -> the file's name, as a person or a known shape says. free: the others. by_plain_name: those in
+    letters only, without units.
+    """
+
+    path: Path
+    names: Sequence[str]
+    named: Mapping[str, str]
+    free: Sequence[str]
+    by_plain_name: Mapping[str, str]
+
+    def pick(self, needs: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+        """Needed name -> the file's name, of those that it has. needs: what files call each, likeliest first."""
+        picked = {needed: self.named[needed] for needed in needs if needed in self.named}
+        for needed, aliases in needs.items():
+            for alias in aliases:
+                if needed not in picked and alias in self.by_plain_name:
+                    picked[needed] = self.by_plain_name[alias]
+        return picked
+
+
 def recognised() -> frozenset[str]:
     """All names, in letters only, that mean something: a header has some of them."""
     groups = (vocabulary.BARS, vocabulary.TICKS, vocabulary.QUOTES, vocabulary.SPECIAL, vocabulary.ACTIONS)
@@ -75,103 +100,116 @@ def find(
     Raises:
         BadFileError: a column is missing; the message lists those that are there.
     """
-    named = {needed: resolve(name, names, path, needed) for needed, name in (names_by_need or {}).items()}
+    header = _header(names, path, names_by_need=names_by_need or {}, preferred=preferred or {})
+    time = _time(header)
+    if not time:
+        raise BadFileError(
+            f"{quoted(path)}: Expected a column of dates or times (date, datetime, time), got {listed(names)}. "
+            "Name it, for example --column time=COLUMN."
+        )
+    bars, ticks, quotes = (header.pick(needs) for needs in (vocabulary.BARS, vocabulary.TICKS, vocabulary.QUOTES))
+    prices = [name for name in _PRICES if name in bars]
+    _check_one_of_each({needed: bars[needed] for needed in prices if needed not in header.named}, names, path)
+    adjusted = [name for name in names if plain(name).startswith("adj") and len(plain(name)) > 3]
+    taken = {*time, *bars.values(), *header.named.values()}
+    common = Columns(
+        kind="",
+        time=time,
+        values={},
+        actions={},
+        identities=tuple(name for name in names if _is_identity(plain(name)) and name not in taken),
+        adjusted=next((name for name in adjusted if "close" in plain(name)), None),
+        tz=_zone(time),
+        notes=(f"the file's own {', '.join(adjusted)} not used",) if adjusted else (),
+    )
+    if len(prices) == len(_PRICES):
+        return _of_bars(header, bars, common=common)
+    quotes = quotes if {"bid", "ask"} <= set(quotes) else {}
+    if "price" in ticks and len(prices) < 3:
+        return _of_trades(header, ticks, quotes=quotes, common=common)
+    if quotes and len(prices) < 3:
+        return _of_quotes(header, quotes, common=common)
+    missing = [name for name in _PRICES if name not in bars]
+    raise BadFileError(
+        f"{quoted(path)}: Expected the columns open, high, low, close for bars (missing: {', '.join(missing)}), price "
+        f"and size for trades, or bid and ask for quotes, got {listed(names)}. "
+        f"Name them, for example --column {missing[0]}=COLUMN."
+    )
+
+
+def _header(
+    names: Sequence[str], path: Path, *, names_by_need: Mapping[str, str], preferred: Mapping[str, str]
+) -> _Header:
+    named = {needed: resolve(name, names, path, needed) for needed, name in names_by_need.items()}
     free = [name for name in reversed(names) if name not in named.values()]
     bare = {plain(_BRACKETS.sub("", name)): name for name in free if not _MONEY.search(name.lower())}
     by_plain_name = (
         bare | {plain(_CURRENCY.sub("", name)): name for name in free} | {plain(name): name for name in free}
     )
     by_plain_name.pop("", None)
-    for needed, name in (preferred or {}).items():
+    for needed, name in preferred.items():
         if needed not in named and name in by_plain_name:
             named[needed] = by_plain_name[name]
-    adjusted = [name for name in names if plain(name).startswith("adj") and len(plain(name)) > 3]
-    notes = [f"the file's own {', '.join(adjusted)} not used"] if adjusted else []
-    time = _time(named, by_plain_name, names)
-    if not time:
-        raise BadFileError(
-            f"{quoted(path)}: Expected a column of dates or times (date, datetime, time), got {listed(names)}. "
-            "Name it, for example --column time=COLUMN."
-        )
-    bars = _pick(vocabulary.BARS, named, by_plain_name)
-    ticks = _pick(vocabulary.TICKS, named, by_plain_name)
-    quotes = _pick(vocabulary.QUOTES, named, by_plain_name)
-    if not {"bid", "ask"} <= set(quotes):
-        quotes = {}
-    prices = [name for name in ("open", "high", "low", "close") if name in bars]
-    _check_one_of_each({needed: bars[needed] for needed in prices if needed not in named}, names, path)
-    identities = tuple(
-        name for name in names if _is_identity(plain(name)) and name not in {*time, *bars.values(), *named.values()}
-    )
-    events = tuple(name for name in names if plain(name) in vocabulary.EVENTS and name not in named.values())
-    common = {"time": time, "adjusted": next((n for n in adjusted if "close" in plain(n)), None), "tz": _zone(time)}
-    if len(prices) == 4:
-        if "volume" not in bars and (
-            other := [name for name in free if _VOLUME.search(plain(name)) and not _NOT_VOLUME.search(name.lower())][
-                ::-1
-            ]
-        ):
-            shares = [name for name in other if not _MONEY.search(name.lower())]
-            bars["volume"] = (shares or other)[0]
-            money = "" if shares else " (money, not shares)"
-            notes.append(f"{quoted(bars['volume'])} taken as volume{money}")
-        if "volume" not in bars:
+    return _Header(path=path, names=names, named=named, free=free[::-1], by_plain_name=by_plain_name)
+
+
+def _of_bars(header: _Header, bars: Mapping[str, str], *, common: Columns) -> Columns:
+    """bars: what the file calls open, high, low, close, and volume if one of its names means that."""
+    notes = list(common.notes)
+    volume = bars.get("volume")
+    if volume is None:
+        other = [name for name in header.free if _VOLUME.search(plain(name)) and not _NOT_VOLUME.search(name.lower())]
+        shares = [name for name in other if not _MONEY.search(name.lower())]
+        volume = next(iter(shares or other), None)
+        if volume is None:
             notes.append("no column of volume: taken as 0")
-        if plain(bars["open"]) in ("bidopen", "openbid"):
-            notes.append("prices of the bid")
-        scale = next((by for by, unit in _SCALES.items() if unit.search(bars.get("volume", "").lower())), 1)
-        if scale > 1:
-            notes.append(f"{quoted(bars['volume'])} multiplied by {scale:,}")
-        _once(names, bars.values(), path)
-        more = tuple(
-            name for name in names if plain(name) in vocabulary.OF_BARS and name not in {*time, *bars.values()}
-        )
-        return Columns(
-            kind="bars",
-            values=bars,
-            actions=_pick(vocabulary.ACTIONS, named, by_plain_name),
-            identities=(*identities, *more),
-            finished=next((name for name in names if plain(name) in vocabulary.UNFINISHED), None),
-            notes=tuple(notes),
-            volume_scale=float(scale),
-            **common,  # type: ignore[arg-type]
-        )
-    if "price" in ticks and len(prices) < 3:
-        if "size" not in ticks:
-            raise BadFileError(
-                f"{quoted(path)}: Expected a column of trade sizes (size, volume), got {listed(names)}. "
-                "Name it, for example --column size=COLUMN."
-            )
-        _once(names, ticks.values(), path)
-        return Columns(
-            kind="ticks",
-            values=ticks,
-            actions={},
-            special=_pick(vocabulary.SPECIAL, named, by_plain_name),
-            quotes=quotes,
-            identities=(*identities, *events),
-            events=events,
-            notes=tuple(notes),
-            **common,  # type: ignore[arg-type]
-        )
-    if quotes and len(prices) < 3:
-        return Columns(
-            kind="quotes",
-            values={},
-            actions={},
-            special=_pick({"exchange": vocabulary.SPECIAL["exchange"]}, named, by_plain_name),
-            quotes=quotes,
-            identities=(*identities, *events),
-            events=events,
-            notes=tuple(notes),
-            **common,  # type: ignore[arg-type]
-        )
-    missing = [name for name in ("open", "high", "low", "close") if name not in bars]
-    raise BadFileError(
-        f"{quoted(path)}: Expected the columns open, high, low, close for bars (missing: {', '.join(missing)}), price "
-        f"and size for trades, or bid and ask for quotes, got {listed(names)}. "
-        f"Name them, for example --column {missing[0]}=COLUMN."
+        else:
+            notes.append(f"{quoted(volume)} taken as volume{'' if shares else ' (money, not shares)'}")
+    if plain(bars["open"]) in ("bidopen", "openbid"):
+        notes.append("prices of the bid")
+    scale = next((by for by, unit in _SCALES.items() if unit.search((volume or "").lower())), 1)
+    if volume is not None and scale > 1:
+        notes.append(f"{quoted(volume)} multiplied by {scale:,}")
+    values = {**bars, **({} if volume is None else {"volume": volume})}
+    _once(header.names, values.values(), header.path)
+    taken = {*common.time, *values.values()}
+    more = tuple(name for name in header.names if plain(name) in vocabulary.OF_BARS and name not in taken)
+    return replace(
+        common,
+        kind="bars",
+        values=values,
+        actions=header.pick(vocabulary.ACTIONS),
+        identities=(*common.identities, *more),
+        finished=next((name for name in header.names if plain(name) in vocabulary.UNFINISHED), None),
+        notes=tuple(notes),
+        volume_scale=float(scale),
     )
+
+
+def _of_trades(header: _Header, ticks: Mapping[str, str], *, quotes: Mapping[str, str], common: Columns) -> Columns:
+    """ticks: what the file calls price and size. quotes: bid and ask beside them, if it has both."""
+    if "size" not in ticks:
+        raise BadFileError(
+            f"{quoted(header.path)}: Expected a column of trade sizes (size, volume), got {listed(header.names)}. "
+            "Name it, for example --column size=COLUMN."
+        )
+    _once(header.names, ticks.values(), header.path)
+    return replace(
+        _with_events(header, common), kind="ticks", values=ticks, special=header.pick(vocabulary.SPECIAL), quotes=quotes
+    )
+
+
+def _of_quotes(header: _Header, quotes: Mapping[str, str], *, common: Columns) -> Columns:
+    special = header.pick({"exchange": vocabulary.SPECIAL["exchange"]})
+    return replace(_with_events(header, common), kind="quotes", special=special, quotes=quotes)
+
+
+def _with_events(header: _Header, common: Columns) -> Columns:
+    """With the columns that say what kind of row each is."""
+    events = tuple(
+        name for name in header.names if plain(name) in vocabulary.EVENTS and name not in header.named.values()
+    )
+    return replace(common, identities=(*common.identities, *events), events=events)
 
 
 def resolve(name: str, names: Sequence[str], path: Path, needed: str) -> str:
@@ -220,7 +258,8 @@ def _once(names: Sequence[str], used: object, path: Path) -> None:
             )
 
 
-def _time(named: Mapping[str, str], by_plain_name: Mapping[str, str], names: Sequence[str]) -> tuple[str, ...]:
+def _time(header: _Header) -> tuple[str, ...]:
+    named, by_plain_name, names = header.named, header.by_plain_name, header.names
     if "time" in named:
         return (named["time"],)
     for date, clock in product(vocabulary.DATES, vocabulary.CLOCKS):
@@ -254,14 +293,3 @@ def _zone(time: Sequence[str]) -> str | None:
         if ("/" in word or word in ("EET", "CET", "WET", "MET")) and word in available_timezones():
             return word
     return None
-
-
-def _pick(
-    needs: Mapping[str, tuple[str, ...]], named: Mapping[str, str], by_plain_name: Mapping[str, str]
-) -> dict[str, str]:
-    picked = {needed: named[needed] for needed in needs if needed in named}
-    for needed, names in needs.items():
-        for name in names:
-            if needed not in picked and name in by_plain_name:
-                picked[needed] = by_plain_name[name]
-    return picked
