@@ -1,6 +1,8 @@
 """`forecast signal`: buy, hold or sell at the newest close."""
 
 import math
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,8 +14,11 @@ from forecast.config.compute import ComputeConfig
 from forecast.config.trading import TradingConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
 
+    from forecast.api.evenings import Asking
     from forecast.cli.evening_output import Orders
     from forecast.runs.run import Run
     from forecast.serving.evening import Evening
@@ -105,15 +110,8 @@ def command(
       forecast signal --all --changed --on-change "mail -s signals me@example.org"
       forecast signal BTC-USD-time-1m-0a1b2c3d4e --watch
     """
-    from dataclasses import replace
-
     from forecast.api.evenings import Asking
-    from forecast.api.progress import progress_display
-    from forecast.cli import signal_watch
     from forecast.cli.options import jobs_or_cores
-    from forecast.cli.progress import busy, counted
-    from forecast.cli.ranking_output import show_panel
-    from forecast.cli.signal_output import show
 
     settings: CliContext = ctx.obj
     if every and (name != "latest" or symbol or watch):
@@ -122,89 +120,107 @@ def command(
         raise click.UsageError(f"{misplaced} goes with --all.")
     if as_csv and as_json:
         raise click.UsageError("Expected --csv or --json, got both.")
-    moment = now()
     ask = Asking(
-        workspace=settings.workspace, now=moment, offline=offline, refit=refit,
+        workspace=settings.workspace, now=now(), offline=offline, refit=refit,
         jobs=jobs_or_cores(jobs) if refit else None, rules={"policy": policy, "threshold": threshold},
         note=settings.note,
     )  # fmt: skip
     if every:
-        with counted(settings, "Asking") as begun:
-            evening = replace(ask, begun=begun).evening()
         form = "csv" if as_csv else "json" if as_json else "table"
-        ctx.exit(
-            _tell(
-                evening,
-                settings,
-                now=moment,
-                form=form,
-                changed=changed,
-                cash=cash,
-                on_change=on_change,
-                seconds=hook_timeout,
-            )
-        )
+        output = _EveningOutput(form=form, changed=changed, cash=cash, on_change=on_change, seconds=hook_timeout)
+        ctx.exit(_evening(ask, settings, output))
     run = _chosen(settings, name, symbol)
+    if run.is_panel and watch:
+        raise click.UsageError("Expected a run of one symbol for --watch, got a panel.")
     if run.is_panel:
-        if watch:
-            raise click.UsageError("Expected a run of one symbol for --watch, got a panel.")
-        display = progress_display(not settings.quiet) if refit else busy(settings, f"Asking {run.symbol}")
-        with display as training:
-            ranking = replace(ask, progress=training if refit else None).panel(run)
-        show_panel(ranking, settings, now=moment, as_json=as_json)
-        ctx.exit(STALE if ranking.stale(moment) else 0)
-    if watch:
-        signal_watch.check(run)
-    if refit:
-        with progress_display(not settings.quiet) as training:
-            answer = replace(ask, progress=training).one(run)
-    else:
-        with busy(settings, f"Asking {run.symbol}"):
-            answer = ask.one(run)
-    signal = answer.forecast
-    show(signal, settings, now=moment, as_json=as_json, line=watch)
-    if watch:
-        signal_watch.follow(settings, answer.loaded, rules=signal.rules, as_json=as_json)
-    if signal.stale(moment):
-        ctx.exit(STALE)
+        ctx.exit(_ranking(run, ask, settings, as_json=as_json))
+    ctx.exit(_signal(run, ask, settings, as_json=as_json, watch=watch))
 
 
 def _only_with_all(**options: Any) -> str | None:
     return next((f"--{name.replace('_', '-')}" for name, value in options.items() if value), None)
 
 
-def _tell(
-    evening: "Evening",
-    settings: CliContext,
-    *,
-    now: "np.datetime64",
-    form: str,
-    changed: bool,
-    cash: float | None,
-    on_change: str | None,
-    seconds: float,
-) -> int:
-    """Prints the evening, tells a person's program what has changed; the exit code."""
+def _signal(run: "Run", ask: "Asking", settings: CliContext, *, as_json: bool, watch: bool) -> int:
+    """Prints the signal of one symbol, and with watch those of the bars that follow; the exit code."""
+    from forecast.cli import signal_watch
+    from forecast.cli.signal_output import show
+
+    if watch:
+        signal_watch.check(run)
+    with _progress(run, ask, settings) as asking:
+        answer = asking.one(run)
+    signal = answer.forecast
+    show(signal, settings, now=ask.now, as_json=as_json, line=watch)
+    if watch:
+        signal_watch.follow(settings, answer.loaded, rules=signal.rules, as_json=as_json)
+    return STALE if signal.stale(ask.now) else 0
+
+
+def _ranking(run: "Run", ask: "Asking", settings: CliContext, *, as_json: bool) -> int:
+    """Prints the ranking of a panel; the exit code."""
+    from forecast.cli.ranking_output import show_panel
+
+    with _progress(run, ask, settings) as asking:
+        ranking = asking.panel(run)
+    show_panel(ranking, settings, now=ask.now, as_json=as_json)
+    return STALE if ranking.stale(ask.now) else 0
+
+
+@contextmanager
+def _progress(run: "Run", ask: "Asking", settings: CliContext) -> "Iterator[Asking]":
+    """What to ask with while a person sees how far a refit is, or that a run is asked."""
+    from forecast.api.progress import progress_display
+    from forecast.cli.progress import busy
+
+    if not ask.refit:
+        with busy(settings, f"Asking {run.symbol}"):
+            yield ask
+        return
+    with progress_display(not settings.quiet) as training:
+        yield replace(ask, progress=training)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _EveningOutput:
+    """What to do with an evening's signals.
+
+    form: table, csv or json. changed: print only positions that are other ones than before. cash: the account that
+    orders are sized for, in money. on_change: the command that reads the changes, seconds: that it may take.
+    """
+
+    form: str
+    changed: bool
+    cash: float | None
+    on_change: str | None
+    seconds: float
+
+
+def _evening(ask: "Asking", settings: CliContext, output: _EveningOutput) -> int:
+    """Asks the live set, prints the evening, tells a person's program what has changed; the exit code."""
     from forecast.cli import evening_output
+    from forecast.cli.progress import counted
     from forecast.serving.account import give_orders
     from forecast.serving.journal import Journal
     from pipelines.store.store import Store
 
+    with counted(settings, "Asking") as begun:
+        evening = replace(ask, begun=begun).evening()
     ordered: Orders = {}
-    if cash is not None:
+    if output.cash is not None:
         journal, actions = Journal(settings.workspace.live), Store(settings.store).read_actions
-        ordered = give_orders(evening, cash=cash, journal=journal, actions=actions, now=now)
+        ordered = give_orders(evening, cash=output.cash, journal=journal, actions=actions, now=ask.now)
     elif not evening.answers and not evening.failures:
         settings.note("No run is live, but shares are held of runs that were. To sell them: --cash MONEY.")
-    evening_output.show(evening, settings, now=now, form=form, changed_only=changed, ordered=ordered)
+    evening_output.show(evening, settings, now=ask.now, form=output.form, changed_only=output.changed, ordered=ordered)
     problem = None
-    if on_change is not None:
-        problem = _pass_on(evening, settings, on_change, now=now, ordered=ordered, seconds=seconds)
+    if output.on_change is not None:
+        problem = _pass_on(evening, settings, output.on_change, now=ask.now, ordered=ordered, seconds=output.seconds)
     if problem is not None:
         settings.error(f"{problem} It is told again with the next signal --all of this bar.")
     if evening.failures or problem is not None:
         return FAILED
-    return STALE if any(answer.forecast.stale(now) for answer in evening.answers) else 0
+    return STALE if any(answer.forecast.stale(ask.now) for answer in evening.answers) else 0
 
 
 def _pass_on(
