@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from forecast.compute import backend, shared_data
 from forecast.compute.memory import return_free_memory
 from forecast.compute.shared_data import SharedData
-from forecast.config.experiment import Experiment, Hyperparameters
+from forecast.config.experiment import Experiment
+from forecast.config.hyperparameters import Hyperparameters
 from forecast.datasets.dataset import MemberRows
 from forecast.networks.results import Architecture, Budget, FitResult
 from pipelines import user_code

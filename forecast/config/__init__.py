@@ -5,6 +5,7 @@ __all__ = [
     "compute",
     "experiment",
     "fields",
+    "hyperparameters",
     "judging",
     "model_registry",
     "policies",

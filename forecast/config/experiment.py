@@ -391,20 +391,3 @@ class Experiment:
 
 def _list(texts: Sequence[str]) -> str:
     return ", ".join(texts)
-
-
-Study = tuple[str, int]
-"""What is tuned by itself: (model, fold number)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hyperparameters:
-    """What tuning may choose for a network and fold."""
-
-    units: int
-    learning_rate: float
-
-    @classmethod
-    def of(cls, experiment: Experiment) -> "Hyperparameters":
-        """Those of the experiment itself."""
-        return cls(units=experiment.units, learning_rate=experiment.learning_rate)

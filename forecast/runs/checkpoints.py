@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from forecast.compute.task import Task, architecture_of
-from forecast.config.experiment import Experiment, Hyperparameters, Study
+from forecast.config.experiment import Experiment
+from forecast.config.hyperparameters import Hyperparameters, Study
 from forecast.networks.results import MOST_PARAMETERS, Architecture
 from forecast.runs.io import damaged
 from forecast.runs.run import Run

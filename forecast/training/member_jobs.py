@@ -7,7 +7,8 @@ from typing import Any
 from forecast.compute.executor import FitJob, WorkerPool, fit_members
 from forecast.compute.progress import Progress
 from forecast.compute.task import FitTask, MemberResult, Task
-from forecast.config.experiment import Experiment, Hyperparameters, Study
+from forecast.config.experiment import Experiment
+from forecast.config.hyperparameters import Hyperparameters, Study
 from forecast.datasets.dataset import MemberRows
 from forecast.networks.results import FitResult
 from forecast.runs import trial_log

@@ -16,7 +16,8 @@ from forecast.compute.memory import return_free_memory
 from forecast.compute.progress import Progress
 from forecast.compute.shared_data import SharedData
 from forecast.compute.task import FitTask, Task, order_for
-from forecast.config.experiment import Experiment, Hyperparameters
+from forecast.config.experiment import Experiment
+from forecast.config.hyperparameters import Hyperparameters
 from forecast.datasets.dataset import (
     bars_alone,
     fingerprint,

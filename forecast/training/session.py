@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from forecast.compute.task import MemberResult, Task
-from forecast.config.experiment import Experiment, Hyperparameters, Study
+from forecast.config.experiment import Experiment
+from forecast.config.hyperparameters import Hyperparameters, Study
 from forecast.config.model_registry import own_baseline
 from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import Dataset, MemberRows

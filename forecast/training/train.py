@@ -10,7 +10,8 @@ from forecast.compute.executor import FitJob, WorkerPool, fit_members
 from forecast.compute.progress import Progress
 from forecast.compute.shared_data import SharedData
 from forecast.compute.task import FitTask, Task, order_for
-from forecast.config.experiment import Experiment, Hyperparameters
+from forecast.config.experiment import Experiment
+from forecast.config.hyperparameters import Hyperparameters
 from forecast.datasets import lookahead_audit
 from forecast.datasets.dataset import (
     Dataset,

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from forecast.config.experiment import Experiment, Hyperparameters, Study
+from forecast.config.experiment import Experiment
+from forecast.config.hyperparameters import Hyperparameters, Study
 from forecast.networks.results import FitResult
 
 _UNITS = (8, 16, 32, 64)

@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from forecast.config.experiment import Experiment, Hyperparameters
+from forecast.config.experiment import Experiment
+from forecast.config.hyperparameters import Hyperparameters
 from forecast.networks.results import Architecture, FitResult
 from forecast.runs.checkpoints import tuned_hyperparameters
 from forecast.training.tuning import TuningTrial, chosen, describe, score_of, tune
