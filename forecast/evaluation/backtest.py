@@ -11,15 +11,15 @@ from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig
 from forecast.evaluation.lookahead_audit import certify_fills
 from forecast.evaluation.panel.backtest import evaluate_panel
-from forecast.evaluation.recomputation import recompute
 from forecast.evaluation.tries import tries
+from forecast.evaluation.verification import caveats, verify
 from forecast.evaluation.warnings import diverged_members, notes
 from forecast.runs import integrity, trial_log
 from forecast.runs.run import Run
 from forecast.runs.saved_backtests import Backtest
 from forecast.statistics import cpcv
 from forecast.statistics.summary import summarise
-from forecast.statistics.verdict import Caveat, Status, Verdict
+from forecast.statistics.verdict import Status, Verdict
 from forecast.trading.ledgers import ledger_frame, trade_frame
 from forecast.trading.market_state import check_spread, closing_calendar
 from forecast.trading.signals import members, utc
@@ -39,8 +39,7 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
     """
     if run.is_panel:
         return evaluate_panel(run, rules=rules)
-    checked, described = integrity.check(run), run.describe()
-    recomputed = recompute(run, rng=np.random.default_rng())
+    verification, described = verify(run), run.describe()
     trial = trial_log.record_backtest(run.folder.parent, rules, run=run.name, symbols=[run.symbol])
     data, bars, predictions = described["data"], run.bars(), run.predictions()
     inputs = _strategy_inputs(run, rules=rules)
@@ -59,19 +58,11 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
         trials=max(1, history.log.trial_count),
         trial_returns=history.returns,
         validation=inputs["validation"],
-        caveats=[
-            *history.caveats,
-            *([] if checked.verified else [Caveat(code="unverified")]),
-            *recomputed.caveats(),
-            *diverged_members(described),
-        ],
+        caveats=[*history.caveats, *caveats(verification), *diverged_members(described)],
         unseeded=(traits := model_traits(described)).unseeded,
         ordinal=traits.ordinal,
     )
-    metrics |= {
-        "integrity": {**checked.to_json(), "recomputed": recomputed.to_json()},
-        "trials": history.to_json(run.symbol),
-    }
+    metrics |= {"integrity": verification.to_json(), "trials": history.to_json(run.symbol)}
     status: Status = "ok"
     failures: list[str] = []
     if run.describe()["config"].get("split") == COMBINATORIAL:

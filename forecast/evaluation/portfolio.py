@@ -1,7 +1,7 @@
 """Several runs -> one account per model: a share of it for each symbol, brought back at every open and paid for."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,17 +12,16 @@ import pandas as pd
 from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig
 from forecast.evaluation.backtest import model_traits, traded_accounts
-from forecast.evaluation.recomputation import recompute
 from forecast.evaluation.tries import tries
+from forecast.evaluation.verification import caveats, verify
 from forecast.evaluation.warnings import diverged_members, ruins
-from forecast.runs import integrity, trial_log
+from forecast.runs import trial_log
 from forecast.runs.io import damaged, json_bytes, parquet_bytes, read_json, read_parquet, write_json
 from forecast.runs.manifest import FILES, check_seal, digest, read_checked, sealed
 from forecast.runs.run import Run
 from forecast.statistics.comparisons import is_network
 from forecast.statistics.performance import spells
 from forecast.statistics.summary import summarise
-from forecast.statistics.verdict import Caveat
 from forecast.trading.ledgers import ledger_frame
 from forecast.trading.market_state import trailing_volatility
 from forecast.trading.signals import utc
@@ -68,6 +67,91 @@ class Part:
     alive: Flags
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class JointAccount:
+    """Accounts over the same symbols and days, one of each (model, member) that every run has.
+
+    time, closed_at: the opens of the bars and their closes, shape (bars,). names: the (model, member) of each account.
+    shares: of the account that each symbol has, shape (symbols, bars - 1).
+    """
+
+    parts: Sequence[Part]
+    names: Sequence[tuple[str, str]]
+    time: Times
+    closed_at: Times
+    shares: Floats
+    simulated: SimulatedAccounts
+
+    @property
+    def title(self) -> str:
+        """The symbols, the fourth and later ones as a number where there are more than four."""
+        symbols = [part.symbol for part in self.parts]
+        return "+".join(symbols) if len(symbols) <= 4 else f"{'+'.join(symbols[:3])}+{len(symbols) - 3}"
+
+    @property
+    def models(self) -> set[str]:
+        """Those that have an account."""
+        return {model for model, _ in self.names}
+
+    def ledgers(self) -> list[Ledger]:
+        """One for each account, over all symbols: positions and trades as absolute parts of the account."""
+        simulated, title = self.simulated, self.title
+        return [
+            Ledger(
+                symbol=title, model=model, member=member, time=self.time,
+                position=np.abs(simulated.position[row]).sum(axis=0),
+                traded=np.abs(simulated.traded[row]).sum(axis=0), gross_return=simulated.gross_return[row],
+                financing=simulated.financing[row], cost=simulated.cost[row], net_return=simulated.net_return[row],
+            )
+            for row, (model, member) in enumerate(self.names)
+        ]  # fmt: skip
+
+    def spells(self, rules: TradingConfig) -> dict[tuple[str, str], dict[str, float | None]]:
+        """The trades of each account, symbol by symbol. rules: those it was traded by."""
+        opens, spread = np.stack([part.opens for part in self.parts]), np.stack([part.spread for part in self.parts])
+        earned = contributions(self.simulated, opens=opens, costs=rules.costs, spread=spread)
+        return {
+            name: spells(position, gain)
+            for name, position, gain in zip(self.names, self.simulated.position, earned, strict=True)
+        }
+
+    def holdings(self) -> pd.DataFrame:
+        """holdings.parquet: of every account and symbol, what it should hold and what it held."""
+        bars, symbols, cells = len(self.time), len(self.parts), len(self.names) * len(self.parts)
+        weight = np.concatenate([self.shares, np.zeros((symbols, 1))], axis=1)
+        return pd.DataFrame(
+            {
+                "model": np.repeat([model for model, _ in self.names], bars * symbols),
+                "member": np.repeat([member for _, member in self.names], bars * symbols),
+                "symbol": np.tile(np.repeat([part.symbol for part in self.parts], bars), len(self.names)),
+                "time": pd.DatetimeIndex(np.tile(self.time, cells)).tz_localize("UTC"),
+                "share": np.tile(weight.ravel(), len(self.names)),
+                "position": self.simulated.position.ravel(),
+                "traded": self.simulated.traded.ravel(),
+            }
+        )
+
+    def left_out(self) -> dict[str, list[str]]:
+        """Models that some runs have and others have not: whose they are."""
+        owners: dict[str, list[str]] = {}
+        for part in self.parts:
+            for model in dict.fromkeys(model for model, _ in part.names if model not in self.models):
+                owners.setdefault(model, []).append(part.symbol)
+        return owners
+
+    def events(self) -> dict[str, Any]:
+        """Which symbols ended before the portfolio did, and at how many opens each could not be traded."""
+        ended: dict[str, str] = {}
+        untradable: dict[str, int] = {}
+        for part in self.parts:
+            dead = np.flatnonzero(~part.alive)
+            if len(dead) and dead[0] < len(self.time) - 1:
+                ended[part.symbol] = str(np.datetime_as_string(self.time[dead[0]], unit="D"))
+            if idle := int((~part.tradable[:-1] & part.alive[:-1]).sum()):
+                untradable[part.symbol] = idle
+        return {"ended": ended, "untradable_opens": untradable, "opens": len(self.time) - 1}
+
+
 def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> Portfolio:
     """Trades several runs as one account per model. Not saved yet.
 
@@ -82,71 +166,50 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
     described = [run.describe() for run in runs]
     symbols = [str(about["config"]["symbol"]) for about in described]
     _check_joinable(runs, described, symbols)
-    certificates = [integrity.check(run) for run in runs]
-    recomputed = [recompute(run, rng=np.random.default_rng()) for run in runs]
+    verifications = [verify(run) for run in runs]
     bars_per_year = float(np.mean([about["data"]["bars_per_year"] for about in described]))
-    results, bars = [traded_accounts(run, rules=rules) for run in runs], [run.bars() for run in runs]
-    time, closed_at = _days(results, bars, symbols=symbols)
-    parts = [
-        _part(result, prices, time, bars_per_year=bars_per_year) for result, prices in zip(results, bars, strict=True)
-    ]
-    names = _common_accounts(parts)
-    shares = _shares(parts, weighting=weighting)
-    targets = np.stack([part.targets[[part.names.index(name) for name in names]] for part in parts], axis=1)
-    opens, spread = np.stack([part.opens for part in parts]), np.stack([part.spread for part in parts])
-    simulated = account(
-        targets * shares, opened_at=time, opens=opens, costs=rules.costs, spread=spread,
-        tradable=np.stack([part.tradable for part in parts]),
-    )  # fmt: skip
-    earned = contributions(simulated, opens=opens, costs=rules.costs, spread=spread)
-    title = "+".join(symbols) if len(symbols) <= 4 else f"{'+'.join(symbols[:3])}+{len(symbols) - 3}"
-    ledgers = _ledgers(simulated, names, time, title=title)
+    results = [traded_accounts(run, rules=rules) for run in runs]
+    joint = _joint_account(
+        results, [run.bars() for run in runs], bars_per_year=bars_per_year, rules=rules, weighting=weighting
+    )
+    ledgers = joint.ledgers()
     config = {"symbols": symbols, "runs": [run.name for run in runs], "weighting": weighting, **rules.to_json()}
-    name = f"{title}_{weighting}_{rules.name}_{hashlib.sha256(' '.join(config['runs']).encode()).hexdigest()[:8]}"
-    place = runs[0].folder.parent
-    trial_log.record_portfolio(place, config, name=name, symbols=symbols)
-    history = tries(place, ledgers)
-    models = {model for model, _ in names}
-    decided_at = {
-        symbol: session_of(result.members.decided_at, about["data"]["calendar"])
-        for symbol, result, about in zip(symbols, results, described, strict=True)
-    }
+    digest_of_runs = hashlib.sha256(" ".join(config["runs"]).encode()).hexdigest()[:8]
+    name = f"{joint.title}_{weighting}_{rules.name}_{digest_of_runs}"
+    folder = runs[0].folder.parent
+    trial_log.record_portfolio(folder, config, name=name, symbols=symbols)
+    history, traits = tries(folder, ledgers), model_traits(*described)
     predictions, validation = (
-        joined[joined["model"].isin(models)]
+        joined[joined["model"].isin(joint.models)]
         for joined in (
             pd.concat([run.predictions() for run in runs], ignore_index=True),
             pd.concat([run.validation() for run in runs], ignore_index=True),
         )
     )
-    traits = model_traits(*described)
     metrics = summarise(
         ledgers, predictions, bars_per_year=bars_per_year,
-        sessions=session_of(closed_at, described[0]["data"]["calendar"]), config=config, decision_sessions=decided_at,
+        sessions=session_of(joint.closed_at, described[0]["data"]["calendar"]), config=config,
+        decision_sessions={
+            symbol: session_of(result.members.decided_at, about["data"]["calendar"])
+            for symbol, result, about in zip(symbols, results, described, strict=True)
+        },
         trials=max(1, history.log.trial_count), trial_returns=history.returns, validation=validation,
         caveats=[
             *history.caveats,
-            *([] if all(certificate.verified for certificate in certificates) else [Caveat(code="unverified")]),
-            *dict.fromkeys(caveat for sample in recomputed for caveat in sample.caveats()),
-            *(caveat for caveat in diverged_members(*described) if caveat.subject in models),
+            *caveats(*verifications),
+            *(caveat for caveat in diverged_members(*described) if caveat.subject in joint.models),
         ],
-        unseeded=traits.unseeded, ordinal=traits.ordinal,
-        spells={
-            name: spells(position, gain) for name, position, gain in zip(names, simulated.position, earned, strict=True)
-        },
+        unseeded=traits.unseeded, ordinal=traits.ordinal, spells=joint.spells(rules),
     )  # fmt: skip
     metrics |= {
-        "integrity": {run.name: certificate.to_json() for run, certificate in zip(runs, certificates, strict=True)},
+        "integrity": {
+            run.name: verification.files.to_json() for run, verification in zip(runs, verifications, strict=True)
+        },
         "trials": history.to_json(*symbols),
-        "trading": {"ruined": ruins(ledgers), "left_out": _left_out(parts, models), **_events(parts, time)},
-        "mean_share": {part.symbol: float(share.mean()) for part, share in zip(parts, shares, strict=True)},
+        "trading": {"ruined": ruins(ledgers), "left_out": joint.left_out(), **joint.events()},
+        "mean_share": {part.symbol: float(share.mean()) for part, share in zip(joint.parts, joint.shares, strict=True)},
     }
-    return Portfolio(
-        name=name,
-        config=config,
-        ledger=ledger_frame(ledgers),
-        holdings=_holdings(parts, names, time, shares=shares, position=simulated.position, traded=simulated.traded),
-        metrics=metrics,
-    )
+    return Portfolio(name=name, config=config, ledger=ledger_frame(ledgers), holdings=joint.holdings(), metrics=metrics)
 
 
 def save(portfolio: Portfolio, *, runs: Path) -> Path:
@@ -211,6 +274,28 @@ def _check_joinable(runs: Sequence[Run], described: Sequence[Mapping[str, Any]],
         raise ConfigError(f"Expected runs with bars of the same times for a portfolio, got {', '.join(kinds)}.")
 
 
+def _joint_account(
+    results: Sequence[StrategyResult],
+    bars: Sequence[pd.DataFrame],
+    *,
+    bars_per_year: float,
+    rules: TradingConfig,
+    weighting: Weighting,
+) -> JointAccount:
+    """Several runs' decisions traded in one account for each model. bars: of each run."""
+    time, closed_at = _days(results, bars)
+    parts = [
+        _part(result, prices, time, bars_per_year=bars_per_year) for result, prices in zip(results, bars, strict=True)
+    ]
+    names, shares = _common_accounts(parts), _shares(parts, weighting=weighting)
+    targets = np.stack([part.targets[[part.names.index(name) for name in names]] for part in parts], axis=1)
+    simulated = account(
+        targets * shares, opened_at=time, opens=np.stack([part.opens for part in parts]), costs=rules.costs,
+        spread=np.stack([part.spread for part in parts]), tradable=np.stack([part.tradable for part in parts]),
+    )  # fmt: skip
+    return JointAccount(parts=parts, names=names, time=time, closed_at=closed_at, shares=shares, simulated=simulated)
+
+
 def _common_accounts(parts: Sequence[Part]) -> list[tuple[str, str]]:
     """The (model, member) pairs that every part has.
 
@@ -226,23 +311,7 @@ def _common_accounts(parts: Sequence[Part]) -> list[tuple[str, str]]:
     return names
 
 
-def _ledgers(
-    simulated: SimulatedAccounts, names: Sequence[tuple[str, str]], time: Times, *, title: str
-) -> list[Ledger]:
-    """One ledger for each account, over all symbols: positions and trades as absolute parts of the account."""
-    return [
-        Ledger(
-            symbol=title, model=model, member=member, time=time, position=np.abs(simulated.position[row]).sum(axis=0),
-            traded=np.abs(simulated.traded[row]).sum(axis=0), gross_return=simulated.gross_return[row],
-            financing=simulated.financing[row], cost=simulated.cost[row], net_return=simulated.net_return[row],
-        )
-        for row, (model, member) in enumerate(names)
-    ]  # fmt: skip
-
-
-def _days(
-    results: Sequence[StrategyResult], bars: Sequence[pd.DataFrame], *, symbols: Sequence[str]
-) -> tuple[Times, Times]:
+def _days(results: Sequence[StrategyResult], bars: Sequence[pd.DataFrame]) -> tuple[Times, Times]:
     """The opens of the portfolio's bars and their closes: every time at which one of the symbols was traded."""
     first = max(result.market.opened_at[0] for result in results)
     opened = np.concatenate([result.market.opened_at for result in results])
@@ -250,7 +319,7 @@ def _days(
         [utc(prices["closed_at"])[result.traded] for result, prices in zip(results, bars, strict=True)]
     )
     time, place = np.unique(opened, return_index=True)
-    late = [symbol for symbol, result in zip(symbols, results, strict=True) if result.market.opened_at[-1] <= first]
+    late = [result.members.symbol for result in results if result.market.opened_at[-1] <= first]
     if late:
         raise ConfigError(
             f"Expected test rows of the same days, got none of {', '.join(late)} when the last run begins."
@@ -294,45 +363,3 @@ def _shares(parts: Sequence[Part], *, weighting: Weighting) -> Floats:
 def _networks(part: Part) -> str:
     names = dict.fromkeys(model for model, _ in part.names if is_network(model))
     return f"{', '.join(names) or 'none'} of {part.symbol}"
-
-
-def _left_out(parts: Sequence[Part], models: Collection[str]) -> dict[str, list[str]]:
-    """Models that some runs have and others have not: whose they are."""
-    owners: dict[str, list[str]] = {}
-    for part in parts:
-        for model in dict.fromkeys(model for model, _ in part.names if model not in models):
-            owners.setdefault(model, []).append(part.symbol)
-    return owners
-
-
-def _events(parts: Sequence[Part], time: Times) -> dict[str, Any]:
-    """Which symbols ended before the portfolio did, and at how many opens each could not be traded."""
-    ended: dict[str, str] = {}
-    untradable: dict[str, int] = {}
-    for part in parts:
-        dead = np.flatnonzero(~part.alive)
-        if len(dead) and dead[0] < len(time) - 1:
-            ended[part.symbol] = str(np.datetime_as_string(time[dead[0]], unit="D"))
-        if idle := int((~part.tradable[:-1] & part.alive[:-1]).sum()):
-            untradable[part.symbol] = idle
-    return {"ended": ended, "untradable_opens": untradable, "opens": len(time) - 1}
-
-
-def _holdings(
-    parts: Sequence[Part], names: Sequence[tuple[str, str]], time: Times, *, shares: Floats, position: Floats,
-    traded: Floats,
-) -> pd.DataFrame:  # fmt: skip
-    """holdings.parquet: of every account and symbol, what it should hold and what it held."""
-    bars, cells = len(time), len(names) * len(parts)
-    weight = np.concatenate([shares, np.zeros((len(parts), 1))], axis=1)
-    return pd.DataFrame(
-        {
-            "model": np.repeat([model for model, _ in names], bars * len(parts)),
-            "member": np.repeat([member for _, member in names], bars * len(parts)),
-            "symbol": np.tile(np.repeat([part.symbol for part in parts], bars), len(names)),
-            "time": pd.DatetimeIndex(np.tile(time, cells)).tz_localize("UTC"),
-            "share": np.tile(weight.ravel(), len(names)),
-            "position": position.ravel(),
-            "traded": traded.ravel(),
-        }
-    )

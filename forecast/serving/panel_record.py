@@ -12,7 +12,7 @@ from forecast.config.experiment import Experiment
 from forecast.config.trading import TradingConfig
 from forecast.evaluation.panel.calibration import calibration_maps, recalibrated
 from forecast.evaluation.panel.rows import panel_rows
-from forecast.evaluation.panel.shares import closes_of, market_states
+from forecast.evaluation.panel.shares import PanelAllocator
 from forecast.runs import tables
 from forecast.runs.integrity import open_trained
 from forecast.runs.run import Run
@@ -173,10 +173,11 @@ def _account(
     if not len(symbol):
         return None
     frame = pd.concat([tables.bars(prices[name]) for name in fills_of], ignore_index=True)
-    market = panel_market(market_states(frame, rules=rules, described=described), symbol=symbol, entry_at=entered)
+    allocator = PanelAllocator.of_bars(frame, rules=rules, described=described)
+    market = panel_market(allocator.states, symbol=symbol, entry_at=entered)
     order = np.argsort(decided, kind="stable")
     equal = np.empty(len(symbol))
-    equal[order] = account_shares(symbol[order], decided[order], closes=closes_of(frame))
+    equal[order] = account_shares(symbol[order], decided[order], closes=allocator.closes)
     of_account = partial(
         trade_panel, market=market, title=str(described["config"]["symbol"]), model=model, member=PAPER
     )

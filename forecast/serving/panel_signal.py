@@ -12,16 +12,9 @@ from forecast.compute import backend
 from forecast.config.experiment import Experiment
 from forecast.config.trading import AUTO, TradingConfig
 from forecast.datasets.dataset import Source, make_bars, with_cross_sections, with_room
-from forecast.evaluation.panel.calibration import CalibrationMaps, calibration_maps, recalibrated
-from forecast.evaluation.panel.rows import panel_rows
-from forecast.evaluation.panel.shares import (
-    Thresholds,
-    check_rules,
-    closes_of,
-    market_states,
-    member_shares,
-    validation_rows,
-)
+from forecast.evaluation.panel.calibration import calibration_maps, recalibrated, validation_rows
+from forecast.evaluation.panel.rows import PanelRows, panel_rows
+from forecast.evaluation.panel.shares import PanelAllocator, Thresholds, check_rules, market_states
 from forecast.evaluation.panel.thresholds import chosen_thresholds
 from forecast.runs import tables
 from forecast.runs.integrity import open_trained
@@ -149,21 +142,8 @@ def panel_signal(
         absent |= _not_refitted(symbol_rows, newest, learned=next(iter(refitted.values())))
     rows = panel_rows(pd.concat([past, *fresh], ignore_index=True))
     rows = rows.rows(pd.Series(rows.symbol).isin(list(symbol_rows)).to_numpy()).ensembles(experiment.models)
-    thresholds: Thresholds = {}
-    if rules.learns:
-        validation = run.validation()
-        network_rows = validation[validation["model"].isin(experiment.models)]
-        maps = calibration_maps(network_rows, kind=rules.calibration)
-        rows = recalibrated(rows, maps)
-        thresholds = _thresholds(run, network_rows, maps, rules=rules, described=described)
-    room = [tables.bars(with_room(decision_rows.prices, bars=1)) for decision_rows in symbol_rows.values()]
-    shares = member_shares(
-        rows,
-        states=market_states(pd.concat(room, ignore_index=True), rules=rules, described=described),
-        closes={symbol: decision_rows.prices.closed_at for symbol, decision_rows in symbol_rows.items()},
-        rules=rules,
-        thresholds=thresholds,
-    )
+    rows, thresholds = _with_choices(run, rows, models=experiment.models, rules=rules)
+    shares = _allocator(symbol_rows, rules=rules, described=described).member_shares(rows, thresholds=thresholds)
     decisions = {
         model: Decisions(
             symbol=rows.symbol, decided_at=rows.decided_at, probability=rows.probability[model, ENSEMBLE],
@@ -189,24 +169,38 @@ def panel_signal(
     return LivePanel(run=run, experiment=experiment, forecast=ranking, prices=stored.prices)
 
 
-def _thresholds(
-    run: Run,
-    validation: pd.DataFrame,
-    maps: CalibrationMaps,
-    *,
-    rules: TradingConfig,
-    described: Mapping[str, Any],
-) -> Thresholds:
-    """Those of the means over seeds, chosen as the backtest chooses them, on the run's own bars."""
+def _with_choices(
+    run: Run, rows: PanelRows, *, models: Collection[str], rules: TradingConfig
+) -> tuple[PanelRows, Thresholds]:
+    """The rows recalibrated, and the thresholds of the means over seeds, both chosen as the backtest chooses them."""
+    if not rules.learns:
+        return rows, {}
+    validation, described = run.validation(), run.describe()
+    network_rows = validation[validation["model"].isin(models)]
+    maps = calibration_maps(network_rows, kind=rules.calibration)
+    rows = recalibrated(rows, maps)
     if rules.threshold != AUTO:
-        return {}
-    bars, checked = run.bars(), validation_rows(validation, maps=maps)
-    return chosen_thresholds(
-        {fold: rows.ensembles(sorted({model for model, _ in rows.probability})) for fold, rows in checked.items()},
-        states=market_states(bars, rules=rules, described=described),
-        closes=closes_of(bars),
-        rules=rules,
+        return rows, {}
+    thresholds = chosen_thresholds(
+        {
+            fold: checked.ensembles(sorted({model for model, _ in checked.probability}))
+            for fold, checked in validation_rows(network_rows, maps=maps).items()
+        },
+        allocator=PanelAllocator.of_bars(run.bars(), rules=rules, described=described),
         horizon=int(described["config"]["horizon"]),
+    )
+    return rows, thresholds
+
+
+def _allocator(
+    symbol_rows: Mapping[str, DecisionRows], *, rules: TradingConfig, described: Mapping[str, Any]
+) -> PanelAllocator:
+    """Over the bars of the store, with room for the fill that follows the newest close."""
+    room = [tables.bars(with_room(decision_rows.prices, bars=1)) for decision_rows in symbol_rows.values()]
+    return PanelAllocator(
+        rules=rules,
+        states=market_states(pd.concat(room, ignore_index=True), rules=rules, described=described),
+        closes={symbol: decision_rows.prices.closed_at for symbol, decision_rows in symbol_rows.items()},
     )
 
 

@@ -2,24 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from forecast.config.experiment import is_baseline
 from forecast.config.trading import TradingConfig
-from forecast.evaluation.panel.calibration import CalibrationMaps
+from forecast.evaluation.panel.calibration import calibration_maps, recalibrated, validation_rows
 from forecast.evaluation.panel.rows import Member, PanelRows
-from forecast.evaluation.panel.shares import Thresholds, exposures, member_shares, validation_rows
+from forecast.evaluation.panel.shares import PanelAllocator, Thresholds
 from forecast.evaluation.panel.thresholds import chosen_thresholds
 from forecast.statistics.capacity import capacity
 from forecast.statistics.performance import spells
-from forecast.trading.market_state import MarketState
 from forecast.trading.panel_account import PanelAccount, PanelMarket, panel_market, trade_panel
-from forecast.trading.panel_shares import account_shares
-from forecast.trading.signals import ENSEMBLE, Signals
-from pipelines.market.types import Floats, Times
+from forecast.trading.signals import ENSEMBLE, Signals, utc
+from pipelines.market.types import Floats
 
 HOLDING, CASH, SAME_EXPOSURE = "buy_and_hold", "cash", "same_exposure"
 
@@ -29,7 +26,8 @@ class PanelTrades:
     """What every member of a panel decided and held.
 
     market: what could be traded when. shares: of each (model, member) and of the benchmarks, shape (rows,). signals: of
-    each ensemble, shape (rows,). thresholds: chosen on validation rows, where the rules ask for that.
+    each ensemble, shape (rows,). thresholds: chosen on validation rows, where the rules ask for that. last_exits: of
+    each fold, the last exit of these rows. notes: what could not be recalibrated, and why.
     """
 
     rows: PanelRows
@@ -37,38 +35,45 @@ class PanelTrades:
     shares: Mapping[Member, Floats]
     signals: Mapping[str, Signals]
     thresholds: Thresholds
+    last_exits: Mapping[int, np.datetime64]
+    notes: tuple[str, ...]
 
 
 def panel_trades(
-    rows: PanelRows,
-    validation: pd.DataFrame,
-    *,
-    states: Mapping[str, MarketState],
-    closes: Mapping[str, Times],
-    rules: TradingConfig,
-    maps: CalibrationMaps,
-    horizon: int = 1,
+    rows: PanelRows, validation: pd.DataFrame, *, allocator: PanelAllocator, horizon: int = 1
 ) -> PanelTrades:
-    """What the rules make of the probabilities, benchmarks included; validation rows decide the same exposure.
+    """What the rules make of the probabilities, benchmarks included.
 
-    rows: recalibrated by the maps, as the validation rows are here. horizon: of the labels, in bars.
+    validation: rows of validation.parquet; they decide the recalibration, the thresholds and the same exposure.
+    horizon: of the labels, in bars.
+
+    Raises:
+        RunError: a fold or a member without the validation rows that the rules need.
     """
     shares: dict[Member, Floats] = {}
     signals: dict[str, Signals] = {}
-    checked = validation_rows(validation, maps=maps)
-    thresholds = chosen_thresholds(checked, states=states, closes=closes, rules=rules, horizon=horizon)
-    followed: dict[str, Any] = {"states": states, "closes": closes, "rules": rules, "thresholds": thresholds}
-    of_members = member_shares(rows, **followed)
+    maps = calibration_maps(validation, kind=allocator.rules.calibration)
+    rows, checked = recalibrated(rows, maps), validation_rows(validation, maps=maps)
+    thresholds = chosen_thresholds(checked, allocator=allocator, horizon=horizon)
+    of_members = allocator.member_shares(rows, thresholds=thresholds)
     for (model, member), (shares[model, member], member_signals) in of_members.items():
         if member == ENSEMBLE:
             signals[model] = member_signals
-    equal = account_shares(rows.symbol, rows.decided_at, closes=closes)
+    equal = allocator.equal_parts(rows)
     shares[HOLDING, ENSEMBLE] = equal
     shares[CASH, ENSEMBLE] = np.zeros(len(rows))
-    for model, exposure in exposures(rows, checked, **followed).items():
+    for model, exposure in allocator.exposures(rows, checked, thresholds=thresholds).items():
         shares[f"{SAME_EXPOSURE}:{model}", ENSEMBLE] = exposure * equal
-    market = panel_market(states, symbol=rows.symbol, entry_at=rows.entry_at, horizon=horizon)
-    return PanelTrades(rows=rows, market=market, shares=shares, signals=signals, thresholds=thresholds)
+    exits = validation.groupby("fold")["exit_at"].max()
+    return PanelTrades(
+        rows=rows,
+        market=panel_market(allocator.states, symbol=rows.symbol, entry_at=rows.entry_at, horizon=horizon),
+        shares=shares,
+        signals=signals,
+        thresholds=thresholds,
+        last_exits=dict(zip(exits.index.tolist(), utc(exits), strict=True)),
+        notes=tuple(sorted({calibration.note for calibration in maps.values() if calibration.note})),
+    )
 
 
 def accounts_of(trades: PanelTrades, *, title: str, rules: TradingConfig, value: Floats) -> dict[Member, PanelAccount]:

@@ -9,21 +9,20 @@ from numpy.typing import NDArray
 
 from forecast.config.trading import TradingConfig
 from forecast.evaluation.panel.accounts import PanelTrades, accounts_of, panel_trades
-from forecast.evaluation.panel.calibration import calibration_maps, recalibrated
 from forecast.evaluation.panel.lookahead_audit import certify_panel_fills
 from forecast.evaluation.panel.rows import panel_rows
 from forecast.evaluation.panel.scores import panel_metrics, predictive, ranked_rows, traded_value
-from forecast.evaluation.panel.shares import check_rules, closes_of, market_states
+from forecast.evaluation.panel.shares import PanelAllocator, check_rules
 from forecast.evaluation.panel.thresholds import describe_thresholds
-from forecast.evaluation.recomputation import recompute
 from forecast.evaluation.tries import tries
+from forecast.evaluation.verification import caveats, verify
 from forecast.evaluation.warnings import diverged_members, ruins
-from forecast.runs import integrity, trial_log
+from forecast.runs import trial_log
 from forecast.runs.run import Run
 from forecast.runs.saved_backtests import Backtest
 from forecast.statistics.cross_section import panel_scores
 from forecast.statistics.summary import summarise
-from forecast.statistics.verdict import Caveat, Verdict
+from forecast.statistics.verdict import Verdict
 from forecast.trading.ledgers import ledger_frame
 from forecast.trading.market_state import MarketState
 from forecast.trading.panel_account import PanelMarket
@@ -39,65 +38,45 @@ def evaluate_panel(run: Run, *, rules: TradingConfig) -> Backtest:
         RunError: an unfinished or damaged run.
         ConfigError: rules that a panel, or this one, cannot follow.
     """
-    checked, described = integrity.check(run), run.describe()
-    recomputed = recompute(run, rng=np.random.default_rng())
-    bars = run.bars()
+    verification, described = verify(run), run.describe()
+    bars, symbols = run.bars(), described["panel"]["symbols"]
     check_rules(rules, described, bars=bars)
-    trial = trial_log.record_backtest(
-        run.folder.parent, rules, run=run.name, symbols=list(described["panel"]["symbols"])
-    )
-    data, title, horizon = described["data"], run.symbol, int(described["config"]["horizon"])
-    calendars = {symbol: str(about["calendar"]) for symbol, about in described["panel"]["symbols"].items()}
-    validation = run.validation()
-    maps = calibration_maps(validation, kind=rules.calibration)
-    rows = recalibrated(panel_rows(run.predictions()), maps)
-    states = market_states(bars, rules=rules, described=described)
-    trades = panel_trades(
-        rows, validation, states=states, closes=closes_of(bars), rules=rules, maps=maps, horizon=horizon
-    )
-    exits = validation.groupby("fold")["exit_at"].max()
-    last_exits = dict(zip(exits.index.tolist(), utc(exits), strict=True))
-    del validation  # a sixth of what a panel of hundreds holds
-    accounts = accounts_of(
-        trades, title=title, rules=rules, value=traded_value(bars, trades.market, described=described)
-    )
+    trial = trial_log.record_backtest(run.folder.parent, rules, run=run.name, symbols=list(symbols))
+    allocator = PanelAllocator.of_bars(bars, rules=rules, described=described)
+    horizon = int(described["config"]["horizon"])
+    trades = panel_trades(panel_rows(run.predictions()), run.validation(), allocator=allocator, horizon=horizon)
+    rows, market = trades.rows, trades.market
+    accounts = accounts_of(trades, title=run.symbol, rules=rules, value=traded_value(bars, market, described=described))
     ensembles = {name: account for name, account in accounts.items() if name[1] == ENSEMBLE}
-    sessions = _sessions(bars, trades.market.time, calendar=str(data["calendar"]))
-    ranked, chosen = ranked_rows(rows, calendars=calendars)
-    scores = panel_scores({name: probability[chosen] for name, probability in rows.probability.items()}, ranked)
     ledgers = [account.ledger for account in accounts.values()]
     bands = describe_thresholds(trades.thresholds)
     config = {**rules.to_json(), **({"chosen_bands": bands} if bands else {})}
     history = tries(run.folder.parent, ledgers, trial=trial)
+    sessions = _sessions(bars, market.time, calendar=str(described["data"]["calendar"]))
+    ranked, chosen = ranked_rows(rows, calendars={name: str(about["calendar"]) for name, about in symbols.items()})
     metrics = summarise(
-        ledgers, None, bars_per_year=_bars_per_year(trades.market, states, described), sessions=sessions,
-        config=config, scores=scores, trials=max(1, history.log.trial_count), trial_returns=history.returns,
-        caveats=[
-            *history.caveats,
-            *([] if checked.verified else [Caveat(code="unverified")]),
-            *recomputed.caveats(),
-            *diverged_members(described),
-        ],
+        ledgers, None, bars_per_year=_bars_per_year(market, allocator.states, described), sessions=sessions,
+        config=config, trials=max(1, history.log.trial_count), trial_returns=history.returns,
+        scores=panel_scores({name: probability[chosen] for name, probability in rows.probability.items()}, ranked),
+        caveats=[*history.caveats, *caveats(verification), *diverged_members(described)],
         spells={name: account.spells or {} for name, account in accounts.items()},
     )  # fmt: skip
-    metrics |= {"integrity": {**checked.to_json(), "recomputed": recomputed.to_json()}, "trials": history.to_json()}
-    metrics["prediction"] = predictive(rows)
-    metrics["panel"] = panel_metrics(
-        rows,
-        ranked,
-        chosen,
-        accounts=ensembles,
-        market=trades.market,
-        sessions=sessions,
-        bars=bars,
-        described=described,
-    )
-    notes = sorted({calibration.note for calibration in maps.values() if calibration.note})
-    metrics["trading"] = {
-        "ruined": ruins(ledgers), **_events(trades.market, bars), "choice_notes": notes, "chosen_thresholds": bands
-    }  # fmt: skip
+    metrics |= {
+        "integrity": verification.to_json(),
+        "trials": history.to_json(),
+        "prediction": predictive(rows),
+        "panel": panel_metrics(
+            rows, ranked, chosen, accounts=ensembles, market=market, sessions=sessions, bars=bars, described=described
+        ),
+        "trading": {
+            "ruined": ruins(ledgers),
+            **_events(market, bars),
+            "choice_notes": list(trades.notes),
+            "chosen_thresholds": bands,
+        },
+    }
     metrics["certificate"] = certificate = certify_panel_fills(
-        run.certificate(), trades, ensembles, last_exits=last_exits, bars=bars, rules=rules, described=described
+        run.certificate(), trades, ensembles, bars=bars, rules=rules, described=described
     )
     if certificate is not None and not certificate["passed"]:
         failures = tuple(certificate["failures"])

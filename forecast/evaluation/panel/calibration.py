@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.evaluation.panel.rows import Member, PanelRows, panel_rows
+from forecast.statistics.comparisons import is_network
 from forecast.trading.probability_calibration import ProbabilityCalibration, fit
 from pipelines.errors import RunError
 
@@ -49,6 +50,16 @@ def recalibrated(rows: PanelRows, maps: CalibrationMaps) -> PanelRows:
             of_fold = rows.fold == fold
             mapped[member][of_fold] = maps[member, fold].apply(probability[of_fold])
     return replace(rows, probability=mapped)
+
+
+def validation_rows(validation: pd.DataFrame, *, maps: CalibrationMaps) -> dict[int, PanelRows]:
+    """Of each fold its validation rows, with the recalibrated probabilities of the networks."""
+    checked = {}
+    for fold, part in validation.groupby("fold", sort=True):
+        rows = panel_rows(part)
+        networks = {name: probability for name, probability in rows.probability.items() if is_network(name[0])}
+        checked[int(str(fold))] = recalibrated(replace(rows, probability=networks), maps)
+    return checked
 
 
 def lacks_validation(model: str, fold: int) -> RunError:

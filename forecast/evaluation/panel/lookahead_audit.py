@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 
 from forecast.config.trading import TradingConfig
-from forecast.evaluation.panel.accounts import (
-    PanelTrades,
-)
+from forecast.evaluation.panel.accounts import PanelTrades
 from forecast.evaluation.panel.rows import Member
-from forecast.evaluation.panel.shares import closes_of, market_states, member_shares
+from forecast.evaluation.panel.shares import PanelAllocator
 from forecast.runs.manifest import sealed
 from forecast.trading.panel_account import PanelAccount
 from forecast.trading.signals import ENSEMBLE, utc
@@ -25,20 +23,16 @@ def certify_panel_fills(
     trades: PanelTrades,
     accounts: Mapping[Member, PanelAccount],
     *,
-    last_exits: Mapping[int, np.datetime64],
     bars: pd.DataFrame,
     rules: TradingConfig,
     described: Mapping[str, Any],
 ) -> dict[str, Any] | None:
-    """The training's certificate with the backtest's own checks; None for a run without one.
-
-    last_exits: of each fold the last exit of its validation rows.
-    """
+    """The training's certificate with the backtest's own checks; None for a run without one."""
     if certificate is None:
         return None
     failures, compared = list(certificate["failures"]), int(certificate["compared"])
     replayed = _replays(trades, bars, rules=rules, described=described)
-    for failure, fine in chain(_checks(trades, accounts, last_exits), replayed):
+    for failure, fine in chain(_checks(trades, accounts), replayed):
         compared += 1
         if not fine:
             failures.append(failure)
@@ -47,13 +41,11 @@ def certify_panel_fills(
     )
 
 
-def _checks(
-    trades: PanelTrades, accounts: Mapping[Member, PanelAccount], last_exits: Mapping[int, np.datetime64]
-) -> Iterator[tuple[str, bool]]:
+def _checks(trades: PanelTrades, accounts: Mapping[Member, PanelAccount]) -> Iterator[tuple[str, bool]]:
     rows, market = trades.rows, trades.market
     yield "a decision is filled before it is made", bool(np.all(rows.entry_at >= rows.decided_at))
     yield "a fill is not at an open of its symbol", bool(np.array_equal(market.time[market.entry], rows.entry_at))
-    for fold, last in last_exits.items():
+    for fold, last in trades.last_exits.items():
         tested = rows.decided_at[rows.fold == fold]
         late = len(tested) and last >= tested.min()
         yield f"a validation row of fold {fold} is known too late for what is chosen on it", not late
@@ -81,10 +73,9 @@ def _replays(
         for how in ("removed", "scrambled"):  # one at a time: a history of hundreds of symbols is a tenth of a gigabyte
             part = changed.rows(past) if how == "removed" else changed
             history = _cut_off(bars, later) if how == "removed" else _other_future(bars, later, rng=rng)
-            states = market_states(history, rules=rules, described=described)
-            closes = closes_of(history)
+            allocator = PanelAllocator.of_bars(history, rules=rules, described=described)
             del history
-            of_members = member_shares(part, states=states, closes=closes, rules=rules, thresholds=trades.thresholds)
+            of_members = allocator.member_shares(part, thresholds=trades.thresholds)
             for (model, member), (shares, _) in of_members.items():
                 same = np.array_equal(shares[: past.sum()], trades.shares[model, member][past])
                 yield f"shares of {model} change when what follows {_day(cut)} is {how}", same

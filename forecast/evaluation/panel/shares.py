@@ -1,7 +1,7 @@
 """What the rules make of a panel's probabilities: each row's share of the account, and its signals."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,8 @@ import pandas as pd
 from forecast.config.experiment import is_baseline
 from forecast.config.policies import cross_sectional
 from forecast.config.trading import AUTO, TradingConfig
-from forecast.evaluation.panel.calibration import CalibrationMaps, lacks_validation, recalibrated
-from forecast.evaluation.panel.rows import Member, PanelRows, panel_rows
-from forecast.statistics.comparisons import is_network
+from forecast.evaluation.panel.calibration import lacks_validation
+from forecast.evaluation.panel.rows import Member, PanelRows
 from forecast.trading.market_state import MarketState, check_spread, closing_calendar, conditions, trailing_volatility
 from forecast.trading.panel_shares import account_shares, inverse_volatility, panel_shares
 from forecast.trading.signals import Signals, utc
@@ -74,84 +73,82 @@ def closes_of(bars: pd.DataFrame) -> dict[str, Times]:
     return {str(symbol): utc(symbol_bars["closed_at"]) for symbol, symbol_bars in bars.groupby("symbol", sort=True)}
 
 
-def account_parts(
-    rows: PanelRows, *, states: Mapping[str, MarketState], closes: Mapping[str, Times], rules: TradingConfig
-) -> Floats:
-    """Each row's part of an account over all symbols alive, by the weighting of the rules, shape (rows,)."""
-    weight = None
-    if rules.weighting == "inverse-volatility":
-        weight = inverse_volatility(rows.symbol, rows.entry_at, states=states)
-    return account_shares(rows.symbol, rows.decided_at, closes=closes, weight=weight)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PanelAllocator:
+    """The rules, and what they look at beside probabilities, to allocate one account to the symbols of a panel.
 
-
-def member_shares(
-    rows: PanelRows,
-    *,
-    states: Mapping[str, MarketState],
-    closes: Mapping[str, Times],
-    rules: TradingConfig,
-    thresholds: Thresholds,
-) -> dict[Member, tuple[Floats, Signals]]:
-    """Each row's share of the account as its member has it, and its signal, shape (rows,) twice.
-
-    thresholds: the chosen ones, where the rules ask for that.
+    states: the conditions of trading of each symbol. closes: of each symbol, the closes of its bars.
     """
-    parts = account_parts(rows, states=states, closes=closes, rules=rules)
-    return {
-        member: panel_shares(
-            probability,
+
+    rules: TradingConfig
+    states: Mapping[str, MarketState]
+    closes: Mapping[str, Times]
+
+    @classmethod
+    def of_bars(cls, bars: pd.DataFrame, *, rules: TradingConfig, described: Mapping[str, Any]) -> "PanelAllocator":
+        """Over these bars of all symbols. described: run.json."""
+        states = market_states(bars, rules=rules, described=described)
+        return cls(rules=rules, states=states, closes=closes_of(bars))
+
+    def equal_parts(self, rows: PanelRows) -> Floats:
+        """Each row's part of an account that is split equally over all symbols alive, shape (rows,)."""
+        return account_shares(rows.symbol, rows.decided_at, closes=self.closes)
+
+    def parts(self, rows: PanelRows) -> Floats:
+        """Each row's part of an account over all symbols alive, by the weighting of the rules, shape (rows,)."""
+        if self.rules.weighting != "inverse-volatility":
+            return self.equal_parts(rows)
+        weight = inverse_volatility(rows.symbol, rows.entry_at, states=self.states)
+        return account_shares(rows.symbol, rows.decided_at, closes=self.closes, weight=weight)
+
+    def shares(
+        self, rows: PanelRows, member: Member, *, threshold: Floats | float, parts: Floats
+    ) -> tuple[Floats, Signals]:
+        """Each row's share of the account as a member has it, and its signal, shape (rows,) twice.
+
+        threshold: the no-trade zone, one or one a row. parts: as `parts` gives them of these rows.
+        """
+        return panel_shares(
+            rows.probability[member],
             rows.symbol,
             rows.decided_at,
-            rules=rules,
-            threshold=_threshold_of(member, rows, rules=rules, thresholds=thresholds),
+            rules=self.rules,
+            threshold=threshold,
             parts=parts,
-            closes=closes,
+            closes=self.closes,
         )
-        for member, probability in rows.probability.items()
-    }
 
+    def member_shares(self, rows: PanelRows, *, thresholds: Thresholds) -> dict[Member, tuple[Floats, Signals]]:
+        """The shares and signals of every member. thresholds: the chosen ones, where the rules ask for that."""
+        parts = self.parts(rows)
+        return {
+            member: self.shares(rows, member, threshold=self._threshold_of(member, rows, thresholds), parts=parts)
+            for member in rows.probability
+        }
 
-def _threshold_of(member: Member, rows: PanelRows, *, rules: TradingConfig, thresholds: Thresholds) -> Floats | float:
-    """The no-trade zone of a member, one for all rows or one a row; a baseline trades without, as on one symbol."""
-    if is_baseline(member[0]):
-        return 0.0
-    if rules.threshold != AUTO:
-        return float(rules.threshold)
-    folds, place = np.unique(rows.fold, return_inverse=True)
-    if missing := [int(fold) for fold in folds if (member, int(fold)) not in thresholds]:
-        raise lacks_validation(member[0], missing[0])
-    return np.array([thresholds[member, int(fold)] for fold in folds])[place]
+    def exposures(
+        self, rows: PanelRows, checked: Mapping[int, PanelRows], *, thresholds: Thresholds
+    ) -> dict[str, Floats]:
+        """Of each network its mean net exposure on the validation rows of each fold, for the fold's test rows.
 
+        checked: as calibration.validation_rows gives them.
+        """
+        exposure: dict[str, Floats] = {}
+        for fold, fold_rows in checked.items():
+            ensembles = fold_rows.ensembles(dict.fromkeys(model for model, _ in fold_rows.probability))
+            all_in = self.equal_parts(ensembles).sum()  # at every decision
+            for (model, _), (shares, _) in self.member_shares(ensembles, thresholds=thresholds).items():
+                model_exposure = exposure.setdefault(model, np.zeros(len(rows)))
+                model_exposure[rows.fold == fold] = shares.sum() / all_in
+        return exposure
 
-def validation_rows(validation: pd.DataFrame, *, maps: CalibrationMaps) -> dict[int, PanelRows]:
-    """Of each fold its validation rows, with the recalibrated probabilities of the networks."""
-    checked = {}
-    for fold, part in validation.groupby("fold", sort=True):
-        rows = panel_rows(part)
-        networks = {name: probability for name, probability in rows.probability.items() if is_network(name[0])}
-        checked[int(str(fold))] = recalibrated(replace(rows, probability=networks), maps)
-    return checked
-
-
-def exposures(
-    rows: PanelRows,
-    checked: Mapping[int, PanelRows],
-    *,
-    states: Mapping[str, MarketState],
-    closes: Mapping[str, Times],
-    rules: TradingConfig,
-    thresholds: Thresholds,
-) -> dict[str, Floats]:
-    """Of each network its mean net exposure on the validation rows of each fold, for the fold's test rows.
-
-    checked: as validation_rows gives them.
-    """
-    exposure: dict[str, Floats] = {}
-    for fold, fold_rows in checked.items():
-        ensembles = fold_rows.ensembles(dict.fromkeys(model for model, _ in fold_rows.probability))
-        all_in = account_shares(ensembles.symbol, ensembles.decided_at, closes=closes).sum()  # at every decision
-        shares = member_shares(ensembles, states=states, closes=closes, rules=rules, thresholds=thresholds)
-        for (model, _), (model_shares, _) in shares.items():
-            model_exposure = exposure.setdefault(model, np.zeros(len(rows)))
-            model_exposure[rows.fold == fold] = model_shares.sum() / all_in
-    return exposure
+    def _threshold_of(self, member: Member, rows: PanelRows, thresholds: Thresholds) -> Floats | float:
+        """The no-trade zone of a member, one for all rows or one a row; a baseline trades without, as on one symbol."""
+        if is_baseline(member[0]):
+            return 0.0
+        if self.rules.threshold != AUTO:
+            return float(self.rules.threshold)
+        folds, place = np.unique(rows.fold, return_inverse=True)
+        if missing := [int(fold) for fold in folds if (member, int(fold)) not in thresholds]:
+            raise lacks_validation(member[0], missing[0])
+        return np.array([thresholds[member, int(fold)] for fold in folds])[place]

@@ -480,12 +480,12 @@ def test_every_policy_replayed_without_the_future_or_with_another_gives_the_same
     """And is caught where a share follows from the forecast of the symbol's next decision."""
     rules = TradingConfig(policy=policy, weighting=weighting, costs=COSTS)
     rows, bars, described = panel_rows(small.predictions()), small.bars(), small.describe()
-    inputs = {
-        "states": shares.market_states(bars, rules=rules, described=described),
-        "closes": {symbol: own["closed_at"].dt.tz_convert(None).to_numpy() for symbol, own in bars.groupby("symbol")},
-        "rules": rules,
-    }
-    trades = accounts.panel_trades(rows, small.validation(), maps={}, **inputs)
+    allocator = shares.PanelAllocator(
+        rules=rules,
+        states=shares.market_states(bars, rules=rules, described=described),
+        closes={symbol: own["closed_at"].dt.tz_convert(None).to_numpy() for symbol, own in bars.groupby("symbol")},
+    )
+    trades = accounts.panel_trades(rows, small.validation(), allocator=allocator)
     replayed = list(lookahead_audit._replays(trades, bars, rules=rules, described=described))
     assert len(replayed) == 4
     assert all(same for _, same in replayed)
@@ -496,5 +496,5 @@ def test_every_policy_replayed_without_the_future_or_with_another_gives_the_same
         return honest(following, symbol, *args, **options)
 
     monkeypatch.setattr(shares, "panel_shares", ahead)
-    trades = accounts.panel_trades(rows, small.validation(), maps={}, **inputs)
+    trades = accounts.panel_trades(rows, small.validation(), allocator=allocator)
     assert not all(same for _, same in lookahead_audit._replays(trades, bars, rules=rules, described=described))
