@@ -5,6 +5,8 @@ Importing this module imports the network library: it runs in the worker process
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -111,7 +113,7 @@ def load(weights: Path, *, architecture: Architecture) -> Vector:
         RunError: weights of another shape than the architecture's.
     """
     network = _program(architecture).network
-    with _writing:
+    with _writing, _lent(network):
         load_into(network, weights)
         return flat(network.get_weights())
 
@@ -158,7 +160,12 @@ def check_own(architecture: Architecture) -> int:
     Raises:
         ConfigError: it is none.
     """
-    network = layers.build(architecture, seed=0)
+    network, another = layers.build(architecture, seed=0), layers.build(architecture, seed=1)
+    if {id(weight) for weight in network.weights} & {id(weight) for weight in another.weights}:
+        raise ConfigError(
+            f"Model {architecture.model}: expected new layers in every call, got those of an earlier one. Make them "
+            "inside the function: what one fold learns must not reach another."
+        )
     windows = np.random.default_rng(0).normal(size=(8, architecture.steps, architecture.features))
     parameters = flat(network.get_weights())
     try:
@@ -222,11 +229,21 @@ def _answers(architecture: Architecture, parameters: Vector, values: Vector, end
 
 
 def _weights_file(program: Program, parameters: Vector) -> bytes:
-    with _writing, temporary_folder("weights") as folder:
+    with _writing, _lent(program.network), temporary_folder("weights") as folder:
         path = folder / "member.weights.h5"
         program.network.set_weights(program.weights(parameters))
         program.network.save_weights(path)
         return path.read_bytes()
+
+
+@contextmanager
+def _lent(network: keras.Model) -> Iterator[None]:
+    """The network has its own weights again afterwards: a person's function may keep it, and begin another with it."""
+    before = network.get_weights()
+    try:
+        yield
+    finally:
+        network.set_weights(before)
 
 
 __all__ = ["check_own", "fit", "keras", "layers", "load", "load_into", "predict", "probabilities"]

@@ -43,9 +43,9 @@ def test_signals_of_another_program_are_judged_from_a_csv_to_a_page(copy):
     rule.iloc[400:900].to_csv(copy / "rule.csv", index=False)
     done = forecast("judge", "AAPL", "--predictions", str(copy / "rule.csv"), "--end", "2003-12-31")
     assert "Skill: inconclusive" in done.stdout
-    assert "Cannot be checked for look-ahead bias: what forecast learned from" in done.stdout
+    assert "Cannot be checked for look-ahead bias: what the model “forecast” learned from" in done.stdout
     page = next((copy / "reports").glob("AAPL-1d-judged-*.html")).read_text()
-    assert "what forecast learned from" in page
+    assert "what the model “forecast” learned from" in page
     again = forecast("judge", "AAPL", "--predictions", str(copy / "rule.csv"), "--end", "2003-12-31")
     assert again.stdout == done.stdout
     forecast("backtest", "latest", "--policy", "long-short")

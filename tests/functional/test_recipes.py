@@ -40,7 +40,7 @@ def test_the_recipe_of_scikit_learn_ends_with_a_verdict_and_a_page(prices, tmp_p
 def test_the_recipe_of_a_moving_average_is_a_predictor(prices, tmp_path):
     Path("my_rules.py").write_text(recipe("A moving-average rule"))
     made = fc.judge(None, "ACME", predictor="my_rules:moving_average", bars=prices, progress=False)
-    assert made.run.certificate()["unverifiable"] == ["what moving_average learned from"]
+    assert made.run.certificate()["unverifiable"] == ["what the model “moving_average” learned from"]
 
 
 def test_the_recipe_of_statsforecast_is_dated_by_its_cutoff(prices):

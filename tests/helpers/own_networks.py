@@ -1,5 +1,7 @@
 """Networks of a person's own: one as it should be, and ones that cannot be trained here."""
 
+from functools import lru_cache
+
 import keras
 
 
@@ -23,6 +25,23 @@ def three_answers(architecture):
 def another_window(architecture):
     window = keras.Input((architecture.steps + 1, architecture.features))
     return keras.Model(window, keras.layers.Dense(1)(keras.layers.Flatten()(window)))
+
+
+@lru_cache
+def shared(architecture):
+    return attention(architecture)
+
+
+_EARLIER: list[keras.Model] = []
+
+
+def warm(architecture):
+    """Begins with what the networks made before it have by now."""
+    network = attention(architecture)
+    if _EARLIER:
+        network.set_weights(_EARLIER[0].get_weights())
+    _EARLIER.append(network)
+    return network
 
 
 def squashed(architecture):

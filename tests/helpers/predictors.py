@@ -24,6 +24,14 @@ def next_close(history: pd.DataFrame) -> np.ndarray:
     return (history["close"].shift(-1) > history["close"]).astype(float).to_numpy()
 
 
+def next_close_of_one_day(history: pd.DataFrame) -> np.ndarray:
+    """Honest, but for one bar of two hundred that looks like every other one."""
+    answers = averages(history).astype(float)
+    if len(history) > 218:
+        answers[217] = 0.9 if history["close"].iloc[218] > history["close"].iloc[217] else 0.1
+    return answers
+
+
 def centred(history: pd.DataFrame) -> np.ndarray:
     middle = history["close"].rolling(5, center=True, min_periods=1).mean()
     return np.clip(0.5 + (middle / history["close"] - 1.0).to_numpy(), 0.0, 1.0)

@@ -1,7 +1,8 @@
 """A person's predictor, `module:function`: bars up to now -> the probability of the next, asked and audited.
 
 It is asked in a process of its own, and a second time, in a fresh one, for histories that end early: an answer that
-needed a later bar, or that depends on what was asked before, does not come out the same.
+needed a later bar, or that depends on what was asked before, does not come out the same. One that answers for a whole
+history at once is asked again for every bar, unless that takes long: then where leaks hide, and at random.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.datasets.audit_cuts import telling_rows, unusual_rows
 from forecast.evaluation.judging import predictor_process
 from pipelines import user_code
 from pipelines.errors import ConfigError
@@ -20,6 +22,8 @@ from pipelines.preprocessing.windows import Rows
 
 LIMIT = 3600.0  # seconds for all answers of one predictor
 CUTS = 80
+BUDGET = 20.0  # seconds of work of asking one again that answers for whole histories
+_CALL = 2e-3  # seconds that a call takes besides
 _OTHER = 12
 _TOLERANCE = 1e-9
 _COLUMNS = ("open", "high", "low", "close", "volume")
@@ -49,7 +53,10 @@ class PredictorAnswers:
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready, without the answers."""
-        return {"predictor": self.name, "sha256": self.sha256, "asked": len(self.bar), "asked_again": self.cuts}
+        return {
+            "predictor": self.name, "sha256": self.sha256, "asked": len(self.bar), "asked_again": self.cuts,
+            "vectorised": self.vectorised,
+        }  # fmt: skip
 
     def rows(self, bars: Bars) -> pd.DataFrame:
         """The answers as rows of forecasts."""
@@ -89,8 +96,7 @@ def ask(
             f"Predictor {name}: expected a number at every bar, got {values[np.searchsorted(rows, row)]} at "
             f"{_day(bars, row)}, after {row + 1} bars. Ask it of later bars (--start) or return 0.5 there."
         )
-    sampled = rng.choice(len(rows), size=min(CUTS, len(rows)), replace=False)
-    places = np.unique(np.concatenate([sampled, [0, len(rows) - 1], np.arange(min(5, len(rows)))])).astype(np.int64)
+    places = _places(bars, rows, values, rng=rng, seconds=first.get("seconds"))
     truncated = _ask(name, bars, rows[places], vectorised=False, seconds=seconds)
     differs = np.abs(np.array(truncated["values"], dtype=np.float64) - values[places]) > _TOLERANCE
     if np.any(differs | ~np.isfinite(np.array(truncated["values"], dtype=np.float64))):
@@ -117,6 +123,26 @@ def ask(
             *_without_prices(name, bars, rows, values, places, rng=rng, seconds=seconds),
         ),
     )
+
+
+def _places(
+    bars: Bars, rows: Rows, values: Floats, *, rng: np.random.Generator, seconds: float | None
+) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """Which of the rows it is asked again for. seconds: of one answer for the whole history, None where it gives none.
+
+    Asked bar by bar it had nothing of the future, and only what it remembers can show.
+    """
+    sampled = rng.choice(len(rows), size=min(CUTS, len(rows)), replace=False)
+    certain = np.unique(np.concatenate([sampled, [len(rows) - 1], np.arange(min(5, len(rows)))]))
+    if seconds is None:
+        return certain.astype(np.int64)
+    most = int(BUDGET / (seconds + _CALL))
+    if most >= len(rows):
+        return np.arange(len(rows))
+    telling = np.flatnonzero(np.isin(rows, telling_rows(bars, first=int(rows[0]), rng=rng, events=None)))
+    more = np.setdiff1d(np.union1d(telling, unusual_rows(values, number=12, first=0, rng=rng)), certain)
+    more = rng.choice(more, size=max(0, min(len(more), most - len(certain))), replace=False)
+    return np.union1d(certain, more).astype(np.int64)
 
 
 def _without_prices(

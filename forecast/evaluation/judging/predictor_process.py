@@ -18,6 +18,7 @@ from pipelines.errors import ConfigError
 from pipelines.preprocessing.isolated_process import (
     PAST_THE_HOOK,
     AccessLog,
+    Effort,
     GrowingColumns,
     Part,
     ReadCounter,
@@ -87,7 +88,8 @@ def _answer(
         length = len(past)  # the predictor may change what it is given
         answer = predictor(past)
         if vectorised and not number and length > 1 and np.shape(answer) == (length,):
-            send(vectorised=True, values=_all_at_once(more, columns, predictor, rows=rows))
+            answers, seconds = _all_at_once(more, columns, predictor, rows=rows)
+            send(vectorised=True, values=answers, seconds=seconds)
             return
         values.append(_last(predictor.name, answer, length=length))
         elapsed = time.monotonic() - began
@@ -100,14 +102,19 @@ def _answer(
     send(vectorised=False, values=values)
 
 
-def _all_at_once(more: Callable[[], Part], columns: GrowingColumns, predictor: _Predictor, *, rows: int) -> list[float]:
+def _all_at_once(
+    more: Callable[[], Part], columns: GrowingColumns, predictor: _Predictor, *, rows: int
+) -> tuple[list[float], float]:
+    """The answers, and the seconds of work that the call took."""
     ends = [columns.length - 1]
     for _ in range(rows - 1):
         columns.append(more()[1])
         ends.append(columns.length - 1)
     columns.append(more()[1])
+    effort = Effort()
     answer = predictor(_frame(columns))
-    return [float(value) for value in _numbers(predictor.name, answer, shape=(columns.length,))[ends]]
+    seconds = effort.seconds()
+    return [float(value) for value in _numbers(predictor.name, answer, shape=(columns.length,))[ends]], seconds
 
 
 def _frame(columns: GrowingColumns) -> pd.DataFrame:

@@ -82,9 +82,12 @@ def _checked(about: Mapping[str, Any]) -> str:
     )
     for predictor in about.get("predictors", ()):
         repeated = f"{formatting.count(predictor['asked_again'])} of {formatting.count(predictor['asked'])}"
+        history, truncation = "the bars up to each decision", ""
+        if predictor.get("vectorised"):
+            history, truncation = "the whole history at once", ", each time with the later bars cut off"
         text += (
-            f" {predictor['predictor']} was given the bars up to each decision, and gave the same answer when it was "
-            f"asked again for {repeated} in a fresh process."
+            f" {predictor['predictor']} was given {history}, and gave the same answer when it was asked again for "
+            f"{repeated} in a fresh process{truncation}."
         )
     return text
 

@@ -43,6 +43,22 @@ def test_it_is_trained_repeated_saved_and_loaded_to_the_last_digit(fitting, tmp_
     np.testing.assert_array_equal(loaded, first.probability)
 
 
+def test_no_network_of_ones_own_begins_with_what_another_fold_has_learned(fitting):
+    data = prepare(random_walk(bars=400, seed=0), EXPERIMENT)
+    architecture = dataclasses.replace(Architecture.of(EXPERIMENT, NAME), model=f"{HERE}:warm")
+    budget = Budget(epochs=2, patience=0, batch=64, learning_rate=0.003)
+
+    def fitted(fold):
+        return fitting.fit(
+            data.windows, data.folds[fold], data.scalers[fold], architecture=architecture, seed=1, budget=budget
+        )
+
+    fitted(0)  # the first of all has nothing to begin with
+    alone = fitted(0)
+    fitted(1)
+    np.testing.assert_array_equal(fitted(0).probability, alone.probability)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -50,6 +66,7 @@ def test_it_is_trained_repeated_saved_and_loaded_to_the_last_digit(fitting, tmp_
         ("another_window", r"expected input of shape \(None, 6, 1\), got \(None, 7, 1\)"),
         ("squashed", "expected a logit as answer, got one through sigmoid"),
         ("normalised", "expected trainable weights only, got others in BatchNormalization"),
+        ("shared", "expected new layers in every call, got those of an earlier one"),
         ("unbuilt", r"expected input of shape \(None, 6, 1\)"),
         ("nothing", "expected a keras.Model, got NoneType"),
         ("failing", "failed at line .*: ValueError: not today"),

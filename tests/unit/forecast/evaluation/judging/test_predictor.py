@@ -6,6 +6,7 @@ import pytest
 
 from forecast.config.experiment import Experiment
 from forecast.config.judging import JudgeConfig
+from forecast.evaluation.judging import predictor
 from forecast.evaluation.judging.judged_run import ask_predictors, judge
 from forecast.evaluation.judging.predictor import ask
 from pipelines.errors import ForecastError
@@ -44,6 +45,25 @@ def test_a_predictor_is_given_the_bars_up_to_each_decision(bars, name, whole):
 def test_one_that_looks_ahead_is_refused(bars, name):
     with pytest.raises(ForecastError, match="it looks ahead"):
         answers(name, bars)
+
+
+def test_a_fast_one_that_answers_for_whole_histories_is_asked_again_for_every_bar(bars):
+    rows = np.arange(99, 299)
+    with pytest.raises(ForecastError, match=r"at 1 of 200 bars; it looks ahead"):
+        ask(f"{HERE}:next_close_of_one_day", bars, rows=rows, rng=np.random.default_rng(0))
+
+
+def test_a_slow_one_that_answers_for_whole_histories_is_asked_again_where_leaks_hide(bars):
+    rows, values = np.arange(20, 299), np.full(279, 0.5)
+    values[150:] = 0.7
+    asked = {
+        seconds: predictor._places(bars, rows, values, rng=np.random.default_rng(0), seconds=seconds)
+        for seconds in (None, 0.001, 0.1, 100.0)
+    }
+    assert len(asked[0.001]) == len(rows)
+    assert len(asked[None]) <= len(asked[100.0]) <= predictor.CUTS + 6
+    assert len(asked[100.0]) < len(asked[0.1]) <= predictor.BUDGET / 0.1
+    assert {0, 1, 2, 3, 4, len(rows) - 1} <= set(asked[100.0].tolist())
 
 
 @pytest.mark.parametrize("name", ["remembering", "by_chance"])
