@@ -120,8 +120,8 @@ def quantile_returns(forecast: Floats, rows: RankedRows, *, groups: int = GROUPS
     it; a group that is empty on all of them is None.
     """
     ranks = day_ranks(forecast, rows.moment)
-    middle = (ranks.below + (ranks.alike + 1) / 2.0 - 0.5) / ranks.names  # 0 to 1
-    group = np.minimum((middle * groups).astype(np.int64), groups - 1)
+    middle = (ranks.below + (ranks.alike + 1) / 2.0 - 0.5) / ranks.names  # above 0 and below 1
+    group = (middle * groups).astype(np.int64)
     days, day = rows.days
     cell = day * groups + group
     count = np.bincount(cell, minlength=len(days) * groups).reshape(len(days), groups)

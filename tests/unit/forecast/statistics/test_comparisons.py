@@ -7,6 +7,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from forecast.config.trading import Costs
+from forecast.statistics.attribution import asset_returns, return_parts
 from forecast.statistics.comparisons import (
     Comparison,
     compare_accounts,
@@ -321,7 +322,22 @@ def test_money_of_days_has_the_estimate_of_the_sums_and_their_seeds() -> None:
         sums["lstm", "ensemble"], sums["simple_rnn", "ensemble"], seeds_a=seeds[0], seeds_b=seeds[1]
     )
     assert (pair.interval, pair.seeds, pair.observations) == (pytest.approx(estimate.interval(0.95)), 3, DAYS // 2)
-    assert (pair.attribution is not None, pair.unit) == (True, "day")
+    assert pair.unit == "day"
+    assert pair.attribution is not None
+    parts = {
+        (ledger.model, ledger.member): return_parts(ledger, asset_returns=asset_returns(ledgers[-2]))
+        for ledger in ledgers
+    }
+    influence = {key: part.influence.reshape(-1, 2).sum(axis=1) for key, part in parts.items()}
+    seeds = [np.stack([influence[model, str(seed)] for seed in range(3)], axis=1) for model in ("lstm", "simple_rnn")]
+    timing = estimate_difference(
+        influence["lstm", "ensemble"], influence["simple_rnn", "ensemble"], seeds_a=seeds[0], seeds_b=seeds[1]
+    )
+    assert (pair.attribution.low, pair.attribution.high) == pytest.approx(timing.interval(0.95))
+    against_cash = find(money_comparisons(ledgers, sessions=sessions, skill=[]), "lstm", "cash").attribution
+    assert against_cash is not None
+    alone = estimate_difference(influence["lstm", "ensemble"], np.zeros(DAYS // 2), seeds_a=seeds[0])
+    assert (against_cash.low, against_cash.high) == pytest.approx(alone.interval(0.95))
 
 
 def test_a_position_in_many_assets_is_not_split_and_rounding_is_no_other_asset() -> None:

@@ -65,6 +65,12 @@ def test_a_spread_of_rounding_alone_is_none(level: float) -> None:
     assert (period.volatility, period.sharpe) == (None, None)
 
 
+def test_each_stretch_is_compounded_by_itself() -> None:
+    labels, totals = compounded(np.array([0.1, 0.1, 0.2, 0.2, -0.5]), np.array([2001, 2001, 2002, 2002, 2003]))
+    assert labels.tolist() == [2001, 2002, 2003]
+    assert totals.tolist() == pytest.approx([0.21, 0.44, -0.5])
+
+
 def test_nothing_compounds_to_nothing() -> None:
     labels, totals = compounded(np.empty(0), np.empty(0, dtype="datetime64[M]"))
     assert (len(labels), len(totals)) == (0, 0)

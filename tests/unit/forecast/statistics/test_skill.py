@@ -149,6 +149,12 @@ def test_the_score_of_a_day_is_the_mean_of_its_decisions() -> None:
         assert values == pytest.approx([products[:3].mean(), products[3], products[4:].mean()])
 
 
+@pytest.mark.parametrize(("outcome", "score"), [([0.1, 0.2], 1.0), ([0.2, 0.1], -1.0), ([0.1, 0.1], 0.0)])
+def test_two_decisions_are_in_order_or_are_not(outcome: list[float], score: float) -> None:
+    forecast, groups = np.array([0.4, 0.6]), np.zeros(2, dtype=np.int64)
+    assert rank_scores(forecast, np.array(outcome), groups=groups).tolist() == pytest.approx([score, score])
+
+
 def test_a_model_that_is_missing_for_a_symbol_has_no_score() -> None:
     rng = np.random.default_rng(10)
     frames = [predictions(rng.uniform(size=(2, 30)), rng.normal(size=30), symbol=symbol) for symbol in "AB"]
