@@ -1,7 +1,7 @@
 """Mutants of the arithmetic: one operator or number changed at a time, and whether the tests of its module notice.
 
-`python -m tests.mutants --count 300 --seed 1` prints those that survive: each needs a test, or in EQUIVALENT a reason
-why it changes nothing. Resumed where it was stopped (build/mutants).
+`python -m tests.mutants --count 300 --seed 1` prints those that survive: each needs a test, or in
+`tests.equivalent_mutants` a reason why it changes nothing. Resumed where it was stopped (build/mutants).
 """
 
 import argparse
@@ -24,6 +24,8 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
+
+from tests.equivalent_mutants import EQUIVALENT
 
 ROOT = Path(__file__).parents[1]
 MODULES = (
@@ -50,8 +52,6 @@ ALSO = {  # tests of a module beside the one of its name
     "inference": ("forecast/statistics/test_comparisons.py",),
     "bootstrap": ("forecast/statistics/test_comparisons.py",),
     "performance": ("forecast/statistics/test_summary.py",),
-}
-EQUIVALENT: dict[tuple[str, str], str] = {  # path, Mutant.name -> why it changes nothing
 }
 _WARM = ("numpy", "pandas", "scipy.stats", "sklearn.linear_model", "pytest", "hypothesis", "pyarrow.dataset",
          "deltalake", "exchange_calendars", "statsmodels.api", "arch", "filelock")  # fmt: skip

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from tests import mutants
-from tests.mutants import EQUIVALENT, MODULES, Mutant
+from tests.equivalent_mutants import EQUIVALENT
+from tests.mutants import MODULES, Mutant
 
 
 @pytest.mark.parametrize("path", MODULES)

@@ -35,6 +35,8 @@ def test_the_highest_are_bought_and_the_lowest_sold_with_one_account_on_each_sid
     assert shares("top:2", FIVE) == {"A": 0.5, "B": 0.0, "C": 0.5, "D": 0.0, "E": 0.0}
     assert shares("quantile:0.4", FIVE) == {"A": 0.5, "B": -0.5, "C": 0.5, "D": -0.5, "E": 0.0}
     assert shares("quantile:0.1", FIVE) == {"A": 1.0, "B": 0.0, "C": 0.0, "D": -1.0, "E": 0.0}  # one name at least
+    eight = dict(zip("ABCDEFGH", np.arange(8) / 10, strict=True))
+    assert list(shares("quantile:0.25", eight).values()) == [-0.5, -0.5, 0, 0, 0, 0, 0.5, 0.5]
     # ranks 2, -1, 1, -2, 0 about their mean: the longs add up to 3
     assert shares("rank-weighted", FIVE) == pytest.approx({"A": 2 / 3, "B": -1 / 3, "C": 1 / 3, "D": -2 / 3, "E": 0.0})
 
@@ -72,6 +74,13 @@ def test_ranks_within_a_day_are_those_of_scipy_whatever_the_order_of_rows(step, 
         for kind, expected in (("min", ranks.below + 1), ("max", ranks.names - ranks.above)):
             assert np.array_equal(rankdata(values[rows], method=kind), expected[rows])
         assert set(ranks.names[rows]) == {rows.sum()}
+        mean = rankdata(values[rows])
+        assert np.array_equal(ranks.middle()[rows], mean - mean.mean())
+
+
+def test_no_row_has_no_rank():
+    ranks = day_ranks(np.array([]), np.array([], dtype=np.int64))
+    assert [len(each) for each in (ranks.names, ranks.above, ranks.below, ranks.alike)] == [0] * 4
 
 
 def test_top_drop_replaces_at_most_so_many_names_a_day():
@@ -87,6 +96,15 @@ def test_top_drop_fills_the_place_of_a_name_that_is_gone_beside_the_ones_it_repl
     first = {"A": 0.9, "B": 0.8, "C": 0.7, "D": 0.6, "E": 0.5}
     then = {"B": 0.4, "C": 0.7, "D": 0.8, "E": 0.9}
     assert {name for name, share in shares("top-drop:3:1", first, then)[1].items() if share} == {"C", "D", "E"}
+
+
+@pytest.mark.parametrize("drop", [1, 2])
+def test_top_drop_keeps_the_names_that_stay_the_best(drop):
+    day = {"A": 0.9, "B": 0.8, "C": 0.7, "D": 0.6, "E": 0.5, "F": 0.4}
+    held = shares(f"top-drop:3:{drop}", day, day, day | {"C": 0.61, "D": 0.7})
+    assert [{name for name, share in each.items() if share} for each in held] == [{"A", "B", "C"}] * 2 + [
+        {"A", "B", "D"}
+    ]
 
 
 def test_top_drop_sells_no_name_for_which_there_is_no_other():

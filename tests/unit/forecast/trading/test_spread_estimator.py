@@ -79,7 +79,7 @@ def test_every_open_has_the_spread_of_the_pairs_before_it():
     for name in ("opened_at", "closed_at"):
         known[name] = known[name] + np.cumsum(gap) * np.timedelta64(1, "ns")
     found = half_spread(**known)
-    places = [0, 1, 2, 100, 101, *range(110, 121), 700, 1_000, 1_001, *range(1_120, 1_140), 1_249]
+    places = [0, 1, 2, *range(100, 121), 700, 1_000, 1_001, *range(1_120, 1_140), 1_249]
     np.testing.assert_allclose(found[places], [spread_before(place, known) for place in places], rtol=1e-8)
 
 

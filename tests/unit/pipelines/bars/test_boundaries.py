@@ -83,6 +83,15 @@ def test_bars_that_end_with_a_trade_are_those_of_a_plain_loop(kind: str) -> None
         assert bars.opened_at.tolist() == ticks.time[[rows[0] for rows, _ in expected]].tolist()
 
 
+def test_bars_of_amounts_far_below_1_hold_what_they_should() -> None:
+    time = np.datetime64("2024-01-02T14:30", "ns") + np.arange(5)
+    ticks = Ticks(symbol="X", time=time, price=np.full(5, 2.0), size=np.full(5, 2e-17))
+    for kind in ("volume:0.00000000000000004", "dollar:0.00000000000000008"):
+        bars = from_ticks(ticks, kind)
+        assert bars.trades is not None
+        assert bars.trades.tolist() == [2, 2]
+
+
 @pytest.mark.parametrize("kind", [*COUNTED, "time:7m"])
 def test_trade_by_trade_the_bars_are_the_same(kind: str) -> None:
     for seed in range(3):
