@@ -9,8 +9,9 @@ _REASONS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "pipelines/preprocessing/walk_forward.py": {
-        "A block of so many moments is never empty.": ("by_length: 0 -> 1 (2)",),
-        "Without test rows nothing is learned from, wherever they would begin.": ("_fold: 0 -> 1 (3)",),
+        "A block of so many moments is never empty.": ("by_length: 0 -> 1",),
+        "A block ends after its start anyway, at least a moment later.": ("_after: start + 1 -> start - 1",),
+        "Without test rows nothing is learned from, wherever they would begin.": ("_fold: 0 -> 1",),
         "The rows added are those that validate, which are purged.": (
             "_fold: len(usable) - len(validation) -> len(usable) + len(validation)",
         ),
@@ -25,6 +26,8 @@ _REASONS: dict[str, dict[str, tuple[str, ...]]] = {
             "weigh: 1 -> 2",
             "weigh: windows.ends[teaching] + 1 -> windows.ends[teaching] - 1",
         ),
+        "What is divided by its mean may be of any size.": ("uniqueness: 1.0 -> 2.0",),
+        "The last end is counted however few are asked for.": ("uniqueness: length + 1 -> length - 1 (2)",),
     },
     "pipelines/market/adjustments.py": {
         "Nothing was paid before the first session, and no gain is then nearer to what was paid.": (

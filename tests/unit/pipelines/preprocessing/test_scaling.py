@@ -29,17 +29,27 @@ def test_the_scaler_is_that_of_scikit_learn_to_the_last_digit(level, spread):
     np.testing.assert_array_equal(fitted.scale, oracle.scale_)
 
 
-@pytest.mark.parametrize("level", [0.1, 0.7, 1.0, 3e5])
-def test_one_value_that_differs_in_its_last_digit_is_no_constant(level):
-    _, made = random_walk_windows(bars=900, steps=10)
-    values = np.full_like(made.values, level)
-    values[made.ends[0], 1] = np.nextafter(np.float32(level), np.float32(9e9))
-    made = type(made)(**{**made.__dict__, "values": values})
-    fitted = fit_scaler(made, rows=np.arange(700))
-    oracle = StandardScaler().fit(values[made.ends[0] - 9 : made.ends[699] + 1].astype(np.float64))
+@pytest.mark.parametrize("level", [1e-30, 0.1, 0.7, 1.0, 3e5])
+@pytest.mark.parametrize("count", [700, 400_000])
+def test_one_value_that_differs_in_its_last_digit_is_no_constant(level, count):
+    _, made = random_walk_windows(bars=100, steps=10)
+    values = np.full((count + 9, 2), level, dtype=np.float32)
+    values[20, 1] = np.nextafter(np.float32(level), np.float32(9e9))
+    made = type(made)(**{**made.__dict__, "values": values, "ends": np.arange(9, count + 9)})
+    fitted = fit_scaler(made, rows=np.arange(count))
+    oracle = StandardScaler().fit(values.astype(np.float64))
     np.testing.assert_array_equal(fitted.scale, oracle.scale_)
     assert fitted.scale[0] == 1.0
     assert 0 < fitted.scale[1] < level * 1e-7
+
+
+def test_one_last_digit_in_so_many_values_is_what_rounding_may_leave():
+    _, made = random_walk_windows(bars=100, steps=10)
+    values = np.full((600_009, 1), 0.999, dtype=np.float32)
+    values[20] = np.nextafter(values[20], np.float32(2))
+    made = type(made)(**{**made.__dict__, "values": values, "ends": np.arange(9, 600_009)})
+    fitted = fit_scaler(made, rows=np.arange(600_000))
+    assert fitted.scale == StandardScaler().fit(values.astype(np.float64)).scale_ == [1.0]
 
 
 def test_scrambling_rows_after_the_training_windows_changes_nothing():

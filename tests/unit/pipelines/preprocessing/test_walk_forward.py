@@ -223,7 +223,7 @@ def test_the_newest_fold_learns_from_all_labels_known_at_its_decision():
     windows = every(24, moments=200)
     fold = newest(windows)
     assert (fold.train.tolist(), fold.validation.tolist()) == (list(range(170)), list(range(170, 199)))  # 0.15 x 199
-    assert fold.test.tolist() == [199]
+    assert (fold.number, fold.test.tolist()) == (0, [199])
     rolling = newest(windows, split="rolling")
     assert (rolling.train[0], rolling.validation[-1]) == (199 - 80, 198)
     panel = newest(windows, test=np.arange(190, 200), embargo="2d")
