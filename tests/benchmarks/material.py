@@ -76,5 +76,6 @@ def series_of_peers(folder: Path, file: Path, *, epochs: int) -> Path:
     dataset = daily(folder, epochs=epochs)
     windows = dataset.windows
     folds = [(windows.ends[fold.validation[-1]] + 1, *windows.ends[fold.test[[0, -1]]]) for fold in dataset.folds]
-    np.savez(file, values=dataset.scalers[0].apply(windows.values), steps=windows.steps, folds=np.array(folds))
+    values = np.nan_to_num(dataset.scalers[0].apply(windows.values))  # the first bar has no return
+    np.savez(file, values=values, steps=windows.steps, folds=np.array(folds))
     return file
