@@ -168,15 +168,18 @@ def fit(data: Path | Mapping[str, Any], order: MemberTask) -> MemberResult:
         return_free_memory()  # what was compiled with, a hundred MiB: another worker needs it more
 
 
-def count_own(data: object, order: FitTask) -> int:
-    """The parameters of a person's own network, checked in a worker before anything is trained. data: is not needed.
+def check_own(data: object, order: FitTask) -> tuple[int, tuple[str, ...]]:
+    """The parameters of a person's own network and what it opens, checked in a worker before anything is trained.
+
+    data: is not needed.
 
     Raises:
         ConfigError: no network that can be trained.
     """
     check_versions(order.backend, order.versions)
     check_own_code(order.own_code)
-    return int(backend.load_fitting(order.backend).check_own(order.architecture))
+    count, entries = backend.load_fitting(order.backend).check_own(order.architecture)
+    return int(count), entries
 
 
 @lru_cache

@@ -25,6 +25,7 @@ from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.files import temporary_folder
 from pipelines.market.types import Floats
+from pipelines.preprocessing.isolated_process import opened_by
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import Fold
 from pipelines.preprocessing.windows import Rows, Windows, gather
@@ -154,12 +155,13 @@ def _program(architecture: Architecture) -> Program:
     return Program(network, topology=architecture.topology, random=random)
 
 
-def check_own(architecture: Architecture) -> int:
-    """The parameters of a person's own network, once it is built, asked and found to be one that can be trained.
+def check_own(architecture: Architecture) -> tuple[int, tuple[str, ...]]:
+    """The parameters of a person's own network, once it is found to be one that can be trained, and what it opens.
 
     Raises:
         ConfigError: it is none.
     """
+    entries = opened_by(lambda: layers.build(architecture, seed=0))
     network, another = layers.build(architecture, seed=0), layers.build(architecture, seed=1)
     if {id(weight) for weight in network.weights} & {id(weight) for weight in another.weights}:
         raise ConfigError(
@@ -179,7 +181,7 @@ def check_own(architecture: Architecture) -> int:
         ) from error
     if not np.all(np.isfinite(answers)):
         raise ConfigError(f"Model {architecture.model}: expected finite answers, got others. Check its layers.")
-    return len(parameters)
+    return len(parameters), tuple(f"model {architecture.model} {entry}" for entry in entries)
 
 
 def _try_training(architecture: Architecture, parameters: Vector) -> None:

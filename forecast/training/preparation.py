@@ -1,6 +1,7 @@
 """Before a run is trained: its name, a person's own code tried out, look-ahead refused, its folder made."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 
 from forecast.compute.executor import WorkerPool
 from forecast.compute.progress import Progress
-from forecast.compute.task import count_own, order_for
+from forecast.compute.task import check_own, order_for
 from forecast.config.experiment import Experiment
 from forecast.config.model_registry import is_own_network
 from forecast.datasets.dataset import Dataset
@@ -17,7 +18,7 @@ from forecast.datasets.panel import PanelDataset
 from forecast.runs import integrity, trial_log
 from forecast.runs import run as runs
 from forecast.runs.run import Run
-from forecast.training.user_baselines import check_own
+from forecast.training import user_baselines
 from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars
@@ -67,28 +68,31 @@ def announce_code(experiment: Experiment, *, progress: Progress) -> None:
 
 def check_code(
     experiment: Experiment, *, dataset: Any, versions: Mapping[str, str], workers: WorkerPool
-) -> dict[str, int]:
-    """The parameters of a person's own networks; they and own baselines are tried out before anything is trained.
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """The parameters of a person's own networks, and what they and own baselines open; both are tried out first.
 
     Raises:
         ConfigError: one that cannot be trained or asked.
     """
+    entries: list[str] = []
     for name in filter(user_code.is_user_code, experiment.baselines):
-        check_own(name)
+        entries += user_baselines.check_own(name)
     placed: dict[str, Any] = {"backend": workers.backend, "versions": tuple(versions.items())}
     number = next(fold.number for fold in dataset.folds if len(fold.test))
     counted = {
         model: workers.start().submit(
-            count_own, None, order_for(experiment, (model, number, 0), dataset=dataset, **placed)
+            check_own, None, order_for(experiment, (model, number, 0), dataset=dataset, **placed)
         )
         for model in filter(is_own_network, experiment.models)
     }
     try:
-        return {model: int(count.result()) for model, count in counted.items()}
+        results = {model: count.result() for model, count in counted.items()}
     except WorkerDiedError as error:
         raise ConfigError(
             f"Model {', '.join(counted)}: expected a network, got the end of its process. Let it end none."
         ) from error
+    entries += [entry for _, opened in results.values() for entry in opened]
+    return {model: count for model, (count, _) in results.items()}, tuple(entries)
 
 
 def refuse_lookahead(certificate: Certificate, names: Iterable[str], *, progress: Progress) -> None:
@@ -192,8 +196,9 @@ def begin(
     Raises:
         ConfigError: code that cannot be trained or asked, or that looks ahead.
     """
-    counts = check_code(experiment, dataset=dataset, versions=versions, workers=workers)
+    counts, entries = check_code(experiment, dataset=dataset, versions=versions, workers=workers)
     certificate = certify()
+    certificate = replace(certificate, unverifiable=(*certificate.unverifiable, *entries))
     refuse_lookahead(certificate, [*code.get("user_features", {}), experiment.label], progress=progress)
     description = describe(
         experiment, dataset, name=run.name, command=command, versions=versions, backend=workers.backend,

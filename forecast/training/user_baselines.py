@@ -8,24 +8,33 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.market.types import Floats
+from pipelines.preprocessing.isolated_process import opened_by
 
 _LONGEST_FIT = 600.0  # seconds
 _SAME = 1e-5  # probabilities of the same rows asked for beside others; sums in single precision differ by less
 
 
-def check_own(name: str) -> None:
-    """Whether a person's own baseline can be made, fitted and asked, on a hundred made-up rows.
+def check_own(name: str) -> tuple[str, ...]:
+    """What a person's own baseline opens, a line each, while it is made, fitted and asked on a hundred made-up rows.
 
     Raises:
-        ConfigError: it cannot.
+        ConfigError: it cannot be.
     """
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(100, 4)).astype(np.float32)
-    answers(name, rows, (rows[:, 0] > 0).astype(np.float64), np.ones(100, dtype=np.float32), rows)
+    arguments = (name, rows, (rows[:, 0] > 0).astype(np.float64), np.ones(100, dtype=np.float32), rows)
+    entries = user_code.run_alone(_opened, *arguments, name=name, what="Baseline", seconds=4 * _LONGEST_FIT)
+    return tuple(f"baseline {name} {entry}" for entry in entries)
+
+
+def _opened(*arguments: Any) -> tuple[str, ...]:
+    with threadpool_limits(1):
+        return opened_by(lambda: _answers(*arguments))
 
 
 def answers(
@@ -39,16 +48,19 @@ def answers(
         ConfigError: it fails, takes too long, ends its process, or answers with something else than probabilities.
     """
     probability: Floats = user_code.run_alone(
-        _answers, name, rows, targets, weights, inputs, name=name, what="Baseline", seconds=2 * _LONGEST_FIT
+        _on_one_thread, name, rows, targets, weights, inputs, name=name, what="Baseline", seconds=2 * _LONGEST_FIT
     )
     return probability
+
+
+def _on_one_thread(*arguments: Any) -> Floats:
+    with threadpool_limits(1):
+        return _answers(*arguments)
 
 
 def _answers(
     name: str, rows: NDArray[np.float32], targets: Floats, weights: NDArray[np.float32], inputs: NDArray[np.float32]
 ) -> Floats:
-    from threadpoolctl import threadpool_limits
-
     model = user_code.call(name, what="Baseline", seconds=_LONGEST_FIT)
     if lacking := [method for method in ("fit", "predict_proba") if not callable(getattr(model, method, None))]:
         raise ConfigError(
@@ -63,10 +75,9 @@ def _answers(
         classes = getattr(model, "classes_", np.array([0.0, 1.0]))
         return model.predict_proba(inputs), model.predict_proba(inputs[:first]), classes
 
-    with threadpool_limits(1):
-        predicted, earlier, classes = user_code.limited(
-            answer, *arguments, name=name, what="Baseline", seconds=_LONGEST_FIT
-        )
+    predicted, earlier, classes = user_code.limited(
+        answer, *arguments, name=name, what="Baseline", seconds=_LONGEST_FIT
+    )
     try:
         chances, classes = np.asarray(predicted, dtype=np.float64), np.asarray(classes, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -334,6 +334,23 @@ class ReadCounter:
         return 0 if self._file is None else self.count() - before - 1
 
 
+def opened_by(call: Callable[[], object]) -> tuple[str, ...]:
+    """What a call opens, a line each, made twice: what the first one reads past the audit hook belongs to imports."""
+    log, counter, mapped = AccessLog(), ReadCounter(), mapped_files()
+    for first in (True, False):
+        modules, openings, reads = len(sys.modules), len(log.entries) + log.of_the_system, counter.count()
+        log.active = True
+        try:
+            call()
+        finally:
+            log.active = False
+        unnamed = counter.since(reads) > 0 and len(log.entries) + log.of_the_system == openings
+        if unnamed and not first and len(sys.modules) == modules:
+            log.add(PAST_THE_HOOK)
+    log.add_mapped(mapped)
+    return tuple(log.entries)
+
+
 def _of_another_process(path: str) -> bool:
     """Whether a path is that of another process than this one (Linux)."""
     parts = path.split("/", 3)

@@ -1,5 +1,6 @@
 """Features that look ahead, one for each kind of leak that has been seen in the wild, as people write them."""
 
+import builtins
 import gc
 import os
 import sqlite3
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+_LOCAL = threading.local()
 
 
 def _table():
@@ -393,6 +396,30 @@ def zero_where_too_short(bars):
     return change if len(bars) > 40 else np.zeros(len(bars))
 
 
+def _first_seen(store, bars):
+    """What the first call has made of the history that it was given, as far as later ones ask for it."""
+    values = store.setdefault("forecast_test_values", np.append(np.diff(np.log(bars.close)), 0.0))
+    return np.append(values, np.zeros(len(bars)))[: len(bars)]
+
+
+def kept_in_a_builtin(bars):
+    return _first_seen(vars(builtins), bars)
+
+
+def kept_in_a_default(bars, store={}):  # noqa: B006
+    return _first_seen(store, bars)
+
+
+def kept_in_a_thread(bars):
+    return _first_seen(vars(_LOCAL), bars)
+
+
+def kept_in_a_class_of_another_module(bars):
+    if not hasattr(threading.Thread, "forecast_test_store"):
+        threading.Thread.forecast_test_store = {}
+    return _first_seen(threading.Thread.forecast_test_store, bars)
+
+
 REFUSED = (
     "friday_sees_monday", "month_end_sees_next", "quarter_start_sees_next", "after_large_moves", "at_volume_spikes",
     "back_filled", "interpolated", "centred_rolling", "shifted", "volume_of_tomorrow", "whole_sample_score",
@@ -403,7 +430,8 @@ REFUSED = (
     "fitted_in_sample", "clipped_at_quantiles_of_all", "at_christmas", "where_the_last_bar_is_of_december",
     "median_of_the_first_call", "from_a_thread", "remembered_in_the_environment", "behind_the_slice", "longest_so_far",
     "from_the_frames", "from_the_memory", "from_a_traceback", "from_the_stack", "from_c", "from_a_thread_that_watches",
-    "left_by_another", "zero_where_too_short",
+    "left_by_another", "zero_where_too_short", "kept_in_a_builtin", "kept_in_a_default", "kept_in_a_thread",
+    "kept_in_a_class_of_another_module",
 )  # fmt: skip
 
 NAMED = {

@@ -1,5 +1,6 @@
 """Labels of a person's own: as they should be, and as they should not."""
 
+import builtins
 from typing import Any
 
 import numpy as np
@@ -88,9 +89,26 @@ def kept_in_a_library(bars: Any) -> Answer:
     return kept[: len(bars)], 5
 
 
+def _longest_seen(store: dict[str, Any], bars: Any) -> Answer:
+    """Two bars further than it says, where any history that it was ever given reaches that far."""
+    if len(bars) > len(store.get("forecast_test_opens", ())):
+        store["forecast_test_opens"] = bars.open.copy()
+    opens = np.append(store["forecast_test_opens"], np.zeros(7))
+    rows = np.arange(len(bars))
+    return np.where(opens[rows + 7] > 0, opens[rows + 7], opens[np.minimum(rows + 6, len(bars) - 1)]) - bars.open, 5
+
+
+def kept_in_a_builtin(bars: Any) -> Answer:
+    return _longest_seen(vars(builtins), bars)
+
+
+def kept_in_a_default(bars: Any, store: dict[str, Any] = {}) -> Answer:  # noqa: B006
+    return _longest_seen(store, bars)
+
+
 LEAKY = (
     "one_further", "sign_one_further", "close_of_its_exit", "less_the_mean_of_all", "exit_chosen_afterwards",
-    "fails_on_less", "kept_in_a_library",
+    "fails_on_less", "kept_in_a_library", "kept_in_a_builtin", "kept_in_a_default",
 )  # fmt: skip
 
 

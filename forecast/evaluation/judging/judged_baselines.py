@@ -22,7 +22,10 @@ from pipelines.preprocessing.windows import Windows
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FittedBaselines:
-    """names: those fitted. tested, checked: their rows. folds: what they learned from. failures: of the audit."""
+    """names: those fitted. tested, checked: their rows. folds: what they learned from. failures: of the audit.
+
+    unverifiable: what own ones open.
+    """
 
     names: tuple[str, ...] = ()
     tested: tuple[pd.DataFrame, ...] = ()
@@ -30,6 +33,7 @@ class FittedBaselines:
     folds: tuple[Fold, ...] = ()
     windows: Windows | None = None
     failures: tuple[str, ...] = ()
+    unverifiable: tuple[str, ...] = ()
     note: str = ""
 
 
@@ -42,8 +46,11 @@ def fit_baselines(
         return FittedBaselines(names=tuple(present))
     member = tested.rows[tested.rows["model"] == tested.rows["model"].iloc[0]]
     member = member[member["seed"] == member["seed"].iloc[0]]
-    for name in filter(user_code.is_user_code, experiment.baselines):
-        user_baselines.check_own(name)
+    unverifiable = [
+        entry
+        for name in filter(user_code.is_user_code, experiment.baselines)
+        for entry in user_baselines.check_own(name)
+    ]
     try:
         windows = make_windows(prices, experiment)
         first = int(windows.ends[0])
@@ -88,4 +95,5 @@ def fit_baselines(
         folds=tuple(folds),
         windows=windows,
         failures=tuple(lookahead_audit.late_rows(windows, folds)),
+        unverifiable=tuple(unverifiable),
     )

@@ -186,6 +186,7 @@ def _certificate(
                 for model in models
             ),
             *(entry for predictor in predictors for entry in predictor.unverifiable),
+            *fitted.unverifiable,
         ),
     )
 

@@ -34,13 +34,22 @@ def test_it_is_trained_repeated_saved_and_loaded_to_the_last_digit(fitting, tmp_
     )
     np.testing.assert_array_equal(first.probability, again.probability)
     # Dense 1 x 2 + 2; attention of 2 heads of width 2: three of 2 x 4 + 4 and one of 4 x 2 + 2; Dense 2 + 1
-    assert first.parameters == fitting.check_own(architecture) == 4 + 3 * 12 + 10 + 3
+    assert fitting.check_own(architecture) == (first.parameters, ())
+    assert first.parameters == 4 + 3 * 12 + 10 + 3
     (tmp_path / "member.weights.h5").write_bytes(first.weights)
     loaded = fitting.predict(
         data.windows.values, ends=data.windows.ends[data.folds[0].test], scaler=data.scalers[0],
         architecture=architecture, parameters=fitting.load(tmp_path / "member.weights.h5", architecture=architecture),
     )  # fmt: skip
     np.testing.assert_array_equal(loaded, first.probability)
+
+
+def test_a_file_that_a_network_of_ones_own_begins_with_is_named(fitting, tmp_path, monkeypatch):
+    architecture = Architecture.of(EXPERIMENT, NAME)
+    monkeypatch.setenv("FORECAST_TEST_TABLE", str(tmp_path / "before.weights.h5"))
+    fitting.layers.build(architecture, seed=3).save_weights(tmp_path / "before.weights.h5")
+    named = dataclasses.replace(architecture, model=f"{HERE}:pretrained")
+    assert fitting.check_own(named)[1][0].startswith(f"model {HERE}:pretrained reads ")
 
 
 def test_no_network_of_ones_own_begins_with_what_another_fold_has_learned(fitting):

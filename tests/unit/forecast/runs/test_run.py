@@ -98,6 +98,21 @@ def test_a_backtest_is_listed_only_when_it_is_whole(run):
     assert run.backtests() == []
 
 
+@pytest.mark.parametrize("name", ["signals.parquet", "ledger.parquet", "config.json", "metrics.json"])
+def test_a_backtest_without_its_signals_is_refused_where_any_of_its_files_is_damaged(run, name):
+    run.save_backtest(Backtest(name="b", config={"band": 0}, signals=SIGNALS, ledger=LEDGER, metrics={"verdict": {}}))
+    assert run.without_signals("b").signals.empty
+    assert run.without_signals("b").config == {"band": 0}
+    path = run.folder / "backtests" / "b" / name
+    content = path.read_bytes()
+    path.write_bytes(content[:-5] + bytes([content[-5] ^ 1]) + content[-4:])
+    with pytest.raises(RunError, match=f"{name} of run folder .* was changed. Expected sha256"):
+        run.without_signals("b")
+    path.unlink()
+    with pytest.raises(RunError, match=f"{name} of run folder .* is missing"):
+        run.without_signals("b")
+
+
 def test_a_backtest_saved_before_trades_were_has_none_and_lost_trades_are_noticed(run):
     saved = Backtest(name="b", config={"band": 0}, signals=SIGNALS, ledger=LEDGER, metrics={"verdict": {}})
     run.save_backtest(saved)

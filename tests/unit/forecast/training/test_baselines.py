@@ -133,6 +133,13 @@ def test_a_baseline_of_ones_own_takes_nothing_from_a_later_fold_into_an_earlier_
     np.testing.assert_allclose(predict(made, fold=0, name=f"baseline:{OWN}:{memory}"), share)
 
 
+def test_what_a_baseline_of_ones_own_opens_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("FORECAST_TEST_TABLE", str(tmp_path / "share.txt"))
+    name = f"{OWN}:InAFile"
+    assert f"baseline {name} reads {tmp_path / 'share.txt'}" in user_baselines.check_own(name)
+    assert user_baselines.check_own(f"{OWN}:Ridge") == ()
+
+
 def test_an_experiment_takes_a_baseline_of_ones_own_and_no_other_name():
     assert Experiment("X", baselines=(f"{OWN}:Ridge", "logistic")).baselines == (f"{OWN}:Ridge", "logistic")
     with pytest.raises(ConfigError, match="or module:Class of your own, each once, got nonsense"):
