@@ -16,6 +16,11 @@ _REASONS: dict[str, dict[str, tuple[str, ...]]] = {
             "_fold: len(usable) - len(validation) -> len(usable) + len(validation)",
         ),
     },
+    "pipelines/preprocessing/features.py": {
+        "No volatility is exactly the smallest one that counts.": (
+            "_momentum: deviation < _ROUNDING -> deviation <= _ROUNDING",
+        ),
+    },
     "pipelines/preprocessing/combinatorial_cv.py": {
         "The rows added are those that validate, which are purged.": (
             "combinatorial: len(usable) - len(validation) -> len(usable) + len(validation)",

@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import random
+import resource
 import select
 import signal
 import sys
@@ -24,6 +25,7 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
 from tests.equivalent_mutants import EQUIVALENT
 
@@ -63,6 +65,7 @@ _SWAP: dict[type[ast.AST], type[ast.AST]] = {
 _CHANGED = ast.BinOp | ast.BoolOp | ast.UnaryOp | ast.AugAssign | ast.Compare | ast.Constant
 UNCHANGED = "nothing"
 _LONGEST = 1_800.0  # seconds of the tests of one module
+_MOST_MEMORY = 8 << 30  # bytes of address space
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,15 +175,7 @@ def survives(mutant: Mutant, *, seconds: float) -> bool:
     """Whether the tests of its module pass within that time, in a process of their own."""
     pid = os.fork()
     if pid == 0:
-        os.setpgid(0, 0)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-        sys.meta_path.insert(0, _Finder(mutant))
-        import pytest
-
-        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist", "--assert=plain"]
-        os._exit(int(pytest.main([*options, *mutant.tests])))
+        _run_tests(mutant)
     handle = os.pidfd_open(pid)
     ended = select.select([handle], [], [], seconds)[0]
     os.close(handle)
@@ -188,6 +183,24 @@ def survives(mutant: Mutant, *, seconds: float) -> bool:
         os.killpg(pid, signal.SIGKILL)
     status = os.waitpid(pid, 0)[1]
     return os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0
+
+
+def _run_tests(mutant: Mutant) -> NoReturn:
+    """Ends the process with pytest's status. A loop without an end must not take the machine's memory with it."""
+    os.setpgid(0, 0)
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    sys.meta_path.insert(0, _Finder(mutant))
+    import pytest
+    from hypothesis import Phase, settings
+
+    # any failing example does: none is made smaller, none is kept for the next mutant
+    settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate], database=None)
+    settings.load_profile("mutants")
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist", "--assert=plain"]
+    os._exit(int(pytest.main([*options, *mutant.tests])))
 
 
 @cache
