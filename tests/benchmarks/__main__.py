@@ -25,14 +25,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.benchmarks", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help="a, b (with c), d, e, f, g, h, i; none: all")
     parser.add_argument("--rounds", type=int, default=3, help="every contender runs so often, by turns; medians count")
-    asked = parser.parse_args()
-    unknown = sorted(set(asked.rows) - ROWS.keys())
+    options = parser.parse_args()
+    unknown = sorted(set(options.rows) - ROWS.keys())
     if unknown:
         parser.error(f"need rows out of {', '.join(ROWS)}, got {', '.join(unknown)}")
     print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}, {', '.join(versions())}", flush=True)
-    for name in asked.rows or ROWS:
+    for name in options.rows or ROWS:
         print(flush=True)
-        for line in ROWS[name](rounds=asked.rounds):
+        for line in ROWS[name](rounds=options.rounds):
             print(line, flush=True)
     print(f"\nload average at the end: {', '.join(f'{each:.1f}' for each in os.getloadavg())}")
 
@@ -49,13 +49,13 @@ def machine() -> str:
 
 def versions() -> list[str]:
     """What the contenders are made of."""
-    found = []
+    lines = []
     for package in ("tick-forecast", "keras", "tensorflow", "jax", "numpy"):
         try:
-            found.append(f"{package} {version(package)}")
+            lines.append(f"{package} {version(package)}")
         except PackageNotFoundError:
-            found.append(f"no {package}")
-    return found
+            lines.append(f"no {package}")
+    return lines
 
 
 if __name__ == "__main__":

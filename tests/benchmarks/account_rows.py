@@ -21,8 +21,8 @@ def portfolios(*, rounds: int) -> list[str]:
             rules = TradingConfig(
                 policy="long-short", threshold=0.01, costs=Costs(fee_bps=1, slippage_bps=2, borrow_rate=0.03), **more
             )
-            found = [_once(material, rules) for _ in range(rounds)]
-            lines.append(row(f"{label}, {seeds} seed{'s' * (seeds > 1)} and their mean", f"{middle(found):.2f}"))
+            seconds = [_once(material, rules) for _ in range(rounds)]
+            lines.append(row(f"{label}, {seeds} seed{'s' * (seeds > 1)} and their mean", f"{middle(seconds):.2f}"))
     return lines
 
 

@@ -24,7 +24,7 @@ def main() -> None:
     """Runs the demo once and prints seconds of processor time and shares."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks.audit_share", description=__doc__)
     parser.add_argument("--jobs", type=int, default=1, help="worker processes")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     spent = {"audit of the data": 0.0, "audit of the backtest": 0.0, "forecasts made again": 0.0}
     fitted = {"once": 0.0, "twice": 0.0}
 
@@ -54,7 +54,7 @@ def main() -> None:
     executor.fit_all = counted
     with tempfile.TemporaryDirectory() as folder:
         code = run(
-            ["demo", "--jobs", str(asked.jobs), "--data-dir", str(Path(folder) / "data"), "--reports-dir", folder]
+            ["demo", "--jobs", str(options.jobs), "--data-dir", str(Path(folder) / "data"), "--reports-dir", folder]
         )
     if code:
         raise SystemExit(code)

@@ -16,13 +16,13 @@ Work = dict[str, Callable[[], object]]
 def minute_bars(ticks: Ticks) -> Work:
     """Open, high, low, close and volume of each minute."""
     frame = pd.DataFrame({"time": ticks.time, "price": ticks.price, "size": ticks.size})
-    found: Work = {"pandas": partial(_with_pandas, frame.set_index("time"))}
+    work_by_tool: Work = {"pandas": partial(_with_pandas, frame.set_index("time"))}
     if polars := _polars():
-        found["Polars"] = partial(_with_polars, polars.from_pandas(frame).lazy())
+        work_by_tool["Polars"] = partial(_with_polars, polars.from_pandas(frame).lazy())
     if duck := _duckdb():
         duck.register("ticks", frame)
-        found["DuckDB"] = partial(_with_duckdb, duck, "ticks", "time")
-    return found
+        work_by_tool["DuckDB"] = partial(_with_duckdb, duck, "ticks", "time")
+    return work_by_tool
 
 
 def volume_bars(ticks: Ticks, amount: float) -> Work:
@@ -33,18 +33,18 @@ def volume_bars(ticks: Ticks, amount: float) -> Work:
         groups = frame.groupby((frame["size"].cumsum() - frame["size"]) // amount)
         return groups["price"].agg(["first", "max", "min", "last"]), groups["size"].sum()
 
-    found: Work = {"pandas": with_pandas}
+    work_by_tool: Work = {"pandas": with_pandas}
     if polars := _polars():
         table, size = polars.from_pandas(frame), polars.col("size")
         bar = ((size.cum_sum() - size) // amount).set_sorted().alias("bar")
-        found["Polars"] = table.lazy().group_by(bar, maintain_order=True).agg(*_of(polars)).collect
+        work_by_tool["Polars"] = table.lazy().group_by(bar, maintain_order=True).agg(*_of(polars)).collect
     if duck := _duckdb():
         duck.register("ticks", frame.reset_index(names="row"))
-        found["DuckDB"] = lambda: duck.execute(
+        work_by_tool["DuckDB"] = lambda: duck.execute(
             "select bar, arg_min(price, row), max(price), min(price), arg_max(price, row), sum(size) from (select *, "
             f"(sum(size) over (order by row) - size) // {amount} as bar from ticks) group by bar"
         ).fetchall()
-    return found
+    return work_by_tool
 
 
 def from_parquet(folder: Path) -> Work:
@@ -57,30 +57,32 @@ def from_parquet(folder: Path) -> Work:
         frame.index = pd.to_datetime(frame.pop("traded_at")).rename("time")
         return _with_pandas(frame.sort_index())
 
-    found: Work = {"pandas": with_pandas}
+    work_by_tool: Work = {"pandas": with_pandas}
     if polars := _polars():
         rows = polars.scan_parquet(files, hive_partitioning=False).select(names).sort("traded_at")
         time = polars.col("traded_at").cast(polars.Datetime("ns")).set_sorted().alias("time")
-        found["Polars"] = partial(_with_polars, rows.with_columns(time))
+        work_by_tool["Polars"] = partial(_with_polars, rows.with_columns(time))
     if duck := _duckdb():
         source = f"read_parquet({files}, hive_partitioning=false)"
-        found["DuckDB"] = partial(_with_duckdb, duck, source, "make_timestamp_ns(traded_at)")
-    return found
+        work_by_tool["DuckDB"] = partial(_with_duckdb, duck, source, "make_timestamp_ns(traded_at)")
+    return work_by_tool
 
 
 def csv_to_parquet(file: Path, target: Path) -> Work:
     """A gzip CSV of time, price and size to a Parquet file; no checks, no cleaning, no order."""
-    found: Work = {
+    work_by_tool: Work = {
         "pandas": lambda: pd.read_csv(file, parse_dates=["time"]).to_parquet(target, compression="zstd"),
         "pandas, pyarrow": lambda: pd.read_csv(file, parse_dates=["time"], engine="pyarrow").to_parquet(
             target, compression="zstd"
         ),
     }
     if polars := _polars():
-        found["Polars"] = lambda: polars.read_csv(file, try_parse_dates=True).write_parquet(target)
+        work_by_tool["Polars"] = lambda: polars.read_csv(file, try_parse_dates=True).write_parquet(target)
     if duck := _duckdb():
-        found["DuckDB"] = lambda: duck.execute(f"copy (from '{file}') to '{target}' (format parquet, codec zstd)")
-    return found
+        work_by_tool["DuckDB"] = lambda: duck.execute(
+            f"copy (from '{file}') to '{target}' (format parquet, codec zstd)"
+        )
+    return work_by_tool
 
 
 def _with_pandas(frame: pd.DataFrame) -> object:

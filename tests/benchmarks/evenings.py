@@ -116,9 +116,9 @@ def main() -> None:
         if not (folder / "data" / "runs").exists():  # otherwise those of an earlier call are replayed
             prepare(desk)
         runs = go_live(desk)
-        shown = replay(desk, runs)
+        evenings = replay(desk, runs)
         check_journal(desk, runs)
-        check_orders(shown)
+        check_orders(evenings)
     print("journal, orders: as the backtests have them")
 
 
@@ -175,9 +175,9 @@ def go_live(desk: Desk) -> dict[str, list[str]]:
 
 def replay(desk: Desk, runs: dict[str, list[str]]) -> list[dict[str, Any]]:
     """Every evening's answers, as --json has them."""
-    ask, shown = ("signal", "--all", "--cash", str(CASH), "--json"), []
-    told = desk.folder / "told.jsonl"
-    keep = f"{sys.executable} -c \"import sys; open({str(told)!r}, 'a').write(sys.stdin.read() + chr(10))\""
+    ask, evenings = ("signal", "--all", "--cash", str(CASH), "--json"), []
+    messages = desk.folder / "messages.jsonl"
+    keep = f"{sys.executable} -c \"import sys; open({str(messages)!r}, 'a').write(sys.stdin.read() + chr(10))\""
     for day, code in EVENINGS.items():
         desk.evening(day)
         desk.yahoo.failing = {FAILING} if day == "2024-11-26" else set()
@@ -206,7 +206,7 @@ def replay(desk: Desk, runs: dict[str, list[str]]) -> list[dict[str, Any]]:
         stale = [each["symbol"] for each in answers["runs"] if each["stale_reason"]]
         gone = [DELISTED] if LAST_OF_DELISTED < day < "2024-12-03" else []
         expect(stale == gone + [FAILING] * (day == "2024-11-26"), (day, stale))
-        shown.append(answers)
+        evenings.append(answers)
         same_again(desk, ask, answers, code=3 if stale else 0)
         if day in ("2024-11-21", "2024-11-22"):  # nobody was told: told with the next one
             desk.run(*ask, "--on-change", keep, code=0)
@@ -214,15 +214,15 @@ def replay(desk: Desk, runs: dict[str, list[str]]) -> list[dict[str, Any]]:
             damaged(desk, ask)
     changes = [
         (each["run"], each["decided_at"])
-        for answers in shown
+        for answers in evenings
         for each in answers["runs"]
         if each["changed"] or each["order"]
     ]
-    heard = [each for line in told.read_text().splitlines() for each in json.loads(line)["changed"]]
+    heard = [each for line in messages.read_text().splitlines() for each in json.loads(line)["changed"]]
     expect(
         sorted({*changes}) == sorted((each["run"], each["decided_at"]) for each in heard), (len(changes), len(heard))
     )
-    return shown
+    return evenings
 
 
 def at_once(desk: Desk, ask: tuple[str, ...], *, code: int) -> Done:
@@ -245,8 +245,8 @@ def same_again(desk: Desk, ask: tuple[str, ...], answers: dict[str, Any], *, cod
     for name in ("position", "previous_position", "changed", "shares", "order", "probability"):
         expect(rows[name].tolist() == [each[name] for each in answers["runs"]], (name, rows))
     changed = json.loads(desk.run(*ask, "--changed", "--offline", code=code).out)["runs"]
-    told = [each["run"] for each in answers["runs"] if each["changed"] or each["order"]]
-    expect([each["run"] for each in changed] == told, changed)
+    changed_runs = [each["run"] for each in answers["runs"] if each["changed"] or each["order"]]
+    expect([each["run"] for each in changed] == changed_runs, changed)
     expect(desk.journal.read_bytes() == before, "the journal has grown")
 
 
@@ -308,7 +308,7 @@ def check_journal(desk: Desk, runs: dict[str, list[str]]) -> None:
         expect((each["given"], each["missed"], each["late"]) == (len(given[name]), missed, 0), each)
 
 
-def check_orders(shown: list[dict[str, Any]]) -> None:
+def check_orders(evenings: list[dict[str, Any]]) -> None:
     """The orders of all evenings add up to the shares that are held, each from an equal part of the account.
 
     Where the live set has become smaller, the parts are larger, and what was removed is sold. On the evening of the
@@ -316,7 +316,7 @@ def check_orders(shown: list[dict[str, Any]]) -> None:
     """
     held: dict[str, int] = {}
     parts, of_last = 0, ""
-    for answers in shown:
+    for answers in evenings:
         runs, newest = answers["runs"], max(each["decided_at"] for each in answers["runs"])
         for each in [*runs, *answers.get("removed", [])]:
             if newest != of_last:

@@ -49,17 +49,19 @@ def panel(folder: Path, *, symbols: int, bars: int) -> SharedData:
     return _with_folds(write_panel(folder, parts).windows)
 
 
-def _with_folds(made: Windows) -> SharedData:
-    chosen = tuple(walk_forward(made, folds=1))
-    return SharedData(windows=made, folds=chosen, scalers=tuple(fit_scaler(made, rows=fold.train) for fold in chosen))
+def _with_folds(windows: Windows) -> SharedData:
+    chosen = tuple(walk_forward(windows, folds=1))
+    return SharedData(
+        windows=windows, folds=chosen, scalers=tuple(fit_scaler(windows, rows=fold.train) for fold in chosen)
+    )
 
 
 def store(folder: Path) -> Store:
     """A store with the sample's daily shares of Apple, 3,270 bars."""
-    made = Store(folder)
+    price_store = Store(folder)
     if not folder.exists():
-        sample.fetch(made, "AAPL")
-    return made
+        sample.fetch(price_store, "AAPL")
+    return price_store
 
 
 def daily(folder: Path, *, epochs: int) -> Dataset:

@@ -65,12 +65,12 @@ def middle(values: Sequence[float]) -> float:
 
 def fastest_of(function: Callable[[], Any], *, times: int) -> float:
     """Processor seconds of the fastest call: what a core can do when nobody else disturbs it."""
-    found = []
+    seconds = []
     for _ in range(times):
         began = time.process_time()
         function()
-        found.append(time.process_time() - began)
-    return min(found)
+        seconds.append(time.process_time() - began)
+    return min(seconds)
 
 
 def row(*cells: object) -> str:

@@ -36,10 +36,12 @@ def main(folder: Path) -> None:
         for path in files:
             quotes, ticks, flag = _flagged(stock, path)
             days.setdefault(stock, []).append((quotes, ticks))
-            known = flag != 0
+            signed = flag != 0
             by_quote = trade_signing.signs(ticks.price, bid=ticks.bid, ask=ticks.ask)
             hits.append(
-                np.stack([by_quote[known] == flag[known], trade_signing.tick_rule(ticks.price)[known] == flag[known]])
+                np.stack(
+                    [by_quote[signed] == flag[signed], trade_signing.tick_rule(ticks.price)[signed] == flag[signed]]
+                )
             )
         share = np.concatenate(hits, axis=1)
         print(f"{stock:>18} {share.shape[1]:>7,} {share[0].mean():>9.1%} {share[1].mean():>9.1%}")

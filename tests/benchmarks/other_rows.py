@@ -25,13 +25,13 @@ def windowing(*, rounds: int) -> list[str]:
     contenders = {
         each: lambda each=each: python("tests.benchmarks.other_rows", each) for each in ("idle", "gathered", "keras")
     }
-    found = by_turns(contenders, rounds=rounds)
-    idle = middle([each["MiB"] for each in found["idle"]])
+    seconds = by_turns(contenders, rounds=rounds)
+    idle = middle([each["MiB"] for each in seconds["idle"]])
     lines = [row(f"(d) {BARS:,} windows of {STEPS} x 8", "seconds", "MiB above the data")]
     for name, label in (("gathered", "forecast, by index"), ("keras", "timeseries_dataset_from_array")):
-        base = idle if name == "gathered" else middle([each["before"] for each in found["keras"]])
-        peak = middle([each["MiB"] for each in found[name]]) - base
-        lines.append(row(label, f"{middle([each['seconds'] for each in found[name]]):.2f}", f"{peak:.1f}"))
+        base = idle if name == "gathered" else middle([each["before"] for each in seconds["keras"]])
+        peak = middle([each["MiB"] for each in seconds[name]]) - base
+        lines.append(row(label, f"{middle([each['seconds'] for each in seconds[name]]):.2f}", f"{peak:.1f}"))
     return lines
 
 
@@ -98,7 +98,7 @@ def growth(*, rounds: int) -> Iterator[str]:
     yield row("(f) growth", "1", "2", "4", "8", "8 / 1, linear is 8", "MiB at 1", "MiB at 8")
     for name in OURS:
         for what in ("bars", "members", "symbols"):
-            found = by_turns(
+            by_size = by_turns(
                 {
                     str(times): lambda name=name, what=what, times=times: python(
                         "tests.benchmarks.ours", "growth", name, what, times
@@ -107,8 +107,8 @@ def growth(*, rounds: int) -> Iterator[str]:
                 },
                 rounds=rounds,
             )
-            seconds = [middle([each["seconds"] for each in found[str(times)]]) for times in (1, 2, 4, 8)]
-            memory = [middle([each["MiB"] for each in found[str(times)]]) for times in (1, 8)]
+            seconds = [middle([each["seconds"] for each in by_size[str(times)]]) for times in (1, 2, 4, 8)]
+            memory = [middle([each["MiB"] for each in by_size[str(times)]]) for times in (1, 8)]
             yield row(
                 f"{name}, {what}", *(f"{each:.2f} s" for each in seconds), f"{seconds[3] / seconds[0]:.2f}",
                 *(f"{each:.0f}" for each in memory),

@@ -64,12 +64,12 @@ def speed(cell: str, steps: int, features: int, units: int, batch: int, bars: in
     values, targets = laid_out(windows, windows.values, rows), windows.targets[rows].astype(np.float32)
     network = model(Architecture(model=cell, steps=steps, features=features, units=units), seed=0)
     network.fit(values, targets, batch_size=batch, epochs=1, verbose=0)
-    found = []
+    speeds = []
     for _ in range(5):
         began = time.process_time()
         network.fit(values, targets, batch_size=batch, epochs=1, verbose=0)
-        found.append(len(rows) / (time.process_time() - began))
-    return max(found)
+        speeds.append(len(rows) / (time.process_time() - began))
+    return max(speeds)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def speed(cell: str, steps: int, features: int, units: int, batch: int, bars: in
     head = torch.nn.Linear(units, 1)
     parameters = [*network.parameters(), *head.parameters()]
     optimizer, loss_of = torch.optim.Adam(parameters), torch.nn.BCEWithLogitsLoss()
-    offsets, found = torch.arange(1 - steps, 1), []
+    offsets, speeds = torch.arange(1 - steps, 1), []
     for _ in range(6):
         began = time.process_time()
         for chosen in torch.randperm(rows).view(-1, batch):
@@ -31,8 +31,8 @@ def speed(cell: str, steps: int, features: int, units: int, batch: int, bars: in
             loss_of(head(hidden[:, -1])[:, 0], targets[chosen]).backward()
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
-        found.append(rows / (time.process_time() - began))
-    return max(found[1:])
+        speeds.append(rows / (time.process_time() - began))
+    return max(speeds[1:])
 
 
 if __name__ == "__main__":

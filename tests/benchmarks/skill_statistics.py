@@ -84,9 +84,9 @@ def scores(name: str, probability: Floats, checked: Floats, outcomes: Outcomes) 
             continue
         assert outcomes.validation is not None
         earlier = outcomes.validation.fold == number
-        known, rate = outcomes.validation.target[earlier], outcomes.validation.target[earlier].mean()
+        targets, rate = outcomes.validation.target[earlier], outcomes.validation.target[earlier].mean()
         if name == "recalibrated log loss":
-            chance = _recalibrated(_logits(chance), _logits(checked[earlier]), known)
+            chance = _recalibrated(_logits(chance), _logits(checked[earlier]), targets)
         result[rows] = _gain(chance, outcomes.target[rows], rate)
     return result
 
@@ -96,16 +96,16 @@ def _gain(chance: Floats, target: Floats, rate: float) -> Floats:
     return np.asarray(np.log(np.clip(right, 1e-9, 1)) - np.log(constant))
 
 
-def _recalibrated(logits: Floats, known_logits: Floats, known: Floats) -> Floats:
+def _recalibrated(logits: Floats, known_logits: Floats, targets: Floats) -> Floats:
     """Platt's a + b x logit, fitted on validation rows by Newton's method, b at least 0."""
-    design = np.stack([np.ones(len(known)), known_logits], axis=1)
+    design = np.stack([np.ones(len(targets)), known_logits], axis=1)
     weights = np.zeros(2)
     for _ in range(20):
         chance = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
         hessian = (design * (chance * (1 - chance))[:, None]).T @ design + 1e-6 * np.eye(2)
-        weights = weights + np.linalg.solve(hessian, design.T @ (known - chance))
+        weights = weights + np.linalg.solve(hessian, design.T @ (targets - chance))
     if weights[1] < 0:
-        return np.full(len(logits), known.mean())
+        return np.full(len(logits), targets.mean())
     return np.asarray(1 / (1 + np.exp(-np.clip(weights[0] + weights[1] * logits, -30, 30))))
 
 

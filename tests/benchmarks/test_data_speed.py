@@ -36,7 +36,7 @@ def best(action: Callable[[], object], times: int = 5) -> float:
     return min(taken)
 
 
-def shown(what: str, ours: float, others: data_tools.Work, rows: float) -> dict[str, float]:
+def speeds(what: str, ours: float, others: data_tools.Work, rows: float) -> dict[str, float]:
     """Prints and returns millions of rows a second of processor time. ours: seconds for as many rows."""
     speed = {"forecast": rows / ours / _MILLION}
     speed |= {name: rows / best(action, 2) / _MILLION for name, action in others.items()}
@@ -49,7 +49,7 @@ def test_ticks_to_bars_in_memory() -> None:
     kinds = ("time:1m", "tick:500", "volume:25000", "dollar:2500000", "imbalance:500")
     others = {"time:1m": data_tools.minute_bars(ticks), "volume:25000": data_tools.volume_bars(ticks, 25_000)}
     speed = {
-        kind: shown(kind, best(lambda kind=kind: from_ticks(ticks, kind)), others.get(kind, {}), len(ticks))
+        kind: speeds(kind, best(lambda kind=kind: from_ticks(ticks, kind)), others.get(kind, {}), len(ticks))
         for kind in kinds
     }
     assert speed["time:1m"]["forecast"] >= max(60, speed["time:1m"]["pandas"])
@@ -69,7 +69,7 @@ def test_ingest_of_a_gzip_csv(tmp_path: Path) -> None:
         assert next(stores).write_ticks(prices) == len(ticks)
 
     others = data_tools.csv_to_parquet(file, tmp_path / "t.parquet")
-    assert shown("gzip CSV to the store", best(ingest, 3), others, len(ticks))["forecast"] >= 1
+    assert speeds("gzip CSV to the store", best(ingest, 3), others, len(ticks))["forecast"] >= 1
 
 
 _FROM_STORE = """
@@ -99,10 +99,10 @@ def test_from_the_store_to_bars_50_million_ticks(tmp_path: Path) -> None:
     taken = []
     for some in (symbols[:1], symbols):
         command = [sys.executable, "-c", _FROM_STORE, str(tmp_path), *some]
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        seconds, wall, peak, rows = map(float, told.split())
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        seconds, wall, peak, rows = map(float, output.split())
         others = data_tools.from_parquet(tmp_path / "ticks" / "symbol=AAA") if len(some) == 1 else {}
-        speed = shown(
+        speed = speeds(
             f"from the store to 1-minute bars, {len(some)} x 10 M", seconds / len(some), others, 10 * _MILLION
         )
         print(f" (forecast: {rows / wall / _MILLION:.3g} by the clock, peak {peak:.2f} GB)", end="")

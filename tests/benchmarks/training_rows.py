@@ -44,10 +44,10 @@ def whole(*, rounds: int, epochs: int = 15) -> list[str]:
         for name, interpreter in PEERS.items():
             command = [interpreter, "-m", "tests.benchmarks.peers", name, str(series), str(epochs)]
             contenders[name] = lambda command=command: process(command)
-        found = by_turns(contenders, rounds=rounds)
+        seconds = by_turns(contenders, rounds=rounds)
     lines = [row("(a) whole comparison", "wall s", "processor s", "times plain: wall", "processor")]
-    base = found["plain Keras loop"]
-    for name, costs in found.items():
+    base = seconds["plain Keras loop"]
+    for name, costs in seconds.items():
         wall = middle([b.wall / c.wall for b, c in zip(base, costs, strict=True)])
         used = middle([b.processor / c.processor for b, c in zip(base, costs, strict=True)])
         lines.append(
@@ -65,8 +65,8 @@ def workers(*, rounds: int) -> list[str]:
         for name in OURS:
             for epochs in (15, 60):
                 contenders = {str(jobs): _train(folder, name, jobs, epochs=epochs) for jobs in (1, 2)}
-                found = by_turns(contenders, rounds=rounds)
-                one, two = ([cost.wall for cost in found[jobs]] for jobs in "12")
+                seconds = by_turns(contenders, rounds=rounds)
+                one, two = ([cost.wall for cost in seconds[jobs]] for jobs in "12")
                 gain = middle([a / b for a, b in zip(one, two, strict=True)])
                 lines.append(row(name, epochs, f"{middle(one):.1f}", f"{middle(two):.1f}", f"{gain:.2f}"))
     return lines
@@ -88,29 +88,31 @@ def cells(*, rounds: int) -> Iterator[str]:
     gains: dict[str, list[float]] = {}
     for shape in material.SHAPES:
         for cell in material.CELLS:
-            asked = [cell, *shape, 64 * shape[3]]
+            arguments = [cell, *shape, 64 * shape[3]]
             contenders = {
-                "plain": lambda asked=asked: python("tests.benchmarks.plain_keras", *asked, **ONE_THREAD),
+                "plain": lambda arguments=arguments: python("tests.benchmarks.plain_keras", *arguments, **ONE_THREAD),
                 **{
-                    name: lambda name=name, asked=asked: python("tests.benchmarks.ours", "speed", name, *asked)
+                    name: lambda name=name, arguments=arguments: python(
+                        "tests.benchmarks.ours", "speed", name, *arguments
+                    )
                     for name in OURS
                 },
                 "sgemm": lambda: python("tests.benchmarks.training_rows", **ONE_THREAD),
             }
             if TORCH:
-                contenders["torch"] = lambda asked=asked: python(
-                    "tests.benchmarks.pytorch", *asked, interpreter=TORCH, **ONE_THREAD
+                contenders["torch"] = lambda arguments=arguments: python(
+                    "tests.benchmarks.pytorch", *arguments, interpreter=TORCH, **ONE_THREAD
                 )
-            found = {name: middle(values) for name, values in by_turns(contenders, rounds=rounds).items()}
+            seconds = {name: middle(values) for name, values in by_turns(contenders, rounds=rounds).items()}
             for name in OURS:
-                gains.setdefault(f"{name} / plain Keras", []).append(found[name] / found["plain"])
+                gains.setdefault(f"{name} / plain Keras", []).append(seconds[name] / seconds["plain"])
                 if TORCH:
-                    gains.setdefault(f"{name} / PyTorch", []).append(found[name] / found["torch"])
-            shares = [f"{found[name] * flops(cell, shape) / found['sgemm']:.0%}" for name in OURS]
-            speeds = [f"{found[name]:,.0f}" for name in OURS]
-            torch = f"{found['torch']:,.0f}" if TORCH else "not installed"
+                    gains.setdefault(f"{name} / PyTorch", []).append(seconds[name] / seconds["torch"])
+            shares = [f"{seconds[name] * flops(cell, shape) / seconds['sgemm']:.0%}" for name in OURS]
+            speeds = [f"{seconds[name]:,.0f}" for name in OURS]
+            torch = f"{seconds['torch']:,.0f}" if TORCH else "not installed"
             yield row(
-                f"{cell} {shape}", f"{found['plain']:,.0f}", torch, *speeds, f"{found['sgemm'] / 1e9:.0f}", *shares
+                f"{cell} {shape}", f"{seconds['plain']:,.0f}", torch, *speeds, f"{seconds['sgemm'] / 1e9:.0f}", *shares
             )
     for name, each in gains.items():
         yield row(f"geometric mean of {name}", f"{math.prod(each) ** (1 / len(each)):.2f}")

@@ -104,7 +104,7 @@ def test_the_command_line_gives_the_same_to_the_last_digit(folder, tmp_path):
 
 
 def test_training_again_finds_the_run_also_in_a_thread(workspace):
-    found = []
+    runs = []
     experiment = fc.Experiment(
         "acme",
         models=["simple_rnn", "lstm"],
@@ -115,11 +115,11 @@ def test_training_again_finds_the_run_also_in_a_thread(workspace):
         units=2,
         window=5,
     )
-    target = lambda: found.append(fc.train(experiment, workspace=workspace, progress=False))  # noqa: E731
+    target = lambda: runs.append(fc.train(experiment, workspace=workspace, progress=False))  # noqa: E731
     thread = threading.Thread(target=target)
     thread.start()
     thread.join()
-    assert found == [fc.open_run(workspace=workspace)]
+    assert runs == [fc.open_run(workspace=workspace)]
 
 
 def test_training_in_a_thread_gives_the_same_digits(folder, workspace, tmp_path):
@@ -189,8 +189,8 @@ def test_what_a_notebook_shows_is_escaped(workspace, monkeypatch):
     assert repr(result.verdict.skill).startswith("skill: lstm against simple_rnn is ")
     monkeypatch.setattr(fc.Run, "symbol", "<script>")
     again = fc.backtest(result.run, workspace=workspace)
-    for shown in (again._repr_html_(), again.verdict._repr_html_(), result.run._repr_html_()):
-        assert "<script>" not in shown
+    for markup in (again._repr_html_(), again.verdict._repr_html_(), result.run._repr_html_()):
+        assert "<script>" not in markup
     assert repr(fc.Run(workspace.runs / "nowhere")) == "Run nowhere: missing"
 
 

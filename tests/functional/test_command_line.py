@@ -40,9 +40,9 @@ def test_help_names_every_command_and_imports_none_of_them():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_an_example(name, capsys):
     assert run([name, "--help"]) == 0
-    shown = capsys.readouterr().out
-    assert "Example" in shown
-    assert f"forecast {name}" in shown
+    output = capsys.readouterr().out
+    assert "Example" in output
+    assert f"forecast {name}" in output
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_every_command_has_help_with_an_example(name, capsys):
 def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run(["--data-dir", str(tmp_path / "data"), *arguments]) == 2
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    line = only_line(shown.err)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    line = only_line(captured.err)
     assert line.startswith("Error: ")
     assert message in line
     assert not (tmp_path / "data" / "runs").exists()
@@ -115,10 +115,10 @@ def test_doctor_says_what_is_here(tmp_path, capsys):
     import json
 
     assert run(["--data-dir", str(tmp_path / "data"), "--reports-dir", str(tmp_path), "doctor", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["store"] == "empty"
-    assert found["runs"] == "0 (0 unfinished, 0 unreadable)"
-    assert found["versions"]["keras"].startswith("3.")
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["store"] == "empty"
+    assert answer["runs"] == "0 (0 unfinished, 0 unreadable)"
+    assert answer["versions"]["keras"].startswith("3.")
     assert run(["--data-dir", str(tmp_path / "data"), "doctor"]) == 0
     assert "tensorflow" in capsys.readouterr().out
 
@@ -161,9 +161,9 @@ def test_help_shows_every_option_once_and_under_a_heading(name, capsys):
     assert run([name, "--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
     names = [re.split(r"\s{2,}", line.strip())[0] for line in lines if line.startswith("  -")]
-    shown = [word for each in names for word in re.split(r"[ ,]+", each)]
+    listed_options = [word for each in names for word in re.split(r"[ ,]+", each)]
     options = [each.opts[0] for each in command.params if isinstance(each, click.Option)]
-    assert [shown.count(option) for option in options] == [1] * len(options)
+    assert [listed_options.count(option) for option in options] == [1] * len(options)
     assert {"Networks:", "Where it runs:"} <= set(lines)
 
 

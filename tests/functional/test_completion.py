@@ -78,10 +78,14 @@ def test_a_store_on_another_machine_is_not_asked(place, monkeypatch, capfd):
 
 
 def test_completion_is_quick_and_imports_no_library(place):
-    asked = {"_FORECAST_COMPLETE": "bash_complete", "COMP_WORDS": "forecast backtest AAPL --policy ", "COMP_CWORD": "4"}
+    variables = {
+        "_FORECAST_COMPLETE": "bash_complete",
+        "COMP_WORDS": "forecast backtest AAPL --policy ",
+        "COMP_CWORD": "4",
+    }
     done = subprocess.run(
         [sys.executable, "-c", ASK, *HEAVY], capture_output=True, text=True, timeout=240, cwd=place,
-        env=environment() | asked,
+        env=environment() | variables,
     )  # fmt: skip
     assert "plain,long-short" in done.stdout.splitlines()
     imported, seconds = done.stderr.strip().rsplit(" ", 1)

@@ -52,13 +52,13 @@ def test_a_projects_file_gives_each_command_its_table_and_the_command_line_wins(
     assert run(["config", "check"]) == 0
     assert "7 settings in workspace, fetch, train, backtest, all understood." in capsys.readouterr().out
     assert run(["config", "show", "--json"]) == 0
-    shown = {(each["command"], each["setting"]): each for each in json.loads(capsys.readouterr().out)}
-    assert shown["train", "window"]["value"] == 60
-    assert shown["workspace", "data_dir"] == {
+    rows = {(each["command"], each["setting"]): each for each in json.loads(capsys.readouterr().out)}
+    assert rows["train", "window"]["value"] == 60
+    assert rows["workspace", "data_dir"] == {
         "command": "workspace", "setting": "data_dir", "value": str(project / "prices"),
         "source": str(project / "forecast.toml"),
     }  # fmt: skip
-    assert shown["workspace", "reports_dir"]["source"].startswith("beside")
+    assert rows["workspace", "reports_dir"]["source"].startswith("beside")
 
 
 def test_a_file_of_tables_is_read_by_config_too_and_a_flat_one_as_before(project, capsys):
@@ -68,9 +68,9 @@ def test_a_file_of_tables_is_read_by_config_too_and_a_flat_one_as_before(project
     assert "Expected window as a whole number" in only_line(capsys.readouterr().err)
     path.write_text("window = 60\nfolds = 3\nstart = 2012-01-04\n")
     assert run(["config", "check", str(path)]) == 0
-    shown = capsys.readouterr().out
-    assert "3 settings, understood by" in shown
-    assert "train" in shown
+    output = capsys.readouterr().out
+    assert "3 settings, understood by" in output
+    assert "train" in output
 
 
 @pytest.mark.parametrize(

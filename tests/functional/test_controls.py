@@ -34,27 +34,27 @@ def test_a_small_calibration_leaves_a_page_and_is_listed(tmp_path):
         "--model", "simple_rnn", "--model", "lstm",
         "--baseline", "previous_sign", "--json",
     )  # fmt: skip
-    found = json.loads(done.stdout)
-    assert {row["benchmark"] for row in found["rates"]} == {
+    answer = json.loads(done.stdout)
+    assert {row["benchmark"] for row in answer["rates"]} == {
         "simple_rnn", "base_rate", "previous_sign", "buy_and_hold", "cash", "same_exposure",
     }  # fmt: skip
-    assert {row["question"] for row in found["rates"]} == {"skill", "money"}
-    assert all(row["markets"] == 1 for row in found["rates"])
+    assert {row["question"] for row in answer["rates"]} == {"skill", "money"}
+    assert all(row["markets"] == 1 for row in answer["rates"])
     contract = {"question", "model", "benchmark", "better", "worse", "inconclusive", "minimum_detectable_effect"}
-    assert all(contract <= set(row) for row in found["comparisons"])
+    assert all(contract <= set(row) for row in answer["comparisons"])
     experiment = fc.Experiment("AAPL", models=["simple_rnn", "lstm"], baselines=["previous_sign"], window=3, units=2,
                                folds=1, seeds=1, epochs=1, features=["return"])  # fmt: skip
     workspace = fc.Workspace(data_dir=tmp_path / "data", reports_dir=tmp_path / "reports")
     study = fc.PowerStudyConfig(kinds=["none"], markets=1, n_bars=300)
     again = fc.power(experiment, study, progress=False, workspace=workspace)  # whatever its symbol, it is known
-    assert again.page.samefile(found["page"])
-    assert len(again.rates) == len(found["rates"])
+    assert again.page.samefile(answer["page"])
+    assert len(again.rates) == len(answer["rates"])
     assert again.study.about["command"].startswith("forecast power --window 3 ")
     printed = run("--quiet", *again.study.about["command"].split()[1:], "--market", "none", "--markets", "1",
                   "--n-bars", "300").stdout  # fmt: skip
     assert printed.startswith("Without an edge a claim was made in at most ")
     assert len(printed.splitlines()) < 20
-    page = tmp_path / "reports" / found["page"].rsplit("/", 1)[-1]
+    page = tmp_path / "reports" / answer["page"].rsplit("/", 1)[-1]
     assert "Size and power of this experiment" in page.read_text()
     assert page.name in (tmp_path / "reports" / "index.html").read_text()
 

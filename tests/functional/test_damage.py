@@ -178,8 +178,8 @@ def test_a_run_of_an_earlier_version_is_said_to_be_unverified_in_terminal_page_a
     (run.folder / "run.json").write_text(json.dumps(about))
     command = forecast_here(tmp_path)
     assert "Caveat: The run is of an earlier version, which recorded no sha256" in command("backtest").stdout
-    made = json.loads(command("backtest", "--json").stdout)["backtests"][0]
-    assert made["integrity"]["verified"] is False
-    assert "unverified" in [each["code"] for each in made["verdict"]["caveats"]]
+    backtest = json.loads(command("backtest", "--json").stdout)["backtests"][0]
+    assert backtest["integrity"]["verified"] is False
+    assert "unverified" in [each["code"] for each in backtest["verdict"]["caveats"]]
     assert "Not verified: run AAPL-1d-" in (tmp_path / "reports" / f"{run.name}.html").read_text()
     assert "Not verified: run AAPL-1d-" in command("signal", "--offline", code=3).stderr

@@ -23,8 +23,8 @@ def test_a_diverged_network_is_named_by_train_backtest_page_and_signal_and_trade
     assert set(lost) >= {("irnn", 0, 0), ("irnn", 0, 1)}
     members = run.predictions().groupby(["model", "fold", "seed"])["probability"]
     assert [set(members.get_group(each)) for each in lost] == [{0.5}] * len(lost)
-    made = json.loads(command("backtest", "--json").stdout)["backtests"][0]
-    assert {"code": "diverged", "value": len(lost), "subject": "irnn"} in made["verdict"]["caveats"]
+    backtest = json.loads(command("backtest", "--json").stdout)["backtests"][0]
+    assert {"code": "diverged", "value": len(lost), "subject": "irnn"} in backtest["verdict"]["caveats"]
     assert "Members of the IRNN diverged in training" in (tmp_path / "reports" / f"{run.name}.html").read_text()
     command("signal", "--offline", code=3)
     refused = command("export", "--fold", "0", "--model", "irnn", code=2).stderr

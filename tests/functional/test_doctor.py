@@ -9,17 +9,17 @@ import pytest
 from tests.helpers.command_line import forecast_here
 
 
-def told(folder, *options):
+def checks_of(folder, *options):
     done = forecast_here(folder)(*options, "doctor", "--json")
     return json.loads(done.stdout)
 
 
 def test_a_healthy_place_has_no_capitals(tmp_path):
-    found = told(tmp_path)
-    assert "can be written" in found["data_dir"]
-    assert found["trial_log"] == "0 configurations tried (can be written)"
-    assert found["calendars"] == "XNYS: as the exchanges published them"
-    assert found["temporary_folder"].endswith("free)")
+    checks = checks_of(tmp_path)
+    assert "can be written" in checks["data_dir"]
+    assert checks["trial_log"] == "0 configurations tried (can be written)"
+    assert checks["calendars"] == "XNYS: as the exchanges published them"
+    assert checks["temporary_folder"].endswith("free)")
 
 
 def log_is_a_folder(data):
@@ -57,10 +57,10 @@ def run_json_is_a_folder(data):
 )
 def test_each_kind_of_harm_is_named_and_the_other_checks_go_on(tmp_path, harm, check, answer):
     harm(tmp_path / "data")
-    found = told(tmp_path)
-    assert answer in found[check]
-    assert found["cores"] >= 1
-    assert "XNYS" in found["calendars"]
+    checks = checks_of(tmp_path)
+    assert answer in checks[check]
+    assert checks["cores"] >= 1
+    assert "XNYS" in checks["calendars"]
 
 
 def test_a_temporary_folder_that_cannot_be_written_and_a_store_out_of_reach_are_named(tmp_path, monkeypatch):
@@ -69,9 +69,9 @@ def test_a_temporary_folder_that_cannot_be_written_and_a_store_out_of_reach_are_
 
     monkeypatch.setattr(tempfile, "gettempdir", nowhere)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    found = told(tmp_path, "--store", "s3://nobody/prices")
-    assert found["temporary_folder"] == "NONE CAN BE WRITTEN: set TMPDIR to a folder of your own"
-    assert "Expected a price store at s3://nobody/prices" in found["store"]
+    checks = checks_of(tmp_path, "--store", "s3://nobody/prices")
+    assert checks["temporary_folder"] == "NONE CAN BE WRITTEN: set TMPDIR to a folder of your own"
+    assert "Expected a price store at s3://nobody/prices" in checks["store"]
 
 
 def test_a_disk_that_is_nearly_full_is_said_in_capitals(tmp_path):
@@ -81,8 +81,8 @@ def test_a_disk_that_is_nearly_full_is_said_in_capitals(tmp_path):
     if mounted.returncode:
         pytest.skip("needs the right to mount a small file system")
     try:
-        assert "DISK NEARLY FULL: 4.2 MB free" in told(tmp_path, "--data-dir", str(small))["data_dir"]
+        assert "DISK NEARLY FULL: 4.2 MB free" in checks_of(tmp_path, "--data-dir", str(small))["data_dir"]
         subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
-        assert "CANNOT BE WRITTEN" in told(tmp_path, "--data-dir", str(small))["data_dir"]
+        assert "CANNOT BE WRITTEN" in checks_of(tmp_path, "--data-dir", str(small))["data_dir"]
     finally:
         subprocess.run(["umount", str(small)], check=True)

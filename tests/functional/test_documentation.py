@@ -89,7 +89,7 @@ def test_every_command_of_the_documentation_is_understood(
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_option_that_a_page_names_exists(page: Path) -> None:
-    known = _every_option()
+    options = _every_option()
     text = page.read_text(encoding="utf-8")
     named = {
         option
@@ -97,4 +97,4 @@ def test_every_option_that_a_page_names_exists(page: Path) -> None:
         if code.startswith("--")
         for option in re.findall(r"(?<!\S)--[a-z][a-z-]+", code)
     }
-    assert named <= known | _OF_OTHER_PROGRAMS, named - known
+    assert named <= options | _OF_OTHER_PROGRAMS, named - options

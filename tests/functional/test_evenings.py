@@ -52,7 +52,7 @@ class Evenings:
 
     def __init__(self, folder, journal_folder):
         self.folder, self.live_folder, self.journal = folder, journal_folder, Journal(journal_folder)
-        self.loaded, self.sources, self.ends, self.asked = {}, {}, {}, {}
+        self.loaded, self.sources, self.ends, self.forecasts = {}, {}, {}, {}
 
     def add(self, name):
         run = open_run(self.folder / "data" / "runs", name)
@@ -72,12 +72,12 @@ class Evenings:
             end = min(now, self.ends.get(each.symbol, now))
             loaded, source = self.loaded[each.run], truncated(self.sources[each.run], end)
             key = each.run, len(source.raw)
-            if key not in self.asked:  # nothing new has come: it would say the same
-                found = outlook(loaded, source, rules=each.trading)
-                self.asked[key] = LiveForecast(
-                    loaded=loaded, forecast=found, prices=make_bars(source, loaded.experiment)
+            if key not in self.forecasts:  # nothing new has come: it would say the same
+                forecast = outlook(loaded, source, rules=each.trading)
+                self.forecasts[key] = LiveForecast(
+                    loaded=loaded, forecast=forecast, prices=make_bars(source, loaded.experiment)
                 )
-            return self.asked[key]
+            return self.forecasts[key]
 
         return ask_all(live.read_live(self.live_folder), ask=ask, journal=self.journal, now=now)
 
@@ -109,14 +109,14 @@ def test_signals_of_many_evenings_equal_the_backtests_rows(folder, tmp_path, cou
             live.remove(evenings.live_folder, "AAPL")
             runs[second] = evenings.add(second)
         before = len(evenings.journal.read().entries)
-        found = evenings.hold(day)
-        assert found.failures == ()
+        evening = evenings.hold(day)
+        assert evening.failures == ()
         if day in holidays:
             assert len(evenings.journal.read().entries) == before  # nothing has closed: nothing new is said
-            assert not any(each.entry.stale for each in found.answers if each.live.symbol != "IBM")
+            assert not any(each.entry.stale for each in evening.answers if each.live.symbol != "IBM")
         if number % 50 == 0:
-            assert evenings.hold(day).answers[0].entry == found.answers[0].entry
-        ibm = next(each for each in found.answers if each.live.symbol == "IBM")
+            assert evenings.hold(day).answers[0].entry == evening.answers[0].entry
+        ibm = next(each for each in evening.answers if each.live.symbol == "IBM")
         assert ibm.forecast.stale(np.datetime64(day, "ns") + np.timedelta64(22, "h")) == (
             number > delisted and not set(days[delisted + 1 : number + 1]) <= set(holidays)
         )
@@ -142,10 +142,10 @@ def test_signals_of_many_evenings_equal_the_backtests_rows(folder, tmp_path, cou
                 assert (given.signal, given.probability) == (row["signal"], row["probability"])
                 assert given.position == ledger.loc[(given.model, opened[at]), "position"]
         prices = make_bars(evenings.sources[name], evenings.loaded[name].experiment)
-        known = prices.rows(
+        bars = prices.rows(
             slice(int(np.searchsorted(prices.closed_at, np.datetime64(entries[-1].decided_at[:-1]))) + 3)
         )
-        account = paper_ledger(entries, known, rules=RULES, described=run.describe())
+        account = paper_ledger(entries, bars, rules=RULES, described=run.describe())
         lines = ledger.loc["lstm"].loc[pd.DatetimeIndex(account.ledger.time[:-1]).tz_localize("UTC")]
         followed = account.journalled & np.append(False, account.journalled[:-1])  # the day before was given, too
         for column in ("gross_return", "cost", "net_return"):
@@ -153,7 +153,7 @@ def test_signals_of_many_evenings_equal_the_backtests_rows(folder, tmp_path, cou
             assert mine == pytest.approx(lines[column].to_numpy()[followed], abs=1e-15), column
         missed = 0 if name in (second,) or (name.startswith("IBM") and delisted < missed_evening) else 1
         assert np.count_nonzero(~account.journalled) == missed
-        record = paper_record(run, evenings.loaded[name].experiment, entries, known, rules=RULES)
+        record = paper_record(run, evenings.loaded[name].experiment, entries, bars, rules=RULES)
         assert (record.given, record.missed, record.late) == (len(entries), missed, 0)
         assert record.drift.observations >= len(entries) - 1  # less a day without a move
 
@@ -169,14 +169,14 @@ def test_signal_all_asks_the_live_set_and_nothing_else(copy, capsys):
     evaluate(open_run(copy / "data" / "runs", first), rules=TradingConfig(policy="long-flat", threshold=0.2))
     capsys.readouterr()
     assert forecast(copy, "signal", "--all", "--offline", "--json") == 3
-    shown = json.loads(capsys.readouterr().out)
-    assert [(each["run"], each["policy"], each["band"]) for each in shown["runs"]] == [
+    answer = json.loads(capsys.readouterr().out)
+    assert [(each["run"], each["policy"], each["band"]) for each in answer["runs"]] == [
         (first, "long-short", 0.005), (run_names(copy, "IBM")[0], "long-short", 0.005)
     ]  # fmt: skip
-    assert "delisted, renamed or halted" in shown["runs"][0]["stale_reason"]
+    assert "delisted, renamed or halted" in answer["runs"][0]["stale_reason"]
     assert forecast(copy, "live", "journal", "--json") == 0
     given = json.loads(capsys.readouterr().out)
-    assert [each["run"] for each in given] == [each["run"] for each in shown["runs"]]
+    assert [each["run"] for each in given] == [each["run"] for each in answer["runs"]]
     assert forecast(copy, "signal", "--all", "--offline", "--threshold", "0.4") == 3  # a what-if is not kept
     assert forecast(copy, "signal", first, "--offline") == 3  # asked alone: the same bar, the live rules
     capsys.readouterr()
@@ -214,16 +214,16 @@ def test_a_live_run_that_is_gone_or_damaged_is_said_and_the_other_one_served(two
     weights.write_bytes(b"")
     capsys.readouterr()
     assert forecast(two, "signal", "--all", "--offline", "--json") == 4
-    shown = json.loads(capsys.readouterr().out)
-    assert [each["symbol"] for each in shown["runs"]] == ["AAPL"]
-    assert [(each["symbol"], each["run"]) for each in shown["failed"]] == [("IBM", run.name)]
+    answer = json.loads(capsys.readouterr().out)
+    assert [each["symbol"] for each in answer["runs"]] == ["AAPL"]
+    assert [(each["symbol"], each["run"]) for each in answer["failed"]] == [("IBM", run.name)]
     weights.write_bytes(content)
     shutil.move(run.folder, two / "elsewhere")
     assert forecast(two, "signal", "--all", "--offline", "--csv") == 4
-    shown = capsys.readouterr()
-    assert "IBM," in shown.out
-    assert "Restore its folder, or: forecast live remove" in shown.out
-    assert f"IBM: Run {run.name} of the live set is not in" in shown.err
+    captured = capsys.readouterr()
+    assert "IBM," in captured.out
+    assert "Restore its folder, or: forecast live remove" in captured.out
+    assert f"IBM: Run {run.name} of the live set is not in" in captured.err
     (two / "data" / "live" / "live.json").write_text("{")
     assert forecast(two, "signal", "--all", "--offline") == 2
     assert "The live set" in only_line(capsys.readouterr().err)
@@ -238,8 +238,8 @@ def test_orders_are_whole_shares_of_an_equal_split_from_the_signal_before(two, c
         assert each["agreement"]["of"] == 2
     orders = Journal(two / "data" / "live").read().orders
     assert forecast(two, "signal", "--all", "--offline", "--changed") == 3
-    shown = capsys.readouterr().out
-    assert shown.count("from flat") == len(shown.splitlines()) - 1
+    output = capsys.readouterr().out
+    assert output.count("from flat") == len(output.splitlines()) - 1
     what_if = ("signal", "--all", "--offline", "--policy", "long-flat", "--cash", "500", "--json")
     assert forecast(two, *what_if) == 3
     assert {each["policy"] for each in json.loads(capsys.readouterr().out)["runs"]} == {"long-flat"}
@@ -253,8 +253,8 @@ def test_shares_of_runs_that_are_removed_are_sold(two, capsys):
     journal.order(
         lambda _: [GivenOrder(run=run, symbol=name, shares=7, **order, **times) for name, run in names.items()]
     )
-    told = two / "told.json"
-    keep = f"{sys.executable} -c \"import sys; open({str(told)!r}, 'w').write(sys.stdin.read())\""
+    message = two / "message.json"
+    keep = f"{sys.executable} -c \"import sys; open({str(message)!r}, 'w').write(sys.stdin.read())\""
     capsys.readouterr()
     assert forecast(two, "live", "remove", "IBM") == 0
     assert "What it holds goes to a live run of the same symbol, or is sold" in capsys.readouterr().err
@@ -262,7 +262,7 @@ def test_shares_of_runs_that_are_removed_are_sold(two, capsys):
     assert forecast(two, *ask, "--changed", "--json", "--on-change", keep) == 3
     sale = {"run": names["IBM"], "symbol": "IBM", "shares": 0, "order": -7}
     assert json.loads(capsys.readouterr().out)["removed"] == [sale]
-    assert json.loads(told.read_text())["removed"] == [sale]
+    assert json.loads(message.read_text())["removed"] == [sale]
     assert forecast(two, *ask, "--csv") == 3
     assert f"IBM,{names['IBM']},,,,,,,,,,,,,0,-7,removed," in capsys.readouterr().out
     assert forecast(two, "live", "remove", "AAPL") == 0
@@ -272,13 +272,13 @@ def test_shares_of_runs_that_are_removed_are_sold(two, capsys):
         "No run is live, but shares are held of runs that were. To sell them: --cash MONEY." in capsys.readouterr().err
     )
     assert forecast(two, *ask) == 0
-    shown = capsys.readouterr().out
-    assert ["AAPL", "NOT", "LIVE"] in [line.split()[:3] for line in shown.splitlines()]
+    output = capsys.readouterr().out
+    assert ["AAPL", "NOT", "LIVE"] in [line.split()[:3] for line in output.splitlines()]
 
 
 def test_a_program_is_told_of_changes_once_and_may_fail_or_hang(two, capsys):
-    told = two / "told.json"
-    keep = f"{sys.executable} -c \"import sys; open({str(told)!r}, 'w').write(sys.stdin.read())\""
+    message = two / "message.json"
+    keep = f"{sys.executable} -c \"import sys; open({str(message)!r}, 'w').write(sys.stdin.read())\""
     ask = ("signal", "--all", "--offline", "--on-change")
     assert forecast(two, *ask, f'{sys.executable} -c "import sys; print(9); sys.exit(5)"') == 4
     assert "ended with exit code 5: 9" in capsys.readouterr().err
@@ -288,11 +288,11 @@ def test_a_program_is_told_of_changes_once_and_may_fail_or_hang(two, capsys):
     assert "cannot be started" in capsys.readouterr().err
     assert forecast(two, *ask, "'") == 4
     assert forecast(two, *ask, keep) == 3  # told again, since nobody was told before
-    changed = json.loads(told.read_text())["changed"]
+    changed = json.loads(message.read_text())["changed"]
     assert all(each["changed"] and each["previous_position"] == 0 for each in changed)
-    told.unlink()
+    message.unlink()
     assert forecast(two, *ask, keep) == 3
-    assert not told.exists()
+    assert not message.exists()
 
 
 def test_a_clock_that_was_set_back_and_a_cut_journal_are_said(two, capsys):
@@ -303,9 +303,9 @@ def test_a_clock_that_was_set_back_and_a_cut_journal_are_said(two, capsys):
     journal.write_text("\n".join([*lines, json.dumps(later), '{"event": "sig']))
     capsys.readouterr()
     assert forecast(two, "signal", "--all", "--offline") == 3
-    shown = capsys.readouterr().err
-    assert "1 line of the journal cannot be read (line 4): cut short or changed. The others stand." in shown
-    assert "earlier than the newest signal of the journal (2999-01-01T00:00:00Z). Check the clock" in shown
+    errors = capsys.readouterr().err
+    assert "1 line of the journal cannot be read (line 4): cut short or changed. The others stand." in errors
+    assert "earlier than the newest signal of the journal (2999-01-01T00:00:00Z). Check the clock" in errors
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,9 @@ def test_an_export_that_gives_other_probabilities_is_not_written(trained, tmp_pa
     import h5py
 
     with h5py.File(run.member("lstm", 1, 0), "r+") as file:
-        found = []
-        file.visititems(lambda name, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
-        found[0][...] = found[0][...] * 1.5
+        weight_arrays = []
+        file.visititems(lambda name, item: weight_arrays.append(item) if isinstance(item, h5py.Dataset) else None)
+        weight_arrays[0][...] = weight_arrays[0][...] * 1.5
     sign(run)
     reseal(run)
     assert forecast(tmp_path, "export", "--model", "lstm", "--out", str(tmp_path / "out")) == 2

@@ -38,8 +38,8 @@ def test_symbols_that_work_are_kept_and_the_others_named(tmp_path: Path, capsys:
 
 def test_a_time_can_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     forecast(tmp_path, "fetch", "IBM", "--source", "sample", "--start", "2012-12-24", "--end", "2012-12-28", "--json")
-    (told,) = json.loads(capsys.readouterr().out)["fetched"]
-    assert (told["rows"], told["first"], told["last"]) == (4, "2012-12-24", "2012-12-28")
+    (fetched,) = json.loads(capsys.readouterr().out)["fetched"]
+    assert (fetched["rows"], fetched["first"], fetched["last"]) == (4, "2012-12-24", "2012-12-28")
 
 
 def test_what_was_dropped_is_told_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -224,8 +224,8 @@ def test_a_dry_run_shows_what_is_understood_and_writes_nothing(
     ):
         assert text in out
     assert forecast(tmp_path, *arguments, "--json") == 0
-    (shown,) = json.loads(capsys.readouterr().out)["dry_run"]
-    assert shown["first_rows"][0] == {
+    (dry_run,) = json.loads(capsys.readouterr().out)["dry_run"]
+    assert dry_run["first_rows"][0] == {
         "open": "10", "high": "12", "low": "9", "close": "11", "volume": "2", "date": "2024-01-02"
     }  # fmt: skip
     assert forecast(tmp_path, *arguments, "--interval", "5m") == 2

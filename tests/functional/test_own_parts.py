@@ -34,9 +34,9 @@ def test_a_network_a_baseline_and_a_label_of_ones_own_go_through_the_same_run(co
     rows = run.predictions()
     assert (rows["exit_at"] - rows["entry_at"]).dt.days.nunique() > 3
     assert described["parameters"] == {NETWORK: 4 + 3 * 12 + 10 + 3}
-    made = json.loads(forecast("backtest", "--json").stdout)["backtests"][0]
-    assert {NETWORK, f"baseline:{BASELINE}"} < set(made["performance"])
-    families = {(each["family"], each["benchmark"]) for each in made["verdict"]["comparisons"]}
+    backtest = json.loads(forecast("backtest", "--json").stdout)["backtests"][0]
+    assert {NETWORK, f"baseline:{BASELINE}"} < set(backtest["performance"])
+    families = {(each["family"], each["benchmark"]) for each in backtest["verdict"]["comparisons"]}
     assert ("baselines", f"baseline:{BASELINE}") in families
     page = next((copy / "reports").glob("AAPL-1d-*.html")).read_text()
     assert "attention" in page

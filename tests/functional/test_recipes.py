@@ -39,22 +39,22 @@ def test_the_recipe_of_scikit_learn_ends_with_a_verdict_and_a_page(prices, tmp_p
 
 def test_the_recipe_of_a_moving_average_is_a_predictor(prices, tmp_path):
     Path("my_rules.py").write_text(recipe("A moving-average rule"))
-    made = fc.judge(None, "ACME", predictor="my_rules:moving_average", bars=prices, progress=False)
-    assert made.run.certificate()["unverifiable"] == ["what the model “moving_average” learned from"]
+    result = fc.judge(None, "ACME", predictor="my_rules:moving_average", bars=prices, progress=False)
+    assert result.run.certificate()["unverifiable"] == ["what the model “moving_average” learned from"]
 
 
 def test_the_recipe_of_statsforecast_is_dated_by_its_cutoff(prices):
     pytest.importorskip("statsforecast")
     names = {"pd": pd, "returns": np.log(prices["close"]).diff()}
     exec(recipe("statsforecast").replace("1000", "60"), names)
-    made = fc.judge("cv.parquet", "AAPL", bars=prices, progress=False)
-    assert set(made.run.predictions()["model"]) >= {"judged:AR1", "judged:mean20"}
+    result = fc.judge("cv.parquet", "AAPL", bars=prices, progress=False)
+    assert set(result.run.predictions()["model"]) >= {"judged:AR1", "judged:mean20"}
 
 
 def test_a_frame_as_darts_gives_it_is_dated_by_its_target(prices):
     returns = np.log(prices["close"]).diff()
     frame = returns.rolling(5).mean().shift(1).iloc[200:300].to_frame("nbeats").rename_axis("date")
     reading = fc.JudgeConfig(dated_by="target", values="score")
-    made = fc.judge(frame, "ACME", bars=prices, reading=reading, progress=False)
-    decided = made.run.predictions().query("model == 'judged:nbeats'")["decided_at"]
+    result = fc.judge(frame, "ACME", bars=prices, reading=reading, progress=False)
+    decided = result.run.predictions().query("model == 'judged:nbeats'")["decided_at"]
     assert decided.iloc[0].date() == prices.index[199].date()

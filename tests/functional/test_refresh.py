@@ -47,11 +47,11 @@ def test_what_is_missing_is_fetched_from_where_the_series_came_from(fake, tmp_pa
 
 def test_nothing_is_asked_while_no_further_session_has_closed(fake, tmp_path):
     assert forecast(tmp_path, "fetch", "AAA") == 0
-    asked = len(fake.asked)
+    requests = len(fake.paths)
     assert bring(tmp_path)(now=np.datetime64("2024-01-04T21:29", "ns")) == ""  # New York closes at 21:00 UTC
-    assert len(fake.asked) == asked
+    assert len(fake.paths) == requests
     assert "Fetched AAA up to 2024-01-03" in bring(tmp_path)(now=np.datetime64("2024-01-04T21:30", "ns"))
-    assert len(fake.asked) > asked
+    assert len(fake.paths) > requests
 
 
 @pytest.mark.parametrize("fault", ["status 500", "status 429", "html"])

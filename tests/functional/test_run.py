@@ -228,10 +228,10 @@ def test_higher_costs_change_the_backtest_without_training_again(copy):
 
 
 def test_every_run_proves_that_it_does_not_look_ahead(trained):
-    shown = newest(trained).certificate()
-    assert shown["passed"], shown["failures"]
-    assert shown["compared"] > 100
-    assert len(shown["cuts"]) == 6
+    certificate = newest(trained).certificate()
+    assert certificate["passed"], certificate["failures"]
+    assert certificate["compared"] > 100
+    assert len(certificate["cuts"]) == 6
 
 
 def test_a_backtest_that_fills_too_soon_loses_its_certificate(copy, monkeypatch):
@@ -329,8 +329,8 @@ def test_an_own_feature_that_looks_ahead_is_refused_before_anything_is_trained(t
 
 def test_a_run_whose_certificate_failed_gives_no_verdict(copy):
     run = newest(copy)
-    shown = run.certificate()
-    failed = {**shown, "passed": False, "failures": ["scaler change when the future is truncated"]}
+    certificate = run.certificate()
+    failed = {**certificate, "passed": False, "failures": ["scaler change when the future is truncated"]}
     (run.folder / "certificate.json").write_text(json.dumps(failed))
     reseal(run)
     done = forecast_here(copy)("backtest")

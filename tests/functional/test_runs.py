@@ -46,9 +46,9 @@ def test_the_list_is_sorted_and_filtered(folder, capsys):
     assert listed(folder, capsys, "--text", "note OF") == [A]
     assert listed(folder, capsys, "--text", "window=30", "--symbol", "AAPL", "--sort", "run") == [A, B]
     assert forecast(folder, "runs") == 0
-    shown = capsys.readouterr().out
-    assert "#candidate; A note of mine" in shown
-    assert "finished, no backtest" in shown
+    output = capsys.readouterr().out
+    assert "#candidate; A note of mine" in output
+    assert "finished, no backtest" in output
 
 
 def test_an_empty_folder_says_how_to_begin(tmp_path, capsys):
@@ -59,9 +59,9 @@ def test_an_empty_folder_says_how_to_begin(tmp_path, capsys):
 
 def test_comparing_prints_settings_numbers_and_intervals_and_writes_a_page(folder, capsys):
     assert forecast(folder, "runs", "compare", A, B) == 0
-    shown = capsys.readouterr().out
-    assert f"LSTM of {B} against {A}: earned more" in shown
-    assert "common days, 2005-" in shown
+    output = capsys.readouterr().out
+    assert f"LSTM of {B} against {A}: earned more" in output
+    assert "common days, 2005-" in output
     assert forecast(folder, "runs", "compare", A, B, "--json") == 0
     result = json.loads(capsys.readouterr().out)
     assert [each["answer"] for each in result["differences"] if each["model"] == "lstm"] == ["better"]

@@ -48,21 +48,21 @@ def test_for_many_days_the_signal_of_a_day_equals_the_backtests_row_to_the_last_
     run = loaded.run
     source = source_now(run, loaded.experiment, Store(trained / "data" / "store"))
     predictions = run.predictions()
-    known = accounts(predictions, run.bars(), rules=RULES)
-    row = {model: known.members.names.index((model, "ensemble")) for model in loaded.experiment.models}
-    place = {np.datetime64(day, "ns"): number for number, day in enumerate(known.members.decided_at)}
+    backtested = accounts(predictions, run.bars(), rules=RULES)
+    row = {model: backtested.members.names.index((model, "ensemble")) for model in loaded.experiment.models}
+    place = {np.datetime64(day, "ns"): number for number, day in enumerate(backtested.members.decided_at)}
     seeds = predictions.set_index(["model", "decided_at", "seed"])["probability"]
     days = predictions.loc[predictions["fold"] == 1, "decided_at"].drop_duplicates()[-count:]
     assert len(days) == count
     for day in days:
-        found = outlook(loaded, truncated(source, np.datetime64(day.tz_convert(None), "ns")), rules=RULES)
-        assert found.decided_at == np.datetime64(day.tz_convert(None), "ns")
-        assert found.notes == ()
-        for today in found.networks:
-            mine, at = row[today.model], place[found.decided_at]
+        forecast = outlook(loaded, truncated(source, np.datetime64(day.tz_convert(None), "ns")), rules=RULES)
+        assert forecast.decided_at == np.datetime64(day.tz_convert(None), "ns")
+        assert forecast.notes == ()
+        for today in forecast.networks:
+            mine, at = row[today.model], place[forecast.decided_at]
             assert today.members == tuple(seeds[today.model, day, seed] for seed in range(2))
-            assert (today.probability, today.signal) == (known.probability[mine, at], known.signals[mine, at])
-            assert today.position == known.ledgers[mine].position[at]
+            assert (today.probability, today.signal) == (backtested.probability[mine, at], backtested.signals[mine, at])
+            assert today.position == backtested.ledgers[mine].position[at]
 
 
 @pytest.mark.parametrize("back", [2, 40])
@@ -73,20 +73,24 @@ def test_it_is_the_same_from_a_store_that_ends_on_that_day_and_knows_later_divid
     full, store = Store(trained / "data" / "store"), Store(tmp_path / "store")
     store.write_bars(between(full.read_bars("AAPL"), end=day.date()))
     store.write_actions(full.read_actions("AAPL"))
-    found = outlook(loaded, source_now(loaded.run, loaded.experiment, store), rules=RULES)
-    for today in found.networks:
+    forecast = outlook(loaded, source_now(loaded.run, loaded.experiment, store), rules=RULES)
+    for today in forecast.networks:
         expected = rows[(rows["model"] == today.model) & (rows["decided_at"] == day)].sort_values("seed")
         assert today.members == tuple(expected["probability"])
 
 
 def test_the_price_of_a_signal_is_the_price_as_traded(trained, loaded):
-    found = outlook(loaded, source_now(loaded.run, loaded.experiment, Store(trained / "data" / "store")), rules=RULES)
-    assert found.price == pytest.approx(430.47)  # AAPL's close on 2013-03-01
-    assert found.bars_since_run == 3270 - loaded.described["data"]["bars"]
+    forecast = outlook(
+        loaded, source_now(loaded.run, loaded.experiment, Store(trained / "data" / "store")), rules=RULES
+    )
+    assert forecast.price == pytest.approx(430.47)  # AAPL's close on 2013-03-01
+    assert forecast.bars_since_run == 3270 - loaded.described["data"]["bars"]
 
 
 def test_prices_are_stale_when_a_session_has_closed_half_an_hour_ago_and_is_not_there(trained, loaded):
-    found = outlook(loaded, source_now(loaded.run, loaded.experiment, Store(trained / "data" / "store")), rules=RULES)
+    forecast = outlook(
+        loaded, source_now(loaded.run, loaded.experiment, Store(trained / "data" / "store")), rules=RULES
+    )
     for now, stale in (  # the newest bar is Friday's, 2013-03-01; New York closes at 21:00 UTC
         ("2013-03-01T21:05", False),
         ("2013-03-03T12:00", False),
@@ -95,7 +99,7 @@ def test_prices_are_stale_when_a_session_has_closed_half_an_hour_ago_and_is_not_
         ("2013-03-04T21:30", True),
         ("2013-03-05T00:00", True),
     ):
-        assert found.stale(np.datetime64(now, "ns")) is stale, now
+        assert forecast.stale(np.datetime64(now, "ns")) is stale, now
 
 
 def test_a_store_with_less_than_one_window_is_refused(trained, loaded, tmp_path):
@@ -110,8 +114,8 @@ def test_prices_that_have_changed_since_the_run_are_told(trained, loaded):
     close = source.raw.close.copy()
     row = loaded.described["data"]["bars"] - 8  # within the windows of the run's last decisions
     close[row] = (source.raw.low[row] + source.raw.high[row]) / 2
-    found = outlook(loaded, replace(source, raw=replace(source.raw, close=close)), rules=RULES)
-    assert found.notes == ("1 of the bars that the run learned from are others in the store now. Train it again.",)
+    forecast = outlook(loaded, replace(source, raw=replace(source.raw, close=close)), rules=RULES)
+    assert forecast.notes == ("1 of the bars that the run learned from are others in the store now. Train it again.",)
 
 
 def test_members_that_give_other_probabilities_than_the_run_stored_are_refused(trained, loaded):
@@ -130,32 +134,34 @@ def test_refitted_members_learn_from_every_label_that_is_known_and_repeat(traine
         for _ in range(2)
     )
     assert {model: each.tolist() for model, each in first.items()} == {m: each.tolist() for m, each in again.items()}
-    found = outlook(loaded, truncated(source, day), rules=RULES, newest=first)
-    assert found.decided_at == day
-    assert [today.members for today in found.networks] == [tuple(each) for each in first.values()]
+    forecast = outlook(loaded, truncated(source, day), rules=RULES, newest=first)
+    assert forecast.decided_at == day
+    assert [today.members for today in forecast.networks] == [tuple(each) for each in first.values()]
     bars = int(np.sum(source.raw.closed_at <= day))
-    known = bars - 2 - 10  # the newest label of horizon 1 is known at the open of the last bar; 10 bars before a window
-    training = known - int(known * 0.15) - 1  # the row before the validation rows is purged
+    labelled = (
+        bars - 2 - 10
+    )  # the newest label of horizon 1 is known at the open of the last bar; 10 bars before a window
+    training = labelled - int(labelled * 0.15) - 1  # the row before the validation rows is purged
     assert f"Training 4 members on {training:,} rows" in notes[0]
 
 
 def test_forecast_signal_prints_a_line_a_network_and_json_and_says_that_prices_are_stale(copy, capsys):
     assert forecast(copy, "signal", "--threshold", "0.4") == 3
-    shown = capsys.readouterr()
-    assert "AAPL at the close of 2013-03-01 21:00 UTC, 430.47 USD" in shown.out
-    assert shown.out.count("HOLD") == 2
-    assert shown.out.count("position flat") == 2  # never a signal beyond the band
-    assert "AAPL came from the sample, which has nothing newer by itself." in shown.err
-    assert "The prices are stale" in shown.err
+    captured = capsys.readouterr()
+    assert "AAPL at the close of 2013-03-01 21:00 UTC, 430.47 USD" in captured.out
+    assert captured.out.count("HOLD") == 2
+    assert captured.out.count("position flat") == 2  # never a signal beyond the band
+    assert "AAPL came from the sample, which has nothing newer by itself." in captured.err
+    assert "The prices are stale" in captured.err
     assert forecast(copy, "signal", "--json", "--symbol", "aapl", "--offline") == 3
-    shown = capsys.readouterr()
-    found = json.loads(shown.out)
-    assert (found["symbol"], found["stale"], found["policy"], found["band"]) == ("AAPL", True, "long-flat", 0.0)
-    assert [each["model"] for each in found["signals"]] == ["simple_rnn", "lstm"]
-    for each in found["signals"]:
+    captured = capsys.readouterr()
+    answer = json.loads(captured.out)
+    assert (answer["symbol"], answer["stale"], answer["policy"], answer["band"]) == ("AAPL", True, "long-flat", 0.0)
+    assert [each["model"] for each in answer["signals"]] == ["simple_rnn", "lstm"]
+    for each in answer["signals"]:
         assert len(each["members"]) == 2
         assert each["position"] == (1.0 if each["signal"] == "buy" else 0.0)
-    assert "came from" not in shown.err
+    assert "came from" not in captured.err
 
 
 @pytest.mark.parametrize(

@@ -78,11 +78,11 @@ COMMANDS = [
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 def test_what_a_command_prints_fits_and_symbols_are_whole(folder, arguments, width):
-    shown = on_terminal(folder, *arguments, width=width)
-    assert not too_wide(shown, width)
+    output = on_terminal(folder, *arguments, width=width)
+    assert not too_wide(output, width)
     if arguments[0] in ("runs", "live") and arguments[1:2] != ("note",) and "tag" not in arguments:
-        assert A in shown or arguments == ("live", "journal")
-    assert "…" not in shown
+        assert A in output or arguments == ("live", "journal")
+    assert "…" not in output
 
 
 @pytest.mark.parametrize(
@@ -124,9 +124,9 @@ def panel(tmp_path_factory):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_backtest_of_a_panel_fits(panel, width):
-    shown = on_terminal(panel, "backtest", "PANEL-1d-0123456789", "--policy", "quantile:0.4", width=width)
-    assert not too_wide(shown, width)
-    assert "rank" in shown
+    output = on_terminal(panel, "backtest", "PANEL-1d-0123456789", "--policy", "quantile:0.4", width=width)
+    assert not too_wide(output, width)
+    assert "rank" in output
 
 
 def shown_by(render, *, width):
@@ -178,9 +178,9 @@ def test_what_is_understood_of_a_file_fits(tmp_path, width):
         "date;open;high;low;close;volume\n" + "\n".join(f"2024-01-0{day};10;12;9;11;1234567" for day in (2, 3, 4))
     )
     arguments = ("fetch", "ACME", "--source", "csv", "--file", str(tmp_path / "x.csv"), "--dry-run")
-    shown = on_terminal(tmp_path, *arguments, width=width)
-    assert not too_wide(shown, width)
-    assert "1234567" in shown
+    output = on_terminal(tmp_path, *arguments, width=width)
+    assert not too_wide(output, width)
+    assert "1234567" in output
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -189,16 +189,16 @@ def test_settings_that_are_in_force_fit(tmp_path, width, monkeypatch):
         '[train]\nmodel = ["simple_rnn", "lstm", "gru", "simple_rnn_wide"]\nstart = 2012-01-04\n[signal]\ncash = 1e4\n'
     )
     monkeypatch.chdir(tmp_path)
-    shown = on_terminal(tmp_path, "config", "show", width=width)
-    assert not too_wide(shown, width)
-    assert "2012-01-04" in shown
+    output = on_terminal(tmp_path, "config", "show", width=width)
+    assert not too_wide(output, width)
+    assert "2012-01-04" in output
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_signals_of_the_evening_fit(width, capsys, monkeypatch, tmp_path):
     network = Signal(model="lstm", signal="buy", probability=0.5123, members=(0.5, 0.52), position=-0.5)
     decided = np.datetime64("2024-01-02T21:00", "ns")
-    found = RunSignal(
+    forecast = RunSignal(
         run=A, symbol="SHIB-USD", decided_at=decided, price=0.0000112965, currency="USD", calendar="XNYS",
         bars_since_run=3, rules=TradingConfig(), networks=(network,),
     )  # fmt: skip
@@ -209,9 +209,9 @@ def test_signals_of_the_evening_fit(width, capsys, monkeypatch, tmp_path):
     )  # fmt: skip
     long = replace(entry, decided_at="2023-12-29T21:00:00Z", signals=(replace(given, position=1.0),))
     lived = live.LiveRun(run=A, symbol="SHIB-USD", model="lstm", backtest=LONG, rules={}, added_at="")
-    asked = LiveForecast(loaded=None, forecast=found, prices=None)  # type: ignore[arg-type]
+    live_forecast = LiveForecast(loaded=None, forecast=forecast, prices=None)  # type: ignore[arg-type]
     answer = Answer(
-        live=lived, live_forecast=asked, entry=entry, earlier=(), followed=(long,),
+        live=lived, live_forecast=live_forecast, entry=entry, earlier=(), followed=(long,),
         verdict={"skill": "inconclusive", "money": None},
     )  # fmt: skip
     name = GivenName(symbol="0P000071W8.TO", decided_at=entry.decided_at, price=20.0, signals=(given,))
@@ -298,9 +298,9 @@ def test_options_of_all_commands_may_stand_behind_the_command(folder, tmp_path, 
 
 def test_bare_forecast_prints_its_help(capsys):
     assert run([]) == 2
-    shown = capsys.readouterr().err
-    assert shown.startswith("Usage: forecast")
-    assert len(shown.splitlines()) > 20
+    errors = capsys.readouterr().err
+    assert errors.startswith("Usage: forecast")
+    assert len(errors.splitlines()) > 20
     assert run(["data"]) == 2
     assert "Commands:" in capsys.readouterr().err
 
@@ -339,8 +339,8 @@ def test_removing_a_symbol_takes_all_of_it_and_says_how_it_comes_back(tmp_path, 
     assert forecast(tmp_path, "data", "remove", "IBM") == 2
     assert "add --yes" in only_line(capsys.readouterr().err)
     assert forecast(tmp_path, "data", "remove", "ibm", "ES", "--yes") == 0
-    shown = capsys.readouterr().out
-    back = next(line for line in shown.splitlines() if "Removed IBM" in line).split("`")[1].split()[1:]
+    output = capsys.readouterr().out
+    back = next(line for line in output.splitlines() if "Removed IBM" in line).split("`")[1].split()[1:]
     assert forecast(tmp_path, "data", "list", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"series": []}
     assert forecast(tmp_path, *back) == 0

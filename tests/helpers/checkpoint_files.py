@@ -40,8 +40,10 @@ def reseal(run: Run) -> None:
     path, certificate = run.folder / "run.json", run.folder / "certificate.json"
     content = json.loads(path.read_text())
     if certificate.exists():
-        shown = json.loads(certificate.read_text())
-        bound = {name: hashlib.sha256((run.folder / name).read_bytes()).hexdigest() for name in shown["files"]}
-        certificate.write_text(json.dumps(sealed({**shown, "files": bound})))
+        certificate_content = json.loads(certificate.read_text())
+        bound = {
+            name: hashlib.sha256((run.folder / name).read_bytes()).hexdigest() for name in certificate_content["files"]
+        }
+        certificate.write_text(json.dumps(sealed({**certificate_content, "files": bound})))
     digests = {name: hashlib.sha256((run.folder / name).read_bytes()).hexdigest() for name in content["files"]}
     path.write_text(json.dumps(sealed({**content, "files": digests})))

@@ -32,7 +32,7 @@ class FakeYahoo:
     faults: list[str] = field(default_factory=list)
     always: str = ""
     failing: set[str] = field(default_factory=set)
-    asked: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     base: str = ""
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -46,7 +46,7 @@ class FakeYahoo:
         parts = urlsplit(path)
         if "/v8/finance/chart/" not in parts.path:
             return 200, b"crumb", {}, ""
-        self.asked.append(path)
+        self.paths.append(path)
         fault = self.always or (self.faults.pop(0) if self.faults else "")
         if fault.startswith("status "):
             _, status, *after = fault.split()
@@ -82,8 +82,8 @@ def cut(body: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
         for kind, each in result.get("events", {}).items()
     }
     stamps = [result["timestamp"][row] for row in kept]
-    made = {"meta": result["meta"], "timestamp": stamps, "indicators": indicators, "events": events}
-    return {"chart": {"result": [made], "error": None}}
+    part = {"meta": result["meta"], "timestamp": stamps, "indicators": indicators, "events": events}
+    return {"chart": {"result": [part], "error": None}}
 
 
 def chart(

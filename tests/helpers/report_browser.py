@@ -95,11 +95,11 @@ def browser() -> Iterator[Page]:
 def _address(process: "subprocess.Popen[bytes]", profile: Path) -> str:
     """Where the first tab listens; the browser writes its port into its profile."""
     deadline = time.monotonic() + 600
-    while not (found := profile / "DevToolsActivePort").exists() or not found.read_text():
+    while not (port_file := profile / "DevToolsActivePort").exists() or not port_file.read_text():
         assert process.poll() is None, "Chromium did not start"
         assert time.monotonic() < deadline, "Chromium did not start"
         time.sleep(0.05)
-    port = found.read_text().split()[0]
+    port = port_file.read_text().split()[0]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:
         tabs = json.load(answer)
     return str(next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page"))

@@ -30,17 +30,17 @@ def constant_bars(value: float, *, symbol: str = "XYZ", first: int = 0, count: i
 
 def context() -> Any:
     """New processes start from one that has the libraries loaded and has used none of them."""
-    found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["tests.helpers.store_writers", "deltalake", "pyarrow.dataset", "pandas"])
-    return found
+    fork_server = multiprocessing.get_context("forkserver")
+    fork_server.set_forkserver_preload(["tests.helpers.store_writers", "deltalake", "pyarrow.dataset", "pandas"])
+    return fork_server
 
 
-def write_on_and_on(root: Path, symbol: str, first_value: int, told: Connection) -> None:
+def write_on_and_on(root: Path, symbol: str, first_value: int, pipe: Connection) -> None:
     """Replaces all bars by the next value again and again, and tells each value once it is reported as written."""
     store = Store(root)
     for value in range(first_value, first_value + 1000):
         store.write_bars(constant_bars(value, symbol=symbol))
-        told.send(value)
+        pipe.send(value)
 
 
 def write_some(root: Path, symbol: str, values: list[int], first: int) -> None:

@@ -74,11 +74,11 @@ def _fetch(base: str, place: Path) -> int:
     return run(["--data-dir", str(place / "data"), "fetch", "XYZ", "--end", "2024-12-31"])
 
 
-def _differs(shown: str, right: dict[str, Any], what: str) -> str:
+def _differs(answer: str, right: dict[str, Any], what: str) -> str:
     """Closes that were in no answer: each stored one is among the right ones, in shares of then or of now."""
     if what == "edited":  # whatever the answer says is what is right
         return ""
     closes = {round(float(value), 6) for value in right["chart"]["result"][0]["indicators"]["quote"][0]["close"]}
-    stored = [row["close"] for row in json.loads(shown)["rows"]]
+    stored = [row["close"] for row in json.loads(answer)["rows"]]
     strange = [close for close in stored if not {round(close, 6), round(close / 2, 6)} & closes]
     return f"stored closes that no answer had: {strange[:5]}" if strange else ""

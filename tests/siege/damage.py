@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.siege.oracle import REFUSED, fault, shown
+from tests.siege.oracle import REFUSED, fault, normalised
 from tests.siege.processes import Outcome, command
 from tests.siege.results import Result
 
@@ -112,7 +112,7 @@ def _expected(reference: Path, arguments: tuple[str, ...], scratch: Path) -> tup
     shutil.copytree(reference / "data", scratch / "data")
     outcome = command(scratch, *arguments)
     shutil.rmtree(scratch)
-    return outcome.code, shown(outcome, scratch)
+    return outcome.code, normalised(outcome, scratch)
 
 
 def case(rng: random.Random, reference: Path, place: Path, *, of_store: bool) -> Result:
@@ -129,7 +129,7 @@ def case(rng: random.Random, reference: Path, place: Path, *, of_store: bool) ->
     if (
         not wrong
         and outcome.code != REFUSED
-        and (outcome.code, shown(outcome, place)) != expected
+        and (outcome.code, normalised(outcome, place)) != expected
         and not _says(outcome, expected[1])
     ):
         wrong = f"other output than of whole files, exit {outcome.code}: {outcome.out[:300]} {outcome.err[:300]}"

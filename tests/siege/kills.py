@@ -112,8 +112,8 @@ def case(rng: random.Random, reference: Path, place: Path) -> Result:
     again = command(place, *stage.arguments)
     allowed = (*CODES, 2) if name in ("remove", "live") else CODES  # 2: it was done before it was killed
     wrong = wrong or fault(again, codes=allowed) or litter(place)
-    if not wrong and (found := state(place)) != expected:
-        wrong = f"another state than without a kill: {difference(expected, found)}"
+    if not wrong and (final_state := state(place)) != expected:
+        wrong = f"another state than without a kill: {difference(expected, final_state)}"
     return Result(what=what, answer=f"{name} killed" if killed.code is None else f"{name} ended before", fault=wrong)
 
 

@@ -44,8 +44,8 @@ def case(rng: random.Random, reference: Path, place: Path) -> Result:
     again = command(place, *stage.arguments)
     allowed = (DONE, STALE, REFUSED) if name in ("remove", "live") else (DONE, STALE)
     wrong = wrong or fault(again, codes=allowed) or litter(place)
-    if not wrong and (found := state(place)) != expected:
-        wrong = f"another state than without it: {kills.difference(expected, found)}"
+    if not wrong and (final_state := state(place)) != expected:
+        wrong = f"another state than without it: {kills.difference(expected, final_state)}"
     shutil.rmtree(place, ignore_errors=True)
     answers = "/".join(str(each.code) for each in outcomes)
     return Result(what=f"{how} {name}", answer=f"{how} exit {answers}", fault=wrong)

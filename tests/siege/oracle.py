@@ -27,7 +27,7 @@ def fault(outcome: Outcome, *, codes: tuple[int, ...] = (DONE, REFUSED, STALE)) 
     return ""
 
 
-def shown(outcome: Outcome, folder: Path) -> str:
+def normalised(outcome: Outcome, folder: Path) -> str:
     """What a command in `folder` printed, but for its name and the times at which something was written down."""
     return _TIME.sub("TIME", outcome.out).replace(str(folder), "FOLDER")
 

@@ -58,9 +58,9 @@ def test_from_any_folder_of_a_project_its_own_data_are_meant(project):
 
 def test_a_project_may_say_where_its_places_are(project, monkeypatch):
     (project / "forecast.toml").write_text('[workspace]\ndata-dir = "../d"\nstore = "s3://bucket/prices"\n')
-    found = Workspace.default()
-    assert (found.data_dir, found.reports_dir) == (project / ".." / "d", project / "reports")
-    assert found.store == "s3://bucket/prices"
+    workspace = Workspace.default()
+    assert (workspace.data_dir, workspace.reports_dir) == (project / ".." / "d", project / "reports")
+    assert workspace.store == "s3://bucket/prices"
     monkeypatch.setenv("FORECAST_DATA", "/elsewhere")  # comes first, and brings its own store
     assert Workspace.default() == Workspace(data_dir="/elsewhere", reports_dir=project / "reports")
 

@@ -100,7 +100,7 @@ def test_a_frame_is_no_setting_of_an_experiment(field):
 
 
 def test_what_a_notebook_shows_of_an_inspection_is_escaped():
-    shown = fc.InspectionResult(
+    inspection = fc.InspectionResult(
         run=fc.Run(Path("data/runs/x")), sentences=("1 < 2",), tables={}, facts={}, page=Path("<b>.html")
     )
-    assert shown._repr_html_() == "<div><p>1 &lt; 2</p><p>Page: &lt;b&gt;.html</p></div>"
+    assert inspection._repr_html_() == "<div><p>1 &lt; 2</p><p>Page: &lt;b&gt;.html</p></div>"

@@ -44,16 +44,16 @@ def test_a_frame_is_judged_on_bars_of_a_frame_as_on_bars_of_the_store(source, pr
 
 def test_a_file_is_judged_as_its_frame_and_the_run_has_its_sha256(source, prices, place, tmp_path):
     probabilities(source).to_csv(tmp_path / "mine.csv", index=False)
-    made = fc.judge(tmp_path / "mine.csv", "XYZ", bars=prices, progress=False, workspace=place)
-    assert made.run.describe()["judged"]["source"] == "mine.csv"
-    assert len(made.run.describe()["judged"]["sha256"]) == 64
+    result = fc.judge(tmp_path / "mine.csv", "XYZ", bars=prices, progress=False, workspace=place)
+    assert result.run.describe()["judged"]["source"] == "mine.csv"
+    assert len(result.run.describe()["judged"]["sha256"]) == 64
 
 
 def test_a_predictor_is_announced_as_code_asked_and_judged(prices, place, capsys):
-    made = fc.judge(None, "XYZ", predictor="tests.helpers.predictors:average", bars=prices, workspace=place)
+    result = fc.judge(None, "XYZ", predictor="tests.helpers.predictors:average", bars=prices, workspace=place)
     assert "runs with your rights" in " ".join(capsys.readouterr().err.split())
-    assert made.performance.index[0] == "judged:average"
-    page = fc.report(made.run, made, workspace=place).read_text()
+    assert result.performance.index[0] == "judged:average"
+    page = fc.report(result.run, result, workspace=place).read_text()
     assert "gave the same answer when it was asked" in page
 
 
@@ -123,15 +123,15 @@ def test_what_cannot_be_judged_is_a_forecast_error_and_nothing_is_written(place,
 
 
 def test_notes_go_to_an_object_of_ones_own(source, prices, place):
-    told = []
+    messages = []
 
     class Notes:
         def begin(self, *, total: int, done: int) -> None: ...
         def advance(self) -> None: ...
         def note(self, message: str) -> None:
-            told.append(message)
+            messages.append(message)
 
     frame = probabilities(source).assign(extra=np.nan)
     fc.judge(frame, "XYZ", bars=prices, progress=Notes(), workspace=place)
-    assert any(message.startswith("Each row was taken as dated by its session") for message in told)
-    assert "Columns that were not used: extra." in told
+    assert any(message.startswith("Each row was taken as dated by its session") for message in messages)
+    assert "Columns that were not used: extra." in messages

@@ -22,10 +22,10 @@ def test_on_a_terminal_the_thing_that_is_done_and_its_number_are_drawn(monkeypat
                 step(symbol, number, 3)
         with busy(SETTINGS, "Asking AAPL"):
             pass
-    shown = click.unstyle(terminal.getvalue())
-    assert "Fetching IBM" in shown
-    assert "2/3" in shown
-    assert "Asking AAPL" in shown
+    output = click.unstyle(terminal.getvalue())
+    assert "Fetching IBM" in output
+    assert "2/3" in output
+    assert "Asking AAPL" in output
 
 
 @pytest.mark.parametrize("quiet", [True, False])

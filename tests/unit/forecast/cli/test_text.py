@@ -17,10 +17,10 @@ from tests.helpers.market_examples import daily_bars
 
 @given(st.text())
 def test_no_control_character_is_left(text: str) -> None:
-    shown = printable(text)
-    assert all(letter >= " " or letter in "\n\t" for letter in shown)
-    assert "\x7f" not in shown
-    shown.encode()  # no lone surrogate
+    printed = printable(text)
+    assert all(letter >= " " or letter in "\n\t" for letter in printed)
+    assert "\x7f" not in printed
+    printed.encode()  # no lone surrogate
 
 
 def test_plain_text_stays_as_it_is() -> None:

@@ -33,10 +33,10 @@ def test_what_is_known_about_fitting_holds_on_jax_too(facts):
 
 
 def installed(monkeypatch, *packages):
-    found = importlib.util.find_spec
+    find_spec = importlib.util.find_spec
     both = {"jax", "jaxlib", "tensorflow"}
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: (name in packages or None) if name in both else found(name)
+        importlib.util, "find_spec", lambda name: (name in packages or None) if name in both else find_spec(name)
     )
 
 

@@ -71,8 +71,8 @@ def collect(fake, work, note=lambda message: None):
 def test_every_task_comes_back_under_its_own_number():
     work = [(None, order(seed)) for seed in range(20)]
     random.Random(1).shuffle(work)
-    found = collect(Fake(lambda order, attempt: order.seed * 10), work)
-    assert found == {number: each.seed * 10 for number, (_, each) in enumerate(work)}
+    results = collect(Fake(lambda order, attempt: order.seed * 10), work)
+    assert results == {number: each.seed * 10 for number, (_, each) in enumerate(work)}
 
 
 def test_the_longest_tasks_are_started_first():
@@ -100,10 +100,10 @@ def test_a_task_that_keeps_failing_is_named_and_the_rest_goes_on():
             raise MemoryError
         return "done"
 
-    found = collect(Fake(answer), [(None, order(seed)) for seed in range(3)])
-    assert found[0] == found[2] == "done"
-    assert isinstance(found[1], FitFailure)
-    assert (found[1].order.name, found[1].reason) == ("AAPL lstm fold 0 seed 1", "MemoryError")
+    results = collect(Fake(answer), [(None, order(seed)) for seed in range(3)])
+    assert results[0] == results[2] == "done"
+    assert isinstance(results[1], FitFailure)
+    assert (results[1].order.name, results[1].reason) == ("AAPL lstm fold 0 seed 1", "MemoryError")
 
 
 def test_an_error_that_no_other_attempt_can_mend_ends_it_all():
@@ -131,9 +131,9 @@ def shared():
 
 def test_what_is_handed_over_in_files_is_the_same_and_is_mapped_not_copied(tmp_path):
     given = shared()
-    found = shared_data.read(shared_data.write(tmp_path / "data", shared_data.to_arrays(given)))
-    assert isinstance(found.windows.values.base, np.memmap) or isinstance(found.windows.values, np.memmap)
-    before, after = shared_data.to_arrays(given), shared_data.to_arrays(found)
+    restored = shared_data.read(shared_data.write(tmp_path / "data", shared_data.to_arrays(given)))
+    assert isinstance(restored.windows.values.base, np.memmap) or isinstance(restored.windows.values, np.memmap)
+    before, after = shared_data.to_arrays(given), shared_data.to_arrays(restored)
     assert before.keys() == after.keys()
     for name in before:
         np.testing.assert_array_equal(before[name], after[name])
@@ -186,7 +186,7 @@ def test_a_process_goes_on_with_the_kind_it_knows_then_takes_a_new_one_then_help
     for number, kind in enumerate(["lstm", "lstm", "wide", "rnn", "lstm", "rnn"]):
         pool.submit(max, kind, number)
     first, second = pool._kinds = [set(), set()]
-    order = [pool._next(known).function.args for known in (first, second, first, second, second, first)]
+    order = [pool._next(worker_kind).function.args for worker_kind in (first, second, first, second, second, first)]
     assert order == [("lstm", 0), ("wide", 2), ("lstm", 1), ("rnn", 3), ("rnn", 5), ("lstm", 4)]
     pool.submit(max, "lstm", 6)
     assert pool._next(second).function.args == ("lstm", 6)

@@ -9,12 +9,12 @@ from forecast.config.model_registry import MODELS
 from pipelines.errors import RunError
 
 
-def asked(model, **changes):
+def architecture(model, **changes):
     return Architecture.of(Experiment(symbol="AAPL", features=("return",), **changes), model)
 
 
 def test_an_lstm_of_25_units_has_the_parameters_of_a_simple_rnn_of_51():
-    lstm, plain, wide = (asked(model, units=25) for model in ("lstm", "simple_rnn", "simple_rnn_wide"))
+    lstm, plain, wide = (architecture(model, units=25) for model in ("lstm", "simple_rnn", "simple_rnn_wide"))
     assert (lstm.units, plain.units, wide.units) == (25, 25, 51)
     head = {25: 26, 51: 52}
     assert [each.parameters - head[each.units] for each in (lstm, plain, wide)] == [2700, 675, 2703]
@@ -22,10 +22,10 @@ def test_an_lstm_of_25_units_has_the_parameters_of_a_simple_rnn_of_51():
 
 @pytest.mark.parametrize("units", [1, 2, 3, 8, 32, 100])
 def test_no_other_width_is_nearer_to_the_lstm(units):
-    lstm, wide = asked("lstm", units=units), asked("simple_rnn_wide", units=units)
+    lstm, wide = architecture("lstm", units=units), architecture("simple_rnn_wide", units=units)
 
     def apart(width):
-        return abs(asked("simple_rnn", units=width).parameters - lstm.parameters)
+        return abs(architecture("simple_rnn", units=width).parameters - lstm.parameters)
 
     assert apart(wide.units) == min(map(apart, range(1, 4 * units + 2)))
 
@@ -71,7 +71,7 @@ def test_a_description_of_the_first_version_is_read_as_a_plain_network():
 
 
 def test_a_path_is_as_long_as_the_horizon_and_other_networks_have_none():
-    lengths = {model: asked(model, horizon=5).ahead for model in MODELS if model.startswith("lstm_")}
+    lengths = {model: architecture(model, horizon=5).ahead for model in MODELS if model.startswith("lstm_")}
     assert {model for model, ahead in lengths.items() if ahead == 5} == {
         "lstm_encoder_decoder", "lstm_one_to_many", "lstm_chrono_encoder_decoder", "lstm_chrono_one_to_many",
     }  # fmt: skip

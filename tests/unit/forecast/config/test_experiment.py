@@ -7,9 +7,9 @@ from pipelines.errors import ForecastError
 
 
 def test_an_experiment_survives_its_json():
-    made = Experiment(symbol="aapl", window=60, start=date(2001, 2, 3), models=("lstm",))
-    assert made.symbol == "AAPL"
-    assert Experiment.from_options(made.to_json()) == made
+    experiment = Experiment(symbol="aapl", window=60, start=date(2001, 2, 3), models=("lstm",))
+    assert experiment.symbol == "AAPL"
+    assert Experiment.from_options(experiment.to_json()) == experiment
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_an_impossible_experiment_says_what_was_needed(wrong, message):
 
 
 def test_every_setting_and_every_further_cause_changes_the_fingerprint():
-    made = Experiment(symbol="AAPL")
+    experiment = Experiment(symbol="AAPL")
     same = Experiment(symbol="AAPL").fingerprint(data="x")
-    assert made.fingerprint(data="x") == same
-    assert made.fingerprint(data="y") != same
+    assert experiment.fingerprint(data="x") == same
+    assert experiment.fingerprint(data="y") != same
     assert Experiment(symbol="AAPL", units=33).fingerprint(data="x") != same

@@ -50,16 +50,16 @@ def wrong_values():
     """For every field of every configuration values of a wrong type, beyond each bound, and outside the choices."""
     for words, configurations in COMMANDS.items():
         for configuration in configurations:
-            for name, (known, _) in settings_of(configuration).items():
+            for name, (declared, _) in settings_of(configuration).items():
                 if "data" in words and (name == "undo") == (words == "data show"):
                     continue
-                wrong = list(WRONG[known.kind])
-                if known.low is not None:
-                    wrong.append(known.low if known.open_low else known.low - 1)
-                if known.high is not None:
-                    wrong.append(known.high if known.open_high else known.high + 1)
-                if known.choices:
-                    wrong.append(["nope"] if known.kind == "texts" else "nope")
+                wrong = list(WRONG[declared.kind])
+                if declared.low is not None:
+                    wrong.append(declared.low if declared.open_low else declared.low - 1)
+                if declared.high is not None:
+                    wrong.append(declared.high if declared.open_high else declared.high + 1)
+                if declared.choices:
+                    wrong.append(["nope"] if declared.kind == "texts" else "nope")
                 for value in wrong:
                     label = f"{words}-{configuration.__name__}-{name}-{value}"
                     yield pytest.param(words, configuration, name, value, id=label)
@@ -114,9 +114,9 @@ def test_a_wrong_value_has_the_same_message_in_python_toml_and_on_the_command_li
 def test_every_option_of_a_configuration_is_made_from_its_field():
     commands, by_hand = [cli], set()
     fields = {
-        name.replace("_", "-"): known
+        name.replace("_", "-"): declared
         for configuration in MAKE
-        for name, (known, _) in settings_of(configuration).items()
+        for name, (declared, _) in settings_of(configuration).items()
     }
     while commands:
         command = commands.pop()
@@ -133,15 +133,15 @@ def test_every_option_of_a_configuration_is_made_from_its_field():
 
 @pytest.mark.parametrize("configuration", list(MAKE))
 def test_every_closed_bound_is_accepted_as_an_integer_and_as_a_numpy_number(configuration):
-    for name, (known, _) in settings_of(configuration).items():
-        for bound, excluded in ((known.low, known.open_low), (known.high, known.open_high)):
+    for name, (declared, _) in settings_of(configuration).items():
+        for bound, excluded in ((declared.low, declared.open_low), (declared.high, declared.open_high)):
             if bound is None or excluded or name in ("groups", "test_groups"):
                 continue
             for value in (bound, np.int64(bound) if float(bound).is_integer() else np.float64(bound)):
                 checked = getattr(MAKE[configuration](**{name: value}), name)
                 (checked,) = checked if isinstance(checked, tuple) else (checked,)
                 assert checked == bound
-                assert type(checked) is (int if known.kind == "integer" else float)
+                assert type(checked) is (int if declared.kind == "integer" else float)
 
 
 def test_integers_lists_and_dates_as_text_are_brought_to_the_types_of_the_fields():

@@ -39,18 +39,18 @@ def walk(bars=700, seed=0):
 
 def failures(source=None, experiment=EXPERIMENT, **options):
     source = walk() if source is None else source
-    made = prepare(make_bars(source, experiment), experiment)
-    return certify(source, experiment, made, **options).failures
+    dataset = prepare(make_bars(source, experiment), experiment)
+    return certify(source, experiment, dataset, **options).failures
 
 
 def test_the_honest_chain_passes():
     source = walk()
-    made = prepare(make_bars(source, EXPERIMENT), EXPERIMENT)
-    found = certify(source, EXPERIMENT, made)
-    assert found.passed, found.failures
-    assert len(found.cuts) == 6
-    assert found.compared > 6 * 2 * 10
-    assert certify(source, EXPERIMENT, made).to_json() == found.to_json()
+    dataset = prepare(make_bars(source, EXPERIMENT), EXPERIMENT)
+    certificate = certify(source, EXPERIMENT, dataset)
+    assert certificate.passed, certificate.failures
+    assert len(certificate.cuts) == 6
+    assert certificate.compared > 6 * 2 * 10
+    assert certify(source, EXPERIMENT, dataset).to_json() == certificate.to_json()
 
 
 def test_the_sample_passes_daily_and_on_bars_of_trades():
@@ -69,9 +69,9 @@ def test_every_label_with_every_weight_passes(label, weights):
     chosen = dataclasses.replace(EXPERIMENT, label=label, weights=weights, horizon=7, barrier_width=0.5)
     assert not failures(experiment=chosen)
     source = walk()
-    made = prepare(make_bars(source, chosen), chosen)
-    past = lookahead_audit.truncated_in_first_test(source, chosen, made)
-    np.testing.assert_array_equal(past.folds[0].train, made.folds[0].train)
+    dataset = prepare(make_bars(source, chosen), chosen)
+    past = lookahead_audit.truncated_in_first_test(source, chosen, dataset)
+    np.testing.assert_array_equal(past.folds[0].train, dataset.folds[0].train)
 
 
 def test_a_barrier_of_later_volatility_is_caught(monkeypatch):
@@ -85,8 +85,8 @@ def test_a_label_said_to_be_known_before_it_is_is_caught(monkeypatch):
     honest = labels.triple_barrier
 
     def early(bars, **settings):
-        made = honest(bars, **settings)
-        return dataclasses.replace(made, exit_at=made.entry_at)
+        outcomes = honest(bars, **settings)
+        return dataclasses.replace(outcomes, exit_at=outcomes.entry_at)
 
     monkeypatch.setattr(labels, "triple_barrier", early)
     chosen = dataclasses.replace(EXPERIMENT, label="triple-barrier", horizon=7)
@@ -96,9 +96,9 @@ def test_a_label_said_to_be_known_before_it_is_is_caught(monkeypatch):
 def test_weights_from_all_rows_are_caught(monkeypatch):
     honest = sample_weights.weigh
 
-    def of_all(made, fold, *, kind):
+    def of_all(windows, fold, *, kind):
         return dataclasses.replace(
-            fold, weights=honest(made, dataclasses.replace(fold, train=np.arange(len(made))), kind=kind).weights
+            fold, weights=honest(windows, dataclasses.replace(fold, train=np.arange(len(windows))), kind=kind).weights
         )
 
     monkeypatch.setattr(sample_weights, "weigh", of_all)
@@ -112,10 +112,10 @@ COMBINATORIAL = dataclasses.replace(EXPERIMENT, split="combinatorial", groups=5,
 def test_a_combinatorial_split_passes_and_is_caught_without_its_purge_on_either_side(monkeypatch):
     assert not failures(experiment=COMBINATORIAL)
 
-    def one_side(made, rows, *, tested, embargo):
+    def one_side(windows, rows, *, tested, embargo):
         return rows[(rows < tested[0] - 10) | (rows > tested[-1])]
 
-    def other_side(made, rows, *, tested, embargo):
+    def other_side(windows, rows, *, tested, embargo):
         return rows[(rows < tested[0]) | (rows > tested[-1] + 10)]
 
     for careless in (one_side, other_side):
@@ -171,14 +171,14 @@ def test_a_persons_own_feature_that_looks_ahead_is_caught_by_name(tmp_path, monk
     assert not failures(experiment=honest)
     leaky = dataclasses.replace(EXPERIMENT, features=("return", "own_leak:tomorrow"))
     source = walk()
-    shown = certify(source, leaky, prepare(make_bars(source, leaky), leaky))
-    assert any(each.startswith("feature own_leak:tomorrow at ") for each in shown.failures)
-    assert shown.cuts == ()  # nothing behind the features is looked at
+    certificate = certify(source, leaky, prepare(make_bars(source, leaky), leaky))
+    assert any(each.startswith("feature own_leak:tomorrow at ") for each in certificate.failures)
+    assert certificate.cuts == ()  # nothing behind the features is looked at
     notes: list[str] = []
     with pytest.raises(ConfigError, match=r"own_leak:tomorrow looks ahead: .* Nothing was trained"):
-        refuse_lookahead(shown, leaky.features, progress=NotesOnly(write=notes.append))
-    refuse_lookahead(shown, ["own_leak:today"], progress=NotesOnly(write=notes.append))
-    named = dataclasses.replace(shown, unverifiable=("feature own_leak:today reads /x.csv",))
+        refuse_lookahead(certificate, leaky.features, progress=NotesOnly(write=notes.append))
+    refuse_lookahead(certificate, ["own_leak:today"], progress=NotesOnly(write=notes.append))
+    named = dataclasses.replace(certificate, unverifiable=("feature own_leak:today reads /x.csv",))
     refuse_lookahead(named, ["own_leak:today"], progress=NotesOnly(write=notes.append))
     assert notes[-1:] == ["Cannot be checked for look-ahead bias: feature own_leak:today reads /x.csv."]
     remembered = dataclasses.replace(EXPERIMENT, features=("return", "own_leak:remembered"))
@@ -194,7 +194,7 @@ def test_a_feature_that_looks_ahead_is_caught_by_name(monkeypatch, function):
 
 def test_a_scaler_fitted_on_all_rows_is_caught(monkeypatch):
     honest = scaling.fit_scaler
-    monkeypatch.setattr(scaling, "fit_scaler", lambda made, *, rows: honest(made, rows=np.arange(len(made))))
+    monkeypatch.setattr(scaling, "fit_scaler", lambda windows, *, rows: honest(windows, rows=np.arange(len(windows))))
     assert any("scaler" in each for each in failures())
 
 
@@ -202,9 +202,9 @@ def test_a_label_off_by_one_is_caught(monkeypatch):
     honest = labels.next_open_direction
 
     def early(bars, *, horizon):
-        made = honest(bars, horizon=horizon)
-        moved = np.roll(made.forward_return, 1)  # the return that has just passed
-        return dataclasses.replace(made, forward_return=moved, target=(moved > 0).astype(float))
+        outcomes = honest(bars, horizon=horizon)
+        moved = np.roll(outcomes.forward_return, 1)  # the return that has just passed
+        return dataclasses.replace(outcomes, forward_return=moved, target=(moved > 0).astype(float))
 
     monkeypatch.setattr(labels, "next_open_direction", early)
     assert any("not the return from the next open on" in each for each in failures())
@@ -213,28 +213,28 @@ def test_a_label_off_by_one_is_caught(monkeypatch):
 def test_a_window_that_ends_a_bar_late_is_caught(monkeypatch):
     honest = windows.build
 
-    def late(matrix, known, **options):
-        made = honest(matrix, known, **options)
-        return dataclasses.replace(made, ends=made.ends + 1)
+    def late(matrix, outcomes, **options):
+        on_time = honest(matrix, outcomes, **options)
+        return dataclasses.replace(on_time, ends=on_time.ends + 1)
 
     monkeypatch.setattr(windows, "build", late)
     assert any("not made at the close of its bar" in each for each in failures())
 
 
 def test_purge_left_out_is_caught(monkeypatch):
-    monkeypatch.setattr(walk_forward, "purge", lambda made, rows, *, tested, embargo: rows)
+    monkeypatch.setattr(walk_forward, "purge", lambda windows, rows, *, tested, embargo: rows)
     assert any("known too late" in each for each in failures())
 
 
 def test_a_shuffled_split_is_caught(monkeypatch):
     honest = walk_forward.walk_forward
 
-    def shuffled(made, **options):
+    def shuffled(windows, **options):
         rng = np.random.default_rng(0)
-        rows = rng.permutation(len(made))
+        rows = rng.permutation(len(windows))
         return [
             dataclasses.replace(fold, train=np.sort(rows[: len(fold.train)]), test=fold.test)
-            for fold in honest(made, **options)
+            for fold in honest(windows, **options)
         ]
 
     monkeypatch.setattr(walk_forward, "walk_forward", shuffled)
@@ -258,10 +258,10 @@ def test_ticks_bars_that_know_the_length_of_the_day_are_caught(monkeypatch):
 
 
 def test_cuts_lie_in_the_later_half_of_the_test_blocks():
-    made = prepare(make_bars(walk(), EXPERIMENT), EXPERIMENT)
-    for bar in lookahead_audit.cut_bars(made, cuts=9):
-        fold = next(fold for fold in made.folds if bar <= made.windows.ends[fold.test[-1]])
-        assert bar >= made.windows.ends[fold.test[len(fold.test) // 2]]
+    dataset = prepare(make_bars(walk(), EXPERIMENT), EXPERIMENT)
+    for bar in lookahead_audit.cut_bars(dataset, cuts=9):
+        fold = next(fold for fold in dataset.folds if bar <= dataset.windows.ends[fold.test[-1]])
+        assert bar >= dataset.windows.ends[fold.test[len(fold.test) // 2]]
 
 
 def with_covariate():
@@ -314,9 +314,9 @@ def test_a_barrier_of_later_volatility_is_caught_where_it_is_rare(monkeypatch, w
     honest = labels.volatility
 
     def leaky(bars):
-        known = honest(bars)
-        later = np.append(known[12:], np.full(min(12, len(known)), known[-1]))
-        return np.where(RARE[where](bars), later, known)
+        volatility = honest(bars)
+        later = np.append(volatility[12:], np.full(min(12, len(volatility)), volatility[-1]))
+        return np.where(RARE[where](bars), later, volatility)
 
     monkeypatch.setattr(labels, "volatility", leaky)
     chosen = dataclasses.replace(EXPERIMENT, label="triple-barrier", horizon=7, barrier_width=0.5)
@@ -327,17 +327,17 @@ def test_a_label_of_another_horizon_is_caught(monkeypatch):
     honest = labels.next_open_direction
 
     def longer(bars, *, horizon):
-        made, other = honest(bars, horizon=horizon), honest(bars, horizon=horizon + 2)
-        target = made.target.copy()
+        outcomes, other = honest(bars, horizon=horizon), honest(bars, horizon=horizon + 2)
+        target = outcomes.target.copy()
         target[: len(other)] = other.target
-        return dataclasses.replace(made, target=target)
+        return dataclasses.replace(outcomes, target=target)
 
     monkeypatch.setattr(labels, "next_open_direction", longer)
     assert any("not the sign of its return" in failure for failure in failures())
 
 
 def test_a_purge_by_count_is_caught_where_labels_last_longer(monkeypatch):
-    monkeypatch.setattr(walk_forward, "purge", lambda made, rows, *, tested, embargo: rows[:-1])
+    monkeypatch.setattr(walk_forward, "purge", lambda windows, rows, *, tested, embargo: rows[:-1])
     assert not failures()  # of one bar, that is enough
     chosen = dataclasses.replace(EXPERIMENT, horizon=5)
     assert any("known too late" in failure for failure in failures(experiment=chosen))
@@ -347,9 +347,9 @@ def test_weights_that_know_the_next_label_are_caught(monkeypatch):
     """Whose outcome is there at every cut in the test blocks."""
     honest = sample_weights.weigh
 
-    def knowing(made, fold, *, kind):
-        weighed = honest(made, fold, kind=kind)
-        following = made.forward_return[min(int(fold.validation[-1]) + 3, len(made) - 1)]
+    def knowing(windows, fold, *, kind):
+        weighed = honest(windows, fold, kind=kind)
+        following = windows.forward_return[min(int(fold.validation[-1]) + 3, len(windows) - 1)]
         return dataclasses.replace(weighed, weights=weighed.weights * np.float32(1.0 + following))
 
     monkeypatch.setattr(sample_weights, "weigh", knowing)
@@ -359,9 +359,9 @@ def test_weights_that_know_the_next_label_are_caught(monkeypatch):
 def test_a_scaler_that_knows_the_next_bars_is_caught(monkeypatch):
     honest = scaling.fit_scaler
 
-    def knowing(made, *, rows):
-        last = min(int(rows[-1]) + 200, len(made) - 1)
-        return honest(made, rows=np.append(rows, last))
+    def knowing(windows, *, rows):
+        last = min(int(rows[-1]) + 200, len(windows) - 1)
+        return honest(windows, rows=np.append(rows, last))
 
     monkeypatch.setattr(scaling, "fit_scaler", knowing)
     assert any("scaler change" in failure for failure in failures())

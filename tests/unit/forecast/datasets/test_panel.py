@@ -94,13 +94,13 @@ def pooled(tmp_path):
 
 
 def test_no_row_of_any_symbol_is_known_later_than_the_first_test_decision_of_its_fold(pooled):
-    made, parts = pooled
+    dataset, parts = pooled
     last = None
-    for fold in made.folds:
-        windows = made.panel.windows
+    for fold in dataset.folds:
+        windows = dataset.panel.windows
         first = windows.decided_at[fold.test].min()
         for symbol, own in parts.items():
-            mine = made.panel.fold_of(symbol, fold)
+            mine = dataset.panel.fold_of(symbol, fold)
             for rows in (mine.train, mine.validation):
                 assert (own.exit_at[rows] < first).all()
             assert (own.exit_at[mine.train] < windows.decided_at[fold.validation].min()).all()
@@ -108,31 +108,31 @@ def test_no_row_of_any_symbol_is_known_later_than_the_first_test_decision_of_its
             if last is not None:  # boundaries are common: what one symbol is tested on begins where all others end
                 assert (own.decided_at[mine.test] > last).all()
         last = windows.decided_at[fold.test].max()
-    assert len({len(made.panel.fold_of("YOUNG", fold).test) > 0 for fold in made.folds}) == 2
+    assert len({len(dataset.panel.fold_of("YOUNG", fold).test) > 0 for fold in dataset.folds}) == 2
 
 
 def test_a_symbol_is_tested_in_neighbouring_folds_and_teaches_after_its_end(pooled):
-    made, parts = pooled
-    tested = {symbol: [len(made.panel.fold_of(symbol, fold).test) for fold in made.folds] for symbol in parts}
+    dataset, parts = pooled
+    tested = {symbol: [len(dataset.panel.fold_of(symbol, fold).test) for fold in dataset.folds] for symbol in parts}
     assert all(tested["OLD"])
     assert tested["GONE"][0] > 0
     assert tested["GONE"][-1] == 0
-    assert len(made.panel.fold_of("GONE", made.folds[-1]).train) > 400
+    assert len(dataset.panel.fold_of("GONE", dataset.folds[-1]).train) > 400
     assert sum(tested["COIN"]) == len(parts["COIN"]) - np.searchsorted(
-        parts["COIN"].decided_at, made.panel.windows.decided_at[made.folds[0].test].min()
+        parts["COIN"].decided_at, dataset.panel.windows.decided_at[dataset.folds[0].test].min()
     )
 
 
 def test_each_symbol_has_a_scaler_of_its_own_training_rows(pooled, tmp_path):
-    made, parts = pooled
-    scaled = write_scaled(tmp_path / "scaled.raw", made.panel, made.scalers[2])
+    dataset, parts = pooled
+    scaled = write_scaled(tmp_path / "scaled.raw", dataset.panel, dataset.scalers[2])
     for symbol, own in parts.items():
-        mine = made.panel.fold_of(symbol, made.folds[2])
+        mine = dataset.panel.fold_of(symbol, dataset.folds[2])
         expected = fit_scaler(own, rows=mine.train)
-        np.testing.assert_array_equal(made.scalers[2][symbol].mean, expected.mean)
-        rows = made.panel.rows(symbol)[mine.train]
+        np.testing.assert_array_equal(dataset.scalers[2][symbol].mean, expected.mean)
+        rows = dataset.panel.rows(symbol)[mine.train]
         np.testing.assert_array_equal(
-            gather(scaled.values, made.panel.windows.ends[rows], steps=5),
+            gather(scaled.values, dataset.panel.windows.ends[rows], steps=5),
             gather(expected.apply(own.values), own.ends[mine.train], steps=5),
         )
 
@@ -145,21 +145,21 @@ def certified(folder, symbol):
     }
     experiment = dataclasses.replace(POOLED, symbol=symbol)
     prices = {each: make_bars(source, experiment) for each, source in sources.items()}
-    panel = write_panel(folder, ((each, make_windows(made, experiment)) for each, made in prices.items()))
+    panel = write_panel(folder, ((each, make_windows(bars, experiment)) for each, bars in prices.items()))
     dataset = pool(panel, experiment).of_symbol(symbol, prices[symbol])
     return certify(sources[symbol], experiment, dataset)
 
 
 @pytest.mark.parametrize("symbol", ["OLD", "YOUNG", "GONE", "COIN"])
 def test_each_symbol_of_a_panel_gets_its_certificate(tmp_path, symbol):
-    shown = certified(tmp_path, symbol)
-    assert shown.passed, shown.failures
-    assert shown.compared > 100
+    certificate = certified(tmp_path, symbol)
+    assert certificate.passed, certificate.failures
+    assert certificate.compared > 100
 
 
 def test_a_scaler_of_all_rows_is_caught_in_a_panel_too(tmp_path, monkeypatch):
     honest = scaling.fit_scaler
-    monkeypatch.setattr(scaling, "fit_scaler", lambda made, *, rows: honest(made, rows=np.arange(len(made))))
+    monkeypatch.setattr(scaling, "fit_scaler", lambda windows, *, rows: honest(windows, rows=np.arange(len(windows))))
     assert any("scaler change" in each for each in certified(tmp_path, "OLD").failures)
 
 
@@ -169,7 +169,7 @@ def whole_panel(folder):
         for seed, each in enumerate(MARKETS)
     }
     prices = {each: make_bars(source, POOLED) for each, source in sources.items()}
-    panel = write_panel(folder, ((each, make_windows(made, POOLED)) for each, made in prices.items()))
+    panel = write_panel(folder, ((each, make_windows(bars, POOLED)) for each, bars in prices.items()))
     return sources, prices, pool(panel, POOLED)
 
 
@@ -347,14 +347,14 @@ def panel_across(folder):
     alone = {each: make_bars(source, ACROSS) for each, source in sources.items()}
     prices = with_cross_sections(alone, ACROSS)
     sources = {symbol: dataclasses.replace(source, across=prices[symbol]) for symbol, source in sources.items()}
-    panel = write_panel(folder, ((each, make_windows(made, ACROSS)) for each, made in prices.items()))
+    panel = write_panel(folder, ((each, make_windows(bars, ACROSS)) for each, bars in prices.items()))
     return sources, prices, pool(panel, ACROSS)
 
 
 def test_features_across_symbols_pass_when_the_whole_panel_ends_early(tmp_path):
     sources, prices, dataset = panel_across(tmp_path)
-    shown = certify_panel(dataset, ACROSS, sources=sources, bars=prices, audited=1)
-    assert shown.passed, shown.failures
+    certificate = certify_panel(dataset, ACROSS, sources=sources, bars=prices, audited=1)
+    assert certificate.passed, certificate.failures
 
 
 def test_a_rank_that_knows_a_later_bar_is_caught(tmp_path, monkeypatch):
@@ -365,8 +365,8 @@ def test_a_rank_that_knows_a_later_bar_is_caught(tmp_path, monkeypatch):
     honest = cross_section._compare_rows
     monkeypatch.setattr(cross_section, "_compare_rows", leaky)
     sources, prices, dataset = panel_across(tmp_path)
-    shown = certify_panel(dataset, ACROSS, sources=sources, bars=prices, audited=1)
-    assert any(each.startswith("features across symbols change") for each in shown.failures)
+    certificate = certify_panel(dataset, ACROSS, sources=sources, bars=prices, audited=1)
+    assert any(each.startswith("features across symbols change") for each in certificate.failures)
 
 
 def test_a_rank_is_among_the_members_of_its_day():
@@ -420,7 +420,9 @@ COMMON = dataclasses.replace(POOLED, scaling="panel")
 
 def test_a_scaler_over_the_panel_is_fitted_on_the_training_rows_of_all(tmp_path):
     sources, prices, _ = whole_panel(tmp_path)
-    panel = write_panel(tmp_path / "common", ((each, make_windows(made, COMMON)) for each, made in prices.items()))
+    panel = write_panel(
+        tmp_path / "common", ((each, make_windows(windows, COMMON)) for each, windows in prices.items())
+    )
     dataset = pool(panel, COMMON)
     ends = panel.windows.ends[dataset.folds[0].train]
     covered = np.unique(ends[:, None] - np.arange(panel.windows.steps))
@@ -428,14 +430,16 @@ def test_a_scaler_over_the_panel_is_fitted_on_the_training_rows_of_all(tmp_path)
     for scaler in dataset.scalers[0].values():
         np.testing.assert_allclose(scaler.mean, expected.mean(axis=0))
         np.testing.assert_allclose(scaler.scale, expected.std(axis=0))
-    shown = certify_panel(dataset, COMMON, sources=sources, bars=prices, audited=1)
-    assert shown.passed, shown.failures
+    certificate = certify_panel(dataset, COMMON, sources=sources, bars=prices, audited=1)
+    assert certificate.passed, certificate.failures
 
 
 def test_a_scaler_over_the_panel_that_saw_later_rows_is_caught(tmp_path, monkeypatch):
     sources, prices, _ = whole_panel(tmp_path)
     honest = scaling.fit_scaler
-    monkeypatch.setattr(scaling, "fit_scaler", lambda made, *, rows: honest(made, rows=np.arange(rows[-1] + 50)))
-    panel = write_panel(tmp_path / "common", ((each, make_windows(made, COMMON)) for each, made in prices.items()))
-    shown = certify_panel(pool(panel, COMMON), COMMON, sources=sources, bars=prices, audited=1)
-    assert any("the scaler of fold 0 changes" in each for each in shown.failures)
+    monkeypatch.setattr(scaling, "fit_scaler", lambda windows, *, rows: honest(windows, rows=np.arange(rows[-1] + 50)))
+    panel = write_panel(
+        tmp_path / "common", ((each, make_windows(windows, COMMON)) for each, windows in prices.items())
+    )
+    certificate = certify_panel(pool(panel, COMMON), COMMON, sources=sources, bars=prices, audited=1)
+    assert any("the scaler of fold 0 changes" in each for each in certificate.failures)

@@ -22,11 +22,11 @@ def prepared(horizon=3, bars=500, **changes):
 def test_a_path_is_the_log_returns_from_open_to_open_after_the_entry_and_adds_up_to_the_label():
     data = prepared()
     rows = np.array([0, 17, len(data.windows) - 1])
-    found = path_targets.realised(data.windows, rows, ahead=3)
+    paths = path_targets.realised(data.windows, rows, ahead=3)
     opens, end = data.bars.open, data.windows.ends[17]
     by_hand = [np.log(opens[end + 1 + step] / opens[end + step]) for step in (1, 2, 3)]
-    np.testing.assert_allclose(found[1], by_hand, rtol=1e-12)
-    np.testing.assert_allclose(np.expm1(found.sum(axis=1)), data.windows.forward_return[rows], rtol=1e-12)
+    np.testing.assert_allclose(paths[1], by_hand, rtol=1e-12)
+    np.testing.assert_allclose(np.expm1(paths.sum(axis=1)), data.windows.forward_return[rows], rtol=1e-12)
 
 
 def test_a_path_is_known_when_its_label_is_so_that_the_purge_holds_for_it():
@@ -56,8 +56,8 @@ def test_prices_that_stand_still_have_a_unit_too():
     assert (path_targets.volatility(dataclasses.replace(windows, opens=still), train=train) == 1.0).all()
     woken = windows.opens.copy()
     woken[200:260] = woken[200]
-    found = path_targets.volatility(dataclasses.replace(windows, opens=woken), train=train)
-    assert found.min() == pytest.approx(0.1 * np.median(found[train]))
+    volatility = path_targets.volatility(dataclasses.replace(windows, opens=woken), train=train)
+    assert volatility.min() == pytest.approx(0.1 * np.median(volatility[train]))
 
 
 def test_windows_without_prices_have_no_path():

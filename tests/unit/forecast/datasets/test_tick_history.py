@@ -33,9 +33,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
 
 def test_bars_read_piece_by_piece_are_those_of_all_trades_with_their_quotes(source: Source) -> None:
     expected = from_ticks(matched(*quoted_trades(seed=5, trades=8_000, sessions=4)), "tick:20")
-    made = make_bars(source, EXPERIMENT)
+    bars = make_bars(source, EXPERIMENT)
     for name in ("open", "close", "signed_volume", "bid", "spread", "order_flow"):
-        np.testing.assert_array_equal(getattr(made, name), getattr(expected, name), err_msg=name)
+        np.testing.assert_array_equal(getattr(bars, name), getattr(expected, name), err_msg=name)
 
 
 def test_a_run_on_ticks_with_quotes_has_the_features_of_both_by_default(source: Source) -> None:
@@ -66,12 +66,12 @@ def test_what_is_read_after_a_cut_is_gone_or_other_and_before_it_the_same(source
     past = history.truncated(cut).collect()
     assert past.time[-1] <= cut
     other = history.scrambled(cut, seed=1).collect()
-    known = whole.time <= cut
-    assert np.array_equal(past.price, whole.price[known])
+    before_cut = whole.time <= cut
+    assert np.array_equal(past.price, whole.price[before_cut])
     for name in ("price", "size", "bid", "ask", "order_flow"):
         before, after = getattr(whole, name), getattr(other, name)
-        np.testing.assert_array_equal(before[known], after[known])
-        assert not np.array_equal(before[~known], after[~known], equal_nan=True)
+        np.testing.assert_array_equal(before[before_cut], after[before_cut])
+        assert not np.array_equal(before[~before_cut], after[~before_cut], equal_nan=True)
 
 
 def test_a_symbol_without_ticks_is_said_when_it_is_loaded(tmp_path: Path) -> None:

@@ -52,11 +52,11 @@ def test_what_keras_differentiates_equals_what_is_written_out_in_numpy(network, 
     targets = np.array([0.0, 1.0, 1.0, 0.0, 1.0])
     theirs = network(model)
     mine = Weights.from_keras(model, theirs.weights, features=FEATURES, units=UNITS)
-    found, expected = (gradients.decay(each, windows, targets) for each in (theirs, mine))
-    assert found.share.keys() == expected.share.keys()
+    gradients_of_keras, expected = (gradients.decay(each, windows, targets) for each in (theirs, mine))
+    assert gradients_of_keras.share.keys() == expected.share.keys()
     for path, share in expected.share.items():
-        np.testing.assert_allclose(found.share[path], share, rtol=2e-4, atol=1e-7)
-    np.testing.assert_allclose(found.loss, expected.loss, rtol=2e-4, atol=1e-7)
+        np.testing.assert_allclose(gradients_of_keras.share[path], share, rtol=2e-4, atol=1e-7)
+    np.testing.assert_allclose(gradients_of_keras.loss, expected.loss, rtol=2e-4, atol=1e-7)
     jacobians = gradients.jacobians(mine, windows)
     for path, norm in gradients.jacobians(theirs, windows).items():
         np.testing.assert_allclose(norm, jacobians[path], rtol=2e-4, atol=1e-7)
@@ -67,9 +67,9 @@ def test_what_keras_differentiates_equals_what_is_written_out_in_numpy(network, 
 def test_the_gates_of_an_lstm_equal_those_of_the_numpy_cell(network, windows):
     theirs = network("lstm")
     trace = forward(Weights.from_keras("lstm", theirs.weights, features=FEATURES, units=UNITS), windows)
-    shown, layer, _ = gates.look(theirs, windows)
+    gate_values, layer, _ = gates.look(theirs, windows)
     for name in gates.ARRAYS["lstm"]:
-        np.testing.assert_allclose(shown[name], getattr(trace, name), atol=1e-6)
+        np.testing.assert_allclose(gate_values[name], getattr(trace, name), atol=1e-6)
     assert layer.tolist() == [0] * UNITS
 
 
@@ -89,17 +89,17 @@ def test_bar_by_bar_a_network_gives_its_own_answer_and_the_tapes_gradient(networ
     import tensorflow as tf
 
     theirs = network(model, **more)
-    found = theirs.gradients(windows)
+    gradients_of_keras = theirs.gradients(windows)
     batch = tf.constant(windows.transpose(1, 0, 2), tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(batch)
         outputs = theirs.unrolled.network(batch, training=False)
         answer = tf.reduce_sum(outputs if not theirs.learns_labels else outputs[:, -1])
     expected = np.linalg.norm(tape.gradient(answer, batch).numpy(), axis=2).T[::-1]
-    np.testing.assert_allclose(found.size["input"], expected, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(gradients_of_keras.size["input"], expected, rtol=1e-4, atol=1e-7)
     recurrent = model not in ("cnn", "gru_one_to_many") and ":" not in model
-    assert set(found.size) >= ({"state", "h"} if recurrent else {"input"})
-    assert ("state" in found.size) is recurrent
+    assert set(gradients_of_keras.size) >= ({"state", "h"} if recurrent else {"input"})
+    assert ("state" in gradients_of_keras.size) is recurrent
     assert theirs.cell == (model[: model.find("_")] if "_" in model and recurrent else {"gru": "gru"}.get(model))
 
 
@@ -107,7 +107,7 @@ def test_the_gradient_of_a_gru_is_that_of_the_state_which_it_reads_on_from(netwo
     import tensorflow as tf
 
     theirs = network("gru")
-    found = theirs.gradients(windows)
+    gradients_of_keras = theirs.gradients(windows)
     layer, head = theirs.unrolled.network.layers[1:]
     batch = tf.constant(windows.transpose(1, 0, 2), tf.float32)
     for lag in range(1, STEPS - 1):
@@ -117,7 +117,7 @@ def test_the_gradient_of_a_gru_is_that_of_the_state_which_it_reads_on_from(netwo
             tape.watch(state)
             answer = head(layer(batch[:, at:], initial_state=state))
         expected = np.linalg.norm(tape.gradient(answer, state).numpy(), axis=1)
-        np.testing.assert_allclose(found.size["state"][lag], expected, rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(gradients_of_keras.size["state"][lag], expected, rtol=1e-4, atol=1e-7)
 
 
 def test_a_gru_that_hears_nothing_keeps_the_share_that_its_bias_says(network, windows):

@@ -28,13 +28,13 @@ def fitting():
 def pairs(fitting):
     """For each cell a Keras network, its weights read here, and windows; the biases are not zero."""
     rng = np.random.default_rng(1)
-    found = {}
+    networks = {}
     for model in ("simple_rnn", "lstm"):
         network = fitting.layers.build(Architecture(model=model, steps=STEPS, features=FEATURES, units=UNITS), seed=2)
         network.set_weights([each + rng.normal(0, 0.1, each.shape) for each in network.get_weights()])
         weights = Weights.from_keras(model, network.get_weights(), features=FEATURES, units=UNITS)
-        found[model] = network, weights
-    return found, rng.normal(size=(STEPS, ROWS, FEATURES))
+        networks[model] = network, weights
+    return networks, rng.normal(size=(STEPS, ROWS, FEATURES))
 
 
 def linear(recurrent, *, head):
@@ -107,10 +107,10 @@ def test_the_loss_and_feature_gradients_equal_the_tape(pairs, model):
         answer = network(batch)[:, 0]
         loss = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(targets.astype(np.float32), answer))
     by_bar = np.linalg.norm(tape.gradient(loss, batch).numpy(), axis=2).T[::-1]  # lag 0 first
-    found = gradients.decay(weights, windows, targets)
-    np.testing.assert_allclose(found.share["input"], by_bar / by_bar[0], rtol=1e-4)
+    decay = gradients.decay(weights, windows, targets)
+    np.testing.assert_allclose(decay.share["input"], by_bar / by_bar[0], rtol=1e-4)
     slope = np.abs(1 / (1 + np.exp(-answer.numpy())) - targets)
-    np.testing.assert_allclose(found.loss[0], slope * np.linalg.norm(weights.head), rtol=1e-5)
+    np.testing.assert_allclose(decay.loss[0], slope * np.linalg.norm(weights.head), rtol=1e-5)
 
 
 def test_a_linear_network_loses_exactly_the_powers_of_its_matrix():
@@ -192,8 +192,8 @@ def test_a_forget_gate_at_one_half_keeps_a_third_for_one_and_a_half_bars():
 
 
 def test_events_at_the_edge_are_dropped():
-    found = gates.around(np.arange(10.0), np.array([1, 4, 9]), reach=2)
-    np.testing.assert_array_equal(found, [[2, 3, 4, 5, 6]])
+    events = gates.around(np.arange(10.0), np.array([1, 4, 9]), reach=2)
+    np.testing.assert_array_equal(events, [[2, 3, 4, 5, 6]])
 
 
 def test_weights_of_another_shape_are_refused(pairs):

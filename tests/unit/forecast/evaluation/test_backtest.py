@@ -26,12 +26,12 @@ def rules(**more):
     return TradingConfig(**{"policy": "long-flat", "threshold": 0.0, "costs": Costs(fee_bps=1, slippage_bps=2)} | more)
 
 
-def certified(run, asked):
+def certified(run, trading):
     """The certificate of a backtest, without its statistics."""
     predictions, bars = run.predictions(), run.bars()
-    material = {"rules": asked, "validation": run.validation() if asked.learns else None, "bars_per_year": 252.0}
-    made = strategy.accounts(predictions, bars, **material)
-    return certify_fills(run.certificate(), made, predictions, bars, **material)
+    material = {"rules": trading, "validation": run.validation() if trading.learns else None, "bars_per_year": 252.0}
+    result = strategy.accounts(predictions, bars, **material)
+    return certify_fills(run.certificate(), result, predictions, bars, **material)
 
 
 @pytest.fixture(scope="module")
@@ -48,20 +48,20 @@ def run(saved, tmp_path):
 
 
 def test_a_backtest_without_choices_keeps_the_name_and_config_it_always_had(run):
-    made = evaluate(run, rules=rules(costs=Costs(fee_bps=1.0, slippage_bps=2.0)))
-    assert made.name == "long-flat_band-0.0_fee-1.0_slippage-2.0"
-    assert made.config == {"policy": "long-flat", "band": 0.0, "fee_bps": 1.0, "slippage_bps": 2.0}
-    assert made.metrics["trading"]["choices"] == []
+    backtest = evaluate(run, rules=rules(costs=Costs(fee_bps=1.0, slippage_bps=2.0)))
+    assert backtest.name == "long-flat_band-0.0_fee-1.0_slippage-2.0"
+    assert backtest.config == {"policy": "long-flat", "band": 0.0, "fee_bps": 1.0, "slippage_bps": 2.0}
+    assert backtest.metrics["trading"]["choices"] == []
 
 
 def test_every_ledger_adds_up_from_its_signals_and_bars(run):
     costs = Costs(fee_bps=3, slippage_bps=4, half_spread_bps=2, borrow_rate=0.1, financing_rate=0.2)
-    made = evaluate(run, rules=rules(policy="long-short", costs=costs, sizing="volatility", max_leverage=3.0))
+    backtest = evaluate(run, rules=rules(policy="long-short", costs=costs, sizing="volatility", max_leverage=3.0))
     bars = run.bars()
     opened, opens = bars["opened_at"].tolist(), bars["open"].tolist()
-    assert len(made.signals.groupby(["model", "member"])) == 2 * 3
-    for (model, member), signals in made.signals.groupby(["model", "member"]):
-        ledger = made.ledger[(made.ledger["model"] == model) & (made.ledger["member"] == member)]
+    assert len(backtest.signals.groupby(["model", "member"])) == 2 * 3
+    for (model, member), signals in backtest.signals.groupby(["model", "member"]):
+        ledger = backtest.ledger[(backtest.ledger["model"] == model) & (backtest.ledger["member"] == member)]
         drifted = 0.0
         for row, wanted in zip(ledger.itertuples(), [*signals["target"], 0.0], strict=True):
             bar = opened.index(row.time)
@@ -81,9 +81,9 @@ def test_every_ledger_adds_up_from_its_signals_and_bars(run):
 
 
 def test_the_trades_of_a_saved_backtest_add_up_to_its_accounts_and_metrics(run):
-    made = evaluate(run, rules=rules(policy="long-short", costs=Costs(fee_bps=3, slippage_bps=4, borrow_rate=0.1)))
-    saved = run.backtest(made.name)
-    pd.testing.assert_frame_equal(saved.trades, made.trades)
+    backtest = evaluate(run, rules=rules(policy="long-short", costs=Costs(fee_bps=3, slippage_bps=4, borrow_rate=0.1)))
+    saved = run.backtest(backtest.name)
+    pd.testing.assert_frame_equal(saved.trades, backtest.trades)
     opens = run.bars().set_index("opened_at")["open"]
     assert (saved.trades["entry_price"].to_numpy() == opens[saved.trades["entry_at"]].to_numpy()).all()
     assert (saved.trades["exit_price"].to_numpy() == opens[saved.trades["exit_at"]].to_numpy()).all()
@@ -91,35 +91,35 @@ def test_the_trades_of_a_saved_backtest_add_up_to_its_accounts_and_metrics(run):
     for name, rows in saved.ledger.groupby(["model", "member"]):
         returns = trades[name]["net_return"] if name in trades else np.zeros(0)
         assert np.prod(1 + returns) == pytest.approx(np.prod(1 + rows["net_return"]), abs=1e-12)
-    of_lstm, metrics = trades["lstm", "ensemble"], made.metrics["performance"]["lstm"]["ensemble"]
+    of_lstm, metrics = trades["lstm", "ensemble"], backtest.metrics["performance"]["lstm"]["ensemble"]
     assert metrics["trades"] == len(of_lstm)
     assert metrics["hit_rate"] == (of_lstm["net_return"] > 0).mean()
 
 
 def test_volatility_sizes_follow_from_the_closes_before_the_decision(run):
-    made = evaluate(run, rules=rules(sizing="volatility", target_volatility=0.15, max_leverage=1.5))
-    signals = made.signals[(made.signals["model"] == "lstm") & (made.signals["member"] == "ensemble")]
+    backtest = evaluate(run, rules=rules(sizing="volatility", target_volatility=0.15, max_leverage=1.5))
+    signals = backtest.signals[(backtest.signals["model"] == "lstm") & (backtest.signals["member"] == "ensemble")]
     close = run.bars().set_index("closed_at")["close"]
     moves = np.log(close / close.shift())
     for row in signals.iloc[[0, 100, -1]].itertuples():
         past = moves[: row.decided_at].iloc[-60:]
         wanted = min(0.15 / np.sqrt(252 * np.mean(past**2)), 1.5) if row.signal == "buy" else 0.0
         assert row.target == pytest.approx(wanted, rel=1e-9)
-    hold = made.ledger[made.ledger["model"] == "buy_and_hold"]
+    hold = backtest.ledger[backtest.ledger["model"] == "buy_and_hold"]
     assert 0.3 < hold["position"].iloc[:-1].min() < hold["position"].max() <= 1.5  # sized like every other buy
 
 
 def test_choices_are_in_metrics_config_and_sentences(run):
-    made = evaluate(run, rules=rules(**CHOOSING))
-    choices = made.metrics["trading"]["choices"]
+    backtest = evaluate(run, rules=rules(**CHOOSING))
+    choices = backtest.metrics["trading"]["choices"]
     assert len(choices) == 2 * 3 * 3  # models, members, folds
     lstm = [each["band"] for each in choices if (each["model"], each["member"]) == ("lstm", "ensemble")]
-    assert made.config["chosen_bands"]["lstm"] == lstm
+    assert backtest.config["chosen_bands"]["lstm"] == lstm
     chosen = f"the LSTM {', '.join(f'{each:g}' for each in lstm)}"
-    assert any(chosen in text for text in trading_notes(made.metrics["trading"]))
+    assert any(chosen in text for text in trading_notes(backtest.metrics["trading"]))
     assert all(each["calibration"] == "temperature" and each["rows"] > 50 for each in choices)
-    assert json.loads((run.folder / "backtests" / made.name / "config.json").read_text())["chosen_bands"]
-    assert made.signals["target"].between(0, 2).all()
+    assert json.loads((run.folder / "backtests" / backtest.name / "config.json").read_text())["chosen_bands"]
+    assert backtest.signals["target"].between(0, 2).all()
 
 
 def test_honest_choices_pass_the_certificate_and_more_is_compared(run):
@@ -139,22 +139,22 @@ def leaky(honest):
 
 def test_a_threshold_from_test_rows_is_caught(run, monkeypatch):
     monkeypatch.setattr(strategy, "accounts", leaky(accounts))
-    shown = certified(run, rules(threshold="auto"))
-    assert not shown["passed"]
-    assert any("bands of fold" in each and "scrambled" in each for each in shown["failures"])
+    certificate = certified(run, rules(threshold="auto"))
+    assert not certificate["passed"]
+    assert any("bands of fold" in each and "scrambled" in each for each in certificate["failures"])
 
 
 @pytest.mark.parametrize("kind", ["temperature", "isotonic"])
 def test_a_calibration_from_test_rows_is_caught(run, monkeypatch, kind):
     monkeypatch.setattr(strategy, "accounts", leaky(accounts))
-    shown = certified(run, rules(calibration=kind))
-    assert any("calibrations of fold" in each for each in shown["failures"])
+    certificate = certified(run, rules(calibration=kind))
+    assert any("calibrations of fold" in each for each in certificate["failures"])
 
 
 def test_a_validation_file_that_holds_test_rows_is_caught(run):
     write_parquet(run.folder / "validation.parquet", run.predictions())
-    shown = certified(run, rules(threshold="auto"))
-    assert any("is known too late for what is chosen on it" in each for each in shown["failures"])
+    certificate = certified(run, rules(threshold="auto"))
+    assert any("is known too late for what is chosen on it" in each for each in certificate["failures"])
 
 
 def test_a_size_that_knows_the_next_bar_is_caught(run, monkeypatch):
@@ -162,8 +162,8 @@ def test_a_size_that_knows_the_next_bar_is_caught(run, monkeypatch):
 
     honest = market_state.trailing_volatility
     monkeypatch.setattr(market_state, "trailing_volatility", lambda close, **more: np.roll(honest(close, **more), -2))
-    shown = certified(run, rules(sizing="volatility"))
-    assert any("targets before those of fold" in each for each in shown["failures"])
+    certificate = certified(run, rules(sizing="volatility"))
+    assert any("targets before those of fold" in each for each in certificate["failures"])
 
 
 def test_nothing_is_traded_at_an_open_without_volume_and_that_is_said(run):
@@ -171,38 +171,38 @@ def test_nothing_is_traded_at_an_open_without_volume_and_that_is_said(run):
     row = bars.index[bars["opened_at"] == run.predictions()["entry_at"].iloc[0]][0]
     bars.loc[row : row + 40, "volume"] = 0.0
     write_parquet(run.folder / "bars.parquet", bars)
-    made = evaluate(run, rules=rules())
-    silent = made.ledger[made.ledger["time"] <= bars["opened_at"][row + 40]]
+    backtest = evaluate(run, rules=rules())
+    silent = backtest.ledger[backtest.ledger["time"] <= bars["opened_at"][row + 40]]
     assert not silent["position"].any()
     assert not silent["traded"].any()
-    assert made.metrics["trading"]["bars_without_volume"] == 41
-    assert any("41 bars had no volume" in each for each in trading_notes(made.metrics["trading"]))
-    assert made.metrics["certificate"]["passed"]
+    assert backtest.metrics["trading"]["bars_without_volume"] == 41
+    assert any("41 bars had no volume" in each for each in trading_notes(backtest.metrics["trading"]))
+    assert backtest.metrics["certificate"]["passed"]
 
 
 def test_a_source_without_any_volume_says_nothing_about_trading(run):
     write_parquet(run.folder / "bars.parquet", run.bars().assign(volume=0.0))
-    made = evaluate(run, rules=rules())
-    assert made.metrics["trading"]["bars_without_volume"] == 0
-    assert made.ledger["traded"].abs().sum() > 10
+    backtest = evaluate(run, rules=rules())
+    assert backtest.metrics["trading"]["bars_without_volume"] == 0
+    assert backtest.ledger["traded"].abs().sum() > 10
 
 
 def test_ruin_is_said_and_an_account_never_falls_below_zero(run):
-    made = evaluate(run, rules=rules(costs=Costs(fee_bps=9_000, slippage_bps=2_000)))
-    assert set(made.metrics["trading"]["ruined"]) >= {"lstm", "simple_rnn", "buy_and_hold"}
-    assert any(each.startswith("The LSTM lost everything on 20") for each in trading_notes(made.metrics["trading"]))
-    assert made.ledger["net_return"].min() == -1.0
-    assert made.metrics["performance"]["lstm"]["ensemble"]["total_return"] == -1.0
-    assert made.metrics["certificate"]["passed"]
+    backtest = evaluate(run, rules=rules(costs=Costs(fee_bps=9_000, slippage_bps=2_000)))
+    assert set(backtest.metrics["trading"]["ruined"]) >= {"lstm", "simple_rnn", "buy_and_hold"}
+    assert any(each.startswith("The LSTM lost everything on 20") for each in trading_notes(backtest.metrics["trading"]))
+    assert backtest.ledger["net_return"].min() == -1.0
+    assert backtest.metrics["performance"]["lstm"]["ensemble"]["total_return"] == -1.0
+    assert backtest.metrics["certificate"]["passed"]
 
 
 def test_a_model_that_never_trades_is_said_to_and_tells_nothing(run):
-    made = evaluate(run, rules=rules(threshold=0.49))
-    assert "The LSTM and the SimpleRNN never held a position." in trading_notes(made.metrics["trading"])
-    assert made.metrics["verdict"]["money"] == "inconclusive"
-    money = Verdict.from_json(made.metrics["verdict"]).of("money")
+    backtest = evaluate(run, rules=rules(threshold=0.49))
+    assert "The LSTM and the SimpleRNN never held a position." in trading_notes(backtest.metrics["trading"])
+    assert backtest.metrics["verdict"]["money"] == "inconclusive"
+    money = Verdict.from_json(backtest.metrics["verdict"]).of("money")
     assert {each.reason for each in money if each.benchmark != "previous_sign"} == {"never_traded"}
-    assert not made.ledger[made.ledger["model"] == "lstm"]["cost"].any()
+    assert not backtest.ledger[backtest.ledger["model"] == "lstm"]["cost"].any()
 
 
 def test_a_run_without_validation_rows_is_one_clear_line(run):
@@ -233,9 +233,9 @@ def test_an_estimated_spread_is_paid_on_what_is_traded(run):
     bars = run.bars()
     bars["closed_at"] = bars["opened_at"].shift(-1).fillna(bars["closed_at"].iloc[-1])  # one bar after another
     write_parquet(run.folder / "bars.parquet", bars)
-    made = evaluate(run, rules=rules(spread="bars"))
-    assert made.metrics["trading"]["half_spread_bps"] >= 0
-    traded = made.ledger[made.ledger["traded"].abs() > 1e-9]
+    backtest = evaluate(run, rules=rules(spread="bars"))
+    assert backtest.metrics["trading"]["half_spread_bps"] >= 0
+    traded = backtest.ledger[backtest.ledger["traded"].abs() > 1e-9]
     assert (traded["cost"] >= traded["traded"].abs() * 3 / 10_000 - 1e-15).all()
     assert (traded["cost"] > traded["traded"].abs() * 3 / 10_000 + 1e-9).any()
 
@@ -259,35 +259,39 @@ def constant(run):
 
 def test_constant_prices_lose_what_is_paid_and_tell_nothing(run):
     constant(run)
-    made = evaluate(run, rules=rules(sizing="volatility", max_leverage=1.5))
-    held = made.ledger[made.ledger["model"] == "buy_and_hold"]["position"]
+    backtest = evaluate(run, rules=rules(sizing="volatility", max_leverage=1.5))
+    held = backtest.ledger[backtest.ledger["model"] == "buy_and_hold"]["position"]
     assert set(held.iloc[:-1]) == {1.5}  # no volatility: the most that is allowed
-    assert not made.ledger["gross_return"].any()
-    assert made.metrics["performance"]["buy_and_hold"]["ensemble"]["total_return"] == pytest.approx(
+    assert not backtest.ledger["gross_return"].any()
+    assert backtest.metrics["performance"]["buy_and_hold"]["ensemble"]["total_return"] == pytest.approx(
         (1 - 0.00045) ** 2 - 1
     )
-    assert made.metrics["performance"]["cash"]["ensemble"]["sharpe"] is None
+    assert backtest.metrics["performance"]["cash"]["ensemble"]["sharpe"] is None
 
 
 def test_constant_prices_choose_to_stand_aside_and_say_why(run):
     constant(run)
-    made = evaluate(run, rules=rules(**CHOOSING))
-    assert not made.signals["target"].any()
-    assert (made.metrics["verdict"]["skill"], made.metrics["verdict"]["money"]) == ("inconclusive", "inconclusive")
-    said = " ".join(trading_notes(made.metrics["trading"]))
+    backtest = evaluate(run, rules=rules(**CHOOSING))
+    assert not backtest.signals["target"].any()
+    assert (backtest.metrics["verdict"]["skill"], backtest.metrics["verdict"]["money"]) == (
+        "inconclusive",
+        "inconclusive",
+    )
+    said = " ".join(trading_notes(backtest.metrics["trading"]))
     assert "validation rows of one class only: not calibrated" in said
     assert "Kelly's fraction is not known, nothing is held" in said
     assert "The LSTM and the SimpleRNN never held a position." in said
 
 
 def test_a_single_seed_is_traded_alone_and_its_spread_is_not_made_up(tmp_path):
-    made = evaluate(tradable_run(tmp_path, bars=500, folds=2, seeds=1), rules=rules(**CHOOSING))
+    backtest = evaluate(tradable_run(tmp_path, bars=500, folds=2, seeds=1), rules=rules(**CHOOSING))
     one, mean = (
-        made.ledger[(made.ledger["model"] == "lstm") & (made.ledger["member"] == each)] for each in ("0", "ensemble")
+        backtest.ledger[(backtest.ledger["model"] == "lstm") & (backtest.ledger["member"] == each)]
+        for each in ("0", "ensemble")
     )
     np.testing.assert_array_equal(one["net_return"], mean["net_return"])
-    assert made.metrics["performance"]["lstm"]["spread"]["total_return"]["std"] is None
-    assert {each["reason"] for each in made.metrics["verdict"]["comparisons"] if each["question"] == "skill"} == {
+    assert backtest.metrics["performance"]["lstm"]["spread"]["total_return"]["std"] is None
+    assert {each["reason"] for each in backtest.metrics["verdict"]["comparisons"] if each["question"] == "skill"} == {
         "single_seed"
     }
 
@@ -298,10 +302,10 @@ def test_paths_of_a_combinatorial_run_are_traded_but_nothing_is_chosen_on_rows_t
     write_json(run.folder / "run.json", described)
     rows = run.predictions()
     write_parquet(run.folder / "predictions.parquet", rows.assign(fold=(rows["fold"] + rows["seed"]) % 3))
-    made = evaluate(run, rules=rules())
-    assert (made.metrics["verdict"]["status"], made.metrics["verdict"]["skill"]) == ("combinatorial", None)
-    assert made.metrics["certificate"]["passed"], made.metrics["certificate"]["failures"]
-    assert write_report(run, backtest=made.name, folder=tmp_path).exists()
+    backtest = evaluate(run, rules=rules())
+    assert (backtest.metrics["verdict"]["status"], backtest.metrics["verdict"]["skill"]) == ("combinatorial", None)
+    assert backtest.metrics["certificate"]["passed"], backtest.metrics["certificate"]["failures"]
+    assert write_report(run, backtest=backtest.name, folder=tmp_path).exists()
     with pytest.raises(ConfigError, match="Expected split expanding or rolling for calibration"):
         evaluate(run, rules=rules(calibration="isotonic"))
 
@@ -311,8 +315,8 @@ def test_the_report_shows_choices_interest_and_both_reliabilities(run, tmp_path)
     described["config"]["horizon"] = 5
     write_json(run.folder / "run.json", described)
     costs = Costs(fee_bps=1, slippage_bps=2, half_spread_bps=1, borrow_rate=0.03)
-    made = evaluate(run, rules=rules(threshold="auto", calibration="isotonic", policy="long-short", costs=costs))
-    html = write_report(run, backtest=made.name, folder=tmp_path).read_text()
+    backtest = evaluate(run, rules=rules(threshold="auto", calibration="isotonic", policy="long-short", costs=costs))
+    html = write_report(run, backtest=backtest.name, folder=tmp_path).read_text()
     assert "Thresholds chosen on the validation rows of each fold" in html
     assert "paying 4 basis points, 3.0" in html.replace("\u00a0", " ")
     assert "LSTM, calibrated" in html
@@ -354,14 +358,14 @@ def test_a_delisting_at_nothing_is_lost_whole_though_its_last_bars_have_no_label
     described = json.loads((run.folder / "run.json").read_text())
     described["config"]["horizon"] = horizon
     write_json(run.folder / "run.json", described)
-    made = evaluate(run, rules=rules(costs=Costs(fee_bps=0, slippage_bps=0)))
+    backtest = evaluate(run, rules=rules(costs=Costs(fee_bps=0, slippage_bps=0)))
     of = {
         name: ledger.set_index("time")
-        for name, ledger in made.ledger[made.ledger["member"] == "ensemble"].groupby("model")
+        for name, ledger in backtest.ledger[backtest.ledger["member"] == "ensemble"].groupby("model")
     }
     crash = bars["opened_at"].iloc[last - 1]
     assert of["lstm"]["net_return"][crash] == of["buy_and_hold"]["net_return"][crash] == pytest.approx(1e-4 - 1)
     assert of["simple_rnn"]["net_return"][crash] == 0.0
     assert of["lstm"].index[-1] == bars["opened_at"].iloc[last]
-    assert len(made.signals) == 2 * 3 * rows["decided_at"].nunique()  # no decision is made up
-    assert made.metrics["certificate"]["passed"]
+    assert len(backtest.signals) == 2 * 3 * rows["decided_at"].nunique()  # no decision is made up
+    assert backtest.metrics["certificate"]["passed"]

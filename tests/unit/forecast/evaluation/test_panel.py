@@ -26,15 +26,15 @@ COSTS = Costs(fee_bps=3, slippage_bps=2, borrow_rate=0.05, financing_rate=0.04)
 @pytest.fixture
 def prices():
     """Six symbols: C is listed late, D is delisted early, E has days without a bar and B one without volume."""
-    made = {name: panel_bars(name, bars=500) for name in NAMES}
-    late = made["C"]
-    made["C"] = late.rows(slice(150, None))
-    made["D"] = made["D"].rows(slice(0, 380))
-    made["E"] = made["E"].rows(np.delete(np.arange(500), [330, 331, 400]))
-    volume = made["B"].volume.copy()
+    bars = {name: panel_bars(name, bars=500) for name in NAMES}
+    late = bars["C"]
+    bars["C"] = late.rows(slice(150, None))
+    bars["D"] = bars["D"].rows(slice(0, 380))
+    bars["E"] = bars["E"].rows(np.delete(np.arange(500), [330, 331, 400]))
+    volume = bars["B"].volume.copy()
     volume[[340, 341, 420]] = 0.0
-    made["B"] = dataclasses.replace(made["B"], volume=volume)
-    return made
+    bars["B"] = dataclasses.replace(bars["B"], volume=volume)
+    return bars
 
 
 @pytest.fixture
@@ -115,10 +115,10 @@ def slow_account(run, prices, policy, model):
 
 @pytest.mark.parametrize("policy", ["top-bottom:2", "top:2", "rank-weighted", "top-bottom:50"])
 def test_the_account_of_a_panel_is_that_of_a_slow_reference(run, prices, policy):
-    made = evaluate(run, rules=TradingConfig(policy=policy, costs=COSTS))
+    backtest = evaluate(run, rules=TradingConfig(policy=policy, costs=COSTS))
     for model in ("lstm", "simple_rnn"):
         book, times = slow_account(run, prices, policy, model)
-        ledger = made.ledger[(made.ledger["model"] == model) & (made.ledger["member"] == ENSEMBLE)]
+        ledger = backtest.ledger[(backtest.ledger["model"] == model) & (backtest.ledger["member"] == ENSEMBLE)]
         assert list(ledger["time"]) == times
         np.testing.assert_allclose(ledger["net_return"], book.net, rtol=0, atol=1e-12)
         np.testing.assert_allclose(ledger["cost"], book.paid, rtol=0, atol=1e-12)
@@ -126,8 +126,8 @@ def test_the_account_of_a_panel_is_that_of_a_slow_reference(run, prices, policy)
 
 def test_holding_the_universe_is_an_equal_part_of_every_symbol_alive(run, prices):
     """One day: the part of each is 1 / names alive, and a name without a bar that day keeps its part."""
-    made = evaluate(run, rules=TradingConfig(costs=Costs(fee_bps=0, slippage_bps=0)))
-    held = made.ledger[made.ledger["model"] == "buy_and_hold"].set_index("time")
+    backtest = evaluate(run, rules=TradingConfig(costs=Costs(fee_bps=0, slippage_bps=0)))
+    held = backtest.ledger[backtest.ledger["model"] == "buy_and_hold"].set_index("time")
     day = pd.Timestamp(prices["A"].opened_at[300], tz="UTC")
     rows = run.predictions()
     alive = sorted(set(rows[rows["entry_at"] == day]["symbol"]))
@@ -136,7 +136,7 @@ def test_holding_the_universe_is_an_equal_part_of_every_symbol_alive(run, prices
            (prices[name] for name in alive)]  # fmt: skip
     assert held.loc[day, "net_return"] == pytest.approx(np.mean([e.open[1] / e.open[0] - 1 for e in own]), abs=1e-12)
     assert held["position"].iloc[:-1].max() < 1.2
-    cash = made.ledger[made.ledger["model"] == "cash"]
+    cash = backtest.ledger[backtest.ledger["model"] == "cash"]
     assert not cash["net_return"].any()
 
 
@@ -145,13 +145,13 @@ def test_a_planted_edge_is_skill_over_the_panel_and_no_edge_is_none(tmp_path):
     run, _ = panel_run(
         tmp_path / "runs", tmp_path, prices=prices, edge={"simple_rnn": 0.0, "lstm": 0.2}, baselines=(), seeds=3
     )
-    made = evaluate(run, rules=TradingConfig(policy="top-bottom:4", costs=Costs(fee_bps=0, slippage_bps=0)))
-    comparisons = {(each["model"], each["benchmark"]): each for each in made.metrics["verdict"]["comparisons"]
+    backtest = evaluate(run, rules=TradingConfig(policy="top-bottom:4", costs=Costs(fee_bps=0, slippage_bps=0)))
+    comparisons = {(each["model"], each["benchmark"]): each for each in backtest.metrics["verdict"]["comparisons"]
                    if each["question"] == "skill"}  # fmt: skip
     assert comparisons["lstm", "simple_rnn"]["answer"] == "better"
     assert comparisons["lstm", "base_rate"]["answer"] == "better"
     assert comparisons["simple_rnn", "base_rate"]["answer"] == "inconclusive"
-    panel = made.metrics["panel"]
+    panel = backtest.metrics["panel"]
     assert panel["rank_ic"]["lstm"]["mean"] == pytest.approx(0.19, abs=0.03)  # 0.2 / sqrt(1.04)
     assert panel["rank_ic"]["lstm"]["t"] > 10
     assert panel["rank_ic"]["lstm"]["decay"]["1"] > 3 * abs(panel["rank_ic"]["lstm"]["decay"]["20"])
@@ -160,13 +160,13 @@ def test_a_planted_edge_is_skill_over_the_panel_and_no_edge_is_none(tmp_path):
     assert panel["in_symbols"]["lstm"]["of"] == 20
     assert panel["in_symbols"]["lstm"]["positive"] >= 17
     assert panel["names_held"]["lstm"] == {"long": 4.0, "short": 4.0}
-    assert made.metrics["performance"]["lstm"]["ensemble"]["exposure"] == pytest.approx(2.0)
+    assert backtest.metrics["performance"]["lstm"]["ensemble"]["exposure"] == pytest.approx(2.0)
 
 
 def test_contributions_of_the_symbols_add_up_to_what_the_account_earned_less_costs(run):
-    made = evaluate(run, rules=TradingConfig(policy="top-bottom:2", costs=Costs(fee_bps=5, slippage_bps=0)))
-    ledger = made.ledger[(made.ledger["model"] == "lstm") & (made.ledger["member"] == ENSEMBLE)]
-    total = sum(each["contribution"]["lstm"] for each in made.metrics["panel"]["by_symbol"])
+    backtest = evaluate(run, rules=TradingConfig(policy="top-bottom:2", costs=Costs(fee_bps=5, slippage_bps=0)))
+    ledger = backtest.ledger[(backtest.ledger["model"] == "lstm") & (backtest.ledger["member"] == ENSEMBLE)]
+    total = sum(each["contribution"]["lstm"] for each in backtest.metrics["panel"]["by_symbol"])
     assert total == pytest.approx(float((ledger["gross_return"] - ledger["cost"]).sum()), abs=1e-12)
 
 
@@ -203,9 +203,9 @@ def test_shares_of_a_day_do_not_depend_on_days_after_it(run):
 @pytest.mark.parametrize("policy", ["long-flat", "long-short", "top:2", "quantile:0.3", "top-drop:3:1"])
 @pytest.mark.parametrize("weighting", ["equal", "inverse-volatility"])
 def test_every_policy_gives_a_page(run, tmp_path, policy, weighting):
-    made = evaluate(run, rules=TradingConfig(policy=policy, weighting=weighting, costs=COSTS))
-    page = write_report(run, backtest=made.name, folder=tmp_path / "reports").read_text()
-    assert f"certificate {made.metrics['certificate']['sha256'][:16]}" in page
+    backtest = evaluate(run, rules=TradingConfig(policy=policy, weighting=weighting, costs=COSTS))
+    page = write_report(run, backtest=backtest.name, folder=tmp_path / "reports").read_text()
+    assert f"certificate {backtest.metrics['certificate']['sha256'][:16]}" in page
     for text in (
         "Ranks across the symbols",
         "By symbol",
@@ -215,8 +215,8 @@ def test_every_policy_gives_a_page(run, tmp_path, policy, weighting):
         "Trial log",
     ):
         assert text in page
-    assert made.metrics["performance"]["lstm"]["ensemble"]["exposure"] <= 2.0 + 1e-9
-    assert made.metrics["certificate"]["passed"]
+    assert backtest.metrics["performance"]["lstm"]["ensemble"]["exposure"] <= 2.0 + 1e-9
+    assert backtest.metrics["certificate"]["passed"]
 
 
 def test_equal_probabilities_hold_nothing_on_two_sides_and_everything_on_one(tmp_path, prices):
@@ -248,13 +248,13 @@ def test_a_delisting_at_almost_nothing_is_lost_whole(tmp_path, horizon):
     )
     table = run.predictions()
     finished_again(run, table.assign(probability=np.where(table["symbol"] == "D", 0.9, 0.5)))
-    made = evaluate(run, rules=TradingConfig(policy="top:1", costs=Costs(fee_bps=0, slippage_bps=0)))
-    ledger = made.ledger[(made.ledger["model"] == "lstm") & (made.ledger["member"] == ENSEMBLE)]
+    backtest = evaluate(run, rules=TradingConfig(policy="top:1", costs=Costs(fee_bps=0, slippage_bps=0)))
+    ledger = backtest.ledger[(backtest.ledger["model"] == "lstm") & (backtest.ledger["member"] == ENSEMBLE)]
     assert float(np.prod(1.0 + ledger["net_return"])) == pytest.approx(1e-4, rel=0.2)
-    held = made.ledger[made.ledger["model"] == "buy_and_hold"]
+    held = backtest.ledger[backtest.ledger["model"] == "buy_and_hold"]
     assert float(np.prod(1.0 + held["net_return"])) == pytest.approx(0.75, abs=0.01)
     assert held["position"].max() < 1.02  # while D is kept, its quarter is not there for the others
-    assert made.metrics["trading"]["ended"] == {"D": "2015-10-27"}
+    assert backtest.metrics["trading"]["ended"] == {"D": "2015-10-27"}
 
 
 def test_ten_names_that_enter_and_leave_by_date_are_held_as_worked_out_by_hand(tmp_path):
@@ -272,15 +272,17 @@ def test_ten_names_that_enter_and_leave_by_date_are_held_as_worked_out_by_hand(t
     table = run.predictions()
     finished_again(run, table.assign(probability=0.6 - 0.01 * table["symbol"].map(names.index)))
     free = Costs(fee_bps=0, slippage_bps=0)
-    made = evaluate(run, rules=TradingConfig(policy="top-bottom:2", costs=free))
+    backtest = evaluate(run, rules=TradingConfig(policy="top-bottom:2", costs=free))
     by_hand = {
         ("2015-08-20", "2015-08-31"): ("AC", "IJ"),
         ("2015-09-01", "2015-09-09"): ("CD", "IJ"),
         ("2015-09-10", "2015-09-20"): ("BC", "IJ"),
         ("2015-09-21", "2015-09-28"): ("BC", "HI"),
     }
-    signals = made.signals[made.signals["model"] == "lstm"].set_index("decided_at")
-    earned = made.ledger[(made.ledger["model"] == "lstm") & (made.ledger["member"] == ENSEMBLE)].set_index("time")
+    signals = backtest.signals[backtest.signals["model"] == "lstm"].set_index("decided_at")
+    earned = backtest.ledger[(backtest.ledger["model"] == "lstm") & (backtest.ledger["member"] == ENSEMBLE)].set_index(
+        "time"
+    )
     opens = pd.DataFrame({name: pd.Series(own.open, own.opened_at) for name, own in bars.items()}).tz_localize("UTC")
     returns = opens.shift(-1) / opens - 1.0
     for (first, last), (long, short) in by_hand.items():
@@ -291,8 +293,8 @@ def test_ten_names_that_enter_and_leave_by_date_are_held_as_worked_out_by_hand(t
             assert targets[targets < 0].to_dict() == dict.fromkeys(short, -0.5), day
             expected = 0.5 * (returns.loc[opened, list(long)].sum() - returns.loc[opened, list(short)].sum())
             assert earned.loc[opened, "gross_return"] == pytest.approx(expected, abs=1e-12), day
-    assert made.metrics["trading"]["left"] == {"A": "2015-09-02", "J": "2015-09-22"}
-    assert made.metrics["trading"]["ended"] == {}
+    assert backtest.metrics["trading"]["left"] == {"A": "2015-09-02", "J": "2015-09-22"}
+    assert backtest.metrics["trading"]["ended"] == {}
 
 
 def test_a_policy_of_ranks_says_buy_again_after_a_time_outside_the_universe(tmp_path, prices):
@@ -302,8 +304,8 @@ def test_a_policy_of_ranks_says_buy_again_after_a_time_outside_the_universe(tmp_
     days = sorted(table.loc[table["symbol"] == "A", "decided_at"].unique())
     away = (table["symbol"] == "A") & table["decided_at"].isin(days[10:20])
     finished_again(run, table.assign(probability=np.where(table["symbol"] == "A", 0.9, 0.5))[~away])
-    made = evaluate(run, rules=TradingConfig(policy="top:1", costs=COSTS)).signals
-    signals = made[(made["symbol"] == "A") & (made["model"] == "lstm")].set_index("decided_at")["signal"]
+    decisions = evaluate(run, rules=TradingConfig(policy="top:1", costs=COSTS)).signals
+    signals = decisions[(decisions["symbol"] == "A") & (decisions["model"] == "lstm")].set_index("decided_at")["signal"]
     assert list(signals[signals != "hold"].index) == [days[0], days[20]]
     assert set(signals[signals != "hold"]) == {"buy"}
 
@@ -316,8 +318,10 @@ def test_a_hold_after_a_time_outside_the_universe_holds_nothing(tmp_path, prices
     mine = table["symbol"] == "A"
     table = table.assign(probability=np.where(mine & (table["decided_at"] == days[10]), 0.9, 0.5))
     finished_again(run, table[~(mine & table["decided_at"].isin(days[20:40]))])
-    made = evaluate(run, rules=TradingConfig(threshold=0.1, costs=COSTS))
-    held = made.signals[(made.signals["symbol"] == "A") & (made.signals["model"] == "lstm")].set_index("decided_at")
+    backtest = evaluate(run, rules=TradingConfig(threshold=0.1, costs=COSTS))
+    held = backtest.signals[(backtest.signals["symbol"] == "A") & (backtest.signals["model"] == "lstm")].set_index(
+        "decided_at"
+    )
     assert (held.loc[days[10] : days[19], "target"] > 0).all()
     assert not held.loc[days[40] :, "target"].any()
 
@@ -340,9 +344,9 @@ def long(tmp_path_factory):
 @pytest.mark.parametrize("kind", ["temperature", "isotonic"])
 def test_probabilities_of_a_panel_are_recalibrated_on_the_validation_rows_of_all_symbols(long, kind):
     """As scikit-learn maps them, or by the one number of the highest likelihood; the target of no test row matters."""
-    made = evaluate(long, rules=TradingConfig(calibration=kind, costs=COSTS))
-    given = made.signals[made.signals["model"] == "lstm"].set_index(["decided_at", "symbol"])["probability"]
-    assert made.metrics["certificate"]["passed"]
+    backtest = evaluate(long, rules=TradingConfig(calibration=kind, costs=COSTS))
+    given = backtest.signals[backtest.signals["model"] == "lstm"].set_index(["decided_at", "symbol"])["probability"]
+    assert backtest.metrics["certificate"]["passed"]
     raw, validation = long.predictions(), long.validation()
     for fold, rows in raw[raw["model"] == "lstm"].groupby("fold"):
         checked = validation[(validation["model"] == "lstm") & (validation["fold"] == fold)]
@@ -374,12 +378,14 @@ def test_the_threshold_of_a_panel_is_the_one_that_earned_most_on_the_validation_
     side = np.where(checked["forward_return"] > 0.0, 1.0, -1.0) * np.where(fold == 0, -0.04, 0.004)
     rest = {"predictions": run.predictions(), "history": run.history(), "certificate": run.certificate()}
     run.finish(validation=checked.assign(probability=0.5 + side), seconds=1.0, **rest)
-    made = evaluate(run, rules=TradingConfig(threshold="auto", costs=Costs(fee_bps=0, slippage_bps=0)))
-    assert made.metrics["trading"]["chosen_thresholds"] == made.config["chosen_bands"] == {"lstm": [0.05, 0.0]}
-    assert made.metrics["certificate"]["passed"]
-    page = write_report(run, backtest=made.name, folder=tmp_path / "reports").read_text()
+    backtest = evaluate(run, rules=TradingConfig(threshold="auto", costs=Costs(fee_bps=0, slippage_bps=0)))
+    assert backtest.metrics["trading"]["chosen_thresholds"] == backtest.config["chosen_bands"] == {"lstm": [0.05, 0.0]}
+    assert backtest.metrics["certificate"]["passed"]
+    page = write_report(run, backtest=backtest.name, folder=tmp_path / "reports").read_text()
     assert "Thresholds chosen on the validation rows of each fold: the LSTM 0.05, 0" in page
-    rows = made.signals[made.signals["decided_at"].isin(set(run.predictions().query("fold == 0")["decided_at"]))]
+    rows = backtest.signals[
+        backtest.signals["decided_at"].isin(set(run.predictions().query("fold == 0")["decided_at"]))
+    ]
     for model, band in (("lstm", 0.05), ("logistic", 0.0)):
         of_model = rows[rows["model"] == model]
         assert ((of_model["signal"] == "buy") == (of_model["probability"] > 0.5 + band)).all()
@@ -395,10 +401,12 @@ def test_a_policy_of_ranks_over_two_calendars_is_one_line(tmp_path, prices):
 
 def exchange_bars(symbol, calendar, *, days):
     """A symbol on the days and hours of its exchange, holidays and half days included."""
-    known = schedule(calendar)
-    inside = (known.date >= np.datetime64(days[0])) & (known.date <= np.datetime64(days[1]))
-    made = panel_bars(symbol, bars=int(inside.sum()))
-    return dataclasses.replace(made, opened_at=known.open[inside], closed_at=known.close[inside], calendar=calendar)
+    sessions = schedule(calendar)
+    inside = (sessions.date >= np.datetime64(days[0])) & (sessions.date <= np.datetime64(days[1]))
+    bars = panel_bars(symbol, bars=int(inside.sum()))
+    return dataclasses.replace(
+        bars, opened_at=sessions.open[inside], closed_at=sessions.close[inside], calendar=calendar
+    )
 
 
 def test_tokyo_and_new_york_are_one_account_over_the_years_that_it_lasted(tmp_path):
@@ -411,22 +419,22 @@ def test_tokyo_and_new_york_are_one_account_over_the_years_that_it_lasted(tmp_pa
         predictions=run.predictions().assign(probability=0.6), validation=run.validation().assign(probability=0.6),
         history=run.history(), certificate=run.certificate(), seconds=1.0,
     )  # fmt: skip
-    made = evaluate(run, rules=TradingConfig(costs=Costs(fee_bps=2, slippage_bps=1)))
-    ensembles = made.ledger[made.ledger["member"] == ENSEMBLE]
+    backtest = evaluate(run, rules=TradingConfig(costs=Costs(fee_bps=2, slippage_bps=1)))
+    ensembles = backtest.ledger[backtest.ledger["member"] == ENSEMBLE]
     net = ensembles.pivot(index="time", columns="model", values="net_return")
     np.testing.assert_allclose(net["same_exposure:lstm"], net["buy_and_hold"], rtol=0, atol=1e-12)
     np.testing.assert_allclose(net["lstm"], net["buy_and_hold"], rtol=0, atol=1e-12)
     years = (net.index[-1] - net.index[0]) / pd.Timedelta(days=365.25)
-    assert made.metrics["period"]["years"] == pytest.approx(years, rel=0.02)
+    assert backtest.metrics["period"]["years"] == pytest.approx(years, rel=0.02)
     grown = float(np.prod(1.0 + net["lstm"]))
-    performance = made.metrics["performance"]["lstm"]["ensemble"]
+    performance = backtest.metrics["performance"]["lstm"]["ensemble"]
     assert performance["annual_return"] == pytest.approx(grown ** (1.0 / years) - 1.0, rel=0.03)
 
 
 def test_a_difference_of_accounts_over_several_names_is_not_split_by_one_position(run):
     """Long and short by the same amount is no exposure of two: there is no one position to split by."""
-    made = evaluate(run, rules=TradingConfig(policy="top-bottom:2", costs=COSTS))
-    money = [each for each in made.metrics["verdict"]["comparisons"] if each["question"] == "money"]
+    backtest = evaluate(run, rules=TradingConfig(policy="top-bottom:2", costs=COSTS))
+    money = [each for each in backtest.metrics["verdict"]["comparisons"] if each["question"] == "money"]
     assert money
     assert all(each["attribution"] is None for each in money)
 
@@ -443,7 +451,7 @@ def test_a_symbol_that_decides_twice_at_a_time_is_one_line(run):
 
 def test_the_capacity_is_that_of_the_volumes_traded_on_each_day(run, prices):
     metrics = evaluate(run, rules=TradingConfig(policy="top:1")).metrics
-    (known,) = [metrics["panel"]["capacity"]["lstm"]]
+    (capacity,) = [metrics["panel"]["capacity"]["lstm"]]
     signals = run.backtest(run.backtests()[-1]).signals.query("model == 'lstm'")
     entries = run.predictions().query("model == 'lstm' and seed == 0").set_index(["symbol", "decided_at"])["entry_at"]
     parts = []
@@ -454,9 +462,9 @@ def test_the_capacity_is_that_of_the_volumes_traded_on_each_day(run, prices):
             bar = bars.loc[entries[symbol, decided]]
             if bar["volume"]:
                 parts.append(1.0 / (bar["close"] * bar["volume"]))
-    assert known["currency"] == "USD"
-    assert known["trades"] >= len(parts) > 50
-    assert np.isclose(known["median"], 0.01 / np.median(parts), rtol=0.05)
+    assert capacity["currency"] == "USD"
+    assert capacity["trades"] >= len(parts) > 50
+    assert np.isclose(capacity["median"], 0.01 / np.median(parts), rtol=0.05)
 
 
 POLICIES = (

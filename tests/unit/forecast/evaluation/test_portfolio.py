@@ -66,25 +66,25 @@ def of(frame, **chosen):
 
 @pytest.mark.parametrize("weighting", ["equal", "inverse-volatility"])
 def test_a_portfolio_agrees_with_cash_and_shares(runs, weighting):
-    made = join(runs, rules=RULES, weighting=weighting)
+    portfolio = join(runs, rules=RULES, weighting=weighting)
     alone = [traded_accounts(run, rules=RULES) for run in runs]
-    ledger = of(made.ledger, model="lstm", member="ensemble")
+    ledger = of(portfolio.ledger, model="lstm", member="ensemble")
     times = ledger["time"].tolist()
     assert len(times) > 200
     opens, targets, tradable = [], [], []
     for number, each in enumerate(alone):
         row = [(one.model, one.member) for one in each.ledgers].index(("lstm", "ensemble"))
-        known = dict(zip(pd.DatetimeIndex(each.market.opened_at).tz_localize("UTC"), range(10_000), strict=False))
-        share = of(made.holdings, model="lstm", member="ensemble", symbol=("AAPL", "MSFT", "IBM")[number])["share"]
+        bar_of = dict(zip(pd.DatetimeIndex(each.market.opened_at).tz_localize("UTC"), range(10_000), strict=False))
+        share = of(portfolio.holdings, model="lstm", member="ensemble", symbol=("AAPL", "MSFT", "IBM")[number])["share"]
         price, wanted, able, target = [], [], [], 0.0
         for at, part in zip(times, share, strict=True):
-            if at in known and known[at] < len(each.market.opens) - 1:
-                target = each.targets[row, known[at]]
-            elif at in known:
+            if at in bar_of and bar_of[at] < len(each.market.opens) - 1:
+                target = each.targets[row, bar_of[at]]
+            elif at in bar_of:
                 target = 0.0
-            price.append(each.market.opens[known[at]] if at in known else price[-1])
+            price.append(each.market.opens[bar_of[at]] if at in bar_of else price[-1])
             wanted.append(target * part)
-            able.append(at in known)
+            able.append(at in bar_of)
         opens.append(price)
         targets.append(wanted[:-1])
         tradable.append(able)
@@ -95,33 +95,37 @@ def test_a_portfolio_agrees_with_cash_and_shares(runs, weighting):
     np.testing.assert_allclose(np.cumprod(1 + ledger["net_return"]), book.equity, rtol=1e-12)
     np.testing.assert_allclose(ledger["cost"], book.paid, atol=1e-13)
     for member, performance in {
-        "ensemble": made.metrics["performance"]["lstm"]["ensemble"],
-        **made.metrics["performance"]["lstm"]["seeds"],
+        "ensemble": portfolio.metrics["performance"]["lstm"]["ensemble"],
+        **portfolio.metrics["performance"]["lstm"]["seeds"],
     }.items():
-        held = of(made.holdings, model="lstm", member=member)
+        held = of(portfolio.holdings, model="lstm", member=member)
         sides = [np.sign(rows["position"].to_numpy()) for _, rows in held.groupby("symbol")]
         opened = sum(np.count_nonzero(side[(side != np.append(0, side[:-1]))]) for side in sides)
         assert performance["trades"] == opened > 3  # symbol by symbol: three symbols that are always held are three
 
 
 def test_equal_shares_add_up_and_go_to_those_that_are_left(runs):
-    made = join(runs, rules=RULES, weighting="equal")
-    table = of(made.holdings, model="lstm", member="ensemble").pivot(index="time", columns="symbol", values="share")
+    portfolio = join(runs, rules=RULES, weighting="equal")
+    table = of(portfolio.holdings, model="lstm", member="ensemble").pivot(
+        index="time", columns="symbol", values="share"
+    )
     assert set(np.round(table.iloc[:-1].sum(axis=1), 12)) == {1.0}
     end = table.index[np.flatnonzero(table["IBM"] == 0)[0]]
     assert table.loc[: end - pd.Timedelta("1h")].round(12).eq(round(1 / 3, 12)).all(axis=None)
     assert table.loc[end:, ["AAPL", "MSFT"]].iloc[:-1].eq(0.5).all(axis=None)
-    notes = trading_notes(made.metrics["trading"])
+    notes = trading_notes(portfolio.metrics["trading"])
     assert any(f"IBM ends on {end:%Y-%m-%d}" in each for each in notes)
-    assert made.metrics["trading"]["untradable_opens"]["MSFT"] > 0
+    assert portfolio.metrics["trading"]["untradable_opens"]["MSFT"] > 0
     assert any("could not be traded at some of" in each for each in notes)
-    held = of(made.holdings, symbol="IBM")
+    held = of(portfolio.holdings, symbol="IBM")
     assert not held.loc[held["time"] >= end, "position"].any()
 
 
 def test_shares_by_volatility_follow_from_the_closes_before(runs):
-    made = join([runs[0], make(runs[0].folder.parent, "GE", 7)], rules=RULES, weighting="inverse-volatility")
-    table = of(made.holdings, model="lstm", member="ensemble").pivot(index="time", columns="symbol", values="share")
+    portfolio = join([runs[0], make(runs[0].folder.parent, "GE", 7)], rules=RULES, weighting="inverse-volatility")
+    table = of(portfolio.holdings, model="lstm", member="ensemble").pivot(
+        index="time", columns="symbol", values="share"
+    )
     at = table.index[50]
     wild = {}
     for run in runs[0], make(runs[0].folder.parent, "GE", 7):
@@ -134,8 +138,8 @@ def test_shares_by_volatility_follow_from_the_closes_before(runs):
 def test_holding_two_symbols_in_equal_parts_by_hand(tmp_path):
     pair = [make(tmp_path, "AAPL", 0), make(tmp_path, "MSFT", 1)]
     free = TradingConfig(policy="long-flat", threshold=0.0, costs=Costs(fee_bps=0, slippage_bps=0))
-    made = join(pair, rules=free, weighting="equal")
-    hold = of(made.ledger, model="buy_and_hold")
+    portfolio = join(pair, rules=free, weighting="equal")
+    hold = of(portfolio.ledger, model="buy_and_hold")
     opens = [run.bars().set_index("opened_at")["open"][hold["time"]].to_numpy() for run in pair]
     growth = np.prod(0.5 * opens[0][1:] / opens[0][:-1] + 0.5 * opens[1][1:] / opens[1][:-1])
     assert (1 + hold["net_return"]).prod() == pytest.approx(growth, rel=1e-12)
@@ -158,10 +162,10 @@ def test_a_delisting_at_nothing_is_lost_though_its_last_bars_have_no_label(tmp_p
     described = json.loads((runs[1].folder / "run.json").read_text())
     described["config"]["horizon"] = horizon
     write_json(runs[1].folder / "run.json", described)
-    made = join(runs, rules=TradingConfig(costs=Costs(fee_bps=0, slippage_bps=0)), weighting="equal")
-    held = of(made.ledger, model="buy_and_hold").set_index("time")["net_return"]
+    portfolio = join(runs, rules=TradingConfig(costs=Costs(fee_bps=0, slippage_bps=0)), weighting="equal")
+    held = of(portfolio.ledger, model="buy_and_hold").set_index("time")["net_return"]
     assert held[bars["opened_at"].iloc[last - 1]] == pytest.approx(-0.5, abs=0.02)
-    assert made.metrics["trading"]["ended"] == {"IBM": f"{bars['opened_at'].iloc[last]:%Y-%m-%d}"}
+    assert portfolio.metrics["trading"]["ended"] == {"IBM": f"{bars['opened_at'].iloc[last]:%Y-%m-%d}"}
 
 
 def test_the_past_of_a_portfolio_needs_no_later_bar(tmp_path):
@@ -204,22 +208,22 @@ def test_a_network_that_one_run_lacks_is_left_out_named_and_decides_no_caveat(tm
 
 
 def test_a_portfolio_is_saved_compared_and_found_again(runs):
-    made = join(runs, rules=RULES, weighting="equal")
-    folder = save(made, runs=runs[0].folder.parent)
+    portfolio = join(runs, rules=RULES, weighting="equal")
+    folder = save(portfolio, runs=runs[0].folder.parent)
     assert sorted(path.name for path in folder.iterdir()) == [
         "config.json", "holdings.parquet", "ledger.parquet", "manifest.json", "metrics.json",
     ]  # fmt: skip
-    assert list_portfolios(runs[0].folder.parent) == [made.name]
-    assert made.name.startswith("AAPL+MSFT+IBM_equal_long-short_band-0.0_fee-3.0_slippage-4.0")
-    again = load(runs[0].folder.parent, made.name)
-    pd.testing.assert_frame_equal(again.ledger, made.ledger)
+    assert list_portfolios(runs[0].folder.parent) == [portfolio.name]
+    assert portfolio.name.startswith("AAPL+MSFT+IBM_equal_long-short_band-0.0_fee-3.0_slippage-4.0")
+    again = load(runs[0].folder.parent, portfolio.name)
+    pd.testing.assert_frame_equal(again.ledger, portfolio.ledger)
     pairs = [(each["question"], each["model"], each["benchmark"]) for each in again.metrics["verdict"]["comparisons"]]
     assert ("skill", "lstm", "simple_rnn") in pairs
     assert ("money", "lstm", "same_exposure") in pairs
     assert again.config["symbols"] == ["AAPL", "MSFT", "IBM"]
     (folder / "config.json").write_text("{}")
     with pytest.raises(RunError, match=r"config\.json .* was changed\. Expected sha256"):
-        load(runs[0].folder.parent, made.name)
+        load(runs[0].folder.parent, portfolio.name)
 
 
 def test_what_cannot_be_joined_is_one_clear_line(tmp_path):
@@ -254,15 +258,15 @@ def test_the_command_joins_runs_and_writes_a_page_that_the_index_lists(runs, tmp
     where = ["--data-dir", str(tmp_path / "data"), "--reports-dir", str(tmp_path / "reports"), "backtest"]
     assert command_line([*where, "AAPL", "MSFT", "--portfolio", "inverse-volatility", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    made, families = answer["portfolio"], answer["families"]
+    portfolio, families = answer["portfolio"], answer["families"]
     assert {each["runs"] for each in families} == {2}
     assert {each["symbol"] for family in families for each in family["members"]} == {"AAPL", "MSFT"}
-    page, index = Path(made["report"]).read_text(), (tmp_path / "reports" / "index.html").read_text()
+    page, index = Path(portfolio["report"]).read_text(), (tmp_path / "reports" / "index.html").read_text()
     assert "Skill, LSTM against SimpleRNN: none of 2 verdicts claims a difference" in index
-    assert f"Skill: {made['verdict']['skill']}." in page
+    assert f"Skill: {portfolio['verdict']['skill']}." in page
     assert "could not be traded at some of" in page
-    assert Path(made["report"]).name.replace("+", "%2B") in index
+    assert Path(portfolio["report"]).name.replace("+", "%2B") in index
     assert "http" not in re.sub(r"<script>.*?</script>|http-equiv", "", page, flags=re.DOTALL)
-    assert sum(made["mean_share"].values()) == pytest.approx(1.0)
+    assert sum(portfolio["mean_share"].values()) == pytest.approx(1.0)
     assert command_line([*where, "AAPL", "--portfolio", "equal"]) == 2
     assert "Expected two symbols or more for --portfolio, got AAPL" in capsys.readouterr().err

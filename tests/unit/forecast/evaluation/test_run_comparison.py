@@ -51,18 +51,18 @@ def daily(run, model, member="ensemble"):
 
 
 def test_the_difference_is_the_mean_over_common_days_with_the_interval_of_days_and_seeds(compared):
-    found = {each.model: each for each in differences(compared)}
+    by_model = {each.model: each for each in differences(compared)}
     a, b = compared[1].run, compared[0].run
     mine, other = daily(a, "lstm"), daily(b, "lstm")
-    assert found["lstm"].difference == pytest.approx(float((mine - other).mean()), rel=1e-12)
-    assert (found["lstm"].days, found["lstm"].first, found["lstm"].last) == (
+    assert by_model["lstm"].difference == pytest.approx(float((mine - other).mean()), rel=1e-12)
+    assert (by_model["lstm"].days, by_model["lstm"].first, by_model["lstm"].last) == (
         len(mine), str(mine.index[0]), str(mine.index[-1])
     )  # fmt: skip
     seeds = [np.stack([daily(run, "lstm", str(seed)) for seed in range(2)], 1) for run in (a, b)]
     expected = estimate_difference(mine.to_numpy(), other.to_numpy(), seeds_a=seeds[0], seeds_b=seeds[1])
-    assert found["simple_rnn"].missing == "same_returns"  # so that one test is left, at the full level
-    assert (found["lstm"].low, found["lstm"].high) == pytest.approx(expected.interval(0.95))
-    assert found["lstm"].p_value == pytest.approx(expected.p_value)
+    assert by_model["simple_rnn"].missing == "same_returns"  # so that one test is left, at the full level
+    assert (by_model["lstm"].low, by_model["lstm"].high) == pytest.approx(expected.interval(0.95))
+    assert by_model["lstm"].p_value == pytest.approx(expected.p_value)
 
 
 def test_an_answer_is_given_exactly_where_the_interval_excludes_zero(compared):
@@ -77,9 +77,9 @@ def test_runs_of_two_symbols_are_compared_on_the_days_they_share(runs):
     from forecast.runs.catalog import open_run
 
     compared = [open_compared(open_run(runs, name)) for name in ("AAPL-1d-aaaaaaaaaa", "MSFT-1d-cccccccccc")]
-    found = differences(compared)[0]
+    comparison = differences(compared)[0]
     days = set(daily(compared[0].run, "lstm").index) & set(daily(compared[1].run, "lstm").index)
-    assert 20 < found.days == len(days) < len(daily(compared[0].run, "lstm"))
+    assert 20 < comparison.days == len(days) < len(daily(compared[0].run, "lstm"))
     assert differing(compared) == {
         "symbol": ["AAPL", "MSFT"],
         "bars used": [each.run.describe()["data"]["fingerprint"][:12] for each in compared],
@@ -92,10 +92,10 @@ def test_runs_without_a_common_day_say_so_and_show_the_rest(runs, tmp_path):
     first, other = (open_compared(open_run(runs, name)) for name in ("AAPL-1d-aaaaaaaaaa", "MSFT-1d-cccccccccc"))
     moved = tuple(run_comparison.replace(each, days=each.days + np.timedelta64(10_000, "D")) for each in other.accounts)
     compared = [first, run_comparison.replace(other, accounts=moved)]
-    found = differences(compared)
-    assert {each.missing for each in found} == {"no_common_days"}
-    assert "no day in common" in section.sentence(found[0])
-    page = write_run_comparison(compared, found, folder=tmp_path)
+    rows = differences(compared)
+    assert {each.missing for each in rows} == {"no_common_days"}
+    assert "no day in common" in section.sentence(rows[0])
+    page = write_run_comparison(compared, rows, folder=tmp_path)
     assert "no day in common" in page.read_text()
 
 
@@ -110,8 +110,8 @@ def test_two_backtests_of_one_run_are_compared_like_two_runs(runs, tmp_path):
 
 def test_a_single_seed_is_compared_by_its_days_alone(tmp_path):
     runs = [build_run(tmp_path, name=f"A-1d-{number}", bars=300, folds=1, seeds=1, edge=number) for number in (0, 1)]
-    found = {each.model: each for each in differences([open_compared(run) for run in runs])}
-    assert found["lstm"].p_value is not None
+    by_model = {each.model: each for each in differences([open_compared(run) for run in runs])}
+    assert by_model["lstm"].p_value is not None
 
 
 def test_settings_that_differ_are_on_the_page_with_each_run_linked_that_has_one(runs, tmp_path):

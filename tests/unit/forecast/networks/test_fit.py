@@ -80,14 +80,14 @@ def test_epochs_of_two_compiled_calls_equal_a_plain_keras_loop(fitting, task, mo
     from pipelines.preprocessing import windows as views
 
     windows, fold, scaler = task
-    chosen, made = architecture(fitting, model), budget(fitting, epochs=6)
-    fitted = fitting.fit(windows, fold, scaler, architecture=chosen, seed=3, budget=made)
+    chosen, limits = architecture(fitting, model), budget(fitting, epochs=6)
+    fitted = fitting.fit(windows, fold, scaler, architecture=chosen, seed=3, budget=limits)
     weight_seed, order_seed = (int(each) for each in np.random.SeedSequence((3, fold.number)).generate_state(2))
     network = fitting.layers.build(chosen, seed=weight_seed)
     network.compile(keras.optimizers.Adam(0.01, global_clipnorm=1.0), keras.losses.BinaryCrossentropy(from_logits=True))
     shuffle = np.random.default_rng(order_seed)
     scaled = scaler.apply(windows.values)
-    for epoch in range(made.epochs):
+    for epoch in range(limits.epochs):
         order = shuffle.permutation(fold.train)
         losses = []
         for start in range(0, len(order), 32):
@@ -122,9 +122,9 @@ def test_the_same_seed_gives_the_same_digits_whatever_was_trained_before(fitting
 
 def test_the_room_that_shapes_are_compiled_for_decides_no_digit(fitting, task):
     windows, fold, scaler = task
-    chosen, made = architecture(fitting, "simple_rnn"), budget(fitting)
+    chosen, limits = architecture(fitting, "simple_rnn"), budget(fitting)
     fitted, roomier = (
-        fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=made, room=room) for room in (0, 2000)
+        fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=limits, room=room) for room in (0, 2000)
     )
     np.testing.assert_array_equal(fitted.val_loss, roomier.val_loss)
     np.testing.assert_array_equal(fitted.probability, roomier.probability)
@@ -152,9 +152,9 @@ def test_scrambling_the_test_rows_changes_neither_training_nor_stopping(fitting,
     targets = windows.targets.copy()
     targets[fold.test] = 1 - targets[fold.test]
     scrambled = type(windows)(**{**windows.__dict__, "values": changed, "targets": targets})
-    chosen, made = architecture(fitting, "lstm"), budget(fitting, epochs=40, patience=2)  # compiled anyway
-    before = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=made)
-    after = fitting.fit(scrambled, fold, scaler, architecture=chosen, seed=0, budget=made)
+    chosen, limits = architecture(fitting, "lstm"), budget(fitting, epochs=40, patience=2)  # compiled anyway
+    before = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=limits)
+    after = fitting.fit(scrambled, fold, scaler, architecture=chosen, seed=0, budget=limits)
     np.testing.assert_array_equal(before.val_loss, after.val_loss)
     assert before.probability[0] == after.probability[0]  # its window ends before the scrambled rows
     assert (before.probability[7:] != after.probability[7:]).all()
@@ -217,12 +217,12 @@ def test_a_row_without_weight_teaches_nothing_and_a_row_of_weight_two_counts_twi
 
 def test_probabilities_of_validation_rows_are_those_that_the_validation_loss_was_taken_from(fitting, task):
     windows, fold, scaler = task
-    found = fitting.fit(
+    member = fitting.fit(
         windows, fold, scaler, architecture=architecture(fitting, "lstm"), seed=0, budget=budget(fitting)
     )
-    target, probability = windows.targets[fold.validation], found.validation
+    target, probability = windows.targets[fold.validation], member.validation
     loss = -np.mean(np.where(target > 0, np.log(probability), np.log(1 - probability)))
-    assert loss == pytest.approx(found.val_loss[-1], abs=1e-5)
+    assert loss == pytest.approx(member.val_loss[-1], abs=1e-5)
 
 
 def test_every_recurrent_cell_of_the_registry_has_a_layer_of_its_own(fitting):
@@ -237,15 +237,15 @@ def test_a_member_whose_numbers_are_not_finite_forecasts_one_half_and_keeps_the_
     windows, fold, scaler = task
     wild = dataclasses.replace(budget(fitting, epochs=3, patience=patience), learning_rate=1e30, clip=0.0)
     chosen = architecture(fitting, "irnn")
-    found = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=wild)
-    assert found.diverged == 1
-    np.testing.assert_array_equal(found.probability, np.full(len(fold.test), 0.5))
-    np.testing.assert_array_equal(found.validation, np.full(len(fold.validation), 0.5))
-    assert [len(each) for each in (found.loss, found.val_loss, found.seconds)] == [0, 0, 0]
+    member = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=wild)
+    assert member.diverged == 1
+    np.testing.assert_array_equal(member.probability, np.full(len(fold.test), 0.5))
+    np.testing.assert_array_equal(member.validation, np.full(len(fold.validation), 0.5))
+    assert [len(each) for each in (member.loss, member.val_loss, member.seconds)] == [0, 0, 0]
     calm = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=budget(fitting))
     assert calm.diverged is None
     assert np.isfinite(calm.loss).all()
-    assert found.parameters == calm.parameters
+    assert member.parameters == calm.parameters
 
 
 def test_the_library_gives_no_advice_about_its_own_calls(fitting):

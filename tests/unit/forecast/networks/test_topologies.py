@@ -42,8 +42,8 @@ def test_outputs_are_those_of_the_other_backend(fitting, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     theirs = np.load(tmp_path / "o.npz")
-    for name, found in outputs(fitting).items():
-        np.testing.assert_allclose(theirs[name], found, atol=1e-5, err_msg=name)
+    for name, ours in outputs(fitting).items():
+        np.testing.assert_allclose(theirs[name], ours, atol=1e-5, err_msg=name)
 
 
 def test_one_to_one_and_one_to_many_know_the_latest_bar_alone(fitting):
@@ -86,20 +86,22 @@ def test_networks_begin_as_keras_own_layers_do(fitting, model):
     from keras import layers
 
     units = 64
-    found = fitting.layers.build(architecture(fitting, model, units=units), seed=3).get_weights()
+    weights = fitting.layers.build(architecture(fitting, model, units=units), seed=3).get_weights()
     layer = {"lstm": layers.LSTM, "gru": layers.GRU, "simple_rnn": layers.SimpleRNN}[model](units)
     layer.build((None, 7, 8))
     kernel, recurrent, bias = layer.get_weights()
     limit = np.sqrt(6 / sum(kernel.shape))
-    for each in (kernel, found[0]):
+    for each in (kernel, weights[0]):
         assert 0.98 * limit < np.abs(each).max() <= limit
         assert np.std(each) == pytest.approx(limit / np.sqrt(3), rel=0.05)
-    for each in (recurrent, found[1]):
+    for each in (recurrent, weights[1]):
         np.testing.assert_allclose(each @ each.T, np.eye(units), atol=1e-5)
-    np.testing.assert_array_equal(bias, found[2])
+    np.testing.assert_array_equal(bias, weights[2])
     limit = np.sqrt(6 / (units + 1))
-    assert 0.9 * limit < np.abs(found[3]).max() <= limit
-    assert (found[0] != fitting.layers.build(architecture(fitting, model, units=units), seed=4).get_weights()[0]).all()
+    assert 0.9 * limit < np.abs(weights[3]).max() <= limit
+    assert (
+        weights[0] != fitting.layers.build(architecture(fitting, model, units=units), seed=4).get_weights()[0]
+    ).all()
 
 
 def test_both_directions_begin_with_weights_of_their_own(fitting):
@@ -111,17 +113,17 @@ def test_both_directions_begin_with_weights_of_their_own(fitting):
 def test_a_label_that_only_its_own_bar_shows_is_learnt_in_step(fitting, task):
     """Held against the bar before or behind, the labels inside the window would be noise."""
     windows, fold, _ = task
-    made = planted(task, targets=(windows.values[windows.ends, 0] > 0).astype(np.float64))
-    found = fit(fitting, made, architecture(fitting, "gru_in_step"), epochs=12, learning_rate=0.03)
-    assert found.loss[-1] < 0.15
-    target = made[0].targets[fold.validation]
-    loss = -np.mean(np.where(target > 0, np.log(found.validation), np.log(1 - found.validation)))
-    assert loss == pytest.approx(found.val_loss[-1], abs=1e-5)  # of the last bar, which is traded
+    planted_rows = planted(task, targets=(windows.values[windows.ends, 0] > 0).astype(np.float64))
+    member = fit(fitting, planted_rows, architecture(fitting, "gru_in_step"), epochs=12, learning_rate=0.03)
+    assert member.loss[-1] < 0.15
+    target = planted_rows[0].targets[fold.validation]
+    loss = -np.mean(np.where(target > 0, np.log(member.validation), np.log(1 - member.validation)))
+    assert loss == pytest.approx(member.val_loss[-1], abs=1e-5)  # of the last bar, which is traded
     silent = fold.weights.copy()
     silent[fold.train[::2]] = 0.0
-    turned = np.where(silent == 0, 1 - made[0].targets, made[0].targets)
-    quiet = (made[0], dataclasses.replace(fold, weights=silent), made[2])
-    loud = (dataclasses.replace(made[0], targets=turned), quiet[1], made[2])
+    turned = np.where(silent == 0, 1 - planted_rows[0].targets, planted_rows[0].targets)
+    quiet = (planted_rows[0], dataclasses.replace(fold, weights=silent), planted_rows[2])
+    loud = (dataclasses.replace(planted_rows[0], targets=turned), quiet[1], planted_rows[2])
     one, other = (fit(fitting, each, architecture(fitting, "gru_in_step"), epochs=12) for each in (quiet, loud))
     np.testing.assert_array_equal(one.probability, other.probability)  # a row of weight 0 teaches nothing
 
@@ -145,30 +147,30 @@ def test_a_path_that_the_window_holds_is_learnt_step_by_step(path_task, path_mem
     from forecast.datasets import path_targets
 
     windows, fold, _ = path_task
-    found = path_member
+    member = path_member
     unit = path_targets.volatility(windows, train=fold.train)[fold.validation]
     came = path_targets.realised(windows, fold.validation, ahead=3) / unit[:, None]
-    by_step = np.mean((found.validation_path - came) ** 2, axis=0)
+    by_step = np.mean((member.validation_path - came) ** 2, axis=0)
     assert (by_step < 0.6 * np.mean(came**2, axis=0)).all(), by_step  # a bar off, and one step has 1 or more
-    assert by_step.mean() == pytest.approx(found.val_loss[-1], rel=1e-4)
+    assert by_step.mean() == pytest.approx(member.val_loss[-1], rel=1e-4)
     rose = came.sum(axis=1) > 0
-    assert np.mean((found.validation > 0.5) == rose) > 0.8
-    assert found.deviation == pytest.approx(np.sqrt(np.mean((found.validation_path - came).sum(axis=1) ** 2)))
-    assert found.path.shape == (len(fold.test), 3)
+    assert np.mean((member.validation > 0.5) == rose) > 0.8
+    assert member.deviation == pytest.approx(np.sqrt(np.mean((member.validation_path - came).sum(axis=1) ** 2)))
+    assert member.path.shape == (len(fold.test), 3)
 
 
 def test_a_stored_path_network_predicts_the_same_digits_and_needs_its_deviation(
     fitting, path_task, path_member, tmp_path
 ):
     windows, fold, scaler = path_task
-    found = path_member
-    chosen = found.architecture
+    member = path_member
+    chosen = member.architecture
     path = tmp_path / "seed-0.weights.h5"
-    path.write_bytes(found.weights)
+    path.write_bytes(member.weights)
     parameters = fitting.load(path, architecture=chosen)
     stored = {"ends": windows.ends[fold.test[:2]], "scaler": scaler, "architecture": chosen, "parameters": parameters}
-    again = fitting.predict(windows.values, **stored, deviation=found.deviation)
-    np.testing.assert_array_equal(again, found.probability[:2])
+    again = fitting.predict(windows.values, **stored, deviation=member.deviation)
+    np.testing.assert_array_equal(again, member.probability[:2])
     for wrong in (None, 0.0, float("nan"), "1"):
         with pytest.raises(RunError, match="Expected a deviation above 0 for gru_encoder_decoder"):
             fitting.predict(windows.values, **stored, deviation=wrong)

@@ -59,13 +59,13 @@ def test_the_sentence_names_the_window_and_both_networks(inspected: Path) -> Non
 
 def test_the_report_gets_the_sentence_its_interval_and_two_pictures(inspected: Path) -> None:
     said = json.loads((inspected / "said.json").read_text())
-    found = open_run(inspected / "data" / "runs").pictures()
-    assert found is not None
-    assert found["sentence"] == said["sentence"]
-    assert "95 % interval" in found["details"]
-    assert found["network"] == "LSTM"
-    assert set(found["figures"]) == {"gradient", "occlusion"}
-    assert found["figures"]["gradient"]["data"]
+    pictures = open_run(inspected / "data" / "runs").pictures()
+    assert pictures is not None
+    assert pictures["sentence"] == said["sentence"]
+    assert "95 % interval" in pictures["details"]
+    assert pictures["network"] == "LSTM"
+    assert set(pictures["figures"]) == {"gradient", "occlusion"}
+    assert pictures["figures"]["gradient"]["data"]
 
 
 def test_there_is_a_curve_for_every_member_stage_and_path(inspected: Path) -> None:
@@ -83,20 +83,20 @@ def test_there_is_a_curve_for_every_member_stage_and_path(inspected: Path) -> No
 
 def test_the_gates_of_the_chosen_window_and_their_averages_are_gates(inspected: Path) -> None:
     for name, members in (("window", 2), ("averages", 4)):
-        found = table(inspected, name)
-        assert len(found) == members * 10 * 4  # bars x units
-        assert found[["input", "forget", "output"]].to_numpy().min() > 0
-        assert found[["input", "forget", "output"]].to_numpy().max() < 1
+        rows = table(inspected, name)
+        assert len(rows) == members * 10 * 4  # bars x units
+        assert rows[["input", "forget", "output"]].to_numpy().min() > 0
+        assert rows[["input", "forget", "output"]].to_numpy().max() < 1
     units = table(inspected, "units")
     np.testing.assert_allclose(units["bars"], -1 / np.log(units["retention"]))
 
 
 def test_every_feature_of_every_bar_was_covered(inspected: Path) -> None:
-    found = table(inspected, "occlusion")
-    assert len(found) == 2 * 2 * 10 * 1  # models, folds, bars, features
-    assert set(found["lag"]) == set(range(10))
-    assert (found["change"] >= 0).all()
-    newest, oldest = (found.loc[found["lag"] == lag, "change"].mean() for lag in (0, 9))
+    rows = table(inspected, "occlusion")
+    assert len(rows) == 2 * 2 * 10 * 1  # models, folds, bars, features
+    assert set(rows["lag"]) == set(range(10))
+    assert (rows["change"] >= 0).all()
+    newest, oldest = (rows.loc[rows["lag"] == lag, "change"].mean() for lag in (0, 9))
     assert newest > oldest
 
 
@@ -120,10 +120,10 @@ def refused(damaged: Run, capsys: pytest.CaptureFixture[str], *options: str) -> 
     folder = damaged.folder.parents[1]
     arguments = ["--data-dir", str(folder), "--reports-dir", str(folder / "reports"), "inspect", *options]
     assert run(arguments) == 2
-    shown = capsys.readouterr()
-    assert shown.out == ""
+    captured = capsys.readouterr()
+    assert captured.out == ""
     assert not (damaged.folder / "inspection" / "inspection.json").exists()
-    return only_line(shown.err)
+    return only_line(captured.err)
 
 
 def rewrite(path: Path, change: Callable[[dict], object]) -> None:  # type: ignore[type-arg]
@@ -224,26 +224,26 @@ def test_a_gradient_that_grows_is_drawn_whole(farthest: float, top: float) -> No
 
 
 def test_the_sentence_says_when_a_gradient_fills_the_window() -> None:
-    found = [memory("simple_rnn", 8.6), memory("lstm", 29.0, whole=True)]
-    assert memory_section.sentence(found, window=30) == (
+    memories = [memory("simple_rnn", 8.6), memory("lstm", 29.0, whole=True)]
+    assert memory_section.sentence(memories, window=30) == (
         "Your window is 30 bars: the SimpleRNN’s gradient reaches 9, the LSTM’s the whole of it."
     )
-    assert "neither" not in memory_section.details(found, window=30)
-    found += [memory("gru", 29.0, whole=True), memory("lstm_one_to_one", 0.0)]
-    assert memory_section.sentence(found, window=30) == (
+    assert "neither" not in memory_section.details(memories, window=30)
+    memories += [memory("gru", 29.0, whole=True), memory("lstm_one_to_one", 0.0)]
+    assert memory_section.sentence(memories, window=30) == (
         "Your window is 30 bars: the SimpleRNN’s gradient reaches 9, the LSTM’s and the GRU’s the whole of it, "
         "the LSTM one-to-one’s the latest bar alone."
     )
 
 
 def test_the_details_say_what_is_out_of_reach_and_what_training_changed() -> None:
-    found = [
+    memories = [
         memory("simple_rnn", 9.0, low=8.0, high=10.0),
         memory("simple_rnn", 15.0, stage="initial"),
         memory("lstm", 18.0, low=17.0, high=19.5),
         memory("lstm", 17.5, stage="initial"),
     ]
-    assert memory_section.details(found, window=30) == (
+    assert memory_section.details(memories, window=30) == (
         "The 95 % intervals are 8.0 to 10.0 for the SimpleRNN and 17.0 to 19.5 for the LSTM. "
         "Training has shortened the SimpleRNN’s from 15.0 bars. "
         "Of what lies more than 18 bars back neither network can have learned much."
@@ -264,8 +264,8 @@ def opened() -> Iterator[Page]:
     pytest.importorskip("websockets")
     if not CHROMIUM:
         pytest.skip("needs Chromium")
-    with browser() as found:
-        yield found
+    with browser() as driver:
+        yield driver
 
 
 def assert_drawn(opened: Page, path: Path, *, width: int, scheme: str) -> None:

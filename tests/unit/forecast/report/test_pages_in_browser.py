@@ -272,7 +272,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_index(runs, folder=folder)
 
 
-def shown(page: Page) -> list[str]:
+def visible_names(page: Page) -> list[str]:
     names = "[...document.querySelectorAll('#runs tbody tr:not([hidden]) th')].map(each => each.firstChild.textContent)"
     return list(page.evaluate(names))
 
@@ -288,7 +288,7 @@ def test_runs_are_sorted_by_a_click(page: Page, index: Path) -> None:
     again = page.evaluate("[...document.querySelectorAll('#runs tbody tr')].map(row => row.cells[4].dataset.value)")
     assert again == [*reversed(ratios[:-1]), ""]
     page.evaluate("document.querySelectorAll('#runs thead button')[0].click()")
-    assert shown(page) == sorted(shown(page), key=str.lower)
+    assert visible_names(page) == sorted(visible_names(page), key=str.lower)
     assert page.errors() == []
     assert page.requests() == []
 
@@ -306,13 +306,13 @@ def test_runs_are_found_by_words_settings_and_notes(page: Page, index: Path) -> 
         ("nothing like it", []),
     ):
         page.evaluate(ask.format(text))
-        assert shown(page) == names
+        assert visible_names(page) == names
     page.evaluate(ask.format(""))
     page.evaluate(
         "(() => { const choice = document.querySelector('[data-filter=symbol]'); choice.value = 'AAPL'; "
         "choice.dispatchEvent(new Event('change')); })()"
     )
-    assert shown(page) == ["AAPL-1d-0000000000"]
+    assert visible_names(page) == ["AAPL-1d-0000000000"]
     assert page.evaluate("document.getElementById('count').textContent") == "1 of 4 runs"
 
 

@@ -20,7 +20,7 @@ MODEL = "lstm_encoder_decoder"
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """One fold, two seeds that err to both sides of the truth by half a unit; the unit is 0.01."""
-    made = build_run(
+    path_run = build_run(
         tmp_path_factory.mktemp("data") / "runs", bars=400, folds=1, seeds=2, networks=("lstm", MODEL), rng_seed=3
     )
     days = pd.date_range("2006-01-02", periods=41, tz="UTC")
@@ -33,8 +33,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             frames.append(
                 pd.DataFrame({"model": MODEL, "fold": 0, "seed": seed, "part": part, "decided_at": day, **columns})
             )
-    write_parquet(made.folder / "paths.parquet", pd.concat(frames, ignore_index=True))
-    return made
+    write_parquet(path_run.folder / "paths.parquet", pd.concat(frames, ignore_index=True))
+    return path_run
 
 
 @pytest.fixture(scope="module")

@@ -282,7 +282,7 @@ def test_overfitting_is_told_as_what_was_counted() -> None:
 
 
 def test_answers_for_awkward_numbers() -> None:
-    found = {
+    answers = {
         "unit": "day",
         "diebold_mariano": {"p_value": None, "reason": "3 decisions are too few"},
         "direction": {"lstm": {"p_value": None, "reason": "only one direction came"}},
@@ -291,7 +291,7 @@ def test_answers_for_awkward_numbers() -> None:
         "sharpe": {"lstm": {"deflated": None, "trials": 2}},
         "break_even": {"lstm": {"cost": None}, "simple_rnn": {"cost": -0.001}},
     }
-    said = [answer(found) for _, answer in robustness._QUESTIONS]
+    said = [answer(answers) for _, answer in robustness._QUESTIONS]
     assert said == [
         "Unknown: 3 decisions are too few.",
         "LSTM: unknown, only one direction came (Pesaran-Timmermann).",
@@ -481,11 +481,11 @@ def test_the_pictures_of_an_inspection_stand_in_the_report_and_otherwise_how_to_
         run.folder / "inspection" / "pictures.json",
         {**said, "figures": dict.fromkeys(("gradient", "occlusion"), figure)},
     )
-    shown = write_report(run, backtest="default", folder=tmp_path).read_text()
-    assert 'data-chart="memory-gradient" role="img" aria-label="Half is left."' in shown
-    assert 'data-chart="memory-occlusion"' in shown
-    assert "Your window is 30 bars: &lt;b&gt;9&lt;/b&gt;." in shown
-    assert f"forecast inspect {run.name}" not in shown
+    page = write_report(run, backtest="default", folder=tmp_path).read_text()
+    assert 'data-chart="memory-gradient" role="img" aria-label="Half is left."' in page
+    assert 'data-chart="memory-occlusion"' in page
+    assert "Your window is 30 bars: &lt;b&gt;9&lt;/b&gt;." in page
+    assert f"forecast inspect {run.name}" not in page
     (run.folder / "inspection" / "pictures.json").write_text("{}")
     with pytest.raises(RunError, match="do not hold 'figures'"):
         write_report(run, backtest="default", folder=tmp_path)

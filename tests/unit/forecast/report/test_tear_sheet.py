@@ -131,8 +131,8 @@ def test_times_that_are_stored_once_come_back_the_same(charts_times: list[list[i
     texts = [np.datetime_as_string(np.array(times, dtype="datetime64[ms]")).tolist() for times in charts_times]
     figures = {str(at): {"data": [{"x": x}], "layout": {}, "alt": ""} for at, x in enumerate(texts)}
     packed = json.loads(json.dumps(compacted(figures)))
-    known = packed["times"]["date"]
-    moments = known["first"] + known["step"] * np.cumsum([0, *known["gaps"]])
+    dates = packed["times"]["date"]
+    moments = dates["first"] + dates["step"] * np.cumsum([0, *dates["gaps"]])
     for at, times in enumerate(charts_times):
         places = packed["figures"][str(at)]["data"][0]["x"]
         steps = places["steps"] if "steps" in places else [1] * (places["count"] - 1)
@@ -150,10 +150,10 @@ def test_a_network_worse_than_the_base_rate_is_said_to_have_learned_nothing(
     verdict = {**context.metrics["verdict"], "caveats": [{"code": "nothing_learned", "value": 0.01, "subject": "lstm"}]}
     run = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1)
     loss = run.metrics("default")["prediction"]["lstm"]["ensemble"]["log_loss"]
-    told = tables.learned(gather(run, backtest="default"), Verdict.from_json(verdict))
-    assert [headline for headline, _ in told] == ["The LSTM has learned nothing about the size of the odds."]
-    assert f"is {loss:.4f}" in told[0][1]
-    assert f"had {loss - 0.01:.4f}" in told[0][1]
+    findings = tables.learned(gather(run, backtest="default"), Verdict.from_json(verdict))
+    assert [headline for headline, _ in findings] == ["The LSTM has learned nothing about the size of the odds."]
+    assert f"is {loss:.4f}" in findings[0][1]
+    assert f"had {loss - 0.01:.4f}" in findings[0][1]
 
 
 def test_the_page_of_a_default_run_stays_below_600_kilobytes(run: Run, tmp_path: Path) -> None:

@@ -34,9 +34,9 @@ def opened(run, task=TASK):
 
 
 def test_untouched_files_are_opened(run):
-    found = opened(run)
-    assert (found.architecture.model, found.architecture.units) == ("lstm", 4)
-    assert found.scaler.mean.shape == (1,)
+    checkpoint = opened(run)
+    assert (checkpoint.architecture.model, checkpoint.architecture.units) == ("lstm", 4)
+    assert checkpoint.scaler.mean.shape == (1,)
 
 
 def test_truncated_weights_are_refused_whether_their_sha256_fits_or_not(run):

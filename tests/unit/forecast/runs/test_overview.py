@@ -108,9 +108,9 @@ def test_a_damaged_backtest_or_label_leaves_the_rest_of_the_line(runs):
     assert "labels.json" in one(runs, run.name).problem
     (run.folder / "backtests" / "default" / "metrics.json").write_bytes(b"{}")
     (run.folder / "backtests" / "default").touch()
-    found = one(runs, run.name)
-    assert (found.status, found.skill) == ("finished", None)
-    assert "was changed" in found.problem
+    row = one(runs, run.name)
+    assert (row.status, row.skill) == ("finished", None)
+    assert "was changed" in row.problem
 
 
 def test_a_backtest_without_its_metrics_is_told(runs):

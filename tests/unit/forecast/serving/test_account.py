@@ -37,8 +37,8 @@ def target(day: int, position: float, price: float, *, run: str = "A-1") -> Targ
 def evening(journal, targets, *, day, cash, live=None, time=EVENING, actions=Actions.none):
     live = {run: run[0] for run in ({each.run for each in targets} if live is None else live)}
     orders = next_orders(journal, targets, live=live, cash=cash, actions=actions, now=at(day, time))
-    known = set(map(id, journal))
-    journal += [order for order in orders.values() if id(order) not in known]
+    earlier = set(map(id, journal))
+    journal += [order for order in orders.values() if id(order) not in earlier]
     return {key: (order.before, order.shares) for key, order in orders.items()}
 
 
@@ -120,7 +120,7 @@ def test_orders_are_kept_in_the_journal_as_they_were_given(tmp_path) -> None:
     journal, orders = Journal(tmp_path), []
     evening(orders, [target(0, 1.0, 10.0)], day=0, cash=500.0)
     taken = replace(orders[0], run="A-2", before=50, taken_over=("A-1",))
-    journal.order(lambda known: [*orders, taken])
+    journal.order(lambda orders_before: [*orders, taken])
     with journal.path.open("a") as file:
         file.write('{"event": "order", "run": "A-2", "symbol": "A", "shares": "50"}\n')
     assert journal.read().orders == (orders[0], taken)
@@ -161,7 +161,7 @@ def test_orders_add_up_to_the_shares_wanted_after_any_sequence(days, random) -> 
     live, cash, ended, broker, number = ["A-1", "B-1"], 1000.0, {}, Broker(), itertools.count(2)
     journal: list = []
     split_of = {"A": random.randrange(1, 9), "B": random.randrange(1, 9)}
-    known = {name: splits(name, {split_of[name]: 2.0} if name in split_of else {}) for name in "ABC"}
+    actions = {name: splits(name, {split_of[name]: 2.0} if name in split_of else {}) for name in "ABC"}
     quotes = {}
 
     def ask(day: int, failing: set[str]) -> None:
@@ -171,7 +171,7 @@ def test_orders_add_up_to_the_shares_wanted_after_any_sequence(days, random) -> 
             quote = quotes.setdefault((run, bar), (random.choice([-1.0, -0.5, 0.0, 1.0]), random.uniform(5, 50)))
             if symbol not in failing:
                 targets.append(target(bar, *quote, run=run))
-        orders = evening(journal, targets, day=day, cash=cash, live=set(live), actions=lambda name: known[name])
+        orders = evening(journal, targets, day=day, cash=cash, live=set(live), actions=lambda name: actions[name])
         for key, (before, after) in orders.items():
             broker.pending[key] = after - before
         if not failing:  # everything that is held is in the list
@@ -191,7 +191,7 @@ def test_orders_add_up_to_the_shares_wanted_after_any_sequence(days, random) -> 
             elif step == "delist":
                 ended.setdefault(symbol, day)
                 split_of = {name: split for name, split in split_of.items() if name != symbol or split <= day}
-                known[symbol] = splits(symbol, {split_of[symbol]: 2.0} if symbol in split_of else {})
+                actions[symbol] = splits(symbol, {split_of[symbol]: 2.0} if symbol in split_of else {})
             elif step == "add":
                 live.append(f"{symbol}-{next(number)}")
             elif runs:

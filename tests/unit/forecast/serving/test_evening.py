@@ -12,17 +12,17 @@ def test_a_defect_in_one_run_is_a_reason_like_any_other(tmp_path) -> None:
     runs = [
         LiveRun(run=f"{name}-1d-x", symbol=name, model="lstm", backtest="b", rules={}, added_at="") for name in "ABC"
     ]
-    asked = []
+    symbols = []
 
     def ask(each):
-        asked.append(each.symbol)
+        symbols.append(each.symbol)
         raise {"A": IndexError("out of range"), "B": RunError("It is gone."), "C": MemoryError("8 GB")}[each.symbol]
 
-    found = ask_all(runs, ask=ask, journal=Journal(tmp_path), now=np.datetime64("2024-01-02T22:00", "ns"))
-    assert asked == ["A", "B", "C"]
-    assert [(each.symbol, each.reason.split(".")[0]) for each in found.failures] == [
+    evening = ask_all(runs, ask=ask, journal=Journal(tmp_path), now=np.datetime64("2024-01-02T22:00", "ns"))
+    assert symbols == ["A", "B", "C"]
+    assert [(each.symbol, each.reason.split(".")[0]) for each in evening.failures] == [
         ("A", "IndexError: out of range"), ("B", "It is gone"),
         ("C", "Expected more memory than there is (8 GB)")
     ]  # fmt: skip
-    assert found.answers == ()
+    assert evening.answers == ()
     assert Journal(tmp_path).read().entries == ()

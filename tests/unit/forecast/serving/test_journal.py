@@ -130,12 +130,12 @@ def test_the_traded_network_is_the_one_that_was_chosen():
 
 
 def test_two_programs_at_once_pass_a_change_on_once(journal):
-    told = []
+    messages = []
 
     def tell():
         with journal.passing_on() as passed_on:
             if entry().key not in passed_on:
-                told.append(entry().key)
+                messages.append(entry().key)
                 journal.mark_passed_on([entry()])
 
     threads = [threading.Thread(target=tell) for _ in range(6)]
@@ -143,4 +143,4 @@ def test_two_programs_at_once_pass_a_change_on_once(journal):
         thread.start()
     for thread in threads:
         thread.join()
-    assert told == [entry().key]
+    assert messages == [entry().key]

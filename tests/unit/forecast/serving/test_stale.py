@@ -21,11 +21,11 @@ from forecast.serving.signal import RunSignal
     ],
 )
 def test_a_price_is_stale_once_a_later_session_has_been_closed_for_half_an_hour(decided_at, now, stale) -> None:
-    found = RunSignal(
+    forecast = RunSignal(
         run="r", symbol="AAPL", decided_at=np.datetime64(decided_at, "ns"), price=1.0, currency="USD", calendar="XNYS",
         bars_since_run=0, rules=TradingConfig(), networks=(),
     )  # fmt: skip
-    assert found.stale(np.datetime64(now, "ns")) is stale
+    assert forecast.stale(np.datetime64(now, "ns")) is stale
 
 
 def test_a_clock_behind_the_newest_price_is_said() -> None:

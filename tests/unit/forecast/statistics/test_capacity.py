@@ -8,10 +8,10 @@ from forecast.statistics.capacity import capacity
 def test_the_median_trade_is_one_percent_of_its_volume_at_the_capacity():
     traded = np.array([[0.1, -0.2], [0.1, 0.0]])
     value = np.array([[1e6, 1e6], [1e6, 1e6]])
-    found = capacity(traded, value)
-    assert found["median"] == 0.01 * 1e6 / 0.1  # a tenth of 100,000 is 1 % of a million
-    assert found["p95"] < found["median"]
-    assert found["trades"] == 3
+    limits = capacity(traded, value)
+    assert limits["median"] == 0.01 * 1e6 / 0.1  # a tenth of 100,000 is 1 % of a million
+    assert limits["p95"] < limits["median"]
+    assert limits["trades"] == 3
 
 
 def test_a_trade_twice_as_large_halves_the_account():

@@ -74,22 +74,22 @@ def test_holm_rejects_what_statsmodels_rejects(seed: int) -> None:
 
 
 def test_skill_is_better_where_the_interval_lies_above_zero_and_its_mirror_worse() -> None:
-    made = skill_comparisons(scores(lstm=0.4))
-    pair = find(made, "lstm", "simple_rnn")
+    comparisons = skill_comparisons(scores(lstm=0.4))
+    pair = find(comparisons, "lstm", "simple_rnn")
     assert (pair.answer, pair.family, pair.level, pair.unit) == ("better", "architectures", 0.95, "rank_ic")
     assert pair.low is not None
     assert pair.low > 0
     assert find(skill_comparisons(scores(lstm=0.0, simple_rnn=0.4)), "lstm", "simple_rnn").answer == "worse"
-    assert find(made, "simple_rnn", "base_rate").reason == "interval_contains_zero"
+    assert find(comparisons, "simple_rnn", "base_rate").reason == "interval_contains_zero"
 
 
 def test_a_family_shares_its_level_and_the_pair_stands_alone() -> None:
-    made = skill_comparisons(scores(lstm=0.0, logistic=0.0))
-    assert find(made, "lstm", "simple_rnn").level == 0.95
-    levels = {each.level for each in made if each.family == "base_rate"}
+    comparisons = skill_comparisons(scores(lstm=0.0, logistic=0.0))
+    assert find(comparisons, "lstm", "simple_rnn").level == 0.95
+    levels = {each.level for each in comparisons if each.family == "base_rate"}
     assert max(levels) <= 1 - 0.05 / 2 + 1e-12
-    assert [each.benchmark for each in made if each.family == "baselines"] == ["logistic", "logistic"]
-    assert [each.model for each in made if each.family == "reference"] == ["logistic"]
+    assert [each.benchmark for each in comparisons if each.family == "baselines"] == ["logistic", "logistic"]
+    assert [each.model for each in comparisons if each.family == "reference"] == ["logistic"]
 
 
 def test_a_single_seed_gives_no_verdict() -> None:
@@ -108,10 +108,13 @@ COPIES = frozenset({("lstm", "1"), ("lstm", "2")})
 
 
 def test_copies_of_one_training_are_no_further_seeds() -> None:
-    made = scores(lstm=0.8)
-    first = made.seeds["lstm"][:, :1]
+    daily_scores = scores(lstm=0.8)
+    first = daily_scores.seeds["lstm"][:, :1]
     changed = replace(
-        made, ensembles={**made.ensembles, "lstm": first[:, 0]}, seeds={**made.seeds, "lstm": first}, copies=COPIES
+        daily_scores,
+        ensembles={**daily_scores.ensembles, "lstm": first[:, 0]},
+        seeds={**daily_scores.seeds, "lstm": first},
+        copies=COPIES,
     )
     pair = find(skill_comparisons(changed), "lstm", "base_rate")
     assert (pair.answer, pair.reason, pair.seeds) == ("inconclusive", "identical_seeds", 1)
@@ -133,11 +136,13 @@ def test_a_copy_changes_no_interval_of_money_nor_of_timing() -> None:
 
 
 def test_one_lucky_seed_of_three_is_not_enough() -> None:
-    made = scores(lstm=0.0)
-    lucky = made.seeds["lstm"].copy()
+    daily_scores = scores(lstm=0.0)
+    lucky = daily_scores.seeds["lstm"].copy()
     lucky[:, 0] += 1.2
     changed = replace(
-        made, ensembles={**made.ensembles, "lstm": lucky.mean(axis=1)}, seeds={**made.seeds, "lstm": lucky}
+        daily_scores,
+        ensembles={**daily_scores.ensembles, "lstm": lucky.mean(axis=1)},
+        seeds={**daily_scores.seeds, "lstm": lucky},
     )
     assert changed.ensembles["lstm"].mean() > 4 / np.sqrt(DAYS)  # four standard errors of the days alone
     assert find(skill_comparisons(changed), "lstm", "base_rate").answer == "inconclusive"
@@ -170,8 +175,8 @@ def test_money_opens_behind_skill() -> None:
 def test_a_model_that_never_traded_is_compared_with_nothing() -> None:
     idle = [replace(each, model="lstm") for each in traded() if each.model == "cash" for _ in range(1)]
     ledgers = [each for each in traded() if each.model != "lstm"] + idle
-    made = money_comparisons(ledgers, sessions=None, skill=skill_comparisons(scores(lstm=0.5)))
-    assert find(made, "lstm", "simple_rnn").reason == "never_traded"
+    comparisons = money_comparisons(ledgers, sessions=None, skill=skill_comparisons(scores(lstm=0.5)))
+    assert find(comparisons, "lstm", "simple_rnn").reason == "never_traded"
 
 
 @pytest.mark.parametrize(
@@ -238,8 +243,8 @@ def test_a_constant_position_has_exposure_and_no_timing() -> None:
 
 
 def test_an_inconclusive_answer_says_what_larger_experiments_would_detect() -> None:
-    made = skill_comparisons(scores(lstm=0.0))
-    pair = find(made, "lstm", "simple_rnn")
+    comparisons = skill_comparisons(scores(lstm=0.0))
+    pair = find(comparisons, "lstm", "simple_rnn")
     assert pair.answer == "inconclusive"
     assert pair.larger is not None
     assert pair.larger.seeds is not None

@@ -17,12 +17,12 @@ def test_a_path_takes_each_group_from_the_fold_that_its_turn_names():
     dataset = prepare(random_walk(bars=408, seed=0), EXPERIMENT)
     assert len(dataset.windows) == 401  # 100 windows a group, 101 in the first
     assert len(dataset.folds) == 6
-    found = {
+    paths = {
         ("lstm", fold.number, seed): np.full(len(fold.test), (fold.number + seed) / 10)
         for fold in dataset.folds
         for seed in (0, 1)
     }
-    frame = tables.path_predictions(dataset, EXPERIMENT, found)
+    frame = tables.path_predictions(dataset, EXPERIMENT, paths)
     assert len(frame) == 3 * 401
     # folds: 0 tests groups 0, 1; 1: 0, 2; 2: 0, 3; 3: 1, 2; 4: 1, 3; 5: 2, 3; each group takes its folds in turn
     for path, folds in enumerate([[0, 0, 1, 2], [1, 3, 3, 4], [2, 4, 5, 5]]):
@@ -41,12 +41,12 @@ def performance(*sharpes):
 
 
 def test_the_difference_is_taken_path_by_path():
-    found = path_results({"lstm": performance(0.5, -0.1, 0.2), "simple_rnn": performance(0.4, 0.1, 0.0), "cash": {}})
-    assert found["difference"]["sharpe"]["paths"] == pytest.approx([0.1, -0.2, 0.2])
-    assert found["difference"]["sharpe"]["mean"] == pytest.approx(0.1 / 3)
-    assert found["lstm"]["sharpe"]["std"] == pytest.approx(0.3)  # of 0.3, -0.3 and 0: sqrt(0.18 / 2)
-    assert found["lstm"]["sharpe"]["above_zero"] == 2
-    assert "cash" not in found
+    results = path_results({"lstm": performance(0.5, -0.1, 0.2), "simple_rnn": performance(0.4, 0.1, 0.0), "cash": {}})
+    assert results["difference"]["sharpe"]["paths"] == pytest.approx([0.1, -0.2, 0.2])
+    assert results["difference"]["sharpe"]["mean"] == pytest.approx(0.1 / 3)
+    assert results["lstm"]["sharpe"]["std"] == pytest.approx(0.3)  # of 0.3, -0.3 and 0: sqrt(0.18 / 2)
+    assert results["lstm"]["sharpe"]["above_zero"] == 2
+    assert "cash" not in results
 
 
 def test_a_spread_over_paths_worked_out_by_hand():

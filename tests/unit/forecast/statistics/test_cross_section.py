@@ -67,15 +67,15 @@ def test_scores_of_a_panel_have_one_value_a_day_for_every_member():
 
 def test_deciles_have_the_mean_return_of_their_ranks_each_day_counted_once():
     forecast, ranked = rows(days=3, names=4)
-    made = quantile_returns(forecast, ranked, groups=2)
+    quantiles = quantile_returns(forecast, ranked, groups=2)
     low, high = [], []
     for place in range(3):
         mine = ranked.moment == place
         order = np.argsort(forecast[mine])
         low.append(ranked.outcome[mine][order[:2]].mean())
         high.append(ranked.outcome[mine][order[2:]].mean())
-    np.testing.assert_allclose(made.returns, [np.mean(low), np.mean(high)])
-    assert made.spread.mean == pytest.approx(np.mean(high) - np.mean(low))
+    np.testing.assert_allclose(quantiles.returns, [np.mean(low), np.mean(high)])
+    assert quantiles.spread.mean == pytest.approx(np.mean(high) - np.mean(low))
     with_empty = quantile_returns(forecast, ranked, groups=10)
     assert None in with_empty.returns
 
@@ -111,13 +111,13 @@ def test_groups_of_ranks_are_those_of_a_plain_loop(groups, ties):
         for each in set(group):
             returns[day, each] = ranked.outcome[mine][group == each].mean()
             rises[day, each] = (ranked.outcome[mine][group == each] > 0).mean()
-    made = quantile_returns(forecast, ranked, groups=groups)
-    for values, table in ((made.returns, returns), (made.hit_rates, rises)):
+    quantiles = quantile_returns(forecast, ranked, groups=groups)
+    for values, table in ((quantiles.returns, returns), (quantiles.hit_rates, rises)):
         for value, column in zip(values, table.T, strict=True):
             present = column[np.isfinite(column)]
             assert value == (pytest.approx(present.mean(), abs=1e-12) if len(present) else None)
     spread = returns[:, -1] - returns[:, 0]
-    assert made.spread == daily_mean(spread[np.isfinite(spread)])
+    assert quantiles.spread == daily_mean(spread[np.isfinite(spread)])
 
 
 def test_the_t_of_a_mean_rests_on_blocks_of_days_and_on_twenty_of_them():

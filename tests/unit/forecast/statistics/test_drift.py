@@ -73,26 +73,26 @@ def test_a_forecast_that_is_wrong_in_six_of_ten_cases_is_caught_within_a_year() 
 def test_probabilities_that_are_off_are_caught_although_directions_are_right() -> None:
     rng = np.random.default_rng(3)
     outcome = (rng.random(250) < 0.9).astype(float)
-    found = drift(np.full(250, 0.55), outcome, expected=EXPECTED)
-    assert found.fired is not None
-    assert found.gap_evidence > 20 > found.hit_evidence
+    evidence = drift(np.full(250, 0.55), outcome, expected=EXPECTED)
+    assert evidence.fired is not None
+    assert evidence.gap_evidence > 20 > evidence.hit_evidence
 
 
 def test_the_reference_has_the_backtests_rate_with_wilsons_limit() -> None:
     probability = np.array([0.6, 0.6, 0.4, 0.4] * 25)
     outcome = np.array([1.0, 0.0, 0.0, 1.0] * 25)
-    found = reference(probability, outcome)
-    assert found.hit_rate == 0.5
-    assert found.hit_rate_low == pytest.approx(0.4038, abs=1e-4)  # 50 of 100, Wilson (1927)
-    assert (found.gap, found.gap_low) == pytest.approx(
+    expected = reference(probability, outcome)
+    assert expected.hit_rate == 0.5
+    assert expected.hit_rate_low == pytest.approx(0.4038, abs=1e-4)  # 50 of 100, Wilson (1927)
+    assert (expected.gap, expected.gap_low) == pytest.approx(
         (0.0, -1.959964 * np.sqrt(np.mean((outcome - probability) ** 2)) / 10)
     )
-    assert reference(probability, outcome, horizon=4).hit_rate_low < found.hit_rate_low
+    assert reference(probability, outcome, horizon=4).hit_rate_low < expected.hit_rate_low
 
 
 def test_without_an_outcome_there_is_no_evidence() -> None:
-    found = drift(np.empty(0), np.empty(0), expected=EXPECTED)
-    assert (found.observations, found.evidence, found.hit_rate, found.fired) == (0, 1.0, None, None)
+    evidence = drift(np.empty(0), np.empty(0), expected=EXPECTED)
+    assert (evidence.observations, evidence.evidence, evidence.hit_rate, evidence.fired) == (0, 1.0, None, None)
 
 
 def plain_wealth(values: list[float], *, least: float, horizon: int) -> list[float]:
@@ -165,15 +165,15 @@ def test_symbols_that_decide_together_are_one_observation_a_day() -> None:
     days = np.array([0, 0, 1, 1, 1, 2, 3, 3])
     probability = np.array([0.7, 0.4, 0.6, 0.6, 0.3, 0.9, 0.3, 0.3])
     outcome = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0])
-    known = reference(probability, outcome, horizon=2, day=days)
-    assert (known.hit_rate, known.gap, known.observations) == (
+    expected = reference(probability, outcome, horizon=2, day=days)
+    assert (expected.hit_rate, expected.gap, expected.observations) == (
         pytest.approx(hits.mean()),
         pytest.approx(gaps.mean()),
         4,
     )
     reach = 1.959964 / np.sqrt(4 / 2)
-    assert known.hit_rate_low == pytest.approx(hits.mean() - reach * hits.std(), abs=1e-6)
-    assert (known.gap_low, known.gap_high) == pytest.approx(
+    assert expected.hit_rate_low == pytest.approx(hits.mean() - reach * hits.std(), abs=1e-6)
+    assert (expected.gap_low, expected.gap_high) == pytest.approx(
         (gaps.mean() - reach * gaps.std(), gaps.mean() + reach * gaps.std()), abs=1e-6
     )
 
@@ -181,9 +181,9 @@ def test_symbols_that_decide_together_are_one_observation_a_day() -> None:
 @pytest.mark.parametrize(("horizon", "count"), [(1, 100.0), (4, 25.0), (300, 1.0)])
 def test_outcomes_that_overlap_count_as_one_in_wilsons_limit(horizon: int, count: float) -> None:
     probability, outcome = np.array([0.6, 0.6, 0.4, 0.7, 0.4] * 20), np.array([1.0, 0.0, 0.0, 1.0, 1.0] * 20)
-    known = reference(probability, outcome, horizon=horizon)
+    expected = reference(probability, outcome, horizon=horizon)
     low, _ = proportion_confint(0.6 * count, count, method="wilson")
-    assert (known.hit_rate, known.hit_rate_low, known.observations) == (0.6, pytest.approx(low, abs=1e-6), 100)
+    assert (expected.hit_rate, expected.hit_rate_low, expected.observations) == (0.6, pytest.approx(low, abs=1e-6), 100)
     gaps = outcome - probability
-    assert known.gap_high - known.gap == pytest.approx(1.959964 * gaps.std() / np.sqrt(count), abs=1e-6)
-    assert known.gap - known.gap_low == pytest.approx(known.gap_high - known.gap)
+    assert expected.gap_high - expected.gap == pytest.approx(1.959964 * gaps.std() / np.sqrt(count), abs=1e-6)
+    assert expected.gap - expected.gap_low == pytest.approx(expected.gap_high - expected.gap)

@@ -35,13 +35,13 @@ def test_scikit_learn_agrees(rows: list[tuple[bool, float]]) -> None:
 
 def test_reliability_by_hand() -> None:
     target, probability = np.array([0.0, 1, 0, 1, 1, 1, np.nan]), np.array([0.4, 0.45, 0.35, 0.6, 0.7, 0.65, 0.9])
-    found = reliability(target, probability, groups=2)
-    assert found.count.tolist() == [3, 3]
-    assert found.predicted == pytest.approx([0.4, 0.65])
-    assert found.observed == pytest.approx([1 / 3, 1.0])
+    bins = reliability(target, probability, groups=2)
+    assert bins.count.tolist() == [3, 3]
+    assert bins.predicted == pytest.approx([0.4, 0.65])
+    assert bins.observed == pytest.approx([1 / 3, 1.0])
     low, high = proportion_confint(np.array([1, 3]), 3, method="wilson")
-    assert found.low == pytest.approx(low)
-    assert found.high == pytest.approx(high)
+    assert bins.low == pytest.approx(low)
+    assert bins.high == pytest.approx(high)
 
 
 def test_correlation_with_the_last_return() -> None:

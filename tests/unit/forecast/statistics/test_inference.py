@@ -151,13 +151,13 @@ def test_the_minimum_detectable_effect_is_found_with_its_power_over_all_other_ex
     estimate = two_parts()
     effect = estimate.minimum_detectable_effect(level=0.95, power=0.8)
     days, seeds = (part.in_other_experiments() for part in estimate.parts)
-    found = []
+    powers = []
     for first in days:
         for second in seeds:
             degrees = (first + second) ** 2 / (first**2 / 99 + second**2 / 2)
             half = np.sqrt(first + second) * stats.t.ppf(0.975, degrees)
-            found.append(stats.norm.sf((half - effect) / np.sqrt(0.05)))  # that the mean lies above half the interval
-    assert np.mean(found) == pytest.approx(0.8, abs=1e-9)
+            powers.append(stats.norm.sf((half - effect) / np.sqrt(0.05)))  # that the mean lies above half the interval
+    assert np.mean(powers) == pytest.approx(0.8, abs=1e-9)
 
 
 def test_larger_experiments_have_the_parts_of_their_days_and_of_their_seeds() -> None:

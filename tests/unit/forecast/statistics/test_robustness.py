@@ -53,8 +53,8 @@ HEDGE_FUND = {"observations": 24, "skew": -2.448, "kurtosis": 10.164}  # the pap
 )
 def test_the_probabilistic_sharpe_ratio_of_the_paper(autocorrelation: float, other: float, expected: float) -> None:
     # López de Prado, Lipton and Zoonekynd (2025), as the package jsharpe computes it
-    found = probabilistic_sharpe(0.036 / 0.079, benchmark=other, autocorrelation=autocorrelation, **HEDGE_FUND)
-    assert found == pytest.approx(expected, abs=1e-12)
+    probability = probabilistic_sharpe(0.036 / 0.079, benchmark=other, autocorrelation=autocorrelation, **HEDGE_FUND)
+    assert probability == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -62,13 +62,15 @@ def test_the_probabilistic_sharpe_ratio_of_the_paper(autocorrelation: float, oth
     [(0.0, 0.4506804504866181), (0.2, 0.45711042304135235), (-0.3, 0.44546828963033486)],
 )
 def test_the_deflated_sharpe_ratio_of_the_paper(autocorrelation: float, expected: float) -> None:
-    found = deflated_sharpe(0.036 / 0.079, trials=10, trial_variance=0.1, autocorrelation=autocorrelation, **HEDGE_FUND)
-    assert found == pytest.approx(expected, abs=1e-6)
+    probability = deflated_sharpe(
+        0.036 / 0.079, trials=10, trial_variance=0.1, autocorrelation=autocorrelation, **HEDGE_FUND
+    )
+    assert probability == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_variance_of_a_sharpe_ratio_of_skewed_returns_that_follow_one_another() -> None:
-    found = sharpe_variance(0.3, observations=500, skew=-1.0, kurtosis=7.0, autocorrelation=0.25)
-    assert found == pytest.approx(0.004479333333333334, rel=1e-12)  # jsharpe
+    variance = sharpe_variance(0.3, observations=500, skew=-1.0, kurtosis=7.0, autocorrelation=0.25)
+    assert variance == pytest.approx(0.004479333333333334, rel=1e-12)  # jsharpe
     rng, rho = np.random.default_rng(0), 0.3
     shocks = rng.exponential(size=(500, 8_000)) - 1.0
     returns = np.zeros_like(shocks)
@@ -84,8 +86,8 @@ def test_the_variance_of_a_sharpe_ratio_of_skewed_returns_that_follow_one_anothe
 def test_the_effective_number_of_tries_follows_their_correlation() -> None:
     assert effective_rank(np.eye(3)) == pytest.approx(3.0)
     assert effective_rank(np.ones((3, 3))) == pytest.approx(1.0)
-    known = np.array([[10, 1, 7], [1, 10, 8], [7, 8, 10]]) / 10
-    assert effective_rank(known) == pytest.approx(1.840200395337524, rel=1e-9)  # jsharpe
+    correlation = np.array([[10, 1, 7], [1, 10, 8], [7, 8, 10]]) / 10
+    assert effective_rank(correlation) == pytest.approx(1.840200395337524, rel=1e-9)  # jsharpe
     assert effective_trials(10, np.eye(4)) == pytest.approx(10.0)
     assert effective_trials(10, np.ones((4, 4))) == pytest.approx(1.0)
     assert effective_trials(10, np.eye(1)) == 10.0
@@ -103,10 +105,10 @@ def test_tries_are_compared_on_the_days_that_they_share() -> None:
         DailyReturns(days=days, returns=other),
         DailyReturns(days=days[150:], returns=one[150:]),  # shares 50 days with the others: too few to say
     ]
-    found = correlations(tried)
-    assert found[0, 1] == pytest.approx(1.0)
-    assert found[0, 2] == pytest.approx(np.corrcoef(one, other)[0, 1])
-    np.testing.assert_array_equal(found[3], [0.0, 0.0, 0.0, 1.0])
+    correlation = correlations(tried)
+    assert correlation[0, 1] == pytest.approx(1.0)
+    assert correlation[0, 2] == pytest.approx(np.corrcoef(one, other)[0, 1])
+    np.testing.assert_array_equal(correlation[3], [0.0, 0.0, 0.0, 1.0])
     np.testing.assert_array_equal(daily(days[[1, 0, 1]], np.array([1.0, 2.0, 3.0])).returns, [2.0, 4.0])
 
 
@@ -116,8 +118,8 @@ def test_a_sharpe_ratio_at_its_benchmark_is_even_odds() -> None:
 
 def test_a_sharpe_ratio_without_error_is_above_its_benchmark_or_is_not() -> None:
     # returns of two values with skew 2 have kurtosis 5; at a ratio of 1 the error 1 - 2 + 4/4 is nothing at all
-    known = {"observations": 100, "skew": 2.0, "kurtosis": 5.0}
-    assert [probabilistic_sharpe(ratio, benchmark=1.0, **known) for ratio in (0.9, 1.0, 1.1)] == [0.0, 0.5, 1.0]
+    settings = {"observations": 100, "skew": 2.0, "kurtosis": 5.0}
+    assert [probabilistic_sharpe(ratio, benchmark=1.0, **settings) for ratio in (0.9, 1.0, 1.1)] == [0.0, 0.5, 1.0]
 
 
 def test_moments_that_no_returns_have_are_refused() -> None:
@@ -128,9 +130,9 @@ def test_moments_that_no_returns_have_are_refused() -> None:
 
 @given(st.lists(st.floats(-0.2, 0.2), min_size=3, max_size=30))
 def test_moments_of_any_returns_give_a_probability(returns: list[float]) -> None:
-    found = moments(np.array(returns))
-    if found is not None:
-        sharpe, skew, kurtosis = found
+    estimates = moments(np.array(returns))
+    if estimates is not None:
+        sharpe, skew, kurtosis = estimates
         chance = probabilistic_sharpe(sharpe, observations=len(returns), skew=skew, kurtosis=kurtosis, benchmark=0.0)
         assert 0.0 <= chance <= 1.0
 
@@ -179,8 +181,8 @@ def test_statsmodels_agrees_on_diebold_mariano(horizon: int) -> None:
         cov_type="HAC", cov_kwds={"maxlags": horizon - 1, "kernel": weights_uniform, "use_correction": False}
     )
     correction = np.sqrt((251 - 2 * horizon + horizon * (horizon - 1) / 250) / 250)
-    found = diebold_mariano(a, b, horizon=horizon)
-    assert found.statistic == pytest.approx(fit.tvalues[0] * correction)
+    result = diebold_mariano(a, b, horizon=horizon)
+    assert result.statistic == pytest.approx(fit.tvalues[0] * correction)
 
 
 def test_equal_forecasts_are_rarely_told_apart() -> None:
@@ -190,8 +192,8 @@ def test_equal_forecasts_are_rarely_told_apart() -> None:
 
 
 def test_a_constant_difference_of_losses_has_no_test() -> None:
-    found = diebold_mariano(np.full(50, 0.7), np.full(50, 0.6), horizon=1)
-    assert (found.p_value, found.reason) == (None, "the difference of the losses never varied")
+    result = diebold_mariano(np.full(50, 0.7), np.full(50, 0.6), horizon=1)
+    assert (result.p_value, result.reason) == (None, "the difference of the losses never varied")
     assert "too few" in diebold_mariano(np.zeros(5), np.ones(5), horizon=1).reason
 
 
@@ -206,9 +208,9 @@ def test_pesaran_timmermann_by_hand() -> None:
     said = np.array([1] * 40 + [0] * 10 + [1] * 20 + [0] * 30, dtype=bool)
     chance = 0.5 * 0.6 + 0.5 * 0.4
     variance = chance * (1 - chance) / 100 - (0 + 0.04 * 0.25 / 100 + 4 * 0.5 * 0.6 * 0.5 * 0.4 / 100**2)
-    found = pesaran_timmermann(rose, said)
-    assert found.statistic == pytest.approx((0.7 - chance) / np.sqrt(variance))
-    assert found.p_value == pytest.approx(2.04e-5, rel=0.01)  # 4.103 standard deviations
+    result = pesaran_timmermann(rose, said)
+    assert result.statistic == pytest.approx((0.7 - chance) / np.sqrt(variance))
+    assert result.p_value == pytest.approx(2.04e-5, rel=0.01)  # 4.103 standard deviations
 
 
 def test_always_saying_up_is_no_skill_and_no_test() -> None:
@@ -264,15 +266,15 @@ def test_a_few_lucky_days_rule_nobody_out() -> None:
     few, many = common.copy(), common.copy()
     few[:19] += 0.05
     many[:20] += 0.05
-    known = {"block": 1.0, "draws": 2_000}
+    settings = {"block": 1.0, "draws": 2_000}
     values = [
-        superior_predictive_ability(each[:, None], common, **known, rng=np.random.default_rng(0))
+        superior_predictive_ability(each[:, None], common, **settings, rng=np.random.default_rng(0))
         for each in (few, many)
     ]
     assert values[0] == 1.0
     assert values[1] < 0.05
     sets = [
-        confidence_set(np.stack([each, common], axis=1), "ab", **known, rng=np.random.default_rng(0))
+        confidence_set(np.stack([each, common], axis=1), "ab", **settings, rng=np.random.default_rng(0))
         for each in (few, many)
     ]
     assert sets[0] == {"a": 1.0, "b": 1.0}
@@ -288,13 +290,13 @@ def test_the_common_block_is_the_longest_and_flat_columns_ask_for_none() -> None
 def test_at_the_break_even_cost_nothing_is_gained() -> None:
     rng = np.random.default_rng(14)
     gross, turnover = rng.normal(0.001, 0.01, 1000), rng.integers(0, 2, 1000).astype(float)
-    found = break_even(gross, turnover, block=1.0, level=0.95, draws=5_000, rng=rng)
-    assert found.cost is not None
-    assert (gross - found.cost * turnover).mean() == pytest.approx(0.0, abs=1e-15)
+    break_even_cost = break_even(gross, turnover, block=1.0, level=0.95, draws=5_000, rng=rng)
+    assert break_even_cost.cost is not None
+    assert (gross - break_even_cost.cost * turnover).mean() == pytest.approx(0.0, abs=1e-15)
     # delta method: the ratio's variance is that of gross - cost x turnover over the mean turnover squared
-    error = (gross - found.cost * turnover).std() / np.sqrt(1000) / turnover.mean()
-    assert found.low == pytest.approx(found.cost - 1.96 * error, abs=0.15 * error)
-    assert found.high == pytest.approx(found.cost + 1.96 * error, abs=0.15 * error)
+    error = (gross - break_even_cost.cost * turnover).std() / np.sqrt(1000) / turnover.mean()
+    assert break_even_cost.low == pytest.approx(break_even_cost.cost - 1.96 * error, abs=0.15 * error)
+    assert break_even_cost.high == pytest.approx(break_even_cost.cost + 1.96 * error, abs=0.15 * error)
 
 
 def test_no_trading_has_no_break_even_cost() -> None:

@@ -85,26 +85,26 @@ def test_the_error_of_a_mean_of_normal_returns(autocorrelation: float) -> None:
 
 def test_the_error_is_never_negative() -> None:
     # rho -0.8, skew 3, kurtosis 10: 1/9 - 7/3 x 3 x ratio + 41/9 x 9/4 x ratio squared lies below 0 from 0.02 to 0.67
-    known = {"observations": 9, "skew": 3.0, "kurtosis": 10.0, "autocorrelation": -0.8}
-    assert sharpe_variance(0.3, **known) == 0.0
-    assert sharpe_variance(1.0, **known) == pytest.approx((1 / 9 - 7.0 + 41 / 4) / 9)
-    assert [probabilistic_sharpe(sharpe, benchmark=0.3, **known) for sharpe in (0.2, 0.3, 0.4)] == [0.0, 0.5, 1.0]
+    sample = {"observations": 9, "skew": 3.0, "kurtosis": 10.0, "autocorrelation": -0.8}
+    assert sharpe_variance(0.3, **sample) == 0.0
+    assert sharpe_variance(1.0, **sample) == pytest.approx((1 / 9 - 7.0 + 41 / 4) / 9)
+    assert [probabilistic_sharpe(sharpe, benchmark=0.3, **sample) for sharpe in (0.2, 0.3, 0.4)] == [0.0, 0.5, 1.0]
 
 
 def test_autocorrelation_is_none_unless_given() -> None:
-    known = {"observations": 24, "skew": -1.0, "kurtosis": 6.0}
-    assert probabilistic_sharpe(0.4, benchmark=0.1, **known) == probabilistic_sharpe(
-        0.4, benchmark=0.1, autocorrelation=0.0, **known
+    sample = {"observations": 24, "skew": -1.0, "kurtosis": 6.0}
+    assert probabilistic_sharpe(0.4, benchmark=0.1, **sample) == probabilistic_sharpe(
+        0.4, benchmark=0.1, autocorrelation=0.0, **sample
     )
-    assert deflated_sharpe(0.4, trials=5, trial_variance=0.1, **known) == deflated_sharpe(
-        0.4, trials=5, trial_variance=0.1, autocorrelation=0.0, **known
+    assert deflated_sharpe(0.4, trials=5, trial_variance=0.1, **sample) == deflated_sharpe(
+        0.4, trials=5, trial_variance=0.1, autocorrelation=0.0, **sample
     )
 
 
 def test_with_one_trial_a_deflated_ratio_is_a_probabilistic_one_against_zero() -> None:
-    known = {"observations": 24, "skew": -1.0, "kurtosis": 6.0}
-    assert deflated_sharpe(0.4, trials=1, trial_variance=0.1, **known) == probabilistic_sharpe(
-        0.4, benchmark=0.0, **known
+    sample = {"observations": 24, "skew": -1.0, "kurtosis": 6.0}
+    assert deflated_sharpe(0.4, trials=1, trial_variance=0.1, **sample) == probabilistic_sharpe(
+        0.4, benchmark=0.0, **sample
     )
 
 

@@ -95,19 +95,19 @@ def test_a_training_that_forecasts_what_an_earlier_one_does_is_a_copy() -> None:
     rng = np.random.default_rng(6)
     first, other, returns = rng.uniform(size=20), rng.uniform(size=20), rng.normal(size=20)
     alike_in_order = first / 2  # the same ranks from another training
-    made = skill_scores(
+    daily_scores = skill_scores(
         predictions(np.stack([first, first, other, alike_in_order, other]), returns), sessions={"A": sessions(20)}
     )
-    assert made.copies == {("lstm", "1"), ("lstm", "4")}
-    assert made.seeds["lstm"].shape == (20, 3)
+    assert daily_scores.copies == {("lstm", "1"), ("lstm", "4")}
+    assert daily_scores.seeds["lstm"].shape == (20, 3)
 
 
 def test_trainings_that_learned_nothing_agree_without_being_copies() -> None:
     returns = np.random.default_rng(7).normal(size=20)
     base_rate = np.tile(np.where(np.arange(20) < 10, 0.52, 0.54), (3, 1))
-    made = skill_scores(predictions(base_rate, returns, folds=2), sessions={"A": sessions(20)})
-    assert made.copies == frozenset()
-    assert made.seeds["lstm"].shape == (20, 3)
+    daily_scores = skill_scores(predictions(base_rate, returns, folds=2), sessions={"A": sessions(20)})
+    assert daily_scores.copies == frozenset()
+    assert daily_scores.seeds["lstm"].shape == (20, 3)
 
 
 @pytest.mark.parametrize("count", [1, 19, 20, 21, 60])

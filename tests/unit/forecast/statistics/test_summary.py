@@ -93,11 +93,13 @@ def test_the_spread_over_seeds_by_hand() -> None:
 
 def test_the_evidence_names_every_network_and_says_why_where_there_is_none() -> None:
     ledgers, predictions = experiment()
-    found = summary(ledgers, predictions)["evidence"]
-    assert isinstance(found, dict)
-    assert set(found["confidence_set"]) == {"simple_rnn", "lstm", "buy_and_hold", "cash"}
-    assert set(found["direction"]) == set(found["sharpe"]) == set(found["break_even"]) == {"simple_rnn", "lstm"}
-    assert found["diebold_mariano"]["model"] == "lstm"
+    evidence = summary(ledgers, predictions)["evidence"]
+    assert isinstance(evidence, dict)
+    assert set(evidence["confidence_set"]) == {"simple_rnn", "lstm", "buy_and_hold", "cash"}
+    assert (
+        set(evidence["direction"]) == set(evidence["sharpe"]) == set(evidence["break_even"]) == {"simple_rnn", "lstm"}
+    )
+    assert evidence["diebold_mariano"]["model"] == "lstm"
 
 
 def test_more_trials_deflate_a_sharpe_ratio() -> None:
@@ -204,10 +206,10 @@ def all_right(bars: int, *, every: int = 1) -> list[dict[str, object]]:
         if each.model in ("lstm", "simple_rnn") else each
         for each in ledgers
     ]  # fmt: skip
-    known = predictions.assign(target=(predictions["forward_return"] > 0).astype(float))
+    certain = predictions.assign(target=(predictions["forward_return"] > 0).astype(float))
     sessions = np.datetime64("2020-01-01") + np.arange(bars) // every
     return summarise(  # type: ignore[no-any-return]
-        right, known.assign(probability=known["target"]), bars_per_year=252.0 * every, sessions=sessions, config={}
+        right, certain.assign(probability=certain["target"]), bars_per_year=252.0 * every, sessions=sessions, config={}
     )["verdict"]["caveats"]
 
 

@@ -58,7 +58,7 @@ def test_the_gradient_of_every_parameter_equals_finite_differences(cell):
         weights = Weights(cell=cell, **values)
         return float(((logits(weights, forward(weights, windows).h[-1]) - targets) ** 2).mean(axis=-1).sum())
 
-    found = memory_tasks._gradient(Weights(cell=cell, **values), windows, targets)
+    gradient = memory_tasks._gradient(Weights(cell=cell, **values), windows, targets)
     for name, array in values.items():
         for place in np.ndindex(array.shape):
             ends = []
@@ -66,7 +66,7 @@ def test_the_gradient_of_every_parameter_equals_finite_differences(cell):
                 moved = array.copy()
                 moved[place] += step
                 ends.append(loss({**values, name: moved}))
-            assert found[name][place] == pytest.approx((ends[0] - ends[1]) / 2e-6, abs=1e-7), (name, place)
+            assert gradient[name][place] == pytest.approx((ends[0] - ends[1]) / 2e-6, abs=1e-7), (name, place)
 
 
 def test_the_starting_weights_are_those_of_keras_defaults():
@@ -78,8 +78,8 @@ def test_the_starting_weights_are_those_of_keras_defaults():
 
 @pytest.mark.parametrize("cell", ["simple_rnn", "lstm"])
 def test_a_short_sequence_is_learnt_by_both(cell):
-    found = memory_tasks.train("recall", cell, length=3, seeds=2, budget=StepBudget(steps=600, parameters=200))
-    assert (found.error < memory_benchmark.SOLVED / 12).all()
+    trained = memory_tasks.train("recall", cell, length=3, seeds=2, budget=StepBudget(steps=600, parameters=200))
+    assert (trained.error < memory_benchmark.SOLVED / 12).all()
 
 
 def test_a_training_gives_the_same_digits_again():
@@ -89,21 +89,21 @@ def test_a_training_gives_the_same_digits_again():
 
 
 def test_what_was_trained_is_kept_and_only_the_rest_is_trained(tmp_path):
-    told: list[str] = []
+    messages: list[str] = []
 
     def run(**changes):
         config = MemoryBenchmarkConfig(**({"lengths": [4], "seeds": 2} | changes))
         settings = {"jobs": 1, "budget": TINY, "fresh": False, "tasks": ["adding"]}
-        del told[:]
-        return memory_benchmark.run(tmp_path, config=config, tell=told.append, **settings).table
+        del messages[:]
+        return memory_benchmark.run(tmp_path, config=config, tell=messages.append, **settings).table
 
     first = run()
-    assert len(told) == 3  # what is to come, and a line a cell
+    assert len(messages) == 3  # what is to come, and a line a cell
     assert len(first) == 4  # a row a cell and seed
     assert run().equals(first)
-    assert told == []
+    assert messages == []
     longer = run(lengths=[4, 5, 6])
-    assert len(told) == 3  # 4 and 5 are not learnt in 3 steps, so 6 is not tried
+    assert len(messages) == 3  # 4 and 5 are not learnt in 3 steps, so 6 is not tried
     assert set(longer["length"]) == {4, 5}
     run(seeds=1)
     assert set(memory_benchmark.cached(tmp_path).table["seed"]) == {
@@ -119,23 +119,23 @@ def test_a_damaged_cache_is_named(tmp_path):
 
 
 def test_a_cell_reaches_the_length_up_to_which_most_seeds_learn():
-    found = memory_benchmark_with(
+    benchmark = memory_benchmark_with(
         {
             "simple_rnn": {10: [0.01, 0.01, 1.0], 20: [0.01, 1.0, 1.0], 50: [0.01, 0.01, 0.01]},
             "lstm": {10: [0.01] * 3, 20: [0.1] * 3, 50: [0.01, 0.01, 0.9]},
         }
     )
-    assert (found.reach("adding", "simple_rnn"), found.reach("adding", "lstm")) == (10, 50)
-    assert diagnostics.benchmark_sentence(found) == (
+    assert (benchmark.reach("adding", "simple_rnn"), benchmark.reach("adding", "lstm")) == (10, 50)
+    assert diagnostics.benchmark_sentence(benchmark) == (
         "Adding problem: the SimpleRNN learns it up to length 10, "
         "the LSTM learns it up to length 50, the longest tried."
     )
 
 
 def test_a_cell_that_learns_nothing_reaches_nothing():
-    found = memory_benchmark_with({"simple_rnn": {10: [1.0] * 3}, "lstm": {10: [1.0] * 3}})
-    assert found.reach("adding", "lstm") == 0
-    assert "at no length tried" in diagnostics.benchmark_sentence(found)
+    benchmark = memory_benchmark_with({"simple_rnn": {10: [1.0] * 3}, "lstm": {10: [1.0] * 3}})
+    assert benchmark.reach("adding", "lstm") == 0
+    assert "at no length tried" in diagnostics.benchmark_sentence(benchmark)
 
 
 @pytest.mark.slow

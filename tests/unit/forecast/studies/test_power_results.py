@@ -21,11 +21,11 @@ from tests.helpers.study_results import power_study
 
 
 def test_a_calibration_comes_back_as_it_was_saved(tmp_path: Path) -> None:
-    made = power_study(tmp_path / "abc")
-    power_results.save(made)
-    found = power_results.read(tmp_path / "abc")
-    assert found.about == made.about
-    pd.testing.assert_frame_equal(found.shares, made.shares)
+    study = power_study(tmp_path / "abc")
+    power_results.save(study)
+    restored = power_results.read(tmp_path / "abc")
+    assert restored.about == study.about
+    pd.testing.assert_frame_equal(restored.shares, study.shares)
 
 
 def test_a_damaged_calibration_is_one_line_and_not_listed(tmp_path: Path) -> None:
@@ -38,11 +38,11 @@ def test_a_damaged_calibration_is_one_line_and_not_listed(tmp_path: Path) -> Non
 
 
 def test_only_the_prices_may_differ_from_what_was_calibrated(tmp_path: Path) -> None:
-    made, config = power_study(tmp_path), Experiment(symbol="AAPL", interval="1h").to_json()
-    assert power_results.same_experiment(made, config, POLICY)
-    assert not power_results.same_experiment(made, {**config, "units": 8}, POLICY)
-    assert not power_results.same_experiment(made, config, {**POLICY, "fee_bps": 0.0})
-    assert not power_results.same_experiment(made, {"symbol": "AAPL", "colour": 1}, POLICY)
+    study, config = power_study(tmp_path), Experiment(symbol="AAPL", interval="1h").to_json()
+    assert power_results.same_experiment(study, config, POLICY)
+    assert not power_results.same_experiment(study, {**config, "units": 8}, POLICY)
+    assert not power_results.same_experiment(study, config, {**POLICY, "fee_bps": 0.0})
+    assert not power_results.same_experiment(study, {"symbol": "AAPL", "colour": 1}, POLICY)
 
 
 def test_the_short_table_counts_skill_against_the_base_rate_where_there_is_an_edge_and_claims_where_there_is_none(
@@ -59,8 +59,8 @@ def test_the_short_table_counts_skill_against_the_base_rate_where_there_is_an_ed
 
 
 def test_the_page_has_the_table_the_curve_and_the_smallest_edge(tmp_path: Path) -> None:
-    made = power_study(tmp_path / "abc")
-    html = write_controls(made, folder=tmp_path).read_text().replace("\u00a0", " ")
+    study = power_study(tmp_path / "abc")
+    html = write_controls(study, folder=tmp_path).read_text().replace("\u00a0", " ")
     assert "Without an edge a claim was made in at most 5.0 % of 20 markets" in html
     assert "an edge at a lag of 1 bar is found with 80 % power from a correlation of 0.15" in html
     assert "<dt>The other comparisons (2)</dt><dd>at none of the edges tried</dd>" in html.replace("\n", "")
@@ -69,14 +69,14 @@ def test_the_page_has_the_table_the_curve_and_the_smallest_edge(tmp_path: Path) 
     (line,) = [each for each in figure["data"] if each["name"] == "skill: LSTM − base rate"]
     assert (line["x"], line["y"]) == ([0.0, 0.1, 0.2], [0.0, 0.6, 1.0])
     assert line["error_y"]["arrayminus"][1] == pytest.approx(0.6 - 0.3866, abs=1e-4)  # Wilson, 12 of 20
-    index = write_index([], folder=tmp_path, calibrations=[made]).read_text()
+    index = write_index([], folder=tmp_path, calibrations=[study]).read_text()
     assert 'href="calibration-abc.html"' in index
     assert "calibration-abc" not in write_index([], folder=tmp_path).read_text()
 
 
 def test_without_planted_edges_there_is_a_table_and_no_curve(tmp_path: Path) -> None:
-    made = power_study(tmp_path)
-    idle = replace(made, shares=made.shares[made.shares["edge"] == 0])
+    study = power_study(tmp_path)
+    idle = replace(study, shares=study.shares[study.shares["edge"] == 0])
     html = write_controls(idle, folder=tmp_path).read_text()
     assert "data-chart" not in html.split("<script")[0]
     assert controls.smallest(idle.shares) == []
@@ -107,8 +107,8 @@ def with_effects(folder: Path) -> PowerStudy:
         for (question, benchmark), effects in stated.items()
         for effect in effects
     ]  # fmt: skip
-    made = power_study(folder)
-    return replace(made, shares=power_results.rates(pd.DataFrame(answers)))
+    study = power_study(folder)
+    return replace(study, shares=power_results.rates(pd.DataFrame(answers)))
 
 
 def test_the_smallest_effect_and_those_of_larger_experiments_are_the_medians_of_the_markets(tmp_path: Path) -> None:
@@ -137,8 +137,8 @@ def test_page_and_sentences_say_what_would_find_less(tmp_path: Path) -> None:
 
 
 def test_missing_effects_are_null_in_json_and_say_nothing(tmp_path: Path) -> None:
-    made = power_study(tmp_path / "abc")
-    assert {each["minimum_detectable_effect"] for each in power_results.records(made.shares)} == {None}
-    assert power_section.effects(made) == []
+    study = power_study(tmp_path / "abc")
+    assert {each["minimum_detectable_effect"] for each in power_results.records(study.shares)} == {None}
+    assert power_section.effects(study) == []
     power_results.save(with_effects(tmp_path / "abc"))
     assert power_section.effects(power_results.read(tmp_path / "abc"))

@@ -21,9 +21,9 @@ def test_a_shuffled_market_keeps_its_prices_and_test_labels_and_deals_out_the_ot
 
 
 def test_a_planted_lag_stands_in_the_labels_of_the_experiment():
-    made = make(Market(kind="lag-1", edge=0.5, seed=0, bars=6_000), EXPERIMENT)
-    last = made.windows.values[made.windows.ends, 0]  # the return that is known at the decision
-    assert np.corrcoef(last, made.windows.forward_return)[0, 1] == pytest.approx(0.5, abs=0.03)
+    dataset = make(Market(kind="lag-1", edge=0.5, seed=0, bars=6_000), EXPERIMENT)
+    last = dataset.windows.values[dataset.windows.ends, 0]  # the return that is known at the decision
+    assert np.corrcoef(last, dataset.windows.forward_return)[0, 1] == pytest.approx(0.5, abs=0.03)
 
 
 @pytest.mark.parametrize("kind", ["lag", "lag-0", "lag-x", "lag-99999", "memory-2", ""])

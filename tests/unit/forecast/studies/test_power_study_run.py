@@ -31,7 +31,7 @@ MARKETS = [
 ]  # fmt: skip
 
 
-class Known(InlinePool):
+class ForeseeingPool(InlinePool):
     """The LSTM says what the last return was, nearly always; the SimpleRNN says anything."""
 
     def __init__(self, *, fails: bool = False) -> None:
@@ -85,12 +85,12 @@ class Silent:
         pass
 
 
-def run(folder: Path, workers: Known, progress: Silent, *, rules: TradingConfig = RULES) -> pd.DataFrame:
+def run(folder: Path, workers: ForeseeingPool, progress: Silent, *, rules: TradingConfig = RULES) -> pd.DataFrame:
     return calibrate(EXPERIMENT, MARKETS, rules=rules, folder=folder, workers=workers, progress=progress)
 
 
 def test_who_follows_a_planted_edge_is_better_and_where_there_is_none_nobody_is(tmp_path: Path) -> None:
-    workers = Known()
+    workers = ForeseeingPool()
     keys = ["question", "kind", "model", "benchmark"]
     shares = rates(run(tmp_path, workers, Silent())).set_index(keys)
     for benchmark in ("simple_rnn", "base_rate"):
@@ -109,19 +109,21 @@ def test_rules_that_choose_on_validation_rows_are_calibrated_too(tmp_path: Path)
     rules = TradingConfig(
         policy="long-flat", threshold="auto", costs=RULES.costs, calibration="temperature", sizing="volatility"
     )
-    shares = rates(run(tmp_path, Known(), Silent(), rules=rules)).set_index(["question", "kind", "model", "benchmark"])
+    shares = rates(run(tmp_path, ForeseeingPool(), Silent(), rules=rules)).set_index(
+        ["question", "kind", "model", "benchmark"]
+    )
     assert shares.loc[("money", "lag-1", "lstm", "cash"), "better"] == 2
     assert shares.loc[("money", "none", "lstm", "cash"), "better"] == 0
 
 
 def test_an_interrupted_calibration_goes_on_where_it_was(tmp_path: Path) -> None:
-    first = run(tmp_path, Known(), Silent())
+    first = run(tmp_path, ForeseeingPool(), Silent())
     (tmp_path / f"{MARKETS[3].name}.json").unlink()
-    workers, progress = Known(), Silent()
+    workers, progress = ForeseeingPool(), Silent()
     pd.testing.assert_frame_equal(run(tmp_path, workers, progress), first)
     assert (progress.before, progress.done, len(workers.orders)) == (3, ["lag-1 0.5 seed 1"], 8)
 
 
 def test_a_member_that_keeps_failing_ends_the_calibration_with_one_line(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"members failed three times: .*MemoryError: no memory"):
-        run(tmp_path, Known(fails=True), Silent())
+        run(tmp_path, ForeseeingPool(fails=True), Silent())

@@ -21,17 +21,17 @@ def data() -> Dataset:
 
 
 def test_every_window_learns_from_the_same_rows_and_is_tested_on_the_runs_own(data):
-    made = {steps: shortened(data, steps, longest=40) for steps in (5, 10, 40)}
-    for steps, each in made.items():
+    datasets = {steps: shortened(data, steps, longest=40) for steps in (5, 10, 40)}
+    for steps, each in datasets.items():
         assert each.windows.steps == steps
         for fold, own in zip(each.folds, data.folds, strict=True):
             np.testing.assert_array_equal(fold.test, own.test)
             np.testing.assert_array_equal(fold.validation, own.validation)
-            np.testing.assert_array_equal(fold.train, made[5].folds[fold.number].train)
+            np.testing.assert_array_equal(fold.train, datasets[5].folds[fold.number].train)
             complete = each.windows.values[each.windows.ends[fold.train[0]] - 39 :]
             assert np.isfinite(complete).all()
             assert len(own.train) - len(fold.train) == 30  # the rows that 40 bars have not and 10 have
-    assert made[5].scalers[0].mean[0] != made[40].scalers[0].mean[0]  # of the bars that their own windows cover
+    assert datasets[5].scalers[0].mean[0] != datasets[40].scalers[0].mean[0]  # of the bars that their own windows cover
 
 
 def test_windows_too_long_for_a_fold_are_refused(data):
@@ -55,18 +55,18 @@ def test_the_ablation_of_a_run_trains_once_and_then_answers_from_what_is_kept(tr
 
     shutil.copytree(trained / "data", tmp_path / "data")
     run = forecast_here(tmp_path)
-    found = json.loads(run("inspect", "--ablation", "4", "--json").stdout)
-    assert [(row["model"], row["window"]) for row in found["rows"]] == [
+    answer = json.loads(run("inspect", "--ablation", "4", "--json").stdout)
+    assert [(row["model"], row["window"]) for row in answer["rows"]] == [
         ("simple_rnn", 4), ("simple_rnn", 10), ("lstm", 4), ("lstm", 10),
     ]  # fmt: skip
-    first = found["rows"][0]
+    first = answer["rows"][0]
     assert first["low"] <= first["difference"] <= first["high"]
     assert first["level"] == pytest.approx(1 - 0.05 / 2)
     again = run("inspect", "--ablation", "4")
     assert "Resuming: 16 of 16 members were finished before." in again.stderr
-    assert found["sentence"] in again.stdout
+    assert answer["sentence"] in again.stdout
     run("inspect")
     page = next((tmp_path / "reports").glob("*-memory.html")).read_text()
-    assert found["sentence"].replace("'", "&#39;") in page
+    assert answer["sentence"].replace("'", "&#39;") in page
     assert '<th scope="row">LSTM, window 4</th>' in page
     assert "Expected ablation as a whole number from 1" in only_line(run("inspect", "--ablation", "0", code=2).stderr)

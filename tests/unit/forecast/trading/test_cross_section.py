@@ -17,12 +17,12 @@ def shares(policy, *days):
     """days: {symbol: probability} of each moment; the shares in the same form."""
     rows = [(START + DAY * place, symbol, value) for place, day in enumerate(days) for symbol, value in day.items()]
     moments, symbols, values = (list(column) for column in zip(*rows, strict=True))
-    made = target_weights(
+    weights = target_weights(
         np.array(values, dtype=float), np.array(moments), np.array(symbols, dtype=object),
         policy=cross_sectional(policy),
     )  # fmt: skip
     result = [{} for _ in days]
-    for moment, symbol, share in zip(moments, symbols, made.tolist(), strict=True):
+    for moment, symbol, share in zip(moments, symbols, weights.tolist(), strict=True):
         result[int((moment - START) / DAY)][symbol] = round(share, 12)
     return result[0] if len(days) == 1 else result
 
@@ -130,20 +130,20 @@ values = st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.45, 0.5, 0.5001, 0.7]), min_
 @given(values, st.sampled_from(["top:3", "top-bottom:3", "quantile:0.25", "rank-weighted"]))
 def test_shares_add_up_and_do_not_depend_on_names_or_their_order(chances, policy):
     names = [f"S{place}" for place in range(len(chances))]
-    made = shares(policy, dict(zip(names, chances, strict=True)))
+    weights = shares(policy, dict(zip(names, chances, strict=True)))
     again = shares(policy, dict(reversed(list(zip(names, chances, strict=True)))))
-    assert made == again
+    assert weights == again
     by_chance = {}
     for name, chance in zip(names, chances, strict=True):
-        by_chance.setdefault(chance, set()).add(made[name])
+        by_chance.setdefault(chance, set()).add(weights[name])
     assert all(len(group) == 1 for group in by_chance.values())  # alike are treated alike
-    total, long = sum(made.values()), sum(share for share in made.values() if share > 0)
+    total, long = sum(weights.values()), sum(share for share in weights.values() if share > 0)
     if policy.startswith("top:"):
         assert total == pytest.approx(1.0)
     else:
         assert total == pytest.approx(0.0, abs=1e-9)
         assert long == pytest.approx(1.0) or long < 1.0
-    assert [made[name] for name in sorted(names, key=lambda n: chances[names.index(n)])] == sorted(made.values())
+    assert [weights[name] for name in sorted(names, key=lambda n: chances[names.index(n)])] == sorted(weights.values())
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,8 @@ def accounts(draw: st.DrawFn) -> tuple[list[Ledger], np.ndarray]:
     names = [("lstm", "ensemble"), ("lstm", "0"), ("cash", "ensemble")]
     times = START + np.arange(bars) * DAY
     tradable = rng.random(bars) > 0.1
-    made = trade_all(steps, symbol="T", names=names, opened_at=times, opens=opens, costs=costs, tradable=tradable)
-    return made, opens
+    ledgers = trade_all(steps, symbol="T", names=names, opened_at=times, opens=opens, costs=costs, tradable=tradable)
+    return ledgers, opens
 
 
 @given(accounts())

@@ -10,8 +10,8 @@ def rules(**more):
 
 
 def test_the_fraction_is_target_over_volatility_capped_and_nothing_where_it_is_unknown():
-    found = by_volatility(np.array([0.2, 0.05, 0.0, np.nan]), target=0.1, most=1.5)
-    assert found.tolist() == [0.5, 1.5, 1.5, 0.0]
+    fractions = by_volatility(np.array([0.2, 0.05, 0.0, np.nan]), target=0.1, most=1.5)
+    assert fractions.tolist() == [0.5, 1.5, 1.5, 0.0]
 
 
 def test_kellys_fraction_by_hand():

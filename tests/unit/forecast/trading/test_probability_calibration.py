@@ -20,23 +20,26 @@ def log_loss(said, up):
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_a_temperature_that_was_planted_is_found(temperature):
-    made = fit(*rows(20_000, temperature), kind="temperature")
-    assert made.temperature == pytest.approx(temperature, rel=0.05)
+    calibration = fit(*rows(20_000, temperature), kind="temperature")
+    assert calibration.temperature == pytest.approx(temperature, rel=0.05)
 
 
 def test_the_temperature_is_the_one_of_the_highest_likelihood():
     said, up = rows(300, 2.0, seed=3)
-    found = fit(said, up, kind="temperature").temperature
+    temperature = fit(said, up, kind="temperature").temperature
     odds = np.log(said / (1 - said))
-    losses = {each: log_loss(1 / (1 + np.exp(-odds / each)), up) for each in (found, found * 1.001, found / 1.001)}
-    assert min(losses, key=losses.get) == found
+    losses = {
+        each: log_loss(1 / (1 + np.exp(-odds / each)), up)
+        for each in (temperature, temperature * 1.001, temperature / 1.001)
+    }
+    assert min(losses, key=losses.get) == temperature
 
 
 def test_odds_that_are_worth_nothing_end_near_one_half_and_keep_their_direction():
     said, up = rows(500, 1.0)
-    made = fit(said, 1 - up, kind="temperature")  # wrong more often than right
-    assert made.temperature == HOTTEST
-    after = made.apply(said)
+    calibration = fit(said, 1 - up, kind="temperature")  # wrong more often than right
+    assert calibration.temperature == HOTTEST
+    after = calibration.apply(said)
     assert np.abs(after - 0.5).max() < 0.02
     assert np.array_equal(after > 0.5, said > 0.5)
 
@@ -63,24 +66,24 @@ def two_odds(odds, right, *, rows=1_000):
 def test_the_temperature_of_one_size_of_odds_is_its_share_of_the_odds_that_came(odds, right, temperature, rows):
     if right * rows % 2_000:
         return
-    made = fit(*two_odds(odds, right * rows // 1_000, rows=rows), kind="temperature")
-    assert made.temperature == pytest.approx(temperature, rel=1e-8)
+    calibration = fit(*two_odds(odds, right * rows // 1_000, rows=rows), kind="temperature")
+    assert calibration.temperature == pytest.approx(temperature, rel=1e-8)
 
 
 def test_chances_of_one_half_are_worth_nothing_and_certain_ones_stay_finite():
     up = (np.arange(40) % 2).astype(float)
     assert fit(np.full(40, 0.5), up, kind="temperature").temperature == 100.0
-    made = fit(*two_odds(7.0, 520), kind="temperature")
-    said = made.apply(np.array([0.0, 1e-9, 1 - 1e-9, 1.0]))
-    edge = 1e9 ** (1 / made.temperature)
+    calibration = fit(*two_odds(7.0, 520), kind="temperature")
+    said = calibration.apply(np.array([0.0, 1e-9, 1 - 1e-9, 1.0]))
+    edge = 1e9 ** (1 / calibration.temperature)
     np.testing.assert_allclose(said, [1 / (1 + edge), 1 / (1 + edge), edge / (1 + edge), edge / (1 + edge)], rtol=1e-6)
 
 
 def test_twenty_rows_are_enough_and_a_target_of_one_half_is_no_rise():
     said, up = two_odds(1.0, 12, rows=20)
-    made = fit(said, up, kind="temperature")
-    assert (made.kind, made.note) == ("temperature", "")
-    assert fit(said, np.where(up == 0, 0.5, up), kind="temperature").temperature == made.temperature
+    calibration = fit(said, up, kind="temperature")
+    assert (calibration.kind, calibration.note) == ("temperature", "")
+    assert fit(said, np.where(up == 0, 0.5, up), kind="temperature").temperature == calibration.temperature
     alike = fit(said, np.ones(20), kind="temperature")
     assert (alike.kind, alike.note) == ("none", "validation rows of one class only: not calibrated")
 
@@ -89,8 +92,8 @@ def test_isotonic_is_pooled_by_hand():
     # 1,000 rows each: said 0.2 came 30 %, said 0.4 came 10 %, said 0.6 came 90 %; the first two are pooled at 20 %
     said = np.repeat([0.2, 0.4, 0.6], 1_000)
     up = np.concatenate([np.arange(1_000) < count for count in (300, 100, 900)]).astype(float)
-    made = fit(said, up, kind="isotonic")
-    assert made.apply(np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9])) == pytest.approx(
+    calibration = fit(said, up, kind="isotonic")
+    assert calibration.apply(np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9])) == pytest.approx(
         [0.2, 0.2, 0.2, 0.2, 0.55, 0.9, 0.9]
     )
 
@@ -119,22 +122,22 @@ def test_a_map_never_turns_two_probabilities_round(seed, kind, count):
     ],
 )
 def test_too_few_rows_or_one_class_change_nothing_and_say_so(said, up, kind, note):
-    made = fit(said, up.astype(float), kind=kind)
-    assert (made.kind, made.note) == ("none", note)
-    assert made.apply(said) is said
+    calibration = fit(said, up.astype(float), kind=kind)
+    assert (calibration.kind, calibration.note) == ("none", note)
+    assert calibration.apply(said) is said
 
 
 def test_few_rows_fall_back_from_isotonic_to_temperature():
     said, up = rows(199, 2.0)
-    made = fit(said, up, kind="isotonic")
-    assert made.kind == "temperature"
+    calibration = fit(said, up, kind="isotonic")
+    assert calibration.kind == "temperature"
     assert fit(*rows(200, 2.0), kind="isotonic").kind == "isotonic"
-    assert made.note == "199 validation rows are too few for isotonic calibration, temperature scaling was used"
-    assert made.temperature == fit(said, up, kind="temperature").temperature
+    assert calibration.note == "199 validation rows are too few for isotonic calibration, temperature scaling was used"
+    assert calibration.temperature == fit(said, up, kind="temperature").temperature
 
 
 def test_rows_without_a_known_target_are_left_out():
     said, up = rows(300, 2.0)
     lost = np.where(np.arange(400) < 300, np.append(up, np.zeros(100)), np.nan)
-    made = fit(np.append(said, np.full(100, 0.9)), lost, kind="temperature")
-    assert made.temperature == fit(said, up, kind="temperature").temperature
+    calibration = fit(np.append(said, np.full(100, 0.9)), lost, kind="temperature")
+    assert calibration.temperature == fit(said, up, kind="temperature").temperature

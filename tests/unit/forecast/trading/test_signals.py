@@ -52,8 +52,8 @@ def prediction(model, seed, time, probability, **more):
     } | more
 
 
-def of(found, model, member):
-    return found.probability[found.names.index((model, member))].tolist()
+def of(decisions, model, member):
+    return decisions.probability[decisions.names.index((model, member))].tolist()
 
 
 def test_the_ensemble_is_the_mean_probability_over_seeds_of_one_model():
@@ -68,12 +68,12 @@ def test_the_ensemble_is_the_mean_probability_over_seeds_of_one_model():
             ("lstm", 1, "2020-01-02", 0.6),
         )
     ]
-    found = members(pd.DataFrame(rows))
-    assert of(found, "lstm", "ensemble") == pytest.approx([0.8, 0.4])
-    assert of(found, "lstm", "1") == [0.7, 0.6]
-    assert of(found, "simple_rnn", "ensemble") == of(found, "simple_rnn", "0") == [0.1, 0.3]
-    assert [member for model, member in found.names if model == "lstm"] == ["0", "1", "ensemble"]
-    assert found.entry_at.astype("datetime64[D]").astype(str).tolist() == ["2020-01-01", "2020-01-02"]
+    decisions = members(pd.DataFrame(rows))
+    assert of(decisions, "lstm", "ensemble") == pytest.approx([0.8, 0.4])
+    assert of(decisions, "lstm", "1") == [0.7, 0.6]
+    assert of(decisions, "simple_rnn", "ensemble") == of(decisions, "simple_rnn", "0") == [0.1, 0.3]
+    assert [member for model, member in decisions.names if model == "lstm"] == ["0", "1", "ensemble"]
+    assert decisions.entry_at.astype("datetime64[D]").astype(str).tolist() == ["2020-01-01", "2020-01-02"]
 
 
 @pytest.mark.parametrize("seeds", [(3, 0, 7), (1, 0), (5,)])
@@ -87,13 +87,13 @@ def test_every_model_has_its_own_seeds_whatever_their_numbers(seeds):
         for (model, seed), chance in chances.items()
         for late, day in enumerate(days)
     ]
-    found = members(pd.DataFrame(rows[::2] + rows[1::2]))
+    decisions = members(pd.DataFrame(rows[::2] + rows[1::2]))
     for (model, seed), chance in chances.items():
-        assert of(found, model, str(seed)) == [chance, chance + 0.01]
+        assert of(decisions, model, str(seed)) == [chance, chance + 0.01]
     for model in ("gru", "lstm", "simple_rnn", "tcn"):
         mean = np.mean([chances[model, seed] for seed in seeds])
-        assert of(found, model, "ensemble") == pytest.approx([mean, mean + 0.01])
-    assert len(found.names) == 4 * (len(seeds) + 1)
+        assert of(decisions, model, "ensemble") == pytest.approx([mean, mean + 0.01])
+    assert len(decisions.names) == 4 * (len(seeds) + 1)
 
 
 def test_two_decisions_within_one_time_stamp_stay_two():

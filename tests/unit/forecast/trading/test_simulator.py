@@ -109,13 +109,13 @@ def test_costs_of_the_whole_account_leave_what_could_not_be_traded_as_it_was():
     days = np.datetime64("2020-01-01", "ns") + np.arange(4) * np.timedelta64(24, "h")
     tradable = np.ones((2, 4), dtype=bool)
     tradable[1, 1] = False
-    made = account(
+    simulated = account(
         np.array([[[1.0, -1, 0], [0.25, 0, 0]]]), opened_at=days, opens=np.full((2, 4), 100.0),
         costs=Costs(fee_bps=5_000, slippage_bps=0), spread=None, tradable=tradable,
     )  # fmt: skip
-    assert made.cost.tolist() == [[0.625, 1.0, 0.0, 0.0]]  # the turn at bar 1 trades twice the account at one half
-    assert made.net_return.tolist() == [[-0.625, -1.0, 0.0, 0.0]]
-    assert made.position.tolist() == [[[1, -1, 0, 0], [0.25, 0.25, 0, 0]]]
+    assert simulated.cost.tolist() == [[0.625, 1.0, 0.0, 0.0]]  # the turn at bar 1 trades twice the account at one half
+    assert simulated.net_return.tolist() == [[-0.625, -1.0, 0.0, 0.0]]
+    assert simulated.position.tolist() == [[[1, -1, 0, 0], [0.25, 0.25, 0, 0]]]
 
 
 def test_what_each_asset_contributed_worked_out_by_hand():
@@ -123,10 +123,10 @@ def test_what_each_asset_contributed_worked_out_by_hand():
     opens, costs = np.array([[100.0, 110], [50, 50]]), Costs(fee_bps=100, slippage_bps=0)
     half = np.array([[0.0, 0.0], [0.01, 0.02]])
     options = {"opens": opens, "costs": costs, "spread": half}
-    made = account(np.array([[[0.5], [-0.5]]]), opened_at=days, tradable=None, **options)
+    simulated = account(np.array([[[0.5], [-0.5]]]), opened_at=days, tradable=None, **options)
     # the account grows by 5 % before the first is sold at 0.55 and the second bought back at 0.5 of what it was
     expected = [[[0.05 - 0.005, -0.01 * 0.55 / 1.05], [-0.5 * 0.02, -0.03 * 0.5 / 1.05]]]
-    np.testing.assert_allclose(contributions(made, **options), expected, rtol=1e-12)
+    np.testing.assert_allclose(contributions(simulated, **options), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("spread", [None, 0.002])
@@ -139,11 +139,11 @@ def test_contributions_add_up_to_what_was_earned_less_costs(spread):
         "costs": Costs(fee_bps=5, slippage_bps=5),
         "spread": None if spread is None else np.full((3, 30), spread),
     }
-    made = account(rng.uniform(-1, 1, (4, 3, 29)), opened_at=days, tradable=rng.random((3, 30)) > 0.2, **options)
-    assert made.financing.shape == made.net_return.shape == (4, 30)
-    assert made.traded.shape == (4, 3, 30)
-    parts = contributions(made, **options)
-    np.testing.assert_allclose(parts.sum(axis=1), made.gross_return - made.cost, rtol=1e-9, atol=1e-12)
+    simulated = account(rng.uniform(-1, 1, (4, 3, 29)), opened_at=days, tradable=rng.random((3, 30)) > 0.2, **options)
+    assert simulated.financing.shape == simulated.net_return.shape == (4, 30)
+    assert simulated.traded.shape == (4, 3, 30)
+    parts = contributions(simulated, **options)
+    np.testing.assert_allclose(parts.sum(axis=1), simulated.gross_return - simulated.cost, rtol=1e-9, atol=1e-12)
 
 
 def test_constant_prices_cost_what_is_traded_and_nothing_else():

@@ -16,7 +16,7 @@ from tests.helpers.reference_backtest import keep_book
 def check(targets, opens, times, tradable, spread, costs):
     """Every number of every bar, to 1e-12."""
     targets, opens, tradable, spread = map(np.asarray, (targets, opens, tradable, spread))
-    made = account(
+    simulated = account(
         targets[None].astype(float),
         opened_at=np.array(times, "datetime64[ns]"),
         opens=opens.astype(float),
@@ -35,13 +35,13 @@ def check(targets, opens, times, tradable, spread, costs):
         financing=costs.financing_rate,
     )
     close = {"rtol": 1e-12, "atol": 1e-12}
-    np.testing.assert_allclose(made.net_return[0], book.net, **close)
-    np.testing.assert_allclose(np.cumprod(1 + made.net_return[0]), book.equity, **close)
-    np.testing.assert_allclose(made.cost[0], book.paid, **close)
-    lost = made.net_return[0] == -1.0  # what a ruined account still held at its last open is of no use to anyone
-    np.testing.assert_allclose(made.financing[0][~lost], np.array(book.interest)[~lost], **close)
-    np.testing.assert_allclose(made.position[0][:, ~lost].T, np.array(book.fractions)[~lost], **close)
-    return made, book
+    np.testing.assert_allclose(simulated.net_return[0], book.net, **close)
+    np.testing.assert_allclose(np.cumprod(1 + simulated.net_return[0]), book.equity, **close)
+    np.testing.assert_allclose(simulated.cost[0], book.paid, **close)
+    lost = simulated.net_return[0] == -1.0  # what a ruined account still held at its last open is of no use to anyone
+    np.testing.assert_allclose(simulated.financing[0][~lost], np.array(book.interest)[~lost], **close)
+    np.testing.assert_allclose(simulated.position[0][:, ~lost].T, np.array(book.fractions)[~lost], **close)
+    return simulated, book
 
 
 @st.composite
@@ -79,9 +79,9 @@ def test_the_fast_account_agrees_with_cash_and_shares_to_1e_12(market):
 
 @given(markets(most=8.0))
 def test_they_agree_on_ruin_too(market):
-    made, book = check(*market)
-    assert bool((made.net_return[0] == -1.0).any()) == book.ruined
-    assert np.all(np.cumprod(1 + made.net_return[0]) >= 0)
+    simulated, book = check(*market)
+    assert bool((simulated.net_return[0] == -1.0).any()) == book.ruined
+    assert np.all(np.cumprod(1 + simulated.net_return[0]) >= 0)
 
 
 def test_many_accounts_at_once_are_the_same_as_one_by_one():

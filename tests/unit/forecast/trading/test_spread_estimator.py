@@ -33,54 +33,54 @@ def bars_of_trades(half, *, bars=3_000, trades=50, volatility=2e-5, seed=0, paus
 @pytest.mark.parametrize("half", [1e-4, 5e-4, 2e-3])
 @pytest.mark.parametrize("pause", [0, 100])
 def test_a_simulated_spread_is_found(half, pause):
-    found = half_spread(**bars_of_trades(half, pause=pause))
-    assert np.isnan(found[:FEWEST]).all()
-    assert np.median(found[1_100:]) == pytest.approx(half, rel=0.1)
+    spread = half_spread(**bars_of_trades(half, pause=pause))
+    assert np.isnan(spread[:FEWEST]).all()
+    assert np.median(spread[1_100:]) == pytest.approx(half, rel=0.1)
 
 
 def test_no_spread_is_found_small():
-    found = half_spread(**bars_of_trades(0.0))
-    assert np.median(found[1_100:]) < 3e-5  # the walk moves by 1.4e-4 a bar
+    spread = half_spread(**bars_of_trades(0.0))
+    assert np.median(spread[1_100:]) < 3e-5  # the walk moves by 1.4e-4 a bar
 
 
 def test_an_estimate_needs_no_later_bar_nor_its_own():
-    known = bars_of_trades(5e-4, bars=600)
-    changed = {name: array.copy() for name, array in known.items()}
+    bars = bars_of_trades(5e-4, bars=600)
+    changed = {name: array.copy() for name, array in bars.items()}
     for name in ("high", "low", "close"):
         changed[name][400:] *= np.linspace(1, 2, 200)
-    np.testing.assert_array_equal(half_spread(**known)[:401], half_spread(**changed)[:401])
-    short = half_spread(**{name: array[:401] for name, array in known.items()})
-    np.testing.assert_array_equal(half_spread(**known)[:401], short)
+    np.testing.assert_array_equal(half_spread(**bars)[:401], half_spread(**changed)[:401])
+    short = half_spread(**{name: array[:401] for name, array in bars.items()})
+    np.testing.assert_array_equal(half_spread(**bars)[:401], short)
 
 
 def test_the_mean_is_over_the_last_thousand_pairs():
-    known = bars_of_trades(5e-4, bars=2_000)
-    found = half_spread(**known)
+    bars = bars_of_trades(5e-4, bars=2_000)
+    spread = half_spread(**bars)
     last = slice(2_000 - 1 - 1_001, 1_999)  # 1,001 bars before the last open: 1,000 pairs
-    close, middle = np.log(known["close"])[last], (np.log(known["high"]) + np.log(known["low"]))[last] / 2
+    close, middle = np.log(bars["close"])[last], (np.log(bars["high"]) + np.log(bars["low"]))[last] / 2
     mean = np.mean((close[:-1] - middle[:-1]) * (close[:-1] - middle[1:]))
-    assert found[-1] == pytest.approx(np.sqrt(4 * mean) / 2, rel=1e-9)
+    assert spread[-1] == pytest.approx(np.sqrt(4 * mean) / 2, rel=1e-9)
 
 
-def spread_before(place, known):
+def spread_before(place, bars):
     """The formula of Abdi and Ranaldo for the open of one bar, pair by pair."""
     products = []
     for bar in range(place - 1):  # the later bar of a pair is closed before this open
-        if known["opened_at"][bar + 1] - known["closed_at"][bar] <= np.timedelta64(30, "m"):
-            now, then = (np.log(known["high"][each] * known["low"][each]) / 2 for each in (bar, bar + 1))
-            close = np.log(known["close"][bar])
+        if bars["opened_at"][bar + 1] - bars["closed_at"][bar] <= np.timedelta64(30, "m"):
+            now, then = (np.log(bars["high"][each] * bars["low"][each]) / 2 for each in (bar, bar + 1))
+            close = np.log(bars["close"][bar])
             products.append((close - now) * (close - then))
     return np.sqrt(max(np.mean(products[-1_000:]), 0.0)) if len(products) >= 100 else np.nan
 
 
 def test_every_open_has_the_spread_of_the_pairs_before_it():
-    known, bar = bars_of_trades(5e-4, bars=1_250), np.arange(1_250)
+    bars, bar = bars_of_trades(5e-4, bars=1_250), np.arange(1_250)
     gap = np.where(bar % 9 == 0, 30 * 60 * 10**9 + bar % 2, 0)  # half an hour, or a nanosecond more
     for name in ("opened_at", "closed_at"):
-        known[name] = known[name] + np.cumsum(gap) * np.timedelta64(1, "ns")
-    found = half_spread(**known)
+        bars[name] = bars[name] + np.cumsum(gap) * np.timedelta64(1, "ns")
+    spread = half_spread(**bars)
     places = [0, 1, 2, *range(100, 121), 700, 1_000, 1_001, *range(1_120, 1_140), 1_249]
-    np.testing.assert_allclose(found[places], [spread_before(place, known) for place in places], rtol=1e-8)
+    np.testing.assert_allclose(spread[places], [spread_before(place, bars) for place in places], rtol=1e-8)
 
 
 def quoted(bid: list[float], ask: list[float]) -> pd.DataFrame:

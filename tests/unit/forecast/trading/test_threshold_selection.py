@@ -55,8 +55,8 @@ def validation(bars, probability, *, rows=None, fold=0):
 
 
 def chosen(bars, rows, **more):
-    asked = rules(**more)
-    return choose(rows, conditions(bars, rules=asked, bars_per_year=None), rules=asked)
+    trading = rules(**more)
+    return choose(rows, conditions(bars, rules=trading, bars_per_year=None), rules=trading)
 
 
 def test_the_band_that_keeps_out_the_wrong_signals_is_chosen():
@@ -65,10 +65,10 @@ def test_the_band_that_keeps_out_the_wrong_signals_is_chosen():
     moves = np.tile([1.02, 1.0, 0.98, 1.0], 10)
     bars = market(np.concatenate([[100, 100], 100 * np.cumprod(moves)]))
     said = np.tile([0.54, 0.3, 0.51, 0.3], 10)
-    made = chosen(bars, validation(bars, said))
-    assert {each.band for each in made} == {0.01}
-    assert made[0].utility == pytest.approx(10 * np.log(1.02) / 40)
-    assert (made[0].gain, made[0].loss) == pytest.approx((0.02, 0.02))
+    choices = chosen(bars, validation(bars, said))
+    assert {each.band for each in choices} == {0.01}
+    assert choices[0].utility == pytest.approx(10 * np.log(1.02) / 40)
+    assert (choices[0].gain, choices[0].loss) == pytest.approx((0.02, 0.02))
 
 
 @pytest.mark.parametrize(
@@ -101,17 +101,17 @@ def test_twenty_rows_choose_a_band():
 def test_sizes_by_volatility_are_those_that_are_known_at_each_open():
     rng = np.random.default_rng(1)
     bars = market(100 * np.exp(np.cumsum(rng.normal(0.002, rng.uniform(0.005, 0.03, 110)))))
-    asked = rules(sizing="volatility", target_volatility=0.1, max_leverage=1.0)
-    state = conditions(bars, rules=asked, bars_per_year=252)
+    trading = rules(sizing="volatility", target_volatility=0.1, max_leverage=1.0)
+    state = conditions(bars, rules=trading, bars_per_year=252)
     rows = validation(bars, np.full(40, 0.9), rows=np.arange(65, 105))
-    (made, _) = choose(rows, state, rules=asked)
+    (choices, _) = choose(rows, state, rules=trading)
     opens = bars["open"].to_numpy()
     volatility = trailing_volatility(bars["close"].to_numpy(), bars_per_year=252)
     ledger = trade(
         np.minimum(0.1 / volatility[66:106], 1.0), symbol="X", model="lstm", member="0",
         opened_at=state.opened_at[66:107], opens=opens[66:107], costs=Costs(fee_bps=0, slippage_bps=0),
     )  # fmt: skip
-    assert made.utility == pytest.approx(np.log1p(ledger.net_return).sum() / 40, rel=1e-9)
+    assert choices.utility == pytest.approx(np.log1p(ledger.net_return).sum() / 40, rel=1e-9)
 
 
 def test_rows_whose_session_left_no_room_calibrate_nothing_and_others_without_a_move_are_falls():
@@ -120,10 +120,10 @@ def test_rows_whose_session_left_no_room_calibrate_nothing_and_others_without_a_
     rows = validation(bars, rng.uniform(0.3, 0.7, 60))
     rows.loc[40:, ["forward_return", "target"]] = 0.0
     rows.loc[50:, "exit_at"] = rows.loc[50:, "entry_at"]
-    made = chosen(bars, rows, calibration="temperature", threshold=0.0)[0]
+    choices = chosen(bars, rows, calibration="temperature", threshold=0.0)[0]
     first = rows.iloc[:50]
     alone = fit(first["probability"].to_numpy(), first["target"].to_numpy(), kind="temperature")
-    assert made.calibration.temperature == pytest.approx(alone.temperature, rel=1e-9)
+    assert choices.calibration.temperature == pytest.approx(alone.temperature, rel=1e-9)
 
 
 def test_each_fold_has_its_own_map_and_band():
@@ -144,17 +144,17 @@ def test_each_fold_has_its_own_map_and_band():
 
 def test_where_every_trade_costs_more_than_it_earns_the_band_shuts_all_out():
     bars = market(np.concatenate([[100, 100], 100 * np.cumprod(np.tile([1.001, 0.999], 20))]))
-    made = chosen(bars, validation(bars, np.tile([0.56, 0.44], 20)), costs=Costs(fee_bps=50, slippage_bps=0))
-    assert {each.band for each in made} == {0.08}  # the first of the grid that 0.56 does not reach
-    assert made[0].utility == 0.0
+    choices = chosen(bars, validation(bars, np.tile([0.56, 0.44], 20)), costs=Costs(fee_bps=50, slippage_bps=0))
+    assert {each.band for each in choices} == {0.08}  # the first of the grid that 0.56 does not reach
+    assert choices[0].utility == 0.0
 
 
 def test_ruin_is_never_chosen():
     bars = market([100, 100, *np.tile([100.0, 250.0], 20)])
     said = np.where(np.arange(40) % 2 == 0, 0.4, 0.45)  # short all the time at band 0
-    made = chosen(bars, validation(bars, said), policy="long-short")
-    assert made[0].band == 0.12
-    assert made[0].utility == 0.0
+    choices = chosen(bars, validation(bars, said), policy="long-short")
+    assert choices[0].band == 0.12
+    assert choices[0].utility == 0.0
 
 
 def test_too_few_rows_choose_no_band_and_one_class_no_payoff():
@@ -172,11 +172,11 @@ def test_rows_with_a_gap_between_them_are_accounts_of_their_own():
     bars = market(opens)
     rows = np.concatenate([np.arange(0, 25), np.arange(60, 85)])
     said = np.full(50, 0.6)
-    made = chosen(bars, validation(bars, said, rows=rows), costs=Costs(fee_bps=10, slippage_bps=0))
+    choices = chosen(bars, validation(bars, said, rows=rows), costs=Costs(fee_bps=10, slippage_bps=0))
     growth = np.log(opens[26] / opens[1]) + np.log(opens[86] / opens[61]) + 4 * np.log(1 - 0.001)
     expected = max(growth / 50, 0.0)
-    assert made[0].utility == pytest.approx(expected)
-    assert made[0].band == (0.0 if growth > 0 else 0.12)
+    assert choices[0].utility == pytest.approx(expected)
+    assert choices[0].band == (0.0 if growth > 0 else 0.12)
 
 
 def test_folds_do_not_see_each_other():

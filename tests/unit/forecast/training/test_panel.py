@@ -40,14 +40,14 @@ def panel_of(*symbols, **more):
 
 
 def test_symbols_that_cannot_take_part_are_named_at_once_each_with_its_reason(store, tmp_path):
-    asked = panel_of("LONG", "LATE", "SHORT", "GONE", "NOPE")
+    experiment = panel_of("LONG", "LATE", "SHORT", "GONE", "NOPE")
     with pytest.raises(ConfigError) as refused:
-        read_panel(asked, store=store, folder=tmp_path, skip_unsuitable=False)
+        read_panel(experiment, store=store, folder=tmp_path, skip_unsuitable=False)
     line = str(refused.value)
     assert line.startswith("Expected symbols that can take part in the panel, got ")
     assert "NOPE (Expected a symbol in the store, got NOPE)" in line
     assert "Leave them out: --skip-unsuitable." in line
-    prices, dataset = read_panel(asked, store=store, folder=tmp_path, skip_unsuitable=True)
+    prices, dataset = read_panel(experiment, store=store, folder=tmp_path, skip_unsuitable=True)
     assert set(prices.unsuitable) == {"SHORT", "GONE", "NOPE"}
     assert dataset.panel.symbols == prices.experiment.panel == ("LATE", "LONG")
     long, late = dataset.panel.part("LONG"), dataset.panel.part("LATE")
@@ -57,9 +57,9 @@ def test_symbols_that_cannot_take_part_are_named_at_once_each_with_its_reason(st
 
 def test_a_symbol_that_ended_before_all_others_began_is_named_and_not_they(store, tmp_path):
     """Of OLD and one other the first fold learns from OLD alone: the other would have too few rows to be scaled on."""
-    asked = panel_of("LONG", "SHORT", "OLD")
+    experiment = panel_of("LONG", "SHORT", "OLD")
     with pytest.raises(ConfigError) as refused:
-        read_panel(asked, store=store, folder=tmp_path, skip_unsuitable=False)
+        read_panel(experiment, store=store, folder=tmp_path, skip_unsuitable=False)
     reason = "its 550 bars of 1988-01-05 to 1989-07-07 share no day with the others, of 2010-01-02 to 2011-08-24"
     assert f"got 1 of 3 that cannot: OLD ({reason}). Leave them out" in str(refused.value)
     prices, _ = read_panel(panel_of("LONG", "EURO", "OLD"), store=store, folder=tmp_path, skip_unsuitable=True)
@@ -97,8 +97,8 @@ def test_a_symbol_twice_or_days_that_overlap_are_one_line():
 
 def test_a_symbol_out_of_the_panel_decides_no_rank_of_it(store, tmp_path):
     """SHORT has too few bars: ranks are among those that take part."""
-    asked = panel_of("LONG", "LATE", "EURO", "SHORT", features=("return", "rank:range"))
-    prices, _ = read_panel(asked, store=store, folder=tmp_path, skip_unsuitable=True)
+    experiment = panel_of("LONG", "LATE", "EURO", "SHORT", features=("return", "rank:range"))
+    prices, _ = read_panel(experiment, store=store, folder=tmp_path, skip_unsuitable=True)
     rank = prices.bars["LONG"].joined["rank:range"]
     assert set(np.unique(rank[:250])) <= {0.0, 1.0}  # LONG and EURO, until LATE is listed
     assert set(np.unique(rank[260:])) <= {0.0, 0.5, 1.0}
@@ -111,8 +111,8 @@ def test_what_a_panel_cut_off_in_its_first_test_tests_is_found_in_the_whole_one(
     )
     past = truncated_in_first_test(whole, prices, folder=tmp_path / "past")
     rows, past_rows = whole.folds[0].test, past.folds[0].test
-    found = rows[same_rows(whole, past)]
-    assert len(found) > 50
-    assert whole.symbols_of(found).tolist() == past.symbols_of(past_rows).tolist()
-    assert np.array_equal(whole.windows.decided_at[found], past.windows.decided_at[past_rows])
+    common_rows = rows[same_rows(whole, past)]
+    assert len(common_rows) > 50
+    assert whole.symbols_of(common_rows).tolist() == past.symbols_of(past_rows).tolist()
+    assert np.array_equal(whole.windows.decided_at[common_rows], past.windows.decided_at[past_rows])
     assert set(same_rows(past, whole)) == {-1, *range(len(past_rows))}  # later ones are not in the panel cut off

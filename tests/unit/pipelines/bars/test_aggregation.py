@@ -110,8 +110,8 @@ def test_cutting_the_ticks_off_never_changes_earlier_bars(gaps: list[float], kin
     assert is_prefix(part, whole)
     assert len(part) == 0 or part.closed_at[-1] <= ticks.time[-1]
     if cut:
-        known = np.count_nonzero(whole.closed_at < ticks.time[cut - 1])
-        assert len(part) >= known
+        complete = np.count_nonzero(whole.closed_at < ticks.time[cut - 1])
+        assert len(part) >= complete
 
 
 @given(_GAPS, st.sampled_from(_KINDS), st.lists(st.integers(0, 60), max_size=5))

@@ -67,8 +67,8 @@ def check(bars: Bars, ticks: Ticks, expected: list[tuple[list[int], np.datetime6
         assert bars.closed_at[place] == closed_at
         volume, middle = size[rows].sum(), (price[rows].max() + price[rows].min()) / 2
         assert bars.vwap[place] == ((price * size)[rows].sum() / volume if volume else middle)
-        found = [getattr(bars, name)[place] for name in ("open", "high", "low", "close", "volume", "trades")]
-        assert found == [price[rows[0]], price[rows].max(), price[rows].min(), price[rows[-1]], volume, len(rows)]
+        values = [getattr(bars, name)[place] for name in ("open", "high", "low", "close", "volume", "trades")]
+        assert values == [price[rows[0]], price[rows].max(), price[rows].min(), price[rows[-1]], volume, len(rows)]
         assert bars.signed_volume[place] == (size * side)[rows].sum()
 
 

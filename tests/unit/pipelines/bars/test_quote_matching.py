@@ -34,23 +34,23 @@ def trades(seconds: list[float], price: list[float]) -> Ticks:
     )  # fmt: skip
 
 
-def naive_signs(ticks: Ticks, known: Quotes) -> list[int]:
+def naive_signs(ticks: Ticks, book: Quotes) -> list[int]:
     """Lee and Ready trade by trade, written apart from the package: loops, no shared code."""
     sessions = [str(day) for day in calendars.session_of(ticks.time, ticks.calendar)]
-    quoted = [str(day) for day in calendars.session_of(known.time, ticks.calendar)]
-    found, last_change, place = [], 0, -1
+    quoted = [str(day) for day in calendars.session_of(book.time, ticks.calendar)]
+    signs, last_change, place = [], 0, -1
     for row in range(len(ticks)):
         if row and ticks.price[row] != ticks.price[row - 1]:
             last_change = 1 if ticks.price[row] > ticks.price[row - 1] else -1
-        while place + 1 < len(known) and known.time[place + 1] < ticks.time[row]:
+        while place + 1 < len(book) and book.time[place + 1] < ticks.time[row]:
             place += 1
         side = last_change
         if place >= 0 and quoted[place] == sessions[row]:
-            twice_mid = known.bid[place] + known.ask[place]
+            twice_mid = book.bid[place] + book.ask[place]
             if 2 * ticks.price[row] != twice_mid:
                 side = 1 if 2 * ticks.price[row] > twice_mid else -1
-        found.append(side)
-    return found
+        signs.append(side)
+    return signs
 
 
 def test_a_trade_has_the_last_quote_before_its_own_time_stamp() -> None:
@@ -78,24 +78,24 @@ def test_lee_and_ready_sign_by_the_middle_and_at_the_middle_by_the_last_change_o
 
 
 def test_order_flow_of_each_change_of_a_quote_worked_out_by_hand() -> None:
-    known = quotes(
+    book = quotes(
         [0, 1, 2, 3, 4, 5], [10, 10, 11, 9, 9, 9], [12, 12, 12, 12, 11, 13],
         bid_size=[5, 7, 3, 4, 4, 4], ask_size=[6, 6, 6, 6, 2, 8],
     )  # fmt: skip
     # first; bid grows by 2; bid rises: + its 3; bid falls: - the 3 there were; ask falls: - its 2; ask rises: + the 2
-    assert order_flow.events(known).tolist() == [0, 2, 3, -3, -2, 2]
+    assert order_flow.events(book).tolist() == [0, 2, 3, -3, -2, 2]
 
 
 def test_without_sizes_a_rise_of_a_quote_counts_one() -> None:
-    known = dataclasses.replace(
+    book = dataclasses.replace(
         quotes([0, 1, 2], [10, 11, 11], [12, 12, 11]), bid_size=np.full(3, np.nan), ask_size=np.full(3, np.nan)
     )
-    assert order_flow.events(known).tolist() == [0, 1, -1]
+    assert order_flow.events(book).tolist() == [0, 1, -1]
 
 
 def test_a_trade_takes_the_order_flow_since_the_trade_before() -> None:
-    known = quotes([0, 1, 2, 3], [10, 11, 12, 13], [20, 20, 20, 20], bid_size=[1, 2, 3, 4])
-    joined = matched(trades([1.5, 3, 4], [10, 10, 10]), known)
+    book = quotes([0, 1, 2, 3], [10, 11, 12, 13], [20, 20, 20, 20], bid_size=[1, 2, 3, 4])
+    joined = matched(trades([1.5, 3, 4], [10, 10, 10]), book)
     assert joined.order_flow is not None
     assert joined.order_flow.tolist() == [2, 3, 4]
 
@@ -103,14 +103,14 @@ def test_a_trade_takes_the_order_flow_since_the_trade_before() -> None:
 @settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), size=st.integers(1, 30))
 def test_pieces_are_joined_and_aggregated_as_the_whole(seed: int, size: int) -> None:
-    ticks, known = quoted_trades(seed=seed, trades=60, sessions=3)
-    whole = matched(ticks, known)
+    ticks, book = quoted_trades(seed=seed, trades=60, sessions=3)
+    whole = matched(ticks, book)
     parts = [ticks.rows(slice(row, row + size)) for row in range(0, len(ticks), size)]
-    coming = [known.rows(slice(row, row + 2 * size)) for row in range(0, len(known), 2 * size)]
+    coming = [book.rows(slice(row, row + 2 * size)) for row in range(0, len(book), 2 * size)]
     pieces = list(match_chunks(parts, coming))
     for name in _QUOTED:
-        found = np.concatenate([getattr(part, name) for part in pieces])
-        np.testing.assert_array_equal(found, getattr(whole, name), err_msg=name)
+        joined = np.concatenate([getattr(part, name) for part in pieces])
+        np.testing.assert_array_equal(joined, getattr(whole, name), err_msg=name)
     for kind in ("tick:7", "imbalance:9", "runs:9", "time:10m"):
         streamed, at_once = from_chunks(pieces, kind), from_ticks(whole, kind)
         for name in ("closed_at", "signed_volume", "bid", "ask", "spread", "depth_imbalance", "order_flow"):
@@ -119,18 +119,18 @@ def test_pieces_are_joined_and_aggregated_as_the_whole(seed: int, size: int) -> 
 
 @given(seed=st.integers(0, 10_000), cut=st.integers(1, 149))
 def test_what_comes_after_a_trade_changes_nothing_of_it(seed: int, cut: int) -> None:
-    ticks, known = quoted_trades(seed=seed, trades=150, sessions=2)
-    whole = matched(ticks, known)
-    past = matched(ticks.rows(slice(0, cut)), known.rows(known.time <= ticks.time[cut - 1]))
+    ticks, book = quoted_trades(seed=seed, trades=150, sessions=2)
+    whole = matched(ticks, book)
+    past = matched(ticks.rows(slice(0, cut)), book.rows(book.time <= ticks.time[cut - 1]))
     for name in _QUOTED:
         np.testing.assert_array_equal(getattr(past, name), getattr(whole, name)[:cut], err_msg=name)
 
 
 @given(seed=st.integers(0, 10_000))
 def test_signs_agree_with_an_independent_loop(seed: int) -> None:
-    ticks, known = quoted_trades(seed=seed, trades=200, sessions=3)
-    joined = matched(ticks, known)
-    assert trade_signing.signs(joined.price, bid=joined.bid, ask=joined.ask).tolist() == naive_signs(ticks, known)
+    ticks, book = quoted_trades(seed=seed, trades=200, sessions=3)
+    joined = matched(ticks, book)
+    assert trade_signing.signs(joined.price, bid=joined.bid, ask=joined.ask).tolist() == naive_signs(ticks, book)
 
 
 def test_signs_agree_with_an_independent_loop_on_new_york_taq(shared: Path) -> None:
@@ -138,7 +138,7 @@ def test_signs_agree_with_an_independent_loop_on_new_york_taq(shared: Path) -> N
     raw = pd.read_parquet(folder / "sampleQDataRaw.parquet")
     raw = raw[(raw["EX"] == "N") & (raw["BID"] > 0) & (raw["BID"] <= raw["OFR"])]
     traded = pd.read_parquet(folder / "sampleTData.parquet")
-    known = Quotes(
+    book = Quotes(
         symbol="XXX", time=raw["DT"].dt.tz_convert(None).to_numpy(), bid=raw["BID"].to_numpy(),
         ask=raw["OFR"].to_numpy(), bid_size=raw["BIDSIZ"].to_numpy(float), ask_size=raw["OFRSIZ"].to_numpy(float),
         calendar="XNYS",
@@ -147,10 +147,10 @@ def test_signs_agree_with_an_independent_loop_on_new_york_taq(shared: Path) -> N
         symbol="XXX", time=traded["DT"].dt.tz_convert(None).to_numpy(), price=traded["PRICE"].to_numpy(),
         size=traded["SIZE"].to_numpy(float), calendar="XNYS",
     )  # fmt: skip
-    joined = matched(ticks, known)
-    found = trade_signing.signs(joined.price, bid=joined.bid, ask=joined.ask)
-    assert len(found) == 7168
-    assert found.tolist() == naive_signs(ticks, known)
+    joined = matched(ticks, book)
+    signs = trade_signing.signs(joined.price, bid=joined.bid, ask=joined.ask)
+    assert len(signs) == 7168
+    assert signs.tolist() == naive_signs(ticks, book)
 
 
 def test_a_bar_of_runs_ends_with_the_trade_that_makes_one_side_enough() -> None:

@@ -16,8 +16,8 @@ from tests.helpers.market_examples import actions, daily_bars
 
 
 def kinds(bars: Bars, every: Actions | None = None) -> list[tuple[str, str, str]]:
-    found = quality_checks.check(bars, every or Actions.none(bars.symbol))
-    return [(each.kind, each.session, each.repair) for each in found]
+    findings = quality_checks.check(bars, every or Actions.none(bars.symbol))
+    return [(each.kind, each.session, each.repair) for each in findings]
 
 
 @pytest.mark.parametrize("factor", [0.01, 0.1, 10, 100])
@@ -154,7 +154,7 @@ def test_precision_and_recall_on_the_repaired_yahoo_histories(shared: Path) -> N
         if "-fixed" in path.name:
             continue
         bars, every, table = from_yahoo(path)
-        found = np.any(wrong_by(bars, every) != 1, axis=0)
+        flagged = np.any(wrong_by(bars, every) != 1, axis=0)
         wrong = quality_checks.wrong_dividends(bars, every) != 1
         fixed = path.with_name(path.name.replace(".csv", "-fixed.csv"))
         truth, paid = np.zeros(len(bars), bool), np.zeros(len(every), bool)
@@ -167,9 +167,9 @@ def test_precision_and_recall_on_the_repaired_yahoo_histories(shared: Path) -> N
             paid = np.abs(table["Dividends"].to_numpy() - right["Dividends"].fillna(0).to_numpy())[chosen] > 1e-6
         dividends += [np.sum(wrong & paid), np.sum(wrong & ~paid), np.sum(~wrong & paid)]
         if "-bad-div" in path.name:  # a pair that mends dividends alone and leaves errors of price as they are
-            unmended += [(path.name.split("-1d")[0], int(found.sum()))] if found.any() else []
+            unmended += [(path.name.split("-1d")[0], int(flagged.sum()))] if flagged.any() else []
         else:
-            prices += [np.sum(found & truth), np.sum(found & ~truth), np.sum(~found & truth)]
+            prices += [np.sum(flagged & truth), np.sum(flagged & ~truth), np.sum(~flagged & truth)]
     assert prices.tolist() == [78, 0, 1]
     assert dividends.tolist() == [36, 2, 17]
     assert unmended == [("CLC-L", 6), ("LSC-L", 560), ("NVT-L", 35)]  # real: 0.6, 0.006, 0.6 and the like
@@ -177,7 +177,7 @@ def test_precision_and_recall_on_the_repaired_yahoo_histories(shared: Path) -> N
 
 def test_every_named_bad_print_of_120_long_histories_is_found_and_no_crash_is(shared: Path) -> None:
     table = pd.read_parquet(shared / "daily_huge_dev120_2017" / "huge_dev120_to_2017.parquet")
-    found: dict[tuple[str, str], set[float]] = {}
+    factors: dict[tuple[str, str], set[float]] = {}
     names = ["open", "high", "low", "close"]
     for symbol, rows in table.groupby("symbol"):
         rows = rows[(rows[names] > 0).all(axis=1)]
@@ -189,12 +189,12 @@ def test_every_named_bad_print_of_120_long_histories_is_found_and_no_crash_is(sh
         )  # fmt: skip
         factor = wrong_by(bars, Actions.none("X"))
         for row in np.flatnonzero(np.any(factor != 1, axis=0)):
-            found[(str(symbol), str(opened[row])[:10])] = set(np.round(factor[:, row], 6)) - {1.0}
+            factors[(str(symbol), str(opened[row])[:10])] = set(np.round(factor[:, row], 6)) - {1.0}
     named = {
         ("AVB", "2010-09-16"): {0.01}, ("BXP", "2007-05-02"): {0.01}, ("AVB", "2012-12-21"): {0.1},
         ("DE", "1994-02-11"): {0.1}, ("EIX", "2009-09-01"): {0.1}, ("EIX", "2012-03-08"): {0.1},
         ("EIX", "2012-03-22"): {0.1},
     }  # fmt: skip
-    assert {key: found.get(key) for key in named} == named
-    assert len(found) == 24  # the other 17 lost digits in the open, high or low: seen one by one
-    assert {symbol for symbol, _ in found} == {"ARE", "AVB", "BXP", "DE", "EIX"}
+    assert {key: factors.get(key) for key in named} == named
+    assert len(factors) == 24  # the other 17 lost digits in the open, high or low: seen one by one
+    assert {symbol for symbol, _ in factors} == {"ARE", "AVB", "BXP", "DE", "EIX"}

@@ -21,11 +21,11 @@ def frame(rows: list[tuple[float, float, float, float, float, str]]) -> pd.DataF
 
 def test_quotes_of_two_exchanges_become_the_best_of_both() -> None:
     rows = [(0, 10, 12, 1, 1, "N"), (1, 10, 11, 2, 2, "P"), (2, 9, 13, 3, 3, "N"), (3, 0, 0, 0, 0, "P")]
-    found, report = cleaning.quotes(frame(rows), symbol="X", calendar="XNYS")
-    assert found.bid.tolist() == [10, 10, 10, 9]
-    assert found.ask.tolist() == [12, 11, 11, 13]
-    assert found.bid_size.tolist() == [1, 3, 2, 3]
-    assert found.ask_size.tolist() == [1, 2, 2, 3]
+    cleaned, report = cleaning.quotes(frame(rows), symbol="X", calendar="XNYS")
+    assert cleaned.bid.tolist() == [10, 10, 10, 9]
+    assert cleaned.ask.tolist() == [12, 11, 11, 13]
+    assert cleaned.bid_size.tolist() == [1, 3, 2, 3]
+    assert cleaned.ask_size.tolist() == [1, 2, 2, 3]
     assert "the best of 2 exchanges" in report.summary()
 
 
@@ -34,8 +34,8 @@ def test_what_is_no_quote_is_dropped_and_counted_and_a_repeat_left_out() -> None
         (0, 10, 12, 1, 1, "N"), (1, 10, 12, 1, 1, "N"), (2, 13, 12, 1, 1, "N"), (3, 0, 12, 1, 1, "N"),
         (-3600, 10, 12, 1, 1, "N"), (4, 10, 12, 2, 1, "N"),
     ]  # fmt: skip
-    found, report = cleaning.quotes(frame(rows), symbol="X", calendar="XNYS")
-    assert found.bid_size.tolist() == [1, 2]
+    cleaned, report = cleaning.quotes(frame(rows), symbol="X", calendar="XNYS")
+    assert cleaned.bid_size.tolist() == [1, 2]
     assert report.dropped == {"outside the hours of XNYS": 1, "no price on one side": 1, "bid above ask": 1}
     assert report.notes == ("1 that change nothing left out",)
 
@@ -51,7 +51,7 @@ def test_the_best_quote_agrees_with_a_loop_over_a_book_of_exchanges(seed: int) -
     exchange, bid, ask = rng.integers(0, 3, count), rng.integers(0, 5, count) * 1.0, rng.integers(4, 9, count) * 1.0
     sizes = rng.integers(1, 9, (2, count)) * 1.0
     time = OPEN + np.arange(count) * np.timedelta64(3_600 * 10**9, "ns")  # over several sessions
-    found = consolidated(
+    best = consolidated(
         time, exchange, bid=bid, ask=ask, bid_size=sizes[0], ask_size=sizes[1], calendar="24/7"
     )  # fmt: skip
     book: dict[int, int] = {}
@@ -64,6 +64,6 @@ def test_the_best_quote_agrees_with_a_loop_over_a_book_of_exchanges(seed: int) -
         bids = [(bid[each], sizes[0, each]) for each in book.values() if bid[each] > 0]
         asks = [(ask[each], sizes[1, each]) for each in book.values() if ask[each] > 0]
         best_bid, best_ask = max((price for price, _ in bids), default=0.0), min(price for price, _ in asks)
-        assert (found["bid"][row], found["ask"][row]) == (best_bid, best_ask)
-        assert found["bid_size"][row] == sum(size for price, size in bids if price == best_bid)
-        assert found["ask_size"][row] == sum(size for price, size in asks if price == best_ask)
+        assert (best["bid"][row], best["ask"][row]) == (best_bid, best_ask)
+        assert best["bid_size"][row] == sum(size for price, size in bids if price == best_bid)
+        assert best["ask_size"][row] == sum(size for price, size in asks if price == best_ask)

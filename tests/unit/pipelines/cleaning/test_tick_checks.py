@@ -16,7 +16,7 @@ def trades(minutes: list[float], price: list[float] | None = None) -> Ticks:
     return Ticks(symbol="X", time=time, price=prices, size=np.ones(len(minutes)), calendar="XNYS")
 
 
-def found(*chunks: Ticks) -> list[tuple[str, str, str]]:
+def findings(*chunks: Ticks) -> list[tuple[str, str, str]]:
     return [(each.session, each.kind, each.size) for each in tick_checks.check(chunks)[1]]
 
 
@@ -27,16 +27,16 @@ def test_a_pause_within_a_session_and_a_session_without_a_trade_are_found() -> N
         ("2024-01-02", "pause", "44 minutes from 14:31:00 UTC"),
         ("2024-01-03", "no trade", "whole session"),
     ]
-    assert found(ticks) == expected
-    assert found(ticks.rows(slice(0, 2)), ticks.rows(slice(2, None))) == expected
+    assert findings(ticks) == expected
+    assert findings(ticks.rows(slice(0, 2)), ticks.rows(slice(2, None))) == expected
     assert tick_checks.check([ticks])[0] == 6
 
 
 def test_a_price_far_from_the_trades_before_and_trades_without_a_quote_are_found() -> None:
     ticks = trades(list(np.arange(20) / 10), [10.0] * 15 + [12.0] + [10.0] * 4)
-    assert found(ticks) == [("2024-01-02", "price far off", "12")]
+    assert findings(ticks) == [("2024-01-02", "price far off", "12")]
     bid = np.where(np.arange(20) < 2, np.nan, 9.9)
-    assert found(dataclasses.replace(ticks, bid=bid)) == [
+    assert findings(dataclasses.replace(ticks, bid=bid)) == [
         ("2024-01-02", "price far off", "12"),
         ("2024-01-02", "trades without a quote", "10.0%"),
     ]

@@ -65,8 +65,8 @@ def test_forward_prices_do_not_change_when_the_future_is_cut_off(given_: tuple[B
     whole = adjust(bars, every, base="forward")
     for rows in range(1, len(bars)):
         part = bars.rows(slice(0, rows))
-        known = every.ex_at <= part.closed_at[-1]
-        past = Actions(symbol="XYZ", ex_at=every.ex_at[known], dividend=every.dividend[known], split=every.split[known])
+        paid = every.ex_at <= part.closed_at[-1]
+        past = Actions(symbol="XYZ", ex_at=every.ex_at[paid], dividend=every.dividend[paid], split=every.split[paid])
         cut = adjust(part, past, base="forward")
         for name in _ARRAYS:
             assert np.array_equal(getattr(cut, name), getattr(whole, name)[:rows])

@@ -18,22 +18,22 @@ from tests.helpers.windows import random_walk_windows
     embargo=st.integers(0, 10),
 )
 def test_no_label_that_is_learned_from_overlaps_a_tested_one_on_either_side(bars, horizon, groups, tested, embargo):
-    _, made = random_walk_windows(bars=bars, horizon=horizon)
+    _, windows = random_walk_windows(bars=bars, horizon=horizon)
     apart = np.timedelta64(embargo, "D")
-    folds = combinatorial(made, groups=groups, tested=tested, embargo=f"{embargo}d")
+    folds = combinatorial(windows, groups=groups, tested=tested, embargo=f"{embargo}d")
     assert len(folds) == comb(groups, tested)
     for fold in folds:
         learned = np.concatenate([fold.train, fold.validation])
         for row in fold.test:  # label by label: [decided, exit] of the one ends before the other begins
-            before = made.exit_at[learned] + apart < made.decided_at[row]
-            assert (before | (made.decided_at[learned] > made.exit_at[row] + apart)).all()
-        assert made.exit_at[fold.train].max() + apart < made.decided_at[fold.validation].min()
+            before = windows.exit_at[learned] + apart < windows.decided_at[row]
+            assert (before | (windows.decided_at[learned] > windows.exit_at[row] + apart)).all()
+        assert windows.exit_at[fold.train].max() + apart < windows.decided_at[fold.validation].min()
 
 
 def test_purging_takes_the_horizon_before_a_group_and_the_horizon_after_it():
-    _, made = random_walk_windows(bars=629, horizon=3)  # 596 windows
-    assert len(made) == 596
-    fold = combinatorial(made, groups=4, tested=1)[1]  # rows 149 .. 297 are tested
+    _, windows = random_walk_windows(bars=629, horizon=3)  # 596 windows
+    assert len(windows) == 596
+    fold = combinatorial(windows, groups=4, tested=1)[1]  # rows 149 .. 297 are tested
     learned = np.concatenate([fold.train, fold.validation])
     assert (fold.test[0], fold.test[-1]) == (149, 297)
     # row r is decided at the close of day r and its label ends at the open of day r + 4, a day's part before the close
@@ -53,9 +53,9 @@ def test_every_path_goes_through_every_group_and_every_tested_group_is_on_one_pa
 
 
 def test_each_fold_tests_its_groups_and_each_group_is_tested_as_often_as_there_are_paths():
-    _, made = random_walk_windows(bars=600)
-    folds = combinatorial(made, groups=6, tested=2)
-    blocks = group_rows(len(made), groups=6)
+    _, windows = random_walk_windows(bars=600)
+    folds = combinatorial(windows, groups=6, tested=2)
+    blocks = group_rows(len(windows), groups=6)
     for path in path_folds(groups=6, tested=2):
         for group, fold in enumerate(path):
             assert np.isin(blocks[group], folds[fold].test).all()
@@ -65,9 +65,9 @@ def test_each_fold_tests_its_groups_and_each_group_is_tested_as_often_as_there_a
 
 @pytest.mark.parametrize(("groups", "tested"), [(1, 1), (4, 4), (4, 0), (12, 6)])
 def test_an_impossible_number_of_groups_is_refused(groups, tested):
-    _, made = random_walk_windows(bars=500)
+    _, windows = random_walk_windows(bars=500)
     with pytest.raises(ConfigError, match=f"got {groups} groups of which {tested} are tested"):
-        combinatorial(made, groups=groups, tested=tested)
+        combinatorial(windows, groups=groups, tested=tested)
 
 
 def test_two_groups_are_the_fewest_and_200_folds_the_most():
@@ -78,11 +78,11 @@ def test_two_groups_are_the_fewest_and_200_folds_the_most():
 
 
 def test_a_label_that_ends_when_a_tested_one_begins_overlaps_it_and_so_does_one_that_begins_when_it_ends():
-    _, made = random_walk_windows(bars=100)
-    exit_at = made.exit_at.copy()
-    exit_at[[8, 9]] = made.decided_at[10] + np.array([-1, 0], "timedelta64[ns]")
-    exit_at[11] = made.decided_at[13]
-    moved = type(made)(**{**made.__dict__, "exit_at": exit_at})
+    _, windows = random_walk_windows(bars=100)
+    exit_at = windows.exit_at.copy()
+    exit_at[[8, 9]] = windows.decided_at[10] + np.array([-1, 0], "timedelta64[ns]")
+    exit_at[11] = windows.decided_at[13]
+    moved = type(windows)(**{**windows.__dict__, "exit_at": exit_at})
     rows, tested, day = np.array([7, 8, 9, 13, 14, 15]), np.array([10, 11]), np.timedelta64(1, "D")
     assert purge_around(moved, rows, tested=tested, embargo=day * 0).tolist() == [7, 8, 14, 15]
     assert purge_around(moved, rows, tested=tested, embargo=np.timedelta64(1, "ns")).tolist() == [7, 14, 15]
@@ -91,6 +91,6 @@ def test_a_label_that_ends_when_a_tested_one_begins_overlaps_it_and_so_does_one_
 
 
 def test_too_little_history_is_refused():
-    _, made = random_walk_windows(bars=100)
+    _, windows = random_walk_windows(bars=100)
     with pytest.raises(TooFewBarsError, match="Expected 50 train rows"):
-        combinatorial(made, groups=6, tested=5)
+        combinatorial(windows, groups=6, tested=5)

@@ -18,7 +18,7 @@ DAY = np.timedelta64(1, "D")
 MONDAY = np.datetime64("2024-01-01T21:00", "ns")
 
 
-def shown(values, *, hour=0, days=None, member=None):
+def bars_of(values, *, hour=0, days=None, member=None):
     """A symbol's values on consecutive days, closed `hour` hours after 21:00."""
     number = np.arange(len(values)) if days is None else np.asarray(days)
     session = np.datetime64("2024-01-01") + number
@@ -39,41 +39,41 @@ def distances(symbols, name):
 
 
 def test_a_rank_is_the_share_of_the_others_that_lie_below_and_ties_count_half():
-    symbols = {"A": shown([1.0, 5.0]), "B": shown([2.0, 5.0]), "C": shown([3.0, 7.0])}
+    symbols = {"A": bars_of([1.0, 5.0]), "B": bars_of([2.0, 5.0]), "C": bars_of([3.0, 7.0])}
     assert [ranks(symbols, name) for name in "ABC"] == [[0.0, 0.25], [0.5, 0.25], [1.0, 1.0]]
     assert distances(symbols, "C") == [1.0, 2.0]
 
 
 def test_a_symbol_alone_is_in_the_middle():
-    alone = {"A": shown([3.0, np.nan])}
+    alone = {"A": bars_of([3.0, np.nan])}
     np.testing.assert_array_equal(ranks(alone, "A"), [0.5, np.nan])
     np.testing.assert_array_equal(distances(alone, "A"), [0.0, np.nan])
 
 
 def test_a_symbol_counts_on_the_days_of_its_membership_and_is_compared_with_members_before():
-    symbols = {"A": shown([1.0, 1.0]), "B": shown([2.0, 2.0]), "C": shown([9.0, 9.0], member=[False, True])}
+    symbols = {"A": bars_of([1.0, 1.0]), "B": bars_of([2.0, 2.0]), "C": bars_of([9.0, 9.0], member=[False, True])}
     assert ranks(symbols, "C") == [1.0, 1.0]
     assert distances(symbols, "C") == [9.0 - 1.5, 9.0 - 2.0]
     assert ranks(symbols, "B") == [1.0, 0.5]  # above A alone on the first day
-    nobody = {"A": shown([1.0], member=[False])}
+    nobody = {"A": bars_of([1.0], member=[False])}
     assert (ranks(nobody, "A"), distances(nobody, "A")) == ([0.5], [0.0])
 
 
 def test_an_exchange_that_closes_later_decides_nothing_of_one_that_closed_before():
-    symbols = {"TOKYO": shown([5.0, 5.0], hour=-15), "YORK": shown([1.0, 9.0])}
+    symbols = {"TOKYO": bars_of([5.0, 5.0], hour=-15), "YORK": bars_of([1.0, 9.0])}
     assert ranks(symbols, "TOKYO") == [0.5, 0.5]
     assert ranks(symbols, "YORK") == [0.0, 1.0]
     assert distances(symbols, "YORK") == [-2.0, 2.0]
 
 
 def test_a_day_without_a_bar_of_a_symbol_is_without_it():
-    symbols = {"A": shown([1.0, 1.0, 1.0]), "B": shown([0.0, 0.0], days=[0, 2])}
+    symbols = {"A": bars_of([1.0, 1.0, 1.0]), "B": bars_of([0.0, 0.0], days=[0, 2])}
     assert ranks(symbols, "A") == [1.0, 0.5, 1.0]
 
 
 def test_moments_are_compared_block_by_block_with_the_same_result(monkeypatch):
     rng = np.random.default_rng(0)
-    symbols = {str(number): shown(rng.integers(0, 4, 20).astype(float)) for number in range(5)}
+    symbols = {str(number): bars_of(rng.integers(0, 4, 20).astype(float)) for number in range(5)}
     expected = ranks(symbols, "3")
     monkeypatch.setattr("pipelines.preprocessing.cross_section._BLOCK", 7)
     assert ranks(symbols, "3") == expected
@@ -84,7 +84,7 @@ def test_moments_are_compared_block_by_block_with_the_same_result(monkeypatch):
 )
 def test_ranks_and_distances_are_those_of_scipy_and_numpy(table):
     values = np.array([[np.nan if cell is None else float(cell) for cell in row] for row in table])
-    compared = compare({str(column): shown(values[:, column]) for column in range(4)})
+    compared = compare({str(column): bars_of(values[:, column]) for column in range(4)})
     for day, row in enumerate(values):
         there = ~np.isnan(row)
         count = int(there.sum())

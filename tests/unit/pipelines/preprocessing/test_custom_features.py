@@ -47,8 +47,8 @@ def here(tmp_path, monkeypatch):
 
 def test_a_function_of_the_current_directory_is_a_column_like_any_other(here):
     bars = random_walk(bars=60, seed=0)
-    found = features.compute(bars, names=("return", f"{here}:gap"))
-    np.testing.assert_array_equal(found[:, 1], features.overnight(bars))
+    matrix = features.compute(bars, names=("return", f"{here}:gap"))
+    np.testing.assert_array_equal(matrix[:, 1], features.overnight(bars))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from tests.helpers.market_examples import flat_bars
 OWN = "tests.helpers.own_labels"
 
 
-def made(bars, function, *, horizon=5, overnight="hold"):
+def labelled_by(bars, function, *, horizon=5, overnight="hold"):
     return labels.make(
         bars, kind=f"{OWN}:{function}", horizon=horizon, cost_bps=6.0, barrier_width=1.0, overnight=overnight
     )
@@ -22,7 +22,7 @@ def opens(*prices):
 def test_the_value_is_learned_and_the_return_is_that_of_the_position():
     # row 0 enters at 10 and leaves at 9; the mean of 12, 13, 12, 11, 9 is 11.4: a rise that the exit does not have
     # row 1 enters at 12 and leaves at 20; the mean of 13, 12, 11, 9, 20 is 13
-    labelled = made(opens(10.0, 10.0, 12.0, 13.0, 12.0, 11.0, 9.0, 20.0), "up_5")
+    labelled = labelled_by(opens(10.0, 10.0, 12.0, 13.0, 12.0, 11.0, 9.0, 20.0), "up_5")
     np.testing.assert_array_equal(labelled.target, [1.0, 1.0])
     np.testing.assert_allclose(labelled.forward_return, [9 / 10 - 1, 20 / 12 - 1])
     np.testing.assert_array_equal(labelled.held, [5, 5])
@@ -31,7 +31,7 @@ def test_the_value_is_learned_and_the_return_is_that_of_the_position():
 def test_each_row_is_known_at_the_open_that_it_names():
     bars = opens(100.0, 100.0, 100.5, 102.0, 100.0, 100.0, 100.0, 100.0)
     # row 0 enters at 100: +0.5 %, then +2 % after two bars. Row 1 enters at 100.5: +1.49 % after one
-    labelled = made(bars, "first_move")
+    labelled = labelled_by(bars, "first_move")
     np.testing.assert_array_equal(labelled.held, [2, 1])
     np.testing.assert_array_equal(labelled.entry_at, bars.opened_at[[1, 2]])
     np.testing.assert_array_equal(labelled.exit_at, bars.opened_at[[3, 3]])
@@ -40,7 +40,7 @@ def test_each_row_is_known_at_the_open_that_it_names():
 
 def test_a_longer_horizon_only_leaves_out_more_rows():
     bars = random_walk(bars=60, seed=0)
-    short, long = made(bars, "up_5"), made(bars, "up_5", horizon=9)
+    short, long = labelled_by(bars, "up_5"), labelled_by(bars, "up_5", horizon=9)
     assert (len(short), len(long)) == (54, 50)
     np.testing.assert_array_equal(short.target[:50], long.target)
     np.testing.assert_array_equal(long.held, np.full(50, 5))
@@ -65,17 +65,17 @@ def test_a_longer_horizon_only_leaves_out_more_rows():
 )
 def test_what_is_no_label_is_one_clear_line(function, message):
     with pytest.raises(ConfigError, match=f"Label {OWN}:{function}") as raised:
-        made(random_walk(bars=60, seed=0), function)
+        labelled_by(random_walk(bars=60, seed=0), function)
     assert "\n" not in str(raised.value)
     with pytest.raises(ConfigError, match=message):
-        made(random_walk(bars=60, seed=0), function)
+        labelled_by(random_walk(bars=60, seed=0), function)
 
 
 def test_a_horizon_that_is_too_short_is_said_before_the_rows_that_it_leaves_without_a_value():
     with pytest.raises(ConfigError, match=r"expected at most --horizon 1 bars held, got 5 .* Give --horizon 5\."):
-        made(random_walk(bars=60, seed=0), "up_5", horizon=1)
+        labelled_by(random_walk(bars=60, seed=0), "up_5", horizon=1)
 
 
 def test_fewer_bars_than_one_label_needs_are_refused_before_it_is_asked():
     with pytest.raises(TooFewBarsError, match="need 7 bars for one label, got 6"):
-        made(random_walk(bars=6, seed=0), "broken")
+        labelled_by(random_walk(bars=6, seed=0), "broken")

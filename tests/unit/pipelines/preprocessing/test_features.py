@@ -20,10 +20,10 @@ def test_features_of_three_bars_worked_out_by_hand():
     bars = flat_bars(
         [100.0, 110.0, 99.0], open=[100.0, 105.0, 108.0], high=[100.0, 112.0, 110.0], low=[100.0, 104.0, 98.0]
     )
-    found = compute(bars, names=["return", "overnight", "range", "close_position"])
-    assert np.isnan(found[0, :2]).all()
-    np.testing.assert_allclose(found[1], [np.log(1.1), np.log(1.05), np.log(112 / 104), 6 / 8 - 0.5])
-    np.testing.assert_allclose(found[2], [np.log(0.9), np.log(108 / 110), np.log(110 / 98), 1 / 12 - 0.5])
+    matrix = compute(bars, names=["return", "overnight", "range", "close_position"])
+    assert np.isnan(matrix[0, :2]).all()
+    np.testing.assert_allclose(matrix[1], [np.log(1.1), np.log(1.05), np.log(112 / 104), 6 / 8 - 0.5])
+    np.testing.assert_allclose(matrix[2], [np.log(0.9), np.log(108 / 110), np.log(110 / 98), 1 / 12 - 0.5])
 
 
 def test_trailing_features_agree_with_pandas():
@@ -79,16 +79,18 @@ def test_a_constant_factor_on_prices_and_volumes_changes_no_feature(factor):
 
 
 def test_constant_prices_without_volume_give_finite_features():
-    found = compute(flat_bars([50.0] * 60, volume=[0.0] * 60))
-    assert np.isfinite(found[20:]).all()
+    matrix = compute(flat_bars([50.0] * 60, volume=[0.0] * 60))
+    assert np.isfinite(matrix[20:]).all()
     names = list(FEATURES)
-    assert (found[30, [names.index("momentum_5"), names.index("volatility"), names.index("close_position")]] == 0).all()
-    assert found[30, names.index("relative_volume")] == -np.log(2)
+    assert (
+        matrix[30, [names.index("momentum_5"), names.index("volatility"), names.index("close_position")]] == 0
+    ).all()
+    assert matrix[30, names.index("relative_volume")] == -np.log(2)
 
 
 def test_prices_that_grow_by_the_same_every_day_have_no_volatility_to_measure_a_momentum_by():
-    found = compute(flat_bars((100.0 * 1.01 ** np.arange(60)).tolist()), names=["momentum_5", "momentum_20"])
-    assert (found[21:] == 0).all()
+    matrix = compute(flat_bars((100.0 * 1.01 ** np.arange(60)).tolist()), names=["momentum_5", "momentum_20"])
+    assert (matrix[21:] == 0).all()
 
 
 def test_the_close_within_a_range_of_less_than_1():
@@ -154,9 +156,9 @@ def test_features_of_trades_and_quotes_worked_out_by_hand():
         depth_imbalance=[np.nan, 0.5], order_flow=[1.0, 2],
     )  # fmt: skip
     names = ["signed_volume_share", "vwap_gap", "quoted_spread", "depth_imbalance", "since_open", "time_of_day_cosine"]
-    found = compute(bars, names=names)
-    np.testing.assert_allclose(found[0], [-0.25, 0, 0.2, 0, 97 / 390, np.cos(2 * np.pi * 97 / 390)], atol=1e-12)
-    np.testing.assert_allclose(found[1], [0, np.log(1.1), 0.2, 0.5, 0.5, -1], atol=1e-12)
+    matrix = compute(bars, names=names)
+    np.testing.assert_allclose(matrix[0], [-0.25, 0, 0.2, 0, 97 / 390, np.cos(2 * np.pi * 97 / 390)], atol=1e-12)
+    np.testing.assert_allclose(matrix[1], [0, np.log(1.1), 0.2, 0.5, 0.5, -1], atol=1e-12)
 
 
 def test_a_feature_of_quotes_without_quotes_says_what_to_do():

@@ -18,30 +18,30 @@ from tests.helpers.market_examples import flat_bars
 
 def test_label_is_open_of_next_bar_to_open_of_the_bar_after():
     bars = flat_bars([10.0] * 5, open=[10.0, 8.0, 10.0, 10.0, 9.0], high=[10.0] * 5, low=[8.0] * 5)
-    found = next_open_direction(bars, horizon=1)
-    np.testing.assert_allclose(found.forward_return, [10 / 8 - 1, 0.0, 9 / 10 - 1])
-    np.testing.assert_array_equal(found.target, [1.0, 0.0, 0.0])
-    np.testing.assert_array_equal(found.decided_at, bars.closed_at[:3])
-    np.testing.assert_array_equal(found.entry_at, bars.opened_at[1:4])
-    np.testing.assert_array_equal(found.exit_at, bars.opened_at[2:5])
+    outcomes = next_open_direction(bars, horizon=1)
+    np.testing.assert_allclose(outcomes.forward_return, [10 / 8 - 1, 0.0, 9 / 10 - 1])
+    np.testing.assert_array_equal(outcomes.target, [1.0, 0.0, 0.0])
+    np.testing.assert_array_equal(outcomes.decided_at, bars.closed_at[:3])
+    np.testing.assert_array_equal(outcomes.entry_at, bars.opened_at[1:4])
+    np.testing.assert_array_equal(outcomes.exit_at, bars.opened_at[2:5])
 
 
 @given(kind=st.sampled_from(LABELS), horizon=st.integers(1, 20), seed=st.integers(0, 100), at=st.integers(0, 36))
 def test_a_label_is_decided_before_it_is_entered_and_known_at_its_exit(kind, horizon, seed, at):
     bars = random_walk(bars=60, seed=seed)
     settings = {"kind": kind, "horizon": horizon, "cost_bps": 20.0, "barrier_width": 0.7}
-    found = labels.make(bars, **settings)
-    assert len(found) == 60 - 1 - horizon
-    assert (found.decided_at < found.entry_at).all()
-    assert (found.entry_at < found.exit_at).all()
-    assert (found.target == (found.forward_return > 0)).all()
+    outcomes = labels.make(bars, **settings)
+    assert len(outcomes) == 60 - 1 - horizon
+    assert (outcomes.decided_at < outcomes.entry_at).all()
+    assert (outcomes.entry_at < outcomes.exit_at).all()
+    assert (outcomes.target == (outcomes.forward_return > 0)).all()
     # another market from the bar after the exit of row `at` on: the label of that row is what it was
-    leave = at + 1 + found.held[at]
+    leave = at + 1 + outcomes.held[at]
     factor = np.where(np.arange(60) > leave, np.random.default_rng(seed).uniform(0.5, 2, 60), 1.0)
     other = {name: getattr(bars, name) * factor for name in ("open", "high", "low", "close")}
     again = labels.make(type(bars)(**{**bars.__dict__, **other}), **settings)
     for name in ("target", "weight", "forward_return", "held", "exit_at"):
-        assert getattr(again, name)[at] == getattr(found, name)[at]
+        assert getattr(again, name)[at] == getattr(outcomes, name)[at]
 
 
 def test_too_few_bars_and_a_horizon_of_zero_are_refused():
@@ -66,9 +66,9 @@ def opens(*prices):
 
 def test_a_move_that_does_not_pay_the_round_trip_weighs_nothing():
     # bought at the open of bar 1, 2, 3: +0.0599 % (less than 6 bp), +0.0999 %, -0.1598 %
-    found = paying_moves(opens(100.0, 100.10, 100.16, 100.26, 100.10), horizon=1, cost_bps=6.0)
-    np.testing.assert_array_equal(found.weight, [0.0, 1.0, 1.0])
-    np.testing.assert_array_equal(found.target, [1.0, 1.0, 0.0])
+    outcomes = paying_moves(opens(100.0, 100.10, 100.16, 100.26, 100.10), horizon=1, cost_bps=6.0)
+    np.testing.assert_array_equal(outcomes.weight, [0.0, 1.0, 1.0])
+    np.testing.assert_array_equal(outcomes.target, [1.0, 1.0, 0.0])
     with pytest.raises(ConfigError, match="round trip of 0 to 9999 basis points, got -1"):
         paying_moves(opens(100.0, 100.0, 100.0), horizon=1, cost_bps=-1)
 
@@ -94,11 +94,11 @@ def test_the_first_barrier_touched_decides():
     bars = barrier_bars(100.0, 101.0, 103.0, 90.0, 100.5)
     # 20 log returns of +-0.00995 with mean 0: volatility 0.00995; width 1, horizon 4: barriers at +-1.99 %
     np.testing.assert_allclose(volatility(bars)[39], np.log(1.01), rtol=1e-12)
-    found = triple_barrier(bars, horizon=4, width=1.0)
+    outcomes = triple_barrier(bars, horizon=4, width=1.0)
     # bought at bar 40 for 100: bar 41 +1 %, bar 42 +3 % touches the upper one; the fall at bar 43 comes too late
-    assert (found.held[39], found.target[39]) == (2, 1.0)
-    np.testing.assert_allclose(found.forward_return[39], 0.03)
-    assert found.exit_at[39] == bars.opened_at[42]
+    assert (outcomes.held[39], outcomes.target[39]) == (2, 1.0)
+    np.testing.assert_allclose(outcomes.forward_return[39], 0.03)
+    assert outcomes.exit_at[39] == bars.opened_at[42]
     lower = triple_barrier(barrier_bars(100.0, 99.0, 97.0, 120.0, 100.5), horizon=4, width=1.0)
     assert (lower.held[39], lower.target[39]) == (2, 0.0)
     np.testing.assert_allclose(lower.forward_return[39], -0.03)
@@ -108,8 +108,8 @@ def test_the_first_barrier_touched_decides():
 def test_every_open_up_to_the_horizon_is_watched(bar):
     prices = [100.0] * 5
     prices[bar] = 97.0
-    found = triple_barrier(barrier_bars(*prices, 100.0), horizon=4, width=1.0)
-    assert (found.held[39], found.target[39]) == (bar, 0.0)
+    outcomes = triple_barrier(barrier_bars(*prices, 100.0), horizon=4, width=1.0)
+    assert (outcomes.held[39], outcomes.target[39]) == (bar, 0.0)
 
 
 def test_an_open_that_lies_on_the_barrier_touches_it():
@@ -123,9 +123,9 @@ def test_an_open_that_lies_on_the_barrier_touches_it():
 
 
 def test_where_no_barrier_is_touched_the_sign_at_the_horizon_decides():
-    found = triple_barrier(barrier_bars(100.0, 101.0, 99.0, 101.5, 100.5), horizon=4, width=1.0)
-    assert (found.held[39], found.target[39]) == (4, 1.0)
-    np.testing.assert_allclose(found.forward_return[39], 0.005)
+    outcomes = triple_barrier(barrier_bars(100.0, 101.0, 99.0, 101.5, 100.5), horizon=4, width=1.0)
+    assert (outcomes.held[39], outcomes.target[39]) == (4, 1.0)
+    np.testing.assert_allclose(outcomes.forward_return[39], 0.005)
 
 
 def test_without_a_volatility_only_the_last_barrier_stands():
@@ -186,8 +186,8 @@ def test_flat_overnight_a_cost_aware_label_pays_by_what_is_left_of_its_session()
 
 
 def test_a_label_of_ones_own_rises_where_its_value_is_above_0():
-    found = labels.own(opens(*[100.0] * 7), name="tests.helpers.own_labels:small_steps", horizon=1)
-    assert found.target.tolist() == [0, 0, 1, 1, 0]
+    outcomes = labels.own(opens(*[100.0] * 7), name="tests.helpers.own_labels:small_steps", horizon=1)
+    assert outcomes.target.tolist() == [0, 0, 1, 1, 0]
 
 
 def moments_and_returns():
@@ -203,19 +203,19 @@ def moments_and_returns():
 def test_above_the_median_of_its_moment_is_what_pandas_says():
     moments, returns = moments_and_returns()
     median = pd.Series(returns).groupby(moments).transform("median").to_numpy()
-    found = labels.across_symbols(returns, moments, kind="above-median")
-    np.testing.assert_array_equal(found, returns > median)
-    assert 0 < found.sum() < np.sum(returns >= median)  # some lie on it
+    outcomes = labels.across_symbols(returns, moments, kind="above-median")
+    np.testing.assert_array_equal(outcomes, returns > median)
+    assert 0 < outcomes.sum() < np.sum(returns >= median)  # some lie on it
 
 
 def test_the_rank_among_the_others_of_its_moment_is_that_of_scipy():
     moments, returns = moments_and_returns()
-    found = labels.across_symbols(returns, moments, kind="relative")
+    outcomes = labels.across_symbols(returns, moments, kind="relative")
     for moment in np.unique(moments):
         rows = moments == moment
         others = rows.sum() - 1
         expected = (rankdata(returns[rows]) - 1) / others if others else [0.5]
-        np.testing.assert_allclose(found[rows], expected, rtol=1e-12)
+        np.testing.assert_allclose(outcomes[rows], expected, rtol=1e-12)
 
 
 @given(kind=st.sampled_from(LABELS), horizon=st.integers(1, 5), length=st.integers(7, 16), seed=st.integers(0, 100))

@@ -32,11 +32,11 @@ from tests.helpers.windows import random_walk_windows
 def test_every_training_label_is_known_before_the_first_decision_it_is_tested_on(
     bars, steps, horizon, folds, split, embargo
 ):
-    _, made = random_walk_windows(bars=bars, steps=steps, horizon=horizon)
+    _, windows = random_walk_windows(bars=bars, steps=steps, horizon=horizon)
     apart = np.timedelta64(embargo, "D")
-    for fold in walk_forward(made, folds=folds, split=split, embargo=f"{embargo}d"):
-        assert made.exit_at[fold.train].max() + apart < made.decided_at[fold.validation].min()
-        assert made.exit_at[fold.validation].max() + apart < made.decided_at[fold.test].min()
+    for fold in walk_forward(windows, folds=folds, split=split, embargo=f"{embargo}d"):
+        assert windows.exit_at[fold.train].max() + apart < windows.decided_at[fold.validation].min()
+        assert windows.exit_at[fold.validation].max() + apart < windows.decided_at[fold.test].min()
         for rows in (fold.train, fold.validation, fold.test):
             assert (np.diff(rows) == 1).all()
 
@@ -44,65 +44,65 @@ def test_every_training_label_is_known_before_the_first_decision_it_is_tested_on
 @settings(max_examples=30, deadline=None)
 @given(bars=st.integers(400, 900), folds=st.integers(1, 8))
 def test_test_blocks_follow_each_other_to_the_last_window_without_a_gap(bars, folds):
-    _, made = random_walk_windows(bars=bars)
-    tested = np.concatenate([fold.test for fold in walk_forward(made, folds=folds)])
-    np.testing.assert_array_equal(tested, np.arange(int(len(made) * 0.4), len(made)))
+    _, windows = random_walk_windows(bars=bars)
+    tested = np.concatenate([fold.test for fold in walk_forward(windows, folds=folds)])
+    np.testing.assert_array_equal(tested, np.arange(int(len(windows) * 0.4), len(windows)))
 
 
 def test_purge_drops_exactly_the_rows_whose_exit_is_not_before_the_test():
-    _, made = random_walk_windows(bars=200, horizon=5)
+    _, windows = random_walk_windows(bars=200, horizon=5)
     tested = np.arange(100, 120)
     # row r is decided at day r and exits at the open of day r + 6, a midnight before the close of day r + 6
-    assert purge(made, np.arange(100), tested=tested).tolist() == list(range(95))
+    assert purge(windows, np.arange(100), tested=tested).tolist() == list(range(95))
 
 
 def test_a_pause_in_trading_is_purged_in_time_and_not_by_count():
-    _, made = random_walk_windows(bars=200, horizon=1)
-    late = made.exit_at.copy()
-    late[90] = made.decided_at[100]  # a holiday: this label becomes known only when the test begins
-    moved = type(made)(**{**made.__dict__, "exit_at": late})
+    _, windows = random_walk_windows(bars=200, horizon=1)
+    late = windows.exit_at.copy()
+    late[90] = windows.decided_at[100]  # a holiday: this label becomes known only when the test begins
+    moved = type(windows)(**{**windows.__dict__, "exit_at": late})
     assert 90 not in purge(moved, np.arange(100), tested=np.arange(100, 120))
     assert 91 in purge(moved, np.arange(100), tested=np.arange(100, 120))
 
 
 def test_too_little_history_for_the_folds_is_refused():
-    _, made = random_walk_windows(bars=100)
+    _, windows = random_walk_windows(bars=100)
     with pytest.raises(TooFewBarsError, match="Expected 50 train rows in every fold, got"):
-        walk_forward(made, folds=6)
+        walk_forward(windows, folds=6)
     with pytest.raises(ConfigError, match="1 fold or more, got 0"):
-        walk_forward(made, folds=0)
+        walk_forward(windows, folds=0)
 
 
 def test_the_gap_before_a_test_block_is_the_horizon_where_bars_are_evenly_spaced():
-    _, made = random_walk_windows(bars=600, horizon=3)
-    fold = walk_forward(made, folds=4)[2]
+    _, windows = random_walk_windows(bars=600, horizon=3)
+    fold = walk_forward(windows, folds=4)[2]
     gap = fold.test[0] - fold.validation[-1] - 1
     assert gap == 3  # horizon rows decided too late to be known
 
 
 def test_a_rolling_fold_learns_from_as_many_rows_as_the_first_one_had():
-    _, made = random_walk_windows(bars=800)
-    folds = walk_forward(made, folds=4, split="rolling")
-    first = int(len(made) * 0.4)
+    _, windows = random_walk_windows(bars=800)
+    folds = walk_forward(windows, folds=4, split="rolling")
+    first = int(len(windows) * 0.4)
     for fold in folds:
         assert fold.train[0] == fold.test[0] - first
         assert fold.validation[-1] == fold.test[0] - 2  # the label of the row between is known too late
-    expanding = walk_forward(made, folds=4)
+    expanding = walk_forward(windows, folds=4)
     assert all(fold.train[0] == 0 for fold in expanding)
     assert [list(fold.test) for fold in folds] == [list(fold.test) for fold in expanding]
 
 
 @pytest.mark.parametrize("embargo", ["soon", "-1d", "", "NaT"])
 def test_an_embargo_that_is_no_time_span_is_refused(embargo):
-    _, made = random_walk_windows(bars=400)
+    _, windows = random_walk_windows(bars=400)
     with pytest.raises(ConfigError, match="Expected a time span such as 5d, 2h or 30min"):
-        walk_forward(made, folds=2, embargo=embargo)
+        walk_forward(windows, folds=2, embargo=embargo)
 
 
 def test_another_split_is_refused():
-    _, made = random_walk_windows(bars=400)
+    _, windows = random_walk_windows(bars=400)
     with pytest.raises(ConfigError, match="split out of expanding, rolling, got 'random'"):
-        walk_forward(made, folds=2, split="random")
+        walk_forward(windows, folds=2, split="random")
 
 
 def test_blocks_of_a_length_learn_from_so_many_moments_before_them_and_follow_without_a_gap():
@@ -143,12 +143,12 @@ def test_lengths_in_years_are_calendar_time_and_a_length_that_is_none_is_one_lin
 
 def every(hours: int, *, moments: int, symbols: int = 1) -> Windows:
     """So many windows at moments that are so many hours apart; a label is known an hour after its decision."""
-    made = random_walk_windows(bars=100)[1]
+    windows = random_walk_windows(bars=100)[1]
     rows = moments * symbols
-    columns = {name: np.resize(getattr(made, name), rows) for name in PER_WINDOW}
+    columns = {name: np.resize(getattr(windows, name), rows) for name in PER_WINDOW}
     decided = np.datetime64("2020-01-01", "ns") + np.arange(moments) * np.timedelta64(hours, "h")
     times = {"decided_at": np.repeat(decided, symbols), "exit_at": np.repeat(decided + np.timedelta64(1, "h"), symbols)}
-    return dataclasses.replace(made, **columns | times)
+    return dataclasses.replace(windows, **columns | times)
 
 
 @pytest.mark.parametrize(
@@ -159,10 +159,10 @@ def test_a_time_span_in_seconds(text, seconds):
 
 
 def test_a_label_known_a_nanosecond_before_the_test_is_kept():
-    made = every(24, moments=20)
-    late = made.exit_at.copy()
-    late[8:10] = made.decided_at[10] - np.array([1, 0], "timedelta64[ns]")
-    moved = dataclasses.replace(made, exit_at=late)
+    windows = every(24, moments=20)
+    late = windows.exit_at.copy()
+    late[8:10] = windows.decided_at[10] - np.array([1, 0], "timedelta64[ns]")
+    moved = dataclasses.replace(windows, exit_at=late)
     tested = np.arange(10, 12)
     assert purge(moved, np.arange(10), tested=tested).tolist() == list(range(9))
     nanosecond = np.timedelta64(1, "ns")
@@ -171,12 +171,12 @@ def test_a_label_known_a_nanosecond_before_the_test_is_kept():
 
 
 def test_the_fewest_rows_of_a_fold_are_50_to_train_10_to_validate_and_5_to_test():
-    made = every(24, moments=100)
+    windows = every(24, moments=100)
     rows = {"train": np.arange(50), "validation": np.arange(60, 70), "test": np.arange(80, 85)}
-    assert checked(made, 0, **rows).weights.tolist() == [1.0] * 100
+    assert checked(windows, 0, **rows).weights.tolist() == [1.0] * 100
     for name, fewest in (("train", 50), ("validation", 10), ("test", 5)):
         with pytest.raises(TooFewBarsError, match=f"Expected {fewest} {name} rows in every fold, got {fewest - 1} in"):
-            checked(made, 0, **rows | {name: rows[name][:-1]})
+            checked(windows, 0, **rows | {name: rows[name][:-1]})
 
 
 def test_15_percent_of_the_rows_before_a_block_validate():

@@ -10,10 +10,10 @@ from tests.helpers.windows import random_walk_windows
 
 
 def test_windows_end_at_the_deciding_bar_and_begin_after_the_warm_up():
-    prices, made = random_walk_windows(bars=100, steps=10)
-    assert made.ends[0] == 20 + 10 - 1  # 20 bars of warm-up, rows 20..29 are the first window
-    assert made.ends[-1] == 97  # the label of bar 97 ends at the open of bar 99, the last one
-    np.testing.assert_array_equal(made.decided_at, prices.closed_at[made.ends])
+    prices, windows = random_walk_windows(bars=100, steps=10)
+    assert windows.ends[0] == 20 + 10 - 1  # 20 bars of warm-up, rows 20..29 are the first window
+    assert windows.ends[-1] == 97  # the label of bar 97 ends at the open of bar 99, the last one
+    np.testing.assert_array_equal(windows.decided_at, prices.closed_at[windows.ends])
 
 
 def test_where_every_row_is_complete_the_first_window_ends_after_its_steps():
@@ -24,11 +24,11 @@ def test_where_every_row_is_complete_the_first_window_ends_after_its_steps():
 
 
 def test_gathered_windows_are_the_rows_before_and_at_their_end():
-    _, made = random_walk_windows(bars=60, steps=5)
-    gathered = windows.gather(made.values, made.ends, steps=5)
-    assert gathered.shape == (len(made), 5, made.values.shape[1])
-    for window, end in zip(gathered, made.ends, strict=True):
-        np.testing.assert_array_equal(window, made.values[end - 4 : end + 1])
+    _, random_windows = random_walk_windows(bars=60, steps=5)
+    gathered = windows.gather(random_windows.values, random_windows.ends, steps=5)
+    assert gathered.shape == (len(random_windows), 5, random_windows.values.shape[1])
+    for window, end in zip(gathered, random_windows.ends, strict=True):
+        np.testing.assert_array_equal(window, random_windows.values[end - 4 : end + 1])
     assert np.isfinite(gathered).all()
 
 
@@ -54,11 +54,11 @@ times = np.arange(bars).astype("datetime64[s]").astype("datetime64[ns]")
 features = np.zeros((bars, 16))
 labels = Labels(target=np.zeros(known), weight=np.ones(known), forward_return=np.zeros(known),
                 held=np.ones(known, int), decided_at=times[:known], entry_at=times[1:-1], exit_at=times[2:])
-made = windows.build(features, labels, steps=60)
-batch = windows.gather(made.values, made.ends[-256:], steps=60)
+data = windows.build(features, labels, steps=60)
+batch = windows.gather(data.values, data.ends[-256:], steps=60)
 status = Path("/proc/self/status")  # not getrusage: that counts the process this one was forked from
 peak = int(re.search("VmHWM:[^0-9]*([0-9]+)", status.read_text())[1]) // 1024 if status.exists() else 0
-print(len(made), batch.shape, peak)
+print(len(data), batch.shape, peak)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     count, *shape, megabytes = done.stdout.replace("(", "").replace(")", "").replace(",", "").split()

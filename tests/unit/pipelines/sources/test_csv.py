@@ -49,11 +49,11 @@ def ticks(path: Path, **options: object) -> Ticks:
     ],
 )
 def test_columns_are_found_by_name_whatever_the_file_looks_like(tmp_path: Path, text: str) -> None:
-    found = bars(saved(tmp_path, text))
-    assert found.close.tolist() == [11, 12]
-    assert found.open.tolist() == [10, 11]
-    assert found.volume.tolist() == [5, 6]
-    assert found.opened_at.astype(str).tolist() == ["2024-01-02T14:30:00.000000000", "2024-01-03T14:30:00.000000000"]
+    prices = bars(saved(tmp_path, text))
+    assert prices.close.tolist() == [11, 12]
+    assert prices.open.tolist() == [10, 11]
+    assert prices.volume.tolist() == [5, 6]
+    assert prices.opened_at.astype(str).tolist() == ["2024-01-02T14:30:00.000000000", "2024-01-03T14:30:00.000000000"]
 
 
 def test_times_of_the_future_are_dropped_a_day_of_tolerance_left(tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ def test_a_parquet_file_is_read_by_name_too(tmp_path: Path) -> None:
 
 def test_thousands_separators_are_understood(tmp_path: Path) -> None:
     text = 'Date,Open,High,Low,Close,Volume\n2024-01-02,"1,010.5","1,200",900,"1,100.25","1,234,567"\n'
-    found = bars(saved(tmp_path, text))
-    assert (found.open[0], found.close[0], found.volume[0]) == (1010.5, 1100.25, 1234567)
+    prices = bars(saved(tmp_path, text))
+    assert (prices.open[0], prices.close[0], prices.volume[0]) == (1010.5, 1100.25, 1234567)
 
 
 def test_the_adjusted_close_of_a_file_is_not_a_price(tmp_path: Path) -> None:
@@ -107,9 +107,9 @@ def test_dividends_and_splits_become_actions(tmp_path: Path) -> None:
 
 
 def test_trades_keep_their_repeats_and_milliseconds(tmp_path: Path) -> None:
-    found = ticks(saved(tmp_path, TRADES))
-    assert found.size.tolist() == [3, 3, 1]
-    assert str(found.time[0]) == "2024-01-02T14:30:00.125000000"
+    trades = ticks(saved(tmp_path, TRADES))
+    assert trades.size.tolist() == [3, 3, 1]
+    assert str(trades.time[0]) == "2024-01-02T14:30:00.125000000"
 
 
 @pytest.mark.parametrize(
@@ -124,14 +124,14 @@ def test_trades_keep_their_repeats_and_milliseconds(tmp_path: Path) -> None:
 )
 def test_times_that_name_their_zone_need_no_tz(tmp_path: Path, times: list[str]) -> None:
     text = "time,price,size\n" + "".join(f"{time},10,3\n" for time in times)
-    found = ticks(saved(tmp_path, text), tz=None)
-    assert str(found.time[0]) == "2024-01-02T14:30:00.125000000"
-    assert str(found.time[2]) == "2024-01-02T14:31:00.000000000"
+    trades = ticks(saved(tmp_path, text), tz=None)
+    assert str(trades.time[0]) == "2024-01-02T14:30:00.125000000"
+    assert str(trades.time[2]) == "2024-01-02T14:31:00.000000000"
 
 
 def test_date_and_time_of_day_in_two_columns_are_read_together(tmp_path: Path) -> None:
-    found = ticks(saved(tmp_path, "Date,Time,Price,Size\n2024-07-01,09:30:00.5,10,1\n"))
-    assert str(found.time[0]) == "2024-07-01T13:30:00.500000000"
+    trades = ticks(saved(tmp_path, "Date,Time,Price,Size\n2024-07-01,09:30:00.5,10,1\n"))
+    assert str(trades.time[0]) == "2024-07-01T13:30:00.500000000"
 
 
 def test_a_shape_of_time_can_be_named(tmp_path: Path) -> None:
@@ -143,9 +143,9 @@ def test_a_shape_of_time_can_be_named(tmp_path: Path) -> None:
 
 def test_intraday_bars_stamped_at_their_end_start_an_interval_earlier(tmp_path: Path) -> None:
     path = saved(tmp_path, "datetime,open,high,low,close,volume\n2024-01-02 09:35:00,10,12,9,11,5\n")
-    found = bars(path, interval="5m", tz="America/New_York", stamp="end")
-    assert str(found.opened_at[0]) == "2024-01-02T14:30:00.000000000"
-    assert str(found.closed_at[0]) == "2024-01-02T14:35:00.000000000"
+    prices = bars(path, interval="5m", tz="America/New_York", stamp="end")
+    assert str(prices.opened_at[0]) == "2024-01-02T14:30:00.000000000"
+    assert str(prices.closed_at[0]) == "2024-01-02T14:35:00.000000000"
 
 
 @pytest.mark.parametrize(
@@ -211,8 +211,8 @@ def test_the_interval_is_asked_for_when_a_file_has_times_of_day(tmp_path: Path) 
 
 def test_the_hour_that_comes_twice_in_autumn_is_told_apart_by_its_order(tmp_path: Path) -> None:
     rows = "".join(f"2024-11-03 01:{minute},10,1\n" for minute in ("00", "30", "00", "30"))
-    found = ticks(saved(tmp_path, "time,price,size\n" + rows), calendar="24/7")
-    assert np.diff(found.time).astype("timedelta64[m]").astype(int).tolist() == [30, 30, 30]
+    trades = ticks(saved(tmp_path, "time,price,size\n" + rows), calendar="24/7")
+    assert np.diff(trades.time).astype("timedelta64[m]").astype(int).tolist() == [30, 30, 30]
 
 
 def test_every_intraday_file_of_the_24_symbols_reads_without_a_dropped_row(shared: Path) -> None:
@@ -237,9 +237,9 @@ def test_all_files_of_a_folder_are_read_in_the_order_of_their_names(tmp_path: Pa
 def test_columns_scale_and_date_can_be_named(tmp_path: Path) -> None:
     path = saved(tmp_path, "sec,px4,n\n34200.017459617,2238200,1\n34200.18992,2238100,21\n")
     names = {"time": "sec", "price": "px4", "size": "n"}
-    found = ticks(path, names=names, price_scale=10_000, date="2012-06-21")
-    assert found.price.tolist() == [223.82, 223.81]
-    assert str(found.time[0]) == "2012-06-21T13:30:00.017459617"
+    trades = ticks(path, names=names, price_scale=10_000, date="2012-06-21")
+    assert trades.price.tolist() == [223.82, 223.81]
+    assert str(trades.time[0]) == "2012-06-21T13:30:00.017459617"
     with pytest.raises(BadFileError, match="'px5' for price"):
         ticks(path, names={"price": "px5"})
 
@@ -248,16 +248,16 @@ def test_trades_off_hours_corrected_special_or_far_off_are_dropped_each_with_its
     rows = [f"2024-01-02 09:3{i // 30}:{i % 30:02d},100.{i % 3},1,0," for i in range(60)]
     rows[40] = rows[40].replace("100.", "90.")
     rows += ["2024-01-02 08:00:00,100,1,0,", "2024-01-02 09:40:00,100,1,8,", "2024-01-02 09:41:00,100,1,0,4 B"]
-    found = source.read(
+    delivery = source.read(
         "XYZ", files=[saved(tmp_path, "time,price,size,corr,cond\n" + "\n".join(rows))], tz="America/New_York"
     )
-    assert found.report.dropped == {
+    assert delivery.report.dropped == {
         "outside the hours of XNYS": 1,
         "corrected or cancelled": 1,
         "abnormal sale condition": 1,
         "far from the median of the trades before": 1,
     }
-    assert found.report.first_row["far from the median of the trades before"] == 41
+    assert delivery.report.first_row["far from the median of the trades before"] == 41
 
 
 def test_taq_trades_are_cleaned_as_by_an_independent_package(shared: Path) -> None:
@@ -288,15 +288,15 @@ MESSAGES = """34200.017459617,5,0,1,2238200,-1
 
 def test_a_lobster_message_file_gives_its_executions_to_the_nanosecond(tmp_path: Path) -> None:
     delivery = source.read("ACME", files=[saved(tmp_path, MESSAGES, LOBSTER)], shape="lobster")
-    found = delivery.prices
-    assert isinstance(found, Ticks)
-    assert found.time.astype(str).tolist() == [  # 34,200 s after midnight in New York, UTC - 4
+    trades = delivery.prices
+    assert isinstance(trades, Ticks)
+    assert trades.time.astype(str).tolist() == [  # 34,200 s after midnight in New York, UTC - 4
         "2012-06-21T13:30:00.017459617",
         "2012-06-21T13:30:00.190226476",
         "2012-06-21T13:30:00.190226476",
     ]
-    assert found.price.tolist() == [223.82, 223.81, 223.81]
-    assert found.size.tolist() == [1, 20, 1]
+    assert trades.price.tolist() == [223.82, 223.81, 223.81]
+    assert trades.size.tolist() == [1, 20, 1]
     assert "3 events that are no trades left out" in delivery.report.summary()
 
 
@@ -304,9 +304,9 @@ def test_a_folder_of_lobster_files_takes_no_book_for_messages(tmp_path: Path) ->
     saved(tmp_path, MESSAGES, LOBSTER)
     saved(tmp_path, MESSAGES, LOBSTER.replace("06-21", "06-22") + ".gz")
     saved(tmp_path, "2239500,100,2231800,100\n" * 6, LOBSTER.replace("message", "orderbook"))
-    found = ticks(tmp_path, tz=None, shape="lobster")
-    assert [str(day) for day in np.unique(found.time.astype("datetime64[D]"))] == ["2012-06-21", "2012-06-22"]
-    assert len(found) == 6
+    trades = ticks(tmp_path, tz=None, shape="lobster")
+    assert [str(day) for day in np.unique(trades.time.astype("datetime64[D]"))] == ["2012-06-21", "2012-06-22"]
+    assert len(trades) == 6
 
 
 @pytest.mark.parametrize(

@@ -13,29 +13,29 @@ def correlation(values, lag):
 
 
 def test_a_random_walk_has_no_edge_but_clustered_volatility():
-    found = np.diff(np.log(random_walk(bars=20_000, seed=0).close))
-    assert found.std() == pytest.approx(0.01, rel=0.15)
-    assert all(abs(correlation(found, lag)) < 4 / np.sqrt(20_000) * 2 for lag in (1, 2, 5, 10))
-    assert correlation(np.abs(found), 1) > 0.1
+    log_returns = np.diff(np.log(random_walk(bars=20_000, seed=0).close))
+    assert log_returns.std() == pytest.approx(0.01, rel=0.15)
+    assert all(abs(correlation(log_returns, lag)) < 4 / np.sqrt(20_000) * 2 for lag in (1, 2, 5, 10))
+    assert correlation(np.abs(log_returns), 1) > 0.1
 
 
 @pytest.mark.parametrize("lag", [1, 10])
 def test_a_planted_lag_is_where_it_was_planted_and_nowhere_else(lag):
-    found = returns(lagged(bars=20_000, seed=1, correlation=0.3, lag=lag))
-    assert correlation(found, lag) == pytest.approx(0.3, abs=0.03)
-    assert correlation(found, lag + 1) == pytest.approx(0.09 if lag == 1 else 0.0, abs=0.03)
-    assert found.std() == pytest.approx(0.01, rel=0.03)
+    log_returns = returns(lagged(bars=20_000, seed=1, correlation=0.3, lag=lag))
+    assert correlation(log_returns, lag) == pytest.approx(0.3, abs=0.03)
+    assert correlation(log_returns, lag + 1) == pytest.approx(0.09 if lag == 1 else 0.0, abs=0.03)
+    assert log_returns.std() == pytest.approx(0.01, rel=0.03)
 
 
 def test_the_drift_of_a_latched_market_follows_the_last_day_of_huge_volume():
     bars = latched(bars=20_000, seed=2, correlation=0.3)
-    found = returns(bars)
+    log_returns = returns(bars)
     marked = bars.volume > 4e6
     assert 1 / marked.mean() == pytest.approx(40, rel=0.2)
-    last = np.maximum.accumulate(np.where(marked, np.arange(len(found)), 0))
-    direction = np.sign(found[last])
+    last = np.maximum.accumulate(np.where(marked, np.arange(len(log_returns)), 0))
+    direction = np.sign(log_returns[last])
     after = ~marked[1:]
-    assert np.corrcoef(found[1:][after], direction[:-1][after])[0, 1] == pytest.approx(0.3, abs=0.04)
+    assert np.corrcoef(log_returns[1:][after], direction[:-1][after])[0, 1] == pytest.approx(0.3, abs=0.04)
 
 
 def test_a_switching_market_has_momentum_or_reversal_by_the_last_day_of_huge_volume():

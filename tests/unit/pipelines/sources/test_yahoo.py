@@ -164,20 +164,20 @@ def test_where_requests_are_limited_the_other_symbols_do_not_wait(fake: FakeYaho
     for symbol in ("XYZ", "ABC"):
         with pytest.raises(RateLimitedError, match=f"{symbol}: Yahoo limits requests"):
             source.read(symbol, client=asking, now=NOW)
-    assert not any("ABC" in path for path in fake.asked)
+    assert not any("ABC" in path for path in fake.paths)
 
 
 def test_an_unknown_symbol_is_asked_for_once_and_named(fake: FakeYahoo) -> None:
     with pytest.raises(UnknownSymbolError, match="got NOPE"):
         source.read("NOPE", client=client(fake), now=NOW)
-    assert len(fake.asked) == 1
+    assert len(fake.paths) == 1
 
 
 @pytest.mark.parametrize("symbol", ["^GSPC", "EURUSD=X", "BRK-B", "CON", "0P000071W8.TO"])
 def test_a_symbol_is_one_part_of_the_address(fake: FakeYahoo, symbol: str) -> None:
     fake.charts[symbol] = chart([10, 11, 12])
     assert len(bars(fake, symbol)) == 3
-    assert all(path.split("?")[0].count("/") == 4 for path in fake.asked)
+    assert all(path.split("?")[0].count("/") == 4 for path in fake.paths)
 
 
 def test_what_yahoo_does_not_have_is_said_before_asking(fake: FakeYahoo) -> None:
@@ -185,7 +185,7 @@ def test_what_yahoo_does_not_have_is_said_before_asking(fake: FakeYahoo) -> None
         source.read("XYZ", interval="7m", client=client(fake), now=NOW)
     with pytest.raises(SourceError, match="back to 2023-12-04"):
         source.read("XYZ", interval="5m", end=date(2023, 1, 1), client=client(fake), now=NOW)
-    assert fake.asked == []
+    assert fake.paths == []
     fake.charts["XYZ"] = chart([10], dataGranularity="3mo")
     with pytest.raises(SourceError, match="3mo"):
         source.read("XYZ", client=client(fake), now=NOW)
@@ -212,19 +212,19 @@ def test_minute_bars_are_asked_for_a_week_at_a_time(fake: FakeYahoo) -> None:
         return original(path)
 
     fake.answer = by_interval  # type: ignore[method-assign]
-    found = bars(fake, interval="1m", start=date(2023, 1, 1))
-    assert found.close.tolist() == [10, 11, 12]
-    assert found.interval == "1m"
-    assert str(found.opened_at[0]) == "2024-01-31T14:30:00.000000000"
-    minute = [path for path in fake.asked if "interval=1m" in path]
+    minute_bars = bars(fake, interval="1m", start=date(2023, 1, 1))
+    assert minute_bars.close.tolist() == [10, 11, 12]
+    assert minute_bars.interval == "1m"
+    assert str(minute_bars.opened_at[0]) == "2024-01-31T14:30:00.000000000"
+    minute = [path for path in fake.paths if "interval=1m" in path]
     assert len(minute) == 5  # 29 days back, 7 at a time
 
 
 def test_every_recorded_answer_passes_through_the_real_client(fake: FakeYahoo, shared: Path) -> None:
     outcomes: dict[str, str] = {}
     for path in sorted((shared / "yahoo_v8_chart_json").glob("*/*.json")):
-        found = json.loads(path.read_text())
-        body = found["response"]["bodyJson"] if "response" in found else found
+        answer = json.loads(path.read_text())
+        body = answer["response"]["bodyJson"] if "response" in answer else answer
         meta = body["chart"]["result"][0]["meta"]
         fake.charts = {meta["symbol"]: body}
         try:

@@ -23,15 +23,15 @@ def test_it_goes_on_after_a_close_a_stall_and_garbage(tmp_path: Path) -> None:
         clock.end,
     )
     with streaming(*visits) as url:
-        told = record(["BTC-USD"], seconds=10_000, keep=store.write_ticks, url=url, timing=clock.timing)
+        recording = record(["BTC-USD"], seconds=10_000, keep=store.write_ticks, url=url, timing=clock.timing)
     ticks = store.read_ticks("BTC-USD")
     assert ticks.price.tolist() == pytest.approx([100.1, 100.2, 100.3, 100.4, 99.0][: len(ticks)])
     assert ticks.price.tolist()[:4] == [100.1, 100.2, 100.3, 100.4]  # float32 at its shortest
     assert (ticks.time.astype("datetime64[ms]").astype(np.int64) - START).tolist() == [1, 1, 2, 4]
-    assert told.garbage == 5
-    assert told.late == 1
-    assert told.connections >= 4
-    assert told.quotes == {"BTC-USD": 4}
+    assert recording.garbage == 5
+    assert recording.late == 1
+    assert recording.connections >= 4
+    assert recording.quotes == {"BTC-USD": 4}
 
 
 def test_quotes_are_written_while_the_stream_goes_on() -> None:

@@ -23,10 +23,10 @@ def gone() -> int:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    made = Store(tmp_path)
+    price_store = Store(tmp_path)
     for value in (1, 2):
-        made.write_bars(constant_bars(value, symbol=SYMBOL))
-    return made
+        price_store.write_bars(constant_bars(value, symbol=SYMBOL))
+    return price_store
 
 
 def leave(root: Path, pid: int | None) -> tuple[Path, Path]:

@@ -61,9 +61,9 @@ def test_what_is_written_is_read_replaced_merged_and_listed(address: str) -> Non
 def test_ticks_come_back_in_their_order_and_become_bars(address: str) -> None:
     ticks, store = random_walk_ticks(500), Store(f"{address}/ticks")
     store.write_ticks(ticks)
-    found = store.read_ticks(ticks.symbol)
-    assert np.array_equal(found.time, ticks.time)
-    assert np.array_equal(found.price, ticks.price)
+    stored = store.read_ticks(ticks.symbol)
+    assert np.array_equal(stored.time, ticks.time)
+    assert np.array_equal(stored.price, ticks.price)
     assert from_chunks(store.scan_ticks(ticks.symbol), "tick:100").trades.tolist() == [100.0] * 5
 
 

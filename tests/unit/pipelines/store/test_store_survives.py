@@ -100,8 +100,8 @@ class StoreLife(RuleBasedStateMachine):
         none, splits = np.zeros(len(days)), np.full(len(days), split)
         actions = Actions(symbol=symbol, ex_at=ex_at.view("datetime64[ns]"), dividend=none, split=splits)
         self.store.write_actions(actions)
-        known = self.actions.get(symbol, {})
-        kept = {at: each for at, each in known.items() if not ex_at[0] <= at <= ex_at[-1]}
+        stored = self.actions.get(symbol, {})
+        kept = {at: each for at, each in stored.items() if not ex_at[0] <= at <= ex_at[-1]}
         self.actions[symbol] = kept | {int(at): (0.0, split) for at in ex_at}
 
     @rule()
@@ -120,25 +120,27 @@ class StoreLife(RuleBasedStateMachine):
         process.start()
         kill_after(process, moment)
         after = _with(self.bars.get(symbol, {}), bars)
-        found = self._found(symbol)
-        assert found in (self.bars.get(symbol, {}), after)
-        if found:
-            self.bars[symbol] = found
+        stored = self._stored(symbol)
+        assert stored in (self.bars.get(symbol, {}), after)
+        if stored:
+            self.bars[symbol] = stored
 
     @invariant()
     def what_is_read_is_what_was_written(self) -> None:
         if not hasattr(self, "bars"):
             return
         for symbol, expected in self.bars.items():
-            assert self._found(symbol) == expected
+            assert self._stored(symbol) == expected
         for symbol, actions in self.actions.items():
             read = self.store.read_actions(symbol)
             paid = zip(read.dividend.tolist(), read.split.tolist(), strict=True)
             assert dict(zip(read.ex_at.view(np.int64).tolist(), paid, strict=True)) == actions
-        known = self.store.catalogue()
-        assert dict(zip(known["symbol"], known["rows"], strict=True)) == {s: len(b) for s, b in self.bars.items()}
+        catalogue = self.store.catalogue()
+        assert dict(zip(catalogue["symbol"], catalogue["rows"], strict=True)) == {
+            s: len(b) for s, b in self.bars.items()
+        }
 
-    def _found(self, symbol: str) -> dict[int, float]:
+    def _stored(self, symbol: str) -> dict[int, float]:
         if symbol not in set(self.store.catalogue()["symbol"]):
             return {}
         bars = self.store.read_bars(symbol)
@@ -149,9 +151,9 @@ class StoreLife(RuleBasedStateMachine):
             shutil.rmtree(self.root)
 
 
-def _with(known: dict[int, float], bars: Bars) -> dict[int, float]:
+def _with(stored: dict[int, float], bars: Bars) -> dict[int, float]:
     times = bars.opened_at.view(np.int64)
-    kept = {at: value for at, value in known.items() if not times[0] <= at <= times[-1]}
+    kept = {at: value for at, value in stored.items() if not times[0] <= at <= times[-1]}
     return kept | dict(zip(times.tolist(), bars.close.tolist(), strict=True))
 
 

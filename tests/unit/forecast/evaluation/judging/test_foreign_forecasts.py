@@ -35,41 +35,41 @@ def read(frame, **more):
     ],
 )
 def test_usual_shapes_are_recognised(columns, kind, models):
-    made = read(pd.DataFrame(columns))
-    assert made.values == kind
-    assert list(dict.fromkeys(made.rows["model"])) == [f"judged:{name}" for name in models]
+    forecasts = read(pd.DataFrame(columns))
+    assert forecasts.values == kind
+    assert list(dict.fromkeys(forecasts.rows["model"])) == [f"judged:{name}" for name in models]
 
 
 def test_a_frame_with_times_as_its_index_is_read_as_darts_gives_it():
-    made = read(pd.DataFrame({"nbeats": RETURNS}, index=pd.DatetimeIndex(DAYS, name="time")))
-    assert made.rows["model"].unique().tolist() == ["judged:nbeats"]
-    assert made.rows["time"].tolist() == DAYS.tolist()
+    forecasts = read(pd.DataFrame({"nbeats": RETURNS}, index=pd.DatetimeIndex(DAYS, name="time")))
+    assert forecasts.rows["model"].unique().tolist() == ["judged:nbeats"]
+    assert forecasts.rows["time"].tolist() == DAYS.tolist()
 
 
 def test_cross_validation_of_statsforecast_is_dated_by_its_cutoff():
     frame = pd.DataFrame(
         {"unique_id": "AAPL", "ds": DAYS, "cutoff": DAYS - pd.Timedelta("1D"), "y": RETURNS, "Naive": RETURNS}
     )
-    made = read(frame)
-    assert made.cutoff
-    assert made.rows["time"].tolist() == frame["cutoff"].tolist()
-    assert made.rows["model"].unique().tolist() == ["judged:Naive"]
-    assert made.symbols == ["AAPL"]
+    forecasts = read(frame)
+    assert forecasts.cutoff
+    assert forecasts.rows["time"].tolist() == frame["cutoff"].tolist()
+    assert forecasts.rows["model"].unique().tolist() == ["judged:Naive"]
+    assert forecasts.symbols == ["AAPL"]
 
 
 def test_hold_is_one_half_and_a_buy_is_certain():
-    made = read(pd.DataFrame({"date": DAYS, "signal": ["buy", "hold", "sell", "long", "short", "hold"]}))
-    assert made.rows["value"].tolist() == [1.0, 0.5, 0.0, 1.0, 0.0, 0.5]
+    forecasts = read(pd.DataFrame({"date": DAYS, "signal": ["buy", "hold", "sell", "long", "short", "hold"]}))
+    assert forecasts.rows["value"].tolist() == [1.0, 0.5, 0.0, 1.0, 0.0, 0.5]
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30))
 def test_scores_keep_their_order_and_sign(scores):
     values = np.array(scores)
-    made = probabilities(values, kind="score")
-    assert ((made >= 0) & (made <= 1)).all()
-    assert (np.diff(made[np.argsort(values)]) >= 0).all()
+    mapped = probabilities(values, kind="score")
+    assert ((mapped >= 0) & (mapped <= 1)).all()
+    assert (np.diff(mapped[np.argsort(values)]) >= 0).all()
     big = np.abs(values) > 1e-12
-    assert (np.sign(made - 0.5)[big] == np.sign(values)[big]).all()
+    assert (np.sign(mapped - 0.5)[big] == np.sign(values)[big]).all()
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,8 @@ def test_forecasts_that_begin_with_the_bars_are_judged_without_baselines_and_the
 def test_an_edge_is_told_from_none(source, tmp_path):
     answers = {}
     for edge in (0.0, 0.6):
-        made = evaluate(judged(probabilities(source, edge=edge), source, tmp_path), rules=TradingConfig())
-        verdict = Verdict.from_json(made.metrics["verdict"])
+        backtest = evaluate(judged(probabilities(source, edge=edge), source, tmp_path), rules=TradingConfig())
+        verdict = Verdict.from_json(backtest.metrics["verdict"])
         answers[edge] = verdict.skill.answer
         assert [each.code for each in verdict.caveats].count("unseeded") == 1
     assert answers == {0.0: "inconclusive", 0.6: "better"}
@@ -119,11 +119,11 @@ def test_scores_and_their_signs_trade_alike(source, tmp_path):
 def test_scores_keep_their_ranks_and_have_no_log_loss(source, tmp_path):
     frame = probabilities(source, edge=0.5)
     scores = pd.DataFrame({"date": frame["date"], "y_hat": np.log(frame["probability"] / (1 - frame["probability"]))})
-    made = [evaluate(judged(each, source, tmp_path), rules=TradingConfig()) for each in (frame, scores)]
-    skill = [Verdict.from_json(each.metrics["verdict"]).skill for each in made]
+    backtests = [evaluate(judged(each, source, tmp_path), rules=TradingConfig()) for each in (frame, scores)]
+    skill = [Verdict.from_json(each.metrics["verdict"]).skill for each in backtests]
     assert skill[0].difference == pytest.approx(skill[1].difference, abs=1e-12)
-    assert made[0].metrics["prediction"]["judged:forecast"]["ensemble"]["log_loss"] is not None
-    assert made[1].metrics["prediction"]["judged:forecast"]["ensemble"]["log_loss"] is None
+    assert backtests[0].metrics["prediction"]["judged:forecast"]["ensemble"]["log_loss"] is not None
+    assert backtests[1].metrics["prediction"]["judged:forecast"]["ensemble"]["log_loss"] is None
 
 
 def test_forecast_prices_are_returns_from_the_close_of_their_decision(source, tmp_path):
@@ -180,9 +180,9 @@ def test_thresholds_are_chosen_on_validation_rows_and_refused_without(source, tm
     with pytest.raises(ForecastError, match="--validation FILE"):
         evaluate(judged(frame, source, tmp_path), rules=rules)
     run = judged(frame, source, tmp_path, validation=probabilities(source, first=150, last=249, edge=0.5))
-    made = evaluate(run, rules=rules)
-    assert set(made.metrics["trading"]["chosen_thresholds"]) >= {"judged:forecast"}
-    assert made.metrics["certificate"]["passed"], made.metrics["certificate"]["failures"]
+    backtest = evaluate(run, rules=rules)
+    assert set(backtest.metrics["trading"]["chosen_thresholds"]) >= {"judged:forecast"}
+    assert backtest.metrics["certificate"]["passed"], backtest.metrics["certificate"]["failures"]
     late = run.validation().merge(run.predictions().groupby("fold")["decided_at"].min().rename("first"), on="fold")
     assert (late["exit_at"] < late["first"]).all()
 
@@ -190,8 +190,8 @@ def test_thresholds_are_chosen_on_validation_rows_and_refused_without(source, tm
 def test_the_page_of_one_judged_model_speaks_of_no_network_and_counts_each_validation_row_once(source, tmp_path):
     earlier = probabilities(source, first=150, last=249, edge=0.5)
     run = judged(probabilities(source, first=250, last=390, edge=0.5), source, tmp_path, validation=earlier)
-    made = evaluate(run, rules=TradingConfig(threshold="auto"))
-    page = write_report(run, backtest=made.name, folder=tmp_path / "reports").read_text()
+    backtest = evaluate(run, rules=TradingConfig(threshold="auto"))
+    page = write_report(run, backtest=backtest.name, folder=tmp_path / "reports").read_text()
     text = html.unescape(re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)).replace("\xa0", " ")
     assert f"{run.describe()['judged']['validation_rows']} earlier forecasts of the same models" in text
     assert run.describe()["judged"]["validation_rows"] == run.validation().drop_duplicates("decided_at").shape[0] <= 100

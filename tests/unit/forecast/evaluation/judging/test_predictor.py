@@ -34,11 +34,11 @@ def expected(bars):
 
 @pytest.mark.parametrize(("name", "whole"), [("average", False), ("averages", True), ("changing", False)])
 def test_a_predictor_is_given_the_bars_up_to_each_decision(bars, name, whole):
-    made = answers(name, bars)
-    np.testing.assert_array_equal(made.values, expected(bars))
-    assert made.vectorised == whole
-    assert made.cuts == len(ROWS)
-    assert made.unverifiable == ()
+    answers_of_all = answers(name, bars)
+    np.testing.assert_array_equal(answers_of_all.values, expected(bars))
+    assert answers_of_all.vectorised == whole
+    assert answers_of_all.cuts == len(ROWS)
+    assert answers_of_all.unverifiable == ()
 
 
 @pytest.mark.parametrize("name", ["next_close", "centred"])
@@ -56,14 +56,14 @@ def test_a_fast_one_that_answers_for_whole_histories_is_asked_again_for_every_ba
 def test_a_slow_one_that_answers_for_whole_histories_is_asked_again_where_leaks_hide(bars):
     rows, values = np.arange(20, 299), np.full(279, 0.5)
     values[150:] = 0.7
-    asked = {
+    predictors = {
         seconds: predictor._places(bars, rows, values, rng=np.random.default_rng(0), seconds=seconds)
         for seconds in (None, 0.001, 0.1, 100.0)
     }
-    assert len(asked[0.001]) == len(rows)
-    assert len(asked[None]) <= len(asked[100.0]) <= predictor.CUTS + 6
-    assert len(asked[100.0]) < len(asked[0.1]) <= predictor.BUDGET / 0.1
-    assert {0, 1, 2, 3, 4, len(rows) - 1} <= set(asked[100.0].tolist())
+    assert len(predictors[0.001]) == len(rows)
+    assert len(predictors[None]) <= len(predictors[100.0]) <= predictor.CUTS + 6
+    assert len(predictors[100.0]) < len(predictors[0.1]) <= predictor.BUDGET / 0.1
+    assert {0, 1, 2, 3, 4, len(rows) - 1} <= set(predictors[100.0].tolist())
 
 
 @pytest.mark.parametrize("name", ["remembering", "by_chance"])
@@ -118,9 +118,9 @@ def test_a_judged_predictor_writes_nothing_when_it_is_refused_and_says_what_was_
     for name, message in (("next_close", "looks ahead"), ("certain", "Expected probabilities from 0 to 1")):
         with pytest.raises(ForecastError, match=message):
             ask_predictors([f"{HERE}:{name}"], config=JudgeConfig(), **about)
-    forecasts, read, asked = ask_predictors([f"{HERE}:average", f"{HERE}:averages"], config=JudgeConfig(), **about)
+    forecasts, read, predictors = ask_predictors([f"{HERE}:average", f"{HERE}:averages"], config=JudgeConfig(), **about)
     assert not list(tmp_path.iterdir())
-    run = judge(forecasts, config=read, folder=tmp_path, command="", origin={}, predictors=asked, **about)
+    run = judge(forecasts, config=read, folder=tmp_path, command="", origin={}, predictors=predictors, **about)
     assert set(run.predictions()["model"]) == {"judged:average", "judged:averages", "previous_sign"}
     described = run.describe()["judged"]["predictors"]
     assert [each["predictor"] for each in described] == [f"{HERE}:average", f"{HERE}:averages"]
