@@ -113,6 +113,7 @@ def _variables(context: PageContext, calibrations: Sequence[PowerStudy]) -> dict
         "verdict": verdict_text(context.metrics, symbol=context.symbol),
         "done": _procedure(context),
         "judged": judged.origin(context),
+        "unvalidated": not context.about.get("judged", {"validation_rows": True})["validation_rows"],
         "unseeded": not any(len(context.seeds(model)) > 1 for model in context.networks),
         "learning": [title for title, _ in small],
         "fans": [title for title, _ in fans],

@@ -197,6 +197,10 @@ def test_the_page_of_one_judged_model_speaks_of_no_network_and_counts_each_valid
     assert run.describe()["judged"]["validation_rows"] == run.validation().drop_duplicates("decided_at").shape[0] <= 100
     assert "Forecasts of the model “forecast”, made by another program" in text
     assert "network" not in text
+    assert "the model held on average on its validation rows" in text
+    alone = judged(probabilities(source, first=250, last=390, edge=0.5), source, tmp_path / "alone")
+    page = write_report(alone, backtest=evaluate(alone, rules=TradingConfig()).name, folder=tmp_path / "reports")
+    assert "the model held on average before each fold (in the first one, up to the decision)" in page.read_text()
 
 
 def test_the_same_exposure_is_known_before_it_is_held(source, tmp_path):
