@@ -7,8 +7,18 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Display
+from rich.table import Column
+from rich.text import Text
 
 from forecast.compute.progress import NotesOnly
 from forecast.compute.progress import Progress as Progress
@@ -42,18 +52,43 @@ def in_notebook() -> bool:
     return shell is not None and hasattr(shell, "kernel")
 
 
+class NameColumn(ProgressColumn):
+    """What is being done, on one line: where there is no room, its end is left out, and no number."""
+
+    def render(self, task: Task) -> Text:
+        """The name of the task."""
+        return Text(task.description, no_wrap=True, overflow="ellipsis")
+
+
+class TimeLeftColumn(TimeRemainingColumn):
+    """The time that is left and the word for it; nothing as long as that is not known."""
+
+    def render(self, task: Task) -> Text:
+        """Such as 0:01:30 left."""
+        if task.total is None or task.time_remaining is None:
+            return Text()
+        return super().render(task) + Text(" left", style="progress.remaining")
+
+
+def counting_columns() -> list[ProgressColumn]:
+    """A bar, then numbers that are never cut: how many of how many, the time since the start, the time left."""
+    whole = Column(no_wrap=True)
+    return [
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(table_column=whole),
+        TimeElapsedColumn(table_column=whole),
+        TimeLeftColumn(elapsed_when_finished=False, table_column=whole),
+    ]
+
+
 class TrainingProgress:
     """A bar where stderr is a terminal, else a line now and then. Use as a context manager."""
 
     def __init__(self) -> None:
         self._console = Console(file=sys.stderr, highlight=False, force_jupyter=False)
         self._display = Display(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
+            NameColumn(),
+            *counting_columns(),
             console=self._console,
             disable=not self._console.is_terminal,
         )

@@ -75,6 +75,20 @@ def to_tell(answer: Answer | PanelAnswer, ordered: Orders) -> bool:
     return answer.changed or any(order.order for (run, _), order in ordered.items() if run == answer.live.run)
 
 
+def to_pass_on(
+    answer: Answer | PanelAnswer, ordered: Orders, passed_on: Mapping[tuple[str, str], Mapping[str, int] | None]
+) -> bool:
+    """Whether a program has yet to be told of an answer: of its change, or of orders for other shares than before.
+
+    passed_on: as in JournalPage.
+    """
+    if answer.entry.key not in passed_on:
+        return to_tell(answer, ordered)
+    before = passed_on[answer.entry.key]
+    own = [order for order in ordered.values() if order.run == answer.live.run]
+    return before is not None and any(before.get(order.symbol, order.before) != order.shares for order in own)
+
+
 def sold(evening: Evening, ordered: Orders) -> list[GivenOrder]:
     """Of runs that are live no more."""
     live = {answer.live.run for answer in evening.answers}

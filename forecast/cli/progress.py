@@ -5,17 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, TimeElapsedColumn
 
+from forecast.api.progress import NameColumn, counting_columns
 from forecast.cli.context import CliContext
 
 Step = Callable[[str, int, int], None]
@@ -25,7 +17,7 @@ Step = Callable[[str, int, int], None]
 @contextmanager
 def counted(settings: CliContext, title: str) -> Iterator[Step]:
     """A bar over several things, with the time that is left; gone when all is done. what: "Fetching"."""
-    with _display(settings, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()) as display:
+    with _display(settings, *counting_columns()) as display:
         bar = display.add_task(title, total=None)
 
         def step(name: str, number: int, total: int) -> None:
@@ -45,4 +37,4 @@ def busy(settings: CliContext, title: str) -> Iterator[None]:
 def _display(settings: CliContext, *columns: ProgressColumn) -> Progress:
     console = Console(file=sys.stderr, highlight=False)
     hidden = settings.quiet or not console.is_terminal
-    return Progress(TextColumn("{task.description}"), *columns, console=console, disable=hidden, transient=True)
+    return Progress(NameColumn(), *columns, console=console, disable=hidden, transient=True)

@@ -130,6 +130,11 @@ def shares_held(
     return filled
 
 
+def shares_of(orders: Iterable[GivenOrder], run: str) -> dict[str, int]:
+    """The shares that the orders of a run are for, by symbol."""
+    return {order.symbol: order.shares for order in orders if order.run == run}
+
+
 def _shares_at(order: GivenOrder, until: str, actions: Callable[[str], Actions]) -> int:
     """Whole shares of an order's after the splits since; one of 0.333333, as a source may have it, is one for three."""
     if not order.shares or until <= order.decided_at:

@@ -108,12 +108,13 @@ class GivenOrder:
 class JournalPage:
     """All that the journal holds, in the order in which it was written.
 
-    passed_on: run and bar of each change that a program of --on-change was told. damaged: numbers of lines, counted
-    from 1, that cannot be read.
+    passed_on: run and bar of each change that a program of --on-change was told, with the shares it was told to hold of
+    each symbol; None where a former version wrote no shares down. damaged: numbers of lines, counted from 1, that
+    cannot be read.
     """
 
     entries: tuple[JournalEntry, ...] = ()
-    passed_on: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+    passed_on: Mapping[tuple[str, str], Mapping[str, int] | None] = field(default_factory=dict)
     damaged: tuple[int, ...] = ()
     orders: tuple[GivenOrder, ...] = ()
 
@@ -152,14 +153,17 @@ class Journal:
         except FileNotFoundError:
             return JournalPage()
         entries: dict[tuple[str, str], JournalEntry] = {}
-        passed_on, damaged, orders = set(), [], []
+        passed_on: dict[tuple[str, str], Mapping[str, int] | None] = {}
+        damaged, orders = [], []
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
                 content = json.loads(line)
                 if content["event"] == "passed_on":
-                    passed_on.add((str(content["run"]), str(content["decided_at"])))
+                    key = str(content["run"]), str(content["decided_at"])
+                    shares = _shares(content["shares"]) if "shares" in content else None
+                    passed_on[key] = shares if shares is None else {**(passed_on.get(key) or {}), **shares}
                     continue
                 if content["event"] == "order":
                     orders.append(_order(content))
@@ -170,7 +174,7 @@ class Journal:
                 damaged.append(number)
         return JournalPage(
             entries=tuple(entries.values()),
-            passed_on=frozenset(passed_on),
+            passed_on=passed_on,
             damaged=tuple(damaged),
             orders=tuple(orders),
         )
@@ -188,20 +192,23 @@ class Journal:
         with self._locked():
             self._append({"event": "order", **asdict(order)} for order in decide(self.read().orders))
 
-    def mark_passed_on(self, entries: Sequence[JournalEntry | GivenOrder]) -> None:
-        """Notes that a program was told of these changes."""
+    def mark_passed_on(self, shares: Mapping[tuple[str, str], Mapping[str, int]]) -> None:
+        """Notes that a program was told of changes. shares: of each run and bar, what to hold of each symbol."""
         with self._locked():
-            self._append({"event": "passed_on", "run": entry.run, "decided_at": entry.decided_at} for entry in entries)
+            self._append(
+                {"event": "passed_on", "run": run, "decided_at": decided_at, "shares": dict(of_symbol)}
+                for (run, decided_at), of_symbol in shares.items()
+            )
 
     @contextmanager
-    def passing_on(self) -> Iterator[frozenset[tuple[str, str]]]:
+    def passing_on(self) -> Iterator[JournalPage]:
         """Held while a program is told of changes, so that two commands at once do not tell it twice.
 
-        Gives run and bar of each change that it was told before.
+        Gives all that the journal holds then.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(self.path.parent / ".passing-on.lock"):
-            yield self.read().passed_on
+            yield self.read()
 
     def _append(self, lines: Iterable[Mapping[str, Any]]) -> None:
         content = b"".join(json.dumps(line, allow_nan=False).encode() + b"\n" for line in lines)
@@ -223,6 +230,12 @@ class Journal:
 
 def _signals(content: Iterable[Mapping[str, Any]]) -> tuple[GivenSignal, ...]:
     return tuple(GivenSignal(**{**signal, "members": tuple(signal["members"])}) for signal in content)
+
+
+def _shares(content: Any) -> dict[str, int]:
+    if not isinstance(content, dict) or not all(type(shares) is int for shares in content.values()):
+        raise TypeError("whole shares of symbols are expected")
+    return content
 
 
 def _order(content: Mapping[str, Any]) -> GivenOrder:

@@ -295,6 +295,38 @@ def test_a_program_is_told_of_changes_once_and_may_fail_or_hang(two, capsys):
     assert not message.exists()
 
 
+def test_a_program_is_told_of_corrected_orders_again_and_of_the_same_ones_once(two, capsys):
+    messages = two / "messages.jsonl"
+    keep = f"{sys.executable} -c \"import sys; open({str(messages)!r}, 'a').write(sys.stdin.read() + chr(10))\""
+
+    def orders(*arguments):
+        """Of each symbol that the program is told of, shares and order; None where it is not told at all."""
+        messages.unlink(missing_ok=True)
+        assert forecast(two, "signal", "--all", "--offline", *arguments, "--on-change", keep) == 3
+        if not messages.exists():
+            return None
+        (line,) = messages.read_text().splitlines()
+        return {each["symbol"]: (each.get("shares"), each.get("order")) for each in json.loads(line)["changed"]}
+
+    changed = orders()
+    assert set(changed.values()) == {(None, None)}
+    small = orders("--cash", "10000")
+    assert small == {symbol: (shares, shares) for symbol, (shares, _) in small.items()}
+    assert all(shares for shares, _ in small.values())
+    assert orders("--cash", "10000") is None
+    assert orders() is None
+    large = orders("--cash", "1e6")
+    assert all(abs(large[symbol][0]) > 50 * abs(shares) for symbol, (shares, _) in small.items())
+    assert orders("--cash", "1e6") is None
+    assert orders("--cash", "10000") == small  # corrected back: what stands is told
+    assert orders("--cash", "0.01") == dict.fromkeys(small, (0, 0))  # no share at all: the orders are withdrawn
+    assert orders("--cash", "0.01") is None
+    before = Journal(two / "data" / "live").read()
+    assert orders("--cash", "500", "--policy", "long-flat") == orders("--cash", "500", "--policy", "long-flat")
+    assert Journal(two / "data" / "live").read() == before  # of other rules than the live ones nothing is kept
+    capsys.readouterr()
+
+
 def test_a_clock_that_was_set_back_and_a_cut_journal_are_said(two, capsys):
     assert forecast(two, "signal", "--all", "--offline") == 3
     journal = two / "data" / "live" / "journal.jsonl"

@@ -232,16 +232,21 @@ def _pass_on(
     ordered: "Orders",
     seconds: float,
 ) -> str | None:
-    """Tells a person's program of the changes that it was not told before; what went wrong, None where nothing did."""
+    """Tells a person's program of the changes that it was not told before; what went wrong, None where nothing did.
+
+    Of what-if rules, which the journal does not keep, it is told each time.
+    """
     from forecast.cli import evening_output, hooks
+    from forecast.serving.account import shares_of
     from forecast.serving.journal import Journal
 
     journal = Journal(settings.workspace.live)
-    changed = [answer for answer in evening.answers if evening_output.to_tell(answer, ordered)]
-    sold = evening_output.sold(evening, ordered)
-    with journal.passing_on() as passed_on:
-        fresh = [answer for answer in changed if answer.entry.key not in passed_on]
-        fresh_sold = [order for order in sold if (order.run, order.decided_at) not in passed_on]
+    with journal.passing_on() as page:
+        passed_on = page.passed_on if evening.journalled else {}
+        fresh = [answer for answer in evening.answers if evening_output.to_pass_on(answer, ordered, passed_on)]
+        fresh_sold = [
+            order for order in evening_output.sold(evening, ordered) if (order.run, order.decided_at) not in passed_on
+        ]
         if not fresh and not fresh_sold:
             return None
         message = {
@@ -249,8 +254,10 @@ def _pass_on(
             **({"removed": evening_output.order_rows(fresh_sold)} if fresh_sold else {}),
         }
         problem = hooks.tell(command, message, seconds=seconds)
-        if problem is None:
-            journal.mark_passed_on([*(answer.entry for answer in fresh), *fresh_sold])
+        if problem is None and evening.journalled:
+            shares = {answer.entry.key: shares_of(ordered.values(), answer.live.run) for answer in fresh}
+            shares |= {(order.run, order.decided_at): shares_of(fresh_sold, order.run) for order in fresh_sold}
+            journal.mark_passed_on(shares)
         return problem
 
 

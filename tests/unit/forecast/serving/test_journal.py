@@ -116,10 +116,24 @@ def test_two_live_runs_of_a_symbol_have_accounts_of_their_own(journal):
 
 def test_what_a_program_was_told_is_remembered(journal):
     journal.record([entry()])
-    assert journal.read().passed_on == frozenset()
-    journal.mark_passed_on([entry()])
-    assert journal.read().passed_on == {entry().key}
+    assert journal.read().passed_on == {}
+    journal.mark_passed_on({entry().key: {"KO": 5, "IBM": 7}})
+    journal.mark_passed_on({entry().key: {}})  # asked again without --cash
+    assert journal.read().passed_on == {entry().key: {"KO": 5, "IBM": 7}}
+    journal.mark_passed_on({entry().key: {"KO": 0}})
+    assert journal.read().passed_on == {entry().key: {"KO": 0, "IBM": 7}}
     assert journal.read().entries == (entry(),)
+
+
+def test_what_a_former_version_wrote_of_a_program_is_read_and_a_damaged_line_counted(journal):
+    run, decided_at = entry().key
+    line = {"event": "passed_on", "run": run, "decided_at": decided_at}
+    journal.path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [line, {**line, "run": "B", "shares": {"KO": 1.5}}, {**line, "run": "B", "shares": [5]}]
+    journal.path.write_text("\n".join(map(json.dumps, lines)))
+    page = journal.read()
+    assert page.passed_on == {(run, decided_at): None}
+    assert page.damaged == (2, 3)
 
 
 def test_the_traded_network_is_the_one_that_was_chosen():
@@ -133,10 +147,10 @@ def test_two_programs_at_once_pass_a_change_on_once(journal):
     messages = []
 
     def tell():
-        with journal.passing_on() as passed_on:
-            if entry().key not in passed_on:
+        with journal.passing_on() as page:
+            if entry().key not in page.passed_on:
                 messages.append(entry().key)
-                journal.mark_passed_on([entry()])
+                journal.mark_passed_on({entry().key: {}})
 
     threads = [threading.Thread(target=tell) for _ in range(6)]
     for thread in threads:
