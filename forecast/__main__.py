@@ -12,6 +12,7 @@ import click
 
 from forecast.cli.main import cli
 from forecast.cli.streams import prepare_streams
+from forecast.cli.termination import interrupt_on_termination
 from forecast.cli.text import printable
 from pipelines.errors import ForecastError
 
@@ -41,8 +42,10 @@ _MORE_ROOM = "Expected more open files, threads or processes than are allowed he
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs one command line and exits: 0 done, 2 wrong usage or input, 130 on Ctrl-C, 1 anything else."""
+    """Runs one command line and exits: 0 done, 2 wrong usage or input, 130 on Ctrl-C, by the signal where one came, 1
+    anything else."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    interrupt_on_termination()
     prepare_streams()
     sys.exit(run(arguments))
 

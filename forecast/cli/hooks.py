@@ -30,11 +30,18 @@ def tell(command: str, content: Mapping[str, Any], *, seconds: float) -> str | N
         try:
             program.communicate(json.dumps(content, allow_nan=False).encode(), timeout=seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(program.pid, signal.SIGKILL)  # with whatever it has started
-            program.wait()
+            _end(program)
             return f"The command of --on-change was stopped after {seconds:g} s without an end ({words[0]})."
+        except BaseException:  # Ctrl-C: nobody would stop it after its time
+            _end(program)
+            raise
         if program.returncode == 0:
             return None
         output.seek(0)
         last = output.read().decode(errors="replace").strip().splitlines()[-1:] or ["no output"]
         return f"The command of --on-change ended with exit code {program.returncode}: {last[0][:200]}"
+
+
+def _end(program: "subprocess.Popen[bytes]") -> None:
+    os.killpg(program.pid, signal.SIGKILL)  # with whatever it has started
+    program.wait()

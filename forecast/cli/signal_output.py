@@ -33,7 +33,8 @@ def show(signal: RunSignal, settings: CliContext, *, now: np.datetime64, as_json
     for note in signal.notes:
         settings.note(note)
     if signal.bars_since_run:
-        settings.note(f"{signal.bars_since_run} bars are newer than the run. Train again to learn from them.")
+        newer = formatting.plural(signal.bars_since_run, "bar")
+        settings.note(f"Newer than the run: {newer}. To learn from that, train again.")
     if signal.stale(now):
         settings.note(f"The prices are stale, {age(signal, now)} old: sessions have closed since.")
     if clock := note_on_clock(signal.decided_at, now=now):

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from forecast.cli.context import CliContext, json_option, print_json
-from forecast.cli.text import say
+from forecast.cli.text import display_width, say, terminal_width
 from forecast.report import formatting
 from pipelines.errors import ConfigError
 from pipelines.files import place_of_temporary_files
@@ -54,7 +54,16 @@ def command(settings: CliContext, as_json: bool) -> None:
             for key, entry in value.items():
                 say(f"  {key:<20} {entry}")
         else:
-            say(f"{name:<22} {value}")
+            _say_beside(name, str(value))
+
+
+def _say_beside(name: str, value: str) -> None:
+    """A name and its value on one line, where there is no room for that, the value below."""
+    line, width = f"{name:<22} {value}", terminal_width()
+    if width is None or display_width(line) <= width:
+        say(line)
+    else:
+        say(f"{name}\n  {value}")
 
 
 def _answer(check: "Callable[[], Any]") -> Any:

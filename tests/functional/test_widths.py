@@ -1,0 +1,58 @@
+"""What commands print that need trained networks, on terminals of 40, 80 and 120 columns. Loads the network library."""
+
+import shutil
+import warnings
+
+import pandas as pd
+import pytest
+
+from forecast.compute import backend
+from forecast.runs.catalog import open_run
+from tests.helpers.command_line import SMALL, forecast
+from tests.helpers.terminal import WIDTHS, both_on_terminal, too_wide
+
+
+@pytest.fixture(scope="module")
+def desk(trained, tmp_path_factory):
+    """The trained run with a backtest, live; and signals of another program."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        backend.load_fitting()
+    desk = tmp_path_factory.mktemp("desk")
+    shutil.copytree(trained / "data", desk / "data")
+    run = open_run(desk / "data" / "runs", "AAPL")
+    assert forecast(desk, "backtest", run.name, "--policy", "long-short") == 0
+    assert forecast(desk, "live", "add", run.name) == 0
+    bars = run.bars().iloc[400:500]
+    rule = pd.DataFrame({"date": bars["closed_at"].dt.date, "position": [0, 1] * 50})
+    rule.to_csv(desk / "rule.csv", index=False)
+    return desk
+
+
+COMMANDS = {
+    ("train", "AAPL", *SMALL): 0,
+    ("backtest", "AAPL", "--policy", "long-short"): 0,
+    ("judge", "AAPL", "--predictions", "rule.csv", "--end", "2003-12-31"): 0,
+    ("signal", "AAPL", "--offline"): 3,
+    ("signal", "--all", "--offline", "--cash", "10000"): 3,
+    ("live", "add", "AAPL"): 0,
+    ("live", "list"): 0,
+    ("inspect", "AAPL"): 0,
+    ("export", "--fold", "0", "--model", "lstm", "--to", "keras"): 0,
+    ("report", "AAPL"): 0,
+    ("runs", "prune", "--keep", "9"): 0,
+    ("data", "compact"): 0,
+    ("data", "export", "AAPL", "bars.csv"): 0,
+}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda arguments: " ".join(arguments[:2]))
+def test_what_commands_on_trained_networks_print_fits(desk, monkeypatch, arguments, width):
+    monkeypatch.chdir(desk)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    shown, notes = both_on_terminal(desk, *arguments, width=width, code=COMMANDS[arguments])
+    assert not too_wide(shown, width)
+    assert not too_wide(notes.replace("\r", "\n"), width)
+    assert "…" not in shown
