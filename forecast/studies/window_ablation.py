@@ -136,7 +136,8 @@ def shortened(data: Dataset, steps: int, *, longest: int) -> Dataset:
                 f"of {longest} bars. Leave out the longest windows."
             )
         folds.append(replace(fold, train=train))
-    viewed = replace(built, steps=steps)
+    # what no fold learns from fills batches up with weight 0, and a bar without features would make 0 x NaN of it
+    viewed = replace(built, steps=steps, ends=np.maximum(built.ends, first))
     scalers = tuple(scaling.fit_scaler(viewed, rows=fold.train) for fold in folds)
     return Dataset(bars=data.bars, windows=viewed, folds=tuple(folds), scalers=scalers)
 
@@ -152,7 +153,8 @@ def _train(
         for fold in range(len(subject.data.folds))
         for seed in range(experiment.seeds)
     ]
-    name = experiment.fingerprint(longest=max(datasets), versions=versions, backend=workers.backend)[:10]
+    about = {"longest": max(datasets), "versions": versions, "backend": workers.backend, "windows": "complete"}
+    name = experiment.fingerprint(**about)[:10]
     folder = subject.run.place("ablation", name)
 
     def path(length: int, task: Task) -> Any:

@@ -23,6 +23,7 @@ def desk(trained, tmp_path_factory):
     run = open_run(desk / "data" / "runs", "AAPL")
     assert forecast(desk, "backtest", run.name, "--policy", "long-short") == 0
     assert forecast(desk, "live", "add", run.name) == 0
+    (desk / "name").write_text(run.name)
     bars = run.bars().iloc[400:500]
     rule = pd.DataFrame({"date": bars["closed_at"].dt.date, "position": [0, 1] * 50})
     rule.to_csv(desk / "rule.csv", index=False)
@@ -31,15 +32,15 @@ def desk(trained, tmp_path_factory):
 
 COMMANDS = {
     ("train", "AAPL", *SMALL): 0,
-    ("backtest", "AAPL", "--policy", "long-short"): 0,
+    ("backtest", "RUN", "--policy", "long-short"): 0,
     ("judge", "AAPL", "--predictions", "rule.csv", "--end", "2003-12-31"): 0,
-    ("signal", "AAPL", "--offline"): 3,
+    ("signal", "RUN", "--offline"): 3,
     ("signal", "--all", "--offline", "--cash", "10000"): 3,
-    ("live", "add", "AAPL"): 0,
+    ("live", "add", "RUN"): 0,
     ("live", "list"): 0,
-    ("inspect", "AAPL"): 0,
-    ("export", "--fold", "0", "--model", "lstm", "--to", "keras"): 0,
-    ("report", "AAPL"): 0,
+    ("inspect", "RUN"): 0,
+    ("export", "RUN", "--fold", "0", "--model", "lstm", "--to", "keras"): 0,
+    ("report", "RUN"): 0,
     ("runs", "prune", "--keep", "9"): 0,
     ("data", "compact"): 0,
     ("data", "export", "AAPL", "bars.csv"): 0,
@@ -52,7 +53,8 @@ def test_what_commands_on_trained_networks_print_fits(desk, monkeypatch, argumen
     monkeypatch.chdir(desk)
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("TERM", "xterm")
-    shown, notes = both_on_terminal(desk, *arguments, width=width, code=COMMANDS[arguments])
+    named = [desk.joinpath("name").read_text() if argument == "RUN" else argument for argument in arguments]
+    shown, notes = both_on_terminal(desk, *named, width=width, code=COMMANDS[arguments])
     assert not too_wide(shown, width)
     assert not too_wide(notes.replace("\r", "\n"), width)
     assert "…" not in shown

@@ -11,6 +11,7 @@ from forecast.datasets.dataset import Dataset, prepare
 from forecast.report.sections import window_ablation as ablation_section
 from forecast.studies.window_ablation import Ablation, shortened
 from pipelines.errors import ConfigError
+from pipelines.preprocessing.windows import gather
 from pipelines.sources.synthetic import random_walk
 from tests.helpers.command_line import forecast_here, only_line
 
@@ -31,6 +32,8 @@ def test_every_window_learns_from_the_same_rows_and_is_tested_on_the_runs_own(da
             complete = each.windows.values[each.windows.ends[fold.train[0]] - 39 :]
             assert np.isfinite(complete).all()
             assert len(own.train) - len(fold.train) == 30  # the rows that 40 bars have not and 10 have
+        of_all = gather(each.windows.values, each.windows.ends, steps=steps)  # row 0 fills batches up, with weight 0
+        assert np.isfinite(of_all).all()
     assert datasets[5].scalers[0].mean[0] != datasets[40].scalers[0].mean[0]  # of the bars that their own windows cover
 
 
@@ -55,18 +58,21 @@ def test_the_ablation_of_a_run_trains_once_and_then_answers_from_what_is_kept(tr
 
     shutil.copytree(trained / "data", tmp_path / "data")
     run = forecast_here(tmp_path)
-    answer = json.loads(run("inspect", "--ablation", "4", "--json").stdout)
+    done = run("inspect", "--ablation", "12", "--json")
+    assert "diverged" not in done.stderr
+    answer = json.loads(done.stdout)
     assert [(row["model"], row["window"]) for row in answer["rows"]] == [
-        ("simple_rnn", 4), ("simple_rnn", 10), ("lstm", 4), ("lstm", 10),
+        ("simple_rnn", 10), ("simple_rnn", 12), ("lstm", 10), ("lstm", 12),
     ]  # fmt: skip
-    first = answer["rows"][0]
+    assert all(abs(row["log_loss"] - np.log(2)) > 1e-6 for row in answer["rows"])
+    first = answer["rows"][1]
     assert first["low"] <= first["difference"] <= first["high"]
     assert first["level"] == pytest.approx(1 - 0.05 / 2)
-    again = run("inspect", "--ablation", "4")
+    again = run("inspect", "--ablation", "12")
     assert "Resuming: 16 of 16 members were finished before." in again.stderr
     assert answer["sentence"] in again.stdout
     run("inspect")
     page = next((tmp_path / "reports").glob("*-memory.html")).read_text()
     assert answer["sentence"].replace("'", "&#39;") in page
-    assert '<th scope="row">LSTM, window 4</th>' in page
+    assert '<th scope="row">LSTM, window 12</th>' in page
     assert "Expected ablation as a whole number from 1" in only_line(run("inspect", "--ablation", "0", code=2).stderr)
