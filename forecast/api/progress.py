@@ -72,12 +72,12 @@ class TimeLeftColumn(TimeRemainingColumn):
 
 def counting_columns() -> list[ProgressColumn]:
     """A bar, then numbers that are never cut: how many of how many, the time since the start, the time left."""
-    whole = Column(no_wrap=True)
+    uncut = Column(no_wrap=True)
     return [
         BarColumn(bar_width=20),
-        MofNCompleteColumn(table_column=whole),
-        TimeElapsedColumn(table_column=whole),
-        TimeLeftColumn(elapsed_when_finished=False, table_column=whole),
+        MofNCompleteColumn(table_column=uncut),
+        TimeElapsedColumn(table_column=uncut),
+        TimeLeftColumn(elapsed_when_finished=False, table_column=uncut),
     ]
 
 

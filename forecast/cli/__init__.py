@@ -1,3 +1,3 @@
 """The command line: options, what is printed, progress. Each command parses, calls one function, and prints."""
 
-__all__ = ["main", "streams", "text"]
+__all__ = ["main", "streams", "termination", "text"]

@@ -38,10 +38,10 @@ def waiting(folder, *, ignored=()):
 def test_a_signal_is_one_line_and_the_exit_status(tmp_path, number):
     process, end = waiting(tmp_path)
     process.send_signal(number)
-    _, said = process.communicate()
+    _, errors = process.communicate()
     os.close(end)
     assert process.returncode == -number
-    assert said.split("\n") == ["", "Stopped. What was finished is kept; the same command resumes there.", ""]
+    assert errors.split("\n") == ["", "Stopped. What was finished is kept; the same command resumes there.", ""]
 
 
 def test_a_signal_that_nohup_ignores_stays_ignored(tmp_path):
@@ -49,9 +49,9 @@ def test_a_signal_that_nohup_ignores_stays_ignored(tmp_path):
     process.send_signal(signal.SIGHUP)
     os.write(end, b"[train]\nwindow = 20\n")
     os.close(end)
-    shown, said = process.communicate()
-    assert (process.returncode, said) == (0, "")
-    assert "1 setting" in shown
+    output, errors = process.communicate()
+    assert (process.returncode, errors) == (0, "")
+    assert "1 setting" in output
 
 
 def test_a_program_that_is_told_of_changes_ends_with_the_command(tmp_path):

@@ -54,7 +54,7 @@ def test_what_commands_on_trained_networks_print_fits(desk, monkeypatch, argumen
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("TERM", "xterm")
     named = [desk.joinpath("name").read_text() if argument == "RUN" else argument for argument in arguments]
-    shown, notes = both_on_terminal(desk, *named, width=width, code=COMMANDS[arguments])
-    assert not too_wide(shown, width)
+    output, notes = both_on_terminal(desk, *named, width=width, code=COMMANDS[arguments])
+    assert not too_wide(output, width)
     assert not too_wide(notes.replace("\r", "\n"), width)
-    assert "…" not in shown
+    assert "…" not in output

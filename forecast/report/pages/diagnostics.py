@@ -69,12 +69,20 @@ def write_memory(
         "report": f"{run}.html" if (folder / f"{run}.html").exists() else None,
         "again": f"forecast inspect {shlex.quote(run)} --at {facts['decided_at'][:10]}",
         "compare": f"forecast inspect {shlex.quote(run)} --ablation {','.join(map(str, lengths))}" if lengths else "",
-        "commands": [f"forecast inspect {shlex.quote(run)}", "forecast inspect --benchmark"],
+        "commands": [*_ablating(run, ablated), f"forecast inspect {shlex.quote(run)}", "forecast inspect --benchmark"],
         **_benchmark_context(benchmark, window),
     }  # fmt: skip
     return write_page(
         folder / f"{run}-memory.html", template="memory.html.j2", figures=figures, standalone=standalone, **context
     )
+
+
+def _ablating(run: str, ablated: Ablation | None) -> list[str]:
+    """The command that compared the windows, where they were compared."""
+    if ablated is None:
+        return []
+    lengths = sorted({int(length) for length in ablated.table["window"]} - {ablated.window})
+    return [f"forecast inspect {shlex.quote(run)} --ablation {','.join(map(str, lengths))}"] if lengths else []
 
 
 def pictures(inspection: Inspection, memories: list[Memory]) -> dict[str, Any]:

@@ -37,14 +37,10 @@ def details(memories: list[Memory], *, window: int) -> str:
     """What follows from it: how sure it is, what training has changed, and what lies out of reach."""
     sentences = []
     after = [headline(memories, model) for model in dict.fromkeys(memory.model for memory in memories)]
-    sure = [
-        f"{formatting.number(memory.low, 1)} to {formatting.number(memory.high, 1)} for the "
-        f"{formatting.label(memory.model)}"
-        for memory in after
-        if memory.low is not None and memory.high is not None
-    ]
+    sure = [f"{span} for the {formatting.label(memory.model)}" for memory in after if (span := _interval(memory))]
     if sure:
-        sentences.append(f"The {formatting.CONFIDENCE} intervals are {' and '.join(sure)}.")
+        verb = "interval is" if len(sure) == 1 else "intervals are"
+        sentences.append(f"The {formatting.CONFIDENCE} {verb} {' and '.join(sure)}.")
     sentences += _trained(
         [
             (before, memory)
@@ -107,7 +103,11 @@ def _cell(memory: Memory | None) -> dict[str, str]:
     if memory is None:
         return {"value": formatting.DASH, "spread": ""}
     value = f"{formatting.number(memory.bars, 1)} or more" if memory.whole else formatting.number(memory.bars, 1)
-    spread = "" if memory.low is None or memory.high is None else (
-        f"{formatting.number(memory.low, 1)} to {formatting.number(memory.high, 1)}"
-    )  # fmt: skip
-    return {"value": value, "spread": spread}
+    return {"value": value, "spread": _interval(memory)}
+
+
+def _interval(memory: Memory) -> str:
+    """Empty where there is none, and where every draw reached the window's end: how far beyond it was not measured."""
+    if memory.low is None or memory.high is None or (memory.whole and memory.low == memory.high):
+        return ""
+    return f"{formatting.number(memory.low, 1)} to {formatting.number(memory.high, 1)}"

@@ -58,7 +58,7 @@ def table(ablation: Ablation) -> dict[str, Any]:
         }
         for network, window, loss, difference, interval, answer in cells(ablation)
     ]
-    return {"columns": ["Log loss", f"Net return per day less that at {ablation.window} bars", "Answer"], "rows": rows}
+    return {"columns": ["Log loss", f"Net return per day minus that at {ablation.window} bars", "Answer"], "rows": rows}
 
 
 def _rows(table: pd.DataFrame) -> Iterator[Any]:

@@ -250,6 +250,15 @@ def test_the_details_say_what_is_out_of_reach_and_what_training_changed() -> Non
     )
 
 
+def test_no_interval_is_given_of_what_reaches_beyond_the_window() -> None:
+    memories = [
+        memory("simple_rnn", 9.0, low=9.0, high=9.0, whole=True),
+        memory("lstm", 9.0, low=6.8, high=9.0, whole=True),
+    ]
+    assert memory_section.details(memories, window=10) == "The 95 % interval is 6.8 to 9.0 for the LSTM."
+    assert memory_section.details(memories[:1], window=10) == ""
+
+
 def test_the_interval_of_a_median_holds_it_and_a_single_member_has_none() -> None:
     rng = np.random.default_rng(0)
     grid = rng.normal(10, 1, (6, 3))

@@ -134,6 +134,27 @@ def test_the_power_curve_is_drawn_without_errors_or_requests(
     assert page.requests() == []
 
 
+@pytest.mark.parametrize("width", [390, 1400])
+def test_a_comparison_of_runs_fits_every_screen(page: Page, tmp_path: Path, width: int) -> None:
+    for seed, symbol in enumerate(("AAPL", "MSFT")):
+        name = f"{symbol}-1d-000000000{seed}"
+        build_run(tmp_path / "data" / "runs", name=name, symbol=symbol, rng_seed=seed, bars=300, folds=2)
+    places = ["--data-dir", str(tmp_path / "data"), "--reports-dir", str(tmp_path / "reports"), "--quiet"]
+    assert command_line([*places, "runs", "compare", "AAPL", "MSFT"]) == 0
+    page.events.clear()
+    page.open(next((tmp_path / "reports").glob("compare-*.html")), width=width, scheme="light")
+    boxes = "[...document.querySelectorAll('.scroll')]"
+    assert page.evaluate(f"{boxes}.length") == 2
+    assert page.evaluate(f"{boxes}.every(box => box.scrollWidth <= box.clientWidth)")  # no column is out of sight
+    smallest = (
+        "Math.min(...[...document.querySelectorAll('svg.growth text')].map(t => t.getBoundingClientRect().height))"
+    )
+    assert page.evaluate(smallest) >= 9  # pixels
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.errors() == []
+    assert page.requests() == []
+
+
 def test_a_page_without_the_library_says_so_and_keeps_its_tables(page: Page, report: Path, tmp_path: Path) -> None:
     moved = tmp_path / report.name
     moved.write_bytes(report.read_bytes())
