@@ -62,6 +62,7 @@ class PriceFiles:
         self._apart = any(_PLACE in str(path) for path in self._files)
         self._options = replace(options, several=len(symbols) > 1 and not self._apart)
         self._loaded: Loaded | None = None
+        self._beside: dict[str, tuple[Path, ...]] = {}
 
     def load(self, symbol: str) -> "Loaded":
         """The rows of the symbol's files, or of all symbols'."""
@@ -97,19 +98,25 @@ class PriceFiles:
         """The symbol's prices in one of its files, cleaned."""
         from pipelines.sources.csv import source
 
-        return source.deliver(source.load([path], self._options), symbol)
+        return source.deliver(source.load([path], self._options_beside(symbol)), symbol)
 
-    def is_large(self, path: Path) -> bool:
-        """Whether a file of ticks is read in pieces."""
+    def is_large(self, symbol: str, path: Path) -> bool:
+        """Whether one of the symbol's files of ticks is read in pieces."""
         from pipelines.sources.csv import pieces
 
-        return not self._options.several and pieces.is_large(path, self._options)
+        return not self._options.several and pieces.is_large(path, self._options_beside(symbol))
 
     def pieces(self, symbol: str, path: Path, watch: Callable[[int], None]) -> "Iterator[Delivery]":
         """The symbol's ticks in one of its files, cleaned, piece by piece; watch: see pipelines.sources.csv.pieces."""
         from pipelines.sources.csv import pieces
 
-        return pieces.read(path, symbol, self._options, watch=watch)
+        return pieces.read(path, symbol, self._options_beside(symbol), watch=watch)
+
+    def _options_beside(self, symbol: str) -> "Options":
+        """How one file of several is read."""
+        if symbol not in self._beside:
+            self._beside[symbol] = tuple(self.paths(symbol))
+        return replace(self._options, beside=self._beside[symbol])
 
     def options(self) -> "Options":
         """How the files are read."""

@@ -38,7 +38,7 @@ def bring_tick_files(
     from pipelines.tick_ingestion import ingest_tick_files
 
     paths = files.paths(symbol)
-    large = {path for path in paths if method == "merge" and files.is_large(path)}
+    large = {path for path in paths if method == "merge" and files.is_large(symbol, path)}
     if len(paths) < 2 and not large:
         return None
     log = FileLog(workspace.origins, symbol, options=str(files.options()), origin=archives.origin)

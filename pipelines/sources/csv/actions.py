@@ -71,7 +71,9 @@ def _actions(frame: "pd.DataFrame", bars: Bars) -> tuple[Actions, tuple[str, ...
     notes: tuple[str, ...] = ()
     dividend, split, gains = (_column(frame, name) for name in ("dividend", "split", "gains"))
     split = np.where(split == 0, 1.0, split)
-    if "cumulative_factor" in frame and "split" not in frame:
+    if "factor_less_one" in frame and "split" not in frame:
+        split = 1.0 + _column(frame, "factor_less_one")
+    elif "cumulative_factor" in frame and "split" not in frame:
         split = _of_cumulative(frame["cumulative_factor"].to_numpy(dtype=np.float64), _days(frame, bars))
     if np.any(gains > 0):
         dividend, notes = _with_gains(frame, dividend, gains)

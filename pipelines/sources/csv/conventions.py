@@ -15,7 +15,8 @@ from pipelines.sources.csv.tables import Arrays
 
 _LEAST_STEPS = 30  # before anything is said of amounts that only rise
 _FEW = 0.025  # of the steps: where a day ends, after forty bars or more
-_JUMP = 0.25  # of a logarithm of prices
+_LEAST_PRICES, _LEAST_RESTS, _LEAST_WHOLE = 100, 10, 3  # before two digits are taken for thirty-seconds
+_LARGEST = 1e9  # of hundredths that are compared
 _PRICES = ("open", "high", "low", "close", "price", "adjusted", "bid", "ask")
 
 
@@ -25,20 +26,6 @@ def is_newest_first(at: Times) -> bool:
     steps = np.diff(filled)
     none = np.timedelta64(0, "ns")
     return bool(len(steps) and filled[0] > filled[-1] and 2 * np.sum(steps > none) < np.sum(steps < none))
-
-
-def are_of_several(labels: NDArray[np.object_], times: Times, close: Floats) -> bool:
-    """Whether bars are of one symbol after another by a column of words: where that changes, time goes back or the
-    price jumps as it nowhere else does."""
-    changed = np.flatnonzero(labels[1:] != labels[:-1]) + 1
-    if not len(changed) or len(changed) != len(set(labels.tolist())) - 1:
-        return False
-    back = (times[changed] < times[changed - 1]) != is_newest_first(times)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        steps = np.abs(np.diff(np.log(close)))
-    jumps, others = steps[changed - 1], np.delete(steps, changed - 1)
-    largest = np.nanmax(others[np.isfinite(others)], initial=0.0)
-    return bool(np.any(back) or np.any(jumps > max(_JUMP, 2 * largest)))
 
 
 def without(arrays: Arrays, left_out: NDArray[np.bool_]) -> Arrays:
@@ -95,6 +82,28 @@ def trades_of_databento(arrays: Arrays, actions: "str | NDArray[np.object_]") ->
     if "bid" in arrays:
         return arrays | {"price": np.where(trades, arrays["price"], np.nan)}, notes
     return without(arrays, ~trades), notes
+
+
+def thirty_seconds(arrays: Arrays) -> tuple[str, ...]:
+    """A warning where prices never have more than 31 after the point, though they go through whole numbers."""
+    prices = np.concatenate([arrays[name] for name in ("open", "high", "low", "close")])
+    hundredths = 100 * prices[np.isfinite(prices)]
+    if np.any(np.abs(hundredths) > _LARGEST):
+        return ()
+    integers = np.round(hundredths).astype(np.int64)
+    rests = integers % 100
+    if (
+        len(integers) < _LEAST_PRICES
+        or np.any(np.abs(hundredths - integers) > 1e-6)
+        or np.any(rests > 31)
+        or len(np.unique(rests)) < _LEAST_RESTS
+        or len(np.unique(integers // 100)) < _LEAST_WHOLE
+    ):
+        return ()
+    return (
+        "warning: the two digits after the point never exceed 31, as those of thirty-seconds: if 110.16 is 110 and "
+        "16/32, write it as 110.5",
+    )
 
 
 def carry_sides(plan: Plan, arrays: Arrays, sides: dict[str, float] | None) -> tuple[str, ...]:

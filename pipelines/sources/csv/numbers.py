@@ -24,7 +24,7 @@ EMPTY = (
 _SIGNS = r"(?:(?:US|R|HK|C|A|S|NZ|NT)?\$|[€£¥₹₩₽฿₺₪₫₴]|zł|kr\.?|Rs\.?|p|USD|EUR|GBP|INR|CHF|JPY|CNY|BRL)"
 _CURRENCY = rf"^([-+]?){_SIGNS}|{_SIGNS}$"
 _BLANKS = "[\\s\u00a0\u202f\u2009'’`]"
-_NO_GROUP = rf"\d{_BLANKS}+(\d{{1,2}}|\d{{4,}})(\D.*)?$"  # 110'16 is 110 and 16 thirty-seconds
+_NO_GROUP = rf"\d{_BLANKS}+(\d{{1,2}}|\d{{4,}})(\D.*)?$|\d['’`]\D"  # 110'16 is 110 and 16 thirty-seconds
 _UNITS = {
     "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12, "mn": 1e6, "mio": 1e6, "bn": 1e9, "mrd": 1e9, "tn": 1e12,
     "lakh": 1e5, "l": 1e5, "cr": 1e7, "万": 1e4, "亿": 1e8,
@@ -44,8 +44,16 @@ _NUMBER: Mapping[Decimal, str] = {
 }
 _EIGHTHS = r"^\d{2,3}'([0-2]\d|3[01])[0257]$"  # 110'165 is 110 and 16.5 thirty-seconds
 _LEAST = 5
-_FRACTION = r"\d+['-]\d{2,3}\+?|\d+ \d/\d+"
-_HINT_OF_FRACTIONS = "Write fractions and thirty-seconds as decimals: 10 1/2 is 10.5, 110'16 is 110.5."
+_FRACTION = r"^\+?(?:(?P<whole>\d+|\d{1,3}(?:,\d{3})+)(?:\s*-\s*|\s+))?(?P<top>\d{1,3})\s*/\s*(?P<bottom>\d{1,3})$"
+_BOTTOMS = (2, 4, 8, 16, 32, 64, 128, 256)
+"""What prices were quoted in before decimals; of anything else nobody knows what it is."""
+_SIGNS_OF_FRACTIONS = {
+    "⅛": " 1/8", "¼": " 1/4", "⅜": " 3/8", "½": " 1/2", "⅝": " 5/8", "¾": " 3/4", "⅞": " 7/8", "⁄": "/", "∕": "/",
+}  # fmt: skip
+_HINTS = {
+    r"\d+['’:^-]\d{1,3}\+?": "Thirty-seconds have to be written as decimals: 110'16 and 110-16 are 110.5.",
+    r".*\d\s*/\s*\d.*": "A fraction has 2, 4, 8, 16, 32, 64, 128 or 256 below the line and less above it: 45 3/8.",
+}
 RATIO = r"(?i)^(?P<new>\d+(?:\.\d+)?)\s*(?::|/|-?\s*for\s*-?)\s*(?P<old>\d+(?:\.\d+)?)$"
 _WORDS = r"(?i)^[-+]?(inf|infinity)$"
 
@@ -105,6 +113,10 @@ def _plain(column: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, Floats | None]"
         return text, None  # numbers as a program writes them
     except pa.ArrowInvalid:
         text = pc.utf8_trim_whitespace(text)
+    if pc.any(pc.match_substring_regex(text, f"[{''.join(_SIGNS_OF_FRACTIONS)}]")).as_py():
+        for sign, fraction in _SIGNS_OF_FRACTIONS.items():
+            text = pc.replace_substring(text, sign, fraction)
+        text = pc.utf8_trim_whitespace(text)
     text = pc.if_else(pc.is_in(text, pa.array(EMPTY)), pa.scalar(None, pa.string()), text)
     odd = pc.fill_null(pc.match_substring_regex(text, _NO_GROUP), False)
     if len(text) - text.null_count >= _LEAST and pc.all(pc.match_substring_regex(text, _EIGHTHS)).as_py():
@@ -142,7 +154,8 @@ def _decimal(columns: "Mapping[Column, pa.ChunkedArray]", delimiter: str) -> Dec
         )
     if proof:
         return next(iter(proof))
-    if unsure is None or (delimiter == "," and "." in unsure[1]):
+    fractions = any(pc.any(pc.match_substring_regex(text, _FRACTION)).as_py() for text in columns.values())
+    if unsure is None or fractions or (delimiter == "," and "." in unsure[1]):
         return "."
     where, cell = unsure
     plain = cell.replace(",", "").replace(".", "")
@@ -173,17 +186,39 @@ def _floats(
             return _scaled(text.cast(pa.float64()), factor)
         except pa.ArrowInvalid:
             pass
+    fractions = None
+    if mark == "." and pc.any(pc.match_substring_regex(text, "/")).as_py():
+        text, fractions = _without_fractions(text)
     number = pc.match_substring_regex(text, _NUMBER[mark])
     number = pc.and_(number, pc.match_substring_regex(text, r"\d"))
     wrong = pc.fill_null(pc.invert(pc.or_(number, pc.match_substring_regex(text, _WORDS))), False)
     if pc.any(wrong).as_py():
         row = pc.index(wrong, True).as_py()
         other = "" if mark == "." else " with a decimal comma"
-        hint = _HINT_OF_FRACTIONS if re.fullmatch(_FRACTION, text[row].as_py()) else ""
+        hint = next((hint for cell, hint in _HINTS.items() if re.fullmatch(cell, text[row].as_py())), "")
         raise where.bad(row, str(cells[row].as_py()), expected=f"a number{other}", hint=hint)
     text = pc.replace_substring(text, "," if mark == "." else ".", "")
     text = pc.replace_substring(text, ",", ".") if mark == "," else text
-    return _scaled(text.cast(pa.float64()), factor)
+    values = _scaled(text.cast(pa.float64()), factor)
+    return (
+        values
+        if fractions is None
+        else np.where(np.isnan(fractions), values, fractions * (1.0 if factor is None else factor))
+    )
+
+
+def _without_fractions(text: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, Floats]":
+    """45 3/8, 45-3/8 and 3/8 as numbers, NaN elsewhere; and the text of the other cells, null in the place of these."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    parts = pc.extract_regex(text, _FRACTION)
+    digits = (pc.replace_substring(pc.struct_field(parts, name), ",", "") for name in ("whole", "top", "bottom"))
+    cells = [pc.if_else(pc.equal(cell, ""), "0", cell).cast(pa.float64()) for cell in digits]
+    integers, top, bottom = (cell.fill_null(np.nan).to_numpy() for cell in cells)
+    right = np.isin(bottom, _BOTTOMS) & (top < bottom)
+    values = np.where(right, integers + top / np.where(right, bottom, 1.0), np.nan)
+    return pc.if_else(pa.array(~np.isnan(values)), pa.scalar(None, pa.string()), text), values
 
 
 def _scaled(column: "pa.ChunkedArray", factor: Floats | None) -> Floats:

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -25,7 +26,8 @@ class Options:
     take them from its shape. skip: lines before the header. where:
     column -> the only value that is kept. adjusted: whether prices are adjusted for dividends; None to find out. hours:
     whether what lies outside the exchange's hours is kept. start, end: sessions. now: rows more than a day later are
-    dropped. several: whether the files hold several symbols, one of which is asked for at a time.
+    dropped. several: whether the files hold several symbols, one of which is asked for at a time. beside: the files
+    that are read together, of which one without a header has the columns of one that has them.
     """
 
     interval: str = "1d"
@@ -51,6 +53,7 @@ class Options:
     end: datetime.date | None = None
     now: np.datetime64 | None = None
     several: bool = False
+    beside: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if self.currency and not (self.currency.isprintable() and len(self.currency) <= 10):

@@ -1,6 +1,7 @@
 """A part of a file: the bars or trades in it with their UTC times, and how they were read."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from pipelines.cleaning import cleaning
 from pipelines.market.types import Times
-from pipelines.sources.csv import conventions
+from pipelines.sources.csv import conventions, labels
 from pipelines.sources.csv.cells import quoted
 from pipelines.sources.csv.layout import vocabulary
 from pipelines.sources.csv.layout.identity import Values
@@ -26,7 +27,10 @@ _LONGEST_FIRST = 5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FilePart:
-    """frame: `date` or `opened_at` of bars, `at` of trades (UTC), and numbers; `row` where rows were left out."""
+    """frame: `date` or `opened_at` of bars, `at` of trades (UTC), and numbers; `row` where rows were left out.
+
+    labels: columns that may name a symbol, those that have one value in all rows.
+    """
 
     path: Path
     kind: str
@@ -35,6 +39,7 @@ class FilePart:
     notes: tuple[str, ...]
     reading: Reading
     events: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def file_part(plan: Plan, arrays: Arrays, sides: dict[str, float] | None = None) -> FilePart:
@@ -46,7 +51,7 @@ def file_part(plan: Plan, arrays: Arrays, sides: dict[str, float] | None = None)
     time, moments, more = _moments(plan, stamps, tz=tz)
     arrays[time] = moments
     notes = (*plan.notes, *arrays.pop("notes", ()), *more)
-    identities = _identities(plan, arrays, moments)
+    identities, one_each = _identities(plan, arrays, moments)
     if "event" in arrays:
         arrays, more = conventions.messages_and_book(plan.path, arrays)
         notes += more
@@ -68,6 +73,8 @@ def file_part(plan: Plan, arrays: Arrays, sides: dict[str, float] | None = None)
     if "split" in arrays and plan.shape.factor:
         arrays["split"] = 1 / arrays["split"]
     conventions.scale(plan, arrays)
+    if plan.columns.kind == "bars":
+        notes += conventions.thirty_seconds(arrays)
     if plan.columns.kind == "bars" and "volume" not in arrays:
         arrays["volume"] = np.zeros(len(arrays["open"]))
     frame = pd.DataFrame(arrays, copy=False)
@@ -79,6 +86,7 @@ def file_part(plan: Plan, arrays: Arrays, sides: dict[str, float] | None = None)
         notes=notes,
         reading=_reading(plan, stamps, frame, tz),
         events=plan.columns.events,
+        labels=one_each,
     )
 
 
@@ -97,18 +105,23 @@ def _moments(plan: Plan, stamps: times.Stamps, *, tz: str | None) -> tuple[str, 
     return "opened_at", bar_times.opens(moments, step=step, stamp=stamp, named_ends=named_ends, where=where), ()
 
 
-def _identities(plan: Plan, arrays: Arrays, moments: Times) -> dict[str, Any]:
-    """Takes the columns that say whose a row is out of the arrays: one value for all rows, or one a row."""
+def _identities(plan: Plan, arrays: Arrays, moments: Times) -> tuple[dict[str, Any], dict[str, str]]:
+    """Takes the columns that say whose a row is out of the arrays: one value for all rows, or one a row; and the labels
+    that have one value in all rows."""
     identities: dict[str, Any] = {}
+    one_each: dict[str, str] = {}
     for name in plan.columns.identities:
         values = arrays.pop(f"identity {name}")
         unique = set(values.tolist())
         identities[name] = next(iter(unique)) if len(unique) == 1 else values
     for name in plan.labels:
-        values = arrays.pop(f"label {name}")
-        if conventions.are_of_several(values, moments, arrays["close"]):
+        values, kind = arrays.pop(f"label {name}"), plan.columns.kind
+        prices = arrays["close" if kind == "bars" else "price"]
+        if len(values) and np.all(values == values[0]):
+            one_each[name] = str(values[0])
+        elif labels.are_of_several(values, moments, prices, name=name, kind=kind):
             identities[name] = values
-    return identities
+    return identities, one_each
 
 
 def _reading(plan: Plan, stamps: times.Stamps, frame: "pd.DataFrame", tz: str | None) -> Reading:

@@ -126,7 +126,7 @@ def _between_times(parts: Iterator[FilePart]) -> Iterator[FilePart]:
         first = first or part
         if any(not isinstance(value, str) for value in part.identities.values()):
             raise NotInPiecesError
-        if (dict(part.identities), part.kind) != (dict(first.identities), first.kind):
+        if (dict(part.identities), part.labels, part.kind) != (dict(first.identities), first.labels, first.kind):
             raise NotInPiecesError
         if (part.reading.times, part.reading.zone) != (first.reading.times, first.reading.zone):
             raise NotInPiecesError

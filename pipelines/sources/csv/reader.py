@@ -40,6 +40,21 @@ def names(path: Path) -> list[str]:
     Raises:
         BadFileError: a damaged file.
     """
+    return list(_schema(path).names)
+
+
+def labels(path: Path) -> list[str]:
+    """The columns of a typed file that hold words or whole numbers."""
+    import pyarrow as pa
+
+    types = {
+        field.name: field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        for field in _schema(path)
+    }
+    return [name for name, kind in types.items() if pa.types.is_integer(kind) or pa.types.is_string(kind)]
+
+
+def _schema(path: Path) -> "pa.Schema":
     import pyarrow as pa
     import pyarrow.ipc as ipc
     import pyarrow.parquet as pq
@@ -47,8 +62,8 @@ def names(path: Path) -> list[str]:
     try:
         if kinds.kind(path) == "feather":
             with ipc.open_file(path) as file:
-                return list(file.schema.names)
-        return list(pq.read_schema(path).names)
+                return file.schema
+        return pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error) from error
 

@@ -12,12 +12,12 @@ from pipelines.cleaning.report import Places
 from pipelines.errors import BadFileError, ConfigError, TooFewBarsError
 from pipelines.market.types import Ticks
 from pipelines.sources.base import Delivery
-from pipelines.sources.csv import actions, archives, conventions, lobster
+from pipelines.sources.csv import actions, archives, conventions, labels, lobster
 from pipelines.sources.csv.cells import quoted
 from pipelines.sources.csv.file import read_file
 from pipelines.sources.csv.formats import kinds
 from pipelines.sources.csv.layout import shapes
-from pipelines.sources.csv.layout.identity import Identities, choose
+from pipelines.sources.csv.layout.identity import Identities, Values, choose
 from pipelines.sources.csv.options import Options, Reading
 from pipelines.sources.csv.part import FilePart
 from pipelines.sources.csv.times import bar_times
@@ -67,7 +67,9 @@ def load(files: Sequence[Path], options: Options) -> Loaded:
         BadFileError, ConfigError: see read().
     """
     options = replace(options, interval=bar_times.canonical(options.interval))
-    parts = [read_file(path, options) for path in every_file(files, options)]
+    paths = every_file(files, options)
+    options = options if options.beside else replace(options, beside=tuple(paths))
+    parts = [read_file(path, options) for path in paths]
     if not parts:
         raise BadFileError("Expected at least one file, got none. Name it with --file.")
     if len({part.kind for part in parts}) > 1:
@@ -96,11 +98,28 @@ def joined(parts: Sequence[FilePart], options: Options) -> Loaded:
         options=options,
         readings=tuple(part.reading for part in parts),
         places=places,
-        identities=Identities.join([part.identities for part in parts], frames),
+        identities=Identities.join([_with_labels(part, parts) for part in parts], frames),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         calendar=parts[0].reading.calendar,
         events=tuple(dict.fromkeys(name for part in parts for name in part.events)),
     )
+
+
+def _with_labels(part: FilePart, parts: Sequence[FilePart]) -> Values:
+    """A file's identities, with the labels that tell it from another file as a symbol is told from another."""
+    import pandas as pd
+
+    own = dict(part.identities)
+    shared = set.intersection(*(set(other.labels) for other in parts)) if len(parts) > 1 else set()
+    for name in sorted(shared):
+        if len({other.labels[name] for other in parts}) > 1:
+            frame = pd.concat([other.frame for other in parts], ignore_index=True)
+            words = np.repeat(np.array([other.labels[name] for other in parts], object), [len(o.frame) for o in parts])
+            time = next(column for column in ("date", "opened_at", "at") if column in frame)
+            prices = frame["close" if part.kind == "bars" else "price"].to_numpy()
+            if labels.are_of_several(words, frame[time].to_numpy(), prices, name=name, kind=part.kind):
+                own[name] = part.labels[name]
+    return own
 
 
 def deliver(loaded: Loaded, symbol: str, *, before: Ticks | None = None) -> Delivery:
@@ -137,7 +156,7 @@ def deliver(loaded: Loaded, symbol: str, *, before: Ticks | None = None) -> Deli
         return _tape(frame, symbol, market, quoted="bid" in frame, notes=(*notes, *more), before=before)
     bars, report = cleaning.bars(frame, symbol=symbol, interval=options.interval, **market)
     paid = None
-    if any(name in frame for name in ("dividend", "split", "gains", "cumulative_factor")):
+    if any(name in frame for name in ("dividend", "split", "gains", "cumulative_factor", "factor_less_one")):
         bars, paid, more = actions.raw(frame, bars, adjusted=options.adjusted)
         notes += more
     elif options.adjusted:

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from pipelines.errors import BadFileError
 from pipelines.sources.csv import numbers, reader
 from pipelines.sources.csv.cells import Column, quoted
+from pipelines.sources.csv.layout import vocabulary
+from pipelines.sources.csv.layout.layout import plain
 from pipelines.sources.csv.layout.plan import Plan
-from pipelines.sources.csv.times import date_texts, times
+from pipelines.sources.csv.times import date_parts, date_texts, times
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -187,7 +189,7 @@ def _stamps(plan: Plan, cells: list[Any], row: int) -> times.Stamps:
     name = " ".join(plan.columns.time)
     column = plan.column(name, row)
     options = plan.options
-    time = cells[0] if len(cells) == 1 else _with_clock(*cells)
+    time = _joined_parts(plan, cells, row)
     if plan.date is not None and pa.types.is_string(time.type) and _are_clocks(time):
         time = pc.binary_join_element_wise(plan.date, pc.utf8_trim_whitespace(time), " ")
     elif plan.date is not None:
@@ -209,6 +211,55 @@ def _stamps(plan: Plan, cells: list[Any], row: int) -> times.Stamps:
     return times.parse(time, where=column, time_format=options.time_format, day_first=day_first, latest=options.latest)
 
 
+def _joined_parts(plan: Plan, cells: list[Any], row: int) -> Any:
+    """One column of times from all that hold a part of them."""
+    names = plan.columns.time
+    if len(cells) == 1:
+        return cells[0]
+    parts = dict(
+        zip(map(_part, names), zip([plan.column(name, row) for name in names], cells, strict=True), strict=True)
+    )
+    clock: dict[str, tuple[Column, Any]] = {
+        name: parts[name] for name in ("hour", "minute", "second") if name in parts and "hour" in parts
+    }
+    if "minute" in parts and not clock:
+        _check_minutes(*parts["minute"])
+    if len(names) > 2 and "year" in parts:
+        date = date_parts.joined({name: parts[name] for name in ("year", "month", "day")})
+        rest = cells[3:] if not clock else [date_parts.joined(clock)]
+        return _with_clock(date, *rest) if rest else date
+    if "hour" in clock:
+        return cells[0] if _has_clock(cells[0]) else _with_clock(cells[0], date_parts.joined(clock))
+    return _with_clock(*cells)
+
+
+def _check_minutes(where: Column, cells: Any) -> None:
+    """Raises where a column of minutes without one of hours holds no times of day such as 09:30 or 930."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pc.all(pc.match_substring_regex(cells.cast(pa.string()), r"^\s*\d{1,2}(\.0+)?\s*$")).as_py() and len(cells):
+        hint = "Call the column of hours Hour in the header."
+        raise where.bad(0, cells[0].as_py(), expected="a time of day such as 09:30, or a column of hours,", hint=hint)
+
+
+def _part(name: str) -> str:
+    """year, month, ..., where a column holds that part of a time, else its own name."""
+    letters = "minute" if plain(name) == "min" else plain(name)
+    return next((part for part, names in vocabulary.PARTS.items() if letters in names), name)
+
+
+def _has_clock(date: Any) -> bool:
+    """Whether what would be dates are moments already, beside which an hour says nothing more."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_timestamp(date.type):
+        days = pc.floor_temporal(date, unit="day")
+        return bool(pc.any(pc.not_equal(days, date)).as_py())
+    return bool(pc.any(pc.match_substring_regex(date.cast(pa.string()), r"\d:\d\d|^\d{9,}")).as_py())
+
+
 def _are_clocks(time: Any) -> bool:
     """Whether each is a time of day alone, as 09:30:00.125."""
     import pyarrow.compute as pc
@@ -222,9 +273,9 @@ def _dates_of_clocks(time: Any, *, daily: bool) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    for pattern, plain, applies in _CLOCKS:
+    for pattern, usual, applies in _CLOCKS:
         if (daily or applies) and len(time) and pc.any(pc.match_substring_regex(time, pattern)).as_py():
-            time = pc.replace_substring_regex(time, pattern, plain)
+            time = pc.replace_substring_regex(time, pattern, usual)
     if daily and len(time) and pc.all(pc.match_substring_regex(time, _SPREADSHEET_DAY)).as_py():
         days = pc.floor(time.cast(pa.float64())).cast(pa.int32())
         if (pc.max(days).as_py() or 0) < _SPREADSHEET_1970:

@@ -37,7 +37,7 @@ def workbook_as_csv(path: Path) -> tuple[io.BufferedReader, str]:
                 if len(rows) > 1:
                     others = len(book.worksheets) - 1
                     more = f" ({others} other sheets not read)" if others else ""
-                    return _as_csv(rows), f"workbook, sheet {quoted(sheet.title)!r}{more}"
+                    return rows_as_csv(rows), f"workbook, sheet {quoted(sheet.title)!r}{more}"
     except Exception as error:  # openpyxl raises whatever the XML inside makes it stumble over
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BadFileError(
@@ -79,10 +79,12 @@ def json_as_csv(stream: io.BufferedReader, path: Path) -> io.BufferedReader:
             f"Expected a list of rows in the JSON of {quoted(path)}, got something else. Save it as .csv."
         )
     if isinstance(records[0], list):
-        return _as_csv([tuple(record) for record in records if isinstance(record, list)])
+        return rows_as_csv([tuple(record) for record in records if isinstance(record, list)])
     records = [_flat(record) if isinstance(record, dict) else record for record in records]
     names = list(dict.fromkeys(name for record in records if isinstance(record, dict) for name in record))
-    return _as_csv([names, *([record.get(name) for name in names] for record in records if isinstance(record, dict))])
+    return rows_as_csv(
+        [names, *([record.get(name) for name in names] for record in records if isinstance(record, dict))]
+    )
 
 
 def _records(document: Any) -> list[Any] | None:
@@ -173,7 +175,8 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
     return record if len(inside) != 1 or set(inside[0]) & set(others) else others | inside[0]
 
 
-def _as_csv(rows: Any) -> io.BufferedReader:
+def rows_as_csv(rows: Any) -> io.BufferedReader:
+    """Rows of cells as the text of a CSV file, all of one width."""
     text = io.StringIO()
     writer = csv.writer(text)
     width = max(map(len, rows))

@@ -103,9 +103,15 @@ def kind(path: Path) -> str:
     if path.suffix == ".parquet" and first:
         raise BadFileError(f"Expected a Parquet file, got {quoted(path)}, which is something else. Check its name.")
     text = first.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
-    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<table")):
+    if text.startswith(b"<?xml") and b"<!doctype html" not in text and b"<html" not in text:
+        what = "an Excel workbook of 2003 as XML" if b"office:spreadsheet" in text or b"excel" in text else "XML"
         raise BadFileError(
-            f"Expected a file of prices, got {quoted(path)}, which is a web page or XML. Download the data itself."
+            f"Expected a file of prices, got {quoted(path)}, which is {what}. Save its table as .xlsx or .csv."
+        )
+    if text.startswith(b"mime-version:"):
+        raise BadFileError(
+            f"Expected a file of prices, got {quoted(path)}, which is a web page with its pictures (MHTML). "
+            "Save the page as HTML alone, or its table as .csv."
         )
     return "text"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.sources.csv.formats import compression, documents, encodings, fixed_width, kinds
+from pipelines.sources.csv.formats import compression, documents, encodings, fixed_width, kinds, web_pages
 
 BLOCK = 8 << 20
 _HEAD = 1 << 18
@@ -46,6 +46,9 @@ def open_text(path: Path, watch: Callable[[int], None] | None = None) -> tuple[i
         start = _peek(stream, 64).lstrip()[:1]
         if start in (b"{", b"["):
             return documents.json_as_csv(stream, path), f"{name} JSON".strip()
+        if start == b"<" and web_pages.is_page(_peek(stream, 512)):
+            text, place = web_pages.table_as_csv(stream, path)
+            return text, f"{name} {place}".strip()
         if blanks := _blanks(_peek(stream, _HEAD)):
             stream = io.BufferedReader(_Chunks(_aligned(stream, blanks), stream), BLOCK)
             name = f"{name} columns separated by blanks".strip()

@@ -107,6 +107,7 @@ def find(
             f"{quoted(path)}: Expected a column of dates or times (date, datetime, time), got {listed(names)}. "
             "Name it, for example --column time=COLUMN."
         )
+    _check_parts(time, names, path)
     bars, ticks, quotes = (header.pick(needs) for needs in (vocabulary.BARS, vocabulary.TICKS, vocabulary.QUOTES))
     prices = [name for name in _PRICES if name in bars]
     _check_one_of_each({needed: bars[needed] for needed in prices if needed not in header.named}, names, path)
@@ -262,9 +263,12 @@ def _time(header: _Header) -> tuple[str, ...]:
     named, by_plain_name, names = header.named, header.by_plain_name, header.names
     if "time" in named:
         return (named["time"],)
+    hour = set(vocabulary.PARTS["hour"]) & set(by_plain_name)
     for date, clock in product(vocabulary.DATES, vocabulary.CLOCKS):
-        if date in by_plain_name and clock in by_plain_name and not (clock == "minute" and "hour" in by_plain_name):
+        if date in by_plain_name and clock in by_plain_name and not (clock == "minute" and hour):
             return (by_plain_name[date], by_plain_name[clock])
+    if parts := _parts(by_plain_name):
+        return parts
     for name in vocabulary.TIMES:
         if name in by_plain_name:
             return (by_plain_name[name],)
@@ -278,6 +282,47 @@ def _time(header: _Header) -> tuple[str, ...]:
     if names and names[0].strip().lower() in ("", "index", "unnamed: 0", "price") and names.count(names[0]) == 1:
         return (names[0],)  # pandas writes an index without a name so
     return ()
+
+
+def _check_parts(time: Sequence[str], names: Sequence[str], path: Path) -> None:
+    """Raises where another column is called like one that holds a part of the time: MM beside mm."""
+    for name in time if len(time) > 2 else ():
+        if len(same := [other for other in names if plain(other) == plain(name)]) > 1:
+            raise BadFileError(
+                f"{quoted(path)}: Expected one column of each part of a date, got {listed(same)}. Call them year, "
+                "month, day, hour, minute and second in the header."
+            )
+
+
+def _parts(by_plain_name: Mapping[str, str]) -> tuple[str, ...]:
+    """Year, month and day in columns of their own, or a date, each with the hour and what follows; () without them."""
+    there = {
+        part: by_plain_name[name]
+        for part, names in vocabulary.PARTS.items()
+        for name in reversed(names)
+        if name in by_plain_name
+    }
+    if (
+        "min" in by_plain_name
+        and "minute" not in there
+        and (set(vocabulary.BARS["low"]) - {"min"}) & set(by_plain_name)
+    ):
+        there["minute"] = by_plain_name["min"]
+    date = next((by_plain_name[name] for name in vocabulary.DATES if name in by_plain_name), None)
+    if date is not None:
+        return (date, *_clock_parts(there)) if "hour" in there else ()
+    full = set(vocabulary.TIMES) - {*vocabulary.CLOCKS, *vocabulary.PARTS["day"], "t"}
+    if full & set(by_plain_name) or not {"year", "month", "day"} <= set(there):
+        return ()
+    clocks = [by_plain_name[name] for name in vocabulary.CLOCKS if name in by_plain_name]
+    own = _clock_parts(there) or tuple(clocks[:1])
+    return (there["year"], there["month"], there["day"], *own)
+
+
+def _clock_parts(there: Mapping[str, str]) -> tuple[str, ...]:
+    if "hour" not in there:
+        return ()
+    return (there["hour"], *(there[name] for name in ("minute", "second") if name in there))
 
 
 def _zone(time: Sequence[str]) -> str | None:

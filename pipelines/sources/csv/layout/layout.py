@@ -18,7 +18,10 @@ _ENOUGH = 5  # recognised names: a time and four prices
 _QUOTED = re.compile(rb'(?:^|(?<=[,;|\t]))[ ]*"(?:[^"]|"")*"')
 _SINGLE_QUOTES = re.compile(r"\s*'[^']*'\s*[,;|\t]\s*'")
 _OPEN_QUOTE = re.compile(rb'(?:^|[,;|\t])[ ]*"')
-_NUMBER = re.compile(r"[-+(]?[^\w\s]{0,2}[A-Z]{0,3}[$€£¥₹]? ?\d[\d.,'’\s]*(?:[eE][-+]?\d+)?[KMBTkmbt%万亿]?\)?")
+_NUMBER = re.compile(
+    r"[-+(]?[^\w\s]{0,2}[A-Z]{0,3}[$€£¥₹]? ?\d[\d.,'’\s]*(?:[eE][-+]?\d+)?[KMBTkmbt%万亿]?\)?"
+    r"|\$?\d*[ -]{0,3}(?:\d{1,3} ?[/⁄∕] ?\d{1,3}|[⅛¼⅜½⅝¾⅞])"
+)
 _TIME = re.compile(
     r"\d{1,4}[-/.年 ]\d{1,2}[-/.月 ]\d{1,4}.*|\d{1,2}[-/. ]?\w{3,10}[-/., ]+\d{2,4}.*"
     r"|(?:\w{2,9}\.?,? )?\w{3,10}\.? \d{1,2},? \d{4}.*"
@@ -75,6 +78,8 @@ def read(path: Path, *, skip: int | None = None, header: Sequence[str] | None = 
     begin = next(
         (n for n in range(skip or 0, len(rows)) if len(rows[n]) in (width, width + 1) and is_data(rows[n])), None
     )
+    while begin is not None and begin > (skip or 0) and _is_bad_data(rows[begin - 1], rows[begin]):
+        begin -= 1
     named: tuple[str, ...] | None
     tags: tuple[str, ...] = ()
     if header is not None and not header:
@@ -180,6 +185,12 @@ def is_data(row: Sequence[str]) -> bool:
         return True  # a date and #N/A
     values = sum(bool(_NUMBER.fullmatch(cell) or _TIME.fullmatch(cell)) for cell in filled)
     return values >= 2 and values >= 0.4 * len(filled)
+
+
+def _is_bad_data(row: Sequence[str], after: Sequence[str]) -> bool:
+    """Whether a line above the first row of data is one too, with wrong cells: it has a time where that has one."""
+    pairs = zip(row, after, strict=False)
+    return len(row) == len(after) and any(is_time(cell) and is_time(other) for cell, other in pairs)
 
 
 def is_time(cell: str) -> bool:

@@ -1,18 +1,24 @@
 """How one file is read: its layout, its shape and its columns, before any of its rows is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
-from pipelines.errors import BadFileError, ConfigError
+from pipelines.errors import BadFileError, ConfigError, ForecastError
 from pipelines.sources.csv import reader
 from pipelines.sources.csv.cells import Column, quoted
+from pipelines.sources.csv.formats import kinds
 from pipelines.sources.csv.layout import columns, layout, shapes, vocabulary
 from pipelines.sources.csv.layout.layout import Layout, plain
 from pipelines.sources.csv.options import Options
 from pipelines.sources.csv.times import bar_times
 
 _TAGS = ("ticker", "symbol", "symbols")
+_PARTS_OF_TIMES = {name for names in vocabulary.PARTS.values() for name in names} | {
+    *("quarter", "qtr", "week", "weekday", "dow", "dayofweek", "weekofyear", "dayofyear", "doy", "session"),
+    *("fiscalyear", "fyear", "half", "decade"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,16 +82,24 @@ def plan_file(path: Path, options: Options) -> Plan:
         shape = shapes.choose(options.shape, names=names, rows=()) or shapes.PLAIN
         where = _where(options, names, path)
         recognised = columns.find(names, path, names_by_need=options.names, preferred=shape.columns)
-        return Plan(
+        plan = Plan(
             path=path, columns=recognised, shape=shape, options=options,
             places={name: n for n, name in enumerate(names)}, layout=None,
             date=_date(path, shape, options, what), where=where, notes=recognised.notes,
         )  # fmt: skip
+        used = {*recognised.time, *plan.needed().values(), *plan.texts()}
+        is_bars = recognised.kind == "bars"
+        return replace(plan, labels=tuple(n for n in reader.labels(path) if is_bars and _may_label(plan, n, used)))
     own = layout.read(path, skip=options.skip, header=options.header, names=columns.recognised())
     shape_or_none = shapes.choose(options.shape, names=own.names, rows=own.first, place=f"{path.resolve()} {own.what}")
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = (f"read from a {own.what}",) if "web page" in own.what else ()
     if own.names is None:
         header = shape_or_none.header if shape_or_none is not None and shape_or_none.header else None
+        if header is None and (beside := _header_beside(own, options)) is not None:
+            header, notes = beside.names, (*notes, f"no header: columns as in {quoted(beside.path.name)}")
+            shape_or_none = shapes.choose(
+                options.shape, names=header, rows=own.first, place=f"{path.resolve()} {own.what}"
+            )
         if header is None and options.shape == shapes.AUTO and (header := shapes.guess_header(own.first)):
             notes += (f"no header: columns taken as {_listed(header)}, as the prices fit no other order",)
             if "?" in header:
@@ -121,7 +135,28 @@ def plan_file(path: Path, options: Options) -> Plan:
     )  # fmt: skip
     if recognised.kind == "ticks":
         _check_trades(plan, own)
-    return replace(plan, labels=_labels(plan, own)) if recognised.kind == "bars" else plan
+    return plan if recognised.kind == "quotes" else replace(plan, labels=_labels(plan, own))
+
+
+def _header_beside(own: Layout, options: Options) -> Layout | None:
+    """The layout of a file that is read together with one without a header, has one, and as many columns."""
+    others = [path for path in dict.fromkeys((*options.beside[:2], *options.beside[-2:])) if path != own.path]
+    for path in others if options.header is None else ():
+        other = _layout_of(path, options.skip, path.stat().st_mtime_ns)
+        same = other is not None and (other.width, other.delimiter) == (own.width, own.delimiter)
+        if same and other is not None and other.names is not None and not other.tags:
+            return other
+    return None
+
+
+@lru_cache(maxsize=64)
+def _layout_of(path: Path, skip: int | None, modified: int) -> Layout | None:
+    """modified: of the file, so that one that has changed is read again. None of one that is no text."""
+    try:
+        with kinds.readable(path):
+            return None if reader.is_typed(path) else layout.read(path, skip=skip, names=columns.recognised())
+    except ForecastError:
+        return None  # what is wrong with it is said when its own turn comes
 
 
 def _check_trades(plan: Plan, own: Layout) -> None:
@@ -141,14 +176,31 @@ def _check_trades(plan: Plan, own: Layout) -> None:
 
 
 def _labels(plan: Plan, own: Layout) -> tuple[str, ...]:
-    """The columns that nothing else is read from, of words that come again."""
+    """The columns that nothing else is read from, of words or whole numbers that come again; of trades only such as
+    are called numbers or names."""
     used = {*plan.columns.time, *plan.needed().values(), *plan.texts()}
     rows = [row for row in own.first if len(row) == own.width]
-    cells = {name: [row[place] for row in rows] for name, place in plan.places.items() if name and name not in used}
+    cells = {name: [row[place] for row in rows] for name, place in plan.places.items() if _may_label(plan, name, used)}
+    times = {tuple(row[plan.places[name]] for name in plan.columns.time) for row in rows}
+    several = plan.columns.kind == "bars" and 2 * len(times) <= len(rows)  # bars a time: one label may stand in few
     return tuple(
         name
         for name, column in cells.items()
-        if 2 * len(set(column)) <= len(column) and all(cell[:1].isalpha() for cell in column if cell)
+        if (several or 2 * len(set(column)) <= len(column))
+        and (
+            all(cell.isdecimal() for cell in column if cell)
+            or (plan.columns.kind == "bars" and all(cell[:1].isalpha() for cell in column if cell))
+        )
+    )
+
+
+def _may_label(plan: Plan, name: str, used: Collection[str]) -> bool:
+    numbers = plan.columns.kind != "bars"
+    return (
+        bool(name)
+        and name not in used
+        and plain(name) not in _PARTS_OF_TIMES
+        and (not numbers or vocabulary.NUMBERED.search(name) is not None)
     )
 
 

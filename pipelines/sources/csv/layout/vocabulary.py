@@ -22,6 +22,15 @@ CLOCKS = (
     "uhrzeit", "zeit", "logtime", "updatetime", "tradetime", "quotetime", "timem", "timeg", "timel",
     "heure", "ora", "hora", "tijd", "时间", "時刻", "時間", "시간", "время", "saat",
 )  # fmt: skip
+PARTS: dict[str, tuple[str, ...]] = {
+    "year": ("year", "yr", "yyyy", "yy", "jahr", "año", "ano", "année", "annee", "anno", "年", "calendaryear"),
+    "month": ("month", "mon", "mth", "mm", "mo", "monat", "mes", "mês", "mois", "mese", "月"),
+    "day": ("day", "dd", "dayofmonth", "dom", "mday", "tag", "día", "dia", "jour", "giorno", "日"),
+    "hour": ("hour", "hr", "hh", "hours", "stunde"),
+    "minute": ("minute", "mi", "minutes", "mins", "nn"),
+    "second": ("second", "sec", "ss", "seconds", "secs"),
+}
+"""A date and a time of day in columns of their own."""
 BARS: dict[str, tuple[str, ...]] = {
     "open": (
         "ouvert", "kursotwarcia", "開市", "åben", "åpning", "avaus", "άνοιγμα", "pembukaan", "mở", "opnprc",
@@ -107,8 +116,28 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "dividend": (
         *("dividend", "dividends", "exdividend", "divcash", "dividendamount", "divamt", "dlyorddivamt", "divd"),
     ),
-    "split": ("split", "splits", "stocksplit", "stocksplits", "splitratio", "splitfactor", "splitcoefficient"),
-    "cumulative_factor": ("cfacpr", "dlycumfacpr", "ajexdi"),
+    "split": (
+        "split",
+        "splits",
+        "stocksplit",
+        "stocksplits",
+        "splitratio",
+        "splitfactor",
+        "splitcoefficient",
+        "dlyfacprc",
+        "facprc",
+    ),
+    "cumulative_factor": (
+        "cfacpr",
+        "dlycumfacpr",
+        "ajexdi",
+        "cumfacpr",
+        "cfadj",
+        "cfacshr",
+        "dlycumfacshr",
+        "cumfacshr",
+    ),
+    "factor_less_one": ("facpr",),
     "gains": ("capitalgains", "capitalgain"),
 }
 IDENTITIES = (
@@ -118,9 +147,13 @@ IDENTITIES = (
     "coin", "market", "股票代码", "代码", "名称", "证券代码", "wkn", "firma", "unternehmen", "expiry",
     "expiration", "maturity", "xprydt", "currency", "fininstrmid", "secid", "underlying", "tic", "iid", "boardid",
     "contractmonth", "contractname", "contractcode", "contractid", "optiontype", "optiontyp", "putcall", "stockname",
-    "fundname", "indexname", "assetname", "assetid", "codneg",
+    "fundname",
+    "stkcd", "stkid", "stockid", "stockno", "stkno", "permco", "lpermno", "kypermno", "secucode",
+    "indexname", "assetname", "assetid", "codneg",
 )  # fmt: skip
 IDENTITY_PARTS = re.compile("symbol|ticker|cusip|sedol|security|instrument|strike|^isin|isin$|^scrip|^expir")
+NUMBERED = re.compile(r"(?i)(^|[\W_])(id|nr|no|num|number|code|key)$|^(id|stk|stock|firm|company|entity)\w{0,6}$")
+"""Columns under other names whose numbers likely name a symbol."""
 EVENTS = ("action", "eventtype", "messagetype", "msgtype", "recordtype")
 """Columns that say whether a row is a trade, a quote or an order."""
 BOOK = ("isbid", "isask", "level", "depth", "booklevel", "position")

@@ -1,3 +1,3 @@
 """Cells to times, and the times of bars."""
 
-__all__ = ["bar_times", "date_texts", "times"]
+__all__ = ["bar_times", "date_parts", "date_texts", "times"]

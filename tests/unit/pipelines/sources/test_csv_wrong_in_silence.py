@@ -54,7 +54,7 @@ def test_five_minute_bars_of_the_hour_that_comes_twice_are_an_hour_apart(tmp_pat
     assert np.all(np.diff(prices.opened_at) == np.timedelta64(5, "m"))
 
 
-@pytest.mark.parametrize("cell", ["110'16", "110-16", "110'165", "10 1/2", "10 12"])
+@pytest.mark.parametrize("cell", ["110'16", "110-16", "110'165", "10 1/3", "10 12", "1'.2"])
 def test_fractions_are_not_read_as_larger_numbers(tmp_path: Path, cell: str) -> None:
     text = HEADER + "".join(f"{day},{cell},{cell},{cell},{cell},10\n" for day in DAYS)
     with pytest.raises(ForecastError, match=f"Expected a number in row 1, column 'Open', got .{cell}"):
