@@ -72,7 +72,11 @@ _REASONS: dict[str, dict[str, tuple[str, ...]]] = {
             " -> len(ticks) or (total[-1] - total[0]) / amount > len(ticks) / 100",
             "_by_sum: total[-1] - total[0] -> total[-1] + total[0]",
         ),
-        "Any row beyond the last says that the bar does not end.": ("by_run.end_of: 1 -> 2", "_first_far: 1 -> 2 (2)"),
+        "Any row beyond the last says that the bar does not end.": (
+            "by_run.end_of: 1 -> 2",
+            "_first_far: 1 -> 2 (2)",
+            "_first_far: 1 -> 2 (4)",
+        ),
         "How far is looked at once changes no end.": ("_first_far: 2 -> 3 (2)",),
         "A change of price further back is found in the second round.": ("state_at: 1000 -> 1001",),
         "Two weeks on either side are more than enough, and so is a day more.": (

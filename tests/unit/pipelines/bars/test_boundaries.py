@@ -83,6 +83,11 @@ def test_bars_that_end_with_a_trade_are_those_of_a_plain_loop(kind: str) -> None
         assert bars.opened_at.tolist() == ticks.time[[rows[0] for rows, _ in expected]].tolist()
 
 
+@pytest.mark.parametrize("kind", [*COUNTED, "time:7m"])
+def test_no_trade_makes_no_bar(kind: str) -> None:
+    assert len(from_ticks(random_ticks(0).rows(slice(0, 0)), kind)) == 0
+
+
 def test_bars_of_amounts_far_below_1_hold_what_they_should() -> None:
     time = np.datetime64("2024-01-02T14:30", "ns") + np.arange(5)
     ticks = Ticks(symbol="X", time=time, price=np.full(5, 2.0), size=np.full(5, 2e-17))
