@@ -93,6 +93,7 @@ def test_the_reference_has_the_backtests_rate_with_wilsons_limit() -> None:
 def test_without_an_outcome_there_is_no_evidence() -> None:
     evidence = drift(np.empty(0), np.empty(0), expected=EXPECTED)
     assert (evidence.observations, evidence.evidence, evidence.hit_rate, evidence.fired) == (0, 1.0, None, None)
+    assert (evidence.hit_evidence, evidence.gap_evidence, evidence.gap) == (1.0, 1.0, None)
 
 
 def plain_wealth(values: list[float], *, least: float, horizon: int) -> list[float]:
