@@ -357,3 +357,22 @@ def test_a_position_in_many_assets_is_not_split_and_rounding_is_no_other_asset()
     assert None not in {each.attribution for each in money_comparisons(one, sessions=None, skill=[])}
     joined = [replace(each, symbol="A+B") for each in ledgers]
     assert {each.attribution for each in money_comparisons(joined, sessions=None, skill=[])} == {None}
+
+
+def test_accounts_that_are_alike_differ_in_no_timing() -> None:
+    position = np.random.default_rng(13).integers(0, 2, DAYS).astype(float)
+    rows = {(model, member): position for model in ("lstm", "simple_rnn") for member in ("ensemble", "0", "1")}
+    rows |= {("buy_and_hold", "ensemble"): np.ones(DAYS), ("cash", "ensemble"): np.zeros(DAYS)}
+    pair = find(money_comparisons(accounts(rows), sessions=None, skill=[]), "lstm", "simple_rnn")
+    assert (pair.reason, pair.difference) == ("no_variation", 0.0)
+    assert pair.attribution is not None
+    assert (pair.attribution.timing, pair.attribution.low) == (0.0, None)
+
+
+def test_a_last_session_of_one_bar_counts() -> None:
+    held = np.append(np.arange(DAYS - 1) * 19 // (DAYS - 1), 19)  # 19 sessions of many bars, one of one
+    sessions = np.datetime64("2015-01-01") + np.append(held, 20)
+    for shift, reason in ((0, True), (1, False)):
+        fewer = np.minimum(sessions, sessions[-2] - shift)
+        comparisons = money_comparisons(traded(), sessions=fewer, skill=[])
+        assert all((each.reason != "too_few_sessions") == reason for each in comparisons)
