@@ -84,6 +84,7 @@ _REASONS: dict[str, dict[str, tuple[str, ...]]] = {
             "_intervals: 14 -> 15 (2)",
         ),
         "Intervals after the last trade hold nothing.": ("_intervals: closes[:-1] <= last -> closes[:-1] < last",),
+        "An interval of no length holds nothing.": ("_starts: 0 -> 1",),
         "Where one session follows the other at once there is no interval between them either way.": (
             "_starts: opened > before -> opened >= before",
         ),

@@ -88,6 +88,17 @@ def test_no_trade_makes_no_bar(kind: str) -> None:
     assert len(from_ticks(random_ticks(0).rows(slice(0, 0)), kind)) == 0
 
 
+def test_bars_of_time_go_on_after_a_month_without_a_trade() -> None:
+    hours = np.array([0, 1, 40 * 24, 40 * 24 + 1])
+    ticks = Ticks(
+        symbol="X", time=np.datetime64("2024-01-02", "ns") + hours * np.timedelta64(1, "h"),
+        price=np.arange(1.0, 5), size=np.ones(4),
+    )  # fmt: skip
+    bars = from_ticks(ticks, "time:1h")
+    assert bars.close.tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(bars.opened_at, ticks.time[:3])
+
+
 def test_bars_of_amounts_far_below_1_hold_what_they_should() -> None:
     time = np.datetime64("2024-01-02T14:30", "ns") + np.arange(5)
     ticks = Ticks(symbol="X", time=time, price=np.full(5, 2.0), size=np.full(5, 2e-17))
