@@ -145,6 +145,55 @@ _REASONS: dict[str, dict[str, tuple[str, ...]]] = {
             "_quantile: ranks.names // 2 -> ranks.names * 2",
         ),
     },
+    "forecast/statistics/bootstrap.py": {
+        "Draws are made in parts of any size.": ("module: 300000 -> 300001",),
+        "Curvature and spectrum grow alike.": ("block_length: product / length -> product * length",),
+        "A correlation of measured returns lies on no bound exactly.": (
+            "block_length: np.abs(product) > 2.0 * math.sqrt(math.log10(length) / length) * scale"
+            " -> np.abs(product) >= 2.0 * math.sqrt(math.log10(length) / length) * scale",
+        ),
+        "More blocks than fill a series are cut off.": (
+            "resampled_means: length / block -> length * block",
+            "resampled_means: 6.0 -> 7.0",
+            "resampled_means: 10 -> 11",
+        ),
+    },
+    "forecast/statistics/comparisons.py": {
+        "A limit of measured returns is not zero exactly.": (
+            "_comparison: low > 0 -> low >= 0",
+            "_comparison: high < 0 -> high <= 0",
+        ),
+        "A p-value of 1 and more is the last of its family either way.": ("_decided: 1.0 -> 2.0",),
+    },
+    "forecast/statistics/drift.py": {
+        "An outcome is 0 or 1.": ("_hits: outcome > 0.5 -> outcome >= 0.5",),
+    },
+    "forecast/statistics/multiple_testing.py": {
+        "A mean of measured returns lies on no bound exactly, nor does a draw equal it.": (
+            "superior_predictive_ability: mean < -spread / math.sqrt(days) * math.sqrt(2.0 * math.log(math.log(days)))"
+            " -> mean <= -spread / math.sqrt(days) * math.sqrt(2.0 * math.log(math.log(days)))",
+            "superior_predictive_ability: mean > 0 -> mean >= 0",
+            "superior_predictive_ability: simulated > float((mean / spread).max())"
+            " -> simulated >= float((mean / spread).max())",
+            "confidence_set: worst > widest -> worst >= widest",
+        ),
+        "The last strategy has a p-value of 1 either way.": ("confidence_set: len(models) > 1 -> len(models) >= 1",),
+    },
+    "forecast/statistics/risk.py": {
+        "A spread of measured returns lies on no bound exactly.": (
+            "rolling: spread > 1e-12 -> spread >= 1e-12",
+            "distribution: spread > 1e-12 -> spread >= 1e-12",
+        ),
+    },
+    "forecast/statistics/sharpe_ratio.py": {
+        "A spread of measured returns lies on no bound exactly.": (
+            "moments: spread <= 1e-12 * max(1.0, float(np.abs(returns).max(initial=0.0)))"
+            " -> spread < 1e-12 * max(1.0, float(np.abs(returns).max(initial=0.0)))",
+        ),
+        "At least 1 is taken of it either way.": ("moments: 0.0 -> 1.0",),
+        "One try among others is worth one by the formula, too.": ("effective_trials: trials <= 1 -> trials < 1",),
+        "Equal ones were told apart before.": ("probabilistic_sharpe: sharpe > benchmark -> sharpe >= benchmark",),
+    },
 }  # fmt: skip
 
 EQUIVALENT = {

@@ -376,3 +376,13 @@ def test_a_last_session_of_one_bar_counts() -> None:
         fewer = np.minimum(sessions, sessions[-2] - shift)
         comparisons = money_comparisons(traded(), sessions=fewer, skill=[])
         assert all((each.reason != "too_few_sessions") == reason for each in comparisons)
+
+
+def test_a_baseline_that_never_trades_is_no_rival_and_one_that_does_is_the_only_one() -> None:
+    ledgers = traded()
+    cash = next(each for each in ledgers if each.model == "cash")
+    busy = next(each for each in ledgers if each.model == "simple_rnn")
+    rivals = [replace(cash, model="previous_sign"), replace(busy, model="logistic", member="ensemble")]
+    comparisons = money_comparisons([*ledgers, *rivals], sessions=None, skill=[])
+    pairs = [(each.model, each.benchmark) for each in comparisons if each.family == "baselines"]
+    assert pairs == [("lstm", "logistic"), ("simple_rnn", "logistic")]
