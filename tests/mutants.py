@@ -47,6 +47,7 @@ MODULES = (
 )  # fmt: skip
 ALSO = {  # tests of a module beside the one of its name
     "boundaries": ("pipelines/bars/test_aggregation.py",),
+    "aggregation": ("pipelines/bars/test_boundaries.py",),
     "simulator": ("forecast/trading/test_simulator_reference.py",),
     "sharpe_ratio": ("forecast/statistics/test_summary.py", "forecast/statistics/test_robustness.py"),
     "multiple_testing": ("forecast/statistics/test_robustness.py", "forecast/statistics/test_families.py"),

@@ -89,7 +89,7 @@ def test_no_trade_makes_no_bar(kind: str) -> None:
 
 
 def test_bars_of_time_go_on_after_a_month_without_a_trade() -> None:
-    hours = np.array([0, 1, 40 * 24, 40 * 24 + 1])
+    hours = np.array([0, 40 * 24, 40 * 24 + 1, 80 * 24])
     ticks = Ticks(
         symbol="X", time=np.datetime64("2024-01-02", "ns") + hours * np.timedelta64(1, "h"),
         price=np.arange(1.0, 5), size=np.ones(4),
