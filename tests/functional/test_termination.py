@@ -15,7 +15,16 @@ from tests.helpers.signals import interruptible
 
 
 def waiting(folder, *, ignored=()):
-    """`forecast config check` of a pipe that nothing comes out of, when it reads, and the pipe's other end."""
+    """`forecast config check` of a pipe that nothing comes out of, when it reads, and the pipe's other end.
+
+    ignored: the signals that it is started with as nohup would; none else, however this process was started.
+    """
+
+    def with_signals():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
     pipe = folder / "settings.toml"
     os.mkfifo(pipe)
     process = subprocess.Popen(
@@ -24,7 +33,7 @@ def waiting(folder, *, ignored=()):
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
-        preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in ignored],
+        preexec_fn=with_signals,
     )
     while process.poll() is None:
         try:
