@@ -33,9 +33,9 @@ def _lines(page: Path) -> Iterator[str]:
 def _commands(page: Path) -> Iterator[list[str]]:
     for line in _lines(page):
         for part in re.split(r"&&|\||;", re.split(r"\s#", line)[0]):
-            words = shlex.split(part.strip().removeprefix("$ ").removeprefix(".venv/bin/").removesuffix("&"))
-            if len(words) > 1 and words[0] == "forecast":
-                yield words[1:]
+            command = part.strip().removeprefix("$ ").removeprefix(".venv/bin/").removesuffix("&")
+            if command.startswith("forecast "):
+                yield shlex.split(command)[1:]
 
 
 COMMANDS = [pytest.param(words, id=f"{page.name}: {' '.join(words)}") for page in PAGES for words in _commands(page)]

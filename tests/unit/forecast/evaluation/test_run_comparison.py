@@ -127,7 +127,7 @@ def test_settings_that_differ_are_on_the_page_with_each_run_linked_that_has_one(
     assert 'href="A-1d-one.html"' in text
     assert 'href="A-1d-two.html"' not in text
     assert "&lt;i&gt;" in text
-    assert "<script" not in text
+    assert "note<b>" not in text
     assert text.count("<polyline") == 4
     # colours that there are
     assert set(re.findall(r"stroke=\"var\(--(\w+)\)", text)) <= set(re.findall(r"--(\w+):", text))
