@@ -25,7 +25,7 @@ from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.files import temporary_folder
 from pipelines.market.types import Floats
-from pipelines.preprocessing.isolated_process import opened_by
+from pipelines.preprocessing.access_log import opened_by
 from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.walk_forward import Fold
 from pipelines.preprocessing.windows import Rows, Windows, gather

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.market.types import Floats
-from pipelines.preprocessing.isolated_process import opened_by
+from pipelines.preprocessing.access_log import opened_by
 
 _LONGEST_FIT = 600.0  # seconds
 _SAME = 1e-5  # probabilities of the same rows asked for beside others; sums in single precision differ by less

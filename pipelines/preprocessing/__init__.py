@@ -1,6 +1,7 @@
 """Bars -> features, labels, weights and windows, and the folds in which they are learned and tested."""
 
 __all__ = [
+    "access_log",
     "choices",
     "combinatorial_cv",
     "covariates",

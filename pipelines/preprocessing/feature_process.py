@@ -15,16 +15,8 @@ import numpy as np
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars
 from pipelines.preprocessing import custom_features
-from pipelines.preprocessing.isolated_process import (
-    PAST_THE_HOOK,
-    AccessLog,
-    Effort,
-    GrowingColumns,
-    ReadCounter,
-    mapped_files,
-    no_more_files,
-    question,
-)
+from pipelines.preprocessing.access_log import PAST_THE_HOOK, AccessLog, ReadCounter, mapped_files, no_more_files
+from pipelines.preprocessing.isolated_process import Effort, GrowingColumns, question
 
 BUDGET = 20.0  # seconds of work for the cuts of one feature; a slow one is computed at fewer of them
 _MODULE_READS = 8  # reading a module's own source takes up to so many calls

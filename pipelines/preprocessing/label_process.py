@@ -11,7 +11,8 @@ import numpy as np
 from pipelines.errors import ConfigError
 from pipelines.market.types import Bars
 from pipelines.preprocessing import custom_labels
-from pipelines.preprocessing.isolated_process import AccessLog, Arrays, GrowingColumns, question
+from pipelines.preprocessing.access_log import AccessLog
+from pipelines.preprocessing.isolated_process import Arrays, GrowingColumns, question
 
 FUTURES = ("rising", "falling")
 

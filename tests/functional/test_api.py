@@ -115,8 +115,7 @@ def test_training_again_finds_the_run_also_in_a_thread(workspace):
         units=2,
         window=5,
     )
-    target = lambda: runs.append(fc.train(experiment, workspace=workspace, progress=False))  # noqa: E731
-    thread = threading.Thread(target=target)
+    thread = threading.Thread(target=lambda: runs.append(fc.train(experiment, workspace=workspace, progress=False)))
     thread.start()
     thread.join()
     assert runs == [fc.open_run(workspace=workspace)]

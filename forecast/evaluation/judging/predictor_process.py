@@ -15,17 +15,8 @@ import pandas as pd
 
 from pipelines import user_code
 from pipelines.errors import ConfigError
-from pipelines.preprocessing.isolated_process import (
-    PAST_THE_HOOK,
-    AccessLog,
-    Effort,
-    GrowingColumns,
-    Part,
-    ReadCounter,
-    Send,
-    mapped_files,
-    question,
-)
+from pipelines.preprocessing.access_log import PAST_THE_HOOK, AccessLog, ReadCounter, mapped_files
+from pipelines.preprocessing.isolated_process import Effort, GrowingColumns, Part, Send, question
 
 WHAT = "Predictor"
 _SLOW = "Let one call take seconds, not minutes, or ask it of fewer bars: --start."

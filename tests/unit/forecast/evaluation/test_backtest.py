@@ -277,10 +277,10 @@ def test_constant_prices_choose_to_stand_aside_and_say_why(run):
         "inconclusive",
         "inconclusive",
     )
-    said = " ".join(trading_notes(backtest.metrics["trading"]))
-    assert "validation rows of one class only: not calibrated" in said
-    assert "Kelly's fraction is not known, nothing is held" in said
-    assert "The LSTM and the SimpleRNN never held a position." in said
+    notes = " ".join(trading_notes(backtest.metrics["trading"]))
+    assert "validation rows of one class only: not calibrated" in notes
+    assert "Kelly's fraction is not known, nothing is held" in notes
+    assert "The LSTM and the SimpleRNN never held a position." in notes
 
 
 def test_a_single_seed_is_traded_alone_and_its_spread_is_not_made_up(tmp_path):

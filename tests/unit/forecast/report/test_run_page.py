@@ -291,8 +291,8 @@ def test_answers_for_awkward_numbers() -> None:
         "sharpe": {"lstm": {"deflated": None, "trials": 2}},
         "break_even": {"lstm": {"cost": None}, "simple_rnn": {"cost": -0.001}},
     }
-    said = [answer(answers) for _, answer in robustness._QUESTIONS]
-    assert said == [
+    sentences = [answer(answers) for _, answer in robustness._QUESTIONS]
+    assert sentences == [
         "Unknown: 3 decisions are too few.",
         "LSTM: unknown, only one direction came (Pesaran-Timmermann).",
         "Significant, p below 0.001, allowing for the choice of the better network afterwards (Hansen's SPA test).",

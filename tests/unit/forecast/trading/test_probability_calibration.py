@@ -74,9 +74,11 @@ def test_chances_of_one_half_are_worth_nothing_and_certain_ones_stay_finite():
     up = (np.arange(40) % 2).astype(float)
     assert fit(np.full(40, 0.5), up, kind="temperature").temperature == 100.0
     calibration = fit(*two_odds(7.0, 520), kind="temperature")
-    said = calibration.apply(np.array([0.0, 1e-9, 1 - 1e-9, 1.0]))
+    calibrated = calibration.apply(np.array([0.0, 1e-9, 1 - 1e-9, 1.0]))
     edge = 1e9 ** (1 / calibration.temperature)
-    np.testing.assert_allclose(said, [1 / (1 + edge), 1 / (1 + edge), edge / (1 + edge), edge / (1 + edge)], rtol=1e-6)
+    np.testing.assert_allclose(
+        calibrated, [1 / (1 + edge), 1 / (1 + edge), edge / (1 + edge), edge / (1 + edge)], rtol=1e-6
+    )
 
 
 def test_twenty_rows_are_enough_and_a_target_of_one_half_is_no_rise():

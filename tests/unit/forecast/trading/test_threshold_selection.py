@@ -78,8 +78,8 @@ def test_the_band_that_keeps_out_the_wrong_signals_is_chosen():
 )  # fmt: skip
 def test_the_narrowest_band_that_keeps_out_the_falls_is_chosen(below, band):
     bars = market(np.concatenate([[100, 100], 100 * np.cumprod(np.tile([1.02, 1.0, 0.98, 1.0], 10))]))
-    said = np.tile([0.9, 0.1, 0.5 + (below + band) / 2, 0.1], 10)
-    assert chosen(bars, validation(bars, said))[0].band == band
+    probability = np.tile([0.9, 0.1, 0.5 + (below + band) / 2, 0.1], 10)
+    assert chosen(bars, validation(bars, probability))[0].band == band
     assert chosen(bars, validation(bars, np.tile([0.9, 0.1, 0.4, 0.1], 10)))[0].band == 0.0
 
 
