@@ -136,7 +136,9 @@ def _silent(node: ast.AST) -> list[ast.AST]:
         return [node.annotation]
     if isinstance(node, ast.FunctionDef):
         every = [*node.args.args, *node.args.kwonlyargs]
-        return [part for part in (node.returns, *(each.annotation for each in every), *node.decorator_list) if part]
+        return [
+            part for part in (node.returns, *(argument.annotation for argument in every), *node.decorator_list) if part
+        ]
     return []
 
 
@@ -217,7 +219,7 @@ def _time_for(path: str) -> float:
 def _try_all(some: Sequence[Mutant], *, log: Path) -> dict[tuple[str, str], bool]:
     """Whether each mutant survives, by path and name. log: a line a mutant; what stands there is not run again."""
     entries = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    tried = {(each["path"], each["name"]): bool(each["survived"]) for each in entries if "name" in each}
+    tried = {(entry["path"], entry["name"]): bool(entry["survived"]) for entry in entries if "name" in entry}
     for name in _WARM:
         import_module(name)
     for mutant in some:

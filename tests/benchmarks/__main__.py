@@ -34,7 +34,7 @@ def main() -> None:
         print(flush=True)
         for line in ROWS[name](rounds=options.rounds):
             print(line, flush=True)
-    print(f"\nload average at the end: {', '.join(f'{each:.1f}' for each in os.getloadavg())}")
+    print(f"\nload average at the end: {', '.join(f'{load:.1f}' for load in os.getloadavg())}")
 
 
 def machine() -> str:

@@ -169,16 +169,16 @@ def run(arguments: argparse.Namespace) -> None:
 def table(folder: Path) -> pd.DataFrame:
     """Counts of each answer by market, cost, question, model and benchmark, with the Wilson interval of all claims."""
     rows = []
-    for kind in sorted(each for each in folder.iterdir() if each.is_dir()):
+    for kind in sorted(path for path in folder.iterdir() if path.is_dir()):
         for path in kind.glob("*.json"):
             for cost, comparisons in json.loads(path.read_text()).items():
                 rows += [
                     {
                         "market": kind.name,
                         "cost": int(cost),
-                        **{key: each[key] for key in ("question", "model", "benchmark", "answer")},
+                        **{key: comparison[key] for key in ("question", "model", "benchmark", "answer")},
                     }
-                    for each in comparisons
+                    for comparison in comparisons
                 ]
     counts = pd.DataFrame(rows).groupby(["market", "cost", "question", "model", "benchmark"])["answer"].value_counts()
     wide = counts.unstack(fill_value=0).reindex(columns=["better", "worse", "inconclusive"], fill_value=0)

@@ -196,14 +196,14 @@ def replay(desk: Desk, runs: dict[str, list[str]]) -> list[dict[str, Any]]:
                 desk.run("live", "remove", DELISTED)
             done = desk.run(*ask, "--on-change", hook, *more, code=None)
         answers = json.loads(done.out)
-        told_of = any(each["changed"] or each["order"] for each in answers["runs"])
+        told_of = any(run["changed"] or run["order"] for run in answers["runs"])
         expect(done.code == (code if told_of or code != 4 else 0), (day, done.code, done.err))
         print(
             f"{day}: {len(answers['runs'])} signals, {done.processor:.1f} s of processor, {done.wall:.1f} s, "
             f"load {os.getloadavg()[0]:.1f}", flush=True,
         )  # fmt: skip
         expect(not answers["failed"], answers["failed"])
-        stale = [each["symbol"] for each in answers["runs"] if each["stale_reason"]]
+        stale = [run["symbol"] for run in answers["runs"] if run["stale_reason"]]
         gone = [DELISTED] if LAST_OF_DELISTED < day < "2024-12-03" else []
         expect(stale == gone + [FAILING] * (day == "2024-11-26"), (day, stale))
         evenings.append(answers)
@@ -213,14 +213,15 @@ def replay(desk: Desk, runs: dict[str, list[str]]) -> list[dict[str, Any]]:
         if day == "2024-12-02":
             damaged(desk, ask)
     changes = [
-        (each["run"], each["decided_at"])
+        (run["run"], run["decided_at"])
         for answers in evenings
-        for each in answers["runs"]
-        if each["changed"] or each["order"]
+        for run in answers["runs"]
+        if run["changed"] or run["order"]
     ]
-    heard = [each for line in messages.read_text().splitlines() for each in json.loads(line)["changed"]]
+    heard = [change for line in messages.read_text().splitlines() for change in json.loads(line)["changed"]]
     expect(
-        sorted({*changes}) == sorted((each["run"], each["decided_at"]) for each in heard), (len(changes), len(heard))
+        sorted({*changes}) == sorted((change["run"], change["decided_at"]) for change in heard),
+        (len(changes), len(heard)),
     )
     return evenings
 
@@ -229,7 +230,7 @@ def at_once(desk: Desk, ask: tuple[str, ...], *, code: int) -> Done:
     """Two commands at the same time: both answer the same, and each signal is one line."""
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(lambda _: desk.run(*ask, code=code), range(2))
-    given = [[(each["run"], each["position"]) for each in json.loads(done.out)["runs"]] for done in (one, other)]
+    given = [[(run["run"], run["position"]) for run in json.loads(done.out)["runs"]] for done in (one, other)]
     expect(given[0] == given[1], given)
     return one
 
@@ -241,12 +242,12 @@ def same_again(desk: Desk, ask: tuple[str, ...], answers: dict[str, Any], *, cod
         io.StringIO(desk.run(*ask[:-1], "--csv", "--offline", code=code).out), float_precision="round_trip"
     )
     rows = rows[rows["status"] != "removed"]
-    expect(rows["symbol"].tolist() == [each["symbol"] for each in answers["runs"]], rows)
+    expect(rows["symbol"].tolist() == [run["symbol"] for run in answers["runs"]], rows)
     for name in ("position", "previous_position", "changed", "shares", "order", "probability"):
-        expect(rows[name].tolist() == [each[name] for each in answers["runs"]], (name, rows))
+        expect(rows[name].tolist() == [run[name] for run in answers["runs"]], (name, rows))
     changed = json.loads(desk.run(*ask, "--changed", "--offline", code=code).out)["runs"]
-    changed_runs = [each["run"] for each in answers["runs"] if each["changed"] or each["order"]]
-    expect([each["run"] for each in changed] == changed_runs, changed)
+    changed_runs = [run["run"] for run in answers["runs"] if run["changed"] or run["order"]]
+    expect([change["run"] for change in changed] == changed_runs, changed)
     expect(desk.journal.read_bytes() == before, "the journal has grown")
 
 
@@ -269,7 +270,7 @@ def damaged(desk: Desk, ask: tuple[str, ...]) -> None:
 
 def keys(entries: list[dict[str, Any]]) -> list[tuple[str, str, float]]:
     return sorted(
-        (each["run"], each["decided_at"], signal["probability"]) for each in entries for signal in each["signals"]
+        (entry["run"], entry["decided_at"], signal["probability"]) for entry in entries for signal in entry["signals"]
     )
 
 
@@ -301,11 +302,11 @@ def check_journal(desk: Desk, runs: dict[str, list[str]]) -> None:
                 row = signals.loc[signal["model"], at]
                 expect((signal["signal"], signal["probability"]) == (row["signal"], row["probability"]), entry)
                 expect(signal["position"] == ledger.loc[(signal["model"], opened[at]), "position"], entry)
-    record = {each["run"]: each["record"] for each in json.loads(desk.run("live", "list", "--json").out)}
-    for name, each in record.items():
+    record = {live_run["run"]: live_run["record"] for live_run in json.loads(desk.run("live", "list", "--json").out)}
+    for name, followed in record.items():
         symbol = name.split("-")[0]
         missed = 0 if symbol == RETRAINED else 2 if symbol == FAILING else 1
-        expect((each["given"], each["missed"], each["late"]) == (len(given[name]), missed, 0), each)
+        expect((followed["given"], followed["missed"], followed["late"]) == (len(given[name]), missed, 0), followed)
 
 
 def check_orders(evenings: list[dict[str, Any]]) -> None:
@@ -317,14 +318,16 @@ def check_orders(evenings: list[dict[str, Any]]) -> None:
     held: dict[str, int] = {}
     parts, of_last = 0, ""
     for answers in evenings:
-        runs, newest = answers["runs"], max(each["decided_at"] for each in answers["runs"])
-        for each in [*runs, *answers.get("removed", [])]:
+        runs, newest = answers["runs"], max(run["decided_at"] for run in answers["runs"])
+        for answer in [*runs, *answers.get("removed", [])]:
             if newest != of_last:
-                held[each["symbol"]] = held.get(each["symbol"], 0) + each["order"]
-            expect(held[each["symbol"]] == each["shares"], (each["symbol"], held[each["symbol"]], each["shares"]))
-            if (each.get("changed") and not each["stale"]) or ("position" in each and len(runs) != parts):
-                expect(each["shares"] == int(CASH / len(runs) * each["position"] / each["price"]), each)
-        expect({name for name, shares in held.items() if shares} <= {each["symbol"] for each in runs}, held)
+                held[answer["symbol"]] = held.get(answer["symbol"], 0) + answer["order"]
+            expect(
+                held[answer["symbol"]] == answer["shares"], (answer["symbol"], held[answer["symbol"]], answer["shares"])
+            )
+            if (answer.get("changed") and not answer["stale"]) or ("position" in answer and len(runs) != parts):
+                expect(answer["shares"] == int(CASH / len(runs) * answer["position"] / answer["price"]), answer)
+        expect({name for name, shares in held.items() if shares} <= {run["symbol"] for run in runs}, held)
         parts, of_last = len(runs), newest
 
 

@@ -99,8 +99,8 @@ def _frame(
     """Rows of every member: of each fold those that begin `ahead` blocks after its own number."""
     folds = np.array([fold for _, fold, _ in scores])
     rows = ((folds + ahead)[:, None] * ROWS + np.arange(ROWS)).ravel()
-    probability = [0.5 + 0.02 * np.tanh(each[rows[place * ROWS : (place + 1) * ROWS]])
-                   for place, each in enumerate(scores.values())]  # fmt: skip
+    probability = [0.5 + 0.02 * np.tanh(score[rows[place * ROWS : (place + 1) * ROWS]])
+                   for place, score in enumerate(scores.values())]  # fmt: skip
     gain = moves[entry[rows]]
     model, _, seed = zip(*scores, strict=True)
     return pd.DataFrame(

@@ -74,4 +74,4 @@ def fastest_of(function: Callable[[], Any], *, times: int) -> float:
 
 
 def row(*cells: object) -> str:
-    return "| " + " | ".join(str(each) for each in cells) + " |"
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"

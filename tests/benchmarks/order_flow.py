@@ -96,7 +96,7 @@ def _fits(quotes: Quotes, ticks: Ticks, *, window: int) -> Floats:
     for first in np.unique(edges[:-1] // window):
         rows = (edges[:-1] // window == first) & np.isfinite(change)
         if np.count_nonzero(rows & busy) >= 60 and np.ptp(change[rows]) > 0:
-            fits.append([_r2(change[rows], each[rows]) for each in (flow, volume)])
+            fits.append([_r2(change[rows], predictor[rows]) for predictor in (flow, volume)])
     return np.array(fits).reshape(-1, 2)
 
 

@@ -23,15 +23,17 @@ BARS, STEPS, BATCH = 200_000, 60, 256
 def windowing(*, rounds: int) -> list[str]:
     """(d) Every window of a long history once, in shuffled batches."""
     contenders = {
-        each: lambda each=each: python("tests.benchmarks.other_rows", each) for each in ("idle", "gathered", "keras")
+        task: lambda task=task: python("tests.benchmarks.other_rows", task) for task in ("idle", "gathered", "keras")
     }
     seconds = by_turns(contenders, rounds=rounds)
-    idle = middle([each["MiB"] for each in seconds["idle"]])
+    idle = middle([measurement["MiB"] for measurement in seconds["idle"]])
     lines = [row(f"(d) {BARS:,} windows of {STEPS} x 8", "seconds", "MiB above the data")]
     for name, label in (("gathered", "forecast, by index"), ("keras", "timeseries_dataset_from_array")):
-        base = idle if name == "gathered" else middle([each["before"] for each in seconds["keras"]])
-        peak = middle([each["MiB"] for each in seconds[name]]) - base
-        lines.append(row(label, f"{middle([each['seconds'] for each in seconds[name]]):.2f}", f"{peak:.1f}"))
+        base = idle if name == "gathered" else middle([measurement["before"] for measurement in seconds["keras"]])
+        peak = middle([measurement["MiB"] for measurement in seconds[name]]) - base
+        lines.append(
+            row(label, f"{middle([measurement['seconds'] for measurement in seconds[name]]):.2f}", f"{peak:.1f}")
+        )
     return lines
 
 
@@ -107,11 +109,13 @@ def growth(*, rounds: int) -> Iterator[str]:
                 },
                 rounds=rounds,
             )
-            seconds = [middle([each["seconds"] for each in by_size[str(times)]]) for times in (1, 2, 4, 8)]
-            memory = [middle([each["MiB"] for each in by_size[str(times)]]) for times in (1, 8)]
+            seconds = [
+                middle([measurement["seconds"] for measurement in by_size[str(times)]]) for times in (1, 2, 4, 8)
+            ]
+            memory = [middle([measurement["MiB"] for measurement in by_size[str(times)]]) for times in (1, 8)]
             yield row(
-                f"{name}, {what}", *(f"{each:.2f} s" for each in seconds), f"{seconds[3] / seconds[0]:.2f}",
-                *(f"{each:.0f}" for each in memory),
+                f"{name}, {what}", *(f"{second:.2f} s" for second in seconds), f"{seconds[3] / seconds[0]:.2f}",
+                *(f"{mebibytes:.0f}" for mebibytes in memory),
             )  # fmt: skip
 
 
@@ -120,7 +124,7 @@ def startup(*, rounds: int) -> list[str]:
     from forecast.cli.main import _COMMANDS
 
     lines = [row("(g) start-up", "seconds")]
-    for name in ("--version", *(f"{each} --help" for each in _COMMANDS), "doctor"):
+    for name in ("--version", *(f"{command} --help" for command in _COMMANDS), "doctor"):
         walls = [process([sys.executable, "-m", "forecast", *name.split()]).wall for _ in range(rounds)]
         lines.append(row(f"forecast {name}", f"{middle(walls):.2f}"))
     return lines

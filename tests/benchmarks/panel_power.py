@@ -35,7 +35,7 @@ def answers(seed: int, *, edge: float, names: int = 30, days: int = 500, seeds: 
         forecasts |= {(model, str(number)): member for number, member in enumerate(members)}
         forecasts[model, "ensemble"] = np.mean(members, axis=0)
     compared = skill_comparisons(panel_scores(forecasts, rows), sessions=days)
-    return {(each.model, each.benchmark): each.answer for each in compared}
+    return {(comparison.model, comparison.benchmark): comparison.answer for comparison in compared}
 
 
 def main() -> None:

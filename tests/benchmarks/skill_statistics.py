@@ -137,13 +137,13 @@ def paired(
     difference = ensembles[0] - (ensembles[1] if ensembles[1] is not None else 0.0)
     days = long_run_variance_of_mean(difference)
     parts = [(days, float(len(difference) - 1))]
-    for each in members:
-        if each is None or len(each) < 2 or seed_part == "none":
+    for member in members:
+        if member is None or len(member) < 2 or seed_part == "none":
             continue
-        count, length = each.shape
-        between = float(each.mean(axis=1).var(ddof=1))
+        count, length = member.shape
+        between = float(member.mean(axis=1).var(ddof=1))
         if seed_part == "debiased":
-            own = each - each.mean(axis=0)
+            own = member - member.mean(axis=0)
             between = max(0.0, between - float(own.var(axis=1).sum()) / (count - 1) / length)
         parts.append((between / count, float(count - 1)))
     variance = sum(part for part, _ in parts)
@@ -241,7 +241,7 @@ def score(arguments: argparse.Namespace) -> None:
         for name in arguments.statistic or CANDIDATES:
             prepared = [prepare_scores(content, name) for content in markets]
             for a, b in pairs_of(models_of(markets[0])):
-                tests = [each.test(a, b, seed_part=arguments.seed_part) for each in prepared]
+                tests = [evaluator.test(a, b, seed_part=arguments.seed_part) for evaluator in prepared]
                 p, difference = np.array([t.p for t in tests]), np.array([t.difference for t in tests])
                 z = difference / np.array([max(t.error, 1e-12) for t in tests])
                 above, below = difference > 0, difference < 0

@@ -40,7 +40,7 @@ def speeds(what: str, ours: float, others: data_tools.Work, rows: float) -> dict
     """Prints and returns millions of rows a second of processor time. ours: seconds for as many rows."""
     speed = {"forecast": rows / ours / _MILLION}
     speed |= {name: rows / best(action, 2) / _MILLION for name, action in others.items()}
-    print(f"\n{what}: " + ", ".join(f"{name} {each:.3g}" for name, each in speed.items()), end="")
+    print(f"\n{what}: " + ", ".join(f"{name} {rate:.3g}" for name, rate in speed.items()), end="")
     return speed
 
 

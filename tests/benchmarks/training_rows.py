@@ -114,8 +114,8 @@ def cells(*, rounds: int) -> Iterator[str]:
             yield row(
                 f"{cell} {shape}", f"{seconds['plain']:,.0f}", torch, *speeds, f"{seconds['sgemm'] / 1e9:.0f}", *shares
             )
-    for name, each in gains.items():
-        yield row(f"geometric mean of {name}", f"{math.prod(each) ** (1 / len(each)):.2f}")
+    for name, gain in gains.items():
+        yield row(f"geometric mean of {name}", f"{math.prod(gain) ** (1 / len(gain)):.2f}")
 
 
 def flops(cell: str, shape: tuple[int, int, int, int]) -> int:

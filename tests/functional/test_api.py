@@ -96,7 +96,7 @@ def test_the_command_line_gives_the_same_to_the_last_digit(folder, tmp_path):
     )
     signals = json.loads(forecast("signal", "ACME", "--offline", "--json", code=3).stdout)["signals"]
     today = fc.signal("ACME", offline=True, workspace=workspace, progress=False)
-    assert [(each["model"], each["probability"], each["position"]) for each in signals] == [
+    assert [(signal["model"], signal["probability"], signal["position"]) for signal in signals] == [
         tuple(row) for row in today.signals[["model", "probability", "position"]].to_numpy()
     ]
     assert today.stale
@@ -142,7 +142,7 @@ def test_training_in_a_thread_gives_the_same_digits(folder, workspace, tmp_path)
     thread = threading.Thread(target=train)
     thread.start()
     thread.join()
-    first, second = (fc.open_run("ACME", workspace=each) for each in (workspace, own))
+    first, second = (fc.open_run("ACME", workspace=place) for place in (workspace, own))
     pd.testing.assert_frame_equal(first.predictions(), second.predictions(), check_exact=True)
     assert notes[0] == (10, 0)
     assert len(notes) == 11

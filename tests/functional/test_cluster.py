@@ -53,9 +53,9 @@ class Cluster:
         return self
 
     def __exit__(self, *_):
-        for each in (*self.workers, self.scheduler):
-            each.kill()
-            each.wait()
+        for process in (*self.workers, self.scheduler):
+            process.kill()
+            process.wait()
         self._said.close()
 
 
@@ -102,7 +102,7 @@ def wait_for_a_member(folder, training):
 
 
 def kept(folder):
-    return sorted(each.name for each in folder.glob("data/runs/*/members/*.npz"))
+    return sorted(path.name for path in folder.glob("data/runs/*/members/*.npz"))
 
 
 @dask
@@ -137,7 +137,7 @@ def test_ctrl_c_leaves_a_cluster_as_it_was_and_keeps_what_is_finished(tmp_path):
         said, _ = training.communicate()
         assert training.returncode == 130, said
         assert "Traceback" not in said
-        assert all(each.poll() is None for each in (cluster.scheduler, *cluster.workers))
+        assert all(process.poll() is None for process in (cluster.scheduler, *cluster.workers))
     assert kept(tmp_path)
 
 

@@ -161,8 +161,8 @@ def test_help_shows_every_option_once_and_under_a_heading(name, capsys):
     assert run([name, "--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
     names = [re.split(r"\s{2,}", line.strip())[0] for line in lines if line.startswith("  -")]
-    listed_options = [word for each in names for word in re.split(r"[ ,]+", each)]
-    options = [each.opts[0] for each in command.params if isinstance(each, click.Option)]
+    listed_options = [word for spelling in names for word in re.split(r"[ ,]+", spelling)]
+    options = [parameter.opts[0] for parameter in command.params if isinstance(parameter, click.Option)]
     assert [listed_options.count(option) for option in options] == [1] * len(options)
     assert {"Networks:", "Where it runs:"} <= set(lines)
 

@@ -52,7 +52,7 @@ def test_a_projects_file_gives_each_command_its_table_and_the_command_line_wins(
     assert run(["config", "check"]) == 0
     assert "7 settings in workspace, fetch, train, backtest, all understood." in capsys.readouterr().out
     assert run(["config", "show", "--json"]) == 0
-    rows = {(each["command"], each["setting"]): each for each in json.loads(capsys.readouterr().out)}
+    rows = {(row["command"], row["setting"]): row for row in json.loads(capsys.readouterr().out)}
     assert rows["train", "window"]["value"] == 60
     assert rows["workspace", "data_dir"] == {
         "command": "workspace", "setting": "data_dir", "value": str(project / "prices"),

@@ -180,6 +180,6 @@ def test_a_run_of_an_earlier_version_is_said_to_be_unverified_in_terminal_page_a
     assert "Caveat: The run is of an earlier version, which recorded no sha256" in command("backtest").stdout
     backtest = json.loads(command("backtest", "--json").stdout)["backtests"][0]
     assert backtest["integrity"]["verified"] is False
-    assert "unverified" in [each["code"] for each in backtest["verdict"]["caveats"]]
+    assert "unverified" in [caveat["code"] for caveat in backtest["verdict"]["caveats"]]
     assert "Not verified: run AAPL-1d-" in (tmp_path / "reports" / f"{run.name}.html").read_text()
     assert "Not verified: run AAPL-1d-" in command("signal", "--offline", code=3).stderr

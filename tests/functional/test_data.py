@@ -31,7 +31,7 @@ def test_list_names_every_series(data: Path, capsys: pytest.CaptureFixture[str])
     assert lines[2].split() == ["FB", "1d", "bars", "196", "2012-05-18", "2013-03-01", "USD", "XNYS"]
     assert all(len(line) <= 80 and line == line.rstrip() for line in lines)
     forecast(data, "list", "--json")
-    assert [each["symbol"] for each in json.loads(capsys.readouterr().out)["series"]] == ["AAPL", "FB"]
+    assert [series["symbol"] for series in json.loads(capsys.readouterr().out)["series"]] == ["AAPL", "FB"]
 
 
 def test_an_empty_store_says_how_to_fill_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,7 +113,7 @@ def test_several_symbols_are_checked_at_once_and_one_that_is_missing_is_named_ev
     assert "Checked 2 of 3 symbols, not NOPE (" in err
     assert run(["--quiet", "--data-dir", str(data), "data", "check", "AAPL", "NOPE", "--json"]) == 2
     out, err = capsys.readouterr()
-    assert [each["symbol"] for each in json.loads(out)["checked"]] == ["AAPL"]
+    assert [check["symbol"] for check in json.loads(out)["checked"]] == ["AAPL"]
     assert "NOPE" in json.loads(out)["failed"]
     assert err.startswith("NOPE: Expected a symbol in the store")
     assert forecast(data, "check", "AAPL", "FB", "--undo", "1") == 2

@@ -19,10 +19,10 @@ def test_a_diverged_network_is_named_by_train_backtest_page_and_signal_and_trade
     assert "AAPL irnn fold 0 seed 0 diverged in epoch 1: it forecasts 0.5" in " ".join(done.stderr.split())
     assert "Diverged in training, forecasting 0.5 and trading nothing: irnn fold 0 seed 0" in done.stdout
     run = open_run(tmp_path / "data" / "runs")
-    lost = [(each["model"], each["fold"], each["seed"]) for each in run.describe()["diverged"]]
+    lost = [(member["model"], member["fold"], member["seed"]) for member in run.describe()["diverged"]]
     assert set(lost) >= {("irnn", 0, 0), ("irnn", 0, 1)}
     members = run.predictions().groupby(["model", "fold", "seed"])["probability"]
-    assert [set(members.get_group(each)) for each in lost] == [{0.5}] * len(lost)
+    assert [set(members.get_group(member)) for member in lost] == [{0.5}] * len(lost)
     backtest = json.loads(command("backtest", "--json").stdout)["backtests"][0]
     assert {"code": "diverged", "value": len(lost), "subject": "irnn"} in backtest["verdict"]["caveats"]
     assert "Members of the IRNN diverged in training" in (tmp_path / "reports" / f"{run.name}.html").read_text()

@@ -68,12 +68,12 @@ class Evenings:
     def hold(self, day):
         now = np.datetime64(day, "ns") + np.timedelta64(22, "h")
 
-        def ask(each):
-            end = min(now, self.ends.get(each.symbol, now))
-            loaded, source = self.loaded[each.run], truncated(self.sources[each.run], end)
-            key = each.run, len(source.raw)
+        def ask(live_run):
+            end = min(now, self.ends.get(live_run.symbol, now))
+            loaded, source = self.loaded[live_run.run], truncated(self.sources[live_run.run], end)
+            key = live_run.run, len(source.raw)
             if key not in self.forecasts:  # nothing new has come: it would say the same
-                forecast = outlook(loaded, source, rules=each.trading)
+                forecast = outlook(loaded, source, rules=live_run.trading)
                 self.forecasts[key] = LiveForecast(
                     loaded=loaded, forecast=forecast, prices=make_bars(source, loaded.experiment)
                 )
@@ -113,10 +113,10 @@ def test_signals_of_many_evenings_equal_the_backtests_rows(folder, tmp_path, cou
         assert evening.failures == ()
         if day in holidays:
             assert len(evenings.journal.read().entries) == before  # nothing has closed: nothing new is said
-            assert not any(each.entry.stale for each in evening.answers if each.live.symbol != "IBM")
+            assert not any(answer.entry.stale for answer in evening.answers if answer.live.symbol != "IBM")
         if number % 50 == 0:
             assert evenings.hold(day).answers[0].entry == evening.answers[0].entry
-        ibm = next(each for each in evening.answers if each.live.symbol == "IBM")
+        ibm = next(answer for answer in evening.answers if answer.live.symbol == "IBM")
         assert ibm.forecast.stale(np.datetime64(day, "ns") + np.timedelta64(22, "h")) == (
             number > delisted and not set(days[delisted + 1 : number + 1]) <= set(holidays)
         )
@@ -129,15 +129,15 @@ def test_signals_of_many_evenings_equal_the_backtests_rows(folder, tmp_path, cou
     }
     for name, run in runs.items():
         entries = page.of(name)
-        assert [np.datetime64(each.decided_at[:10]) for each in entries] == expected[name]
+        assert [np.datetime64(entry.decided_at[:10]) for entry in entries] == expected[name]
         saved = run.backtest(RULES.name)
         signals = saved.signals[saved.signals["member"] == "ensemble"].set_index(["model", "decided_at"])
         ledger = saved.ledger[saved.ledger["member"] == "ensemble"].set_index(["model", "time"])
         opened = run.bars().set_index("closed_at")["opened_at"].shift(-1)
-        for each in entries:
-            at = pd.Timestamp(each.decided_at)
-            assert {given.model for given in each.signals} == {"simple_rnn", "lstm"}
-            for given in each.signals:
+        for entry in entries:
+            at = pd.Timestamp(entry.decided_at)
+            assert {given.model for given in entry.signals} == {"simple_rnn", "lstm"}
+            for given in entry.signals:
                 row = signals.loc[given.model, at]
                 assert (given.signal, given.probability) == (row["signal"], row["probability"])
                 assert given.position == ledger.loc[(given.model, opened[at]), "position"]
@@ -170,20 +170,20 @@ def test_signal_all_asks_the_live_set_and_nothing_else(copy, capsys):
     capsys.readouterr()
     assert forecast(copy, "signal", "--all", "--offline", "--json") == 3
     answer = json.loads(capsys.readouterr().out)
-    assert [(each["run"], each["policy"], each["band"]) for each in answer["runs"]] == [
+    assert [(run["run"], run["policy"], run["band"]) for run in answer["runs"]] == [
         (first, "long-short", 0.005), (run_names(copy, "IBM")[0], "long-short", 0.005)
     ]  # fmt: skip
     assert "delisted, renamed or halted" in answer["runs"][0]["stale_reason"]
     assert forecast(copy, "live", "journal", "--json") == 0
     given = json.loads(capsys.readouterr().out)
-    assert [each["run"] for each in given] == [each["run"] for each in answer["runs"]]
+    assert [change["run"] for change in given] == [run["run"] for run in answer["runs"]]
     assert forecast(copy, "signal", "--all", "--offline", "--threshold", "0.4") == 3  # a what-if is not kept
     assert forecast(copy, "signal", first, "--offline") == 3  # asked alone: the same bar, the live rules
     capsys.readouterr()
     assert forecast(copy, "live", "journal", "--json") == 0
     assert json.loads(capsys.readouterr().out) == given
     assert forecast(copy, "live", "list", "--json") == 0
-    assert [each["record"]["given"] for each in json.loads(capsys.readouterr().out)] == [1, 1]
+    assert [live_run["record"]["given"] for live_run in json.loads(capsys.readouterr().out)] == [1, 1]
     assert forecast(copy, "runs", "remove", first, "--yes") == 2
     assert f"First: forecast live remove {first}." in only_line(capsys.readouterr().err)
     assert forecast(copy, "live", "remove", "aapl") == 0
@@ -215,8 +215,8 @@ def test_a_live_run_that_is_gone_or_damaged_is_said_and_the_other_one_served(two
     capsys.readouterr()
     assert forecast(two, "signal", "--all", "--offline", "--json") == 4
     answer = json.loads(capsys.readouterr().out)
-    assert [each["symbol"] for each in answer["runs"]] == ["AAPL"]
-    assert [(each["symbol"], each["run"]) for each in answer["failed"]] == [("IBM", run.name)]
+    assert [run["symbol"] for run in answer["runs"]] == ["AAPL"]
+    assert [(failure["symbol"], failure["run"]) for failure in answer["failed"]] == [("IBM", run.name)]
     weights.write_bytes(content)
     shutil.move(run.folder, two / "elsewhere")
     assert forecast(two, "signal", "--all", "--offline", "--csv") == 4
@@ -231,18 +231,18 @@ def test_a_live_run_that_is_gone_or_damaged_is_said_and_the_other_one_served(two
 
 def test_orders_are_whole_shares_of_an_equal_split_from_the_signal_before(two, capsys):
     assert forecast(two, "signal", "--all", "--offline", "--cash", "10000", "--json") == 3
-    for each in json.loads(capsys.readouterr().out)["runs"]:
-        assert each["shares"] == int(5000 * each["position"] / each["price"])
-        assert each["order"] == each["shares"]  # nothing was held before the first signal
-        assert each["changed"] == (each["position"] != 0)
-        assert each["agreement"]["of"] == 2
+    for run in json.loads(capsys.readouterr().out)["runs"]:
+        assert run["shares"] == int(5000 * run["position"] / run["price"])
+        assert run["order"] == run["shares"]  # nothing was held before the first signal
+        assert run["changed"] == (run["position"] != 0)
+        assert run["agreement"]["of"] == 2
     orders = Journal(two / "data" / "live").read().orders
     assert forecast(two, "signal", "--all", "--offline", "--changed") == 3
     output = capsys.readouterr().out
     assert output.count("from flat") == len(output.splitlines()) - 1
     what_if = ("signal", "--all", "--offline", "--policy", "long-flat", "--cash", "500", "--json")
     assert forecast(two, *what_if) == 3
-    assert {each["policy"] for each in json.loads(capsys.readouterr().out)["runs"]} == {"long-flat"}
+    assert {run["policy"] for run in json.loads(capsys.readouterr().out)["runs"]} == {"long-flat"}
     assert Journal(two / "data" / "live").read().orders == orders  # nor does it order anything
 
 
@@ -289,7 +289,7 @@ def test_a_program_is_told_of_changes_once_and_may_fail_or_hang(two, capsys):
     assert forecast(two, *ask, "'") == 4
     assert forecast(two, *ask, keep) == 3  # told again, since nobody was told before
     changed = json.loads(message.read_text())["changed"]
-    assert all(each["changed"] and each["previous_position"] == 0 for each in changed)
+    assert all(change["changed"] and change["previous_position"] == 0 for change in changed)
     message.unlink()
     assert forecast(two, *ask, keep) == 3
     assert not message.exists()
@@ -306,7 +306,7 @@ def test_a_program_is_told_of_corrected_orders_again_and_of_the_same_ones_once(t
         if not messages.exists():
             return None
         (line,) = messages.read_text().splitlines()
-        return {each["symbol"]: (each.get("shares"), each.get("order")) for each in json.loads(line)["changed"]}
+        return {change["symbol"]: (change.get("shares"), change.get("order")) for change in json.loads(line)["changed"]}
 
     changed = orders()
     assert set(changed.values()) == {(None, None)}

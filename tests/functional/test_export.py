@@ -29,8 +29,8 @@ def test_exported_members_give_the_stored_probabilities(trained, tmp_path, capsy
     assert forecast(trained, "export", "--to", to, "--fold", "0", "--model", "lstm", "--out", str(tmp_path)) == 0
     said = json.loads((tmp_path / "export.json").read_text())
     assert said["input"]["shape"] == ["windows", 10, 1]
-    assert [each["path"] for each in said["files"]] == [f"lstm-fold-0-seed-{seed}.{to}" for seed in range(2)]
-    assert all(each["apart"] <= TOLERANCE and each["rows"] > 250 for each in said["files"])
+    assert [file["path"] for file in said["files"]] == [f"lstm-fold-0-seed-{seed}.{to}" for seed in range(2)]
+    assert all(file["apart"] <= TOLERANCE and file["rows"] > 250 for file in said["files"])
     assert "equal to" in capsys.readouterr().err
 
 

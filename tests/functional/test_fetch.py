@@ -29,7 +29,7 @@ def test_symbols_that_work_are_kept_and_the_others_named(tmp_path: Path, capsys:
     assert forecast(tmp_path, "fetch", "NOPE", "FB", "../../x", "--source", "sample", "--json") == 2
     out, err = capsys.readouterr()
     result = json.loads(out)
-    assert [each["symbol"] for each in result["fetched"]] == ["FB"]
+    assert [series["symbol"] for series in result["fetched"]] == ["FB"]
     assert list(result["failed"]) == ["NOPE", "../../x"]
     assert "Fetched 1 of 3 symbols, not NOPE (Expected a symbol of the sample" in err
     assert "; ../../x (Expected a symbol" in err
@@ -101,7 +101,7 @@ def test_yahoo_stops_at_its_limit_keeps_what_it_has_and_goes_on(
         fake.always = ""
         assert forecast(tmp_path, "fetch", "AAA", "BBB", "CCC", "--json") == 2
         out, err = capsys.readouterr()
-        assert [each["symbol"] for each in json.loads(out)["fetched"]] == ["AAA", "CCC"]
+        assert [series["symbol"] for series in json.loads(out)["fetched"]] == ["AAA", "CCC"]
         assert "Expected a symbol that Yahoo knows, got BBB" in err
 
 

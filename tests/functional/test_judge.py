@@ -30,7 +30,8 @@ def test_a_judged_copy_of_a_runs_own_predictions_gives_its_ledger_and_verdict(co
     assert again["run"] != own.name
     assert again["verdict"] == first["verdict"]
     ledgers = [
-        open_run(copy / "data" / "runs", each["run"]).backtest(each["backtest"]).ledger for each in (first, again)
+        open_run(copy / "data" / "runs", judgement["run"]).backtest(judgement["backtest"]).ledger
+        for judgement in (first, again)
     ]
     pd.testing.assert_frame_equal(*ledgers, rtol=0, atol=1e-12)
 

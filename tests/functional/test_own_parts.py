@@ -36,13 +36,13 @@ def test_a_network_a_baseline_and_a_label_of_ones_own_go_through_the_same_run(co
     assert described["parameters"] == {NETWORK: 4 + 3 * 12 + 10 + 3}
     backtest = json.loads(forecast("backtest", "--json").stdout)["backtests"][0]
     assert {NETWORK, f"baseline:{BASELINE}"} < set(backtest["performance"])
-    families = {(each["family"], each["benchmark"]) for each in backtest["verdict"]["comparisons"]}
+    families = {(comparison["family"], comparison["benchmark"]) for comparison in backtest["verdict"]["comparisons"]}
     assert ("baselines", f"baseline:{BASELINE}") in families
     page = next((copy / "reports").glob("AAPL-1d-*.html")).read_text()
     assert "attention" in page
     assert "Ridge" in page
     signals = json.loads(forecast("signal", "latest", "--json", code=3).stdout)["signals"]  # of old prices
-    assert [each["model"] for each in signals] == [NETWORK]
+    assert [signal["model"] for signal in signals] == [NETWORK]
 
 
 def test_a_label_whose_source_changes_is_another_run_and_is_not_run_for_the_old_one(copy, monkeypatch):

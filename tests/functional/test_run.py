@@ -221,7 +221,7 @@ def test_higher_costs_change_the_backtest_without_training_again(copy):
     assert cheap["performance"]["buy_and_hold"]["ensemble"]["cost_paid"] == 0
     assert dear["performance"]["buy_and_hold"]["ensemble"]["cost_paid"] == pytest.approx(2 * 0.0052)
     for model in ("simple_rnn", "lstm"):
-        rich, poor = (each["performance"][model]["ensemble"] for each in (cheap, dear))
+        rich, poor = (metrics["performance"][model]["ensemble"] for metrics in (cheap, dear))
         assert rich["trades"] == poor["trades"]
         assert poor["trades"] == 0 or poor["total_return"] < rich["total_return"]
     assert len(newest(copy).backtests()) == 2

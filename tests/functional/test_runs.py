@@ -30,7 +30,7 @@ def folder(built, tmp_path):
 
 def listed(folder, capsys, *arguments):
     assert forecast(folder, "runs", "--json", *arguments) == 0
-    return [each["run"] for each in json.loads(capsys.readouterr().out)]
+    return [run["run"] for run in json.loads(capsys.readouterr().out)]
 
 
 def test_the_list_is_sorted_and_filtered(folder, capsys):
@@ -64,7 +64,7 @@ def test_comparing_prints_settings_numbers_and_intervals_and_writes_a_page(folde
     assert "common days, 2005-" in output
     assert forecast(folder, "runs", "compare", A, B, "--json") == 0
     result = json.loads(capsys.readouterr().out)
-    assert [each["answer"] for each in result["differences"] if each["model"] == "lstm"] == ["better"]
+    assert [difference["answer"] for difference in result["differences"] if difference["model"] == "lstm"] == ["better"]
     assert result["page"].endswith(".html")
 
 

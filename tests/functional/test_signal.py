@@ -133,10 +133,12 @@ def test_refitted_members_learn_from_every_label_that_is_known_and_repeat(traine
         refit(loaded.run, truncated(source, day), workers=InlinePool(backend="tensorflow"), note=notes.append)
         for _ in range(2)
     )
-    assert {model: each.tolist() for model, each in first.items()} == {m: each.tolist() for m, each in again.items()}
+    assert {model: probabilities.tolist() for model, probabilities in first.items()} == {
+        m: probabilities.tolist() for m, probabilities in again.items()
+    }
     forecast = outlook(loaded, truncated(source, day), rules=RULES, newest=first)
     assert forecast.decided_at == day
-    assert [today.members for today in forecast.networks] == [tuple(each) for each in first.values()]
+    assert [today.members for today in forecast.networks] == [tuple(probabilities) for probabilities in first.values()]
     bars = int(np.sum(source.raw.closed_at <= day))
     labelled = (
         bars - 2 - 10
@@ -157,10 +159,10 @@ def test_forecast_signal_prints_a_line_a_network_and_json_and_says_that_prices_a
     captured = capsys.readouterr()
     answer = json.loads(captured.out)
     assert (answer["symbol"], answer["stale"], answer["policy"], answer["band"]) == ("AAPL", True, "long-flat", 0.0)
-    assert [each["model"] for each in answer["signals"]] == ["simple_rnn", "lstm"]
-    for each in answer["signals"]:
-        assert len(each["members"]) == 2
-        assert each["position"] == (1.0 if each["signal"] == "buy" else 0.0)
+    assert [signal["model"] for signal in answer["signals"]] == ["simple_rnn", "lstm"]
+    for signal in answer["signals"]:
+        assert len(signal["members"]) == 2
+        assert signal["position"] == (1.0 if signal["signal"] == "buy" else 0.0)
     assert "came from" not in captured.err
 
 
@@ -176,5 +178,5 @@ def test_forecast_signal_prints_a_line_a_network_and_json_and_says_that_prices_a
 )
 def test_what_cannot_be_asked_is_one_line(trained, capsys, arguments, message):
     name = open_run(trained / "data" / "runs").name
-    assert forecast(trained, "signal", *[name if each == "RUN" else each for each in arguments]) == 2
+    assert forecast(trained, "signal", *[name if argument == "RUN" else argument for argument in arguments]) == 2
     assert message in only_line(capsys.readouterr().err)

@@ -289,7 +289,7 @@ def test_a_mistyped_name_is_answered_with_the_nearest(folder, capsys, arguments,
 
 def test_options_of_all_commands_may_stand_behind_the_command(folder, tmp_path, capsys):
     assert run(["data", "list", "--data-dir", str(folder / "data"), "--json"]) == 0
-    assert {each["symbol"] for each in json.loads(capsys.readouterr().out)["series"]} == {"AAPL", "MSFT", "ES"}
+    assert {series["symbol"] for series in json.loads(capsys.readouterr().out)["series"]} == {"AAPL", "MSFT", "ES"}
     assert run(["data", "list", f"--data-dir={tmp_path}", "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
     assert globals_first(["runs", "note", "x", "--", "--quiet"]) == ["runs", "note", "x", "--", "--quiet"]
@@ -346,5 +346,5 @@ def test_removing_a_symbol_takes_all_of_it_and_says_how_it_comes_back(tmp_path, 
     assert forecast(tmp_path, *back) == 0
     capsys.readouterr()
     assert forecast(tmp_path, "data", "list", "--json") == 0
-    assert [each["rows"] for each in json.loads(capsys.readouterr().out)["series"]] == [3270]
+    assert [series["rows"] for series in json.loads(capsys.readouterr().out)["series"]] == [3270]
     assert forecast(tmp_path, "data", "remove", "NONE", "--yes") == 2

@@ -36,7 +36,7 @@ def test_a_path_and_an_answer_in_step_are_trained_traded_and_asked_for_today(tmp
     assert "GRU in step" in output
     assert "Multi-step forecasts" in (tmp_path / "reports" / f"{run.name}.html").read_text()
     answer = json.loads(forecast("signal", "--json", code=3).stdout)  # the sample is old
-    assert {each["model"] for each in answer["signals"]} == {"lstm_encoder_decoder", "gru_in_step"}
+    assert {signal["model"] for signal in answer["signals"]} == {"lstm_encoder_decoder", "gru_in_step"}
     remembered = json.loads(forecast("inspect", "--json").stdout)
     assert remembered["gated"] == {"lstm_encoder_decoder": "lstm", "gru_in_step": "gru"}
     assert remembered["largest_difference_from_stored_probabilities"] < 1e-5

@@ -108,8 +108,8 @@ def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(
     assert run.certificate()["passed"]
     assert run.certificate()["retrained"] == 2  # both networks, on the panel as it stood in the first test block
     assert run.certificate()["audited"] == ["AAPL", "MSFT"]
-    lines = [each for each in trial_log.read(copy / "data" / "runs").trials if each.run == run.name]
-    assert [(each.kind, each.symbols) for each in lines] == [("training", ("AAPL", "MSFT"))]
+    lines = [trial for trial in trial_log.read(copy / "data" / "runs").trials if trial.run == run.name]
+    assert [(trial.kind, trial.symbols) for trial in lines] == [("training", ("AAPL", "MSFT"))]
     settings = Experiment.from_options({**run.describe()["config"], "symbol": "AAPL"})
     assert lines[0].configuration == settings.fingerprint()  # newer bars are no other try, as for one symbol
     assert len(list((run.folder / "weights").rglob("*.h5"))) == 2 * 2  # networks x folds
@@ -132,16 +132,16 @@ def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(
     today = check_rankings(copy, run, forecast)
     refitted = json.loads(forecast("signal", run.name, "--offline", "--refit", "--json", code=3).stdout)
     assert refitted["decided_at"] == today["decided_at"]
-    chances = [{each["symbol"]: each["probability"] for each in one["rankings"]["lstm"]} for one in (today, refitted)]
+    chances = [{row["symbol"]: row["probability"] for row in one["rankings"]["lstm"]} for one in (today, refitted)]
     assert chances[0].keys() == chances[1].keys()
     assert chances[0] != chances[1]  # members that learned from ten years more
     files = json.loads(forecast("export", run.name, "--model", "lstm", "--json").stdout)["files"]
-    assert all(each["apart"] <= 1e-5 and each["rows"] > 500 for each in files)  # of both symbols
+    assert all(file["apart"] <= 1e-5 and file["rows"] > 500 for file in files)  # of both symbols
     exported = json.loads((run.folder / "export" / "export.json").read_text())["input"]
     assert exported["scaled"]
     assert exported["scalers"] == {"1": run.describe_member("lstm", 1, 0)["scaler"]}
     again = json.loads(forecast("train", "MSFT", "AAPL", *options, "--json").stdout)
-    assert [each["run"] for each in again["runs"]] == [run.name]
+    assert [run["run"] for run in again["runs"]] == [run.name]
     assert "of a panel" in only_line(forecast("train", "AAPL", "--global-model", code=2).stderr)
     remembered = json.loads(forecast("inspect", run.name, "--json").stdout)
     assert remembered["panel"]
@@ -191,9 +191,9 @@ def test_a_covariate_is_learned_from_and_asked_for_at_each_close(copy):
     rows = run.predictions()
     day = rows.loc[rows["fold"] == 1, "decided_at"].iloc[100]
     forecast_then = outlook(loaded, truncated(source, np.datetime64(day.tz_convert(None), "ns")), rules=rules_of(run))
-    for each in forecast_then.networks:
-        mine = signals[(signals["model"] == each.model) & (signals["decided_at"] == day)]
-        assert mine["probability"].tolist() == [each.probability]
+    for network in forecast_then.networks:
+        mine = signals[(signals["model"] == network.model) & (signals["decided_at"] == day)]
+        assert mine["probability"].tolist() == [network.probability]
     subject = open_subject(run)  # made again from the bars that the run keeps
     assert subject.experiment.columns == ("return", "MSFT:return")
     assert np.isfinite(subject.data.windows.values[subject.data.windows.ends]).all()
@@ -210,10 +210,10 @@ def check_decided_days(folder, run):
         ranking = panel_signal(run, store, rules=rules, until=np.datetime64(day.tz_convert(None), "ns")).forecast
         for model, names in ranking.networks.items():
             mine = signals[(signals["model"] == model) & (signals["decided_at"] == day)].set_index("symbol")
-            assert {each.symbol: each.share for each in names} == mine["target"].to_dict()
-            assert {each.symbol: each.probability for each in names} == mine["probability"].to_dict()
-            for each in names:
-                assert (each.action in ("buy", "sell")) == (mine.loc[each.symbol, "signal"] != "hold")
+            assert {target.symbol: target.share for target in names} == mine["target"].to_dict()
+            assert {target.symbol: target.probability for target in names} == mine["probability"].to_dict()
+            for target in names:
+                assert (target.action in ("buy", "sell")) == (mine.loc[target.symbol, "signal"] != "hold")
 
 
 def check_chosen_thresholds(folder, run):
@@ -225,7 +225,7 @@ def check_chosen_thresholds(folder, run):
     ranking = panel_signal(run, Store(folder / "data" / "store"), rules=rules, until=until).forecast
     for model, names in ranking.networks.items():
         mine = signals[(signals["model"] == model) & (signals["decided_at"] == day)].set_index("symbol")
-        assert {each.symbol: each.share for each in names} == mine["target"].to_dict()
+        assert {target.symbol: target.share for target in names} == mine["target"].to_dict()
 
 
 def check_rankings(folder, run, forecast):
@@ -233,22 +233,22 @@ def check_rankings(folder, run, forecast):
     check_decided_days(folder, run)
     today = json.loads(forecast("signal", run.name, "--offline", "--json", code=3).stdout)
     assert today["decided_at"] > run.predictions()["decided_at"].max().isoformat()
-    assert [each["rank"] for each in today["rankings"]["lstm"]] == [1, 2]
-    assert sorted(each["share"] for each in today["rankings"]["lstm"]) == [-1.0, 1.0]
+    assert [row["rank"] for row in today["rankings"]["lstm"]] == [1, 2]
+    assert sorted(row["share"] for row in today["rankings"]["lstm"]) == [-1.0, 1.0]
     assert "at the close of 2013" in forecast("signal", run.name, "--offline", code=3).stdout
     check_evenings(folder, run)
     assert "is live" in forecast("live", "add", run.name).stdout
     evening = json.loads(forecast("signal", "--all", "--offline", "--cash", "1000", "--json", code=3).stdout)
     (panel,) = evening["runs"]
-    ranked = {each["symbol"]: (each["probability"], each["share"]) for each in today["rankings"]["lstm"]}
-    assert {each["symbol"]: (each["probability"], each["position"]) for each in panel["names"]} == ranked
-    for each in panel["names"]:
-        assert each["shares"] == each["order"] == int(1000 * each["position"] / each["price"])
-        assert each["signal"] == ("buy" if each["position"] > 0 else "sell")  # nothing was held before
+    ranked = {row["symbol"]: (row["probability"], row["share"]) for row in today["rankings"]["lstm"]}
+    assert {row["symbol"]: (row["probability"], row["position"]) for row in panel["names"]} == ranked
+    for target in panel["names"]:
+        assert target["shares"] == target["order"] == int(1000 * target["position"] / target["price"])
+        assert target["signal"] == ("buy" if target["position"] > 0 else "sell")  # nothing was held before
     rows = forecast("signal", "--all", "--offline", "--changed", "--csv", code=3).stdout.splitlines()
     assert sorted(row.split(",")[0] for row in rows) == ["AAPL", "MSFT", "symbol"]
     (entry,) = json.loads(forecast("live", "journal", "MSFT", "--json").stdout)
-    assert (entry["run"], sorted(each["symbol"] for each in entry["names"])) == (run.name, ["AAPL", "MSFT"])
+    assert (entry["run"], sorted(row["symbol"] for row in entry["names"])) == (run.name, ["AAPL", "MSFT"])
     (listed,) = json.loads(forecast("live", "list", "--json").stdout)
     assert (listed["record"]["given"], listed["problem"]) == (1, "")
     forecast("live", "remove", run.name)
@@ -321,8 +321,8 @@ def test_tuned_networks_are_chosen_once_and_every_try_is_counted(copy):
     tuned = run.describe()["tuning"]
     assert len(tuned["tried"]) == 2 * 1 * 2  # tries x networks x folds
     assert trial_log.read(copy / "data" / "runs").of("AAPL") == before + 1 + 2 * 2  # the run, and tries x folds
-    for each in tuned["chosen"]:
-        assert run.describe_member(each["model"], each["fold"], 0)["architecture"]["units"] == each["units"]
+    for choice in tuned["chosen"]:
+        assert run.describe_member(choice["model"], choice["fold"], 0)["architecture"]["units"] == choice["units"]
     assert run.certificate()["passed"]
     forecast("train", "AAPL", *options, "--overwrite", "--jobs", "1")
     assert run.describe()["tuning"] == tuned

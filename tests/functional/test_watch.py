@@ -75,7 +75,7 @@ def test_a_watched_run_says_a_signal_at_the_close_of_each_bar_until_ctrl_c(watch
         monkeypatch.setattr(stream, "record", partial(stream.record, url=url, timing=QUICK))
         assert forecast(watched, "signal", "--watch", "--offline", "--json") == 130
     signals = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    closed = [each["decided_at"] for each in signals]
+    closed = [signal["decided_at"] for signal in signals]
     assert closed == sorted(set(closed))
     store = Store(watched / "data" / "store")
     bars = aggregation.from_ticks(store.read_ticks("BTC-USD"), "time:1m")
@@ -83,5 +83,7 @@ def test_a_watched_run_says_a_signal_at_the_close_of_each_bar_until_ctrl_c(watch
     assert np.datetime64(closed[-1].removesuffix("+00:00"), "ns") == bars.closed_at[-1]
     loaded = load_members(open_run(watched / "data" / "runs"))
     again = outlook(loaded, source_now(loaded.run, loaded.experiment, store), rules=rules_of(loaded.run))
-    assert [each["members"] for each in signals[-1]["signals"]] == [list(each.members) for each in again.networks]
+    assert [signal["members"] for signal in signals[-1]["signals"]] == [
+        list(network.members) for network in again.networks
+    ]
     assert again.price == signals[-1]["price"] == bars.close[-1]

@@ -78,8 +78,8 @@ def cut(body: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
         values = result["indicators"]["adjclose"][0]["adjclose"]
         indicators["adjclose"] = [{"adjclose": [values[row] for row in kept]}]
     events = {
-        kind: {key: event for key, event in each.items() if first <= event["date"] < last}
-        for kind, each in result.get("events", {}).items()
+        kind: {key: event for key, event in events.items() if first <= event["date"] < last}
+        for kind, events in result.get("events", {}).items()
     }
     stamps = [result["timestamp"][row] for row in kept]
     part = {"meta": result["meta"], "timestamp": stamps, "indicators": indicators, "events": events}

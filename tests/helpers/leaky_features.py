@@ -168,7 +168,7 @@ _BY_DAY: dict[np.datetime64, float] = {}
 
 
 def remembered_by_day(bars):
-    return np.array([_BY_DAY.setdefault(*each) for each in zip(bars.closed_at, _next_return(bars), strict=True)])
+    return np.array([_BY_DAY.setdefault(*pair) for pair in zip(bars.closed_at, _next_return(bars), strict=True)])
 
 
 def needs_the_whole_history(bars):
@@ -299,7 +299,7 @@ _STATE: dict = {}
 
 
 def _longest(candidates, bars):
-    return max([bars, *(each for each in candidates if type(each) is type(bars))], key=len)
+    return max([bars, *(candidate for candidate in candidates if type(candidate) is type(bars))], key=len)
 
 
 def from_the_frames(bars):

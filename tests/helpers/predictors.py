@@ -66,7 +66,7 @@ def from_its_caller(history: pd.DataFrame) -> float:
     except KeyError as error:
         frame = error.__traceback__.tb_frame if error.__traceback__ else None
     while frame is not None:
-        frames = [each for each in frame.f_locals.values() if isinstance(each, pd.DataFrame)]
+        frames = [value for value in frame.f_locals.values() if isinstance(value, pd.DataFrame)]
         longest = max([longest, *frames], key=len)
         frame = frame.f_back
     return 0.9 if len(longest) > len(history) else 0.1

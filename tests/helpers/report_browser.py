@@ -67,7 +67,7 @@ class Page:
     def requests(self) -> list[str]:
         """Every address asked for, but for the page itself and what is inside it."""
         sent = [
-            each["params"]["request"]["url"] for each in self.events if each["method"] == "Network.requestWillBeSent"
+            event["params"]["request"]["url"] for event in self.events if event["method"] == "Network.requestWillBeSent"
         ]
         return [url for url in sent if not url.startswith(("file:", "data:", "blob:"))]
 

@@ -168,8 +168,8 @@ def _members(predictions: pd.DataFrame) -> dict[tuple[str, str], "pd.Series[floa
     members = {}
     for model, rows in predictions.groupby("model", sort=False):
         members[str(model), "ensemble"] = rows.groupby("decided_at")["probability"].mean()
-        for seed, each in rows.groupby("seed"):
-            members[str(model), str(seed)] = each.set_index("decided_at")["probability"].sort_index()
+        for seed, member in rows.groupby("seed"):
+            members[str(model), str(seed)] = member.set_index("decided_at")["probability"].sort_index()
     return members
 
 

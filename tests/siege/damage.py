@@ -37,7 +37,7 @@ def truncate(rng: random.Random, path: Path) -> None:
 
 def swap(rng: random.Random, path: Path) -> None:
     """Another file's content."""
-    others = [each for each in path.parent.rglob("*") if each.is_file() and each != path]
+    others = [other for other in path.parent.rglob("*") if other.is_file() and other != path]
     path.write_bytes(rng.choice(others).read_bytes() if others else b"{}")
 
 
@@ -120,7 +120,7 @@ def case(rng: random.Random, reference: Path, place: Path, *, of_store: bool) ->
     expected = _expected(reference, arguments, place.with_name("expected"))
     shutil.copytree(reference / "data", place / "data")
     folder = place / "data" / ("store" if of_store else "runs")
-    path = rng.choice(sorted(each for each in folder.rglob("*") if each.is_file() and each.stat().st_size))
+    path = rng.choice(sorted(file for file in folder.rglob("*") if file.is_file() and file.stat().st_size))
     damage = rng.choice(DAMAGES)
     what = f"{damage.__name__} {path.relative_to(place)}, {' '.join(arguments[:2])}"
     damage(rng, path)

@@ -44,7 +44,7 @@ def state(folder: Path) -> str:
     other files there are."""
     lines = forked(lambda: _print_prices(folder) + _print_trials(folder), folder).out.splitlines()
     data = folder / "data"
-    for path in sorted(each for each in data.rglob("*") if each.is_file()):
+    for path in sorted(file for file in data.rglob("*") if file.is_file()):
         parts = path.relative_to(data).parts
         if "calibrations" in parts:
             content = _TIME.sub("", path.read_text()).encode()

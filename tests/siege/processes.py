@@ -87,20 +87,20 @@ def forked(
             except ProcessLookupError:  # it has not come as far as to lead a group
                 os.kill(pid, signal.SIGKILL)
             break
-        for each in ready:
-            if each == handle:
+        for stream in ready:
+            if stream == handle:
                 ended = True
                 waiting.remove(handle)
-            elif part := os.read(each, 1 << 16):
-                texts[each] += part
+            elif part := os.read(stream, 1 << 16):
+                texts[stream] += part
             else:
-                waiting.remove(each)
+                waiting.remove(stream)
     status = os.waitpid(pid, 0)[1]
-    for each in (out, err):
-        while ended and select.select([each], [], [], 0)[0] and (part := os.read(each, 1 << 16)):
-            texts[each] += part
-    for each in (handle, out, err):
-        os.close(each)
+    for stream in (out, err):
+        while ended and select.select([stream], [], [], 0)[0] and (part := os.read(stream, 1 << 16)):
+            texts[stream] += part
+    for stream in (handle, out, err):
+        os.close(stream)
     return Outcome(
         code=os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
         out=texts[out].decode(errors="replace"),

@@ -36,10 +36,10 @@ class Log:
             file.write(json.dumps({"number": number, **asdict(result)}) + "\n")
 
     def faults(self) -> list[tuple[int, Result]]:
-        return [(number, each) for number, each in sorted(self._results.items()) if each.fault]
+        return [(number, result) for number, result in sorted(self._results.items()) if result.fault]
 
     def summary(self) -> str:
         """Counts by answer, and of faults."""
-        answers = Counter(each.answer for each in self._results.values())
+        answers = Counter(result.answer for result in self._results.values())
         counts = ", ".join(f"{count:,} {answer}" for answer, count in answers.most_common())
         return f"{len(self._results):,} cases: {counts}; {len(self.faults()):,} faults"

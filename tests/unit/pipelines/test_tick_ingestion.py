@@ -88,7 +88,7 @@ def test_only_one_file_is_held_at_a_time(tmp_path: Path) -> None:
     alive: list[weakref.ref[Ticks]] = []
 
     def counted(path: Path) -> Delivery:
-        assert sum(each() is not None for each in alive) <= 1  # the last one, until the next takes its name
+        assert sum(reference() is not None for reference in alive) <= 1  # the last one, until the next takes its name
         delivery = read(path)
         assert isinstance(delivery.prices, Ticks)
         alive.append(weakref.ref(delivery.prices))
@@ -123,7 +123,7 @@ def test_notes_of_the_pieces_of_a_file_are_added_up() -> None:
         ("quotes: 1,000 of 2,000 rows kept", "sorted (first: row 7)", "read as lean 2"), ("read as lean 2",),
         ("quotes: 5 of 9 rows kept", "sorted (first: row 99)", "read as lean 2"),
     ]  # fmt: skip
-    total = sum_of_pieces([CleaningReport(rows_in=1, rows_out=1, notes=each) for each in notes])
+    total = sum_of_pieces([CleaningReport(rows_in=1, rows_out=1, notes=note) for note in notes])
     assert total.notes == ("quotes: 1,005 of 2,009 rows kept", "sorted (first: row 7)", "read as lean 2")
     assert total.rows_in == 3
 
@@ -142,5 +142,5 @@ def test_the_spool_of_a_large_file_keeps_no_piece_in_memory(tmp_path: Path) -> N
             yield delivery
 
     with TickSpool(pieces()) as spool:
-        assert [each() is not None for each in alive[:-1]] == [False, False]
+        assert [reference() is not None for reference in alive[:-1]] == [False, False]
         assert [piece.prices.price.tolist() for piece in spool if isinstance(piece.prices, Ticks)] == [[1], [1], [1]]

@@ -21,14 +21,14 @@ def run_folder(path: Path, **files: bytes) -> Path:
 
 def fetched(path: Path) -> dict[str, bytes]:
     compiled.fetch("tensorflow", path)
-    return {each.name: each.read_bytes() for each in path.iterdir()}
+    return {file.name: file.read_bytes() for file in path.iterdir()}
 
 
 def test_what_one_run_compiled_the_next_one_has_in_a_folder_of_its_own(cache, tmp_path):
     compiled.keep("tensorflow", run_folder(tmp_path / "first", lstm=b"one", rnn=b"two"))
     compiled.keep("tensorflow", run_folder(tmp_path / "second", lstm=b"another", gru=b"three"))
     assert fetched(tmp_path / "third") == {"lstm": b"one", "rnn": b"two", "gru": b"three"}
-    assert [each.stat().st_mode & 0o777 for each in (cache, *cache.iterdir())] == [0o700, 0o700]
+    assert [path.stat().st_mode & 0o777 for path in (cache, *cache.iterdir())] == [0o700, 0o700]
 
 
 def test_a_file_that_changed_is_removed_and_not_used(cache, tmp_path):

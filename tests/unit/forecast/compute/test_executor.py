@@ -72,7 +72,7 @@ def test_every_task_comes_back_under_its_own_number():
     work = [(None, order(seed)) for seed in range(20)]
     random.Random(1).shuffle(work)
     results = collect(Fake(lambda order, attempt: order.seed * 10), work)
-    assert results == {number: each.seed * 10 for number, (_, each) in enumerate(work)}
+    assert results == {number: order.seed * 10 for number, (_, order) in enumerate(work)}
 
 
 def test_the_longest_tasks_are_started_first():
@@ -204,10 +204,10 @@ def test_closing_with_cancel_kills_what_is_running(pipes):
 
 
 def test_engines_promise_the_same_things():
-    for each in (executor.InlinePool(backend="tensorflow"), executor.ProcessPool(backend="tensorflow", jobs=1)):
-        assert each.backend == "tensorflow"
-        assert each.ahead >= 1
-        assert each.failure() is None
+    for pool in (executor.InlinePool(backend="tensorflow"), executor.ProcessPool(backend="tensorflow", jobs=1)):
+        assert pool.backend == "tensorflow"
+        assert pool.ahead >= 1
+        assert pool.failure() is None
 
 
 def process_number(data, order):

@@ -17,7 +17,11 @@ def test_an_lstm_of_25_units_has_the_parameters_of_a_simple_rnn_of_51():
     lstm, plain, wide = (architecture(model, units=25) for model in ("lstm", "simple_rnn", "simple_rnn_wide"))
     assert (lstm.units, plain.units, wide.units) == (25, 25, 51)
     head = {25: 26, 51: 52}
-    assert [each.parameters - head[each.units] for each in (lstm, plain, wide)] == [2700, 675, 2703]
+    assert [architecture.parameters - head[architecture.units] for architecture in (lstm, plain, wide)] == [
+        2700,
+        675,
+        2703,
+    ]
 
 
 @pytest.mark.parametrize("units", [1, 2, 3, 8, 32, 100])

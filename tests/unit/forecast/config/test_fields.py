@@ -30,7 +30,7 @@ COMMANDS = {
     "export": (ExportConfig,),
 }
 NO_OPTION = {"panel", "membership", "costs", "spread"}
-MAKE = {each: each for configurations in COMMANDS.values() for each in configurations}
+MAKE = {configuration: configuration for configurations in COMMANDS.values() for configuration in configurations}
 MAKE[Experiment] = lambda **one: Experiment("AAPL", **one)
 WRONG = {
     "integer": [True, 2.5, "five", float("nan")], "number": [True, "half", float("nan"), float("inf"), [[1]]],
@@ -81,8 +81,8 @@ def test_a_wrong_value_has_the_same_message_in_python_toml_and_on_the_command_li
     if name in NO_OPTION:
         return
     command = command_of(words)
-    option = next(each for each in command.params if each.name == name)
-    place = ["AAPL"] if any(isinstance(each, click.Argument) for each in command.params) else []
+    option = next(parameter for parameter in command.params if parameter.name == name)
+    place = ["AAPL"] if any(isinstance(parameter, click.Argument) for parameter in command.params) else []
     messages = {str(python.value).replace(", or auto, or quoted", "")}  # what only the command line takes
 
     def configured(arguments, defaults):
@@ -96,12 +96,12 @@ def test_a_wrong_value_has_the_same_message_in_python_toml_and_on_the_command_li
 
     values = value if isinstance(value, list) else [value]
     if setting.kind != "switch" and all(
-        type(setting.parse(str(each))) is type(each) for each in values
+        type(setting.parse(str(value))) is type(value) for value in values
     ):  # a shell can say it
-        refused([f"{option.opts[0]}={each}" for each in values])
+        refused([f"{option.opts[0]}={value}" for value in values])
     table = tomllib.loads(f"{option.opts[0].lstrip('-')} = {toml(value)}")
     if option.multiple:
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             return  # a file's lists are texts; one value is a list of one
         refused([], **config_files.checked(table, command.params, path=Path("x.toml")))
     else:

@@ -61,26 +61,26 @@ def test_a_leak_is_refused_by_name(leaks, function):
 
 @pytest.mark.parametrize(("function", "access"), leaky_features.NAMED.items())
 def test_what_a_feature_opens_is_named(reads, function, access):
-    assert any(each.startswith(f"feature {LEAKY}:{function} {access}") for each in reads.unverifiable)
+    assert any(reason.startswith(f"feature {LEAKY}:{function} {access}") for reason in reads.unverifiable)
 
 
 @pytest.mark.parametrize("function", honest_features.PASSED)
 def test_an_honest_feature_passes(honest, function):
     name = f"{HONEST}:{function}"
     assert not [failure for failure in honest.failures if name in failure.split()]
-    limits = [each for each in honest.unverifiable if name in each.split()]
-    assert all("its first" in each and "unchecked" in each for each in limits)
+    limits = [reason for reason in honest.unverifiable if name in reason.split()]
+    assert all("its first" in reason and "unchecked" in reason for reason in limits)
     assert bool(limits) == (function == "declines_short_histories")
 
 
 def test_the_days_on_which_a_feature_leaks_are_said(leaks):
-    failure = next(each for each in leaks.failures if f"{LEAKY}:friday_sees_monday" in each)
+    failure = next(failure for failure in leaks.failures if f"{LEAKY}:friday_sees_monday" in failure)
     assert "changes when the bars after it are cut off" in failure
     assert failure.endswith("all on Fridays)")
 
 
 def test_a_feature_that_is_zero_where_it_is_too_short_is_told_to_be_nan(leaks):
-    failure = next(each for each in leaks.failures if f"{LEAKY}:zero_where_too_short" in each)
+    failure = next(failure for failure in leaks.failures if f"{LEAKY}:zero_where_too_short" in failure)
     assert re.search(r"all are among its first \d\d bars: where a history is too short for it, return NaN$", failure)
 
 
@@ -170,7 +170,7 @@ def test_what_a_feature_prints_does_not_disturb_its_audit(own):
 
 def test_a_table_of_later_returns_written_into_the_module_is_named(own):
     unverifiable = audited(own, ["knows_by_heart"]).unverifiable
-    assert any("knows_by_heart has a rank correlation of 1.00 with the return" in each for each in unverifiable)
+    assert any("knows_by_heart has a rank correlation of 1.00 with the return" in reason for reason in unverifiable)
 
 
 def test_the_share_of_rows_that_random_cuts_detect_follows_from_their_number():

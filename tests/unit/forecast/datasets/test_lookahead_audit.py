@@ -78,7 +78,7 @@ def test_a_barrier_of_later_volatility_is_caught(monkeypatch):
     honest = labels.volatility
     monkeypatch.setattr(labels, "volatility", lambda bars: np.roll(honest(bars), -3))
     chosen = dataclasses.replace(EXPERIMENT, label="triple-barrier", horizon=7, barrier_width=0.5)
-    assert any("labels change" in each for each in failures(experiment=chosen, cuts=20))
+    assert any("labels change" in failure for failure in failures(experiment=chosen, cuts=20))
 
 
 def test_a_label_said_to_be_known_before_it_is_is_caught(monkeypatch):
@@ -90,7 +90,7 @@ def test_a_label_said_to_be_known_before_it_is_is_caught(monkeypatch):
 
     monkeypatch.setattr(labels, "triple_barrier", early)
     chosen = dataclasses.replace(EXPERIMENT, label="triple-barrier", horizon=7)
-    assert any("not known when it is said to be" in each for each in failures(experiment=chosen))
+    assert any("not known when it is said to be" in failure for failure in failures(experiment=chosen))
 
 
 def test_weights_from_all_rows_are_caught(monkeypatch):
@@ -103,7 +103,7 @@ def test_weights_from_all_rows_are_caught(monkeypatch):
 
     monkeypatch.setattr(sample_weights, "weigh", of_all)
     chosen = dataclasses.replace(EXPERIMENT, weights="balanced")
-    assert any("weights change" in each for each in failures(experiment=chosen))
+    assert any("weights change" in failure for failure in failures(experiment=chosen))
 
 
 COMBINATORIAL = dataclasses.replace(EXPERIMENT, split="combinatorial", groups=5, test_groups=2, horizon=3)
@@ -120,7 +120,7 @@ def test_a_combinatorial_split_passes_and_is_caught_without_its_purge_on_either_
 
     for careless in (one_side, other_side):
         monkeypatch.setattr(combinatorial_cv, "purge_around", careless)
-        assert any("overlaps what it is tested on" in each for each in failures(experiment=COMBINATORIAL))
+        assert any("overlaps what it is tested on" in failure for failure in failures(experiment=COMBINATORIAL))
 
 
 def leak_feature(monkeypatch, function):
@@ -172,7 +172,7 @@ def test_a_persons_own_feature_that_looks_ahead_is_caught_by_name(tmp_path, monk
     leaky = dataclasses.replace(EXPERIMENT, features=("return", "own_leak:tomorrow"))
     source = walk()
     certificate = certify(source, leaky, prepare(make_bars(source, leaky), leaky))
-    assert any(each.startswith("feature own_leak:tomorrow at ") for each in certificate.failures)
+    assert any(failure.startswith("feature own_leak:tomorrow at ") for failure in certificate.failures)
     assert certificate.cuts == ()  # nothing behind the features is looked at
     notes: list[str] = []
     with pytest.raises(ConfigError, match=r"own_leak:tomorrow looks ahead: .* Nothing was trained"):
@@ -189,13 +189,13 @@ def test_a_persons_own_feature_that_looks_ahead_is_caught_by_name(tmp_path, monk
 @pytest.mark.parametrize("function", [centred_mean, future_volume, backfilled, of_the_whole_history])
 def test_a_feature_that_looks_ahead_is_caught_by_name(monkeypatch, function):
     leak_feature(monkeypatch, function)
-    assert any("feature momentum_5" in each for each in failures())
+    assert any("feature momentum_5" in failure for failure in failures())
 
 
 def test_a_scaler_fitted_on_all_rows_is_caught(monkeypatch):
     honest = scaling.fit_scaler
     monkeypatch.setattr(scaling, "fit_scaler", lambda windows, *, rows: honest(windows, rows=np.arange(len(windows))))
-    assert any("scaler" in each for each in failures())
+    assert any("scaler" in failure for failure in failures())
 
 
 def test_a_label_off_by_one_is_caught(monkeypatch):
@@ -207,7 +207,7 @@ def test_a_label_off_by_one_is_caught(monkeypatch):
         return dataclasses.replace(outcomes, forward_return=moved, target=(moved > 0).astype(float))
 
     monkeypatch.setattr(labels, "next_open_direction", early)
-    assert any("not the return from the next open on" in each for each in failures())
+    assert any("not the return from the next open on" in failure for failure in failures())
 
 
 def test_a_window_that_ends_a_bar_late_is_caught(monkeypatch):
@@ -218,12 +218,12 @@ def test_a_window_that_ends_a_bar_late_is_caught(monkeypatch):
         return dataclasses.replace(on_time, ends=on_time.ends + 1)
 
     monkeypatch.setattr(windows, "build", late)
-    assert any("not made at the close of its bar" in each for each in failures())
+    assert any("not made at the close of its bar" in failure for failure in failures())
 
 
 def test_purge_left_out_is_caught(monkeypatch):
     monkeypatch.setattr(walk_forward, "purge", lambda windows, rows, *, tested, embargo: rows)
-    assert any("known too late" in each for each in failures())
+    assert any("known too late" in failure for failure in failures())
 
 
 def test_a_shuffled_split_is_caught(monkeypatch):
@@ -238,13 +238,13 @@ def test_a_shuffled_split_is_caught(monkeypatch):
         ]
 
     monkeypatch.setattr(walk_forward, "walk_forward", shuffled)
-    assert any("known too late" in each for each in failures())
+    assert any("known too late" in failure for failure in failures())
 
 
 def test_prices_adjusted_by_a_later_dividend_are_caught(monkeypatch):
     honest = adjustments.adjust
     monkeypatch.setattr(adjustments, "adjust", lambda bars, actions, base: honest(bars, actions, base="back"))
-    assert any("bars change" in each for each in failures())
+    assert any("bars change" in failure for failure in failures())
 
 
 def test_ticks_bars_that_know_the_length_of_the_day_are_caught(monkeypatch):
@@ -286,8 +286,8 @@ def test_a_covariate_of_the_next_day_is_caught(monkeypatch):
     monkeypatch.setattr(covariates, "join", leaky)
     source, experiment = with_covariate()
     caught = failures(source, experiment, cuts=2)
-    assert any(each.startswith("feature SPY:return at") for each in caught)
-    assert any(each.startswith("feature SPY:range change when") for each in caught)
+    assert any(failure.startswith("feature SPY:return at") for failure in caught)
+    assert any(failure.startswith("feature SPY:range change when") for failure in caught)
 
 
 def month_ends(bars):

@@ -84,12 +84,14 @@ MARKETS = (  # from first to last: the whole time, begins late, ends early, alwa
     {"symbol": "GONE", "bars": 600, "first": np.datetime64("2015-01-01"), "calendar": "XLON"},
     {"symbol": "COIN", "bars": 1_200, "first": np.datetime64("2015-03-01"), "calendar": "24/7"},
 )
-POOLED = Experiment(symbol="ALL", window=5, folds=4, horizon=3, panel=tuple(each["symbol"] for each in MARKETS))
+POOLED = Experiment(symbol="ALL", window=5, folds=4, horizon=3, panel=tuple(options["symbol"] for options in MARKETS))
 
 
 @pytest.fixture
 def pooled(tmp_path):
-    parts = [(each["symbol"], make_windows(market(**each, seed=seed), POOLED)) for seed, each in enumerate(MARKETS)]
+    parts = [
+        (options["symbol"], make_windows(market(**options, seed=seed), POOLED)) for seed, options in enumerate(MARKETS)
+    ]
     return pool(write_panel(tmp_path, parts), POOLED), dict(parts)
 
 
@@ -140,12 +142,12 @@ def test_each_symbol_has_a_scaler_of_its_own_training_rows(pooled, tmp_path):
 def certified(folder, symbol):
     """The certificate of one symbol of the panel."""
     sources = {
-        each["symbol"]: Source(raw=market(**each, seed=seed), actions=Actions.none(each["symbol"]))
-        for seed, each in enumerate(MARKETS)
+        options["symbol"]: Source(raw=market(**options, seed=seed), actions=Actions.none(options["symbol"]))
+        for seed, options in enumerate(MARKETS)
     }
     experiment = dataclasses.replace(POOLED, symbol=symbol)
-    prices = {each: make_bars(source, experiment) for each, source in sources.items()}
-    panel = write_panel(folder, ((each, make_windows(bars, experiment)) for each, bars in prices.items()))
+    prices = {symbol: make_bars(source, experiment) for symbol, source in sources.items()}
+    panel = write_panel(folder, ((symbol, make_windows(bars, experiment)) for symbol, bars in prices.items()))
     dataset = pool(panel, experiment).of_symbol(symbol, prices[symbol])
     return certify(sources[symbol], experiment, dataset)
 
@@ -160,16 +162,16 @@ def test_each_symbol_of_a_panel_gets_its_certificate(tmp_path, symbol):
 def test_a_scaler_of_all_rows_is_caught_in_a_panel_too(tmp_path, monkeypatch):
     honest = scaling.fit_scaler
     monkeypatch.setattr(scaling, "fit_scaler", lambda windows, *, rows: honest(windows, rows=np.arange(len(windows))))
-    assert any("scaler change" in each for each in certified(tmp_path, "OLD").failures)
+    assert any("scaler change" in failure for failure in certified(tmp_path, "OLD").failures)
 
 
 def whole_panel(folder):
     sources = {
-        each["symbol"]: Source(raw=market(**each, seed=seed), actions=Actions.none(each["symbol"]))
-        for seed, each in enumerate(MARKETS)
+        options["symbol"]: Source(raw=market(**options, seed=seed), actions=Actions.none(options["symbol"]))
+        for seed, options in enumerate(MARKETS)
     }
-    prices = {each: make_bars(source, POOLED) for each, source in sources.items()}
-    panel = write_panel(folder, ((each, make_windows(bars, POOLED)) for each, bars in prices.items()))
+    prices = {symbol: make_bars(source, POOLED) for symbol, source in sources.items()}
+    panel = write_panel(folder, ((symbol, make_windows(bars, POOLED)) for symbol, bars in prices.items()))
     return sources, prices, pool(panel, POOLED)
 
 
@@ -247,7 +249,10 @@ def test_tokyo_never_learns_from_a_new_york_close_that_came_later(tmp_path):
 def test_a_symbol_counts_on_the_days_of_its_membership_only(tmp_path):
     lines = ("OLD,2015-06-01,2016-05-31", "OLD,2017-01-02,", "YOUNG,,", "GONE,,2016-12-30", "COIN,2016-01-01,")
     experiment = dataclasses.replace(POOLED, membership=lines)
-    parts = [(each["symbol"], make_windows(market(**each, seed=seed), experiment)) for seed, each in enumerate(MARKETS)]
+    parts = [
+        (options["symbol"], make_windows(market(**options, seed=seed), experiment))
+        for seed, options in enumerate(MARKETS)
+    ]
     dataset = pool(write_panel(tmp_path, parts), experiment)
     names = dataset.symbols_of(np.arange(len(dataset.windows)))
     old = session_of(dataset.windows.decided_at[names == "OLD"], "XNYS")
@@ -341,13 +346,13 @@ ACROSS = dataclasses.replace(POOLED, features=("return", "rank:return", "relativ
 
 def panel_across(folder):
     sources = {
-        each["symbol"]: Source(raw=market(**each, seed=seed), actions=Actions.none(each["symbol"]))
-        for seed, each in enumerate(MARKETS)
+        options["symbol"]: Source(raw=market(**options, seed=seed), actions=Actions.none(options["symbol"]))
+        for seed, options in enumerate(MARKETS)
     }
-    alone = {each: make_bars(source, ACROSS) for each, source in sources.items()}
+    alone = {symbol: make_bars(source, ACROSS) for symbol, source in sources.items()}
     prices = with_cross_sections(alone, ACROSS)
     sources = {symbol: dataclasses.replace(source, across=prices[symbol]) for symbol, source in sources.items()}
-    panel = write_panel(folder, ((each, make_windows(bars, ACROSS)) for each, bars in prices.items()))
+    panel = write_panel(folder, ((symbol, make_windows(bars, ACROSS)) for symbol, bars in prices.items()))
     return sources, prices, pool(panel, ACROSS)
 
 
@@ -366,7 +371,7 @@ def test_a_rank_that_knows_a_later_bar_is_caught(tmp_path, monkeypatch):
     monkeypatch.setattr(cross_section, "_compare_rows", leaky)
     sources, prices, dataset = panel_across(tmp_path)
     certificate = certify_panel(dataset, ACROSS, sources=sources, bars=prices, audited=1)
-    assert any(each.startswith("features across symbols change") for each in certificate.failures)
+    assert any(failure.startswith("features across symbols change") for failure in certificate.failures)
 
 
 def test_a_rank_is_among_the_members_of_its_day():
@@ -421,7 +426,7 @@ COMMON = dataclasses.replace(POOLED, scaling="panel")
 def test_a_scaler_over_the_panel_is_fitted_on_the_training_rows_of_all(tmp_path):
     sources, prices, _ = whole_panel(tmp_path)
     panel = write_panel(
-        tmp_path / "common", ((each, make_windows(windows, COMMON)) for each, windows in prices.items())
+        tmp_path / "common", ((symbol, make_windows(windows, COMMON)) for symbol, windows in prices.items())
     )
     dataset = pool(panel, COMMON)
     ends = panel.windows.ends[dataset.folds[0].train]
@@ -439,7 +444,7 @@ def test_a_scaler_over_the_panel_that_saw_later_rows_is_caught(tmp_path, monkeyp
     honest = scaling.fit_scaler
     monkeypatch.setattr(scaling, "fit_scaler", lambda windows, *, rows: honest(windows, rows=np.arange(rows[-1] + 50)))
     panel = write_panel(
-        tmp_path / "common", ((each, make_windows(windows, COMMON)) for each, windows in prices.items())
+        tmp_path / "common", ((symbol, make_windows(windows, COMMON)) for symbol, windows in prices.items())
     )
     certificate = certify_panel(pool(panel, COMMON), COMMON, sources=sources, bars=prices, audited=1)
-    assert any("the scaler of fold 0 changes" in each for each in certificate.failures)
+    assert any("the scaler of fold 0 changes" in failure for failure in certificate.failures)

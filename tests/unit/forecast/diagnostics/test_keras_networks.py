@@ -31,7 +31,7 @@ def network(fitting):
         architecture = Architecture(model=model, steps=STEPS, features=FEATURES, units=UNITS, **more)
         built = fitting.layers.build(architecture, seed=2)
         rng = np.random.default_rng(1)
-        weights = [each + rng.normal(0, 0.2, each.shape) for each in built.get_weights()]
+        weights = [weight + rng.normal(0, 0.2, weight.shape) for weight in built.get_weights()]
         return KerasNetwork(
             unrolled=UnrolledNetwork(built, path=architecture.path),
             weights=weights,
@@ -52,7 +52,7 @@ def test_what_keras_differentiates_equals_what_is_written_out_in_numpy(network, 
     targets = np.array([0.0, 1.0, 1.0, 0.0, 1.0])
     theirs = network(model)
     mine = Weights.from_keras(model, theirs.weights, features=FEATURES, units=UNITS)
-    gradients_of_keras, expected = (gradients.decay(each, windows, targets) for each in (theirs, mine))
+    gradients_of_keras, expected = (gradients.decay(weights, windows, targets) for weights in (theirs, mine))
     assert gradients_of_keras.share.keys() == expected.share.keys()
     for path, share in expected.share.items():
         np.testing.assert_allclose(gradients_of_keras.share[path], share, rtol=2e-4, atol=1e-7)
@@ -122,7 +122,7 @@ def test_the_gradient_of_a_gru_is_that_of_the_state_which_it_reads_on_from(netwo
 
 def test_a_gru_that_hears_nothing_keeps_the_share_that_its_bias_says(network, windows):
     theirs = network("gru")
-    kernel, recurrent, bias, *head = (np.zeros_like(each) for each in theirs.weights)
+    kernel, recurrent, bias, *head = (np.zeros_like(weight) for weight in theirs.weights)
     bias[0, :UNITS], bias[1, :UNITS] = 1.0, 0.5  # both biases of the update gate
     bias[0, UNITS : 2 * UNITS] = -2.0
     quiet = KerasNetwork(

@@ -31,7 +31,7 @@ def pairs(fitting):
     networks = {}
     for model in ("simple_rnn", "lstm"):
         network = fitting.layers.build(Architecture(model=model, steps=STEPS, features=FEATURES, units=UNITS), seed=2)
-        network.set_weights([each + rng.normal(0, 0.1, each.shape) for each in network.get_weights()])
+        network.set_weights([weight + rng.normal(0, 0.1, weight.shape) for weight in network.get_weights()])
         weights = Weights.from_keras(model, network.get_weights(), features=FEATURES, units=UNITS)
         networks[model] = network, weights
     return networks, rng.normal(size=(STEPS, ROWS, FEATURES))
@@ -60,7 +60,7 @@ def test_every_gate_and_state_of_the_lstm_equals_keras_cell(pairs):
     network, weights = networks["lstm"]
     trace = forward(weights, windows)
     cell = network.layers[1].cell
-    kernel, recurrent, bias = (each.astype(np.float32) for each in network.get_weights()[:3])
+    kernel, recurrent, bias = (weight.astype(np.float32) for weight in network.get_weights()[:3])
     h = c = ops.zeros((ROWS, UNITS))
     for t, bars in enumerate(windows.astype(np.float32)):
         sums = np.array(bars @ kernel + np.array(h) @ recurrent + bias)
@@ -84,7 +84,7 @@ def test_the_gradient_at_every_lag_equals_the_tape(pairs, model):
     batch = tf.constant(windows.transpose(1, 0, 2), tf.float32)
     for flow in backward(weights, trace, last):
         at = STEPS - 1 - flow.lag
-        states = [tf.constant(each[at], tf.float32) for each in ((trace.h, trace.c) if len(trace.c) else (trace.h,))]
+        states = [tf.constant(state[at], tf.float32) for state in ((trace.h, trace.c) if len(trace.c) else (trace.h,))]
         with tf.GradientTape() as tape:
             tape.watch(states)
             rest = batch[:, at + 1 :]

@@ -113,11 +113,11 @@ def test_choices_are_in_metrics_config_and_sentences(run):
     backtest = evaluate(run, rules=rules(**CHOOSING))
     choices = backtest.metrics["trading"]["choices"]
     assert len(choices) == 2 * 3 * 3  # models, members, folds
-    lstm = [each["band"] for each in choices if (each["model"], each["member"]) == ("lstm", "ensemble")]
+    lstm = [choice["band"] for choice in choices if (choice["model"], choice["member"]) == ("lstm", "ensemble")]
     assert backtest.config["chosen_bands"]["lstm"] == lstm
-    chosen = f"the LSTM {', '.join(f'{each:g}' for each in lstm)}"
+    chosen = f"the LSTM {', '.join(f'{band:g}' for band in lstm)}"
     assert any(chosen in text for text in trading_notes(backtest.metrics["trading"]))
-    assert all(each["calibration"] == "temperature" and each["rows"] > 50 for each in choices)
+    assert all(choice["calibration"] == "temperature" and choice["rows"] > 50 for choice in choices)
     assert json.loads((run.folder / "backtests" / backtest.name / "config.json").read_text())["chosen_bands"]
     assert backtest.signals["target"].between(0, 2).all()
 
@@ -141,20 +141,20 @@ def test_a_threshold_from_test_rows_is_caught(run, monkeypatch):
     monkeypatch.setattr(strategy, "accounts", leaky(accounts))
     certificate = certified(run, rules(threshold="auto"))
     assert not certificate["passed"]
-    assert any("bands of fold" in each and "scrambled" in each for each in certificate["failures"])
+    assert any("bands of fold" in failure and "scrambled" in failure for failure in certificate["failures"])
 
 
 @pytest.mark.parametrize("kind", ["temperature", "isotonic"])
 def test_a_calibration_from_test_rows_is_caught(run, monkeypatch, kind):
     monkeypatch.setattr(strategy, "accounts", leaky(accounts))
     certificate = certified(run, rules(calibration=kind))
-    assert any("calibrations of fold" in each for each in certificate["failures"])
+    assert any("calibrations of fold" in failure for failure in certificate["failures"])
 
 
 def test_a_validation_file_that_holds_test_rows_is_caught(run):
     write_parquet(run.folder / "validation.parquet", run.predictions())
     certificate = certified(run, rules(threshold="auto"))
-    assert any("is known too late for what is chosen on it" in each for each in certificate["failures"])
+    assert any("is known too late for what is chosen on it" in failure for failure in certificate["failures"])
 
 
 def test_a_size_that_knows_the_next_bar_is_caught(run, monkeypatch):
@@ -163,7 +163,7 @@ def test_a_size_that_knows_the_next_bar_is_caught(run, monkeypatch):
     honest = market_state.trailing_volatility
     monkeypatch.setattr(market_state, "trailing_volatility", lambda close, **more: np.roll(honest(close, **more), -2))
     certificate = certified(run, rules(sizing="volatility"))
-    assert any("targets before those of fold" in each for each in certificate["failures"])
+    assert any("targets before those of fold" in failure for failure in certificate["failures"])
 
 
 def test_nothing_is_traded_at_an_open_without_volume_and_that_is_said(run):
@@ -176,7 +176,7 @@ def test_nothing_is_traded_at_an_open_without_volume_and_that_is_said(run):
     assert not silent["position"].any()
     assert not silent["traded"].any()
     assert backtest.metrics["trading"]["bars_without_volume"] == 41
-    assert any("41 bars had no volume" in each for each in trading_notes(backtest.metrics["trading"]))
+    assert any("41 bars had no volume" in note for note in trading_notes(backtest.metrics["trading"]))
     assert backtest.metrics["certificate"]["passed"]
 
 
@@ -190,7 +190,7 @@ def test_a_source_without_any_volume_says_nothing_about_trading(run):
 def test_ruin_is_said_and_an_account_never_falls_below_zero(run):
     backtest = evaluate(run, rules=rules(costs=Costs(fee_bps=9_000, slippage_bps=2_000)))
     assert set(backtest.metrics["trading"]["ruined"]) >= {"lstm", "simple_rnn", "buy_and_hold"}
-    assert any(each.startswith("The LSTM lost everything on 20") for each in trading_notes(backtest.metrics["trading"]))
+    assert any(note.startswith("The LSTM lost everything on 20") for note in trading_notes(backtest.metrics["trading"]))
     assert backtest.ledger["net_return"].min() == -1.0
     assert backtest.metrics["performance"]["lstm"]["ensemble"]["total_return"] == -1.0
     assert backtest.metrics["certificate"]["passed"]
@@ -201,7 +201,7 @@ def test_a_model_that_never_trades_is_said_to_and_tells_nothing(run):
     assert "The LSTM and the SimpleRNN never held a position." in trading_notes(backtest.metrics["trading"])
     assert backtest.metrics["verdict"]["money"] == "inconclusive"
     money = Verdict.from_json(backtest.metrics["verdict"]).of("money")
-    assert {each.reason for each in money if each.benchmark != "previous_sign"} == {"never_traded"}
+    assert {comparison.reason for comparison in money if comparison.benchmark != "previous_sign"} == {"never_traded"}
     assert not backtest.ledger[backtest.ledger["model"] == "lstm"]["cost"].any()
 
 
@@ -286,14 +286,16 @@ def test_constant_prices_choose_to_stand_aside_and_say_why(run):
 def test_a_single_seed_is_traded_alone_and_its_spread_is_not_made_up(tmp_path):
     backtest = evaluate(tradable_run(tmp_path, bars=500, folds=2, seeds=1), rules=rules(**CHOOSING))
     one, mean = (
-        backtest.ledger[(backtest.ledger["model"] == "lstm") & (backtest.ledger["member"] == each)]
-        for each in ("0", "ensemble")
+        backtest.ledger[(backtest.ledger["model"] == "lstm") & (backtest.ledger["member"] == member)]
+        for member in ("0", "ensemble")
     )
     np.testing.assert_array_equal(one["net_return"], mean["net_return"])
     assert backtest.metrics["performance"]["lstm"]["spread"]["total_return"]["std"] is None
-    assert {each["reason"] for each in backtest.metrics["verdict"]["comparisons"] if each["question"] == "skill"} == {
-        "single_seed"
-    }
+    assert {
+        comparison["reason"]
+        for comparison in backtest.metrics["verdict"]["comparisons"]
+        if comparison["question"] == "skill"
+    } == {"single_seed"}
 
 
 def test_paths_of_a_combinatorial_run_are_traded_but_nothing_is_chosen_on_rows_that_come_later(run, tmp_path):

@@ -38,16 +38,17 @@ def test_prices_that_never_move_show_neither_skill_nor_money(tmp_path: Path) -> 
     for file in ("predictions.parquet", "validation.parquet"):
         rewrite(run, file, lambda rows: rows.assign(forward_return=0.0, target=rows["target"] * 0))
     verdict, sentences = judged(run)
-    assert {each.answer for each in verdict.comparisons} == {"inconclusive"}
-    assert {each.reason for each in verdict.of("skill")} == {"no_variation"}
-    assert any(each.difference for each in verdict.of("money"))  # some paid more costs than others, which is no skill
-    assert any("the difference never varied" in each for each in sentences)
+    assert {comparison.answer for comparison in verdict.comparisons} == {"inconclusive"}
+    assert {comparison.reason for comparison in verdict.of("skill")} == {"no_variation"}
+    # some paid more costs than others, which is no skill
+    assert any(comparison.difference for comparison in verdict.of("money"))
+    assert any("the difference never varied" in sentence for sentence in sentences)
 
 
 def test_one_day_of_bars_claims_nothing_whatever_its_skill(tmp_path: Path) -> None:
     verdict, sentences = judged(build_run(tmp_path, bars=700, interval="30s", edge=5.0, backtest=None))
-    assert {each.answer for each in verdict.comparisons} == {"inconclusive"}
-    assert "too_few_sessions" in {each.reason for each in verdict.comparisons}
+    assert {comparison.answer for comparison in verdict.comparisons} == {"inconclusive"}
+    assert "too_few_sessions" in {comparison.reason for comparison in verdict.comparisons}
     assert "1 session cannot speak for other days." in sentences
 
 
@@ -66,11 +67,11 @@ def test_identical_networks_do_not_differ(tmp_path: Path) -> None:
     for file in ("predictions.parquet", "validation.parquet"):
         rewrite(run, file, copied)
     verdict, _ = judged(run)
-    for each in (verdict.skill, verdict.money):
-        assert each is not None
-        assert (each.answer, each.reason, each.difference) == ("inconclusive", "no_variation", 0.0)
-        assert each.interval is None
-    assert {each.answer for each in verdict.of("skill", family="base_rate")} == {"better"}
+    for answer in (verdict.skill, verdict.money):
+        assert answer is not None
+        assert (answer.answer, answer.reason, answer.difference) == ("inconclusive", "no_variation", 0.0)
+        assert answer.interval is None
+    assert {comparison.answer for comparison in verdict.of("skill", family="base_rate")} == {"better"}
 
 
 @pytest.mark.parametrize("edge", [0.0, 5.0])
@@ -80,8 +81,8 @@ def test_a_network_that_never_trades_earns_neither_more_nor_less(tmp_path: Path,
     for file in ("predictions.parquet", "validation.parquet"):
         rewrite(run, file, lambda rows: rows.assign(probability=rows["probability"] * rows["model"].map(silent)))
     verdict, sentences = judged(run)
-    lstm = [each for each in verdict.of("money") if each.model == "lstm"]
-    assert {(each.answer, each.reason) for each in lstm} <= {
+    lstm = [comparison for comparison in verdict.of("money") if comparison.model == "lstm"]
+    assert {(comparison.answer, comparison.reason) for comparison in lstm} <= {
         ("inconclusive", "never_traded"), ("inconclusive", "no_variation")
     }  # fmt: skip
     assert "The LSTM never held a position." in sentences

@@ -132,7 +132,7 @@ def test_holding_the_universe_is_an_equal_part_of_every_symbol_alive(run, prices
     rows = run.predictions()
     alive = sorted(set(rows[rows["entry_at"] == day]["symbol"]))
     assert alive == ["A", "B", "D", "E", "F"]  # C has too little history to be tested yet
-    own = [each.rows(slice(int(np.searchsorted(each.opened_at, prices["A"].opened_at[300])), None)) for each in
+    own = [bars.rows(slice(int(np.searchsorted(bars.opened_at, prices["A"].opened_at[300])), None)) for bars in
            (prices[name] for name in alive)]  # fmt: skip
     assert held.loc[day, "net_return"] == pytest.approx(np.mean([e.open[1] / e.open[0] - 1 for e in own]), abs=1e-12)
     assert held["position"].iloc[:-1].max() < 1.2
@@ -146,8 +146,11 @@ def test_a_planted_edge_is_skill_over_the_panel_and_no_edge_is_none(tmp_path):
         tmp_path / "runs", tmp_path, prices=prices, edge={"simple_rnn": 0.0, "lstm": 0.2}, baselines=(), seeds=3
     )
     backtest = evaluate(run, rules=TradingConfig(policy="top-bottom:4", costs=Costs(fee_bps=0, slippage_bps=0)))
-    comparisons = {(each["model"], each["benchmark"]): each for each in backtest.metrics["verdict"]["comparisons"]
-                   if each["question"] == "skill"}  # fmt: skip
+    comparisons = {
+        (comparison["model"], comparison["benchmark"]): comparison
+        for comparison in backtest.metrics["verdict"]["comparisons"]
+        if comparison["question"] == "skill"
+    }
     assert comparisons["lstm", "simple_rnn"]["answer"] == "better"
     assert comparisons["lstm", "base_rate"]["answer"] == "better"
     assert comparisons["simple_rnn", "base_rate"]["answer"] == "inconclusive"
@@ -166,7 +169,7 @@ def test_a_planted_edge_is_skill_over_the_panel_and_no_edge_is_none(tmp_path):
 def test_contributions_of_the_symbols_add_up_to_what_the_account_earned_less_costs(run):
     backtest = evaluate(run, rules=TradingConfig(policy="top-bottom:2", costs=Costs(fee_bps=5, slippage_bps=0)))
     ledger = backtest.ledger[(backtest.ledger["model"] == "lstm") & (backtest.ledger["member"] == ENSEMBLE)]
-    total = sum(each["contribution"]["lstm"] for each in backtest.metrics["panel"]["by_symbol"])
+    total = sum(row["contribution"]["lstm"] for row in backtest.metrics["panel"]["by_symbol"])
     assert total == pytest.approx(float((ledger["gross_return"] - ledger["cost"]).sum()), abs=1e-12)
 
 
@@ -434,9 +437,11 @@ def test_tokyo_and_new_york_are_one_account_over_the_years_that_it_lasted(tmp_pa
 def test_a_difference_of_accounts_over_several_names_is_not_split_by_one_position(run):
     """Long and short by the same amount is no exposure of two: there is no one position to split by."""
     backtest = evaluate(run, rules=TradingConfig(policy="top-bottom:2", costs=COSTS))
-    money = [each for each in backtest.metrics["verdict"]["comparisons"] if each["question"] == "money"]
+    money = [
+        comparison for comparison in backtest.metrics["verdict"]["comparisons"] if comparison["question"] == "money"
+    ]
     assert money
-    assert all(each["attribution"] is None for each in money)
+    assert all(comparison["attribution"] is None for comparison in money)
 
 
 def test_a_symbol_that_decides_twice_at_a_time_is_one_line(run):

@@ -72,17 +72,17 @@ def test_a_portfolio_agrees_with_cash_and_shares(runs, weighting):
     times = ledger["time"].tolist()
     assert len(times) > 200
     opens, targets, tradable = [], [], []
-    for number, each in enumerate(alone):
-        row = [(one.model, one.member) for one in each.ledgers].index(("lstm", "ensemble"))
-        bar_of = dict(zip(pd.DatetimeIndex(each.market.opened_at).tz_localize("UTC"), range(10_000), strict=False))
+    for number, accounts in enumerate(alone):
+        row = [(one.model, one.member) for one in accounts.ledgers].index(("lstm", "ensemble"))
+        bar_of = dict(zip(pd.DatetimeIndex(accounts.market.opened_at).tz_localize("UTC"), range(10_000), strict=False))
         share = of(portfolio.holdings, model="lstm", member="ensemble", symbol=("AAPL", "MSFT", "IBM")[number])["share"]
         price, wanted, able, target = [], [], [], 0.0
         for at, part in zip(times, share, strict=True):
-            if at in bar_of and bar_of[at] < len(each.market.opens) - 1:
-                target = each.targets[row, bar_of[at]]
+            if at in bar_of and bar_of[at] < len(accounts.market.opens) - 1:
+                target = accounts.targets[row, bar_of[at]]
             elif at in bar_of:
                 target = 0.0
-            price.append(each.market.opens[bar_of[at]] if at in bar_of else price[-1])
+            price.append(accounts.market.opens[bar_of[at]] if at in bar_of else price[-1])
             wanted.append(target * part)
             able.append(at in bar_of)
         opens.append(price)
@@ -114,9 +114,9 @@ def test_equal_shares_add_up_and_go_to_those_that_are_left(runs):
     assert table.loc[: end - pd.Timedelta("1h")].round(12).eq(round(1 / 3, 12)).all(axis=None)
     assert table.loc[end:, ["AAPL", "MSFT"]].iloc[:-1].eq(0.5).all(axis=None)
     notes = trading_notes(portfolio.metrics["trading"])
-    assert any(f"IBM ends on {end:%Y-%m-%d}" in each for each in notes)
+    assert any(f"IBM ends on {end:%Y-%m-%d}" in note for note in notes)
     assert portfolio.metrics["trading"]["untradable_opens"]["MSFT"] > 0
-    assert any("could not be traded at some of" in each for each in notes)
+    assert any("could not be traded at some of" in note for note in notes)
     held = of(portfolio.holdings, symbol="IBM")
     assert not held.loc[held["time"] >= end, "position"].any()
 
@@ -217,7 +217,10 @@ def test_a_portfolio_is_saved_compared_and_found_again(runs):
     assert portfolio.name.startswith("AAPL+MSFT+IBM_equal_long-short_band-0.0_fee-3.0_slippage-4.0")
     again = load(runs[0].folder.parent, portfolio.name)
     pd.testing.assert_frame_equal(again.ledger, portfolio.ledger)
-    pairs = [(each["question"], each["model"], each["benchmark"]) for each in again.metrics["verdict"]["comparisons"]]
+    pairs = [
+        (comparison["question"], comparison["model"], comparison["benchmark"])
+        for comparison in again.metrics["verdict"]["comparisons"]
+    ]
     assert ("skill", "lstm", "simple_rnn") in pairs
     assert ("money", "lstm", "same_exposure") in pairs
     assert again.config["symbols"] == ["AAPL", "MSFT", "IBM"]
@@ -259,8 +262,8 @@ def test_the_command_joins_runs_and_writes_a_page_that_the_index_lists(runs, tmp
     assert command_line([*where, "AAPL", "MSFT", "--portfolio", "inverse-volatility", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     portfolio, families = answer["portfolio"], answer["families"]
-    assert {each["runs"] for each in families} == {2}
-    assert {each["symbol"] for family in families for each in family["members"]} == {"AAPL", "MSFT"}
+    assert {family["runs"] for family in families} == {2}
+    assert {member["symbol"] for family in families for member in family["members"]} == {"AAPL", "MSFT"}
     page, index = Path(portfolio["report"]).read_text(), (tmp_path / "reports" / "index.html").read_text()
     assert "Skill, LSTM against SimpleRNN: none of 2 verdicts claims a difference" in index
     assert f"Skill: {portfolio['verdict']['skill']}." in page

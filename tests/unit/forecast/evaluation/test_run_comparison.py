@@ -51,7 +51,7 @@ def daily(run, model, member="ensemble"):
 
 
 def test_the_difference_is_the_mean_over_common_days_with_the_interval_of_days_and_seeds(compared):
-    by_model = {each.model: each for each in differences(compared)}
+    by_model = {difference.model: difference for difference in differences(compared)}
     a, b = compared[1].run, compared[0].run
     mine, other = daily(a, "lstm"), daily(b, "lstm")
     assert by_model["lstm"].difference == pytest.approx(float((mine - other).mean()), rel=1e-12)
@@ -66,11 +66,11 @@ def test_the_difference_is_the_mean_over_common_days_with_the_interval_of_days_a
 
 
 def test_an_answer_is_given_exactly_where_the_interval_excludes_zero(compared):
-    tested = [each for each in differences(compared) if each.missing is None]
-    assert {each.answer for each in tested} == {"better"}
-    for each in tested:
-        excludes = each.low > 0 or each.high < 0
-        assert (each.answer != "inconclusive") == excludes == (each.p_adjusted < 0.05)
+    tested = [difference for difference in differences(compared) if difference.missing is None]
+    assert {difference.answer for difference in tested} == {"better"}
+    for difference in tested:
+        excludes = difference.low > 0 or difference.high < 0
+        assert (difference.answer != "inconclusive") == excludes == (difference.p_adjusted < 0.05)
 
 
 def test_runs_of_two_symbols_are_compared_on_the_days_they_share(runs):
@@ -82,7 +82,7 @@ def test_runs_of_two_symbols_are_compared_on_the_days_they_share(runs):
     assert 20 < comparison.days == len(days) < len(daily(compared[0].run, "lstm"))
     assert differing(compared) == {
         "symbol": ["AAPL", "MSFT"],
-        "bars used": [each.run.describe()["data"]["fingerprint"][:12] for each in compared],
+        "bars used": [candidate.run.describe()["data"]["fingerprint"][:12] for candidate in compared],
     }
 
 
@@ -90,10 +90,12 @@ def test_runs_without_a_common_day_say_so_and_show_the_rest(runs, tmp_path):
     from forecast.runs.catalog import open_run
 
     first, other = (open_compared(open_run(runs, name)) for name in ("AAPL-1d-aaaaaaaaaa", "MSFT-1d-cccccccccc"))
-    moved = tuple(run_comparison.replace(each, days=each.days + np.timedelta64(10_000, "D")) for each in other.accounts)
+    moved = tuple(
+        run_comparison.replace(account, days=account.days + np.timedelta64(10_000, "D")) for account in other.accounts
+    )
     compared = [first, run_comparison.replace(other, accounts=moved)]
     rows = differences(compared)
-    assert {each.missing for each in rows} == {"no_common_days"}
+    assert {difference.missing for difference in rows} == {"no_common_days"}
     assert "no day in common" in section.sentence(rows[0])
     page = write_run_comparison(compared, rows, folder=tmp_path)
     assert "no day in common" in page.read_text()
@@ -103,14 +105,14 @@ def test_two_backtests_of_one_run_are_compared_like_two_runs(runs, tmp_path):
     run = build_run(tmp_path / "runs", bars=300, folds=1, seeds=2)
     save_backtest(run, "again", bars_per_year=252.0)
     compared = [open_compared(run, backtest=name) for name in ("default", "again")]
-    assert {each.missing for each in differences(compared)} == {"same_returns"}
+    assert {difference.missing for difference in differences(compared)} == {"same_returns"}
     with pytest.raises(RunError, match=r"Expected a backtest of run .* \(default, again\), got 'other'"):
         open_compared(run, backtest="other")
 
 
 def test_a_single_seed_is_compared_by_its_days_alone(tmp_path):
     runs = [build_run(tmp_path, name=f"A-1d-{number}", bars=300, folds=1, seeds=1, edge=number) for number in (0, 1)]
-    by_model = {each.model: each for each in differences([open_compared(run) for run in runs])}
+    by_model = {difference.model: difference for difference in differences([open_compared(run) for run in runs])}
     assert by_model["lstm"].p_value is not None
 
 
@@ -120,7 +122,7 @@ def test_settings_that_differ_are_on_the_page_with_each_run_linked_that_has_one(
     about = read_json(other.folder / "run.json")
     write_json(other.folder / "run.json", {**about, "config": {**about["config"], "window": 60, "note<b>": "<i>"}})
     (tmp_path / "A-1d-one.html").touch()
-    compared = [open_compared(each) for each in (run, other)]
+    compared = [open_compared(candidate) for candidate in (run, other)]
     assert differing(compared) == {"window": [30, 60], "note<b>": [None, "<i>"]}
     text = write_run_comparison(compared, differences(compared), folder=tmp_path).read_text()
     assert '<th scope="row">window</th><td>30</td><td>60</td>' in text

@@ -58,7 +58,7 @@ def test_a_log_that_was_cut_is_said_in_terminal_page_and_json(run, tmp_path, cap
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
     backtest = evaluate(run, rules=TradingConfig())
     assert "does not follow from the line before it" in backtest.metrics["trials"]["problems"][0]
-    assert [each["code"] for each in backtest.metrics["verdict"]["caveats"]].count("trial_log") == 1
+    assert [caveat["code"] for caveat in backtest.metrics["verdict"]["caveats"]].count("trial_log") == 1
     page = write_report(run, backtest=backtest.name, folder=tmp_path)
     assert "It cannot be relied on: line 1 does not follow" in page.read_text()
     print_backtest(backtest, page, symbol="AAPL")

@@ -37,8 +37,8 @@ def forward(model, weights, window):
 def test_the_network_equals_the_cell_written_out_in_numpy(fitting, model):
     network = fitting.layers.build(architecture(fitting, model), seed=1)
     windows = np.random.default_rng(0).normal(size=(4, 7, 8)).astype(np.float32)
-    network.set_weights([each + np.float32(0.1) for each in network.get_weights()])
-    weights = [each.astype(np.float64) for each in network.get_weights()]
+    network.set_weights([weight + np.float32(0.1) for weight in network.get_weights()])
+    weights = [weight.astype(np.float64) for weight in network.get_weights()]
     expected = [forward(model, weights, window.astype(np.float64)) for window in windows]
     np.testing.assert_allclose(np.array(network(windows))[:, 0], expected, atol=1e-6)
 
@@ -82,7 +82,7 @@ def test_epochs_of_two_compiled_calls_equal_a_plain_keras_loop(fitting, task, mo
     windows, fold, scaler = task
     chosen, limits = architecture(fitting, model), budget(fitting, epochs=6)
     fitted = fitting.fit(windows, fold, scaler, architecture=chosen, seed=3, budget=limits)
-    weight_seed, order_seed = (int(each) for each in np.random.SeedSequence((3, fold.number)).generate_state(2))
+    weight_seed, order_seed = (int(state) for state in np.random.SeedSequence((3, fold.number)).generate_state(2))
     network = fitting.layers.build(chosen, seed=weight_seed)
     network.compile(keras.optimizers.Adam(0.01, global_clipnorm=1.0), keras.losses.BinaryCrossentropy(from_logits=True))
     shuffle = np.random.default_rng(order_seed)
@@ -241,7 +241,7 @@ def test_a_member_whose_numbers_are_not_finite_forecasts_one_half_and_keeps_the_
     assert member.diverged == 1
     np.testing.assert_array_equal(member.probability, np.full(len(fold.test), 0.5))
     np.testing.assert_array_equal(member.validation, np.full(len(fold.validation), 0.5))
-    assert [len(each) for each in (member.loss, member.val_loss, member.seconds)] == [0, 0, 0]
+    assert [len(curve) for curve in (member.loss, member.val_loss, member.seconds)] == [0, 0, 0]
     calm = fitting.fit(windows, fold, scaler, architecture=chosen, seed=0, budget=budget(fitting))
     assert calm.diverged is None
     assert np.isfinite(calm.loss).all()

@@ -26,7 +26,7 @@ def member(fitting, architecture, folder):
     """A Keras network whose weights, biases too, are not zero, and the file of them."""
     network = fitting.layers.build(architecture, seed=1)
     rng = np.random.default_rng(2)
-    network.set_weights([each + rng.normal(0, 0.06, each.shape) for each in network.get_weights()])
+    network.set_weights([weight + rng.normal(0, 0.06, weight.shape) for weight in network.get_weights()])
     network.save_weights(folder / "member.weights.h5")
     return network, folder / "member.weights.h5"
 
@@ -63,7 +63,7 @@ def test_a_window_has_the_same_digits_alone_and_among_others(values):
         of("lstm", bidirectional=True), of("lstm", layer_norm=True), of("lstm_in_step"), of("cnn"), of("dense"),
         of("lstm_one_to_one"), of("lstm_encoder_decoder", ahead=3), of("my_networks:build"),
     ],
-    ids=lambda each: f"{each.model}-{each.layer_norm}-{each.bidirectional}",
+    ids=lambda architecture: f"{architecture.model}-{architecture.layer_norm}-{architecture.bidirectional}",
 )  # fmt: skip
 def test_what_is_not_written_out_is_left_to_keras(architecture):
     assert not prediction.is_plain(architecture)

@@ -91,11 +91,11 @@ def test_networks_begin_as_keras_own_layers_do(fitting, model):
     layer.build((None, 7, 8))
     kernel, recurrent, bias = layer.get_weights()
     limit = np.sqrt(6 / sum(kernel.shape))
-    for each in (kernel, weights[0]):
-        assert 0.98 * limit < np.abs(each).max() <= limit
-        assert np.std(each) == pytest.approx(limit / np.sqrt(3), rel=0.05)
-    for each in (recurrent, weights[1]):
-        np.testing.assert_allclose(each @ each.T, np.eye(units), atol=1e-5)
+    for matrix in (kernel, weights[0]):
+        assert 0.98 * limit < np.abs(matrix).max() <= limit
+        assert np.std(matrix) == pytest.approx(limit / np.sqrt(3), rel=0.05)
+    for matrix in (recurrent, weights[1]):
+        np.testing.assert_allclose(matrix @ matrix.T, np.eye(units), atol=1e-5)
     np.testing.assert_array_equal(bias, weights[2])
     limit = np.sqrt(6 / (units + 1))
     assert 0.9 * limit < np.abs(weights[3]).max() <= limit
@@ -124,7 +124,7 @@ def test_a_label_that_only_its_own_bar_shows_is_learnt_in_step(fitting, task):
     turned = np.where(silent == 0, 1 - planted_rows[0].targets, planted_rows[0].targets)
     quiet = (planted_rows[0], dataclasses.replace(fold, weights=silent), planted_rows[2])
     loud = (dataclasses.replace(planted_rows[0], targets=turned), quiet[1], planted_rows[2])
-    one, other = (fit(fitting, each, architecture(fitting, "gru_in_step"), epochs=12) for each in (quiet, loud))
+    one, other = (fit(fitting, prices, architecture(fitting, "gru_in_step"), epochs=12) for prices in (quiet, loud))
     np.testing.assert_array_equal(one.probability, other.probability)  # a row of weight 0 teaches nothing
 
 

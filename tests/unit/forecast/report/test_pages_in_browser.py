@@ -97,8 +97,8 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     prices = {symbol: panel_bars(symbol, bars=400) for symbol in ("AAA", "BBB", "CCC")}
     run, _ = panel_run(folder / "runs", folder, prices=prices, edge={"lstm": 0.05, "logistic": 0.0})
     backtest = evaluate(run, rules=TradingConfig(policy="long-flat"))
-    most = sorted(backtest.metrics["panel"]["by_symbol"], key=lambda each: -each["contribution"]["lstm"])
-    return write_report(run, backtest=backtest.name, folder=folder), [each["symbol"] for each in most]
+    most = sorted(backtest.metrics["panel"]["by_symbol"], key=lambda row: -row["contribution"]["lstm"])
+    return write_report(run, backtest=backtest.name, folder=folder), [row["symbol"] for row in most]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
@@ -304,7 +304,7 @@ def test_runs_are_sorted_by_a_click(page: Page, index: Path) -> None:
     page.evaluate("document.querySelectorAll('#runs thead button')[4].click()")
     ratios = page.evaluate("[...document.querySelectorAll('#runs tbody tr')].map(row => row.cells[4].dataset.value)")
     assert ratios[-1] == ""  # what has no number stands last, either way
-    assert [float(each) for each in ratios[:-1]] == sorted(map(float, ratios[:-1]), reverse=True)
+    assert [float(ratio) for ratio in ratios[:-1]] == sorted(map(float, ratios[:-1]), reverse=True)
     page.evaluate("document.querySelectorAll('#runs thead button')[4].click()")
     again = page.evaluate("[...document.querySelectorAll('#runs tbody tr')].map(row => row.cells[4].dataset.value)")
     assert again == [*reversed(ratios[:-1]), ""]

@@ -72,7 +72,8 @@ def test_money_of_accounts_that_are_alike_or_idle_is_no_chance(material: PageCon
         pair = verdict.money
         assert pair is not None
         changed = [
-            replace(pair, answer="inconclusive", **changes) if each is pair else each for each in verdict.comparisons
+            replace(pair, answer="inconclusive", **changes) if comparison is pair else comparison
+            for comparison in verdict.comparisons
         ]
         return verdict_text(
             {**metrics, "verdict": replace(verdict, comparisons=tuple(changed)).to_json()}, symbol="WALK"
@@ -193,7 +194,7 @@ def test_baselines_stand_behind_the_networks_and_wait_in_the_legend(tmp_path: Pa
     assert tables.prediction(material)["columns"] == ["LSTM", "SimpleRNN", "Logistic regression", "No skill"]
     verdict = Verdict.from_json(material.metrics["verdict"])
     assert len(verdict.of("skill")) == 1 + 2 + 2 + 1  # the pair, the base rate, the baseline, the baseline's own
-    assert {each.reason for each in verdict.of("skill", family="base_rate")} == {"single_seed"}
+    assert {comparison.reason for comparison in verdict.of("skill", family="base_rate")} == {"single_seed"}
 
 
 def test_a_run_without_evidence_has_fewer_answers(material: PageContext) -> None:

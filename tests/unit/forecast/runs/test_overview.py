@@ -32,7 +32,7 @@ def runs(built, tmp_path):
 
 
 def one(runs, name):
-    return next(each for each in summaries(runs) if each.run == name)
+    return next(summary for summary in summaries(runs) if summary.run == name)
 
 
 def test_the_numbers_are_those_of_the_newest_backtest(runs):
@@ -65,7 +65,7 @@ def test_every_change_of_a_run_is_noticed(runs):
     assert one(runs, run.name).status == "unreadable"
     assert "run.json" in one(runs, run.name).problem
     shutil.rmtree(run.folder)
-    assert [each.run for each in summaries(runs)] == ["MSFT-1d-bbbbbbbbbb"]
+    assert [summary.run for summary in summaries(runs)] == ["MSFT-1d-bbbbbbbbbb"]
 
 
 def test_a_run_whose_description_is_gone_is_listed_as_unreadable(runs):

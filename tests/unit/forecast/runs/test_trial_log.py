@@ -17,8 +17,8 @@ AAPL = Experiment("AAPL")
 
 
 def train(folder, *, units=(32,), run="r", experiment=AAPL):
-    for each in units:
-        trial_log.record_training(folder, replace(experiment, units=each), run=f"{run}{each}")
+    for unit in units:
+        trial_log.record_training(folder, replace(experiment, units=unit), run=f"{run}{unit}")
 
 
 def lines(folder):
@@ -151,9 +151,9 @@ def _train_ten(folder, first):
 def test_two_processes_at_once_lose_no_line_and_keep_the_chain(tmp_path):
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_train_ten, args=(tmp_path, first)) for first in (1, 101)]
-    for each in workers:
-        each.start()
-    for each in workers:
-        each.join()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
     log = trial_log.read(tmp_path)
     assert (log.trial_count, log.problems) == (20, ())

@@ -35,7 +35,7 @@ def target(day: int, position: float, price: float, *, run: str = "A-1") -> Targ
 
 
 def evening(journal, targets, *, day, cash, live=None, time=EVENING, actions=Actions.none):
-    live = {run: run[0] for run in ({each.run for each in targets} if live is None else live)}
+    live = {run: run[0] for run in ({target.run for target in targets} if live is None else live)}
     orders = next_orders(journal, targets, live=live, cash=cash, actions=actions, now=at(day, time))
     earlier = set(map(id, journal))
     journal += [order for order in orders.values() if id(order) not in earlier]

@@ -14,13 +14,13 @@ def test_a_defect_in_one_run_is_a_reason_like_any_other(tmp_path) -> None:
     ]
     symbols = []
 
-    def ask(each):
-        symbols.append(each.symbol)
-        raise {"A": IndexError("out of range"), "B": RunError("It is gone."), "C": MemoryError("8 GB")}[each.symbol]
+    def ask(live_run):
+        symbols.append(live_run.symbol)
+        raise {"A": IndexError("out of range"), "B": RunError("It is gone."), "C": MemoryError("8 GB")}[live_run.symbol]
 
     evening = ask_all(runs, ask=ask, journal=Journal(tmp_path), now=np.datetime64("2024-01-02T22:00", "ns"))
     assert symbols == ["A", "B", "C"]
-    assert [(each.symbol, each.reason.split(".")[0]) for each in evening.failures] == [
+    assert [(failure.symbol, failure.reason.split(".")[0]) for failure in evening.failures] == [
         ("A", "IndexError: out of range"), ("B", "It is gone"),
         ("C", "Expected more memory than there is (8 GB)")
     ]  # fmt: skip

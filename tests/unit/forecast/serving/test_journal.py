@@ -70,7 +70,7 @@ def test_a_journal_that_was_cut_loses_its_last_line_alone_and_is_written_on(jour
     assert page.damaged == (() if cut == 1 else (2,))
     assert journal.path.read_bytes().startswith(whole[:-cut])  # nothing was taken away
     assert journal.record([last]) == [last]
-    assert sorted(each.decided_at for each in journal.read().entries) == [
+    assert sorted(entry.decided_at for entry in journal.read().entries) == [
         first.decided_at,
         last.decided_at,
         fresh.decided_at,
@@ -92,7 +92,7 @@ def test_two_programs_at_once_write_each_signal_once(journal):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(each.run for each in journal.read().entries) == sorted(each.run for each in entries)
+    assert sorted(entry.run for entry in journal.read().entries) == sorted(entry.run for entry in entries)
     assert [json.loads(line)["event"] for line in journal.path.read_text().splitlines()] == ["signal"] * 20
 
 

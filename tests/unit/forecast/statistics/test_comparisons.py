@@ -36,7 +36,9 @@ def scores(*, lstm: float, simple_rnn: float = 0.0, seeds: int = 3, logistic: fl
 
 
 def find(comparisons: list[Comparison], model: str, benchmark: str) -> Comparison:
-    return next(each for each in comparisons if (each.model, each.benchmark) == (model, benchmark))
+    return next(
+        comparison for comparison in comparisons if (comparison.model, comparison.benchmark) == (model, benchmark)
+    )
 
 
 def accounts(positions: dict[tuple[str, str], np.ndarray], *, fee_bps: float = 1.0, edge: float = 0.0) -> list[Ledger]:
@@ -45,10 +47,10 @@ def accounts(positions: dict[tuple[str, str], np.ndarray], *, fee_bps: float = 1
     times = np.datetime64("2015-01-01T14:30", "ns") + np.arange(DAYS + 1) * np.timedelta64(1, "D")
     return [
         trade(
-            each, symbol="TEST", model=model, member=member, opened_at=times, opens=opens,
+            position, symbol="TEST", model=model, member=member, opened_at=times, opens=opens,
             costs=Costs(fee_bps=fee_bps, slippage_bps=0),
         )
-        for (model, member), each in positions.items()
+        for (model, member), position in positions.items()
     ]  # fmt: skip
 
 
@@ -86,10 +88,11 @@ def test_skill_is_better_where_the_interval_lies_above_zero_and_its_mirror_worse
 def test_a_family_shares_its_level_and_the_pair_stands_alone() -> None:
     comparisons = skill_comparisons(scores(lstm=0.0, logistic=0.0))
     assert find(comparisons, "lstm", "simple_rnn").level == 0.95
-    levels = {each.level for each in comparisons if each.family == "base_rate"}
+    levels = {comparison.level for comparison in comparisons if comparison.family == "base_rate"}
     assert max(levels) <= 1 - 0.05 / 2 + 1e-12
-    assert [each.benchmark for each in comparisons if each.family == "baselines"] == ["logistic", "logistic"]
-    assert [each.model for each in comparisons if each.family == "reference"] == ["logistic"]
+    baselines = [comparison for comparison in comparisons if comparison.family == "baselines"]
+    assert [comparison.benchmark for comparison in baselines] == ["logistic", "logistic"]
+    assert [comparison.model for comparison in comparisons if comparison.family == "reference"] == ["logistic"]
 
 
 def test_a_single_seed_gives_no_verdict() -> None:
@@ -99,9 +102,11 @@ def test_a_single_seed_gives_no_verdict() -> None:
 
 
 def test_a_test_that_can_claim_nothing_leaves_the_others_of_its_family_their_level() -> None:
-    comparisons = [each for each in skill_comparisons(scores(lstm=0.8, seeds=1)) if each.family == "base_rate"]
-    assert [(each.reason, each.p_value) for each in comparisons] == [("single_seed", None)] * 2
-    assert [each.level for each in comparisons] == pytest.approx([1 - 0.05 / 2] * 2)
+    comparisons = [
+        comparison for comparison in skill_comparisons(scores(lstm=0.8, seeds=1)) if comparison.family == "base_rate"
+    ]
+    assert [(comparison.reason, comparison.p_value) for comparison in comparisons] == [("single_seed", None)] * 2
+    assert [comparison.level for comparison in comparisons] == pytest.approx([1 - 0.05 / 2] * 2)
 
 
 COPIES = frozenset({("lstm", "1"), ("lstm", "2")})
@@ -173,8 +178,8 @@ def test_money_opens_behind_skill() -> None:
 
 
 def test_a_model_that_never_traded_is_compared_with_nothing() -> None:
-    idle = [replace(each, model="lstm") for each in traded() if each.model == "cash" for _ in range(1)]
-    ledgers = [each for each in traded() if each.model != "lstm"] + idle
+    idle = [replace(ledger, model="lstm") for ledger in traded() if ledger.model == "cash" for _ in range(1)]
+    ledgers = [ledger for ledger in traded() if ledger.model != "lstm"] + idle
     comparisons = money_comparisons(ledgers, sessions=None, skill=skill_comparisons(scores(lstm=0.5)))
     assert find(comparisons, "lstm", "simple_rnn").reason == "never_traded"
 
@@ -229,10 +234,10 @@ def test_timing_exposure_and_costs_add_up_to_the_difference() -> None:
     rows |= {("buy_and_hold", "ensemble"): np.ones(DAYS), ("cash", "ensemble"): np.zeros(DAYS)}
     ledgers = accounts(rows, fee_bps=9.0, edge=0.001)
     sessions = np.datetime64("2015-01-01") + np.append(np.arange(DAYS) // 2, DAYS // 2)
-    for each in money_comparisons(ledgers, sessions=sessions, skill=[]):
-        parts = each.attribution
+    for comparison in money_comparisons(ledgers, sessions=sessions, skill=[]):
+        parts = comparison.attribution
         assert parts is not None
-        assert parts.timing + parts.exposure + parts.costs == pytest.approx(each.difference, abs=1e-12)
+        assert parts.timing + parts.exposure + parts.costs == pytest.approx(comparison.difference, abs=1e-12)
 
 
 def test_a_constant_position_has_exposure_and_no_timing() -> None:
@@ -348,15 +353,15 @@ def test_money_of_days_has_the_estimate_of_the_sums_and_their_seeds() -> None:
 def test_a_position_in_many_assets_is_not_split_and_rounding_is_no_other_asset() -> None:
     ledgers = traded()
     apart = [
-        replace(each, gross_return=each.gross_return + shift) if each.model == "lstm" else each
+        replace(ledger, gross_return=ledger.gross_return + shift) if ledger.model == "lstm" else ledger
         for shift in (1e-8, 1e-11)
-        for each in ledgers
+        for ledger in ledgers
     ]
     many, one = apart[: len(ledgers)], apart[len(ledgers) :]
-    assert {each.attribution for each in money_comparisons(many, sessions=None, skill=[])} == {None}
-    assert None not in {each.attribution for each in money_comparisons(one, sessions=None, skill=[])}
-    joined = [replace(each, symbol="A+B") for each in ledgers]
-    assert {each.attribution for each in money_comparisons(joined, sessions=None, skill=[])} == {None}
+    assert {comparison.attribution for comparison in money_comparisons(many, sessions=None, skill=[])} == {None}
+    assert None not in {comparison.attribution for comparison in money_comparisons(one, sessions=None, skill=[])}
+    joined = [replace(ledger, symbol="A+B") for ledger in ledgers]
+    assert {comparison.attribution for comparison in money_comparisons(joined, sessions=None, skill=[])} == {None}
 
 
 def test_accounts_that_are_alike_differ_in_no_timing() -> None:
@@ -375,14 +380,14 @@ def test_a_last_session_of_one_bar_counts() -> None:
     for shift, reason in ((0, True), (1, False)):
         fewer = np.minimum(sessions, sessions[-2] - shift)
         comparisons = money_comparisons(traded(), sessions=fewer, skill=[])
-        assert all((each.reason != "too_few_sessions") == reason for each in comparisons)
+        assert all((comparison.reason != "too_few_sessions") == reason for comparison in comparisons)
 
 
 def test_a_baseline_that_never_trades_is_no_rival_and_one_that_does_is_the_only_one() -> None:
     ledgers = traded()
-    cash = next(each for each in ledgers if each.model == "cash")
-    busy = next(each for each in ledgers if each.model == "simple_rnn")
+    cash = next(ledger for ledger in ledgers if ledger.model == "cash")
+    busy = next(ledger for ledger in ledgers if ledger.model == "simple_rnn")
     rivals = [replace(cash, model="previous_sign"), replace(busy, model="logistic", member="ensemble")]
     comparisons = money_comparisons([*ledgers, *rivals], sessions=None, skill=[])
-    pairs = [(each.model, each.benchmark) for each in comparisons if each.family == "baselines"]
+    pairs = [(comparison.model, comparison.benchmark) for comparison in comparisons if comparison.family == "baselines"]
     assert pairs == [("lstm", "logistic"), ("simple_rnn", "logistic")]

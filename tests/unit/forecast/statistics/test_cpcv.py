@@ -37,7 +37,7 @@ def test_a_path_takes_each_group_from_the_fold_that_its_turn_names():
 
 
 def performance(*sharpes):
-    return {"seeds": {str(path): {"sharpe": each, "total_return": each} for path, each in enumerate(sharpes)}}
+    return {"seeds": {str(path): {"sharpe": sharpe, "total_return": sharpe} for path, sharpe in enumerate(sharpes)}}
 
 
 def test_the_difference_is_taken_path_by_path():

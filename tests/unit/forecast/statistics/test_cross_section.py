@@ -108,9 +108,9 @@ def test_groups_of_ranks_are_those_of_a_plain_loop(groups, ties):
         mine = np.flatnonzero(ranked.moment == day)
         place = (rankdata(forecast[mine]) - 0.5) / 7  # the share of names below, half of its own counted
         group = np.minimum(np.floor(place * groups + 1e-12), groups - 1).astype(int)
-        for each in set(group):
-            returns[day, each] = ranked.outcome[mine][group == each].mean()
-            rises[day, each] = (ranked.outcome[mine][group == each] > 0).mean()
+        for quantile in set(group):
+            returns[day, quantile] = ranked.outcome[mine][group == quantile].mean()
+            rises[day, quantile] = (ranked.outcome[mine][group == quantile] > 0).mean()
     quantiles = quantile_returns(forecast, ranked, groups=groups)
     for values, table in ((quantiles.returns, returns), (quantiles.hit_rates, rises)):
         for value, column in zip(values, table.T, strict=True):

@@ -39,7 +39,7 @@ def runs(p_values: list[float], *, money: float = 0.5) -> list[tuple[str, str, V
 
 
 def of(families: list[JointFamily], question: str) -> JointFamily:
-    return next(each for each in families if each.question == question)
+    return next(family for family in families if family.question == question)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -47,8 +47,8 @@ def test_holm_over_all_runs_rejects_what_statsmodels_rejects(seed: int) -> None:
     p_values = np.random.default_rng(seed).uniform(0, 0.02, 8).tolist()
     family = of(joint_families(runs(p_values)), "skill")
     rejected, adjusted, *_ = multipletests(p_values, alpha=0.05, method="holm")
-    assert [each.answer == "better" for each in family.members] == rejected.tolist()
-    assert [each.p_adjusted for each in family.members] == pytest.approx(adjusted.tolist())
+    assert [member.answer == "better" for member in family.members] == rejected.tolist()
+    assert [member.p_adjusted for member in family.members] == pytest.approx(adjusted.tolist())
 
 
 def test_one_significant_run_of_thirty_is_what_chance_gives() -> None:
@@ -64,7 +64,7 @@ def test_one_significant_run_of_thirty_is_what_chance_gives() -> None:
 
 def test_a_strong_run_remains_and_is_named() -> None:
     families = joint_families(runs([1e-6, 0.04, 0.6]))
-    assert [(each.symbol, each.alone, each.answer) for each in of(families, "skill").members] == [
+    assert [(member.symbol, member.alone, member.answer) for member in of(families, "skill").members] == [
         ("S0", "better", "better"), ("S1", "better", "inconclusive"), ("S2", "inconclusive", "inconclusive")
     ]  # fmt: skip
     assert "S0 (the LSTM better than the SimpleRNN) remains" in together(families)[0]
@@ -72,7 +72,7 @@ def test_a_strong_run_remains_and_is_named() -> None:
 
 def test_money_falls_with_the_skill_behind_it() -> None:
     families = joint_families(runs([1e-6, 0.04, 0.9], money=1e-9))
-    assert [each.answer for each in of(families, "money").members] == ["better", "inconclusive", "inconclusive"]
+    assert [member.answer for member in of(families, "money").members] == ["better", "inconclusive", "inconclusive"]
 
 
 def test_a_single_run_and_a_look_ahead_say_nothing_together() -> None:
@@ -85,7 +85,7 @@ def test_a_comparison_without_a_test_takes_part_with_a_p_value_of_one() -> None:
     verdicts = runs([0.02, 0.02])
     single = replace(verdicts[1][2].comparisons[0], reason="single_seed", p_value=None, answer="inconclusive")
     verdicts[1] = (*verdicts[1][:2], Verdict(comparisons=(single,)))
-    assert [each.p_adjusted for each in of(joint_families(verdicts), "skill").members] == [pytest.approx(0.04), 1.0]
+    assert [member.p_adjusted for member in of(joint_families(verdicts), "skill").members] == [pytest.approx(0.04), 1.0]
 
 
 def test_each_run_counts_once_and_money_comes_after_skill() -> None:

@@ -91,8 +91,8 @@ def test_what_an_experiment_states_others_like_it_find_four_times_in_five_howeve
         days, levels = rng.normal(0.0, 1.0, 200), rng.normal(0.0, spread, 3)
         seeds = days[:, None] + levels + rng.normal(0.0, 0.5, (200, 3))
         experiments.append(estimate_difference(seeds.mean(axis=1), np.zeros(200), seeds_a=seeds))
-    stated = np.array([each.minimum_detectable_effect(level=0.95, power=0.8) for each in experiments])
-    lows = np.array([each.interval(0.95)[0] for each in experiments])
+    stated = np.array([experiment.minimum_detectable_effect(level=0.95, power=0.8) for experiment in experiments])
+    lows = np.array([experiment.interval(0.95)[0] for experiment in experiments])
     assert np.mean(lows[:, None] + stated[None, :] > 0) == pytest.approx(0.8, abs=0.04)
 
 

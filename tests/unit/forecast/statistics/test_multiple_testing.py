@@ -46,7 +46,7 @@ def test_superior_predictive_ability_is_hansens_strategy_by_strategy(seed: int, 
 def test_a_hopeless_strategy_keeps_its_distance_and_another_is_centred(t_values: tuple[float, ...]) -> None:
     gain = np.random.default_rng(5).normal(0.0, 0.01, (60, len(t_values)))
     gain -= gain.mean(axis=0)
-    gain += [t * np.sqrt(variance_of_mean(each, block=1.0)) for t, each in zip(t_values, gain.T, strict=True)]
+    gain += [t * np.sqrt(variance_of_mean(column, block=1.0)) for t, column in zip(t_values, gain.T, strict=True)]
     ours = superior_predictive_ability(gain, np.zeros(60), block=1.0, draws=500, rng=np.random.default_rng(6))
     assert ours == hansens(gain, block=1.0, seed=6)
 
@@ -82,7 +82,7 @@ def test_the_confidence_set_removes_the_worst_of_those_left_pair_by_pair(seed: i
                     min(worst[i], t),
                 )
         so_far = max(so_far, float(np.mean(drawn > observed)))
-        out = min(left, key=lambda each: worst[each])
+        out = min(left, key=lambda candidate: worst[candidate])
         expected[names[out]] = so_far
         left.remove(out)
     expected[names[left[0]]] = 1.0

@@ -10,4 +10,4 @@ def test_a_planted_edge_is_found_in_most_panels_and_none_is_seldom_claimed():
     assert planted["worse"] == 0
     nothing = [answers(1_000 + number, edge=0.0, days=250) for number in range(30)]
     for pair in nothing[0]:
-        assert sum(each[pair] != "inconclusive" for each in nothing) < 6
+        assert sum(answers[pair] != "inconclusive" for answers in nothing) < 6

@@ -268,14 +268,14 @@ def test_a_few_lucky_days_rule_nobody_out() -> None:
     many[:20] += 0.05
     settings = {"block": 1.0, "draws": 2_000}
     values = [
-        superior_predictive_ability(each[:, None], common, **settings, rng=np.random.default_rng(0))
-        for each in (few, many)
+        superior_predictive_ability(returns[:, None], common, **settings, rng=np.random.default_rng(0))
+        for returns in (few, many)
     ]
     assert values[0] == 1.0
     assert values[1] < 0.05
     sets = [
-        confidence_set(np.stack([each, common], axis=1), "ab", **settings, rng=np.random.default_rng(0))
-        for each in (few, many)
+        confidence_set(np.stack([returns, common], axis=1), "ab", **settings, rng=np.random.default_rng(0))
+        for returns in (few, many)
     ]
     assert sets[0] == {"a": 1.0, "b": 1.0}
     assert sets[1]["b"] < 0.05

@@ -53,7 +53,8 @@ def test_the_order_alone_counts_so_that_overconfidence_changes_nothing() -> None
     probability, returns = rng.uniform(0.4, 0.6, (1, 80)), rng.normal(0, 0.01, 80)
     extreme = 1 / (1 + np.exp(-50 * (probability - 0.5)))
     first, second = (
-        skill_scores(predictions(each, returns), sessions={"A": sessions(80)}) for each in (probability, extreme)
+        skill_scores(predictions(predicted, returns), sessions={"A": sessions(80)})
+        for predicted in (probability, extreme)
     )
     np.testing.assert_allclose(first.ensembles["lstm"], second.ensembles["lstm"])
 

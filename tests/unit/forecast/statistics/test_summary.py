@@ -60,7 +60,8 @@ def test_the_summary_is_plain_json_in_the_agreed_shape() -> None:
     assert set(result["performance"]) == {"simple_rnn", "lstm", "buy_and_hold", "cash"}
     assert set(result["performance"]["lstm"]) == {"ensemble", "seeds", "spread"}
     assert set(result["prediction"]) == {"simple_rnn", "lstm"}
-    assert [(each["question"], each["model"], each["benchmark"]) for each in result["verdict"]["comparisons"]] == [
+    comparisons = result["verdict"]["comparisons"]
+    assert [tuple(comparison[key] for key in ("question", "model", "benchmark")) for comparison in comparisons] == [
         ("skill", "lstm", "simple_rnn"), ("skill", "lstm", "base_rate"), ("skill", "simple_rnn", "base_rate"),
         ("money", "lstm", "simple_rnn"),
         ("money", "simple_rnn", "buy_and_hold"), ("money", "lstm", "buy_and_hold"),
@@ -115,13 +116,13 @@ def test_more_trials_deflate_a_sharpe_ratio() -> None:
 
 def test_a_model_that_never_trades_has_evidence_too() -> None:
     ledgers, predictions = experiment()
-    idle = [each for each in ledgers if each.model != "lstm"]
+    idle = [ledger for ledger in ledgers if ledger.model != "lstm"]
     idle += [replace(ledgers[-1], model="lstm", member=member) for member in ("ensemble", "0", "1")]
     result = json.loads(json.dumps(summary(idle, predictions), allow_nan=False))
     assert result["evidence"]["sharpe"]["lstm"] == {
         "probability": None, "deflated": None, "autocorrelation": None, "trials": 2, "effective_trials": 2.0,
     }  # fmt: skip
-    pair = next(each for each in result["verdict"]["comparisons"] if each["question"] == "money")
+    pair = next(comparison for comparison in result["verdict"]["comparisons"] if comparison["question"] == "money")
     assert (pair["answer"], pair["reason"]) == ("inconclusive", "never_traded")
     assert result["evidence"]["break_even"]["lstm"]["reason"] == "no difference in trading"
 
@@ -131,12 +132,12 @@ def test_few_bars_have_no_evidence_but_a_verdict() -> None:
     result = summary(ledgers, predictions)
     assert "confidence_set" not in result["evidence"]  # type: ignore[operator]
     assert result["verdict"]["skill"] == "inconclusive"  # type: ignore[index]
-    assert {each["code"] for each in result["verdict"]["caveats"]} >= {"few_sessions"}  # type: ignore[index]
+    assert {caveat["code"] for caveat in result["verdict"]["caveats"]} >= {"few_sessions"}  # type: ignore[index]
 
 
 def test_a_single_seed_has_no_standard_deviation() -> None:
     ledgers, predictions = experiment()
-    few = [each for each in ledgers if each.member != "1"]
+    few = [ledger for ledger in ledgers if ledger.member != "1"]
     assert summary(few, predictions)["performance"]["lstm"]["spread"]["sharpe"]["std"] is None  # type: ignore[index]
 
 
@@ -162,7 +163,7 @@ def test_decisions_filled_at_their_own_time_are_told() -> None:
     ledgers, predictions = experiment()
     predictions = predictions.reset_index(drop=True)
     predictions["decided_at"] = predictions["entry_at"] - np.timedelta64(1, "s")
-    codes = [each["code"] for each in summary(ledgers, predictions)["verdict"]["caveats"]]  # type: ignore[index]
+    codes = [caveat["code"] for caveat in summary(ledgers, predictions)["verdict"]["caveats"]]  # type: ignore[index]
     assert "filled_at_once" not in codes
     late = predictions.groupby(["model", "seed"]).cumcount() % 2 == 0
     predictions.loc[late, "decided_at"] = predictions["entry_at"]
@@ -181,7 +182,7 @@ def with_validation(predictions: pd.DataFrame, *, rate: float, probability: floa
         validation=validation,
     )  # fmt: skip
     caveats: list[dict[str, object]] = result["verdict"]["caveats"]
-    return [each for each in caveats if each["code"] == "nothing_learned"]
+    return [caveat for caveat in caveats if caveat["code"] == "nothing_learned"]
 
 
 def test_log_loss_is_held_against_the_base_rate_that_was_known_before_the_tests() -> None:
@@ -189,7 +190,7 @@ def test_log_loss_is_held_against_the_base_rate_that_was_known_before_the_tests(
     risen = predictions.assign(target=1.0)  # in the tests every price rose, which nobody knew before
     assert with_validation(risen, rate=0.5, probability=0.6) == []
     caveats = with_validation(risen, rate=0.7, probability=0.6)
-    assert [each["subject"] for each in caveats] == ["simple_rnn", "lstm"]
+    assert [caveat["subject"] for caveat in caveats] == ["simple_rnn", "lstm"]
     assert caveats[0]["value"] == pytest.approx(np.log(0.7 / 0.6))
 
 
@@ -200,11 +201,11 @@ def all_right(bars: int, *, every: int = 1) -> list[dict[str, object]]:
     opens = 100 * np.cumprod(np.concatenate([[1.0], 1.0 + gains]))
     right = [
         trade(
-            (gains > 0).astype(float), symbol="TEST", model=each.model, member=each.member, opened_at=each.time,
+            (gains > 0).astype(float), symbol="TEST", model=ledger.model, member=ledger.member, opened_at=ledger.time,
             opens=opens, costs=Costs(fee_bps=0, slippage_bps=0),
         )
-        if each.model in ("lstm", "simple_rnn") else each
-        for each in ledgers
+        if ledger.model in ("lstm", "simple_rnn") else ledger
+        for ledger in ledgers
     ]  # fmt: skip
     certain = predictions.assign(target=(predictions["forward_return"] > 0).astype(float))
     sessions = np.datetime64("2020-01-01") + np.arange(bars) // every
@@ -215,12 +216,12 @@ def all_right(bars: int, *, every: int = 1) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("every", [1, 7])
 def test_results_too_good_to_be_true_are_named(every: int) -> None:
-    codes = {(each["code"], each["subject"]) for each in all_right(800, every=every)}
+    codes = {(caveat["code"], caveat["subject"]) for caveat in all_right(800, every=every)}
     assert codes >= {(code, model) for code in ("too_good", "too_accurate") for model in ("lstm", "simple_rnn")}
 
 
 def test_a_short_or_an_ordinary_record_is_not_suspected() -> None:
     suspicion = {"too_good", "too_accurate"}
-    assert not suspicion & {each["code"] for each in all_right(60)}
+    assert not suspicion & {caveat["code"] for caveat in all_right(60)}
     verdict = summary(*experiment())["verdict"]
-    assert not suspicion & {each["code"] for each in verdict["caveats"]}  # type: ignore[index]
+    assert not suspicion & {caveat["code"] for caveat in verdict["caveats"]}  # type: ignore[index]

@@ -49,10 +49,10 @@ def test_both_cells_have_the_same_number_of_parameters_to_two_percent():
 def test_the_gradient_of_every_parameter_equals_finite_differences(cell):
     rng = np.random.default_rng(0)
     values = {
-        name: np.stack([each.astype(np.float64)] * 2) + rng.normal(0, 0.1, (2, *each.shape))
-        for name, each in memory_tasks._start(cell, 3, rng).items()
+        name: np.stack([tensor.astype(np.float64)] * 2) + rng.normal(0, 0.1, (2, *tensor.shape))
+        for name, tensor in memory_tasks._start(cell, 3, rng).items()
     }
-    windows, targets = (each.astype(np.float64) for each in memory_tasks.adding(rng, (2, 5), length=6))
+    windows, targets = (tensor.astype(np.float64) for tensor in memory_tasks.adding(rng, (2, 5), length=6))
 
     def loss(values):
         weights = Weights(cell=cell, **values)

@@ -33,7 +33,7 @@ def test_a_damaged_calibration_is_one_line_and_not_listed(tmp_path: Path) -> Non
     write_json(tmp_path / "bad" / "summary.json", {"rates": 3})
     with pytest.raises(RunError, match="is damaged"):
         power_results.read(tmp_path / "bad")
-    assert [each.name for each in power_results.listed(tmp_path)] == ["good"]
+    assert [study.name for study in power_results.listed(tmp_path)] == ["good"]
     assert power_results.listed(tmp_path / "none") == []
 
 
@@ -66,7 +66,7 @@ def test_the_page_has_the_table_the_curve_and_the_smallest_edge(tmp_path: Path) 
     assert "<dt>The other comparisons (2)</dt><dd>at none of the edges tried</dd>" in html.replace("\n", "")
     assert "<dd>from 0.15</dd>" in html  # 12 of 20 at 0.1, 20 of 20 at 0.2: 16 of 20 in the middle
     (figure,) = json.loads(html.split('id="figures">')[1].split("</script>")[0])["figures"].values()
-    (line,) = [each for each in figure["data"] if each["name"] == "skill: LSTM − base rate"]
+    (line,) = [trace for trace in figure["data"] if trace["name"] == "skill: LSTM − base rate"]
     assert (line["x"], line["y"]) == ([0.0, 0.1, 0.2], [0.0, 0.6, 1.0])
     assert line["error_y"]["arrayminus"][1] == pytest.approx(0.6 - 0.3866, abs=1e-4)  # Wilson, 12 of 20
     index = write_index([], folder=tmp_path, calibrations=[study]).read_text()
@@ -133,12 +133,12 @@ def test_page_and_sentences_say_what_would_find_less(tmp_path: Path) -> None:
         "finds as much skill, the same command with it says.",
     ]
     html = write_controls(with_effects(tmp_path), folder=tmp_path).read_text().replace("\u00a0", " ")
-    assert all(each in html for each in sentences)
+    assert all(sentence in html for sentence in sentences)
 
 
 def test_missing_effects_are_null_in_json_and_say_nothing(tmp_path: Path) -> None:
     study = power_study(tmp_path / "abc")
-    assert {each["minimum_detectable_effect"] for each in power_results.records(study.shares)} == {None}
+    assert {record["minimum_detectable_effect"] for record in power_results.records(study.shares)} == {None}
     assert power_section.effects(study) == []
     power_results.save(with_effects(tmp_path / "abc"))
     assert power_section.effects(power_results.read(tmp_path / "abc"))

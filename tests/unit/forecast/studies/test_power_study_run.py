@@ -102,7 +102,7 @@ def test_who_follows_a_planted_edge_is_better_and_where_there_is_none_nobody_is(
     # the LSTM does what the baseline does; the coin does worse than both
     assert shares.loc[("skill", "lag-1", "lstm", "previous_sign"), "inconclusive"] == 2
     assert shares.loc[("skill", "lag-1", "simple_rnn", "previous_sign"), "worse"] == 2
-    assert {each.room for each in workers.orders} == {800}  # one compiled shape for all markets
+    assert {order.room for order in workers.orders} == {800}  # one compiled shape for all markets
 
 
 def test_rules_that_choose_on_validation_rows_are_calibrated_too(tmp_path: Path) -> None:

@@ -23,16 +23,17 @@ def data() -> Dataset:
 
 def test_every_window_learns_from_the_same_rows_and_is_tested_on_the_runs_own(data):
     datasets = {steps: shortened(data, steps, longest=40) for steps in (5, 10, 40)}
-    for steps, each in datasets.items():
-        assert each.windows.steps == steps
-        for fold, own in zip(each.folds, data.folds, strict=True):
+    for steps, dataset in datasets.items():
+        assert dataset.windows.steps == steps
+        for fold, own in zip(dataset.folds, data.folds, strict=True):
             np.testing.assert_array_equal(fold.test, own.test)
             np.testing.assert_array_equal(fold.validation, own.validation)
             np.testing.assert_array_equal(fold.train, datasets[5].folds[fold.number].train)
-            complete = each.windows.values[each.windows.ends[fold.train[0]] - 39 :]
+            complete = dataset.windows.values[dataset.windows.ends[fold.train[0]] - 39 :]
             assert np.isfinite(complete).all()
             assert len(own.train) - len(fold.train) == 30  # the rows that 40 bars have not and 10 have
-        of_all = gather(each.windows.values, each.windows.ends, steps=steps)  # row 0 fills batches up, with weight 0
+        # row 0 fills batches up, with weight 0
+        of_all = gather(dataset.windows.values, dataset.windows.ends, steps=steps)
         assert np.isfinite(of_all).all()
     assert datasets[5].scalers[0].mean[0] != datasets[40].scalers[0].mean[0]  # of the bars that their own windows cover
 

@@ -80,7 +80,7 @@ def test_ranks_within_a_day_are_those_of_scipy_whatever_the_order_of_rows(step, 
 
 def test_no_row_has_no_rank():
     ranks = day_ranks(np.array([]), np.array([], dtype=np.int64))
-    assert [len(each) for each in (ranks.names, ranks.above, ranks.below, ranks.alike)] == [0] * 4
+    assert [len(sequence) for sequence in (ranks.names, ranks.above, ranks.below, ranks.alike)] == [0] * 4
 
 
 def test_top_drop_replaces_at_most_so_many_names_a_day():
@@ -102,7 +102,7 @@ def test_top_drop_fills_the_place_of_a_name_that_is_gone_beside_the_ones_it_repl
 def test_top_drop_keeps_the_names_that_stay_the_best(drop):
     day = {"A": 0.9, "B": 0.8, "C": 0.7, "D": 0.6, "E": 0.5, "F": 0.4}
     held = shares(f"top-drop:3:{drop}", day, day, day | {"C": 0.61, "D": 0.7})
-    assert [{name for name, share in each.items() if share} for each in held] == [{"A", "B", "C"}] * 2 + [
+    assert [{name for name, share in portfolio.items() if share} for portfolio in held] == [{"A", "B", "C"}] * 2 + [
         {"A", "B", "D"}
     ]
 
@@ -110,7 +110,7 @@ def test_top_drop_keeps_the_names_that_stay_the_best(drop):
 def test_top_drop_sells_no_name_for_which_there_is_no_other():
     day = {"A": 0.4, "B": 0.6}
     held = shares("top-drop:3:1", day, day, day)
-    assert [{name for name, share in each.items() if share} for each in held] == [{"A", "B"}] * 3
+    assert [{name for name, share in portfolio.items() if share} for portfolio in held] == [{"A", "B"}] * 3
 
 
 def test_top_drop_breaks_ties_by_another_order_every_day_that_every_machine_has():

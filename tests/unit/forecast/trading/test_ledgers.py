@@ -110,7 +110,7 @@ def test_trades_add_up_to_their_ledger_to_1e_12(given_accounts: tuple[list[Ledge
         for account in ledgers:
             whole = rows.loc[(rows["model"] == account.model) & (rows["member"] == account.member), name].to_numpy()
             parts = frame.loc[(frame["model"] == account.model) & (frame["member"] == account.member), name].to_numpy()
-            expected, total = (np.prod(1 + each) if product else np.sum(each) for each in (whole, parts))
+            expected, total = (np.prod(1 + returns) if product else np.sum(returns) for returns in (whole, parts))
             np.testing.assert_allclose(total, expected, rtol=1e-12, atol=1e-12)
 
 

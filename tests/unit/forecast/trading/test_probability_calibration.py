@@ -29,8 +29,8 @@ def test_the_temperature_is_the_one_of_the_highest_likelihood():
     temperature = fit(said, up, kind="temperature").temperature
     odds = np.log(said / (1 - said))
     losses = {
-        each: log_loss(1 / (1 + np.exp(-odds / each)), up)
-        for each in (temperature, temperature * 1.001, temperature / 1.001)
+        candidate: log_loss(1 / (1 + np.exp(-odds / candidate)), up)
+        for candidate in (temperature, temperature * 1.001, temperature / 1.001)
     }
     assert min(losses, key=losses.get) == temperature
 

@@ -140,7 +140,7 @@ def test_flat_overnight_positions_are_closed_at_the_last_open_of_each_session_an
     )  # fmt: skip
     costs = Costs(fee_bps=10, slippage_bps=0)
     rules = TradingConfig(policy="long-flat", threshold=0.0, costs=costs)
-    held = {each: accounts(rows, bars, rules=rules, closes_with=each).ledgers[0] for each in (None, "XNYS")}
+    held = {calendar: accounts(rows, bars, rules=rules, closes_with=calendar).ledgers[0] for calendar in (None, "XNYS")}
     assert held[None].position.tolist() == [1, 1, 1, 1, 0]
     flat = held["XNYS"]
     assert flat.position.tolist() == [1, 1, 0, 1, 0]

@@ -59,7 +59,7 @@ def markets(draw, most=2.0):
         targets = rng.uniform(-most, most, (assets, bars - 1)) / assets
     tradable = rng.random((assets, bars)) > draw(st.sampled_from([0.0, 0.2, 0.7]))
     hours = np.cumsum(rng.integers(1, 100, bars))
-    times = [datetime(2020, 1, 1) + timedelta(hours=int(each)) for each in hours]
+    times = [datetime(2020, 1, 1) + timedelta(hours=int(hour)) for hour in hours]
     spread = rng.uniform(0, 0.001, (assets, bars))
     costs = Costs(
         fee_bps=draw(st.floats(0, 50)),

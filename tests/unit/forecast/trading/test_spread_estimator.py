@@ -67,7 +67,7 @@ def spread_before(place, bars):
     products = []
     for bar in range(place - 1):  # the later bar of a pair is closed before this open
         if bars["opened_at"][bar + 1] - bars["closed_at"][bar] <= np.timedelta64(30, "m"):
-            now, then = (np.log(bars["high"][each] * bars["low"][each]) / 2 for each in (bar, bar + 1))
+            now, then = (np.log(bars["high"][rows] * bars["low"][rows]) / 2 for rows in (bar, bar + 1))
             close = np.log(bars["close"][bar])
             products.append((close - now) * (close - then))
     return np.sqrt(max(np.mean(products[-1_000:]), 0.0)) if len(products) >= 100 else np.nan

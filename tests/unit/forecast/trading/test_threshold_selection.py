@@ -66,7 +66,7 @@ def test_the_band_that_keeps_out_the_wrong_signals_is_chosen():
     bars = market(np.concatenate([[100, 100], 100 * np.cumprod(moves)]))
     said = np.tile([0.54, 0.3, 0.51, 0.3], 10)
     choices = chosen(bars, validation(bars, said))
-    assert {each.band for each in choices} == {0.01}
+    assert {choice.band for choice in choices} == {0.01}
     assert choices[0].utility == pytest.approx(10 * np.log(1.02) / 40)
     assert (choices[0].gain, choices[0].loss) == pytest.approx((0.02, 0.02))
 
@@ -87,7 +87,10 @@ def test_a_given_band_is_a_networks_and_a_baseline_trades_without_one():
     bars = market(100 + np.arange(42) % 3)
     rows = validation(bars, np.full(40, 0.6))
     both = chosen(bars, pd.concat([rows, rows.assign(model="logistic")]), threshold=0.03)
-    assert {(each.model, each.band, each.utility) for each in both} == {("lstm", 0.03, None), ("logistic", 0.0, None)}
+    assert {(choice.model, choice.band, choice.utility) for choice in both} == {
+        ("lstm", 0.03, None),
+        ("logistic", 0.0, None),
+    }
 
 
 def test_twenty_rows_choose_a_band():
@@ -133,19 +136,19 @@ def test_each_fold_has_its_own_map_and_band():
     second = validation(bars, rng.uniform(0.1, 0.9, 60), rows=np.arange(100, 160), fold=1)
     choices = chosen(bars, pd.concat([first, second]), calibration="temperature")
     ensembles = members(pd.concat([first.iloc[:20], second.iloc[:20]]))
-    maps = {each.fold: each.calibration for each in choices}
+    maps = {choice.fold: choice.calibration for choice in choices}
     expected = np.concatenate(
         [maps[0].apply(ensembles.probability[0, :20]), maps[1].apply(ensembles.probability[0, 20:])]
     )
     np.testing.assert_array_equal(recalibrated(choices, ensembles), [expected, expected])
-    bands = {each.fold: each.band for each in choices}
+    bands = {choice.fold: choice.band for choice in choices}
     assert per_decision(choices, ensembles, "band").tolist() == [[bands[0]] * 20 + [bands[1]] * 20] * 2
 
 
 def test_where_every_trade_costs_more_than_it_earns_the_band_shuts_all_out():
     bars = market(np.concatenate([[100, 100], 100 * np.cumprod(np.tile([1.001, 0.999], 20))]))
     choices = chosen(bars, validation(bars, np.tile([0.56, 0.44], 20)), costs=Costs(fee_bps=50, slippage_bps=0))
-    assert {each.band for each in choices} == {0.08}  # the first of the grid that 0.56 does not reach
+    assert {choice.band for choice in choices} == {0.08}  # the first of the grid that 0.56 does not reach
     assert choices[0].utility == 0.0
 
 
@@ -186,5 +189,5 @@ def test_folds_do_not_see_each_other():
     second = validation(bars, rng.uniform(0.4, 0.6, 60), rows=np.arange(100, 160), fold=1)
     alone = chosen(bars, first, calibration="temperature")
     both = chosen(bars, pd.concat([first, second]), calibration="temperature")
-    assert [each.to_json() for each in alone] == [each.to_json() for each in both if each.fold == 0]
-    assert all(each.band in BANDS for each in both)
+    assert [choice.to_json() for choice in alone] == [choice.to_json() for choice in both if choice.fold == 0]
+    assert all(choice.band in BANDS for choice in both)

@@ -80,7 +80,7 @@ def test_a_baseline_fitted_from_files_that_are_mapped_into_memory_has_the_same_d
     data = SharedData.of(dataset)
     mapped = shared_data.read(shared_data.write(tmp_path / "data", shared_data.to_arrays(data)))
     for name in EXPERIMENT.baselines:
-        expected, again = (predict(each, fold=1, name=name) for each in (data, mapped))
+        expected, again = (predict(arrays, fold=1, name=name) for arrays in (data, mapped))
         np.testing.assert_array_equal(again.probability, expected.probability)
 
 

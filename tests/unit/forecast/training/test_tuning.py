@@ -22,39 +22,38 @@ def loss(study, settings):
 def test_each_network_and_fold_gets_the_same_number_of_tries_all_of_them_a_round():
     rounds = []
 
-    def score(wanted):
-        rounds.append([study for study, _ in wanted])
-        return [loss(*each) for each in wanted]
+    def score(requests):
+        rounds.append([study for study, _ in requests])
+        return [loss(*request) for request in requests]
 
     tries = tune(EXPERIMENT, [0, 1, 2], score=score)
     assert rounds == [[(model, fold) for fold in (0, 1, 2) for model in ("simple_rnn", "lstm")]] * 12
     assert len(tries) == 12 * 6
-    assert all(
-        each.settings == Hyperparameters(units=16, learning_rate=0.001) for each in tries[:6]
-    )  # their own come first
+    own = Hyperparameters(units=16, learning_rate=0.001)
+    assert {trial.settings for trial in tries[:6]} == {own}  # the experiment's own come first
     assert tune(EXPERIMENT, [0, 1, 2], score=score) == tries  # the same digits again
     best = chosen(tries)
     assert set(best) == set(rounds[0])
     for study, settings in best.items():
         assert loss(study, settings) < loss(study, Hyperparameters.of(EXPERIMENT)) or study[0] == "simple_rnn"
         assert loss(study, settings) == min(
-            loss(study, each.settings) for each in tries if (each.model, each.fold) == study
+            loss(study, trial.settings) for trial in tries if (trial.model, trial.fold) == study
         )
 
 
 def test_what_one_study_finds_does_not_depend_on_the_others():
-    def score(wanted):
-        return [loss(*each) for each in wanted]
+    def score(requests):
+        return [loss(*request) for request in requests]
 
-    both = [each for each in tune(EXPERIMENT, [0, 1], score=score) if each.fold == 0]
+    both = [trial for trial in tune(EXPERIMENT, [0, 1], score=score) if trial.fold == 0]
     assert both == tune(EXPERIMENT, [0], score=score)
 
 
 def test_the_earlier_of_equal_tries_is_taken_and_run_json_gives_it_back():
     settings = [Hyperparameters(units=units, learning_rate=0.01) for units in (8, 16, 32)]
     tries = [
-        TuningTrial(model="lstm", fold=0, settings=each, score=score)
-        for each, score in zip(settings, (0.7, 0.6, 0.6), strict=True)
+        TuningTrial(model="lstm", fold=0, settings=setting, score=score)
+        for setting, score in zip(settings, (0.7, 0.6, 0.6), strict=True)
     ]
     assert chosen(tries) == {("lstm", 0): settings[1]}
     assert tuned_hyperparameters(describe(tries)) == chosen(tries)

@@ -17,7 +17,7 @@ from tests.helpers.market_examples import actions, daily_bars
 
 def kinds(bars: Bars, every: Actions | None = None) -> list[tuple[str, str, str]]:
     findings = quality_checks.check(bars, every or Actions.none(bars.symbol))
-    return [(each.kind, each.session, each.repair) for each in findings]
+    return [(finding.kind, finding.session, finding.repair) for finding in findings]
 
 
 @pytest.mark.parametrize("factor", [0.01, 0.1, 10, 100])
@@ -113,17 +113,18 @@ def test_a_dividend_in_pence_is_found_and_mended() -> None:
 def test_gaps_stale_runs_and_silent_days_are_shown_with_their_length() -> None:
     bars = daily_bars([10, 11, 12, 13, 14, 15, 16, 17])
     assert kinds(bars.rows([0, 1, 4, 5, 7]))[0] == ("gap", "2024-01-04", "")
-    sizes = [each.size for each in quality_checks.check(bars.rows([0, 1, 4, 5, 7]), Actions.none("XYZ"))]
+    sizes = [finding.size for finding in quality_checks.check(bars.rows([0, 1, 4, 5, 7]), Actions.none("XYZ"))]
     assert sizes == ["2 sessions to 2024-01-05", "1 sessions to 2024-01-10"]
     assert quality_checks.missing_sessions(bars.rows([0, 1, 4])).astype(str).tolist() == ["2024-01-04", "2024-01-05"]
     stale = daily_bars([10, 11, 11, 11, 11, 11, 11, 12])
-    assert [(each.kind, each.size) for each in quality_checks.check(stale, Actions.none("XYZ"))] == [
+    assert [(finding.kind, finding.size) for finding in quality_checks.check(stale, Actions.none("XYZ"))] == [
         ("stale", "6 bars the same")
     ]
     volume = bars.volume.copy()
     volume[2:4] = 0
     assert [
-        (each.kind, each.size) for each in quality_checks.check(replace(bars, volume=volume), Actions.none("XYZ"))
+        (finding.kind, finding.size)
+        for finding in quality_checks.check(replace(bars, volume=volume), Actions.none("XYZ"))
     ] == [("no volume", "2 bars")]
 
 

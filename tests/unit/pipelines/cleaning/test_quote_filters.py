@@ -61,8 +61,8 @@ def test_the_best_quote_agrees_with_a_loop_over_a_book_of_exchanges(seed: int) -
         ).astype("M8[D]"):
             book = {}  # a session ends at midnight, which belongs to it
         book[exchange[row]] = row
-        bids = [(bid[each], sizes[0, each]) for each in book.values() if bid[each] > 0]
-        asks = [(ask[each], sizes[1, each]) for each in book.values() if ask[each] > 0]
+        bids = [(bid[quote], sizes[0, quote]) for quote in book.values() if bid[quote] > 0]
+        asks = [(ask[quote], sizes[1, quote]) for quote in book.values() if ask[quote] > 0]
         best_bid, best_ask = max((price for price, _ in bids), default=0.0), min(price for price, _ in asks)
         assert (best["bid"][row], best["ask"][row]) == (best_bid, best_ask)
         assert best["bid_size"][row] == sum(size for price, size in bids if price == best_bid)

@@ -17,7 +17,7 @@ def trades(minutes: list[float], price: list[float] | None = None) -> Ticks:
 
 
 def findings(*chunks: Ticks) -> list[tuple[str, str, str]]:
-    return [(each.session, each.kind, each.size) for each in tick_checks.check(chunks)[1]]
+    return [(finding.session, finding.kind, finding.size) for finding in tick_checks.check(chunks)[1]]
 
 
 def test_a_pause_within_a_session_and_a_session_without_a_trade_are_found() -> None:

@@ -131,7 +131,7 @@ def test_truncating_the_future_never_changes_a_feature_of_trades_and_quotes(seed
 def test_scrambling_the_future_never_changes_a_feature_of_trades_and_quotes(seed, cut):
     bars, rng = tick_bars(seed), np.random.default_rng(seed)
     order = np.concatenate([np.arange(cut), cut + rng.permutation(len(bars) - cut)])
-    columns = [each.name for each in dataclasses.fields(bars) if each.metadata.get("dtype") is np.float64]
+    columns = [field.name for field in dataclasses.fields(bars) if field.metadata.get("dtype") is np.float64]
     scrambled = dataclasses.replace(bars, **{name: getattr(bars, name)[order] for name in columns})
     names = default_features(bars)
     np.testing.assert_array_equal(compute(scrambled, names=names)[:cut], compute(bars, names=names)[:cut])

@@ -133,7 +133,7 @@ def test_lengths_in_years_are_calendar_time_and_a_length_that_is_none_is_one_lin
     folds = by_length(windows, train="2y", test="1y")
     year = np.timedelta64(1, "D") * 365.25
     begun = [windows.decided_at[fold.test[0]] - windows.decided_at[0] for fold in folds]
-    assert [float(each / year) for each in begun] == pytest.approx([2.0, 3.0, 4.0], abs=0.03)  # weekends
+    assert [float(moment / year) for moment in begun] == pytest.approx([2.0, 3.0, 4.0], abs=0.03)  # weekends
     for text in ("", "0", "y", "3 years", "-5", "1.5y"):
         with pytest.raises(ConfigError, match="Expected a length in bars such as 750, or in years such as 3y, got"):
             by_length(windows, train=text, test="1y")

@@ -36,7 +36,7 @@ def read(path: Path, options: Options = HERE, rows: int = 50) -> list[Delivery]:
 
 
 def joined(deliveries: list[Delivery], name: str, *, of: str = "prices") -> list[float]:
-    return np.concatenate([getattr(getattr(each, of), name) for each in deliveries]).tolist()  # type: ignore[no-any-return]
+    return np.concatenate([getattr(getattr(delivery, of), name) for delivery in deliveries]).tolist()  # type: ignore[no-any-return]
 
 
 @settings(max_examples=30, deadline=None)

@@ -41,7 +41,7 @@ def test_quotes_are_written_while_the_stream_goes_on() -> None:
     with streaming(send(*quotes), clock.end) as url:
         record(["BTC-USD"], seconds=10_000, keep=kept.append, url=url, timing=clock.timing)
     assert len(kept) > 1
-    assert np.concatenate([each.price for each in kept]).tolist() == [100 + step for step in range(40)]
+    assert np.concatenate([ticks.price for ticks in kept]).tolist() == [100 + step for step in range(40)]
     for before, after in pairwise(kept):
         assert before.time[-1] < after.time[0]  # a write replaces whole times
 

@@ -101,7 +101,7 @@ class StoreLife(RuleBasedStateMachine):
         actions = Actions(symbol=symbol, ex_at=ex_at.view("datetime64[ns]"), dividend=none, split=splits)
         self.store.write_actions(actions)
         stored = self.actions.get(symbol, {})
-        kept = {at: each for at, each in stored.items() if not ex_at[0] <= at <= ex_at[-1]}
+        kept = {at: action for at, action in stored.items() if not ex_at[0] <= at <= ex_at[-1]}
         self.actions[symbol] = kept | {int(at): (0.0, split) for at in ex_at}
 
     @rule()

@@ -99,7 +99,7 @@ def test_an_edge_is_told_from_none(source, tmp_path):
         backtest = evaluate(judged(probabilities(source, edge=edge), source, tmp_path), rules=TradingConfig())
         verdict = Verdict.from_json(backtest.metrics["verdict"])
         answers[edge] = verdict.skill.answer
-        assert [each.code for each in verdict.caveats].count("unseeded") == 1
+        assert [caveat.code for caveat in verdict.caveats].count("unseeded") == 1
     assert answers == {0.0: "inconclusive", 0.6: "better"}
 
 
@@ -109,8 +109,8 @@ def test_scores_and_their_signs_trade_alike(source, tmp_path):
     signals = pd.DataFrame({"date": frame["date"], "signal": np.where(frame["probability"] > 0.5, "buy", "sell")})
     numbers = pd.DataFrame({"date": frame["date"], "signal": np.where(frame["probability"] > 0.5, 1, -1)})
     ledgers = [
-        evaluate(judged(each, source, tmp_path), rules=TradingConfig()).ledger.query("model == 'judged:forecast'")
-        for each in (frame, scores, signals, numbers)
+        evaluate(judged(table, source, tmp_path), rules=TradingConfig()).ledger.query("model == 'judged:forecast'")
+        for table in (frame, scores, signals, numbers)
     ]
     for other in ledgers[1:]:
         np.testing.assert_array_equal(ledgers[0]["net_return"], other["net_return"])
@@ -119,8 +119,8 @@ def test_scores_and_their_signs_trade_alike(source, tmp_path):
 def test_scores_keep_their_ranks_and_have_no_log_loss(source, tmp_path):
     frame = probabilities(source, edge=0.5)
     scores = pd.DataFrame({"date": frame["date"], "y_hat": np.log(frame["probability"] / (1 - frame["probability"]))})
-    backtests = [evaluate(judged(each, source, tmp_path), rules=TradingConfig()) for each in (frame, scores)]
-    skill = [Verdict.from_json(each.metrics["verdict"]).skill for each in backtests]
+    backtests = [evaluate(judged(table, source, tmp_path), rules=TradingConfig()) for table in (frame, scores)]
+    skill = [Verdict.from_json(backtest.metrics["verdict"]).skill for backtest in backtests]
     assert skill[0].difference == pytest.approx(skill[1].difference, abs=1e-12)
     assert backtests[0].metrics["prediction"]["judged:forecast"]["ensemble"]["log_loss"] is not None
     assert backtests[1].metrics["prediction"]["judged:forecast"]["ensemble"]["log_loss"] is None
@@ -136,9 +136,9 @@ def test_forecast_prices_are_returns_from_the_close_of_their_decision(source, tm
 
 def test_several_symbols_stand_in_one_file(tmp_path):
     sources = [market(symbol=name, seed=number) for number, name in enumerate(("AAA", "BBB"))]
-    frame = pd.concat([probabilities(each, seed=9).assign(ticker=each.raw.symbol.lower()) for each in sources])
-    for each in sources:
-        assert set(judged(frame, each, tmp_path).predictions()["symbol"]) == {each.raw.symbol}
+    frame = pd.concat([probabilities(source, seed=9).assign(ticker=source.raw.symbol.lower()) for source in sources])
+    for source in sources:
+        assert set(judged(frame, source, tmp_path).predictions()["symbol"]) == {source.raw.symbol}
     with pytest.raises(ForecastError, match="Expected forecasts of XYZ, got some of AAA, BBB"):
         judged(frame, market(), tmp_path)
 
@@ -268,7 +268,7 @@ def test_a_bar_that_one_model_lacks_is_in_the_fold_that_the_other_one_gives_it(s
         "b": probabilities(source, first=150, last=390, seed=3).drop(index=missing),
     }
     later = days_of(source, 250, 250)[0]
-    frame = pd.concat([each.assign(model=name, fold=(each["date"] >= later) * 1) for name, each in frames.items()])
+    frame = pd.concat([table.assign(model=name, fold=(table["date"] >= later) * 1) for name, table in frames.items()])
     rows = judged(frame, source, tmp_path, gaps="hold").predictions()
     sizes = rows.groupby(["model", "fold"]).size().unstack()
     assert sizes.loc[["judged:a", "judged:b"]].to_numpy().tolist() == [[95, 141], [95, 141]]

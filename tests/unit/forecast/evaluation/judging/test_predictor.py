@@ -123,8 +123,8 @@ def test_a_judged_predictor_writes_nothing_when_it_is_refused_and_says_what_was_
     run = judge(forecasts, config=read, folder=tmp_path, command="", origin={}, predictors=predictors, **about)
     assert set(run.predictions()["model"]) == {"judged:average", "judged:averages", "previous_sign"}
     described = run.describe()["judged"]["predictors"]
-    assert [each["predictor"] for each in described] == [f"{HERE}:average", f"{HERE}:averages"]
-    assert all(len(each["sha256"]) == 64 and each["asked_again"] >= 80 for each in described)
+    assert [record["predictor"] for record in described] == [f"{HERE}:average", f"{HERE}:averages"]
+    assert all(len(record["sha256"]) == 64 and record["asked_again"] >= 80 for record in described)
     assert run.certificate()["unverifiable"] == [
         "what the model “average” learned from", "what the model “averages” learned from"
     ]  # fmt: skip
