@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from tests.benchmarks import account_rows, other_rows, training_rows
 
 ROWS = {
-    "a": training_rows.whole,
+    "a": training_rows.comparison,
     "b": training_rows.cells,  # prints (c) beside it
     "d": other_rows.windowing,
     "e": other_rows.backtests,

@@ -16,19 +16,19 @@ def portfolios(*, rounds: int) -> list[str]:
     """(h) 12 models x 10 symbols x 5,000 bars: members, signals, sizes, ledgers, processor seconds for all symbols."""
     lines = [row(f"(h) accounts of {MODELS} models x {SYMBOLS} symbols x {BARS:,} bars", "seconds")]
     for seeds in (1, 3):
-        material = [_symbol(number, seeds=seeds) for number in range(SYMBOLS)]
+        tables = [_symbol(number, seeds=seeds) for number in range(SYMBOLS)]
         for label, more in (("whole account", {}), ("by volatility, interest", {"sizing": "volatility"})):
             rules = TradingConfig(
                 policy="long-short", threshold=0.01, costs=Costs(fee_bps=1, slippage_bps=2, borrow_rate=0.03), **more
             )
-            seconds = [_once(material, rules) for _ in range(rounds)]
+            seconds = [_once(tables, rules) for _ in range(rounds)]
             lines.append(row(f"{label}, {seeds} seed{'s' * (seeds > 1)} and their mean", f"{middle(seconds):.2f}"))
     return lines
 
 
-def _once(material: list[tuple[pd.DataFrame, pd.DataFrame]], rules: TradingConfig) -> float:
+def _once(tables: list[tuple[pd.DataFrame, pd.DataFrame]], rules: TradingConfig) -> float:
     began = time.process_time()
-    for predictions, bars in material:
+    for predictions, bars in tables:
         accounts(predictions, bars, rules=rules, bars_per_year=252.0)
     return time.process_time() - began
 

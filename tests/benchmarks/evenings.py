@@ -230,8 +230,8 @@ def at_once(desk: Desk, ask: tuple[str, ...], *, code: int) -> Done:
     """Two commands at the same time: both answer the same, and each signal is one line."""
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(lambda _: desk.run(*ask, code=code), range(2))
-    given = [[(run["run"], run["position"]) for run in json.loads(done.out)["runs"]] for done in (one, other)]
-    expect(given[0] == given[1], given)
+    positions = [[(run["run"], run["position"]) for run in json.loads(done.out)["runs"]] for done in (one, other)]
+    expect(positions[0] == positions[1], positions)
     return one
 
 
@@ -253,19 +253,19 @@ def same_again(desk: Desk, ask: tuple[str, ...], answers: dict[str, Any], *, cod
 
 def damaged(desk: Desk, ask: tuple[str, ...]) -> None:
     """A journal whose last line a crash has cut gets that signal anew; a clock that was set back is said."""
-    whole = desk.entries()
+    entries = desk.entries()
     content = desk.journal.read_bytes()
     lines = content.splitlines(keepends=True)
     last = max(number for number, line in enumerate(lines) if b'"event": "signal"' in line)
     lines[last] = lines[last][: len(lines[last]) // 2] + b"\n"
     desk.journal.write_bytes(b"".join(lines))
-    expect(len(desk.entries()) == len(whole) - 1, "one line is cut")
+    expect(len(desk.entries()) == len(entries) - 1, "one line is cut")
     done = desk.run(*ask, code=3)
     expect("cannot be read" in done.err, done.err)
-    expect(keys(desk.entries()) == keys(whole), "the cut signal was not given anew")
+    expect(keys(desk.entries()) == keys(entries), "the cut signal was not given anew")
     done = desk.run(*ask, moment="2024-11-30T12:00", code=3)
     expect("Check the clock" in done.err, done.err)
-    expect(keys(desk.entries()) == keys(whole), "a clock that is set back has written signals")
+    expect(keys(desk.entries()) == keys(entries), "a clock that is set back has written signals")
 
 
 def keys(entries: list[dict[str, Any]]) -> list[tuple[str, str, float]]:
@@ -277,9 +277,9 @@ def keys(entries: list[dict[str, Any]]) -> list[tuple[str, str, float]]:
 def check_journal(desk: Desk, runs: dict[str, list[str]]) -> None:
     """Each signal of the journal is the backtest's row of that close; each evening is there once."""
     entries = desk.entries()
-    given: dict[str, list[str]] = {}
+    decided_on: dict[str, list[str]] = {}
     for entry in entries:
-        given.setdefault(entry["run"], []).append(entry["decided_at"][:10])
+        decided_on.setdefault(entry["run"], []).append(entry["decided_at"][:10])
     sessions = [day for day in EVENINGS if day != HOLIDAY]
     for symbol, names in runs.items():
         for name in names:
@@ -288,8 +288,8 @@ def check_journal(desk: Desk, runs: dict[str, list[str]]) -> None:
                 days = [day for day in sessions if (day >= "2024-11-27") == (name == names[1])]
             if symbol == FAILING:
                 days.remove("2024-11-26")
-            expect(sorted(given[name]) == days, (name, given[name], days))
-    for name in given:
+            expect(sorted(decided_on[name]) == days, (name, decided_on[name], days))
+    for name in decided_on:
         folder = desk.folder / "data" / "runs" / name
         (backtest,) = (folder / "backtests").iterdir()
         signals, ledger = (pd.read_parquet(backtest / f"{file}.parquet") for file in ("signals", "ledger"))
@@ -306,7 +306,9 @@ def check_journal(desk: Desk, runs: dict[str, list[str]]) -> None:
     for name, followed in record.items():
         symbol = name.split("-")[0]
         missed = 0 if symbol == RETRAINED else 2 if symbol == FAILING else 1
-        expect((followed["given"], followed["missed"], followed["late"]) == (len(given[name]), missed, 0), followed)
+        expect(
+            (followed["given"], followed["missed"], followed["late"]) == (len(decided_on[name]), missed, 0), followed
+        )
 
 
 def check_orders(evenings: list[dict[str, Any]]) -> None:
@@ -315,19 +317,20 @@ def check_orders(evenings: list[dict[str, Any]]) -> None:
     Where the live set has become smaller, the parts are larger, and what was removed is sold. On the evening of the
     holiday the orders of the one before stand still.
     """
-    held: dict[str, int] = {}
+    shares_held: dict[str, int] = {}
     parts, of_last = 0, ""
     for answers in evenings:
         runs, newest = answers["runs"], max(run["decided_at"] for run in answers["runs"])
         for answer in [*runs, *answers.get("removed", [])]:
             if newest != of_last:
-                held[answer["symbol"]] = held.get(answer["symbol"], 0) + answer["order"]
+                shares_held[answer["symbol"]] = shares_held.get(answer["symbol"], 0) + answer["order"]
             expect(
-                held[answer["symbol"]] == answer["shares"], (answer["symbol"], held[answer["symbol"]], answer["shares"])
+                shares_held[answer["symbol"]] == answer["shares"],
+                (answer["symbol"], shares_held[answer["symbol"]], answer["shares"]),
             )
             if (answer.get("changed") and not answer["stale"]) or ("position" in answer and len(runs) != parts):
                 expect(answer["shares"] == int(CASH / len(runs) * answer["position"] / answer["price"]), answer)
-        expect({name for name, shares in held.items() if shares} <= {run["symbol"] for run in runs}, held)
+        expect({name for name, shares in shares_held.items() if shares} <= {run["symbol"] for run in runs}, shares_held)
         parts, of_last = len(runs), newest
 
 

@@ -73,9 +73,11 @@ def backtests(*, rounds: int) -> list[str]:
     def ours() -> float:
         began = time.process_time()
         for number in range(1_000):
-            held = positions(decide(probability, band=number / 2_500), policy="long-short")
+            position = positions(decide(probability, band=number / 2_500), policy="long-short")
             costs = Costs(fee_bps=float(number % 10), slippage_bps=2.0)
-            ledger = trade(held, symbol="X", model="lstm", member="0", opened_at=opened_at, opens=opens, costs=costs)
+            ledger = trade(
+                position, symbol="X", model="lstm", member="0", opened_at=opened_at, opens=opens, costs=costs
+            )
             equity(ledger.net_return)
         return time.process_time() - began
 

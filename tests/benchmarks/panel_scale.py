@@ -38,9 +38,9 @@ def main() -> None:
 
 def _arguments() -> tuple[Path, int, int, str]:
     """Folder, symbols, years and backend."""
-    given = sys.argv[1:5]
-    _, symbols, years, backend = [*given, *("", "300", "15", "jax")[len(given) :]]
-    return Path(given[0]).resolve(), int(symbols), int(years), backend
+    arguments = sys.argv[1:5]
+    _, symbols, years, backend = [*arguments, *("", "300", "15", "jax")[len(arguments) :]]
+    return Path(arguments[0]).resolve(), int(symbols), int(years), backend
 
 
 def _universe(folder: Path, *, symbols: int, years: int) -> Path:

@@ -24,10 +24,10 @@ def darts(file: Path, epochs: int) -> int:
     from darts.models import BlockRNNModel
 
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    given = np.load(file)
-    values, steps, members = given["values"].astype(np.float32), int(given["steps"]), 0
+    task = np.load(file)
+    values, steps, members = task["values"].astype(np.float32), int(task["steps"]), 0
     quiet = {"accelerator": "cpu", "enable_progress_bar": False, "logger": False, "enable_model_summary": False}
-    for trained, first, last in given["folds"].tolist():
+    for trained, first, last in task["folds"].tolist():
         for seed in range(SEEDS):
             for cell in ("LSTM", "RNN"):
                 network = BlockRNNModel(
@@ -55,9 +55,9 @@ def neuralforecast(file: Path, epochs: int) -> int:
     from neuralforecast.models import LSTM, RNN
 
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    given = np.load(file)
-    values, steps, members = given["values"][:, 0], int(given["steps"]), 0
-    for trained, first, last in given["folds"].tolist():
+    task = np.load(file)
+    values, steps, members = task["values"][:, 0], int(task["steps"]), 0
+    for trained, first, last in task["folds"].tolist():
         networks = [
             model(
                 h=1, input_size=steps, encoder_hidden_size=UNITS, encoder_n_layers=1, decoder_hidden_size=UNITS,
@@ -79,8 +79,8 @@ def vectorbt(file: Path) -> float:
     """Processor seconds of 1,000 bands and costs, all columns at once, after a first call that compiles."""
     import vectorbt
 
-    given = np.load(file)
-    opens, probability = given["opens"], given["probability"]
+    task = np.load(file)
+    opens, probability = task["opens"], task["probability"]
     bands = np.arange(1_000) / 2_500
     fees = (np.arange(1_000) % 10 + 2.0) / 10_000
     above, below = probability[:, None] > 0.5 + bands, probability[:, None] < 0.5 - bands

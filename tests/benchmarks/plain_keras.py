@@ -33,7 +33,7 @@ def laid_out(windows: Windows, values: np.ndarray, rows: np.ndarray) -> np.ndarr
     return gather(values, windows.ends[rows], steps=windows.steps)
 
 
-def whole(folder: Path, epochs: int) -> int:
+def comparison(folder: Path, epochs: int) -> int:
     """Row (a): every member of the walk-forward comparison; how many."""
     dataset, members = material.daily(folder, epochs=epochs), 0
     windows = dataset.windows
@@ -73,7 +73,7 @@ def speed(cell: str, steps: int, features: int, units: int, batch: int, bars: in
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "whole":
-        print(json.dumps(whole(Path(sys.argv[2]), int(sys.argv[3]))))
+    if sys.argv[1] == "comparison":
+        print(json.dumps(comparison(Path(sys.argv[2]), int(sys.argv[3]))))
     else:
         print(json.dumps(speed(sys.argv[1], *map(int, sys.argv[2:]))))

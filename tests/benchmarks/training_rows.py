@@ -23,7 +23,7 @@ PEERS = {
 """Interpreters that have a peer."""
 
 
-def whole(*, rounds: int, epochs: int = 15) -> list[str]:
+def comparison(*, rounds: int, epochs: int = 15) -> list[str]:
     """(a) 3,270 daily bars x 6 folds x 3 seeds x 2 networks, all epochs: from the command to the last prediction.
 
     The work that a plain loop does: no fitted baselines; the members of the certificate are in it all the same.
@@ -31,7 +31,7 @@ def whole(*, rounds: int, epochs: int = 15) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         material.store(data / "store")
-        plain = [sys.executable, "-m", "tests.benchmarks.plain_keras", "whole", str(data / "store"), str(epochs)]
+        plain = [sys.executable, "-m", "tests.benchmarks.plain_keras", "comparison", str(data / "store"), str(epochs)]
         contenders = {"plain Keras loop": lambda: process(plain)}
         contenders |= {f"forecast, {name}, 2 workers": _train(folder, name, 2, epochs=epochs) for name in OURS}
         for name in OURS:

@@ -84,13 +84,13 @@ def test_the_command_line_gives_the_same_to_the_last_digit(folder, tmp_path):
     costs = ("--policy", "long-short", "--fee-bps", "1", "--slippage-bps", "2")
     printed = json.loads(forecast("backtest", "ACME", *costs, "--json").stdout)["backtests"][0]
     workspace, other = (fc.Workspace(data_dir=place) for place in (folder / "untouched", tmp_path / "data"))
-    mine, run = (fc.open_run(workspace=place) for place in (workspace, other))
-    assert mine.name == printed["run"] == run.name
-    pd.testing.assert_frame_equal(mine.predictions(), run.predictions(), check_exact=True)
-    (name,) = mine.backtests()
-    metrics = mine.metrics(name)
+    trained, run = (fc.open_run(workspace=place) for place in (workspace, other))
+    assert trained.name == printed["run"] == run.name
+    pd.testing.assert_frame_equal(trained.predictions(), run.predictions(), check_exact=True)
+    (name,) = trained.backtests()
+    metrics = trained.metrics(name)
     assert {key: printed[key] for key in metrics} == metrics
-    command = mine.describe()["command"]
+    command = trained.describe()["command"]
     assert command == "forecast train ACME --window 5 --model simple_rnn --model lstm --baseline previous_sign " + (
         "--units 2 --folds 2 --seeds 2 --epochs 1"
     )

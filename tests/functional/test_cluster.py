@@ -32,7 +32,7 @@ class Cluster:
     """A scheduler and two workers, each a process of its own."""
 
     def __init__(self, folder, **variables):
-        self._file, self._said = folder / "scheduler.json", (folder / "log").open("w")
+        self._file, self._log = folder / "scheduler.json", (folder / "log").open("w")
         self._environment = environment() | variables
         self.scheduler = self._start(folder, "scheduler", "--host", "127.0.0.1", "--port", "0")
         more = ("--nthreads", "1", "--no-nanny", "--host", "127.0.0.1", "--death-timeout", "60")
@@ -46,7 +46,7 @@ class Cluster:
         program = f"from distributed.cli.dask_{kind} import main; main()"
         return subprocess.Popen(
             [sys.executable, "-c", program, "--no-dashboard", "--scheduler-file", str(self._file), *more],
-            env=self._environment, cwd=folder, stdout=self._said, stderr=self._said,
+            env=self._environment, cwd=folder, stdout=self._log, stderr=self._log,
         )  # fmt: skip
 
     def __enter__(self):
@@ -56,7 +56,7 @@ class Cluster:
         for process in (*self.workers, self.scheduler):
             process.kill()
             process.wait()
-        self._said.close()
+        self._log.close()
 
 
 def predictions(folder):
@@ -82,8 +82,8 @@ def test_two_processes_one_process_and_a_cluster_with_a_worker_killed_give_the_s
         training = begin(places["cluster"], *options, "--cluster", cluster.address)
         wait_for_a_member(places["cluster"], training)
         os.kill(cluster.workers[0].pid, signal.SIGKILL)
-        said, _ = training.communicate()
-    assert training.returncode == 0, said
+        output, _ = training.communicate()
+    assert training.returncode == 0, output
     for name in ("one", "cluster"):
         pd.testing.assert_frame_equal(predictions(places[name]), predictions(places["two"]), check_exact=True)
 
@@ -101,7 +101,7 @@ def wait_for_a_member(folder, training):
         time.sleep(0.05)
 
 
-def kept(folder):
+def finished_members(folder):
     return sorted(path.name for path in folder.glob("data/runs/*/members/*.npz"))
 
 
@@ -115,11 +115,11 @@ def test_a_lost_scheduler_costs_no_finished_member_and_the_same_command_goes_on(
         training = begin(tmp_path, *options, "--cluster", cluster.address)
         wait_for_a_member(tmp_path, training)
         os.kill(cluster.scheduler.pid, signal.SIGKILL)
-        said, _ = training.communicate()
-    assert training.returncode == 2, said
-    assert "is gone. Finished members are kept: start it again and run the same command" in said.splitlines()[-1]
-    assert "Traceback" not in said
-    before = kept(tmp_path)
+        output, _ = training.communicate()
+    assert training.returncode == 2, output
+    assert "is gone. Finished members are kept: start it again and run the same command" in output.splitlines()[-1]
+    assert "Traceback" not in output
+    before = finished_members(tmp_path)
     assert before
     again = run("train", "AAPL", *options)
     assert f"Resuming: {len(before)} of 48 members were finished before." in again.stderr
@@ -134,11 +134,11 @@ def test_ctrl_c_leaves_a_cluster_as_it_was_and_keeps_what_is_finished(tmp_path):
         training = begin(tmp_path, *SMALL, "--seeds", "12", "--cluster", cluster.address)
         wait_for_a_member(tmp_path, training)
         training.send_signal(signal.SIGINT)
-        said, _ = training.communicate()
-        assert training.returncode == 130, said
-        assert "Traceback" not in said
+        output, _ = training.communicate()
+        assert training.returncode == 130, output
+        assert "Traceback" not in output
         assert all(process.poll() is None for process in (cluster.scheduler, *cluster.workers))
-    assert kept(tmp_path)
+    assert finished_members(tmp_path)
 
 
 @dask

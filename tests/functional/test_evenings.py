@@ -136,11 +136,11 @@ def test_signals_of_many_evenings_equal_the_backtests_rows(folder, tmp_path, cou
         opened = run.bars().set_index("closed_at")["opened_at"].shift(-1)
         for entry in entries:
             at = pd.Timestamp(entry.decided_at)
-            assert {given.model for given in entry.signals} == {"simple_rnn", "lstm"}
-            for given in entry.signals:
-                row = signals.loc[given.model, at]
-                assert (given.signal, given.probability) == (row["signal"], row["probability"])
-                assert given.position == ledger.loc[(given.model, opened[at]), "position"]
+            assert {signal.model for signal in entry.signals} == {"simple_rnn", "lstm"}
+            for signal in entry.signals:
+                row = signals.loc[signal.model, at]
+                assert (signal.signal, signal.probability) == (row["signal"], row["probability"])
+                assert signal.position == ledger.loc[(signal.model, opened[at]), "position"]
         prices = make_bars(evenings.sources[name], evenings.loaded[name].experiment)
         bars = prices.rows(
             slice(int(np.searchsorted(prices.closed_at, np.datetime64(entries[-1].decided_at[:-1]))) + 3)
@@ -149,8 +149,8 @@ def test_signals_of_many_evenings_equal_the_backtests_rows(folder, tmp_path, cou
         lines = ledger.loc["lstm"].loc[pd.DatetimeIndex(account.ledger.time[:-1]).tz_localize("UTC")]
         followed = account.journalled & np.append(False, account.journalled[:-1])  # the day before was given, too
         for column in ("gross_return", "cost", "net_return"):
-            mine = getattr(account.ledger, column)[:-1][followed]
-            assert mine == pytest.approx(lines[column].to_numpy()[followed], abs=1e-15), column
+            followed_returns = getattr(account.ledger, column)[:-1][followed]
+            assert followed_returns == pytest.approx(lines[column].to_numpy()[followed], abs=1e-15), column
         missed = 0 if name in (second,) or (name.startswith("IBM") and delisted < missed_evening) else 1
         assert np.count_nonzero(~account.journalled) == missed
         record = paper_record(run, evenings.loaded[name].experiment, entries, bars, rules=RULES)
@@ -175,13 +175,13 @@ def test_signal_all_asks_the_live_set_and_nothing_else(copy, capsys):
     ]  # fmt: skip
     assert "delisted, renamed or halted" in answer["runs"][0]["stale_reason"]
     assert forecast(copy, "live", "journal", "--json") == 0
-    given = json.loads(capsys.readouterr().out)
-    assert [change["run"] for change in given] == [run["run"] for run in answer["runs"]]
+    journal = json.loads(capsys.readouterr().out)
+    assert [change["run"] for change in journal] == [run["run"] for run in answer["runs"]]
     assert forecast(copy, "signal", "--all", "--offline", "--threshold", "0.4") == 3  # a what-if is not kept
     assert forecast(copy, "signal", first, "--offline") == 3  # asked alone: the same bar, the live rules
     capsys.readouterr()
     assert forecast(copy, "live", "journal", "--json") == 0
-    assert json.loads(capsys.readouterr().out) == given
+    assert json.loads(capsys.readouterr().out) == journal
     assert forecast(copy, "live", "list", "--json") == 0
     assert [live_run["record"]["given"] for live_run in json.loads(capsys.readouterr().out)] == [1, 1]
     assert forecast(copy, "runs", "remove", first, "--yes") == 2

@@ -27,10 +27,10 @@ def test_exported_members_give_the_stored_probabilities(trained, tmp_path, capsy
     if to == "onnx" and not all(map(importlib.util.find_spec, ("onnx", "tf2onnx", "onnxruntime"))):
         pytest.skip("needs the extra onnx")
     assert forecast(trained, "export", "--to", to, "--fold", "0", "--model", "lstm", "--out", str(tmp_path)) == 0
-    said = json.loads((tmp_path / "export.json").read_text())
-    assert said["input"]["shape"] == ["windows", 10, 1]
-    assert [file["path"] for file in said["files"]] == [f"lstm-fold-0-seed-{seed}.{to}" for seed in range(2)]
-    assert all(file["apart"] <= TOLERANCE and file["rows"] > 250 for file in said["files"])
+    export = json.loads((tmp_path / "export.json").read_text())
+    assert export["input"]["shape"] == ["windows", 10, 1]
+    assert [file["path"] for file in export["files"]] == [f"lstm-fold-0-seed-{seed}.{to}" for seed in range(2)]
+    assert all(file["apart"] <= TOLERANCE and file["rows"] > 250 for file in export["files"])
     assert "equal to" in capsys.readouterr().err
 
 

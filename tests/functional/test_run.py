@@ -100,10 +100,10 @@ def test_a_training_interrupted_and_then_killed_ends_as_one_in_another_place_wit
     # another run than the finished one, with seconds of training left after the first member
     options = (*ONE_NETWORK, "--units", "5", "--seeds", "4", "--epochs", "60", "--patience", "0")
     before = _stopped(copy, (*options, "--jobs", "2"), how=signal.SIGINT, code=130)
-    kept = _stopped(copy, (*options, "--jobs", "1"), how=signal.SIGKILL, code=-9)
-    assert kept.items() >= before.items()
+    after = _stopped(copy, (*options, "--jobs", "1"), how=signal.SIGKILL, code=-9)
+    assert after.items() >= before.items()
     done = forecast_here(copy)("train", "AAPL", *options)
-    assert f"Resuming: {len(kept)} of 10 members were finished before." in done.stderr
+    assert f"Resuming: {len(after)} of 10 members were finished before." in done.stderr
     assert newest(copy).finished
     assert len(newest(copy).history().groupby(["model", "fold", "seed"])) == 8
     again = forecast_here(copy / "elsewhere")
@@ -132,10 +132,10 @@ def _stopped(folder, options, *, how, code):
         time.sleep(0.01)
     process.send_signal(how)
     session = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _session(int(pid)) == process.pid]
-    _, said = process.communicate()
-    assert process.returncode == code, said
+    _, errors = process.communicate()
+    assert process.returncode == code, errors
     if how == signal.SIGINT:
-        assert "the same command resumes there" in said.strip().splitlines()[-1]
+        assert "the same command resumes there" in errors.strip().splitlines()[-1]
     while any(_alive(pid) for pid in session):  # pytest's own limit ends a process that stays for ever
         time.sleep(0.01)
     assert not list(runs.rglob("*.part"))
@@ -171,21 +171,21 @@ def test_the_ledger_can_be_recomputed_by_hand_from_signals_and_bars(copy):
     for (model, member), signals in saved.signals.groupby(["model", "member"]):
         ledger = saved.ledger[(saved.ledger.model == model) & (saved.ledger.member == member)]
         rows = iter(ledger.itertuples())
-        held = drifted = 0.0
+        previous = drifted = 0.0
         for decided, signal_name in zip(signals["decided_at"], signals["signal"], strict=True):
             bar = closed.index(decided) + 1  # filled at the open of the next bar
-            wanted = {"buy": 1.0, "sell": -1.0, "hold": held}[signal_name]
-            cost = abs(wanted - drifted) * 7 / 10_000
-            gross = wanted * (opens[bar + 1] / opens[bar] - 1)
+            target = {"buy": 1.0, "sell": -1.0, "hold": previous}[signal_name]
+            cost = abs(target - drifted) * 7 / 10_000
+            gross = target * (opens[bar + 1] / opens[bar] - 1)
             row = next(rows)
             assert row.time == opened[bar]
-            assert row.position == wanted
-            assert row.traded == pytest.approx(wanted - drifted, abs=1e-15)
+            assert row.position == target
+            assert row.traded == pytest.approx(target - drifted, abs=1e-15)
             assert row.cost == pytest.approx(cost, abs=1e-15)
             assert row.financing == 0.0
             assert row.gross_return == pytest.approx(gross, abs=1e-15)
             assert row.net_return == pytest.approx((1 - cost) * (1 + gross) - 1, abs=1e-15)
-            held, drifted = wanted, wanted * (opens[bar + 1] / opens[bar]) / (1 + gross)
+            previous, drifted = target, target * (opens[bar + 1] / opens[bar]) / (1 + gross)
         last = next(rows)
         assert (last.time, last.position) == (opened[bar + 1], 0.0)
         assert last.cost == pytest.approx(abs(drifted) * 7 / 10_000, abs=1e-15)
@@ -320,9 +320,9 @@ def test_an_own_feature_that_looks_ahead_is_refused_before_anything_is_trained(t
     before = sorted(path.name for path in (copy / "data" / "runs").iterdir())
     features = ("--feature", "peeking:tomorrow", "--feature", "return")
     refused = forecast_here(copy)("train", "AAPL", *SMALL, *features, code=2)
-    said = refused.stderr.strip().splitlines()[-1]
-    assert "peeking:tomorrow looks ahead" in said
-    assert "Nothing was trained" in said
+    message = refused.stderr.strip().splitlines()[-1]
+    assert "peeking:tomorrow looks ahead" in message
+    assert "Nothing was trained" in message
     left = sorted(path.name for path in (copy / "data" / "runs").iterdir() if not path.name.startswith("."))
     assert left == [name for name in before if not name.startswith(".")]
 

@@ -59,10 +59,13 @@ def test_for_many_days_the_signal_of_a_day_equals_the_backtests_row_to_the_last_
         assert forecast.decided_at == np.datetime64(day.tz_convert(None), "ns")
         assert forecast.notes == ()
         for today in forecast.networks:
-            mine, at = row[today.model], place[forecast.decided_at]
+            account, at = row[today.model], place[forecast.decided_at]
             assert today.members == tuple(seeds[today.model, day, seed] for seed in range(2))
-            assert (today.probability, today.signal) == (backtested.probability[mine, at], backtested.signals[mine, at])
-            assert today.position == backtested.ledgers[mine].position[at]
+            assert (today.probability, today.signal) == (
+                backtested.probability[account, at],
+                backtested.signals[account, at],
+            )
+            assert today.position == backtested.ledgers[account].position[at]
 
 
 @pytest.mark.parametrize("back", [2, 40])

@@ -52,12 +52,12 @@ def folder(tmp_path_factory):
         live.add(folder / "data" / "live", run=name, symbol=symbol, model="lstm", backtest=LONG, rules={})
     labels.add_tags(open_run(runs, A), ["candidate", "wide-window"])
     labels.write_note(open_run(runs, A), "A note that is long enough to be wrapped at its words on a narrow terminal")
-    given = GivenSignal(model="lstm", signal="buy", probability=0.51, position=1.0, members=(0.5, 0.52))
+    long = GivenSignal(model="lstm", signal="buy", probability=0.51, position=1.0, members=(0.5, 0.52))
     Journal(folder / "data" / "live").record(
         [
             JournalEntry(
                 recorded_at="2005-09-01T22:00:00Z", run=A, symbol="AAPL", model="lstm", backtest=LONG, rules={},
-                decided_at="2005-09-01T21:00:00Z", price=0.0000113, signals=(given,),
+                decided_at="2005-09-01T21:00:00Z", price=0.0000113, signals=(long,),
             )
         ]
     )  # fmt: skip
@@ -86,7 +86,7 @@ def test_what_a_command_prints_fits_and_symbols_are_whole(folder, arguments, wid
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "stage"),
     [
         (("report", A), f"Writing the page of {A}"),
         (("runs", "compare", A, B), "Comparing 2 runs"),
@@ -95,9 +95,9 @@ def test_what_a_command_prints_fits_and_symbols_are_whole(folder, arguments, wid
         (("data", "export", "AAPL", "bars.csv"), "Writing bars.csv"),
     ],
 )
-def test_a_command_that_works_for_seconds_says_at_what(folder, tmp_path, monkeypatch, arguments, said):
+def test_a_command_that_works_for_seconds_says_at_what(folder, tmp_path, monkeypatch, arguments, stage):
     monkeypatch.chdir(tmp_path)
-    assert said in " ".join(both_on_terminal(folder, *arguments, width=120)[1].split())
+    assert stage in " ".join(both_on_terminal(folder, *arguments, width=120)[1].split())
 
 
 def test_columns_are_left_out_in_the_order_that_is_stated(folder):
@@ -202,19 +202,19 @@ def test_signals_of_the_evening_fit(width, capsys, monkeypatch, tmp_path):
         run=A, symbol="SHIB-USD", decided_at=decided, price=0.0000112965, currency="USD", calendar="XNYS",
         bars_since_run=3, rules=TradingConfig(), networks=(network,),
     )  # fmt: skip
-    given = GivenSignal(model="lstm", signal="buy", probability=0.5123, position=-0.5)
+    short = GivenSignal(model="lstm", signal="buy", probability=0.5123, position=-0.5)
     entry = JournalEntry(
         recorded_at="2024-01-02T22:00:00Z", run=A, symbol="SHIB-USD", model="lstm", backtest=LONG, rules={},
-        decided_at="2024-01-02T21:00:00Z", price=0.0000112965, currency="USD", signals=(given,),
+        decided_at="2024-01-02T21:00:00Z", price=0.0000112965, currency="USD", signals=(short,),
     )  # fmt: skip
-    long = replace(entry, decided_at="2023-12-29T21:00:00Z", signals=(replace(given, position=1.0),))
+    long = replace(entry, decided_at="2023-12-29T21:00:00Z", signals=(replace(short, position=1.0),))
     lived = live.LiveRun(run=A, symbol="SHIB-USD", model="lstm", backtest=LONG, rules={}, added_at="")
     live_forecast = LiveForecast(loaded=None, forecast=forecast, prices=None)  # type: ignore[arg-type]
     answer = Answer(
         live=lived, live_forecast=live_forecast, entry=entry, earlier=(), followed=(long,),
         verdict={"skill": "inconclusive", "money": None},
     )  # fmt: skip
-    name = GivenName(symbol="0P000071W8.TO", decided_at=entry.decided_at, price=20.0, signals=(given,))
+    name = GivenName(symbol="0P000071W8.TO", decided_at=entry.decided_at, price=20.0, signals=(short,))
     ranking = PanelSignal(
         run=B, symbol="SP120", decided_at=decided, calendar="XNYS", rules=TradingConfig(), networks={},
         absent={}, quotes={"KO": Quote(closed_at=decided, price=10.0, currency="USD")},

@@ -79,11 +79,11 @@ def test_a_combinatorial_run_shows_its_paths_and_gives_no_verdict(copy):
     assert set(rows["seed"]) == {0, 1, 2}  # C(4, 2) x 2 / 4 paths
     assert rows.groupby(["model", "seed"])["decided_at"].nunique().nunique() == 1
     assert run.certificate()["passed"]
-    said = forecast("backtest").stdout.strip().splitlines()
-    assert said[0].startswith(
+    sentences = forecast("backtest").stdout.strip().splitlines()
+    assert sentences[0].startswith(
         "No verdict: on AAPL, 2000–2003 each network was trained on later bars than it was tested on"
     )
-    assert "Sharpe ratios over the paths: of " in said[1]
+    assert "Sharpe ratios over the paths: of " in sentences[1]
     assert len(run.metrics(run.backtests()[-1])["paths"]["difference"]["sharpe"]["paths"]) == 3
     page = (copy / "reports" / f"{run.name}.html").read_text()
     assert "Over the paths" in page
@@ -125,9 +125,9 @@ def test_a_panel_is_one_run_with_one_certificate_one_trial_and_its_weights_once(
     assert set(rows["model"]) == {"simple_rnn", "lstm", "previous_sign", "logistic"}
     assert not rows.duplicated(["symbol", "model", "fold", "seed", "decided_at"]).any()
     assert set(run.bars()["symbol"]) == {"AAPL", "MSFT"}
-    said = forecast("backtest", "--policy", "top-bottom:1").stdout
-    assert "On AAPL_MSFT, 2001–2003" in said
-    assert "2 symbols on" in said
+    output = forecast("backtest", "--policy", "top-bottom:1").stdout
+    assert "On AAPL_MSFT, 2001–2003" in output
+    assert "2 symbols on" in output
     assert (copy / "reports" / f"{run.name}.html").exists()
     today = check_rankings(copy, run, forecast)
     refitted = json.loads(forecast("signal", run.name, "--offline", "--refit", "--json", code=3).stdout)
@@ -192,8 +192,8 @@ def test_a_covariate_is_learned_from_and_asked_for_at_each_close(copy):
     day = rows.loc[rows["fold"] == 1, "decided_at"].iloc[100]
     forecast_then = outlook(loaded, truncated(source, np.datetime64(day.tz_convert(None), "ns")), rules=rules_of(run))
     for network in forecast_then.networks:
-        mine = signals[(signals["model"] == network.model) & (signals["decided_at"] == day)]
-        assert mine["probability"].tolist() == [network.probability]
+        decision = signals[(signals["model"] == network.model) & (signals["decided_at"] == day)]
+        assert decision["probability"].tolist() == [network.probability]
     subject = open_subject(run)  # made again from the bars that the run keeps
     assert subject.experiment.columns == ("return", "MSFT:return")
     assert np.isfinite(subject.data.windows.values[subject.data.windows.ends]).all()
@@ -209,11 +209,11 @@ def check_decided_days(folder, run):
         day = signals["decided_at"].sort_values().iloc[place * 2]
         ranking = panel_signal(run, store, rules=rules, until=np.datetime64(day.tz_convert(None), "ns")).forecast
         for model, names in ranking.networks.items():
-            mine = signals[(signals["model"] == model) & (signals["decided_at"] == day)].set_index("symbol")
-            assert {target.symbol: target.share for target in names} == mine["target"].to_dict()
-            assert {target.symbol: target.probability for target in names} == mine["probability"].to_dict()
+            decisions = signals[(signals["model"] == model) & (signals["decided_at"] == day)].set_index("symbol")
+            assert {target.symbol: target.share for target in names} == decisions["target"].to_dict()
+            assert {target.symbol: target.probability for target in names} == decisions["probability"].to_dict()
             for target in names:
-                assert (target.action in ("buy", "sell")) == (mine.loc[target.symbol, "signal"] != "hold")
+                assert (target.action in ("buy", "sell")) == (decisions.loc[target.symbol, "signal"] != "hold")
 
 
 def check_chosen_thresholds(folder, run):
@@ -224,8 +224,8 @@ def check_chosen_thresholds(folder, run):
     until = np.datetime64(day.tz_convert(None), "ns")
     ranking = panel_signal(run, Store(folder / "data" / "store"), rules=rules, until=until).forecast
     for model, names in ranking.networks.items():
-        mine = signals[(signals["model"] == model) & (signals["decided_at"] == day)].set_index("symbol")
-        assert {target.symbol: target.share for target in names} == mine["target"].to_dict()
+        decisions = signals[(signals["model"] == model) & (signals["decided_at"] == day)].set_index("symbol")
+        assert {target.symbol: target.share for target in names} == decisions["target"].to_dict()
 
 
 def check_rankings(folder, run, forecast):
@@ -273,8 +273,8 @@ def check_evenings(folder, run):
     assert len(entries) == len(days)
     for day, entry in zip(days, entries, strict=True):
         for name in entry.names:
-            row, given = rows.loc[day, name.symbol], name.traded("lstm")
-            assert (given.probability, given.position) == (row["probability"], row["target"])
+            row, forecast = rows.loc[day, name.symbol], name.traded("lstm")
+            assert (forecast.probability, forecast.position) == (row["probability"], row["target"])
     assert evening.answers[0].record.given == len(days)
 
 

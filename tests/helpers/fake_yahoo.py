@@ -71,17 +71,17 @@ def cut(body: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
     result = body["chart"]["result"][0]
     if "timestamp" not in result:
         return body
-    kept = [row for row, stamp in enumerate(result["timestamp"]) if first <= stamp < last]
-    quote = {name: [values[row] for row in kept] for name, values in result["indicators"]["quote"][0].items()}
+    rows = [row for row, stamp in enumerate(result["timestamp"]) if first <= stamp < last]
+    quote = {name: [values[row] for row in rows] for name, values in result["indicators"]["quote"][0].items()}
     indicators: dict[str, Any] = {"quote": [quote]}
     if "adjclose" in result["indicators"]:
         values = result["indicators"]["adjclose"][0]["adjclose"]
-        indicators["adjclose"] = [{"adjclose": [values[row] for row in kept]}]
+        indicators["adjclose"] = [{"adjclose": [values[row] for row in rows]}]
     events = {
         kind: {key: event for key, event in events.items() if first <= event["date"] < last}
         for kind, events in result.get("events", {}).items()
     }
-    stamps = [result["timestamp"][row] for row in kept]
+    stamps = [result["timestamp"][row] for row in rows]
     part = {"meta": result["meta"], "timestamp": stamps, "indicators": indicators, "events": events}
     return {"chart": {"result": [part], "error": None}}
 

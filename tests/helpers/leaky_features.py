@@ -278,10 +278,10 @@ def remembered_in_the_environment(bars):
 
 def behind_the_slice(bars):
     """A slice of an array leads to the whole array."""
-    whole = bars.close
-    while isinstance(whole.base, np.ndarray):
-        whole = whole.base
-    return np.append(np.diff(np.log(whole)), 0.0)[: len(bars)]
+    close = bars.close
+    while isinstance(close.base, np.ndarray):
+        close = close.base
+    return np.append(np.diff(np.log(close)), 0.0)[: len(bars)]
 
 
 class _Longest:

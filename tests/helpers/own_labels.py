@@ -30,14 +30,14 @@ def highest_before_exit(bars: Any) -> Answer:
 
 def first_move(bars: Any) -> Answer:
     """The first open that lies 1 % away, or the fifth: exits that differ, and rows that end early."""
-    values, held = np.full(len(bars), np.nan), np.full(len(bars), 5.0)
+    values, bars_held = np.full(len(bars), np.nan), np.full(len(bars), 5.0)
     for row in range(len(bars) - 2):
         for bar in range(1, min(5, len(bars) - 2 - row) + 1):
             values[row] = bars.open[row + 1 + bar] / bars.open[row + 1] - 1.0
             if abs(values[row]) >= 0.01:
-                held[row] = bar
+                bars_held[row] = bar
                 break
-    return values, held
+    return values, bars_held
 
 
 def falls(bars: Any) -> Answer:
@@ -83,10 +83,10 @@ def fails_on_less(bars: Any) -> Answer:
 def kept_in_a_library(bars: Any) -> Answer:
     """One further, taken from the longest history that this process has seen."""
     values = np.nan_to_num(_ahead(bars, bars.open, 7))
-    kept = getattr(np, "forecast_test_label", values)
-    if len(values) >= len(kept):
-        np.forecast_test_label = kept = values  # type: ignore[attr-defined]
-    return kept[: len(bars)], 5
+    longest = getattr(np, "forecast_test_label", values)
+    if len(values) >= len(longest):
+        np.forecast_test_label = longest = values  # type: ignore[attr-defined]
+    return longest[: len(bars)], 5
 
 
 def _longest_seen(store: dict[str, Any], bars: Any) -> Answer:

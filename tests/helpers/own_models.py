@@ -77,10 +77,10 @@ class InAFile(Constant):
     """What its first fit has seen lies in a file."""
 
     def fit(self, rows: np.ndarray, targets: np.ndarray) -> None:
-        kept = Path(os.environ["FORECAST_TEST_TABLE"])
-        if not kept.exists():
-            kept.write_text(str(targets.mean()))
-        self.share = float(kept.read_text())
+        path = Path(os.environ["FORECAST_TEST_TABLE"])
+        if not path.exists():
+            path.write_text(str(targets.mean()))
+        self.share = float(path.read_text())
 
 
 class InAnotherModule(Constant):

@@ -40,8 +40,8 @@ def lines(form: str) -> str:
     text = ""
     for day, (o, h, low, c, v) in zip(DAYS, PRICES, strict=True):
         moments = {unit: int(np.datetime64(day, unit).astype(np.int64)) for unit in ("s", "ms", "ns")}
-        whole = {name: f"{value * 1e4:.0f}" for name, value in zip("OHLC", (o, h, low, c), strict=True)}
-        text += form.format(d=pd.Timestamp(day), o=o, h=h, l=low, c=c, v=v, k=v / 1000, **whole, **moments) + "\n"
+        scaled = {name: f"{value * 1e4:.0f}" for name, value in zip("OHLC", (o, h, low, c), strict=True)}
+        text += form.format(d=pd.Timestamp(day), o=o, h=h, l=low, c=c, v=v, k=v / 1000, **scaled, **moments) + "\n"
     return text
 
 

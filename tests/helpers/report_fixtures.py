@@ -59,9 +59,9 @@ def build_run(
 def save_backtest(run: Run, name: str, *, bars_per_year: float) -> None:
     """Long where the probability is above one half, flat where not; every member, and the two simple rivals."""
     predictions, prices = run.predictions(), run.bars()
-    held = predictions.groupby("decided_at").size().index
-    first = int(prices["closed_at"].searchsorted(held[0])) + 1
-    last = int(prices["closed_at"].searchsorted(held[-1])) + 1
+    decided = predictions.groupby("decided_at").size().index
+    first = int(prices["closed_at"].searchsorted(decided[0])) + 1
+    last = int(prices["closed_at"].searchsorted(decided[-1])) + 1
     traded = prices.iloc[first : last + 2]
     ledgers, signals = [], []
     for (model, member), chance in _members(predictions).items():

@@ -84,9 +84,9 @@ def main() -> int:
     reference = _reference(chosen.reference or chosen.log / "reference")
     faults = 0
     for kind in chosen.kinds or KINDS:
-        case, whole = KINDS[kind]
+        case, full_count = KINDS[kind]
         log = Log(chosen.log / f"{kind}-{chosen.seed}.jsonl")
-        numbers = range(chosen.count or whole) if chosen.only is None else [chosen.only]
+        numbers = range(chosen.count or full_count) if chosen.only is None else [chosen.only]
         left = [number for number in numbers if number not in log or chosen.only is not None]
         if left:
             warm()

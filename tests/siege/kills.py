@@ -94,7 +94,7 @@ CODES = (DONE, STALE)
 def case(rng: random.Random, reference: Path, place: Path) -> Result:
     name = chosen_stage(rng)
     stage = STAGES[name]
-    expected, seconds = whole(name, reference, place.with_name(f"whole-{name}"))
+    expected, seconds = undisturbed(name, reference, place.with_name(f"whole-{name}"))
     copied(reference, place, stage)
     before = state(place)
     killed = command(place, *stage.arguments, kill_after=rng.uniform(0, 1.2 * seconds))
@@ -104,8 +104,8 @@ def case(rng: random.Random, reference: Path, place: Path) -> Result:
         between = state(place)
         after = expected
         prices = [line for line in between.splitlines() if _is_price(line)]
-        for kept in (before, after):
-            if prices == [line for line in kept.splitlines() if _is_price(line)]:
+        for reference_state in (before, after):
+            if prices == [line for line in reference_state.splitlines() if _is_price(line)]:
                 break
         else:
             wrong = "prices are neither as before nor as after"
@@ -122,16 +122,16 @@ def chosen_stage(rng: random.Random) -> str:
 
 
 @cache
-def whole(name: str, reference: Path, place: Path) -> tuple[str, float]:
+def undisturbed(name: str, reference: Path, place: Path) -> tuple[str, float]:
     """The state after a command that nobody kills, and how long it takes."""
     stage = STAGES[name]
     copied(reference, place, stage)
     outcome = command(place, *stage.arguments)
     if wrong := fault(outcome, codes=CODES):
         raise RuntimeError(f"{name} fails without a kill: {wrong}")
-    undisturbed = state(place)
+    final = state(place)
     shutil.rmtree(place)
-    return undisturbed, outcome.seconds
+    return final, outcome.seconds
 
 
 def copied(reference: Path, place: Path, stage: Stage) -> None:

@@ -17,7 +17,7 @@ def case(rng: random.Random, reference: Path, place: Path) -> Result:
     name = kills.chosen_stage(rng)
     how = rng.choice(["disk", "memory", "two"] + (["read-only"] if os.getuid() else []))
     stage = kills.STAGES[name]
-    expected, _ = kills.whole(name, reference, place.with_name(f"whole-{name}"))
+    expected, _ = kills.undisturbed(name, reference, place.with_name(f"whole-{name}"))
     kills.copied(reference, place, stage)
     outcomes: list[Outcome] = []
     if how == "two":

@@ -24,11 +24,11 @@ class Source:
     def read(self, start: date | None) -> Delivery:
         self.starts.append(start)
         first = np.datetime64(start or "1900-01-01", "ns")
-        kept = self.bars.rows(self.bars.closed_at >= first)
+        bars = self.bars.rows(self.bars.closed_at >= first)
         return Delivery(
-            prices=kept,
+            prices=bars,
             actions=self.actions.rows(self.actions.ex_at >= first),
-            report=CleaningReport.all_kept(len(kept)),
+            report=CleaningReport.all_kept(len(bars)),
             actions_since=first,
             actions_until=np.datetime64("2030-01-01", "ns"),
         )

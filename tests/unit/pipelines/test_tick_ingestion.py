@@ -99,9 +99,9 @@ def test_only_one_file_is_held_at_a_time(tmp_path: Path) -> None:
 
 def test_a_large_file_is_stored_piece_by_piece_once_all_of_it_is_sound(tmp_path: Path) -> None:
     path = written(tmp_path, a="0 1\n1 2\n2 3\n3 4\n")[0]
-    store, log, whole = Store(tmp_path / "store"), FileLog(tmp_path / "origins", "X", options=""), read(path)
-    assert isinstance(whole.prices, Ticks)
-    parts = [replace(whole, prices=whole.prices.rows(rows)) for rows in (slice(2), slice(2, None))]
+    store, log, delivery = Store(tmp_path / "store"), FileLog(tmp_path / "origins", "X", options=""), read(path)
+    assert isinstance(delivery.prices, Ticks)
+    parts = [replace(delivery, prices=delivery.prices.rows(rows)) for rows in (slice(2), slice(2, None))]
     arguments: dict[str, Any] = {"read": read, "method": "merge", "log": log, "skip": {}, "progress": print}
 
     def broken() -> Iterator[Delivery]:

@@ -78,8 +78,8 @@ def message_of(public, arguments):
 def test_whatever_is_given_the_answer_is_one_line_and_nothing_is_written(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     public = getattr(fc, name)
-    given = inspect.signature(public).parameters.values()
-    named = {parameter.name for parameter in given if parameter.kind is not parameter.VAR_KEYWORD}
+    parameters = inspect.signature(public).parameters.values()
+    named = {parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD}
     quiet = {"progress": False} if "progress" in named else {}
     for parameter in sorted(named | (set(fc.FileOptions.__annotations__) if name == "fetch" else set())):
         for value in STRANGE:

@@ -65,16 +65,16 @@ def test_the_same_bars_are_stored_whatever_the_frame_looks_like(form, workspace,
     frame.to_csv(tmp_path / "acme.csv", index_label="date")
     other = fc.Workspace(data_dir=tmp_path / "other")
     fc.fetch("ACME", source="csv", file=tmp_path / "acme.csv", workspace=other, progress=False)
-    given = FORMS[form](frame)
-    kept = given.copy()
-    table = fc.add_bars("acme", given, workspace=workspace, progress=False)
-    pd.testing.assert_frame_equal(given, kept)
+    converted = FORMS[form](frame)
+    untouched = converted.copy()
+    table = fc.add_bars("acme", converted, workspace=workspace, progress=False)
+    pd.testing.assert_frame_equal(converted, untouched)
     assert table.to_dict("records")[0] | {"notes": ""} == {
         "symbol": "ACME", "kind": "bars", "interval": "1d", "rows": len(DAYS), "first": "2023-01-03",
         "last": "2023-03-31", "currency": "", "calendar": "XNYS", "actions": 0, "notes": "",
     }  # fmt: skip
     assert same(stored(workspace), stored(other))
-    assert fc.add_bars("ACME", given, workspace=workspace, progress=False)["rows"].item() == len(DAYS)
+    assert fc.add_bars("ACME", converted, workspace=workspace, progress=False)["rows"].item() == len(DAYS)
     assert len(stored(workspace)) == len(DAYS)
 
 

@@ -26,12 +26,12 @@ def place(tmp_path):
 
 
 def test_a_frame_is_judged_on_bars_of_a_frame_as_on_bars_of_the_store(source, prices, place):
-    mine = probabilities(source, edge=0.5)
+    frame = probabilities(source, edge=0.5)
     experiment = fc.Experiment("XYZ", window=10, baselines=["previous_sign"])
-    given = fc.judge(mine, experiment, bars=prices, progress=False, workspace=place)
+    of_frame = fc.judge(frame, experiment, bars=prices, progress=False, workspace=place)
     fc.add_bars("XYZ", prices, progress=False, workspace=place)
-    stored = fc.judge(mine, experiment, progress=False, workspace=place)
-    assert given.run.name == stored.run.name
+    stored = fc.judge(frame, experiment, progress=False, workspace=place)
+    assert of_frame.run.name == stored.run.name
     assert stored.verdict.skill.answer == "better"
     assert stored.performance.loc["judged:forecast", "exposure"] <= 1.0
     page = fc.report(stored.run, stored, workspace=place).read_text()

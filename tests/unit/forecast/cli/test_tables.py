@@ -58,11 +58,11 @@ def test_what_still_does_not_fit_is_stacked_with_all_columns() -> None:
 )
 def test_no_letter_is_lost_and_no_line_that_can_be_broken_is_too_wide(width, rows) -> None:
     lines = fitted(COLUMNS, rows, width=width)
-    kept = "".join(lines).replace(" ", "")
+    letters = "".join(lines).replace(" ", "")
     for row in rows:
         for column, cell in zip(COLUMNS, row, strict=True):
             if not column.drop:
-                assert all(word in kept for word in cell.split())
+                assert all(word in letters for word in cell.split())
     for line in lines:
         assert width is None or display_width(line) <= width or " " not in line.strip()
 

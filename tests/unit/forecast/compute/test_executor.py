@@ -115,10 +115,10 @@ def test_an_error_that_no_other_attempt_can_mend_ends_it_all():
 
 
 def test_a_worker_with_another_version_is_refused_by_name():
-    mine = backend.versions("tensorflow")
-    check_versions("tensorflow", tuple(mine.items()))
-    with pytest.raises(RunError, match=rf"got numpy {mine['numpy']} instead of 1.0. Install the same there"):
-        check_versions("tensorflow", tuple((mine | {"numpy": "1.0"}).items()))
+    here = backend.versions("tensorflow")
+    check_versions("tensorflow", tuple(here.items()))
+    with pytest.raises(RunError, match=rf"got numpy {here['numpy']} instead of 1.0. Install the same there"):
+        check_versions("tensorflow", tuple((here | {"numpy": "1.0"}).items()))
 
 
 def shared():
@@ -130,10 +130,10 @@ def shared():
 
 
 def test_what_is_handed_over_in_files_is_the_same_and_is_mapped_not_copied(tmp_path):
-    given = shared()
-    restored = shared_data.read(shared_data.write(tmp_path / "data", shared_data.to_arrays(given)))
+    data = shared()
+    restored = shared_data.read(shared_data.write(tmp_path / "data", shared_data.to_arrays(data)))
     assert isinstance(restored.windows.values.base, np.memmap) or isinstance(restored.windows.values, np.memmap)
-    before, after = shared_data.to_arrays(given), shared_data.to_arrays(restored)
+    before, after = shared_data.to_arrays(data), shared_data.to_arrays(restored)
     assert before.keys() == after.keys()
     for name in before:
         np.testing.assert_array_equal(before[name], after[name])
@@ -148,7 +148,7 @@ def where(until=None):
     return os.getpid()
 
 
-def held(begun, until):
+def wait_until(begun, until):
     """Says through a pipe that it has begun, then waits for another."""
     Path(begun).write_text("begun")
     return where(until)
@@ -197,7 +197,7 @@ def test_a_process_goes_on_with_the_kind_it_knows_then_takes_a_new_one_then_help
 def test_closing_with_cancel_kills_what_is_running(pipes):
     begun, until = pipes
     pool = Processes(1, prepare=int)
-    running = pool.submit(held, begun, until)
+    running = pool.submit(wait_until, begun, until)
     assert begun.read_text() == "begun"
     pool.shutdown(wait=True, cancel_futures=True)
     assert isinstance(running.exception(), WorkerDiedError)
@@ -233,9 +233,9 @@ def stop(data, order):
     raise RuntimeError("stopped")
 
 
-@pytest.mark.parametrize(("work", "kept"), [(process_number, ["lstm"]), (stop, []), (kill, [])])
+@pytest.mark.parametrize(("work", "cached"), [(process_number, ["lstm"]), (stop, []), (kill, [])])
 def test_what_was_compiled_is_kept_unless_a_worker_may_have_been_stopped_while_it_wrote(
-    tmp_path, monkeypatch, work, kept
+    tmp_path, monkeypatch, work, cached
 ):
     monkeypatch.setattr(executor, "_prepare", os.path.join)  # no network library
     monkeypatch.setenv("FORECAST_CACHE", str(tmp_path / "cache"))
@@ -244,7 +244,7 @@ def test_what_was_compiled_is_kept_unless_a_worker_may_have_been_stopped_while_i
         (pool._aside() / "compiled" / "lstm").write_bytes(b"code")
         if isinstance(error, RuntimeError):
             raise error  # the run ends; a member whose worker died is tried again
-    assert [path.name.partition(".")[2] for path in tmp_path.glob("cache/*/*")] == kept
+    assert [path.name.partition(".")[2] for path in tmp_path.glob("cache/*/*")] == cached
 
 
 @pytest.mark.parametrize("options", ["size=4k", "size=4k,ro"])

@@ -52,11 +52,11 @@ def test_a_list_under_the_heading_symbol_is_a_watchlist(tmp_path):
 
 
 def test_the_experiment_of_one_symbol_is_the_one_that_is_checked_anew():
-    whole = Experiment("UNIVERSE", panel=("AAPL", "KO"), membership=("AAPL,,", "KO,2010-01-04,2012-01-03"))
-    assert whole.of_symbol("ko") == dataclasses.replace(whole, symbol="KO")
-    assert whole.symbol == "UNIVERSE"
+    experiment = Experiment("UNIVERSE", panel=("AAPL", "KO"), membership=("AAPL,,", "KO,2010-01-04,2012-01-03"))
+    assert experiment.of_symbol("ko") == dataclasses.replace(experiment, symbol="KO")
+    assert experiment.symbol == "UNIVERSE"
     with pytest.raises(UnknownSymbolError):
-        whole.of_symbol("../KO")
+        experiment.of_symbol("../KO")
 
 
 def test_a_list_of_symbols_is_titled_by_its_first_ones():

@@ -102,13 +102,13 @@ def test_no_row_of_any_symbol_is_known_later_than_the_first_test_decision_of_its
         windows = dataset.panel.windows
         first = windows.decided_at[fold.test].min()
         for symbol, own in parts.items():
-            mine = dataset.panel.fold_of(symbol, fold)
-            for rows in (mine.train, mine.validation):
+            of_symbol = dataset.panel.fold_of(symbol, fold)
+            for rows in (of_symbol.train, of_symbol.validation):
                 assert (own.exit_at[rows] < first).all()
-            assert (own.exit_at[mine.train] < windows.decided_at[fold.validation].min()).all()
-            assert (own.decided_at[mine.test] >= first).all()
+            assert (own.exit_at[of_symbol.train] < windows.decided_at[fold.validation].min()).all()
+            assert (own.decided_at[of_symbol.test] >= first).all()
             if last is not None:  # boundaries are common: what one symbol is tested on begins where all others end
-                assert (own.decided_at[mine.test] > last).all()
+                assert (own.decided_at[of_symbol.test] > last).all()
         last = windows.decided_at[fold.test].max()
     assert len({len(dataset.panel.fold_of("YOUNG", fold).test) > 0 for fold in dataset.folds}) == 2
 
@@ -129,13 +129,13 @@ def test_each_symbol_has_a_scaler_of_its_own_training_rows(pooled, tmp_path):
     dataset, parts = pooled
     scaled = write_scaled(tmp_path / "scaled.raw", dataset.panel, dataset.scalers[2])
     for symbol, own in parts.items():
-        mine = dataset.panel.fold_of(symbol, dataset.folds[2])
-        expected = fit_scaler(own, rows=mine.train)
+        of_symbol = dataset.panel.fold_of(symbol, dataset.folds[2])
+        expected = fit_scaler(own, rows=of_symbol.train)
         np.testing.assert_array_equal(dataset.scalers[2][symbol].mean, expected.mean)
-        rows = dataset.panel.rows(symbol)[mine.train]
+        rows = dataset.panel.rows(symbol)[of_symbol.train]
         np.testing.assert_array_equal(
             gather(scaled.values, dataset.panel.windows.ends[rows], steps=5),
-            gather(expected.apply(own.values), own.ends[mine.train], steps=5),
+            gather(expected.apply(own.values), own.ends[of_symbol.train], steps=5),
         )
 
 
@@ -191,8 +191,8 @@ def test_a_label_of_one_symbol_known_too_late_is_caught_though_its_chain_is_not_
     other = next(symbol for symbol in dataset.tested() if symbol not in audited.audited)
     windows = dataset.panel.windows
     late = windows.exit_at.copy()
-    mine = dataset.panel.of == dataset.panel.symbols.index(other)
-    late[mine] += np.timedelta64(1, "D")
+    of_other = dataset.panel.of == dataset.panel.symbols.index(other)
+    late[of_other] += np.timedelta64(1, "D")
     panel = dataclasses.replace(dataset.panel, windows=dataclasses.replace(windows, exit_at=late))
     certificate = certify_panel(
         dataclasses.replace(dataset, panel=panel),
@@ -237,9 +237,9 @@ def test_tokyo_never_learns_from_a_new_york_close_that_came_later(tmp_path):
         learned = np.concatenate([fold.train, fold.validation])
         for tested, other in (("7203.T", "AAPL"), ("AAPL", "7203.T")):
             first = windows.decided_at[fold.test[names[fold.test] == tested]].min()
-            mine = learned[names[learned] == other]
-            assert (windows.exit_at[mine] < first).all()
-            assert (windows.decided_at[mine] < first).all()
+            of_other = learned[names[learned] == other]
+            assert (windows.exit_at[of_other] < first).all()
+            assert (windows.decided_at[of_other] < first).all()
         # the newest New York decision that Tokyo's first test may use was made on an earlier date
         tokyo = windows.decided_at[fold.test[names[fold.test] == "7203.T"]].min().astype("datetime64[D]")
         new_york = windows.decided_at[learned[names[learned] == "AAPL"]].max().astype("datetime64[D]")
@@ -259,9 +259,9 @@ def test_a_symbol_counts_on_the_days_of_its_membership_only(tmp_path):
     inside = (old >= np.datetime64("2015-06-01")) & (old <= np.datetime64("2016-05-31"))
     assert (inside | (old >= np.datetime64("2017-01-02"))).all()
     assert 200 < inside.sum() < len(inside)
-    whole = make_windows(market(**MARKETS[0], seed=0), POOLED)
-    member = np.isin(whole.decided_at, dataset.windows.decided_at[names == "OLD"])
-    np.testing.assert_array_equal(whole.ends[member], dict(parts)["OLD"].ends)  # windows may begin before it joined
+    windows = make_windows(market(**MARKETS[0], seed=0), POOLED)
+    member = np.isin(windows.decided_at, dataset.windows.decided_at[names == "OLD"])
+    np.testing.assert_array_equal(windows.ends[member], dict(parts)["OLD"].ends)  # windows may begin before it joined
     with pytest.raises(TooFewBarsError, match="OLD: no bar with a whole window on a day of its membership"):
         make_windows(
             market(**MARKETS[0], seed=0),
@@ -282,10 +282,10 @@ def test_above_median_is_half_of_the_names_of_each_moment_and_known_when_the_las
     dataset = pool(write_panel(tmp_path, parts.items()), experiment)
     windows = dataset.windows
     for moment in np.unique(windows.decided_at)[[0, 100, 300]]:
-        mine = windows.decided_at == moment
-        returns = windows.forward_return[mine]
-        np.testing.assert_array_equal(windows.targets[mine], returns > np.median(returns))
-        assert (known_at(windows)[mine] == windows.exit_at[mine].max()).all()
+        of_moment = windows.decided_at == moment
+        returns = windows.forward_return[of_moment]
+        np.testing.assert_array_equal(windows.targets[of_moment], returns > np.median(returns))
+        assert (known_at(windows)[of_moment] == windows.exit_at[of_moment].max()).all()
     for fold in dataset.folds:
         tested = windows.decided_at[fold.test].min()
         for rows in (fold.train, fold.validation):
@@ -414,8 +414,8 @@ def test_a_relative_label_is_the_rank_of_a_return_among_those_of_its_moment(tmp_
     }
     windows = pool(write_panel(tmp_path, parts.items()), experiment).windows
     for moment in np.unique(windows.decided_at)[[0, 150]]:
-        mine = windows.decided_at == moment
-        np.testing.assert_allclose(windows.targets[mine], (rankdata(windows.forward_return[mine]) - 1.0) / 2.0)
+        rows = windows.decided_at == moment
+        np.testing.assert_allclose(windows.targets[rows], (rankdata(windows.forward_return[rows]) - 1.0) / 2.0)
     tied = labels.relative(np.array([1.0, 2.0, 2.0, 5.0]), np.array([0, 0, 0, 1], dtype="datetime64[ns]"))
     assert tied.tolist() == [0.0, 0.75, 0.75, 0.5]  # the last one is alone at its moment
 

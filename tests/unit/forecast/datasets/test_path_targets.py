@@ -92,10 +92,10 @@ def test_every_inner_label_of_a_training_window_is_known_before_the_first_valida
 
 
 def test_the_chance_of_a_rise_is_the_normal_one_of_the_total_over_what_was_missed_before():
-    said, actual = np.array([[0.5, 0.5], [-1.0, 0.2]]), np.array([[1.5, 0.5], [-1.0, 3.2]])
-    spread = path_targets.deviation(said, actual, np.ones(2, dtype=np.float32))
+    predicted, actual = np.array([[0.5, 0.5], [-1.0, 0.2]]), np.array([[1.5, 0.5], [-1.0, 3.2]])
+    spread = path_targets.deviation(predicted, actual, np.ones(2, dtype=np.float32))
     assert spread == pytest.approx(np.sqrt((1 + 9) / 2))
-    assert path_targets.deviation(said, actual, np.array([1, 0], dtype=np.float32)) == 1.0
-    np.testing.assert_allclose(path_targets.chance(said, deviation=2.0), norm.cdf([0.5, -0.4]))
+    assert path_targets.deviation(predicted, actual, np.array([1, 0], dtype=np.float32)) == 1.0
+    np.testing.assert_allclose(path_targets.chance(predicted, deviation=2.0), norm.cdf([0.5, -0.4]))
     assert 0 < path_targets.chance(np.array([[-1e9]]), deviation=1.0)[0] < 1e-8
-    assert path_targets.deviation(said, said, np.ones(2, dtype=np.float32)) > 0
+    assert path_targets.deviation(predicted, predicted, np.ones(2, dtype=np.float32)) > 0

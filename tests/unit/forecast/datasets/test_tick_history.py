@@ -61,15 +61,15 @@ def test_a_feature_of_order_flow_that_looks_ahead_is_caught(source: Source, monk
 def test_what_is_read_after_a_cut_is_gone_or_other_and_before_it_the_same(source: Source) -> None:
     history = source.raw
     assert isinstance(history, TickHistory)
-    whole = history.collect()
-    cut = whole.time[4_000]
+    ticks = history.collect()
+    cut = ticks.time[4_000]
     past = history.truncated(cut).collect()
     assert past.time[-1] <= cut
     other = history.scrambled(cut, seed=1).collect()
-    before_cut = whole.time <= cut
-    assert np.array_equal(past.price, whole.price[before_cut])
+    before_cut = ticks.time <= cut
+    assert np.array_equal(past.price, ticks.price[before_cut])
     for name in ("price", "size", "bid", "ask", "order_flow"):
-        before, after = getattr(whole, name), getattr(other, name)
+        before, after = getattr(ticks, name), getattr(other, name)
         np.testing.assert_array_equal(before[before_cut], after[before_cut])
         assert not np.array_equal(before[~before_cut], after[~before_cut], equal_nan=True)
 

@@ -51,16 +51,16 @@ def windows():
 def test_what_keras_differentiates_equals_what_is_written_out_in_numpy(network, windows, model):
     targets = np.array([0.0, 1.0, 1.0, 0.0, 1.0])
     theirs = network(model)
-    mine = Weights.from_keras(model, theirs.weights, features=FEATURES, units=UNITS)
-    gradients_of_keras, expected = (gradients.decay(weights, windows, targets) for weights in (theirs, mine))
+    ours = Weights.from_keras(model, theirs.weights, features=FEATURES, units=UNITS)
+    gradients_of_keras, expected = (gradients.decay(weights, windows, targets) for weights in (theirs, ours))
     assert gradients_of_keras.share.keys() == expected.share.keys()
     for path, share in expected.share.items():
         np.testing.assert_allclose(gradients_of_keras.share[path], share, rtol=2e-4, atol=1e-7)
     np.testing.assert_allclose(gradients_of_keras.loss, expected.loss, rtol=2e-4, atol=1e-7)
-    jacobians = gradients.jacobians(mine, windows)
+    jacobians = gradients.jacobians(ours, windows)
     for path, norm in gradients.jacobians(theirs, windows).items():
         np.testing.assert_allclose(norm, jacobians[path], rtol=2e-4, atol=1e-7)
-    for found_part, part in zip(occlusion.cover(theirs, windows), occlusion.cover(mine, windows), strict=True):
+    for found_part, part in zip(occlusion.cover(theirs, windows), occlusion.cover(ours, windows), strict=True):
         np.testing.assert_allclose(found_part, part, atol=1e-6)
 
 

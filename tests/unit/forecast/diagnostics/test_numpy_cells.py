@@ -90,8 +90,8 @@ def test_the_gradient_at_every_lag_equals_the_tape(pairs, model):
             rest = batch[:, at + 1 :]
             answer = head(layer(rest, initial_state=states) if flow.lag else states[0])
         expected = tape.gradient(answer, states, unconnected_gradients="zero")
-        for mine, theirs in zip((flow.h, flow.c), expected, strict=False):
-            np.testing.assert_allclose(mine, theirs.numpy(), atol=1e-6)
+        for ours, theirs in zip((flow.h, flow.c), expected, strict=False):
+            np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-6)
 
 
 @pytest.mark.parametrize("model", ["simple_rnn", "lstm"])
@@ -149,9 +149,9 @@ def test_the_effective_memory_ends_where_the_gradient_is_gone_for_good(curve, ba
 def test_going_on_from_a_state_equals_reading_it_all(pairs):
     networks, windows = pairs
     for _, weights in networks.values():
-        whole = forward(weights, windows)
-        before = (whole.h[3], whole.c[3] if len(whole.c) else whole.h[3])
-        np.testing.assert_allclose(forward(weights, windows[4:], before=before).h, whole.h[4:], atol=1e-12)
+        trace = forward(weights, windows)
+        before = (trace.h[3], trace.c[3] if len(trace.c) else trace.h[3])
+        np.testing.assert_allclose(forward(weights, windows[4:], before=before).h, trace.h[4:], atol=1e-12)
 
 
 @pytest.mark.parametrize("model", ["simple_rnn", "lstm"])
@@ -178,13 +178,13 @@ def test_long_windows_are_covered_in_at_most_sixty_blocks_without_a_gap():
 def test_gates_over_batches_equal_those_over_all_windows(pairs):
     networks, windows = pairs
     _, weights = networks["lstm"]
-    whole = gates.observe(weights, [windows])
+    together = gates.observe(weights, [windows])
     parts = gates.observe(weights, [windows[:, :3], windows[:, 3:]])
-    np.testing.assert_allclose(whole.average["forget"], forward(weights, windows).forget.mean(axis=1))
+    np.testing.assert_allclose(together.average["forget"], forward(weights, windows).forget.mean(axis=1))
     for name in gates.ARRAYS["lstm"]:
-        np.testing.assert_allclose(parts.average[name], whole.average[name])
-        np.testing.assert_allclose(parts.decision[name], whole.decision[name])
-    np.testing.assert_allclose(parts.log_retention, whole.log_retention)
+        np.testing.assert_allclose(parts.average[name], together.average[name])
+        np.testing.assert_allclose(parts.decision[name], together.decision[name])
+    np.testing.assert_allclose(parts.log_retention, together.log_retention)
 
 
 def test_a_forget_gate_at_one_half_keeps_a_third_for_one_and_a_half_bars():

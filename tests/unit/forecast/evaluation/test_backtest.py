@@ -29,9 +29,9 @@ def rules(**more):
 def certified(run, trading):
     """The certificate of a backtest, without its statistics."""
     predictions, bars = run.predictions(), run.bars()
-    material = {"rules": trading, "validation": run.validation() if trading.learns else None, "bars_per_year": 252.0}
-    result = strategy.accounts(predictions, bars, **material)
-    return certify_fills(run.certificate(), result, predictions, bars, **material)
+    options = {"rules": trading, "validation": run.validation() if trading.learns else None, "bars_per_year": 252.0}
+    result = strategy.accounts(predictions, bars, **options)
+    return certify_fills(run.certificate(), result, predictions, bars, **options)
 
 
 @pytest.fixture(scope="module")
@@ -63,21 +63,21 @@ def test_every_ledger_adds_up_from_its_signals_and_bars(run):
     for (model, member), signals in backtest.signals.groupby(["model", "member"]):
         ledger = backtest.ledger[(backtest.ledger["model"] == model) & (backtest.ledger["member"] == member)]
         drifted = 0.0
-        for row, wanted in zip(ledger.itertuples(), [*signals["target"], 0.0], strict=True):
+        for row, target in zip(ledger.itertuples(), [*signals["target"], 0.0], strict=True):
             bar = opened.index(row.time)
             last = row.Index == ledger.index[-1]
             move = 0.0 if last else opens[bar + 1] / opens[bar] - 1
             days = 0.0 if last else (opened[bar + 1] - opened[bar]).total_seconds() / 86_400
-            interest = (0.1 * max(-wanted, 0) + 0.2 * max(wanted - 1, 0)) * days / 365
-            traded = wanted - drifted
-            assert row.position == wanted
+            interest = (0.1 * max(-target, 0) + 0.2 * max(target - 1, 0)) * days / 365
+            traded = target - drifted
+            assert row.position == target
             assert row.traded == pytest.approx(traded, abs=1e-12)
             assert row.cost == pytest.approx(abs(traded) * 9 / 10_000, abs=1e-15)
-            assert row.gross_return == pytest.approx(wanted * move, abs=1e-15)
+            assert row.gross_return == pytest.approx(target * move, abs=1e-15)
             assert row.financing == pytest.approx(interest, abs=1e-15)
             growth = 1 + row.gross_return - row.financing
             assert row.net_return == pytest.approx((1 - row.cost) * growth - 1, abs=1e-15)
-            drifted = wanted * (1 + move) / growth
+            drifted = target * (1 + move) / growth
 
 
 def test_the_trades_of_a_saved_backtest_add_up_to_its_accounts_and_metrics(run):
@@ -103,8 +103,8 @@ def test_volatility_sizes_follow_from_the_closes_before_the_decision(run):
     moves = np.log(close / close.shift())
     for row in signals.iloc[[0, 100, -1]].itertuples():
         past = moves[: row.decided_at].iloc[-60:]
-        wanted = min(0.15 / np.sqrt(252 * np.mean(past**2)), 1.5) if row.signal == "buy" else 0.0
-        assert row.target == pytest.approx(wanted, rel=1e-9)
+        expected = min(0.15 / np.sqrt(252 * np.mean(past**2)), 1.5) if row.signal == "buy" else 0.0
+        assert row.target == pytest.approx(expected, rel=1e-9)
     hold = backtest.ledger[backtest.ledger["model"] == "buy_and_hold"]
     assert 0.3 < hold["position"].iloc[:-1].min() < hold["position"].max() <= 1.5  # sized like every other buy
 
@@ -260,8 +260,8 @@ def constant(run):
 def test_constant_prices_lose_what_is_paid_and_tell_nothing(run):
     constant(run)
     backtest = evaluate(run, rules=rules(sizing="volatility", max_leverage=1.5))
-    held = backtest.ledger[backtest.ledger["model"] == "buy_and_hold"]["position"]
-    assert set(held.iloc[:-1]) == {1.5}  # no volatility: the most that is allowed
+    buy_and_hold = backtest.ledger[backtest.ledger["model"] == "buy_and_hold"]["position"]
+    assert set(buy_and_hold.iloc[:-1]) == {1.5}  # no volatility: the most that is allowed
     assert not backtest.ledger["gross_return"].any()
     assert backtest.metrics["performance"]["buy_and_hold"]["ensemble"]["total_return"] == pytest.approx(
         (1 - 0.00045) ** 2 - 1

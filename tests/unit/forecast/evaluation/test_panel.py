@@ -71,13 +71,13 @@ def slow_shares(day, policy):
 def slow_account(run, prices, policy, model):
     """The same account day by day from predictions.parquet and bars.parquet."""
     predictions, bars = run.predictions(), run.bars()
-    mine = predictions[predictions["model"] == model]
-    mean = mine.groupby(["symbol", "decided_at", "entry_at"])["probability"].mean().reset_index()
-    wanted, entries = {}, {}
+    of_model = predictions[predictions["model"] == model]
+    mean = of_model.groupby(["symbol", "decided_at", "entry_at"])["probability"].mean().reset_index()
+    weights, entries = {}, {}
     for _, day in mean.groupby("decided_at"):
         shares = slow_shares(dict(zip(day["symbol"], day["probability"], strict=True)), policy)
         for symbol, at in zip(day["symbol"], day["entry_at"], strict=True):
-            wanted[symbol, at] = shares.get(symbol, 0.0)
+            weights[symbol, at] = shares.get(symbol, 0.0)
             entries.setdefault(symbol, []).append(at)
     own = {symbol: rows.set_index("opened_at") for symbol, rows in bars.groupby("symbol")}
     times = set()
@@ -96,7 +96,7 @@ def slow_account(run, prices, policy, model):
             if there:
                 price = float(own[symbol].loc[at, "open"])
             o.append(price)
-            w.append(wanted.get((symbol, at), 0.0))
+            w.append(weights.get((symbol, at), 0.0))
             before_or_after = at < span[0] or at > span[-1]
             t.append(before_or_after or (there and (own[symbol].loc[at, "volume"] > 0 or at == span[-1])))
         opens.append(o)
@@ -127,15 +127,17 @@ def test_the_account_of_a_panel_is_that_of_a_slow_reference(run, prices, policy)
 def test_holding_the_universe_is_an_equal_part_of_every_symbol_alive(run, prices):
     """One day: the part of each is 1 / names alive, and a name without a bar that day keeps its part."""
     backtest = evaluate(run, rules=TradingConfig(costs=Costs(fee_bps=0, slippage_bps=0)))
-    held = backtest.ledger[backtest.ledger["model"] == "buy_and_hold"].set_index("time")
+    buy_and_hold = backtest.ledger[backtest.ledger["model"] == "buy_and_hold"].set_index("time")
     day = pd.Timestamp(prices["A"].opened_at[300], tz="UTC")
     rows = run.predictions()
     alive = sorted(set(rows[rows["entry_at"] == day]["symbol"]))
     assert alive == ["A", "B", "D", "E", "F"]  # C has too little history to be tested yet
     own = [bars.rows(slice(int(np.searchsorted(bars.opened_at, prices["A"].opened_at[300])), None)) for bars in
            (prices[name] for name in alive)]  # fmt: skip
-    assert held.loc[day, "net_return"] == pytest.approx(np.mean([e.open[1] / e.open[0] - 1 for e in own]), abs=1e-12)
-    assert held["position"].iloc[:-1].max() < 1.2
+    assert buy_and_hold.loc[day, "net_return"] == pytest.approx(
+        np.mean([e.open[1] / e.open[0] - 1 for e in own]), abs=1e-12
+    )
+    assert buy_and_hold["position"].iloc[:-1].max() < 1.2
     cash = backtest.ledger[backtest.ledger["model"] == "cash"]
     assert not cash["net_return"].any()
 
@@ -184,7 +186,7 @@ def test_the_backtest_of_the_same_run_and_rules_is_the_same_twice(run):
 def test_shares_of_a_day_do_not_depend_on_days_after_it(run):
     """Predictions from a day on are replaced: every position before it stays."""
     rules = TradingConfig(policy="top-drop:2:1", costs=COSTS)
-    whole = evaluate(run, rules=rules).signals
+    signals = evaluate(run, rules=rules).signals
     predictions = run.predictions()
     cut = predictions["decided_at"].sort_values().iloc[len(predictions) // 2]
     later = (predictions["decided_at"] >= cut).to_numpy()
@@ -197,10 +199,10 @@ def test_shares_of_a_day_do_not_depend_on_days_after_it(run):
     for (model, member), chance in rows.probability.items():
         if member == ENSEMBLE:
             again = target_weights(chance, rows.decided_at, rows.symbol, policy=cross_sectional(rules.policy))
-            mine = whole[whole["model"] == model].reset_index(drop=True)
-            before = (mine["decided_at"] < cut).to_numpy()
-            np.testing.assert_array_equal(mine["target"].to_numpy()[before], again[before])
-            assert (mine["target"].to_numpy()[~before] != again[~before]).any()
+            of_model = signals[signals["model"] == model].reset_index(drop=True)
+            before = (of_model["decided_at"] < cut).to_numpy()
+            np.testing.assert_array_equal(of_model["target"].to_numpy()[before], again[before])
+            assert (of_model["target"].to_numpy()[~before] != again[~before]).any()
 
 
 @pytest.mark.parametrize("policy", ["long-flat", "long-short", "top:2", "quantile:0.3", "top-drop:3:1"])
@@ -254,9 +256,9 @@ def test_a_delisting_at_almost_nothing_is_lost_whole(tmp_path, horizon):
     backtest = evaluate(run, rules=TradingConfig(policy="top:1", costs=Costs(fee_bps=0, slippage_bps=0)))
     ledger = backtest.ledger[(backtest.ledger["model"] == "lstm") & (backtest.ledger["member"] == ENSEMBLE)]
     assert float(np.prod(1.0 + ledger["net_return"])) == pytest.approx(1e-4, rel=0.2)
-    held = backtest.ledger[backtest.ledger["model"] == "buy_and_hold"]
-    assert float(np.prod(1.0 + held["net_return"])) == pytest.approx(0.75, abs=0.01)
-    assert held["position"].max() < 1.02  # while D is kept, its quarter is not there for the others
+    buy_and_hold = backtest.ledger[backtest.ledger["model"] == "buy_and_hold"]
+    assert float(np.prod(1.0 + buy_and_hold["net_return"])) == pytest.approx(0.75, abs=0.01)
+    assert buy_and_hold["position"].max() < 1.02  # while D is kept, its quarter is not there for the others
     assert backtest.metrics["trading"]["ended"] == {"D": "2015-10-27"}
 
 
@@ -318,15 +320,15 @@ def test_a_hold_after_a_time_outside_the_universe_holds_nothing(tmp_path, prices
     run, _ = panel_run(tmp_path / "runs", tmp_path, prices=prices, edge={"lstm": 0.0}, baselines=(), folds=1)
     table = run.predictions()
     days = table[table["symbol"] == "A"]["decided_at"].drop_duplicates().sort_values().tolist()
-    mine = table["symbol"] == "A"
-    table = table.assign(probability=np.where(mine & (table["decided_at"] == days[10]), 0.9, 0.5))
-    finished_again(run, table[~(mine & table["decided_at"].isin(days[20:40]))])
+    of_a = table["symbol"] == "A"
+    table = table.assign(probability=np.where(of_a & (table["decided_at"] == days[10]), 0.9, 0.5))
+    finished_again(run, table[~(of_a & table["decided_at"].isin(days[20:40]))])
     backtest = evaluate(run, rules=TradingConfig(threshold=0.1, costs=COSTS))
-    held = backtest.signals[(backtest.signals["symbol"] == "A") & (backtest.signals["model"] == "lstm")].set_index(
+    decisions = backtest.signals[(backtest.signals["symbol"] == "A") & (backtest.signals["model"] == "lstm")].set_index(
         "decided_at"
     )
-    assert (held.loc[days[10] : days[19], "target"] > 0).all()
-    assert not held.loc[days[40] :, "target"].any()
+    assert (decisions.loc[days[10] : days[19], "target"] > 0).all()
+    assert not decisions.loc[days[40] :, "target"].any()
 
 
 def test_rules_that_a_panel_cannot_follow_are_one_line(run):
@@ -348,7 +350,8 @@ def long(tmp_path_factory):
 def test_probabilities_of_a_panel_are_recalibrated_on_the_validation_rows_of_all_symbols(long, kind):
     """As scikit-learn maps them, or by the one number of the highest likelihood; the target of no test row matters."""
     backtest = evaluate(long, rules=TradingConfig(calibration=kind, costs=COSTS))
-    given = backtest.signals[backtest.signals["model"] == "lstm"].set_index(["decided_at", "symbol"])["probability"]
+    signals = backtest.signals[backtest.signals["model"] == "lstm"]
+    probability = signals.set_index(["decided_at", "symbol"])["probability"]
     assert backtest.metrics["certificate"]["passed"]
     raw, validation = long.predictions(), long.validation()
     for fold, rows in raw[raw["model"] == "lstm"].groupby("fold"):
@@ -366,8 +369,8 @@ def test_probabilities_of_a_panel_are_recalibrated_on_the_validation_rows_of_all
             inverse = at[int(np.argmax(likelihood))]
             ratio = (rows["probability"] / (1.0 - rows["probability"])) ** inverse
             expected = (ratio / (1.0 + ratio)).to_numpy()
-        mine = given.loc[pd.MultiIndex.from_frame(rows[["decided_at", "symbol"]])].to_numpy()
-        np.testing.assert_allclose(mine, expected, rtol=0.0, atol=1e-12 if kind == "isotonic" else 2e-3)
+        calibrated = probability.loc[pd.MultiIndex.from_frame(rows[["decided_at", "symbol"]])].to_numpy()
+        np.testing.assert_allclose(calibrated, expected, rtol=0.0, atol=1e-12 if kind == "isotonic" else 2e-3)
 
 
 def test_the_threshold_of_a_panel_is_the_one_that_earned_most_on_the_validation_rows_of_each_fold(tmp_path):
@@ -462,8 +465,8 @@ def test_the_capacity_is_that_of_the_volumes_traded_on_each_day(run, prices):
     parts = []
     for symbol, own in signals.groupby("symbol"):
         bars = run.bars().query("symbol == @symbol").set_index("opened_at")
-        held = own.set_index("decided_at")["target"]
-        for decided in held.index[(held.diff().abs() == 1.0)]:
+        targets = own.set_index("decided_at")["target"]
+        for decided in targets.index[(targets.diff().abs() == 1.0)]:
             bar = bars.loc[entries[symbol, decided]]
             if bar["volume"]:
                 parts.append(1.0 / (bar["close"] * bar["volume"]))

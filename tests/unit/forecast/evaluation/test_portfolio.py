@@ -76,17 +76,17 @@ def test_a_portfolio_agrees_with_cash_and_shares(runs, weighting):
         row = [(one.model, one.member) for one in accounts.ledgers].index(("lstm", "ensemble"))
         bar_of = dict(zip(pd.DatetimeIndex(accounts.market.opened_at).tz_localize("UTC"), range(10_000), strict=False))
         share = of(portfolio.holdings, model="lstm", member="ensemble", symbol=("AAPL", "MSFT", "IBM")[number])["share"]
-        price, wanted, able, target = [], [], [], 0.0
+        price, weighted, able, target = [], [], [], 0.0
         for at, part in zip(times, share, strict=True):
             if at in bar_of and bar_of[at] < len(accounts.market.opens) - 1:
                 target = accounts.targets[row, bar_of[at]]
             elif at in bar_of:
                 target = 0.0
             price.append(accounts.market.opens[bar_of[at]] if at in bar_of else price[-1])
-            wanted.append(target * part)
+            weighted.append(target * part)
             able.append(at in bar_of)
         opens.append(price)
-        targets.append(wanted[:-1])
+        targets.append(weighted[:-1])
         tradable.append(able)
     book = keep_book(
         times=times, opens=opens, targets=targets, rates=[[7e-4] * len(times)] * 3, tradable=tradable, borrow=0.1,
@@ -98,8 +98,8 @@ def test_a_portfolio_agrees_with_cash_and_shares(runs, weighting):
         "ensemble": portfolio.metrics["performance"]["lstm"]["ensemble"],
         **portfolio.metrics["performance"]["lstm"]["seeds"],
     }.items():
-        held = of(portfolio.holdings, model="lstm", member=member)
-        sides = [np.sign(rows["position"].to_numpy()) for _, rows in held.groupby("symbol")]
+        holdings = of(portfolio.holdings, model="lstm", member=member)
+        sides = [np.sign(rows["position"].to_numpy()) for _, rows in holdings.groupby("symbol")]
         opened = sum(np.count_nonzero(side[(side != np.append(0, side[:-1]))]) for side in sides)
         assert performance["trades"] == opened > 3  # symbol by symbol: three symbols that are always held are three
 
@@ -117,8 +117,8 @@ def test_equal_shares_add_up_and_go_to_those_that_are_left(runs):
     assert any(f"IBM ends on {end:%Y-%m-%d}" in note for note in notes)
     assert portfolio.metrics["trading"]["untradable_opens"]["MSFT"] > 0
     assert any("could not be traded at some of" in note for note in notes)
-    held = of(portfolio.holdings, symbol="IBM")
-    assert not held.loc[held["time"] >= end, "position"].any()
+    holdings = of(portfolio.holdings, symbol="IBM")
+    assert not holdings.loc[holdings["time"] >= end, "position"].any()
 
 
 def test_shares_by_volatility_follow_from_the_closes_before(runs):
@@ -163,22 +163,22 @@ def test_a_delisting_at_nothing_is_lost_though_its_last_bars_have_no_label(tmp_p
     described["config"]["horizon"] = horizon
     write_json(runs[1].folder / "run.json", described)
     portfolio = join(runs, rules=TradingConfig(costs=Costs(fee_bps=0, slippage_bps=0)), weighting="equal")
-    held = of(portfolio.ledger, model="buy_and_hold").set_index("time")["net_return"]
-    assert held[bars["opened_at"].iloc[last - 1]] == pytest.approx(-0.5, abs=0.02)
+    buy_and_hold = of(portfolio.ledger, model="buy_and_hold").set_index("time")["net_return"]
+    assert buy_and_hold[bars["opened_at"].iloc[last - 1]] == pytest.approx(-0.5, abs=0.02)
     assert portfolio.metrics["trading"]["ended"] == {"IBM": f"{bars['opened_at'].iloc[last]:%Y-%m-%d}"}
 
 
 def test_the_past_of_a_portfolio_needs_no_later_bar(tmp_path):
     pair = [make(tmp_path, "AAPL", 0), make(tmp_path, "MSFT", 1)]
-    whole = join(pair, rules=RULES, weighting="inverse-volatility")
+    portfolio = join(pair, rules=RULES, weighting="inverse-volatility")
     bars = pair[1].bars()
-    cut = whole.ledger["time"].iloc[120]
+    cut = portfolio.ledger["time"].iloc[120]
     later = bars["opened_at"] > cut
     bars[["open", "high", "low", "close"]] *= np.where(later, np.linspace(1, 3, len(bars)), 1.0)[:, None]
     write_parquet(pair[1].folder / "bars.parquet", bars)
     other = join(pair, rules=RULES, weighting="inverse-volatility")
-    keep = whole.holdings["time"] <= cut
-    pd.testing.assert_frame_equal(whole.holdings[keep], other.holdings[keep], check_exact=True)
+    keep = portfolio.holdings["time"] <= cut
+    pd.testing.assert_frame_equal(portfolio.holdings[keep], other.holdings[keep], check_exact=True)
 
 
 def test_a_network_that_one_run_lacks_is_left_out_named_and_decides_no_caveat(tmp_path):

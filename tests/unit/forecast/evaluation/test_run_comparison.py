@@ -53,13 +53,13 @@ def daily(run, model, member="ensemble"):
 def test_the_difference_is_the_mean_over_common_days_with_the_interval_of_days_and_seeds(compared):
     by_model = {difference.model: difference for difference in differences(compared)}
     a, b = compared[1].run, compared[0].run
-    mine, other = daily(a, "lstm"), daily(b, "lstm")
-    assert by_model["lstm"].difference == pytest.approx(float((mine - other).mean()), rel=1e-12)
+    returns, other = daily(a, "lstm"), daily(b, "lstm")
+    assert by_model["lstm"].difference == pytest.approx(float((returns - other).mean()), rel=1e-12)
     assert (by_model["lstm"].days, by_model["lstm"].first, by_model["lstm"].last) == (
-        len(mine), str(mine.index[0]), str(mine.index[-1])
+        len(returns), str(returns.index[0]), str(returns.index[-1])
     )  # fmt: skip
     seeds = [np.stack([daily(run, "lstm", str(seed)) for seed in range(2)], 1) for run in (a, b)]
-    expected = estimate_difference(mine.to_numpy(), other.to_numpy(), seeds_a=seeds[0], seeds_b=seeds[1])
+    expected = estimate_difference(returns.to_numpy(), other.to_numpy(), seeds_a=seeds[0], seeds_b=seeds[1])
     assert by_model["simple_rnn"].missing == "same_returns"  # so that one test is left, at the full level
     assert (by_model["lstm"].low, by_model["lstm"].high) == pytest.approx(expected.interval(0.95))
     assert by_model["lstm"].p_value == pytest.approx(expected.p_value)

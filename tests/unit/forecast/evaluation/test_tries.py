@@ -62,6 +62,6 @@ def test_a_log_that_was_cut_is_said_in_terminal_page_and_json(run, tmp_path, cap
     page = write_report(run, backtest=backtest.name, folder=tmp_path)
     assert "It cannot be relied on: line 1 does not follow" in page.read_text()
     print_backtest(backtest, page, symbol="AAPL")
-    said = capsys.readouterr().out
-    assert "Caveat: The trial log was cut or edited" in said
-    assert "Trial log: 2 configurations tried in this folder of runs so far. It cannot be relied on" in said
+    output = capsys.readouterr().out
+    assert "Caveat: The trial log was cut or edited" in output
+    assert "Trial log: 2 configurations tried in this folder of runs so far. It cannot be relied on" in output

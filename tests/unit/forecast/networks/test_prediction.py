@@ -51,10 +51,10 @@ def test_a_window_has_the_same_digits_alone_and_among_others(values):
     architecture = of("lstm")
     parameters = np.random.default_rng(3).normal(0, 0.5, architecture.parameters).astype(np.float32)
     ends = np.arange(STEPS - 1, BARS)
-    whole = prediction.answers(parameters, values, ends, architecture=architecture)
+    together = prediction.answers(parameters, values, ends, architecture=architecture)
     for place in (0, 1, 127, 128, 200, len(ends) - 1):
         alone = prediction.answers(parameters, values, ends[place : place + 1], architecture=architecture)
-        assert alone[0, 0] == whole[place, 0]
+        assert alone[0, 0] == together[place, 0]
 
 
 @pytest.mark.parametrize(

@@ -181,17 +181,17 @@ def test_with_every_option_a_member_repeats_and_passes_the_certificate(fitting, 
     experiment = Experiment(symbol="WALK", window=6, folds=2, models=(model,), units=4, horizon=2, **EVERYTHING)
     raw = dataclasses.replace(random_walk(bars=450, seed=0), adjusted="raw")
     source = Source(raw=raw, actions=Actions.none("WALK"))
-    whole = prepare(make_bars(source, experiment), experiment)
-    past = truncated_in_first_test(source, experiment, whole)
+    full = prepare(make_bars(source, experiment), experiment)
+    past = truncated_in_first_test(source, experiment, full)
     chosen = Architecture.of(experiment, model)
 
     def once(data, seed=0):
         return fitting.fit(
             data.windows, data.folds[0], data.scalers[0], architecture=chosen, seed=seed, budget=budget(fitting),
-            room=len(whole.bars),
+            room=len(full.bars),
         )  # fmt: skip
 
-    first, again, other = once(whole), once(past), once(whole, seed=1)
+    first, again, other = once(full), once(past), once(full, seed=1)
     assert len(again.probability) < len(first.probability)
     np.testing.assert_array_equal(first.probability[: len(again.probability)], again.probability)
     np.testing.assert_array_equal(first.loss, again.loss)

@@ -49,19 +49,19 @@ def table(folder: Path, name: str) -> pd.DataFrame:
 
 
 def test_the_sentence_names_the_window_and_both_networks(inspected: Path) -> None:
-    said = json.loads((inspected / "said.json").read_text())
-    assert said["sentence"].startswith("Your window is 10 bars: the SimpleRNN’s ")
-    assert "the LSTM’s " in said["sentence"]
-    assert said["largest_difference_from_stored_probabilities"] < 1e-6
-    assert said["decided_at"].startswith("2003-06-30")
-    assert Path(said["page"]).name == f"{said['run']}-memory.html"
+    answer = json.loads((inspected / "said.json").read_text())
+    assert answer["sentence"].startswith("Your window is 10 bars: the SimpleRNN’s ")
+    assert "the LSTM’s " in answer["sentence"]
+    assert answer["largest_difference_from_stored_probabilities"] < 1e-6
+    assert answer["decided_at"].startswith("2003-06-30")
+    assert Path(answer["page"]).name == f"{answer['run']}-memory.html"
 
 
 def test_the_report_gets_the_sentence_its_interval_and_two_pictures(inspected: Path) -> None:
-    said = json.loads((inspected / "said.json").read_text())
+    answer = json.loads((inspected / "said.json").read_text())
     pictures = open_run(inspected / "data" / "runs").pictures()
     assert pictures is not None
-    assert pictures["sentence"] == said["sentence"]
+    assert pictures["sentence"] == answer["sentence"]
     assert pictures["details"] == ""  # both memories fill the window, which leaves no interval
     assert pictures["network"] == "LSTM"
     assert set(pictures["figures"]) == {"gradient", "occlusion"}
@@ -153,10 +153,10 @@ def test_a_description_that_is_not_the_runs_is_refused(damaged: Run, change, mes
 
 def test_missing_swapped_and_truncated_weights_are_named(damaged: Run, capsys: pytest.CaptureFixture[str]) -> None:
     first, other = damaged.member("lstm", 0, 0), damaged.member("lstm", 0, 1)
-    kept = first.read_bytes()
+    content = first.read_bytes()
     first.write_bytes(other.read_bytes())
     assert "seed-0.weights.h5" in refused(damaged, capsys)
-    first.write_bytes(kept[:1000])
+    first.write_bytes(content[:1000])
     assert "was changed" in refused(damaged, capsys)
     first.unlink()
     assert "seed-0.weights.h5" in (line := refused(damaged, capsys))
@@ -198,8 +198,8 @@ def resigned(path: Path, content: bytes) -> None:
 @pytest.mark.usefixtures("quiet")
 def test_weights_that_are_damaged_but_signed_are_refused_too(damaged: Run) -> None:
     first, other = damaged.member("simple_rnn", 0, 0), damaged.member("simple_rnn", 0, 1)
-    kept = first.read_bytes()
-    for content in (kept[: len(kept) // 2], b"", damaged.member("lstm", 0, 0).read_bytes()):
+    weights = first.read_bytes()
+    for content in (weights[: len(weights) // 2], b"", damaged.member("lstm", 0, 0).read_bytes()):
         resigned(first, content)
         reseal(damaged)
         with pytest.raises(RunError, match=r"no HDF5 file of weights|numbers instead of"):
@@ -294,8 +294,8 @@ def assert_drawn(opened: Page, path: Path, *, width: int, scheme: str) -> None:
 def test_both_pages_are_drawn_without_errors_or_requests(
     opened: Page, inspected: Path, tmp_path: Path, width: int, scheme: str
 ) -> None:
-    said = json.loads((inspected / "said.json").read_text())
-    assert_drawn(opened, Path(said["page"]), width=width, scheme=scheme)
+    answer = json.loads((inspected / "said.json").read_text())
+    assert_drawn(opened, Path(answer["page"]), width=width, scheme=scheme)
     written = diagnostics.write_benchmark(memory_benchmark_with(SHORT), window=30, folder=tmp_path)
     assert_drawn(opened, written, width=width, scheme=scheme)
     assert "the LSTM learns it up to length 50" in opened.evaluate("document.querySelector('h1').textContent")

@@ -38,7 +38,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="module")
-def material(run: Run) -> PageContext:
+def context(run: Run) -> PageContext:
     return gather(run, backtest="default")
 
 
@@ -48,8 +48,8 @@ def came(run: Run, part: str) -> np.ndarray:
     return rows[(rows["part"] == part) & (rows["seed"] == 0)]["came"].to_numpy().reshape(-1, 3)
 
 
-def test_the_loss_of_a_step_is_of_the_seeds_mean_in_units_of_volatility(run: Run, material: PageContext) -> None:
-    figure = path_forecasts.loss_by_step(material)
+def test_the_loss_of_a_step_is_of_the_seeds_mean_in_units_of_volatility(run: Run, context: PageContext) -> None:
+    figure = path_forecasts.loss_by_step(context)
     assert figure is not None
     lines = {trace["name"]: trace for trace in figure["data"]}
     assert set(lines) == {"LSTM encoder-decoder, test", "LSTM encoder-decoder, validation", "No move, test"}
@@ -60,8 +60,8 @@ def test_the_loss_of_a_step_is_of_the_seeds_mean_in_units_of_volatility(run: Run
     assert lines["LSTM encoder-decoder, test"]["y"] == lines["No move, test"]["y"]
 
 
-def test_the_fan_holds_what_was_missed_on_validation_rows_and_shows_what_came(run: Run, material: PageContext) -> None:
-    [(title, figure)] = path_forecasts.fans(material)
+def test_the_fan_holds_what_was_missed_on_validation_rows_and_shows_what_came(run: Run, context: PageContext) -> None:
+    [(title, figure)] = path_forecasts.fans(context)
     assert title == "LSTM encoder-decoder, decided 2006-02-11 00:00 UTC"
     lines = {trace["name"]: trace["y"] for trace in figure["data"]}
     assert lines["Forecast"] == [0, 0, 0, 0]
@@ -72,16 +72,16 @@ def test_the_fan_holds_what_was_missed_on_validation_rows_and_shows_what_came(ru
         assert lines[f"{name} end"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_run_without_paths_has_none_of_it(material: PageContext) -> None:
-    bare = replace(material, paths=None)
+def test_a_run_without_paths_has_none_of_it(context: PageContext) -> None:
+    bare = replace(context, paths=None)
     assert path_forecasts.loss_by_step(bare) is None
     assert path_forecasts.fans(bare) == []
 
 
-def test_losses_of_paths_and_of_chances_are_drawn_apart(material: PageContext) -> None:
-    titles = [title for title, _ in training.learning(material)]
+def test_losses_of_paths_and_of_chances_are_drawn_apart(context: PageContext) -> None:
+    titles = [title for title, _ in training.learning(context)]
     assert titles == ["Fold 0", "Squared error of paths, fold 0"]
-    names = [{trace["name"].partition(",")[0] for trace in figure["data"]} for _, figure in training.learning(material)]
+    names = [{trace["name"].partition(",")[0] for trace in figure["data"]} for _, figure in training.learning(context)]
     assert names == [{"LSTM"}, {"LSTM encoder-decoder"}]
 
 

@@ -48,7 +48,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="module")
-def material(run: Run) -> PageContext:
+def context(run: Run) -> PageContext:
     return gather(run, backtest="default")
 
 
@@ -64,8 +64,8 @@ def test_the_page_begins_with_the_verdict_and_loads_nothing(run: Run, tmp_path: 
     assert {path.name for path in tmp_path.iterdir()} == {f"{run.name}.html", LIBRARY}
 
 
-def test_money_of_accounts_that_are_alike_or_idle_is_no_chance(material: PageContext) -> None:
-    metrics = json.loads(json.dumps(material.metrics))
+def test_money_of_accounts_that_are_alike_or_idle_is_no_chance(context: PageContext) -> None:
+    metrics = json.loads(json.dumps(context.metrics))
     verdict = Verdict.from_json(metrics["verdict"])
 
     def money(**changes: Any) -> str:
@@ -113,33 +113,33 @@ def test_a_standalone_page_has_the_library_inside(run: Run, tmp_path: Path) -> N
     assert page.stat().st_size < 1_500_000
 
 
-def test_the_last_point_of_growth_is_the_total_return(run: Run, material: PageContext) -> None:
+def test_the_last_point_of_growth_is_the_total_return(run: Run, context: PageContext) -> None:
     metrics = run.backtest("default").metrics["performance"]
-    for trace in equity.growth(material)["data"]:
+    for trace in equity.growth(context)["data"]:
         if "name" in trace:
             model = trace["legendgroup"]
             assert trace["y"][-1] == pytest.approx(1 + metrics[model]["ensemble"]["total_return"], rel=5e-5)
             assert trace["y"][0] == 1
 
 
-def test_a_mark_stands_at_the_open_at_which_the_position_changed(material: PageContext) -> None:
-    account = material.ensemble("lstm")
-    bars = material.bars.assign(date=material.bars["opened_at"].dt.strftime("%Y-%m-%d")).set_index("date")
+def test_a_mark_stands_at_the_open_at_which_the_position_changed(context: PageContext) -> None:
+    account = context.ensemble("lstm")
+    bars = context.bars.assign(date=context.bars["opened_at"].dt.strftime("%Y-%m-%d")).set_index("date")
     bought = np.flatnonzero(np.diff(account.position, prepend=0.0) > 0)
-    (buys,) = [trace for trace in trades.prices(material)["data"] if trace.get("name") == "LSTM buys"]
+    (buys,) = [trace for trace in trades.prices(context)["data"] if trace.get("name") == "LSTM buys"]
     assert buys["x"] == [str(day) for day in account.time[bought].astype("datetime64[D]")]
     assert buys["y"] == pytest.approx((bars.loc[buys["x"], "open"] * 7.5).tolist(), rel=1e-5)
 
 
-def test_every_purchase_is_followed_by_a_sale(material: PageContext) -> None:
-    traces = {trace.get("name"): trace for trace in trades.prices(material)["data"]}
+def test_every_purchase_is_followed_by_a_sale(context: PageContext) -> None:
+    traces = {trace.get("name"): trace for trace in trades.prices(context)["data"]}
     for model in ("LSTM", "SimpleRNN"):
         assert len(traces[f"{model} buys"]["x"]) == len(traces[f"{model} sells"]["x"])
 
 
-def test_the_folds_are_drawn_from_their_first_to_their_last_row(material: PageContext) -> None:
-    train = training.folds(material)["data"][0]
-    first = material.about["folds"][0]["train"]
+def test_the_folds_are_drawn_from_their_first_to_their_last_row(context: PageContext) -> None:
+    train = training.folds(context)["data"][0]
+    first = context.about["folds"][0]["train"]
     assert train["base"][0] == first["first"][:19]
     assert np.datetime64(train["base"][0]) + np.timedelta64(int(train["x"][0]), "ms") == np.datetime64(
         first["last"][:19]
@@ -153,10 +153,10 @@ def test_many_folds_are_thinned_to_twelve(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("epochs", "spread", "places"), [(1, 0.0, 4), (2, 0.3, 2), (30, 0.001, 4)])
-def test_ticks_of_learning_curves_differ(material: PageContext, epochs: int, spread: float, places: int) -> None:
+def test_ticks_of_learning_curves_differ(context: PageContext, epochs: int, spread: float, places: int) -> None:
     loss = np.linspace(0.693, 0.693 + spread, epochs)
     columns = {"model": "lstm", "fold": 0, "seed": 0, "epoch": np.arange(1, epochs + 1), "loss": loss, "val_loss": loss}
-    (_, figure), *_ = training.learning(replace(material, history=pd.DataFrame(columns)))
+    (_, figure), *_ = training.learning(replace(context, history=pd.DataFrame(columns)))
     axes = figure["layout"]
     assert axes["yaxis"]["tickformat"] == f".{places}f"
     assert axes["xaxis"].get("dtick") == (1 if epochs <= 2 else None)
@@ -178,8 +178,8 @@ def test_a_week_has_dashes_and_says_why(tmp_path: Path) -> None:
     assert "too short to annualise" in table["note"]
 
 
-def test_every_question_has_an_answer(material: PageContext) -> None:
-    answers = {row["question"]: row["answer"] for row in robustness.answers(material)}
+def test_every_question_has_an_answer(context: PageContext) -> None:
+    answers = {row["question"]: row["answer"] for row in robustness.answers(context)}
     assert len(answers) == 11
     assert all(answers.values())
     assert re.search("basis points|lost", answers["Break-even transaction cost"])
@@ -187,36 +187,36 @@ def test_every_question_has_an_answer(material: PageContext) -> None:
 
 def test_baselines_stand_behind_the_networks_and_wait_in_the_legend(tmp_path: Path) -> None:
     every = build_run(tmp_path / "runs", bars=400, seeds=1, folds=1, networks=("logistic", "simple_rnn", "lstm"))
-    material = gather(every, backtest="default")
-    assert material.models == ["lstm", "simple_rnn", "buy_and_hold", "cash", "logistic"]
-    waiting = [trace["name"] for trace in equity.growth(material)["data"] if trace.get("visible") == "legendonly"]
+    context = gather(every, backtest="default")
+    assert context.models == ["lstm", "simple_rnn", "buy_and_hold", "cash", "logistic"]
+    waiting = [trace["name"] for trace in equity.growth(context)["data"] if trace.get("visible") == "legendonly"]
     assert waiting == ["Logistic regression", "Cash"]
-    assert tables.prediction(material)["columns"] == ["LSTM", "SimpleRNN", "Logistic regression", "No skill"]
-    verdict = Verdict.from_json(material.metrics["verdict"])
+    assert tables.prediction(context)["columns"] == ["LSTM", "SimpleRNN", "Logistic regression", "No skill"]
+    verdict = Verdict.from_json(context.metrics["verdict"])
     assert len(verdict.of("skill")) == 1 + 2 + 2 + 1  # the pair, the base rate, the baseline, the baseline's own
     assert {comparison.reason for comparison in verdict.of("skill", family="base_rate")} == {"single_seed"}
 
 
-def test_a_run_without_evidence_has_fewer_answers(material: PageContext) -> None:
-    bare = replace(material, metrics={**material.metrics, "evidence": {}})
+def test_a_run_without_evidence_has_fewer_answers(context: PageContext) -> None:
+    bare = replace(context, metrics={**context.metrics, "evidence": {}})
     assert [row["question"] for row in robustness.answers(bare)] == [
         "Files of the run",
         "Correlation with the last return",
     ]
 
 
-def test_an_echo_of_the_last_return_is_found(material: PageContext) -> None:
-    close, first = material.bars["close"].to_numpy(), material.traded.start
+def test_an_echo_of_the_last_return_is_found(context: PageContext) -> None:
+    close, first = context.bars["close"].to_numpy(), context.traded.start
     last = close[first - 1 : -1] / close[first - 2 : -2] - 1.0
-    predictions = material.predictions.copy()
+    predictions = context.predictions.copy()
     decisions = predictions.groupby(["model", "seed"]).cumcount().to_numpy()
     predictions["probability"] = 0.5 + 5 * last[decisions]
-    echo = robustness.answers(replace(material, predictions=predictions))[-1]["answer"]
+    echo = robustness.answers(replace(context, predictions=predictions))[-1]["answer"]
     assert "LSTM 1.00, SimpleRNN 1.00" in echo
 
 
 @pytest.mark.parametrize(
-    ("cost", "gross", "busier", "said"),
+    ("cost", "gross", "busier", "sentence"),
     [
         (0.001, 0.1, "lstm", "10 basis points (95 %: 5.0 to 20): below that the LSTM, which trades more, earned more; "
                              "above it the SimpleRNN."),
@@ -225,13 +225,13 @@ def test_an_echo_of_the_last_return_is_found(material: PageContext) -> None:
         (None, 0.1, "lstm", ""),
     ],
 )  # fmt: skip
-def test_the_cost_at_which_both_are_even(cost: float | None, gross: float, busier: str, said: str) -> None:
+def test_the_cost_at_which_both_are_even(cost: float | None, gross: float, busier: str, sentence: str) -> None:
     even = {"model": "lstm", "rival": "simple_rnn", "busier": busier, "gross": gross, "cost": cost}
-    assert robustness._even({"even": {**even, "low": 0.0005, "high": 0.002}}) == said
+    assert robustness._even({"even": {**even, "low": 0.0005, "high": 0.002}}) == sentence
 
 
 @pytest.mark.parametrize(
-    ("trials", "years", "said"),
+    ("trials", "years", "sentence"),
     [
         (1, 8.0, "One try needs no minimum: there was nothing to pick from."),
         (45, 4.0, "5.0 years: in so short a record the best of 45 tries without any skill is expected"),
@@ -240,9 +240,9 @@ def test_the_cost_at_which_both_are_even(cost: float | None, gross: float, busie
         (2, 6.0, "the best of 2 tries without any skill is expected"),
     ],
 )
-def test_a_record_must_be_longer_the_more_was_tried(trials: int, years: float, said: str) -> None:
+def test_a_record_must_be_longer_the_more_was_tried(trials: int, years: float, sentence: str) -> None:
     needed = minimum_backtest_length(trials, sharpe=1.0)
-    assert said in overfitting.record({"minimum_length": {"trials": trials, "years": needed}, "years": years})
+    assert sentence in overfitting.record({"minimum_length": {"trials": trials, "years": needed}, "years": years})
 
 
 def test_tries_that_are_as_good_as_one_need_no_record() -> None:
@@ -277,9 +277,10 @@ def test_the_page_says_what_can_veto_the_verdict_and_what_cannot(run: Run, tmp_p
 
 
 def test_overfitting_is_told_as_what_was_counted() -> None:
-    said = overfitting.picked({"overfitting": {"probability": 0.25, "strategies": 12, "blocks": 16, "splits": 12_870}})
-    assert "pick the best of 12 strategies" in said
-    assert "in 25.0 % of 12\u202f870 ways to cut, it was in the lower half there" in said
+    overfit = {"probability": 0.25, "strategies": 12, "blocks": 16, "splits": 12_870}
+    sentence = overfitting.picked({"overfitting": overfit})
+    assert "pick the best of 12 strategies" in sentence
+    assert "in 25.0 % of 12\u202f870 ways to cut, it was in the lower half there" in sentence
 
 
 def test_answers_for_awkward_numbers() -> None:
@@ -426,13 +427,13 @@ def arguments(run: Run, reports: Path, *more: str) -> list[str]:
 
 def test_the_command_writes_page_and_index_and_says_where(run: Run, tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, arguments(run, tmp_path, "--json"))
-    said = json.loads(result.stdout)
-    assert Path(said["report"]).stat().st_size == said["bytes"]
-    assert Path(said["index"]) == tmp_path / "index.html"
-    assert said["verdict"].startswith("Skill: inconclusive")
+    answer = json.loads(result.stdout)
+    assert Path(answer["report"]).stat().st_size == answer["bytes"]
+    assert Path(answer["index"]) == tmp_path / "index.html"
+    assert answer["verdict"].startswith("Skill: inconclusive")
     plain = CliRunner().invoke(cli, arguments(run, tmp_path, run.name, "--backtest", "default"))
-    assert plain.stdout.startswith(said["report"])
-    assert plain.stderr.strip() == said["verdict"]
+    assert plain.stdout.startswith(answer["report"])
+    assert plain.stderr.strip() == answer["verdict"]
 
 
 def test_without_a_backtest_it_says_how_to_make_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -465,9 +466,9 @@ def test_the_network_library_stays_out(run: Run, tmp_path: Path) -> None:
     [({}, True), ({"layers": 2}, True), ({"models": ["gru"]}, True), ({"split": "combinatorial"}, False)],
 )
 def test_only_what_can_be_looked_into_is_suggested(
-    material: PageContext, change: dict[str, object], suggested: bool
+    context: PageContext, change: dict[str, object], suggested: bool
 ) -> None:
-    other = replace(material, about={**material.about, "config": {**material.about["config"], **change}})
+    other = replace(context, about={**context.about, "config": {**context.about["config"], **change}})
     assert run_page._inspectable(other) is suggested
 
 
@@ -477,10 +478,10 @@ def test_the_pictures_of_an_inspection_stand_in_the_report_and_otherwise_how_to_
     assert f"forecast inspect {run.name}" in plain
     assert 'data-chart="memory-gradient"' not in plain
     figure = {"data": [{"type": "scatter", "x": [0, 1], "y": [1.0, 0.5]}], "layout": {}, "alt": "Half is left."}
-    said = {"sentence": "Your window is 30 bars: <b>9</b>.", "details": "", "told": "Half of it.", "network": "LSTM"}
+    texts = {"sentence": "Your window is 30 bars: <b>9</b>.", "details": "", "told": "Half of it.", "network": "LSTM"}
     write_json(
         run.folder / "inspection" / "pictures.json",
-        {**said, "figures": dict.fromkeys(("gradient", "occlusion"), figure)},
+        {**texts, "figures": dict.fromkeys(("gradient", "occlusion"), figure)},
     )
     page = write_report(run, backtest="default", folder=tmp_path).read_text()
     assert 'data-chart="memory-gradient" role="img" aria-label="Half is left."' in page
@@ -500,9 +501,9 @@ def test_the_list_of_runs_names_the_first_of_many_features() -> None:
 
 
 def test_what_would_change_an_inconclusive_answer_is_one_sentence(
-    material: PageContext,
+    context: PageContext,
 ) -> None:
-    content = material.metrics["verdict"]
+    content = context.metrics["verdict"]
     larger = {"days": 0.04, "symbols": 0.05, "seeds": 0.06}
     inconclusive = {"answer": "inconclusive", "reason": "interval_contains_zero", "larger": larger, "attribution": None}
     rows = [{**comparison, **inconclusive} for comparison in content["comparisons"]]

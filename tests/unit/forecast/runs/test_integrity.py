@@ -35,9 +35,9 @@ def test_a_run_as_it_was_written_is_verified_and_its_certificate_names_its_files
 @pytest.mark.parametrize("name", [*BOUND, "history.parquet", "certificate.json"])
 def test_any_file_that_changed_or_went_is_refused_by_name(run, name):
     path = run.folder / name
-    whole = path.read_bytes()
-    for place in np.random.default_rng(0).integers(0, len(whole), 3):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    content = path.read_bytes()
+    for place in np.random.default_rng(0).integers(0, len(content), 3):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
         with pytest.raises(RunError, match=f"{name} of run folder .* was changed. Expected sha256"):
             integrity.check(run)
     path.unlink()

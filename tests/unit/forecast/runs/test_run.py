@@ -45,8 +45,8 @@ def test_a_member_is_finished_only_when_what_it_found_is_on_disk(run):
 def test_a_truncated_member_is_trained_again_and_swapped_weights_are_refused(run):
     save(run, 1)
     part = next((run.folder / "members").iterdir())
-    whole = part.read_bytes()
-    for damaged in (whole[:40], b"", whole[:-1], whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]):
+    content = part.read_bytes()
+    for damaged in (content[:40], b"", content[:-1], content[:100] + bytes([content[100] ^ 1]) + content[101:]):
         part.write_bytes(damaged)
         assert run.results("lstm", 0, 1) is None
     run.member("lstm", 0, 1).write_bytes(b"other")
@@ -71,7 +71,7 @@ def test_a_finished_run_has_no_parts_left(run):
 
 
 def test_a_damaged_file_is_named_in_one_line(run):
-    whole = (run.folder / "run.json").read_text()
+    text = (run.folder / "run.json").read_text()
     (run.folder / "run.json").write_text("{")
     with pytest.raises(
         RunError, match=r"run\.json of run folder .* cannot be read .*forecast train SYMBOL --overwrite"
@@ -80,7 +80,7 @@ def test_a_damaged_file_is_named_in_one_line(run):
     (run.folder / "run.json").write_text("[]")
     with pytest.raises(RunError, match="not a JSON object"):
         run.describe()
-    (run.folder / "run.json").write_text(whole)
+    (run.folder / "run.json").write_text(text)
     (run.folder / "bars.parquet").write_bytes(b"PAR1")
     with pytest.raises(RunError, match=r"bars\.parquet of run folder .* was changed. Expected sha256 \w{64}, got"):
         run.bars()

@@ -85,8 +85,8 @@ def test_a_line_of_an_earlier_version_counts_and_the_next_one_follows_from_it(tm
 def test_wherever_lines_are_taken_out_it_is_said(tmp_path_factory, removed):
     folder = tmp_path_factory.mktemp("log")
     train(folder, units=(1, 2, 3, 4, 5))
-    kept = [line for number, line in enumerate(lines(folder)) if number not in removed]
-    (folder / trial_log.FILE).write_bytes(b"".join(kept))
+    remaining = [line for number, line in enumerate(lines(folder)) if number not in removed]
+    (folder / trial_log.FILE).write_bytes(b"".join(remaining))
     assert trial_log.read(folder).problems
 
 
@@ -115,11 +115,11 @@ def test_a_log_that_was_removed_is_missed_by_its_head_and_by_the_runs_that_lie_b
     assert trial_log.read(folder).problems == (f"it lacks {run.name}",)
 
 
-@pytest.mark.parametrize("kept", [1, 30])
-def test_what_a_kill_left_of_a_line_goes_and_the_next_line_follows_from_the_last_whole_one(tmp_path, kept):
+@pytest.mark.parametrize("length", [1, 30])
+def test_what_a_kill_left_of_a_line_goes_and_the_next_line_follows_from_the_last_whole_one(tmp_path, length):
     train(tmp_path, units=(8, 16))
     path = tmp_path / trial_log.FILE
-    path.write_bytes(path.read_bytes() + lines(tmp_path)[-1][:kept])
+    path.write_bytes(path.read_bytes() + lines(tmp_path)[-1][:length])
     assert trial_log.read(tmp_path).problems == ()
     train(tmp_path, units=(64,))
     log = trial_log.read(tmp_path)

@@ -10,12 +10,12 @@ from forecast.serving.journal import GivenSignal, Journal, JournalEntry
 
 
 def entry(run="AAPL-1d-a", decided_at="2024-01-02T21:00:00Z", position=1.0, **more):
-    given = GivenSignal(model="lstm", signal="buy", probability=0.51, position=position, members=(0.5, 0.52))
+    forecast = GivenSignal(model="lstm", signal="buy", probability=0.51, position=position, members=(0.5, 0.52))
     return JournalEntry(
         **{
             "recorded_at": "2024-01-02T22:00:00Z", "run": run, "symbol": run.split("-")[0], "model": "lstm",
             "backtest": "b", "rules": {"policy": "long-flat"}, "decided_at": decided_at, "price": 0.0000113,
-            "signals": (given,), **more,
+            "signals": (forecast,), **more,
         }
     )  # fmt: skip
 
@@ -60,15 +60,15 @@ def test_an_account_follows_its_run_and_those_that_were_live_before_it_but_none_
 def test_a_journal_that_was_cut_loses_its_last_line_alone_and_is_written_on(journal, cut):
     first, last, fresh = (entry(decided_at=f"2024-01-0{day}T21:00:00Z") for day in (2, 3, 4))
     journal.record([first, last])
-    whole = journal.path.read_bytes()
-    journal.path.write_bytes(whole[:-cut])
+    content = journal.path.read_bytes()
+    journal.path.write_bytes(content[:-cut])
     left = (first, last) if cut == 1 else (first,)  # without its line end the last line is still whole
     assert journal.read().entries == left
     journal.record([fresh])
     page = journal.read()
     assert page.entries == (*left, fresh)
     assert page.damaged == (() if cut == 1 else (2,))
-    assert journal.path.read_bytes().startswith(whole[:-cut])  # nothing was taken away
+    assert journal.path.read_bytes().startswith(content[:-cut])  # nothing was taken away
     assert journal.record([last]) == [last]
     assert sorted(entry.decided_at for entry in journal.read().entries) == [
         first.decided_at,

@@ -75,8 +75,8 @@ def test_an_account_that_follows_the_rankings_has_the_rows_of_the_backtest(backt
     followed &= times < ledger.index[-1]  # where all is sold, the backtest ends
     assert followed.sum() >= 55
     for column in ("position", "gross_return", "cost", "net_return"):
-        mine = getattr(account.ledger, column)[:-1][followed]
-        assert mine == pytest.approx(ledger.loc[times[followed], column].to_numpy(), abs=1e-15), column
+        live = getattr(account.ledger, column)[:-1][followed]
+        assert live == pytest.approx(ledger.loc[times[followed], column].to_numpy(), abs=1e-15), column
     assert (ledger.loc[times[followed], "position"] > 0).any()
     assert not account.journalled[30]
     record = panel_record(run, open_trained(run).ongoing, entries, prices, rules=RULES)
@@ -103,7 +103,7 @@ def test_a_name_that_left_is_sold_and_one_that_is_not_ranked_is_kept(backtest):
     run, _, prices, saved = backtest
     first, second = days_of(saved)[:2]
     rules = replace(RULES, policy="top:4")
-    held = replace(
+    bought = replace(
         evening(saved.signals, first),
         names=tuple(
             replace(name, signals=tuple(replace(signal, position=0.5) for signal in name.signals))
@@ -112,11 +112,11 @@ def test_a_name_that_left_is_sold_and_one_that_is_not_ranked_is_kept(backtest):
         ),
     )
     alone = replace(
-        held, names=held.names[:1], left=("BBB",), decided_at=second.isoformat(), recorded_at=second.isoformat()
+        bought, names=bought.names[:1], left=("BBB",), decided_at=second.isoformat(), recorded_at=second.isoformat()
     )
     alone = replace(alone, names=(replace(alone.names[0], decided_at=second.isoformat().replace("+00:00", "Z")),))
     alone = replace(alone, **dict.fromkeys(("decided_at", "recorded_at"), alone.names[0].decided_at))
-    kept = replace(alone, left=())
-    for entry, position in ((alone, 0.5), (kept, 1.0)):
-        ledger = panel_ledger([held, entry], prices, rules=rules, described=run.describe()).ledger
+    unranked = replace(alone, left=())
+    for entry, position in ((alone, 0.5), (unranked, 1.0)):
+        ledger = panel_ledger([bought, entry], prices, rules=rules, described=run.describe()).ledger
         assert ledger.position[:2] == pytest.approx([1.0, position])

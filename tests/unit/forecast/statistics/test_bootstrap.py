@@ -62,8 +62,8 @@ def test_every_resample_has_as_many_observations_as_the_series(block: float, len
 def test_a_block_goes_on_with_the_next_observation_and_from_the_end_with_the_first() -> None:
     # of blocks much longer than the series each resample is a rotation of it: the mean is that of the series
     series = np.random.default_rng(8).normal(size=(40, 1))
-    whole = resampled_means(series, block=1e9, draws=200, rng=np.random.default_rng(9))
-    np.testing.assert_allclose(whole, series.mean(), rtol=1e-9)
+    means = resampled_means(series, block=1e9, draws=200, rng=np.random.default_rng(9))
+    np.testing.assert_allclose(means, series.mean(), rtol=1e-9)
 
 
 @pytest.mark.parametrize("block", [2.0, 5.0])

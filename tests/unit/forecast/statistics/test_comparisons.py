@@ -375,8 +375,8 @@ def test_accounts_that_are_alike_differ_in_no_timing() -> None:
 
 
 def test_a_last_session_of_one_bar_counts() -> None:
-    held = np.append(np.arange(DAYS - 1) * 19 // (DAYS - 1), 19)  # 19 sessions of many bars, one of one
-    sessions = np.datetime64("2015-01-01") + np.append(held, 20)
+    session = np.append(np.arange(DAYS - 1) * 19 // (DAYS - 1), 19)  # 19 sessions of many bars, one of one
+    sessions = np.datetime64("2015-01-01") + np.append(session, 20)
     for shift, reason in ((0, True), (1, False)):
         fewer = np.minimum(sessions, sessions[-2] - shift)
         comparisons = money_comparisons(traded(), sessions=fewer, skill=[])
@@ -387,7 +387,7 @@ def test_a_baseline_that_never_trades_is_no_rival_and_one_that_does_is_the_only_
     ledgers = traded()
     cash = next(ledger for ledger in ledgers if ledger.model == "cash")
     busy = next(ledger for ledger in ledgers if ledger.model == "simple_rnn")
-    rivals = [replace(cash, model="previous_sign"), replace(busy, model="logistic", member="ensemble")]
-    comparisons = money_comparisons([*ledgers, *rivals], sessions=None, skill=[])
+    baselines = [replace(cash, model="previous_sign"), replace(busy, model="logistic", member="ensemble")]
+    comparisons = money_comparisons([*ledgers, *baselines], sessions=None, skill=[])
     pairs = [(comparison.model, comparison.benchmark) for comparison in comparisons if comparison.family == "baselines"]
     assert pairs == [("lstm", "logistic"), ("simple_rnn", "logistic")]

@@ -34,9 +34,9 @@ def test_the_rank_ic_of_a_day_is_scipys_spearman_correlation(ties):
     days, values = daily_rank_ic(forecast, ranked)
     assert len(days) == 40
     for place in range(40):
-        mine = ranked.moment == place
-        constant = np.ptp(forecast[mine]) == 0.0
-        expected = 0.0 if constant else spearmanr(forecast[mine], ranked.outcome[mine]).statistic
+        of_moment = ranked.moment == place
+        constant = np.ptp(forecast[of_moment]) == 0.0
+        expected = 0.0 if constant else spearmanr(forecast[of_moment], ranked.outcome[of_moment]).statistic
         assert values[place] == pytest.approx(expected, abs=1e-12)
 
 
@@ -70,10 +70,10 @@ def test_deciles_have_the_mean_return_of_their_ranks_each_day_counted_once():
     quantiles = quantile_returns(forecast, ranked, groups=2)
     low, high = [], []
     for place in range(3):
-        mine = ranked.moment == place
-        order = np.argsort(forecast[mine])
-        low.append(ranked.outcome[mine][order[:2]].mean())
-        high.append(ranked.outcome[mine][order[2:]].mean())
+        of_moment = ranked.moment == place
+        order = np.argsort(forecast[of_moment])
+        low.append(ranked.outcome[of_moment][order[:2]].mean())
+        high.append(ranked.outcome[of_moment][order[2:]].mean())
     np.testing.assert_allclose(quantiles.returns, [np.mean(low), np.mean(high)])
     assert quantiles.spread.mean == pytest.approx(np.mean(high) - np.mean(low))
     with_empty = quantile_returns(forecast, ranked, groups=10)
@@ -105,12 +105,12 @@ def test_groups_of_ranks_are_those_of_a_plain_loop(groups, ties):
     forecast, ranked = rows(days=30, names=7, seed=2, ties=ties)
     returns, rises = np.full((30, groups), np.nan), np.full((30, groups), np.nan)
     for day in range(30):
-        mine = np.flatnonzero(ranked.moment == day)
-        place = (rankdata(forecast[mine]) - 0.5) / 7  # the share of names below, half of its own counted
+        of_day = np.flatnonzero(ranked.moment == day)
+        place = (rankdata(forecast[of_day]) - 0.5) / 7  # the share of names below, half of its own counted
         group = np.minimum(np.floor(place * groups + 1e-12), groups - 1).astype(int)
         for quantile in set(group):
-            returns[day, quantile] = ranked.outcome[mine][group == quantile].mean()
-            rises[day, quantile] = (ranked.outcome[mine][group == quantile] > 0).mean()
+            returns[day, quantile] = ranked.outcome[of_day][group == quantile].mean()
+            rises[day, quantile] = (ranked.outcome[of_day][group == quantile] > 0).mean()
     quantiles = quantile_returns(forecast, ranked, groups=groups)
     for values, table in ((quantiles.returns, returns), (quantiles.hit_rates, rises)):
         for value, column in zip(values, table.T, strict=True):

@@ -25,10 +25,10 @@ def test_wealth_is_the_mean_over_stakes_of_the_product_of_bets() -> None:
 
 @given(st.lists(st.floats(0, 1), max_size=30), st.floats(0, 1), st.integers(1, 5))
 def test_wealth_is_never_negative_and_needs_no_later_value(values, least, horizon) -> None:
-    whole = wealth(np.array(values), least=least, horizon=horizon)
-    assert np.all(whole >= 0)
+    full = wealth(np.array(values), least=least, horizon=horizon)
+    assert np.all(full >= 0)
     for count in range(len(values)):
-        assert whole[:count] == pytest.approx(wealth(np.array(values[:count]), least=least, horizon=horizon))
+        assert full[:count] == pytest.approx(wealth(np.array(values[:count]), least=least, horizon=horizon))
 
 
 @pytest.mark.parametrize("least", [0.3, 0.5, 0.7])
@@ -98,7 +98,7 @@ def test_without_an_outcome_there_is_no_evidence() -> None:
 
 def plain_wealth(values: list[float], *, least: float, horizon: int) -> list[float]:
     """Every bet written out: series of every horizon-th value, 19 stakes each, the mean of both."""
-    worth = []
+    wealths = []
     for now in range(len(values)):
         series = []
         for first in range(horizon):
@@ -111,8 +111,8 @@ def plain_wealth(values: list[float], *, least: float, horizon: int) -> list[flo
                     ]
                 )
             )
-        worth.append(float(np.mean(series)))
-    return worth
+        wealths.append(float(np.mean(series)))
+    return wealths
 
 
 @pytest.mark.parametrize("horizon", [1, 2, 3, 9])
@@ -124,8 +124,8 @@ def test_wealth_is_that_of_every_bet_written_out(least: float, horizon: int) -> 
 
 
 def test_a_least_of_nothing_or_all_is_kept_inside() -> None:
-    for least, kept in ((0.0, 1e-6), (-3.0, 1e-6), (1.0, 1 - 1e-6), (2.0, 1 - 1e-6)):
-        assert wealth(np.array([0.3, 0.0]), least=least).tolist() == wealth(np.array([0.3, 0.0]), least=kept).tolist()
+    for least, bound in ((0.0, 1e-6), (-3.0, 1e-6), (1.0, 1 - 1e-6), (2.0, 1 - 1e-6)):
+        assert wealth(np.array([0.3, 0.0]), least=least).tolist() == wealth(np.array([0.3, 0.0]), least=bound).tolist()
 
 
 @pytest.mark.parametrize("horizon", [1, 2])

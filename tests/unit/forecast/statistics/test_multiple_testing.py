@@ -27,8 +27,8 @@ def hansens(gain: np.ndarray, *, block: float, seed: int) -> float:
     for column, mean in enumerate(means):
         error = np.sqrt(variance_of_mean(gain[:, column], block=block))
         best = max(best, mean / error)
-        kept = mean if mean >= -error * np.sqrt(2 * np.log(np.log(days))) else 0.0
-        draws = np.maximum(draws, (resampled[:, column] - kept) / error)
+        centre = mean if mean >= -error * np.sqrt(2 * np.log(np.log(days))) else 0.0
+        draws = np.maximum(draws, (resampled[:, column] - centre) / error)
     return float(np.mean(draws > best)) if means.max() > 0 else 1.0
 
 

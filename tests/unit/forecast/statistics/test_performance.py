@@ -49,8 +49,8 @@ def test_a_hand_worked_account() -> None:
 
 
 def test_the_cost_of_closing_belongs_to_the_last_bar_held() -> None:
-    held = bar_returns(ledger([0, 1], [100, 100, 110], fee_bps=100))
-    assert held == pytest.approx([0.0, 0.99 * 1.1 * 0.99 - 1])
+    returns = bar_returns(ledger([0, 1], [100, 100, 110], fee_bps=100))
+    assert returns == pytest.approx([0.0, 0.99 * 1.1 * 0.99 - 1])
 
 
 def test_time_under_water_is_counted_in_bars_and_includes_the_unfinished_one() -> None:

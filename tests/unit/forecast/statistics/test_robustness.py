@@ -205,10 +205,10 @@ def test_a_negative_variance_of_overlapping_forecasts_falls_back_to_falling_weig
 def test_pesaran_timmermann_by_hand() -> None:
     # 100 decisions: 40 rises called, 10 rises missed, 20 falls called as rises, 30 falls called: 70 right
     rose = np.array([1] * 50 + [0] * 50, dtype=bool)
-    said = np.array([1] * 40 + [0] * 10 + [1] * 20 + [0] * 30, dtype=bool)
+    predicted_rise = np.array([1] * 40 + [0] * 10 + [1] * 20 + [0] * 30, dtype=bool)
     chance = 0.5 * 0.6 + 0.5 * 0.4
     variance = chance * (1 - chance) / 100 - (0 + 0.04 * 0.25 / 100 + 4 * 0.5 * 0.6 * 0.5 * 0.4 / 100**2)
-    result = pesaran_timmermann(rose, said)
+    result = pesaran_timmermann(rose, predicted_rise)
     assert result.statistic == pytest.approx((0.7 - chance) / np.sqrt(variance))
     assert result.p_value == pytest.approx(2.04e-5, rel=0.01)  # 4.103 standard deviations
 

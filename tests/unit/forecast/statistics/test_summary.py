@@ -17,18 +17,18 @@ def experiment(bars: int = 300) -> tuple[list[Ledger], pd.DataFrame]:
     rng = np.random.default_rng(0)
     opens = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, bars)))
     times = np.datetime64("2020-01-01T14:30", "ns") + np.arange(bars) * np.timedelta64(1, "D")
-    wanted = {
+    positions = {
         (model, member): rng.integers(0, 2, bars - 1).astype(float)
         for model in ("simple_rnn", "lstm")
         for member in ("ensemble", "0", "1")
     }
-    wanted |= {("buy_and_hold", "ensemble"): np.ones(bars - 1), ("cash", "ensemble"): np.zeros(bars - 1)}
+    positions |= {("buy_and_hold", "ensemble"): np.ones(bars - 1), ("cash", "ensemble"): np.zeros(bars - 1)}
     ledgers = [
         trade(
             position, symbol="TEST", model=model, member=member, opened_at=times, opens=opens,
             costs=Costs(fee_bps=1, slippage_bps=2),
         )
-        for (model, member), position in wanted.items()
+        for (model, member), position in positions.items()
     ]  # fmt: skip
     target = rng.integers(0, 2, bars - 1).astype(float)
     predictions = pd.concat(

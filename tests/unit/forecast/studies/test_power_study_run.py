@@ -53,11 +53,11 @@ class ForeseeingPool(InlinePool):
         shared = shared_data.from_arrays(data)
         fold = shared.folds[order.fold]
         rows = np.concatenate([fold.test, fold.validation])
-        said = shared.windows.values[shared.windows.ends[rows], 0].copy()
-        said[order.seed :: 97] *= -1  # each seed errs on days of its own: copies of one training decide nothing
+        forecast = shared.windows.values[shared.windows.ends[rows], 0].copy()
+        forecast[order.seed :: 97] *= -1  # each seed errs on days of its own: copies of one training decide nothing
         if order.architecture.model == "simple_rnn":
-            said = np.random.default_rng([order.fold, order.seed]).normal(size=len(rows))
-        tested, checked = np.split(0.5 + 0.1 * np.sign(said), [len(fold.test)])
+            forecast = np.random.default_rng([order.fold, order.seed]).normal(size=len(rows))
+        tested, checked = np.split(0.5 + 0.1 * np.sign(forecast), [len(fold.test)])
         nothing = np.zeros(1)
         done.set_result(
             FitResult(

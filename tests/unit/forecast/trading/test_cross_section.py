@@ -87,8 +87,8 @@ def test_top_drop_replaces_at_most_so_many_names_a_day():
     first = {"A": 0.9, "B": 0.8, "C": 0.7, "D": 0.6, "E": 0.5, "F": 0.4}
     turned = {"A": 0.4, "B": 0.5, "C": 0.6, "D": 0.7, "E": 0.8, "F": 0.9}
     days = shares("top-drop:3:1", first, turned, turned, turned)
-    held = [{name for name, share in day.items() if share} for day in days]
-    assert held == [{"A", "B", "C"}, {"B", "C", "F"}, {"C", "E", "F"}, {"D", "E", "F"}]
+    portfolios = [{name for name, share in day.items() if share} for day in days]
+    assert portfolios == [{"A", "B", "C"}, {"B", "C", "F"}, {"C", "E", "F"}, {"D", "E", "F"}]
     assert {share for day in days for share in day.values()} == {0.0, round(1 / 3, 12)}
 
 
@@ -101,16 +101,16 @@ def test_top_drop_fills_the_place_of_a_name_that_is_gone_beside_the_ones_it_repl
 @pytest.mark.parametrize("drop", [1, 2])
 def test_top_drop_keeps_the_names_that_stay_the_best(drop):
     day = {"A": 0.9, "B": 0.8, "C": 0.7, "D": 0.6, "E": 0.5, "F": 0.4}
-    held = shares(f"top-drop:3:{drop}", day, day, day | {"C": 0.61, "D": 0.7})
-    assert [{name for name, share in portfolio.items() if share} for portfolio in held] == [{"A", "B", "C"}] * 2 + [
-        {"A", "B", "D"}
-    ]
+    portfolios = shares(f"top-drop:3:{drop}", day, day, day | {"C": 0.61, "D": 0.7})
+    assert [{name for name, share in portfolio.items() if share} for portfolio in portfolios] == [
+        {"A", "B", "C"}
+    ] * 2 + [{"A", "B", "D"}]
 
 
 def test_top_drop_sells_no_name_for_which_there_is_no_other():
     day = {"A": 0.4, "B": 0.6}
-    held = shares("top-drop:3:1", day, day, day)
-    assert [{name for name, share in portfolio.items() if share} for portfolio in held] == [{"A", "B"}] * 3
+    portfolios = shares("top-drop:3:1", day, day, day)
+    assert [{name for name, share in portfolio.items() if share} for portfolio in portfolios] == [{"A", "B"}] * 3
 
 
 def test_top_drop_breaks_ties_by_another_order_every_day_that_every_machine_has():

@@ -74,8 +74,8 @@ def test_a_sale_that_costs_more_than_there_is_loses_everything() -> None:
 
 
 def test_a_ledger_saved_without_what_was_traded_has_trades_too() -> None:
-    whole = ledger([1, -1], [100, 110, 99], fee_bps=100)
-    frame = ledger_frame([whole]).drop(columns=["traded", "financing"])
+    new = ledger([1, -1], [100, 110, 99], fee_bps=100)
+    frame = ledger_frame([new]).drop(columns=["traded", "financing"])
     (old,) = read_ledgers(frame)
     assert old.traded is None
     assert position_orders(old).tolist() == [1.0, -2.0, 1.0]
@@ -108,9 +108,9 @@ def test_trades_add_up_to_their_ledger_to_1e_12(given_accounts: tuple[list[Ledge
     frame, rows = trade_frame(ledgers, opens=opens), ledger_frame(ledgers)
     for name, product in (("gross_return", True), ("net_return", True), ("cost", False), ("financing", False)):
         for account in ledgers:
-            whole = rows.loc[(rows["model"] == account.model) & (rows["member"] == account.member), name].to_numpy()
+            by_bar = rows.loc[(rows["model"] == account.model) & (rows["member"] == account.member), name].to_numpy()
             parts = frame.loc[(frame["model"] == account.model) & (frame["member"] == account.member), name].to_numpy()
-            expected, total = (np.prod(1 + returns) if product else np.sum(returns) for returns in (whole, parts))
+            expected, total = (np.prod(1 + returns) if product else np.sum(returns) for returns in (by_bar, parts))
             np.testing.assert_allclose(total, expected, rtol=1e-12, atol=1e-12)
 
 

@@ -32,16 +32,16 @@ def test_kellys_fraction_grows_wealth_fastest():
 def test_a_kelly_size_is_capped_and_never_against_the_signal():
     signals = np.array(["buy", "sell", "buy", "hold", "sell"])
     probability = np.array([0.51, 0.49, 0.505, 0.5, 0.499])
-    wanted = targets(
+    sized = targets(
         signals, probability, rules=rules(sizing="kelly", max_leverage=0.8), volatility=np.full(5, np.nan),
         gain=0.01, loss=0.0101,
     )  # fmt: skip
     # half of p / 0.0101 - q / 0.01: 0.7475, -0.7425..., -0.5 x ... is not below 0 where the payoff is against it
     half = 0.5 * (probability / 0.0101 - (1 - probability) / 0.01)
-    assert wanted[0] == pytest.approx(half[0])
-    assert wanted[1] == -0.8
-    assert wanted[2] == wanted[3] == pytest.approx(half[2])
-    assert wanted[4] == pytest.approx(half[4])
+    assert sized[0] == pytest.approx(half[0])
+    assert sized[1] == -0.8
+    assert sized[2] == sized[3] == pytest.approx(half[2])
+    assert sized[4] == pytest.approx(half[4])
     assert half[1] < -0.8
     upward = targets(
         np.array(["sell"]), np.array([0.499]), rules=rules(sizing="kelly"), volatility=np.array([np.nan]),
@@ -52,5 +52,5 @@ def test_a_kelly_size_is_capped_and_never_against_the_signal():
 
 def test_full_is_the_whole_account_whatever_the_rest():
     signals = np.array([["buy", "sell"], ["hold", "buy"]])
-    wanted = targets(signals, np.full((2, 2), 0.9), rules=rules(max_leverage=3.0), volatility=np.full(2, 0.01))
-    assert wanted.tolist() == [[1.0, -1.0], [0.0, 1.0]]
+    sized = targets(signals, np.full((2, 2), 0.9), rules=rules(max_leverage=3.0), volatility=np.full(2, 0.01))
+    assert sized.tolist() == [[1.0, -1.0], [0.0, 1.0]]

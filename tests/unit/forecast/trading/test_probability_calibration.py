@@ -14,8 +14,8 @@ def rows(count, temperature, seed=0):
     return 1 / (1 + np.exp(-true * temperature)), up.astype(float)
 
 
-def log_loss(said, up):
-    return -np.mean(up * np.log(said) + (1 - up) * np.log1p(-said))
+def log_loss(probability, up):
+    return -np.mean(up * np.log(probability) + (1 - up) * np.log1p(-probability))
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
@@ -25,9 +25,9 @@ def test_a_temperature_that_was_planted_is_found(temperature):
 
 
 def test_the_temperature_is_the_one_of_the_highest_likelihood():
-    said, up = rows(300, 2.0, seed=3)
-    temperature = fit(said, up, kind="temperature").temperature
-    odds = np.log(said / (1 - said))
+    probability, up = rows(300, 2.0, seed=3)
+    temperature = fit(probability, up, kind="temperature").temperature
+    odds = np.log(probability / (1 - probability))
     losses = {
         candidate: log_loss(1 / (1 + np.exp(-odds / candidate)), up)
         for candidate in (temperature, temperature * 1.001, temperature / 1.001)
@@ -36,12 +36,12 @@ def test_the_temperature_is_the_one_of_the_highest_likelihood():
 
 
 def test_odds_that_are_worth_nothing_end_near_one_half_and_keep_their_direction():
-    said, up = rows(500, 1.0)
-    calibration = fit(said, 1 - up, kind="temperature")  # wrong more often than right
+    probability, up = rows(500, 1.0)
+    calibration = fit(probability, 1 - up, kind="temperature")  # wrong more often than right
     assert calibration.temperature == HOTTEST
-    after = calibration.apply(said)
+    after = calibration.apply(probability)
     assert np.abs(after - 0.5).max() < 0.02
-    assert np.array_equal(after > 0.5, said > 0.5)
+    assert np.array_equal(after > 0.5, probability > 0.5)
 
 
 def two_odds(odds, right, *, rows=1_000):
@@ -82,64 +82,64 @@ def test_chances_of_one_half_are_worth_nothing_and_certain_ones_stay_finite():
 
 
 def test_twenty_rows_are_enough_and_a_target_of_one_half_is_no_rise():
-    said, up = two_odds(1.0, 12, rows=20)
-    calibration = fit(said, up, kind="temperature")
+    probability, up = two_odds(1.0, 12, rows=20)
+    calibration = fit(probability, up, kind="temperature")
     assert (calibration.kind, calibration.note) == ("temperature", "")
-    assert fit(said, np.where(up == 0, 0.5, up), kind="temperature").temperature == calibration.temperature
-    alike = fit(said, np.ones(20), kind="temperature")
+    assert fit(probability, np.where(up == 0, 0.5, up), kind="temperature").temperature == calibration.temperature
+    alike = fit(probability, np.ones(20), kind="temperature")
     assert (alike.kind, alike.note) == ("none", "validation rows of one class only: not calibrated")
 
 
 def test_isotonic_is_pooled_by_hand():
     # 1,000 rows each: said 0.2 came 30 %, said 0.4 came 10 %, said 0.6 came 90 %; the first two are pooled at 20 %
-    said = np.repeat([0.2, 0.4, 0.6], 1_000)
+    probability = np.repeat([0.2, 0.4, 0.6], 1_000)
     up = np.concatenate([np.arange(1_000) < count for count in (300, 100, 900)]).astype(float)
-    calibration = fit(said, up, kind="isotonic")
+    calibration = fit(probability, up, kind="isotonic")
     assert calibration.apply(np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9])) == pytest.approx(
         [0.2, 0.2, 0.2, 0.2, 0.55, 0.9, 0.9]
     )
 
 
 def test_isotonic_never_says_certain():
-    said = np.linspace(0.1, 0.9, 400)
-    after = fit(said, (said > 0.5).astype(float), kind="isotonic").apply(said)
+    probability = np.linspace(0.1, 0.9, 400)
+    after = fit(probability, (probability > 0.5).astype(float), kind="isotonic").apply(probability)
     assert after.min() == pytest.approx(1 / 402)
     assert after.max() == pytest.approx(401 / 402)
 
 
 @given(seed=st.integers(0, 1000), kind=st.sampled_from(["temperature", "isotonic"]), count=st.integers(20, 600))
 def test_a_map_never_turns_two_probabilities_round(seed, kind, count):
-    said, up = rows(count, 2.0, seed=seed)
-    after = fit(said, up, kind=kind).apply(np.sort(said))
+    probability, up = rows(count, 2.0, seed=seed)
+    after = fit(probability, up, kind=kind).apply(np.sort(probability))
     assert np.all(np.diff(after) >= 0)
     assert 0 < after.min() <= after.max() < 1
 
 
 @pytest.mark.parametrize(
-    ("said", "up", "kind", "note"),
+    ("probability", "up", "kind", "note"),
     [
         (np.full(19, 0.6), np.arange(19) % 2, "isotonic", "19 validation rows are too few: not calibrated"),
         (np.full(30, 0.6), np.ones(30), "temperature", "validation rows of one class only: not calibrated"),
         (np.full(30, 0.6), np.zeros(30), "isotonic", "validation rows of one class only: not calibrated"),
     ],
 )
-def test_too_few_rows_or_one_class_change_nothing_and_say_so(said, up, kind, note):
-    calibration = fit(said, up.astype(float), kind=kind)
+def test_too_few_rows_or_one_class_change_nothing_and_say_so(probability, up, kind, note):
+    calibration = fit(probability, up.astype(float), kind=kind)
     assert (calibration.kind, calibration.note) == ("none", note)
-    assert calibration.apply(said) is said
+    assert calibration.apply(probability) is probability
 
 
 def test_few_rows_fall_back_from_isotonic_to_temperature():
-    said, up = rows(199, 2.0)
-    calibration = fit(said, up, kind="isotonic")
+    probability, up = rows(199, 2.0)
+    calibration = fit(probability, up, kind="isotonic")
     assert calibration.kind == "temperature"
     assert fit(*rows(200, 2.0), kind="isotonic").kind == "isotonic"
     assert calibration.note == "199 validation rows are too few for isotonic calibration, temperature scaling was used"
-    assert calibration.temperature == fit(said, up, kind="temperature").temperature
+    assert calibration.temperature == fit(probability, up, kind="temperature").temperature
 
 
 def test_rows_without_a_known_target_are_left_out():
-    said, up = rows(300, 2.0)
+    probability, up = rows(300, 2.0)
     lost = np.where(np.arange(400) < 300, np.append(up, np.zeros(100)), np.nan)
-    calibration = fit(np.append(said, np.full(100, 0.9)), lost, kind="temperature")
-    assert calibration.temperature == fit(said, up, kind="temperature").temperature
+    calibration = fit(np.append(probability, np.full(100, 0.9)), lost, kind="temperature")
+    assert calibration.temperature == fit(probability, up, kind="temperature").temperature

@@ -34,9 +34,11 @@ def test_another_cost_gives_the_simulators_account(basis_points: float) -> None:
         for fee in (7.0, basis_points)
     )
     moved = at_cost(before, rate=basis_points / 1e4, paid_rate=7e-4)
-    kept = slice(None, int(np.argmax(after.net_return <= -1)) + 1) if np.any(after.net_return <= -1) else slice(None)
-    assert moved.cost[kept] == pytest.approx(after.cost[kept])
-    assert moved.net_return[kept] == pytest.approx(after.net_return[kept])
+    until_ruin = (
+        slice(None, int(np.argmax(after.net_return <= -1)) + 1) if np.any(after.net_return <= -1) else slice(None)
+    )
+    assert moved.cost[until_ruin] == pytest.approx(after.cost[until_ruin])
+    assert moved.net_return[until_ruin] == pytest.approx(after.net_return[until_ruin])
 
 
 @pytest.fixture(scope="module")
@@ -59,5 +61,5 @@ def test_each_threshold_gives_the_account_of_a_backtest_with_it(run: Run, policy
         model="lstm",
     )
     for threshold, ledger in zip(thresholds, ledgers, strict=True):
-        whole = accounts(run.predictions(), run.bars(), rules=replace(rules, threshold=threshold))
-        np.testing.assert_array_equal(ledger.net_return, whole.ledgers[row].net_return)
+        expected = accounts(run.predictions(), run.bars(), rules=replace(rules, threshold=threshold))
+        np.testing.assert_array_equal(ledger.net_return, expected.ledgers[row].net_return)

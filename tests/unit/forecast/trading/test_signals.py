@@ -124,8 +124,8 @@ def test_a_band_and_a_size_may_differ_from_decision_to_decision():
     assert signals.tolist() == [["buy", "buy", "sell"], ["hold", "hold", "hold"]]
     sizes = np.array([0.5, 0.7, 2.0])
     assert positions(signals, policy="long-short", size=sizes).tolist() == [[0.5, 0.7, -2.0], [0, 0, 0]]
-    held = positions(np.array(["buy", "hold", "buy"]), policy="long-flat", size=sizes)
-    assert held.tolist() == [0.5, 0.5, 2.0]  # a hold keeps the size that was bought
+    sized = positions(np.array(["buy", "hold", "buy"]), policy="long-flat", size=sizes)
+    assert sized.tolist() == [0.5, 0.5, 2.0]  # a hold keeps the size that was bought
 
 
 def test_flat_overnight_positions_are_closed_at_the_last_open_of_each_session_and_that_is_paid_for():
@@ -140,9 +140,11 @@ def test_flat_overnight_positions_are_closed_at_the_last_open_of_each_session_an
     )  # fmt: skip
     costs = Costs(fee_bps=10, slippage_bps=0)
     rules = TradingConfig(policy="long-flat", threshold=0.0, costs=costs)
-    held = {calendar: accounts(rows, bars, rules=rules, closes_with=calendar).ledgers[0] for calendar in (None, "XNYS")}
-    assert held[None].position.tolist() == [1, 1, 1, 1, 0]
-    flat = held["XNYS"]
+    ledgers = {
+        calendar: accounts(rows, bars, rules=rules, closes_with=calendar).ledgers[0] for calendar in (None, "XNYS")
+    }
+    assert ledgers[None].position.tolist() == [1, 1, 1, 1, 0]
+    flat = ledgers["XNYS"]
     assert flat.position.tolist() == [1, 1, 0, 1, 0]
     np.testing.assert_allclose(flat.cost, [0.001, 0, 0.001, 0.001, 0.001], atol=1e-12)
     np.testing.assert_allclose(np.prod(1 + flat.net_return), 0.999**4 * 12 / 10)  # the night's doubling is not earned

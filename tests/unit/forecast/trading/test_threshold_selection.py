@@ -64,8 +64,8 @@ def test_the_band_that_keeps_out_the_wrong_signals_is_chosen():
     # 0.01 is the narrowest that does
     moves = np.tile([1.02, 1.0, 0.98, 1.0], 10)
     bars = market(np.concatenate([[100, 100], 100 * np.cumprod(moves)]))
-    said = np.tile([0.54, 0.3, 0.51, 0.3], 10)
-    choices = chosen(bars, validation(bars, said))
+    probability = np.tile([0.54, 0.3, 0.51, 0.3], 10)
+    choices = chosen(bars, validation(bars, probability))
     assert {choice.band for choice in choices} == {0.01}
     assert choices[0].utility == pytest.approx(10 * np.log(1.02) / 40)
     assert (choices[0].gain, choices[0].loss) == pytest.approx((0.02, 0.02))
@@ -154,8 +154,8 @@ def test_where_every_trade_costs_more_than_it_earns_the_band_shuts_all_out():
 
 def test_ruin_is_never_chosen():
     bars = market([100, 100, *np.tile([100.0, 250.0], 20)])
-    said = np.where(np.arange(40) % 2 == 0, 0.4, 0.45)  # short all the time at band 0
-    choices = chosen(bars, validation(bars, said), policy="long-short")
+    probability = np.where(np.arange(40) % 2 == 0, 0.4, 0.45)  # short all the time at band 0
+    choices = chosen(bars, validation(bars, probability), policy="long-short")
     assert choices[0].band == 0.12
     assert choices[0].utility == 0.0
 
@@ -174,8 +174,8 @@ def test_rows_with_a_gap_between_them_are_accounts_of_their_own():
     opens = 100 * np.exp(np.cumsum(np.random.default_rng(0).normal(0, 0.02, 100)))
     bars = market(opens)
     rows = np.concatenate([np.arange(0, 25), np.arange(60, 85)])
-    said = np.full(50, 0.6)
-    choices = chosen(bars, validation(bars, said, rows=rows), costs=Costs(fee_bps=10, slippage_bps=0))
+    probability = np.full(50, 0.6)
+    choices = chosen(bars, validation(bars, probability, rows=rows), costs=Costs(fee_bps=10, slippage_bps=0))
     growth = np.log(opens[26] / opens[1]) + np.log(opens[86] / opens[61]) + 4 * np.log(1 - 0.001)
     expected = max(growth / 50, 0.0)
     assert choices[0].utility == pytest.approx(expected)

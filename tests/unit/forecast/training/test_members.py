@@ -102,15 +102,15 @@ def test_members_that_fail_are_named_together_when_the_others_are_kept(dataset):
         def share(self, shared):
             return shared_data.to_arrays(replace(shared, closes=None)) | {"targets": np.zeros(0)}
 
-    kept: list[BaselineResult] = []
+    results: list[BaselineResult] = []
     pool = Broken(backend="tensorflow")
     good = shared_data.to_arrays(SharedData.of(dataset))
     order = member_jobs.baseline_task(
         EXPERIMENT, "logistic", 0, dataset=dataset, backend="tensorflow", versions=VERSIONS
     )
-    jobs = [FitJob(data=data, task=order, done=kept.append) for data in (pool.share(SharedData.of(dataset)), good)]
+    jobs = [FitJob(data=data, task=order, done=results.append) for data in (pool.share(SharedData.of(dataset)), good)]
     notes: list[str] = []
     with pytest.raises(RunError, match=r"1 of 2 members failed three times: WALK logistic fold 0 \(IndexError"):
         fit_members(jobs, workers=pool, progress=NotesOnly(write=notes.append))
-    assert len(kept) == 1
+    assert len(results) == 1
     assert sum("trying again" in note for note in notes) == 2

@@ -106,13 +106,13 @@ def test_a_symbol_out_of_the_panel_decides_no_rank_of_it(store, tmp_path):
 
 
 def test_what_a_panel_cut_off_in_its_first_test_tests_is_found_in_the_whole_one(store, tmp_path):
-    prices, whole = read_panel(
+    prices, full = read_panel(
         panel_of("EURO", "LATE", "LONG"), store=store, folder=tmp_path / "whole", skip_unsuitable=False
     )
-    past = truncated_in_first_test(whole, prices, folder=tmp_path / "past")
-    rows, past_rows = whole.folds[0].test, past.folds[0].test
-    common_rows = rows[same_rows(whole, past)]
+    past = truncated_in_first_test(full, prices, folder=tmp_path / "past")
+    rows, past_rows = full.folds[0].test, past.folds[0].test
+    common_rows = rows[same_rows(full, past)]
     assert len(common_rows) > 50
-    assert whole.symbols_of(common_rows).tolist() == past.symbols_of(past_rows).tolist()
-    assert np.array_equal(whole.windows.decided_at[common_rows], past.windows.decided_at[past_rows])
-    assert set(same_rows(past, whole)) == {-1, *range(len(past_rows))}  # later ones are not in the panel cut off
+    assert full.symbols_of(common_rows).tolist() == past.symbols_of(past_rows).tolist()
+    assert np.array_equal(full.windows.decided_at[common_rows], past.windows.decided_at[past_rows])
+    assert set(same_rows(past, full)) == {-1, *range(len(past_rows))}  # later ones are not in the panel cut off

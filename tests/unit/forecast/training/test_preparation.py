@@ -52,8 +52,8 @@ def test_a_covariate_that_ended_long_ago_is_refused_and_pauses_and_other_session
         list(covariate_notes([prices], {"SPY": long_ago}, title="AAA"))
     assert "up to 2016-02-05, where AAA ends" in str(caught.value)
     assert list(covariate_notes([prices], {"SPY": panel_bars("SPY", bars=400)}, title="AAA")) == []
-    kept = np.r_[0:100, 150:390]
-    other = replace(panel_bars("SPY", bars=400).rows(kept), calendar="XNYS")
+    rows = np.r_[0:100, 150:390]
+    other = replace(panel_bars("SPY", bars=400).rows(rows), calendar="XNYS")
     assert list(covariate_notes([prices, panel_bars("OLD", bars=50)], {"SPY": other}, title="panel P")) == [
         "SPY ends on 2016-01-26: for 10 days its last values are taken.",
         "SPY has no bar between 2015-04-11 and 2015-06-01: for 51 days its values before are taken.",

@@ -31,14 +31,14 @@ def seconds(times: np.ndarray) -> list[float]:
     return list((times - START) / np.timedelta64(1, "s"))
 
 
-def rows(ticks: Ticks, kept: slice) -> Ticks:
+def rows(ticks: Ticks, part: slice) -> Ticks:
     return Ticks(
-        symbol="XYZ", time=ticks.time[kept], price=ticks.price[kept], size=ticks.size[kept], calendar=ticks.calendar
+        symbol="XYZ", time=ticks.time[part], price=ticks.price[part], size=ticks.size[part], calendar=ticks.calendar
     )
 
 
-def is_prefix(part: Bars, whole: Bars) -> bool:
-    return all(np.array_equal(getattr(part, name), getattr(whole, name)[: len(part)]) for name in _ARRAYS)
+def is_prefix(part: Bars, full: Bars) -> bool:
+    return all(np.array_equal(getattr(part, name), getattr(full, name)[: len(part)]) for name in _ARRAYS)
 
 
 def test_tick_bars_hold_so_many_trades_and_leave_the_unfinished_one_out() -> None:
@@ -104,13 +104,13 @@ def varied(gaps: list[float]) -> Ticks:
 @given(_GAPS, st.sampled_from(_KINDS), st.data())
 def test_cutting_the_ticks_off_never_changes_earlier_bars(gaps: list[float], kind: str, data: st.DataObject) -> None:
     ticks = varied(gaps)
-    whole = from_ticks(ticks, kind)
+    full = from_ticks(ticks, kind)
     cut = data.draw(st.integers(0, len(ticks)))
     part = from_ticks(rows(ticks, slice(0, cut)), kind)
-    assert is_prefix(part, whole)
+    assert is_prefix(part, full)
     assert len(part) == 0 or part.closed_at[-1] <= ticks.time[-1]
     if cut:
-        complete = np.count_nonzero(whole.closed_at < ticks.time[cut - 1])
+        complete = np.count_nonzero(full.closed_at < ticks.time[cut - 1])
         assert len(part) >= complete
 
 
@@ -119,9 +119,9 @@ def test_a_stream_of_chunks_gives_the_same_bars_to_the_last_digit(gaps: list[flo
     ticks = varied(gaps)
     edges = [0, *sorted(min(edge, len(ticks)) for edge in at), len(ticks)]
     chunks = [rows(ticks, slice(*pair)) for pair in itertools.pairwise(edges)]
-    pieces, whole = from_chunks(chunks, kind), from_ticks(ticks, kind)
-    assert len(pieces) == len(whole)
-    assert is_prefix(pieces, whole)
+    pieces, at_once = from_chunks(chunks, kind), from_ticks(ticks, kind)
+    assert len(pieces) == len(at_once)
+    assert is_prefix(pieces, at_once)
 
 
 @given(_GAPS, st.sampled_from(_KINDS))
@@ -245,10 +245,10 @@ def test_a_stream_of_the_sample_equals_the_whole() -> None:
     ticks = sample.read("ES").prices
     assert isinstance(ticks, Ticks)
     for kind in ("tick:500", "volume:5000", "dollar:1000000", "imbalance:500", "time:1m"):
-        stream, whole = Stream(kind), from_ticks(ticks, kind)
+        stream, at_once = Stream(kind), from_ticks(ticks, kind)
         parts = [stream.add(ticks.rows(slice(row, row + 30_011))) for row in range(0, len(ticks), 30_011)]
         for name in _ARRAYS:
-            assert np.array_equal(np.concatenate([getattr(part, name) for part in parts]), getattr(whole, name)), kind
+            assert np.array_equal(np.concatenate([getattr(part, name) for part in parts]), getattr(at_once, name)), kind
 
 
 def test_imbalance_bars_of_the_sample_are_about_as_long_as_asked() -> None:

@@ -112,10 +112,12 @@ def test_bars_of_amounts_far_below_1_hold_what_they_should() -> None:
 def test_trade_by_trade_the_bars_are_the_same(kind: str) -> None:
     for seed in range(3):
         ticks = random_ticks(seed)
-        stream, whole = Stream(kind), from_ticks(ticks, kind)
+        stream, at_once = Stream(kind), from_ticks(ticks, kind)
         parts = [stream.add(ticks.rows(slice(row, row + 1))) for row in range(len(ticks))]
         for name in ("opened_at", "closed_at", "open", "high", "low", "close", "volume", "vwap", "signed_volume"):
-            np.testing.assert_array_equal(np.concatenate([getattr(part, name) for part in parts]), getattr(whole, name))
+            np.testing.assert_array_equal(
+                np.concatenate([getattr(part, name) for part in parts]), getattr(at_once, name)
+            )
 
 
 def interval_of(time: int, opens: np.ndarray, closes: np.ndarray, length: int) -> tuple[int, int]:

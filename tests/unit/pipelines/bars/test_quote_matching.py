@@ -104,15 +104,15 @@ def test_a_trade_takes_the_order_flow_since_the_trade_before() -> None:
 @given(seed=st.integers(0, 10_000), size=st.integers(1, 30))
 def test_pieces_are_joined_and_aggregated_as_the_whole(seed: int, size: int) -> None:
     ticks, book = quoted_trades(seed=seed, trades=60, sessions=3)
-    whole = matched(ticks, book)
+    full = matched(ticks, book)
     parts = [ticks.rows(slice(row, row + size)) for row in range(0, len(ticks), size)]
     coming = [book.rows(slice(row, row + 2 * size)) for row in range(0, len(book), 2 * size)]
     pieces = list(match_chunks(parts, coming))
     for name in _QUOTED:
         joined = np.concatenate([getattr(part, name) for part in pieces])
-        np.testing.assert_array_equal(joined, getattr(whole, name), err_msg=name)
+        np.testing.assert_array_equal(joined, getattr(full, name), err_msg=name)
     for kind in ("tick:7", "imbalance:9", "runs:9", "time:10m"):
-        streamed, at_once = from_chunks(pieces, kind), from_ticks(whole, kind)
+        streamed, at_once = from_chunks(pieces, kind), from_ticks(full, kind)
         for name in ("closed_at", "signed_volume", "bid", "ask", "spread", "depth_imbalance", "order_flow"):
             np.testing.assert_array_equal(getattr(streamed, name), getattr(at_once, name), err_msg=f"{kind} {name}")
 
@@ -120,10 +120,10 @@ def test_pieces_are_joined_and_aggregated_as_the_whole(seed: int, size: int) -> 
 @given(seed=st.integers(0, 10_000), cut=st.integers(1, 149))
 def test_what_comes_after_a_trade_changes_nothing_of_it(seed: int, cut: int) -> None:
     ticks, book = quoted_trades(seed=seed, trades=150, sessions=2)
-    whole = matched(ticks, book)
+    full = matched(ticks, book)
     past = matched(ticks.rows(slice(0, cut)), book.rows(book.time <= ticks.time[cut - 1]))
     for name in _QUOTED:
-        np.testing.assert_array_equal(getattr(past, name), getattr(whole, name)[:cut], err_msg=name)
+        np.testing.assert_array_equal(getattr(past, name), getattr(full, name)[:cut], err_msg=name)
 
 
 @given(seed=st.integers(0, 10_000))

@@ -68,6 +68,6 @@ def test_what_is_kept_is_a_row_of_the_input_with_its_own_open(flags: list[bool])
         assert missing.any()
         return
     assert len(bars) + sum(dropped.values()) == len(missing)
-    kept = np.isin(DAYS[: len(missing)], calendars.session_of(bars.closed_at, "XNYS"))
-    assert not np.any(kept & missing)
+    present = np.isin(DAYS[: len(missing)], calendars.session_of(bars.closed_at, "XNYS"))
+    assert not np.any(present & missing)
     assert np.all(bars.open == 10.0)

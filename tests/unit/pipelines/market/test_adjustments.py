@@ -60,21 +60,21 @@ _ARRAYS = ("opened_at", "closed_at", "open", "high", "low", "close", "volume")
 
 
 @given(bars_and_actions())
-def test_forward_prices_do_not_change_when_the_future_is_cut_off(given_: tuple[Bars, Actions]) -> None:
-    bars, every = given_
-    whole = adjust(bars, every, base="forward")
+def test_forward_prices_do_not_change_when_the_future_is_cut_off(history: tuple[Bars, Actions]) -> None:
+    bars, every = history
+    full = adjust(bars, every, base="forward")
     for rows in range(1, len(bars)):
         part = bars.rows(slice(0, rows))
         paid = every.ex_at <= part.closed_at[-1]
         past = Actions(symbol="XYZ", ex_at=every.ex_at[paid], dividend=every.dividend[paid], split=every.split[paid])
         cut = adjust(part, past, base="forward")
         for name in _ARRAYS:
-            assert np.array_equal(getattr(cut, name), getattr(whole, name)[:rows])
+            assert np.array_equal(getattr(cut, name), getattr(full, name)[:rows])
 
 
 @given(bars_and_actions())
-def test_forward_and_back_have_the_same_returns(given_: tuple[Bars, Actions]) -> None:
-    bars, every = given_
+def test_forward_and_back_have_the_same_returns(history: tuple[Bars, Actions]) -> None:
+    bars, every = history
     back, forward = adjust(bars, every, base="back"), adjust(bars, every, base="forward")
     assert np.allclose(back.close[1:] / back.close[:-1], forward.close[1:] / forward.close[:-1], rtol=1e-12)
     assert back.close[-1] == bars.close[-1]
@@ -99,7 +99,7 @@ def test_a_dividend_as_large_as_the_price_is_refused() -> None:
 def test_back_adjusted_closes_agree_with_wiki(shared: Path, symbol: str, difference: float) -> None:
     table = pd.read_csv(shared / "daily_wiki_public_domain" / f"WIKI-{symbol}.csv.gz").iloc[::-1]
     days = table["Date"].to_numpy().astype("datetime64[D]")
-    table, days = table[kept := calendars.is_session(days, "XNYS")], days[kept]
+    table, days = table[traded := calendars.is_session(days, "XNYS")], days[traded]
     opened, closed = calendars.daily_times(days, "XNYS")
     close = table["Close"].to_numpy()
     bars = Bars(

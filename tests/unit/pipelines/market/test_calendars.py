@@ -108,10 +108,12 @@ def test_a_calendar_that_cannot_be_built_is_one_line(monkeypatch: pytest.MonkeyP
 
 
 def test_a_lost_session_and_a_wrong_close_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = calendars.schedule("XNYS")
-    kept = whole.date != np.datetime64("2024-07-03")
-    close = whole.close.copy()
-    close[whole.date == np.datetime64("2024-11-29")] += np.timedelta64(3, "h")
-    lossy = calendars.Schedule(date=whole.date[kept], open=whole.open[kept], close=close[kept], zone=whole.zone)
+    schedule = calendars.schedule("XNYS")
+    listed = schedule.date != np.datetime64("2024-07-03")
+    close = schedule.close.copy()
+    close[schedule.date == np.datetime64("2024-11-29")] += np.timedelta64(3, "h")
+    lossy = calendars.Schedule(
+        date=schedule.date[listed], open=schedule.open[listed], close=close[listed], zone=schedule.zone
+    )
     monkeypatch.setattr(calendars, "schedule", lambda name: lossy)
     assert [line.split(":")[0] for line in known_sessions.contradictions("XNYS")] == ["2024-07-03", "2024-11-29"]

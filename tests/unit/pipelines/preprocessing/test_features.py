@@ -100,10 +100,14 @@ def test_the_close_within_a_range_of_less_than_1():
 
 def test_features_are_named_once_each_and_come_from_a_table_or_are_ones_own():
     check_names(["return", "rank:return", "vwap_gap", "mine:feature"])
-    for names, said in (([], "got none"), (["return", "return"], "got return, return"), (["rsi", "range"], "got rsi")):
-        with pytest.raises(ConfigError, match=said):
+    for names, reason in (
+        ([], "got none"),
+        (["return", "return"], "got return, return"),
+        (["rsi", "range"], "got rsi"),
+    ):
+        with pytest.raises(ConfigError, match=reason):
             check_names(names)
-        with pytest.raises(ConfigError, match=said):
+        with pytest.raises(ConfigError, match=reason):
             compute(random_walk(bars=30, seed=0), names=names)
     assert [in_table(name) for name in ("return", "vwap_gap", "mine:feature")] == [True, True, False]
 

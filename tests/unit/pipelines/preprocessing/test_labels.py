@@ -222,9 +222,9 @@ def test_the_rank_among_the_others_of_its_moment_is_that_of_scipy():
 def test_flat_overnight_a_label_that_is_there_stays_as_it_is_when_bars_are_cut_off(kind, horizon, length, seed):
     bars = two_sessions(list(random_walk(bars=16, seed=seed).open))
     options = {"kind": kind, "horizon": horizon, "cost_bps": 20.0, "barrier_width": 0.7, "overnight": "flat"}
-    whole, early = labels.make(bars, **options), labels.make(bars.rows(slice(0, length)), **options)
+    full, early = labels.make(bars, **options), labels.make(bars.rows(slice(0, length)), **options)
     for name in ("target", "weight", "forward_return", "held", "exit_at"):
-        np.testing.assert_array_equal(getattr(early, name), getattr(whole, name)[: len(early)])
+        np.testing.assert_array_equal(getattr(early, name), getattr(full, name)[: len(early)])
 
 
 @pytest.mark.parametrize("calendar", ["XNYS", "24/7"])

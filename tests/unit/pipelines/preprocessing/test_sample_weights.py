@@ -24,9 +24,9 @@ def test_uniqueness_of_three_labels_worked_out_by_hand():
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 8)), min_size=1, max_size=40))
 def test_uniqueness_is_what_counting_bar_by_bar_gives(spans):
     spans.sort()
-    lives = [set(range(entry, entry + held)) for entry, held in spans]
+    lives = [set(range(entry, entry + bars_held)) for entry, bars_held in spans]
     plain = np.array([np.mean([1 / sum(bar in other for other in lives) for bar in life]) for life in lives])
-    shares = uniqueness(np.array([entry for entry, _ in spans]), held=np.array([held for _, held in spans]))
+    shares = uniqueness(np.array([entry for entry, _ in spans]), held=np.array([bars_held for _, bars_held in spans]))
     np.testing.assert_allclose(shares, plain / plain.mean(), rtol=1e-9)
 
 

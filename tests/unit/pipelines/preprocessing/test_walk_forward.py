@@ -122,8 +122,8 @@ def test_blocks_of_a_length_learn_from_so_many_moments_before_them_and_follow_wi
 def test_blocks_of_a_length_are_the_same_for_a_shorter_history():
     windows = random_walk_windows(bars=1_000, steps=5)[1]
     shorter = random_walk_windows(bars=750, steps=5)[1]
-    whole = by_length(windows, train="300", test="100")
-    for fold, again in zip(whole, by_length(shorter, train="300", test="100"), strict=False):
+    folds = by_length(windows, train="300", test="100")
+    for fold, again in zip(folds, by_length(shorter, train="300", test="100"), strict=False):
         np.testing.assert_array_equal(fold.train, again.train)
         np.testing.assert_array_equal(fold.test[: len(again.test)], again.test)
 
@@ -186,11 +186,11 @@ def test_15_percent_of_the_rows_before_a_block_validate():
 
 
 def test_planned_blocks_lie_where_they_will_lie_and_begin_with_5_rows():
-    whole = walk_forward(every(24, moments=1_000), folds=3)  # blocks of 200 from row 400 on
+    full = walk_forward(every(24, moments=1_000), folds=3)  # blocks of 200 from row 400 on
     for count, tested in ((604, [200]), (605, [200, 5]), (800, [200, 200]), (1_000, [200, 200, 200])):
         folds = walk_forward(every(24, moments=count), folds=3, planned=1_000)
         assert [len(fold.test) for fold in folds] == tested
-        for fold, same in zip(folds, whole, strict=False):
+        for fold, same in zip(folds, full, strict=False):
             np.testing.assert_array_equal(fold.train, same.train)
             assert (fold.number, fold.test[0]) == (same.number, same.test[0])
 

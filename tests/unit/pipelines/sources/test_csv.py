@@ -58,12 +58,12 @@ def test_columns_are_found_by_name_whatever_the_file_looks_like(tmp_path: Path, 
 
 def test_times_of_the_future_are_dropped_a_day_of_tolerance_left(tmp_path: Path) -> None:
     path = saved(tmp_path, TRADES)
-    kept = source.read(
+    delivery = source.read(
         "XYZ", files=[path], tz="America/New_York", now=np.datetime64("2024-01-01T14:30:30"), max_dropped=1
     )
-    assert len(kept.prices) == 2
-    assert kept.report.dropped == {"in the future": 1}
-    assert kept.report.first_row == {"in the future": 3}
+    assert len(delivery.prices) == 2
+    assert delivery.report.dropped == {"in the future": 1}
+    assert delivery.report.first_row == {"in the future": 3}
 
 
 @pytest.mark.parametrize("name", ["prices.csv.gz", "prices.csv"])
@@ -174,8 +174,8 @@ def test_a_bad_file_is_one_line_with_row_and_column(tmp_path: Path, text: str | 
 
 
 def test_a_cut_off_gzip_file_a_bomb_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
-    whole = gzip.compress((DAILY + "2024-01-04,10,12,9,11,5\n" * 3000).encode())
-    (tmp_path / "cut.csv.gz").write_bytes(whole[: len(whole) // 2])
+    compressed = gzip.compress((DAILY + "2024-01-04,10,12,9,11,5\n" * 3000).encode())
+    (tmp_path / "cut.csv.gz").write_bytes(compressed[: len(compressed) // 2])
     (tmp_path / "plain.csv.gz").write_text(DAILY)
     (tmp_path / "not.parquet").write_text(DAILY)
     bomb = gzip.compress(b"Date,Open,High,Low,Close\n" + b"0" * (70 << 20), compresslevel=9)

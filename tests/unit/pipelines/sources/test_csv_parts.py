@@ -119,12 +119,12 @@ def fractions(write_one: Callable[[int, Fraction], str], header: str = HEADER) -
 @pytest.mark.parametrize(
     "form",
     [
-        lambda whole, part: f"{whole} {part}" if part else str(whole),
-        lambda whole, part: f"{whole}-{part}" if part else f"{whole}",
-        lambda whole, part: f"{whole}.00" if not part else f"{whole} {part.numerator * 4 * (8 // part.denominator)}/32",
-        lambda whole, part: f"${whole} {part}" if part else f"${whole}",
-        lambda whole, part: f"{whole}{' ⅛¼⅜½⅝¾⅞'[int(part * 8)]}".strip(),
-        lambda whole, part: f'"1,0{whole} {part}"' if part else f'"1,0{whole}"',
+        lambda units, part: f"{units} {part}" if part else str(units),
+        lambda units, part: f"{units}-{part}" if part else f"{units}",
+        lambda units, part: f"{units}.00" if not part else f"{units} {part.numerator * 4 * (8 // part.denominator)}/32",
+        lambda units, part: f"${units} {part}" if part else f"${units}",
+        lambda units, part: f"{units}{' ⅛¼⅜½⅝¾⅞'[int(part * 8)]}".strip(),
+        lambda units, part: f'"1,0{units} {part}"' if part else f'"1,0{units}"',
     ],
 )
 def test_prices_in_fractions_are_read_to_the_last_digit(tmp_path: Path, form: Callable[[int, Fraction], str]) -> None:
@@ -179,8 +179,8 @@ def test_digits_that_never_exceed_31_are_warned_of(tmp_path: Path) -> None:
 @pytest.mark.parametrize("with_header", [0, 1, 2])
 def test_parts_without_a_header_have_the_columns_of_the_file_that_has_them(tmp_path: Path, with_header: int) -> None:
     header = "Date,Close,Volume,Open,High,Low\n"
-    whole = lines("{d:%Y-%m-%d},{c},{v},{o},{h},{l}").splitlines(keepends=True)
-    parts = ["".join(whole[:2]), whole[2], "".join(whole[3:])]
+    days = lines("{d:%Y-%m-%d},{c},{v},{o},{h},{l}").splitlines(keepends=True)
+    parts = ["".join(days[:2]), days[2], "".join(days[3:])]
     parts[with_header] = header + parts[with_header]
     folder = write(tmp_path / "parts", **dict(zip("abc", parts, strict=True)))
     delivery = source.read("ACME", files=[folder])
@@ -193,7 +193,7 @@ def test_parts_without_a_header_have_the_columns_of_the_file_that_has_them(tmp_p
 
 
 def test_a_part_of_another_width_still_needs_its_own_header(tmp_path: Path) -> None:
-    whole = rows()
-    folder = write(tmp_path / "parts", a="\n".join([HEADER, *whole[:3]]), b="\n".join(f"{row},9" for row in whole[3:]))
+    days = rows()
+    folder = write(tmp_path / "parts", a="\n".join([HEADER, *days[:3]]), b="\n".join(f"{row},9" for row in days[3:]))
     with pytest.raises(BadFileError, match=r"b\.csv: Expected a header"):
         source.read("ACME", files=[folder])

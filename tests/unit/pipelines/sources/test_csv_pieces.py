@@ -47,16 +47,17 @@ def test_pieces_hold_the_rows_of_the_whole_file_in_its_order(
     path = tmp_path_factory.mktemp("a") / "t.csv"
     prices = 100 + np.cumsum(np.random.default_rng(seed).choice([-0.01, 0, 0.01, 3.0, -3.0], len(seconds)))
     path.write_text(trades(sorted(seconds), prices.round(2).tolist()))
-    whole = source.read("X", files=[path], tz="UTC")
+    at_once = source.read("X", files=[path], tz="UTC")
     try:
         parts = read(path)
     except pieces.NotInPiecesError:
         return  # one time for all of a piece
-    assert isinstance(whole.prices, Ticks)
-    assert set(joined(parts, "size")) - set(whole.prices.size) == set()
-    assert len(whole.prices) - len(joined(parts, "size")) <= len(parts)  # outliers beside outliers of the piece before
+    assert isinstance(at_once.prices, Ticks)
+    assert set(joined(parts, "size")) - set(at_once.prices.size) == set()
+    # outliers beside outliers of the piece before
+    assert len(at_once.prices) - len(joined(parts, "size")) <= len(parts)
     report = sum_of_pieces([part.report for part in parts])
-    assert report.rows_in == whole.report.rows_in == len(seconds)
+    assert report.rows_in == at_once.report.rows_in == len(seconds)
 
 
 def test_pieces_of_packed_files_are_the_same_twice_and_tell_how_far_they_are(tmp_path: Path) -> None:
@@ -92,13 +93,13 @@ def test_a_file_stored_newest_first_gives_the_same_pieces_as_the_whole(tmp_path:
     ]
     path = tmp_path / "t.csv"
     path.write_text("\n".join([columns, *rows[::-1]]) + "\n")
-    parts, whole = read(path), source.read("X", files=[path], tz="UTC")
+    parts, at_once = read(path), source.read("X", files=[path], tz="UTC")
     assert len(parts) > 5
-    assert isinstance(whole.prices, Ticks)
+    assert isinstance(at_once.prices, Ticks)
     for name in ("time", "price", "size"):
-        assert joined(parts, name) == getattr(whole.prices, name).tolist()
-    if whole.quotes is not None:
-        assert joined(parts, "ask", of="quotes") == whole.quotes.ask.tolist()
+        assert joined(parts, name) == getattr(at_once.prices, name).tolist()
+    if at_once.quotes is not None:
+        assert joined(parts, "ask", of="quotes") == at_once.quotes.ask.tolist()
     report = sum_of_pieces([part.report for part in parts])
     assert report.rows_in == 1_000
     assert report.notes[0] == "rows were stored newest first: reversed"
@@ -129,7 +130,7 @@ def test_quotes_in_pieces_repeat_nothing(tmp_path: Path) -> None:
     lines = [f"{OPEN + np.timedelta64(s, 's')},{10 + s // 300},{11 + s // 300},1,1" for s in range(1_000)]
     path = tmp_path / "q.csv"
     path.write_text("\n".join(["time,bid,ask,bid_size,ask_size", *lines]) + "\n")
-    whole = source.read("X", files=[path], tz="UTC").prices
-    assert isinstance(whole, Quotes)
-    assert whole.bid.tolist() == [10, 11, 12, 13]
+    at_once = source.read("X", files=[path], tz="UTC").prices
+    assert isinstance(at_once, Quotes)
+    assert at_once.bid.tolist() == [10, 11, 12, 13]
     assert joined(read(path, rows=300), "bid") == [10, 11, 12, 13]

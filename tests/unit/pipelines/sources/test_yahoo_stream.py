@@ -35,14 +35,14 @@ def test_it_goes_on_after_a_close_a_stall_and_garbage(tmp_path: Path) -> None:
 
 
 def test_quotes_are_written_while_the_stream_goes_on() -> None:
-    kept: list[Ticks] = []
+    writes: list[Ticks] = []
     clock = EventClock(step=1)
     quotes = [quote(step // 2, 100 + step) for step in range(40)]
     with streaming(send(*quotes), clock.end) as url:
-        record(["BTC-USD"], seconds=10_000, keep=kept.append, url=url, timing=clock.timing)
-    assert len(kept) > 1
-    assert np.concatenate([ticks.price for ticks in kept]).tolist() == [100 + step for step in range(40)]
-    for before, after in pairwise(kept):
+        record(["BTC-USD"], seconds=10_000, keep=writes.append, url=url, timing=clock.timing)
+    assert len(writes) > 1
+    assert np.concatenate([ticks.price for ticks in writes]).tolist() == [100 + step for step in range(40)]
+    for before, after in pairwise(writes):
         assert before.time[-1] < after.time[0]  # a write replaces whole times
 
 
@@ -64,11 +64,11 @@ def test_messages_that_are_deep_foreign_or_misdated_are_counted_and_the_recordin
 
 
 def test_a_stored_currency_is_kept(tmp_path: Path) -> None:
-    kept: list[Ticks] = []
+    writes: list[Ticks] = []
     visit = send(quote(1, 90.0, currency="EUR"), quote(2, 100.1), quote(3, 5.0, currency="\x1b[2J"), then="stall")
     with streaming(visit, send(then="stall")) as url:
         options = {"url": url, "timing": QUICK, "currencies": {"BTC-USD": "USD"}}
-        recording = record(["BTC-USD"], seconds=1.0, keep=kept.append, **options)
-    assert np.concatenate([ticks.price for ticks in kept]).tolist() == [100.1, 5.0]
-    assert {ticks.currency for ticks in kept} == {"USD"}
+        recording = record(["BTC-USD"], seconds=1.0, keep=writes.append, **options)
+    assert np.concatenate([ticks.price for ticks in writes]).tolist() == [100.1, 5.0]
+    assert {ticks.currency for ticks in writes} == {"USD"}
     assert recording.foreign == 1

@@ -35,8 +35,8 @@ def leave(root: Path, pid: int | None) -> tuple[Path, Path]:
     left = partition / "part-left.parquet"
     left.write_bytes(b"half")
     name = of_this_process("writes-bars")
-    host, mine, number = name.removeprefix("writes-bars.").split("-")
-    note = root / ".locks" / f"writes-bars.{host}-{pid or mine}-{number}"
+    host, own_pid, number = name.removeprefix("writes-bars.").split("-")
+    note = root / ".locks" / f"writes-bars.{host}-{pid or own_pid}-{number}"
     note.touch()
     return left, note
 

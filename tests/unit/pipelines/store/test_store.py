@@ -102,9 +102,9 @@ def test_ticks_keep_their_nanoseconds_and_the_order_of_equal_times(
         assert store.write_ticks(written) == len(times)
         if times:
             rows = np.stack([written.time.view(np.int64), written.price.astype(np.int64)], axis=1)
-            kept = expected[(expected[:, 0] < rows[0, 0]) | (expected[:, 0] > rows[-1, 0])]
-            before = kept[kept[:, 0] < rows[0, 0]]
-            expected = np.concatenate([before, rows, kept[len(before) :]])
+            outside = expected[(expected[:, 0] < rows[0, 0]) | (expected[:, 0] > rows[-1, 0])]
+            before = outside[outside[:, 0] < rows[0, 0]]
+            expected = np.concatenate([before, rows, outside[len(before) :]])
     if len(expected):
         back = store.read_ticks("XYZ")
         assert np.array_equal(back.time.view(np.int64), expected[:, 0])
@@ -186,14 +186,14 @@ def test_ticks_in_portions_are_the_ticks_as_a_whole(tmp_path: Path, overlapping:
     times = [10**18 + step for step in (0, 0, 5, day, day, 3 * day, 4 * day)]
     store.write_ticks(ticks(times[:3] + times[-1:] if overlapping else times[:3]))
     store.write_ticks(ticks(times[3:]))
-    whole = store.read_ticks("XYZ")
+    stored = store.read_ticks("XYZ")
     for options in ({}, {"start": "2001-09-09", "end": "2001-09-12"}):
         parts = list(store.scan_ticks("XYZ", rows=2, **options))
         expected = store.read_ticks("XYZ", **options)
         assert len(parts) > 1 or (overlapping and not options)
         assert np.array_equal(np.concatenate([part.time for part in parts]), expected.time)
         assert np.array_equal(np.concatenate([part.price for part in parts]), expected.price)
-    assert len(whole) == 7
+    assert len(stored) == 7
     with pytest.raises(UnknownSymbolError, match="fetch NOPE"):
         next(store.scan_ticks("NOPE"))
 

@@ -101,8 +101,8 @@ class StoreLife(RuleBasedStateMachine):
         actions = Actions(symbol=symbol, ex_at=ex_at.view("datetime64[ns]"), dividend=none, split=splits)
         self.store.write_actions(actions)
         stored = self.actions.get(symbol, {})
-        kept = {at: action for at, action in stored.items() if not ex_at[0] <= at <= ex_at[-1]}
-        self.actions[symbol] = kept | {int(at): (0.0, split) for at in ex_at}
+        outside = {at: action for at, action in stored.items() if not ex_at[0] <= at <= ex_at[-1]}
+        self.actions[symbol] = outside | {int(at): (0.0, split) for at in ex_at}
 
     @rule()
     def compact(self) -> None:
@@ -153,8 +153,8 @@ class StoreLife(RuleBasedStateMachine):
 
 def _with(stored: dict[int, float], bars: Bars) -> dict[int, float]:
     times = bars.opened_at.view(np.int64)
-    kept = {at: value for at, value in stored.items() if not times[0] <= at <= times[-1]}
-    return kept | dict(zip(times.tolist(), bars.close.tolist(), strict=True))
+    outside = {at: value for at, value in stored.items() if not times[0] <= at <= times[-1]}
+    return outside | dict(zip(times.tolist(), bars.close.tolist(), strict=True))
 
 
 _LIFE = settings(deadline=None, suppress_health_check=list(HealthCheck))

@@ -205,13 +205,14 @@ def test_the_page_of_one_judged_model_speaks_of_no_network_and_counts_each_valid
 
 def test_the_same_exposure_is_known_before_it_is_held(source, tmp_path):
     frame = probabilities(source, edge=0.5)
-    whole = evaluate(judged(frame, source, tmp_path), rules=TradingConfig()).ledger
-    held = whole[whole["model"] == "same_exposure:judged:forecast"]["position"].to_numpy()
-    mine = whole[(whole["model"] == "judged:forecast") & (whole["member"] == "ensemble")]["position"].to_numpy()
+    ledger = evaluate(judged(frame, source, tmp_path), rules=TradingConfig()).ledger
+    same_exposure = ledger[ledger["model"] == "same_exposure:judged:forecast"]["position"].to_numpy()
+    positions = ledger[(ledger["model"] == "judged:forecast") & (ledger["member"] == "ensemble")]["position"].to_numpy()
     fold = decisions(judged(frame, source, tmp_path))["fold"].to_numpy()
     second = int(np.argmax(fold == 1))
-    targets = mine[:-1]
-    assert held[second] == pytest.approx(targets[:second].mean(), abs=0.02)  # positions drift a little between trades
+    targets = positions[:-1]
+    # positions drift a little between trades
+    assert same_exposure[second] == pytest.approx(targets[:second].mean(), abs=0.02)
 
 
 def test_the_certificate_says_what_cannot_be_checked_of_forecasts_made_elsewhere(source, tmp_path):

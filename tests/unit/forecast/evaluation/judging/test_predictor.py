@@ -32,11 +32,11 @@ def expected(bars):
     return averages(pd.DataFrame({"close": bars.close}))[ROWS]
 
 
-@pytest.mark.parametrize(("name", "whole"), [("average", False), ("averages", True), ("changing", False)])
-def test_a_predictor_is_given_the_bars_up_to_each_decision(bars, name, whole):
+@pytest.mark.parametrize(("name", "vectorised"), [("average", False), ("averages", True), ("changing", False)])
+def test_a_predictor_is_given_the_bars_up_to_each_decision(bars, name, vectorised):
     answers_of_all = answers(name, bars)
     np.testing.assert_array_equal(answers_of_all.values, expected(bars))
-    assert answers_of_all.vectorised == whole
+    assert answers_of_all.vectorised == vectorised
     assert answers_of_all.cuts == len(ROWS)
     assert answers_of_all.unverifiable == ()
 
