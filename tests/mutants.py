@@ -16,6 +16,7 @@ import resource
 import select
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -175,22 +176,27 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def survives(mutant: Mutant, *, seconds: float) -> bool:
-    """Whether the tests of its module pass within that time, in a process of their own."""
-    pid = os.fork()
-    if pid == 0:
-        _run_tests(mutant)
-    handle = os.pidfd_open(pid)
-    ended = select.select([handle], [], [], seconds)[0]
-    os.close(handle)
-    if not ended:
-        os.killpg(pid, signal.SIGKILL)
-    status = os.waitpid(pid, 0)[1]
+    """Whether the tests of its module pass within that time, in a process of their own.
+
+    That process ends without its exit functions or is killed: its temporary files lie in a folder of this one's.
+    """
+    with tempfile.TemporaryDirectory(prefix="forecast-mutant-", ignore_cleanup_errors=True) as scratch:
+        pid = os.fork()
+        if pid == 0:
+            _run_tests(mutant, scratch=scratch)
+        handle = os.pidfd_open(pid)
+        ended = select.select([handle], [], [], seconds)[0]
+        os.close(handle)
+        if not ended:
+            os.killpg(pid, signal.SIGKILL)
+        status = os.waitpid(pid, 0)[1]
     return os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0
 
 
-def _run_tests(mutant: Mutant) -> NoReturn:
+def _run_tests(mutant: Mutant, *, scratch: str) -> NoReturn:
     """Ends the process with pytest's status. A loop without an end must not take the machine's memory with it."""
     os.setpgid(0, 0)
+    os.environ["TMPDIR"] = tempfile.tempdir = scratch
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)

@@ -1,4 +1,7 @@
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,15 @@ class Box:
     assert "return inside(a) and a - 1" in changed["Box.add: a + 1 -> a - 1"]
     same = Mutant(path="module.py", line=0, place=0, change=mutants.UNCHANGED)
     assert ast.unparse(same.tree) == ast.unparse(ast.parse((tmp_path / "module.py").read_text()))
+
+
+def test_the_tests_of_a_mutant_leave_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
+    program = (
+        "from tests.mutants import UNCHANGED, Mutant, survives\n"
+        "mutant = Mutant(path='pipelines/preprocessing/scaling.py', line=0, place=0, change=UNCHANGED)\n"
+        "assert survives(mutant, seconds=600)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program], cwd=mutants.ROOT, env=os.environ | {"TMPDIR": str(tmp_path)}, check=True
+    )
+    assert list(tmp_path.iterdir()) == []
