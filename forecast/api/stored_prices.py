@@ -355,6 +355,7 @@ def _bars(store: "Store", symbol: str, interval: str, adjust: str) -> "pd.DataFr
     import pandas as pd
 
     from pipelines.market import adjustments, calendars
+    from pipelines.market.times import zoned
 
     bars = store.read_bars(symbol, interval=interval)
     if adjust != "raw":
@@ -363,7 +364,7 @@ def _bars(store: "Store", symbol: str, interval: str, adjust: str) -> "pd.DataFr
     if interval == "1d":
         index = pd.DatetimeIndex(calendars.session_of(bars.closed_at, bars.calendar), name="date")
     else:
-        index = pd.DatetimeIndex(bars.closed_at, name="time").tz_localize("UTC")
+        index = zoned(bars.closed_at).rename("time")
     columns = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
     return pd.DataFrame(columns, index=index)
 
@@ -371,6 +372,8 @@ def _bars(store: "Store", symbol: str, interval: str, adjust: str) -> "pd.DataFr
 def _ticks(store: "Store", symbol: str) -> "pd.DataFrame":
     import pandas as pd
 
+    from pipelines.market.times import zoned
+
     ticks = store.read_ticks(symbol)
-    index = pd.DatetimeIndex(ticks.time, name="time").tz_localize("UTC")
+    index = zoned(ticks.time).rename("time")
     return pd.DataFrame({"price": ticks.price, "size": ticks.size}, index=index)

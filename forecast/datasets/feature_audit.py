@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from forecast.datasets.audit_cuts import telling_rows, unusual_rows
 from forecast.datasets.dataset import Dataset
 from pipelines.errors import ConfigError
+from pipelines.market.times import iso
 from pipelines.market.types import Bars, Floats, Times
 from pipelines.preprocessing import cross_section, features, isolated_features
 from pipelines.preprocessing.covariates import join
@@ -184,8 +185,8 @@ def _failures(name: str, recomputation: Recomputation, trained: Floats, bars: Ba
     if failing or declined == len(recomputation.rows):
         row = failing[0] if failing else int(recomputation.rows[0])
         yield (
-            f"feature {name} looks ahead: it cannot be computed at {_day(bars, row)} from the bars up to then, but has "
-            f"a value there once later bars are in ({recomputation.errors[row]})"
+            f"feature {name} looks ahead: it cannot be computed at {iso(bars.closed_at[row])} from the bars up to "
+            f"then, but has a value there once later bars are in ({recomputation.errors[row]})"
         )
         return
     tolerance = rounding(recomputation.whole, scale=scale, precision=recomputation.precision)
@@ -194,7 +195,7 @@ def _failures(name: str, recomputation: Recomputation, trained: Floats, bars: Ba
     if differs.any():
         wrong = rows[differs]
         yield (
-            f"feature {name} at {_day(bars, int(wrong[0]))} changes when the bars after it are cut off "
+            f"feature {name} at {iso(bars.closed_at[wrong[0]])} changes when the bars after it are cut off "
             f"({len(wrong)} of {len(rows)} recomputations differ{_common_days(bars, wrong)})"
             f"{_too_short(wrong, rows[~differs])}"
         )
@@ -210,8 +211,8 @@ def _failures(name: str, recomputation: Recomputation, trained: Floats, bars: Ba
     ):
         row = int(np.argmax(np.nan_to_num(np.abs(as_trained - trained), nan=np.inf)))
         yield (
-            f"feature {name} at {_day(bars, row)} has another value in a fresh process that saw the shorter histories "
-            "first: it remembers what it was computed on before"
+            f"feature {name} at {iso(bars.closed_at[row])} has another value in a fresh process that saw the shorter "
+            "histories first: it remembers what it was computed on before"
         )
 
 
@@ -284,7 +285,3 @@ def _common_days(bars: Bars, rows: Rows) -> str:
         return f", all on {_WEEKDAYS[int(weekdays[0])]}"
     ends = np.append(np.diff(closed.month) != 0, True)
     return ", all at the end of a month" if ends[rows].all() else ""
-
-
-def _day(bars: Bars, row: int) -> str:
-    return pd.Timestamp(bars.closed_at[row]).tz_localize("UTC").isoformat()

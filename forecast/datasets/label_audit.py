@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from forecast.datasets.audit_cuts import telling_rows, unusual_rows
 from forecast.datasets.dataset import Dataset
 from pipelines import user_code
 from pipelines.errors import ConfigError
+from pipelines.market.times import iso
 from pipelines.market.types import Bars
 from pipelines.preprocessing import custom_labels, label_process
 from pipelines.preprocessing.isolated_features import bars_columns
@@ -138,14 +138,10 @@ def _with_another_future(history: Bars, bar: int, *, upwards: bool) -> Bars:
 def _failures(name: str, bars: Bars, wrong: list[int], *, of: int, bars_held: Rows) -> Iterator[str]:
     if wrong:
         yield (
-            f"label {name} at {_day(bars, wrong[0])} says that it is known {bars_held[wrong[0]]} bars after the entry, "
-            f"but changes with what comes after that ({len(wrong)} of {of} recomputations differ)"
+            f"label {name} at {iso(bars.closed_at[wrong[0]])} says that it is known {bars_held[wrong[0]]} bars after "
+            f"the entry, but changes with what comes after that ({len(wrong)} of {of} recomputations differ)"
         )
 
 
 def _fails(name: str, bars: Bars, row: int, error: str) -> str:
-    return f"label {name} at {_day(bars, row)} cannot be made from the bars up to its exit ({error})"
-
-
-def _day(bars: Bars, row: int) -> str:
-    return pd.Timestamp(bars.closed_at[row]).tz_localize("UTC").isoformat()
+    return f"label {name} at {iso(bars.closed_at[row])} cannot be made from the bars up to its exit ({error})"

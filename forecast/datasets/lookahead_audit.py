@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config.experiment import Experiment
@@ -30,6 +29,7 @@ from forecast.datasets.dataset import (
     with_features,
 )
 from pipelines.errors import ForecastError
+from pipelines.market.times import iso
 from pipelines.market.types import Actions, Bars, Floats
 from pipelines.preprocessing import custom_features, sample_weights, scaling
 from pipelines.preprocessing.custom_labels import is_user_label
@@ -80,7 +80,7 @@ def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: i
             for subject, unchanged in _compare(variant, experiment, dataset, bar=int(bar)):
                 compared += 1
                 if not unchanged:
-                    failures.append(f"{subject} change when the future after {_day(cutoff)} is {name}")
+                    failures.append(f"{subject} change when the future after {iso(cutoff)} is {name}")
     chain = [] if stops else chain_bars(dataset, experiment, rng=np.random.default_rng([seed, 3]))
     for bar in chain:
         for name, prices, values in _other_futures(dataset, bar, rng=rng):
@@ -88,9 +88,9 @@ def certify(source: Source, experiment: Experiment, dataset: Dataset, *, cuts: i
                 compared += 1
                 if not unchanged:
                     cutoff = dataset.bars.closed_at[bar]
-                    failures.append(f"{subject} change when the future after {_day(cutoff)} is {name}")
+                    failures.append(f"{subject} change when the future after {iso(cutoff)} is {name}")
     return Certificate(
-        cuts=tuple(_day(dataset.bars.closed_at[bar]) for bar in places),
+        cuts=tuple(iso(dataset.bars.closed_at[bar]) for bar in places),
         compared=compared,
         failures=tuple(dict.fromkeys(failures)),
         unverifiable=unverifiable,
@@ -336,7 +336,3 @@ def _same(first: NDArray[Any], second: NDArray[Any]) -> bool:
     if first.shape != second.shape:
         return False
     return bool(np.array_equal(first, second, equal_nan=first.dtype.kind == "f"))
-
-
-def _day(time: np.datetime64) -> str:
-    return pd.Timestamp(time).tz_localize("UTC").isoformat()

@@ -22,10 +22,11 @@ from forecast.statistics.summary import summarise
 from forecast.statistics.verdict import Status, Verdict
 from forecast.trading.ledgers import ledger_frame, trade_frame
 from forecast.trading.market_state import check_spread, closing_calendar
-from forecast.trading.signals import members, utc
+from forecast.trading.signals import members
 from forecast.trading.strategy import StrategyResult, accounts, chosen_bands
 from pipelines.errors import ConfigError
 from pipelines.market.calendars import session_of
+from pipelines.market.times import utc
 
 
 def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:

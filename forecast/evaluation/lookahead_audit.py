@@ -15,9 +15,9 @@ from forecast.config.trading import TradingConfig
 from forecast.runs.manifest import sealed
 from forecast.trading import strategy
 from forecast.trading.market_state import fill_prices
-from forecast.trading.signals import utc
 from forecast.trading.strategy import StrategyResult
 from pipelines.errors import ForecastError
+from pipelines.market.times import utc
 
 _PRICES = ["open", "high", "low", "close"]
 

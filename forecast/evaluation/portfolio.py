@@ -24,12 +24,12 @@ from forecast.statistics.performance import spells
 from forecast.statistics.summary import summarise
 from forecast.trading.ledgers import ledger_frame
 from forecast.trading.market_state import trailing_volatility
-from forecast.trading.signals import utc
 from forecast.trading.simulator import Flags, Ledger, SimulatedAccounts, account, contributions
 from forecast.trading.strategy import StrategyResult
 from pipelines.errors import ConfigError
 from pipelines.files import write_atomically
 from pipelines.market.calendars import session_of
+from pipelines.market.times import utc, zoned
 from pipelines.market.types import Floats, Times
 
 Weighting = Literal["equal", "inverse-volatility"]
@@ -124,7 +124,7 @@ class JointAccount:
                 "model": np.repeat([model for model, _ in self.names], bars * symbols),
                 "member": np.repeat([member for _, member in self.names], bars * symbols),
                 "symbol": np.tile(np.repeat([part.symbol for part in self.parts], bars), len(self.names)),
-                "time": pd.DatetimeIndex(np.tile(self.time, cells)).tz_localize("UTC"),
+                "time": zoned(np.tile(self.time, cells)),
                 "share": np.tile(weight.ravel(), len(self.names)),
                 "position": self.simulated.position.ravel(),
                 "traded": self.simulated.traded.ravel(),

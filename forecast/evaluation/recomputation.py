@@ -20,8 +20,8 @@ from forecast.runs import tables
 from forecast.runs.checkpoints import Checkpoint, open_member, panel_scalers
 from forecast.runs.run import Run
 from forecast.statistics.verdict import Caveat
-from forecast.trading.signals import utc
 from pipelines.errors import ConfigError, RunError
+from pipelines.market.times import utc
 from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing import custom_features, features
 from pipelines.preprocessing.scaling import Scaler
@@ -147,7 +147,7 @@ def _check(run: Run, member: Checkpoint, rows: pd.DataFrame, prices: Bars, matri
     left, right = (np.searchsorted(prices.closed_at, decided_at, side=side) for side in ("left", "right"))
     alone = right - left == 1  # bars of trades can close at one time: then a time does not say which
     if len(strange := np.flatnonzero((right == left) | (left < member.architecture.steps - 1))):
-        raise _refused(run, member, f"forecasts at {_day(decided_at[strange[0]])}, where the bars have no window")
+        raise _refused(run, member, f"forecasts at {_minute(decided_at[strange[0]])}, where the bars have no window")
     _check_outcomes(run, member, rows, prices)
     again = _probabilities(member, matrix, left[alone], scaler=scaler)
     apart = np.abs(again - stored[alone])
@@ -155,7 +155,7 @@ def _check(run: Run, member: Checkpoint, rows: pd.DataFrame, prices: Bars, matri
         worst = int(np.argmax(apart))
         row = np.flatnonzero(alone)[worst]
         raise _refused(
-            run, member, f"says {stored[row]:.4f} at {_day(decided_at[row])}, its weights give {again[worst]:.4f}"
+            run, member, f"says {stored[row]:.4f} at {_minute(decided_at[row])}, its weights give {again[worst]:.4f}"
         )
 
 
@@ -168,9 +168,9 @@ def _check_outcomes(run: Run, member: Checkpoint, rows: pd.DataFrame, prices: Ba
         opens.append(np.where(right - left == 1, prices.open[np.minimum(left, len(prices) - 1)], np.nan))
     expected, stored = opens[1] / opens[0] - 1.0, rows["forward_return"].to_numpy()
     if len(wrong := np.flatnonzero(np.abs(stored - expected) > _ROUNDING)):
-        day = _day(utc(rows["decided_at"])[wrong[0]])
+        minute = _minute(utc(rows["decided_at"])[wrong[0]])
         raise _refused(
-            run, member, f"is held against {stored[wrong[0]]:.6f} at {day}, the bars give {expected[wrong[0]]:.6f}"
+            run, member, f"is held against {stored[wrong[0]]:.6f} at {minute}, the bars give {expected[wrong[0]]:.6f}"
         )
 
 
@@ -189,5 +189,5 @@ def _refused(run: Run, member: Checkpoint, what: str) -> RunError:
     )
 
 
-def _day(time: np.datetime64) -> str:
+def _minute(time: np.datetime64) -> str:
     return str(np.datetime_as_string(time, unit="m"))

@@ -15,10 +15,11 @@ from forecast.statistics.comparisons import Answer, is_network
 from forecast.statistics.inference import estimate_difference
 from forecast.statistics.multiple_testing import holm
 from forecast.statistics.performance import bar_returns
-from forecast.trading.signals import ENSEMBLE, utc
+from forecast.trading.signals import ENSEMBLE
 from forecast.trading.simulator import Ledger
 from pipelines.errors import RunError
 from pipelines.market.calendars import session_of
+from pipelines.market.times import utc
 from pipelines.market.types import Floats
 
 Sessions = NDArray[np.datetime64]

@@ -14,9 +14,10 @@ from forecast.statistics.comparisons import is_network
 from forecast.statistics.performance import bar_returns
 from forecast.statistics.tried_returns import DailyReturns, daily
 from forecast.statistics.verdict import Caveat
-from forecast.trading.signals import ENSEMBLE, utc
+from forecast.trading.signals import ENSEMBLE
 from forecast.trading.simulator import Ledger
 from pipelines.errors import RunError
+from pipelines.market.times import utc
 
 _MOST = 20  # backtests whose ledgers are read again: the newest
 

@@ -9,10 +9,11 @@ import pandas as pd
 
 from forecast.config.trading import AUTO, TradingConfig
 from forecast.statistics.verdict import Caveat
-from forecast.trading.signals import ENSEMBLE, utc
+from forecast.trading.signals import ENSEMBLE
 from forecast.trading.simulator import Ledger
 from forecast.trading.strategy import StrategyResult, chosen_bands
 from pipelines.market.calendars import session_of, sessions_between
+from pipelines.market.times import utc
 
 
 def notes(result: StrategyResult, bars: pd.DataFrame, *, rules: TradingConfig, calendar: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from forecast.trading.ledgers import read_ledgers
 from forecast.trading.simulator import Ledger
 from pipelines.errors import RunError
 from pipelines.market.calendars import Dates, session_of
+from pipelines.market.times import utc
 from pipelines.market.types import Floats, Times
 
 ENSEMBLE = "ensemble"
@@ -157,8 +158,3 @@ def gather(run: Run, *, backtest: str) -> PageContext:
         paths=run.paths(),
         integrity=checked,
     )
-
-
-def utc(times: "pd.Series[Any]") -> Times:
-    """Times of a table as datetime64[ns] in UTC, with or without a zone in the file."""
-    return np.asarray(pd.to_datetime(times, utc=True).dt.tz_localize(None).to_numpy(), dtype="datetime64[ns]")

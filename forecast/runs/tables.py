@@ -18,6 +18,7 @@ from forecast.datasets.dataset import Dataset, MemberRows, bars_per_year, finger
 from forecast.datasets.panel import PanelDataset
 from forecast.networks.results import FitResult
 from pipelines.errors import RunError
+from pipelines.market.times import iso, utc, zoned
 from pipelines.market.types import Bars, Floats, Times
 from pipelines.preprocessing.combinatorial_cv import group_rows, path_folds
 from pipelines.preprocessing.windows import Rows
@@ -118,7 +119,7 @@ def _describe_covariates(covariates: Mapping[str, Bars]) -> dict[str, Any]:
     described = {
         symbol: {
             **describe_bars(covariate),
-            "opened": _iso(covariate.opened_at[0]),
+            "opened": iso(covariate.opened_at[0]),
             "fingerprint": fingerprint(covariate),
         }
         for symbol, covariate in covariates.items()
@@ -184,7 +185,7 @@ def path(dataset: MemberRows, task: Task, results: dict[str, Floats]) -> pd.Data
         unit = path_targets.volatility(windows, train=fold.train)[rows]
         realised = path_targets.realised(windows, rows, ahead=predicted.shape[1])
         columns = {
-            "decided_at": _utc(windows.decided_at[rows]).repeat(predicted.shape[1]),
+            "decided_at": zoned(windows.decided_at[rows]).repeat(predicted.shape[1]),
             "step": np.tile(np.arange(1, predicted.shape[1] + 1, dtype=np.int32), len(rows)),
             "predicted": (predicted * unit[:, None]).ravel(),
             "came": realised.ravel(),
@@ -216,7 +217,7 @@ def bars(prices: Bars) -> pd.DataFrame:
     """The bars that the run used, with what bars of ticks have beside their prices, and what is joined."""
     values = {field.name: getattr(prices, field.name) for field in fields(Bars) if field.name not in _NO_COLUMNS}
     values = {name: array for name, array in values.items() if array is not None}
-    times = {"opened_at": _utc(prices.opened_at), "closed_at": _utc(prices.closed_at)}
+    times = {"opened_at": zoned(prices.opened_at), "closed_at": zoned(prices.closed_at)}
     return pd.DataFrame({"symbol": prices.symbol, **times, **values, **prices.joined})
 
 
@@ -234,8 +235,8 @@ def bars_of(frame: pd.DataFrame, data: Mapping[str, Any]) -> Bars:
         return Bars(
             symbol=str(frame["symbol"].iloc[0]),
             interval=data["interval"],
-            opened_at=_naive(frame["opened_at"]),
-            closed_at=_naive(frame["closed_at"]),
+            opened_at=utc(frame["opened_at"]),
+            closed_at=utc(frame["closed_at"]),
             currency=data["currency"],
             calendar=data["calendar"],
             adjusted=data["adjusted"],
@@ -260,9 +261,9 @@ def _rows(dataset: MemberRows, task: Task, rows: Rows, probability: Floats) -> p
             "model": model,
             "fold": number,
             "seed": seed,
-            "decided_at": _utc(windows.decided_at[rows]),
-            "entry_at": _utc(windows.entry_at[rows]),
-            "exit_at": _utc(windows.exit_at[rows]),
+            "decided_at": zoned(windows.decided_at[rows]),
+            "entry_at": zoned(windows.entry_at[rows]),
+            "exit_at": zoned(windows.exit_at[rows]),
             "probability": probability,
             "target": (windows.targets[rows] > 0.5).astype(np.int8),
             "forward_return": windows.forward_return[rows],
@@ -274,8 +275,8 @@ def describe_bars(prices: Bars) -> dict[str, Any]:
     """The bars of a run as run.json describes them, without their fingerprint."""
     return {
         "bars": len(prices),
-        "first": _iso(prices.closed_at[0]),
-        "last": _iso(prices.closed_at[-1]),
+        "first": iso(prices.closed_at[0]),
+        "last": iso(prices.closed_at[-1]),
         "interval": prices.interval,
         "currency": prices.currency,
         "calendar": prices.calendar,
@@ -295,22 +296,8 @@ def describe_rows(decided: Times, rows: Rows, *, pieces: bool = True) -> dict[st
     """How many, from when to when. pieces: and in which pieces, where there are several."""
     if not len(rows):
         return {"rows": 0, "first": "", "last": ""}
-    described = {"rows": len(rows), "first": _iso(decided[rows[0]]), "last": _iso(decided[rows[-1]])}
+    described = {"rows": len(rows), "first": iso(decided[rows[0]]), "last": iso(decided[rows[-1]])}
     apart = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
     if not pieces or len(apart) == 1:
         return described
     return {**described, "pieces": [describe_rows(decided, piece) for piece in apart]}
-
-
-def _iso(time: np.datetime64) -> str:
-    return pd.Timestamp(time).tz_localize("UTC").isoformat()
-
-
-def _utc(times: Times) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(times).tz_localize("UTC")
-
-
-def _naive(times: "pd.Series[Any]") -> Times:
-    if isinstance(times.dtype, pd.DatetimeTZDtype):  # as a run's own files have them; to_datetime looks at each
-        return np.asarray(times.dt.tz_convert(None).to_numpy(), dtype="datetime64[ns]")
-    return np.asarray(pd.to_datetime(times, utc=True).dt.tz_localize(None).to_numpy(), dtype="datetime64[ns]")

@@ -30,6 +30,7 @@ from forecast.serving.loader import last_fold
 from pipelines import user_code
 from pipelines.errors import ConfigError, RunError
 from pipelines.files import temporary_folder, write_atomically
+from pipelines.market.times import utc
 from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing import features, windows
 from pipelines.preprocessing.scaling import LIMIT
@@ -258,7 +259,7 @@ def _test_rows(
 
 def _ends(rows: pd.DataFrame, prices: Bars, matrix: NDArray[np.float32], *, steps: int) -> tuple[Rows, Floats]:
     """The bars of one symbol at which its rows were decided, as far as the store has them, and their probabilities."""
-    decided = rows["decided_at"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
+    decided = utc(rows["decided_at"])
     times, place, count = np.unique(prices.closed_at, return_index=True, return_counts=True)
     at = np.searchsorted(times, decided)
     present = at < len(times)

@@ -17,6 +17,7 @@ from forecast.runs.integrity import Integrity, open_trained
 from forecast.runs.run import Run
 from pipelines.errors import RunError, TooFewBarsError
 from pipelines.market import calendars
+from pipelines.market.times import moment_of
 from pipelines.market.types import Floats, Ticks
 from pipelines.preprocessing.windows import Rows
 from pipelines.store.store import Store
@@ -143,7 +144,7 @@ def source_since(
 
 
 def _since(source: Source, *, first: pd.Timestamp) -> Source:
-    raw, since = source.raw, np.datetime64(first.tz_convert(None), "ns")
+    raw, since = source.raw, moment_of(first)
     if isinstance(raw, TickHistory):
         raw = raw.since(since).collect()
         source = replace(source, raw=raw)

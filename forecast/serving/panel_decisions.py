@@ -13,9 +13,9 @@ from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import members
 from forecast.runs.checkpoints import Checkpoint, open_member, panel_scalers
 from forecast.runs.run import Run
-from forecast.trading.signals import utc
 from pipelines.errors import RunError
 from pipelines.market import calendars
+from pipelines.market.times import moment_of, utc, zoned
 from pipelines.market.types import Bars, Floats, Times
 from pipelines.preprocessing import features, windows
 from pipelines.preprocessing.scaling import Scaler
@@ -52,7 +52,7 @@ def decision_rows_of(prices: Bars, experiment: Experiment, *, last: pd.Timestamp
         raise RunError(f"{experiment.symbol}: no bar up to then.")
     matrix = features.compute(prices, names=experiment.columns)
     first = windows.first_end(matrix, steps=experiment.window)
-    since = 0 if last is None else int(np.searchsorted(prices.closed_at, _utc(last), side="right"))
+    since = 0 if last is None else int(np.searchsorted(prices.closed_at, moment_of(last), side="right"))
     start = len(prices) - 1 if last is None else since  # a symbol that the run never tested is asked today alone
     ends = np.arange(max(first, start - _CHECKED), len(prices), dtype=np.int64)
     days = calendars.session_of(prices.closed_at[ends], prices.calendar)
@@ -122,7 +122,7 @@ class _Decisions:
     def fresh_rows(self, task: Task, probability: Floats) -> pd.DataFrame:
         """The new decisions as rows of predictions.parquet."""
         model, fold, seed = task
-        times = pd.DatetimeIndex(self.decided_at[self.new]).tz_localize("UTC")
+        times = zoned(self.decided_at[self.new])
         return pd.DataFrame(
             {"symbol": self.symbol[self.new], "model": model, "fold": fold, "seed": seed, "decided_at": times,
              "entry_at": times, "exit_at": times, "probability": probability[self.new], "target": 0,
@@ -174,7 +174,3 @@ def _probability(member: Checkpoint, decisions: _Decisions, *, library: ModuleTy
         parameters=library.load(member.weights, architecture=member.architecture),
     )
     return probability
-
-
-def _utc(moment: pd.Timestamp) -> np.datetime64:
-    return np.datetime64(moment.tz_convert(None), "ns")

@@ -30,9 +30,10 @@ from forecast.serving.loader import (
 from forecast.serving.panel_decisions import DecisionRows, decision_rows_of, fresh_predictions, member_groups
 from forecast.serving.signal import SETTLED
 from forecast.trading.panel_shares import LONGEST_PAUSE, rows_by_symbol
-from forecast.trading.signals import ENSEMBLE, utc
+from forecast.trading.signals import ENSEMBLE
 from pipelines.errors import ForecastError, RunError
 from pipelines.market import calendars
+from pipelines.market.times import utc
 from pipelines.market.types import Bars, Floats, Times
 from pipelines.preprocessing.windows import Rows
 from pipelines.store.store import Store

@@ -18,6 +18,7 @@ from forecast.trading.signals import ENSEMBLE
 from forecast.trading.strategy import StrategyResult, accounts
 from pipelines.errors import RunError, TooFewBarsError
 from pipelines.market import calendars
+from pipelines.market.times import moment_of, utc, zoned
 from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing import features, windows
 from pipelines.preprocessing.windows import Rows
@@ -110,7 +111,7 @@ def outlook(
         )
     past = _past(run, loaded, before=prices.closed_at[end])
     last = past["decided_at"].iloc[-1] if len(past) else run.bars()["closed_at"].iloc[0]
-    since = max(int(np.searchsorted(prices.closed_at, _utc(last), side="right")), first)
+    since = max(int(np.searchsorted(prices.closed_at, moment_of(last), side="right")), first)
     first_checked = max(since - _CHECKED, first)
     ends = np.arange(min(first_checked, end), end + 1, dtype=np.int64)
     probabilities = loaded.ask(matrix, ends)
@@ -125,7 +126,7 @@ def outlook(
         price=float(prices.close[end] * scale),
         currency=prices.currency,
         calendar=prices.calendar,
-        bars_since_run=int(np.sum(prices.closed_at > _utc(pd.Timestamp(loaded.described["data"]["last"])))),
+        bars_since_run=int(np.sum(prices.closed_at > moment_of(pd.Timestamp(loaded.described["data"]["last"])))),
         rules=rules,
         networks=tuple(
             _today(result, model, member_probabilities[:, -1]) for model, member_probabilities in probabilities.items()
@@ -161,7 +162,7 @@ def _accounts(
     bars.loc[bars.index[-2:], "volume"] = prices.volume.max()
     fold = loaded.members[0].task[1]
     times = {"decided_at": room.closed_at[ends], "entry_at": room.opened_at[ends + 1]}
-    columns = {name: pd.DatetimeIndex(times).tz_localize("UTC") for name, times in times.items()}
+    columns = {name: zoned(times) for name, times in times.items()}
     fresh = [
         pd.DataFrame({"symbol": prices.symbol, "model": model, "fold": fold, "seed": seed, **columns,
                       "exit_at": columns["entry_at"], "probability": row[-len(ends):], "target": 0,
@@ -218,7 +219,7 @@ def _unchanged(
     for model, member_probabilities in probabilities.items():
         for seed, recomputed in enumerate(member_probabilities):
             recorded = past[(past["model"] == model) & (past["fold"] == fold) & (past["seed"] == seed)].tail(_CHECKED)
-            decided = recorded["decided_at"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
+            decided = utc(recorded["decided_at"])
             place = np.searchsorted(at, decided)
             present = np.isin(decided, alone)
             if present.any():
@@ -247,11 +248,7 @@ def _changed(run: Run, prices: Bars) -> int:
     """How many bars of the run are not in the store, or with another price or volume."""
     frame = run.bars()
     count = min(len(frame), len(prices))
-    unchanged = frame["opened_at"].dt.tz_convert(None).to_numpy()[:count] == prices.opened_at[:count]
+    unchanged = utc(frame["opened_at"])[:count] == prices.opened_at[:count]
     for name in ("open", "high", "low", "close", "volume"):
         unchanged &= frame[name].to_numpy()[:count] == getattr(prices, name)[:count]
     return int(np.count_nonzero(~unchanged))
-
-
-def _utc(time: pd.Timestamp) -> np.datetime64:
-    return np.datetime64(time.tz_convert(None), "ns")

@@ -24,8 +24,8 @@ from forecast.statistics.sharpe_ratio import (
 )
 from forecast.statistics.trading_costs import break_even
 from forecast.statistics.tried_returns import DailyReturns, correlations
-from forecast.trading.signals import utc
 from forecast.trading.simulator import Ledger
+from pipelines.market.times import utc
 from pipelines.market.types import Floats
 
 if TYPE_CHECKING:

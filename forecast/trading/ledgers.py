@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.trading.simulator import Ledger
-from pipelines.market.types import Floats, Times
+from pipelines.market.times import utc, zoned
+from pipelines.market.types import Floats
 
 _COLUMNS = ("position", "gross_return", "financing", "traded", "cost", "net_return")
 
@@ -77,7 +78,7 @@ def position_orders(ledger: Ledger) -> Floats:
 def ledger_frame(ledgers: Sequence[Ledger]) -> pd.DataFrame:
     """ledger.parquet: the rows of all ledgers, one ledger after the other."""
     lengths = [len(ledger.time) for ledger in ledgers]
-    times = _utc(np.concatenate([ledger.time for ledger in ledgers]))
+    times = zoned(np.concatenate([ledger.time for ledger in ledgers]))
     values = {name: np.concatenate([getattr(ledger, name) for ledger in ledgers]) for name in _COLUMNS}
     return pd.DataFrame({**_names(ledgers, lengths), "time": times, **values})
 
@@ -89,7 +90,7 @@ def read_ledgers(frame: pd.DataFrame) -> list[Ledger]:
             symbol=str(rows["symbol"].iloc[0]),
             model=str(model),
             member=str(member),
-            time=np.asarray(rows["time"].dt.tz_convert(None).to_numpy(), dtype="datetime64[ns]"),
+            time=utc(rows["time"]),
             **{name: rows[name].to_numpy(np.float64) for name in _COLUMNS if name in rows},
         )
         for (model, member), rows in frame.groupby(["model", "member"], sort=False)
@@ -115,8 +116,8 @@ def trade_frame(ledgers: Sequence[Ledger], *, opens: Floats) -> pd.DataFrame:
             "side": pd.array(
                 np.where(np.concatenate([trade.side for trade in trades]) > 0, "long", "short"), dtype="str"
             ),
-            "entry_at": _utc(times[entry]),
-            "exit_at": _utc(times[end]),
+            "entry_at": zoned(times[entry]),
+            "exit_at": zoned(times[end]),
             "bars": end - entry,
             "entry_price": opens[entry],
             "exit_price": opens[end],
@@ -137,7 +138,3 @@ def _names(ledgers: Sequence[Ledger], lengths: Sequence[int]) -> dict[str, Any]:
         name: pd.array([getattr(ledger, name) for ledger in ledgers], dtype="str").repeat(lengths)
         for name in ("symbol", "model", "member")
     }
-
-
-def _utc(times: Times) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(times).tz_localize("UTC")

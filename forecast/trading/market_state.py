@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from forecast.config.trading import TradingConfig
-from forecast.trading.signals import utc
 from forecast.trading.simulator import Flags
 from forecast.trading.spread_estimator import FEWEST, half_spread
 from pipelines.errors import ConfigError, RunError
+from pipelines.market.times import utc
 from pipelines.market.types import Floats, Times
 from pipelines.preprocessing.sessions import last_of_session
 

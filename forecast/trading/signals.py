@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.errors import ConfigError, RunError
+from pipelines.market.times import utc
 from pipelines.market.types import Floats, Times
 
 Signals = NDArray[np.str_]
@@ -79,12 +80,6 @@ def members(predictions: pd.DataFrame) -> EnsemblePredictions:
         target=predictions["target"].to_numpy(np.float64)[first],
         forward_return=predictions["forward_return"].to_numpy(np.float64)[first],
     )
-
-
-def utc(column: "pd.Series[pd.Timestamp]") -> Times:
-    """A column of times in UTC as datetime64[ns]."""
-    times: Times = column.dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
-    return times
 
 
 def _alike(shared: Mapping[str, Times], count: int) -> bool:

@@ -24,6 +24,7 @@ from forecast.datasets.dataset import (
 from forecast.datasets.panel import PanelDataset, idle_symbols, lay_out, pool, write_panel
 from forecast.datasets.panel_audit import histories_until
 from pipelines.errors import ConfigError, ForecastError, TooFewBarsError, listed
+from pipelines.market.times import day
 from pipelines.market.types import Bars
 from pipelines.preprocessing import walk_forward
 from pipelines.preprocessing.windows import Windows
@@ -118,7 +119,7 @@ def _apart_in_time(bars: Mapping[str, Bars]) -> dict[str, str]:
         latest = last if latest is None else max(latest, last)
     longest = max(parts, key=lambda part: sum(len(bars[symbol]) for symbol in part), default=[])
     closes = np.array([bars[symbol].closed_at[[0, -1]] for symbol in longest]).reshape(-1, 2)
-    together = f"{_day(closes.min())} to {_day(closes.max())}" if longest else ""
+    together = f"{day(closes.min())} to {day(closes.max())}" if longest else ""
     return {
         symbol: f"its {len(bars[symbol])} bars of {_span(bars[symbol])} share no day with the others, of {together}"
         for part in parts
@@ -150,16 +151,12 @@ def _short(reason: str, symbol: str) -> str:
 def _why_idle(prices: Bars, *, first: np.datetime64) -> str:
     return (
         f"{len(prices)} bars of {_span(prices)} give no fold {walk_forward.FEWEST_ROWS['train']} training rows; the "
-        f"first fold tests from {_day(first)} on"
+        f"first fold tests from {day(first)} on"
     )
 
 
 def _span(prices: Bars) -> str:
-    return " to ".join(map(_day, prices.closed_at[[0, -1]]))
-
-
-def _day(time: np.datetime64) -> str:
-    return str(np.datetime_as_string(time, unit="D"))
+    return " to ".join(map(day, prices.closed_at[[0, -1]]))
 
 
 def panel_notes(prices: PanelPrices, dataset: PanelDataset) -> Iterator[str]:

@@ -21,6 +21,7 @@ from forecast.runs.run import Run
 from forecast.training import user_baselines
 from pipelines import user_code
 from pipelines.errors import ConfigError
+from pipelines.market.times import day
 from pipelines.market.types import Bars
 from pipelines.preprocessing import custom_features
 from pipelines.user_code.worker import WorkerDiedError
@@ -135,19 +136,19 @@ def covariate_notes(prices: Iterable[Bars], covariates: Mapping[str, Bars], *, t
         age = int((last - ends) / np.timedelta64(1, "D"))
         if last > ends + _MONTH:
             raise ConfigError(
-                f"Expected prices of {symbol} up to {_day(last)}, where {title} ends, got none after {_day(ends)}: for "
-                f"{age:,} days its last values would be taken. Fetch it, leave it out, or: --end {_day(ends)}."
+                f"Expected prices of {symbol} up to {day(last)}, where {title} ends, got none after {day(ends)}: for "
+                f"{age:,} days its last values would be taken. Fetch it, leave it out, or: --end {day(ends)}."
             )
         if begins > first + _WEEK:
-            yield f"{title} is learned from {_day(begins)} on, where {symbol} begins."
+            yield f"{title} is learned from {day(begins)} on, where {symbol} begins."
         if last > ends + _WEEK:
-            yield f"{symbol} ends on {_day(ends)}: for {age} days its last values are taken."
+            yield f"{symbol} ends on {day(ends)}: for {age} days its last values are taken."
         within = covariate.closed_at[covariate.closed_at >= first]
         pauses = np.diff(within)
         if len(pauses) and pauses.max() > _MONTH:
             place, days = int(pauses.argmax()), int(pauses.max() / np.timedelta64(1, "D"))
             yield (
-                f"{symbol} has no bar between {_day(within[place])} and {_day(within[place + 1])}: for {days} days its "
+                f"{symbol} has no bar between {day(within[place])} and {day(within[place + 1])}: for {days} days its "
                 "values before are taken."
             )
         if [covariate.calendar] != calendars:
@@ -155,10 +156,6 @@ def covariate_notes(prices: Iterable[Bars], covariates: Mapping[str, Bars], *, t
                 f"{symbol} has the sessions of {covariate.calendar}, {title} those of {', '.join(calendars)}: each "
                 f"close has the values of {symbol} that were known by then."
             )
-
-
-def _day(time: np.datetime64) -> str:
-    return str(np.datetime_as_string(time, unit="D"))
 
 
 def is_finished(run: Run, *, fresh: bool) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import BadPricesError, ConfigError
+from pipelines.market.times import utc
 from pipelines.market.types import Times
 
 Dates = NDArray[np.datetime64]  # datetime64[D], a session's date as the exchange names it
@@ -151,17 +152,12 @@ def schedule(calendar: str) -> Schedule:
     table, zone = _load(calendar)
     arrays = {
         "date": table.index.to_numpy().astype("datetime64[D]"),
-        "open": _utc(table["open"]),
-        "close": _utc(table["close"]),
+        "open": utc(table["open"]),
+        "close": utc(table["close"]),
     }
     for array in arrays.values():
         array.flags.writeable = False
     return Schedule(zone=zone, **arrays)
-
-
-def _utc(column: Any) -> Times:
-    times: Times = column.dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
-    return times
 
 
 def _load(calendar: str) -> tuple[Any, str]:

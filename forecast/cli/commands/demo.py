@@ -65,9 +65,10 @@ def command(ctx: click.Context, ticks: bool, jobs: int | None) -> None:
 def _scope(run: Any) -> str:
     """What so few sessions can show and what they cannot."""
     from pipelines.market.calendars import session_of
+    from pipelines.market.times import utc
 
     described, bars = run.describe(), run.bars()
-    closed_at = bars["closed_at"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]")
+    closed_at = utc(bars["closed_at"])
     sessions = len(set(session_of(closed_at, described["data"]["calendar"]).tolist()))
     noun = "session" if sessions == 1 else "sessions"
     return (

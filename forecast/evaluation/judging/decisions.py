@@ -13,9 +13,9 @@ from forecast.config.model_registry import label
 from forecast.evaluation.judging import decision_times
 from forecast.evaluation.judging.foreign_forecasts import ForeignForecasts, probabilities
 from forecast.trading.market_state import place
-from forecast.trading.signals import utc
 from pipelines.errors import BadFileError, ConfigError, RunError
 from pipelines.market.calendars import session_of
+from pipelines.market.times import utc, zoned
 from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing.labels import Labels
 from pipelines.preprocessing.walk_forward import FEWEST_ROWS
@@ -155,9 +155,9 @@ class DecisionReader:
                 "model": pd.Series(rows["model"].to_numpy(), dtype="str"),
                 "fold": rows["fold"].to_numpy(np.int64),
                 "seed": rows["seed"].to_numpy(np.int64),
-                "decided_at": pd.DatetimeIndex(self.prices.closed_at[bar]).tz_localize("UTC"),
-                "entry_at": pd.DatetimeIndex(opened[bar + 1]).tz_localize("UTC"),
-                "exit_at": pd.DatetimeIndex(opened[leave]).tz_localize("UTC"),
+                "decided_at": zoned(self.prices.closed_at[bar]),
+                "entry_at": zoned(opened[bar + 1]),
+                "exit_at": zoned(opened[leave]),
                 "probability": rows["probability"].to_numpy(np.float64),
                 "target": target.astype(np.int8),
                 "forward_return": opens[leave] / opens[bar + 1] - 1.0,

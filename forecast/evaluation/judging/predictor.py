@@ -16,6 +16,7 @@ from forecast.datasets.audit_cuts import telling_rows, unusual_rows
 from forecast.evaluation.judging import predictor_process
 from pipelines import user_code
 from pipelines.errors import ConfigError
+from pipelines.market.times import zoned
 from pipelines.market.types import Bars, Floats
 from pipelines.preprocessing.isolated_process import Part, ask_process, stretches
 from pipelines.preprocessing.windows import Rows
@@ -60,7 +61,7 @@ class PredictorAnswers:
 
     def rows(self, bars: Bars) -> pd.DataFrame:
         """The answers as rows of forecasts."""
-        times = pd.DatetimeIndex(bars.closed_at[self.bar]).tz_localize("UTC")
+        times = zoned(bars.closed_at[self.bar])
         return pd.DataFrame({"time": times, "model": self.model, "value": self.values})
 
 

@@ -15,7 +15,8 @@ from forecast.evaluation.panel.thresholds import chosen_thresholds
 from forecast.statistics.capacity import capacity
 from forecast.statistics.performance import spells
 from forecast.trading.panel_account import PanelAccount, PanelMarket, panel_market, trade_panel
-from forecast.trading.signals import ENSEMBLE, Signals, utc
+from forecast.trading.signals import ENSEMBLE, Signals
+from pipelines.market.times import utc
 from pipelines.market.types import Floats
 
 HOLDING, CASH, SAME_EXPOSURE = "buy_and_hold", "cash", "same_exposure"

@@ -26,8 +26,9 @@ from forecast.statistics.verdict import Verdict
 from forecast.trading.ledgers import ledger_frame
 from forecast.trading.market_state import MarketState
 from forecast.trading.panel_account import PanelMarket
-from forecast.trading.signals import ENSEMBLE, utc
+from forecast.trading.signals import ENSEMBLE
 from pipelines.market.calendars import session_of
+from pipelines.market.times import utc, zoned
 from pipelines.market.types import Times
 
 
@@ -131,7 +132,7 @@ def _signal_frame(trades: PanelTrades) -> pd.DataFrame:
                 "symbol": rows.symbol,
                 "model": model,
                 "member": ENSEMBLE,
-                "decided_at": pd.DatetimeIndex(rows.decided_at).tz_localize("UTC"),
+                "decided_at": zoned(rows.decided_at),
                 "signal": signals,
                 "probability": rows.probability[model, ENSEMBLE],
                 "target": trades.shares[model, ENSEMBLE],

@@ -14,8 +14,9 @@ from forecast.evaluation.panel.rows import Member
 from forecast.evaluation.panel.shares import PanelAllocator
 from forecast.runs.manifest import sealed
 from forecast.trading.panel_account import PanelAccount
-from forecast.trading.signals import ENSEMBLE, utc
+from forecast.trading.signals import ENSEMBLE
 from forecast.trading.simulator import Flags
+from pipelines.market.times import day, utc
 
 
 def certify_panel_fills(
@@ -78,7 +79,7 @@ def _replays(
             of_members = allocator.member_shares(part, thresholds=trades.thresholds)
             for (model, member), (shares, _) in of_members.items():
                 same = np.array_equal(shares[: past.sum()], trades.shares[model, member][past])
-                yield f"shares of {model} change when what follows {_day(cut)} is {how}", same
+                yield f"shares of {model} change when what follows {day(cut)} is {how}", same
 
 
 def _cut_off(bars: pd.DataFrame, later: Flags) -> pd.DataFrame:
@@ -92,7 +93,3 @@ def _other_future(bars: pd.DataFrame, later: Flags, *, rng: np.random.Generator)
     drift = np.exp(np.where(later, rng.normal(0.0, 0.5, len(bars)), 0.0))
     prices = [name for name in ("open", "high", "low", "close", "bid", "ask") if name in bars]
     return bars.assign(**{name: bars[name].to_numpy() * drift for name in prices})
-
-
-def _day(time: np.datetime64) -> str:
-    return str(np.datetime_as_string(time, unit="D"))

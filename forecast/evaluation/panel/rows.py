@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.trading.signals import ENSEMBLE, utc
+from forecast.trading.signals import ENSEMBLE
 from pipelines.errors import RunError
+from pipelines.market.times import utc
 from pipelines.market.types import Floats, Times
 from pipelines.preprocessing.windows import Rows
 

@@ -25,8 +25,9 @@ from forecast.statistics.cross_section import (
 from forecast.statistics.forecast_accuracy import prediction_quality
 from forecast.trading.panel_account import PanelAccount, PanelMarket
 from forecast.trading.panel_shares import rows_by_symbol
-from forecast.trading.signals import ENSEMBLE, utc
+from forecast.trading.signals import ENSEMBLE
 from pipelines.market.calendars import session_of
+from pipelines.market.times import utc
 from pipelines.market.types import Floats
 from pipelines.preprocessing.windows import Rows
 

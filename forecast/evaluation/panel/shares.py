@@ -14,8 +14,9 @@ from forecast.evaluation.panel.calibration import lacks_validation
 from forecast.evaluation.panel.rows import Member, PanelRows
 from forecast.trading.market_state import MarketState, check_spread, closing_calendar, conditions, trailing_volatility
 from forecast.trading.panel_shares import account_shares, inverse_volatility, panel_shares
-from forecast.trading.signals import Signals, utc
+from forecast.trading.signals import Signals
 from pipelines.errors import ConfigError
+from pipelines.market.times import utc
 from pipelines.market.types import Floats, Times
 
 Thresholds = Mapping[tuple[Member, int], float]

@@ -8,8 +8,9 @@ import numpy as np
 
 from forecast.report import formatting
 from forecast.report.charts.equity import Figure, axis_times, colour, rounded
-from forecast.report.context import PageContext, utc
+from forecast.report.context import PageContext
 from forecast.trading.simulator import Ledger
+from pipelines.market.times import utc
 from pipelines.market.types import Floats, Times
 
 _VIEW = 250  # bars in sight at first: marks stand apart, and buttons show the rest

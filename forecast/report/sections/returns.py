@@ -7,12 +7,13 @@ import numpy as np
 
 from forecast.report import formatting
 from forecast.report.charts.equity import colour, dash
-from forecast.report.context import ENSEMBLE, PageContext, utc
+from forecast.report.context import ENSEMBLE, PageContext
 from forecast.statistics.comparisons import BUY_AND_HOLD
 from forecast.statistics.performance import SHORTEST_YEARS, bar_returns
 from forecast.statistics.periods import Labels, PeriodResult, by_period, compounded, terciles, trailing_deviation
 from forecast.statistics.risk import Drawdown, distribution, drawdowns, market_model
 from pipelines.market.calendars import session_of
+from pipelines.market.times import utc
 from pipelines.market.types import Floats
 
 Table = dict[str, Any]
