@@ -16,8 +16,8 @@ from forecast.evaluation.tries import tries
 from forecast.evaluation.verification import caveats, verify
 from forecast.evaluation.warnings import diverged_members, ruins
 from forecast.runs import trial_log
-from forecast.runs.io import damaged, json_bytes, parquet_bytes, read_json, read_parquet, write_json
-from forecast.runs.manifest import FILES, check_seal, digest, read_checked, sealed
+from forecast.runs.io import damaged, json_bytes, parquet_bytes, read_json, read_parquet
+from forecast.runs.manifest import FILES, MANIFEST, read_checked, read_manifest, write_folder
 from forecast.runs.run import Run
 from forecast.statistics.comparisons import is_network
 from forecast.statistics.performance import spells
@@ -27,14 +27,12 @@ from forecast.trading.market_state import trailing_volatility
 from forecast.trading.simulator import Flags, Ledger, SimulatedAccounts, account, contributions
 from forecast.trading.strategy import StrategyResult
 from pipelines.errors import ConfigError
-from pipelines.files import write_atomically
 from pipelines.market.calendars import session_of
 from pipelines.market.times import utc, zoned
 from pipelines.market.types import Floats, Times
 
 Weighting = Literal["equal", "inverse-volatility"]
 
-_MANIFEST = "manifest.json"
 FOLDER = "portfolios"
 
 
@@ -214,18 +212,13 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
 
 def save(portfolio: Portfolio, *, runs: Path) -> Path:
     """Writes `portfolios/<name>/`; metrics.json comes last and says that the rest is whole."""
-    folder = runs / FOLDER / portfolio.name
-    (folder / "metrics.json").unlink(missing_ok=True)
     files = {
         "config.json": json_bytes(portfolio.config),
         "holdings.parquet": parquet_bytes(portfolio.holdings),
         "ledger.parquet": parquet_bytes(portfolio.ledger),
         "metrics.json": json_bytes(portfolio.metrics),
     }
-    write_json(folder / _MANIFEST, sealed({FILES: {file: digest(content) for file, content in files.items()}}))
-    for file, content in files.items():
-        write_atomically(folder / file, content)
-    return folder
+    return write_folder(runs / FOLDER / portfolio.name, files)
 
 
 def load(runs: Path, name: str) -> Portfolio:
@@ -235,11 +228,10 @@ def load(runs: Path, name: str) -> Portfolio:
         RunError: a file of it that is missing or was changed.
     """
     folder = runs / FOLDER / name
-    manifest = read_json(folder / _MANIFEST)
-    check_seal(manifest, folder / _MANIFEST)
+    manifest = read_manifest(folder)
     for file in ("config.json", "holdings.parquet", "ledger.parquet", "metrics.json"):
-        if file not in manifest.get(FILES, {}):
-            raise damaged(folder / _MANIFEST, f"it lacks {file}")
+        if file not in manifest[FILES]:
+            raise damaged(folder / MANIFEST, f"it lacks {file}")
         read_checked(folder / file, name=file, manifest=manifest)
     return Portfolio(
         name=name,

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from forecast.runs.io import damaged, read_bytes
+from forecast.runs.io import damaged, read_bytes, read_json, write_json
 from pipelines.errors import RunError
+from pipelines.files import write_atomically
 
 FILES, SEAL, FORMAT = "files", "sha256", "format"
+MANIFEST = "manifest.json"
 LABELS = "labels.json"
 """What a person may change: no sha256 of the run covers it."""
 
@@ -49,6 +51,33 @@ def check_seal(content: Mapping[str, Any], path: Path) -> None:
         raise damaged(path, f"{FILES} is no object")
     if (expected := sealed(content)[SEAL]) != content.get(SEAL):
         raise changed(path, expected=str(content.get(SEAL))[:64], actual=str(expected))
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes], **more: Any) -> Path:
+    """Writes files and their manifest. The last file comes last: where it is, the others are whole.
+
+    more: what else the manifest says.
+    """
+    (folder / list(files)[-1]).unlink(missing_ok=True)
+    digests = {name: digest(content) for name, content in files.items()}
+    write_json(folder / MANIFEST, sealed({**more, FILES: digests}))
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    return folder
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder, as it was written.
+
+    Raises:
+        RunError: it is missing, damaged or changed.
+    """
+    path = folder / MANIFEST
+    manifest = read_json(path)
+    if lacking := [name for name in (SEAL, FILES) if name not in manifest]:
+        raise damaged(path, f"it lacks {' and '.join(lacking)}")
+    check_seal(manifest, path)
+    return manifest
 
 
 def read_checked(path: Path, *, name: str, manifest: Mapping[str, Any]) -> bytes:

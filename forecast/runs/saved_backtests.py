@@ -9,27 +9,10 @@ from typing import Any
 import pandas as pd
 
 from forecast.runs import schemas
-from forecast.runs.io import (
-    damaged,
-    json_bytes,
-    parquet_bytes,
-    read_json,
-    write_json,
-)
-from forecast.runs.manifest import (
-    FILES,
-    SEAL,
-    check_seal,
-    digest,
-    has_digests,
-    read_checked,
-    sealed,
-)
+from forecast.runs.io import json_bytes, parquet_bytes, read_json
+from forecast.runs.manifest import FILES, MANIFEST, has_digests, read_checked, read_manifest, write_folder
 from forecast.runs.run_folder import RunFolder
 from pipelines.errors import RunError
-from pipelines.files import write_atomically
-
-_MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +38,13 @@ class SavedBacktests(RunFolder):
 
     def partial_backtests(self) -> list[str]:
         """Names of backtests that lack their metrics: being written, stopped before their end, or damaged since."""
-        folders = [path.parent for path in self.place("backtests").glob(f"*/{_MANIFEST}")]
+        folders = [path.parent for path in self.place("backtests").glob(f"*/{MANIFEST}")]
         return sorted(folder.name for folder in folders if not (folder / "metrics.json").exists())
 
     def _saved_at(self, folder: Path) -> str:
         """When a backtest was saved, as its manifest has it; before all others where it has none."""
         try:
-            return str(read_json(folder / _MANIFEST).get("created_at"))
+            return str(read_json(folder / MANIFEST).get("created_at"))
         except RunError:
             return ""
 
@@ -115,19 +98,13 @@ class SavedBacktests(RunFolder):
 
     def _backtest_manifest(self, name: str) -> dict[str, Any]:
         """The manifest of a backtest, checked; empty for one that was saved before there were any."""
-        path = self.place("backtests", name, _MANIFEST)
+        path = self.place("backtests", name, MANIFEST)
         if not path.exists() and not has_digests(self.describe()):
             return {}
-        manifest = read_json(path)
-        if lacking := [name for name in (SEAL, FILES) if name not in manifest]:
-            raise damaged(path, f"it lacks {' and '.join(lacking)}")
-        check_seal(manifest, path)
-        return manifest
+        return read_manifest(path.parent)
 
     def save_backtest(self, backtest: Backtest) -> Path:
         """Writes a backtest into `backtests/<name>/`; metrics.json comes last and says that the rest is whole."""
-        folder = self.place("backtests", backtest.name)
-        (folder / "metrics.json").unlink(missing_ok=True)
         files = {
             "config.json": json_bytes(backtest.config),
             "signals.parquet": parquet_bytes(backtest.signals),
@@ -135,11 +112,7 @@ class SavedBacktests(RunFolder):
             **({} if backtest.trades is None else {"trades.parquet": parquet_bytes(backtest.trades)}),
             "metrics.json": json_bytes(backtest.metrics),
         }
-        manifest = {
-            "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
-            FILES: {name: digest(content) for name, content in files.items()},
-        }
-        write_json(folder / _MANIFEST, sealed(manifest))
-        for name, content in files.items():
-            write_atomically(self.place("backtests", backtest.name, name), content)
-        return folder
+        for file in files:
+            self.place("backtests", backtest.name, file)  # which is no link
+        created_at = datetime.now(UTC).isoformat(timespec="microseconds")
+        return write_folder(self.place("backtests", backtest.name), files, created_at=created_at)

@@ -69,10 +69,18 @@ def as_traded(bars: Bars, actions: Actions) -> tuple[Bars, Actions, bool]:
             votes += abs(jump - np.log(split)) - abs(jump)
     if votes <= 0:
         return bars, actions, False
-    later = split_after(bars.opened_at, actions)
+    return *undo_splits(bars, actions, applied=actions), True
+
+
+def undo_splits(bars: Bars, actions: Actions, *, applied: Actions) -> tuple[Bars, Actions]:
+    """Prices, volumes and dividends in shares of their own day, from those in shares of today.
+
+    applied: the splits that the prices have.
+    """
+    later = split_after(bars.opened_at, applied)
     prices = {name: getattr(bars, name) * later for name in ("open", "high", "low", "close")}
-    dividend = actions.dividend * split_after(actions.ex_at, actions)
-    return replace(bars, volume=bars.volume / later, **prices), replace(actions, dividend=dividend), True
+    dividend = actions.dividend * split_after(actions.ex_at, applied)
+    return replace(bars, volume=bars.volume / later, **prices), replace(actions, dividend=dividend)
 
 
 def split_after(times: Times, actions: Actions) -> Floats:

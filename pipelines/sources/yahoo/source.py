@@ -5,7 +5,6 @@ to all earlier rows. The store keeps prices as traded, so later splits are undon
 for up to now, whatever the last session that is wanted.
 """
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from pipelines.cleaning import cleaning
 from pipelines.errors import ConfigError, SourceError, TooFewBarsError
 from pipelines.market import calendars
-from pipelines.market.adjustments import split_after, with_gains
+from pipelines.market.adjustments import undo_splits, with_gains
 from pipelines.market.types import Actions, Bars, Times
 from pipelines.sources.base import Delivery
 from pipelines.sources.yahoo.client import Client
@@ -187,8 +186,4 @@ def _as_traded(bars: Bars, actions: Actions) -> tuple[Bars, Actions, tuple[str, 
             applied[row] = abs(jump) < abs(jump - np.log(actions.split[row]))
         if not applied[row]:
             notes += (f"the split of {actions.ex_at[row].astype('datetime64[D]')} is not in Yahoo's prices yet",)
-    undone = actions.rows(applied)
-    later = split_after(bars.opened_at, undone)
-    prices = {name: getattr(bars, name) * later for name in ("open", "high", "low", "close")}
-    dividend = actions.dividend * split_after(actions.ex_at, undone)
-    return replace(bars, volume=bars.volume / later, **prices), replace(actions, dividend=dividend), notes
+    return *undo_splits(bars, actions, applied=actions.rows(applied)), notes
