@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from pipelines.cleaning.quality_checks import Finding
     from pipelines.store.store import Store
-
 TICKS = "ticks"
 
 
@@ -41,9 +40,7 @@ def catalogue(workspace: Workspace | None = None) -> "pd.DataFrame":
     >>> fc.catalogue()[["symbol", "interval", "rows"]].head(1).to_dict("records")
     [{'symbol': 'AAPL', 'interval': '1d', 'rows': 3270}]
     """
-    from pipelines.store.store import Store
-
-    return Store(workspace_of(workspace).store).catalogue()
+    return _store(workspace).catalogue()
 
 
 def prices(
@@ -80,11 +77,9 @@ def prices(
     >>> fc.prices("AAPL").loc["2013-03-01", ["open", "close"]].tolist()
     [438.0, 430.47]
     """
-    from pipelines.store.store import Store
-
     name = check_type(symbol, str, name="symbol", example='"AAPL"')
     series = SeriesConfig(interval=interval, adjust=adjust)
-    store = Store(workspace_of(workspace).store)
+    store = _store(workspace)
     chosen = series.interval or only_series(store, name)
     return _ticks(store, name) if chosen == TICKS else _bars(store, name, chosen, series.adjust)
 
@@ -112,9 +107,7 @@ def actions(symbol: str, *, workspace: Workspace | None = None) -> "pd.DataFrame
     """
     import pandas as pd
 
-    from pipelines.store.store import Store
-
-    paid = Store(workspace_of(workspace).store).read_actions(check_type(symbol, str, name="symbol", example='"AAPL"'))
+    paid = _store(workspace).read_actions(check_type(symbol, str, name="symbol", example='"AAPL"'))
     days = pd.DatetimeIndex(paid.ex_at.astype("datetime64[D]"), name="ex_date")
     return pd.DataFrame({"dividend": paid.dividend, "split": paid.split}, index=days)
 
@@ -150,9 +143,7 @@ def check_prices(symbol: str, *, interval: str | None = None, workspace: Workspa
     """
     import pandas as pd
 
-    from pipelines.store.store import Store
-
-    store = Store(workspace_of(workspace).store)
+    store = _store(workspace)
     name = check_type(symbol, str, name="symbol", example='"AAPL"')
     findings = check_series(store, name, SeriesConfig(interval=interval).interval).findings
     return pd.DataFrame([asdict(finding) for finding in findings], columns=["kind", "session", "size", "repair"])
@@ -187,9 +178,7 @@ def repair_prices(symbol: str, *, interval: str | None = None, workspace: Worksp
     >>> fc.restore_prices("AAPL", before)
     3270
     """
-    from pipelines.store.store import Store
-
-    store = Store(workspace_of(workspace).store)
+    store = _store(workspace)
     return repair_series(store, *_of_bars(store, symbol, interval))
 
 
@@ -226,12 +215,10 @@ def restore_prices(
     >>> fc.restore_prices("AAPL", before)
     3270
     """
-    from pipelines.store.store import Store
-
     back = SeriesConfig(undo=version).undo
     if back is None:
         raise ConfigError("Expected version as a whole number from 0, got None.")
-    store = Store(workspace_of(workspace).store)
+    store = _store(workspace)
     name, series = _of_bars(store, symbol, interval)
     return store.undo(back, name, interval=series)
 
@@ -263,9 +250,7 @@ def remove_prices(symbol: str, *, workspace: Workspace | None = None) -> int:
     >>> "AAPL" in set(fc.catalogue()["symbol"]), fc.restore_prices("AAPL", before)
     (False, 3270)
     """
-    from pipelines.store.store import Store
-
-    store = Store(workspace_of(workspace).store)
+    store = _store(workspace)
     name = check_type(symbol, str, name="symbol", example='"AAPL"')
     before = store.version()
     store.remove(name)
@@ -296,9 +281,13 @@ def compact_prices(workspace: Workspace | None = None) -> int:
     >>> fc.compact_prices() >= 0
     True
     """
+    return _store(workspace).compact()
+
+
+def _store(workspace: Workspace | None) -> "Store":
     from pipelines.store.store import Store
 
-    return Store(workspace_of(workspace).store).compact()
+    return Store(workspace_of(workspace).store)
 
 
 def _of_bars(store: "Store", symbol: str, interval: str | None) -> tuple[str, str]:

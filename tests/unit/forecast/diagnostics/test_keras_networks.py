@@ -1,25 +1,16 @@
 """Networks differentiated through Keras: against the numpy cells, the tape, and what can be worked out by hand."""
 
-import warnings
 from functools import partial
 
 import numpy as np
 import pytest
 
-from forecast.compute import backend
 from forecast.config.architecture import Architecture
 from forecast.diagnostics import gates, gradients, occlusion
 from forecast.diagnostics.keras_networks import KerasNetwork
 from forecast.diagnostics.numpy_cells import Weights, forward
 
 STEPS, FEATURES, UNITS, ROWS = 7, 3, 4, 5
-
-
-@pytest.fixture(scope="module")
-def fitting():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the network library's own imports
-        return backend.load_fitting()
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,8 @@
 """The numpy cells against Keras, TensorFlow's tape, and what can be worked out by hand."""
 
-import warnings
-
 import numpy as np
 import pytest
 
-from forecast.compute import backend
 from forecast.diagnostics import gates, gradients, occlusion
 from forecast.diagnostics.numpy_cells import Weights, backward, forward, logits
 from forecast.networks.results import Architecture, Budget
@@ -15,13 +12,6 @@ from pipelines.preprocessing.walk_forward import walk_forward
 from tests.helpers.windows import random_walk_windows
 
 STEPS, FEATURES, UNITS, ROWS = 9, 3, 5, 4
-
-
-@pytest.fixture(scope="module")
-def fitting():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the network library's own imports
-        return backend.load_fitting()
 
 
 @pytest.fixture(scope="module")
