@@ -175,8 +175,8 @@ def _places(path: Path) -> dict[str, Path | str]:
     if not isinstance(table, dict):
         raise ConfigError(f"Expected [{_TABLE}] with {', '.join(_NAMES)} in {path}, got {table!r:.80}.")
     entries = {name.replace("-", "_"): value for name, value in table.items()}
-    if wrong := [name for name, value in entries.items() if name not in _NAMES or not isinstance(value, str)]:
-        raise ConfigError(f"Expected {', '.join(_NAMES)} as texts in [{_TABLE}] of {path}, got {wrong[0]}.")
+    if invalid := [name for name, value in entries.items() if name not in _NAMES or not isinstance(value, str)]:
+        raise ConfigError(f"Expected {', '.join(_NAMES)} as texts in [{_TABLE}] of {path}, got {invalid[0]}.")
     project = path.name == PROJECT_FILE
     places: dict[str, Path | str] = {"data_dir": path.parent / "data", "reports_dir": path.parent / "reports"}
     if not project:

@@ -18,7 +18,7 @@ OVERLAP = 10
 """Sessions that are asked for again, for late corrections."""
 
 _RECENT = 60  # sessions in which a gap is asked for again
-_SAME = 1e-4  # providers round; a change of price below this is none
+_ROUNDING = 1e-4  # providers round; a change of price below this is none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +211,7 @@ def _new_actions(stored_actions: Actions, delivery: Delivery, *, since: np.datet
         for ex_at, dividend, split in zip(
             delivery.actions.ex_at, delivery.actions.dividend, delivery.actions.split, strict=True
         )
-        if ex_at >= since and not np.allclose(stored.get(str(ex_at), (-1.0, -1.0)), (dividend, split), rtol=_SAME)
+        if ex_at >= since and not np.allclose(stored.get(str(ex_at), (-1.0, -1.0)), (dividend, split), rtol=_ROUNDING)
     ]
     return f"{len(appeared)} new dividends or splits ({', '.join(appeared[:3])})" if appeared else ""
 
@@ -223,4 +223,4 @@ def _changes(stored: Bars, fetched: Bars) -> list[str]:
     change = np.stack([getattr(fetched, name)[new] / getattr(stored, name)[old] - 1 for name in prices])
     largest = np.take_along_axis(change, np.abs(change).argmax(axis=0)[None], axis=0)[0]
     sessions = calendars.session_of(stored.closed_at[old], stored.calendar)
-    return [f"{sessions[row]} by {largest[row]:+.2%}" for row in np.flatnonzero(np.abs(largest) > _SAME)]
+    return [f"{sessions[row]} by {largest[row]:+.2%}" for row in np.flatnonzero(np.abs(largest) > _ROUNDING)]

@@ -222,13 +222,13 @@ def _time_for(path: str) -> float:
     return 10.0 * (time.monotonic() - began)
 
 
-def _try_all(some: Sequence[Mutant], *, log: Path) -> dict[tuple[str, str], bool]:
+def _try_all(sample: Sequence[Mutant], *, log: Path) -> dict[tuple[str, str], bool]:
     """Whether each mutant survives, by path and name. log: a line a mutant; what stands there is not run again."""
     entries = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     tried = {(entry["path"], entry["name"]): bool(entry["survived"]) for entry in entries if "name" in entry}
     for name in _WARM:
         import_module(name)
-    for mutant in some:
+    for mutant in sample:
         key = (mutant.path, mutant.name)
         if key in tried:
             continue
@@ -248,17 +248,17 @@ def main() -> int:
     parser.add_argument("--log", type=Path, default=Path("build/mutants"))
     chosen = parser.parse_args()
     every = [mutant for path in MODULES for mutant in mutants(path)]
-    some = random.Random(chosen.seed).sample(every, min(chosen.count, len(every)))
+    sample = random.Random(chosen.seed).sample(every, min(chosen.count, len(every)))
     chosen.log.mkdir(parents=True, exist_ok=True)
-    tried = _try_all(some, log=chosen.log / f"{chosen.seed}.jsonl")
-    alive = [mutant for mutant in some if tried[mutant.path, mutant.name]]
+    tried = _try_all(sample, log=chosen.log / f"{chosen.seed}.jsonl")
+    alive = [mutant for mutant in sample if tried[mutant.path, mutant.name]]
     equivalent = [mutant for mutant in alive if (mutant.path, mutant.name) in EQUIVALENT]
-    killed, survivors = len(some) - len(alive), len(alive) - len(equivalent)
+    killed, survivors = len(sample) - len(alive), len(alive) - len(equivalent)
     for mutant in equivalent:
         print(f"equivalent: {mutant.path}:{mutant.line}: {mutant.change}: {EQUIVALENT[mutant.path, mutant.name]}")
     print(
-        f"{len(some)} mutants of {len(every):,}: {killed} killed, {survivors} survived, {len(equivalent)} equivalent. "
-        f"Killed of those that change something: {killed / max(1, killed + survivors):.1%}"
+        f"{len(sample)} mutants of {len(every):,}: {killed} killed, {survivors} survived, {len(equivalent)} "
+        f"equivalent. Killed of those that change something: {killed / max(1, killed + survivors):.1%}"
     )
     return 0
 

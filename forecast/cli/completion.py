@@ -63,8 +63,8 @@ def _workspace(ctx: click.Context) -> Workspace:
     options = ctx.find_root().params
     default = Workspace.default()
     data_dir = Path(options.get("data_dir") or default.data_dir)
-    same = data_dir == default.data_dir
-    return Workspace(data_dir=data_dir, store=options.get("store") or (default.store if same else None))
+    unchanged = data_dir == default.data_dir
+    return Workspace(data_dir=data_dir, store=options.get("store") or (default.store if unchanged else None))
 
 
 def _symbols(workspace: Workspace) -> list[str]:

@@ -59,9 +59,9 @@ def tables_of(content: Mapping[str, Any], *, commands: Collection[str], path: Pa
     tables = {name: table for name, table in content.items() if name in allowed and isinstance(table, dict)}
     if not tables and content and path not in files():
         return None
-    if wrong := next((name for name in content if name not in tables), None):
-        hint = did_you_mean(wrong, allowed)
-        raise ConfigError(f"Expected tables out of {', '.join(sorted(allowed))} in {path}, got {wrong}.{hint}")
+    if unknown := next((name for name in content if name not in tables), None):
+        hint = did_you_mean(unknown, allowed)
+        raise ConfigError(f"Expected tables out of {', '.join(sorted(allowed))} in {path}, got {unknown}.{hint}")
     return tables
 
 

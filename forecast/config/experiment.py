@@ -312,9 +312,9 @@ class Experiment:
 
         if not self.panel:
             return dataclasses.replace(self, symbol=symbol)
-        same = copy.copy(self)  # all else is checked, and to check a panel of n symbols n times takes n squared
-        object.__setattr__(same, "symbol", check_symbol(symbol))
-        return same
+        of_one = copy.copy(self)  # all else is checked, and to check a panel of n symbols n times takes n squared
+        object.__setattr__(of_one, "symbol", check_symbol(symbol))
+        return of_one
 
     def _check_covariates(self) -> None:
         from pipelines.market.types import check_symbol

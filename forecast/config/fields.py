@@ -99,8 +99,8 @@ class Setting:
     def _hint(self, value: Any) -> str:
         """The nearest choice to the first text that is none."""
         texts = value if isinstance(value, list | tuple) else [value]
-        wrong = [text for text in texts if isinstance(text, str) and text not in (*self.choices, *self.words)]
-        return did_you_mean(wrong[0], (*self.choices, *self.words)) if wrong else ""
+        unknown = [text for text in texts if isinstance(text, str) and text not in (*self.choices, *self.words)]
+        return did_you_mean(unknown[0], (*self.choices, *self.words)) if unknown else ""
 
     def parse(self, text: str) -> Any:
         """A text of the command line as what it says: a number where one is expected; checked later."""

@@ -19,41 +19,41 @@ def telling_rows(bars: Bars, *, first: int, rng: np.random.Generator, events: Ti
         length - np.array([1, 2, 3, 4, 6, 11, 21]),
     ]
 
-    def some(rows: NDArray[np.intp], number: int) -> None:
+    def draw(rows: NDArray[np.intp], number: int) -> None:
         if len(rows):
             groups.append(np.sort(rng.choice(rows, size=min(number, len(rows)), replace=False)))
 
     for weekday in range(7):
-        some(np.flatnonzero(closed.weekday == weekday), 8)
+        draw(np.flatnonzero(closed.weekday == weekday), 8)
     hours = closed.hour * 60 + closed.minute
     common_hours = np.unique(hours)
     for hour in rng.choice(common_hours, size=min(16, len(common_hours)), replace=False):
-        some(np.flatnonzero(hours == hour), 2)
+        draw(np.flatnonzero(hours == hour), 2)
     months = closed.year.to_numpy() * 12 + closed.month.to_numpy()
     for period, number in ((months, 16), ((months - 1) // 3, 8), (closed.year.to_numpy(), 6)):
         starts = np.flatnonzero(np.diff(period)) + 1
-        some(starts, number)
-        some(starts - 1, number)
+        draw(starts, number)
+        draw(starts - 1, number)
     days = np.flatnonzero(np.diff(closed.normalize().asi8)) + 1
     if len(days) < length // 2:  # several bars a session
-        some(days, 12)
-        some(days - 1, 12)
+        draw(days, 12)
+        draw(days - 1, 12)
     else:
         night = np.diff(closed.normalize().asi8)  # to the next bar
         common = pd.Series(night).groupby(closed.weekday[:-1]).transform("median").to_numpy()
         holidays = np.flatnonzero(night != common)
-        some(holidays, 12)
-        some(holidays + 1, 12)
+        draw(holidays, 12)
+        draw(holidays + 1, 12)
     for size, number in ((change, 12), (bars.volume, 8), (gaps, 8), (bars.high / bars.low, 6)):
         largest = np.argsort(size, kind="stable")[::-1][:number]
         groups += [largest, largest - 1, largest + 1]
     groups += [np.argsort(change, kind="stable")[::-1][:6] - back for back in (2, 5)]
     turning = np.diff(np.sign(np.diff(bars.close)))
-    some(np.flatnonzero(turning) + 1, 8)
-    some(np.flatnonzero(bars.close >= np.maximum.accumulate(bars.close)), 6)
-    some(np.flatnonzero(bars.close <= np.minimum.accumulate(bars.close)), 4)
-    some(np.flatnonzero(bars.volume == 0.0), 6)
-    some(np.flatnonzero(bars.high == bars.low), 4)
+    draw(np.flatnonzero(turning) + 1, 8)
+    draw(np.flatnonzero(bars.close >= np.maximum.accumulate(bars.close)), 6)
+    draw(np.flatnonzero(bars.close <= np.minimum.accumulate(bars.close)), 4)
+    draw(np.flatnonzero(bars.volume == 0.0), 6)
+    draw(np.flatnonzero(bars.high == bars.low), 4)
     if events is not None and len(events):
         at = np.searchsorted(bars.opened_at, events)[:8]
         groups += [at, at - 1]
@@ -71,10 +71,10 @@ def unusual_rows(values: Floats, *, number: int, first: int, rng: np.random.Gene
     distance = np.abs(candidates - np.median(candidates))
     extreme = rows[np.argsort(distance, kind="stable")[::-1][:number]]
     rare = rows[candidates != np.median(candidates)]
-    some = rng.choice(rare, size=min(number, len(rare)), replace=False) if len(rare) else rare
+    ordinary = rng.choice(rare, size=min(number, len(rare)), replace=False) if len(rare) else rare
     changes = rows[1:][np.diff(candidates) != 0.0]
     steps = rng.choice(changes, size=min(number, len(changes)), replace=False) if len(changes) else changes
-    return np.unique(np.concatenate([extreme, some, steps, np.maximum(steps - 1, first)])).astype(np.int64)
+    return np.unique(np.concatenate([extreme, ordinary, steps, np.maximum(steps - 1, first)])).astype(np.int64)
 
 
 def chain_rows(bars: Bars, *, first: int, tested: int, rng: np.random.Generator) -> Rows:

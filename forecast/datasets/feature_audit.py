@@ -193,11 +193,11 @@ def _failures(name: str, recomputation: Recomputation, trained: Floats, bars: Ba
     before, after = recomputation.values[declined:], recomputation.whole[rows]
     differs = (np.isnan(before) != np.isnan(after)) | (np.abs(before - after) > tolerance)
     if differs.any():
-        wrong = rows[differs]
+        differing = rows[differs]
         yield (
-            f"feature {name} at {iso(bars.closed_at[wrong[0]])} changes when the bars after it are cut off "
-            f"({len(wrong)} of {len(rows)} recomputations differ{_common_days(bars, wrong)})"
-            f"{_too_short(wrong, rows[~differs])}"
+            f"feature {name} at {iso(bars.closed_at[differing[0]])} changes when the bars after it are cut off "
+            f"({len(differing)} of {len(rows)} recomputations differ{_common_days(bars, differing)})"
+            f"{_too_short(differing, rows[~differs])}"
         )
         return
     small = np.flatnonzero(np.nan_to_num(before - after))
@@ -267,10 +267,10 @@ def _follows_the_future(differences: Floats, rows: Rows, bars: Bars) -> bool:
     return False
 
 
-def _too_short(wrong: Rows, right: Rows) -> str:
+def _too_short(differing: Rows, right: Rows) -> str:
     """A hint where only the first bars differ: a number that stands for a history that is too short is a wrong one."""
-    last = int(wrong[-1])
-    if len(right) and right[-1] > last and last < _SHORT and len(wrong) > 3 * np.count_nonzero(right < last):
+    last = int(differing[-1])
+    if len(right) and right[-1] > last and last < _SHORT and len(differing) > 3 * np.count_nonzero(right < last):
         return f"; all are among its first {last + 1} bars: where a history is too short for it, return NaN"
     return ""
 

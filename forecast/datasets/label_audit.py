@@ -62,17 +62,17 @@ def audit(dataset: Dataset, *, name: str, horizon: int, rng: np.random.Generator
         rows = np.sort(rng.choice(rows, size=fewer, replace=False))
     again, access = _made_again(name, bars, rows, bars_held, horizon=horizon)
     allowed = _ROUNDING * float(np.max(np.abs(values)))
-    wrong: list[int] = []
+    differing: list[int] = []
     for row in rows.tolist():
         answers, error = again[row]
         if error:
             return LabelAudit(compared=len(rows), failures=(_fails(name, bars, row, error),), unverifiable=())
         if any(abs(value - values[row]) > allowed or bars_to_exit != bars_held[row] for value, bars_to_exit in answers):
-            wrong.append(row)
+            differing.append(row)
     slow_note = (f"label {name} is slow: it was made again at {len(rows)} rows only",) if slow else ()
     return LabelAudit(
         compared=len(rows),
-        failures=tuple(_failures(name, bars, wrong, of=len(rows), bars_held=bars_held)),
+        failures=tuple(_failures(name, bars, differing, of=len(rows), bars_held=bars_held)),
         unverifiable=(*slow_note, *(f"label {name} {entry}" for entry in access)),
     )
 
@@ -135,11 +135,11 @@ def _with_another_future(history: Bars, bar: int, *, upwards: bool) -> Bars:
     return replace(history, **columns)
 
 
-def _failures(name: str, bars: Bars, wrong: list[int], *, of: int, bars_held: Rows) -> Iterator[str]:
-    if wrong:
+def _failures(name: str, bars: Bars, differing: list[int], *, of: int, bars_held: Rows) -> Iterator[str]:
+    if differing:
         yield (
-            f"label {name} at {iso(bars.closed_at[wrong[0]])} says that it is known {bars_held[wrong[0]]} bars after "
-            f"the entry, but changes with what comes after that ({len(wrong)} of {of} recomputations differ)"
+            f"label {name} at {iso(bars.closed_at[differing[0]])} says that it is known {bars_held[differing[0]]} bars "
+            f"after the entry, but changes with what comes after that ({len(differing)} of {of} recomputations differ)"
         )
 
 

@@ -112,7 +112,7 @@ def truncated_in_first_test(source: Source, experiment: Experiment, dataset: Dat
 
 def retrained(certificate: Certificate, model: str, *, expected: Floats, retrained_probability: Floats) -> Certificate:
     """With one more comparison: probabilities of a member, and of the same one trained on truncated history."""
-    unchanged = 0 < len(retrained_probability) <= len(expected) and _same(
+    unchanged = 0 < len(retrained_probability) <= len(expected) and _equal(
         retrained_probability, expected[: len(retrained_probability)]
     )
     failure = () if unchanged else (f"{model} predicts otherwise when it is trained on truncated history",)
@@ -197,12 +197,12 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
         return
     past = slice(0, bar + 1)
     columns = ("opened_at", "closed_at", *PRICES)
-    yield "bars", all(_same(getattr(prices, name)[past], getattr(dataset.bars, name)[past]) for name in columns)
+    yield "bars", all(_equal(getattr(prices, name)[past], getattr(dataset.bars, name)[past]) for name in columns)
     matrix, recomputed_matrix = dataset.windows.values[past], recomputed.windows.values[past]
     for column, name in enumerate(experiment.columns):
         yield (
             f"feature {name}",
-            matrix.shape == recomputed_matrix.shape and _same(matrix[:, column], recomputed_matrix[:, column]),
+            matrix.shape == recomputed_matrix.shape and _equal(matrix[:, column], recomputed_matrix[:, column]),
         )
     yield from _same_windows(recomputed.windows, dataset, experiment, bar=bar)
     for fold, remade, scaler in zip(dataset.folds, recomputed.folds, recomputed.scalers, strict=False):
@@ -210,8 +210,8 @@ def _compare(source: Source, experiment: Experiment, dataset: Dataset, *, bar: i
             continue
         if dataset.windows.ends[fold.test[0]] + 1 + experiment.horizon > bar:  # a training row may lack its label
             break
-        yield "training rows", _same(fold.train, remade.train)
-        yield "validation rows", _same(fold.validation, remade.validation)
+        yield "training rows", _equal(fold.train, remade.train)
+        yield "validation rows", _equal(fold.validation, remade.validation)
         yield from _same_learning(remade, scaler, dataset, windows=len(recomputed.windows))
 
 
@@ -219,19 +219,19 @@ def _same_windows(ready: Windows, dataset: Dataset, experiment: Experiment, *, b
     """Whether the windows and the labels known at the close of `bar` are the dataset's."""
     expected, both = dataset.windows, min(len(ready), len(dataset.windows))
     settled = int(np.searchsorted(expected.ends + 1 + experiment.horizon, bar, side="right"))
-    yield "windows", both >= settled and _same(ready.ends[:both], expected.ends[:both])
+    yield "windows", both >= settled and _equal(ready.ends[:both], expected.ends[:both])
     labels = f"labels of {experiment.label}" if is_user_label(experiment.label) else "labels"
     settled_exit = expected.exit_at[:both] < dataset.bars.closed_at[bar]
     for name in ("targets", "label_weights", "forward_return", "held", "exit_at"):
-        yield labels, _same(getattr(ready, name)[:both][settled_exit], getattr(expected, name)[:both][settled_exit])
+        yield labels, _equal(getattr(ready, name)[:both][settled_exit], getattr(expected, name)[:both][settled_exit])
 
 
 def _same_learning(remade: Fold, refitted: Scaler, dataset: Dataset, *, windows: int) -> Iterator[tuple[str, bool]]:
     """Whether the weights and the scaler of a fold made again are the dataset's. windows: how many there were."""
     fold, scaler = dataset.folds[remade.number], dataset.scalers[remade.number]
     learned = np.concatenate([fold.train, fold.validation])
-    yield "weights", learned.max(initial=-1) < windows and _same(fold.weights[learned], remade.weights[learned])
-    yield "scaler", _same(scaler.mean, refitted.mean) and _same(scaler.scale, refitted.scale)
+    yield "weights", learned.max(initial=-1) < windows and _equal(fold.weights[learned], remade.weights[learned])
+    yield "scaler", _equal(scaler.mean, refitted.mean) and _equal(scaler.scale, refitted.scale)
 
 
 def without_rounding(recomputed: Dataset, dataset: Dataset, experiment: Experiment, *, bar: int) -> Dataset:
@@ -250,7 +250,7 @@ def without_rounding(recomputed: Dataset, dataset: Dataset, experiment: Experime
         precision = float(np.finfo(np.float32).eps)
         allowed = feature_audit.rounding(trained, scale=scale, precision=precision) + np.spacing(np.abs(trained))
         values[past, column] = np.where(np.abs(actual - trained) <= allowed, trained, actual)
-    if _same(values, recomputed.windows.values):
+    if _equal(values, recomputed.windows.values):
         return recomputed
     values.flags.writeable = False
     rounded = replace(recomputed.windows, values=values)
@@ -292,14 +292,14 @@ def structure(dataset: Dataset, experiment: Experiment) -> Iterator[str]:
     ):
         yield "a decision is not made at the close of its bar, or not filled at the next open"
         return
-    if not _same(windows.decided_at, bars.closed_at[end]) or not _same(windows.entry_at, bars.opened_at[end + 1]):
+    if not _equal(windows.decided_at, bars.closed_at[end]) or not _equal(windows.entry_at, bars.opened_at[end + 1]):
         yield "a decision is not made at the close of its bar, or not filled at the next open"
-    if not _same(windows.exit_at, bars.opened_at[leave]) or np.any(windows.entry_at < windows.decided_at):
+    if not _equal(windows.exit_at, bars.opened_at[leave]) or np.any(windows.entry_at < windows.decided_at):
         yield "a label is not known when it is said to be"
-    if not _same(windows.forward_return, bars.open[leave] / bars.open[end + 1] - 1.0):
+    if not _equal(windows.forward_return, bars.open[leave] / bars.open[end + 1] - 1.0):
         yield "a label is not the return from the next open on"
     signs = (windows.forward_return > 0).astype(np.float64)
-    if not is_user_label(experiment.label) and not _same(windows.targets, signs):
+    if not is_user_label(experiment.label) and not _equal(windows.targets, signs):
         yield "a target is not the sign of its return"
     if experiment.combinatorial:
         yield from _purged_around(dataset)
@@ -331,7 +331,7 @@ def _purged_around(dataset: Dataset) -> Iterator[str]:
                     yield f"a {name} row of fold {fold.number} overlaps what it is tested on"
 
 
-def _same(first: NDArray[Any], second: NDArray[Any]) -> bool:
+def _equal(first: NDArray[Any], second: NDArray[Any]) -> bool:
     """Equal to the last digit, NaN in the same places."""
     if first.shape != second.shape:
         return False

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
 from forecast.diagnostics import gates, gradients, occlusion
 from forecast.diagnostics.loader import Member, RunUnderStudy, members, spread
+from forecast.runs.checkpoints import PROBABILITY_TOLERANCE
 from forecast.runs.io import write_json, write_parquet
 from pipelines.errors import RunError
 from pipelines.market.types import Floats
@@ -18,7 +19,6 @@ from pipelines.preprocessing.windows import Rows
 
 TRADE_REACH = 10  # decisions before and after a change of mind
 _START_WINDOWS = 200  # of a fold, for the gates before training
-_SAME = 1e-4  # probabilities in float32, computed in another order, differ by 1e-6; other weights by far more
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -149,7 +149,7 @@ def _compare(subject: RunUnderStudy, member: Member, probability: Floats, stored
     key = (member.model, member.fold, member.seed)
     before = stored.loc[[key]].to_numpy() if key in stored.index else np.empty(0)
     apart = float(np.abs(before - probability).max()) if before.shape == probability.shape else np.inf
-    if not apart < _SAME:
+    if not apart < PROBABILITY_TOLERANCE:
         raise RunError(
             f"The weights of {member.model} fold {member.fold} seed {member.seed} of run {subject.run.name} do not "
             "give the probabilities that are stored. Train it again: forecast train --overwrite."

@@ -17,7 +17,7 @@ from forecast.config.architecture import Architecture
 from forecast.config.experiment import COMBINATORIAL, Experiment
 from forecast.networks import prediction
 from forecast.runs import tables
-from forecast.runs.checkpoints import Checkpoint, open_member, panel_scalers
+from forecast.runs.checkpoints import PROBABILITY_TOLERANCE, Checkpoint, open_member, panel_scalers
 from forecast.runs.run import Run
 from forecast.statistics.verdict import Caveat
 from pipelines.errors import ConfigError, RunError
@@ -29,9 +29,6 @@ from pipelines.preprocessing.windows import Rows
 
 ROWS = 16
 """Rows per member, on average: a change of one row in a hundred is missed by 36 members with probability 0.003."""
-
-SAME = 1e-4
-"""Runs whose networks were asked in float32 differ by less, other features or weights by far more."""
 
 _ROUNDING = 1e-9  # of a return
 
@@ -151,7 +148,7 @@ def _check(run: Run, member: Checkpoint, rows: pd.DataFrame, prices: Bars, matri
     _check_outcomes(run, member, rows, prices)
     again = _probabilities(member, matrix, left[alone], scaler=scaler)
     apart = np.abs(again - stored[alone])
-    if np.any(apart > SAME):
+    if np.any(apart > PROBABILITY_TOLERANCE):
         worst = int(np.argmax(apart))
         row = np.flatnonzero(alone)[worst]
         raise _refused(
@@ -167,11 +164,10 @@ def _check_outcomes(run: Run, member: Checkpoint, rows: pd.DataFrame, prices: Ba
         left, right = (np.searchsorted(prices.opened_at, times, side=side) for side in ("left", "right"))
         opens.append(np.where(right - left == 1, prices.open[np.minimum(left, len(prices) - 1)], np.nan))
     expected, stored = opens[1] / opens[0] - 1.0, rows["forward_return"].to_numpy()
-    if len(wrong := np.flatnonzero(np.abs(stored - expected) > _ROUNDING)):
-        minute = _minute(utc(rows["decided_at"])[wrong[0]])
-        raise _refused(
-            run, member, f"is held against {stored[wrong[0]]:.6f} at {minute}, the bars give {expected[wrong[0]]:.6f}"
-        )
+    if len(differing := np.flatnonzero(np.abs(stored - expected) > _ROUNDING)):
+        row = int(differing[0])
+        minute = _minute(utc(rows["decided_at"])[row])
+        raise _refused(run, member, f"is held against {stored[row]:.6f} at {minute}, the bars give {expected[row]:.6f}")
 
 
 def _probabilities(member: Checkpoint, matrix: Any, ends: Rows, *, scaler: Scaler) -> Floats:

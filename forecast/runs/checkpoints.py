@@ -20,6 +20,10 @@ from forecast.runs.run import Run
 from pipelines.errors import RunError
 from pipelines.preprocessing.scaling import Scaler
 
+PROBABILITY_TOLERANCE = 1e-4
+"""Probabilities of the same weights in float32, in other batches, order or versions, differ by less (1e-6); those of
+other features or weights by far more."""
+
 _ROOM = 1 << 20  # bytes of an HDF5 file that are no weights
 _STATES = 1_024  # whole numbers in it: the state of dropout
 _DEEPEST = 16
@@ -56,9 +60,9 @@ def open_member(run: Run, experiment: Experiment, task: Task, *, panel: bool = F
     architecture = Architecture.from_json(described.get("architecture", {}))
     expected = architecture_of(experiment, model, settings=tuned or Hyperparameters.of(experiment))
     for name, needed in {**expected.to_json(), "features": expected.features}.items():
-        _same(path, name, needed, getattr(architecture, name))
+        _check_same(path, name, needed, getattr(architecture, name))
     for name, needed in (("fold", fold), ("seed", seed), ("features", list(experiment.columns))):
-        _same(path, name, needed, described.get(name, needed))
+        _check_same(path, name, needed, described.get(name, needed))
     if panel:
         scaler = Scaler(mean=np.zeros(architecture.features), scale=np.ones(architecture.features))
     else:
@@ -106,7 +110,7 @@ def panel_scalers(run: Run, task: Task, *, features: int) -> dict[str, Scaler]:
     return {str(symbol): _scaler(content, features, path) for symbol, content in described.items()}
 
 
-def _same(path: Path, name: str, needed: object, actual: object) -> None:
+def _check_same(path: Path, name: str, needed: object, actual: object) -> None:
     if actual != needed:
         raise RunError(
             f"Expected {name} {needed} in the description of {path}, got {actual!r:.80}. Train it again: forecast "

@@ -32,10 +32,10 @@ class Column:
         if not pd.api.types.is_numeric_dtype(values.dtype):
             return f"expected numbers, got {values.dtype}"
         numbers = values.to_numpy(np.float64, na_value=np.nan)
-        wrong = ~(np.isfinite(numbers) & (numbers >= self.low) & (numbers <= self.high) & (numbers > self.above))
-        if not wrong.any():
+        invalid = ~(np.isfinite(numbers) & (numbers >= self.low) & (numbers <= self.high) & (numbers > self.above))
+        if not invalid.any():
             return None
-        row = int(np.argmax(wrong))
+        row = int(np.argmax(invalid))
         if np.isfinite(self.above):
             return f"expected finite numbers above {self.above:g}, got {numbers[row]:g} in row {row}"
         return f"expected finite numbers from {self.low:g} to {self.high:g}, got {numbers[row]:g} in row {row}"

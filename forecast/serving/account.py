@@ -181,8 +181,8 @@ def _standing(order: GivenOrder, before: GivenOrder | None) -> GivenOrder:
     """The one that was given before and is not filled yet, where it says the same."""
     if before is None:
         return order
-    same = replace(order, recorded_at=before.recorded_at, decided_at=before.decided_at) == before
-    return before if same else order
+    unchanged = replace(order, recorded_at=before.recorded_at, decided_at=before.decided_at) == before
+    return before if unchanged else order
 
 
 def _filled(order: GivenOrder, *, now: np.datetime64, bars: Mapping[Key, str]) -> bool:

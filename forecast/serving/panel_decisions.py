@@ -11,7 +11,7 @@ import pandas as pd
 from forecast.compute.task import Task
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import members
-from forecast.runs.checkpoints import Checkpoint, open_member, panel_scalers
+from forecast.runs.checkpoints import PROBABILITY_TOLERANCE, Checkpoint, open_member, panel_scalers
 from forecast.runs.run import Run
 from pipelines.errors import RunError
 from pipelines.market import calendars
@@ -22,7 +22,6 @@ from pipelines.preprocessing.scaling import Scaler
 from pipelines.preprocessing.windows import Rows
 
 _CHECKED = 3  # decisions of the run per symbol that are made again, to see that nothing has changed
-_SAME = 1e-4  # float32 computed in other batches differs by less, other features or weights by far more
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,7 +96,7 @@ def fresh_predictions(
             probability = _probability(member, decisions, library=library)
             frames.append(decisions.fresh_rows(member.task, probability))
             apart = max(apart, decisions.distance(recorded, member.task, probability))
-    if apart > _SAME:
+    if apart > PROBABILITY_TOLERANCE:
         raise RunError(
             f"The networks no longer give the probabilities that the run stored (by up to {apart:.2g}): other bars in "
             "the store, or another version. Train it again: --overwrite."

@@ -11,6 +11,7 @@ from forecast.compute.backend import versions
 from forecast.config.trading import TradingConfig
 from forecast.datasets.dataset import Source, make_bars, price_scale, with_room
 from forecast.runs import tables
+from forecast.runs.checkpoints import PROBABILITY_TOLERANCE
 from forecast.runs.run import Run
 from forecast.serving.loader import LoadedRun, late_covariates
 from forecast.trading.market_state import closing_calendar
@@ -27,7 +28,6 @@ SETTLED = np.timedelta64(30, "m")
 """A session counts as closed this long after its close: quotes come late."""
 
 _CHECKED = 5  # decisions of the run that are made again, to see that nothing has changed
-_SAME = 1e-4  # float32 computed by other versions differs by less, other features or weights by far more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,7 +235,7 @@ def _unchanged(
         for name, version in recorded_versions.items()
         if current.get(name) != version
     )
-    if apart > _SAME:
+    if apart > PROBABILITY_TOLERANCE:
         raise RunError(
             f"The networks of run {loaded.run.name} no longer give the probabilities that it stored "
             f"({differing or 'the same versions'}). Train it again: forecast train {loaded.experiment.symbol} "

@@ -96,14 +96,14 @@ def drift(
     off = (low + high) / 2.0
     both = (hit_wealth + off) / 2.0
     reached = np.flatnonzero(both >= 1.0 / alpha)
-    some = len(hits) > 0
+    observed = len(hits) > 0
     return Drift(
         observations=len(hits),
-        hit_rate=float(hits.mean()) if some else None,
-        gap=float(differences.mean()) if some else None,
-        hit_evidence=float(hit_wealth[-1]) if some else 1.0,
-        gap_evidence=float(off[-1]) if some else 1.0,
-        evidence=float(both[-1]) if some else 1.0,
+        hit_rate=float(hits.mean()) if observed else None,
+        gap=float(differences.mean()) if observed else None,
+        hit_evidence=float(hit_wealth[-1]) if observed else 1.0,
+        gap_evidence=float(off[-1]) if observed else 1.0,
+        evidence=float(both[-1]) if observed else 1.0,
         fired=int(reached[0]) if len(reached) else None,
     )
 

@@ -71,7 +71,7 @@ def run(
     """
     before = None if fresh else cached(folder)
     table = before.table if before else pd.DataFrame(columns=_COLUMNS)
-    if not _same(table, seeds=config.seeds, budget=budget):
+    if not _trained_alike(table, seeds=config.seeds, budget=budget):
         table = table.iloc[:0]
     chains = [(task, cell) for task in tasks for cell in CELLS]
     tested_lengths = sorted(set(config.lengths))
@@ -139,7 +139,7 @@ def _rows(key: tuple[str, str, int], learned: memory_tasks.TaskResult, budget: S
     )[_COLUMNS]
 
 
-def _same(table: pd.DataFrame, *, seeds: int, budget: StepBudget) -> bool:
+def _trained_alike(table: pd.DataFrame, *, seeds: int, budget: StepBudget) -> bool:
     """Whether a table was trained with this budget and as many seeds."""
     if table.empty:
         return True

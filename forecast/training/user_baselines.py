@@ -16,7 +16,7 @@ from pipelines.market.types import Floats
 from pipelines.preprocessing.access_log import opened_by
 
 _LONGEST_FIT = 600.0  # seconds
-_SAME = 1e-5  # probabilities of the same rows asked for beside others; sums in single precision differ by less
+_TOLERANCE = 1e-5  # probabilities of the same rows asked for beside others; sums in single precision differ by less
 
 
 def check_own(name: str) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def _answers(
     if not np.all(np.isfinite(chances) & (chances >= 0.0) & (chances <= 1.0)):
         raise ConfigError(f"Baseline {name}: expected probabilities from 0 to 1, got others. Check predict_proba.")
     alone = np.asarray(earlier, dtype=np.float64)
-    if not np.allclose(alone, chances[:first], rtol=0.0, atol=_SAME):
+    if not np.allclose(alone, chances[:first], rtol=0.0, atol=_TOLERANCE):
         raise ConfigError(
             f"Baseline {name}: expected the same probabilities when later rows are not asked for, got others. Let "
             "predict_proba answer each row from that row and from fit alone, and draw no random numbers."

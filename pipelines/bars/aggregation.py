@@ -175,9 +175,9 @@ def _sums(
 
 def _means(values: Floats, starts: NDArray[np.int64]) -> Floats:
     """The mean of each bar's values without those that are NaN; NaN where all are."""
-    there = ~np.isnan(values)
-    total = np.add.reduceat(np.where(there, values, 0.0), starts)
-    count = np.add.reduceat(there.astype(np.float64), starts)
+    present = ~np.isnan(values)
+    total = np.add.reduceat(np.where(present, values, 0.0), starts)
+    count = np.add.reduceat(present.astype(np.float64), starts)
     return np.asarray(np.divide(total, count, out=np.full(len(starts), np.nan), where=count > 0))
 
 

@@ -116,8 +116,8 @@ def ticks(
     time = frame["time"].to_numpy().astype("datetime64[ns]")
     price, size = (frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in ("price", "size"))
     sieve = RowFilter(len(frame), places)
-    for name, wrong in (("time", np.isnat(time)), ("price", np.isnan(price)), ("size", np.isnan(size))):
-        sieve.drop(f"missing {name}", wrong)
+    for name, missing in (("time", np.isnat(time)), ("price", np.isnan(price)), ("size", np.isnan(size))):
+        sieve.drop(f"missing {name}", missing)
     _drop_future(sieve, time, until)
     sieve.drop("not finite", np.isinf(price) | np.isinf(size))
     sieve.drop("price zero or negative", np.less_equal(price, 0))

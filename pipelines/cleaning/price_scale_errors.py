@@ -66,20 +66,20 @@ def _jumps(middle: Floats, bars: Bars, actions: Actions) -> Floats:
             continue
         first, last = max(0, row - _NEAR_SPLIT), min(len(change), row + _NEAR_SPLIT)
         near = np.abs(np.abs(change[first:last]) - size) < _TOLERANCE * size
-        wrong = np.where(near, np.sign(change[first:last]) * size, 0.0)
+        jumps = np.where(near, np.sign(change[first:last]) * size, 0.0)
         at_ex_date = row - 1 - first
-        if 0 <= at_ex_date < len(wrong) and wrong[at_ex_date] * np.log(split) > 0:
-            undone = np.any(wrong[at_ex_date + 1 :] * wrong[at_ex_date] < 0)
+        if 0 <= at_ex_date < len(jumps) and jumps[at_ex_date] * np.log(split) > 0:
+            undone = np.any(jumps[at_ex_date + 1 :] * jumps[at_ex_date] < 0)
             # one that stays is a real move, as where capital is paid back with a consolidation
-            wrong[at_ex_date] *= undone
-        jump[first:last] = np.where(wrong != 0, wrong, jump[first:last])
+            jumps[at_ex_date] *= undone
+        jump[first:last] = np.where(jumps != 0, jumps, jump[first:last])
     return jump
 
 
 def _noise(change: Floats) -> float:
     """How far from a power of ten a change may be: half a percent, and what this symbol moves by from bar to bar."""
-    usual = float(np.median(np.abs(change)))
-    return min(_NEAR_POWER, _EXACT + _USUAL_MOVES * usual)
+    median = float(np.median(np.abs(change)))
+    return min(_NEAR_POWER, _EXACT + _USUAL_MOVES * median)
 
 
 def _pair(jump: Floats, large: Floats) -> None:
@@ -100,13 +100,13 @@ def _single_cells(prices: Floats) -> Floats:
     a true high of 12.9 times the others is no lost digit. prices: logarithms, shape (4, bars). Returns those of the
     factor, 0 where right, never a whole bar.
     """
-    usual = _closes_around(prices)
+    level = _closes_around(prices)
     spread = prices.max(axis=0) - prices.min(axis=0)
     factor = np.zeros_like(prices)
     for power in _POWERS[:2]:
-        off = np.abs(np.abs(prices - usual) - np.log(power)) < _NEAR_POWER
-        wrong = off & (spread > np.log(power) - _NEAR_POWER) & ~off.all(axis=0)
-        factor = np.where(wrong, np.sign(prices - usual) * np.log(power), factor)
+        off = np.abs(np.abs(prices - level) - np.log(power)) < _NEAR_POWER
+        misplaced = off & (spread > np.log(power) - _NEAR_POWER) & ~off.all(axis=0)
+        factor = np.where(misplaced, np.sign(prices - level) * np.log(power), factor)
     bottom, top = _traded(np.where(factor == 0, prices, np.nan))
     repaired = prices - factor
     return np.where((bottom - _EXACT <= repaired) & (repaired <= top + _EXACT), factor, 0.0)
@@ -118,8 +118,8 @@ def _closes_around(prices: Floats) -> Floats:
     for row, shift in enumerate((1, 2, -1, -2)):
         part = slice(shift, None) if shift > 0 else slice(None, shift)
         around[row, part] = np.roll(prices[3], shift)[part]
-    usual: Floats = np.nanmedian(around, axis=0)
-    return usual
+    level: Floats = np.nanmedian(around, axis=0)
+    return level
 
 
 def _traded(prices: Floats) -> tuple[Floats, Floats]:

@@ -70,15 +70,15 @@ def wrong_dividends(bars: Bars, actions: Actions) -> Floats:
         before = bars.close[row - 1] / actions.split[number]
         fell = before - bars.open[row]
         share = dividend / before
-        usual = _usual(np.delete(actions.dividend, number))
+        median = _median_paid(np.delete(actions.dividend, number))
         if share > _DIVIDEND_YIELD and fell < 0.2 * dividend:
             factor[number] = 100.0
-        elif usual and share < 2e-4 and 30 < usual / dividend < 300:
+        elif median and share < 2e-4 and 30 < median / dividend < 300:
             factor[number] = 0.01
     return factor
 
 
-def _usual(dividends: Floats) -> float:
+def _median_paid(dividends: Floats) -> float:
     paid = dividends[dividends > 0]
     return float(np.median(paid)) if len(paid) else 0.0
 
@@ -121,10 +121,10 @@ def missing_sessions(bars: Bars) -> calendars.Dates:
 
 def _stale(bars: Bars, sessions: list[str]) -> Iterator[Finding]:
     """The same four prices again and again."""
-    same = np.ones(max(len(bars) - 1, 0), np.bool_)
+    repeats = np.ones(max(len(bars) - 1, 0), np.bool_)
     for name in ("open", "high", "low", "close"):
-        same &= np.diff(getattr(bars, name)) == 0
-    ends = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]]).astype(np.int8)))
+        repeats &= np.diff(getattr(bars, name)) == 0
+    ends = np.flatnonzero(np.diff(np.concatenate([[False], repeats, [False]]).astype(np.int8)))
     for first, last in zip(ends[::2], ends[1::2], strict=True):
         if last - first + 1 >= _STALE:
             yield Finding(kind="stale", session=sessions[first], size=f"{last - first + 1} bars the same")
@@ -140,10 +140,10 @@ def _without_volume(bars: Bars, sessions: list[str]) -> Iterator[Finding]:
 def _suspicious(bars: Bars, actions: Actions, sessions: list[str]) -> Iterator[Finding]:
     """Large changes from one close to the next that no action explains and that are no bad print."""
     close = bars.close / split_after(bars.opened_at, actions)
-    wrong = np.any(wrong_by(bars, actions) != 1, axis=0)
+    misscaled = np.any(wrong_by(bars, actions) != 1, axis=0)
     change = np.diff(np.log(close))
     for row in np.flatnonzero(np.abs(change) > _SUSPICIOUS) + 1:
-        if not (wrong[row] or wrong[row - 1]):
+        if not (misscaled[row] or misscaled[row - 1]):
             size = f"{np.expm1(change[row - 1]):+.1%} from one close to the next"
             yield Finding(kind="suspicious", session=sessions[row], size=size)
 

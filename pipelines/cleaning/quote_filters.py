@@ -33,8 +33,8 @@ def consolidated(
         for side, price, size in (("bid", bid, bid_size), ("ask", ask, ask_size)):
             quoted = np.where(stands & (price[last] > 0), price[last], 0.0 if side == "bid" else np.inf)
             better = quoted > best[side] if side == "bid" else quoted < best[side]
-            same = (quoted == best[side]) & (quoted > 0) & (quoted < np.inf)
-            sizes[side] = np.where(better, size[last], np.where(same, sizes[side] + size[last], sizes[side]))
+            at_best = (quoted == best[side]) & (quoted > 0) & (quoted < np.inf)
+            sizes[side] = np.where(better, size[last], np.where(at_best, sizes[side] + size[last], sizes[side]))
             best[side] = np.where(better, quoted, best[side])
     return {
         "bid": best["bid"],
@@ -49,10 +49,10 @@ def changes(*columns: Floats) -> NDArray[np.bool_]:
     if not len(columns[0]):
         return np.zeros(0, np.bool_)
     different = np.ones(len(columns[0]), np.bool_)
-    different[1:] = np.any([~_same(column[1:], column[:-1]) for column in columns], axis=0)
+    different[1:] = np.any([~_equal(column[1:], column[:-1]) for column in columns], axis=0)
     return different
 
 
-def _same(left: Floats, right: Floats) -> NDArray[np.bool_]:
-    same: NDArray[np.bool_] = (left == right) | (np.isnan(left) & np.isnan(right))
-    return same
+def _equal(left: Floats, right: Floats) -> NDArray[np.bool_]:
+    equal: NDArray[np.bool_] = (left == right) | (np.isnan(left) & np.isnan(right))
+    return equal

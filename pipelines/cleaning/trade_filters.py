@@ -36,8 +36,8 @@ def abnormal(conditions: Any) -> NDArray[np.bool_]:
     import pandas as pd
 
     codes, names = pd.factorize(pd.Series(conditions).fillna(""))
-    wrong = np.array([not _NORMAL.issuperset(_LISTED.sub("", str(name))) for name in names], np.bool_)
-    flags: NDArray[np.bool_] = wrong[codes] if len(names) else np.zeros(0, np.bool_)
+    abnormal = np.array([not _NORMAL.issuperset(_LISTED.sub("", str(name))) for name in names], np.bool_)
+    flags: NDArray[np.bool_] = abnormal[codes] if len(names) else np.zeros(0, np.bool_)
     return flags
 
 

@@ -141,12 +141,12 @@ def _likely(times: Times, calendar: str, *, daily: bool, share: float) -> str:
     if np.mean(weekday == 5) > 0.02 and np.mean(weekday == 6) > 0.02:
         return "24/7"
     best, least = "", min(0.02, share / 2)
-    some = times[:: max(1, len(times) // 20_000)]
+    sample = times[:: max(1, len(times) // 20_000)]
     for name in _LIKELY:
         if name == calendar:
             continue
         is_open = calendars.is_session if daily else calendars.starts_open
-        closed = float(np.mean(~is_open(some, name)))
+        closed = float(np.mean(~is_open(sample, name)))
         if closed < least:
             best, least = name, closed
         if closed == 0:

@@ -68,9 +68,10 @@ def daily_times(dates: Dates, calendar: str) -> tuple[Times, Times]:
     """
     days = np.asarray(dates, "datetime64[D]")
     if not np.all(trades := is_session(days, calendar)):
-        wrong = days[~trades][0]
+        holiday = days[~trades][0]
         raise BadPricesError(
-            f"Expected dates on which {calendar} trades, got {wrong}. Clean the rows first, or name another --calendar."
+            f"Expected dates on which {calendar} trades, got {holiday}. Clean the rows first, or name another "
+            "--calendar."
         )
     table = schedule(calendar)
     before = days < table.date[0]

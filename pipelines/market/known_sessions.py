@@ -133,7 +133,7 @@ def contradictions(calendar: str) -> list[str]:
     from pipelines.market import calendars
 
     sessions = calendars.schedule(calendar)
-    wrong = []
+    contradicted = []
     for fact in KNOWN_SESSIONS:
         if fact.calendar != calendar:
             continue
@@ -143,5 +143,5 @@ def contradictions(calendar: str) -> list[str]:
         if trades:
             actual = pd.Timestamp(sessions.close[row], tz="UTC").tz_convert(sessions.zone).strftime("%H:%M")
         if (fact.close == "closed") == trades or fact.close not in ("", "closed", actual):
-            wrong.append(f"{fact.date}: expected {fact.close or 'a session'} ({fact.source}), got {actual}")
-    return wrong
+            contradicted.append(f"{fact.date}: expected {fact.close or 'a session'} ({fact.source}), got {actual}")
+    return contradicted

@@ -72,9 +72,9 @@ def _as_of(symbols: list[SymbolValues], closed_at: Times, session: Dates) -> tup
     for column, symbol in enumerate(symbols):
         if len(symbol.values):
             newest = np.searchsorted(symbol.closed_at, closed_at, side="right") - 1
-            there = (newest >= 0) & (symbol.session[newest] == session)
-            values[there, column] = symbol.values[newest[there]]
-            member[there, column] = symbol.member[newest[there]]
+            traded = (newest >= 0) & (symbol.session[newest] == session)
+            values[traded, column] = symbol.values[newest[traded]]
+            member[traded, column] = symbol.member[newest[traded]]
     return values, member & ~np.isnan(values)
 
 

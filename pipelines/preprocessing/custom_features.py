@@ -34,12 +34,12 @@ def compute(name: str, bars: Bars) -> Floats:
     present = ~np.isnan(values)
     if not present.any():
         raise ConfigError(f"Feature {name}: expected numbers after the warm-up, got NaN at all {len(bars)} bars.")
-    wrong = np.flatnonzero(np.isinf(values) | (~present & (np.arange(len(bars)) > np.argmax(present))))
-    if len(wrong):
-        day = np.datetime_as_string(bars.closed_at[wrong[0]], unit="s")
+    invalid = np.flatnonzero(np.isinf(values) | (~present & (np.arange(len(bars)) > np.argmax(present))))
+    if len(invalid):
+        day = np.datetime_as_string(bars.closed_at[invalid[0]], unit="s")
         raise ConfigError(
-            f"Feature {name}: expected a finite number at every bar after the warm-up, got {values[wrong[0]]} at bar "
-            f"{wrong[0]} ({day}) and {len(wrong) - 1} others. Return a number there, such as 0."
+            f"Feature {name}: expected a finite number at every bar after the warm-up, got {values[invalid[0]]} at bar "
+            f"{invalid[0]} ({day}) and {len(invalid) - 1} others. Return a number there, such as 0."
         )
     return values
 

@@ -63,10 +63,10 @@ def _compute(name: str, bars: Bars, horizon: int) -> tuple[Floats, NDArray[np.in
     return values, durations.astype(np.int64)
 
 
-def _refuse(name: str, bars: Bars, wrong: NDArray[np.bool_], column: Floats, *, expected: str, hint: str) -> None:
-    if not wrong.any():
+def _refuse(name: str, bars: Bars, invalid: NDArray[np.bool_], column: Floats, *, expected: str, hint: str) -> None:
+    if not invalid.any():
         return
-    rows = np.flatnonzero(wrong)
+    rows = np.flatnonzero(invalid)
     day = np.datetime_as_string(bars.closed_at[rows[0]], unit="s")
     raise ConfigError(
         f"Label {name}: expected {expected}, got {column[rows[0]]:g} at bar {rows[0]} ({day}) and {len(rows) - 1} "

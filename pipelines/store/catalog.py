@@ -43,9 +43,9 @@ def what_is_there(catalogue: "pd.DataFrame", where: Mapping[str, str], start: ob
     symbol, interval = where["symbol"], where.get("frequency", "")
     own = catalogue[(catalogue["symbol"] == symbol) & (catalogue["kind"] != "quotes")]
     expected = f"{interval} bars" if interval else "ticks"
-    same = own[own["interval"] == interval]
-    if len(same):
-        span = f"{same['first'].iloc[0]} to {same['last'].iloc[0]}"
+    series = own[own["interval"] == interval]
+    if len(series):
+        span = f"{series['first'].iloc[0]} to {series['last'].iloc[0]}"
         return (
             f"Expected {expected} of {symbol} from {start or 'the start'} to {end or 'the end'}, "
             f"got {span} in the store."
@@ -60,7 +60,7 @@ def what_is_there(catalogue: "pd.DataFrame", where: Mapping[str, str], start: ob
         ticks = hint_of_ticks if "" in set(own["interval"]) else ""
         bring = f"bring them with `forecast fetch {symbol}{more}`{ticks}"
         return f"Expected {expected} of {symbol} in the store, got its {has}; {bring}."
-    there = ", ".join(sorted(set(catalogue["symbol"]))[:12]) or "nothing yet"
+    symbols = ", ".join(sorted(set(catalogue["symbol"]))[:12]) or "nothing yet"
     hint = did_you_mean(symbol, catalogue["symbol"])
     bring = f"Bring it with `forecast fetch {symbol}{more}`."
-    return f"Expected a symbol in the store ({there}), got {symbol}.{hint} {bring}"
+    return f"Expected a symbol in the store ({symbols}), got {symbol}.{hint} {bring}"

@@ -194,8 +194,8 @@ class Table:
 
         commit = CommitProperties(custom_metadata=dict(note or {}))
 
-        same = [f"\"{name}\" = '{value}'" for name, value in where.items()]
-        predicate = " AND ".join([*same, f'"{column}" >= {first}', f'"{column}" <= {last}'])
+        conditions = [f"\"{name}\" = '{value}'" for name, value in where.items()]
+        predicate = " AND ".join([*conditions, f'"{column}" >= {first}', f'"{column}" <= {last}'])
         if self._folder is not None:
             check_space(self._folder, rows.nbytes // 3)
         with self._noted():

@@ -43,10 +43,10 @@ class FileLog:
     def unchanged(self, path: Path) -> FileEntry | None:
         """The entry of a file that was read as it is now and with the same options, else None."""
         entry, now = self._entries.get(str(self._origin(path))), path.stat()
-        same = entry is not None and (entry.size, entry.modified, entry.options) == (
+        unchanged = entry is not None and (entry.size, entry.modified, entry.options) == (
             now.st_size, now.st_mtime_ns, self._options,
         )  # fmt: skip
-        return entry if same else None
+        return entry if unchanged else None
 
     def entry(self, path: Path, *, first: int, last: int) -> FileEntry:
         """What is to be recorded of a file."""

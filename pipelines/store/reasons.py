@@ -51,8 +51,8 @@ def explained(error: BaseException, address: str) -> StoreError:
 def check_address(root: Path) -> None:
     """Raises StoreError for a folder that delta-rs cannot address: it reads names as parts of a URL."""
     text = os.fspath(root.absolute())
-    wrong = re.search(r"[\[\]^|\\]|%[0-9A-Fa-f]{2}", text)
-    odd = wrong.group() if wrong else next((letter for letter in text if not letter.isprintable()), "")
+    reserved = re.search(r"[\[\]^|\\]|%[0-9A-Fa-f]{2}", text)
+    odd = reserved.group() if reserved else next((letter for letter in text if not letter.isprintable()), "")
     if odd:
         raise StoreError(
             f"Expected a folder for the price store without {odd!a} in its path, got {text!a}. "

@@ -90,9 +90,9 @@ def as_quotes(where: dict[str, str], rows: "pa.Table", row: "pd.DataFrame") -> Q
 
 def place_in_time(times: NDArray[np.datetime64]) -> NDArray[np.int32]:
     """The place of each row among those of one time, which keeps their order."""
-    same = np.concatenate([[False], times[1:] == times[:-1]])[: len(times)]
+    repeats = np.concatenate([[False], times[1:] == times[:-1]])[: len(times)]
     row = np.arange(len(times))
-    return (row - np.maximum.accumulate(np.where(same, 0, row))).astype(np.int32)
+    return (row - np.maximum.accumulate(np.where(repeats, 0, row))).astype(np.int32)
 
 
 def as_times(column: Any) -> NDArray[np.datetime64]:

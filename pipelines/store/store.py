@@ -272,8 +272,8 @@ class Store:
         sessions = days.field("values").to_numpy(zero_copy_only=False)[order]
         counts = days.field("counts").to_numpy()[order]
         portion = (np.cumsum(counts) - counts) // rows
-        for some in np.split(sessions, np.flatnonzero(np.diff(portion)) + 1):
-            yield self._read(table, where, some[0], some[-1], columns=columns)
+        for chunk in np.split(sessions, np.flatnonzero(np.diff(portion)) + 1):
+            yield self._read(table, where, chunk[0], chunk[-1], columns=columns)
 
     def read_actions(self, symbol: str) -> Actions:
         """All known dividends and splits; none for a symbol without any."""
@@ -343,8 +343,8 @@ class Store:
 
     def _rows_of(self, table: Table, where: dict[str, str]) -> "pd.DataFrame":
         catalogue = self.catalogue()
-        same = (catalogue["symbol"] == where["symbol"]) & (catalogue["interval"] == where.get("frequency", ""))
-        return catalogue[same & (catalogue["kind"] == table.name)]
+        of_series = (catalogue["symbol"] == where["symbol"]) & (catalogue["interval"] == where.get("frequency", ""))
+        return catalogue[of_series & (catalogue["kind"] == table.name)]
 
     def _check_market(self, table: Table, where: dict[str, str], columns: dict[str, Any]) -> None:
         for name in ("currency", "calendar"):
@@ -390,8 +390,8 @@ def _check_overlap(rows: "pa.Table", where: dict[str, str]) -> None:
     if "closed_at" not in rows.column_names:
         return
     opened, closed = (rows[name].to_numpy() for name in ("opened_at", "closed_at"))
-    if np.any(wrong := opened[1:] < closed[:-1]):
-        moment = opened[1:][np.argmax(wrong)].astype("datetime64[ns]").astype("datetime64[m]")
+    if np.any(overlaps := opened[1:] < closed[:-1]):
+        moment = opened[1:][np.argmax(overlaps)].astype("datetime64[ns]").astype("datetime64[m]")
         raise StoreError(
             f"{where['symbol']}: Expected bars that fit between those stored, got one at {moment} UTC that lies over "
             "another. Check --tz and --stamp, or put these in the place of the stored ones with --replace."

@@ -150,7 +150,9 @@ def planted(case: Case, pilots: Mapping[float, Sequence[Outcome]]) -> tuple[Floa
     zero = float(np.mean([pilot.costs for pilot in none])) if case[1] == "cash" else 0.0
     gains = [
         zero
-        + np.mean([some.difference - without.difference for some, without in zip(pilots[skill], none, strict=True)])
+        + np.mean(
+            [skilled.difference - without.difference for skilled, without in zip(pilots[skill], none, strict=True)]
+        )
         for skill in skills
     ]
     medians = [np.nanmedian([pilot.stated for pilot in pilots[skill]]) for skill in skills]

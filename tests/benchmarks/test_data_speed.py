@@ -97,16 +97,16 @@ def test_from_the_store_to_bars_50_million_ticks(tmp_path: Path) -> None:
         for row in range(0, len(ticks), 2 * _MILLION):
             store.write_ticks(spread.rows(slice(row, row + 2 * _MILLION)))
     taken = []
-    for some in (symbols[:1], symbols):
-        command = [sys.executable, "-c", _FROM_STORE, str(tmp_path), *some]
+    for chosen in (symbols[:1], symbols):
+        command = [sys.executable, "-c", _FROM_STORE, str(tmp_path), *chosen]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         seconds, wall, peak, rows = map(float, output.split())
-        others = data_tools.from_parquet(tmp_path / "ticks" / "symbol=AAA") if len(some) == 1 else {}
+        others = data_tools.from_parquet(tmp_path / "ticks" / "symbol=AAA") if len(chosen) == 1 else {}
         speed = speeds(
-            f"from the store to 1-minute bars, {len(some)} x 10 M", seconds / len(some), others, 10 * _MILLION
+            f"from the store to 1-minute bars, {len(chosen)} x 10 M", seconds / len(chosen), others, 10 * _MILLION
         )
         print(f" (forecast: {rows / wall / _MILLION:.3g} by the clock, peak {peak:.2f} GB)", end="")
-        assert rows > 9.9 * _MILLION * len(some)
+        assert rows > 9.9 * _MILLION * len(chosen)
         assert peak < 1.5
         assert speed["forecast"] >= 4
         taken.append(seconds)

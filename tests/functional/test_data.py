@@ -62,8 +62,8 @@ def test_check_finds_repairs_and_takes_the_repair_back(data: Path, capsys: pytes
     close, low = right.close.copy(), right.low.copy()
     close[50] /= 10
     low[50] = close[50]
-    wrong = replace(right, close=close, low=low)
-    store.write_bars(wrong)
+    misscaled = replace(right, close=close, low=low)
+    store.write_bars(misscaled)
     assert forecast(data, "check", "FB", "--repair", "--json") == 0
     out, err = capsys.readouterr()
     (finding,) = json.loads(out)["findings"]

@@ -111,8 +111,8 @@ def test_a_training_interrupted_and_then_killed_ends_as_one_in_another_place_wit
     again("fetch", "AAPL", "--source", "sample")
     again("train", "AAPL", *options)
     assert newest(copy / "elsewhere").name == newest(copy).name
-    there, here = (newest(place).predictions() for place in (copy / "elsewhere", copy))
-    pd.testing.assert_frame_equal(there, here, check_exact=True)
+    elsewhere, here = (newest(place).predictions() for place in (copy / "elsewhere", copy))
+    pd.testing.assert_frame_equal(elsewhere, here, check_exact=True)
 
 
 def _stopped(folder, options, *, how, code):

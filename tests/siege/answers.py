@@ -49,14 +49,14 @@ def case(rng: random.Random, reference: Path, place: Path) -> Result:
     fake = HostileYahoo(charts={"XYZ": body}, faults=faults)
     with serving(fake):
         outcome = forked(partial(_fetch, fake.base, place), place, timeout=60)
-        wrong = fault(outcome, codes=(DONE, REFUSED))
+        reason = fault(outcome, codes=(DONE, REFUSED))
         rows = command(place, "data", "show", "XYZ", "--rows", "100", "--json")
-        if not wrong and outcome.code == DONE:
-            wrong = fault(rows, codes=(DONE,)) or _differs(rows.out, right, what)
-        elif not wrong and rows.code == DONE:
-            wrong = f"refused, and stored all the same: {outcome.err[:300]}"
+        if not reason and outcome.code == DONE:
+            reason = fault(rows, codes=(DONE,)) or _differs(rows.out, right, what)
+        elif not reason and rows.code == DONE:
+            reason = f"refused, and stored all the same: {outcome.err[:300]}"
     return Result(
-        what=f"{what} {' '.join(faults)}".strip(), answer="refused" if outcome.code else "stored", fault=wrong
+        what=f"{what} {' '.join(faults)}".strip(), answer="refused" if outcome.code else "stored", fault=reason
     )
 
 

@@ -125,15 +125,15 @@ def case(rng: random.Random, reference: Path, place: Path, *, of_store: bool) ->
     what = f"{damage.__name__} {path.relative_to(place)}, {' '.join(arguments[:2])}"
     damage(rng, path)
     outcome = command(place, *arguments)
-    wrong = fault(outcome)
+    reason = fault(outcome)
     if (
-        not wrong
+        not reason
         and outcome.code != REFUSED
         and (outcome.code, normalised(outcome, place)) != expected
         and not _says(outcome, expected[1])
     ):
-        wrong = f"other output than of whole files, exit {outcome.code}: {outcome.out[:300]} {outcome.err[:300]}"
-    return Result(what=what, answer="refused" if outcome.code == REFUSED else "same", fault=wrong)
+        reason = f"other output than of whole files, exit {outcome.code}: {outcome.out[:300]} {outcome.err[:300]}"
+    return Result(what=what, answer="refused" if outcome.code == REFUSED else "same", fault=reason)
 
 
 def _says(outcome: Outcome, expected: str) -> bool:

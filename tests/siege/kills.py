@@ -99,7 +99,7 @@ def case(rng: random.Random, reference: Path, place: Path) -> Result:
     before = state(place)
     killed = command(place, *stage.arguments, kill_after=rng.uniform(0, 1.2 * seconds))
     what = f"{name} at {killed.seconds:.2f} s"
-    wrong = ""
+    reason = ""
     if name in ("fetch", "fetch again", "compact", "repair"):
         between = state(place)
         after = expected
@@ -108,13 +108,13 @@ def case(rng: random.Random, reference: Path, place: Path) -> Result:
             if prices == [line for line in reference_state.splitlines() if _is_price(line)]:
                 break
         else:
-            wrong = "prices are neither as before nor as after"
+            reason = "prices are neither as before nor as after"
     again = command(place, *stage.arguments)
     allowed = (*CODES, 2) if name in ("remove", "live") else CODES  # 2: it was done before it was killed
-    wrong = wrong or fault(again, codes=allowed) or litter(place)
-    if not wrong and (final_state := state(place)) != expected:
-        wrong = f"another state than without a kill: {difference(expected, final_state)}"
-    return Result(what=what, answer=f"{name} killed" if killed.code is None else f"{name} ended before", fault=wrong)
+    reason = reason or fault(again, codes=allowed) or litter(place)
+    if not reason and (final_state := state(place)) != expected:
+        reason = f"another state than without a kill: {difference(expected, final_state)}"
+    return Result(what=what, answer=f"{name} killed" if killed.code is None else f"{name} ended before", fault=reason)
 
 
 def chosen_stage(rng: random.Random) -> str:
@@ -127,8 +127,8 @@ def undisturbed(name: str, reference: Path, place: Path) -> tuple[str, float]:
     stage = STAGES[name]
     copied(reference, place, stage)
     outcome = command(place, *stage.arguments)
-    if wrong := fault(outcome, codes=CODES):
-        raise RuntimeError(f"{name} fails without a kill: {wrong}")
+    if reason := fault(outcome, codes=CODES):
+        raise RuntimeError(f"{name} fails without a kill: {reason}")
     final = state(place)
     shutil.rmtree(place)
     return final, outcome.seconds

@@ -40,12 +40,12 @@ def case(rng: random.Random, reference: Path, place: Path) -> Result:
             else (resource.RLIMIT_AS, used + rng.randrange(1 << 20, 1 << 29))
         )
         outcomes.append(command(place, *stage.arguments, limit=limit))
-    wrong = next(filter(None, (fault(outcome, codes=(DONE, STALE, REFUSED, SOME_FAILED)) for outcome in outcomes)), "")
+    reason = next(filter(None, (fault(outcome, codes=(DONE, STALE, REFUSED, SOME_FAILED)) for outcome in outcomes)), "")
     again = command(place, *stage.arguments)
     allowed = (DONE, STALE, REFUSED) if name in ("remove", "live") else (DONE, STALE)
-    wrong = wrong or fault(again, codes=allowed) or litter(place)
-    if not wrong and (final_state := state(place)) != expected:
-        wrong = f"another state than without it: {kills.difference(expected, final_state)}"
+    reason = reason or fault(again, codes=allowed) or litter(place)
+    if not reason and (final_state := state(place)) != expected:
+        reason = f"another state than without it: {kills.difference(expected, final_state)}"
     shutil.rmtree(place, ignore_errors=True)
     answers = "/".join(str(outcome.code) for outcome in outcomes)
-    return Result(what=f"{how} {name}", answer=f"{how} exit {answers}", fault=wrong)
+    return Result(what=f"{how} {name}", answer=f"{how} exit {answers}", fault=reason)

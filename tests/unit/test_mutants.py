@@ -54,8 +54,8 @@ class Box:
     changed = {mutant.name: ast.unparse(mutant.tree) for mutant in every}
     assert "LIMIT = 6" in changed["module: 5 -> 6"]
     assert "return inside(a) and a - 1" in changed["Box.add: a + 1 -> a - 1"]
-    same = Mutant(path="module.py", line=0, place=0, change=mutants.UNCHANGED)
-    assert ast.unparse(same.tree) == ast.unparse(ast.parse((tmp_path / "module.py").read_text()))
+    unchanged = Mutant(path="module.py", line=0, place=0, change=mutants.UNCHANGED)
+    assert ast.unparse(unchanged.tree) == ast.unparse(ast.parse((tmp_path / "module.py").read_text()))
 
 
 def test_the_tests_of_a_mutant_leave_nothing_in_the_temporary_folder(tmp_path: Path) -> None:

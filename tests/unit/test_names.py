@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[2]
 NEVER = frozenset(
     {
         "asked", "contents", "each", "found", "given", "handover", "held", "kept", "known", "made", "material", "mine",
-        "rival", "rivals", "said", "shown", "sight", "told", "wanted", "whole", "worth",
+        "rival", "rivals", "said", "same", "shown", "sight", "some", "there", "told", "usual", "wanted", "whole",
+        "worth", "wrong",
     }
 )  # fmt: skip
 ROOMS = ("forecast", "pipelines", "tests")
@@ -71,6 +72,9 @@ def told(found, *given, rival=1, **kept):
         lambda asked: (wanted := asked)
 class Sight: pass
 """
-    words = NEVER - {"contents", "handover", "known", "mine", "rivals", "whole", "worth"}
+    words = {
+        "asked", "each", "found", "given", "held", "kept", "made", "material", "rival", "said", "shown", "sight",
+        "told", "wanted",
+    }  # fmt: skip
     assert {hit.split(": ")[1].lower() for hit in foreign_words(text)} == words
     assert not foreign_words("def value(x): return x.found + f'{x.told}'  # made, given")

@@ -181,9 +181,9 @@ def _calendars(settings: CliContext) -> str:
     except ForecastError:
         names = set()
     checked = sorted(names & {sessions.calendar for sessions in KNOWN_SESSIONS}) or ["XNYS"]
-    wrong = [f"{name} {contradiction}" for name in checked for contradiction in contradictions(name)]
+    errors = [f"{name} {contradiction}" for name in checked for contradiction in contradictions(name)]
     return (
-        "; ".join([f"{', '.join(checked)}: {len(wrong)} sessions CONTRADICT the exchange's own", *wrong])
-        if wrong
+        "; ".join([f"{', '.join(checked)}: {len(errors)} sessions CONTRADICT the exchange's own", *errors])
+        if errors
         else (f"{', '.join(checked)}: as the exchanges published them")
     )

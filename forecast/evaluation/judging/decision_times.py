@@ -105,26 +105,26 @@ def _places(moments: NDArray[np.datetime64], times: NDArray[np.datetime64]) -> R
 
 def _elsewhere(times: "pd.Series[Any]", bars: Bars, readings: Mapping[str, Rows]) -> BadFileError:
     best = max(readings.values(), key=lambda rows: int((rows >= 0).sum()))
-    wrong = np.flatnonzero(best < 0)
-    if "day" in readings and len(closed := _closed_days(times.iloc[wrong], bars.calendar)) == len(wrong):
+    unmatched = np.flatnonzero(best < 0)
+    if "day" in readings and len(closed := _closed_days(times.iloc[unmatched], bars.calendar)) == len(unmatched):
         days = ", ".join(f"{day:%A %Y-%m-%d}" for day in closed[:3])
         return BadFileError(
-            f"Expected sessions of {bars.calendar}, got {len(wrong):,} of {len(times):,} rows on other days: "
+            f"Expected sessions of {bars.calendar}, got {len(unmatched):,} of {len(times):,} rows on other days: "
             f"{days}{', ...' if len(closed) > 3 else ''}. Leave these rows out, or date each by its session."
         )
-    row = int(wrong[0])
+    row = int(unmatched[0])
     first, last = (str(pd.Timestamp(moment))[:16] for moment in (bars.opened_at[0], bars.closed_at[-1]))
     stamp = times.iloc[row]
     naive = stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp
     beyond = naive.normalize() > pd.Timestamp(bars.closed_at[-1]) or naive < pd.Timestamp(bars.opened_at[0]).normalize()
     hint = (
-        f"Fetch bars of that time, or leave the {'row' if len(wrong) == 1 else 'rows'} out."
+        f"Fetch bars of that time, or leave the {'row' if len(unmatched) == 1 else 'rows'} out."
         if beyond
         else "Are they another symbol's, interval's or exchange's?"
     )
     return BadFileError(
         f"Expected every row at one of the {len(bars):,} {bars.interval} bars of {bars.symbol} from {first} to {last}, "
-        f"got {len(wrong):,} of {len(times):,} elsewhere, first {_moment(stamp)} in row {row}. {hint}"
+        f"got {len(unmatched):,} of {len(times):,} elsewhere, first {_moment(stamp)} in row {row}. {hint}"
     )
 
 

@@ -78,8 +78,8 @@ def _replays(
             del history
             of_members = allocator.member_shares(part, thresholds=trades.thresholds)
             for (model, member), (shares, _) in of_members.items():
-                same = np.array_equal(shares[: past.sum()], trades.shares[model, member][past])
-                yield f"shares of {model} change when what follows {day(cut)} is {how}", same
+                unchanged = np.array_equal(shares[: past.sum()], trades.shares[model, member][past])
+                yield f"shares of {model} change when what follows {day(cut)} is {how}", unchanged
 
 
 def _cut_off(bars: pd.DataFrame, later: Flags) -> pd.DataFrame:

@@ -139,8 +139,8 @@ def traded_value(bars: pd.DataFrame, market: PanelMarket, *, described: Mapping[
         money = np.bincount(session, weights=(symbol_bars["close"] * symbol_bars["volume"]).to_numpy(np.float64))[
             session
         ]
-        _, there, symbol_rows = np.intersect1d(market.time, opened, assume_unique=True, return_indices=True)
-        value[place, there] = money[symbol_rows]
+        _, column, symbol_rows = np.intersect1d(market.time, opened, assume_unique=True, return_indices=True)
+        value[place, column] = money[symbol_rows]
     return value
 
 
@@ -162,11 +162,11 @@ def _decay(forecasts: Mapping[str, Floats], ranked: RankedRows, *, later: Floats
     """Of each model the rank information coefficient with the return over more and more bars, by that number."""
     decay: dict[str, dict[str, float]] = {model: {} for model in forecasts}
     for column, lag in enumerate(DECAY):
-        there = np.flatnonzero(np.isfinite(later[:, column]))
-        moment = np.unique(ranked.moment[there], return_inverse=True)[1]
-        part = RankedRows(moment=moment, session=ranked.session[there], outcome=later[there, column])
+        valid = np.flatnonzero(np.isfinite(later[:, column]))
+        moment = np.unique(ranked.moment[valid], return_inverse=True)[1]
+        part = RankedRows(moment=moment, session=ranked.session[valid], outcome=later[valid, column])
         for model, forecast in forecasts.items():
-            decay[model][str(lag)] = float(daily_rank_ic(forecast[there], part)[1].mean()) if len(there) else 0.0
+            decay[model][str(lag)] = float(daily_rank_ic(forecast[valid], part)[1].mean()) if len(valid) else 0.0
     return decay
 
 

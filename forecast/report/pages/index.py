@@ -44,7 +44,7 @@ def write_index(runs: Sequence[Run], *, folder: Path, calibrations: Sequence[Pow
     listed = [
         (run, summary_of[run.folder.parent, run.name]) for run in runs if (run.folder.parent, run.name) in summary_of
     ]
-    usual = _usual_settings([summary for _, summary in listed])
+    common = _common_settings([summary for _, summary in listed])
     backtest_of = {
         place: backtest_rows(place, [summary for run, summary in listed if run.folder.parent == place])
         for place in places
@@ -53,7 +53,7 @@ def write_index(runs: Sequence[Run], *, folder: Path, calibrations: Sequence[Pow
     rows, verdicts = [], []
     for run, summary in listed:
         backtest = backtest_of[run.folder.parent][run.name]
-        rows.append(_row(summary, backtest, usual=usual, pages=pages))
+        rows.append(_row(summary, backtest, common=common, pages=pages))
         if backtest.verdict is not None:
             verdicts.append((run.name, summary.symbol, backtest.verdict))
     controls = [
@@ -88,14 +88,14 @@ def _portfolios(runs: Path, *, folder: Path) -> list[dict[str, str]]:
 
 
 def _row(
-    summary: RunSummary, backtest: BacktestRow, *, usual: Mapping[str, str], pages: Collection[str]
+    summary: RunSummary, backtest: BacktestRow, *, common: Mapping[str, str], pages: Collection[str]
 ) -> dict[str, Any]:
     """A row of the list. pages: names of the files that can be linked to."""
     page = f"{summary.run}.html"
     older = [(name, backtest_page(summary.run, name)) for name in reversed(summary.backtests[:-1])]
     settings = ", ".join(
         f"{name.replace('_', ' ')} {_brief(summary.settings[name])}"
-        for name, value in usual.items()
+        for name, value in common.items()
         if name in summary.settings and formatting.value(summary.settings[name]) != value
     )
     labels = " · ".join(filter(None, (summary.experiment, " ".join(f"#{tag}" for tag in summary.tags), summary.note)))
@@ -135,7 +135,7 @@ def _number(value: float | None, write: Any) -> tuple[str, str]:
     return ("", formatting.DASH) if value is None else (f"{value:.6g}", write(value))
 
 
-def _usual_settings(listed: Sequence[RunSummary]) -> dict[str, str]:
+def _common_settings(listed: Sequence[RunSummary]) -> dict[str, str]:
     """The settings in which these runs differ, each with the value that most of them have."""
     readable = [summary for summary in listed if summary.settings]
     return {

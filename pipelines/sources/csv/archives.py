@@ -35,15 +35,15 @@ def members(path: Path) -> list[Path]:
     name = path.relative_to(archive).as_posix()
     with kinds.readable(archive):
         inside = _named(archive, archive.stat().st_size, archive.stat().st_mtime_ns)
-    same = [
+    matches = [
         place for other, place in inside.items() if name.lower() in (other.lower(), PurePosixPath(other).name.lower())
     ]
-    if len(same) != 1:
-        some = ", ".join(quoted(other) for other in list(inside)[:8]) + (", ..." if len(inside) > 8 else "")
+    if len(matches) != 1:
+        names = ", ".join(quoted(other) for other in list(inside)[:8]) + (", ..." if len(inside) > 8 else "")
         raise BadFileError(
-            f"Expected a file of the archive {quoted(archive)} ({some}), got {quoted(name)}. Name one of these."
+            f"Expected a file of the archive {quoted(archive)} ({names}), got {quoted(name)}. Name one of these."
         )
-    return same
+    return matches
 
 
 def origin(path: Path) -> Path:

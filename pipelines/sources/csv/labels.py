@@ -12,7 +12,9 @@ Labels = NDArray[np.object_]
 _JUMP = 0.25  # of a logarithm of prices
 _LEAST_ROWS = 3  # a label, on average: row numbers, volumes and counts of trades come again less often
 _SHARED = 0.2  # of the times: those at which rows of two labels stand
-_SAME = 0.1  # of a logarithm: a jump by as much as the number changes, as beside a factor or the shares outstanding
+_NEAR_CHANGE = (
+    0.1  # of a logarithm: a jump by as much as the number changes, as beside a factor or the shares outstanding
+)
 _GAP = 1.1  # between the prices of two labels
 _TURNS = 4  # how often labels come by turns, on average, in trades of several symbols
 
@@ -48,7 +50,7 @@ def are_of_several(labels: Labels, times: Times, prices: Floats, *, name: str, k
     values = np.array([float(word or 0) for word in words])[codes]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.log(values[changed] / values[changed - 1])
-    factor = (np.abs(jumps - ratio) < _SAME) | (np.abs(jumps + ratio) < _SAME)
+    factor = (np.abs(jumps - ratio) < _NEAR_CHANGE) | (np.abs(jumps + ratio) < _NEAR_CHANGE)
     several = far & ~factor
     return bool(np.any(several) if vocabulary.NUMBERED.search(name) else np.all(several))
 

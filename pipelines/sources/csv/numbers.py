@@ -191,9 +191,9 @@ def _floats(
         text, fractions = _without_fractions(text)
     number = pc.match_substring_regex(text, _NUMBER[mark])
     number = pc.and_(number, pc.match_substring_regex(text, r"\d"))
-    wrong = pc.fill_null(pc.invert(pc.or_(number, pc.match_substring_regex(text, _WORDS))), False)
-    if pc.any(wrong).as_py():
-        row = pc.index(wrong, True).as_py()
+    invalid = pc.fill_null(pc.invert(pc.or_(number, pc.match_substring_regex(text, _WORDS))), False)
+    if pc.any(invalid).as_py():
+        row = pc.index(invalid, True).as_py()
         other = "" if mark == "." else " with a decimal comma"
         hint = next((hint for cell, hint in _HINTS.items() if re.fullmatch(cell, text[row].as_py())), "")
         raise where.bad(row, str(cells[row].as_py()), expected=f"a number{other}", hint=hint)

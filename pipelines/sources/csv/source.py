@@ -175,9 +175,9 @@ def _of_exchange(
         return frame, places, ()
     chosen = (frame["exchange"] == exchange).to_numpy().astype(np.bool_)
     if not np.any(chosen):
-        there = ", ".join(quoted(name) for name in frame["exchange"].dropna().unique()[:12])
+        exchanges = ", ".join(quoted(name) for name in frame["exchange"].dropna().unique()[:12])
         raise BadFileError(
-            f"{path}: Expected rows of the exchange {exchange!r}, got those of {there}. "
+            f"{path}: Expected rows of the exchange {exchange!r}, got those of {exchanges}. "
             "Name one of these with --exchange."
         )
     note = f"{np.count_nonzero(~chosen):,} rows of other exchanges left out"
@@ -198,8 +198,8 @@ def _tape(
     quotes = None
     if quoted:
         own = (frame["bid"].notna() & frame["ask"].notna()).to_numpy()
-        some = dict(market) | {"places": places.chosen(own)}
-        quotes, report = cleaning.quotes(frame[own].reset_index(drop=True), symbol=symbol, **some)
+        options = dict(market) | {"places": places.chosen(own)}
+        quotes, report = cleaning.quotes(frame[own].reset_index(drop=True), symbol=symbol, **options)
         traded = frame["price"].notna().to_numpy() if "price" in frame else np.zeros(len(frame), np.bool_)
         if not np.any(traded):
             none = ("no row with a price: quotes only",) if "price" in frame else ()

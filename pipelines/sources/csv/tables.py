@@ -273,9 +273,9 @@ def _dates_of_clocks(time: Any, *, daily: bool) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    for pattern, usual, applies in _CLOCKS:
+    for pattern, replacement, applies in _CLOCKS:
         if (daily or applies) and len(time) and pc.any(pc.match_substring_regex(time, pattern)).as_py():
-            time = pc.replace_substring_regex(time, pattern, usual)
+            time = pc.replace_substring_regex(time, pattern, replacement)
     if daily and len(time) and pc.all(pc.match_substring_regex(time, _SPREADSHEET_DAY)).as_py():
         days = pc.floor(time.cast(pa.float64())).cast(pa.int32())
         if (pc.max(days).as_py() or 0) < _SPREADSHEET_1970:

@@ -123,12 +123,12 @@ def _table(node: Any) -> list[Any] | None:
     tables = {name: rows for name, value in node.items() if (rows := _table(value))}
     tables = {name: tables[name] for name in _INSIDE if name in tables} or tables
     longest = max(tables.values(), key=len, default=None)
-    same = {name: rows for name, rows in tables.items() if longest and _are_alike(rows[0], longest[0])}
-    if len(same) < 2:
+    alike_tables = {name: rows for name, rows in tables.items() if longest and _are_alike(rows[0], longest[0])}
+    if len(alike_tables) < 2:
         return longest
     return [
         {"symbol": name, **row} if isinstance(row, dict) else [name, *row]
-        for name, rows in same.items()
+        for name, rows in alike_tables.items()
         for row in rows
     ]
 

@@ -93,9 +93,9 @@ def _blanks(first: bytes) -> re.Pattern[bytes] | None:
         return None
     for pattern in (_WIDE, _ANY):
         counts = [len(pattern.split(line)) for line in lines]
-        usual = max(set(counts), key=counts.count)
-        few = [count for count in counts if count != usual]
-        if usual >= 4 and len(few) <= max(2, len(lines) // 10) and max(counts) == usual:
+        width = max(set(counts), key=counts.count)
+        few = [count for count in counts if count != width]
+        if width >= 4 and len(few) <= max(2, len(lines) // 10) and max(counts) == width:
             return pattern
     return None
 

@@ -221,14 +221,14 @@ def resolve(name: str, names: Sequence[str], path: Path, needed: str) -> str:
     """
     if name in names:
         return name
-    same = [other for other in names if other.lower() == name.strip().lower()]
+    matches = [other for other in names if other.lower() == name.strip().lower()]
     letters = "".join(filter(str.isalnum, name.lower()))
-    same = same or [other for other in names if "".join(filter(str.isalnum, other.lower())) == letters != ""]
-    if len(same) != 1:
+    matches = matches or [other for other in names if "".join(filter(str.isalnum, other.lower())) == letters != ""]
+    if len(matches) != 1:
         raise BadFileError(
             f"{quoted(path)}: Expected the column {quoted(name)!r} for {needed}, got {listed(names)}. Use one of these."
         )
-    return same[0]
+    return matches[0]
 
 
 def listed(names: Sequence[str]) -> str:
@@ -242,11 +242,11 @@ def _is_identity(name: str) -> bool:
 def _check_one_of_each(picked: Mapping[str, str], names: Sequence[str], path: Path) -> None:
     """Raises where another column is called the same but for digits, signs, case or currency: Open beside Open.1."""
     for needed, name in picked.items():
-        same = [other for other in names if plain(_CURRENCY.sub("", other)) == plain(_CURRENCY.sub("", name))]
-        if len(set(same)) > 1:
+        namesakes = [other for other in names if plain(_CURRENCY.sub("", other)) == plain(_CURRENCY.sub("", name))]
+        if len(set(namesakes)) > 1:
             raise BadFileError(
-                f"{quoted(path)}: Expected one column of the {needed}, got {listed(same)}. "
-                f"Name the ones that you want, for example --column {needed}={quoted(same[0])!r}."
+                f"{quoted(path)}: Expected one column of the {needed}, got {listed(namesakes)}. "
+                f"Name the ones that you want, for example --column {needed}={quoted(namesakes[0])!r}."
             )
 
 
@@ -287,16 +287,16 @@ def _time(header: _Header) -> tuple[str, ...]:
 def _check_parts(time: Sequence[str], names: Sequence[str], path: Path) -> None:
     """Raises where another column is called like one that holds a part of the time: MM beside mm."""
     for name in time if len(time) > 2 else ():
-        if len(same := [other for other in names if plain(other) == plain(name)]) > 1:
+        if len(namesakes := [other for other in names if plain(other) == plain(name)]) > 1:
             raise BadFileError(
-                f"{quoted(path)}: Expected one column of each part of a date, got {listed(same)}. Call them year, "
+                f"{quoted(path)}: Expected one column of each part of a date, got {listed(namesakes)}. Call them year, "
                 "month, day, hour, minute and second in the header."
             )
 
 
 def _parts(by_plain_name: Mapping[str, str]) -> tuple[str, ...]:
     """Year, month and day in columns of their own, or a date, each with the hour and what follows; () without them."""
-    there = {
+    parts = {
         part: by_plain_name[name]
         for part, names in vocabulary.PARTS.items()
         for name in reversed(names)
@@ -304,25 +304,25 @@ def _parts(by_plain_name: Mapping[str, str]) -> tuple[str, ...]:
     }
     if (
         "min" in by_plain_name
-        and "minute" not in there
+        and "minute" not in parts
         and (set(vocabulary.BARS["low"]) - {"min"}) & set(by_plain_name)
     ):
-        there["minute"] = by_plain_name["min"]
+        parts["minute"] = by_plain_name["min"]
     date = next((by_plain_name[name] for name in vocabulary.DATES if name in by_plain_name), None)
     if date is not None:
-        return (date, *_clock_parts(there)) if "hour" in there else ()
+        return (date, *_clock_parts(parts)) if "hour" in parts else ()
     full = set(vocabulary.TIMES) - {*vocabulary.CLOCKS, *vocabulary.PARTS["day"], "t"}
-    if full & set(by_plain_name) or not {"year", "month", "day"} <= set(there):
+    if full & set(by_plain_name) or not {"year", "month", "day"} <= set(parts):
         return ()
     clocks = [by_plain_name[name] for name in vocabulary.CLOCKS if name in by_plain_name]
-    own = _clock_parts(there) or tuple(clocks[:1])
-    return (there["year"], there["month"], there["day"], *own)
+    own = _clock_parts(parts) or tuple(clocks[:1])
+    return (parts["year"], parts["month"], parts["day"], *own)
 
 
-def _clock_parts(there: Mapping[str, str]) -> tuple[str, ...]:
-    if "hour" not in there:
+def _clock_parts(parts: Mapping[str, str]) -> tuple[str, ...]:
+    if "hour" not in parts:
         return ()
-    return (there["hour"], *(there[name] for name in ("minute", "second") if name in there))
+    return (parts["hour"], *(parts[name] for name in ("minute", "second") if name in parts))
 
 
 def _zone(time: Sequence[str]) -> str | None:

@@ -73,42 +73,42 @@ def choose(
         own = values if rows is None else values[rows]
         unique = sorted({str(value) for value in own})
         if len(unique) > 1:
-            some = ", ".join(quoted(value[:30]) or "nothing" for value in unique[:8]) + (
+            examples = ", ".join(quoted(value[:30]) or "nothing" for value in unique[:8]) + (
                 ", ..." if len(unique) > 8 else ""
             )
             many = "" if not _is_symbol(name) or several else ", or fetch several symbols at once by these names"
             if name in events:
                 trades = next((value for value in unique if value.upper().startswith("T")), unique[0])
                 raise BadFileError(
-                    f"{path}: Expected rows of one kind, got {len(unique):,} in column {quoted(name)!r} ({some}). "
+                    f"{path}: Expected rows of one kind, got {len(unique):,} in column {quoted(name)!r} ({examples}). "
                     f"Choose one with --where {_quoted(name, trades)}."
                 )
             example = _quoted(name, next((value for value in unique if value), ""))
             raise BadFileError(
                 f"{path}: Expected prices of one symbol, got {len(unique):,} values in column {quoted(name)!r} "
-                f"({some}). Choose one with --where {example}{many}."
+                f"({examples}). Choose one with --where {example}{many}."
             )
     return rows, notes
 
 
 def _of_symbol(identities: Identities, symbol: str, *, path: str) -> NDArray[np.bool_] | None:
-    there: dict[str, None] = {}
+    symbols: dict[str, None] = {}
     for name, values in identities.columns.items():
         if not _is_symbol(name):
             continue
         if isinstance(values, str):
             if values.strip().upper() == symbol:
                 return None
-            there[values] = None
+            symbols[values] = None
             continue
         rows: NDArray[np.bool_] = np.array([str(value).strip().upper() == symbol for value in values], np.bool_)
         if np.any(rows):
             return rows
-        there |= dict.fromkeys(str(value) for value in values[:100_000])
-    some = ", ".join(quoted(value[:30]) for value in list(there)[:12]) or "no column of symbols"
+        symbols |= dict.fromkeys(str(value) for value in values[:100_000])
+    examples = ", ".join(quoted(value[:30]) for value in list(symbols)[:12]) or "no column of symbols"
     raise BadFileError(
-        f"{path}: Expected rows of {symbol}, got {some}. Name symbols as the file does, one a command with --where, or "
-        "a file a symbol with --file 'folder/{symbol}.csv'."
+        f"{path}: Expected rows of {symbol}, got {examples}. Name symbols as the file does, one a command with "
+        "--where, or a file a symbol with --file 'folder/{symbol}.csv'."
     )
 
 

@@ -159,10 +159,10 @@ def _delimiter(texts: Sequence[str], quote: str, names: frozenset[str]) -> str:
     for delimiter in _DELIMITERS:
         rows = [split(text, delimiter, quote) for text in texts]
         counts = Counter(map(len, rows))
-        usual, times = max(counts.items(), key=lambda item: (item[0] > 1, item[1]))
+        width, times = max(counts.items(), key=lambda item: (item[0] > 1, item[1]))
         names_there = max(sum(plain(cell) in names for cell in row) for row in rows)
-        own = (usual >= 3, names_there, usual >= 2 and times >= 0.8 * len(texts))
-        if own > score or (usual >= 2 and score == (False, 0, False)):
+        own = (width >= 3, names_there, width >= 2 and times >= 0.8 * len(texts))
+        if own > score or (width >= 2 and score == (False, 0, False)):
             best, score = delimiter, own
     return best
 

@@ -143,8 +143,8 @@ def _header_beside(own: Layout, options: Options) -> Layout | None:
     others = [path for path in dict.fromkeys((*options.beside[:2], *options.beside[-2:])) if path != own.path]
     for path in others if options.header is None else ():
         other = _layout_of(path, options.skip, path.stat().st_mtime_ns)
-        same = other is not None and (other.width, other.delimiter) == (own.width, own.delimiter)
-        if same and other is not None and other.names is not None and not other.tags:
+        same_layout = other is not None and (other.width, other.delimiter) == (own.width, own.delimiter)
+        if same_layout and other is not None and other.names is not None and not other.tags:
             return other
     return None
 
@@ -167,11 +167,11 @@ def _check_trades(plan: Plan, own: Layout) -> None:
     for name in sorted(free, key=plan.places.__getitem__):
         cells = {row[plan.places[name]].lower() for row in own.first if len(row) == own.width}
         if plain(name) in vocabulary.BOOK or (cells & vocabulary.NO_TRADES and plain(name) != "askbid"):
-            some = ", ".join(quoted(cell[:20]) for cell in sorted(cells)[:4])
+            examples = ", ".join(quoted(cell[:20]) for cell in sorted(cells)[:4])
             raise BadFileError(
-                f"{quoted(plan.path)}: Expected trades, or quotes with bid and ask in one row, got {some} in column "
-                f"{quoted(name)!r}, as orders and levels of a book have. Keep one kind with --where COLUMN=VALUE, or "
-                f"say that all are trades with --column price={quoted(plan.columns.values['price'])}."
+                f"{quoted(plan.path)}: Expected trades, or quotes with bid and ask in one row, got {examples} in "
+                f"column {quoted(name)!r}, as orders and levels of a book have. Keep one kind with --where "
+                f"COLUMN=VALUE, or say that all are trades with --column price={quoted(plan.columns.values['price'])}."
             )
 
 
@@ -213,9 +213,9 @@ def _tagged(own: Layout, options: Options) -> tuple[list[str], dict[str, int], O
     if len(tags) > 1:
         wish = next((value for name, value in options.where.items() if plain(name) in _TAGS), None)
         if wish is None or wish not in tags:
-            some = ", ".join(quoted(tag) for tag in tags[:8])
+            examples = ", ".join(quoted(tag) for tag in tags[:8])
             raise BadFileError(
-                f"{quoted(own.path)}: Expected prices of one symbol, got columns of {len(tags)} ({some}). "
+                f"{quoted(own.path)}: Expected prices of one symbol, got columns of {len(tags)} ({examples}). "
                 f"Choose one with --where Ticker={quoted(tags[0])}."
             )
         places_read = [n for n in range(len(names)) if own.tags[n] in ("", wish)]

@@ -271,10 +271,10 @@ def choose(name: str, *, names: Sequence[str] | None, rows: Sequence[Sequence[st
         if names is not None and shape.signature and shape.signature <= {plain(name) for name in names}:
             return shape
     if name != AUTO:
-        same = [shape for shape in SHAPES if shape.name == name and bool(shape.header) == (names is None)]
+        matches = [shape for shape in SHAPES if shape.name == name and bool(shape.header) == (names is None)]
         if name == "lean":
             return None  # on which one it is its scale depends
-        return same[0] if same else next(shape for shape in SHAPES if shape.name == name)
+        return matches[0] if matches else next(shape for shape in SHAPES if shape.name == name)
     return PLAIN if names is not None else None
 
 

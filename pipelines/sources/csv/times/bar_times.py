@@ -66,22 +66,22 @@ def daily(stamps: Stamps, *, tz: str | None, calendar: str, where: Column) -> tu
         return _dates(on_clock(stamps.utc, tz)), (f"dates on the clock of {tz}",)
     filled = stamps.utc[~np.isnat(stamps.utc)]
     hours = (filled - filled.astype("datetime64[D]")).astype("timedelta64[h]").astype(np.int64)
-    usual = int(np.median(hours)) if len(hours) else 0
+    hour = int(np.median(hours)) if len(hours) else 0
     today = _dates(stamps.utc)
-    if usual < 12:
+    if hour < 12:
         return today, ("dates of daily bars in UTC",)
     days, after = (day[~np.isnat(day)].astype("datetime64[D]") for day in (today, today + _DAY))
     closed, closed_after = (np.count_nonzero(~calendars.is_session(day, calendar)) for day in (days, after))
     if closed < closed_after:
-        return today, (f"times about {usual}:00 UTC taken as the dates on which they lie, which {calendar} trades on",)
+        return today, (f"times about {hour}:00 UTC taken as the dates on which they lie, which {calendar} trades on",)
     if closed_after < closed:
         return today + _DAY, (
-            f"times about {usual}:00 UTC taken as the start of the next date, which {calendar} trades on",
+            f"times about {hour}:00 UTC taken as the start of the next date, which {calendar} trades on",
         )
     raise ConfigError(
-        f"{quoted(where.path)}: Expected dates for daily bars, got times about {usual}:00 UTC, which may belong to "
+        f"{quoted(where.path)}: Expected dates for daily bars, got times about {hour}:00 UTC, which may belong to "
         "that date or to the next. Name the zone on whose clock they are dates, for example "
-        f"--tz {_ZONES.get(usual, 'America/New_York')}."
+        f"--tz {_ZONES.get(hour, 'America/New_York')}."
     )
 
 
@@ -173,18 +173,18 @@ def _check_daily(moments: Times, where: Column) -> None:
     steps = np.diff(np.unique(moments[~np.isnat(moments)]))
     if not len(steps):
         return
-    usual = np.median(steps)
-    if usual < np.timedelta64(12, "h"):
+    median = np.median(steps)
+    if median < np.timedelta64(12, "h"):
         step, _ = _usual_step(moments)
-        name = named(np.timedelta64(int(usual), "ns") if step is None else step)
-        minutes = int(usual / np.timedelta64(1, "m"))
+        name = named(np.timedelta64(int(median), "ns") if step is None else step)
+        minutes = int(median / np.timedelta64(1, "m"))
         raise ConfigError(
             f"{quoted(where.path)}: Expected dates for daily bars, got times of day about {minutes} minutes apart. "
             f"Name the interval, for example --interval {name}."
         )
-    near = (steps > 0.8 * usual) & (steps < 1.25 * usual)
-    if len(steps) >= _LEAST and usual > 4 * _DAY and np.mean(near) >= 0.8:
-        days = int(np.round(usual / _DAY))
+    near = (steps > 0.8 * median) & (steps < 1.25 * median)
+    if len(steps) >= _LEAST and median > 4 * _DAY and np.mean(near) >= 0.8:
+        days = int(np.round(median / _DAY))
         kind = {6: "weekly", 7: "weekly", 8: "weekly"}.get(days, "monthly" if 27 <= days <= 33 else f"{days}-day")
         raise ConfigError(
             f"{quoted(where.path)}: Expected bars 1d apart, got {kind} bars (usually {days} days apart). "

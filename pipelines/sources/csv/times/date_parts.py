@@ -34,8 +34,8 @@ def joined(parts: "Mapping[str, tuple[Column, pa.ChunkedArray]]") -> "pa.Chunked
 
     cells = {name: _cells(name, where, column) for name, (where, column) in parts.items()}
     empty = np.stack([column.is_null().to_numpy() for column in cells.values()])
-    if np.any(some := np.any(empty, axis=0) & ~np.all(empty, axis=0)):
-        row = int(np.argmax(some))
+    if np.any(partly_empty := np.any(empty, axis=0) & ~np.all(empty, axis=0)):
+        row = int(np.argmax(partly_empty))
         name = list(parts)[int(np.argmax(empty[:, row]))]
         raise parts[name][0].bad(row, "", expected=_CELLS[name][1], hint="Fill it in as in the other rows.")
     if "hour" not in cells:
@@ -53,9 +53,9 @@ def _cells(name: str, where: Column, column: "pa.ChunkedArray") -> "pa.ChunkedAr
     text = pc.if_else(pc.is_in(text, pa.array(EMPTY)), pa.scalar(None, pa.string()), text)
     if name != "second":
         text = pc.replace_substring_regex(text, r"\.0+$", "")  # whole numbers as pandas writes them beside a gap
-    wrong = pc.fill_null(pc.invert(pc.match_substring_regex(text, f"^(?:{pattern})$")), False)
-    if pc.any(wrong).as_py():
-        row = pc.index(wrong, True).as_py()
+    invalid = pc.fill_null(pc.invert(pc.match_substring_regex(text, f"^(?:{pattern})$")), False)
+    if pc.any(invalid).as_py():
+        row = pc.index(invalid, True).as_py()
         raise where.bad(row, text[row].as_py(), expected=expected)
     return text if name == "year" else _two_digits(text)
 

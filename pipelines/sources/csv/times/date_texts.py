@@ -112,8 +112,8 @@ def parse(text: "pa.ChunkedArray", *, where: Column, day_first: bool | None) -> 
     else:
         order, parts = _most(text)
     fits, empty = parts.is_valid().to_numpy(), text.is_null().to_numpy()
-    if np.any(wrong := ~fits & ~empty):
-        row = int(np.argmax(wrong))
+    if np.any(invalid := ~fits & ~empty):
+        row = int(np.argmax(invalid))
         zoned = "z" in _fields(parts) and bool(pc.all(pc.not_equal(pc.struct_field(parts, "z"), "")).as_py())
         like = "with a zone like the others" if zoned else "such as 2013-09-02 09:30:00.125"
         hint = _HINT_OF_CLOCKS if re.match(r"\d{1,2}:\d\d", text[row].as_py()) else _HINT
@@ -132,8 +132,8 @@ def parse(text: "pa.ChunkedArray", *, where: Column, day_first: bool | None) -> 
         year, order = year - _BUDDHIST, f"{order} (years of the Buddhist era)"
     days, exists = _days(year, month, day)
     clock, right = _clock(parts)
-    if np.any(wrong := fits & ~(exists & right)):
-        row = int(np.argmax(wrong))
+    if np.any(invalid := fits & ~(exists & right)):
+        row = int(np.argmax(invalid))
         expected = "a time of day that exists" if exists[row] else "a date that exists"
         hint = _HINT_OF_CALENDARS if 1300 <= year[row] < 1500 else f"Correct the file. {_HINT}"
         raise where.bad(row, text[row].as_py(), expected=expected, hint=hint)

@@ -50,8 +50,8 @@ class Stamps:
     def midnight(self) -> bool:
         """Whether each is a date, or the midnight of one on its own clock."""
         return all(  # a few of them first, which decide of most files
-            bool(np.all((some == some.astype("datetime64[D]")) | np.isnat(some)))
-            for some in (self.wall[:100], self.wall)
+            bool(np.all((times == times.astype("datetime64[D]")) | np.isnat(times)))
+            for times in (self.wall[:100], self.wall)
         )
 
 
@@ -152,9 +152,9 @@ def to_utc(wall: Times, tz: str | None, *, where: Column) -> Times:
     utc: Times = local.tz_convert(None).to_numpy().astype("datetime64[ns]")
     twice = np.flatnonzero(np.isnat(utc) & ~np.isnat(wall))
     if len(twice):
-        some = pandas.DatetimeIndex(wall[twice]).tz_localize(tz, ambiguous=~_second_pass(wall, twice))
+        resolved = pandas.DatetimeIndex(wall[twice]).tz_localize(tz, ambiguous=~_second_pass(wall, twice))
         utc = np.array(utc)
-        utc[twice] = some.tz_convert(None).to_numpy().astype("datetime64[ns]")
+        utc[twice] = resolved.tz_convert(None).to_numpy().astype("datetime64[ns]")
     return utc
 
 
@@ -215,8 +215,8 @@ def after_midnight(values: Floats, date: str, *, where: Column, unit: Unit | Non
             empty = np.iinfo(np.int64).min
             times: Times = midnight + np.where(np.isnan(since), empty, since).astype("timedelta64[ns]")
             return times
-    wrong = int(np.nanargmax(np.where(values < 0, np.inf, values)))
-    raise where.bad(wrong, f"{values[wrong]:.15g}", expected="a time after midnight (0 to 86,400 seconds)")
+    row = int(np.nanargmax(np.where(values < 0, np.inf, values)))
+    raise where.bad(row, f"{values[row]:.15g}", expected="a time after midnight (0 to 86,400 seconds)")
 
 
 def nanoseconds(column: Any) -> Times:
@@ -243,10 +243,10 @@ def _by_format(text: "pa.ChunkedArray", time_format: str, *, where: Column) -> S
             f"Expected a format of times such as '%d/%m/%Y %H:%M:%S', got {time_format[:40]!r}: "
             f"{str(error).splitlines()[0][:100]}."
         ) from None
-    wrong = np.flatnonzero(parsed.isna().to_numpy() & ~text.is_null().to_numpy())
-    if len(wrong):
+    invalid = np.flatnonzero(parsed.isna().to_numpy() & ~text.is_null().to_numpy())
+    if len(invalid):
         expected = f"a time of the format {time_format!r}"
-        raise where.bad(int(wrong[0]), text[int(wrong[0])].as_py(), expected=expected)
+        raise where.bad(int(invalid[0]), text[int(invalid[0])].as_py(), expected=expected)
     naive = parsed.dt.tz_convert(None) if parsed.dt.tz is not None else parsed
     wall: Times = naive.to_numpy().astype("datetime64[ns]")
     return Stamps(wall=wall, utc=wall if "%z" in time_format else None, unit=time_format)
@@ -279,8 +279,8 @@ def _since_1970(column: "pa.ChunkedArray", *, where: Column, latest: np.datetime
     possible = _possible(values, natural, latest)
     if len(np.unique(natural[filled])) > 1 or not np.all(possible[filled]):
         unit = _unit_of_each(values, natural, possible, filled, latest)
-    if np.any(wrong := filled & (unit < 0)):
-        row = int(np.argmax(wrong))
+    if np.any(impossible := filled & (unit < 0)):
+        row = int(np.argmax(impossible))
         expected = f"a time from {EARLIEST.astype('datetime64[D]')} to {latest.astype('datetime64[D]')}"
         raise where.bad(row, column[row].as_py(), expected=expected)
     factor = np.array(list(_UNITS.values()), np.int64)[np.maximum(unit, 0)]

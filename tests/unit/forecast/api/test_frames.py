@@ -25,7 +25,7 @@ def stored(workspace, symbol="ACME", interval="1d"):
     return Store(workspace.store).read_bars(symbol, interval=interval)
 
 
-def same(first, second):
+def equal(first, second):
     names = ("opened_at", "closed_at", "open", "high", "low", "close", "volume")
     return all(np.array_equal(getattr(first, name), getattr(second, name)) for name in names)
 
@@ -73,7 +73,7 @@ def test_the_same_bars_are_stored_whatever_the_frame_looks_like(form, workspace,
         "symbol": "ACME", "kind": "bars", "interval": "1d", "rows": len(DAYS), "first": "2023-01-03",
         "last": "2023-03-31", "currency": "", "calendar": "XNYS", "actions": 0, "notes": "",
     }  # fmt: skip
-    assert same(stored(workspace), stored(other))
+    assert equal(stored(workspace), stored(other))
     assert fc.add_bars("ACME", converted, workspace=workspace, progress=False)["rows"].item() == len(DAYS)
     assert len(stored(workspace)) == len(DAYS)
 
@@ -92,7 +92,7 @@ def test_intraday_bars_are_the_same_moments_in_every_zone(workspace):
         ("ENDS", minutes("UTC").shift(freq="min"), {"stamp": "end"}),
     ):
         fc.add_bars(symbol, frame, interval="1m", workspace=workspace, progress=False, **more)
-        assert same(stored(workspace, symbol, "1m"), stored(workspace, "UTC", "1m")), symbol
+        assert equal(stored(workspace, symbol, "1m"), stored(workspace, "UTC", "1m")), symbol
     with pytest.raises(fc.ForecastError, match=r"The frame: Expected the time zone of column 'time'.*tz America"):
         fc.add_bars("BAD", minutes("UTC").tz_localize(None), interval="1m", workspace=workspace)
     assert set(Store(workspace.store).catalogue()["symbol"]) == {"UTC", "TOKYO", "NAIVE", "ENDS"}

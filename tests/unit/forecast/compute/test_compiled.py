@@ -92,13 +92,13 @@ def test_a_file_that_cannot_be_written_whole_is_not_there(cache, tmp_path):
     resource = pytest.importorskip("resource")
     compiled.keep("tensorflow", run_folder(tmp_path / "first", lstm=b"one"))
     second = run_folder(tmp_path / "second", rnn=b"two")
-    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1, usual[1]))  # as on a disk that is full after the first byte
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, limit[1]))  # as on a disk that is full after the first byte
     try:
         compiled.keep("tensorflow", second)
         compiled.fetch("tensorflow", tmp_path / "third")
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert not list((tmp_path / "third").iterdir())
     (place,) = cache.iterdir()
     assert [path.suffix for path in place.iterdir()] == [".lstm"]

@@ -35,7 +35,7 @@ def test_no_other_width_is_nearer_to_the_lstm(units):
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "change",
     [
         {"units": 3_000_000_000},
         {"units": 0},
@@ -57,8 +57,8 @@ def test_no_other_width_is_nearer_to_the_lstm(units):
         {"model": ["lstm"]},
     ],
 )
-def test_a_description_that_asks_for_the_absurd_is_refused_before_anything_is_built(wrong):
-    described = {"model": "lstm", "steps": 7, "features": 8, "units": 5} | wrong
+def test_a_description_that_asks_for_the_absurd_is_refused_before_anything_is_built(change):
+    described = {"model": "lstm", "steps": 7, "features": 8, "units": 5} | change
     with pytest.raises(RunError, match="Expected"):
         Architecture.from_json(described)
 

@@ -13,7 +13,7 @@ def test_an_experiment_survives_its_json():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"),
+    ("change", "message"),
     [
         ({"window": 0}, "Expected window as a whole number from 1 to 5000, got 0"),
         ({"units": 3_000_000_000}, "Expected units as a whole number from 1 to 4096"),
@@ -55,14 +55,14 @@ def test_an_experiment_survives_its_json():
         ({"bars": 500}, "Expected bars as text, got 500"),
     ],
 )
-def test_an_impossible_experiment_says_what_was_needed(wrong, message):
+def test_an_impossible_experiment_says_what_was_needed(change, message):
     with pytest.raises(ForecastError, match=message):
-        Experiment.from_options({"symbol": "AAPL", **wrong})
+        Experiment.from_options({"symbol": "AAPL", **change})
 
 
 def test_every_setting_and_every_further_cause_changes_the_fingerprint():
     experiment = Experiment(symbol="AAPL")
-    same = Experiment(symbol="AAPL").fingerprint(data="x")
-    assert experiment.fingerprint(data="x") == same
-    assert experiment.fingerprint(data="y") != same
-    assert Experiment(symbol="AAPL", units=33).fingerprint(data="x") != same
+    fingerprint = Experiment(symbol="AAPL").fingerprint(data="x")
+    assert experiment.fingerprint(data="x") == fingerprint
+    assert experiment.fingerprint(data="y") != fingerprint
+    assert Experiment(symbol="AAPL", units=33).fingerprint(data="x") != fingerprint

@@ -32,7 +32,7 @@ COMMANDS = {
 NO_OPTION = {"panel", "membership", "costs", "spread"}
 MAKE = {configuration: configuration for configurations in COMMANDS.values() for configuration in configurations}
 MAKE[Experiment] = lambda **one: Experiment("AAPL", **one)
-WRONG = {
+INVALID = {
     "integer": [True, 2.5, "five", float("nan")], "number": [True, "half", float("nan"), float("inf"), [[1]]],
     "switch": [1, "true"], "text": [5, True], "date": [2010, "2010-13-01"], "moment": [5, "2010-01-01T25:00"],
     "texts": [[1], ["x", "x"]], "pairs": [5, ["price"]],
@@ -53,14 +53,14 @@ def wrong_values():
             for name, (declared, _) in settings_of(configuration).items():
                 if "data" in words and (name == "undo") == (words == "data show"):
                     continue
-                wrong = list(WRONG[declared.kind])
+                invalid = list(INVALID[declared.kind])
                 if declared.low is not None:
-                    wrong.append(declared.low if declared.open_low else declared.low - 1)
+                    invalid.append(declared.low if declared.open_low else declared.low - 1)
                 if declared.high is not None:
-                    wrong.append(declared.high if declared.open_high else declared.high + 1)
+                    invalid.append(declared.high if declared.open_high else declared.high + 1)
                 if declared.choices:
-                    wrong.append(["nope"] if declared.kind == "texts" else "nope")
-                for value in wrong:
+                    invalid.append(["nope"] if declared.kind == "texts" else "nope")
+                for value in invalid:
                     label = f"{words}-{configuration.__name__}-{name}-{value}"
                     yield pytest.param(words, configuration, name, value, id=label)
 

@@ -92,13 +92,13 @@ def slow_account(run, prices, policy, model):
         span, price = spans[symbol], float(own[symbol].loc[spans[symbol][0], "open"])
         o, w, t = [], [], []
         for at in times:
-            there = at in span
-            if there:
+            alive = at in span
+            if alive:
                 price = float(own[symbol].loc[at, "open"])
             o.append(price)
             w.append(weights.get((symbol, at), 0.0))
             before_or_after = at < span[0] or at > span[-1]
-            t.append(before_or_after or (there and (own[symbol].loc[at, "volume"] > 0 or at == span[-1])))
+            t.append(before_or_after or (alive and (own[symbol].loc[at, "volume"] > 0 or at == span[-1])))
         opens.append(o)
         targets.append(w[:-1])
         tradable.append(t)
@@ -231,9 +231,11 @@ def test_equal_probabilities_hold_nothing_on_two_sides_and_everything_on_one(tmp
     two = evaluate(run, rules=TradingConfig(policy="top-bottom:2", costs=COSTS))
     assert not two.ledger[two.ledger["model"] == "lstm"]["position"].any()
     one = evaluate(run, rules=TradingConfig(policy="top:2", costs=COSTS))
-    same = one.ledger[one.ledger["member"] == ENSEMBLE].pivot(index="time", columns="model", values="net_return")
-    days_without_gaps = same.index < pd.Timestamp(prices["A"].opened_at[320], tz="UTC")
-    np.testing.assert_allclose(same["lstm"][days_without_gaps], same["buy_and_hold"][days_without_gaps], atol=1e-12)
+    returns = one.ledger[one.ledger["member"] == ENSEMBLE].pivot(index="time", columns="model", values="net_return")
+    days_without_gaps = returns.index < pd.Timestamp(prices["A"].opened_at[320], tz="UTC")
+    np.testing.assert_allclose(
+        returns["lstm"][days_without_gaps], returns["buy_and_hold"][days_without_gaps], atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("horizon", [1, 5, 20])
@@ -504,7 +506,7 @@ def test_every_policy_replayed_without_the_future_or_with_another_gives_the_same
     trades = accounts.panel_trades(rows, small.validation(), allocator=allocator)
     replayed = list(lookahead_audit._replays(trades, bars, rules=rules, described=described))
     assert len(replayed) == 4
-    assert all(same for _, same in replayed)
+    assert all(unchanged for _, unchanged in replayed)
     honest = shares.panel_shares
 
     def ahead(probability, symbol, *args, **options):
@@ -513,4 +515,6 @@ def test_every_policy_replayed_without_the_future_or_with_another_gives_the_same
 
     monkeypatch.setattr(shares, "panel_shares", ahead)
     trades = accounts.panel_trades(rows, small.validation(), allocator=allocator)
-    assert not all(same for _, same in lookahead_audit._replays(trades, bars, rules=rules, described=described))
+    assert not all(
+        unchanged for _, unchanged in lookahead_audit._replays(trades, bars, rules=rules, described=described)
+    )

@@ -171,9 +171,9 @@ def test_a_stored_path_network_predicts_the_same_digits_and_needs_its_deviation(
     stored = {"ends": windows.ends[fold.test[:2]], "scaler": scaler, "architecture": chosen, "parameters": parameters}
     again = fitting.predict(windows.values, **stored, deviation=member.deviation)
     np.testing.assert_array_equal(again, member.probability[:2])
-    for wrong in (None, 0.0, float("nan"), "1"):
+    for deviation in (None, 0.0, float("nan"), "1"):
         with pytest.raises(RunError, match="Expected a deviation above 0 for gru_encoder_decoder"):
-            fitting.predict(windows.values, **stored, deviation=wrong)
+            fitting.predict(windows.values, **stored, deviation=deviation)
 
 
 @pytest.mark.parametrize("model", ["simple_rnn", pytest.param("lstm", marks=pytest.mark.slow)])

@@ -79,8 +79,8 @@ def test_money_of_accounts_that_are_alike_or_idle_is_no_chance(context: PageCont
             {**metrics, "verdict": replace(verdict, comparisons=tuple(changed)).to_json()}, symbol="WALK"
         ).money
 
-    same = money(difference=0.0, reason="no_variation")
-    assert same == "Money: inconclusive. The LSTM and the SimpleRNN earned the same after costs."
+    sentence = money(difference=0.0, reason="no_variation")
+    assert sentence == "Money: inconclusive. The LSTM and the SimpleRNN earned the same after costs."
     assert money(reason="never_traded").endswith(
         "without compounding; not tested: one of the two never held a position."
     )

@@ -51,10 +51,10 @@ def test_truncated_weights_are_refused_whether_their_sha256_fits_or_not(run):
 
 @pytest.mark.parametrize("other", [("lstm", 1, 1), ("lstm", 0, 0), ("simple_rnn", 1, 0)])
 def test_files_swapped_between_members_are_refused(run, other):
-    for here, there in ((run.member(*TASK), run.member(*other)), (beside(run), beside(run, other))):
+    for here, swapped in ((run.member(*TASK), run.member(*other)), (beside(run), beside(run, other))):
         aside = here.read_bytes()
-        here.write_bytes(there.read_bytes())
-        there.write_bytes(aside)
+        here.write_bytes(swapped.read_bytes())
+        swapped.write_bytes(aside)
         with pytest.raises(RunError, match=r"not the ones that were saved|Expected (model|fold|seed) "):
             opened(run)
 

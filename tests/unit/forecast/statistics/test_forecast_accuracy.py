@@ -50,10 +50,10 @@ def test_correlation_with_the_last_return() -> None:
 
 
 def test_ties_in_time_are_different_decisions() -> None:
-    same = pd.to_datetime(["2020-01-01"] * 4, utc=True)
+    times = pd.to_datetime(["2020-01-01"] * 4, utc=True)
     rows = pd.DataFrame(
         {
-            "model": "lstm", "seed": [0, 0, 1, 1], "decided_at": same, "entry_at": same, "exit_at": same,
+            "model": "lstm", "seed": [0, 0, 1, 1], "decided_at": times, "entry_at": times, "exit_at": times,
             "target": [1.0, 0.0, 1.0, 0.0], "probability": [0.8, 0.2, 0.6, 0.4],
         }
     )  # fmt: skip

@@ -67,15 +67,15 @@ def test_empyrical_agrees_where_its_conventions_are_ours(net: list[float], bars_
         position=np.append(np.ones(len(returns)), 0.0), gross_return=rows, cost=np.zeros(len(rows)), net_return=rows,
     )  # fmt: skip
     result = performance(account, bars_per_year=bars_per_year)
-    same = {"annualization": bars_per_year}
+    yearly = {"annualization": bars_per_year}
     assert result["total_return"] == pytest.approx(empyrical.cum_returns_final(returns))
     assert result["max_drawdown"] == pytest.approx(empyrical.max_drawdown(returns), abs=1e-12)
-    assert result["annual_return"] == pytest.approx(empyrical.annual_return(returns, **same), abs=1e-12)
-    assert result["volatility"] == pytest.approx(empyrical.annual_volatility(returns, **same), abs=1e-12)
+    assert result["annual_return"] == pytest.approx(empyrical.annual_return(returns, **yearly), abs=1e-12)
+    assert result["volatility"] == pytest.approx(empyrical.annual_volatility(returns, **yearly), abs=1e-12)
     if np.ptp(returns) > 0:
-        assert result["sharpe"] == pytest.approx(empyrical.sharpe_ratio(returns, **same), rel=1e-6)
+        assert result["sharpe"] == pytest.approx(empyrical.sharpe_ratio(returns, **yearly), rel=1e-6)
     if returns.min() < 0:
-        assert result["sortino"] == pytest.approx(empyrical.sortino_ratio(returns, **same), rel=1e-6)
+        assert result["sortino"] == pytest.approx(empyrical.sortino_ratio(returns, **yearly), rel=1e-6)
 
 
 def test_a_week_is_not_annualised() -> None:

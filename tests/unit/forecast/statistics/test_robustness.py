@@ -257,8 +257,8 @@ def test_arch_agrees_on_the_model_confidence_set(edge: float) -> None:
 
 
 def test_strategies_that_never_differ_stay_together() -> None:
-    same = np.repeat(market(0.0)[:, :1], 2, axis=1)
-    assert confidence_set(same, "ab", block=1.0, draws=500, rng=np.random.default_rng(0)) == {"a": 1.0, "b": 1.0}
+    returns = np.repeat(market(0.0)[:, :1], 2, axis=1)
+    assert confidence_set(returns, "ab", block=1.0, draws=500, rng=np.random.default_rng(0)) == {"a": 1.0, "b": 1.0}
 
 
 def test_a_few_lucky_days_rule_nobody_out() -> None:

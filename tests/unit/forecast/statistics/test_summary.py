@@ -176,9 +176,9 @@ def with_validation(predictions: pd.DataFrame, *, rate: float, probability: floa
     ledgers, _ = experiment()
     rises = np.arange(100) < 100 * rate
     validation = pd.DataFrame({"symbol": "TEST", "fold": 0, "target": rises.astype(float)})
-    same = predictions.assign(probability=probability)
+    constant = predictions.assign(probability=probability)
     result = summarise(
-        ledgers, same, bars_per_year=252, sessions=ledgers[0].time.astype("datetime64[D]"), config={},
+        ledgers, constant, bars_per_year=252, sessions=ledgers[0].time.astype("datetime64[D]"), config={},
         validation=validation,
     )  # fmt: skip
     caveats: list[dict[str, object]] = result["verdict"]["caveats"]

@@ -86,9 +86,9 @@ def test_a_report_says_what_was_measured_for_the_same_experiment(tmp_path: Path)
     run = build_run(tmp_path / "runs", bars=500)
     context = gather(run, backtest="default")
     assert power_section.measured(context, []) == ""
-    same = replace(context, about={**context.about, "config": Experiment(symbol="AAPL").to_json()})
+    like_the_study = replace(context, about={**context.about, "config": Experiment(symbol="AAPL").to_json()})
     study = power_study(tmp_path / "abc")
-    sentence = power_section.measured(same, [study])
+    sentence = power_section.measured(like_the_study, [study])
     assert "where nothing is planted a claim was made in at most 5.0 % of the markets" in sentence
     assert "was found with 80 % power from a correlation of 0.15" in sentence
     assert power_section.measured(context, [study]) == ""  # trained on other features

@@ -156,7 +156,7 @@ def test_precision_and_recall_on_the_repaired_yahoo_histories(shared: Path) -> N
             continue
         bars, every, table = from_yahoo(path)
         flagged = np.any(wrong_by(bars, every) != 1, axis=0)
-        wrong = quality_checks.wrong_dividends(bars, every) != 1
+        misscaled = quality_checks.wrong_dividends(bars, every) != 1
         fixed = path.with_name(path.name.replace(".csv", "-fixed.csv"))
         truth, paid = np.zeros(len(bars), bool), np.zeros(len(every), bool)
         if fixed.exists():
@@ -166,7 +166,7 @@ def test_precision_and_recall_on_the_repaired_yahoo_histories(shared: Path) -> N
             truth = np.any(np.abs(ratio - 1) > 0.01, axis=1)
             chosen = np.isin(bars.opened_at, every.ex_at)
             paid = np.abs(table["Dividends"].to_numpy() - right["Dividends"].fillna(0).to_numpy())[chosen] > 1e-6
-        dividends += [np.sum(wrong & paid), np.sum(wrong & ~paid), np.sum(~wrong & paid)]
+        dividends += [np.sum(misscaled & paid), np.sum(misscaled & ~paid), np.sum(~misscaled & paid)]
         if "-bad-div" in path.name:  # a pair that mends dividends alone and leaves errors of price as they are
             unmended += [(path.name.split("-1d")[0], int(flagged.sum()))] if flagged.any() else []
         else:

@@ -86,14 +86,14 @@ def test_ranks_and_distances_are_those_of_scipy_and_numpy(table):
     values = np.array([[np.nan if cell is None else float(cell) for cell in row] for row in table])
     compared = compare({str(column): bars_of(values[:, column]) for column in range(4)})
     for day, row in enumerate(values):
-        there = ~np.isnan(row)
-        count = int(there.sum())
+        present = ~np.isnan(row)
+        count = int(present.sum())
         expected = np.full(4, np.nan)
         if count:
-            expected[there] = (rankdata(row[there]) - 1.0) / (count - 1) if count > 1 else 0.5
+            expected[present] = (rankdata(row[present]) - 1.0) / (count - 1) if count > 1 else 0.5
         for column in range(4):
             np.testing.assert_allclose(compared[str(column)]["rank"][day], expected[column])
-            distance = row[column] - np.median(row[there]) if there[column] else np.nan
+            distance = row[column] - np.median(row[present]) if present[column] else np.nan
             np.testing.assert_allclose(compared[str(column)]["relative"][day], distance)
 
 
@@ -122,9 +122,9 @@ def test_a_covariate_is_joined_as_of_the_close():
     bars = random_walk(bars=60, seed=0)
     spy = dataclasses.replace(random_walk(bars=60, seed=1), symbol="SPY")
     own = features.compute(spy, names=("return", "range"))
-    same = covariates.join(bars, spy, names=("return", "range"))
-    assert list(same) == ["SPY:return", "SPY:range"]
-    np.testing.assert_array_equal(same["SPY:return"], own[:, 0])
+    joined = covariates.join(bars, spy, names=("return", "range"))
+    assert list(joined) == ["SPY:return", "SPY:range"]
+    np.testing.assert_array_equal(joined["SPY:return"], own[:, 0])
     a_day_old = covariates.join(bars, later(spy, 1), names=("return", "range"))
     assert np.isnan(a_day_old["SPY:range"][0])
     np.testing.assert_array_equal(a_day_old["SPY:range"][1:], own[:-1, 1])

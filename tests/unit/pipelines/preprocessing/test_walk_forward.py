@@ -190,9 +190,9 @@ def test_planned_blocks_lie_where_they_will_lie_and_begin_with_5_rows():
     for count, tested in ((604, [200]), (605, [200, 5]), (800, [200, 200]), (1_000, [200, 200, 200])):
         folds = walk_forward(every(24, moments=count), folds=3, planned=1_000)
         assert [len(fold.test) for fold in folds] == tested
-        for fold, same in zip(folds, full, strict=False):
-            np.testing.assert_array_equal(fold.train, same.train)
-            assert (fold.number, fold.test[0]) == (same.number, same.test[0])
+        for fold, planned in zip(folds, full, strict=False):
+            np.testing.assert_array_equal(fold.train, planned.train)
+            assert (fold.number, fold.test[0]) == (planned.number, planned.test[0])
 
 
 def test_decisions_of_one_moment_are_in_one_block():

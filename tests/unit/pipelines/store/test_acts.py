@@ -16,7 +16,7 @@ from pipelines.store.store import Store
 from tests.helpers.market_examples import actions, daily_bars
 
 RIGHT = daily_bars([10, 11, 12, 13])
-WRONG = replace(RIGHT, close=RIGHT.close * 1.01)
+MISSCALED = replace(RIGHT, close=RIGHT.close * 1.01)
 PAID = actions(RIGHT, {1: (0.3, 1.0), 2: (0.0, 2.0)})
 TOO_MUCH = replace(PAID, dividend=PAID.dividend * 100)
 
@@ -25,13 +25,13 @@ def state(store: Store, symbol: str = "XYZ") -> tuple[list[float], list[float]]:
     return store.read_bars(symbol).close.tolist(), store.read_actions(symbol).dividend.tolist()
 
 
-BEFORE, AFTER = (WRONG.close.tolist(), [30.0, 0.0]), (RIGHT.close.tolist(), [0.3, 0.0])
+BEFORE, AFTER = (MISSCALED.close.tolist(), [30.0, 0.0]), (RIGHT.close.tolist(), [0.3, 0.0])
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     store = Store(tmp_path)
-    store.write(WRONG, TOO_MUCH)
+    store.write(MISSCALED, TOO_MUCH)
     return store
 
 
@@ -47,7 +47,7 @@ def test_undo_brings_prices_and_dividends_back(store: Store) -> None:
 
 def test_undo_of_an_act_on_dividends_alone(store: Store) -> None:
     version = store.version()
-    store.write(WRONG, PAID)
+    store.write(MISSCALED, PAID)
     assert store.version() == version + 1  # the act has a version of its own
     store.undo(version, "XYZ")
     assert state(store) == BEFORE
@@ -58,7 +58,7 @@ def test_undo_keeps_dividends_that_were_stored_before_the_act_and_after_the_vers
     store.write_actions(replace(PAID, dividend=np.array([7.0, 0.0])))
     store.write(RIGHT, PAID)
     store.undo(version, "XYZ")
-    assert state(store) == (WRONG.close.tolist(), [7.0, 0.0])
+    assert state(store) == (MISSCALED.close.tolist(), [7.0, 0.0])
 
 
 def test_undo_takes_later_bars_away_and_leaves_other_symbols(store: Store) -> None:
@@ -137,13 +137,13 @@ def test_a_removed_symbol_is_gone_and_undo_brings_it_back(store: Store) -> None:
 
 def test_versions_written_without_a_note_are_undone_by_their_times(tmp_path: Path) -> None:
     plain = Store(tmp_path)
-    rows: list[tuple[Bars, Actions]] = [(WRONG, TOO_MUCH), (RIGHT, PAID)]
+    rows: list[tuple[Bars, Actions]] = [(MISSCALED, TOO_MUCH), (RIGHT, PAID)]
     for bars, paid in rows:
         plain.write_actions(paid)
         plain._write(plain._bars, {"symbol": "XYZ", "frequency": "1d"}, _columns(bars), "opened_at")
     assert plain._actions_at(0) in (0, 1)  # both were there before the second commit of bars
     plain.undo(0, "XYZ")
-    assert plain.read_bars("XYZ").close.tolist() == WRONG.close.tolist()
+    assert plain.read_bars("XYZ").close.tolist() == MISSCALED.close.tolist()
 
 
 def _columns(bars: Bars) -> dict[str, np.ndarray]:

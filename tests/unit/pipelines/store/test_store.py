@@ -21,7 +21,7 @@ from tests.helpers.quoted_trades import quoted_trades
 _BARS = ("opened_at", "closed_at", "open", "high", "low", "close", "volume")
 
 
-def same(left: Bars | Ticks | Actions, right: Bars | Ticks | Actions, names: tuple[str, ...]) -> bool:
+def equal(left: Bars | Ticks | Actions, right: Bars | Ticks | Actions, names: tuple[str, ...]) -> bool:
     return all(np.array_equal(getattr(left, name), getattr(right, name)) for name in names)
 
 
@@ -39,7 +39,7 @@ def test_bars_come_back_raw_and_whole(tmp_path: Path) -> None:
     store, bars = Store(tmp_path), daily_bars([10, 11, 12.345678901234567])
     assert store.write_bars(bars) == 3
     back = store.read_bars("xyz")
-    assert same(back, bars, _BARS)
+    assert equal(back, bars, _BARS)
     assert (back.currency, back.calendar, back.interval, back.adjusted) == ("USD", "XNYS", "1d", "raw")
 
 
@@ -116,7 +116,7 @@ def test_actions_are_replaced_within_the_asked_time_even_by_none(tmp_path: Path)
     every = actions(bars, {1: (0.5, 1.0), 2: (0.0, 2.0)})
     assert len(store.read_actions("XYZ")) == 0
     store.write_actions(every)
-    assert same(store.read_actions("XYZ"), every, ("ex_at", "dividend", "split"))
+    assert equal(store.read_actions("XYZ"), every, ("ex_at", "dividend", "split"))
     store.write_actions(Actions.none("XYZ"), since=bars.opened_at[2], until=bars.opened_at[3])
     assert store.read_actions("XYZ").dividend.tolist() == [0.5]
 

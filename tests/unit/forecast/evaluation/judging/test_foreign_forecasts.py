@@ -106,10 +106,10 @@ def test_what_cannot_be_forecasts_is_refused(columns, message):
         read(pd.DataFrame(columns))
 
 
-@pytest.mark.parametrize("wrong", [None, 5, [1, 2], {"date": [1]}, np.zeros(3)])
-def test_something_else_than_a_frame_is_refused(wrong):
+@pytest.mark.parametrize("table", [None, 5, [1, 2], {"date": [1]}, np.zeros(3)])
+def test_something_else_than_a_frame_is_refused(table):
     with pytest.raises(BadFileError, match="Expected forecasts as a DataFrame"):
-        read(wrong)
+        read(table)
 
 
 def test_several_rows_of_headings_are_refused():
