@@ -49,7 +49,7 @@ def fetch(backend: str, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(OSError):  # it is compiled again
-        for path in _stored_files(_place(backend)):
+        for path in _stored_files(_make_folder(backend)):
             digest, _, name = path.name.partition(".")
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() == digest:
@@ -64,7 +64,7 @@ def keep(backend: str, folder: Path) -> None:
     The newest files stay, up to 128 MiB over all backends and versions.
     """
     with contextlib.suppress(OSError):  # a full disk, a home that cannot be written: nothing is kept
-        place = _place(backend)
+        place = _make_folder(backend)
         if place is None or not folder.is_dir():
             return
         remove_litter(place)
@@ -106,7 +106,7 @@ def _stored_files(place: Path | None) -> list[Path]:
     return [path for path in place.iterdir() if _FILE.fullmatch(path.name) and path.is_file()]
 
 
-def _place(backend: str) -> Path | None:
+def _make_folder(backend: str) -> Path | None:
     """The folder of what this machine compiles with this backend, made where it is missing; None: there is none.
 
     Raises:

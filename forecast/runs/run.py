@@ -153,7 +153,7 @@ class Run(SavedBacktests):
 
     def save_tuning(self, content: Mapping[str, Any]) -> None:
         """Adds to run.json the content that tuning tried and chose, before any member is trained with it."""
-        self._describe_as({**self.describe(), "tuning": content})
+        self._write_description({**self.describe(), "tuning": content})
 
     def paths(self) -> pd.DataFrame | None:
         """What networks that forecast a path said, and what came; None for a run without one."""
@@ -190,7 +190,7 @@ class Run(SavedBacktests):
         digests[CERTIFICATE] = digest(files[CERTIFICATE])
         diverged_members = {"diverged": [dict(member) for member in diverged]} if diverged else {}
         finished = {**diverged_members, "seconds": round(seconds, 1), FORMAT: CURRENT_FORMAT, FILES: digests}
-        self._describe_as({**self.describe(), **finished})
+        self._write_description({**self.describe(), **finished})
         for name, content in files.items():  # the predictions come last and say that the run is finished
             write_atomically(self.place(name), content)
         shutil.rmtree(self.folder / "members", ignore_errors=True)
@@ -201,7 +201,7 @@ class Run(SavedBacktests):
         weights = sorted(path for path in (self.folder / "weights").rglob("seed-*") if path.is_file())
         return present + [path.relative_to(self.folder).as_posix() for path in weights]
 
-    def _describe_as(self, content: Mapping[str, Any]) -> None:
+    def _write_description(self, content: Mapping[str, Any]) -> None:
         write_json(self.folder / "run.json", sealed(content))
 
     def _has(self, name: str) -> bool:

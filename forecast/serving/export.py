@@ -114,12 +114,12 @@ def export(
             else (f"equal to {model.apart:.0e} on {model.rows:,} test windows")
         )
         tell(f"{model.path.name}: {equality}.")
-    listed = [*_earlier_files(folder, run, exported), *exported]
+    listed = [*_clean_earlier_files(folder, run, exported), *exported]
     write_json(folder / _DESCRIPTION, _described(run, experiment, listed))
     return exported
 
 
-def _earlier_files(folder: Path, run: Run, written: Sequence[ExportedModel]) -> list[ExportedModel]:
+def _clean_earlier_files(folder: Path, run: Run, written: Sequence[ExportedModel]) -> list[ExportedModel]:
     """What an earlier export left in the folder: of this run it stays, of another one it is removed.
 
     Only files that are still as they were written then.

@@ -47,7 +47,7 @@ def write_report(
         RunError: the run or the backtest is missing or damaged.
     """
     if run.is_panel:
-        page = _place(run, backtest, folder=folder)
+        page = _clear_place(run, backtest, folder=folder)
         return write_panel(run, backtest=backtest, path=page, standalone=standalone)
     context = gather(run, backtest=backtest)
     try:
@@ -55,7 +55,7 @@ def write_report(
             variables = _variables(context, calibrations)
     except (KeyError, TypeError) as error:
         raise RunError(f"The files of run {run.name} do not hold {error}. Train it again: forecast train.") from error
-    path = _place(run, backtest, folder=folder)
+    path = _clear_place(run, backtest, folder=folder)
     return write_page(path, template="report.html.j2", standalone=standalone, backtest=backtest, **variables)
 
 
@@ -66,8 +66,8 @@ def backtest_page(run: str, backtest: str) -> str:
     return f"{run}.{backtest}.html"
 
 
-def _place(run: Run, backtest: str, *, folder: Path) -> Path:
-    """Where a backtest's page belongs; the newest one's is the run's, and the page that was there moves aside."""
+def _clear_place(run: Run, backtest: str, *, folder: Path) -> Path:
+    """Where a page belongs: the newest backtest's is the run's, and the page of an older one moves aside for it."""
     main, names = folder / f"{run.name}.html", run.backtests()
     if names and backtest != names[-1]:
         return folder / backtest_page(run.name, backtest)

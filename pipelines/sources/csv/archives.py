@@ -34,7 +34,7 @@ def members(path: Path) -> list[Path]:
         return [path]
     name = path.relative_to(archive).as_posix()
     with kinds.readable(archive):
-        inside = _named(archive, archive.stat().st_size, archive.stat().st_mtime_ns)
+        inside = _unpack(archive, archive.stat().st_size, archive.stat().st_mtime_ns)
     matches = [
         place for other, place in inside.items() if name.lower() in (other.lower(), PurePosixPath(other).name.lower())
     ]
@@ -73,7 +73,7 @@ def _unpacked(path: Path, size: int, modified: int) -> tuple[Path, ...]:
                 names = [info.filename for info in archive.infolist() if not info.is_dir()]
             if "xl/workbook.xml" in names or len([name for name in names if "__MACOSX" not in name]) < 2:
                 return (path,)
-        return tuple(place for _, place in sorted(_named(path, size, modified).items()))
+        return tuple(place for _, place in sorted(_unpack(path, size, modified).items()))
 
 
 @cache
@@ -84,8 +84,8 @@ def _folder(path: Path, size: int, modified: int) -> Path:
 
 
 @cache
-def _named(path: Path, size: int, modified: int) -> dict[str, Path]:
-    """Each file of prices in the archive: its name there -> where it lies unpacked."""
+def _unpack(path: Path, size: int, modified: int) -> dict[str, Path]:
+    """Unpacks the files of prices of an archive: the name of each there -> where it lies now."""
     root, left = _folder(path, size, modified) / path.name, compression.most_bytes(size)
     places: dict[str, Path] = {}
     opened: Any = zipfile.ZipFile(path) if path.name.lower().endswith(".zip") else tarfile.open(path)  # noqa: SIM115 - closed below

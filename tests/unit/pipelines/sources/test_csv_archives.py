@@ -49,7 +49,7 @@ def test_files_of_an_archive_are_known_again_wherever_they_are_unpacked(tmp_path
     path = zipped(tmp_path / "all.zip", HALVES)
 
     def unpacked() -> tuple[FileLog, list[Path]]:
-        for cached in (archives._folder, archives._named, archives._unpacked):  # as in a process of its own
+        for cached in (archives._folder, archives._unpack, archives._unpacked):  # as in a process of its own
             cached.cache_clear()
         return FileLog(tmp_path / "origins", "X", options="", origin=archives.origin), archives.members(path)
 
