@@ -24,7 +24,10 @@ def utc(column: "pd.Series[Any]") -> Times:
 
 def moment_of(stamp: "pd.Timestamp") -> np.datetime64:
     """One time with a zone as datetime64[ns] in UTC."""
-    return np.datetime64(stamp.tz_convert(None), "ns")
+    moment: np.datetime64 = (
+        stamp.tz_convert(None).to_datetime64().astype("datetime64[ns]")
+    )  # datetime64(stamp) cuts off
+    return moment
 
 
 def zoned(times: Times) -> "pd.DatetimeIndex":
