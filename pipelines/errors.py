@@ -2,7 +2,8 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 
 class ForecastError(Exception):
@@ -78,6 +79,12 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     spellings = {candidate.lower(): candidate for candidate in candidates}
     nearest = difflib.get_close_matches(name[:120].lower(), spellings, n=1, cutoff=0.6)
     return f" Did you mean {spellings[nearest[0]]}?" if nearest else ""
+
+
+def counted(amount: SupportsIndex, noun: str) -> str:
+    """ "1 row", "2,345 rows"."""
+    number = index(amount)
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def listed(names: Sequence[str], *, at_most: int = 10, separator: str = ", ") -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.cleaning.quality_checks import missing_sessions
 from pipelines.cleaning.report import CleaningReport
-from pipelines.errors import TooFewBarsError, UnknownSymbolError
+from pipelines.errors import TooFewBarsError, UnknownSymbolError, counted
 from pipelines.market import calendars
 from pipelines.market.types import Actions, Bars, Quotes, Ticks, Times
 from pipelines.sources.base import Delivery
@@ -50,11 +50,8 @@ def ingest(store: Store, delivery: Delivery, *, method: Method = "replace") -> I
     prices, actions = delivery.prices, delivery.actions
     notes: tuple[str, ...] = ()
     if others := store.others(prices):
-        notes = (
-            (f"{others:,} rows of the store between the first and the last of these stay (--replace removes them)",)
-            if method == "merge"
-            else (f"{others:,} rows of the store between the first and the last of these removed",)
-        )
+        fate = "kept (--replace removes them)" if method == "merge" else "removed"
+        notes = (f"{counted(others, 'row')} of the store between the first and the last of these {fate}",)
     since, until = delivery.actions_since, delivery.actions_until
     if actions is not None and not isinstance(prices, Bars):
         store.write_actions(actions, since=since, until=until)
@@ -185,7 +182,7 @@ def update(
     done = ingest(store, delivery)
     history = store.read_bars(symbol, interval=interval)
     if len(missing := missing_sessions(history)):
-        notes.append(f"{len(missing)} sessions without a bar, the last {missing[-1]}")
+        notes.append(f"{counted(len(missing), 'session')} without a bar, the last {missing[-1]}")
     return done.noting(notes)
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pipelines.cleaning.report import CleaningReport
-from pipelines.errors import BadPricesError, ForecastError
+from pipelines.errors import BadPricesError, ForecastError, counted
 from pipelines.ingestion import IngestionResult, ingest
 from pipelines.market.types import Bars, Quotes, Ticks
 from pipelines.sources.base import Delivery
@@ -75,7 +75,9 @@ def ingest_tick_files(
                         continue
             delivery = read(path)
         except ForecastError as error:
-            stored = f" The {number} files before it are in the store; the same command resumes there." * bool(number)
+            stored = f" The store has {counted(number, 'file')} before it; the same command resumes there." * bool(
+                number
+            )
             name = "" if str(path) in str(error) else f"{path}: "
             raise type(error)(f"{name}{error}{stored}") from error
         if isinstance(delivery.prices, Bars):

@@ -35,7 +35,7 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
     """The verdict first, then a small table, then where the report is."""
     from forecast.report.sections.notes import trading_notes
     from forecast.report.sections.panel import sentences as panel_sentences
-    from forecast.report.sections.robustness import missed_leaks, trial_log
+    from forecast.report.sections.robustness import missed_leaks, portfolio_audit, trial_log
     from forecast.report.sections.verdict import verdict_text
 
     performance = backtest.metrics["performance"]
@@ -67,6 +67,8 @@ def print_backtest(backtest: Any, page: Path, *, symbol: str) -> None:
             say(sentence)
     for line in trading_notes(backtest.metrics.get("trading") or {}):
         say(line)
+    if certificates := backtest.metrics.get("certificates"):
+        say(f"Look-ahead audit: {portfolio_audit(certificates)}")
     if certificate := backtest.metrics.get("certificate"):
         for entry in certificate.get("unverifiable", ()):
             say(f"Cannot be checked for look-ahead bias: {entry}.")

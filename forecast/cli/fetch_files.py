@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipelines.errors import counted
+
 if TYPE_CHECKING:
     from pipelines.sources.csv.source import Loaded
 
@@ -19,7 +21,7 @@ def describe(loaded: "Loaded") -> dict[str, Any]:
             part for part in (reading.what, f"separated by {reading.delimiter!r}" if reading.delimiter else "") if part
         ),
         "shape": reading.shape,
-        "header": f"{reading.header_lines} lines" if reading.delimiter else "in the file's schema",
+        "header": counted(reading.header_lines, "line") if reading.delimiter else "in the file's schema",
         "kind": f"{reading.interval} bars" if reading.interval else reading.kind,
         "columns": dict(reading.columns),
         "times": reading.times,

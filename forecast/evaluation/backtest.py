@@ -42,12 +42,11 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
         return evaluate_panel(run, rules=rules)
     verification, described = verify(run), run.describe()
     trial = trial_log.record_backtest(run.folder.parent, rules, run=run.name, symbols=[run.symbol])
-    data, bars, predictions = described["data"], run.bars(), run.predictions()
-    inputs = _strategy_inputs(run, rules=rules)
-    result = accounts(predictions, bars, **inputs)
+    data, traded = described["data"], trade(run, rules=rules)
+    result, bars = traded.result, traded.bars
     chosen = chosen_bands(result.choices)
     config = {**rules.to_json(), **({"chosen_bands": chosen} if chosen else {})}
-    judged = with_outcome(predictions)
+    judged = with_outcome(traded.predictions)
     history = tries(run.folder.parent, result.ledgers, trial=trial)
     metrics = summarise(
         result.ledgers,
@@ -58,7 +57,7 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
         config=config,
         trials=max(1, history.log.trial_count),
         trial_returns=history.returns,
-        validation=inputs["validation"],
+        validation=traded.validation,
         caveats=[*history.caveats, *caveats(verification), *diverged_members(described)],
         unseeded=(traits := model_traits(described)).unseeded,
         ordinal=traits.ordinal,
@@ -70,7 +69,7 @@ def evaluate(run: Run, *, rules: TradingConfig) -> Backtest:
         metrics |= {"paths": cpcv.path_results(metrics["performance"]), "evidence": {}}
         status = "combinatorial"
     metrics["trading"] = notes(result, bars, rules=rules, calendar=data["calendar"])
-    metrics["certificate"] = certificate = certify_fills(run.certificate(), result, predictions, bars, **inputs)
+    metrics["certificate"] = certificate = traded.certificate
     if certificate is not None and not certificate["passed"]:
         status, failures = "look_ahead", list(certificate["failures"])
     if status != "ok":
@@ -117,6 +116,39 @@ def traded_accounts(run: Run, *, rules: TradingConfig) -> StrategyResult:
     """
     integrity.check(run)
     return accounts(run.predictions(), run.bars(), **_strategy_inputs(run, rules=rules))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TradedRun:
+    """A run's tables, what was decided, held and earned with them, and the audit of it.
+
+    validation: None of a combinatorial run. certificate: the training's with the backtest's own checks, None of a run
+    that was trained without one.
+    """
+
+    predictions: pd.DataFrame
+    bars: pd.DataFrame
+    validation: pd.DataFrame | None
+    result: StrategyResult
+    certificate: dict[str, Any] | None
+
+
+def trade(run: Run, *, rules: TradingConfig) -> TradedRun:
+    """Trades a run whose files were checked, and audits its fills and choices; nothing is saved.
+
+    Raises:
+        RunError: a damaged run, or one without the validation rows that the rules need.
+        ConfigError: rules that this run's bars cannot follow.
+    """
+    inputs, predictions, bars = _strategy_inputs(run, rules=rules), run.predictions(), run.bars()
+    result = accounts(predictions, bars, **inputs)
+    return TradedRun(
+        predictions=predictions,
+        bars=bars,
+        validation=inputs["validation"],
+        result=result,
+        certificate=certify_fills(run.certificate(), result, predictions, bars, **inputs),
+    )
 
 
 def _strategy_inputs(run: Run, *, rules: TradingConfig) -> dict[str, Any]:

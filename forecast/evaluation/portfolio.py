@@ -11,7 +11,7 @@ import pandas as pd
 
 from forecast.config.experiment import COMBINATORIAL
 from forecast.config.trading import TradingConfig
-from forecast.evaluation.backtest import model_traits, traded_accounts
+from forecast.evaluation.backtest import TradedRun, model_traits, trade
 from forecast.evaluation.tries import tries
 from forecast.evaluation.verification import caveats, verify
 from forecast.evaluation.warnings import diverged_members, ruins
@@ -22,6 +22,7 @@ from forecast.runs.run import Run
 from forecast.statistics.comparisons import is_network
 from forecast.statistics.performance import spells
 from forecast.statistics.summary import summarise
+from forecast.statistics.verdict import Verdict
 from forecast.trading.ledgers import ledger_frame
 from forecast.trading.market_state import trailing_volatility
 from forecast.trading.simulator import Flags, Ledger, SimulatedAccounts, account, contributions
@@ -166,9 +167,10 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
     _check_joinable(runs, described, symbols)
     verifications = [verify(run) for run in runs]
     bars_per_year = float(np.mean([about["data"]["bars_per_year"] for about in described]))
-    results = [traded_accounts(run, rules=rules) for run in runs]
+    traded = [trade(run, rules=rules) for run in runs]
+    results = [run.result for run in traded]
     joint = _joint_account(
-        results, [run.bars() for run in runs], bars_per_year=bars_per_year, rules=rules, weighting=weighting
+        results, [run.bars for run in traded], bars_per_year=bars_per_year, rules=rules, weighting=weighting
     )
     ledgers = joint.ledgers()
     config = {"symbols": symbols, "runs": [run.name for run in runs], "weighting": weighting, **rules.to_json()}
@@ -180,8 +182,8 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
     predictions, validation = (
         joined[joined["model"].isin(joint.models)]
         for joined in (
-            pd.concat([run.predictions() for run in runs], ignore_index=True),
-            pd.concat([run.validation() for run in runs], ignore_index=True),
+            pd.concat([run.predictions for run in traded], ignore_index=True),
+            pd.concat([run.validation for run in traded], ignore_index=True),
         )
     )
     metrics = summarise(
@@ -205,9 +207,21 @@ def join(runs: Sequence[Run], *, rules: TradingConfig, weighting: Weighting) -> 
         },
         "trials": history.to_json(*symbols),
         "trading": {"ruined": ruins(ledgers), "left_out": joint.left_out(), **joint.events()},
+        "certificates": {run.name: part.certificate for run, part in zip(runs, traded, strict=True)},
         "mean_share": {part.symbol: float(share.mean()) for part, share in zip(joint.parts, joint.shares, strict=True)},
     }
+    if failures := _failures(symbols, traded):
+        metrics["verdict"] = Verdict(comparisons=(), status="look_ahead", failures=failures).to_json()
     return Portfolio(name=name, config=config, ledger=ledger_frame(ledgers), holdings=joint.holdings(), metrics=metrics)
+
+
+def _failures(symbols: Sequence[str], traded: Sequence[TradedRun]) -> tuple[str, ...]:
+    """What the look-ahead audits of the runs found, each with its symbol."""
+    return tuple(
+        f"{symbol}: {failure}"
+        for symbol, run in zip(symbols, traded, strict=True)
+        for failure in (run.certificate or {"failures": ()})["failures"]
+    )
 
 
 def save(portfolio: Portfolio, *, runs: Path) -> Path:

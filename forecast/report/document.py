@@ -17,6 +17,7 @@ from pipelines.files import write_atomically
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 Figure = dict[str, Any]
 
@@ -24,6 +25,7 @@ LIBRARY = "plotly-basic-4.1.1.min.js"
 """plotly.js, the bundle of lines and bars (MIT licence), as npm has it: plotly.js-basic-dist-min."""
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.]+)?")
+_UNBROKEN = re.compile(r"\(?(?:\b\d{4}-\d\d-\d\d\b|(?<![\w-])--[a-z][a-z-]*)[).,;:]*")
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -65,10 +67,12 @@ def environment() -> "Environment":
     return loaded
 
 
-def unbroken(text: str) -> str:
-    """A sentence whose dates, percentages and p-values are not broken over two lines."""
-    dated = re.sub(r"\b(\d{4})-(\d\d)-(\d\d)\b", "\\1\u2011\\2\u2011\\3", text)
-    return dated.replace(" %", "\u00a0%").replace("p = ", "p\u00a0=\u00a0")
+def unbroken(text: str) -> "Markup":
+    """A sentence as HTML whose dates, options, percentages and p-values are not broken over two lines."""
+    from markupsafe import Markup, escape
+
+    spaced = str(escape(text)).replace(" %", "\u00a0%").replace("p = ", "p\u00a0=\u00a0")
+    return Markup(_UNBROKEN.sub(r'<span class="unbroken">\g<0></span>', spaced))  # noqa: S704  # escaped above
 
 
 def script_json(content: Any) -> str:

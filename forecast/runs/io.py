@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.errors import RunError
+from pipelines.errors import RunError, counted
 from pipelines.files import write_atomically
 from pipelines.market.types import Floats
 
@@ -158,7 +158,7 @@ def check_size(rows: int, columns: int, path: Path) -> None:
         RunError: it is a bomb.
     """
     if rows * columns > _MOST_CELLS:
-        raise damaged(path, f"{rows:,} rows of {columns} columns are more than any run has")
+        raise damaged(path, f"{counted(rows, 'row')} of {counted(columns, 'column')}: more than any run has")
 
 
 def damaged(path: Path, why: object) -> RunError:

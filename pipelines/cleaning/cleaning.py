@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipelines.cleaning import missing_opens, quote_filters, trade_filters
 from pipelines.cleaning.report import CleaningReport, Places, RowFilter
 from pipelines.cleaning.trading_hours import Hours, drop_closed, stamps_at_the_other_end
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, counted
 from pipelines.market import calendars
 from pipelines.market.types import Bars, Floats, Quotes, Ticks, Times
 
@@ -56,7 +56,7 @@ def bars(
     sieve = RowFilter(len(frame), places)
     if np.any(none := np.isnan(values[4])):
         values[4, none] = 0.0
-        sieve.note(f"volume missing in {np.count_nonzero(none):,} rows: taken as 0")
+        sieve.note(f"volume missing in {counted(np.count_nonzero(none), 'row')}: taken as 0")
     without_open = missing_opens.missing(values)
     sieve.drop(f"missing {'date' if daily else 'time'}", np.isnat(times))
     for name, column in zip(_PRICES, values[:4], strict=True):
@@ -228,7 +228,7 @@ def _drop_impossible(sieve: RowFilter, values: NDArray[np.float64]) -> None:
     if len(rounded):
         high[rounded] = np.maximum(high, top)[rounded]
         low[rounded] = np.minimum(low, bottom)[rounded]
-        sieve.note(f"{len(rounded):,} rows with an open or close outside by a rounding error mended")
+        sieve.note(f"{counted(len(rounded), 'row')} with an open or close outside by a rounding error mended")
 
 
 def _drop_future(sieve: RowFilter, times: Times, until: np.datetime64 | None) -> None:

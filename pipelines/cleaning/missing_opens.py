@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.cleaning.report import RowFilter
-from pipelines.errors import BadPricesError
+from pipelines.errors import BadPricesError, counted
 from pipelines.market.types import Floats, Times
 
 Mask = NDArray[np.bool_]
@@ -56,7 +56,7 @@ def drop(rows: RowFilter, times: Times, values: Floats, *, symbol: str) -> None:
         day = "datetime64[D]"
         rows.drop("before the opens begin", before, counts=False)
         rows.note(
-            f"{count:,} bars to {times[order[begin - 1]].astype(day)} have no open (0): the history begins on "
+            f"no open (0) in {counted(count, 'bar')} to {times[order[begin - 1]].astype(day)}: the history begins on "
             f"{times[order[begin]].astype(day)}"
         )
     rows.drop("missing open", lacks, counts=late or begin == len(order))

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipelines.cleaning import volume_units
 from pipelines.cleaning.price_scale_errors import far_cells, wrong_by
+from pipelines.errors import counted
 from pipelines.market import calendars
 from pipelines.market.adjustments import split_after
 from pipelines.market.types import Actions, Bars, Floats, Times
@@ -109,7 +110,9 @@ def _gaps(bars: Bars) -> Iterator[Finding]:
     missing = np.flatnonzero(~np.isin(every, have))
     for run in np.split(missing, np.flatnonzero(np.diff(missing) > 1) + 1):
         if len(run):
-            yield Finding(kind="gap", session=str(every[run[0]]), size=f"{len(run)} sessions to {every[run[-1]]}")
+            yield Finding(
+                kind="gap", session=str(every[run[0]]), size=f"{counted(len(run), 'session')} to {every[run[-1]]}"
+            )
 
 
 def missing_sessions(bars: Bars) -> calendars.Dates:
@@ -134,7 +137,7 @@ def _without_volume(bars: Bars, sessions: list[str]) -> Iterator[Finding]:
     silent = np.flatnonzero(bars.volume == 0)
     if 0 < len(silent) < len(bars) / 2:  # an index or a currency has none at all
         for run in np.split(silent, np.flatnonzero(np.diff(silent) > 1) + 1):
-            yield Finding(kind="no volume", session=sessions[run[0]], size=f"{len(run)} bars")
+            yield Finding(kind="no volume", session=sessions[run[0]], size=counted(len(run), "bar"))
 
 
 def _suspicious(bars: Bars, actions: Actions, sessions: list[str]) -> Iterator[Finding]:

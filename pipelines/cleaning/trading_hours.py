@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.cleaning.report import RowFilter
-from pipelines.errors import BadPricesError
+from pipelines.errors import BadPricesError, counted
 from pipelines.market import calendars
 from pipelines.market.types import Times
 
@@ -53,7 +53,7 @@ def drop_closed(
         extended, night = _extended(times, closed, calendar)
         if hours == "extended":
             closed &= ~extended
-            rows.note(f"{np.count_nonzero(extended):,} rows of extended hours kept")
+            rows.note(f"{counted(np.count_nonzero(extended), 'row')} of extended hours kept")
         elif night <= _NIGHT * len(remaining) and _covered(times[remaining[open_then]], calendar):
             rows.drop(f"{why} (extended hours; --hours extended keeps them)", closed, counts=False)
             return

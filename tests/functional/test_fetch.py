@@ -183,7 +183,7 @@ def test_a_small_file_corrects_its_rows_and_leaves_the_others(
     assert forecast(tmp_path, *arguments) == 0
     file.write_text(DAILY.split("\n")[0] + "\n2024-01-02,10,12,9,11,77\n2024-01-08,10,12,9,11,88\n")
     assert forecast(tmp_path, *arguments) == 0
-    assert "3 rows of the store between the first and the last of these stay" in capsys.readouterr().err
+    assert "3 rows of the store between the first and the last of these kept" in capsys.readouterr().err
     store = Store(tmp_path / "data" / "store")
     assert store.read_bars("ACME").volume.tolist() == [77, 3, 4, 5, 88]
     version = store.version()

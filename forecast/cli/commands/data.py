@@ -208,7 +208,7 @@ def _print_findings(checked: "Sequence[tuple[str, SeriesCheck]]") -> None:
     """How many, and a table of them, by symbol where there are several."""
     several = len(checked) > 1
     total = sum(len(series.findings) for _, series in checked)
-    findings = f"{total} {'finding' if total == 1 else 'findings'}"
+    findings = formatting.plural(total, "finding")
     if several:
         clean = sum(not series.findings for _, series in checked)
         say(f"{len(checked)} symbols, {findings}; {clean} without any.")
@@ -245,7 +245,7 @@ def compact(settings: CliContext, /, as_json: bool) -> None:
     if as_json:
         print_json({"files_fewer": fewer})
     else:
-        click.echo(f"{formatting.count(fewer)} files fewer.")
+        click.echo(f"{formatting.plural(fewer, 'file')} fewer.")
 
 
 @command.command("remove")

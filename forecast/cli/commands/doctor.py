@@ -147,7 +147,8 @@ def _store(settings: CliContext) -> str:
         return str(error)
     if not len(catalogue):
         return "empty"
-    return f"{catalogue['symbol'].nunique()} symbols, {formatting.count(catalogue['rows'].sum())} rows"
+    symbols = formatting.plural(int(catalogue["symbol"].nunique()), "symbol")
+    return f"{symbols}, {formatting.plural(int(catalogue['rows'].sum()), 'row')}"
 
 
 def _runs(settings: CliContext) -> str:
@@ -183,7 +184,12 @@ def _calendars(settings: CliContext) -> str:
     checked = sorted(names & {sessions.calendar for sessions in KNOWN_SESSIONS}) or ["XNYS"]
     errors = [f"{name} {contradiction}" for name in checked for contradiction in contradictions(name)]
     return (
-        "; ".join([f"{', '.join(checked)}: {len(errors)} sessions CONTRADICT the exchange's own", *errors])
+        "; ".join(
+            [
+                f"{', '.join(checked)}: {formatting.plural(len(errors), 'session')} CONTRADICT the exchange's own",
+                *errors,
+            ]
+        )
         if errors
         else (f"{', '.join(checked)}: as the exchanges published them")
     )

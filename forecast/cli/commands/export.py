@@ -10,6 +10,7 @@ from forecast.cli.context import CliContext, json_option, print_json, records
 from forecast.cli.options import option_of
 from forecast.cli.text import say
 from forecast.config.run_outputs import MLFLOW, ExportConfig
+from pipelines.errors import counted
 
 
 @click.command("export")
@@ -50,7 +51,7 @@ def command(settings: CliContext, /, name: str, out: Path | None, as_json: bool,
     if as_json:
         print_json({"run": run.name, "folder": str(folder), "files": records(files)})
         return
-    say(f"{len(files)} files and export.json in {folder}")
+    say(f"{counted(len(files), 'file')} and export.json in {folder}")
 
 
 def _to_mlflow(settings: CliContext, run: Any, config: ExportConfig, *, out: Path | None, as_json: bool) -> None:

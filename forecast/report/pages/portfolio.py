@@ -13,8 +13,10 @@ from forecast.report import formatting
 from forecast.report.context import PageContext
 from forecast.report.document import write_page
 from forecast.report.pages import tear_sheet
+from forecast.report.sections import robustness
 from forecast.report.sections.notes import trading_notes
 from forecast.report.sections.verdict import verdict_text
+from forecast.runs.integrity import Integrity
 from forecast.statistics.verdict import Verdict
 from forecast.trading.ledgers import read_ledgers
 
@@ -41,6 +43,8 @@ def _write(portfolio: Portfolio, context: PageContext, *, folder: Path, standalo
         eyebrow=(f"{', '.join(config['symbols'])} · {formatting.day(period['first'])} to "
         f"{formatting.day(period['last'])}"),
         verdict=verdict_text(portfolio.metrics, symbol=", ".join(config["symbols"])),
+        vetoes=robustness.vetoes(context),
+        checks=robustness.answers(context),
         shares=_shares(portfolio.metrics["mean_share"]),
         more_lines=any(trace.get("visible") == "legendonly" for trace in figures["growth"]["data"]),
         weighting="equal shares" if config["weighting"] == "equal" else "shares by 1 / trailing volatility",
@@ -84,4 +88,11 @@ def _context(portfolio: Portfolio) -> PageContext:
         predictions=empty,
         signals=empty,
         ledgers=accounts,
+        integrity=_integrity(portfolio.metrics["integrity"]),
     )
+
+
+def _integrity(checked: Mapping[str, Mapping[str, Any]]) -> Integrity:
+    """Of all its runs. checked: by run, what was noted when they were joined."""
+    unverified = [f"{run}: {noted['reason']}" for run, noted in checked.items() if not noted["verified"]]
+    return Integrity(verified=not unverified, reason="; ".join(unverified))

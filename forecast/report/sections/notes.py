@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from forecast.report.formatting import plural
 from forecast.report.sections.verdict import capital, joined, name
 from forecast.statistics.comparisons import SAME_EXPOSURE
 from pipelines.errors import listed
@@ -15,9 +16,11 @@ def trading_notes(trading: Mapping[str, Any]) -> list[str]:
         for model, day in (trading.get("ruined") or {}).items()
     ]
     if idle := trading.get("bars_without_volume"):
-        notes.append(f"{idle} bars had no volume: nothing was traded at their opens, positions were kept.")
+        notes.append(f"No volume in {plural(idle, 'bar')}: nothing was traded at the open, positions were kept.")
     if missing := trading.get("missing_sessions"):
-        notes.append(f"{missing} sessions have no bar: a position is held across them, with interest by calendar days.")
+        notes.append(
+            f"No bar in {plural(missing, 'session')}: positions were held across, with interest by calendar days."
+        )
     if trading.get("closed_at_end"):
         volume = ", although it had no volume" if trading.get("closed_without_volume") else ""
         notes.append(f"Open positions were closed at the last open{volume}, costs paid.")
@@ -49,7 +52,7 @@ def trading_notes(trading: Mapping[str, Any]) -> list[str]:
     if untradable := trading.get("untradable_opens"):
         worst = max(untradable, key=lambda symbol: untradable[symbol])
         notes.append(
-            f"{len(untradable)} symbol{'s' * (len(untradable) > 1)} could not be traded at some of {trading['opens']} "
+            f"{plural(len(untradable), 'symbol')} could not be traded at some of {trading['opens']} "
             f"opens (most: {worst}, {untradable[worst]}): what was held stayed."
         )
     return notes

@@ -26,11 +26,9 @@ Evidence = Mapping[str, Any]
 def vetoes(context: PageContext) -> list[dict[str, str]]:
     """What can take the verdict away, and whether it did: questions and answers."""
     verdict = Verdict.from_json(context.metrics["verdict"])
-    certificate = context.metrics.get("certificate")
-    audit = "Not done: this run has no certificate." if certificate is None else _certificate(certificate)
     reasons = {comparison.reason for comparison in verdict.comparisons}
     seeds = min((comparison.seeds for comparison in verdict.comparisons if comparison.seeds), default=0)
-    rows = [("Look-ahead audit", audit)]
+    rows = [("Look-ahead audit", _audit(context.metrics))]
     if seeds:
         enough = "nothing is claimed from one" if seeds < 2 else "enough: from one nothing would be claimed"
         if "identical_seeds" in reasons:
@@ -322,6 +320,40 @@ def _recomputed(recomputed: Evidence) -> str:
     reasons = dict(recomputed.get("unverified") or {})
     sentences += [f"Unverified for {formatting.label(model)}: {reason}" for model, reason in reasons.items()]
     return "".join(f" {sentence}." for sentence in sentences)
+
+
+def _audit(metrics: Evidence) -> str:
+    """What the look-ahead audit of a run found, or those of the runs of a portfolio."""
+    if "mean_share" in metrics:
+        return portfolio_audit(metrics.get("certificates") or {})
+    certificate = metrics.get("certificate")
+    return "Not done: this run has no certificate." if certificate is None else _certificate(certificate)
+
+
+def portfolio_audit(certificates: Mapping[str, Evidence | None]) -> str:
+    """The audits of several runs in one answer. certificates: by run, None where a run has none."""
+    done = {run: certificate for run, certificate in certificates.items() if certificate is not None}
+    if not done:
+        return "Not noted: no run of this portfolio has a certificate, or an earlier version joined them."
+    sentences = []
+    for run, certificate in done.items():
+        if not certificate["passed"]:
+            sentences.append(f"Look-ahead bias detected in {run}: {'; '.join(certificate['failures'][:2])}")
+        elif open_questions := certificate.get("unverifiable"):
+            sentences.append(f"Cannot be checked in {run}: {'; '.join(open_questions[:2])}")
+    if missing := [run for run in certificates if run not in done]:
+        sentences.append(
+            f"Not done for {joined(missing)}, which {'has' if len(missing) == 1 else 'have'} no certificate"
+        )
+    compared = sum(certificate["compared"] for certificate in done.values())
+    sentences.append(
+        f"{'No look-ahead bias detected' if not sentences else 'Nothing else was detected'} in "
+        f"{formatting.plural(len(done), 'run')}, each audited by itself, its fills and choices by these rules too: "
+        f"{formatting.count(compared)} comparisons"
+    )
+    shares = [certificate["detectable_share"] for certificate in done.values() if certificate.get("detectable_share")]
+    sentences += [missed_leaks(max(shares))] if shares else []
+    return "".join(f"{sentence}. " for sentence in sentences).strip()
 
 
 def _certificate(certificate: Evidence) -> str:

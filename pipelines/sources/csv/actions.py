@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.errors import counted
 from pipelines.market import calendars
 from pipelines.market.adjustments import as_traded, before_dividends, dividend_vote, with_gains
 from pipelines.market.types import Actions, Bars, Floats, Times
@@ -43,8 +44,8 @@ def raw(frame: "pd.DataFrame", bars: Bars, *, adjusted: bool | None) -> tuple[Ba
         return before_dividends(bars, actions), actions, (*notes, f"prices were adjusted for dividends{why}: undone")
     if vote < _SURE:
         notes += (
-            f"warning: {paid} dividends, and the ex dates do not show whether the prices are adjusted for them: taken "
-            "as traded; say --adjusted if they are (yfinance's history() is), else --as-traded",
+            f"warning: {counted(paid, 'dividend')}, and the ex dates do not show whether the prices are adjusted for "
+            "them: taken as traded; say --adjusted if they are (yfinance's history() is), else --as-traded",
         )
     return bars, actions, notes
 
@@ -83,7 +84,7 @@ def _actions(frame: "pd.DataFrame", bars: Bars) -> tuple[Actions, tuple[str, ...
     days, dividend, split = days[order], dividend[happened][order], split[happened][order]
     valid = np.isfinite(dividend) & (dividend >= 0) & np.isfinite(split) & (split > 0)
     if not np.all(valid):
-        notes += (f"{np.count_nonzero(~valid)} dividends or splits that are none left out",)
+        notes += (f"{counted(np.count_nonzero(~valid), 'row')} with a dividend or split that is none left out",)
     valid_rows = np.append(days[1:] != days[:-1], True)[: len(days)] & calendars.is_session(days, bars.calendar) & valid
     ex_at, _ = calendars.daily_times(days[valid_rows], bars.calendar)
     return Actions(symbol=bars.symbol, ex_at=ex_at, dividend=dividend[valid_rows], split=split[valid_rows]), notes

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.cleaning import cleaning
 from pipelines.cleaning.report import Places
-from pipelines.errors import BadFileError, ConfigError, TooFewBarsError
+from pipelines.errors import BadFileError, ConfigError, TooFewBarsError, counted
 from pipelines.market.types import Ticks
 from pipelines.sources.base import Delivery
 from pipelines.sources.csv import actions, archives, conventions, labels, lobster
@@ -180,7 +180,7 @@ def _of_exchange(
             f"{path}: Expected rows of the exchange {exchange!r}, got those of {exchanges}. "
             "Name one of these with --exchange."
         )
-    note = f"{np.count_nonzero(~chosen):,} rows of other exchanges left out"
+    note = f"{counted(np.count_nonzero(~chosen), 'row')} of other exchanges left out"
     return frame[chosen].reset_index(drop=True), places.chosen(chosen), (note,)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.cleaning import cleaning
-from pipelines.errors import ConfigError, SourceError, TooFewBarsError
+from pipelines.errors import ConfigError, SourceError, TooFewBarsError, counted
 from pipelines.market import calendars
 from pipelines.market.adjustments import undo_splits, with_gains
 from pipelines.market.types import Actions, Bars, Times
@@ -156,7 +156,7 @@ def _finished(
         if np.any(rows):
             dates = ", ".join(str(stamp.date()) for stamp in frame.index[rows][:5])
             more = ", ..." if rows.sum() > 5 else ""
-            notes.append(f"{np.count_nonzero(rows)} rows without prices{which} at Yahoo ({dates}{more})")
+            notes.append(f"{counted(np.count_nonzero(rows), 'row')} without prices{which} at Yahoo ({dates}{more})")
     days = np.array([stamp.date() for stamp in frame.index], "datetime64[D]")
     table = table.reset_index(drop=True)
     if interval == "1d":

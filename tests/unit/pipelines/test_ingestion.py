@@ -94,7 +94,7 @@ def test_a_recent_gap_is_asked_for_again_and_what_stays_missing_is_told(tmp_path
     source = Source(bars(30).rows(np.delete(np.arange(30), [12])))
     report = run(store, source)
     assert source.starts == [date(2024, 1, 9)]
-    assert "1 sessions without a bar, the last 2024-01-19" in report
+    assert "1 session without a bar, the last 2024-01-19" in report
 
 
 def test_an_earlier_start_is_fetched(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_files_whose_times_overlap_keep_every_row_whichever_comes_first(tmp_path
 
 def test_an_error_names_its_file_and_keeps_what_came_before(tmp_path: Path) -> None:
     files = written(tmp_path, a="0 1\n", b="bad\n", c="9 2\n")
-    with pytest.raises(BadFileError, match=r"/b: Expected a number .* The 1 files before it are in the store"):
+    with pytest.raises(BadFileError, match=r"/b: Expected a number .* The store has 1 file before it"):
         bring(tmp_path, files)
     written(tmp_path, b="5 3\n")
     assert bring(tmp_path, files) == (["b", "c"], [1, 3, 2])

@@ -176,7 +176,7 @@ def test_nothing_is_traded_at_an_open_without_volume_and_that_is_said(run):
     assert not silent["position"].any()
     assert not silent["traded"].any()
     assert backtest.metrics["trading"]["bars_without_volume"] == 41
-    assert any("41 bars had no volume" in note for note in trading_notes(backtest.metrics["trading"]))
+    assert any("No volume in 41 bars" in note for note in trading_notes(backtest.metrics["trading"]))
     assert backtest.metrics["certificate"]["passed"]
 
 

@@ -17,6 +17,7 @@ from forecast.runs.io import write_json, write_parquet
 from pipelines.errors import ConfigError, RunError
 from tests.helpers.reference_backtest import keep_book
 from tests.helpers.report_fixtures import build_run
+from tests.helpers.trading_fixtures import tradable_run
 
 RULES = TradingConfig(
     policy="long-short", threshold=0.0,
@@ -227,6 +228,29 @@ def test_a_portfolio_is_saved_compared_and_found_again(runs):
     (folder / "config.json").write_text("{}")
     with pytest.raises(RunError, match=r"config\.json .* was changed\. Expected sha256"):
         load(runs[0].folder.parent, portfolio.name)
+
+
+def test_every_run_of_a_portfolio_is_audited_under_its_rules_and_a_leak_in_one_takes_the_verdict_away(tmp_path):
+    rules = TradingConfig(threshold="auto")
+    pair = [
+        tradable_run(
+            tmp_path, name=f"{symbol}-1d-000000000{seed}", symbol=symbol, rng_seed=seed, bars=500, folds=2, seeds=1
+        )
+        for seed, symbol in enumerate(("AAPL", "MSFT"))
+    ]
+    honest = join(pair, rules=rules, weighting="equal").metrics
+    audits = honest["certificates"]
+    assert list(audits) == [run.name for run in pair]
+    assert all(
+        audit["passed"] and audit["backtest"] == rules.name and audit["compared"] > 0 for audit in audits.values()
+    )
+    assert honest["verdict"]["comparisons"]
+    write_parquet(pair[1].folder / "validation.parquet", pair[1].predictions())
+    verdict = join(pair, rules=rules, weighting="equal").metrics["verdict"]
+    assert verdict["status"] == "look_ahead"
+    assert verdict["failures"]
+    assert all(failure.startswith("MSFT: ") for failure in verdict["failures"])
+    assert any("is known too late for what is chosen on it" in failure for failure in verdict["failures"])
 
 
 def test_what_cannot_be_joined_is_one_clear_line(tmp_path):

@@ -15,6 +15,7 @@ from tests.helpers.panel_runs import panel_bars, panel_run
 from tests.helpers.report_browser import CHROMIUM, Page, browser
 from tests.helpers.report_fixtures import build_run
 from tests.helpers.study_results import power_study
+from tests.helpers.trading_fixtures import tradable_run
 
 pytest.importorskip("websockets")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
@@ -72,7 +73,7 @@ def portfolio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("portfolio")
     for seed, symbol in enumerate(("AAPL", "MSFT")):
         name = f"{symbol}-1d-000000000{seed}"
-        build_run(folder / "data" / "runs", name=name, symbol=symbol, rng_seed=seed, bars=500, backtest=None)
+        tradable_run(folder / "data" / "runs", name=name, symbol=symbol, rng_seed=seed, bars=500)
     places = ["--data-dir", str(folder / "data"), "--reports-dir", str(folder / "reports"), "--quiet"]
     assert command_line([*places, "backtest", "AAPL", "MSFT", "--portfolio", "equal"]) == 0
     return next((folder / "reports").glob("portfolio-*.html"))
@@ -84,6 +85,7 @@ def test_a_portfolio_is_drawn_without_errors_or_requests(page: Page, portfolio: 
     page.open(portfolio, width=width, scheme=scheme)
     assert chart_count(page) > 0
     open_folds(page)
+    assert "No look-ahead bias detected in 2 runs" in page.evaluate("document.body.innerText")
     assert empty_charts(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.errors() == []

@@ -26,7 +26,7 @@ from forecast.report import formatting, write_index, write_report
 from forecast.report.charts import equity, trades, training
 from forecast.report.charts.downsampling import thin
 from forecast.report.context import PageContext, gather
-from forecast.report.document import LIBRARY, script_json
+from forecast.report.document import LIBRARY, script_json, unbroken
 from forecast.report.pages import index
 from forecast.report.pages import run as run_page
 from forecast.report.sections import overfitting, robustness, tables
@@ -519,3 +519,11 @@ def test_what_would_change_an_inconclusive_answer_is_one_sentence(
     rows = [{**row, "reason": "single_seed", "larger": None} for row in rows]
     verdict = Verdict.from_json({**content, "comparisons": rows})
     assert say(verdict, several_symbols=False) == "An answer takes two seeds or more of each network (--seeds 3)."
+
+
+def test_dates_options_and_percentages_are_kept_on_one_line_and_markup_stays_text():
+    sentence = "From 2001-02-03 (--horizon), p = 0.02 and 3 %, not well-known <b>-- 12--units"
+    assert unbroken(sentence).split("\u00a0") == [
+        'From <span class="unbroken">2001-02-03</span> <span class="unbroken">(--horizon),</span> p', "=",
+        "0.02 and 3", "%, not well-known &lt;b&gt;-- 12--units",
+    ]  # fmt: skip

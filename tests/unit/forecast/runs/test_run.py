@@ -178,7 +178,7 @@ def test_a_table_whose_footer_announces_more_than_any_run_has_is_refused_unread(
     io.write_parquet(tmp_path / "ledger.parquet", LEDGER)
     assert len(io.read_parquet(tmp_path / "ledger.parquet")) == 1
     monkeypatch.setattr(io, "_MOST_CELLS", LEDGER.size - 1)
-    with pytest.raises(RunError, match=r"1 rows of 8 columns are more than any run has"):
+    with pytest.raises(RunError, match=r"1 row of 8 columns: more than any run has"):
         io.read_parquet(tmp_path / "ledger.parquet")
 
 

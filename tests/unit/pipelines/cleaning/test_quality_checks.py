@@ -114,7 +114,7 @@ def test_gaps_stale_runs_and_silent_days_are_shown_with_their_length() -> None:
     bars = daily_bars([10, 11, 12, 13, 14, 15, 16, 17])
     assert kinds(bars.rows([0, 1, 4, 5, 7]))[0] == ("gap", "2024-01-04", "")
     sizes = [finding.size for finding in quality_checks.check(bars.rows([0, 1, 4, 5, 7]), Actions.none("XYZ"))]
-    assert sizes == ["2 sessions to 2024-01-05", "1 sessions to 2024-01-10"]
+    assert sizes == ["2 sessions to 2024-01-05", "1 session to 2024-01-10"]
     assert quality_checks.missing_sessions(bars.rows([0, 1, 4])).astype(str).tolist() == ["2024-01-04", "2024-01-05"]
     stale = daily_bars([10, 11, 11, 11, 11, 11, 11, 12])
     assert [(finding.kind, finding.size) for finding in quality_checks.check(stale, Actions.none("XYZ"))] == [

@@ -94,7 +94,7 @@ def test_rows_without_prices_are_left_out_and_named(fake: FakeYahoo) -> None:
     fake.charts["XYZ"] = chart([10, None, 12])
     delivery = source.read("XYZ", client=client(fake), now=NOW)
     assert len(delivery.prices) == 2
-    assert "1 rows without prices at Yahoo (2024-01-03)" in delivery.report.summary()
+    assert "1 row without prices at Yahoo (2024-01-03)" in delivery.report.summary()
 
 
 def test_a_last_row_that_comes_twice_is_taken_once(fake: FakeYahoo) -> None:
@@ -323,7 +323,7 @@ def test_a_history_begins_after_its_years_without_opens(fake: FakeYahoo) -> None
     first = calendars.session_of(delivery.prices.closed_at[:1], "XNYS")[0]
     assert first == opens[600]
     assert delivery.report.dropped == {"before the opens begin": 600, "missing open": 3}
-    note = f"595 bars to {opens[599]} have no open (0): the history begins on {opens[600]}"
+    note = f"no open (0) in 595 bars to {opens[599]}: the history begins on {opens[600]}"
     assert note in delivery.report.summary()
 
 
@@ -348,7 +348,7 @@ def test_sessions_with_a_volume_and_no_prices_are_left_out_and_named(fake: FakeY
     assert isinstance(delivery.prices, Bars)
     assert delivery.prices.close.tolist() == [10, 12, 13]
     assert delivery.prices.volume.tolist() == [100, 0, 100]
-    assert "1 rows without prices but with a volume at Yahoo (2024-01-03)" in delivery.report.summary()
+    assert "1 row without prices but with a volume at Yahoo (2024-01-03)" in delivery.report.summary()
 
 
 def test_without_a_connection_only_the_first_symbol_waits() -> None:
