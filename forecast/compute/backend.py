@@ -8,17 +8,13 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from pipelines.errors import ConfigError, RunError, in_one_line
-
-if TYPE_CHECKING:
-    from forecast.config.architecture import Architecture
 
 DEFAULT = "tensorflow"
 BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib")}  # the packages that decide its results
@@ -91,8 +87,8 @@ def load_fitting(name: str = DEFAULT) -> ModuleType:
         RunError: this process has already loaded the other one.
     """
     with _loading:
+        os.environ |= _environment(name)  # each time: XLA reads its flags when it first compiles, not when it is loaded
         if "forecast.networks.fit" not in sys.modules:
-            os.environ |= _environment(name)
             logging.getLogger("tensorflow").setLevel(logging.ERROR)  # advice about its own calls, which nobody made
             with silenced_stderr():
                 importlib.import_module("forecast.networks.fit")
@@ -106,27 +102,11 @@ def load_fitting(name: str = DEFAULT) -> ModuleType:
     return fitting
 
 
-def load_prediction(architectures: "Iterable[Architecture]", *, name: str) -> ModuleType:
-    """What loads and asks members of these shapes: numpy where it can, else the network library `name`.
-
-    Both, `forecast.networks.prediction` and `forecast.networks.fit`, give the same digits.
-
-    Raises:
-        ConfigError: a network library is needed and it is not installed.
-        RunError: this process has already loaded the other one.
-    """
-    from forecast.networks import prediction
-
-    if all(prediction.is_plain(architecture) for architecture in architectures):
-        return prediction
-    return load_fitting(choose(name))
-
-
 def compiler_flags() -> str:
     """What XLA is told, the person's own flags first."""
     environment = os.environ.get("XLA_FLAGS", "")
     own = ("--xla_cpu_multi_thread_eigen=false", "--xla_gpu_deterministic_ops=true")
-    return " ".join(filter(None, (environment, *own)))
+    return " ".join(filter(None, (environment, *(flag for flag in own if flag not in environment.split()))))
 
 
 def _environment(name: str) -> dict[str, str]:

@@ -1,18 +1,25 @@
 """Networks whose sums are not written out here (numpy_cells has those that are): differentiated through Keras.
 
-The network library is loaded by whoever makes one (forecast.diagnostics.loader).
+They are asked where forecast.compute.network_process has it: a person's own in a process that is watched.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from forecast.compute import network_process
+from forecast.config.architecture import Architecture
 from forecast.diagnostics.numpy_cells import Array
+from forecast.networks import prediction
+from forecast.networks.results import Gradients, LayerTrace
 from pipelines.market.types import Floats
 from pipelines.preprocessing.windows import Rows
+
+if TYPE_CHECKING:
+    from forecast.networks.unrolled import UnrolledNetwork
 
 _BATCH = 2048  # windows that are asked at once
 
@@ -31,33 +38,34 @@ class StateGradients:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class KerasNetwork:
-    """One member at one stage. unrolled: a forecast.networks.unrolled.UnrolledNetwork, weights: what it has then.
+    """One member at one stage. library: the network library. weights: what it has then. deviation: as in FitResult."""
 
-    probability_of: from answers, shape (rows, answers), to the chance of a rise. learns_labels: whether its loss is the
-    log loss of its probability; False for one that forecasts a path.
-    """
-
-    unrolled: Any
+    architecture: Architecture
+    library: str
     weights: list[Array]
-    probability_of: Callable[[Any], Floats]
-    learns_labels: bool
+    deviation: float | None = None
+
+    @property
+    def learns_labels(self) -> bool:
+        """Whether its loss is the log loss of its probability; False for one that forecasts a path."""
+        return not self.architecture.path
 
     @cached_property
     def cell(self) -> str | None:
         """The cell whose gates it has, "lstm" or "gru"; None where no layer that reads the window has any."""
-        shape = self.unrolled.network.input_shape
-        traces = self._ready().traces(np.zeros((1, *shape[1:])))
+        traces = self._traces(np.zeros((1, self.architecture.steps, self.architecture.features)))
         return next((trace.cell for trace in traces if trace.gates), None)
 
     def probability(self, windows: Array) -> Floats:
         """Chances of a rise, shape (rows,); windows: time-major, (steps, rows, features)."""
-        rows, ready = windows.transpose(1, 0, 2), self._ready()
-        parts = [ready.answers(rows[first : first + _BATCH]) for first in range(0, len(rows), _BATCH)]
-        return self.probability_of(np.concatenate(parts))
+        rows = windows.transpose(1, 0, 2)
+        parts = [self._ask("answers", rows[first : first + _BATCH]) for first in range(0, len(rows), _BATCH)]
+        answers = np.concatenate(parts)
+        return prediction.probabilities(answers, architecture=self.architecture, deviation=self.deviation)
 
     def gates(self, windows: Array) -> tuple[dict[str, Array], Rows]:
         """Gates and states of all layers with the gates of `cell`, (steps, rows, units), and each unit's layer."""
-        traces = [trace for trace in self._ready().traces(windows.transpose(1, 0, 2)) if trace.cell == self.cell]
+        traces = [trace for trace in self._traces(windows.transpose(1, 0, 2)) if trace.cell == self.cell]
         layer = np.repeat(np.arange(len(traces), dtype=np.int64), [trace.states[0].shape[-1] for trace in traces])
         states = ("h", "c")[: len(traces[0].states)]
         names = {name: [trace.gates[name] for trace in traces] for name in traces[0].gates}
@@ -66,7 +74,7 @@ class KerasNetwork:
 
     def gradients(self, windows: Array) -> StateGradients:
         """Of its logit, or of the sum of its path."""
-        gradients = self._ready().gradients(windows.transpose(1, 0, 2))
+        gradients: Gradients = self._ask("gradients", windows.transpose(1, 0, 2))
         steps = windows.shape[0]
         size = {"input": np.linalg.norm(gradients.features, axis=2).T[::-1]}
         for name, place in (("h", 0), ("c", 1)):
@@ -80,10 +88,27 @@ class KerasNetwork:
 
     def jacobians(self, windows: Array) -> dict[str, Floats]:
         """As forecast.diagnostics.gradients.jacobians; nothing without a recurrent layer."""
-        norms = self._ready().jacobian_norms(windows.transpose(1, 0, 2))
+        norms = self._ask("jacobian_norms", windows.transpose(1, 0, 2))
         return {} if norms is None else {"jacobian": norms[0][::-1], "jacobian_h": norms[1][::-1]}
 
-    def _ready(self) -> Any:
-        """The network with this stage's weights."""
-        self.unrolled.network.set_weights(self.weights)
-        return self.unrolled
+    def _traces(self, rows: Array) -> list[LayerTrace]:
+        traces: list[LayerTrace] = self._ask("traces", rows)
+        return traces
+
+    def _ask(self, question: str, rows: Array) -> Any:
+        """What a method of forecast.networks.unrolled.UnrolledNetwork returns with this stage's weights."""
+        arguments = (self.architecture, self.weights, question, rows)
+        return network_process.ask(_answer, *arguments, architecture=self.architecture, name=self.library)
+
+
+def _answer(library: ModuleType, architecture: Architecture, weights: list[Array], question: str, rows: Array) -> Any:
+    unrolled = _unrolled(library, architecture)
+    unrolled.network.set_weights(weights)
+    return getattr(unrolled, question)(rows)
+
+
+@lru_cache(maxsize=16)
+def _unrolled(library: ModuleType, architecture: Architecture) -> "UnrolledNetwork":
+    from forecast.networks.unrolled import UnrolledNetwork  # the network library is loaded by now
+
+    return UnrolledNetwork(library.layers.build(architecture, seed=0), path=architecture.path)

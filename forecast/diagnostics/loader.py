@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from forecast.compute import backend
+from forecast.compute import backend, network_process
 from forecast.config.architecture import Architecture
 from forecast.config.experiment import Experiment
 from forecast.datasets import dataset
@@ -155,20 +155,30 @@ def members(subject: RunUnderStudy) -> Iterator[Member]:
         for model in subject.models
         for seed in range(experiment.seeds)
     ]  # all of them are checked before the network library is loaded
-    fitting = backend.load_fitting(backend.choose(subject.about.get("backend", backend.DEFAULT)))
+    name = backend.choose(subject.about.get("backend", backend.DEFAULT))
     for file in files:
         (model, fold, seed), architecture = file.task, file.architecture
-        network = fitting.layers.build(architecture, seed=start_seed(fold=fold, seed=seed))
-        probability_of = partial(fitting.probabilities, architecture=architecture, deviation=file.deviation)
-        read = partial(_read, network, architecture, probability_of=probability_of)
-        initial = read()
-        fitting.load_into(network, file.weights)
+        arguments = (architecture, start_seed(fold=fold, seed=seed), file.weights)
+        stages = network_process.ask(_stages, *arguments, architecture=architecture, name=name)
+        initial, trained = (
+            _network(weights, architecture, library=name, deviation=file.deviation) for weights in stages
+        )
         scalers = (
             panel_scalers(subject.run, file.task, features=architecture.features)
             if panel
             else {experiment.symbol: file.scaler}
         )
-        yield Member(model=model, fold=fold, seed=seed, initial=initial, trained=read(), scalers=scalers)
+        yield Member(model=model, fold=fold, seed=seed, initial=initial, trained=trained, scalers=scalers)
+
+
+def _stages(
+    library: ModuleType, architecture: Architecture, seed: int, weights: Path
+) -> tuple[list[Array], list[Array]]:
+    """The weights that training begins with at this seed, and those of the file."""
+    network = library.layers.build(architecture, seed=seed)
+    initial = network.get_weights()
+    library.load_into(network, weights)
+    return initial, network.get_weights()
 
 
 def spread(rows: Rows, *, most: int) -> Rows:
@@ -181,20 +191,10 @@ def start_seed(*, fold: int, seed: int) -> int:
     return int(np.random.SeedSequence((seed, fold)).generate_state(2)[0])
 
 
-def _read(network: Any, architecture: Architecture, *, probability_of: Any) -> Network:
-    """The network with the weights that it has now."""
+def _network(weights: list[Array], architecture: Architecture, *, library: str, deviation: float | None) -> Network:
     if _plain(architecture):
-        return Weights.from_keras(
-            architecture.cell, network.get_weights(), features=architecture.features, units=architecture.units
-        )
-    from forecast.networks.unrolled import UnrolledNetwork  # keras is loaded by now, on the run's backend
-
-    return KerasNetwork(
-        unrolled=UnrolledNetwork(network, path=architecture.path),
-        weights=network.get_weights(),
-        probability_of=probability_of,
-        learns_labels=not architecture.path,
-    )
+        return Weights.from_keras(architecture.cell, weights, features=architecture.features, units=architecture.units)
+    return KerasNetwork(architecture=architecture, library=library, weights=weights, deviation=deviation)
 
 
 def _prices(run: Run, about: Mapping[str, Any], experiment: Experiment) -> dict[str, Bars]:

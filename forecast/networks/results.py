@@ -4,10 +4,13 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecast.config.architecture import MOST_PARAMETERS, Architecture
 from forecast.config.experiment import Experiment
 from pipelines.market.types import Floats
+
+Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,4 +57,27 @@ class FitResult:
     diverged: int | None = None
 
 
-__all__ = ["MOST_PARAMETERS", "Architecture", "Budget", "FitResult"]
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerTrace:
+    """What one recurrent layer did, bars in their order whichever way it reads.
+
+    states: h, and c of an LSTM, each of shape (steps, rows, units). gates: by name, of the same shape; empty for a cell
+    without any. backwards: whether it reads from the window's end.
+    """
+
+    cell: str
+    backwards: bool
+    states: tuple[Array, ...]
+    gates: dict[str, Array]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Gradients:
+    """Of one number a row: with respect to the features, shape (rows, steps, features), and to each layer's states,
+    each of shape (steps, rows, units)."""
+
+    features: Array
+    states: list[list[Array]]
+
+
+__all__ = ["MOST_PARAMETERS", "Architecture", "Array", "Budget", "FitResult", "Gradients", "LayerTrace"]

@@ -13,11 +13,9 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers, ops, tree
-from numpy.typing import NDArray
 
 from forecast.networks.autodiff import value_and_gradient
-
-Array = NDArray[np.floating[Any]]
+from forecast.networks.results import Array, Gradients, LayerTrace
 
 CELLS: dict[type[layers.Layer], str] = {layers.SimpleRNN: "simple_rnn", layers.LSTM: "lstm", layers.GRU: "gru"}
 """The layers that are unrolled; every other one is called as it is and shows no states."""
@@ -26,29 +24,6 @@ GATES = {"lstm": {"input": 0, "forget": 1, "output": 3}, "gru": {"update": 0, "r
 """Where in a layer's kernel a gate's block of units stands (Keras)."""
 
 _ROWS = 1024  # that a Jacobian is computed for at once
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LayerTrace:
-    """What one recurrent layer did, bars in their order whichever way it reads.
-
-    states: h, and c of an LSTM, each of shape (steps, rows, units). gates: by name, of the same shape; empty for a cell
-    without any. backwards: whether it reads from the window's end.
-    """
-
-    cell: str
-    backwards: bool
-    states: tuple[Array, ...]
-    gates: dict[str, Array]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Gradients:
-    """Of one number a row: with respect to the features, shape (rows, steps, features), and to each layer's states,
-    each of shape (steps, rows, units)."""
-
-    features: Array
-    states: list[list[Array]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

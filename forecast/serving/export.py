@@ -11,13 +11,14 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.compute import backend
+from forecast.compute import backend, network_process
 from forecast.config.experiment import Experiment
 from forecast.config.model_registry import is_own_network
 from forecast.config.run_outputs import ExportConfig
@@ -40,6 +41,7 @@ _DESCRIPTION = "export.json"
 _MOST_WINDOWS = 5_000  # of a panel: what they are asked for has to fit into memory
 
 TOLERANCE = 1e-5
+_WRITES = "tensorflow"  # whatever trained it: the weights are the same, and it writes both
 _WITH_ONNX = ("onnx", "tf2onnx")
 
 
@@ -100,13 +102,10 @@ def export(
     files = [member for member in checkpoints if not member.diverged]
     if not files:
         raise RunError(f"Expected a member that learned to export, got {len(checkpoints)} that diverged. Train again.")
-    fitting = backend.load_fitting("tensorflow")  # whatever trained it: the weights are the same, and it writes both
     exported = []
     for member in files:
         rows, stored = _test_rows(run, experiment, member, prices)
-        model = _write(
-            _full_network(fitting, member), member, to=config.format, folder=folder, windows=rows, stored=stored
-        )
+        model = _write(member, to=config.format, folder=folder, windows=rows, stored=stored)
         exported.append(model)
         equality = (
             "not checked, onnxruntime is not installed"
@@ -161,14 +160,12 @@ def _full_network(fitting: Any, member: Checkpoint) -> Any:
     return keras.Model(window, answer, name=f"{_file_name(member.architecture.model)}_of_forecast")
 
 
-def _write(network: Any, member: Checkpoint, *, to: str, folder: Path, windows: Any, stored: Floats) -> ExportedModel:
+def _write(member: Checkpoint, *, to: str, folder: Path, windows: Any, stored: Floats) -> ExportedModel:
     """Written aside, read back, asked, and only then put in its place."""
     model, fold, seed = member.task
     path = folder / f"{_file_name(model)}-fold-{fold}-seed-{seed}.{to}"
-    with temporary_folder("export") as aside:
-        target = aside / path.name
-        probability = _probability_of(network, target, windows, to=to, model=model)
-        content = target.read_bytes()
+    arguments = (member, path.name, to, windows)
+    content, probability = network_process.ask(_file_of, *arguments, architecture=member.architecture, name=_WRITES)
     apart = None if probability is None else float(np.abs(probability - stored).max())
     if apart is not None and not apart <= TOLERANCE:
         raise RunError(
@@ -178,6 +175,17 @@ def _write(network: Any, member: Checkpoint, *, to: str, folder: Path, windows: 
     write_atomically(path, content)
     digest = hashlib.sha256(content).hexdigest()
     return ExportedModel(model=model, fold=fold, seed=seed, path=path, sha256=digest, rows=len(stored), apart=apart)
+
+
+def _file_of(
+    library: ModuleType, member: Checkpoint, name: str, to: str, windows: NDArray[np.float32]
+) -> tuple[bytes, Floats | None]:
+    """A file's bytes, and what it answers."""
+    with temporary_folder("export") as aside:
+        path = aside / name
+        network = _full_network(library, member)
+        probability = _probability_of(network, path, windows, to=to, model=member.architecture.model)
+        return path.read_bytes(), probability
 
 
 def _file_name(model: str) -> str:

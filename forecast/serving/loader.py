@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from forecast.compute import backend
+from forecast.compute.network_process import PredictionLibrary
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import Source, bars_alone, load, load_covariates
 from forecast.datasets.tick_history import TickHistory
@@ -27,8 +27,7 @@ from pipelines.store.store import Store
 class LoadedRun:
     """Members of one fold of a run. parameters: one entry a member, as `library` loaded them.
 
-    library: forecast.networks.prediction, or forecast.networks.fit where a network needs it. integrity: whether the
-    run's files are as they were written.
+    integrity: whether the run's files are as they were written.
     """
 
     run: Run
@@ -36,7 +35,7 @@ class LoadedRun:
     experiment: Experiment
     members: tuple[Checkpoint, ...]
     parameters: tuple[Any, ...]
-    library: ModuleType
+    library: PredictionLibrary
     integrity: Integrity = Integrity(verified=True)
 
     def ask(self, matrix: Floats, ends: Rows) -> dict[str, Floats]:
@@ -90,9 +89,7 @@ def load_members(run: Run, *, fold: int | None = None) -> LoadedRun:
         raise RunError(f"Expected a fold from {numbers[0]} to {numbers[-1]}, got {number}.")
     tasks = [(model, number, seed) for model in experiment.models for seed in range(experiment.seeds)]
     members = tuple(open_member(run, experiment, task) for task in tasks)
-    library = backend.load_prediction(
-        [member.architecture for member in members], name=described.get("backend", backend.DEFAULT)
-    )
+    library = PredictionLibrary(name=described.get("backend", backend.DEFAULT))
     return LoadedRun(
         run=run,
         described=described,

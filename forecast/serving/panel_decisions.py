@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from forecast.compute.network_process import PredictionLibrary
 from forecast.compute.task import Task
 from forecast.config.experiment import Experiment
 from forecast.datasets.dataset import members
@@ -82,7 +82,7 @@ def fresh_predictions(
     scalers: Mapping[str, Scaler],
     past: pd.DataFrame,
     *,
-    library: ModuleType,
+    library: PredictionLibrary,
     fold: int,
 ) -> tuple[list[pd.DataFrame], float]:
     """Rows of the decisions that the run has not made, and how far those that it has made are from what it stored."""
@@ -160,7 +160,7 @@ def _decisions(
     )
 
 
-def _probability(member: Checkpoint, decisions: _Decisions, *, library: ModuleType) -> Floats:
+def _probability(member: Checkpoint, decisions: _Decisions, *, library: PredictionLibrary) -> Floats:
     """What a member says of each window."""
     if member.diverged:
         return np.full(len(decisions.ends), 0.5)

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.compute import backend
+from forecast.compute.network_process import PredictionLibrary
 from forecast.config.experiment import Experiment
 from forecast.config.trading import AUTO, TradingConfig
 from forecast.datasets.dataset import Source, make_bars, with_cross_sections, with_room
@@ -133,9 +134,7 @@ def panel_signal(
     )
     if not symbol_rows:
         raise RunError(f"Expected bars of the symbols of {run.name}, got none: {next(iter(absent.values()), '')}")
-    library = backend.load_prediction(
-        [member.architecture for member in groups[0].members], name=described.get("backend", backend.DEFAULT)
-    )
+    library = PredictionLibrary(name=described.get("backend", backend.DEFAULT))
     newest = newest_closes({symbol: decision_rows.prices for symbol, decision_rows in symbol_rows.items()})
     fresh, apart = fresh_predictions(symbol_rows, groups, scalers, past, library=library, fold=fold)
     if refitted is not None:

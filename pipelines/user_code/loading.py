@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import os
+import re
 import signal
 import sys
 import threading
@@ -20,6 +21,7 @@ from pipelines.user_code.source_files import file_of, is_user_code, spec_of
 
 LONGEST_CALL = 60.0  # seconds that one call may take
 
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal, which Keras writes into its messages
 _NOUNS = {"Baseline": "class"}
 WATCHED = threading.Event()
 """Set in a process that another one watches: a person's code may end it, and that one says so."""
@@ -179,4 +181,5 @@ def _limited(seconds: float) -> Iterator[None]:
 
 def one_line(error: BaseException) -> str:
     """An error as a part of a message."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    text = _COLOURS.sub("", f"{type(error).__name__}: {error}")
+    return " ".join(text.split())[:300]

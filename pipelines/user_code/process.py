@@ -1,21 +1,21 @@
 """The process in which a person's code is called: where it ends or crashes, the command says so in one line.
 
 It lives from one call to the next, so that libraries are imported once, and is started anew where code must not
-remember, and where the current directory or the import path is another one.
+remember, where its file is another by now, and where the current directory or the import path is another one.
 """
 
 import atexit
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ConfigError
 from pipelines.user_code import loading
-from pipelines.user_code.source_files import is_user_code
+from pipelines.user_code.source_files import is_user_code, sources
 from pipelines.user_code.worker import Worker, WorkerDiedError
 
 _GRACE = 60.0  # seconds for imports, and for a call that its own limit cannot end because it is in C
@@ -28,14 +28,17 @@ class _Process:
         self.lock = threading.RLock()
         self._worker: Worker | None = None
         self._surroundings: tuple[Any, ...] = ()
+        self._sources: dict[str, str] = {}
 
-    def worker(self) -> Worker:
-        """The process, started where there is none that fits."""
+    def worker(self, sources: Mapping[str, str]) -> Worker:
+        """The process, started where there is none that fits. sources: by module, sha256 of what it is asked for."""
         surroundings = (os.getpid(), str(Path.cwd()), tuple(sys.path))
-        if surroundings != self._surroundings:
+        edited = any(self._sources.get(module, digest) != digest for module, digest in sources.items())
+        if edited or surroundings != self._surroundings:
             self.end()
         if self._worker is None:
-            self._worker, self._surroundings = Worker(int), surroundings
+            self._worker, self._surroundings, self._sources = Worker(int), surroundings, {}
+        self._sources |= sources
         return self._worker
 
     def end(self) -> None:
@@ -61,8 +64,10 @@ def run(function: Callable[..., Any], *arguments: Any, name: str, what: str, sec
         return function(*arguments)
     with _process.lock:
         try:
+            digests = {name.partition(":")[0]: digest for name, digest in sources([name], what=what).items()}
+            worker = _process.worker(digests)
             task = partial(_with_environment, dict(os.environ), function, *arguments)
-            return _answer(_process.worker(), task, name=name, what=what, seconds=seconds)
+            return _answer(worker, task, name=name, what=what, seconds=seconds)
         except BaseException as error:
             if not isinstance(error, Exception) or isinstance(error.__cause__, WorkerDiedError):
                 _process.end()

@@ -1,5 +1,6 @@
 """Networks of a person's own: one as it should be, and ones that cannot be trained here."""
 
+import ctypes
 import os
 from functools import lru_cache
 
@@ -26,6 +27,25 @@ def three_answers(architecture):
 def another_window(architecture):
     window = keras.Input((architecture.steps + 1, architecture.features))
     return keras.Model(window, keras.layers.Dense(1)(keras.layers.Flatten()(window)))
+
+
+class Fatal(keras.layers.Layer):
+    """Ends the process that asks it, or fails there, where the environment says so."""
+
+    def call(self, inputs):
+        match os.environ.get("FORECAST_TEST_FATAL"):
+            case "exit":
+                os._exit(7)
+            case "crash":
+                ctypes.string_at(0)
+            case "raise":
+                raise ValueError("not today")
+        return inputs
+
+
+def fatal(architecture):
+    window = _window(architecture)
+    return keras.Model(window, keras.layers.Dense(1)(keras.layers.Flatten()(Fatal()(window))))
 
 
 @lru_cache
@@ -87,7 +107,7 @@ def half_precise(architecture):
     return keras.Model(window, keras.layers.Dense(1, dtype="float16")(keras.layers.Flatten()(window)))
 
 
-class _Rounded(keras.layers.Layer):
+class Rounded(keras.layers.Layer):
     """Can be computed, and not learned from: the answer has no gradient in its weight."""
 
     def build(self, shape):
@@ -99,4 +119,4 @@ class _Rounded(keras.layers.Layer):
 
 def undifferentiable(architecture):
     window = _window(architecture)
-    return keras.Model(window, _Rounded()(keras.layers.Flatten()(window)))
+    return keras.Model(window, Rounded()(keras.layers.Flatten()(window)))

@@ -1,6 +1,6 @@
 """Networks differentiated through Keras: against the numpy cells, the tape, and what can be worked out by hand."""
 
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,19 +16,25 @@ STEPS, FEATURES, UNITS, ROWS = 7, 3, 4, 5
 @pytest.fixture(scope="module")
 def network(fitting):
     """A member of any architecture, its weights moved away from where training begins."""
-    from forecast.networks.unrolled import UnrolledNetwork
 
     def build(model, **more):
         architecture = Architecture(model=model, steps=STEPS, features=FEATURES, units=UNITS, **more)
-        built = fitting.layers.build(architecture, seed=2)
         rng = np.random.default_rng(1)
-        weights = [weight + rng.normal(0, 0.2, weight.shape) for weight in built.get_weights()]
-        return KerasNetwork(
-            unrolled=UnrolledNetwork(built, path=architecture.path),
-            weights=weights,
-            probability_of=partial(fitting.probabilities, architecture=architecture, deviation=1.0),
-            learns_labels=not architecture.path,
-        )
+        start = fitting.layers.build(architecture, seed=2).get_weights()
+        weights = [weight + rng.normal(0, 0.2, weight.shape) for weight in start]
+        return KerasNetwork(architecture=architecture, library="tensorflow", weights=weights, deviation=1.0)
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def in_keras(fitting):
+    """The same member as a Keras model of this process."""
+
+    def build(member):
+        model = fitting.layers.build(member.architecture, seed=0)
+        model.set_weights(member.weights)
+        return model
 
     return build
 
@@ -76,7 +82,7 @@ ANY = {
 
 
 @pytest.mark.parametrize(("model", "more"), ANY.values(), ids=ANY)
-def test_bar_by_bar_a_network_gives_its_own_answer_and_the_tapes_gradient(network, windows, model, more):
+def test_bar_by_bar_a_network_gives_its_own_answer_and_the_tapes_gradient(network, in_keras, windows, model, more):
     import tensorflow as tf
 
     theirs = network(model, **more)
@@ -84,7 +90,7 @@ def test_bar_by_bar_a_network_gives_its_own_answer_and_the_tapes_gradient(networ
     batch = tf.constant(windows.transpose(1, 0, 2), tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(batch)
-        outputs = theirs.unrolled.network(batch, training=False)
+        outputs = in_keras(theirs)(batch, training=False)
         answer = tf.reduce_sum(outputs if not theirs.learns_labels else outputs[:, -1])
     expected = np.linalg.norm(tape.gradient(answer, batch).numpy(), axis=2).T[::-1]
     np.testing.assert_allclose(gradients_of_keras.size["input"], expected, rtol=1e-4, atol=1e-7)
@@ -94,12 +100,12 @@ def test_bar_by_bar_a_network_gives_its_own_answer_and_the_tapes_gradient(networ
     assert theirs.cell == (model[: model.find("_")] if "_" in model and recurrent else {"gru": "gru"}.get(model))
 
 
-def test_the_gradient_of_a_gru_is_that_of_the_state_which_it_reads_on_from(network, windows):
+def test_the_gradient_of_a_gru_is_that_of_the_state_which_it_reads_on_from(network, in_keras, windows):
     import tensorflow as tf
 
     theirs = network("gru")
     gradients_of_keras = theirs.gradients(windows)
-    layer, head = theirs.unrolled.network.layers[1:]
+    layer, head = in_keras(theirs).layers[1:]
     batch = tf.constant(windows.transpose(1, 0, 2), tf.float32)
     for lag in range(1, STEPS - 1):
         at = STEPS - lag
@@ -116,10 +122,7 @@ def test_a_gru_that_hears_nothing_keeps_the_share_that_its_bias_says(network, wi
     kernel, recurrent, bias, *head = (np.zeros_like(weight) for weight in theirs.weights)
     bias[0, :UNITS], bias[1, :UNITS] = 1.0, 0.5  # both biases of the update gate
     bias[0, UNITS : 2 * UNITS] = -2.0
-    quiet = KerasNetwork(
-        unrolled=theirs.unrolled, weights=[kernel, recurrent, bias, *head], learns_labels=True,
-        probability_of=theirs.probability_of,
-    )  # fmt: skip
+    quiet = replace(theirs, weights=[kernel, recurrent, bias, *head])
     seen = gates.observe(quiet, [windows])
     np.testing.assert_allclose(seen.average["update"], 1 / (1 + np.exp(-1.5)), rtol=1e-6)
     np.testing.assert_allclose(seen.average["reset"], 1 / (1 + np.exp(2.0)), rtol=1e-6)

@@ -66,6 +66,15 @@ def test_nothing_that_code_keeps_anywhere_outlasts_its_process_and_its_environme
     assert not hasattr(np, "calls")
 
 
+def test_a_file_that_was_edited_is_imported_anew(module):
+    bars = random_walk(bars=60, seed=1)
+    levels = []
+    for level in (1.0, 2.0, 1.0):
+        name = module(f"def level(bars):\n    return np.full(len(bars), {level})")
+        levels.append(custom_features.compute(f"{name}:level", bars)[0])
+    assert levels == [1.0, 2.0, 1.0]
+
+
 def test_bars_are_read_only_in_the_process_too(module):
     name = module("def writes(bars):\n    bars.close[0] = 1.0\n    return bars.close")
     with pytest.raises(ConfigError, match=r"writes failed at line 4 of .*read-only"):
