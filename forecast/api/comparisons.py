@@ -133,7 +133,7 @@ def compare(
         open_compared(run_of(run, place), backtest=backtest) for run, backtest in zip(runs, chosen, strict=True)
     ]
     if len({(entry.run.name, entry.backtest) for entry in compared}) < len(compared):
-        raise ConfigError("Expected different runs or backtests, got one of them twice.")
+        raise ConfigError("Expected different runs or backtests, got one of them twice. Name it once.")
     pairs = differences(compared)
     page = write_run_comparison(compared, pairs, folder=place.reports_dir)
     return ComparisonResult(compared=tuple(compared), pairs=tuple(pairs), page=page)

@@ -223,7 +223,7 @@ def _write(table: "pd.DataFrame", path: Path) -> None:
     try:
         table.to_parquet(path, index=False)
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(": ".join(map(str, error.args)).split())[:200]
         raise BadFileError(
             f"Expected columns of one type each (times, numbers, texts), got {reason}. Convert them with astype()."
         ) from error

@@ -39,6 +39,7 @@ def judge(
     predictor: str | Sequence[str] = (),
     validation: "Forecasts | None" = None,
     bars: "Prices | None" = None,
+    calendar: str | None = None,
     reading: JudgeConfig | None = None,
     trading: TradingConfig | None = None,
     progress: ShowProgress = True,
@@ -54,6 +55,7 @@ def judge(
     predictor: str | Sequence[str] = (),
     validation: "Forecasts | None" = None,
     bars: "Prices | None" = None,
+    calendar: str | None = None,
     reading: JudgeConfig | None = None,
     trading: TradingConfig | None = None,
     progress: ShowProgress = True,
@@ -68,6 +70,7 @@ def judge(
     predictor: str | Sequence[str] = (),
     validation: "Forecasts | None" = None,
     bars: "Prices | None" = None,
+    calendar: str | None = None,
     reading: JudgeConfig | None = None,
     trading: TradingConfig | None = None,
     progress: ShowProgress = True,
@@ -94,6 +97,8 @@ def judge(
         Earlier forecasts of the same models, on which thresholds and calibration are chosen.
     bars
         The prices, as `add_bars` takes them, of several symbols a frame each by symbol; None: those of the store.
+    calendar
+        The exchange's calendar of `bars`; None: "XNYS". "24/7" for what is always traded.
     reading
         What the values are and what a row's time names; None: as the columns say.
     trading
@@ -143,6 +148,7 @@ def judge(
         predictors=texts_of(predictor, name="predictor", example='predictor="my_rules:rule"'),
         validation=validation,
         bars=bars,
+        calendar=calendar,
         reading=reading,
         progress=progress,
         workspace=workspace,
@@ -158,6 +164,7 @@ def judge_all(
     predictors: Sequence[str] = (),
     validation: "Forecasts | None" = None,
     bars: "Prices | None" = None,
+    calendar: str | None = None,
     reading: JudgeConfig | None = None,
     progress: ShowProgress = True,
     workspace: Workspace | None = None,
@@ -185,8 +192,10 @@ def judge_all(
         _announce([name for experiment in experiments for name in experiment.baselines], "Baseline", display.note)
         forecasts, origin = (None, {}) if predictions is None else _forecasts(predictions, config)
         earlier = None if validation is None else _forecasts(validation, config)[0]
-        frames = _bars_of(bars, experiments)
-        sources = [_source(experiment, frames.get(experiment.symbol), place) for experiment in experiments]
+        frames = _bars_of(bars, experiments, calendar=calendar)
+        sources = [
+            _source(experiment, frames.get(experiment.symbol), place, calendar=calendar) for experiment in experiments
+        ]
         for experiment, source in zip(experiments, sources, strict=True):
             about: dict[str, Any] = {
                 "source": source, "experiment": experiment, "folder": place.runs, "command": command, "origin": origin,
@@ -211,10 +220,17 @@ def _forecasts(judged: "Forecasts", config: JudgeConfig) -> "tuple[ForeignForeca
     return forecasts, {"source": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
-def _bars_of(bars: "Prices | None", experiments: Sequence[Experiment]) -> "Mapping[str, pd.DataFrame]":
+def _bars_of(
+    bars: "Prices | None", experiments: Sequence[Experiment], *, calendar: str | None
+) -> "Mapping[str, pd.DataFrame]":
     """The frame of prices of each symbol; empty where they are those of the store."""
     symbols = [experiment.symbol for experiment in experiments]
     if bars is None:
+        if calendar is not None:
+            raise ConfigError(
+                f"Expected calendar with bars, got {in_one_line(calendar)} without: the store has that of its "
+                "prices. Leave it out, or give bars=frame."
+            )
         return {}
     if not isinstance(bars, Mapping):
         if len(symbols) > 1:
@@ -229,7 +245,7 @@ def _bars_of(bars: "Prices | None", experiments: Sequence[Experiment]) -> "Mappi
     return frames
 
 
-def _source(experiment: Experiment, bars: "pd.DataFrame | None", place: Workspace) -> "Source":
+def _source(experiment: Experiment, bars: "pd.DataFrame | None", place: Workspace, *, calendar: str | None) -> "Source":
     """The symbol's prices: those of a frame, or of the store."""
     from forecast.datasets.dataset import Source, load
     from pipelines.store.store import Store
@@ -243,7 +259,7 @@ def _source(experiment: Experiment, bars: "pd.DataFrame | None", place: Workspac
     from pipelines.market.calendars import session_of
     from pipelines.market.types import Actions, Bars
 
-    request = FetchConfig(source="csv", interval=experiment.interval)
+    request = FetchConfig(source="csv", interval=experiment.interval, calendar=calendar)
     delivery = read_frame(experiment.symbol, bars, request, {})
     if not isinstance(delivery.prices, Bars):
         raise ConfigError("Expected bars as a frame with open, high, low and close, got trades. Aggregate them first.")

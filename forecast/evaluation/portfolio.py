@@ -265,7 +265,8 @@ def list_portfolios(runs: Path) -> list[str]:
 def _check_joinable(runs: Sequence[Run], described: Sequence[Mapping[str, Any]], symbols: Sequence[str]) -> None:
     if len(set(symbols)) < 2 or len(set(symbols)) < len(symbols):
         raise ConfigError(
-            f"Expected two symbols or more for a portfolio, each once, got {', '.join(symbols) or 'none'}."
+            f"Expected two symbols or more for a portfolio, each once, got {', '.join(symbols) or 'none'}. "
+            "Name runs of different symbols."
         )
     for run, about in zip(runs, described, strict=True):
         if run.is_panel:

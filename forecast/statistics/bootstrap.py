@@ -56,7 +56,8 @@ def resampled_means(series: Floats, *, block: float, draws: int, rng: np.random.
     on at the beginning. Sums of blocks come from running sums, never from the resampled rows themselves.
     """
     length, columns = series.shape
-    running = np.concatenate([np.zeros((1, columns)), np.cumsum(np.concatenate([series, series]), axis=0)])
+    running = np.zeros((columns, 2 * length + 1))
+    running[:, 1:] = np.cumsum(np.concatenate([series, series]), axis=0).T
     expected = length / block
     blocks = min(length, int(expected + 6.0 * np.sqrt(expected) + 10))
     means = np.empty((draws, columns))
@@ -69,9 +70,11 @@ def resampled_means(series: Floats, *, block: float, draws: int, rng: np.random.
             counts = np.bincount(place.ravel(), minlength=rows * length).reshape(rows, length)
             means[first : first + rows] = counts @ series / length
             continue
-        ends = starts + _lengths(rng, rows=rows, blocks=blocks, total=length, block=block)
-        for column in range(columns):
-            sums = running[:, column].take(ends) - running[:, column].take(starts)
+        places = starts.astype(np.intp)
+        ends = places + _lengths(rng, rows=rows, blocks=blocks, total=length, block=block)
+        for column, sums_so_far in enumerate(running):
+            sums = sums_so_far.take(ends)
+            sums -= sums_so_far.take(places)
             means[first : first + rows, column] = sums.sum(axis=1) / length
     return means
 
@@ -81,7 +84,10 @@ def _lengths(
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
     """Geometric block lengths with the given mean, cut so that each row sums to total, shape (rows, blocks)."""
     wait = rng.standard_exponential(size=(rows, blocks), dtype=np.float32)
-    lengths = np.minimum(1.0 + np.floor(wait / -np.log1p(-1.0 / block)), total).astype(np.int32)
-    ends = np.minimum(np.cumsum(lengths, axis=1, dtype=np.int32), total)
+    lengths = wait / -np.log1p(-1.0 / block)
+    np.minimum(np.add(np.floor(lengths, out=lengths), 1.0, out=lengths), total, out=lengths)
+    ends = np.cumsum(lengths.astype(np.int32), axis=1, dtype=np.int32)
+    np.minimum(ends, total, out=ends)
     ends[:, -1] = total
-    return np.diff(ends, axis=1, prepend=np.int32(0))
+    ends[:, 1:] -= ends[:, :-1].copy()
+    return ends

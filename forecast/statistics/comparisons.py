@@ -389,7 +389,11 @@ def _attribution(
     if not parts or not days:
         return None
     a, b = parts[model, ENSEMBLE], parts[benchmark, ENSEMBLE]
-    influence = {key: daily_sums(part.influence, sessions=sessions) for key, part in parts.items()}
+    influence = {
+        key: daily_sums(part.influence, sessions=sessions)
+        for key, part in parts.items()
+        if key[0] in (model, benchmark)
+    }
     rows = [influence[name, ENSEMBLE][0] for name in (model, benchmark)]
     seeds = [_seeds(influence, name) if name in seeded else None for name in (model, benchmark)]
     several = [seed_values if seed_values is None or seed_values.shape[1] > 1 else None for seed_values in seeds]

@@ -46,9 +46,13 @@ def ensembles(predictions: "pd.DataFrame") -> "dict[str, pd.DataFrame]":
     trades can close within one time stamp. Columns: target, probability, entry_at, exit_at.
     """
     means = {}
+    shared = ["target", "entry_at", "exit_at"]
     for model, rows in predictions.groupby("model", sort=False):
+        if rows["seed"].nunique() == 1:  # nothing to average: a twentieth of the time
+            means[str(model)] = rows[["probability", *shared]].reset_index(drop=True)
+            continue
         decision = rows.groupby("seed").cumcount()
-        first = {name: (name, "first") for name in ("target", "entry_at", "exit_at")}
+        first = {name: (name, "first") for name in shared}
         means[str(model)] = rows.groupby(decision).agg(probability=("probability", "mean"), **first)
     return means
 

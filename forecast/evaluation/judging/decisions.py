@@ -218,7 +218,7 @@ class DecisionReader:
             notes.append(f"Forecast prices were measured against the closes {base} of the bars they were made at.")
         notes.append(_reading(times.reading, forecasts, self.config, horizon=self.horizon))
         suspicions = []
-        for model in dict.fromkeys(rows["model"]):
+        for model in rows["model"].unique():
             of_model = (rows["model"] == model).to_numpy()
             part = replace(times, bar=times.bar[of_model], dated=times.dated[of_model])
             for text in decision_times.suspicions(

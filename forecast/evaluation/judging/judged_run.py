@@ -121,7 +121,7 @@ def judge(
             },
             "data": {**tables.describe_bars(prices), "fingerprint": data, "price_scale": scale},
             "folds": _describe_folds(prices, tested.rows, fitted=fitted, earlier=earlier),
-            "seeds": sorted({int(seed) for seed in tested.rows["seed"]}),
+            "seeds": [int(seed) for seed in np.unique(tested.rows["seed"])],
             "parameters": {},
             **code_description,
             "backend": "none",
@@ -230,7 +230,7 @@ def _describe_reading(
 def _settings(experiment: Experiment, rows: pd.DataFrame) -> dict[str, Any]:
     """The part of run.json's config that a judged run has."""
     settings = experiment.to_json()
-    models = [name for name in dict.fromkeys(rows["model"]) if not is_baseline(name)]
+    models = [name for name in rows["model"].unique() if not is_baseline(name)]
     return {name: settings[name] for name in _SETTINGS} | {"models": models, "baselines": settings["baselines"]}
 
 

@@ -42,6 +42,20 @@ def test_a_frame_is_judged_on_bars_of_a_frame_as_on_bars_of_the_store(source, pr
     assert "Out of sample, net" not in page
 
 
+def test_bars_of_a_frame_have_the_calendar_that_is_given_with_them(place):
+    days = pd.date_range("2003-01-01", periods=120)  # weekends too
+    price = 100.0 + np.arange(120.0) % 7
+    bars = pd.DataFrame({"open": price, "high": price + 1.0, "low": price - 1.0, "close": price}, index=days)
+    forecasts = pd.DataFrame({"date": days[20:100], "probability": 0.5 + np.sin(np.arange(80)) / 10})
+    with pytest.raises(fc.ForecastError, match=r"The rows fit 24/7: calendar 24/7\."):
+        fc.judge(forecasts, "COIN", bars=bars, progress=False, workspace=place)
+    result = fc.judge(forecasts, "COIN", bars=bars, calendar="24/7", progress=False, workspace=place)
+    assert result.run.describe()["data"]["calendar"] == "24/7"
+    assert len(result.run.predictions().query("model == 'judged:forecast'")) == 80
+    with pytest.raises(fc.ForecastError, match="Expected calendar with bars, got '24/7' without"):
+        fc.judge(forecasts, "COIN", calendar="24/7", progress=False, workspace=place)
+
+
 def test_a_file_is_judged_as_its_frame_and_the_run_has_its_sha256(source, prices, place, tmp_path):
     probabilities(source).to_csv(tmp_path / "mine.csv", index=False)
     result = fc.judge(tmp_path / "mine.csv", "XYZ", bars=prices, progress=False, workspace=place)
