@@ -15,6 +15,7 @@ The rule, fixed before any result is seen:
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -35,7 +36,7 @@ from pipelines.market.types import Floats
 Question = Literal["skill", "money"]
 Answer = Literal["better", "worse", "inconclusive"]
 Unit = Literal["rank_ic", "day", "bar"]
-Family = Literal["architectures", "equal_parameters", "base_rate", "benchmarks", "baselines", "reference"]
+Family = Literal["architectures", "equal_parameters", "models", "base_rate", "benchmarks", "baselines", "reference"]
 Reason = Literal[
     "",
     "interval_contains_zero",
@@ -126,7 +127,7 @@ def skill_comparisons(
     sessions: int | None = None,
     unseeded: Collection[str] = (),
 ) -> list[Comparison]:
-    """Every skill comparison: architectures, equal parameters, networks against base rate and baselines, baselines.
+    """Every skill comparison: architectures, equal parameters, other models, base rate, baselines, and theirs.
 
     sessions: the number of session days, None where they are not known. unseeded: models whose forecasts are judged as
     they are, not as one of several trainings.
@@ -225,11 +226,15 @@ def daily_sums(values: Floats, *, sessions: Sessions | None) -> tuple[Floats, Un
 
 
 def _pairs(networks: Sequence[str]) -> Iterable[tuple[Family, tuple[str, str]]]:
+    """LSTM against SimpleRNN with as many units and with as many parameters, and every pair with another model."""
     families: tuple[tuple[Family, tuple[str, str]], ...] = (
         ("architectures", model_registry.SAME_UNITS),
         ("equal_parameters", model_registry.SAME_PARAMETERS),
     )
-    return [(family, pair) for family, pair in families if all(model in networks for model in pair)]
+    named = [(family, pair) for family, pair in families if all(model in networks for model in pair)]
+    compared = set(model_registry.DEFAULT_MODELS)
+    others = [pair for pair in combinations(networks, 2) if not compared.issuperset(pair)]
+    return [*named, *(("models", pair) for pair in others)]
 
 
 def _test(

@@ -9,10 +9,12 @@ from forecast.statistics.families import FamilyMember, JointFamily
 _TITLES = {
     ("skill", "architectures"): "Skill, LSTM against SimpleRNN",
     ("skill", "equal_parameters"): "Skill at equal parameters",
+    ("skill", "models"): "Skill between other models",
     ("skill", "base_rate"): "Skill against the base rate",
     ("skill", "baselines"): "Skill against baselines",
     ("money", "architectures"): "Money, LSTM against SimpleRNN",
     ("money", "equal_parameters"): "Money at equal parameters",
+    ("money", "models"): "Money between other models",
     ("money", "benchmarks"): "Money against benchmarks",
     ("money", "baselines"): "Money against baselines",
 }

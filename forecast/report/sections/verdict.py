@@ -11,6 +11,7 @@ from forecast.report.sections.larger_experiments import what_would_change
 from forecast.statistics.comparisons import BASE_RATE, SAME_EXPOSURE, Comparison
 from forecast.statistics.performance import SHORTEST_YEARS
 from forecast.statistics.verdict import Caveat, Verdict
+from pipelines.errors import listed
 
 _IN_SENTENCES = {
     "simple_rnn_wide": "the wide SimpleRNN",
@@ -77,6 +78,7 @@ def verdict_text(metrics: Mapping[str, Any], *, symbol: str) -> VerdictText:
     details = (
         _skill_numbers(verdict),
         _simple(verdict),
+        _between(verdict),
         _money_numbers(verdict, span),
         _against_benchmarks(verdict),
         what_would_change(verdict, amount=span.amount, several_symbols="panel" in metrics or ", " in symbol),
@@ -299,6 +301,28 @@ def _simple(verdict: Verdict) -> str:
     return _clauses(
         rows, verbs={"better": "forecast better than", "worse": "forecast worse than"}, benchmark="the base rate"
     )
+
+
+def _between(verdict: Verdict) -> str:
+    """Models that are not the LSTM and the SimpleRNN, with each other and with these."""
+    rows = verdict.of("skill", family="models")
+    if not rows:
+        return ""
+    verbs = {
+        ("skill", "better"): "forecasts better than",
+        ("skill", "worse"): "forecasts worse than",
+        ("money", "better"): "earned more than",
+        ("money", "worse"): "earned less than",
+    }
+    claims = [
+        f"{name(row.model)} {verbs[row.question, row.answer]} {name(row.benchmark)}"
+        for row in (*rows, *verdict.of("money", family="models"))
+        if row.answer != "inconclusive"
+    ]
+    if claims:
+        return f"{capital(listed(claims, at_most=6, separator='; '))}."
+    models = dict.fromkeys(model for row in rows for model in (row.model, row.benchmark))
+    return f"Between {joined([name(model) for model in models])} no difference in forecasting is claimed."
 
 
 def _against_benchmarks(verdict: Verdict) -> str:

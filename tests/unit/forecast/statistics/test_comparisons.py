@@ -95,6 +95,40 @@ def test_a_family_shares_its_level_and_the_pair_stands_alone() -> None:
     assert [comparison.model for comparison in comparisons if comparison.family == "reference"] == ["logistic"]
 
 
+def test_every_pair_with_another_model_is_compared_in_a_family_of_its_own_and_changes_no_other_family() -> None:
+    two = scores(lstm=0.1)
+    rng = np.random.default_rng(4)
+    ensembles, seeds = dict(two.ensembles), dict(two.seeds)
+    for model, mean in (("gru", 0.4), ("model:mine", -0.4)):
+        seeds[model] = mean + rng.normal(0, 1, DAYS)[:, None] + rng.normal(0, 0.4, (DAYS, 3))
+        ensembles[model] = seeds[model].mean(axis=1)
+    four = skill_comparisons(replace(two, ensembles=ensembles, seeds=seeds))
+    others = [comparison for comparison in four if comparison.family == "models"]
+    assert {frozenset((comparison.model, comparison.benchmark)) for comparison in others} == {
+        frozenset(pair)
+        for pair in (
+            ("lstm", "gru"), ("lstm", "model:mine"), ("simple_rnn", "gru"), ("simple_rnn", "model:mine"),
+            ("gru", "model:mine"),
+        )
+    }  # fmt: skip
+    assert len(others) == 5
+    assert find(others, "gru", "model:mine").answer == "better"
+    assert find(others, "simple_rnn", "gru").answer == "worse"
+    p_values = [comparison.p_value for comparison in others]
+    expected = multipletests(p_values, alpha=0.05, method="holm")[1]
+    assert [comparison.p_adjusted for comparison in others] == pytest.approx(expected.tolist())
+    pair = find(skill_comparisons(two), "lstm", "simple_rnn")
+    assert find(four, "lstm", "simple_rnn") == pair
+
+
+def test_a_run_of_the_default_networks_has_no_family_of_other_models() -> None:
+    wide = scores(lstm=0.4)
+    ensembles = {**wide.ensembles, "simple_rnn_wide": wide.ensembles["simple_rnn"] + 0.01}
+    seeds = {**wide.seeds, "simple_rnn_wide": wide.seeds["simple_rnn"] + 0.01}
+    families = {comparison.family for comparison in skill_comparisons(replace(wide, ensembles=ensembles, seeds=seeds))}
+    assert families == {"architectures", "equal_parameters", "base_rate"}
+
+
 def test_a_single_seed_gives_no_verdict() -> None:
     pair = find(skill_comparisons(scores(lstm=0.8, seeds=1)), "lstm", "simple_rnn")
     assert (pair.answer, pair.reason, pair.seeds) == ("inconclusive", "single_seed", 1)
