@@ -3,10 +3,12 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.market.types import Floats
 
-_CHUNK = 300_000  # blocks drawn at a time: what they need stays in the cache of the processor
+_CHUNK = 300_000  # blocks drawn at a time
+_PIECE = 16_000  # of them summed at a time: what that needs stays in the cache of the processor
 
 
 def block_length(series: Floats) -> float:
@@ -61,7 +63,7 @@ def resampled_means(series: Floats, *, block: float, draws: int, rng: np.random.
     expected = length / block
     blocks = min(length, int(expected + 6.0 * np.sqrt(expected) + 10))
     means = np.empty((draws, columns))
-    chunk = max(1, _CHUNK // blocks)
+    chunk, piece = max(1, _CHUNK // blocks), max(1, _PIECE // blocks)
     for first in range(0, draws, chunk):
         rows = min(chunk, draws - first)
         starts = rng.integers(0, length, size=(rows, blocks), dtype=np.int32)
@@ -70,21 +72,23 @@ def resampled_means(series: Floats, *, block: float, draws: int, rng: np.random.
             counts = np.bincount(place.ravel(), minlength=rows * length).reshape(rows, length)
             means[first : first + rows] = counts @ series / length
             continue
-        places = starts.astype(np.intp)
-        ends = places + _lengths(rng, rows=rows, blocks=blocks, total=length, block=block)
-        for column, sums_so_far in enumerate(running):
-            sums = sums_so_far.take(ends)
-            sums -= sums_so_far.take(places)
-            means[first : first + rows, column] = sums.sum(axis=1) / length
+        waits = rng.standard_exponential(size=(rows, blocks), dtype=np.float32)
+        for begin in range(0, rows, piece):
+            places = starts[begin : begin + piece].astype(np.intp)
+            ends = places + _lengths(waits[begin : begin + piece], total=length, block=block)
+            for column, sums_so_far in enumerate(running):
+                sums = sums_so_far.take(ends)
+                sums -= sums_so_far.take(places)
+                means[first + begin : first + begin + len(sums), column] = sums.sum(axis=1) / length
     return means
 
 
-def _lengths(
-    rng: np.random.Generator, *, rows: int, blocks: int, total: int, block: float
-) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
-    """Geometric block lengths with the given mean, cut so that each row sums to total, shape (rows, blocks)."""
-    wait = rng.standard_exponential(size=(rows, blocks), dtype=np.float32)
-    lengths = wait / -np.log1p(-1.0 / block)
+def _lengths(waits: NDArray[np.float32], *, total: int, block: float) -> NDArray[np.int32]:
+    """Geometric block lengths with the given mean, cut so that each row sums to total; of exponential waits.
+
+    Both of shape (rows, blocks).
+    """
+    lengths = waits / -np.log1p(-1.0 / block)
     np.minimum(np.add(np.floor(lengths, out=lengths), 1.0, out=lengths), total, out=lengths)
     ends = np.cumsum(lengths.astype(np.int32), axis=1, dtype=np.int32)
     np.minimum(ends, total, out=ends)

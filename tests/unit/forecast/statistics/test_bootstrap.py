@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from arch.bootstrap import StationaryBootstrap, optimal_block_length
 
+from forecast.statistics import bootstrap
 from forecast.statistics.bootstrap import block_length, resampled_means, variance_of_mean
 
 
@@ -99,3 +100,11 @@ def test_a_block_is_no_longer_than_a_third_of_the_observations_nor_shorter_than_
     alternating = np.where(np.arange(length) % 2 == 0, 1.0, -1.0) + 1e-3 * np.sin(np.arange(length))
     theirs = float(optimal_block_length(alternating)["stationary"].iloc[0])
     assert block_length(alternating) == pytest.approx(max(1.0, theirs))
+
+
+@pytest.mark.parametrize("piece", [1, 10**9])
+def test_how_many_rows_are_summed_at_a_time_changes_no_digit(monkeypatch, piece):
+    series = np.random.default_rng(0).normal(size=(300, 3))
+    expected = resampled_means(series, block=2.5, draws=400, rng=np.random.default_rng(1))
+    monkeypatch.setattr(bootstrap, "_PIECE", piece)
+    np.testing.assert_array_equal(resampled_means(series, block=2.5, draws=400, rng=np.random.default_rng(1)), expected)
