@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pipelines import user_code
 from pipelines.errors import ConfigError
 from pipelines.preprocessing import custom_features, custom_labels
 from pipelines.sources.synthetic import random_walk
+from pipelines.user_code import process
 
 ROOT = Path(__file__).parents[4]
 ENDS = {
@@ -64,6 +66,15 @@ def test_nothing_that_code_keeps_anywhere_outlasts_its_process_and_its_environme
     assert calls == [101.0, 102.0, 101.0]
     assert "FORECAST_TEST_CALLS" not in os.environ
     assert not hasattr(np, "calls")
+
+
+def test_a_call_that_never_returns_is_ended_from_outside(module, monkeypatch):
+    monkeypatch.setattr(process, "_GRACE", 0.5)
+    name = module("def level(bars):\n    return bars.close")
+    with pytest.raises(
+        ConfigError, match=r"level: expected it to return, got the end of its process \(signal SIGKILL\)"
+    ):
+        user_code.run(time.sleep, 1e6, name=f"{name}:level", what="Feature", seconds=0.5)
 
 
 def test_a_file_that_was_edited_is_imported_anew(module):
