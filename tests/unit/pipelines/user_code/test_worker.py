@@ -61,7 +61,7 @@ def test_what_a_task_raises_is_raised_and_the_next_one_is_done(worker):
         worker.call(fail_oddly)
     with pytest.raises(RuntimeError, match="SystemExit: bye"):
         worker.call(partial(sys.exit, "bye"))
-    with pytest.raises(Exception, match="pickle"):
+    with pytest.raises(Exception, match=r"pickle|local object"):  # as Python 3.11 to 3.13 say it
         worker.call(lambda: None)
     assert worker.call(partial(give, 1)) == 1
 
