@@ -142,8 +142,19 @@ def project_file() -> Path | None:
     """The forecast.toml of this folder or of the nearest one above it; None where there is none.
 
     One that belongs to somebody else is passed over: in a shared folder it would say where your data go.
+
+    Raises
+    ------
+    ConfigError
+        This folder was removed.
     """
-    current = Path.cwd()
+    try:
+        current = Path.cwd()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "Expected a current folder, got one that was removed. Change to another (cd ~) and run the same command "
+            "again."
+        ) from error
     for folder in (current, *current.parents):
         path = folder / PROJECT_FILE
         if path.is_file() and (not hasattr(os, "getuid") or path.stat().st_uid in (os.getuid(), 0)):

@@ -2,11 +2,14 @@
 
 import json
 import subprocess
+import sys
 import tempfile
+from datetime import UTC, datetime
 
 import pytest
 
-from tests.helpers.command_line import forecast_here
+from forecast.cli.commands.doctor import clock
+from tests.helpers.command_line import environment, forecast_here, only_line
 
 
 def checks_of(folder, *options):
@@ -20,6 +23,26 @@ def test_a_healthy_place_has_no_capitals(tmp_path):
     assert checks["trial_log"] == "0 configurations tried (can be written)"
     assert checks["calendars"] == "XNYS: as the exchanges published them"
     assert checks["temporary_folder"].endswith("free)")
+
+
+def test_a_clock_behind_the_newest_price_is_said_in_capitals(tmp_path):
+    forecast_here(tmp_path)("fetch", "AAPL", "--source", "sample")
+    store = tmp_path / "data" / "store"
+    assert clock(store, now=datetime(2013, 3, 2, tzinfo=UTC)) == "2013-03-02 00:00 UTC"
+    behind = clock(store, now=datetime(2013, 2, 1, 9, 30, tzinfo=UTC))
+    assert behind.startswith("2013-02-01 09:30 UTC, BEHIND: the newest price of AAPL is of 2013-03-01")
+
+
+def test_a_current_folder_that_was_removed_is_one_line(tmp_path):
+    removed = tmp_path / "removed"
+    removed.mkdir()
+    line = f"cd {removed} && rmdir {removed} && {sys.executable} -m forecast runs"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, env=environment())
+    assert done.returncode == 2, done.stderr
+    assert only_line(done.stderr) == (
+        "Error: Expected a current folder, got one that was removed. Change to another (cd ~) and run the same command "
+        "again."
+    )
 
 
 def log_is_a_folder(data):

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def command(settings: CliContext, as_json: bool) -> None:
         "runs": lambda: _runs(settings),
         "trial log": lambda: _trial_log(settings),
         "calendars": lambda: _calendars(settings),
+        "clock": lambda: clock(settings.store, now=datetime.now(UTC)),
     }
     answers = {name: _answer(check) for name, check in checks.items()}
     if as_json:
@@ -149,6 +151,24 @@ def _store(settings: CliContext) -> str:
         return "empty"
     symbols = formatting.plural(int(catalogue["symbol"].nunique()), "symbol")
     return f"{symbols}, {formatting.plural(int(catalogue['rows'].sum()), 'row')}"
+
+
+def clock(store: "Path | str", *, now: datetime) -> str:
+    """The time, and whether prices are newer than it. store: as `CliContext` has it."""
+    import pandas as pd
+
+    from pipelines.store.store import Store
+
+    catalogue = Store(store).catalogue()
+    text = f"{now:%Y-%m-%d %H:%M} UTC"
+    if not len(catalogue):
+        return text
+    times = pd.to_datetime(catalogue["last"], utc=True)
+    place = int(times.to_numpy().argmax())
+    newest, symbol = times.iloc[place], catalogue["symbol"].iloc[place]
+    if newest <= now:
+        return text
+    return f"{text}, BEHIND: the newest price of {symbol} is of {newest:%Y-%m-%d %H:%M}; set the clock"
 
 
 def _runs(settings: CliContext) -> str:

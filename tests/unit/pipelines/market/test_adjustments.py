@@ -46,6 +46,12 @@ def test_an_action_on_a_day_without_a_bar_takes_effect_at_the_next_bar() -> None
     assert adjust(gap, split, base="back").close.tolist() == [50, 50, 50]
 
 
+def test_an_action_at_the_moment_a_bar_closes_takes_effect_at_the_next_bar() -> None:
+    bars = daily_bars([100, 50, 50])
+    split = Actions(symbol=bars.symbol, ex_at=bars.closed_at[:1], dividend=np.array([0.0]), split=np.array([2.0]))
+    assert adjust(bars, split, base="back").close.tolist() == [50, 50, 50]
+
+
 def test_of_two_actions_at_one_bar_the_second_is_paid_on_what_the_first_left() -> None:
     bars = daily_bars([100, 1, 1, 81])
     gap = Bars(**{**vars(bars), **{name: getattr(bars, name)[[0, 3]] for name in _ARRAYS}})
