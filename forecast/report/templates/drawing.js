@@ -71,7 +71,10 @@ const drawing = (() => {
       legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom" },
       hoverlabel: { bgcolor: "var(--paper)", bordercolor: "var(--rule)", font: { color: "var(--ink)" }, namelength: -1 },
     };
-    for (const key of ["yaxis", ...Object.keys(layout).filter((each) => /^yaxis\d/.test(each))]) base[key] = axis;
+    for (const key of ["yaxis", ...Object.keys(layout).filter((each) => /^yaxis\d/.test(each))]) {
+      const names = layout[key]?.autorange === "reversed";
+      base[key] = narrow() && !names ? { ...axis, nticks: 5 } : axis; // else labels, margin and legend can change each other for ever
+    }
     return merged(base, layout);
   };
 
