@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.config.significance import SIGNIFICANCE
+from forecast.report import formatting
 from forecast.runs import integrity
 from forecast.runs.integrity import Integrity
 from forecast.runs.run import Run
@@ -65,6 +66,17 @@ class PageContext:
     def daily(self) -> bool:
         """Whether a bar is a whole day, so that a date says when it was."""
         return self.about["data"]["interval"] in ("1d", "1wk", "1mo")
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Parameters of each network, a range where tuning chose other units in other folds."""
+        counts = {model: {count} for model, count in (self.about.get("parameters") or {}).items()}
+        chosen = (self.about.get("tuning") or {}).get("chosen", ())
+        for model in {choice["model"] for choice in chosen}:
+            counts[model] = {
+                choice["parameters"] for choice in chosen if choice["model"] == model and "parameters" in choice
+            }
+        return {model: _range(sorted(sizes)) for model, sizes in counts.items() if sizes}
 
     @property
     def symbol(self) -> str:
@@ -158,3 +170,8 @@ def gather(run: Run, *, backtest: str) -> PageContext:
         paths=run.paths(),
         integrity=checked,
     )
+
+
+def _range(counts: Sequence[int]) -> str:
+    """ "89", "89 to 305"; counts: in order."""
+    return " to ".join(formatting.count(count) for count in dict.fromkeys((counts[0], counts[-1])))

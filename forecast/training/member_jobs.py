@@ -143,7 +143,7 @@ def tune_members(
 
         tries = tuning.tune(experiment, folds, score=score)
         for owner in owners:
-            owner.run.save_tuning(tuning.describe(tries))
+            owner.run.save_tuning(tuning.describe(tries, experiment=experiment))
         settings_of_owners = [tuning.chosen(tries)] * len(owners)
     for owner, settings in zip(owners, settings_of_owners, strict=True):
         owner.settings = settings

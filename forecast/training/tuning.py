@@ -11,7 +11,7 @@ from typing import Any
 
 from forecast.config.experiment import Experiment
 from forecast.config.hyperparameters import Hyperparameters, Study
-from forecast.networks.results import FitResult
+from forecast.networks.results import Architecture, FitResult
 
 _UNITS = (8, 16, 32, 64)
 _RATES = (3e-4, 1e-2)  # of Adam, tried on a logarithmic scale
@@ -84,14 +84,22 @@ def score_of(fitted: FitResult, *, patience: int) -> float:
     return score if score < _WORST else _WORST  # a loss that is no number is never chosen
 
 
-def describe(tries: Sequence[TuningTrial]) -> dict[str, Any]:
-    """For run.json."""
+def describe(tries: Sequence[TuningTrial], *, experiment: Experiment) -> dict[str, Any]:
+    """For run.json. Each choice has its network's number of parameters, but for a person's own network."""
     best = chosen(tries)
     return {
         "tries": len(tries) // max(1, len(best)),
-        "chosen": [{"model": model, "fold": fold, **asdict(settings)} for (model, fold), settings in best.items()],
+        "chosen": [
+            {"model": model, "fold": fold, **asdict(settings), **_size(experiment, model, units=settings.units)}
+            for (model, fold), settings in best.items()
+        ],
         "tried": [trial.to_json() for trial in tries],
     }
+
+
+def _size(experiment: Experiment, model: str, *, units: int) -> dict[str, int]:
+    architecture = Architecture.of(experiment, model, units=units)
+    return {} if architecture.own else {"parameters": architecture.parameters}
 
 
 def _settings(params: dict[str, Any]) -> Hyperparameters:

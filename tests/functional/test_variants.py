@@ -322,9 +322,14 @@ def test_tuned_networks_are_chosen_once_and_every_try_is_counted(copy):
     assert len(tuned["tried"]) == 2 * 1 * 2  # tries x networks x folds
     assert trial_log.read(copy / "data" / "runs").of("AAPL") == before + 1 + 2 * 2  # the run, and tries x folds
     for choice in tuned["chosen"]:
-        assert run.describe_member(choice["model"], choice["fold"], 0)["architecture"]["units"] == choice["units"]
+        member = run.describe_member(choice["model"], choice["fold"], 0)
+        assert member["architecture"]["units"] == choice["units"]
+        assert member["parameters"] == choice["parameters"]
     assert run.certificate()["passed"]
     forecast("train", "AAPL", *options, "--overwrite", "--jobs", "1")
     assert run.describe()["tuning"] == tuned
     forecast("backtest")
-    assert "trials per network and fold" in (copy / "reports" / f"{run.name}.html").read_text()
+    page = (copy / "reports" / f"{run.name}.html").read_text()
+    assert "trials per network and fold" in page
+    sizes = sorted({choice["parameters"] for choice in tuned["chosen"]})
+    assert f"({' to '.join(map(str, sizes))} parameters)" in page  # of two folds, below a thousand

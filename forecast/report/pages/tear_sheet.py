@@ -63,7 +63,6 @@ def unit_of_money(verdict: Verdict) -> str:
 
 def _drawn_as(context: PageContext, model: str) -> dict[str, str]:
     """A network's name, its number of parameters and its line, for a legend."""
-    parameters = (context.about.get("parameters") or {}).get(model)
-    size = f" ({formatting.count(parameters)} parameters)" if parameters else ""
+    size = f" ({context.parameters[model]} parameters)" if model in context.parameters else ""
     name = formatting.label(model)
     return {"name": name, "size": size, "colour": equity.colour(model), "dash": equity.dash(model)}

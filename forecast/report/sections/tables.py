@@ -169,7 +169,7 @@ def folds(context: PageContext) -> list[list[str]]:
 def setup(context: PageContext) -> list[tuple[str, list[tuple[str, str]]]]:
     """Experiment, trading, data and machine: what has to be the same for the same result."""
     about, data = context.about, context.about["data"]
-    parameters = {f"parameters of {formatting.label(model)}": n for model, n in (about.get("parameters") or {}).items()}
+    parameters = {f"parameters of {formatting.label(model)}": size for model, size in context.parameters.items()}
     machine = {"backend": about.get("backend"), **(about.get("versions") or {})}
     groups: list[tuple[str, Mapping[str, Any]]] = [
         ("Experiment", {**about["config"], **parameters, "seed numbers": about.get("seeds")}),

@@ -56,8 +56,11 @@ def test_the_earlier_of_equal_tries_is_taken_and_run_json_gives_it_back():
         for setting, score in zip(settings, (0.7, 0.6, 0.6), strict=True)
     ]
     assert chosen(tries) == {("lstm", 0): settings[1]}
-    assert tuned_hyperparameters(describe(tries)) == chosen(tries)
-    assert describe(tries)["tries"] == 3
+    described = describe(tries, experiment=EXPERIMENT)
+    assert tuned_hyperparameters(described) == chosen(tries)
+    assert described["tries"] == 3
+    inputs = len(EXPERIMENT.features)
+    assert described["chosen"][0]["parameters"] == 4 * 16 * (inputs + 16 + 1) + 16 + 1  # four gates, one answer
     assert tuned_hyperparameters(None) == {}
     with pytest.raises(RunError, match=r"tuned settings in run\.json cannot be read"):
         tuned_hyperparameters({"chosen": [{"model": "lstm"}]})
