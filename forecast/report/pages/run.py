@@ -193,7 +193,9 @@ def _procedure(context: PageContext) -> str:
 
 def _sizes(context: PageContext) -> tuple[str, str]:
     """The networks by name, and how many units they have."""
-    units = "tuned" if context.about.get("tuning") else context.about["config"].get("units", "?")
+    tuned = bool(context.about.get("tuning"))
+    units = "tuned" if tuned else context.about["config"].get("units", "?")
+    lstm = "an LSTM of the units chosen for it" if tuned else "the LSTM"
     wide = "simple_rnn_wide" in context.networks
     labels = [
         f"{'an' if formatting.within(model)[0] in 'IL' else 'a'} {formatting.within(model)}"
@@ -201,7 +203,7 @@ def _sizes(context: PageContext) -> tuple[str, str]:
     ]
     joined = f"{', '.join(labels[:-1])} and {labels[-1]}" if len(labels) > 1 else "".join(labels)
     return joined, f"{units} units each" + (
-        " but for the wide one, which has as many parameters as the LSTM" if wide else ""
+        f" but for the wide one, which has as many parameters as {lstm}" if wide else ""
     )
 
 
